@@ -1,0 +1,83 @@
+"""What a composer takes and gives: a reference and a modification in, target captions out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from PIL import Image
+
+from stitch_cir.concepts import Concept
+
+__all__ = ["Caption", "Composer", "Composition", "Reference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """All that is known of the picture the user points at; any part may be missing.
+
+    ``id`` is the gallery id or the file name, ``image`` an upright RGB picture, ``captions`` what
+    people or product data say of it, ``concepts`` what the encoder saw in it.
+    """
+
+    id: str | None = None
+    image: Image.Image | None = field(default=None, compare=False, repr=False)
+    captions: tuple[str, ...] = ()
+    concepts: tuple[Concept, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """One target description. ``weight`` > 0 is its marginal before normalisation.
+
+    ``origin`` says who wrote it: ``"template:replace"``, ``"recorded"``, ``"user"``, …
+    """
+
+    text: str
+    weight: float = 1.0
+    origin: str = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """The captions a composer made of a reference and a modification.
+
+    ``before`` holds plain captions of the *unchanged* reference (SEIZE's and PDV's transitions
+    need them); ``settings`` everything that shaped the captions; ``notes`` what a user should know
+    (``"number changed, object unknown"``, a fall-back that was taken, …).
+    """
+
+    captions: tuple[Caption, ...]
+    modification: str
+    composer: str
+    before: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The captions' texts in order."""
+        return tuple(caption.text for caption in self.captions)
+
+
+@runtime_checkable
+class Composer(Protocol):
+    """Writes K captions of the wanted picture."""
+
+    @property
+    def name(self) -> str:
+        """Short name, e.g. ``"template"``."""
+        ...
+
+    def settings(self) -> Mapping[str, Any]:
+        """Everything that shapes the captions, as JSON-ready data (recorded with results)."""
+        ...
+
+    def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
+        """Write up to ``count`` *different* captions.
+
+        Raises ``QueryError`` when there is neither a reference to describe nor a modification, or
+        when this composer has no captions for the query.
+        """
+        ...

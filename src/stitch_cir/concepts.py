@@ -1,0 +1,23 @@
+"""What an encoder saw in a picture, in words: the plain data that encoders give to composers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Concept", "ConceptKind"]
+
+ConceptKind = Literal["object", "colour", "light", "background", "medium", "pattern", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """One concept read from a picture, e.g. ``Concept("miniskirt", "object", 0.41)``.
+
+    ``weight`` is in [0, 1]; weights of one kind in one picture sum to at most 1 and order the
+    concepts of that kind. They are no calibrated probabilities.
+    """
+
+    text: str
+    kind: ConceptKind
+    weight: float

@@ -1,0 +1,70 @@
+"""What the rest of the house needs from an encoder: two methods and four facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stitch_cir.concepts import Concept
+from stitch_cir.views import ViewBox
+
+__all__ = ["ConceptReader", "DualEncoder"]
+
+
+@runtime_checkable
+class DualEncoder(Protocol):
+    """Images and texts into one space of unit vectors (CLIP's contract)."""
+
+    @property
+    def name(self) -> str:
+        """Short name, e.g. ``"mini"`` or ``"ViT-L-14"``."""
+        ...
+
+    @property
+    def weights_tag(self) -> str:
+        """Which pretrained weights, e.g. ``"openai"``; printed with every number."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length d of every vector."""
+        ...
+
+    @property
+    def decode_side(self) -> int:
+        """Shorter side in pixels that decoding must keep (lets a JPEG be decoded small)."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest of everything that shapes a vector: weights, vocabulary, preprocessing.
+
+        Equal fingerprints mean interchangeable vectors; a gallery remembers it and refuses another.
+        """
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode texts: (n,) strings to (n, d) float32, unit rows."""
+        ...
+
+    def encode_views(
+        self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
+    ) -> NDArray[np.float32]:
+        """Encode the views of images: n RGB images, n lists of M boxes → (n, M, d) float32 unit rows.
+
+        Every image has the same number M of boxes; boxes are fractions of the image's sides.
+        """
+        ...
+
+
+@runtime_checkable
+class ConceptReader(Protocol):
+    """An encoder that can also say what it sees (the template composer asks for it)."""
+
+    def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
+        """Read concepts: for each RGB image its concepts, the heaviest first within each kind."""
+        ...

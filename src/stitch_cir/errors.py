@@ -1,0 +1,127 @@
+"""The tree of errors; every one says what happened, where, and what to do next.
+
+::
+
+    StitchError
+    ├── SettingError            a setting outside its range (α, τ, k, …)
+    ├── QueryError              nothing to search for, or a query that cannot be composed
+    ├── NotFoundError           a path or gallery id that does not exist
+    ├── VectorError             vectors of the wrong shape, not finite, or not unit length
+    ├── RecordError             a JSONL line (captions, compositions) that cannot be understood
+    ├── ImageError              one picture that cannot be used
+    │   ├── NotAnImageError     the content is no image of an allowed format
+    │   ├── BrokenImageError    an allowed format, but truncated or damaged
+    │   └── ImageTooLargeError  more pixels than allowed, refused from the header
+    ├── GalleryError            something about a gallery on disk
+    │   ├── GalleryMissingError no gallery at that place
+    │   ├── GalleryEmptyError   a gallery without any image that could be ranked
+    │   ├── GalleryMismatchError  vectors made by another encoder or other views
+    │   ├── GalleryBusyError    another process is writing it
+    │   └── GalleryDamagedError the database itself is damaged
+    └── ModelError              model files missing, altered or unusable
+
+The command line maps each class to an exit code and a server to an HTTP status, in one place each.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BrokenImageError",
+    "GalleryBusyError",
+    "GalleryDamagedError",
+    "GalleryEmptyError",
+    "GalleryError",
+    "GalleryMismatchError",
+    "GalleryMissingError",
+    "ImageError",
+    "ImageTooLargeError",
+    "ModelError",
+    "NotAnImageError",
+    "NotFoundError",
+    "QueryError",
+    "RecordError",
+    "SettingError",
+    "StitchError",
+    "VectorError",
+]
+
+
+class StitchError(Exception):
+    """Base of all errors the library raises on purpose.
+
+    ``message`` says what is wrong and where; ``hint`` (may be empty) says what to do next.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        """Keep both halves so that a front end can lay them out as it likes."""
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Both halves on one line."""
+        return f"{self.message} {self.hint}".strip()
+
+
+class SettingError(StitchError):
+    """A setting lies outside its range."""
+
+
+class QueryError(StitchError):
+    """Nothing to search for, or a query that cannot be composed."""
+
+
+class NotFoundError(StitchError):
+    """A path or a gallery id does not exist."""
+
+
+class VectorError(StitchError):
+    """Vectors have the wrong shape, are not finite, or are not unit length."""
+
+
+class RecordError(StitchError):
+    """A line of a JSONL file cannot be understood."""
+
+
+class ImageError(StitchError):
+    """One picture cannot be used."""
+
+
+class NotAnImageError(ImageError):
+    """The content is not an image of an allowed format."""
+
+
+class BrokenImageError(ImageError):
+    """An image of an allowed format that is truncated or damaged."""
+
+
+class ImageTooLargeError(ImageError):
+    """More pixels than allowed; refused from the header, before decoding."""
+
+
+class GalleryError(StitchError):
+    """Something is wrong with a gallery on disk."""
+
+
+class GalleryMissingError(GalleryError):
+    """There is no gallery at that place."""
+
+
+class GalleryEmptyError(GalleryError):
+    """The gallery holds no image that could be ranked."""
+
+
+class GalleryMismatchError(GalleryError):
+    """The gallery's vectors were made by another encoder or with other views."""
+
+
+class GalleryBusyError(GalleryError):
+    """Another process is writing the gallery."""
+
+
+class GalleryDamagedError(GalleryError):
+    """The gallery's database is damaged."""
+
+
+class ModelError(StitchError):
+    """Model files are missing, altered or unusable."""
