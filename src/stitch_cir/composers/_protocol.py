@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from PIL import Image
 
 from stitch_cir.concepts import Concept
+from stitch_cir.errors import RecordError
 
 __all__ = ["Caption", "Composer", "Composition", "Reference"]
 
@@ -59,6 +60,45 @@ class Composition:
     def texts(self) -> tuple[str, ...]:
         """The captions' texts in order."""
         return tuple(caption.text for caption in self.captions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give JSON-ready data; :meth:`from_dict` makes an equal composition of it."""
+        return {
+            "composer": self.composer,
+            "modification": self.modification,
+            "captions": [
+                {"text": caption.text, "weight": caption.weight, "origin": caption.origin}
+                for caption in self.captions
+            ],
+            "before": list(self.before),
+            "settings": dict(self.settings),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Composition:
+        """Make a composition of what :meth:`to_dict` gave.
+
+        Raises ``RecordError`` when a part is missing or of another kind.
+        """
+        try:
+            return cls(
+                captions=tuple(
+                    Caption(str(part["text"]), float(part["weight"]), str(part["origin"]))
+                    for part in data["captions"]
+                ),
+                modification=str(data["modification"]),
+                composer=str(data["composer"]),
+                before=tuple(map(str, data["before"])),
+                settings=dict(data["settings"]),
+                notes=tuple(map(str, data["notes"])),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise RecordError(
+                f"This is no composition: {type(error).__name__} at {error}.",
+                hint="Expected are composer, modification, captions (each text, weight, origin), "
+                "before, settings and notes.",
+            ) from error
 
 
 @runtime_checkable

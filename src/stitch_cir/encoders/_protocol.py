@@ -54,7 +54,7 @@ class DualEncoder(Protocol):
     def encode_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> NDArray[np.float32]:
-        """Encode the views of images: n RGB images, n lists of M boxes → (n, M, d) float32 unit rows.
+        """Encode views: n RGB images, n lists of M boxes → (n, M, d) float32 unit rows.
 
         Every image has the same number M of boxes; boxes are fractions of the image's sides.
         """

@@ -1,1 +1,21 @@
-"""."""
+"""What is indexed, on disk: SQLite holds the truth, a memory-mapped matrix is its cache."""
+
+from stitch_cir.gallery._cache import ViewMatrix
+from stitch_cir.gallery._gallery import Gallery
+from stitch_cir.gallery._index import DEFAULT_DIRECTORY, index_captions, index_folder
+from stitch_cir.gallery._progress import Progress, ProgressEvent
+from stitch_cir.gallery._report import IndexReport, VerifyReport
+from stitch_cir.gallery._store import StoredView
+
+__all__ = [
+    "DEFAULT_DIRECTORY",
+    "Gallery",
+    "IndexReport",
+    "Progress",
+    "ProgressEvent",
+    "StoredView",
+    "VerifyReport",
+    "ViewMatrix",
+    "index_captions",
+    "index_folder",
+]

@@ -1,1 +1,40 @@
-"""."""
+"""Scoring a set of captions against a set of views, and the plan that explains the score.
+
+Pure mathematics on cosines: no files, no models. Every scorer has the same scale: larger is better,
+[−2, 2], and one caption against one view gives twice their cosine.
+
+>>> import numpy as np
+>>> query = PointSets.pack([np.eye(2, 4)])
+>>> gallery = PointSets.pack([np.eye(3, 4), np.eye(4)[2:]])
+>>> [round(float(score), 3) for score in score_sets(query, gallery)[0]]
+[1.667, 0.0]
+>>> plan = transport_plan(query, gallery.part(0, 1), ConditionalTransport(tau=0.001))
+>>> plan.forward.round(3).tolist()
+[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+"""
+
+from stitch_cir.transport._conditional import ConditionalTransport
+from stitch_cir.transport._exact import ExactTransport
+from stitch_cir.transport._front import score_sets, transport_plan
+from stitch_cir.transport._plan import TransportPlan
+from stitch_cir.transport._registry import SCORER_NAMES, scorer_by_name
+from stitch_cir.transport._scorer import Scorer
+from stitch_cir.transport._sets import PointSets
+from stitch_cir.transport._simple import Chamfer, MeanPooling, PointToPoint
+from stitch_cir.transport._sinkhorn import Sinkhorn
+
+__all__ = [
+    "SCORER_NAMES",
+    "Chamfer",
+    "ConditionalTransport",
+    "ExactTransport",
+    "MeanPooling",
+    "PointSets",
+    "PointToPoint",
+    "Scorer",
+    "Sinkhorn",
+    "TransportPlan",
+    "score_sets",
+    "scorer_by_name",
+    "transport_plan",
+]

@@ -1,0 +1,44 @@
+# make demo: set up, get pictures, index, search, leave a contact sheet in demo/
+# make test: set up and run every test
+# make lint: formatting, types, layers
+# make bench: measure, as ratios in one run
+PYTHON ?= python3
+VENV ?= .venv
+PHOTOS ?=
+JOBS ?= 2
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint bench clean
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("stitch needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml
+	$(PIP) install -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(BIN)/python pyproject.toml requirements/test.txt
+	$(PIP) install -r requirements/test.txt
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/python scripts/demo.py --photos "$(PHOTOS)"
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n $(JOBS)
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) demo .cache

@@ -1,0 +1,1 @@
+"""Measurements: speed as ratios in one run, quality as recall with controls. ``make bench``."""

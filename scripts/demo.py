@@ -1,0 +1,81 @@
+"""``make demo``: from pictures to answers. Fetch, index, search, and leave a contact sheet."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import stitch_cir as st
+from fetch_stamps import fetch
+
+OUT = Path("demo")
+
+STAMP_QUERIES: tuple[tuple[str | None, str], ...] = (("food/fruit/apple_red.png", "but green"),)
+OWN_TEXTS = ("in red instead", "in black and white", "at night", "without people")
+
+
+def main() -> int:
+    """Run the demo; give the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", default="", help="a folder of your own instead of the stamps")
+    own = parser.parse_args().photos
+    OUT.mkdir(exist_ok=True)
+    folder = Path(own).expanduser() if own else fetch(OUT)
+    try:
+        return run(folder, OUT / ("gallery-own" if own else "gallery"), bool(own))
+    except st.StitchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def run(folder: Path, directory: Path, own: bool) -> int:
+    """Index ``folder``, ask its queries, write the sheets."""
+    encoder = st.load_encoder("mini")
+    print(f"indexing {folder} …", flush=True)
+    started = time.perf_counter()
+    report = st.index_folder(folder, directory, encoder=encoder, progress=_tick)
+    print(f"\r{report.summary()}  ({time.perf_counter() - started:.1f} s)")
+    gallery = st.Gallery.open(directory, encoder=encoder)
+    queries = _own_queries(gallery) if own else STAMP_QUERIES
+    searches, references = [], []
+    for reference, text in queries:
+        settings = st.SearchSettings(k=min(6, len(gallery)))
+        results = st.search(gallery, reference=reference, text=text, settings=settings)
+        searches.append(results)
+        references.append(None if reference is None else gallery.path(reference))
+        print(f"\n{reference or '(no reference)'}  +  “{text}”")
+        for caption in results.query.labels:
+            print(f"      {caption}")
+        for hit in results:
+            print(f"  {hit.rank}. {hit.score:.3f}  {hit.id}")
+    sheet = st.Sheet(
+        f"STiTch demo: {len(gallery)} pictures",
+        searches,
+        references,
+        note="Encoder mini: a stand-in that works everywhere, below CLIP.",
+    )
+    (OUT / "contact-sheet.html").write_text(st.render_html(sheet), encoding="utf-8")
+    st.render_png(sheet).save(OUT / "contact-sheet.png")
+    print(f"\nLook at {OUT / 'contact-sheet.html'} and {OUT / 'contact-sheet.png'}")
+    print(f'Ask on: .venv/bin/stitch search {directory} "TEXT" -r PICTURE')
+    return 0
+
+
+def _own_queries(gallery: st.Gallery) -> tuple[tuple[str | None, str], ...]:
+    """Take pictures spread over the user's folder, one for each text."""
+    ids = gallery.ids
+    step = max(1, len(ids) // len(OWN_TEXTS))
+    return tuple(zip(ids[::step], OWN_TEXTS, strict=False))
+
+
+def _tick(event: st.ProgressEvent) -> None:
+    if event.skipped:
+        print(f"\rskipped {event.path}: {event.skipped}", flush=True)
+    elif event.done % 50 == 0 or event.done == event.total:
+        print(f"\r{event.stage} {event.done}/{event.total}", end="", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

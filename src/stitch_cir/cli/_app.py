@@ -1,0 +1,47 @@
+"""The application: every command registers here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from stitch_cir.cli import _gallery_commands as galleries
+from stitch_cir.cli import _search_commands as searches
+from stitch_cir.cli._exit import EPILOG
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="stitch",
+    help="Search the way people think: this picture, but changed.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from stitch_cir import __version__
+
+        typer.echo(f"stitch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Search the way people think: this picture, but changed."""
+
+
+app.command("index", epilog=EPILOG)(galleries.index)
+app.command("search", epilog=EPILOG)(searches.search)
+app.command("compose", epilog=EPILOG)(searches.compose)
+app.command("explain", epilog=EPILOG)(searches.explain)
+app.command("info", epilog=EPILOG)(galleries.info)
+app.command("verify", epilog=EPILOG)(galleries.verify)

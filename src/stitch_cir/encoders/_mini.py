@@ -1,0 +1,169 @@
+"""``mini``: the built-in encoder that works everywhere, a stand-in below CLIP.
+
+A picture's region is a distribution over concepts, and its vector the weighted sum of the concepts'
+centred text vectors (the idea of ConSE, Norouzi et al., ICLR 2014, with groups and colours added):
+
+    v = unit( unit(Σ_l w_l (e_l − µ)) + g · unit(Σ_g w_g (e_g − µ)) + c · Σ_c w_c u_c + … )
+
+with e_l the text vector of label l and w_l its probability (top 100) to the power 0.5. A text's
+vector is unit(f(text) − µ). See docs/mini.md for what was measured.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stitch_cir.concepts import Concept
+from stitch_cir.encoders._colour import Looks, measure
+from stitch_cir.encoders._files import TEXT_SHA256, manifest, verify_files
+from stitch_cir.encoders._text import TextTower
+from stitch_cir.encoders._vision import VisionTower
+from stitch_cir.encoders._vocabulary import (
+    Vocabulary,
+    group_weights,
+    load_vocabulary,
+    name_objects,
+)
+from stitch_cir.errors import VectorError
+from stitch_cir.views import ViewBox
+
+__all__ = ["MiniEncoder"]
+
+RECIPE = {
+    "version": 1,
+    "labels": 100,
+    "label_power": 0.5,
+    "groups": 40,
+    "group_share": 0.25,
+    "colour_share": 0.3,
+    "attribute_share": 0.1,
+}
+"""Everything that shapes a vector besides the files; part of the fingerprint."""
+
+WHOLE = (ViewBox(),)
+TOLD = ("dark", "plain background", "drawing", "black and white")
+"""Attributes worth a word in a caption: the others are what one expects of a picture."""
+
+
+class MiniEncoder:
+    """EfficientNet-Lite2 and all-MiniLM-L6-v2 in one space; implements ``DualEncoder``."""
+
+    name = "mini"
+    weights_tag = "efficientnet-lite2+minilm-l6-v2-int8"
+    dim = TextTower.dim
+    decode_side = 256
+
+    def __init__(self) -> None:
+        """Open no model yet: each is opened when its first input comes."""
+        self._text = TextTower()
+        self._vision = VisionTower()
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Digest of the files' hashes and the recipe."""
+        files = {name: facts["sha256"] for name, facts in manifest().items()}
+        spelled = json.dumps([files, TEXT_SHA256, RECIPE], sort_keys=True)
+        return hashlib.sha256(spelled.encode()).hexdigest()
+
+    def verify(self) -> None:
+        """Hash every model file. Raises ``ModelError`` naming one that is missing or altered."""
+        verify_files()
+
+    def warm_up(self) -> None:
+        """Open both models now instead of at their first inputs."""
+        self._text.open()
+        self._vision.open()
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode n texts: (n, 384) float32, unit rows; see ``DualEncoder``."""
+        if not len(texts):
+            return np.empty((0, self.dim), np.float32)
+        return _unit(self._text.encode(texts) - load_vocabulary().mean)
+
+    def encode_views(
+        self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
+    ) -> NDArray[np.float32]:
+        """Encode n pictures' M boxes: (n, M, 384) float32, unit rows; see ``DualEncoder``.
+
+        Raises ``VectorError`` when the pictures do not have the same number of boxes.
+        """
+        if len(images) != len(boxes) or len({len(own) for own in boxes}) > 1:
+            raise VectorError(
+                "Every image needs its boxes, and all the same number of them.",
+                hint="Pass one list of M boxes for each image.",
+            )
+        if not len(images):
+            return np.empty((0, 0, self.dim), np.float32)
+        if len(images) == 1:
+            return self._encode(images[0], boxes[0])[None]
+        # one thread measures colours while the other waits for the network: both cores stay busy
+        with ThreadPoolExecutor(2, thread_name_prefix="mini") as pool:
+            return np.stack(list(pool.map(self._encode, images, boxes)))
+
+    def _encode(self, image: Image.Image, boxes: Sequence[ViewBox]) -> NDArray[np.float32]:
+        words = load_vocabulary()
+        probabilities = _softmax(self._vision.logits(image, boxes))
+        looks = measure(image, boxes, words.palette)
+        vectors = _blend(probabilities, words.label_vectors, RECIPE["labels"])
+        groups = group_weights(words, probabilities)
+        vectors += RECIPE["group_share"] * _blend(groups, words.group_vectors, RECIPE["groups"])
+        vectors += RECIPE["colour_share"] * (looks.colours @ _unit(words.colour_vectors))
+        attributes = _attributes(looks) @ _unit(words.attribute_vectors)
+        return _unit(vectors + RECIPE["attribute_share"] * attributes)
+
+    def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
+        """Say what pictures show; see ``ConceptReader``."""
+        return [self._read(image, load_vocabulary()) for image in images]
+
+    def _read(self, image: Image.Image, words: Vocabulary) -> tuple[Concept, ...]:
+        probabilities = _softmax(self._vision.logits(image, WHOLE))[0]
+        looks = measure(image, WHOLE, words.palette)
+        found = name_objects(words, probabilities)
+        for number in np.argsort(-looks.colours[0], kind="stable")[:3].tolist():
+            share = float(looks.colours[0, number])
+            if share >= 0.15:
+                found.append(Concept(words.palette.names[number], "colour", min(1.0, share)))
+        for (name, kind), weight in zip(words.attributes, _attributes(looks), strict=True):
+            if weight >= 0.5 and name in TOLD:
+                found.append(Concept(name, kind, float(weight)))
+        return tuple(found)
+
+
+def _attributes(looks: Looks) -> NDArray[np.float32]:
+    """Weigh the attributes, in the vocabulary's order, each in [0, 1]: (7,) float32."""
+    dark = np.clip((0.45 - looks.light) / 0.2, 0, 1)
+    bright = np.clip((looks.light - 0.7) / 0.2, 0, 1)
+    drawn = np.clip((looks.flat - 0.75) / 0.2, 0, 1) if not looks.plain else 0.0
+    grey = np.clip((0.012 - looks.chroma) / 0.008, 0, 1)
+    plain = float(looks.plain)
+    return np.array([dark, bright, plain, 1 - plain, drawn, 1 - drawn, grey], dtype=np.float32)
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _blend(
+    weights: NDArray[np.float32], vectors: NDArray[np.float32], count: float
+) -> NDArray[np.float32]:
+    """Sum the ``count`` heaviest concepts' vectors, weights to the power: (M, d), unit rows.
+
+    Gathered and summed without BLAS, whose threads cost more than this little work.
+    """
+    best = np.argpartition(-weights, int(count) - 1, axis=1)[:, : int(count)]
+    heavy = np.take_along_axis(weights, best, axis=1) ** RECIPE["label_power"]
+    return _unit(np.einsum("mk,mkd->md", heavy, vectors[best]))
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)

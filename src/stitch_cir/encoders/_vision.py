@@ -1,0 +1,88 @@
+"""The vision tower of ``mini``: EfficientNet-Lite2, one pass a picture, pooled over view boxes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stitch_cir.encoders._files import data_file
+from stitch_cir.views import ViewBox
+
+__all__ = ["VisionTower", "box_weights"]
+
+SIDE = 288
+"""The input has about SIDE × SIDE pixels, in the picture's own shape."""
+STRIDE = 32
+MOST_STRETCHED = 3.0
+"""Pictures longer than this are squeezed to it: a strip has no shape to keep."""
+
+
+class VisionTower:
+    """Pictures to label logits for each view box. Opened at the first picture; threads share it."""
+
+    def __init__(self) -> None:
+        """Open nothing yet."""
+        self._lock = threading.Lock()
+        self._session: Any = None
+
+    def open(self) -> Any:
+        """Open the session once."""
+        with self._lock:
+            if self._session is None:
+                import onnxruntime  # only when a picture is encoded
+
+                options = onnxruntime.SessionOptions()
+                # threads that spin between pictures would starve decoding and NumPy
+                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+                self._session = onnxruntime.InferenceSession(
+                    data_file("efficientnet-lite2.onnx"),
+                    options,
+                    providers=["CPUExecutionProvider"],
+                )
+            return self._session
+
+    def logits(self, image: Image.Image, boxes: Sequence[ViewBox]) -> NDArray[np.float32]:
+        """Score the 1,000 labels in each box of an RGB picture: (M, 1000) float32.
+
+        One forward pass; the feature map is averaged over each box (a flip changes nothing).
+        """
+        pixels = _prepare(image)
+        cells = box_weights(boxes, pixels.shape[0] // STRIDE, pixels.shape[1] // STRIDE)
+        found = self.open().run(None, {"image": pixels[None], "boxes": cells})[0]
+        return np.asarray(found, dtype=np.float32)
+
+
+def _prepare(image: Image.Image) -> NDArray[np.uint8]:
+    """Resize to about SIDE² pixels, both sides multiples of the network's stride."""
+    shape = min(max(image.width / image.height, 1 / MOST_STRETCHED), MOST_STRETCHED)
+    width = max(STRIDE, round(SIDE * shape**0.5 / STRIDE) * STRIDE)
+    height = max(STRIDE, round(SIDE * shape**-0.5 / STRIDE) * STRIDE)
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC), dtype=np.uint8)
+
+
+def box_weights(boxes: Sequence[ViewBox], rows: int, columns: int) -> NDArray[np.float32]:
+    """Share of each cell of a rows × columns grid in each box: (M, rows·columns), rows sum to 1."""
+    edges = np.array([[b.y0, b.y1, b.x0, b.x1] for b in boxes], dtype=np.float64)
+    down = _overlap(edges[:, 0], edges[:, 1], rows)
+    across = _overlap(edges[:, 2], edges[:, 3], columns)
+    shares = down[:, :, None] * across[:, None, :]
+    shares /= shares.sum(axis=(1, 2), keepdims=True)
+    return np.asarray(shares.reshape(len(boxes), -1), dtype=np.float32)
+
+
+def _overlap(
+    low: NDArray[np.float64], high: NDArray[np.float64], cells: int
+) -> NDArray[np.float64]:
+    """Length of [low, high] in each of ``cells`` equal cells of [0, 1]: (M, cells), never all 0."""
+    grid = np.arange(cells + 1) / cells
+    covered = np.minimum(high[:, None], grid[1:]) - np.maximum(low[:, None], grid[:-1])
+    # a sliver thinner than rounding still lies in the cell of its middle
+    middle = np.minimum(((low + high) / 2 * cells).astype(np.int64), cells - 1)
+    lengths: NDArray[np.float64] = np.maximum(covered, 0.0)
+    lengths[np.arange(len(low)), middle] += 1e-9
+    return lengths

@@ -1,0 +1,78 @@
+"""A transport plan as rows a person can read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.search import Hit, Query, View
+
+__all__ = ["Match", "caption_shares", "matches", "summary"]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One caption meeting one view.
+
+    ``forward``: how much of this caption's look goes to the view (a caption's row sums to 1);
+    ``backward``: how much of this view's look goes to the caption (a view's column sums to 1);
+    ``mass``: share of all transported mass, in [0, 1]; ``similarity``: raw cosine.
+    """
+
+    caption: int
+    label: str
+    view: View
+    similarity: float
+    forward: float
+    backward: float
+    mass: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give JSON-ready data."""
+        return {
+            "caption": self.caption,
+            "label": self.label,
+            "view": self.view.to_dict(),
+            "similarity": round(self.similarity, 6),
+            "forward": round(self.forward, 6),
+            "backward": round(self.backward, 6),
+            "mass": round(self.mass, 6),
+        }
+
+
+def matches(query: Query, hit: Hit, *, least: float = 0.01) -> tuple[Match, ...]:
+    """List who matched whom, most mass first, leaving out pairs with less than ``least`` of it."""
+    plan = hit.plan
+    joint = np.asarray(plan.joint, dtype=np.float64)
+    total = float(joint.sum()) or 1.0
+    found = [
+        Match(
+            caption=row,
+            label=query.labels[row],
+            view=hit.views[column],
+            similarity=float(plan.similarities[row, column]),
+            forward=float(plan.forward[row, column]),
+            backward=float(plan.backward[row, column]),
+            mass=float(joint[row, column] / total),
+        )
+        for row, column in np.argwhere(joint / total >= least).tolist()
+    ]
+    return tuple(sorted(found, key=lambda match: (-match.mass, match.caption, match.view.index)))
+
+
+def caption_shares(hit: Hit) -> NDArray[np.float64]:
+    """Split a score over the captions, both directions of the plan together: (K,), sum = score."""
+    plan = hit.plan
+    return np.asarray(2.0 * (plan.joint * plan.similarities).sum(axis=-1))
+
+
+def summary(query: Query, hit: Hit) -> str:
+    """Say in one sentence why this image ranks where it does."""
+    best = max(matches(query, hit, least=0.0), key=lambda match: match.similarity)
+    return (
+        f"Rank {hit.rank}, score {hit.score:.3f}: “{best.label}” found its best match in "
+        f"{best.view.label} (cosine {best.similarity:.3f})."
+    )

@@ -1,0 +1,110 @@
+"""Captions and product titles from a file: strict, with the line that is wrong named."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stitch_cir.errors import NotFoundError, RecordError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["read_captions"]
+
+_EXPECTED = 'Expected one JSON object a line: {"id": "a.jpg", "captions": ["a red dress", …]}'
+
+
+def read_captions(file: Path) -> dict[str, tuple[str, ...]]:
+    """Read captions by id from JSON lines, or from one JSON list of such objects.
+
+    The id stands under ``id``, ``image``, ``path`` or ``candidate``; the text under ``captions``,
+    ``caption``, ``title`` or ``text`` (the first of these that is there), a string or a list.
+    Repeated ids are merged, repeated and blank captions dropped; an id may be left without any.
+
+    Raises ``RecordError`` naming file and line, ``NotFoundError`` when there is no such file.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise NotFoundError(
+            f"The captions file {file} cannot be read: {error.strerror}.", hint="Check the path."
+        ) from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise RecordError(f"{file}:{line} is not UTF-8.", hint="Save it as UTF-8.") from error
+    found: dict[str, dict[str, None]] = {}
+    for place, record in _records(file, text):
+        id, captions = _check(place, record)
+        words = (" ".join(caption.split()) for caption in captions)
+        found.setdefault(id.removeprefix("./"), {}).update(dict.fromkeys(filter(None, words)))
+    return {id: tuple(captions) for id, captions in found.items()}
+
+
+def _records(file: Path, text: str) -> list[tuple[str, Any]]:
+    if text.lstrip().startswith("["):
+        try:
+            return [(f"{file}, entry {n}", r) for n, r in enumerate(json.loads(text), 1)]
+        except json.JSONDecodeError as error:
+            raise _malformed(f"{file}:{error.lineno}", error.msg) from error
+        except RecursionError as error:
+            raise _malformed(f"{file}:1", "nested too deeply") from error
+    records = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                records.append((f"{file}:{number}", json.loads(line)))
+            except (json.JSONDecodeError, RecursionError) as error:
+                reason = getattr(error, "msg", "nested too deeply")
+                raise _malformed(f"{file}:{number}", reason) from error
+    return records
+
+
+def _check(place: str, record: Any) -> tuple[str, list[str]]:
+    from pydantic import ValidationError
+
+    try:
+        line: Any = _model().model_validate(record)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _malformed(place, f"{where}: {first['msg']}" if where else first["msg"]) from error
+    for text in (line.id, *line.captions):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise _malformed(place, "half of a surrogate pair is no text") from error
+    return line.id, line.captions
+
+
+@functools.cache
+def _model() -> type[BaseModel]:
+    # pydantic is imported only where a captions file is read: it is slow to start
+    from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+
+    class Line(BaseModel):
+        """One line of a captions file."""
+
+        model_config = ConfigDict(strict=True, extra="ignore")
+
+        id: str = Field(
+            min_length=1, validation_alias=AliasChoices("id", "image", "path", "candidate")
+        )
+        captions: list[str] = Field(
+            validation_alias=AliasChoices("captions", "caption", "title", "text")
+        )
+
+        @field_validator("captions", mode="before")
+        @classmethod
+        def _one_is_a_list(cls, given: Any) -> Any:
+            return [given] if isinstance(given, str) else given
+
+    return Line
+
+
+def _malformed(place: str, reason: str) -> RecordError:
+    return RecordError(f"{place} cannot be understood: {reason}.", hint=_EXPECTED)

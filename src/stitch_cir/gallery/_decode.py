@@ -1,0 +1,136 @@
+"""Reading files ahead of the encoder: a bounded look-ahead in threads that keeps order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from stitch_cir.errors import ImageError, ImageTooLargeError
+from stitch_cir.gallery._store import Store, to_path
+from stitch_cir.images import EXTENSIONS, HEAD_BYTES, decode, format_of, open_regular
+from stitch_cir.views import ViewBox, ViewRecipe, content_key
+
+__all__ = ["Candidate", "Decoded", "Decoder", "Problem"]
+
+_NAME = "the file"
+"""Reasons are reported and remembered with the id; the path would only repeat it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A new or changed file: its id, its path below the root, and what the file system says."""
+
+    id: str
+    path: bytes
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a file is left out. One of its content is remembered, one of access is tried again.
+
+    ``max_pixels`` is set for a picture that was too large under this limit.
+    """
+
+    reason: str
+    of_content: bool
+    max_pixels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A candidate after reading; without ``image`` its content is known, or there is a problem.
+
+    ``size`` is the upright (width, height) before any reduction; ``note`` is worth telling, but no
+    reason to leave the file out.
+    """
+
+    candidate: Candidate
+    hash: str | None = None
+    image: Image.Image | None = None
+    size: tuple[int, int] = (0, 0)
+    boxes: tuple[ViewBox, ...] = ()
+    problem: Problem | None = None
+    note: str | None = None
+
+
+class Decoder:
+    """Reads, hashes, opens and cuts candidates in ``workers`` threads (Pillow frees the GIL)."""
+
+    def __init__(
+        self,
+        root: Path,
+        store: Store,
+        recipe: ViewRecipe,
+        *,
+        decode_side: int,
+        max_pixels: int,
+        workers: int,
+        ahead: int,
+    ) -> None:
+        """Keep at most ``ahead`` pictures decoded and waiting: memory does not grow."""
+        self._root = root
+        self._store = store
+        self._recipe = recipe
+        self._decode_side = decode_side
+        self._max_pixels = max_pixels
+        self._workers = workers
+        self._ahead = ahead
+
+    def run(self, candidates: Iterable[Candidate]) -> Generator[Decoded, None, None]:
+        """Give the candidates decoded, in their own order; close it to stop early."""
+        waiting: deque[Future[Decoded]] = deque()
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="decode") as pool:
+            try:
+                for candidate in candidates:
+                    waiting.append(pool.submit(self._read, candidate))
+                    if len(waiting) >= self._ahead:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                # an interruption must not wait for pictures that nobody will use
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _read(self, candidate: Candidate) -> Decoded:
+        path = self._root / to_path(candidate.path)
+        digest = None
+        try:
+            # opened once, so that the hash and the pixels are of the same file
+            with open_regular(path, _NAME) as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                if self._store.has_content(digest):
+                    return Decoded(candidate, digest)
+                stream.seek(0)
+                note = _misnamed(candidate, stream.read(HEAD_BYTES))
+                image = decode(
+                    stream,
+                    _NAME,
+                    max_pixels=self._max_pixels,
+                    decode_side=self._decode_side,
+                )
+        except ImageError as error:
+            limit = self._max_pixels if isinstance(error, ImageTooLargeError) else None
+            # the plain class says that the file could not be read at all
+            of_content = type(error) is not ImageError
+            return Decoded(candidate, digest, problem=Problem(str(error), of_content, limit))
+        except OSError as error:
+            reason = f"{_NAME} cannot be read: {error.strerror}."
+            return Decoded(candidate, digest, problem=Problem(reason, of_content=False))
+        boxes = self._recipe.boxes(*image.size, content_key(image))
+        return Decoded(candidate, digest, image, image.info["full_size"], boxes, note=note)
+
+
+def _misnamed(candidate: Candidate, head: bytes) -> str | None:
+    promised = EXTENSIONS.get(Path(candidate.id).suffix.lower())
+    found = format_of(head)
+    if promised is None or found is None or promised == found:
+        return None
+    return f"{candidate.id} is a {found} by its content, whatever its name says"

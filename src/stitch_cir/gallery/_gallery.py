@@ -1,0 +1,271 @@
+"""An open gallery: what it holds, where its pictures are, and its packed vectors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stitch_cir.errors import GalleryError, GalleryMismatchError, GalleryMissingError
+from stitch_cir.gallery._cache import ViewMatrix, build, open_cache
+from stitch_cir.gallery._database import DATABASE
+from stitch_cir.gallery._index import DEFAULT_DIRECTORY
+from stitch_cir.gallery._provenance import check_encoder, root_of
+from stitch_cir.gallery._report import VerifyReport
+from stitch_cir.gallery._scan import id_of
+from stitch_cir.gallery._store import Store, StoredView, to_path
+from stitch_cir.gallery._verify import verify
+from stitch_cir.views import ViewRecipe
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders import DualEncoder
+
+__all__ = ["Gallery"]
+
+_FACTS = (
+    "encoder",
+    "weights_tag",
+    "dim",
+    "fingerprint",
+    "recipe",
+    "captions",
+    "created",
+    "stitch_version",
+)
+
+
+class Gallery:
+    """A gallery on disk, opened for searching. Safe to share between threads.
+
+    ``notes`` holds what happened on the way and is worth telling, e.g. that a damaged cache was
+    rebuilt.
+    """
+
+    def __init__(self, directory: Path, store: Store, encoder: DualEncoder | None) -> None:
+        """Use :meth:`open`."""
+        self.directory = directory
+        self.notes: list[str] = []
+        self._store = store
+        self._facts = store.meta()
+        self._encoder = encoder
+        self._matrix: ViewMatrix | None = None
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, place: Path | str, *, encoder: DualEncoder | None = None) -> Gallery:
+        """Open a gallery directory, or the one inside an indexed folder.
+
+        Without ``encoder`` the recorded one is loaded by name when it is first needed.
+
+        Raises
+        ------
+        GalleryMissingError, GalleryDamagedError
+            There is none, or its database is damaged.
+        GalleryMismatchError
+            Another encoder made the vectors.
+        """
+        given = Path(place)
+        inside = given / DEFAULT_DIRECTORY
+        directory = next((d for d in (given, inside) if (d / DATABASE).is_file()), None)
+        if directory is None:
+            raise GalleryMissingError(
+                f"There is no gallery at {given}.", hint=f"Make one first: stitch index {given}"
+            )
+        gallery = cls(directory, Store(directory), encoder)
+        if "fingerprint" not in gallery._facts:
+            gallery.close()
+            raise GalleryMissingError(
+                f"The gallery {directory} was never finished.",
+                hint="Run stitch index on its folder again.",
+            )
+        if encoder is not None:
+            check_encoder(gallery._facts, encoder, directory)
+        return gallery
+
+    def close(self) -> None:
+        """Let go of the database; a gallery may also simply be dropped."""
+        self._matrix = None
+        self._store.close()
+
+    def __enter__(self) -> Gallery:
+        """Open for a ``with`` block."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close at the end of a ``with`` block."""
+        self.close()
+
+    # -- what it is ------------------------------------------------------------------------------
+
+    @property
+    def encoder(self) -> DualEncoder:
+        """The encoder that made the vectors, loaded when first asked for."""
+        with self._lock:
+            if self._encoder is None:
+                # imported here: only who encodes should wait for an inference engine
+                from stitch_cir.encoders import load_encoder
+
+                encoder = load_encoder(self._facts["encoder"])
+                check_encoder(self._facts, encoder, self.directory)
+                self._encoder = encoder
+            return self._encoder
+
+    @property
+    def recipe(self) -> ViewRecipe:
+        """How the views of every picture were chosen."""
+        return ViewRecipe.from_dict(self._facts["recipe"])
+
+    @property
+    def root(self) -> Path | None:
+        """The folder of the pictures; None for a gallery of captions only."""
+        return root_of(self._facts, self.directory)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All gallery ids, sorted."""
+        return self.matrix().ids
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.matrix().ids)
+
+    def info(self) -> dict[str, Any]:
+        """Give counts and everything that shaped the vectors, as JSON-ready data."""
+        root = self.root
+        return {
+            "directory": str(self.directory),
+            "root": None if root is None else os.path.realpath(root),
+            "images": self._store.count("items"),
+            "distinct_pictures": self._store.count("contents"),
+            "captioned": len(self._store.captioned_ids()),
+            "skipped": self._store.count("skipped"),
+            **{name: self._facts.get(name) for name in _FACTS},
+            "generation": self._store.generation(),
+        }
+
+    # -- single items ----------------------------------------------------------------------------
+
+    def resolve(self, reference: str | Path) -> str | None:
+        """Find the gallery id of an id or of a path below the root; None if it is neither."""
+        text = os.fspath(reference)
+        id = id_of(os.fsencode(text))
+        if self._store.item(id) is not None:
+            return id
+        root = self.root
+        if root is None or "\0" in text:
+            return None
+        for path in _spellings(Path(text)):
+            for base in _spellings(root):
+                if path.is_relative_to(base):
+                    id = id_of(os.fsencode(path.relative_to(base)))
+                    if self._store.item(id) is not None:
+                        return id
+        return None
+
+    def path(self, id: str) -> Path | None:
+        """Where the picture lies (it may be gone by now); None for captions only."""
+        item = self._store.item(id)
+        root = self.root
+        if item is None or item.path is None or root is None:
+            return None
+        return Path(os.path.normpath(root)) / to_path(item.path)
+
+    def size(self, id: str) -> tuple[int, int] | None:
+        """Give the upright (width, height) of a picture in pixels; None for captions only."""
+        return self._store.size(id)
+
+    def captions(self, id: str) -> list[str]:
+        """Give the captions of an item, in order."""
+        return self._store.captions(id)
+
+    def views(self, id: str) -> list[StoredView]:
+        """Give the view set of an item: image views first, then caption views."""
+        return self._store.views(id)
+
+    def content_hash(self, id: str) -> str | None:
+        """Give the SHA-256 of a picture's file; None for captions only."""
+        item = self._store.item(id)
+        return None if item is None else item.hash
+
+    def ids_with_content(self, hash: str) -> list[str]:
+        """Give the ids of all pictures whose file has this SHA-256."""
+        return self._store.ids_with_content(hash)
+
+    def duplicates(self, id: str) -> list[str]:
+        """Give the ids of the other pictures whose file is byte-identical."""
+        hash = self.content_hash(id)
+        return [] if hash is None else [i for i in self.ids_with_content(hash) if i != id]
+
+    def skipped(self) -> list[tuple[str, str]]:
+        """Give (id, reason) of the files that are left out because of their content."""
+        return [
+            tuple(row) for row in self._store.rows("SELECT id, reason FROM skipped ORDER BY id")
+        ]
+
+    # -- packed vectors --------------------------------------------------------------------------
+
+    def matrix(self) -> ViewMatrix:
+        """Give all view sets as memory-mapped arrays, rebuilt from the database when stale.
+
+        A cache that was damaged or cut short is rebuilt too, and :attr:`notes` says so. Where
+        nothing can be written, the arrays live in a temporary folder until the process ends.
+
+        Raises ``GalleryMismatchError`` when the gallery was meanwhile rebuilt by another encoder.
+        """
+        with self._lock:
+            generation = self._store.generation()
+            if self._matrix is not None and self._matrix.generation == generation:
+                return self._matrix
+            self._refresh()
+            cache = self.directory / "cache"
+            matrix = open_cache(cache, generation)
+            if matrix is None:
+                if (cache / str(generation)).exists():
+                    self.notes.append("The cache was damaged and has been rebuilt.")
+                matrix = self._rebuild(cache)
+            self._matrix = matrix
+            return matrix
+
+    def _refresh(self) -> None:
+        """Take over changed facts, unless the vectors are now another encoder's."""
+        facts = self._store.meta()
+        if facts.get("fingerprint") != self._facts["fingerprint"]:
+            raise GalleryMismatchError(
+                f"The gallery {self.directory} was rebuilt with another encoder while it was open.",
+                hint="Open it again.",
+            )
+        self._facts = facts
+
+    def _rebuild(self, cache: Path) -> ViewMatrix:
+        dim = self._facts["dim"]
+        try:
+            place = build(self._store, dim, cache)
+        except OSError as error:
+            # a medium that cannot be written still answers
+            self.notes.append(
+                f"{cache} cannot be written ({error.strerror or error}); the vectors were packed "
+                "in a temporary folder, which takes time at every start."
+            )
+            scratch = tempfile.mkdtemp(prefix="stitch-")
+            weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
+            place = build(self._store, dim, Path(scratch))
+        matrix = open_cache(place.parent, int(place.name))
+        if matrix is None:
+            raise GalleryError(
+                f"The cache {place} does not hold what was just written to it.",
+                hint="Check the disk, or choose another place with --gallery DIR.",
+            )
+        return matrix
+
+    def verify(self) -> VerifyReport:
+        """Check database, vectors, cache, and whether the files are still the same."""
+        return verify(self._store, self._facts["dim"], self.directory / "cache", self.path)
+
+
+def _spellings(path: Path) -> tuple[Path, Path]:
+    """Give an absolute path as it is written, and with all links followed."""
+    return Path(os.path.normpath(path.absolute())), Path(os.path.realpath(path))

@@ -1,0 +1,239 @@
+"""Indexing: bring a gallery in line with a folder and with captions; incremental and resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stitch_cir.errors import GalleryError, SettingError
+from stitch_cir.gallery import _survey
+from stitch_cir.gallery._captions import read_captions
+from stitch_cir.gallery._database import DATABASE, write_lock
+from stitch_cir.gallery._decode import Decoder
+from stitch_cir.gallery._progress import Progress
+from stitch_cir.gallery._provenance import check, record
+from stitch_cir.gallery._report import IndexReport, Tally
+from stitch_cir.gallery._scan import scan
+from stitch_cir.gallery._store import Store
+from stitch_cir.gallery._write import Writer, encode_captions
+from stitch_cir.images import MAX_PIXELS
+from stitch_cir.views import ViewRecipe
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders import DualEncoder
+
+__all__ = ["DEFAULT_DIRECTORY", "index_captions", "index_folder"]
+
+DEFAULT_DIRECTORY = ".stitch"
+_REBUILD = "rebuild.sqlite"
+
+
+def index_folder(
+    folder: Path | str,
+    gallery_dir: Path | str | None = None,
+    *,
+    encoder: DualEncoder,
+    recipe: ViewRecipe | None = None,
+    captions: Path | str | None = None,
+    progress: Progress | None = None,
+    rebuild: bool = False,
+    batch_size: int = 16,
+    workers: int = 2,
+    max_pixels: int = MAX_PIXELS,
+) -> IndexReport:
+    """Bring the gallery of a folder up to date.
+
+    Files whose size and modification time are known are not even opened; new and changed ones are
+    read and hashed; only contents never seen before are encoded. Every batch is one transaction:
+    whatever kills the run, the next one goes on from there.
+
+    Parameters
+    ----------
+    folder:
+        Root of the pictures; ids are paths relative to it.
+    gallery_dir:
+        Where the gallery lives, ``folder/.stitch`` by default.
+    encoder, recipe:
+        What makes the vectors; recorded at the first run and compared ever after. ``recipe=None``
+        takes the recorded one, or ten grid views.
+    captions:
+        JSON lines with captions by id; they become caption views, and earlier captions that are
+        not in this file go. Without a file, earlier captions stay (a rebuild encodes them again).
+    rebuild:
+        Encode everything again. Searches see the old gallery until the new one is complete; an
+        interrupted rebuild goes on where it was.
+    batch_size, workers:
+        Pictures in one call of the encoder, and decoding threads.
+    max_pixels:
+        See :func:`stitch_cir.images.open_image`.
+
+    Raises
+    ------
+    NotFoundError, SettingError, GalleryMismatchError, GalleryBusyError, RecordError
+        Before anything is written.
+    VectorError, GalleryError
+        What was committed before is kept.
+    """
+    root = Path(folder)
+    place = root / DEFAULT_DIRECTORY if gallery_dir is None else Path(gallery_dir)
+    for name, value in (("batch_size", batch_size), ("workers", workers)):
+        if value < 1:
+            raise SettingError(f"{name} is {value!r}.", hint="It must be at least 1.")
+    tell: Progress = progress or (lambda event: None)
+    started = time.perf_counter()
+    tally = Tally()
+    texts = None if captions is None else read_captions(Path(captions))
+    entries = scan(root, leave_out=place)
+    begin = partial(_begin, encoder=encoder, recipe=recipe, root=root, place=place)
+    with _writing(place, begin, rebuild=rebuild) as (store, chosen, old):
+        total = _survey.note(store, root, entries, tally, tell)
+        decoder = Decoder(
+            root,
+            store,
+            chosen,
+            decode_side=encoder.decode_side,
+            max_pixels=max_pixels,
+            workers=workers,
+            ahead=2 * batch_size,
+        )
+        writer = Writer(
+            store,
+            encoder,
+            tally,
+            tell,
+            total=total,
+            batch_size=batch_size,
+            missing_twin=partial(_survey.missing_twin, store),
+        )
+        with closing(decoder.run(_survey.changed(store, writer, max_pixels))) as stream:
+            for decoded in stream:
+                writer.add(decoded)
+        writer.flush()
+        _remove(store, _survey.missing(store), tally)
+        if texts is None and old is not None:
+            texts = {id: tuple(old.captions(id)) for id in old.captioned_ids() if store.item(id)}
+        if texts is not None:
+            known = _for_items(store, texts, tally)
+            encode_captions(store, encoder, known, tally, tell)
+            _record_captions(store, captions, texts)
+        store.sweep()
+        images = store.count("items")
+    return tally.close(images=images, seconds=time.perf_counter() - started)
+
+
+def index_captions(
+    captions: Path | str,
+    gallery_dir: Path | str,
+    *,
+    encoder: DualEncoder,
+    progress: Progress | None = None,
+    rebuild: bool = False,
+) -> IndexReport:
+    """Make or update a gallery of captions only: every id of the file is an item.
+
+    Ids that left the file leave the gallery. Raises what :func:`index_folder` raises.
+    """
+    texts = {id: own for id, own in read_captions(Path(captions)).items() if own}
+    tell: Progress = progress or (lambda event: None)
+    started = time.perf_counter()
+    tally = Tally()
+    place = Path(gallery_dir)
+    begin = partial(_begin, encoder=encoder, recipe=None, root=None, place=place)
+    with _writing(place, begin, rebuild=rebuild) as (store, _, _):
+        _remove(store, [item.id for item in store.items() if item.id not in texts], tally)
+        encode_captions(store, encoder, texts, tally, tell, make_items=True)
+        _record_captions(store, captions, texts)
+        store.sweep()
+        images = store.count("items")
+    return tally.close(images=images, seconds=time.perf_counter() - started)
+
+
+@contextmanager
+def _writing(
+    place: Path, begin: Callable[[Store], ViewRecipe], *, rebuild: bool
+) -> Iterator[tuple[Store, ViewRecipe, Store | None]]:
+    """Give the database to write into, the recipe, and for a rebuild the old database.
+
+    ``begin`` records or checks what shapes the vectors. A rebuild goes into a database beside the
+    old one, which adopts it at the end, in one transaction.
+    """
+    with write_lock(place):
+        beside = place / _REBUILD
+        if not (rebuild and (place / DATABASE).exists()):
+            with closing(Store(place, write=True)) as store:
+                yield store, begin(store), None
+            # the remains of a rebuild that was given up
+            _delete(beside)
+            return
+        with closing(Store(place, write=True)) as old:
+            try:
+                with closing(Store(place, write=True, name=_REBUILD)) as new:
+                    begin(new)
+            except GalleryError:
+                # left by an interrupted rebuild of another kind
+                _delete(beside)
+            with closing(Store(place, write=True, name=_REBUILD)) as new:
+                yield new, begin(new), old
+            old.adopt(beside)
+        _delete(beside)
+
+
+def _delete(database: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        database.with_name(database.name + ending).unlink(missing_ok=True)
+
+
+def _begin(
+    store: Store,
+    encoder: DualEncoder,
+    recipe: ViewRecipe | None,
+    root: Path | None,
+    place: Path,
+) -> ViewRecipe:
+    """Record what shapes the vectors, or compare with what is recorded; give the recipe."""
+    facts = store.meta()
+    if "fingerprint" in facts:
+        return check(facts, encoder, recipe, place, root)
+    chosen = recipe or ViewRecipe()
+    with store.transaction():
+        record(store, encoder, chosen, root, place)
+    return chosen
+
+
+def _record_captions(
+    store: Store, file: Path | str | None, texts: Mapping[str, tuple[str, ...]]
+) -> None:
+    digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
+    fact = {"file": None if file is None else Path(file).name, "sha256": digest}
+    if store.meta().get("captions") != fact:
+        with store.transaction():
+            store.set_meta(captions=fact)
+
+
+def _remove(store: Store, ids: list[str], tally: Tally) -> None:
+    if ids:
+        with store.transaction():
+            store.remove_items(ids)
+    tally.removed += len(ids)
+
+
+def _for_items(
+    store: Store, texts: Mapping[str, tuple[str, ...]], tally: Tally
+) -> dict[str, tuple[str, ...]]:
+    """Keep the captions whose id is an item, also in another Unicode spelling; report the rest."""
+    known: dict[str, tuple[str, ...]] = {}
+    for id, own in texts.items():
+        forms = (id, unicodedata.normalize("NFC", id), unicodedata.normalize("NFD", id))
+        found = next((form for form in forms if store.item(form) is not None), None)
+        if found is None:
+            tally.unknown_captions.append(id)
+        else:
+            known[found] = (*known.get(found, ()), *own)
+    return known

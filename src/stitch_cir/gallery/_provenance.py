@@ -1,0 +1,113 @@
+"""What shaped a gallery's vectors: recorded once, compared at every opening."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stitch_cir.errors import GalleryMismatchError
+from stitch_cir.gallery._store import Store
+from stitch_cir.views import ViewRecipe
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders import DualEncoder
+
+__all__ = ["check", "check_encoder", "record", "root_of"]
+
+
+def record(
+    store: Store, encoder: DualEncoder, recipe: ViewRecipe, root: Path | None, place: Path
+) -> None:
+    """Write down encoder, views and root (inside a transaction of the caller's)."""
+    store.set_meta(
+        encoder=encoder.name,
+        weights_tag=encoder.weights_tag,
+        dim=encoder.dim,
+        fingerprint=encoder.fingerprint,
+        recipe=recipe.to_dict(),
+        root=None if root is None else _spell_root(root, place),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        stitch_version=_version(),
+    )
+
+
+def check(
+    facts: Mapping[str, Any],
+    encoder: DualEncoder,
+    recipe: ViewRecipe | None,
+    place: Path,
+    root: Path | None,
+) -> ViewRecipe:
+    """Compare with what is recorded; give the recorded recipe.
+
+    Raises ``GalleryMismatchError`` when encoder, views or root differ.
+    """
+    check_encoder(facts, encoder, place)
+    recorded = ViewRecipe.from_dict(facts["recipe"])
+    if recipe is not None and recipe != recorded:
+        raise GalleryMismatchError(
+            f"The gallery {place} was made with the views {_say(recorded)}, not {_say(recipe)}.",
+            hint="Use the same views, or encode everything again: stitch index FOLDER --rebuild",
+        )
+    known = root_of(facts, place)
+    if _real(known) != _real(root):
+        raise GalleryMismatchError(
+            f"The gallery {place} was made from {_say_root(known)}, not from {_say_root(root)}.",
+            hint="Choose another place with --gallery DIR, or start afresh with --rebuild.",
+        )
+    return recorded
+
+
+def check_encoder(facts: Mapping[str, Any], encoder: DualEncoder, place: Path) -> None:
+    """Raise ``GalleryMismatchError`` unless this encoder made the gallery's vectors."""
+    if facts["fingerprint"] == encoder.fingerprint:
+        return
+    made = f"{facts['encoder']} ({facts['weights_tag']}, {facts['fingerprint'][:12]})"
+    given = f"{encoder.name} ({encoder.weights_tag}, {encoder.fingerprint[:12]})"
+    raise GalleryMismatchError(
+        f"The vectors of the gallery {place} were made by {made}; the encoder here is {given}. "
+        "Vectors of two encoders cannot be compared.",
+        hint=f"Use the encoder {facts['encoder']}, or encode everything again: "
+        f"stitch index FOLDER --encoder {encoder.name} --rebuild",
+    )
+
+
+def root_of(facts: Mapping[str, Any], place: Path) -> Path | None:
+    """Give the folder the gallery was made from, or None for captions only."""
+    root = facts.get("root")
+    return None if root is None else place / Path(root)
+
+
+def _spell_root(root: Path, place: Path) -> str:
+    """Spell the root relative to a gallery inside it (both can then be moved), else absolute."""
+    real, inside = Path(os.path.realpath(root)), Path(os.path.realpath(place))
+    return os.path.relpath(real, inside) if inside.is_relative_to(real) else str(real)
+
+
+def _real(root: Path | None) -> str | None:
+    return None if root is None else os.path.realpath(root)
+
+
+def _say_root(root: Path | None) -> str:
+    return "captions only" if root is None else f"the folder {os.path.realpath(root)}"
+
+
+def _say(recipe: ViewRecipe) -> str:
+    if recipe.kind == "grid":
+        return f"grid × {recipe.count}"
+    return (
+        f"random × {recipe.count} (seed {recipe.seed}, scale {recipe.scale}, ratio {recipe.ratio})"
+    )
+
+
+def _version() -> str:
+    # imported here: it is slow, and only a new gallery needs it
+    from importlib import metadata
+
+    try:
+        return metadata.version("stitch-cir")
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,116 @@
+"""What an indexing run and a verification found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+__all__ = ["IndexReport", "Tally", "VerifyReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """Counts of one indexing run.
+
+    ``images`` counts what the gallery holds now; ``encoded`` pictures that went through the
+    encoder; ``duplicates`` new ids that share the vectors of a byte-identical picture;
+    ``captioned`` items whose captions were set or changed. ``skipped`` holds (id, reason) of
+    everything left out, what is remembered from earlier runs included; ``unknown_captions`` ids
+    that have captions but no picture.
+    """
+
+    images: int
+    added: int
+    changed: int
+    moved: int
+    removed: int
+    unchanged: int
+    duplicates: int
+    encoded: int
+    captioned: int
+    other_files: int
+    seconds: float
+    skipped: tuple[tuple[str, str], ...]
+    unknown_captions: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def summary(self) -> str:
+        """Say it in one line."""
+        counts = (
+            (self.added, "added"),
+            (self.changed, "changed"),
+            (self.moved, "moved"),
+            (self.removed, "removed"),
+            (self.unchanged, "unchanged"),
+            (self.duplicates, "byte-identical duplicates"),
+            (self.captioned, "with new captions"),
+            (len(self.skipped), "skipped"),
+            (self.other_files, "other files ignored"),
+            (len(self.unknown_captions), "captions of unknown images ignored"),
+        )
+        told = ", ".join(f"{count} {what}" for count, what in counts if count)
+        images = "1 image" if self.images == 1 else f"{self.images} images"
+        return f"{images} in the gallery: {told or 'nothing to do'}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give JSON-ready data."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            **plain,
+            "seconds": round(self.seconds, 3),
+            "skipped": [{"path": path, "reason": reason} for path, reason in self.skipped],
+            "unknown_captions": list(self.unknown_captions),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(slots=True)
+class Tally:
+    """An :class:`IndexReport` in the making."""
+
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
+    encoded: int = 0
+    captioned: int = 0
+    other_files: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    unknown_captions: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def close(self, *, images: int, seconds: float) -> IndexReport:
+        """Make the report of a finished run."""
+        counted = {field.name: getattr(self, field.name) for field in fields(self)}
+        lists = ("skipped", "unknown_captions", "notes")
+        told: dict[str, Any] = {name: tuple(sorted(counted.pop(name))) for name in lists}
+        return IndexReport(images=images, seconds=seconds, **counted, **told)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What a verification found; no ``problems`` means that the gallery is sound."""
+
+    images: int
+    views: int
+    missing_files: int
+    changed_files: int
+    problems: tuple[str, ...]
+
+    def summary(self) -> str:
+        """Say it in one line."""
+        state = "sound" if not self.problems else f"{len(self.problems)} problem(s)"
+        told = f"{self.images} images, {self.views} views checked: {state}."
+        if self.missing_files or self.changed_files:
+            told += (
+                f" {self.missing_files} files are gone and {self.changed_files} have changed "
+                "since indexing: run stitch index to bring the gallery up to date."
+            )
+        return told
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give JSON-ready data."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**plain, "problems": list(self.problems)}

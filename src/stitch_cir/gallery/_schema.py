@@ -1,0 +1,90 @@
+"""The database's tables, as numbered migrations; a database knows how many it has had."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from stitch_cir.errors import GalleryError
+
+__all__ = ["TABLES", "migrate"]
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    INSERT INTO meta VALUES ('generation', '0');
+
+    -- one row for each distinct picture content; vectors is (M, d) float32 little-endian, C order,
+    -- boxes the JSON list of its M [x0, y0, x1, y1, flip]; width × height upright, in pixels
+    CREATE TABLE contents (
+        hash TEXT PRIMARY KEY,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        boxes TEXT NOT NULL,
+        vectors BLOB NOT NULL
+    );
+
+    -- what can be found; path is relative to the root, as the file system spells it, and NULL
+    -- (like hash) for an item that has captions only
+    CREATE TABLE items (
+        id TEXT PRIMARY KEY,
+        path BLOB,
+        size INTEGER,
+        mtime_ns INTEGER,
+        hash TEXT REFERENCES contents (hash)
+    ) WITHOUT ROWID;
+    CREATE INDEX items_by_hash ON items (hash);
+
+    -- files left out, until they change; with max_pixels: until more pixels are allowed
+    CREATE TABLE skipped (
+        id TEXT PRIMARY KEY,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        max_pixels INTEGER
+    ) WITHOUT ROWID;
+
+    -- files without a picture's ending whose first bytes are no picture's either
+    CREATE TABLE others (
+        id TEXT PRIMARY KEY,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL
+    ) WITHOUT ROWID;
+
+    CREATE TABLE captions (
+        id TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        text TEXT NOT NULL REFERENCES caption_vectors (text),
+        PRIMARY KEY (id, position)
+    ) WITHOUT ROWID;
+    CREATE TABLE caption_vectors (text TEXT PRIMARY KEY, vector BLOB NOT NULL);
+    """,
+)
+
+TABLES = ("contents", "items", "skipped", "others", "captions", "caption_vectors")
+"""All tables but ``meta``."""
+
+
+def migrate(database: sqlite3.Connection, file: Path, *, apply: bool) -> None:
+    """Bring a database to the newest schema (or only check it).
+
+    Raises ``GalleryError`` for one from the future, or an old one that may not be changed.
+    """
+    version = int(database.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(_MIGRATIONS):
+        raise GalleryError(
+            f"{file} was written by a newer version of stitch (schema {version}).",
+            hint="Update stitch-cir.",
+        )
+    if version == len(_MIGRATIONS):
+        return
+    if not apply:
+        raise GalleryError(
+            f"{file} was written by an older version of stitch, or never finished "
+            f"(schema {version}).",
+            hint="Run stitch index on its folder once; nothing is encoded again.",
+        )
+    for number in range(version, len(_MIGRATIONS)):
+        database.executescript(
+            f"BEGIN IMMEDIATE; {_MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
+        )

@@ -1,0 +1,208 @@
+"""From decoded pictures and captions to rows: encode in batches, one transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.errors import VectorError
+from stitch_cir.gallery._decode import Decoded
+from stitch_cir.gallery._progress import Progress, ProgressEvent
+from stitch_cir.gallery._report import Tally
+from stitch_cir.gallery._store import Item, Store
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders import DualEncoder
+
+__all__ = ["UNIT_TOLERANCE", "Writer", "checked", "encode_captions"]
+
+UNIT_TOLERANCE = 1e-3
+"""How far a vector's length may be from 1."""
+_CAPTION_BATCH = 64
+_MOST_WAITING = 256
+"""Files that need no encoding are still written in batches of at most this many."""
+
+
+class Writer:
+    """Collects decoded files and writes them batch by batch."""
+
+    def __init__(
+        self,
+        store: Store,
+        encoder: DualEncoder,
+        tally: Tally,
+        tell: Progress,
+        *,
+        total: int,
+        batch_size: int,
+        missing_twin: Callable[[str], str | None],
+    ) -> None:
+        """Write into ``store``; count in ``tally``; tell progress of ``total`` files.
+
+        ``missing_twin`` finds, by content, an item whose file is gone.
+        """
+        self._store = store
+        self._encoder = encoder
+        self._tally = tally
+        self._tell = tell
+        self._total = total
+        self._batch_size = batch_size
+        self._missing_twin = missing_twin
+        self._waiting: list[Decoded] = []
+        self._new: dict[str, Decoded] = {}
+        self._done = 0
+
+    def unchanged(self, id: str) -> None:
+        """Count a file that need not be read."""
+        self._tally.unchanged += 1
+        self._step(id)
+
+    def skip(self, id: str, reason: str) -> None:
+        """Report a file that is left out."""
+        self._tally.skipped.append((id, reason))
+        self._step(id, reason)
+
+    def add(self, decoded: Decoded) -> None:
+        """Take one decoded file; write when a batch is full."""
+        if decoded.image is not None and decoded.hash is not None:
+            # a byte-identical file may have been decoded before its twin was written
+            if decoded.hash not in self._new and not self._store.has_content(decoded.hash):
+                self._new[decoded.hash] = decoded
+            else:
+                decoded = replace(decoded, image=None)
+        self._waiting.append(decoded)
+        if len(self._new) >= self._batch_size or len(self._waiting) >= _MOST_WAITING:
+            self.flush()
+
+    def flush(self) -> None:
+        """Encode and write what is waiting, all or nothing."""
+        if not self._waiting:
+            return
+        new = list(self._new.items())
+        vectors = self._encode([decoded for _, decoded in new])
+        with self._store.transaction():
+            for (hash, decoded), own in zip(new, vectors, strict=True):
+                self._store.put_content(hash, decoded.size, decoded.boxes, own)
+            for decoded in self._waiting:
+                self._put(decoded)
+        self._tally.encoded += len(new)
+        for decoded in self._waiting:
+            problem = decoded.problem
+            self._step(decoded.candidate.id, None if problem is None else problem.reason)
+        self._waiting, self._new = [], {}
+
+    def _encode(self, new: Sequence[Decoded]) -> NDArray[np.float32]:
+        dim = self._encoder.dim
+        if not new:
+            return np.empty((0, 0, dim), np.float32)
+        images = [decoded.image for decoded in new if decoded.image is not None]
+        boxes = [decoded.boxes for decoded in new]
+        return checked(
+            self._encoder.encode_views(images, boxes),
+            (len(new), len(boxes[0]), dim),
+            [decoded.candidate.id for decoded in new],
+        )
+
+    def _put(self, decoded: Decoded) -> None:
+        store, tally, file, problem = self._store, self._tally, decoded.candidate, decoded.problem
+        if decoded.note is not None:
+            tally.notes.append(decoded.note)
+        if problem is not None:
+            tally.skipped.append((file.id, problem.reason))
+            if problem.of_content:
+                store.put_skipped(
+                    file.id, file.size, file.mtime_ns, problem.reason, problem.max_pixels
+                )
+            return
+        assert decoded.hash is not None
+        item = Item(file.id, file.path, file.size, file.mtime_ns, decoded.hash)
+        before = store.item(file.id)
+        if before is not None and before.hash == decoded.hash:
+            tally.unchanged += 1
+            store.put_item(item)
+            return
+        old = self._missing_twin(decoded.hash) if before is None else None
+        if old is not None:
+            tally.moved += 1
+            store.rename_item(old, item)
+            return
+        if before is None:
+            tally.added += 1
+            tally.duplicates += bool(store.ids_with_content(decoded.hash))
+        else:
+            tally.changed += 1
+        store.put_item(item)
+
+    def _step(self, id: str, skipped: str | None = None) -> None:
+        self._done += 1
+        self._tell(ProgressEvent("indexing", self._done, self._total, id, skipped))
+
+
+def encode_captions(
+    store: Store,
+    encoder: DualEncoder,
+    texts: Mapping[str, Sequence[str]],
+    tally: Tally,
+    tell: Progress,
+    *,
+    make_items: bool = False,
+) -> None:
+    """Make ``texts`` the captions of the gallery; captions that are known are not encoded again.
+
+    Items that are not in ``texts`` lose theirs. With ``make_items``, ids that are no item become
+    one; otherwise every id must be one.
+    """
+    wanted = {**dict.fromkeys(store.captioned_ids(), ()), **texts}
+    changed = [id for id, own in wanted.items() if store.captions(id) != list(own)]
+    for start in range(0, len(changed), _CAPTION_BATCH):
+        ids = changed[start : start + _CAPTION_BATCH]
+        unknown = [
+            text
+            for text in dict.fromkeys(text for id in ids for text in wanted[id])
+            if not store.has_caption(text)
+        ]
+        vectors: NDArray[np.float32] = np.empty((0, encoder.dim), np.float32)
+        if unknown:
+            shape = (len(unknown), encoder.dim)
+            vectors = checked(encoder.encode_texts(unknown), shape, unknown)
+        with store.transaction():
+            store.put_caption_vectors(unknown, vectors)
+            for id in ids:
+                if make_items and store.item(id) is None:
+                    store.put_item(Item(id))
+                    tally.added += 1
+                store.put_captions(id, wanted[id])
+        tally.captioned += len(ids)
+        tell(ProgressEvent("captions", start + len(ids), len(changed), ids[-1]))
+
+
+def checked(
+    vectors: NDArray[np.float32], shape: tuple[int, ...], names: Sequence[str]
+) -> NDArray[np.float32]:
+    """Refuse vectors of a wrong shape, not finite or not unit length; give float32.
+
+    ``names[i]`` says what ``vectors[i]`` was made of. Raises ``VectorError``.
+    """
+    array = np.asarray(vectors, dtype=np.float32)
+    if array.shape != shape:
+        what = f"vectors of shape {array.shape} for {len(names)} inputs, expected {shape}"
+        raise _refused(what)
+    for wrong, kind in (
+        (~np.isfinite(array), "not finite (NaN or infinite)"),
+        (np.abs(np.linalg.norm(array, axis=-1) - 1.0) > UNIT_TOLERANCE, "not of unit length"),
+    ):
+        if wrong.any():
+            first = int(np.argwhere(wrong)[0, 0])
+            raise _refused(f"vectors that are {kind} for {names[first]!r}")
+    return array
+
+
+def _refused(what: str) -> VectorError:
+    return VectorError(
+        f"The encoder gave {what}.",
+        hint="Check the encoder; nothing of this batch was stored, earlier ones are safe.",
+    )

@@ -1,0 +1,166 @@
+"""From a reference and a text to the set of vectors that is searched with."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stitch_cir.composers import Composition, Reference
+from stitch_cir.concepts import Concept
+from stitch_cir.encoders import ConceptReader
+from stitch_cir.errors import ImageError, NotFoundError, QueryError
+from stitch_cir.gallery import Gallery
+from stitch_cir.images import open_image, open_regular
+from stitch_cir.search._results import Query, View
+from stitch_cir.transition import Transition
+from stitch_cir.views import content_key
+
+__all__ = ["ReferenceLike", "Seen", "build_query", "look_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A reference that was found: what it is called, its picture, its place in the gallery.
+
+    ``gallery_id`` is set when the gallery holds it (by id, by path, or by equal content);
+    ``own_ids`` are all gallery ids with that content, to be left out of the ranking.
+    """
+
+    name: str
+    image: Image.Image | None
+    gallery_id: str | None
+    own_ids: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def describe(self, gallery: Gallery) -> Reference:
+        """Tell a composer all that is known: the picture, its captions, what the encoder sees."""
+        captions = () if self.gallery_id is None else tuple(gallery.captions(self.gallery_id))
+        concepts: tuple[Concept, ...] = ()
+        if self.image is not None and isinstance(gallery.encoder, ConceptReader):
+            concepts = gallery.encoder.read_concepts([self.image])[0]
+        return Reference(self.name, self.image, captions, concepts)
+
+
+ReferenceLike: TypeAlias = "str | Path | Image.Image | Seen | None"
+"""A gallery id, a path, an open picture, one already looked at, or nothing."""
+
+
+def look_at(gallery: Gallery, reference: ReferenceLike) -> Seen | None:
+    """Find and open a reference; gallery ids win over paths of the same name.
+
+    Raises ``NotFoundError`` when it is neither, ``ImageError`` when the file cannot be opened.
+    """
+    if reference is None or isinstance(reference, Seen):
+        return reference
+    if isinstance(reference, Image.Image):
+        return Seen("(picture)", reference.convert("RGB"), None, ())
+    gallery_id = gallery.resolve(reference)
+    if gallery_id is not None:
+        return _from_gallery(gallery, gallery_id)
+    path = Path(reference)
+    if not path.exists():
+        raise NotFoundError(
+            f"The reference {str(reference)!r} is neither an image of the gallery nor a file.",
+            hint="Give a path to a picture, or an id as printed by a search.",
+        )
+    with open_regular(path) as stream:
+        twins = tuple(gallery.ids_with_content(hashlib.file_digest(stream, "sha256").hexdigest()))
+    image = open_image(path, decode_side=gallery.encoder.decode_side)
+    return Seen(str(reference), image, twins[0] if twins else None, twins)
+
+
+def _from_gallery(gallery: Gallery, id: str) -> Seen:
+    own = (id, *gallery.duplicates(id))
+    path = gallery.path(id)
+    if path is None:
+        return Seen(id, None, id, own)
+    try:
+        image = open_image(path, decode_side=gallery.encoder.decode_side)
+    except ImageError as error:
+        # the vectors are still here, so only the words about the picture are missing
+        return Seen(id, None, id, own, (f"The reference's file could not be opened: {error}",))
+    return Seen(id, image, id, own)
+
+
+def build_query(
+    gallery: Gallery,
+    seen: Seen | None,
+    text: str | None,
+    composition: Composition | None,
+    transition: Transition,
+) -> tuple[Query, tuple[str, ...]]:
+    """Encode captions and modification, apply the transition; or take the reference's own views."""
+    name = None if seen is None else seen.name
+    notes = () if seen is None else seen.notes
+    if composition is None:
+        assert seen is not None
+        vectors, labels = _reference_set(gallery, seen)
+        even = np.full(len(vectors), 1.0 / len(vectors), dtype=np.float32)
+        return Query(vectors, even, labels, None, name, None), notes
+
+    encoder = gallery.encoder
+    wording = (text or "").strip()
+    texts = [*composition.texts, *([wording] if wording else []), *composition.before]
+    encoded = encoder.encode_texts(texts)
+    count = len(composition.captions)
+    captions, rest = encoded[:count], encoded[count:]
+    modification = rest[0] if wording else None
+    before = rest[1 if wording else 0 :]
+    image = _original_view(gallery, seen) if seen and transition.name == "pdv" else None
+    refined = transition.refine(
+        captions,
+        modification,
+        before=before if len(before) else None,
+        reference_image=image,
+    )
+    refined = np.ascontiguousarray(refined, dtype=np.float32)
+    if len(refined) == count and transition.name != "text-only":
+        labels = composition.texts
+        weights = np.asarray([caption.weight for caption in composition.captions], np.float32)
+    else:
+        labels = tuple(wording for _ in range(len(refined)))
+        weights = np.ones(len(refined), np.float32)
+    total = float(weights.sum())
+    if not np.isfinite(total) or total <= 0 or bool((weights < 0).any()):
+        raise QueryError(
+            f"The captions' weights {weights.tolist()} are not usable.",
+            hint="Every weight must be a finite number of at least 0, one of them above 0.",
+        )
+    query = Query(
+        refined,
+        weights / np.float32(total),
+        labels,
+        composition,
+        name,
+        wording or None,
+        before if transition.combines_scores and len(before) else None,
+    )
+    return query, notes
+
+
+def _reference_set(gallery: Gallery, seen: Seen) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    if seen.gallery_id is not None:
+        views = gallery.views(seen.gallery_id)
+        labels = tuple(View(i, view.box, view.caption).label for i, view in enumerate(views))
+        return np.stack([view.vector for view in views]).astype(np.float32), labels
+    assert seen.image is not None
+    boxes = gallery.recipe.boxes(*seen.image.size, content_key(seen.image))
+    vectors = gallery.encoder.encode_views([seen.image], [boxes])[0]
+    return vectors, tuple(View(i, box).label for i, box in enumerate(boxes))
+
+
+def _original_view(gallery: Gallery, seen: Seen) -> NDArray[np.float32] | None:
+    """Give the vector of the whole reference picture, (d,), where there is a picture."""
+    if seen.gallery_id is not None:
+        first = gallery.views(seen.gallery_id)[0]
+        return None if first.box is None else np.asarray(first.vector, dtype=np.float32)
+    if seen.image is None:
+        return None
+    box = gallery.recipe.boxes(*seen.image.size, b"")[:1]
+    return np.asarray(gallery.encoder.encode_views([seen.image], [box])[0, 0], dtype=np.float32)

@@ -1,0 +1,157 @@
+"""What a search gives back: ranked hits, why they rank there, and every setting that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.composers import Composition
+from stitch_cir.search._settings import SearchSettings
+from stitch_cir.transport import TransportPlan
+from stitch_cir.views import ViewBox
+
+__all__ = ["Hit", "Query", "Results", "View"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One member of a view set: a crop of the picture (``box``) or one of its captions."""
+
+    index: int
+    box: ViewBox | None = None
+    caption: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Short text for tables: the caption, or where the crop lies in per cent of the sides."""
+        if self.caption is not None:
+            return f"“{self.caption}”"
+        box = self.box or ViewBox()
+        if (box.x0, box.y0, box.x1, box.y1) == (0.0, 0.0, 1.0, 1.0):
+            return "whole picture" + (", mirrored" if box.flip else "")
+        span = f"x {box.x0:.0%}–{box.x1:.0%}, y {box.y0:.0%}–{box.y1:.0%}"
+        return span + (", mirrored" if box.flip else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give JSON-ready data."""
+        if self.caption is not None:
+            return {"index": self.index, "caption": self.caption}
+        box = self.box or ViewBox()
+        return {"index": self.index, "box": [box.x0, box.y0, box.x1, box.y1], "flip": box.flip}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The set that was searched with.
+
+    ``vectors``: (K, d) float32 unit rows after transition; ``weights``: (K,) float32, sum 1;
+    ``labels``: K texts that say what each row is. ``before`` is the set of the unchanged
+    reference's captions, (R, d), for score-level transitions only.
+    """
+
+    vectors: NDArray[np.float32] = field(repr=False)
+    weights: NDArray[np.float32] = field(repr=False)
+    labels: tuple[str, ...]
+    composition: Composition | None
+    reference: str | None
+    text: str | None
+    before: NDArray[np.float32] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One ranked image.
+
+    ``score`` is in [−2, 2], larger is better (two ways of looking, each a weighted mean cosine).
+    ``plan`` says who matched whom: K captions against ``views``.
+    """
+
+    rank: int
+    id: str
+    score: float
+    plan: TransportPlan = field(repr=False)
+    views: tuple[View, ...] = field(repr=False)
+    path: Path | None = None
+
+    @property
+    def best_view(self) -> View:
+        """The view that took most of the transported mass."""
+        return self.views[int(self.plan.best_view())]
+
+    def to_dict(self, *, plan: bool = False) -> dict[str, Any]:
+        """Give JSON-ready data; the whole plan only on request."""
+        data: dict[str, Any] = {
+            "rank": self.rank,
+            "id": self.id,
+            "score": round(self.score, 6),
+            "path": None
+            if self.path is None
+            else str(self.path).encode("utf-8", "backslashreplace").decode(),
+            "best_view": self.best_view.to_dict(),
+        }
+        if plan:
+            data["views"] = [view.to_dict() for view in self.views]
+            data["plan"] = self.plan.to_dict()
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Ranked hits with everything that made them.
+
+    ``ranked`` counts the images that took part after filters; ``scored`` those whose view sets were
+    scored exactly (fewer with a shortlist). ``shortlist_recall`` is the share of the exhaustive
+    search's hits that the shortlist kept, ``None`` where it was not measured.
+    """
+
+    hits: tuple[Hit, ...]
+    query: Query
+    settings: SearchSettings
+    gallery: Mapping[str, Any]
+    ranked: int
+    scored: int
+    seconds: Mapping[str, float]
+    shortlist_recall: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Hit]:
+        """Iterate over the hits, best first."""
+        return iter(self.hits)
+
+    def __len__(self) -> int:
+        """Count the hits."""
+        return len(self.hits)
+
+    def __getitem__(self, index: int) -> Hit:
+        """Give the hit at ``index`` (0 is the best)."""
+        return self.hits[index]
+
+    def hit(self, id: str) -> Hit | None:
+        """Find a hit by its gallery id."""
+        return next((hit for hit in self.hits if hit.id == id), None)
+
+    def to_dict(self, *, plans: bool = False) -> dict[str, Any]:
+        """Give JSON-ready data: query, composition, settings, gallery, hits."""
+        composition = self.query.composition
+        return {
+            "query": {
+                "reference": self.query.reference,
+                "text": self.query.text,
+                "members": list(self.query.labels),
+                "weights": [round(float(weight), 6) for weight in self.query.weights],
+            },
+            "composition": None if composition is None else composition.to_dict(),
+            "settings": self.settings.to_dict(),
+            "gallery": dict(self.gallery),
+            "ranked": self.ranked,
+            "scored": self.scored,
+            "shortlist_recall": self.shortlist_recall,
+            "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
+            "notes": list(self.notes),
+            "hits": [hit.to_dict(plan=plans) for hit in self.hits],
+        }

@@ -1,0 +1,292 @@
+"""One composed search from end to end: look at the reference, compose, move, rank, explain."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.composers import Composer, Composition, TemplateComposer, edit_captions
+from stitch_cir.errors import GalleryEmptyError, NotFoundError, QueryError, SettingError
+from stitch_cir.gallery import Gallery, ViewMatrix
+from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
+from stitch_cir.search._rank import place_of, rank, shortlist_rows
+from stitch_cir.search._results import Hit, Query, Results, View
+from stitch_cir.search._settings import SearchSettings
+from stitch_cir.transition import Transition
+from stitch_cir.transport import Scorer
+
+__all__ = ["compose", "locate", "search"]
+
+
+def compose(
+    gallery: Gallery,
+    *,
+    reference: ReferenceLike = None,
+    text: str | None = None,
+    composer: Composer | None = None,
+    settings: SearchSettings | None = None,
+) -> Composition:
+    """Write the target captions of a query without searching.
+
+    Parameters are those of :func:`search`. Raises ``QueryError`` without reference and text.
+    """
+    settings = settings or SearchSettings()
+    seen = look_at(gallery, reference)
+    if seen is None and not (text or "").strip():
+        raise nothing_asked()
+    composer = composer or TemplateComposer()
+    known = None if seen is None else seen.describe(gallery)
+    return composer.compose(known, text or "", settings.captions)
+
+
+def search(
+    gallery: Gallery,
+    *,
+    reference: ReferenceLike = None,
+    text: str | None = None,
+    captions: Sequence[str] = (),
+    composer: Composer | None = None,
+    settings: SearchSettings | None = None,
+) -> Results:
+    """Search a gallery for the reference, changed as the text says (method §§1–4).
+
+    Parameters
+    ----------
+    gallery:
+        An open gallery; its encoder encodes the query.
+    reference:
+        A gallery id, a path, an open Pillow image, or ``None``. Its own entry in the gallery and
+        byte-identical duplicates are left out of the ranking unless the settings keep them.
+    text:
+        The modification. Without it the reference's view set is searched with as it is; without a
+        reference the text alone describes the wanted picture.
+    captions:
+        Target captions to use instead of composing (an edited composition fed back).
+    composer:
+        Who writes the captions; the template composer by default.
+    settings:
+        Everything else that changes the ranking.
+
+    Raises
+    ------
+    QueryError
+        Neither reference nor text nor captions.
+    NotFoundError, ImageError
+        The reference does not exist or cannot be opened.
+    GalleryEmptyError
+        No image is left to rank: an empty gallery, or filters that match nothing.
+    SettingError
+        ``k`` is larger than the gallery.
+    """
+    settings = settings or SearchSettings()
+    clock = _Clock()
+    ask = _prepare(gallery, reference, text, captions, composer, settings, clock)
+    k = min(settings.k, len(ask.rows))
+    short = ask.rows
+    if settings.shortlist is not None:
+        short = shortlist_rows(ask.matrix, ask.rows, ask.query, max(settings.shortlist, k))
+    best, scores = rank(ask.matrix, short, ask.query, ask.scorer, ask.transition, k)
+    clock.lap("rank")
+    recall = None
+    if settings.shortlist is not None and settings.measure_recall:
+        exact, _ = rank(ask.matrix, ask.rows, ask.query, ask.scorer, ask.transition, k)
+        recall = float(np.isin(exact, best).mean())
+        clock.lap("recall")
+    floor = -np.inf if settings.min_score is None else settings.min_score
+    hits = tuple(
+        _hit(gallery, ask, place, row, score)
+        for place, (row, score) in enumerate(zip(best.tolist(), scores.tolist(), strict=True), 1)
+        if score >= floor
+    )
+    clock.lap("explain")
+    return _results(gallery, ask, settings, hits, len(short), clock, recall)
+
+
+def locate(
+    gallery: Gallery,
+    id: str,
+    *,
+    reference: ReferenceLike = None,
+    text: str | None = None,
+    captions: Sequence[str] = (),
+    composer: Composer | None = None,
+    settings: SearchSettings | None = None,
+) -> Results:
+    """Explain one image: the results hold a single hit, with its true place in the whole ranking.
+
+    Parameters and errors are those of :func:`search`; ``id`` is a gallery id or a path. Raises
+    ``NotFoundError`` when the gallery has no such image or a filter leaves it out.
+    """
+    settings = (settings or SearchSettings()).with_(k=1, shortlist=None)
+    clock = _Clock()
+    known = gallery.resolve(id)
+    if known is None:
+        raise NotFoundError(
+            f"The gallery {gallery.directory} has no image {id!r}.",
+            hint="Give an id as printed by a search.",
+        )
+    ask = _prepare(gallery, reference, text, captions, composer, settings, clock)
+    row = ask.matrix.ids.index(known)
+    if not np.isin(row, ask.rows):
+        raise NotFoundError(
+            f"The image {known!r} is left out of this search: it is the reference (or its "
+            "duplicate), or a filter excludes it.",
+            hint="Add include_reference (--include-reference), or loosen the filters.",
+        )
+    place, score = place_of(ask.matrix, ask.rows, row, ask.query, ask.scorer, ask.transition)
+    clock.lap("rank")
+    hit = _hit(gallery, ask, place, row, score)
+    return _results(gallery, ask, settings, (hit,), len(ask.rows), clock, None)
+
+
+def nothing_asked() -> QueryError:
+    """Build the error for a query without reference and text."""
+    return QueryError(
+        "There is nothing to search for: no reference image and no text.",
+        hint="Give a reference, a text that says what should change, or both.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A query made ready to rank: what is searched, among which rows, and how it is scored."""
+
+    matrix: ViewMatrix
+    rows: NDArray[np.int64]
+    query: Query
+    scorer: Scorer
+    transition: Transition
+    notes: tuple[str, ...]
+
+
+def _prepare(
+    gallery: Gallery,
+    reference: ReferenceLike,
+    text: str | None,
+    captions: Sequence[str],
+    composer: Composer | None,
+    settings: SearchSettings,
+    clock: _Clock,
+) -> _Ask:
+    seen = look_at(gallery, reference)
+    if seen is None and not (text or "").strip() and not captions:
+        raise nothing_asked()
+    matrix = gallery.matrix()
+    rows = _rows_to_rank(gallery, matrix, settings, () if seen is None else seen.own_ids)
+    clock.lap("open")
+    composition = _composition(gallery, seen, text, captions, composer, settings)
+    clock.lap("compose")
+    transition = settings.make_transition()
+    query, notes = build_query(gallery, seen, text, composition, transition)
+    clock.lap("encode")
+    told = () if composition is None else composition.notes
+    return _Ask(matrix, rows, query, settings.make_scorer(), transition, (*told, *notes))
+
+
+class _Clock:
+    """Seconds between named points."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = now - self._last
+        self._last = now
+
+
+def _composition(
+    gallery: Gallery,
+    seen: Seen | None,
+    text: str | None,
+    captions: Sequence[str],
+    composer: Composer | None,
+    settings: SearchSettings,
+) -> Composition | None:
+    if captions:
+        empty = Composition(captions=(), modification=text or "", composer="user")
+        return edit_captions(empty, captions)
+    if not (text or "").strip():
+        return None
+    return compose(gallery, reference=seen, text=text, composer=composer, settings=settings)
+
+
+def _rows_to_rank(
+    gallery: Gallery, matrix: ViewMatrix, settings: SearchSettings, own_ids: Sequence[str]
+) -> NDArray[np.int64]:
+    """Apply filters before ranking: row numbers (n,) int64 in id order."""
+    if not len(matrix.ids):
+        raise GalleryEmptyError(
+            f"The gallery {gallery.directory} holds no image.",
+            hint="Index a folder that has pictures: stitch index FOLDER",
+        )
+    if settings.k > len(matrix.ids):
+        raise SettingError(
+            f"k is {settings.k}, but the gallery holds only {len(matrix.ids)} images.",
+            hint=f"Ask for at most {len(matrix.ids)}.",
+        )
+    own = frozenset() if settings.include_reference else frozenset(own_ids)
+
+    def wanted(id: str) -> bool:
+        if id in own or any(fnmatchcase(id, pattern) for pattern in settings.exclude):
+            return False
+        return not settings.include or any(fnmatchcase(id, p) for p in settings.include)
+
+    if not (own or settings.include or settings.exclude):
+        return np.arange(len(matrix.ids), dtype=np.int64)
+    rows = np.flatnonzero([wanted(id) for id in matrix.ids]).astype(np.int64)
+    if not len(rows):
+        raise GalleryEmptyError(
+            f"No image is left to rank of the {len(matrix.ids)} in {gallery.directory}.",
+            hint="The filters (and the reference, which is left out) match everything away: "
+            "loosen --include/--exclude, or add --include-reference.",
+        )
+    return rows
+
+
+def _hit(gallery: Gallery, ask: _Ask, place: int, row: int, score: float) -> Hit:
+    matrix = ask.matrix
+    id = matrix.ids[row]
+    members = np.asarray(matrix.vectors[matrix.offsets[row] : matrix.offsets[row + 1]])
+    views = tuple(
+        View(index=index, box=view.box, caption=view.caption)
+        for index, view in enumerate(gallery.views(id))
+    )
+    plan = ask.scorer.plan(ask.query.vectors @ members.T, ask.query.weights, None)
+    return Hit(place, id, score, plan, views, gallery.path(id))
+
+
+def _results(
+    gallery: Gallery,
+    ask: _Ask,
+    settings: SearchSettings,
+    hits: tuple[Hit, ...],
+    scored: int,
+    clock: _Clock,
+    recall: float | None,
+) -> Results:
+    return Results(
+        hits=hits,
+        query=ask.query,
+        settings=settings,
+        gallery=_provenance(gallery),
+        ranked=len(ask.rows),
+        scored=scored,
+        seconds=clock.laps,
+        shortlist_recall=recall,
+        notes=ask.notes,
+    )
+
+
+def _provenance(gallery: Gallery) -> dict[str, Any]:
+    """What shaped the gallery's side of the ranking."""
+    info = gallery.info()
+    keep = ("directory", "encoder", "weights_tag", "dim", "fingerprint", "recipe", "generation")
+    return {name: info[name] for name in keep if name in info}

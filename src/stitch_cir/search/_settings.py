@@ -1,0 +1,127 @@
+"""Everything that changes a ranking and is chosen at query time, with the presets of the paper."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from stitch_cir.errors import SettingError
+from stitch_cir.transition import Transition, transition_by_name
+from stitch_cir.transport import Scorer, scorer_by_name
+
+__all__ = ["PRESETS", "SearchSettings"]
+
+_METHOD = {"transition": "linear", "scorer": "conditional"}
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {**_METHOD, "captions": 5, "alpha": 0.45, "tau": 0.001},
+    "public-code": {**_METHOD, "captions": 5, "alpha": 0.5, "tau": 0.001},
+}
+"""Query-time halves of the two published settings (method §6); the views belong to the gallery."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """Settings of one search; the defaults are the preset ``paper``.
+
+    Parameters
+    ----------
+    k:
+        Number of hits wanted, ≥ 1. More than the gallery holds is an error.
+    captions:
+        K, the number of target captions asked of the composer, 1 … 64.
+    transition, alpha:
+        Name in ``TRANSITION_NAMES``; α in [0, 1] weighs the modification (linear transition).
+    scorer, tau, epsilon:
+        Name in ``SCORER_NAMES``; τ > 0 on raw cosine (conditional transport); ε > 0 (Sinkhorn).
+    shortlist:
+        ``None`` scores every view set. A number n first keeps the n images whose normalised mean
+        vector is nearest to the mean caption, then scores those only.
+    measure_recall:
+        With a shortlist, also run the exhaustive search and report how many of its hits survived.
+    min_score:
+        Leave out hits scored lower, in [−2, 2]; ``None`` keeps all.
+    include, exclude:
+        Shell-style patterns on gallery ids, applied *before* ranking (``*`` also matches ``/``).
+    include_reference:
+        Keep the reference and its byte-identical duplicates in the ranking.
+    preset:
+        Name printed with the results; ``"custom"`` once a preset's value was overridden.
+    """
+
+    k: int = 10
+    captions: int = 5
+    transition: str = "linear"
+    alpha: float = 0.45
+    scorer: str = "conditional"
+    tau: float = 0.001
+    epsilon: float = 0.01
+    shortlist: int | None = None
+    measure_recall: bool = True
+    min_score: float | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    include_reference: bool = False
+    preset: str = "paper"
+
+    def __post_init__(self) -> None:
+        """Check every range once, here, so that no front end has to."""
+        _whole("k", self.k, 1, None)
+        _whole("captions", self.captions, 1, 64)
+        if self.shortlist is not None:
+            _whole("shortlist", self.shortlist, 1, None)
+        if self.min_score is not None and not math.isfinite(self.min_score):
+            raise SettingError(
+                f"min_score is {self.min_score!r}, which is not a finite number.",
+                hint="Scores lie between -2 and 2.",
+            )
+        if self.preset not in (*PRESETS, "custom"):
+            raise SettingError(
+                f"There is no preset {self.preset!r}.", hint=f"Presets: {', '.join(PRESETS)}."
+            )
+        self.make_transition()
+        self.make_scorer()
+
+    @classmethod
+    def from_preset(cls, preset: str = "paper", **overrides: Any) -> SearchSettings:
+        """Take a preset and override single values; ``None`` in ``overrides`` means "not given".
+
+        Raises ``SettingError`` for an unknown preset or setting.
+        """
+        if preset not in PRESETS:
+            raise SettingError(
+                f"There is no preset {preset!r}.", hint=f"Presets: {', '.join(PRESETS)}."
+            )
+        given = {name: value for name, value in overrides.items() if value is not None}
+        unknown = set(given) - {field.name for field in fields(cls)}
+        if unknown:
+            raise SettingError(
+                f"There is no setting {sorted(unknown)[0]!r}.",
+                hint=f"Settings: {', '.join(field.name for field in fields(cls))}.",
+            )
+        base = PRESETS[preset]
+        changed = any(given.get(name, value) != value for name, value in base.items())
+        return cls(**{**base, "preset": "custom" if changed else preset, **given})
+
+    def make_transition(self) -> Transition:
+        """Build the transition these settings name."""
+        return transition_by_name(self.transition, alpha=self.alpha)
+
+    def make_scorer(self) -> Scorer:
+        """Build the scorer these settings name."""
+        return scorer_by_name(self.scorer, tau=self.tau, epsilon=self.epsilon)
+
+    def with_(self, **changes: Any) -> SearchSettings:
+        """Copy with some values changed (and checked again)."""
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give JSON-ready data, recorded with every result."""
+        return asdict(self)
+
+
+def _whole(name: str, value: Any, low: int, high: int | None) -> None:
+    fits = isinstance(value, int) and not isinstance(value, bool) and value >= low
+    if not fits or (high is not None and value > high):
+        span = f"a whole number of at least {low}" if high is None else f"between {low} and {high}"
+        raise SettingError(f"{name} is {value!r}.", hint=f"It must be {span}.")

@@ -1,0 +1,82 @@
+"""Checks of settings and vectors, and the one normalisation all transitions use."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stitch_cir.errors import SettingError, VectorError
+
+__all__ = ["number", "read_row", "read_rows", "to_unit"]
+
+Doubles = NDArray[np.float64]
+
+SHORTEST = 1e-6
+"""A vector shorter than this is what rounding left of nothing; its direction means nothing."""
+
+
+def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
+    """Give ``value`` as a float if it is finite and in [low, high]; else ``SettingError``."""
+    fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not fits or not math.isfinite(value) or not low <= value <= high:
+        if math.isfinite(low) and math.isfinite(high):
+            span = f"between {low:g} and {high:g}"
+        else:
+            span = f"of at least {low:g}" if math.isfinite(low) else "of any sign"
+        raise SettingError(
+            f"{name} is {value!r}, outside its range.",
+            hint=f"{name} must be a finite number {span}.",
+        )
+    return float(value)
+
+
+def read_rows(what: str, given: ArrayLike, dim: int | None = None) -> Doubles:
+    """Read (n, d) vectors, n ≥ 1, as float64.
+
+    Raises ``VectorError`` for another shape, other than ``dim`` dimensions, or NaN or infinity.
+    """
+    array = np.asarray(given)
+    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "iuf":
+        raise VectorError(
+            f"The {what} have shape {array.shape} and type {array.dtype}.",
+            hint="Give numbers of shape (count, dimensions), at least one row.",
+        )
+    if dim is not None and array.shape[1] != dim:
+        raise VectorError(
+            f"The {what} have {array.shape[1]} dimensions, the captions {dim}.",
+            hint="All vectors must come from the same encoder.",
+        )
+    if not np.isfinite(array).all():
+        raise VectorError(f"The {what} hold NaN or infinity.", hint="Check the encoder.")
+    rows: Doubles = array.astype(np.float64)
+    return rows
+
+
+def read_row(what: str, given: ArrayLike, dim: int) -> Doubles:
+    """Read one (d,) vector as float64; raises as :func:`read_rows` does."""
+    array = np.asarray(given)
+    if array.ndim != 1:
+        raise VectorError(
+            f"The {what} has shape {array.shape}.", hint=f"Give one vector of shape ({dim},)."
+        )
+    row: Doubles = read_rows(what, array[None, :], dim)[0]
+    return row
+
+
+def to_unit(what: str, vectors: Doubles) -> NDArray[np.float32]:
+    """Divide every row by its length: (n, d) float32.
+
+    Raises ``VectorError`` where a row has cancelled to nothing: no direction would be better than
+    any other, and NaN would spread through all scores.
+    """
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if bool((lengths < SHORTEST).any()):
+        where = int(np.flatnonzero(lengths[:, 0] < SHORTEST)[0])
+        raise VectorError(
+            f"The {what} (row {where}) cancels to zero, and has no direction.",
+            hint="Use another weight (α, scale), or the transition 'none'.",
+        )
+    return np.asarray(vectors / lengths, dtype=np.float32)

@@ -1,0 +1,107 @@
+"""The front door: sets in, scores or plans out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.errors import VectorError
+from stitch_cir.transport._checks import whole
+from stitch_cir.transport._conditional import ConditionalTransport
+from stitch_cir.transport._plan import TransportPlan
+from stitch_cir.transport._scorer import Scorer
+from stitch_cir.transport._sets import PointSets
+
+__all__ = ["score_sets", "transport_plan"]
+
+SIMILARITIES = 1 << 22
+"""Similarities held at a time (16 MiB): bounds memory for any gallery."""
+QUERY_MEMBERS = 512
+"""Captions multiplied with the gallery at a time, so that many queries share one pass over it."""
+
+
+def score_sets(
+    queries: PointSets,
+    gallery: PointSets,
+    scorer: Scorer | None = None,
+    *,
+    block: int | None = None,
+) -> NDArray[np.float32]:
+    """Score every query set against every gallery set.
+
+    Parameters
+    ----------
+    queries:
+        B sets of K captions, d dimensions.
+    gallery:
+        N sets of M views, d dimensions.
+    scorer:
+        Conditional transport at its default τ when ``None``.
+    block:
+        Gallery sets multiplied at a time; changes memory and speed, not scores beyond rounding.
+        ``None`` chooses so that 16 MiB of similarities are held.
+
+    Returns (B, N) float32 scores in [−2, 2], larger is better.
+
+    Raises ``VectorError`` when dimensions differ, ``SettingError`` when ``block`` is below 1.
+    """
+    scorer = scorer or ConditionalTransport()
+    _same_dimension(queries, gallery)
+    if block is not None:
+        whole("block", block)
+    scores = np.empty((len(queries), len(gallery)), dtype=np.float32)
+    p, captions, views = queries.marginals(), queries.size, gallery.size
+    together = max(1, QUERY_MEMBERS // captions)
+    for first in range(0, len(queries), together):
+        asked = queries.vectors[first : first + together]
+        stacked = asked.reshape(-1, queries.dim).T
+        step = block or max(1, SIMILARITIES // (views * stacked.shape[1]))
+        for start in range(0, len(gallery), step):
+            held = gallery.part(start, start + step)
+            q = held.marginals()
+            product = held.vectors.reshape(-1, gallery.dim) @ stacked
+            similarities = product.reshape(len(held), views, len(asked), captions)
+            # query by query: a view of the product, where a joint batch would have to be copied
+            for i in range(len(asked)):
+                scores[first + i, start : start + step] = scorer.score_similarities(
+                    similarities[:, :, i].swapaxes(1, 2), None if p is None else p[first + i], q
+                )
+    return scores
+
+
+def transport_plan(
+    queries: PointSets, gallery: PointSets, scorer: Scorer | None = None
+) -> TransportPlan:
+    """Explain pairs: query set i against gallery set i.
+
+    Parameters
+    ----------
+    queries, gallery:
+        n sets each, or one set on either side that is paired with all of the other.
+    scorer:
+        Conditional transport at its default τ when ``None``.
+
+    Returns a plan with batch shape (n,); ``plan.pair(i)`` is that of one pair. One set on *both*
+    sides gives the plan of the pair, without batch axis. Everything is computed in float64.
+
+    Raises ``VectorError`` when dimensions or numbers of sets do not fit.
+    """
+    scorer = scorer or ConditionalTransport()
+    _same_dimension(queries, gallery)
+    if len(queries) != len(gallery) and 1 not in (len(queries), len(gallery)):
+        raise VectorError(
+            f"{len(queries)} query sets cannot be paired with {len(gallery)} gallery sets.",
+            hint="Give equally many, or one set on either side.",
+        )
+    views = gallery.vectors.astype(np.float64)
+    similarities = queries.vectors.astype(np.float64) @ views.swapaxes(1, 2)
+    plan = scorer.plan(similarities, queries.marginals(), gallery.marginals())
+    return plan.pair(0) if len(queries) == len(gallery) == 1 else plan
+
+
+def _same_dimension(queries: PointSets, gallery: PointSets) -> None:
+    if queries.dim != gallery.dim:
+        raise VectorError(
+            f"Queries have {queries.dim} dimensions, the gallery {gallery.dim}.",
+            hint="Both must come from the same encoder.",
+        )

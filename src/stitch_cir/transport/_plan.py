@@ -1,0 +1,171 @@
+"""The plan: who looked at whom, how much, and what it added to the score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.errors import VectorError
+
+__all__ = ["TransportPlan", "assemble_plan"]
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TransportPlan:
+    """The explanation of a score; all arrays are float64, ``...`` is the batch (empty for a pair).
+
+    Every scorer's score is the sum of two halves over the same similarities s::
+
+        score = Σ_k p_k Σ_m forward_km s_km  +  Σ_m q_m Σ_k backward_km s_km
+
+    Attributes
+    ----------
+    forward:
+        (..., K, M), where caption k looks: the row of a present caption sums to 1.
+    backward:
+        (..., K, M), where view m looks: the column of a present view sums to 1. For couplings
+        (Sinkhorn, exact) forward and backward are the coupling's two conditionals. An absent
+        caption's row and an absent view's column are 0 in both.
+    p, q:
+        (..., K) and (..., M), the marginals, sum 1. Point-to-point puts all of q on view 0.
+    similarities:
+        (..., K, M) cosines, 0 where caption or view is absent.
+    score:
+        (...,), in [−2, 2].
+    settings:
+        Name and settings of the scorer, JSON-ready.
+    converged, iterations, marginal_error:
+        How an iterative scorer fared: whether all pairs met the tolerance, the iterations of the
+        slowest pair, and the largest L1 distance of a pair's row sums from p before they were made
+        to fit. Closed forms report ``True``, 0 and 0.0.
+    """
+
+    forward: Doubles
+    backward: Doubles
+    p: Doubles
+    q: Doubles
+    similarities: Doubles
+    score: Doubles
+    settings: Mapping[str, Any]
+    converged: bool = True
+    iterations: int = 0
+    marginal_error: float = 0.0
+
+    @property
+    def scorer(self) -> str:
+        """Name of the scorer, e.g. ``"conditional"``."""
+        return str(self.settings["scorer"])
+
+    @property
+    def joint(self) -> Doubles:
+        """The mass that moves, (..., K, M), sum 1: ``½ (p_k forward_km + q_m backward_km)``.
+
+        For couplings this is the coupling itself.
+        """
+        forward = self.p[..., :, None] * self.forward
+        return np.asarray(0.5 * (forward + self.q[..., None, :] * self.backward))
+
+    def contribution_of_captions(self) -> Doubles:
+        """What each caption's own look adds to the score, (..., K).
+
+        ``p_k Σ_m forward_km s_km``; with :meth:`contribution_of_views` it sums to the score. For
+        couplings each side holds exactly half of it.
+        """
+        return np.asarray(self.p * (self.forward * self.similarities).sum(axis=-1))
+
+    def contribution_of_views(self) -> Doubles:
+        """What each view's own look adds to the score, (..., M): ``q_m Σ_k backward_km s_km``."""
+        return np.asarray(self.q * (self.backward * self.similarities).sum(axis=-2))
+
+    def best_view(self) -> NDArray[np.int64]:
+        """Give the index of the view that explains the match best, (...,).
+
+        It is the view m with the largest ``Σ_k joint_km (1 + s_km)``: the moved mass, weighted by
+        closeness, which also decides where a coupling moves the same mass to every view. Absent
+        views are never chosen; among equals the first wins.
+        """
+        closeness = (self.joint * (1.0 + self.similarities)).sum(axis=-2)
+        closeness = np.where(self.q > 0, closeness, -np.inf)
+        return np.asarray(closeness.argmax(axis=-1), dtype=np.int64)
+
+    def pair(self, *index: int) -> TransportPlan:
+        """Give the plan of one pair of a batch; convergence data stay those of the whole batch.
+
+        Raises ``VectorError`` when ``index`` does not name one pair.
+        """
+        if len(index) != self.score.ndim or any(
+            not -size <= i < size for i, size in zip(index, self.score.shape, strict=True)
+        ):
+            raise VectorError(
+                f"{index} names no pair of a plan with batch shape {self.score.shape}.",
+                hint="Give one index for each batch axis.",
+            )
+        return replace(
+            self,
+            forward=self.forward[index],
+            backward=self.backward[index],
+            p=self.p[index],
+            q=self.q[index],
+            similarities=self.similarities[index],
+            score=np.asarray(self.score[index]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give JSON-ready data: nested lists of floats, batch axes first."""
+        return {
+            "scorer": self.scorer,
+            "settings": dict(self.settings),
+            "score": self.score.tolist(),
+            "p": self.p.tolist(),
+            "q": self.q.tolist(),
+            "similarities": self.similarities.tolist(),
+            "forward": self.forward.tolist(),
+            "backward": self.backward.tolist(),
+            "joint": self.joint.tolist(),
+            "contribution_of_captions": self.contribution_of_captions().tolist(),
+            "contribution_of_views": self.contribution_of_views().tolist(),
+            "best_view": self.best_view().tolist(),
+            "converged": self.converged,
+            "iterations": self.iterations,
+            "marginal_error": self.marginal_error,
+        }
+
+
+def assemble_plan(
+    shape: tuple[int, ...],
+    forward: Doubles,
+    backward: Doubles,
+    p: Doubles,
+    q: Doubles,
+    similarities: Doubles,
+    *,
+    settings: Mapping[str, Any],
+    converged: bool,
+    iterations: int,
+    marginal_error: float,
+) -> TransportPlan:
+    """Give the arrays of n pairs, (n, K, M), (n, K) and (n, M), the batch's ``shape``; add scores.
+
+    The score is the sum of the contributions, so that an explanation always adds up.
+    """
+    captions = (p * (forward * similarities).sum(axis=-1)).sum(axis=-1)
+    views = (q * (backward * similarities).sum(axis=-2)).sum(axis=-1)
+    rows, columns = similarities.shape[1:]
+    return TransportPlan(
+        forward=forward.reshape(*shape, rows, columns),
+        backward=backward.reshape(*shape, rows, columns),
+        p=p.reshape(*shape, rows),
+        q=q.reshape(*shape, columns),
+        similarities=similarities.reshape(*shape, rows, columns),
+        score=np.asarray(captions + views).reshape(shape),
+        settings=settings,
+        converged=converged,
+        iterations=iterations,
+        marginal_error=marginal_error,
+    )

@@ -1,0 +1,113 @@
+"""The controls: Chamfer, mean pooling, point-to-point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from stitch_cir.errors import VectorError
+from stitch_cir.transport._blocks import Block
+from stitch_cir.transport._marginals import Floats
+from stitch_cir.transport._reduce import average, chamfer, tops
+from stitch_cir.transport._scorer import BlockScorer, Looks
+
+__all__ = ["Chamfer", "MeanPooling", "PointToPoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chamfer(BlockScorer):
+    """Two-way best match: ``Σ_k p_k max_m s_km + Σ_m q_m max_k s_km``.
+
+    The limit τ → 0 of conditional transport and an upper bound of every scorer that keeps the
+    marginals. Its first half is ColBERT's MaxSim (Khattab & Zaharia, SIGIR 2020) as a mean.
+    """
+
+    name: ClassVar[str] = "chamfer"
+
+    def settings(self) -> dict[str, Any]:
+        """Name, JSON-ready."""
+        return {"scorer": self.name}
+
+    def _score(self, block: Block) -> Floats:
+        return chamfer(block)
+
+    def _look(self, block: Block) -> Looks:
+        looks = []
+        for axis in (1, 0):
+            # equally good members share the look by weight, as softmax does in the limit
+            weights, absent, _ = block.side(axis)
+            hit = np.where(block.s == tops(block, axis), weights, 0.0)
+            if absent is not None:
+                hit = np.where(absent, 0.0, hit)
+            looks.append(hit / hit.sum(axis=axis, keepdims=True))
+        return Looks(*looks)
+
+
+@dataclass(frozen=True, slots=True)
+class MeanPooling(BlockScorer):
+    """Twice the dot product of the two weighted means: ``2 Σ_k Σ_m p_k q_m s_km``.
+
+    The means are not normalised again, which makes this the limit τ → ∞ of conditional transport.
+    """
+
+    name: ClassVar[str] = "mean"
+
+    def settings(self) -> dict[str, Any]:
+        """Name, JSON-ready."""
+        return {"scorer": self.name}
+
+    def _score(self, block: Block) -> Floats:
+        weights, _, even = block.side(1)
+        found = block.s.mean(axis=1) if even else (weights * block.s).sum(axis=1)
+        return 2.0 * average(found, block.p)
+
+    def _look(self, block: Block) -> Looks:
+        forward = np.broadcast_to(block.side(1)[0], block.s.shape)
+        backward = np.broadcast_to(block.side(0)[0], block.s.shape)
+        return Looks(forward, backward)
+
+
+@dataclass(frozen=True, slots=True)
+class PointToPoint(BlockScorer):
+    """Captions against the original view alone: ``2 Σ_k p_k s_k0``.
+
+    View 0 is the original picture; all other views and their weights are ignored, as if q were
+    all on view 0. With the given q it may therefore exceed Chamfer, whose mean over views also
+    counts bad ones. Raises ``VectorError`` where view 0 is absent.
+    """
+
+    name: ClassVar[str] = "point"
+
+    def settings(self) -> dict[str, Any]:
+        """Name, JSON-ready."""
+        return {"scorer": self.name}
+
+    def upper_bound(
+        self, similarities: ArrayLike, p: ArrayLike | None = None, q: ArrayLike | None = None
+    ) -> Floats:
+        """Give the score itself: Chamfer is no bound here, for the marginals differ."""
+        return self.score_similarities(similarities, p, q)
+
+    def _score(self, block: Block) -> Floats:
+        _need_original(block)
+        return 2.0 * average(block.s[:, 0], block.p)
+
+    def _look(self, block: Block) -> Looks:
+        _need_original(block)
+        columns = block.s.shape[1]
+        one_hot = (np.arange(columns) == 0).astype(np.float64)[:, None]
+        forward = np.broadcast_to(one_hot[None], block.s.shape)
+        backward = np.broadcast_to(block.side(0)[0], block.s.shape)
+        # the other views look nowhere, for they hold no mass
+        return Looks(forward, np.where(one_hot[None] > 0, backward, 0.0), q=one_hot)
+
+
+def _need_original(block: Block) -> None:
+    if block.q.absent is not None and bool(block.q.absent[0].any()):
+        raise VectorError(
+            "Point-to-point scoring needs view 0, the original view, and a set lacks it.",
+            hint="Give view 0 a weight above 0, or use another scorer.",
+        )

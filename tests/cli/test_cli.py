@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from stitch_cir import StitchError, errors
+from stitch_cir.cli._app import app
+from stitch_cir.cli._exit import exit_code
+
+ENCODER = ("--encoder", "test")
+
+
+def stitch(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def indexed(photos: Path) -> Path:
+    assert stitch("index", photos, "-q", *ENCODER).exit_code == 0
+    return photos
+
+
+def test_from_folder_to_answer(photos: Path, tmp_path: Path) -> None:
+    first = stitch("index", photos, "-q", *ENCODER)
+    assert first.exit_code == 0, first.output
+    assert "8 images in the gallery: 8 added" in first.stdout
+    again = stitch("index", photos, "-q", *ENCODER)
+    assert "8 unchanged" in again.stdout
+    sheet = tmp_path / "out/sheet.html"
+    found = stitch(
+        "search", photos, "in blue instead", "-r", photos / "red.png", "-k", 3, "--sheet", sheet
+    )
+    assert found.exit_code == 0, found.output
+    lines = [line for line in found.stdout.splitlines() if line.strip().startswith("1 ")]
+    assert "blue.png" in lines[0]
+    assert "preset paper" in found.stdout
+    assert "<html" in sheet.read_text(encoding="utf-8")
+
+
+def test_json_everywhere(indexed: Path, tmp_path: Path) -> None:
+    search = json.loads(stitch("search", indexed, "blue", "-k", 2, "--json").stdout)
+    assert search["hits"][0]["id"] == "blue.png"
+    composed = json.loads(stitch("compose", indexed, "in blue", "-r", "red.png", "--json").stdout)
+    assert len(composed["captions"]) == 5
+    why = json.loads(stitch("explain", indexed, "blue.png", "blue", "--json").stdout)
+    assert why["hits"][0]["rank"] == 1
+    assert why["matches"]
+    assert json.loads(stitch("info", indexed, "--json").stdout)["images"] == 8
+    assert json.loads(stitch("verify", indexed, "--json").stdout)["problems"] == []
+    assert json.loads(stitch("index", indexed, "--json", *ENCODER).stdout)["unchanged"] == 8
+
+
+def test_compose_edit_and_feed_back(indexed: Path, tmp_path: Path) -> None:
+    file = tmp_path / "compositions.jsonl"
+    saved = stitch("compose", indexed, "in blue", "-r", "red.png", "--save", file)
+    assert saved.exit_code == 0, saved.output
+    assert "colour → blue" in saved.stdout
+    again = json.loads(
+        stitch(
+            "search", indexed, "in blue", "-r", "red.png", "--recorded", file, "-k", 1, "--json"
+        ).stdout
+    )
+    assert again["composition"]["composer"] == "recorded"
+    edited = json.loads(
+        stitch("search", indexed, "-c", "all green", "-c", "green again", "-k", 1, "--json").stdout
+    )
+    assert edited["hits"][0]["id"] == "green.png"
+    assert edited["query"]["members"] == ["all green", "green again"]
+
+
+def test_explain_draws(indexed: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "why.png"
+    done = stitch("explain", indexed, "blue.png", "in blue", "-r", "red.png", "-o", picture)
+    assert done.exit_code == 0, done.output
+    assert "Rank 1" in done.stdout
+    with Image.open(picture) as image:
+        assert image.width > 900
+
+
+def test_settings_reach_the_ranking(indexed: Path) -> None:
+    data = json.loads(
+        stitch(
+            "search",
+            indexed,
+            "blue",
+            "-k",
+            2,
+            "--alpha",
+            0,
+            "--tau",
+            0.05,
+            "--scorer",
+            "chamfer",
+            "--transition",
+            "none",
+            "-K",
+            2,
+            "--include",
+            "*.png",
+            "--exclude",
+            "pairs/*",
+            "--json",
+        ).stdout
+    )
+    chosen = data["settings"]
+    assert (chosen["alpha"], chosen["tau"], chosen["scorer"]) == (0.0, 0.05, "chamfer")
+    assert chosen["preset"] == "custom"
+    assert data["ranked"] == 6
+    assert len(data["query"]["members"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["search", "{photos}"], 2, "nothing to search for"),
+        (["search", "{photos}", "red", "-k", "99"], 2, "holds only 8"),
+        (["search", "{photos}", "red", "--alpha", "1.5"], 2, "alpha"),
+        (["search", "{photos}", "red", "--tau", "0"], 2, "tau"),
+        (["search", "{photos}", "red", "--tau", "nan"], 2, "tau"),
+        (["search", "{photos}", "red", "-r", "nowhere.jpg"], 3, "nowhere.jpg"),
+        (["search", "{photos}/missing", "red"], 3, "stitch index"),
+        (["search", "{photos}", "red", "-r", "{photos}/note.txt"], 4, "not"),
+        (["search", "{photos}", "red", "--encoder", "mini"], 5, "--rebuild"),
+        (["search", "{photos}", "red", "--encoder", "nope"], 2, "Encoders here"),
+        (["search", "{photos}", "red", "--composer", "recorded"], 2, "--recorded"),
+        (["search", "{photos}", "red", "--sheet", "{photos}/x.docx", "-k", "2"], 2, ".png"),
+        (["explain", "{photos}", "nope", "red"], 3, "nope"),
+        (["index", "{photos}/missing"], 3, "no folder"),
+        (["index"], 2, "nothing to index"),
+        (["index", "{photos}", "--views", "0", "--encoder", "test"], 2, "views"),
+        (["info", "{photos}/missing"], 3, "no gallery"),
+    ],
+)
+def test_mistakes_get_one_clear_error(
+    indexed: Path, arguments: list[str], code: int, says: str
+) -> None:
+    (indexed / "note.txt").write_text("hello")
+    done = stitch(*(argument.format(photos=indexed) for argument in arguments))
+    assert done.exit_code == code, done.output
+    assert says in done.output
+    assert "Traceback" not in done.output
+    assert done.stderr.startswith("error: ")
+
+
+def test_an_error_as_json(indexed: Path) -> None:
+    done = stitch("search", indexed, "--json")
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert json.loads(done.stderr)["error"]["type"] == "QueryError"
+
+
+def test_skipped_files_are_reported_and_change_the_exit_code(photos: Path) -> None:
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff but no more")
+    (photos / "empty.png").write_bytes(b"")
+    done = stitch("index", photos, "-q", *ENCODER)
+    assert done.exit_code == 7
+    assert "skipped broken.jpg: " in done.output
+    assert "skipped empty.png: " in done.output
+    assert "8 added, 2 skipped" in done.output
+
+
+def test_every_error_has_an_exit_code() -> None:
+    tree = [getattr(errors, name) for name in errors.__all__]
+    for kind in tree:
+        if kind not in (StitchError, errors.VectorError):
+            assert exit_code(kind("x")) in range(2, 7), kind
+
+
+def test_help_and_version_and_completion() -> None:
+    assert "this picture, but changed" in stitch("--help").stdout
+    for command in ("index", "search", "compose", "explain", "info", "verify"):
+        shown = stitch(command, "--help")
+        assert shown.exit_code == 0
+        assert "Exit codes" in shown.stdout
+    assert stitch("--version").stdout.startswith("stitch ")
+    assert "--install-completion" in stitch("--help").stdout
+
+
+def test_the_real_process(indexed: Path) -> None:
+    """As a user starts it: entry point, no terminal, odd names, an interrupt-safe exit code."""
+    odd = os.fsencode(indexed) + b"/caf\xe9 \xf0\x9f\x91\x97.png"
+    with open(odd, "wb") as stream:  # noqa: PTH123
+        stream.write((indexed / "red.png").read_bytes())
+    command = [sys.executable, "-m", "stitch_cir"]
+    index = subprocess.run(
+        [*command, "index", str(indexed), *ENCODER], capture_output=True, text=True, check=False
+    )
+    assert index.returncode == 0, index.stderr
+    done = subprocess.run(
+        [*command, "search", str(indexed), "red", "-k", "2"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "red.png" in done.stdout

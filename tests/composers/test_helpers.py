@@ -1,0 +1,76 @@
+from importlib.metadata import EntryPoint, EntryPoints
+
+import pytest
+
+from stitch_cir import composers
+from stitch_cir.composers import (
+    Caption,
+    Composition,
+    RecordedComposer,
+    TemplateComposer,
+    _registry,
+    composer_by_name,
+    edit_captions,
+)
+from stitch_cir.errors import NotFoundError, QueryError, RecordError, SettingError
+
+
+def test_everything_public_is_there() -> None:
+    assert all(hasattr(composers, name) for name in composers.__all__)
+    assert list(composers.__all__) == sorted(composers.__all__)
+
+
+def test_the_users_captions_replace_the_composed_ones() -> None:
+    made = TemplateComposer().compose(None, "in red", 5)
+    edited = edit_captions(made, ["  a red\tdress ", "A RED DRESS", "“a scarlet gown”"])
+    assert edited.captions == (
+        Caption("a red dress", 1.0, "user"),
+        Caption("a scarlet gown", 1.0, "user"),
+    )
+    assert edited.modification == "in red"
+    assert edited.composer == "user"
+    assert edited.settings == {"composer": "user", "edited": "template"}
+    assert edit_captions(made, "one").texts == ("one",)
+
+
+@pytest.mark.parametrize("captions", [[], [" "], ["a dog", "\x00\x1f"], ["\u200b"]])
+def test_blank_captions_are_refused(captions: list[str]) -> None:
+    with pytest.raises(QueryError, match="caption"):
+        edit_captions(Composition((), "m", "user"), captions)
+
+
+def test_built_in_composers_have_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_registry, "entry_points", lambda **_: pytest.fail("scanned"))
+    assert isinstance(composer_by_name("template", max_words=20), TemplateComposer)
+    with pytest.raises(NotFoundError):
+        composer_by_name("recorded", path="no such file.jsonl")
+    with pytest.raises(SettingError, match="'recorded' cannot be made with no options"):
+        composer_by_name("recorded")
+    with pytest.raises(SettingError, match="cannot be made with speed"):
+        composer_by_name("template", speed=2)
+
+
+def test_plug_ins_are_found_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = "stitch_cir.composers"
+    found = EntryPoints(
+        [
+            EntryPoint("mine", "stitch_cir.composers:TemplateComposer", group),
+            EntryPoint("broken", "no_such_module:Composer", group),
+        ]
+    )
+    monkeypatch.setattr(_registry, "entry_points", lambda **_: found)
+    assert isinstance(composer_by_name("mine"), TemplateComposer)
+    with pytest.raises(SettingError, match="Known are: broken, mine, recorded, template"):
+        composer_by_name("other")
+    with pytest.raises(SettingError, match="'broken'.*cannot be loaded"):
+        composer_by_name("broken")
+
+
+def test_declared_entry_points_are_the_built_in_ones() -> None:
+    assert set(_registry._BUILT_IN.values()) == {TemplateComposer, RecordedComposer}
+
+
+@pytest.mark.parametrize("data", [{}, {"captions": 3}, {"captions": [{"text": "a"}]}])
+def test_half_a_composition_is_refused(data: dict[str, object]) -> None:
+    with pytest.raises(RecordError, match="no composition"):
+        Composition.from_dict(data)

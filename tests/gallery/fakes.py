@@ -1,0 +1,62 @@
+"""A tiny deterministic encoder that counts, and small pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stitch_cir.views import ViewBox, cut
+
+
+class FakeEncoder:
+    """Vectors from mean colours; remembers what it was asked for."""
+
+    dim = 13
+    decode_side = 64
+
+    def __init__(self, name: str = "fake", fingerprint: str = "f" * 64) -> None:
+        self.name = name
+        self.weights_tag = f"{name}-tag"
+        self.fingerprint = fingerprint
+        self.pictures = 0
+        self.batches: list[int] = []
+        self.texts: list[str] = []
+        self.pause = 0.0
+        self.spoil: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda vectors: vectors
+
+    def encode_views(
+        self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
+    ) -> NDArray[np.float32]:
+        self.pictures += len(images)
+        self.batches.append(len(images))
+        time.sleep(self.pause)
+        rows = [
+            [self._see(cut(image, box)) for box in own]
+            for image, own in zip(images, boxes, strict=True)
+        ]
+        return self.spoil(np.asarray(rows, dtype=np.float32))
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.texts += texts
+        rows = [
+            np.frombuffer(hashlib.sha256(text.encode()).digest()[: self.dim], np.uint8) - 127.5
+            for text in texts
+        ]
+        return np.asarray([row / np.linalg.norm(row) for row in rows], dtype=np.float32)
+
+    def _see(self, view: Image.Image) -> NDArray[np.float64]:
+        colours = np.asarray(view.resize((2, 2), Image.Resampling.BOX), dtype=np.float64).ravel()
+        seen = np.append(colours / 255.0, 0.25)
+        return seen / np.linalg.norm(seen)
+
+
+def picture(seed: int, size: tuple[int, int] = (40, 30)) -> Image.Image:
+    """Smooth colours that differ from seed to seed."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)

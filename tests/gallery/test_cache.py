@@ -1,0 +1,274 @@
+"""The packed matrix says what the database says, or is built again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stitch_cir.errors import GalleryError
+from stitch_cir.gallery import Gallery, ViewMatrix, _cache, index_folder
+from stitch_cir.gallery._cache import open_cache
+from tests.gallery.fakes import FakeEncoder
+
+FILES = ("vectors", "means", "offsets", "kinds", "ids", "manifest")
+
+
+@pytest.fixture
+def indexed(folder: Path, encoder: FakeEncoder) -> Path:
+    index_folder(folder, encoder=encoder)
+    Gallery.open(folder).matrix()
+    return folder
+
+
+def place_of(folder: Path) -> Path:
+    (place,) = (folder / ".stitch" / "cache").iterdir()
+    return place
+
+
+def same(one: ViewMatrix, two: ViewMatrix) -> bool:
+    arrays = ("vectors", "offsets", "kinds", "means")
+    return one.ids == two.ids and all(
+        np.array_equal(getattr(one, name), getattr(two, name)) for name in arrays
+    )
+
+
+def test_it_holds_what_the_database_holds(indexed: Path) -> None:
+    gallery = Gallery.open(indexed)
+    matrix = gallery.matrix()
+    assert matrix.vectors.dtype == matrix.means.dtype == np.float32
+    assert matrix.offsets.dtype == np.int64
+    assert matrix.kinds.dtype == np.uint8
+    for row, id in enumerate(matrix.ids):
+        members = matrix.vectors[matrix.offsets[row] : matrix.offsets[row + 1]]
+        assert np.array_equal(members, np.stack([view.vector for view in gallery.views(id)]))
+        mean = members.mean(axis=0)
+        assert matrix.means[row] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
+    assert gallery.notes == []
+    for array in (matrix.vectors, matrix.means, matrix.offsets, matrix.kinds):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:1] = 0
+
+
+def test_it_is_built_once_and_again_after_a_change(
+    indexed: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[Path] = []
+    original = _cache.build
+
+    def count(*args: Any) -> Path:
+        built.append(args[2])
+        return original(*args)
+
+    monkeypatch.setattr("stitch_cir.gallery._gallery.build", count)
+    gallery = Gallery.open(indexed)
+    assert gallery.matrix() is gallery.matrix()
+    Gallery.open(indexed).matrix()
+    assert built == []
+    (indexed / "a.png").unlink()
+    index_folder(indexed, encoder=encoder)
+    assert len(gallery) == 4
+    assert len(built) == 1
+    assert len(list((indexed / ".stitch" / "cache").iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("how", ["cut", "grown", "flipped", "empty", "gone"])
+def test_damage_is_noticed_mended_and_said(indexed: Path, name: str, how: str) -> None:
+    sound = Gallery.open(indexed).matrix()
+    sound = ViewMatrix(
+        sound.ids,
+        np.array(sound.vectors),
+        sound.offsets,
+        sound.kinds,
+        np.array(sound.means),
+        sound.generation,
+    )
+    file = place_of(indexed) / name
+    content = bytearray(file.read_bytes())
+    if how == "flipped":
+        content[len(content) // 2] ^= 0x10
+    changed = {"cut": content[:-1], "grown": content + b"x", "flipped": content, "empty": b""}
+    file.unlink()
+    if how != "gone":
+        file.write_bytes(changed[how])
+    gallery = Gallery.open(indexed)
+    assert same(gallery.matrix(), sound)
+    assert gallery.notes == ["The cache was damaged and has been rebuilt."]
+    assert Gallery.open(indexed).verify().problems == ()
+
+
+def test_a_cache_may_be_deleted(indexed: Path) -> None:
+    shutil.rmtree(indexed / ".stitch" / "cache")
+    gallery = Gallery.open(indexed)
+    assert len(gallery) == 5
+    assert gallery.notes == []
+
+
+@pytest.mark.parametrize("size", [0, 7, 8, 1000, _cache.CHUNK, 3 * _cache.CHUNK + 5])
+def test_checksums_cover_every_byte(tmp_path: Path, size: int) -> None:
+    file = tmp_path / "x"
+    content = bytearray(np.random.default_rng(0).bytes(size))
+    file.write_bytes(content)
+    facts = _cache._sums(file)
+    for complete in (False, True):
+        assert _cache._is_sound(file, facts, complete=complete)
+    for place in {0, size // 2, size - 1} if size else ():
+        spoiled = bytearray(content)
+        spoiled[place] ^= 1
+        file.write_bytes(spoiled)
+        for complete in (False, True):
+            assert not _cache._is_sound(file, facts, complete=complete)
+
+
+def test_a_complete_check_sees_what_a_sum_does_not(indexed: Path) -> None:
+    file = place_of(indexed) / "vectors"
+    words = np.fromfile(file, "<u8")
+    words[[0, 1]] = words[[1, 0]]
+    words.tofile(file)
+    generation = int(place_of(indexed).name)
+    cache = indexed / ".stitch" / "cache"
+    assert open_cache(cache, generation) is not None
+    assert open_cache(cache, generation, complete=True) is None
+    assert Gallery.open(indexed).verify().problems == (
+        "cache: damaged; thrown away, the next search builds a new one",
+    )
+    assert Gallery.open(indexed).verify().problems == ()
+
+
+def test_a_directory_that_cannot_be_written_still_answers(
+    folder: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index_folder(folder, encoder=encoder)
+    original = Path.mkdir
+
+    def refuse(self: Path, *args: Any, **options: Any) -> None:
+        if self.name == "cache":
+            raise OSError(30, "Read-only file system")
+        original(self, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    gallery = Gallery.open(folder)
+    matrix = gallery.matrix()
+    assert len(matrix.ids) == 5
+    (note,) = gallery.notes
+    assert "Read-only file system" in note
+    place = Path(matrix.vectors.filename).parents[1]  # type: ignore[attr-defined]
+    assert place.is_dir()
+    del gallery, matrix
+    assert not place.exists()
+
+
+def test_a_database_that_cannot_be_written_is_read(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlite3
+
+    original = sqlite3.connect
+
+    def refuse(address: Any, *args: Any, **options: Any) -> sqlite3.Connection:
+        if str(address).endswith("mode=ro"):
+            raise sqlite3.OperationalError("unable to open database file")
+        return original(address, *args, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    gallery = Gallery.open(indexed)
+    assert len(gallery) == 5
+    assert "immutable" not in "".join(gallery.notes)
+
+
+def test_a_disk_that_forgets_is_no_endless_loop(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stitch_cir.gallery._gallery.open_cache", lambda *args, **options: None)
+    with pytest.raises(GalleryError, match="does not hold what was just written"):
+        Gallery.open(indexed).matrix()
+
+
+def test_several_processes_build_at_once(indexed: Path) -> None:
+    code = textwrap.dedent(
+        """
+        import sys
+        from stitch_cir.gallery import Gallery
+        gallery = Gallery.open(sys.argv[1])
+        sys.stdin.readline()
+        for _ in range(5):
+            matrix = gallery.matrix()
+            gallery._matrix = None
+        print(len(matrix.ids), matrix.vectors.shape[0])
+        """
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(indexed)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    shutil.rmtree(indexed / ".stitch" / "cache")
+    told = [process.communicate("go\n", timeout=30)[0].split() for process in processes]
+    assert told == [["5", "50"]] * 3
+    assert len(list((indexed / ".stitch" / "cache").iterdir())) == 1
+
+
+def test_leftovers_of_dead_builders_are_swept(indexed: Path, encoder: FakeEncoder) -> None:
+    cache = indexed / ".stitch" / "cache"
+    for name, age in (("building-dead", 7200), ("building-alive", 0), ("1", 0)):
+        (cache / name).mkdir(exist_ok=True)
+        os.utime(cache / name, (time.time() - age,) * 2)
+    (indexed / "a.png").unlink()
+    index_folder(indexed, encoder=encoder)
+    generation = Gallery.open(indexed).matrix().generation
+    assert sorted(path.name for path in cache.iterdir()) == sorted(
+        ["building-alive", str(generation)]
+    )
+
+
+def fill(place: Path, encoder: FakeEncoder, count: int, dim: int) -> None:
+    """Make a gallery without encoding anything."""
+    from stitch_cir.gallery._provenance import record
+    from stitch_cir.gallery._store import Item, Store
+    from stitch_cir.views import ViewBox, ViewRecipe
+
+    encoder.dim = dim
+    random = np.random.default_rng(0)
+    place.mkdir()
+    store = Store(place, write=True)
+    with store.transaction():
+        record(store, encoder, ViewRecipe(), place, place)
+        for number in range(count):
+            vectors = random.normal(size=(10, dim)).astype(np.float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            store.put_content(f"{number}", (9, 9), [ViewBox()] * 10, vectors)
+            store.put_item(Item(f"{number:06}.jpg", b"x", 1, 1, f"{number}"))
+    store.close()
+
+
+def test_opening_a_thousand_images_is_fast(tmp_path: Path, encoder: FakeEncoder) -> None:
+    fill(tmp_path / "gallery", encoder, 1000, 512)
+    Gallery.open(tmp_path / "gallery").matrix()
+    best = 1.0
+    for _ in range(10):
+        started = time.perf_counter()
+        with Gallery.open(tmp_path / "gallery") as gallery:
+            assert len(gallery.ids) == 1000
+        best = min(best, time.perf_counter() - started)
+    assert best < 0.03
+
+
+def test_it_is_mapped_not_read(tmp_path: Path, encoder: FakeEncoder) -> None:
+    fill(tmp_path / "gallery", encoder, 50, 16)
+    matrix: Callable[[], ViewMatrix] = Gallery.open(tmp_path / "gallery").matrix
+    assert isinstance(matrix().vectors, np.memmap)
+    assert isinstance(matrix().means, np.memmap)

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import stitch_cir as st
+from stitch_cir.explain import caption_shares
+from stitch_cir.search._rank import rank
+from stitch_cir.transport import SCORER_NAMES, ConditionalTransport
+from tests.conftest import CountingEncoder
+
+
+def settings(**changes: object) -> st.SearchSettings:
+    return st.SearchSettings(**{"k": 3, **changes})  # type: ignore[arg-type]
+
+
+def test_a_reference_changed_finds_the_changed_picture(gallery: st.Gallery) -> None:
+    results = st.search(gallery, reference="red.png", text="in blue instead", settings=settings())
+    assert results[0].id == "blue.png"
+    assert "red.png" not in {hit.id for hit in results}
+    assert results.query.composition is not None
+    assert all("red" not in text for text in results.query.composition.texts)
+    assert [hit.rank for hit in results] == [1, 2, 3]
+    assert results[0].score >= results[1].score >= results[2].score
+
+
+def test_text_alone_and_reference_alone(gallery: st.Gallery) -> None:
+    assert st.search(gallery, text="yellow", settings=settings())[0].id == "yellow.png"
+    like = st.search(gallery, reference="pairs/red-blue.png", settings=settings())
+    assert like.query.composition is None
+    assert {like[0].id, like[1].id} == {"red.png", "blue.png"}
+
+
+def test_a_reference_may_be_a_path_a_picture_or_an_id(gallery: st.Gallery, photos: Path) -> None:
+    given = ("red.png", photos / "red.png", str(photos / "red.png"))
+    found = [st.search(gallery, reference=r, text="in blue", settings=settings()) for r in given]
+    assert {tuple(hit.id for hit in results) for results in found} == {
+        tuple(hit.id for hit in found[0])
+    }
+    picture = Image.open(photos / "red.png")
+    loose = st.search(gallery, reference=picture, settings=settings())
+    assert loose[0].id == "red.png"  # an open picture has no file to be left out
+
+
+def test_the_reference_and_its_duplicates_stay_out_unless_asked(
+    photos: Path, encoder: CountingEncoder, tmp_path: Path
+) -> None:
+    (photos / "copy.png").write_bytes((photos / "red.png").read_bytes())
+    outside = tmp_path / "elsewhere.png"
+    outside.write_bytes((photos / "red.png").read_bytes())
+    st.index_folder(photos, encoder=encoder)
+    gallery = st.Gallery.open(photos, encoder=encoder)
+    for reference in ("red.png", "copy.png", outside):
+        ids = {h.id for h in st.search(gallery, reference=reference, settings=settings(k=7))}
+        assert not ids & {"red.png", "copy.png"}
+    kept = st.search(gallery, reference="red.png", settings=settings(include_reference=True))
+    # byte-identical pictures tie exactly, and the smaller id goes first
+    assert [hit.id for hit in kept][:2] == ["copy.png", "red.png"]
+    assert kept[0].score == kept[1].score
+
+
+def test_filters_apply_before_ranking(gallery: st.Gallery) -> None:
+    only = st.search(gallery, text="red", settings=settings(k=2, include=("pairs/*",)))
+    assert [hit.id for hit in only] == ["pairs/red-blue.png", "pairs/green-yellow.png"]
+    assert only.ranked == 2
+    without = st.search(gallery, text="red", settings=settings(exclude=("red*", "*/red*")))
+    assert all("red" not in hit.id for hit in without)
+    with pytest.raises(st.GalleryEmptyError, match="No image is left"):
+        st.search(gallery, text="red", settings=settings(include=("nothing*",)))
+
+
+def test_min_score_cuts_the_tail(gallery: st.Gallery) -> None:
+    whole = st.search(gallery, text="red", settings=settings(k=8))
+    cut = st.search(gallery, text="red", settings=settings(k=8, min_score=whole[1].score))
+    assert [hit.id for hit in cut] == [hit.id for hit in whole][:2]
+    assert len(st.search(gallery, text="red", settings=settings(min_score=2.0))) == 0
+
+
+def test_own_captions_replace_the_composed(gallery: st.Gallery) -> None:
+    results = st.search(
+        gallery,
+        reference="red.png",
+        text="in blue",
+        captions=["something green"],
+        settings=settings(alpha=0.0),
+    )
+    assert results[0].id == "green.png"
+    assert results.query.labels == ("something green",)
+
+
+def test_compose_shows_what_search_uses(gallery: st.Gallery) -> None:
+    shown = st.compose(gallery, reference="red.png", text="in blue instead")
+    used = st.search(gallery, reference="red.png", text="in blue instead", settings=settings())
+    assert shown.texts == used.query.labels
+    assert len(set(shown.texts)) == 5
+
+
+@pytest.mark.parametrize("scorer", SCORER_NAMES)
+def test_every_scorer_ranks_and_explains(gallery: st.Gallery, scorer: str) -> None:
+    results = st.search(gallery, text="blue", settings=settings(scorer=scorer))
+    assert results[0].id == "blue.png"
+    for hit in results:
+        assert caption_shares(hit).sum() == pytest.approx(hit.score, abs=1e-3)
+        assert hit.best_view.box is not None
+
+
+@pytest.mark.parametrize("transition", ["linear", "none", "text-only", "pdv", "semantic-increment"])
+def test_every_transition_finds_it(gallery: st.Gallery, transition: str) -> None:
+    results = st.search(
+        gallery, reference="red.png", text="blue instead", settings=settings(transition=transition)
+    )
+    assert results[0].id == "blue.png"
+    assert len(results.query.labels) == len(results.query.vectors)
+
+
+def test_ranking_equals_a_brute_force_in_float64(gallery: st.Gallery) -> None:
+    results = st.search(gallery, text="red and blue", settings=settings(k=8))
+    scorer = ConditionalTransport(tau=results.settings.tau)
+    by_hand = {}
+    for id in gallery.ids:
+        views = np.stack([view.vector for view in gallery.views(id)]).astype(np.float64)
+        similarities = results.query.vectors.astype(np.float64) @ views.T
+        by_hand[id] = float(scorer.score_similarities(similarities, results.query.weights))
+    expected = sorted(by_hand, key=lambda id: (-round(by_hand[id], 9), id))
+    assert [hit.id for hit in results] == expected
+    for hit in results:
+        assert hit.score == pytest.approx(by_hand[hit.id], abs=1e-6)
+
+
+def test_view_sets_of_different_sizes_rank_like_padded_ones(
+    photos: Path, encoder: CountingEncoder, tmp_path: Path
+) -> None:
+    captions = tmp_path / "captions.jsonl"
+    captions.write_text('{"id": "red.png", "captions": ["a blue secret", "and more"]}\n')
+    st.index_folder(photos, encoder=encoder, captions=captions)
+    gallery = st.Gallery.open(photos, encoder=encoder)
+    results = st.search(gallery, text="blue secret", settings=settings(scorer="chamfer"))
+    hit = results.hit("red.png")
+    assert hit is not None
+    assert hit.best_view.caption == "a blue secret"
+    assert len(hit.views) == 12
+
+
+def test_a_gallery_of_captions_only(encoder: CountingEncoder, tmp_path: Path) -> None:
+    file = tmp_path / "c.jsonl"
+    file.write_text(
+        '{"id": "a", "captions": ["a red dress", "cloth"]}\n{"id": "b", "caption": "a blue hat"}\n'
+    )
+    st.index_captions(file, tmp_path / "g", encoder=encoder)
+    gallery = st.Gallery.open(tmp_path / "g", encoder=encoder)
+    results = st.search(gallery, reference="a", text="in blue", settings=settings(k=1))
+    assert results[0].id == "b"
+    assert results[0].path is None
+
+
+def test_a_shortlist_says_what_it_lost(gallery: st.Gallery) -> None:
+    whole = st.search(gallery, text="red", settings=settings())
+    short = st.search(gallery, text="red", settings=settings(shortlist=4))
+    assert short.scored == 4
+    assert whole.scored == 8
+    lost = len({h.id for h in whole} - {h.id for h in short})
+    assert short.shortlist_recall == pytest.approx(1 - lost / 3)
+    silent = st.search(gallery, text="red", settings=settings(shortlist=4, measure_recall=False))
+    assert silent.shortlist_recall is None
+    assert [h.id for h in silent] == [h.id for h in short]
+
+
+def test_locate_agrees_with_search(gallery: st.Gallery) -> None:
+    whole = st.search(gallery, text="red", settings=settings(k=8))
+    for hit in whole:
+        one = st.locate(gallery, hit.id, text="red")
+        assert (one[0].rank, one[0].id, one[0].score) == (hit.rank, hit.id, hit.score)
+    with pytest.raises(st.NotFoundError, match=r"no image 'nope'"):
+        st.locate(gallery, "nope", text="red")
+    with pytest.raises(st.NotFoundError, match="include-reference"):
+        st.locate(gallery, "red.png", reference="red.png", text="blue")
+
+
+def test_nothing_asked_and_bad_settings(gallery: st.Gallery) -> None:
+    for text in (None, "", "  \n"):
+        with pytest.raises(st.QueryError, match="nothing to search for"):
+            st.search(gallery, text=text)
+        with pytest.raises(st.QueryError):
+            st.compose(gallery, text=text)
+    with pytest.raises(st.SettingError, match="holds only 8"):
+        st.search(gallery, text="red", settings=settings(k=9))
+    with pytest.raises(st.NotFoundError, match=r"neither an image of the gallery nor a file"):
+        st.search(gallery, reference="nowhere.jpg", text="red")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"k": 0},
+        {"k": True},
+        {"alpha": -0.1},
+        {"alpha": 1.1},
+        {"alpha": float("nan")},
+        {"tau": 0.0},
+        {"tau": -1.0},
+        {"tau": float("nan")},
+        {"captions": 0},
+        {"shortlist": 0},
+        {"scorer": "best"},
+        {"transition": "magic"},
+        {"preset": "mine"},
+        {"min_score": float("nan")},
+        {"epsilon": 0.0},
+    ],
+)
+def test_settings_out_of_range(wrong: dict[str, object]) -> None:
+    with pytest.raises(st.SettingError):
+        st.SearchSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_presets_and_their_overriding() -> None:
+    assert st.SearchSettings.from_preset("paper") == st.SearchSettings()
+    public = st.SearchSettings.from_preset("public-code", k=4, tau=None)
+    assert (public.alpha, public.preset, public.k) == (0.5, "public-code", 4)
+    assert st.SearchSettings.from_preset("paper", alpha=0.6).preset == "custom"
+    with pytest.raises(st.SettingError, match="no setting 'speed'"):
+        st.SearchSettings.from_preset("paper", speed=1)
+
+
+def test_results_are_recorded_whole(gallery: st.Gallery) -> None:
+    results = st.search(gallery, reference="red.png", text="in blue", settings=settings())
+    data = results.to_dict(plans=True)
+    assert data["settings"]["tau"] == 0.001
+    assert data["gallery"]["fingerprint"] == gallery.encoder.fingerprint
+    assert data["gallery"]["recipe"]["count"] == 10
+    assert data["composition"]["composer"] == "template"
+    assert len(data["hits"][0]["plan"]["forward"]) == len(data["query"]["members"])
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        results.ranked = 3  # type: ignore[misc]
+
+
+def test_ties_fall_to_the_smaller_id_in_any_block(gallery: st.Gallery, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    query = st.search(gallery, text="red", settings=settings()).query
+    flat = dataclasses.replace(query, vectors=np.zeros_like(query.vectors))
+    matrix = gallery.matrix()
+    rows = np.arange(len(matrix.ids))
+    monkeypatch.setattr(sys.modules[rank.__module__], "BLOCK_BYTES", 1)
+    found, scores = rank(
+        matrix, rows, flat, ConditionalTransport(), settings().make_transition(), 5
+    )
+    assert found.tolist() == [0, 1, 2, 3, 4]
+    assert set(scores.tolist()) == {0.0}
+
+
+def test_an_empty_gallery(tmp_path: Path, encoder: CountingEncoder) -> None:
+    (tmp_path / "photos").mkdir()
+    st.index_folder(tmp_path / "photos", encoder=encoder)
+    gallery = st.Gallery.open(tmp_path / "photos", encoder=encoder)
+    with pytest.raises(st.GalleryEmptyError, match="holds no image"):
+        st.search(gallery, text="red")
+
+
+def test_the_reference_file_may_be_gone(
+    gallery: st.Gallery, photos: Path, paint: Callable[..., Path]
+) -> None:
+    (photos / "red.png").unlink()
+    results = st.search(gallery, reference="red.png", text="in blue", settings=settings())
+    assert results[0].id == "blue.png"
+    assert any("could not be opened" in note for note in results.notes)
