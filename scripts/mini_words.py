@@ -48,7 +48,6 @@ PLAIN_GROUPS = (
     "elephant",
     "crab",
     "fruit",
-    "edible fruit",
     "vegetable",
     "bread",
     "dessert",

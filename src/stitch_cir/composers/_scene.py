@@ -21,7 +21,7 @@ from stitch_cir.composers._phrases import (
 from stitch_cir.composers._protocol import Reference
 from stitch_cir.concepts import Concept, ConceptKind
 
-__all__ = ["Scene", "apply_edits", "scenes_of"]
+__all__ = ["Scene", "apply_edits", "believe", "scenes_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def apply_edits(scenes: Sequence[Scene], edits: Iterable[Edit]) -> list[Scene]:
     Hypotheses that become the same scene are joined.
     """
     edits = tuple(edits)
-    changed = list(_believe(scenes, edits))
+    changed = list(believe(scenes, edits))
     for edit in edits:
         changed = [_apply(scene, edit) for scene in changed]
         if edit.kind == "remove" and any(scene.object for scene in changed):
@@ -148,7 +148,7 @@ def apply_edits(scenes: Sequence[Scene], edits: Iterable[Edit]) -> list[Scene]:
     return kept
 
 
-def _believe(scenes: Sequence[Scene], edits: Sequence[Edit]) -> list[Scene]:
+def believe(scenes: Sequence[Scene], edits: Sequence[Edit]) -> list[Scene]:
     """Put the object the user names ("same dress", "make the dog white") before the encoder's."""
     for edit in edits:
         name = head_noun(edit.subject) if edit.kind != "remove" else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -19,7 +20,7 @@ from stitch_cir.composers._forms import (
 from stitch_cir.composers._parser import read_modification
 from stitch_cir.composers._protocol import Caption, Composition, Reference
 from stitch_cir.composers._realise import noun_phrase
-from stitch_cir.composers._scene import Scene, apply_edits, scenes_of
+from stitch_cir.composers._scene import Scene, apply_edits, believe, scenes_of
 from stitch_cir.composers._text import clean, cut_characters, cut_words, fold, unique
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import QueryError, SettingError
@@ -109,7 +110,7 @@ class TemplateComposer:
             captions=self._write(known, scenes, reading, count),
             modification=text,
             composer=self.name,
-            before=self._before(known, scenes, count),
+            before=self._before(known, _named(scenes), count),
             settings=self.settings(),
             notes=tuple(notes),
         )
@@ -122,7 +123,7 @@ class TemplateComposer:
         after = apply_edits(scenes, reading.edits)
         pool: Iterable[Candidate]
         if not reading.text:
-            pool = unchanged(captions, scenes)
+            pool = unchanged(captions, _named(scenes))
         elif known is None:
             pool = from_text(reading, after)
         elif not reading.english:
@@ -130,7 +131,11 @@ class TemplateComposer:
         elif captions:
             pool = from_captions(captions, after, reading, count)
         else:
-            pool = from_scenes(scenes, after, reading)
+            # the user's own name for the object also goes before their words
+            if any(edit.kind == "keep" for edit in reading.edits):
+                scenes = believe(scenes, reading.edits)
+            nameless = not any(scene.object for scene in after)
+            pool = from_scenes(_named(scenes) if nameless else scenes, _named(after), reading)
         first = list(pool)
         chosen: dict[str, Caption] = {}
         for text, weight, form in chain(first, reworded(first)):
@@ -162,6 +167,11 @@ def _word_for_word(
         if scene.object:
             yield f"{noun_phrase(scene, plain=True)}, {reading.text}", 1.0, "words"
     yield reading.text, 1.0, "words"
+
+
+def _named(scenes: list[Scene]) -> list[Scene]:
+    """Call what the encoder could not name a thing: "a red thing", never "a photo of, red"."""
+    return [s if s.object or s.sentence else replace(s, object="thing") for s in scenes]
 
 
 def _known(reference: Reference | None) -> Reference | None:

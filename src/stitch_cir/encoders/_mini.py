@@ -142,7 +142,8 @@ def _attributes(looks: Looks) -> NDArray[np.float32]:
     dark = np.clip((0.45 - looks.light) / 0.2, 0, 1)
     bright = np.clip((looks.light - 0.7) / 0.2, 0, 1)
     drawn = np.clip((looks.flat - 0.75) / 0.2, 0, 1) if not looks.plain else 0.0
-    grey = np.clip((0.012 - looks.chroma) / 0.008, 0, 1)
+    # a grey thing on white is no black-and-white picture
+    grey = 0.0 if looks.plain else np.clip((0.012 - looks.chroma) / 0.008, 0, 1)
     plain = float(looks.plain)
     return np.array([dark, bright, plain, 1 - plain, drawn, 1 - drawn, grey], dtype=np.float32)
 
