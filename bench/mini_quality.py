@@ -23,6 +23,7 @@ from stitch_cir.images import open_image
 from stitch_cir.transport import ConditionalTransport
 from stitch_cir.views import ViewRecipe
 
+BATCH = 16
 LEFT_OUT = ("symbols", "town", "seasonal")
 
 
@@ -31,11 +32,13 @@ def encode(paths: list[Path]) -> tuple[np.ndarray, float]:
     encoder = load_encoder("mini")
     boxes = ViewRecipe().boxes(1, 1, b"")
     started = time.perf_counter()
-    views = [
-        encoder.encode_views([open_image(path, decode_side=encoder.decode_side)], [boxes])[0]
-        for path in paths
-    ]
-    return np.stack(views), (time.perf_counter() - started) / len(paths)
+    parts = []
+    for start in range(0, len(paths), BATCH):
+        images = [
+            open_image(p, decode_side=encoder.decode_side) for p in paths[start : start + BATCH]
+        ]
+        parts.append(encoder.encode_views(images, [boxes] * len(images)))
+    return np.concatenate(parts), (time.perf_counter() - started) / len(paths)
 
 
 def recall(scores: np.ndarray, truth: np.ndarray) -> dict[str, float]:

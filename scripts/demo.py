@@ -12,7 +12,14 @@ from fetch_stamps import fetch
 
 OUT = Path("demo")
 
-STAMP_QUERIES: tuple[tuple[str | None, str], ...] = (("food/fruit/apple_red.png", "but green"),)
+STAMP_QUERIES: tuple[tuple[str | None, str], ...] = (
+    ("vehicles/auto/sedan.png", "a truck instead"),
+    ("animals/birds/penguin.png", "an elephant instead"),
+    ("food/fruit/lemon.png", "but orange"),
+    ("animals/birds/owl.png", "a wild cat instead"),
+    ("household/dishes/glass.png", "a teapot instead"),
+    (None, "a bird with a long neck"),
+)
 OWN_TEXTS = ("in red instead", "in black and white", "at night", "without people")
 
 
@@ -35,7 +42,11 @@ def run(folder: Path, directory: Path, own: bool) -> int:
     encoder = st.load_encoder("mini")
     print(f"indexing {folder} …", flush=True)
     started = time.perf_counter()
-    report = st.index_folder(folder, directory, encoder=encoder, progress=_tick)
+    try:
+        report = st.index_folder(folder, directory, encoder=encoder, progress=_tick)
+    except st.GalleryMismatchError:  # left by an earlier version, or by another folder
+        print("the earlier gallery does not fit any more; starting afresh")
+        report = st.index_folder(folder, directory, encoder=encoder, progress=_tick, rebuild=True)
     print(f"\r{report.summary()}  ({time.perf_counter() - started:.1f} s)")
     gallery = st.Gallery.open(directory, encoder=encoder)
     queries = _own_queries(gallery) if own else STAMP_QUERIES

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +21,7 @@ from stitch_cir.cli._output import (
     show_matches,
     show_results,
 )
+from stitch_cir.errors import StitchError
 
 if TYPE_CHECKING:
     from stitch_cir.composers import Composer
@@ -218,7 +222,18 @@ def _open(place: Path, encoder: str | None) -> Gallery:
     from stitch_cir.encoders import load_encoder
     from stitch_cir.gallery import Gallery
 
-    return Gallery.open(place, encoder=None if encoder is None else load_encoder(encoder))
+    gallery = Gallery.open(place, encoder=None if encoder is None else load_encoder(encoder))
+    warm_up = getattr(gallery.encoder, "warm_up", None)
+    if warm_up is not None:
+        # the models open while the gallery and the reference are read
+        threading.Thread(target=_quietly, args=(warm_up,), daemon=True).start()
+    return gallery
+
+
+def _quietly(warm_up: Callable[[], None]) -> None:
+    """Warm up; what is wrong with a model is told where the model is used."""
+    with suppress(StitchError):
+        warm_up()
 
 
 def _composer(name: str | None, recorded: Path | None) -> Composer | None:

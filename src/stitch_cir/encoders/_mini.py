@@ -49,7 +49,7 @@ RECIPE = {
 """Everything that shapes a vector besides the files; part of the fingerprint."""
 
 WHOLE = (ViewBox(),)
-TOLD = ("dark", "plain background", "drawing", "black and white")
+TOLD = ("dark", "plain background", "drawing")
 """Attributes worth a word in a caption: the others are what one expects of a picture."""
 
 

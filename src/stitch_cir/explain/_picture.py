@@ -103,7 +103,7 @@ def _draw_plan(query: Query, hit: Hit) -> Image.Image:
     draw = ImageDraw.Draw(picture)
     draw.text(
         (0, 0),
-        "captions (rows) × views (columns): transported mass, cosine",
+        "captions (rows) by views (columns): transported mass, cosine",
         fill=MUTED,
         font_size=14,
     )

@@ -111,7 +111,7 @@ def render_png(sheet: Sheet, *, columns: int = 6) -> Image.Image:
             (gap, top + head),
             path,
             results.query.reference or "text only",
-            "reference",
+            "reference" if results.query.reference else "no reference",
             COLOURS[0],
         )
         for place, hit in enumerate(results.hits[:columns]):

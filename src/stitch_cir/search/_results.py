@@ -34,7 +34,7 @@ class View:
         box = self.box or ViewBox()
         if (box.x0, box.y0, box.x1, box.y1) == (0.0, 0.0, 1.0, 1.0):
             return "whole picture" + (", mirrored" if box.flip else "")
-        span = f"x {box.x0:.0%}–{box.x1:.0%}, y {box.y0:.0%}–{box.y1:.0%}"
+        span = f"x {100 * box.x0:.0f}-{box.x1:.0%}, y {100 * box.y0:.0f}-{box.y1:.0%}"
         return span + (", mirrored" if box.flip else "")
 
     def to_dict(self) -> dict[str, Any]:

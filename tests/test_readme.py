@@ -1,0 +1,62 @@
+"""What the README says must work: its Python session and its commands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import stitch_cir
+from stitch_cir.cli._app import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.S)
+
+
+def test_the_python_session_runs(photos: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(photos.parent)
+    (session,) = blocks("python")
+    exec(compile(session, "README.md", "exec"), {})
+    out = capsys.readouterr().out
+    assert "8 images in the gallery" in out
+    assert "1 " in out
+    assert (photos.parent / "why.png").stat().st_size > 10_000
+
+
+def test_the_commands_run(photos: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(photos.parent)
+    (photos / "red.png").rename(photos / "dress.jpg")
+    (photos / "blue.png").rename(photos / "gown.jpg")
+    commands = [
+        line.split("#")[0].replace("…", "").strip()
+        for block in blocks("sh")
+        for line in block.splitlines()
+        if line.startswith("stitch ")
+    ]
+    assert len(commands) >= 9
+    for command in commands:
+        arguments = shlex.split(command)[1:]
+        if arguments[0] == "search":
+            arguments += ["-k", "2"]
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 0, f"{command}\n{done.output}"
+
+
+@pytest.mark.parametrize("page", [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"])
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_nothing_public_is_unexported() -> None:
+    for name in stitch_cir.__all__:
+        assert hasattr(stitch_cir, name), name
+    assert len(set(stitch_cir.__all__)) == len(stitch_cir.__all__)
