@@ -11,6 +11,7 @@ import stitch_cir as st
 from fetch_stamps import fetch
 
 OUT = Path("demo")
+HITS = 6
 
 STAMP_QUERIES: tuple[tuple[str | None, str], ...] = (
     ("vehicles/auto/sedan.png", "a truck instead"),
@@ -52,7 +53,7 @@ def run(folder: Path, directory: Path, own: bool) -> int:
     queries = _own_queries(gallery) if own else STAMP_QUERIES
     searches, references = [], []
     for reference, text in queries:
-        settings = st.SearchSettings(k=min(6, len(gallery)))
+        settings = st.SearchSettings(k=min(HITS, len(gallery)))
         results = st.search(gallery, reference=reference, text=text, settings=settings)
         searches.append(results)
         references.append(None if reference is None else gallery.path(reference))

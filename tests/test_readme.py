@@ -43,8 +43,6 @@ def test_the_commands_run(photos: Path, monkeypatch) -> None:  # type: ignore[no
     assert len(commands) >= 9
     for command in commands:
         arguments = shlex.split(command)[1:]
-        if arguments[0] == "search":
-            arguments += ["-k", "2"]
         done = CliRunner().invoke(app, arguments)
         assert done.exit_code == 0, f"{command}\n{done.output}"
 

@@ -219,6 +219,10 @@ def test_settings_out_of_range(wrong: dict[str, object]) -> None:
         st.SearchSettings(**wrong)  # type: ignore[arg-type]
 
 
+def test_k_left_out_means_ten_or_all(gallery: st.Gallery) -> None:
+    assert len(st.search(gallery, text="red")) == 8
+
+
 def test_presets_and_their_overriding() -> None:
     assert st.SearchSettings.from_preset("paper") == st.SearchSettings()
     public = st.SearchSettings.from_preset("public-code", k=4, tau=None)

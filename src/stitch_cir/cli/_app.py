@@ -17,6 +17,7 @@ app = typer.Typer(
     help="Search the way people think: this picture, but changed.",
     epilog=EPILOG,
     no_args_is_help=True,
+    rich_markup_mode=None,  # brackets and line breaks stay what they are
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -19,6 +19,7 @@ from stitch_cir.errors import (
     RecordError,
     SettingError,
     StitchError,
+    VectorError,
 )
 
 __all__ = ["EPILOG", "EXIT_SKIPPED", "exit_code", "guard", "plain"]
@@ -36,6 +37,7 @@ _CODES: tuple[tuple[type[StitchError], int], ...] = (
     (ImageError, 4),
     (GalleryError, 5),
     (ModelError, 6),
+    (VectorError, 6),
 )
 
 EPILOG = (

@@ -16,7 +16,7 @@ __all__ = ["index", "info", "verify"]
 
 def index(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="A folder of pictures.")
+        Path | None, typer.Argument(metavar="FOLDER", help="A folder of pictures.")
     ] = None,
     gallery: Annotated[
         Path | None,

@@ -34,7 +34,7 @@ GalleryArgument = Annotated[
 ]
 TextArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[TEXT]", help="What should be different, e.g. “in red instead”."),
+    typer.Argument(metavar="TEXT", help="What should be different, e.g. “in red instead”."),
 ]
 ReferenceOption = Annotated[
     str | None,

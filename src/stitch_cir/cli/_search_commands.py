@@ -35,7 +35,7 @@ def search(
     gallery: o.GalleryArgument,
     text: o.TextArgument = None,
     reference: o.ReferenceOption = None,
-    k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
+    k: Annotated[int | None, typer.Option("-k", help="How many hits. [10]")] = None,
     caption: o.CaptionOption = None,
     composer: o.ComposerOption = None,
     recorded: o.RecordedOption = None,
@@ -93,7 +93,7 @@ def search(
             k=k,
             measure_recall=not no_recall,
         )
-        opened = _open(gallery, encoder)
+        opened = _open(gallery, encoder, texts=bool(text))
         results = run(
             opened,
             reference=reference,
@@ -135,7 +135,7 @@ def compose(
         from stitch_cir.search import compose as run
 
         settings = SearchSettings.from_preset(**o.given(captions=captions))
-        opened = _open(gallery, encoder)
+        opened = _open(gallery, encoder, texts=bool(text))
         composition = run(
             opened,
             reference=reference,
@@ -195,7 +195,7 @@ def explain(
                 include_reference=include_reference,
             ),
         )
-        opened = _open(gallery, encoder)
+        opened = _open(gallery, encoder, texts=bool(text))
         results = locate(
             opened,
             hit,
@@ -218,22 +218,23 @@ def explain(
         show_matches(found, results[0], out)
 
 
-def _open(place: Path, encoder: str | None) -> Gallery:
+def _open(place: Path, encoder: str | None, *, texts: bool) -> Gallery:
     from stitch_cir.encoders import load_encoder
     from stitch_cir.gallery import Gallery
 
     gallery = Gallery.open(place, encoder=None if encoder is None else load_encoder(encoder))
     warm_up = getattr(gallery.encoder, "warm_up", None)
-    if warm_up is not None:
-        # the models open while the gallery and the reference are read
-        threading.Thread(target=_quietly, args=(warm_up,), daemon=True).start()
+    if texts and warm_up is not None:
+        # The text model opens while the reference is read and looked at. The thread is no daemon:
+        # leaving the process while a model is being opened would abort it.
+        threading.Thread(target=_quietly, args=(warm_up,)).start()
     return gallery
 
 
-def _quietly(warm_up: Callable[[], None]) -> None:
+def _quietly(warm_up: Callable[..., None]) -> None:
     """Warm up; what is wrong with a model is told where the model is used."""
     with suppress(StitchError):
-        warm_up()
+        warm_up(texts=True, images=False)
 
 
 def _composer(name: str | None, recorded: Path | None) -> Composer | None:

@@ -77,10 +77,12 @@ class MiniEncoder:
         """Hash every model file. Raises ``ModelError`` naming one that is missing or altered."""
         verify_files()
 
-    def warm_up(self) -> None:
-        """Open both models now instead of at their first inputs."""
-        self._text.open()
-        self._vision.open()
+    def warm_up(self, *, texts: bool = True, images: bool = True) -> None:
+        """Open the models now instead of at their first inputs."""
+        if texts:
+            self._text.open()
+        if images:
+            self._vision.open()
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode n texts: (n, 384) float32, unit rows; see ``DualEncoder``."""

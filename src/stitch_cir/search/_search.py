@@ -23,6 +23,8 @@ from stitch_cir.transport import Scorer
 
 __all__ = ["compose", "locate", "search"]
 
+DEFAULT_HITS = 10
+
 
 def compose(
     gallery: Gallery,
@@ -87,7 +89,7 @@ def search(
     settings = settings or SearchSettings()
     clock = _Clock()
     ask = _prepare(gallery, reference, text, captions, composer, settings, clock)
-    k = min(settings.k, len(ask.rows))
+    k = min(settings.k or DEFAULT_HITS, len(ask.rows))
     short = ask.rows
     if settings.shortlist is not None:
         short = shortlist_rows(ask.matrix, ask.rows, ask.query, max(settings.shortlist, k))
@@ -227,7 +229,7 @@ def _rows_to_rank(
             f"The gallery {gallery.directory} holds no image.",
             hint="Index a folder that has pictures: stitch index FOLDER",
         )
-    if settings.k > len(matrix.ids):
+    if settings.k is not None and settings.k > len(matrix.ids):
         raise SettingError(
             f"k is {settings.k}, but the gallery holds only {len(matrix.ids)} images.",
             hint=f"Ask for at most {len(matrix.ids)}.",

@@ -27,7 +27,8 @@ class SearchSettings:
     Parameters
     ----------
     k:
-        Number of hits wanted, ≥ 1. More than the gallery holds is an error.
+        Number of hits wanted, ≥ 1; more than the gallery holds is an error. ``None``: ten, or all
+        of a smaller gallery.
     captions:
         K, the number of target captions asked of the composer, 1 … 64.
     transition, alpha:
@@ -49,7 +50,7 @@ class SearchSettings:
         Name printed with the results; ``"custom"`` once a preset's value was overridden.
     """
 
-    k: int = 10
+    k: int | None = None
     captions: int = 5
     transition: str = "linear"
     alpha: float = 0.45
@@ -66,7 +67,8 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         """Check every range once, here, so that no front end has to."""
-        _whole("k", self.k, 1, None)
+        if self.k is not None:
+            _whole("k", self.k, 1, None)
         _whole("captions", self.captions, 1, 64)
         if self.shortlist is not None:
             _whole("shortlist", self.shortlist, 1, None)
