@@ -18,7 +18,9 @@
     │   ├── GalleryMismatchError  vectors made by another encoder or other views
     │   ├── GalleryBusyError    another process is writing it
     │   └── GalleryDamagedError the database itself is damaged
+    ├── CacheError              a file of recorded answers that cannot be used
     └── ModelError              model files missing, altered or unusable
+        └── EndpointError       a language model's end point: no key, unreachable, no usable answer
 
 The command line maps each class to an exit code and a server to an HTTP status, in one place each.
 """
@@ -27,6 +29,8 @@ from __future__ import annotations
 
 __all__ = [
     "BrokenImageError",
+    "CacheError",
+    "EndpointError",
     "GalleryBusyError",
     "GalleryDamagedError",
     "GalleryEmptyError",
@@ -125,3 +129,11 @@ class GalleryDamagedError(GalleryError):
 
 class ModelError(StitchError):
     """Model files are missing, altered or unusable."""
+
+
+class EndpointError(ModelError):
+    """A language model's end point has no key, cannot be reached, or gives no usable answer."""
+
+
+class CacheError(StitchError):
+    """A file of recorded answers cannot be opened, read or written."""

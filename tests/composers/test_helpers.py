@@ -1,3 +1,4 @@
+from importlib import metadata
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
@@ -60,14 +61,20 @@ def test_plug_ins_are_found_and_others_are_not(monkeypatch: pytest.MonkeyPatch) 
     )
     monkeypatch.setattr(_registry, "entry_points", lambda **_: found)
     assert isinstance(composer_by_name("mine"), TemplateComposer)
-    with pytest.raises(SettingError, match="Known are: broken, mine, recorded, template"):
+    known = "Known are: broken, chat, mine, recorded, template, two-stage"
+    with pytest.raises(SettingError, match=known):
         composer_by_name("other")
     with pytest.raises(SettingError, match="'broken'.*cannot be loaded"):
         composer_by_name("broken")
 
 
 def test_declared_entry_points_are_the_built_in_ones() -> None:
-    assert set(_registry._BUILT_IN.values()) == {TemplateComposer, RecordedComposer}
+    declared = {point.name for point in metadata.entry_points(group="stitch_cir.composers")}
+    assert set(_registry._BUILT_IN) == declared
+    for name, maker in {"template": TemplateComposer, "recorded": RecordedComposer}.items():
+        assert _registry._BUILT_IN[name] is maker
+    for point in metadata.entry_points(group="stitch_cir.composers"):
+        assert callable(point.load())
 
 
 @pytest.mark.parametrize("data", [{}, {"captions": 3}, {"captions": [{"text": "a"}]}])

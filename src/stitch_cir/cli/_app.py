@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from stitch_cir.cli import _answer_commands as model_answers
+from stitch_cir.cli import _compose_commands as compositions
 from stitch_cir.cli import _gallery_commands as galleries
 from stitch_cir.cli import _search_commands as searches
 from stitch_cir.cli._exit import EPILOG
@@ -42,7 +44,10 @@ def _root(
 
 app.command("index", epilog=EPILOG)(galleries.index)
 app.command("search", epilog=EPILOG)(searches.search)
-app.command("compose", epilog=EPILOG)(searches.compose)
+app.command("compose", epilog=EPILOG)(compositions.compose)
 app.command("explain", epilog=EPILOG)(searches.explain)
 app.command("info", epilog=EPILOG)(galleries.info)
 app.command("verify", epilog=EPILOG)(galleries.verify)
+app.command("prompts", epilog=EPILOG)(model_answers.prompts)
+app.command("convert", epilog=EPILOG)(model_answers.convert)
+app.add_typer(model_answers.answers, name="answers")

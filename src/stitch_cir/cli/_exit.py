@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import typer
 
 from stitch_cir.errors import (
+    CacheError,
     GalleryError,
     GalleryMissingError,
     ImageError,
@@ -36,6 +37,7 @@ _CODES: tuple[tuple[type[StitchError], int], ...] = (
     (GalleryMissingError, 3),
     (ImageError, 4),
     (GalleryError, 5),
+    (CacheError, 6),
     (ModelError, 6),
     (VectorError, 6),
 )

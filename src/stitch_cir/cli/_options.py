@@ -10,7 +10,6 @@ import typer
 __all__ = [
     "AlphaOption",
     "CaptionOption",
-    "ComposerOption",
     "CountOption",
     "EncoderOption",
     "ExcludeOption",
@@ -20,12 +19,15 @@ __all__ = [
     "JsonOption",
     "PresetOption",
     "QuietOption",
-    "RecordedOption",
     "ReferenceOption",
     "ScorerOption",
     "TauOption",
     "TextArgument",
     "TransitionOption",
+    "VerifyModelOption",
+    "VerifyOption",
+    "VerifySamplesOption",
+    "VerifyWeightOption",
     "given",
 ]
 
@@ -45,13 +47,6 @@ CaptionOption = Annotated[
     typer.Option(
         "--caption", "-c", help="Use this target caption instead of composing; repeatable."
     ),
-]
-ComposerOption = Annotated[
-    str | None, typer.Option("--composer", help="Who writes the target captions. [template]")
-]
-RecordedOption = Annotated[
-    Path | None,
-    typer.Option("--recorded", metavar="FILE", help="Take compositions from this JSONL file."),
 ]
 CountOption = Annotated[
     int | None, typer.Option("--captions", "-K", help="How many target captions (K). [5]")
@@ -93,6 +88,20 @@ IncludeReferenceOption = Annotated[
 ]
 EncoderOption = Annotated[
     str | None, typer.Option("--encoder", help="Name of the encoder. [the gallery's own, or mini]")
+]
+VerifyOption = Annotated[
+    int, typer.Option("--verify", metavar="N", help="Ask a model about the best N hits. [0]")
+]
+VerifyModelOption = Annotated[
+    str | None,
+    typer.Option("--verify-model", metavar="NAME", help="The verifier's model. [--model]"),
+]
+VerifyWeightOption = Annotated[
+    float | None,
+    typer.Option("--verify-weight", help="Weight of its answer beside the score. [1]"),
+]
+VerifySamplesOption = Annotated[
+    int, typer.Option("--verify-samples", help="Answers a hit; more give a share of yes.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "console",
+    "counter",
     "emit_json",
     "progress_bar",
     "save_picture",
@@ -67,9 +68,15 @@ def show_results(results: Results, out: Console) -> None:
     table.add_column("#", justify="right")
     table.add_column("score", justify="right")
     table.add_column("image", overflow="fold")
+    judged = results.verifier is not None
+    if judged:
+        table.add_column("verdict", justify="right")
     table.add_column("strongest view", style="dim", overflow="ellipsis", no_wrap=True)
     for hit in results:
-        table.add_row(str(hit.rank), f"{hit.score:.3f}", plain(hit.id), plain(hit.best_view.label))
+        cells = [str(hit.rank), f"{hit.score:.3f}", plain(hit.id)]
+        if judged:
+            cells.append("" if hit.verdict is None else f"yes {hit.verdict.yes:.0%}")
+        table.add_row(*cells, plain(hit.best_view.label))
     out.print(table)
     if not results.hits:
         out.print("No hit reaches the minimal score.")
@@ -80,9 +87,35 @@ def show_results(results: Results, out: Console) -> None:
         f"{settings.tau:g} · {results.gallery.get('encoder')} "
         f"({results.gallery.get('weights_tag')})"
     )
+    if results.query.composition is not None:
+        line += sampled(results.query.composition)
+    if results.verifier is not None:
+        line += (
+            f" · verified {settings.verify} by {results.verifier.get('model')}, weight "
+            f"{settings.verify_weight:g}"
+        )
     if results.shortlist_recall is not None:
         line += f" · shortlist kept {results.shortlist_recall:.0%} of the exhaustive hits"
-    out.print(line, style="dim")
+    out.print(plain(line), style="dim")
+    for name, used in results.usage.items():
+        out.print(
+            f"{name}: {used['asked']} answers asked for, {used['cached']} from the cache, "
+            f"{used['prompt_tokens']:,} + {used['completion_tokens']:,} tokens",
+            style="dim",
+        )
+
+
+def sampled(composition: Composition) -> str:
+    """Say which model, prompt and sampling wrote the captions, if any did."""
+    facts = composition.settings
+    drawn = facts.get("sampling")
+    if not isinstance(drawn, dict):
+        return ""
+    return (
+        f" · {facts.get('model')}, prompt {facts.get('prompt')}, temperature "
+        f"{drawn['temperature']:g}, top-p {drawn['top_p']:g}, top-k {drawn['top_k']}, at most "
+        f"{drawn['max_tokens']} tokens, seed {drawn['seed']}"
+    )
 
 
 def show_matches(found: tuple[Match, ...], hit: Hit, out: Console) -> None:
@@ -165,6 +198,15 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[ProgressEvent], None]]:
     finally:
         if tasks:
             bar.stop()
+
+
+@contextmanager
+def counter(stage: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Draw the same progress for work that only counts: ``tell(done, total)``."""
+    from stitch_cir.gallery import ProgressEvent
+
+    with progress_bar(quiet=quiet) as follow:
+        yield lambda done, total: follow(ProgressEvent(stage=stage, done=done, total=total))
 
 
 def save_text(path: Path, text: str) -> None:

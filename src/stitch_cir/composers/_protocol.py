@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from PIL import Image
 
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import RecordError
 
-__all__ = ["Caption", "Composer", "Composition", "Reference"]
+if TYPE_CHECKING:
+    from stitch_cir.chat import Estimate
+
+__all__ = ["Caption", "Composer", "Composition", "CostEstimator", "Reference", "SeesPictures"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +22,15 @@ class Reference:
     """All that is known of the picture the user points at; any part may be missing.
 
     ``id`` is the gallery id or the file name, ``image`` an upright RGB picture, ``captions`` what
-    people or product data say of it, ``concepts`` what the encoder saw in it.
+    people or product data say of it, ``concepts`` what the encoder saw in it, ``content`` the
+    SHA-256 of the picture's file (answers of a model are remembered under it).
     """
 
     id: str | None = None
     image: Image.Image | None = field(default=None, compare=False, repr=False)
     captions: tuple[str, ...] = ()
     concepts: tuple[Concept, ...] = ()
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +125,23 @@ class Composer(Protocol):
         Raises ``QueryError`` when there is neither a reference to describe nor a modification, or
         when this composer has no captions for the query.
         """
+        ...
+
+
+@runtime_checkable
+class SeesPictures(Protocol):
+    """A composer that shows the reference to a model: it wants more pixels than an encoder."""
+
+    @property
+    def image_side(self) -> int:
+        """Shorter side in pixels that decoding must keep; 0 when no picture is looked at."""
+        ...
+
+
+@runtime_checkable
+class CostEstimator(Protocol):
+    """A composer whose captions cost something, and that can say how much beforehand."""
+
+    def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
+        """Say what composing this query would ask a model for, without asking."""
         ...

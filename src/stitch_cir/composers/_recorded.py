@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, TypeAlias
 
@@ -26,8 +27,8 @@ class RecordedComposer:
     Parameters
     ----------
     path:
-        A JSONL file as written by :func:`write_compositions`; the format is in
-        ``docs/composing.md``.
+        A JSONL file as written by :func:`write_compositions` (the format is in
+        ``docs/composers.md``), or a JSON list as LDRE, SEIZE and CIReVL publish them.
 
     Raises
     ------
@@ -44,9 +45,16 @@ class RecordedComposer:
         digest = hashlib.sha256()
         try:
             with self._path.open("rb") as file:
-                for number, line in enumerate(file, 1):
-                    digest.update(line)
-                    self._remember(number, line)
+                published = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["
+                file.seek(0)
+                if published:
+                    content = file.read()
+                    digest.update(content)
+                    self._adopt(content)
+                else:
+                    for number, line in enumerate(file, 1):
+                        digest.update(line)
+                        self._remember(number, line)
         except FileNotFoundError as error:
             raise NotFoundError(
                 f"There is no file {self._path} with recorded captions.",
@@ -71,6 +79,16 @@ class RecordedComposer:
     def settings(self) -> Mapping[str, Any]:
         """Name the file and the digest of its contents."""
         return {"composer": self.name, "file": self._path.name, "sha256": self._sha256}
+
+    def records(self) -> Iterator[tuple[str | None, str | int | None, Composition]]:
+        """Give every query as (reference, id, composition), in the file's order."""
+        from stitch_cir.composers._records import parse_record
+
+        for (reference, _), (number, line) in self._lines.items():
+            record = parse_record(line, f"{self._path}:{number}")
+            known = None if reference is None else Reference(reference)
+            count = len(record.captions)
+            yield reference, record.id, self.compose(known, record.modification, count)
 
     def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
         """Give the first ``count`` recorded captions of a query.
@@ -104,6 +122,13 @@ class RecordedComposer:
             notes=tuple(notes),
         )
 
+    def _adopt(self, content: bytes) -> None:
+        """Take over a published list; what stays in memory are records of our own."""
+        from stitch_cir.composers._published import published_records
+
+        for number, data in enumerate(published_records(content, str(self._path))):
+            self._remember(number, json.dumps(data).encode())
+
     def _remember(self, number: int, line: bytes) -> None:
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
@@ -115,8 +140,8 @@ class RecordedComposer:
         record = parse_record(line, f"{self._path}:{number}")
         key = (record.reference, fold(record.modification))
         if record.reference is not None and key not in self._lines:
-            by_name = (_parts(record.reference)[-1], key[1])
-            self._names.setdefault(by_name, []).append(record.reference)
+            for name in {_parts(record.reference)[-1], _number(record.reference)} - {""}:
+                self._names.setdefault((name, key[1]), []).append(record.reference)
         self._lines[key] = (number, line)
 
     def _find(self, name: str | None, modification: str, *, described: bool) -> tuple[int, bytes]:
@@ -133,6 +158,13 @@ class RecordedComposer:
                 for known in self._names.get((parts[-1], wording), ())
                 if _ends_alike(parts, _parts(known))
             ]
+            if not fitting and _number(name):
+                # COCO's 281438 is the file 000000281438.jpg
+                fitting = [
+                    known
+                    for known in self._names.get((_number(name), wording), ())
+                    if _number(known) == _number(name)
+                ]
             if len(fitting) == 1:
                 return self._lines[fitting[0], wording]
             if fitting:
@@ -198,6 +230,12 @@ def _parts(name: str) -> tuple[str, ...]:
     """Cut a path of any system into its parts; an id without slashes is one part."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     return tuple(part for part in parts if part != "/") or (name,)
+
+
+def _number(name: str) -> str:
+    """Give the number that a file is named by, without leading zeros; "" when it is none."""
+    stem = _parts(name)[-1].split(".", 1)[0]
+    return (stem.lstrip("0") or "0") if stem.isascii() and stem.isdigit() else ""
 
 
 def _ends_alike(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

@@ -14,17 +14,34 @@ from stitch_cir.errors import SettingError
 __all__ = ["composer_by_name"]
 
 _GROUP = "stitch_cir.composers"
+
+
+def _chat(**options: Any) -> Composer:
+    # imported here: clients of models are slow to import, and most searches need none
+    from stitch_cir.composers._factories import make_chat_composer
+
+    return make_chat_composer(**options)
+
+
+def _two_stage(**options: Any) -> Composer:
+    from stitch_cir.composers._factories import make_two_stage_composer
+
+    return make_two_stage_composer(**options)
+
+
 _BUILT_IN: dict[str, Callable[..., Composer]] = {
     "template": TemplateComposer,
     "recorded": RecordedComposer,
+    "chat": _chat,
+    "two-stage": _two_stage,
 }
 
 
 def composer_by_name(name: str, **options: Any) -> Composer:
     """Make the composer of that name; ``options`` go to its constructor.
 
-    Names come from the entry-point group ``stitch_cir.composers``; the built-in ``template`` and
-    ``recorded`` are known without scanning it. Raises ``SettingError`` for an unknown name, for a
+    Names come from the entry-point group ``stitch_cir.composers``; the built-in ones
+    are known without scanning it. Raises ``SettingError`` for an unknown name, for a
     plug-in that cannot be imported, and for options the composer does not take.
     """
     factory = _BUILT_IN.get(name) or _plugged_in(name)
@@ -34,7 +51,7 @@ def composer_by_name(name: str, **options: Any) -> Composer:
         given = ", ".join(sorted(options)) or "no options"
         raise SettingError(
             f"The composer {name!r} cannot be made with {given}: {error}.",
-            hint="See docs/composing.md for the options of the built-in composers.",
+            hint="See docs/composers.md for the options of the built-in composers.",
         ) from error
 
 

@@ -1,17 +1,42 @@
 """The front door: gallery + reference + text + settings → ranked, explained results."""
 
+from typing import TYPE_CHECKING, Any
+
 from stitch_cir.search._results import Hit, Query, Results, View
 from stitch_cir.search._search import compose, locate, search
 from stitch_cir.search._settings import PRESETS, SearchSettings
 
+if TYPE_CHECKING:
+    from stitch_cir.search._batch import (
+        Composed,
+        Wish,
+        compose_many,
+        estimate_many,
+        read_wishes,
+    )
+
 __all__ = [
     "PRESETS",
+    "Composed",
     "Hit",
     "Query",
     "Results",
     "SearchSettings",
     "View",
+    "Wish",
     "compose",
+    "compose_many",
+    "estimate_many",
     "locate",
+    "read_wishes",
     "search",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import composing by the batch, which knows what models cost, only when it is asked for."""
+    if name not in ("Composed", "Wish", "compose_many", "estimate_many", "read_wishes"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from stitch_cir.search import _batch
+
+    return getattr(_batch, name)

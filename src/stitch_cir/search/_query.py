@@ -29,7 +29,8 @@ class Seen:
     """A reference that was found: what it is called, its picture, its place in the gallery.
 
     ``gallery_id`` is set when the gallery holds it (by id, by path, or by equal content);
-    ``own_ids`` are all gallery ids with that content, to be left out of the ranking.
+    ``own_ids`` are all gallery ids with that content, to be left out of the ranking; ``content`` is
+    the SHA-256 of its file.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Seen:
     gallery_id: str | None
     own_ids: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    content: str | None = None
 
     def describe(self, gallery: Gallery) -> Reference:
         """Tell a composer all that is known: the picture, its captions, what the encoder sees."""
@@ -44,25 +46,27 @@ class Seen:
         concepts: tuple[Concept, ...] = ()
         if self.image is not None and isinstance(gallery.encoder, ConceptReader):
             concepts = gallery.encoder.read_concepts([self.image])[0]
-        return Reference(self.name, self.image, captions, concepts)
+        return Reference(self.name, self.image, captions, concepts, self.content)
 
 
 ReferenceLike: TypeAlias = "str | Path | Image.Image | Seen | None"
 """A gallery id, a path, an open picture, one already looked at, or nothing."""
 
 
-def look_at(gallery: Gallery, reference: ReferenceLike) -> Seen | None:
+def look_at(gallery: Gallery, reference: ReferenceLike, *, side: int = 0) -> Seen | None:
     """Find and open a reference; gallery ids win over paths of the same name.
 
+    Its shorter side is decoded with at least ``side`` pixels, and as many as the encoder needs.
     Raises ``NotFoundError`` when it is neither, ``ImageError`` when the file cannot be opened.
     """
     if reference is None or isinstance(reference, Seen):
         return reference
     if isinstance(reference, Image.Image):
         return Seen("(picture)", reference.convert("RGB"), None, ())
+    side = max(side, gallery.encoder.decode_side)
     gallery_id = gallery.resolve(reference)
     if gallery_id is not None:
-        return _from_gallery(gallery, gallery_id)
+        return _from_gallery(gallery, gallery_id, side)
     path = Path(reference)
     if not path.exists():
         raise NotFoundError(
@@ -70,22 +74,23 @@ def look_at(gallery: Gallery, reference: ReferenceLike) -> Seen | None:
             hint="Give a path to a picture, or an id as printed by a search.",
         )
     with open_regular(path) as stream:
-        twins = tuple(gallery.ids_with_content(hashlib.file_digest(stream, "sha256").hexdigest()))
-    image = open_image(path, decode_side=gallery.encoder.decode_side)
-    return Seen(str(reference), image, twins[0] if twins else None, twins)
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
+    twins = tuple(gallery.ids_with_content(content))
+    image = open_image(path, decode_side=side)
+    return Seen(str(reference), image, twins[0] if twins else None, twins, content=content)
 
 
-def _from_gallery(gallery: Gallery, id: str) -> Seen:
+def _from_gallery(gallery: Gallery, id: str, side: int) -> Seen:
     own = (id, *gallery.duplicates(id))
     path = gallery.path(id)
     if path is None:
         return Seen(id, None, id, own)
     try:
-        image = open_image(path, decode_side=gallery.encoder.decode_side)
+        image = open_image(path, decode_side=side)
     except ImageError as error:
         # the vectors are still here, so only the words about the picture are missing
         return Seen(id, None, id, own, (f"The reference's file could not be opened: {error}",))
-    return Seen(id, image, id, own)
+    return Seen(id, image, id, own, content=gallery.content_hash(id))
 
 
 def build_query(

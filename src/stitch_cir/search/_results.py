@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stitch_cir.composers import Composition
 from stitch_cir.search._settings import SearchSettings
 from stitch_cir.transport import TransportPlan
+from stitch_cir.verifier import Verdict
 from stitch_cir.views import ViewBox
 
 __all__ = ["Hit", "Query", "Results", "View"]
@@ -68,7 +69,8 @@ class Hit:
     """One ranked image.
 
     ``score`` is in [−2, 2], larger is better (two ways of looking, each a weighted mean cosine).
-    ``plan`` says who matched whom: K captions against ``views``.
+    ``plan`` says who matched whom: K captions against ``views``. Where a verifier was asked,
+    ``verdict`` is its answer and ``fused`` the score that ranks the judged hits.
     """
 
     rank: int
@@ -77,6 +79,8 @@ class Hit:
     plan: TransportPlan = field(repr=False)
     views: tuple[View, ...] = field(repr=False)
     path: Path | None = None
+    verdict: Verdict | None = None
+    fused: float | None = None
 
     @property
     def best_view(self) -> View:
@@ -94,6 +98,9 @@ class Hit:
             else str(self.path).encode("utf-8", "backslashreplace").decode(),
             "best_view": self.best_view.to_dict(),
         }
+        if self.verdict is not None and self.fused is not None:
+            data["verdict"] = self.verdict.to_dict()
+            data["fused"] = round(self.fused, 6)
         if plan:
             data["views"] = [view.to_dict() for view in self.views]
             data["plan"] = self.plan.to_dict()
@@ -106,7 +113,8 @@ class Results:
 
     ``ranked`` counts the images that took part after filters; ``scored`` those whose view sets were
     scored exactly (fewer with a shortlist). ``shortlist_recall`` is the share of the exhaustive
-    search's hits that the shortlist kept, ``None`` where it was not measured.
+    search's hits that the shortlist kept, ``None`` where it was not measured. ``verifier`` holds
+    the settings of a verifier that was asked; ``usage`` what composer and verifier asked of models.
     """
 
     hits: tuple[Hit, ...]
@@ -118,6 +126,8 @@ class Results:
     seconds: Mapping[str, float]
     shortlist_recall: float | None = None
     notes: tuple[str, ...] = ()
+    verifier: Mapping[str, Any] | None = None
+    usage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Hit]:
         """Iterate over the hits, best first."""
@@ -153,5 +163,7 @@ class Results:
             "shortlist_recall": self.shortlist_recall,
             "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
             "notes": list(self.notes),
+            "verifier": None if self.verifier is None else dict(self.verifier),
+            "usage": {name: dict(used) for name, used in self.usage.items()},
             "hits": [hit.to_dict(plan=plans) for hit in self.hits],
         }

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.composers import Composer, Composition, TemplateComposer, edit_captions
+from stitch_cir.composers import (
+    Composer,
+    Composition,
+    SeesPictures,
+    TemplateComposer,
+    edit_captions,
+)
 from stitch_cir.errors import GalleryEmptyError, NotFoundError, QueryError, SettingError
 from stitch_cir.gallery import Gallery, ViewMatrix
 from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
 from stitch_cir.search._rank import place_of, rank, shortlist_rows
 from stitch_cir.search._results import Hit, Query, Results, View
 from stitch_cir.search._settings import SearchSettings
+from stitch_cir.search._verify import verified
 from stitch_cir.transition import Transition
 from stitch_cir.transport import Scorer
+from stitch_cir.verifier import Verifier
 
-__all__ = ["compose", "locate", "search"]
+__all__ = ["Meter", "compose", "locate", "pixels_for", "search"]
 
 DEFAULT_HITS = 10
 
@@ -39,7 +47,7 @@ def compose(
     Parameters are those of :func:`search`. Raises ``QueryError`` without reference and text.
     """
     settings = settings or SearchSettings()
-    seen = look_at(gallery, reference)
+    seen = look_at(gallery, reference, side=pixels_for(composer))
     if seen is None and not (text or "").strip():
         raise nothing_asked()
     composer = composer or TemplateComposer()
@@ -54,6 +62,7 @@ def search(
     text: str | None = None,
     captions: Sequence[str] = (),
     composer: Composer | None = None,
+    verifier: Verifier | None = None,
     settings: SearchSettings | None = None,
 ) -> Results:
     """Search a gallery for the reference, changed as the text says (method §§1–4).
@@ -72,13 +81,15 @@ def search(
         Target captions to use instead of composing (an edited composition fed back).
     composer:
         Who writes the captions; the template composer by default.
+    verifier:
+        Whom to ask for a second opinion about the best ``settings.verify`` hits.
     settings:
         Everything else that changes the ranking.
 
     Raises
     ------
     QueryError
-        Neither reference nor text nor captions.
+        Neither reference nor text nor captions; a verifier without reference and text.
     NotFoundError, ImageError
         The reference does not exist or cannot be opened.
     GalleryEmptyError
@@ -87,9 +98,16 @@ def search(
         ``k`` is larger than the gallery.
     """
     settings = settings or SearchSettings()
+    if settings.verify and verifier is None:
+        raise SettingError(
+            f"{settings.verify} hits are to be verified, but there is no verifier.",
+            hint="Give one: search(…, verifier=ChatVerifier(chat)), or --verify-model NAME.",
+        )
     clock = _Clock()
+    meters = {"composer": Meter(composer), "verifier": Meter(verifier)}
     ask = _prepare(gallery, reference, text, captions, composer, settings, clock)
-    k = min(settings.k or DEFAULT_HITS, len(ask.rows))
+    wanted = min(settings.k or DEFAULT_HITS, len(ask.rows))
+    k = min(max(wanted, settings.verify), len(ask.rows))
     short = ask.rows
     if settings.shortlist is not None:
         short = shortlist_rows(ask.matrix, ask.rows, ask.query, max(settings.shortlist, k))
@@ -107,7 +125,16 @@ def search(
         if score >= floor
     )
     clock.lap("explain")
-    return _results(gallery, ask, settings, hits, len(short), clock, recall)
+    told = None
+    if settings.verify and verifier is not None:
+        hits = verified(
+            gallery, ask.seen, text, hits, verifier, settings.verify, settings.verify_weight
+        )
+        told = verifier.settings()
+        clock.lap("verify")
+    results = _results(gallery, ask, settings, hits[:wanted], len(short), clock, recall)
+    usage = {name: used for name, meter in meters.items() if (used := meter.read()) is not None}
+    return replace(results, verifier=told, usage=usage)
 
 
 def locate(
@@ -165,6 +192,7 @@ class _Ask:
     scorer: Scorer
     transition: Transition
     notes: tuple[str, ...]
+    seen: Seen | None
 
 
 def _prepare(
@@ -176,7 +204,7 @@ def _prepare(
     settings: SearchSettings,
     clock: _Clock,
 ) -> _Ask:
-    seen = look_at(gallery, reference)
+    seen = look_at(gallery, reference, side=pixels_for(composer))
     if seen is None and not (text or "").strip() and not captions:
         raise nothing_asked()
     matrix = gallery.matrix()
@@ -188,7 +216,27 @@ def _prepare(
     query, notes = build_query(gallery, seen, text, composition, transition)
     clock.lap("encode")
     told = () if composition is None else composition.notes
-    return _Ask(matrix, rows, query, settings.make_scorer(), transition, (*told, *notes))
+    return _Ask(matrix, rows, query, settings.make_scorer(), transition, (*told, *notes), seen)
+
+
+def pixels_for(composer: Composer | None) -> int:
+    """Give the shorter side of the reference that a composer wants to show its model."""
+    return composer.image_side if isinstance(composer, SeesPictures) else 0
+
+
+class Meter:
+    """What a composer or verifier asks of its model while this exists."""
+
+    def __init__(self, asker: Composer | Verifier | None) -> None:
+        self._chat = getattr(asker, "chat", None)
+        self._start = getattr(self._chat, "usage", None)
+
+    def read(self) -> dict[str, int] | None:
+        """Give the answers and tokens since the start, ``None`` where there is no model."""
+        if self._chat is None or self._start is None:
+            return None
+        used: dict[str, int] = (self._chat.usage - self._start).to_dict()
+        return used
 
 
 class _Clock:

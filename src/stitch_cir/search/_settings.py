@@ -46,6 +46,9 @@ class SearchSettings:
         Shell-style patterns on gallery ids, applied *before* ranking (``*`` also matches ``/``).
     include_reference:
         Keep the reference and its byte-identical duplicates in the ranking.
+    verify, verify_weight:
+        How many of the best hits a verifier judges (0: none) and the weight of its answer, ≥ 0, in
+        ``score + verify_weight · (2·yes − 1)``.
     preset:
         Name printed with the results; ``"custom"`` once a preset's value was overridden.
     """
@@ -63,6 +66,8 @@ class SearchSettings:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     include_reference: bool = False
+    verify: int = 0
+    verify_weight: float = 1.0
     preset: str = "paper"
 
     def __post_init__(self) -> None:
@@ -72,6 +77,11 @@ class SearchSettings:
         _whole("captions", self.captions, 1, 64)
         if self.shortlist is not None:
             _whole("shortlist", self.shortlist, 1, None)
+        _whole("verify", self.verify, 0, None)
+        if not (math.isfinite(self.verify_weight) and self.verify_weight >= 0):
+            raise SettingError(
+                f"verify_weight is {self.verify_weight!r}.", hint="It must be at least 0."
+            )
         if self.min_score is not None and not math.isfinite(self.min_score):
             raise SettingError(
                 f"min_score is {self.min_score!r}, which is not a finite number.",

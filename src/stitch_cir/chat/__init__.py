@@ -1,0 +1,37 @@
+"""Talking to language models: messages, prompts as data, back ends, the cache of answers."""
+
+from stitch_cir.chat._backend import ChatBackend
+from stitch_cir.chat._cache import AnswerCache, answer_key, default_cache
+from stitch_cir.chat._chat import Chat, Usage
+from stitch_cir.chat._cost import Estimate, estimate
+from stitch_cir.chat._exchange import ImportReport, export_answers, import_answers
+from stitch_cir.chat._local import QwenChat
+from stitch_cir.chat._messages import SAMPLING_PRESETS, Message, Picture, Reply, Sampling
+from stitch_cir.chat._openai import OpenAIChat
+from stitch_cir.chat._prompts import Prompt, load_prompt, prompt_names
+from stitch_cir.chat._scripted import ScriptedChat
+
+__all__ = [
+    "SAMPLING_PRESETS",
+    "AnswerCache",
+    "Chat",
+    "ChatBackend",
+    "Estimate",
+    "ImportReport",
+    "Message",
+    "OpenAIChat",
+    "Picture",
+    "Prompt",
+    "QwenChat",
+    "Reply",
+    "Sampling",
+    "ScriptedChat",
+    "Usage",
+    "answer_key",
+    "default_cache",
+    "estimate",
+    "export_answers",
+    "import_answers",
+    "load_prompt",
+    "prompt_names",
+]

@@ -1,0 +1,222 @@
+"""Every answer of a language model, kept in SQLite under the hash of all that shaped it."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stitch_cir.chat._messages import Message, Reply, Sampling
+from stitch_cir.errors import CacheError
+
+__all__ = ["AnswerCache", "answer_key", "default_cache", "request_of"]
+
+_PLACE = frozenset({"host", "device"})
+"""Settings that say where a model ran, not what it answers: recorded, but no part of the key."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS requests (
+    key TEXT PRIMARY KEY,
+    model TEXT NOT NULL,
+    request TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT NOT NULL REFERENCES requests(key),
+    sample INTEGER NOT NULL,
+    text TEXT,
+    finish TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    created TEXT NOT NULL,
+    PRIMARY KEY (key, sample)
+) WITHOUT ROWID;
+"""
+_VERSION = 1
+
+
+def default_cache() -> Path:
+    """Give the user's own file: ``$STITCH_HOME/answers.sqlite``, else below the data folder."""
+    home = os.environ.get("STITCH_HOME")
+    if home:
+        return Path(home) / "answers.sqlite"
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "stitch" / "answers.sqlite"
+
+
+def request_of(
+    model: str, settings: Mapping[str, Any], messages: Sequence[Message], sampling: Sampling
+) -> dict[str, Any]:
+    """Say everything that shapes an answer: model, its settings, messages, sampling and seed.
+
+    Pictures are named by their content; where the model runs is left out.
+    """
+    return {
+        "version": _VERSION,
+        "model": model,
+        "settings": {name: value for name, value in settings.items() if name not in _PLACE},
+        "messages": [message.to_dict() for message in messages],
+        "sampling": sampling.to_dict(),
+    }
+
+
+def answer_key(request: Mapping[str, Any]) -> str:
+    """Hash a request (SHA-256 of canonical JSON): equal keys mean interchangeable answers."""
+    text = json.dumps(request, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class AnswerCache:
+    """Answers by key and sample number. Thread-safe; several processes may share one file.
+
+    Every answer is one transaction: an interruption loses nothing and leaves nothing half-written.
+    Raises ``CacheError`` when the file cannot be opened, or is no such cache.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        """Open or make the file."""
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, _VERSION):
+                raise CacheError(
+                    f"{self.path} is no cache of answers that this version can read "
+                    f"(version {version}).",
+                    hint="Give another file with --cache, or update stitch-cir.",
+                )
+            tables = {row[0] for row in self._db.execute("SELECT name FROM sqlite_master")}
+            if version == 0 and tables:
+                raise CacheError(
+                    f"{self.path} is a database of something else.",
+                    hint="Give another file with --cache.",
+                )
+            self._db.executescript(_SCHEMA + f"PRAGMA user_version={_VERSION};")
+        except (sqlite3.Error, OSError) as error:
+            raise self._broken(error) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+    def get(self, key: str, sample: int) -> Reply | None:
+        """Give one answer, or ``None``."""
+        row = self._one(
+            "SELECT text, finish, prompt_tokens, completion_tokens FROM answers "
+            "WHERE key = ? AND sample = ?",
+            (key, sample),
+        )
+        return None if row is None else Reply(*row)
+
+    def put(
+        self,
+        request: Mapping[str, Any],
+        first: int,
+        replies: Sequence[Reply],
+        origin: Mapping[str, Any],
+    ) -> None:
+        """Store samples ``first`` … of a request; what is there already stays.
+
+        ``origin`` tells where the model ran.
+        """
+        key = answer_key(request)
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        place = json.dumps(dict(origin), sort_keys=True, ensure_ascii=False, default=str)
+        rows = [
+            (
+                key,
+                first + number,
+                None if reply.text is None else _storable(reply.text),
+                reply.finish,
+                reply.prompt_tokens,
+                reply.completion_tokens,
+                place,
+                now,
+            )
+            for number, reply in enumerate(replies)
+        ]
+        self.insert([(key, str(request["model"]), _storable(_json(request)))], rows)
+
+    def insert(
+        self, requests: Sequence[tuple[Any, ...]], answers: Sequence[tuple[Any, ...]]
+    ) -> int:
+        """Insert rows in one transaction and count the new answers; known ones stay."""
+        with self._lock:
+            try:
+                with self._db:
+                    self._db.executemany("INSERT OR IGNORE INTO requests VALUES (?,?,?)", requests)
+                    cursor = self._db.executemany(
+                        "INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?,?,?)", answers
+                    )
+                    return cursor.rowcount
+            except sqlite3.Error as error:
+                raise self._broken(error) from error
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Give every request with its answers, in the order of keys and samples.
+
+        Columns: key, request (JSON), sample, text, finish, prompt tokens, completion tokens,
+        origin (JSON), created.
+        """
+        with self._lock:
+            try:
+                rows = self._db.execute(
+                    "SELECT a.key, r.request, a.sample, a.text, a.finish, a.prompt_tokens, "
+                    "a.completion_tokens, a.origin, a.created FROM answers a JOIN requests r "
+                    "USING (key) ORDER BY a.key, a.sample"
+                ).fetchall()
+            except sqlite3.Error as error:
+                raise self._broken(error) from error
+        yield from rows
+
+    def summary(self) -> dict[str, Any]:
+        """Count requests, answers and tokens, by model."""
+        with self._lock:
+            try:
+                rows = self._db.execute(
+                    "SELECT r.model, COUNT(DISTINCT a.key), COUNT(*), SUM(a.prompt_tokens), "
+                    "SUM(a.completion_tokens) FROM answers a JOIN requests r USING (key) "
+                    "GROUP BY r.model ORDER BY r.model"
+                ).fetchall()
+            except sqlite3.Error as error:
+                raise self._broken(error) from error
+        names = ("requests", "answers", "prompt_tokens", "completion_tokens")
+        return {
+            "file": str(self.path),
+            "models": {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows},
+        }
+
+    def _one(self, query: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        with self._lock:
+            try:
+                row: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
+            except sqlite3.Error as error:
+                raise self._broken(error) from error
+            return row
+
+    def _broken(self, error: Exception) -> CacheError:
+        return CacheError(
+            f"The cache of answers {self.path} cannot be used: {error}.",
+            hint="Give another file with --cache; if it is damaged, move it away and import an "
+            "exported copy (stitch answers import).",
+        )
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _storable(text: str) -> str:
+    """Replace half of a surrogate pair, which SQLite cannot store."""
+    return text.encode("utf-8", "replace").decode()

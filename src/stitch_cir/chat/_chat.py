@@ -1,0 +1,176 @@
+"""A language model with a memory: ask once, remember for ever, count what it cost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from stitch_cir.chat._backend import ChatBackend
+from stitch_cir.chat._cache import AnswerCache, answer_key, request_of
+from stitch_cir.chat._messages import Message, Reply, Sampling
+from stitch_cir.errors import EndpointError
+
+__all__ = ["Chat", "Usage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was asked for: samples from the model and from the cache; the model's tokens."""
+
+    asked: int = 0
+    cached: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __sub__(self, other: Usage) -> Usage:
+        """Give what came after ``other``."""
+        return Usage(*(a - b for a, b in zip(self._values(), other._values(), strict=True)))
+
+    def _values(self) -> tuple[int, ...]:
+        return (self.asked, self.cached, self.prompt_tokens, self.completion_tokens)
+
+    def to_dict(self) -> dict[str, int]:
+        """Give JSON-ready data."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.asked} answers asked for, {self.cached} from the cache, "
+            f"{self.prompt_tokens:,} + {self.completion_tokens:,} tokens"
+        )
+
+
+class Chat:
+    """A back end and its cache. Thread-safe; equal questions under way are asked once.
+
+    With ``offline=True`` only the cache answers: a missing answer is an ``EndpointError``.
+    """
+
+    def __init__(
+        self, backend: ChatBackend, cache: AnswerCache | None = None, *, offline: bool = False
+    ) -> None:
+        """Wrap ``backend``; without ``cache`` nothing is remembered."""
+        self.backend = backend
+        self.cache = cache
+        self.offline = offline
+        self._lock = threading.Lock()
+        self._under_way: dict[str, threading.Lock] = {}
+        self._usage = Usage()
+
+    @property
+    def model(self) -> str:
+        """The model's recorded name."""
+        return self.backend.model
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked for so far."""
+        return self._usage
+
+    def settings(self) -> dict[str, Any]:
+        """Name the model and what the back end records."""
+        return {"model": self.model, **self.backend.settings()}
+
+    def key(self, messages: Sequence[Message], sampling: Sampling) -> str:
+        """Give the key under which the answers to these messages are stored."""
+        return answer_key(self._request(messages, sampling))
+
+    def samples(
+        self, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
+    ) -> list[Reply]:
+        """Give the samples ``first`` … ``first + count − 1``, from the cache where it has them.
+
+        Raises what the back end raises; ``CacheError`` when the cache fails.
+        """
+        request = self._request(messages, sampling)
+        key = answer_key(request)
+        with self._lock:
+            turn = self._under_way.setdefault(key, threading.Lock())
+        with turn:
+            known = {i: self._known(key, i) for i in range(first, first + count)}
+            for start, length in _runs([i for i, reply in known.items() if reply is None]):
+                fresh = self._ask(messages, length, sampling, start)
+                if self.cache is not None:
+                    self.cache.put(request, start, fresh, self.backend.settings())
+                known.update(zip(range(start, start + length), fresh, strict=True))
+                self._count(fresh, asked=True)
+        return [reply for reply in known.values() if reply is not None]
+
+    def missing(
+        self, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
+    ) -> int:
+        """Count the samples that :meth:`samples` would ask the model for."""
+        key = self.key(messages, sampling)
+        if self.cache is None:
+            return count
+        return sum(self.cache.get(key, i) is None for i in range(first, first + count))
+
+    def peek(
+        self, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
+    ) -> list[Reply] | None:
+        """Give the samples if the cache has them all, else ``None``; nothing is counted."""
+        if self.cache is None:
+            return None
+        key = self.key(messages, sampling)
+        known = [self.cache.get(key, i) for i in range(first, first + count)]
+        replies = [reply for reply in known if reply is not None]
+        return replies if len(replies) == count else None
+
+    def _request(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
+        return request_of(self.model, self.backend.settings(), messages, sampling)
+
+    def _known(self, key: str, sample: int) -> Reply | None:
+        if self.cache is None:
+            return None
+        reply = self.cache.get(key, sample)
+        if reply is not None:
+            self._count([reply], asked=False)
+        return reply
+
+    def _ask(
+        self, messages: Sequence[Message], count: int, sampling: Sampling, first: int
+    ) -> list[Reply]:
+        if self.offline:
+            raise EndpointError(
+                f"{count} answers of {self.model} are not in the cache"
+                f"{'' if self.cache is None else f' {self.cache.path}'}, and it is the only source "
+                "(--offline).",
+                hint="Import your colleague's answers (stitch answers import FILE), or ask the "
+                "model without --offline.",
+            )
+        replies = self.backend.ask(messages, count, sampling, first)
+        if len(replies) != count:
+            raise EndpointError(
+                f"{self.model} gave {len(replies)} answers instead of {count}.",
+                hint="Try again; if it stays so, the end point does not keep to its protocol.",
+            )
+        return replies
+
+    def _count(self, replies: Sequence[Reply], *, asked: bool) -> None:
+        with self._lock:
+            u = self._usage
+            if not asked:
+                self._usage = Usage(
+                    u.asked, u.cached + len(replies), u.prompt_tokens, u.completion_tokens
+                )
+                return
+            self._usage = Usage(
+                u.asked + len(replies),
+                u.cached,
+                u.prompt_tokens + sum(reply.prompt_tokens for reply in replies),
+                u.completion_tokens + sum(reply.completion_tokens for reply in replies),
+            )
+
+
+def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Group sorted numbers into runs: (start, length)."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and number == sum(runs[-1]):
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((number, 1))
+    return runs

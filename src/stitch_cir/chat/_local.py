@@ -1,0 +1,243 @@
+"""A multimodal model of the Qwen2-VL family on this machine, through transformers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from stitch_cir.chat._messages import Message, Picture, Reply, Sampling
+from stitch_cir.chat._openai import IMAGE_SIDE, reduce_picture
+from stitch_cir.errors import ModelError
+
+__all__ = ["FAMILY", "QwenChat"]
+
+FAMILY = ("qwen2_vl", "qwen2_5_vl")
+_PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
+_PAD = "<|image_pad|>"
+_INSTALL = 'Install the extra: pip install "stitch-cir[transformers]"'
+_SAMPLED_BYTES = 1 << 20
+
+
+class QwenChat:
+    """Samples answers with a checkpoint of the Qwen2-VL family (the paper's Qwen2-VL-7B is one).
+
+    The prompt is the one any other back end gets, in the family's ChatML. Samples that are drawn
+    together come from one seeded call; temperature 0 is greedy. One request runs at a time.
+
+    Parameters
+    ----------
+    path:
+        A folder with the checkpoint in transformers' format, or the id of one already downloaded.
+        Nothing is fetched unless ``STITCH_ALLOW_DOWNLOAD=1`` is set.
+    device:
+        ``"cpu"``, ``"cuda"``, or ``None``: CUDA where there is one.
+
+    Raises
+    ------
+    ModelError
+        Later, at the first request: transformers is not installed; files are missing; the
+        checkpoint is of another family or lacks tensors.
+    """
+
+    concurrency = 1
+
+    def __init__(self, path: str, *, device: str | None = None) -> None:
+        self._path = path
+        self._device = device
+        self._lock = threading.Lock()
+        self._parts: tuple[Any, Any, Any, str] | None = None
+        self._name: str | None = None
+
+    @property
+    def model(self) -> str:
+        """The hub id, or the folder's name with a digest of its files (sampled)."""
+        if self._name is None:
+            folder = Path(self._path)
+            self._name = f"{folder.name}@{_digest(folder)}" if folder.is_dir() else self._path
+        return self._name
+
+    def settings(self) -> Mapping[str, Any]:
+        """Name the back end, how pictures are shown, and the device."""
+        return {"backend": "transformers", "image_side": IMAGE_SIDE, "device": self._device}
+
+    def notes(self) -> tuple[str, ...]:
+        """Nothing to say."""
+        return ()
+
+    def ask(
+        self, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
+    ) -> list[Reply]:
+        """Draw ``count`` samples in one seeded call."""
+        with self._lock:
+            model, tokenizer, processor, device = self._open()
+            import torch
+
+            text, pictures = _chatml(messages)
+            inputs = _inputs(text, pictures, tokenizer, processor, model)
+            inputs = {name: value.to(device) for name, value in inputs.items()}
+            torch.manual_seed(sampling.seed + first)
+            drawing: dict[str, Any] = {"do_sample": False, "num_return_sequences": 1}
+            if sampling.temperature > 0:
+                drawing = {
+                    "do_sample": True,
+                    "num_return_sequences": count,
+                    "temperature": sampling.temperature,
+                    "top_p": sampling.top_p,
+                    "top_k": sampling.top_k,
+                }
+            end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+            with torch.inference_mode():
+                drawn = model.generate(
+                    **inputs,
+                    **drawing,
+                    max_new_tokens=sampling.max_tokens,
+                    eos_token_id=end,
+                    pad_token_id=end,
+                )
+        length = inputs["input_ids"].shape[1]
+        rows = drawn[:, length:].tolist()
+        if sampling.temperature == 0:
+            rows = rows * count
+        return [
+            _reply(row, end, tokenizer, length if number == 0 else 0)
+            for number, row in enumerate(rows)
+        ]
+
+    def _open(self) -> tuple[Any, Any, Any, str]:
+        if self._parts is None:
+            self._parts = self._load()
+        return self._parts
+
+    def _load(self) -> tuple[Any, Any, Any, str]:
+        try:
+            import torch
+            from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer
+
+            processor_class = _processor_class()
+        except ImportError as error:
+            raise ModelError(
+                f"A local model needs transformers and torch: {error}.", hint=_INSTALL
+            ) from error
+        local = {"local_files_only": os.environ.get("STITCH_ALLOW_DOWNLOAD") != "1"}
+        device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            config = AutoConfig.from_pretrained(self._path, **local)
+            if config.model_type not in FAMILY:
+                raise ModelError(
+                    f"{self._path} is a model of the kind {config.model_type!r}.",
+                    hint=f"Local models must be of the kinds {', '.join(FAMILY)}; any other works "
+                    "through an OpenAI-compatible server (--base-url).",
+                )
+            model, info = AutoModelForImageTextToText.from_pretrained(
+                self._path, dtype="auto", output_loading_info=True, **local
+            )
+            tokenizer = AutoTokenizer.from_pretrained(self._path, **local)
+            processor = processor_class.from_pretrained(self._path, **local)
+            model = model.to(device).eval()
+        except ModelError:
+            raise
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+            said = " ".join(str(error).split())[:300]
+            raise ModelError(
+                f"The model {self._path} cannot be loaded: {said}",
+                hint="Give a folder with config.json, the .safetensors, tokenizer.json and "
+                "preprocessor_config.json, or the id of a model already downloaded "
+                "(STITCH_ALLOW_DOWNLOAD=1 lets transformers fetch it).",
+            ) from error
+        missing = sorted(info.get("missing_keys") or ())
+        if missing:
+            raise ModelError(
+                f"The checkpoint {self._path} lacks {len(missing)} tensors, first {missing[0]!r}.",
+                hint="Its files are incomplete: fetch them again.",
+            )
+        return model, tokenizer, processor, device
+
+
+def _processor_class() -> Any:
+    """Give the image processor that needs no torchvision, under its old or its new name."""
+    try:
+        from transformers.models.qwen2_vl import image_processing_pil_qwen2_vl as module
+
+        return module.Qwen2VLImageProcessorPil
+    except ImportError:
+        from transformers import Qwen2VLImageProcessor
+
+        return Qwen2VLImageProcessor
+
+
+def _chatml(messages: Sequence[Message]) -> tuple[str, list[Image.Image]]:
+    """Spell messages in ChatML; special tokens in a user's own words are defused."""
+    pictures: list[Image.Image] = []
+    turns = []
+    if messages[0].role != "system":
+        turns.append("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n")
+    for message in messages:
+        content = ""
+        for part in message.parts:
+            if isinstance(part, Picture):
+                if part.image is None:
+                    raise ModelError(f"The picture {part.content[:12]} is not at hand.")
+                pictures.append(reduce_picture(part.image, IMAGE_SIDE))
+                content += _PICTURE
+            else:
+                content += part.replace("<|", "< |")
+        turns.append(f"<|im_start|>{message.role}\n{content}<|im_end|>\n")
+    return "".join(turns) + "<|im_start|>assistant\n", pictures
+
+
+def _inputs(
+    text: str, pictures: list[Image.Image], tokenizer: Any, processor: Any, model: Any
+) -> dict[str, Any]:
+    """Make tensors; each picture's place is widened to as many tokens as it has merged patches."""
+    import torch
+
+    seen: dict[str, Any] = {}
+    if pictures:
+        seen = dict(processor(images=pictures, return_tensors="pt"))
+        merged = processor.merge_size**2
+        pieces = text.split(_PAD)
+        counts = [int(grid.prod()) // merged for grid in seen["image_grid_thw"]]
+        text = pieces[0] + "".join(
+            _PAD * count + piece for count, piece in zip(counts, pieces[1:], strict=True)
+        )
+    encoded = tokenizer(text, return_tensors="pt", add_special_tokens=False)
+    ids = encoded["input_ids"]
+    pad = tokenizer.convert_tokens_to_ids(_PAD)
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), **seen}
+    if seen:
+        # newer versions lay out positions by the kind of each token
+        import inspect
+
+        if "mm_token_type_ids" in inspect.signature(model.forward).parameters:
+            inputs["mm_token_type_ids"] = (ids == pad).to(torch.int32)
+    return inputs
+
+
+def _reply(row: list[int], end: int, tokenizer: Any, prompt_tokens: int) -> Reply:
+    finished = end in row
+    row = row[: row.index(end)] if finished else row
+    text = tokenizer.decode(row, skip_special_tokens=True)
+    return Reply(text, "stop" if finished else "length", prompt_tokens, len(row))
+
+
+def _digest(folder: Path) -> str:
+    """Digest a checkpoint: names, sizes, small files whole, of large ones both ends (a MiB)."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*")):
+        if file.suffix not in (".json", ".safetensors", ".txt", ".jinja") or not file.is_file():
+            continue
+        size = file.stat().st_size
+        digest.update(json.dumps([file.name, size]).encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(_SAMPLED_BYTES))
+            if size > 2 * _SAMPLED_BYTES:
+                stream.seek(-_SAMPLED_BYTES, 2)
+            digest.update(stream.read(_SAMPLED_BYTES))
+    return digest.hexdigest()[:12]

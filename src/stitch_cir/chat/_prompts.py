@@ -1,0 +1,257 @@
+"""Prompts as versioned data files: wording, worked examples and pictures, written by us.
+
+A prompt is a TOML file. Its name is its version: a changed wording gets a new name, and the digest
+of file and pictures goes into every composition. ``{image}`` stands for a picture, any other
+``{word}`` for a field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stitch_cir.chat._messages import Message, Part, Picture
+from stitch_cir.errors import NotFoundError, SettingError
+from stitch_cir.images import open_image
+
+__all__ = ["Prompt", "PromptKind", "load_prompt", "prompt_names"]
+
+PromptKind = Literal["edit", "caption", "rewrite", "verify", "verify-text"]
+_FIELD = re.compile(r"\{([a-z_]+)\}")
+_FIELDS: dict[str, frozenset[str]] = {
+    "edit": frozenset({"image", "modification"}),
+    "caption": frozenset({"image"}),
+    "rewrite": frozenset({"caption", "modification"}),
+    "verify": frozenset({"image", "modification", "candidate"}),
+    "verify-text": frozenset({"caption", "modification", "candidate"}),
+}
+"""Fields a query of each kind fills in."""
+_PICTURES: dict[str, tuple[str, ...]] = {
+    "edit": ("image",),
+    "caption": ("image",),
+    "rewrite": (),
+    "verify": ("image", "candidate"),
+    "verify-text": (),
+}
+"""Those of them that are pictures."""
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    kind: PromptKind
+    about: str
+    system: str = ""
+    intro: str = ""
+    example: str = ""
+    query: str = Field(min_length=1)
+    turns: bool = False
+    labels: list[str] = []
+    max_words: int = Field(default=60, ge=1, le=400)
+    examples: list[dict[str, str]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt that was read and checked.
+
+    ``digest`` (SHA-256) covers wording and pictures; ``labels`` are words a reply may begin with
+    and that are dropped; ``max_words`` is the longest reply that is accepted.
+    """
+
+    name: str
+    kind: PromptKind
+    about: str
+    digest: str
+    labels: tuple[str, ...]
+    max_words: int
+    _file: _File = field(repr=False, compare=False)
+    _pictures: Mapping[str, Picture] = field(repr=False, compare=False)
+
+    def messages(self, **fields: Part) -> tuple[Message, ...]:
+        """Fill in a query: ``fields`` are texts, and pictures for ``image`` and ``candidate``.
+
+        One user message holds introduction, worked examples and query, pictures between the words
+        (method §1); with ``turns`` the examples are turns of a conversation instead.
+        """
+        file = self._file
+        messages = [Message("system", (file.system.strip(),))] if file.system else []
+        parts: list[Part] = [file.intro.strip() + "\n\n"] if file.intro else []
+        for example in file.examples:
+            shown: dict[str, Part] = {
+                name: self._pictures[value] if name in _PICTURES[file.kind] else value
+                for name, value in example.items()
+            }
+            if file.turns:
+                answer = shown.pop("answer")
+                parts += _fill(file.query, shown)
+                messages += [Message("user", _join(parts)), Message("assistant", (answer,))]
+                parts = []
+            else:
+                parts += [*_fill(file.example, shown), "\n\n"]
+        parts += _fill(file.query, fields)
+        return (*messages, Message("user", _join(parts)))
+
+    def preview(self) -> list[dict[str, str]]:
+        """Show the messages as texts, with names in braces where a query fills in."""
+        fields: dict[str, Part] = {name: "{" + name + "}" for name in _FIELDS[self.kind]}
+        names = {picture.content: f"<{name}>" for name, picture in self._pictures.items()}
+        return [
+            {
+                "role": message.role,
+                "text": "".join(
+                    names[part.content] if isinstance(part, Picture) else part
+                    for part in message.parts
+                ),
+            }
+            for message in self.messages(**fields)
+        ]
+
+    def to_dict(self) -> dict[str, str]:
+        """Name prompt and digest, recorded with every composition."""
+        return {"prompt": self.name, "prompt_sha256": self.digest}
+
+
+def prompt_names(kind: str | None = None) -> tuple[str, ...]:
+    """Give the names of the shipped prompts, all or those of one kind."""
+    names = sorted(
+        entry.name.removesuffix(".toml")
+        for entry in resources.files(__package__).joinpath("prompts").iterdir()
+        if entry.name.endswith(".toml")
+    )
+    return tuple(name for name in names if kind is None or load_prompt(name).kind == kind)
+
+
+def load_prompt(name: str, kind: str | None = None) -> Prompt:
+    """Read a shipped prompt by name, or a user's own by the path of its TOML file.
+
+    Raises ``NotFoundError`` when there is none, ``SettingError`` when the file cannot be understood
+    or is of another ``kind`` than wanted.
+    """
+    own = name.endswith(".toml")
+    prompt = _read(Path(name)) if own else _shipped(name)
+    if kind is not None and prompt.kind != kind:
+        fitting = ", ".join(prompt_names(kind))
+        raise SettingError(
+            f"The prompt {name!r} is of kind {prompt.kind!r}; {kind!r} is needed here.",
+            hint=f"Shipped prompts of that kind: {fitting}.",
+        )
+    return prompt
+
+
+@cache
+def _shipped(name: str) -> Prompt:
+    folder = Path(str(resources.files(__package__).joinpath("prompts")))
+    path = folder / f"{name}.toml"
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name) or not path.is_file():
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
+        raise NotFoundError(
+            f"There is no prompt {name!r}.",
+            hint=f"Shipped are: {known}. For your own give the path of a .toml file.",
+        )
+    return _read(path)
+
+
+def _read(path: Path) -> Prompt:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise NotFoundError(
+            f"The prompt {path} cannot be read: {error.strerror}.",
+            hint="Give the path of a .toml file, or the name of a shipped prompt.",
+        ) from error
+    try:
+        file = _File.model_validate(tomllib.loads(content.decode()))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"The prompt {path} is no TOML: {error}.", hint=_HELP) from error
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(step) for step in problem["loc"])
+        raise SettingError(f"The prompt {path}: {place}: {problem['msg']}.", hint=_HELP) from error
+    _check(file, path)
+    digest = hashlib.sha256(content)
+    pictures = {}
+    for example in file.examples:
+        for key in _PICTURES[file.kind]:
+            if key in example and example[key] not in pictures:
+                pictures[example[key]] = _picture(path.parent / example[key], path)
+                digest.update(bytes.fromhex(pictures[example[key]].content))
+    return Prompt(
+        file.name,
+        file.kind,
+        file.about,
+        digest.hexdigest(),
+        tuple(file.labels),
+        file.max_words,
+        file,
+        pictures,
+    )
+
+
+def _picture(place: Path, prompt: Path) -> Picture:
+    try:
+        content = hashlib.sha256(place.read_bytes()).hexdigest()
+    except OSError as error:
+        raise NotFoundError(
+            f"The prompt {prompt} names the picture {place}, which cannot be read.",
+            hint="Pictures of a prompt lie beside its file.",
+        ) from error
+    image: Image.Image = open_image(place)
+    return Picture(content, image)
+
+
+def _check(file: _File, path: Path) -> None:
+    allowed = _FIELDS[file.kind]
+    used = set(_FIELD.findall(file.query))
+    if not used or used - allowed:
+        raise SettingError(
+            f"The prompt {path}: the query uses {sorted(used)}.",
+            hint=f"A prompt of kind {file.kind!r} may use {sorted(allowed)}.",
+        )
+    shown = file.query if file.turns else file.example
+    for number, example in enumerate(file.examples, 1):
+        needed = set(_FIELD.findall(shown)) | ({"answer"} if file.turns else set())
+        if needed - set(example):
+            raise SettingError(
+                f"The prompt {path}: example {number} lacks {sorted(needed - set(example))}.",
+                hint=_HELP,
+            )
+
+
+_HELP = "docs/composers.md describes the format of prompts."
+
+
+def _fill(template: str, fields: Mapping[str, Any]) -> list[Part]:
+    """Put fields into a template once: what a user wrote is never read as a template."""
+    parts: list[Part] = []
+    end = 0
+    for match in _FIELD.finditer(template):
+        parts += [template[end : match.start()], fields[match[1]]]
+        end = match.end()
+    return [*parts, template[end:]]
+
+
+def _join(parts: list[Part]) -> tuple[Part, ...]:
+    """Join neighbouring texts; the outer edges lose their white space."""
+    joined: list[Part] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif part:
+            joined.append(part)
+    if joined and isinstance(joined[0], str):
+        joined[0] = joined[0].lstrip()
+    if joined and isinstance(joined[-1], str):
+        joined[-1] = joined[-1].rstrip()
+    return tuple(joined)

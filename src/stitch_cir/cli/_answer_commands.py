@@ -1,0 +1,138 @@
+"""``stitch answers``, ``prompts`` and ``convert``: what models said and were asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stitch_cir.cli import _options as o
+from stitch_cir.cli._exit import EPILOG, guard, plain
+from stitch_cir.cli._output import console, emit_json, save_text
+
+__all__ = ["answers", "convert", "prompts"]
+
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache", metavar="FILE", envvar="STITCH_CACHE", help="The cache. [the user's own]"
+    ),
+]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE")]
+
+answers = typer.Typer(
+    help="Remembered answers of models: show, hand on, take over.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@answers.command("info", epilog=EPILOG)
+def info(cache: CacheOption = None, as_json: o.JsonOption = False) -> None:
+    """Show what is remembered, by model."""
+    with guard(as_json=as_json):
+        from stitch_cir.chat import AnswerCache, default_cache
+
+        data = AnswerCache(cache or default_cache()).summary()
+        if as_json:
+            emit_json(data)
+            return
+        out = console()
+        out.print(plain(data["file"]), soft_wrap=True)
+        for model, counts in data["models"].items():
+            told = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in counts.items())
+            out.print(f"  {plain(model)}: {told}", soft_wrap=True)
+        if not data["models"]:
+            out.print("  no answers yet")
+
+
+@answers.command("export", epilog=EPILOG)
+def export(file: FileArgument, cache: CacheOption = None, as_json: o.JsonOption = False) -> None:
+    """Write all answers to a JSONL file that a colleague can import."""
+    with guard(as_json=as_json):
+        from stitch_cir.chat import AnswerCache, default_cache, export_answers
+
+        manifest = export_answers(AnswerCache(cache or default_cache()), file)
+        if as_json:
+            emit_json(manifest)
+        else:
+            console().print(
+                f"{manifest['answers']:,} answers to {manifest['requests']:,} requests of "
+                f"{plain(', '.join(manifest['models']) or 'no model')} written to "
+                f"{plain(str(file))} (sha256 {manifest['sha256'][:12]}…)",
+                soft_wrap=True,
+            )
+
+
+@answers.command("import", epilog=EPILOG)
+def take(file: FileArgument, cache: CacheOption = None, as_json: o.JsonOption = False) -> None:
+    """Take over exported answers; with --offline a search then asks no model."""
+    with guard(as_json=as_json):
+        from stitch_cir.chat import AnswerCache, default_cache, import_answers
+
+        report = import_answers(AnswerCache(cache or default_cache()), file)
+        if as_json:
+            emit_json(report.to_dict())
+            return
+        line = f"{report.added:,} of {report.read:,} answers are new"
+        if report.differing:
+            line += f"; {report.differing:,} differ from those here, which stay"
+        console().print(line, soft_wrap=True)
+
+
+def prompts(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show this prompt's wording.")
+    ] = None,
+    as_json: o.JsonOption = False,
+) -> None:
+    """List the shipped prompts, or show the wording of one."""
+    with guard(as_json=as_json):
+        from stitch_cir.chat import load_prompt, prompt_names
+
+        if name is None:
+            found = [load_prompt(one) for one in prompt_names()]
+            data = [
+                {"name": p.name, "kind": p.kind, "about": p.about, "sha256": p.digest}
+                for p in found
+            ]
+            if as_json:
+                emit_json(data)
+                return
+            out = console()
+            for one in found:
+                out.print(f"{one.name:<14} {one.kind:<12} {one.about}", soft_wrap=True)
+            return
+        prompt = load_prompt(name)
+        shown = prompt.preview()
+        if as_json:
+            emit_json({"name": prompt.name, "kind": prompt.kind, "messages": shown})
+            return
+        out = console()
+        for message in shown:
+            out.print(f"[{message['role']}]", style="bold")
+            out.print(message["text"], soft_wrap=True)
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Recorded compositions.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help=".jsonl: ours; .json: LDRE's.")],
+) -> None:
+    """Convert recorded compositions between our JSONL and the form LDRE and SEIZE publish."""
+    with guard():
+        from stitch_cir.composers import RecordedComposer, write_compositions
+        from stitch_cir.composers import published_text as as_published
+        from stitch_cir.errors import SettingError
+
+        recorded = list(RecordedComposer(source).records())
+        if target.suffix == ".jsonl":
+            count = write_compositions(target, [(r, c) for r, _, c in recorded], append=False)
+        elif target.suffix == ".json":
+            save_text(target, as_published(recorded))
+            count = len(recorded)
+        else:
+            raise SettingError(
+                f"{target} has no ending that names a form.", hint="Name it .jsonl or .json."
+            )
+        console().print(f"{count:,} compositions written to {plain(str(target))}", soft_wrap=True)

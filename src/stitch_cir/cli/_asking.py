@@ -1,0 +1,46 @@
+"""What every command that asks a gallery does first: open it, and find who composes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stitch_cir.errors import StitchError
+
+if TYPE_CHECKING:
+    from stitch_cir.cli._models import ModelOptions
+    from stitch_cir.composers import Composer
+    from stitch_cir.gallery import Gallery
+    from stitch_cir.search import SearchSettings
+
+__all__ = ["chosen_composer", "open_gallery"]
+
+
+def open_gallery(place: Path, encoder: str | None, *, texts: bool) -> Gallery:
+    """Open a gallery; with ``texts`` its text model opens meanwhile."""
+    from stitch_cir.encoders import load_encoder
+    from stitch_cir.gallery import Gallery
+
+    gallery = Gallery.open(place, encoder=None if encoder is None else load_encoder(encoder))
+    warm_up = getattr(gallery.encoder, "warm_up", None)
+    if texts and warm_up is not None:
+        # The text model opens while the reference is read and looked at. The thread is no daemon:
+        # leaving the process while a model is being opened would abort it.
+        threading.Thread(target=_quietly, args=(warm_up,)).start()
+    return gallery
+
+
+def _quietly(warm_up: Callable[..., None]) -> None:
+    """Warm up; what is wrong with a model is told where the model is used."""
+    with suppress(StitchError):
+        warm_up(texts=True, images=False)
+
+
+def chosen_composer(models: ModelOptions, settings: SearchSettings) -> Composer | None:
+    """Make the composer; it also describes the reference where the transition needs that."""
+    needs_before = settings.make_transition().needs_before
+    sampled_as = "paper" if settings.preset == "custom" else settings.preset
+    return models.make_composer(sampled_as, before=settings.captions if needs_before else 0)

@@ -1,0 +1,183 @@
+"""The options that name a model and how it is asked, shared by every command that composes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from stitch_cir.composers import Composer
+    from stitch_cir.verifier import ChatVerifier
+
+__all__ = ["ModelOptions", "takes_models"]
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Everything a user can say about composer and models; ``None`` means "not said"."""
+
+    composer: Annotated[
+        str | None,
+        typer.Option(
+            "--composer",
+            help="Who writes the target captions: template, chat, two-stage. [template]",
+        ),
+    ] = None
+    recorded: Annotated[
+        Path | None,
+        typer.Option("--recorded", metavar="FILE", help="Take compositions from this file."),
+    ] = None
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            envvar="STITCH_MODEL",
+            help="Model at the end point, or transformers:PATH.",
+        ),
+    ] = None
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--base-url",
+            metavar="URL",
+            envvar="STITCH_BASE_URL",
+            help="OpenAI-compatible end point, e.g. http://localhost:8080/v1. [OpenAI's]",
+        ),
+    ] = None
+    captioner: Annotated[
+        str | None,
+        typer.Option(
+            "--captioner", metavar="NAME", help="Model that sees, for two-stage without captions."
+        ),
+    ] = None
+    prompt: Annotated[
+        str | None,
+        typer.Option("--prompt", metavar="NAME|FILE", help="See `stitch prompts`."),
+    ] = None
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", help="Of sampling. [the preset's]")
+    ] = None
+    top_p: Annotated[float | None, typer.Option("--top-p", help="[the preset's]")] = None
+    top_k: Annotated[int | None, typer.Option("--top-k", help="[the preset's]")] = None
+    max_tokens: Annotated[
+        int | None, typer.Option("--max-tokens", help="New tokens a caption. [the preset's]")
+    ] = None
+    seed: Annotated[int | None, typer.Option("--seed", help="Of sampling. [0]")] = None
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", help="Requests under way at a time.")
+    ] = 4
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            "--cache",
+            metavar="FILE",
+            envvar="STITCH_CACHE",
+            help="Where answers are remembered. [the user's own]",
+        ),
+    ] = None
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Use remembered answers only; ask nothing.")
+    ] = False
+
+    def make_composer(self, preset: str = "paper", *, before: int = 0) -> Composer | None:
+        """Make the composer that was asked for; ``None`` is the default one.
+
+        Raises ``SettingError`` when options contradict each other.
+        """
+        from stitch_cir.composers import RecordedComposer, composer_by_name
+        from stitch_cir.errors import SettingError
+
+        if self.recorded is not None:
+            if self.composer not in (None, "recorded"):
+                raise SettingError(
+                    f"--recorded reads captions from a file, but --composer is {self.composer!r}.",
+                    hint="Give one of the two.",
+                )
+            return RecordedComposer(self.recorded)
+        if self.composer == "recorded":
+            raise SettingError(
+                "The composer 'recorded' needs a file.", hint="Add --recorded FILE.jsonl"
+            )
+        if self.composer in ("chat", "two-stage"):
+            options: dict[str, Any] = {
+                "model": self.model,
+                "prompt": self.prompt,
+                "sampling": self._sampling(preset),
+                **self._endpoint(),
+            }
+            if self.composer == "chat":
+                return composer_by_name("chat", before=before, **options)
+            return composer_by_name("two-stage", captioner=self.captioner, **options)
+        self._refuse_unused()
+        return None if self.composer is None else composer_by_name(self.composer)
+
+    def make_verifier(self, model: str | None, samples: int) -> ChatVerifier:
+        """Make the verifier; without a model of its own it asks the composer's."""
+        from stitch_cir.composers import make_chat
+        from stitch_cir.verifier import ChatVerifier
+
+        return ChatVerifier(make_chat(model or self.model, **self._endpoint()), samples=samples)
+
+    def _endpoint(self) -> dict[str, Any]:
+        return {
+            "base_url": self.base_url,
+            "cache": self.cache,
+            "offline": self.offline,
+            "concurrency": self.concurrency,
+        }
+
+    def _sampling(self, preset: str) -> Any:
+        from stitch_cir.chat import Sampling
+
+        names = ("temperature", "top_p", "top_k", "max_tokens", "seed")
+        return Sampling.from_preset(preset, **{name: getattr(self, name) for name in names})
+
+    def _refuse_unused(self) -> None:
+        """A model's option without a model would be ignored silently."""
+        from stitch_cir.errors import SettingError
+
+        names = ("prompt", "captioner", "temperature", "top_p", "top_k", "max_tokens")
+        unused = [name for name in names if getattr(self, name) is not None]
+        if unused:
+            raise SettingError(
+                f"--{unused[0].replace('_', '-')} is for composers that ask a model, not for "
+                f"{self.composer or 'template'!r}.",
+                hint="Add --composer chat or --composer two-stage, with --model.",
+            )
+
+
+def takes_models(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, which takes ``models: ModelOptions``, an option for each of its fields."""
+    hints = get_type_hints(command, include_extras=True)
+    own = inspect.signature(command)
+    types = get_type_hints(ModelOptions, include_extras=True)
+    names = [field.name for field in fields(ModelOptions)]
+    parameters = [
+        parameter.replace(annotation=hints[parameter.name])
+        for parameter in own.parameters.values()
+        if parameter.name != "models"
+    ]
+    parameters += [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=types[field.name],
+        )
+        for field in fields(ModelOptions)
+    ]
+
+    def run(**given: Any) -> None:
+        models = ModelOptions(**{name: given.pop(name) for name in names})
+        command(models=models, **given)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run

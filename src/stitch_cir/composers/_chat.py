@@ -1,0 +1,175 @@
+"""The one-stage composer: a multimodal model sees the reference and describes the wanted picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from stitch_cir.chat import Chat, Estimate, Message, Picture, Sampling, estimate, load_prompt
+from stitch_cir.composers._protocol import Caption, Composition, Reference
+from stitch_cir.composers._replies import read_caption
+from stitch_cir.composers._sampling import collect, fill
+from stitch_cir.composers._template import TemplateComposer
+from stitch_cir.composers._text import clean
+from stitch_cir.errors import QueryError, SettingError
+
+__all__ = ["ChatComposer", "check_count", "describe", "template_alone"]
+
+
+class ChatComposer:
+    """Samples K captions of the changed picture from a multimodal chat model (method §1).
+
+    Replies that are empty, refused, overlong or repeated are asked for again, ``retries`` samples
+    at most (default: as many as captions); the template composer writes what is then still
+    missing, and both captions and notes say so. A query without reference has nothing to show the
+    model: the template composer answers it alone.
+
+    Parameters
+    ----------
+    chat:
+        The model and its cache.
+    prompt:
+        Name of a shipped prompt of kind ``edit``, or the path of one's own.
+    sampling:
+        How replies are drawn; the preset ``paper`` by default.
+    before:
+        How many plain captions of the reference are asked for too (the transitions PDV and semantic
+        increment need them); they cost that many answers more.
+    retries:
+        Most samples drawn again; ``None``: K.
+    """
+
+    image_side = 768
+    """Pictures are wanted with a shorter side of about this many pixels."""
+
+    def __init__(
+        self,
+        chat: Chat,
+        *,
+        prompt: str = "edit-1",
+        sampling: Sampling | None = None,
+        before: int = 0,
+        retries: int | None = None,
+    ) -> None:
+        if before < 0 or (retries is not None and retries < 0):
+            raise SettingError(
+                f"before is {before} and retries is {retries}.", hint="Neither may be negative."
+            )
+        self.chat = chat
+        self._prompt = load_prompt(prompt, "edit")
+        self._sampling = sampling or Sampling()
+        self._before = before
+        self._retries = retries
+        self._template = TemplateComposer()
+
+    @property
+    def name(self) -> str:
+        """Give ``"chat"``."""
+        return "chat"
+
+    def settings(self) -> Mapping[str, Any]:
+        """Name model, prompt, sampling and budget."""
+        return {
+            "composer": self.name,
+            **self.chat.settings(),
+            **self._prompt.to_dict(),
+            "sampling": self._sampling.to_dict(),
+            "retries": self._retries,
+        }
+
+    def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
+        """Write K captions; see the class for what happens to unusable replies.
+
+        Raises ``QueryError`` when the reference has no picture, ``EndpointError`` when the model
+        cannot be asked.
+        """
+        check_count(count)
+        if reference is None:
+            return template_alone(self._template, modification, count)
+        text = clean(modification)
+        picture = _picture(reference)
+        read = partial(
+            read_caption,
+            labels=self._prompt.labels,
+            max_words=self._prompt.max_words,
+            modification=text,
+        )
+        budget = count if self._retries is None else self._retries
+        found = collect(
+            self.chat,
+            [self._prompt.messages(image=picture, modification=text)],
+            count,
+            self._sampling,
+            read,
+            budget,
+        )
+        notes = [*found.notes(count), *self.chat.backend.notes()]
+        written: Sequence[Caption] = ()
+        if len(found.captions) < count:
+            written = self._template.compose(reference, modification, count).captions
+        captions, filled = fill(found.captions, f"chat:{self.chat.model}", count, written)
+        if filled:
+            notes.append(f"{filled} of {count} captions were written by the template composer")
+        before: tuple[str, ...] = ()
+        keys = list(found.keys)
+        if self._before:
+            before, more = describe(self.chat, picture, self._before, self._sampling)
+            keys += more
+        settings = {**self.settings(), "answers": keys}
+        return Composition(captions, text, self.name, before, settings, tuple(notes))
+
+    def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
+        """Say what :meth:`compose` would ask the model for, unless replies must be asked again."""
+        check_count(count)
+        total = Estimate(queries=1)
+        if reference is None:
+            return total
+        picture = _picture(reference)
+        messages = self._prompt.messages(image=picture, modification=clean(modification))
+        total += estimate(self.chat, messages, count, self._sampling)
+        if self._before:
+            plain = _plain(picture)
+            total += estimate(self.chat, plain, self._before, self._sampling)
+        return total
+
+
+def check_count(count: int) -> None:
+    """Raise ``SettingError`` unless at least one caption is wanted."""
+    if count < 1:
+        raise SettingError(f"The number of captions is {count}.", hint="Ask for at least 1.")
+
+
+def template_alone(template: TemplateComposer, modification: str, count: int) -> Composition:
+    """Answer a query without reference, and say who did."""
+    made = template.compose(None, modification, count)
+    note = "no reference: the template composer wrote the captions"
+    return Composition(
+        made.captions, made.modification, made.composer, (), made.settings, (note, *made.notes)
+    )
+
+
+def describe(
+    chat: Chat, picture: Picture, count: int, sampling: Sampling, prompt: str = "caption-1"
+) -> tuple[tuple[str, ...], list[str]]:
+    """Ask for up to ``count`` plain captions of a picture; also give the answers' keys."""
+    loaded = load_prompt(prompt, "caption")
+    read = partial(read_caption, labels=loaded.labels, max_words=loaded.max_words)
+    found = collect(chat, [loaded.messages(image=picture)], count, sampling, read, count)
+    return tuple(found.captions), found.keys
+
+
+def _plain(picture: Picture) -> tuple[Message, ...]:
+    return load_prompt("caption-1", "caption").messages(image=picture)
+
+
+def _picture(reference: Reference) -> Picture:
+    if reference.image is not None:
+        return Picture.of(reference.image, reference.content)
+    if reference.content is not None:
+        # the file is gone, but answers about its content may be remembered
+        return Picture(reference.content)
+    raise QueryError(
+        f"The reference {reference.id!r} has no picture that a model could be shown.",
+        hint="Use the composer two-stage, which works from captions, or template.",
+    )

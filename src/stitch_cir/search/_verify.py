@@ -1,0 +1,69 @@
+"""Where a verifier's answers meet the transport score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stitch_cir.errors import ImageError, QueryError
+from stitch_cir.gallery import Gallery
+from stitch_cir.images import open_image
+from stitch_cir.search._query import Seen
+from stitch_cir.search._results import Hit
+from stitch_cir.verifier import Candidate, Verdict, Verifier
+
+__all__ = ["fuse", "verified"]
+
+IMAGE_SIDE = 768
+
+
+def verified(
+    gallery: Gallery,
+    seen: Seen | None,
+    text: str | None,
+    hits: Sequence[Hit],
+    verifier: Verifier,
+    count: int,
+    weight: float,
+) -> tuple[Hit, ...]:
+    """Ask about the best ``count`` hits and put them in their new order.
+
+    Raises ``QueryError`` without reference or text: then there is no change to check.
+    """
+    if seen is None or not (text or "").strip():
+        raise QueryError(
+            "The verifier needs a reference and a text: it checks whether a hit is the reference, "
+            "changed as the text says.",
+            hint="Give both, or search without --verify.",
+        )
+    known = seen.describe(gallery)
+    reference = Candidate(seen.name, seen.image, known.captions, known.content)
+    candidates = [_candidate(gallery, hit) for hit in hits[:count]]
+    verdicts = verifier.judge(reference, (text or "").strip(), candidates)
+    return fuse(hits, verdicts, weight)
+
+
+def fuse(hits: Sequence[Hit], verdicts: Sequence[Verdict], weight: float) -> tuple[Hit, ...]:
+    """Reorder the judged hits by ``score + weight · (2·yes − 1)``; those not judged stay behind.
+
+    Equal fused scores keep their transport order. Scores lie in [−2, 2] and differ little among
+    the best, so with weight 1 every "yes" comes before every "no", each group in transport order;
+    with weight 0 nothing moves.
+    """
+    judged = [
+        replace(hit, verdict=verdict, fused=hit.score + weight * (2 * verdict.yes - 1))
+        for hit, verdict in zip(hits, verdicts, strict=False)
+    ]
+    judged.sort(key=lambda hit: (-(hit.fused or 0.0), hit.rank))
+    order = [*judged, *hits[len(judged) :]]
+    return tuple(replace(hit, rank=place) for place, hit in enumerate(order, 1))
+
+
+def _candidate(gallery: Gallery, hit: Hit) -> Candidate:
+    image = None
+    if hit.path is not None:
+        try:
+            image = open_image(hit.path, decode_side=IMAGE_SIDE)
+        except ImageError:
+            image = None  # gone or damaged since it was indexed: its captions may still do
+    return Candidate(hit.id, image, tuple(gallery.captions(hit.id)), gallery.content_hash(hit.id))

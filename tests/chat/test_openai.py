@@ -1,0 +1,214 @@
+"""The OpenAI-compatible back end against a server that misbehaves."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+
+import pytest
+from PIL import Image
+
+from stitch_cir.chat import Message, OpenAIChat, Picture, Sampling
+from stitch_cir.errors import EndpointError, SettingError
+from tests.chat.fake_server import (
+    breaks_off,
+    completion,
+    fails,
+    first,
+    half_json,
+    says,
+    serving,
+    sleeps,
+)
+
+KEY = "sk-very-secret-0123456789"
+ASK = [Message("user", ("What is it?",))]
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    monkeypatch.setenv("STITCH_API_KEY", KEY)
+
+
+def texts(replies):
+    return [reply.text for reply in replies]
+
+
+def test_k_samples_are_asked_for_in_one_request_with_the_sampling_of_the_paper():
+    with serving(says("a", "b", "c", "d", "e")) as server:
+        replies = OpenAIChat("m", base_url=server.url).ask(ASK, 5, Sampling(seed=3), 1)
+    assert texts(replies) == ["e", "a", "b", "c", "d"]
+    (request,) = server.requests
+    assert request["n"] == 5
+    assert request["seed"] == 4
+    assert (request["temperature"], request["top_p"], request["top_k"]) == (0.7, 0.8, 50)
+    assert request["max_tokens"] == 70
+    assert server.keys == [f"Bearer {KEY}"]
+
+
+def test_an_end_point_without_n_is_asked_concurrently_and_order_is_kept():
+    def one(handler, body):
+        handler.send(200, completion(f"sample {body['seed']}"))
+
+    with serving(one) as server:
+        chat = OpenAIChat("m", base_url=server.url, concurrency=2)
+        assert texts(chat.ask(ASK, 5, Sampling(), 0)) == [f"sample {i}" for i in range(5)]
+        assert server.busiest <= 2
+        assert texts(chat.ask(ASK, 2, Sampling(), 5)) == ["sample 5", "sample 6"]
+    assert [request.get("n") for request in server.requests] == [5] + [None] * 6
+
+
+@pytest.mark.parametrize("name", ["top_k", "n", "seed", "max_tokens"])
+def test_a_refused_parameter_is_left_out_from_then_on_and_said(name):
+    def answer(handler, body):
+        if name in body:
+            handler.send(400, {"error": {"message": f"Unsupported parameter: '{name}'"}})
+        else:
+            says("x")(handler, body)
+
+    with serving(answer) as server:
+        chat = OpenAIChat("m", base_url=server.url)
+        assert texts(chat.ask(ASK, 2, Sampling(), 0)) == ["x", "x"]
+        count = len(server.requests)
+        chat.ask(ASK, 1, Sampling(), 0)
+        assert len(server.requests) == count + 1
+    told = name in ("top_k", "seed")
+    assert chat.notes() == ((f"the end point does not take {name}",) if told else ())
+    if name == "max_tokens":
+        assert server.requests[-1]["max_completion_tokens"] == 70
+
+
+@pytest.mark.parametrize("trouble", [fails(429), fails(500), fails(503), breaks_off])
+def test_passing_troubles_are_tried_again(trouble):
+    with serving(first(trouble, says("fine"))) as server:
+        chat = OpenAIChat("m", base_url=server.url)
+        assert texts(chat.ask(ASK, 1, Sampling(), 0)) == ["fine"]
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("trouble", "message", "hint"),
+    [
+        (fails(401, f"bad key {KEY}"), "refuses the key", "STITCH_API_KEY"),
+        (fails(404, "no such model"), "has no model 'm'", "--model"),
+        (fails(429, "slow down"), "still refusing requests after 2 tries", "--concurrency"),
+        (fails(500, "out of memory"), "cannot be used: .*out of memory", "server's own log"),
+        (fails(400, "context too long"), "cannot be used: .*context too long", "prompt"),
+        (breaks_off, "cannot be reached", "same command again"),
+        (half_json, "cannot be used", "server"),
+        (lambda h, b: h.send(200, {"choices": []}), "no completion", "server"),
+        (lambda h, b: h.send(200, ["x"]), "cannot be used", "server"),
+        (
+            lambda h, b: h.send(200, b"<html>hi</html>", content_type="text/html"),
+            "no completion",
+            "server",
+        ),
+        (sleeps(1.0), "no answer within 0.1 seconds", "--concurrency"),
+    ],
+)
+def test_lasting_troubles_are_one_clear_error_without_the_key(trouble, message, hint, caplog):
+    caplog.set_level(logging.DEBUG)
+    with serving(trouble) as server:
+        chat = OpenAIChat(
+            "m", base_url=server.url, retries=1, timeout=0.1 if "0.1" in message else 9
+        )
+        with pytest.raises(EndpointError, match=message) as caught:
+            chat.ask(ASK, 1, Sampling(), 0)
+    assert hint in caught.value.hint
+    assert "127.0.0.1" in caught.value.message
+    assert KEY not in str(caught.value)
+    assert KEY not in caplog.text
+    assert KEY not in repr(chat.settings())
+
+
+@pytest.mark.parametrize("content", [None, ["a", "list"], 7, {"a": 1}])
+def test_a_reply_that_is_no_text_is_a_reply_without_text(content):
+    with serving(says(content)) as server:
+        (reply,) = OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+    assert reply.text is None
+
+
+def test_a_megabyte_of_prose_arrives_whole():
+    prose = "word " * 200_000
+    with serving(says(prose)) as server:
+        (reply,) = OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+    assert reply.text == prose
+
+
+def test_pictures_travel_in_their_place_as_small_jpegs():
+    picture = Picture.of(Image.new("RGB", (2000, 1000), "red"))
+    message = Message("user", ("before", picture, "after"))
+    with serving(says("x")) as server:
+        OpenAIChat("m", base_url=server.url).ask([message], 1, Sampling(), 0)
+    parts = server.requests[0]["messages"][0]["content"]
+    assert [part["type"] for part in parts] == ["text", "image_url", "text"]
+    head, data = parts[1]["image_url"]["url"].split(",")
+    assert head == "data:image/jpeg;base64"
+    sent = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert sent.size == (768, 384)
+    assert sent.getpixel((0, 0))[0] > 250
+
+
+def test_no_key_is_an_error_for_a_distant_end_point_only(monkeypatch):
+    monkeypatch.delenv("STITCH_API_KEY")
+    for url, name in ((None, "api.openai.com"), ("https://far.example/v1", "far.example")):
+        with pytest.raises(EndpointError, match=f"no key for {name}") as caught:
+            OpenAIChat("m", base_url=url).ask(ASK, 1, Sampling(), 0)
+        assert "STITCH_API_KEY" in caught.value.hint
+    with serving(says("x")) as server:
+        assert OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+    # nobody listens there any more
+    with pytest.raises(EndpointError, match="cannot be reached"):
+        OpenAIChat("m", base_url=server.url, retries=0).ask(ASK, 1, Sampling(), 0)
+
+
+def test_settings_never_hold_user_password_or_query():
+    chat = OpenAIChat("m", base_url="https://user:word@host.example:81/v1?token=abc")
+    assert chat.settings()["host"] == "host.example:81"
+    assert "word" not in str(chat.settings())
+    assert "abc" not in str(chat.settings())
+
+
+def test_unusable_options_are_refused():
+    for options in ({"concurrency": 0}, {"retries": -1}, {"timeout": 0}):
+        with pytest.raises(SettingError):
+            OpenAIChat("m", **options)
+    with pytest.raises(SettingError, match="No model"):
+        OpenAIChat(" ")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"temperature": -1},
+        {"temperature": float("nan")},
+        {"top_p": 0},
+        {"top_p": 1.5},
+        {"top_k": -1},
+        {"max_tokens": 0},
+        {"seed": -1},
+        {"seed": True},
+    ],
+)
+def test_sampling_outside_its_range_is_refused(values):
+    with pytest.raises(SettingError, match=next(iter(values))):
+        Sampling(**values)
+
+
+def test_sampling_presets_can_be_overridden_one_by_one():
+    assert Sampling.from_preset("paper") == Sampling(0.7, 0.8, 50, 70, 0)
+    assert Sampling.from_preset("public-code").temperature == 0.8
+    assert Sampling.from_preset("public-code", seed=4, top_p=None).to_dict() == {
+        "temperature": 0.8,
+        "top_p": 0.8,
+        "top_k": 50,
+        "max_tokens": 70,
+        "seed": 4,
+    }
+    with pytest.raises(SettingError, match="no sampling preset"):
+        Sampling.from_preset("mine")
+    with pytest.raises(SettingError, match="no such parameter"):
+        Sampling.from_preset("paper", warmth=1)

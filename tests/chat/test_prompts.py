@@ -1,0 +1,105 @@
+"""Prompts as data: the shipped ones, one's own, and files that are none."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from stitch_cir.chat import Picture, load_prompt, prompt_names
+from stitch_cir.errors import NotFoundError, SettingError
+
+PICTURE = Picture.of(Image.new("RGB", (8, 8), "red"))
+OWN = """
+name = "own-1"
+kind = "rewrite"
+about = "Ours."
+query = "{caption} -> {modification}"
+"""
+
+
+def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query():
+    assert set(prompt_names()) >= {"edit-1", "fashion-1", "caption-1", "rewrite-1", "verify-1"}
+    fields = {"caption": "CAPTION", "modification": "CHANGE", "image": PICTURE}
+    for name in prompt_names():
+        prompt = load_prompt(name)
+        candidate = PICTURE if prompt.kind == "verify" else "CANDIDATE"
+        messages = prompt.messages(**fields, candidate=candidate)
+        assert messages[-1].role == "user"
+        text = "".join(part for part in messages[-1].parts if isinstance(part, str))
+        assert "{" not in text
+        assert ("CHANGE" in text) == (prompt.kind != "caption")
+        assert (PICTURE in messages[-1].parts) == (prompt.kind in ("edit", "caption", "verify"))
+        assert len(prompt.digest) == 64
+        assert prompt.preview()[-1]["role"] == "user"
+
+
+def test_the_one_stage_prompt_is_one_message_with_pictures_between_the_words():
+    (message,) = load_prompt("edit-1").messages(image=PICTURE, modification="in red")
+    kinds = [isinstance(part, Picture) for part in message.parts]
+    assert kinds == [False, True, False, True, False, True, False]
+    assert message.parts[-1] == "\nInstruction: in red\nEdited description:"
+    assert message.parts[1].image.size == (192, 192)
+
+
+def test_examples_as_turns_alternate():
+    messages = load_prompt("rewrite-1").messages(caption="a dog", modification="a cat instead")
+    assert [m.role for m in messages] == ["system"] + ["user", "assistant"] * 3 + ["user"]
+
+
+def test_what_a_user_writes_is_never_read_as_a_template():
+    text = "{caption} {image} {0} %s {{x}}"
+    messages = load_prompt("rewrite-2").messages(caption="a dog", modification=text)
+    assert text in messages[-1].parts[0]
+
+
+def test_a_prompt_of_ones_own(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN)
+    prompt = load_prompt(str(path), "rewrite")
+    assert prompt.messages(caption="a", modification="b")[0].parts == ("a -> b",)
+    before = prompt.digest
+    path.write_text(OWN.replace("->", "=>"))
+    assert load_prompt(str(path)).digest != before
+
+
+def test_a_prompts_pictures_lie_beside_it_and_count_in_its_digest(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "p"\nkind = "edit"\nabout = "x"\nexample = "{image} {answer}"\n'
+        'query = "{image} {modification}"\n[[examples]]\nimage = "e.png"\nanswer = "yes"\n'
+    )
+    with pytest.raises(NotFoundError, match=r"names the picture .*e\.png"):
+        load_prompt(str(path))
+    Image.new("RGB", (9, 9), "blue").save(tmp_path / "e.png")
+    blue = load_prompt(str(path)).digest
+    Image.new("RGB", (9, 9), "red").save(tmp_path / "e.png")
+    assert load_prompt(str(path)).digest != blue
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("name = [", "no TOML"),
+        (OWN.replace('about = "Ours."', ""), "about"),
+        (OWN.replace("rewrite", "sonnet"), "kind"),
+        (OWN.replace("{caption}", "{image}"), "the query uses"),
+        (OWN + "spam = 1", "spam"),
+        (OWN + 'turns = true\n[[examples]]\ncaption = "a"', "example 1 lacks"),
+    ],
+)
+def test_files_that_are_no_prompt_are_refused_with_the_reason(tmp_path, content, message):
+    (tmp_path / "p.toml").write_text(content)
+    with pytest.raises(SettingError, match=message):
+        load_prompt(str(tmp_path / "p.toml"))
+
+
+def test_unknown_names_and_wrong_kinds_are_refused_with_what_there_is():
+    with pytest.raises(NotFoundError) as caught:
+        load_prompt("no-such")
+    assert "edit-1" in caught.value.hint
+    for name in ("../edit-1", "/etc/passwd", "x/y.toml"):
+        with pytest.raises(NotFoundError):
+            load_prompt(name)
+    with pytest.raises(SettingError, match="of kind 'rewrite'") as kind:
+        load_prompt("rewrite-1", "edit")
+    assert "edit-1" in kind.value.hint

@@ -1,0 +1,243 @@
+"""The composers that ask a model: what they ask, what they make of replies, how they fall back."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from stitch_cir.chat import AnswerCache, Chat, Picture, Reply, Sampling, ScriptedChat
+from stitch_cir.composers import (
+    ChatComposer,
+    Composer,
+    CostEstimator,
+    Reference,
+    TwoStageComposer,
+    composer_by_name,
+)
+from stitch_cir.composers._replies import Rejected, read_caption
+from stitch_cir.concepts import Concept
+from stitch_cir.errors import EndpointError, QueryError, SettingError
+
+RED = Image.new("RGB", (64, 48), "red")
+SEEN = Reference("a.png", RED, content="ab" * 32)
+LABELS = ("Edited description", "Answer")
+
+
+@pytest.mark.parametrize(
+    ("text", "caption"),
+    [
+        ("A red dress.", "A red dress."),
+        ('  "A red dress."  ', "A red dress."),
+        ("Edited description: A red dress.", "A red dress."),
+        ("**Edited description:** a red dress", "a red dress"),
+        ("Here is the edited description:\n\nA red dress.", "A red dress."),
+        ("1. A red dress.\n2. A blue dress.", "A red dress."),
+        ("- a red dress", "a red dress"),
+        ("A red dress.\n\nInstruction: more", "A red dress."),
+        ("<think>hmm, red?</think>A red dress.", "A red dress."),
+        ("```\nA red dress.\n```", "A red dress."),
+        ("A red\tdress\x07 here.", "A red dress here."),
+        ("Ein rotes Kleid mit Ärmeln.", "Ein rotes Kleid mit Ärmeln."),
+    ],
+)
+def test_a_caption_is_read_out_of_its_wrapping(text, caption):
+    assert read_caption(Reply(text), LABELS, 60) == caption
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(None), "no text"),
+        (Reply(""), "empty"),
+        (Reply(" \n\t"), "empty"),
+        (Reply("Answer:"), "empty"),
+        (Reply("<think>endless"), "empty"),
+        (Reply("I'm sorry, I can't help with that."), "refused"),
+        (Reply("As an AI language model I have no eyes."), "refused"),
+        (Reply("Please provide the image."), "refused"),
+        (Reply("word " * 61), "too long"),
+        (Reply("x" * 601), "too long"),
+        (Reply("prose " * 200_000), "too long"),
+        (Reply("... 12 !"), "no words"),
+        (Reply("In red"), "repeats the modification"),
+        (Reply("A dress that goes on and", "length"), "cut off"),
+    ],
+)
+def test_what_is_no_caption_is_rejected_with_the_reason(reply, reason):
+    assert read_caption(reply, LABELS, 60, "in red.") == Rejected(reason)
+
+
+def test_a_reply_cut_off_counts_up_to_its_last_whole_sentence():
+    reply = Reply("A red dress. It has long", "length")
+    assert read_caption(reply, LABELS, 60) == "A red dress."
+
+
+def test_one_stage_shows_the_reference_and_keeps_k_samples():
+    backend = ScriptedChat([f"A red dress number {i}." for i in range(9)])
+    composer = ChatComposer(Chat(backend), sampling=Sampling(seed=7))
+    assert isinstance(composer, Composer)
+    assert isinstance(composer, CostEstimator)
+    made = composer.compose(SEEN, "in red", 5)
+    assert made.texts == tuple(f"A red dress number {i}." for i in range(5))
+    assert {caption.origin for caption in made.captions} == {"chat:scripted"}
+    assert made.notes == ()
+    ((messages, first, count),) = backend.asked
+    assert (first, count) == (0, 5)
+    assert messages[-1].parts[-2] == Picture("ab" * 32)
+    assert "in red" in messages[-1].parts[-1]
+    assert made.settings["sampling"]["seed"] == 7
+    assert made.settings["prompt"] == "edit-1"
+    assert len(made.settings["answers"]) == 1
+
+
+def test_unusable_replies_are_asked_again_within_the_budget():
+    said = ["A cat.", "", "A cat!", "I'm sorry, I cannot see it.", "A dog.", "A fox.", "A cow."]
+    backend = ScriptedChat(said)
+    made = ChatComposer(Chat(backend)).compose(SEEN, "an animal", 4)
+    assert made.texts == ("A cat.", "A dog.", "A fox.", "A cow.")
+    assert [(first, count) for _, first, count in backend.asked] == [(0, 4), (4, 3)]
+    assert made.notes == ("of 7 replies 3 could not be used: 1 empty, 1 refused, 1 repeated",)
+
+
+def test_what_is_then_missing_is_written_by_the_template_composer_and_marked():
+    reference = Reference("a.png", RED, ("a blue dress",))
+    backend = ScriptedChat(["A red dress."])
+    made = ChatComposer(Chat(backend), retries=2).compose(reference, "in red", 3)
+    assert sum(count for _, _, count in backend.asked) == 5
+    assert len(set(made.texts)) == 3
+    assert made.captions[0].origin == "chat:scripted"
+    assert all(caption.origin.startswith("template:") for caption in made.captions[1:])
+    assert "2 of 3 captions were written by the template composer" in made.notes
+    assert any("4 repeated" in note for note in made.notes)
+
+
+def test_a_model_that_only_refuses_leaves_the_template_composer_alone():
+    made = ChatComposer(Chat(ScriptedChat([None]))).compose(SEEN, "a dog on a beach", 3)
+    assert len(made.texts) == 3
+    assert all(caption.origin.startswith("template:") for caption in made.captions)
+
+
+def test_from_the_cache_the_same_captions_come_again_without_the_model(tmp_path):
+    cache = AnswerCache(tmp_path / "a.sqlite")
+    said = ["A cat.", "", "A dog.", None, "A fox."]
+    first = ChatComposer(Chat(ScriptedChat(said), cache)).compose(SEEN, "an animal", 3)
+    offline = Chat(ScriptedChat(["never"]), cache, offline=True)
+    # the colleague has the picture's hash, and needs no pixels
+    blind = Reference("a.png", None, content=SEEN.content)
+    assert ChatComposer(offline).compose(blind, "an animal", 3) == first
+    with pytest.raises(EndpointError):
+        ChatComposer(offline).compose(SEEN, "another animal", 3)
+    cache.close()
+
+
+def test_one_stage_without_picture_says_what_to_use_and_without_reference_uses_the_template():
+    composer = ChatComposer(Chat(ScriptedChat(["x"])))
+    with pytest.raises(QueryError, match="has no picture") as caught:
+        composer.compose(Reference("a", None, ("a dress",)), "in red", 2)
+    assert "two-stage" in caught.value.hint
+    made = composer.compose(None, "two dogs on a beach", 2)
+    assert made.composer == "template"
+    assert "no reference" in made.notes[0]
+    with pytest.raises(SettingError):
+        composer.compose(SEEN, "in red", 0)
+
+
+def test_plain_captions_of_the_reference_are_asked_for_where_a_transition_needs_them():
+    def script(messages, number):
+        plain = "Description:" in str(messages[-1].parts[-1])
+        return f"{'A plain picture' if plain else 'A changed picture'}, take {number}."
+
+    chat = Chat(ScriptedChat(script))
+    made = ChatComposer(chat, before=2).compose(SEEN, "in red", 3)
+    assert made.before == ("A plain picture, take 0.", "A plain picture, take 1.")
+    assert len(made.settings["answers"]) == 2
+    with pytest.raises(SettingError):
+        ChatComposer(chat, before=-1)
+
+
+def rewriting(messages, number):
+    words = messages[-1].parts[0].split("\n")
+    return f"{words[0].removeprefix('Caption: ')} but {words[1]} ({number})"
+
+
+def test_two_stage_rewrites_each_caption_of_the_gallery_in_turn():
+    backend = ScriptedChat(rewriting)
+    reference = Reference("a.png", None, ("a dress", "a blue gown"))
+    made = TwoStageComposer(Chat(backend)).compose(reference, "in red", 5)
+    assert made.texts == (
+        "a dress but Instruction: in red (0)",
+        "a blue gown but Instruction: in red (0)",
+        "a dress but Instruction: in red (1)",
+        "a blue gown but Instruction: in red (1)",
+        "a dress but Instruction: in red (2)",
+    )
+    assert made.before == ("a dress", "a blue gown")
+    assert "rewritten from the gallery's captions" in made.notes
+    assert sorted(count for _, _, count in backend.asked) == [2, 3]
+
+
+def test_two_stage_asks_a_captioner_where_there_are_no_captions():
+    eyes = Chat(ScriptedChat(["A dress on a hanger.", "A long dress."], model="eyes"))
+    made = TwoStageComposer(Chat(ScriptedChat(rewriting)), captioner=eyes).compose(SEEN, "red", 2)
+    assert made.before == ("A dress on a hanger.", "A long dress.")
+    assert "rewritten from captions by eyes" in made.notes
+    assert made.settings["captioner"]["model"] == "eyes"
+
+
+def test_two_stage_else_takes_what_the_encoder_saw_else_gives_up():
+    composer = TwoStageComposer(Chat(ScriptedChat(rewriting)))
+    seen = Reference("a.png", RED, (), (Concept("dress", "object", 0.8),))
+    made = composer.compose(seen, "in red", 2)
+    assert "rewritten from what the encoder saw" in made.notes
+    assert "dress" in made.texts[0]
+    with pytest.raises(QueryError, match="Nothing can be said") as caught:
+        composer.compose(SEEN, "in red", 2)
+    assert "--captioner" in caught.value.hint
+    assert composer.compose(None, "a dog", 1).composer == "template"
+
+
+def test_a_price_is_told_before_and_falls_with_the_cache(tmp_path):
+    cache = AnswerCache(tmp_path / "a.sqlite")
+    chat = Chat(ScriptedChat([f"A cat number {i}." for i in range(9)]), cache)
+    composer = ChatComposer(chat, before=1)
+    price = composer.estimate(SEEN, "in red", 5)
+    assert (price.queries, price.requests, price.answers, price.cached) == (1, 2, 6, 0)
+    assert price.completion_tokens == 6 * 70
+    assert price.prompt_tokens > 100
+    composer.compose(SEEN, "in red", 5)
+    after = composer.estimate(SEEN, "in red", 5)
+    assert (after.requests, after.answers, after.cached, after.prompt_tokens) == (0, 0, 6, 0)
+    assert chat.usage.asked == 6
+    assert composer.estimate(None, "in red", 5).answers == 0
+    cache.close()
+
+
+def test_a_price_of_two_stages_counts_both_before_the_first_is_known(tmp_path):
+    cache = AnswerCache(tmp_path / "a.sqlite")
+    eyes = Chat(ScriptedChat(["A dress.", "A long dress."], model="eyes"), cache)
+    hands = Chat(ScriptedChat(rewriting), cache)
+    composer = TwoStageComposer(hands, captioner=eyes)
+    assert composer.estimate(SEEN, "in red", 2).answers == 4
+    composer.compose(SEEN, "in red", 2)
+    assert composer.estimate(SEEN, "in red", 2).to_dict()["cached"] == 4
+    assert composer.estimate(Reference("b", None, ("a cat",)), "x", 2).requests == 1
+    cache.close()
+
+
+def test_composers_are_found_by_name_and_need_a_model(tmp_path):
+    made = composer_by_name("chat", model="m", base_url="http://localhost:1/v1", cache=False)
+    assert made.settings()["model"] == "m"
+    two = composer_by_name(
+        "two-stage",
+        model="m",
+        captioner="eyes",
+        base_url="http://localhost:1/v1",
+        cache=tmp_path / "c",
+    )
+    assert two.settings()["captioner"]["model"] == "eyes"
+    two.chat.cache.close()
+    for name in ("chat", "two-stage"):
+        with pytest.raises(SettingError, match="needs a model"):
+            composer_by_name(name)
+    with pytest.raises(SettingError, match="cannot be made"):
+        composer_by_name("chat", model="m", spam=1)

@@ -1,0 +1,141 @@
+"""The second opinion: what is asked, how answers are read, and how they reorder hits."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from stitch_cir import SearchSettings, search
+from stitch_cir.chat import AnswerCache, Chat, Picture, Reply, ScriptedChat
+from stitch_cir.errors import QueryError, SettingError
+from stitch_cir.verifier import Candidate, ChatVerifier, Verdict, Verifier
+from stitch_cir.verifier._chat import read_verdict
+
+RED = Image.new("RGB", (8, 8), "red")
+
+
+@pytest.mark.parametrize(
+    ("text", "yes"),
+    [
+        ("yes", 1.0),
+        ("Yes.", 1.0),
+        (" **No**, it is blue", 0.0),
+        ("Answer: no", 0.0),
+        ("It does. Yes!", 1.0),
+        ("maybe", 0.5),
+        ("nothing known", 0.5),
+        ("", 0.5),
+        (None, 0.5),
+    ],
+)
+def test_replies_are_read(text, yes):
+    assert read_verdict(Reply(text)) == yes
+
+
+def test_pictures_are_shown_where_both_have_them_else_captions_are_read():
+    backend = ScriptedChat(["yes"])
+    verifier = ChatVerifier(Chat(backend))
+    assert isinstance(verifier, Verifier)
+    reference = Candidate("r", RED, ("a red cup",), "00")
+    verdicts = verifier.judge(
+        reference, "in blue", [Candidate("a", RED, (), "11"), Candidate("b", None, ("a blue cup",))]
+    )
+    assert verdicts == [Verdict("a", 1.0, ("yes",)), Verdict("b", 1.0, ("yes",))]
+    asked = {str(messages[-1].parts) for messages, _, _ in backend.asked}
+    seen = next(messages for messages, _, _ in backend.asked if Picture("11") in messages[-1].parts)
+    assert seen[-1].parts.index(Picture("00")) < seen[-1].parts.index(Picture("11"))
+    assert any("a red cup" in text and "a blue cup" in text for text in asked)
+    with pytest.raises(QueryError, match="neither pictures nor captions"):
+        verifier.judge(Candidate("r", RED), "in blue", [Candidate("b", None, ("a cup",))])
+    assert verifier.judge(reference, "in blue", []) == []
+
+
+def test_several_samples_give_a_share_of_yes_and_the_price_is_told(tmp_path):
+    cache = AnswerCache(tmp_path / "a.sqlite")
+    verifier = ChatVerifier(Chat(ScriptedChat(["yes", "no", "no", "?"]), cache), samples=4)
+    reference, candidate = Candidate("r", RED, (), "00"), Candidate("a", RED, (), "11")
+    assert verifier.estimate(reference, "in blue", [candidate]).answers == 4
+    (verdict,) = verifier.judge(reference, "in blue", [candidate])
+    assert verdict.yes == pytest.approx(0.375)
+    assert verifier.estimate(reference, "in blue", [candidate]).cached == 4
+    assert verifier.settings()["samples"] == 4
+    cache.close()
+    with pytest.raises(SettingError):
+        ChatVerifier(Chat(ScriptedChat(["yes"])), samples=0)
+
+
+@pytest.fixture
+def asked(gallery):
+    reference = gallery.ids[0]
+
+    def run(verifier=None, **settings):
+        return search(
+            gallery,
+            reference=reference,
+            text="in blue instead",
+            verifier=verifier,
+            settings=SearchSettings(k=3, **settings),
+        )
+
+    return run
+
+
+def only(*ids):
+    """Say yes to the candidates with these contents."""
+
+    def script(messages, number):
+        return "yes" if messages[-1].parts[-2].content in ids else "no"
+
+    return ChatVerifier(Chat(ScriptedChat(script)))
+
+
+def test_a_yes_comes_before_a_no_each_in_transport_order(asked, gallery):
+    plain = asked()
+    last = plain[2].id
+    content = gallery.content_hash(last)
+    judged = asked(only(content), verify=3)
+    assert [hit.id for hit in judged] == [last, plain[0].id, plain[1].id]
+    assert [hit.rank for hit in judged] == [1, 2, 3]
+    assert judged[0].verdict.yes == 1.0
+    assert judged[0].score == plain[2].score
+    assert judged[0].fused == pytest.approx(plain[2].score + 1)
+    assert judged[1].fused == pytest.approx(plain[0].score - 1)
+    assert judged.usage["verifier"]["asked"] == 3
+    assert judged.verifier["model"] == "scripted"
+    data = judged.to_dict()
+    assert data["settings"]["verify"] == 3
+    assert data["hits"][0]["verdict"] == {"yes": 1.0, "replies": ["yes"]}
+
+
+def test_hits_beyond_the_judged_ones_stay_behind_and_more_than_k_may_be_judged(asked, gallery):
+    plain = asked()
+    first = asked(only("none"), verify=1)
+    assert [hit.id for hit in first] == [hit.id for hit in plain]
+    assert first[1].verdict is None
+    assert "verdict" not in first[1].to_dict()
+    count = min(5, len(gallery) - 1)
+    wide = asked(ChatVerifier(Chat(ScriptedChat(["no"]))), verify=count)
+    assert len(wide) == 3
+    assert wide.usage["verifier"]["asked"] == count
+
+
+def test_with_weight_zero_nothing_moves_and_off_means_not_asked(asked, gallery):
+    plain = asked()
+    content = gallery.content_hash(plain[2].id)
+    assert [h.id for h in asked(only(content), verify=3, verify_weight=0)] == [h.id for h in plain]
+    off = asked(only(content))
+    assert off.verifier is None
+    assert off[0].verdict is None
+
+
+def test_a_verifier_needs_a_change_to_check(gallery, asked):
+    verifier = ChatVerifier(Chat(ScriptedChat(["yes"])))
+    settings = SearchSettings(k=2, verify=2)
+    for query in ({"text": "a red thing"}, {"reference": gallery.ids[0]}):
+        with pytest.raises(QueryError, match="needs a reference and a text"):
+            search(gallery, verifier=verifier, settings=settings, **query)
+    with pytest.raises(SettingError, match="no verifier"):
+        asked(verify=2)
+    for wrong in ({"verify": -1}, {"verify_weight": -1.0}, {"verify_weight": float("nan")}):
+        with pytest.raises(SettingError):
+            SearchSettings(**wrong)
