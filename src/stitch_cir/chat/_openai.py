@@ -6,6 +6,7 @@ import base64
 import io
 import os
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -192,6 +193,8 @@ class OpenAIChat:
                     )
                 except (openai.OpenAIError, ValueError, TypeError) as error:
                     raise self._explain(error) from None
+                # connections are kept open between requests: close them with this object
+                weakref.finalize(self, self._client.close)
             return self._client
 
     def _explain(self, error: Exception) -> ModelError:
