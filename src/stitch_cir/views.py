@@ -52,6 +52,9 @@ class ViewRecipe:
     ``kind="grid"``: the same boxes for every picture: original, halves, centre, quadrants; beyond
     ten, windows of 1/3, 1/4, … of the sides, row by row. ``count`` 1 is the original alone.
 
+    ``kind="dense"``: the boxes of the grid, but encoded from the patch vectors of one forward pass
+    a picture (see ``DenseEncoder``): cheaper, and not the same vectors.
+
     ``kind="random"``: RandomResizedCrop (area ``scale``, aspect ``ratio`` drawn log-uniformly, ten
     tries, then the largest centred crop of an allowed aspect) and a mirror with probability ½, as
     in method §3, but seeded from ``seed`` and the picture's own content.
@@ -59,7 +62,7 @@ class ViewRecipe:
     Raises ``SettingError`` for values outside their ranges.
     """
 
-    kind: Literal["grid", "random"] = "grid"
+    kind: Literal["grid", "dense", "random"] = "grid"
     count: int = 10
     seed: int = 0
     scale: tuple[float, float] = (0.08, 1.0)
@@ -67,9 +70,9 @@ class ViewRecipe:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if self.kind not in ("grid", "random"):
+        if self.kind not in ("grid", "dense", "random"):
             raise SettingError(
-                f"There is no kind of views {self.kind!r}.", hint="Kinds: grid, random."
+                f"There is no kind of views {self.kind!r}.", hint="Kinds: grid, dense, random."
             )
         if not _is_whole(self.count) or not 1 <= self.count <= 256:
             raise SettingError(
@@ -89,7 +92,7 @@ class ViewRecipe:
         """
         if width < 1 or height < 1:
             raise SettingError(f"A picture cannot be {width} × {height} pixels.")
-        if self.kind == "grid":
+        if self.kind != "random":
             return _grid(self.count)
         digest = hashlib.sha256(self.seed.to_bytes(8, "big") + key).digest()
         # named explicitly: the stream of default_rng may change between versions of NumPy

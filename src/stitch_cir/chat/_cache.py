@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 from stitch_cir.chat._messages import Message, Reply, Sampling
 from stitch_cir.errors import CacheError
+from stitch_cir.places import data_folder
 
 __all__ = ["AnswerCache", "answer_key", "default_cache", "request_of"]
 
@@ -42,12 +42,8 @@ _VERSION = 1
 
 
 def default_cache() -> Path:
-    """Give the user's own file: ``$STITCH_HOME/answers.sqlite``, else below the data folder."""
-    home = os.environ.get("STITCH_HOME")
-    if home:
-        return Path(home) / "answers.sqlite"
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "stitch" / "answers.sqlite"
+    """Give the user's own file: ``answers.sqlite`` in the data folder."""
+    return data_folder() / "answers.sqlite"
 
 
 def request_of(

@@ -9,6 +9,7 @@ import typer
 from stitch_cir.cli import _answer_commands as model_answers
 from stitch_cir.cli import _compose_commands as compositions
 from stitch_cir.cli import _gallery_commands as galleries
+from stitch_cir.cli import _model_commands as encoders
 from stitch_cir.cli import _search_commands as searches
 from stitch_cir.cli._exit import EPILOG
 
@@ -51,3 +52,4 @@ app.command("verify", epilog=EPILOG)(galleries.verify)
 app.command("prompts", epilog=EPILOG)(model_answers.prompts)
 app.command("convert", epilog=EPILOG)(model_answers.convert)
 app.add_typer(model_answers.answers, name="answers")
+app.add_typer(encoders.models, name="models")

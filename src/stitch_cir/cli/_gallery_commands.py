@@ -33,10 +33,21 @@ def index(
     ] = None,
     views: Annotated[int, typer.Option("--views", help="Views an image (M).")] = 10,
     view_kind: Annotated[
-        str, typer.Option("--view-kind", help="grid (the same crops for all) or random (seeded).")
+        str,
+        typer.Option(
+            "--view-kind",
+            help="grid (the same crops for all), random (seeded) or dense (from one pass).",
+        ),
     ] = "grid",
     seed: Annotated[int, typer.Option("--seed", help="Seed of random views.")] = 0,
     encoder: o.EncoderOption = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", envvar="STITCH_DEVICE", help="cpu or cuda. [what there is]"),
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="fp32 or bf16 (torch models). [fp32]")
+    ] = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Start afresh, e.g. with another encoder.")
     ] = False,
@@ -56,7 +67,7 @@ def index(
         from stitch_cir.views import ViewRecipe
 
         recipe = ViewRecipe(kind=view_kind, count=views, seed=seed)  # type: ignore[arg-type]
-        model = load_encoder(encoder or "mini")
+        model = load_encoder(encoder or "mini", device=device, precision=precision)
         with progress_bar(quiet=quiet or as_json) as follow:
             if folder is not None:
                 report = index_folder(

@@ -87,7 +87,13 @@ IncludeReferenceOption = Annotated[
     ),
 ]
 EncoderOption = Annotated[
-    str | None, typer.Option("--encoder", help="Name of the encoder. [the gallery's own, or mini]")
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="NAME",
+        help="mini, a name of `stitch models`, a folder of model files, onnx:…, transformers:… or "
+        "open_clip:MODEL/PRETRAINED. [the gallery's own, or mini]",
+    ),
 ]
 VerifyOption = Annotated[
     int, typer.Option("--verify", metavar="N", help="Ask a model about the best N hits. [0]")

@@ -1,17 +1,50 @@
 """Pictures and texts into one space of unit vectors."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from stitch_cir.encoders._catalogue import CatalogueEntry, catalogue, models_folder
+from stitch_cir.encoders._dense import check_recipe, encode_set
 from stitch_cir.encoders._hash import HashEncoder
 from stitch_cir.encoders._mini import MiniEncoder
-from stitch_cir.encoders._protocol import ConceptReader, DualEncoder
+from stitch_cir.encoders._protocol import ConceptReader, DenseEncoder, DualEncoder, TextLimits
 from stitch_cir.encoders._registry import encoder_names, load_encoder, load_mini, load_test
 
 __all__ = [
+    "CatalogueEntry",
     "ConceptReader",
+    "DenseEncoder",
     "DualEncoder",
     "HashEncoder",
     "MiniEncoder",
+    "TextLimits",
+    "catalogue",
+    "check_model",
+    "check_recipe",
+    "encode_set",
     "encoder_names",
+    "export_model",
     "load_encoder",
     "load_mini",
     "load_test",
+    "models_folder",
+    "pull_model",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # fetching and exporting import what searching never needs
+    if name == "pull_model":
+        from stitch_cir.encoders._hub import pull_model
+
+        return pull_model
+    if name == "export_model":
+        from stitch_cir.encoders._export import export_model
+
+        return export_model
+    if name == "check_model":
+        from stitch_cir.encoders._check import check_model
+
+        return check_model
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

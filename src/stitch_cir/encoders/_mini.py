@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stitch_cir.concepts import Concept
-from stitch_cir.encoders._colour import Looks, measure
-from stitch_cir.encoders._files import TEXT_SHA256, manifest, verify_files
-from stitch_cir.encoders._text import TextTower
+from stitch_cir.encoders._colour import measure
+from stitch_cir.encoders._files import TEXT_SHA256, TEXT_SIZE, manifest, verify_files
+from stitch_cir.encoders._looks import name_looks, weigh_attributes
+from stitch_cir.encoders._text import CONTEXT, TextTower
 from stitch_cir.encoders._vision import VisionTower
 from stitch_cir.encoders._vocabulary import (
     Vocabulary,
@@ -49,8 +50,6 @@ RECIPE = {
 """Everything that shapes a vector besides the files; part of the fingerprint."""
 
 WHOLE = (ViewBox(),)
-TOLD = ("dark", "plain background", "drawing")
-"""Attributes worth a word in a caption: the others are what one expects of a picture."""
 
 
 class MiniEncoder:
@@ -118,8 +117,30 @@ class MiniEncoder:
         groups = group_weights(words, probabilities)
         vectors += RECIPE["group_share"] * _blend(groups, words.group_vectors, RECIPE["groups"])
         vectors += RECIPE["colour_share"] * (looks.colours @ _unit(words.colour_vectors))
-        attributes = _attributes(looks) @ _unit(words.attribute_vectors)
+        attributes = weigh_attributes(looks) @ _unit(words.attribute_vectors)
         return _unit(vectors + RECIPE["attribute_share"] * attributes)
+
+    has_patches = True
+
+    @property
+    def size(self) -> int:
+        """Bytes of its model files."""
+        return TEXT_SIZE + sum(int(facts["size"]) for facts in manifest().values())
+
+    def encode_dense_views(
+        self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
+    ) -> NDArray[np.float32]:
+        """Encode boxes; all views of ``mini`` are dense, pooled from one pass a picture."""
+        return self.encode_views(images, boxes)
+
+    @property
+    def context_length(self) -> int:
+        """Word pieces of a text that are read, special ones included."""
+        return CONTEXT
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count each text's word pieces; more than the context are cut off."""
+        return self._text.count(texts)
 
     def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
         """Say what pictures show; see ``ConceptReader``."""
@@ -128,26 +149,7 @@ class MiniEncoder:
     def _read(self, image: Image.Image, words: Vocabulary) -> tuple[Concept, ...]:
         probabilities = _softmax(self._vision.logits(image, WHOLE))[0]
         looks = measure(image, WHOLE, words.palette)
-        found = name_objects(words, probabilities)
-        for number in np.argsort(-looks.colours[0], kind="stable")[:3].tolist():
-            share = float(looks.colours[0, number])
-            if share >= 0.15:
-                found.append(Concept(words.palette.names[number], "colour", min(1.0, share)))
-        for (name, kind), weight in zip(words.attributes, _attributes(looks), strict=True):
-            if weight >= 0.5 and name in TOLD:
-                found.append(Concept(name, kind, float(weight)))
-        return tuple(found)
-
-
-def _attributes(looks: Looks) -> NDArray[np.float32]:
-    """Weigh the attributes, in the vocabulary's order, each in [0, 1]: (7,) float32."""
-    dark = np.clip((0.45 - looks.light) / 0.2, 0, 1)
-    bright = np.clip((looks.light - 0.7) / 0.2, 0, 1)
-    drawn = np.clip((looks.flat - 0.75) / 0.2, 0, 1) if not looks.plain else 0.0
-    # a grey thing on white is no black-and-white picture
-    grey = 0.0 if looks.plain else np.clip((0.012 - looks.chroma) / 0.008, 0, 1)
-    plain = float(looks.plain)
-    return np.array([dark, bright, plain, 1 - plain, drawn, 1 - drawn, grey], dtype=np.float32)
+        return (*name_objects(words, probabilities), *name_looks(looks, words))
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from PIL import Image
 from stitch_cir.concepts import Concept
 from stitch_cir.views import ViewBox
 
-__all__ = ["ConceptReader", "DualEncoder"]
+__all__ = ["ConceptReader", "DenseEncoder", "DualEncoder", "TextLimits"]
 
 
 @runtime_checkable
@@ -67,4 +67,34 @@ class ConceptReader(Protocol):
 
     def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
         """Read concepts: for each RGB image its concepts, the heaviest first within each kind."""
+        ...
+
+
+@runtime_checkable
+class DenseEncoder(Protocol):
+    """An encoder that can pool regions from the patch vectors of few forward passes."""
+
+    @property
+    def has_patches(self) -> bool:
+        """Whether this model gives patch vectors (not every one of a family does)."""
+        ...
+
+    def encode_dense_views(
+        self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
+    ) -> NDArray[np.float32]:
+        """Encode views as ``encode_views`` does, cheaper and less exactly: (n, M, d)."""
+        ...
+
+
+@runtime_checkable
+class TextLimits(Protocol):
+    """An encoder that can say which texts it would cut off."""
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a text that are read, special ones included."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count each text's tokens, special ones included."""
         ...

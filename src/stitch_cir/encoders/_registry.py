@@ -1,4 +1,4 @@
-"""Encoders by name: the built-in ones, and those that other packages register.
+"""Encoders by name: built-in ones, the catalogue's, any model's files, and other packages'.
 
 A package offers an encoder through the entry-point group ``stitch_cir.encoders``: a callable
 without arguments that gives a ``DualEncoder``.
@@ -6,17 +6,21 @@ without arguments that gives a ``DualEncoder``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 
+from stitch_cir.encoders._catalogue import NAME, catalogue, folder_for, is_here
 from stitch_cir.encoders._hash import HashEncoder
 from stitch_cir.encoders._mini import MiniEncoder
 from stitch_cir.encoders._protocol import DualEncoder
-from stitch_cir.errors import SettingError
+from stitch_cir.errors import ModelError, SettingError
 
 __all__ = ["GROUP", "encoder_names", "load_encoder", "load_mini", "load_test"]
 
 GROUP = "stitch_cir.encoders"
+BACK_ENDS = ("onnx", "transformers", "open_clip")
 
 
 def load_mini() -> MiniEncoder:
@@ -33,22 +37,109 @@ _BUILT_IN: dict[str, Callable[[], DualEncoder]] = {"mini": load_mini, "test": lo
 
 
 def encoder_names() -> tuple[str, ...]:
-    """Give the names of all encoders that can be loaded here."""
-    return tuple(
-        sorted({*_BUILT_IN, *(point.name for point in metadata.entry_points(group=GROUP))})
-    )
+    """Give the names of all encoders that can be loaded here without a path."""
+    pulled = (name for name in catalogue() if is_here(name))
+    points = (point.name for point in metadata.entry_points(group=GROUP))
+    return tuple(sorted({*_BUILT_IN, *pulled, *points}))
 
 
-def load_encoder(name: str) -> DualEncoder:
+def load_encoder(
+    name: str, *, device: str | None = None, precision: str | None = None
+) -> DualEncoder:
     """Load an encoder by name.
 
-    Raises ``SettingError`` listing the known names, ``ModelError`` when its files are missing.
+    Parameters
+    ----------
+    name:
+        ``mini``; a catalogue name such as ``ViT-L-14``; a folder of model files; or a back end and
+        a place: ``onnx:FOLDER-or-hub-id``, ``transformers:FOLDER-or-hub-id``,
+        ``open_clip:MODEL/PRETRAINED``. ``@bf16`` at the end chooses the precision and stays part of
+        the encoder's name, so that a gallery opens the same model again.
+    device:
+        ``cpu``, ``cuda`` or ``cuda:N``; by default ``$STITCH_DEVICE``, else what the back end
+        finds. It does not shape the vectors and is not recorded.
+    precision:
+        ``fp32`` (default) or ``bf16`` (transformers and open_clip).
+
+    Raises
+    ------
+    SettingError
+        There is no such name, device or precision.
+    ModelError
+        A file is missing or damaged; the message names it and the command that gets it.
     """
-    if name in _BUILT_IN:  # without reading every installed package's metadata
-        return _BUILT_IN[name]()
-    for point in metadata.entry_points(group=GROUP, name=name):
+    plain, given = _split_precision(name)
+    precision = precision or given
+    if plain in _BUILT_IN:  # without reading every installed package's metadata
+        _refuse_precision(plain, precision)
+        return _BUILT_IN[plain]()
+    device = device or os.environ.get("STITCH_DEVICE") or None
+    backend, _, place = plain.partition(":")
+    if backend in BACK_ENDS and place:
+        return _load(backend, place, device, precision)
+    if plain in catalogue():
+        return _load_known(plain, device, precision)
+    for point in metadata.entry_points(group=GROUP, name=plain):
+        _refuse_precision(plain, precision)
         encoder: DualEncoder = point.load()()
         return encoder
+    if Path(plain).is_dir():
+        return _load(_backend_of(Path(plain), device, precision), plain, device, precision)
     raise SettingError(
-        f"There is no encoder {name!r}.", hint=f"Encoders here: {', '.join(encoder_names())}."
+        f"There is no encoder {name!r}.",
+        hint=f"Encoders here: {', '.join(encoder_names())}. Others: a folder of model files, "
+        "onnx:…, transformers:…, open_clip:MODEL/PRETRAINED, or one of `stitch models`.",
     )
+
+
+def _split_precision(name: str) -> tuple[str, str | None]:
+    plain, mark, precision = name.rpartition("@")
+    return (plain, precision) if mark and precision in ("fp32", "bf16") else (name, None)
+
+
+def _refuse_precision(name: str, precision: str | None) -> None:
+    if precision not in (None, "fp32"):
+        raise SettingError(
+            f"The encoder {name} has one precision only.", hint="Leave --precision out."
+        )
+
+
+def _load(backend: str, place: str, device: str | None, precision: str | None) -> DualEncoder:
+    if backend == "open_clip":
+        from stitch_cir.encoders._open_clip import load_open_clip
+
+        return load_open_clip(place, device=device, precision=precision)
+    if backend == "onnx":
+        from stitch_cir.encoders._onnx import load_onnx
+
+        return load_onnx(place, device=device, precision=precision)
+    from stitch_cir.encoders._transformers import load_transformers
+
+    return load_transformers(place, device=device, precision=precision)
+
+
+def _load_known(name: str, device: str | None, precision: str | None) -> DualEncoder:
+    entry, folder = catalogue()[name], folder_for(name)
+    if not is_here(name):
+        raise ModelError(
+            f"The model {name} is not on this machine: there is no {folder / NAME}.",
+            hint=f"Get it from {entry.source}: stitch models pull {name}",
+        )
+    if entry.backend == "onnx":
+        from stitch_cir.encoders._onnx import load_onnx
+
+        return load_onnx(str(folder), device=device, precision=precision, name=name)
+    from stitch_cir.encoders._transformers import load_transformers
+
+    return load_transformers(str(folder), device=device, precision=precision, name=name)
+
+
+def _backend_of(folder: Path, device: str | None, precision: str | None) -> str:
+    """ONNX where the folder has towers; torch where it also has a checkpoint and that was meant."""
+    from stitch_cir.encoders._onnx import has_towers
+
+    torch_meant = precision == "bf16" or (device or "cpu") != "cpu"
+    checkpoint = any(folder.glob("*.safetensors")) or any(folder.glob("pytorch_model*.bin"))
+    if has_towers(folder) and not (torch_meant and checkpoint):
+        return "onnx"
+    return "transformers"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.encoders._files import data_file, text_model
 
-__all__ = ["TextTower"]
+__all__ = ["CONTEXT", "TextTower"]
 
 CONTEXT = 128
 """Word pieces a text may have; the model was trained on sentences of at most this length."""
@@ -36,10 +36,15 @@ class TextTower:
                 self._opened = (_session(str(text_model())), _tokenizer())
             return self._opened
 
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Count the word pieces of each text, special ones included."""
+        tokenizer = self.open()[1]
+        return [len(tokenizer.encode(text).ids) for text in texts]
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode n texts: (n, 384) float32, unit rows (not centred)."""
         session, tokenizer = self.open()
-        pieces = [tokenizer.encode(text).ids for text in texts]
+        pieces = [_cut(tokenizer.encode(text).ids) for text in texts]
         vectors = np.empty((len(texts), self.dim), np.float32)
         # sentences of one length together: no padding, hence the same numbers in any company
         by_length: dict[int, list[int]] = {}
@@ -48,18 +53,23 @@ class TextTower:
         for numbers in by_length.values():
             for start in range(0, len(numbers), BATCH):
                 part = numbers[start : start + BATCH]
-                ids = np.array([pieces[number] for number in part], dtype=np.int64)
+                batch = np.array([pieces[number] for number in part], dtype=np.int64)
                 states = session.run(
                     None,
                     {
-                        "input_ids": ids,
-                        "attention_mask": np.ones_like(ids),
-                        "token_type_ids": np.zeros_like(ids),
+                        "input_ids": batch,
+                        "attention_mask": np.ones_like(batch),
+                        "token_type_ids": np.zeros_like(batch),
                     },
                 )[0]
                 vectors[part] = states.mean(axis=1)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / lengths, dtype=np.float32)
+
+
+def _cut(ids: list[int]) -> list[int]:
+    """Keep the beginning and the closing token of a text that is too long."""
+    return ids if len(ids) <= CONTEXT else [*ids[: CONTEXT - 1], ids[-1]]
 
 
 def _session(file: str) -> Any:
@@ -77,5 +87,5 @@ def _tokenizer() -> Any:
     content = gzip.decompress(data_file("minilm-tokenizer.json.gz").read_bytes())
     tokenizer = Tokenizer.from_buffer(content)
     tokenizer.no_padding()
-    tokenizer.enable_truncation(CONTEXT)
+    tokenizer.no_truncation()
     return tokenizer

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stitch_cir.encoders import check_recipe
 from stitch_cir.errors import GalleryError, SettingError
 from stitch_cir.gallery import _survey
 from stitch_cir.gallery._captions import read_captions
@@ -86,6 +87,8 @@ def index_folder(
     for name, value in (("batch_size", batch_size), ("workers", workers)):
         if value < 1:
             raise SettingError(f"{name} is {value!r}.", hint="It must be at least 1.")
+    if recipe is not None:
+        check_recipe(encoder, recipe)
     tell: Progress = progress or (lambda event: None)
     started = time.perf_counter()
     tally = Tally()
@@ -106,6 +109,7 @@ def index_folder(
         writer = Writer(
             store,
             encoder,
+            chosen,
             tally,
             tell,
             total=total,

@@ -96,8 +96,8 @@ def _say_root(root: Path | None) -> str:
 
 
 def _say(recipe: ViewRecipe) -> str:
-    if recipe.kind == "grid":
-        return f"grid × {recipe.count}"
+    if recipe.kind != "random":
+        return f"{recipe.kind} × {recipe.count}"
     return (
         f"random × {recipe.count} (seed {recipe.seed}, scale {recipe.scale}, ratio {recipe.ratio})"
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.encoders import encode_set
 from stitch_cir.errors import VectorError
 from stitch_cir.gallery._decode import Decoded
 from stitch_cir.gallery._progress import Progress, ProgressEvent
@@ -17,6 +18,7 @@ from stitch_cir.gallery._store import Item, Store
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
+    from stitch_cir.views import ViewRecipe
 
 __all__ = ["UNIT_TOLERANCE", "Writer", "checked", "encode_captions"]
 
@@ -34,6 +36,7 @@ class Writer:
         self,
         store: Store,
         encoder: DualEncoder,
+        recipe: ViewRecipe,
         tally: Tally,
         tell: Progress,
         *,
@@ -47,6 +50,7 @@ class Writer:
         """
         self._store = store
         self._encoder = encoder
+        self._recipe = recipe
         self._tally = tally
         self._tell = tell
         self._total = total
@@ -102,7 +106,7 @@ class Writer:
         images = [decoded.image for decoded in new if decoded.image is not None]
         boxes = [decoded.boxes for decoded in new]
         return checked(
-            self._encoder.encode_views(images, boxes),
+            encode_set(self._encoder, self._recipe, images, boxes),
             (len(new), len(boxes[0]), dim),
             [decoded.candidate.id for decoded in new],
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -13,7 +14,7 @@ from PIL import Image
 
 from stitch_cir.composers import Composition, Reference
 from stitch_cir.concepts import Concept
-from stitch_cir.encoders import ConceptReader
+from stitch_cir.encoders import ConceptReader, DualEncoder, TextLimits, encode_set
 from stitch_cir.errors import ImageError, NotFoundError, QueryError
 from stitch_cir.gallery import Gallery
 from stitch_cir.images import open_image, open_regular
@@ -112,6 +113,7 @@ def build_query(
     encoder = gallery.encoder
     wording = (text or "").strip()
     texts = [*composition.texts, *([wording] if wording else []), *composition.before]
+    notes = (*notes, *_cut_texts(encoder, texts, len(composition.captions), bool(wording)))
     encoded = encoder.encode_texts(texts)
     count = len(composition.captions)
     captions, rest = encoded[:count], encoded[count:]
@@ -149,6 +151,28 @@ def build_query(
     return query, notes
 
 
+def _cut_texts(
+    encoder: DualEncoder, texts: Sequence[str], captions: int, modified: bool
+) -> list[str]:
+    """Say which texts are longer than the encoder reads."""
+    if not isinstance(encoder, TextLimits):
+        return []
+    notes = []
+    for number, count in enumerate(encoder.count_tokens(texts)):
+        if count <= encoder.context_length:
+            continue
+        if number < captions:
+            what = f"Caption {number + 1}"
+        elif modified and number == captions:
+            what = "The modification"
+        else:
+            what = "A caption of the reference"
+        notes.append(
+            f"{what} was cut: {count} tokens, {encoder.name} reads {encoder.context_length}."
+        )
+    return notes
+
+
 def _reference_set(gallery: Gallery, seen: Seen) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     if seen.gallery_id is not None:
         views = gallery.views(seen.gallery_id)
@@ -156,7 +180,7 @@ def _reference_set(gallery: Gallery, seen: Seen) -> tuple[NDArray[np.float32], t
         return np.stack([view.vector for view in views]).astype(np.float32), labels
     assert seen.image is not None
     boxes = gallery.recipe.boxes(*seen.image.size, content_key(seen.image))
-    vectors = gallery.encoder.encode_views([seen.image], [boxes])[0]
+    vectors = encode_set(gallery.encoder, gallery.recipe, [seen.image], [boxes])[0]
     return vectors, tuple(View(i, box).label for i, box in enumerate(boxes))
 
 

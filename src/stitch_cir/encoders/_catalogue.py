@@ -1,0 +1,61 @@
+"""The catalogue: models that ``stitch models pull`` knows by a short name."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from stitch_cir.places import data_folder
+
+__all__ = ["NAME", "CatalogueEntry", "catalogue", "folder_for", "is_here", "models_folder"]
+
+NAME = "stitch-model.json"
+"""Written last into a model's folder: where it lies, the model is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One model. ``size`` is in bytes, from its number of parameters; ``source`` a hub id."""
+
+    name: str
+    backend: Literal["onnx", "transformers"]
+    dim: int
+    weights_tag: str
+    licence: str
+    size: int
+    source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give JSON-ready data, with the folder it is pulled to and whether it is there."""
+        return {
+            **asdict(self),
+            "folder": str(folder_for(self.name)),
+            "here": is_here(self.name),
+        }
+
+
+@functools.cache
+def catalogue() -> dict[str, CatalogueEntry]:
+    """Give all entries by name, in the order they are listed."""
+    file = resources.files(__package__).joinpath("data", "catalogue.json")
+    entries = json.loads(file.read_text(encoding="utf-8"))["models"]
+    return {entry["name"]: CatalogueEntry(**entry) for entry in entries}
+
+
+def models_folder() -> Path:
+    """Give the folder that models are pulled to."""
+    return data_folder() / "models"
+
+
+def folder_for(name: str) -> Path:
+    """Give the folder of a catalogue name or hub id, whether or not it exists."""
+    return models_folder() / name.replace("/", "--")
+
+
+def is_here(name: str) -> bool:
+    """Say whether a catalogue name or hub id was pulled, wholly."""
+    return (folder_for(name) / NAME).is_file()

@@ -1,0 +1,53 @@
+"""Looking after a model: its files, that it loads, and that it computes what it should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from stitch_cir.encoders._catalogue import folder_for, is_here
+from stitch_cir.encoders._export import check_golden
+from stitch_cir.encoders._files import verify_files
+from stitch_cir.encoders._model_file import GOLDEN_TEXTS, read_model_file
+from stitch_cir.encoders._registry import load_encoder
+
+__all__ = ["check_model"]
+
+
+def check_model(name: str) -> dict[str, Any]:
+    """Check a model: its record's checksums, loading, a text, and its golden vectors.
+
+    Raises ``ModelError`` with what is wrong, ``SettingError`` for an unknown name.
+    """
+    if name == "mini":
+        verify_files()
+    record = None
+    folder = _folder(name)
+    if folder is not None:
+        record = read_model_file(folder)
+        if record is not None:
+            record.check_files(folder)
+    encoder = load_encoder(name)
+    encoder.encode_texts(GOLDEN_TEXTS)
+    if record is not None and record.golden:
+        golden = f"least cosine {check_golden(encoder, record):.6f}"
+    else:
+        golden = "none were kept with this model"
+    files = "built in" if name == "mini" else "no record of them"
+    if record is not None:
+        files = f"{len(record.files)} checked"
+    return {
+        "name": encoder.name,
+        "weights_tag": encoder.weights_tag,
+        "dim": encoder.dim,
+        "files": files,
+        "golden": golden,
+        "fingerprint": encoder.fingerprint,
+    }
+
+
+def _folder(name: str) -> Path | None:
+    place = name.split("@")[0].rpartition(":")[2]
+    if Path(place).is_dir():
+        return Path(place)
+    return folder_for(place) if is_here(place) else None

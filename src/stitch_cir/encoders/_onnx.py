@@ -1,0 +1,215 @@
+"""CLIP and SigLIP as ONNX towers, run by onnxruntime: the default for CLIP on a CPU."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.encoders._digests import joint_sha256
+from stitch_cir.encoders._model_file import (
+    ModelFile,
+    local_folder,
+    read_model_file,
+    spell_name,
+)
+from stitch_cir.encoders._preprocess import Preprocess
+from stitch_cir.encoders._towers import TowerEncoder, TowersInfo
+from stitch_cir.errors import ModelError, SettingError
+
+__all__ = ["OnnxTowers", "find_towers", "has_towers", "load_onnx"]
+
+_TEXT = ("text.onnx", "onnx/text_model.onnx", "text_model.onnx")
+_VISION = ("vision.onnx", "onnx/vision_model.onnx", "vision_model.onnx")
+_EXPECTED = (
+    "Expected are text.onnx and vision.onnx (or onnx/text_model.onnx and onnx/vision_model.onnx), "
+    "tokenizer.json and preprocessor_config.json. Get a known model: stitch models pull NAME; "
+    "make one: stitch models export SPEC FOLDER"
+)
+
+
+def load_onnx(
+    place: str, *, device: str | None = None, precision: str | None = None, name: str | None = None
+) -> TowerEncoder:
+    """Load a folder of ONNX towers, as exported here or as published on a hub.
+
+    Raises
+    ------
+    ModelError
+        A file is missing, damaged, or no CLIP-like tower.
+    SettingError
+        bf16 was asked for (the files decide), or CUDA without onnxruntime's CUDA provider.
+    """
+    if precision not in (None, "fp32"):
+        raise SettingError(
+            f"The precision of ONNX towers is that of their files, not {precision!r}.",
+            hint="Use the transformers: or open_clip: back end for bf16.",
+        )
+    folder = local_folder(place, _EXPECTED)
+    towers = OnnxTowers(folder, device)
+    preprocess = Preprocess.from_file(folder / "preprocessor_config.json")
+    known = towers.known
+    tag = known.weights_tag if known else folder.name if Path(place).is_dir() else place
+    return TowerEncoder(name or spell_name("onnx", place), tag, towers, preprocess)
+
+
+def has_towers(folder: Path) -> bool:
+    """Say whether a folder holds both towers."""
+    return all(any((folder / name).is_file() for name in names) for names in (_TEXT, _VISION))
+
+
+def find_towers(folder: Path) -> tuple[Path, Path]:
+    """Give the text and the vision tower of a folder. Raises ``ModelError``."""
+    found = []
+    for names in (_TEXT, _VISION):
+        file = next((folder / name for name in names if (folder / name).is_file()), None)
+        if file is None:
+            raise ModelError(f"{folder} lacks {names[0]}.", hint=_EXPECTED)
+        found.append(file)
+    return found[0], found[1]
+
+
+class OnnxTowers:
+    """Both towers as inference sessions; the text tower's inputs decide what it is fed."""
+
+    def __init__(self, folder: Path, device: str | None) -> None:
+        """Open the files; see :func:`load_onnx` for what is raised."""
+        text, vision = find_towers(folder)
+        self.known: ModelFile | None = read_model_file(folder)
+        self._tokenizer = _open_tokenizer(folder / "tokenizer.json")
+        self._text = _session(text, device)
+        self._vision = _session(vision, device)
+        self._feeds = {one.name for one in self._text.get_inputs()}
+        self._pixels = self._vision.get_inputs()[0].name
+        if "input_ids" not in self._feeds:
+            raise ModelError(
+                f"{text} takes no input_ids but {sorted(self._feeds)}.", hint=_EXPECTED
+            )
+        self._text_output = _output(self._text, ("text_embeds", "pooler_output"), text)
+        self._image_output = _output(self._vision, ("image_embeds", "pooler_output"), vision)
+        outputs = {one.name for one in self._vision.get_outputs()}
+        config = _config(folder)
+        self._fill = bool(config.get("fill", False))
+        self._pad = int(config["pad"])
+        self._lower = bool(config.get("lower", False))
+        self.info = TowersInfo(
+            dim=self._dim(vision),
+            context=int(config["context"]),
+            weights=joint_sha256([text, vision, folder / "tokenizer.json"]),
+            logit_scale=float(config["logit_scale"]),
+            grid=int(config["grid"]) if "patch_embeds" in outputs else 0,
+        )
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Give token ids of any length."""
+        given = [text.lower() for text in texts] if self._lower else list(texts)
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(given)]
+
+    def text(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Encode token ids: (n, d) float32."""
+        width = self.info.context if self._fill else max(len(own) for own in ids)
+        batch = np.full((len(ids), width), self._pad, np.int64)
+        mask = np.zeros((len(ids), width), np.int64)
+        for row, own in enumerate(ids):
+            batch[row, : len(own)] = own
+            mask[row, : len(own)] = 1
+        feeds = {"input_ids": batch, "attention_mask": mask}
+        feeds = {name: value for name, value in feeds.items() if name in self._feeds}
+        return np.asarray(self._text.run([self._text_output], feeds)[0], dtype=np.float32)
+
+    def vision(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Encode prepared pictures: (n, d) float32."""
+        found = self._vision.run([self._image_output], {self._pixels: pixels})[0]
+        return np.asarray(found, dtype=np.float32)
+
+    def patches(
+        self, pixels: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Encode pictures and patches, where the vision tower has the output ``patch_embeds``."""
+        names = [self._image_output, "patch_embeds"]
+        pooled, tokens = self._vision.run(names, {self._pixels: pixels})
+        return np.asarray(pooled, dtype=np.float32), np.asarray(tokens, dtype=np.float32)
+
+    def _dim(self, file: Path) -> int:
+        texts = {one.name: one.shape for one in self._text.get_outputs()}[self._text_output]
+        images = {one.name: one.shape for one in self._vision.get_outputs()}[self._image_output]
+        if not isinstance(images[-1], int) or texts[-1] != images[-1]:
+            raise ModelError(
+                f"The towers do not meet: texts have {texts[-1]} numbers, pictures {images[-1]}.",
+                hint=f"{file.parent} mixes files of two models: fetch them again.",
+            )
+        return images[-1]
+
+
+def _session(file: Path, device: str | None) -> Any:
+    import onnxruntime
+
+    providers = ["CPUExecutionProvider"]
+    if device is not None and device.startswith("cuda"):
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            raise SettingError(
+                "CUDA was asked for, but this onnxruntime has no CUDA provider.",
+                hint="Install onnxruntime-gpu, or leave --device out.",
+            )
+        providers.insert(0, "CUDAExecutionProvider")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=providers)
+    except Exception as error:  # onnxruntime's own classes are not public
+        said = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"The model file {file} cannot be opened: {said}",
+            hint="It is damaged or cut short: fetch or export it again.",
+        ) from error
+
+
+def _output(session: Any, wanted: Sequence[str], file: Path) -> str:
+    names = [one.name for one in session.get_outputs()]
+    found = next((name for name in wanted if name in names), None)
+    if found is None:
+        raise ModelError(f"{file} gives {', '.join(names)}, not {wanted[0]}.", hint=_EXPECTED)
+    return found
+
+
+def _open_tokenizer(file: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
+    except Exception as error:  # tokenizers raises plain Exception
+        raise ModelError(
+            f"The tokenizer {file} is missing or damaged: {' '.join(str(error).split())[:200]}",
+            hint=_EXPECTED,
+        ) from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """Read what towers cannot tell: from our own file, else from a hub's ``config.json``."""
+    known = read_model_file(folder)
+    if known is not None and known.towers:
+        return known.towers
+    try:
+        data = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        text, vision = data.get("text_config", {}), data.get("vision_config", {})
+        sigmoid = str(data.get("model_type", "clip")).startswith("siglip")
+        side, patch = int(vision.get("image_size", 224)), int(vision.get("patch_size", 32))
+        return {
+            "context": int(text.get("max_position_embeddings", 64 if sigmoid else 77)),
+            "fill": sigmoid,
+            "lower": sigmoid,
+            "pad": int(text.get("pad_token_id") or (1 if sigmoid else 49407)),
+            "logit_scale": 100.0,
+            "grid": 0 if sigmoid else side // patch,
+        }
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{folder / 'config.json'} is missing or odd: {error}.", hint=_EXPECTED
+        ) from error

@@ -1,0 +1,69 @@
+"""What both torch back ends need: device, precision, and errors that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from stitch_cir.errors import ModelError, SettingError
+
+__all__ = ["DEVICES", "PRECISIONS", "check_choices", "loading", "placed"]
+
+DEVICES = ("cpu", "cuda")
+PRECISIONS = ("fp32", "bf16")
+
+
+def check_choices(device: str | None, precision: str | None) -> tuple[str | None, str]:
+    """Check what the user chose; fp32 by default. Raises ``SettingError``."""
+    if device is not None and device.split(":")[0] not in DEVICES:
+        raise SettingError(
+            f"There is no device {device!r}.", hint=f"Devices: {', '.join(DEVICES)}."
+        )
+    if precision not in (None, *PRECISIONS):
+        raise SettingError(
+            f"There is no precision {precision!r}.", hint=f"Precisions: {', '.join(PRECISIONS)}."
+        )
+    return device, precision or "fp32"
+
+
+def placed(device: str | None, precision: str) -> tuple[Any, Any]:
+    """Give torch's device and dtype; CUDA where there is one, unless another was asked for.
+
+    Raises ``ModelError`` when CUDA was asked for and there is none.
+    """
+    import torch
+
+    cuda = bool(torch.cuda.is_available())
+    if device is not None and device.startswith("cuda") and not cuda:
+        raise ModelError(
+            "CUDA was asked for, but torch sees no CUDA device here.",
+            hint="Leave --device out, or install a build of torch with CUDA.",
+        )
+    chosen = device or ("cuda" if cuda else "cpu")
+    return torch.device(chosen), torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+@contextmanager
+def loading(what: str, extra: str, expected: str) -> Iterator[None]:
+    """Turn whatever a model library raises while loading into one ``ModelError``."""
+    try:
+        yield
+    except ImportError as error:
+        raise ModelError(
+            f"{what} needs a package that is not installed: {error}.",
+            hint=f'Install the extra: pip install "stitch-cir[{extra}]"',
+        ) from error
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        said = " ".join(str(error).split())[:300]
+        raise ModelError(f"{what} cannot be loaded: {said}", hint=expected) from error
+    except Exception as error:
+        # safetensors and the hub client raise classes of their own
+        if type(error).__module__.split(".")[0] not in (
+            "safetensors_rust",
+            "safetensors",
+            "huggingface_hub",
+        ):
+            raise
+        said = " ".join(str(error).split())[:300]
+        raise ModelError(f"{what} cannot be loaded: {said}", hint=expected) from error

@@ -1,0 +1,247 @@
+"""The dual encoder that every CLIP-like model becomes: two towers and one contract."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stitch_cir.concepts import Concept
+from stitch_cir.encoders._dense import pool_patches
+from stitch_cir.encoders._preprocess import Preprocess
+from stitch_cir.encoders._zero_shot import ZeroShotReader
+from stitch_cir.errors import ModelError, SettingError, VectorError
+from stitch_cir.views import ViewBox, cut
+
+__all__ = ["TowerEncoder", "Towers", "TowersInfo"]
+
+BATCH = 32
+"""Views or texts in one call of a tower."""
+
+
+@dataclass(frozen=True, slots=True)
+class TowersInfo:
+    """What is known of a model before it computes anything.
+
+    ``weights`` identifies the weight files (hex digest); ``context`` is the most tokens a text may
+    have; ``logit_scale`` the learned inverse temperature; ``grid`` patches a side, 0 where the
+    model gives no patch vectors.
+    """
+
+    dim: int
+    context: int
+    weights: str
+    precision: str = "fp32"
+    logit_scale: float = 100.0
+    grid: int = 0
+
+
+class Towers(Protocol):
+    """A model's two halves; what they give need not be normalised."""
+
+    @property
+    def info(self) -> TowersInfo:
+        """What is known of the model."""
+        ...
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Give each text's token ids, special tokens included, of any length."""
+        ...
+
+    def text(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Encode token ids, each at most ``context`` long: (n, d)."""
+        ...
+
+    def vision(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Encode prepared pictures (n, 3, side, side): (n, d)."""
+        ...
+
+    def patches(
+        self, pixels: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Encode pictures and each of their patches: (n, d) and (n, grid², d), row by row."""
+        ...
+
+
+class TowerEncoder:
+    """A CLIP or SigLIP model; implements ``DualEncoder``, ``ConceptReader``, ``DenseEncoder``.
+
+    ``name`` is what :func:`load_encoder` takes to load the same model again.
+    """
+
+    def __init__(self, name: str, weights_tag: str, towers: Towers, preprocess: Preprocess) -> None:
+        """Join towers and preprocessing."""
+        self.name = name
+        self.weights_tag = weights_tag
+        self._towers = towers
+        self._preprocess = preprocess
+        self._turn = threading.Lock()
+
+    @property
+    def dim(self) -> int:
+        """Length of every vector."""
+        return self._towers.info.dim
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a text that are read, special ones included."""
+        return self._towers.info.context
+
+    @property
+    def decode_side(self) -> int:
+        """Twice the input's side: crops of a picture need more pixels than the picture itself."""
+        return 2 * self._preprocess.side
+
+    @property
+    def has_patches(self) -> bool:
+        """Whether the model gives patch vectors."""
+        return self._towers.info.grid > 0
+
+    @property
+    def towers(self) -> Towers:
+        """The model's two halves, for export."""
+        return self._towers
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """How pictures are prepared."""
+        return self._preprocess
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Digest of weights, precision and preprocessing (not of the device)."""
+        info = self._towers.info
+        spelled = json.dumps(
+            [info.weights, info.precision, info.context, self._preprocess.to_dict()],
+            sort_keys=True,
+        )
+        return hashlib.sha256(spelled.encode()).hexdigest()
+
+    def settings(self) -> Mapping[str, Any]:
+        """What is worth printing about the model."""
+        info = self._towers.info
+        return {
+            "name": self.name,
+            "weights_tag": self.weights_tag,
+            "dim": info.dim,
+            "context": info.context,
+            "precision": info.precision,
+            "side": self._preprocess.side,
+            "grid": info.grid,
+        }
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count each text's tokens, special ones included; more than the context are cut off."""
+        return [len(ids) for ids in self._towers.tokenize(texts)]
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode n texts: (n, d) float32, unit rows. Longer texts keep their last token."""
+        if not len(texts):
+            return np.empty((0, self.dim), np.float32)
+        context = self.context_length
+        ids = [
+            own if len(own) <= context else [*own[: context - 1], own[-1]]
+            for own in self._towers.tokenize(texts)
+        ]
+        # texts of one length together: less padding, the same numbers
+        order = sorted(range(len(ids)), key=lambda number: len(ids[number]))
+        vectors = np.empty((len(ids), self.dim), np.float32)
+        for start in range(0, len(order), BATCH):
+            part = order[start : start + BATCH]
+            with self._turn:
+                vectors[part] = self._towers.text([ids[number] for number in part])
+        return self._unit(vectors)
+
+    def encode_views(
+        self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
+    ) -> NDArray[np.float32]:
+        """Encode n pictures' M boxes as real crops: (n, M, d) float32, unit rows.
+
+        Raises ``VectorError`` when the pictures do not have the same number of boxes.
+        """
+        count = _same_count(images, boxes)
+        views = [(image, box) for image, own in zip(images, boxes, strict=True) for box in own]
+        vectors = np.empty((len(views), self.dim), np.float32)
+        for start, pixels in self._prepared(views):
+            with self._turn:
+                vectors[start : start + len(pixels)] = self._towers.vision(pixels)
+        return self._unit(vectors).reshape(len(images), count, self.dim)
+
+    def encode_dense_views(
+        self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
+    ) -> NDArray[np.float32]:
+        """Encode boxes from the patch vectors of one pass a picture: (n, M, d), unit rows.
+
+        The whole picture keeps its own vector; every other box is the mean of the patches it
+        covers, by area (see :func:`pool_patches`). Raises ``SettingError`` when the model gives no
+        patch vectors.
+        """
+        if not self._towers.info.grid:
+            raise SettingError(
+                f"The encoder {self.name} gives no patch vectors, which dense views need.",
+                hint="Use --view-kind grid or random, or export the model again with `stitch "
+                "models export`.",
+            )
+        count = _same_count(images, boxes)
+        whole = ViewBox()
+        vectors = np.empty((len(images), count, self.dim), np.float32)
+        for start, pixels in self._prepared([(image, whole) for image in images]):
+            with self._turn:
+                pictures, patches = self._towers.patches(pixels)
+            for offset, (picture, own) in enumerate(zip(pictures, patches, strict=True)):
+                number = start + offset
+                geometry = self._preprocess.geometry(*images[number].size)
+                vectors[number] = pool_patches(picture, own, boxes[number], geometry)
+        return self._unit(vectors)
+
+    def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
+        """Say what pictures show, zero-shot; see ``ConceptReader``."""
+        return self._reader.read(images)
+
+    @functools.cached_property
+    def _reader(self) -> ZeroShotReader:
+        return ZeroShotReader(self, self._towers.info.logit_scale)
+
+    def _prepared(
+        self, views: Sequence[tuple[Image.Image, ViewBox]]
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Cut and prepare views batch by batch, one batch ahead of the model."""
+
+        def prepare(start: int) -> NDArray[np.float32]:
+            return self._preprocess([cut(*view) for view in views[start : start + BATCH]])
+
+        with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
+            starts = range(0, len(views), BATCH)
+            coming = [pool.submit(prepare, start) for start in starts[:1]]
+            for number, start in enumerate(starts):
+                pixels = coming.pop().result()
+                if number + 1 < len(starts):
+                    coming.append(pool.submit(prepare, starts[number + 1]))
+                yield start, pixels
+
+    def _unit(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+        if not np.isfinite(lengths).all() or bool((lengths == 0).any()):
+            raise ModelError(
+                f"The encoder {self.name} gave vectors that are not finite or zero.",
+                hint="Its weights may be damaged: stitch models check. With bf16, try fp32.",
+            )
+        return np.asarray(vectors / lengths, dtype=np.float32)
+
+
+def _same_count(images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]) -> int:
+    if len(images) != len(boxes) or len({len(own) for own in boxes}) > 1:
+        raise VectorError(
+            "Every image needs its boxes, and all the same number of them.",
+            hint="Pass one list of M boxes for each image.",
+        )
+    return len(boxes[0]) if len(boxes) else 0
