@@ -1,16 +1,18 @@
 # make demo: set up, get pictures, index, search, leave a contact sheet in demo/
 # make test: set up and run every test
+# make test-extras: the tests of the optional back ends, each in an environment of its own
 # make lint: formatting, types, layers
 # make bench: measure, as ratios in one run
 PYTHON ?= python3
 VENV ?= .venv
 PHOTOS ?=
 JOBS ?= 2
+EXTRAS ?= transformers open-clip llama
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-extras lint bench clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("stitch needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
@@ -31,6 +33,19 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(JOBS)
 
+test-extras: $(EXTRAS:%=test-%)
+
+test-%: $(BIN)/python
+	@if $(MAKE) --no-print-directory .venv-extras/$*/.installed; \
+	then .venv-extras/$*/bin/python -m pytest -n $(JOBS) tests/extras; \
+	else echo "NOT TESTED: the packages of requirements/test-$*.txt cannot be installed here"; fi
+
+.venv-extras/%/.installed: pyproject.toml requirements/test-%.txt requirements/test.txt
+	$(PYTHON) -m venv .venv-extras/$*
+	.venv-extras/$*/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+		-r requirements/test-$*.txt -e .
+	@touch $@
+
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,4 +56,4 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) demo .cache
+	rm -rf $(VENV) .venv-extras demo .cache

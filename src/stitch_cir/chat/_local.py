@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from PIL import Image
 from stitch_cir.chat._messages import Message, Picture, Reply, Sampling
 from stitch_cir.chat._openai import IMAGE_SIDE, reduce_picture
 from stitch_cir.errors import ModelError
+from stitch_cir.places import data_folder
 
 __all__ = ["FAMILY", "QwenChat"]
 
@@ -34,8 +34,8 @@ class QwenChat:
     Parameters
     ----------
     path:
-        A folder with the checkpoint in transformers' format, or the id of one already downloaded.
-        Nothing is fetched unless ``STITCH_ALLOW_DOWNLOAD=1`` is set.
+        A folder with the checkpoint in transformers' format, or the hub id of one that was pulled
+        (``stitch models pull``) or lies in the hub client's cache. Nothing is fetched.
     device:
         ``"cpu"``, ``"cuda"``, or ``None``: CUDA where there is one.
 
@@ -125,10 +125,12 @@ class QwenChat:
             raise ModelError(
                 f"A local model needs transformers and torch: {error}.", hint=_INSTALL
             ) from error
-        local = {"local_files_only": os.environ.get("STITCH_ALLOW_DOWNLOAD") != "1"}
+        local = {"local_files_only": True}
+        pulled = data_folder() / "models" / self._path.replace("/", "--")
+        place = str(pulled) if pulled.is_dir() else self._path
         device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            config = AutoConfig.from_pretrained(self._path, **local)
+            config = AutoConfig.from_pretrained(place, **local)
             if config.model_type not in FAMILY:
                 raise ModelError(
                     f"{self._path} is a model of the kind {config.model_type!r}.",
@@ -136,20 +138,20 @@ class QwenChat:
                     "through an OpenAI-compatible server (--base-url).",
                 )
             model, info = AutoModelForImageTextToText.from_pretrained(
-                self._path, dtype="auto", output_loading_info=True, **local
+                place, dtype="auto", output_loading_info=True, **local
             )
-            tokenizer = AutoTokenizer.from_pretrained(self._path, **local)
-            processor = processor_class.from_pretrained(self._path, **local)
+            tokenizer = AutoTokenizer.from_pretrained(place, **local)
+            processor = processor_class.from_pretrained(place, **local)
             model = model.to(device).eval()
         except ModelError:
             raise
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        except Exception as error:  # each library below has classes of its own
             said = " ".join(str(error).split())[:300]
             raise ModelError(
                 f"The model {self._path} cannot be loaded: {said}",
                 hint="Give a folder with config.json, the .safetensors, tokenizer.json and "
-                "preprocessor_config.json, or the id of a model already downloaded "
-                "(STITCH_ALLOW_DOWNLOAD=1 lets transformers fetch it).",
+                "preprocessor_config.json, or fetch one first: stitch models pull "
+                "Qwen/Qwen2-VL-7B-Instruct",
             ) from error
         missing = sorted(info.get("missing_keys") or ())
         if missing:

@@ -20,6 +20,7 @@ __all__ = ["Pulled", "pull_model"]
 
 _SMALL = (
     "config.json",
+    "generation_config.json",
     "preprocessor_config.json",
     "tokenizer.json",
     "tokenizer_config.json",

@@ -23,7 +23,7 @@ __all__ = ["CLIP_MEAN", "CLIP_STD", "Geometry", "Preprocess"]
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-LONGEST_RESIZED = 4096
+LONGEST_RESIZED = 1 << 16
 """No side grows beyond this: 1 × 20,000 pixels must not become 224 × 4,480,000."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from stitch_cir.errors import ModelError, SettingError
+from stitch_cir.errors import ModelError, SettingError, StitchError
 
 __all__ = ["DEVICES", "PRECISIONS", "check_choices", "loading", "placed"]
 
@@ -54,16 +54,8 @@ def loading(what: str, extra: str, expected: str) -> Iterator[None]:
             f"{what} needs a package that is not installed: {error}.",
             hint=f'Install the extra: pip install "stitch-cir[{extra}]"',
         ) from error
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
-        said = " ".join(str(error).split())[:300]
-        raise ModelError(f"{what} cannot be loaded: {said}", hint=expected) from error
-    except Exception as error:
-        # safetensors and the hub client raise classes of their own
-        if type(error).__module__.split(".")[0] not in (
-            "safetensors_rust",
-            "safetensors",
-            "huggingface_hub",
-        ):
-            raise
+    except StitchError:
+        raise
+    except Exception as error:  # each library below has classes of its own
         said = " ".join(str(error).split())[:300]
         raise ModelError(f"{what} cannot be loaded: {said}", hint=expected) from error

@@ -18,6 +18,7 @@ from stitch_cir.errors import ModelError
 
 __all__ = ["FAMILIES", "HfTowers", "load_transformers"]
 
+_TOKENIZERS = ("tokenizer.json", "vocab.json", "spiece.model")
 FAMILIES = ("clip", "siglip", "siglip2")
 _EXPECTED = (
     "Expected is a folder with config.json, model.safetensors, tokenizer.json (or its parts) and "
@@ -42,6 +43,9 @@ def load_transformers(
     """
     device, precision = check_choices(device, precision)
     folder = local_folder(place, _EXPECTED)
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        # transformers would make an empty tokenizer of nothing, without a word
+        raise ModelError(f"{folder} lacks tokenizer.json.", hint=_EXPECTED)
     known = read_model_file(folder)
     towers = HfTowers(folder, device, precision)
     preprocess = Preprocess.from_file(folder / "preprocessor_config.json")
