@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ __all__ = ["TowerEncoder", "Towers", "TowersInfo"]
 
 BATCH = 32
 """Views or texts in one call of a tower."""
+FIRST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +218,18 @@ class TowerEncoder:
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Cut and prepare views batch by batch, one batch ahead of the model."""
 
-        def prepare(start: int) -> NDArray[np.float32]:
-            return self._preprocess([cut(*view) for view in views[start : start + BATCH]])
+        def prepare(span: tuple[int, int]) -> NDArray[np.float32]:
+            return self._preprocess([cut(*view) for view in views[slice(*span)]])
 
+        # a small first batch: the model need not wait long for it
+        edges = [0, *range(min(FIRST, len(views)), len(views), BATCH), len(views)]
+        spans = [span for span in itertools.pairwise(edges) if span[0] < span[1]]
         with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
-            starts = range(0, len(views), BATCH)
-            coming = [pool.submit(prepare, start) for start in starts[:1]]
-            for number, start in enumerate(starts):
+            coming = [pool.submit(prepare, span) for span in spans[:1]]
+            for number, (start, _) in enumerate(spans):
                 pixels = coming.pop().result()
-                if number + 1 < len(starts):
-                    coming.append(pool.submit(prepare, starts[number + 1]))
+                if number + 1 < len(spans):
+                    coming.append(pool.submit(prepare, spans[number + 1]))
                 yield start, pixels
 
     def _unit(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
