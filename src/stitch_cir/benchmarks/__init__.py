@@ -1,0 +1,22 @@
+"""The field's benchmarks: reading them, running the method on them, scoring, reporting."""
+
+from stitch_cir.benchmarks._data import Benchmark, Query, Task
+from stitch_cir.benchmarks._load import BENCHMARKS, Place, check_benchmark, load_benchmark
+from stitch_cir.benchmarks._predictions import Predictions, read_predictions
+from stitch_cir.benchmarks._score import Scores, score
+from stitch_cir.benchmarks._submission import write_submission
+
+__all__ = [
+    "BENCHMARKS",
+    "Benchmark",
+    "Place",
+    "Predictions",
+    "Query",
+    "Scores",
+    "Task",
+    "check_benchmark",
+    "load_benchmark",
+    "read_predictions",
+    "score",
+    "write_submission",
+]

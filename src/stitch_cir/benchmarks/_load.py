@@ -1,0 +1,92 @@
+"""Benchmarks by name, and what of each is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from stitch_cir.benchmarks import _circo, _cirr, _fashioniq, _genecis
+from stitch_cir.benchmarks._data import Benchmark
+from stitch_cir.errors import NotFoundError, SettingError
+
+__all__ = ["BENCHMARKS", "Place", "check_benchmark", "load_benchmark"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    folder: str
+    load: Callable[[Path, str], Benchmark]
+    splits: tuple[str, ...]
+    places: Mapping[str, str]
+    hint: str
+
+
+BENCHMARKS: dict[str, _Layout] = {
+    "circo": _Layout("CIRCO", _circo.load, _circo.SPLITS, _circo.PLACES, _circo.HINT),
+    "cirr": _Layout("CIRR", _cirr.load, _cirr.SPLITS, _cirr.PLACES, _cirr.HINT),
+    "fashioniq": _Layout(
+        "FashionIQ", _fashioniq.load, _fashioniq.SPLITS, _fashioniq.PLACES, _fashioniq.HINT
+    ),
+    "genecis": _Layout("GENECIS", _genecis.load, _genecis.SPLITS, _genecis.PLACES, _genecis.HINT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One file or folder of a layout: where it is expected, whether it is there, what is in it."""
+
+    what: str
+    path: str
+    here: bool
+    holds: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give JSON-ready data."""
+        return asdict(self)
+
+
+def load_benchmark(name: str, root: Path | str, split: str | None = None) -> Benchmark:
+    """Read a benchmark. ``root`` is the data set's folder or the one that holds it.
+
+    Raises ``SettingError`` for unknown names and splits, ``NotFoundError`` and ``RecordError`` for
+    files that are missing or odd.
+    """
+    layout = _layout(name)
+    split = split or layout.splits[0]
+    if split not in layout.splits:
+        raise SettingError(
+            f"{name} has no split {split!r}.", hint=f"Splits: {', '.join(layout.splits)}."
+        )
+    return layout.load(_root(layout, Path(root)), split)
+
+
+def check_benchmark(name: str, root: Path | str) -> list[Place]:
+    """Say file by file what is there. Raises ``NotFoundError`` when there is no such root."""
+    layout = _layout(name)
+    if not Path(root).is_dir():
+        raise NotFoundError(f"There is no folder {root}.", hint=layout.hint)
+    base = _root(layout, Path(root))
+    places = []
+    for name_, what in layout.places.items():
+        path = base / name_
+        holds = "missing"
+        if path.is_file():
+            holds = f"{path.stat().st_size:,} bytes"
+        elif path.is_dir():
+            holds = f"{sum(1 for one in path.iterdir() if not one.name.startswith('.')):,} entries"
+        places.append(Place(what, str(path), path.exists(), holds))
+    return places
+
+
+def _layout(name: str) -> _Layout:
+    if name not in BENCHMARKS:
+        raise SettingError(
+            f"There is no benchmark {name!r}.", hint=f"Benchmarks: {', '.join(BENCHMARKS)}."
+        )
+    return BENCHMARKS[name]
+
+
+def _root(layout: _Layout, root: Path) -> Path:
+    return root / layout.folder if (root / layout.folder).is_dir() else root

@@ -1,0 +1,119 @@
+"""Prediction files: reading every form, and refusing what no metric should be computed on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stitch_cir.benchmarks._data import Benchmark
+from stitch_cir.benchmarks._files import parse_json
+from stitch_cir.errors import NotFoundError, RecordError
+
+__all__ = ["Predictions", "read_predictions"]
+
+_FORM = 'Expected is {"<query id>": [image ids, best first], …}, as CIRCO and CIRR publish it.'
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Ranked ids by query. ``subset`` are CIRR's rankings of the subset, where given apart.
+
+    ``missing`` are queries without a prediction, which count as misses; ``notes`` tell what else
+    was out of the ordinary.
+    """
+
+    ranked: dict[str, tuple[str, ...]]
+    subset: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_predictions(
+    benchmark: Benchmark, paths: Sequence[Path | str], *, allow_missing: bool = False
+) -> Predictions:
+    """Read one file, or CIRR's two (``metric`` says which is which), and check every id.
+
+    Raises
+    ------
+    NotFoundError
+        No such file.
+    RecordError
+        No JSON, or of another form; a query or an image twice; unknown query or image ids; queries
+        without prediction, unless ``allow_missing`` counts them as misses.
+    """
+    ranked: dict[str, tuple[str, ...]] = {}
+    subset: dict[str, tuple[str, ...]] = {}
+    for path in map(Path, paths):
+        try:
+            data = parse_json(path.read_bytes(), str(path))
+        except OSError as error:
+            raise NotFoundError(f"{path} cannot be read: {error.strerror}.", hint=_FORM) from error
+        metric, found = _of_file(data, str(path))
+        into = subset if metric == "recall_subset" else ranked
+        if into:
+            raise RecordError(f"{path} gives predictions of the kind {metric!r} a second time.")
+        into.update(found)
+        _check(benchmark, found, str(path), subset=metric == "recall_subset")
+    given = ranked or subset
+    missing = tuple(id for id in benchmark.queries if id not in given)
+    if missing and not allow_missing:
+        raise RecordError(
+            f"{len(missing)} of {len(benchmark.queries)} queries have no prediction, first "
+            f"{missing[0]!r}.",
+            hint="Add them, or count them as misses with --allow-missing.",
+        )
+    notes = [f"{len(missing)} queries have no prediction and count as misses."] if missing else []
+    return Predictions(ranked, subset, missing, tuple(notes))
+
+
+def _of_file(data: Any, where: str) -> tuple[str, dict[str, tuple[str, ...]]]:
+    if not isinstance(data, dict):
+        raise RecordError(f"{where} holds no object.", hint=_FORM)
+    metric = str(data.get("metric", "recall"))
+    found = {}
+    for id, names in data.items():
+        if id in ("version", "metric"):
+            continue
+        if not isinstance(names, list) or not all(
+            isinstance(name, (str, int)) and not isinstance(name, bool) for name in names
+        ):
+            raise RecordError(f"{where}: the prediction of {id!r} is no list of ids.", hint=_FORM)
+        found[id] = tuple(str(name) for name in names)
+    return metric, found
+
+
+def _check(
+    benchmark: Benchmark, found: dict[str, tuple[str, ...]], where: str, *, subset: bool
+) -> None:
+    queries = benchmark.queries
+    galleries = {task.name: frozenset(task.gallery) for task in benchmark.tasks}
+    for id, names in found.items():
+        if id not in queries:
+            raise RecordError(
+                f"{where}: {benchmark.name} {benchmark.split} has no query {id!r}.",
+                hint="Check the split, and that ids are those of the annotations.",
+            )
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise RecordError(f"{where}, query {id!r}: {twice!r} is predicted twice.")
+        task, query = queries[id]
+        own = benchmark.name == "genecis" or subset
+        known = frozenset(query.group) if own else galleries[task.name]
+        unknown = [name for name in names if known and name not in known]
+        if unknown and not (subset and benchmark.name == "cirr" and unknown == [query.reference]):
+            raise RecordError(
+                f"{where}, query {id!r}: {unknown[0]!r} is not in its "
+                f"{'own gallery' if own else 'gallery'} ({len(unknown)} such ids).",
+                hint="Ids are names without folder and ending, as in the annotations.",
+            )
+        if (
+            not benchmark.keep_reference
+            and query.reference in names
+            and query.reference not in (query.group)
+        ):
+            raise RecordError(
+                f"{where}, query {id!r}: the reference {query.reference!r} is predicted.",
+                hint=f"{benchmark.protocol}: remove it.",
+            )

@@ -1,0 +1,116 @@
+"""``stitch bench``: checking data sets, scoring predictions, making submissions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stitch_cir.cli import _options as o
+from stitch_cir.cli._exit import EPILOG, guard, plain
+from stitch_cir.cli._output import console, emit_json
+
+__all__ = ["DatasetArgument", "RootOption", "SplitOption", "bench"]
+
+DatasetArgument = Annotated[
+    str, typer.Argument(metavar="DATASET", help="circo, cirr, fashioniq, genecis, ….")
+]
+RootOption = Annotated[
+    Path, typer.Option("--root", metavar="DIR", help="The data set's folder, or the one above it.")
+]
+SplitOption = Annotated[str | None, typer.Option("--split", help="Split. [val; of GeneCIS all]")]
+PredictionsOption = Annotated[
+    list[Path],
+    typer.Option(
+        "--predictions", "-p", metavar="FILE", help="Ranked ids by query; for CIRR also twice."
+    ),
+]
+
+bench = typer.Typer(
+    help="Benchmarks: CIRCO, CIRR, FashionIQ, GeneCIS.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@bench.command("check", epilog=EPILOG)
+def check(dataset: DatasetArgument, root: RootOption, as_json: o.JsonOption = False) -> None:
+    """Say file by file what of a data set is there, what is missing and where it is expected."""
+    with guard(as_json=as_json):
+        from stitch_cir.benchmarks import check_benchmark
+
+        places = check_benchmark(dataset, root)
+        missing = [place for place in places if not place.here]
+        if as_json:
+            emit_json([place.to_dict() for place in places])
+        else:
+            out = console()
+            for place in places:
+                mark = "ok     " if place.here else "MISSING"
+                out.print(
+                    f"{mark} {place.what:<24} {plain(place.path)} ({place.holds})", soft_wrap=True
+                )
+            out.print(f"{len(places) - len(missing)} of {len(places)} are there.")
+        if missing:
+            raise typer.Exit(3)
+
+
+@bench.command("score", epilog=EPILOG)
+def score(
+    dataset: DatasetArgument,
+    root: RootOption,
+    predictions: PredictionsOption,
+    split: SplitOption = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Count queries without prediction as misses.")
+    ] = False,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Score anybody's prediction file by the data set's protocol.
+
+    stitch bench score circo --root CIRCO --split val -p predictions.json
+    """
+    with guard(as_json=as_json):
+        from stitch_cir.benchmarks import load_benchmark, read_predictions
+        from stitch_cir.benchmarks import score as compute
+
+        data = load_benchmark(dataset, root, split)
+        found = compute(data, read_predictions(data, predictions, allow_missing=allow_missing))
+        if as_json:
+            emit_json(found.to_dict())
+            return
+        out = console()
+        out.print(f"{plain(found.protocol)} · {found.counts['queries']:,} queries", soft_wrap=True)
+        for name, value in found.headline.items():
+            out.print(f"  {name:<14} {value:6.2f}")
+        if len(found.values) > 1:
+            for task, metrics in found.values.items():
+                told = "  ".join(f"{name} {100 * own.mean():.2f}" for name, own in metrics.items())
+                out.print(f"  {task:<18} {told}", soft_wrap=True)
+        for kind, (value, count) in found.kinds.items():
+            out.print(f"  mAP@10 {kind:<30} {value:6.2f}  ({count})", soft_wrap=True)
+        for note in found.notes:
+            out.print(f"note: {plain(note)}", soft_wrap=True)
+
+
+@bench.command("submit", epilog=EPILOG)
+def submit(
+    dataset: DatasetArgument,
+    root: RootOption,
+    predictions: PredictionsOption,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where to write.")],
+    split: SplitOption = None,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Check predictions and write the files that CIRCO's and CIRR's servers accept."""
+    with guard(as_json=as_json):
+        from stitch_cir.benchmarks import load_benchmark, read_predictions, write_submission
+
+        data = load_benchmark(dataset, root, split)
+        files = write_submission(data, read_predictions(data, predictions), out)
+        if as_json:
+            emit_json([str(file) for file in files])
+        else:
+            for file in files:
+                console().print(f"written: {plain(str(file))}", soft_wrap=True)
