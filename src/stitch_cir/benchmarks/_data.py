@@ -15,9 +15,9 @@ Box = tuple[float, float, float, float]
 class Query:
     """One query with what is known of its right answers.
 
-    ``target`` is the first right answer and ``answers`` all of them, the target among them;
-    both are empty on test splits. ``group`` is the small gallery of CIRR's
-    subset recall or of GeneCIS, without the reference. ``kinds`` are CIRCO's semantic aspects, or kinds of modification.
+    ``target`` is the first right answer and ``answers`` all of them, the target among them; both
+    are empty on test splits. ``group`` is the small gallery of CIRR's subset recall or of GeneCIS,
+    without the reference. ``kinds`` are CIRCO's semantic aspects, or kinds of modification.
     """
 
     id: str

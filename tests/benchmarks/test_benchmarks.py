@@ -1,0 +1,240 @@
+"""Loaders, metrics, scoring and submissions, on small data sets and by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from stitch_cir.benchmarks import (
+    check_benchmark,
+    load_benchmark,
+    read_predictions,
+    score,
+    write_submission,
+)
+from stitch_cir.benchmarks.metrics import average_precision, recall, subset_recall
+from stitch_cir.cli._app import app
+from stitch_cir.errors import NotFoundError, RecordError, SettingError
+from tests.benchmarks import layouts
+from tests.benchmarks.layouts import put
+
+
+def test_average_precision_by_hand() -> None:
+    assert average_precision(["a", "x", "b"], {"a", "b", "c"}, 5) == pytest.approx((1 + 2 / 3) / 3)
+    assert average_precision(["x", "a"], {"a"}, 5) == 0.5
+    assert average_precision(["a", "b"], {"a", "b", "c", "d"}, 2) == 1.0  # min(|G|, K) = 2
+    assert average_precision([], {"a"}, 5) == 0.0
+
+
+@given(
+    st.permutations(list("abcdefgh")),
+    st.sets(st.sampled_from("abcdefgh"), min_size=1),
+    st.integers(1, 8),
+)
+def test_average_precision_is_its_definition(ranked: list[str], answers: set[str], k: int) -> None:
+    hits = [ranked[place] in answers for place in range(k)]
+    expected = sum(sum(hits[: place + 1]) / (place + 1) for place in range(k) if hits[place]) / min(
+        len(answers), k
+    )
+    assert average_precision(ranked, answers, k) == pytest.approx(expected)
+    assert 0 <= average_precision(ranked, answers, k) <= 1 + 1e-12
+
+
+def test_recalls_by_hand() -> None:
+    assert [recall(["a", "b", "c"], "b", k) for k in (1, 2, 3)] == [0, 1, 1]
+    assert [subset_recall(["x", "a", "y", "b"], "b", {"a", "b"}, k) for k in (1, 2)] == [0, 1]
+
+
+def test_circo(tmp_path: Path) -> None:
+    layouts.circo(tmp_path)
+    data = load_benchmark("circo", tmp_path, "val")
+    assert data == load_benchmark("circo", tmp_path / "CIRCO")
+    task = data.tasks[0]
+    assert (len(task.gallery), task.files["7"]) == (60, "000000000007.jpg")
+    assert task.queries[0].answers == ("2", "3", "4")
+    assert set(data.sources) == {
+        "annotations/val.json",
+        "COCO2017_unlabeled/annotations/image_info_unlabeled2017.json",
+    }
+    given = put(tmp_path / "p.json", {"0": [2, 9, 3, *range(10, 57)], "1": [8, 6, *range(10, 58)]})
+    found = score(data, read_predictions(data, [given]))
+    first, second = (1 + 2 / 3) / 3, 1 / 2
+    assert found.headline["mAP@5"] == pytest.approx(100 * (first + second) / 2)
+    assert found.headline["R@5"] == 100
+    assert found.kinds["addition"] == (pytest.approx(100 * first), 1)
+    assert found.kinds["cardinality"] == (pytest.approx(50), 1)
+    assert found.notes == ()
+
+
+def test_circo_test_has_no_answers_but_a_submission(tmp_path: Path) -> None:
+    layouts.circo(tmp_path)
+    data = load_benchmark("circo", tmp_path, "test")
+    given = read_predictions(
+        data, [put(tmp_path / "p.json", {"0": list(range(50)), "1": list(range(10, 60))})]
+    )
+    with pytest.raises(RecordError, match="not public"):
+        score(data, given)
+    written = write_submission(data, given, tmp_path / "out")
+    assert json.loads(written[0].read_text()) == {"0": list(range(50)), "1": list(range(10, 60))}
+
+
+def test_cirr(tmp_path: Path) -> None:
+    layouts.cirr(tmp_path)
+    data = load_benchmark("cirr", tmp_path, "val")
+    names = list(data.tasks[0].gallery)
+    query = data.tasks[0].queries[0]
+    assert query.group == tuple(names[1:6])
+    whole = put(
+        tmp_path / "r.json",
+        {"version": "rc2", "metric": "recall", "12": [names[7], names[1], *names[8:56]]},
+    )
+    subset = put(
+        tmp_path / "s.json",
+        {"version": "rc2", "metric": "recall_subset", "12": [names[1], names[2], names[3]]},
+    )
+    given = read_predictions(data, [whole, subset])
+    found = score(data, given)
+    assert {name: found.headline[name] for name in ("R@1", "R@5", "Rs@1", "(R@5+Rs@1)/2")} == {
+        "R@1": 0,
+        "R@5": 100,
+        "Rs@1": 100,
+        "(R@5+Rs@1)/2": 100,
+    }
+    files = write_submission(data, given, tmp_path / "out")
+    assert [json.loads(file.read_text()) for file in files] == [
+        json.loads(whole.read_text()),
+        json.loads(subset.read_text()),
+    ]
+    with pytest.raises(RecordError, match="the server wants 50"):
+        write_submission(
+            data,
+            read_predictions(data, [put(tmp_path / "t.json", {"12": names[1:9]})]),
+            tmp_path / "out2",
+        )
+    with pytest.raises(RecordError, match="is predicted"):
+        read_predictions(data, [put(tmp_path / "u.json", {"12": [names[0]]})])
+
+
+def test_fashioniq(tmp_path: Path) -> None:
+    layouts.fashioniq(tmp_path)
+    data = load_benchmark("fashioniq", tmp_path)
+    assert [task.name for task in data.tasks] == ["dress", "shirt", "toptee"]
+    query = data.tasks[0].queries[0]
+    assert (query.id, query.text) == ("dress/0", "is red and has long sleeves")
+    assert data.tasks[0].files["A"] == "A.png"
+    assert len(data.tasks[0].gallery) == 62
+    pairs = load_benchmark("fashioniq", tmp_path, "val-pairs")
+    assert pairs.tasks[0].gallery == ("A", "B")
+    assert "VAL protocol" in pairs.protocol
+    lists = {"dress/0": ["B"], "shirt/0": [*(f"X{n}" for n in range(20)), "B"], "toptee/0": ["X1"]}
+    found = score(data, read_predictions(data, [put(tmp_path / "p.json", lists)]))
+    assert found.headline["R@10"] == pytest.approx(100 / 3)
+    assert found.headline["R@50"] == pytest.approx(200 / 3)
+    assert "shorter than 50" in found.notes[-1]
+
+
+def test_genecis(tmp_path: Path) -> None:
+    layouts.genecis(tmp_path)
+    data = load_benchmark("genecis", tmp_path)
+    assert [task.name for task in data.tasks] == ["change_attribute", "focus_object"]
+    assert sum("left out" in note for note in data.notes) == 2
+    attribute = data.tasks[0].queries[0]
+    assert attribute.target == "1@1,2,30,40"
+    assert attribute.group == ("1@1,2,30,40", "1@5,6,7,8")
+    assert data.tasks[0].boxes[attribute.target] == (1, 2, 30, 40)
+    lists = {
+        "change_attribute/0": list(reversed(attribute.group)),
+        "focus_object/0": ["1", "2", "3"],
+    }
+    found = score(data, read_predictions(data, [put(tmp_path / "p.json", lists)]))
+    assert found.headline["R@1"] == 50
+    assert found.headline["R@2"] == 100
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"0": [1, 2', "cut short"),
+        ('{"0": [1], "0": [2]}', "given twice"),
+        ('{"0": [1, 1], "1": [2]}', "predicted twice"),
+        ('{"0": [1], "1": [2], "7": [3]}', "no query '7'"),
+        ('{"0": [99], "1": [2]}', "'99' is not in its gallery"),
+        ('{"0": [1]}', "1 of 2 queries have no prediction"),
+        ('{"0": {"a": 1}, "1": [1]}', "no list of ids"),
+        ("[1]", "holds no object"),
+    ],
+)
+def test_bad_predictions_are_named(tmp_path: Path, content: str, said: str) -> None:
+    layouts.circo(tmp_path)
+    (tmp_path / "p.json").write_text(content)
+    with pytest.raises(RecordError, match=said):
+        read_predictions(load_benchmark("circo", tmp_path), [tmp_path / "p.json"])
+
+
+def test_missing_predictions_count_as_misses_when_allowed(tmp_path: Path) -> None:
+    layouts.circo(tmp_path)
+    data = load_benchmark("circo", tmp_path)
+    found = score(
+        data, read_predictions(data, [put(tmp_path / "p.json", {"1": [6]})], allow_missing=True)
+    )
+    assert found.headline["mAP@5"] == 50
+    assert found.counts == {"queries": 2, "without_prediction": 1}
+    assert any("count as misses" in note for note in found.notes)
+
+
+def test_without_the_list_of_images_the_gallery_is_unknown_and_told(tmp_path: Path) -> None:
+    base = layouts.circo(tmp_path)
+    (base / "COCO2017_unlabeled/annotations/image_info_unlabeled2017.json").unlink()
+    assert "cannot be checked" in load_benchmark("circo", tmp_path).notes[0]
+
+
+def test_check_names_what_is_missing(tmp_path: Path) -> None:
+    layouts.cirr(tmp_path)
+    places = {
+        place.path.rpartition("CIRR/")[2]: place for place in check_benchmark("cirr", tmp_path)
+    }
+    assert places["cirr/captions/cap.rc2.val.json"].here
+    assert not places["dev"].here
+    with pytest.raises(NotFoundError):
+        check_benchmark("cirr", tmp_path / "nowhere")
+    shown = CliRunner().invoke(app, ["bench", "check", "cirr", "--root", str(tmp_path)])
+    assert shown.exit_code == 3
+    assert "MISSING pictures, val" in shown.output
+
+
+def test_annotations_that_are_missing_or_odd(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="no benchmark"):
+        load_benchmark("imagenet", tmp_path)
+    with pytest.raises(SettingError, match="no split"):
+        load_benchmark("circo", tmp_path, "train")
+    with pytest.raises(NotFoundError, match=r"val\.json is missing"):
+        load_benchmark("circo", tmp_path)
+    put(tmp_path / "annotations/val.json", [{"id": 1}])
+    with pytest.raises(RecordError, match="entry 0: .*reference_img_id"):
+        load_benchmark("circo", tmp_path)
+    base = layouts.cirr(tmp_path)
+    put(base / "cirr/image_splits/split.rc2.val.json", {"dev-0-0-img0": "x"})
+    with pytest.raises(RecordError, match="not in the gallery"):
+        load_benchmark("cirr", tmp_path)
+
+
+def test_the_commands(tmp_path: Path) -> None:
+    layouts.circo(tmp_path)
+    given = put(tmp_path / "p.json", {"0": list(range(2, 52)), "1": list(range(6, 56))})
+    shared = ["circo", "--root", str(tmp_path), "-p", str(given)]
+    shown = CliRunner().invoke(app, ["bench", "score", *shared, "--json"])
+    assert shown.exit_code == 0
+    assert json.loads(shown.output)["headline"]["mAP@5"] == 100
+    assert "mAP@5" in CliRunner().invoke(app, ["bench", "score", *shared]).output
+    shown = CliRunner().invoke(app, ["bench", "submit", *shared, "-o", str(tmp_path / "out")])
+    assert shown.exit_code == 0
+    assert (tmp_path / "out" / "circo-val.json").is_file()
+    given.write_text("{")
+    shown = CliRunner().invoke(app, ["bench", "score", *shared])
+    assert shown.exit_code not in (0, 1)
+    assert "cut short" in shown.output
