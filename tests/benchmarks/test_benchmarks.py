@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from stitch_cir.benchmarks import (
     check_benchmark,
+    compare,
+    intervals,
     load_benchmark,
     read_predictions,
     score,
@@ -238,3 +240,68 @@ def test_the_commands(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["bench", "score", *shared])
     assert shown.exit_code not in (0, 1)
     assert "cut short" in shown.output
+
+
+def two_runs(tmp_path: Path, count: int = 120) -> tuple:
+    """A CIRCO of many queries, where the second run is right wherever the first is, and more."""
+    base = layouts.circo(tmp_path)
+    queries = [
+        {
+            "id": n,
+            "reference_img_id": 1,
+            "relative_caption": "red",
+            "shared_concept": "car",
+            "target_img_id": 2,
+            "gt_img_ids": [2],
+        }
+        for n in range(count)
+    ]
+    put(base / "annotations/val.json", queries)
+    data = load_benchmark("circo", tmp_path)
+    runs = []
+    for share in (2, 4):
+        lists = {str(n): [2 if n % 4 < share else 3, 5] for n in range(count)}
+        runs.append(score(data, read_predictions(data, [put(tmp_path / f"{share}.json", lists)])))
+    return tuple(runs)
+
+
+def test_intervals_hold_the_mean_and_shrink_to_it(tmp_path: Path) -> None:
+    half, full = two_runs(tmp_path)
+    span = intervals(half)["mAP@5"]
+    assert span.mean == 50
+    assert 50 - 12 < span.low < 50 - 5
+    assert 50 + 5 < span.high < 50 + 12
+    assert intervals(half) == intervals(half)
+    sure = intervals(full)["mAP@5"]
+    assert (sure.low, sure.mean, sure.high) == (100, 100, 100)
+
+
+def test_paired_comparison(tmp_path: Path) -> None:
+    half, full = two_runs(tmp_path)
+    found = {one.metric: one for one in compare(half, full)}["mAP@5"]
+    assert (found.first, found.second, found.difference.mean) == (50, 100, 50)
+    assert found.difference.low > 35
+    assert found.p < 0.001
+    same = {one.metric: one for one in compare(half, half)}["mAP@5"]
+    assert same.p == 1
+    assert (same.difference.low, same.difference.high) == (0, 0)
+    with pytest.raises(SettingError, match="same queries"):
+        compare(half, two_runs(tmp_path / "other", count=8)[0])
+
+
+def test_the_randomisation_test_agrees_with_every_sign_by_hand() -> None:
+    """Three differences of 1 and one of 0: of 2⁴ signs, 4 give |mean| ≥ 3/4, so p is 1/4."""
+    import numpy as np
+
+    from stitch_cir.benchmarks._compare import _random, _randomisation
+
+    p = _randomisation([np.array([1.0, 1.0, 1.0, 0.0])], 20_000, _random(1))
+    assert p == pytest.approx(0.25, abs=0.02)
+
+
+def test_the_command_compares(tmp_path: Path) -> None:
+    two_runs(tmp_path)
+    files = ["-a", str(tmp_path / "2.json"), "-b", str(tmp_path / "4.json")]
+    shown = CliRunner().invoke(app, ["bench", "compare", "circo", "--root", str(tmp_path), *files])
+    assert shown.exit_code == 0
+    assert "+50.00" in shown.output

@@ -1,5 +1,6 @@
 """The field's benchmarks: reading them, running the method on them, scoring, reporting."""
 
+from stitch_cir.benchmarks._compare import Comparison, Interval, compare, intervals
 from stitch_cir.benchmarks._data import Benchmark, Query, Task
 from stitch_cir.benchmarks._load import BENCHMARKS, Place, check_benchmark, load_benchmark
 from stitch_cir.benchmarks._predictions import Predictions, read_predictions
@@ -9,12 +10,16 @@ from stitch_cir.benchmarks._submission import write_submission
 __all__ = [
     "BENCHMARKS",
     "Benchmark",
+    "Comparison",
+    "Interval",
     "Place",
     "Predictions",
     "Query",
     "Scores",
     "Task",
     "check_benchmark",
+    "compare",
+    "intervals",
     "load_benchmark",
     "read_predictions",
     "score",

@@ -72,18 +72,22 @@ def score(
     stitch bench score circo --root CIRCO --split val -p predictions.json
     """
     with guard(as_json=as_json):
-        from stitch_cir.benchmarks import load_benchmark, read_predictions
+        from stitch_cir.benchmarks import intervals, load_benchmark, read_predictions
         from stitch_cir.benchmarks import score as compute
 
         data = load_benchmark(dataset, root, split)
         found = compute(data, read_predictions(data, predictions, allow_missing=allow_missing))
+        spans = intervals(found)
         if as_json:
-            emit_json(found.to_dict())
+            ends = {name: [round(s.low, 4), round(s.high, 4)] for name, s in spans.items()}
+            emit_json({**found.to_dict(), "intervals": ends})
             return
         out = console()
         out.print(f"{plain(found.protocol)} · {found.counts['queries']:,} queries", soft_wrap=True)
         for name, value in found.headline.items():
-            out.print(f"  {name:<14} {value:6.2f}")
+            span = spans.get(name)
+            sure = "" if span is None else f"   [{span.low:.2f}, {span.high:.2f}]"
+            out.print(f"  {name:<14} {value:6.2f}{sure}")
         if len(found.values) > 1:
             for task, metrics in found.values.items():
                 told = "  ".join(f"{name} {100 * own.mean():.2f}" for name, own in metrics.items())
@@ -114,3 +118,41 @@ def submit(
         else:
             for file in files:
                 console().print(f"written: {plain(str(file))}", soft_wrap=True)
+
+
+@bench.command("compare", epilog=EPILOG)
+def compare(
+    dataset: DatasetArgument,
+    root: RootOption,
+    first: Annotated[
+        list[Path], typer.Option("--first", "-a", metavar="FILE", help="Predictions of one run.")
+    ],
+    second: Annotated[
+        list[Path], typer.Option("--second", "-b", metavar="FILE", help="Of the other run.")
+    ],
+    split: SplitOption = None,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Compare two runs query by query: difference, 95 % bootstrap interval, paired test."""
+    with guard(as_json=as_json):
+        from stitch_cir.benchmarks import compare as contrast
+        from stitch_cir.benchmarks import load_benchmark, read_predictions
+        from stitch_cir.benchmarks import score as compute
+
+        data = load_benchmark(dataset, root, split)
+        runs = [compute(data, read_predictions(data, files)) for files in (first, second)]
+        found = contrast(*runs)
+        if as_json:
+            emit_json([one.to_dict() for one in found])
+            return
+        out = console()
+        out.print(
+            f"{'metric':<10} {'first':>7} {'second':>7} {'difference':>11}  95 % interval      p"
+        )
+        for one in found:
+            span = one.difference
+            out.print(
+                f"{one.metric:<10} {one.first:7.2f} {one.second:7.2f} {span.mean:+11.2f}  "
+                f"[{span.low:+.2f}, {span.high:+.2f}]   {one.p:.4f}",
+                soft_wrap=True,
+            )
