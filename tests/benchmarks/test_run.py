@@ -242,6 +242,22 @@ def test_genecis_cuts_regions_and_ties_fall_against_the_target(tmp_path: Path) -
     assert run.manifest["gallery"]["change_attribute"]["without_vectors"] == []
 
 
+def test_categories_share_a_folder_of_pictures(tmp_path: Path) -> None:
+    base = layouts.fashioniq(tmp_path)
+    (base / "images/A.png").unlink()
+    for number, id in enumerate(("A", "B", *(f"X{number}" for number in range(30)))):
+        paint(base / f"images/{id}.png", number)
+    data = load_benchmark("fashioniq", base)
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, sweeps=False, controls=False)
+    assert len(list((tmp_path / "run/galleries").rglob("index"))) == 1
+    assert set(run.manifest["gallery"]) == {"dress", "shirt", "toptee"}
+    assert len(run.manifest["gallery"]["dress"]["without_vectors"]) == 30
+    assert run.compositions()["dress/0"].modification == "is red and has long sleeves"
+    # the reference stays in the ranking
+    ranked = json.loads((tmp_path / "run/variants/main/predictions.json").read_text())
+    assert "A" in ranked["dress/0"]
+
+
 def test_the_cut_region_is_widened_and_padded(tmp_path: Path) -> None:
     from stitch_cir.benchmarks._sources import _crop
 
