@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stitch_cir.gallery import Gallery
     from stitch_cir.search import SearchSettings
 
-__all__ = ["chosen_composer", "open_gallery"]
+__all__ = ["chosen_composer", "composer_choice", "open_gallery"]
 
 
 def open_gallery(place: Path, encoder: str | None, *, texts: bool) -> Gallery:
@@ -41,6 +41,12 @@ def _quietly(warm_up: Callable[..., None]) -> None:
 
 def chosen_composer(models: ModelOptions, settings: SearchSettings) -> Composer | None:
     """Make the composer; it also describes the reference where the transition needs that."""
+    sampled_as, before = composer_choice(settings)
+    return models.make_composer(sampled_as, before=before)
+
+
+def composer_choice(settings: SearchSettings) -> tuple[str, int]:
+    """Say what a composer depends on: the preset of its sampling, and how many captions before."""
     needs_before = settings.make_transition().needs_before
     sampled_as = "paper" if settings.preset == "custom" else settings.preset
-    return models.make_composer(sampled_as, before=settings.captions if needs_before else 0)
+    return sampled_as, settings.captions if needs_before else 0

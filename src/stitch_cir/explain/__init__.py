@@ -1,14 +1,21 @@
 """Why a hit is a hit: plans as tables and as pictures, and contact sheets of whole searches."""
 
-from stitch_cir.explain._picture import draw_hit
+from stitch_cir.explain._cards import caption_card, draw_contributions
+from stitch_cir.explain._draw import fit
+from stitch_cir.explain._picture import draw_hit, draw_matches, draw_plan
 from stitch_cir.explain._sheet import Sheet, render_html, render_png
 from stitch_cir.explain._table import Match, caption_shares, matches, summary
 
 __all__ = [
     "Match",
     "Sheet",
+    "caption_card",
     "caption_shares",
+    "draw_contributions",
     "draw_hit",
+    "draw_matches",
+    "draw_plan",
+    "fit",
     "matches",
     "render_html",
     "render_png",

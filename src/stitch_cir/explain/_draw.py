@@ -35,12 +35,14 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def thumbnail(path: Path | None, side: int) -> Image.Image | None:
-    """Open a picture, fitted into ``side`` × ``side`` pixels; ``None`` if it cannot be opened."""
-    if path is None:
+def thumbnail(source: Path | Image.Image | None, side: int) -> Image.Image | None:
+    """Fit a picture into ``side`` × ``side`` pixels; ``None`` if it cannot be opened."""
+    if source is None:
         return None
+    if isinstance(source, Image.Image):
+        return fit(source, side)
     try:
-        image = open_image(path, decode_side=side)
+        image = open_image(source, decode_side=side)
     except ImageError:
         return None
     return fit(image, side)

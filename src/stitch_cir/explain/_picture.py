@@ -10,7 +10,7 @@ from stitch_cir.explain._table import caption_shares, matches
 from stitch_cir.images import open_image
 from stitch_cir.search import Hit, Query
 
-__all__ = ["draw_hit"]
+__all__ = ["draw_hit", "draw_matches", "draw_plan"]
 
 SIDE = 520
 COLUMN = 560
@@ -23,8 +23,8 @@ def draw_hit(query: Query, hit: Hit, *, boxes: int = 5) -> Image.Image:
     Every box has the colour of the caption that it met; line width follows the transported mass.
     A gallery without pictures (captions only) gets the plan alone. Returns an RGB image.
     """
-    plan_picture = _draw_plan(query, hit)
-    picture = _draw_boxes(query, hit, boxes)
+    plan_picture = draw_plan(query, hit)
+    picture = draw_matches(query, hit, boxes=boxes)
     height = max(picture.height, plan_picture.height) + 2 * MARGIN + 60
     sheet = Image.new("RGB", (picture.width + plan_picture.width + 3 * MARGIN, height), PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -45,7 +45,8 @@ def draw_hit(query: Query, hit: Hit, *, boxes: int = 5) -> Image.Image:
     return sheet
 
 
-def _draw_boxes(query: Query, hit: Hit, boxes: int) -> Image.Image:
+def draw_matches(query: Query, hit: Hit, *, boxes: int = 5) -> Image.Image:
+    """Draw the picture with its ``boxes`` strongest views, each in its caption's colour (RGB)."""
     try:
         source = None if hit.path is None else open_image(hit.path, decode_side=SIDE)
     except ImageError:
@@ -92,8 +93,8 @@ def _draw_boxes(query: Query, hit: Hit, boxes: int) -> Image.Image:
     return picture
 
 
-def _draw_plan(query: Query, hit: Hit) -> Image.Image:
-    """Draw the plan: a row a caption, a column a view, darker where more mass moves."""
+def draw_plan(query: Query, hit: Hit) -> Image.Image:
+    """Draw the plan: a row a caption, a column a view, darker where more mass moves (RGB)."""
     joint = hit.plan.joint
     strongest = float(joint.max()) or 1.0
     rows, columns = joint.shape

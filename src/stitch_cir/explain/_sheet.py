@@ -24,11 +24,12 @@ THUMBNAIL = 180
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A titled list of searches; ``reference_paths`` are the pictures that were pointed at."""
+    """A titled list of searches; ``reference_paths`` are the pictures that were pointed
+    at, as files or open."""
 
     title: str
     searches: Sequence[Results]
-    reference_paths: Sequence[Path | None]
+    reference_paths: Sequence[Path | Image.Image | None]
     note: str = ""
 
 
@@ -49,7 +50,9 @@ def render_html(sheet: Sheet, *, explain_best: bool = True) -> str:
     return page.render(title=sheet.title, note=sheet.note, searches=searches)
 
 
-def _search_data(results: Results, path: Path | None, explain_best: bool) -> dict[str, Any]:
+def _search_data(
+    results: Results, path: Path | Image.Image | None, explain_best: bool
+) -> dict[str, Any]:
     composition = results.query.composition
     explained = None
     if explain_best and results.hits:
@@ -132,7 +135,7 @@ def _cell(
     draw: ImageDraw.ImageDraw,
     sheet: Image.Image,
     place: tuple[int, int],
-    path: Path | None,
+    path: Path | Image.Image | None,
     name: str,
     label: str,
     frame: tuple[int, int, int] | None,

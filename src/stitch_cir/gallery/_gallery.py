@@ -133,6 +133,23 @@ class Gallery:
         """Count the images."""
         return len(self.matrix().ids)
 
+    def __contains__(self, id: object) -> bool:
+        """Tell whether this is exactly the id of an item; never a path."""
+        return isinstance(id, str) and self._store.item(id) is not None
+
+    def find(self, words: str = "", *, offset: int = 0, limit: int = 60) -> tuple[int, list[str]]:
+        """Look ids up in id order: how many match, and ``limit`` of them from ``offset`` on.
+
+        ``words`` must stand in the id or in one of the captions, whatever its case (of ASCII
+        letters); empty words match everything.
+        """
+        return self._store.find(words, offset, limit)
+
+    @property
+    def generation(self) -> int:
+        """Count of committed changes; it grows whenever another process changes the gallery."""
+        return self._store.generation()
+
     def info(self) -> dict[str, Any]:
         """Give counts and everything that shaped the vectors, as JSON-ready data."""
         root = self.root

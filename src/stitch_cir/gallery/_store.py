@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,23 @@ class Store(Database):
         ):
             yield from (Item(*row) for row in page)
             after = page[-1][0]
+
+    def find(self, words: str, offset: int, limit: int) -> tuple[int, list[str]]:
+        """Count the items whose id or a caption holds ``words``, and give a page of their ids."""
+        clause, values = "", tuple[str, ...]()
+        if words:
+            escaped = re.sub(r"([\\%_])", r"\\\1", words)
+            clause = (
+                " WHERE id LIKE ?1 ESCAPE '\\' OR id IN"
+                " (SELECT id FROM captions WHERE text LIKE ?1 ESCAPE '\\')"
+            )
+            values = (f"%{escaped}%",)
+        total = int(self.value(f"SELECT COUNT(*) FROM items{clause}", values))
+        rows = self.rows(
+            f"SELECT id FROM items{clause} ORDER BY id LIMIT {int(limit)} OFFSET {int(offset)}",
+            values,
+        )
+        return total, [id for (id,) in rows]
 
     def put_item(self, item: Item) -> None:
         """Insert or replace an item."""

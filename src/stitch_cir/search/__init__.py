@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.search._many import Ranking, rank_many
-from stitch_cir.search._query import Encoded, query_texts
+from stitch_cir.search._query import Encoded, Seen, look_at_upload, look_up, query_texts
 from stitch_cir.search._rank import rank
 from stitch_cir.search._results import Hit, Query, Results, View
-from stitch_cir.search._search import compose, locate, search
+from stitch_cir.search._search import compose, locate, pixels_for, search
 from stitch_cir.search._settings import PRESETS, SearchSettings
 
 if TYPE_CHECKING:
@@ -27,12 +27,16 @@ __all__ = [
     "Ranking",
     "Results",
     "SearchSettings",
+    "Seen",
     "View",
     "Wish",
     "compose",
     "compose_many",
     "estimate_many",
     "locate",
+    "look_at_upload",
+    "look_up",
+    "pixels_for",
     "query_texts",
     "rank",
     "rank_many",

@@ -22,7 +22,16 @@ from stitch_cir.search._results import Query, View
 from stitch_cir.transition import Transition
 from stitch_cir.views import content_key
 
-__all__ = ["Encoded", "ReferenceLike", "Seen", "build_query", "look_at", "query_texts"]
+__all__ = [
+    "Encoded",
+    "ReferenceLike",
+    "Seen",
+    "build_query",
+    "look_at",
+    "look_at_upload",
+    "look_up",
+    "query_texts",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +85,34 @@ def look_at(gallery: Gallery, reference: ReferenceLike, *, side: int = 0) -> See
         )
     with open_regular(path) as stream:
         content = hashlib.file_digest(stream, "sha256").hexdigest()
+    return _outside(gallery, str(reference), open_image(path, decode_side=side), content)
+
+
+def look_up(gallery: Gallery, id: str, *, side: int = 0) -> Seen:
+    """Look at an image of the gallery; unlike in :func:`look_at`, ``id`` is never taken for a path.
+
+    Raises ``NotFoundError`` when the gallery has no such id.
+    """
+    if id not in gallery:
+        raise NotFoundError(
+            f"The gallery {gallery.directory} has no image {id!r}.",
+            hint="Give an id as printed by a search.",
+        )
+    return _from_gallery(gallery, id, max(side, gallery.encoder.decode_side))
+
+
+def look_at_upload(gallery: Gallery, name: str, content: bytes, *, side: int = 0) -> Seen:
+    """Look at the bytes of a picture's file, as :func:`look_at` does with a file outside.
+
+    Raises ``ImageError`` when they are no picture that can be opened.
+    """
+    image = open_image(content, decode_side=max(side, gallery.encoder.decode_side))
+    return _outside(gallery, name, image, hashlib.sha256(content).hexdigest())
+
+
+def _outside(gallery: Gallery, name: str, image: Image.Image, content: str) -> Seen:
     twins = tuple(gallery.ids_with_content(content))
-    image = open_image(path, decode_side=side)
-    return Seen(str(reference), image, twins[0] if twins else None, twins, content=content)
+    return Seen(name, image, twins[0] if twins else None, twins, content=content)
 
 
 def _from_gallery(gallery: Gallery, id: str, side: int) -> Seen:

@@ -52,7 +52,8 @@ class Query:
 
     ``vectors``: (K, d) float32 unit rows after transition; ``weights``: (K,) float32, sum 1;
     ``labels``: K texts that say what each row is. ``before`` is the set of the unchanged
-    reference's captions, (R, d), for score-level transitions only.
+    reference's captions, (R, d), for score-level transitions only. ``less_like`` are the gallery
+    ids of rejected pictures, which ``vectors`` were moved away from.
     """
 
     vectors: NDArray[np.float32] = field(repr=False)
@@ -62,6 +63,7 @@ class Query:
     reference: str | None
     text: str | None
     before: NDArray[np.float32] | None = field(default=None, repr=False)
+    less_like: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ class Results:
                 "text": self.query.text,
                 "members": list(self.query.labels),
                 "weights": [round(float(weight), 6) for weight in self.query.weights],
+                "less_like": list(self.query.less_like),
             },
             "composition": None if composition is None else composition.to_dict(),
             "settings": self.settings.to_dict(),

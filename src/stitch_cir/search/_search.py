@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -12,20 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.composers import (
+    Caption,
     Composer,
     Composition,
     SeesPictures,
     TemplateComposer,
     edit_captions,
 )
-from stitch_cir.errors import GalleryEmptyError, NotFoundError, QueryError, SettingError
+from stitch_cir.errors import (
+    GalleryBusyError,
+    GalleryEmptyError,
+    NotFoundError,
+    QueryError,
+    SettingError,
+)
 from stitch_cir.gallery import Gallery, ViewMatrix
 from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
 from stitch_cir.search._rank import place_of, rank, shortlist_rows
 from stitch_cir.search._results import Hit, Query, Results, View
 from stitch_cir.search._settings import SearchSettings
 from stitch_cir.search._verify import verified
-from stitch_cir.transition import Transition
+from stitch_cir.transition import Transition, step_away
 from stitch_cir.transport import Scorer
 from stitch_cir.verifier import Verifier
 
@@ -60,7 +68,8 @@ def search(
     *,
     reference: ReferenceLike = None,
     text: str | None = None,
-    captions: Sequence[str] = (),
+    captions: Sequence[str | Caption] = (),
+    less_like: Sequence[str] = (),
     composer: Composer | None = None,
     verifier: Verifier | None = None,
     settings: SearchSettings | None = None,
@@ -78,7 +87,11 @@ def search(
         The modification. Without it the reference's view set is searched with as it is; without a
         reference the text alone describes the wanted picture.
     captions:
-        Target captions to use instead of composing (an edited composition fed back).
+        Target captions to use instead of composing (an edited composition fed back); texts, or
+        captions with weights.
+    less_like:
+        Gallery ids of pictures the user rejected: the query moves away from their mean by
+        ``settings.beta``, and they and their byte-identical duplicates are left out.
     composer:
         Who writes the captions; the template composer by default.
     verifier:
@@ -91,7 +104,7 @@ def search(
     QueryError
         Neither reference nor text nor captions; a verifier without reference and text.
     NotFoundError, ImageError
-        The reference does not exist or cannot be opened.
+        The reference (or a rejected image) does not exist or cannot be opened.
     GalleryEmptyError
         No image is left to rank: an empty gallery, or filters that match nothing.
     SettingError
@@ -105,7 +118,7 @@ def search(
         )
     clock = _Clock()
     meters = {"composer": Meter(composer), "verifier": Meter(verifier)}
-    ask = _prepare(gallery, reference, text, captions, composer, settings, clock)
+    ask = _prepare(gallery, reference, text, captions, less_like, composer, settings, clock)
     wanted = min(settings.k or DEFAULT_HITS, len(ask.rows))
     k = min(max(wanted, settings.verify), len(ask.rows))
     short = ask.rows
@@ -143,7 +156,8 @@ def locate(
     *,
     reference: ReferenceLike = None,
     text: str | None = None,
-    captions: Sequence[str] = (),
+    captions: Sequence[str | Caption] = (),
+    less_like: Sequence[str] = (),
     composer: Composer | None = None,
     settings: SearchSettings | None = None,
 ) -> Results:
@@ -160,9 +174,9 @@ def locate(
             f"The gallery {gallery.directory} has no image {id!r}.",
             hint="Give an id as printed by a search.",
         )
-    ask = _prepare(gallery, reference, text, captions, composer, settings, clock)
-    row = ask.matrix.ids.index(known)
-    if not np.isin(row, ask.rows):
+    ask = _prepare(gallery, reference, text, captions, less_like, composer, settings, clock)
+    row = _row(ask.matrix, known)
+    if row is None or not np.isin(row, ask.rows):
         raise NotFoundError(
             f"The image {known!r} is left out of this search: it is the reference (or its "
             "duplicate), or a filter excludes it.",
@@ -199,7 +213,8 @@ def _prepare(
     gallery: Gallery,
     reference: ReferenceLike,
     text: str | None,
-    captions: Sequence[str],
+    captions: Sequence[str | Caption],
+    less_like: Sequence[str],
     composer: Composer | None,
     settings: SearchSettings,
     clock: _Clock,
@@ -208,15 +223,43 @@ def _prepare(
     if seen is None and not (text or "").strip() and not captions:
         raise nothing_asked()
     matrix = gallery.matrix()
-    rows = _rows_to_rank(gallery, matrix, settings, () if seen is None else seen.own_ids)
+    rejected = _rejected(gallery, less_like)
+    own = () if seen is None or settings.include_reference else seen.own_ids
+    rows = _rows_to_rank(gallery, matrix, settings, {*own, *rejected})
     clock.lap("open")
     composition = _composition(gallery, seen, text, captions, composer, settings)
     clock.lap("compose")
     transition = settings.make_transition()
     query, notes = build_query(gallery, seen, text, composition, transition)
+    if rejected:
+        query = _step_away(query, matrix, rejected, settings.beta)
     clock.lap("encode")
     told = () if composition is None else composition.notes
     return _Ask(matrix, rows, query, settings.make_scorer(), transition, (*told, *notes), seen)
+
+
+def _rejected(gallery: Gallery, less_like: Sequence[str]) -> dict[str, str]:
+    """Give the rejected images and their duplicates, each with the id that named it first."""
+    found: dict[str, str] = {}
+    for given in less_like:
+        id = gallery.resolve(given)
+        if id is None:
+            raise NotFoundError(
+                f"The gallery {gallery.directory} has no image {given!r} to search less like.",
+                hint="Give an id as printed by a search.",
+            )
+        for own in (id, *gallery.duplicates(id)):
+            found.setdefault(own, id)
+    return found
+
+
+def _step_away(query: Query, matrix: ViewMatrix, rejected: Mapping[str, str], beta: float) -> Query:
+    ids = tuple(dict.fromkeys(rejected.values()))
+    rows = [row for id in ids if (row := _row(matrix, id)) is not None]
+    if not rows:
+        return query
+    vectors = step_away(query.vectors, np.asarray(matrix.means[rows]), beta)
+    return replace(query, vectors=vectors, less_like=ids)
 
 
 def pixels_for(composer: Composer | None) -> int:
@@ -256,7 +299,7 @@ def _composition(
     gallery: Gallery,
     seen: Seen | None,
     text: str | None,
-    captions: Sequence[str],
+    captions: Sequence[str | Caption],
     composer: Composer | None,
     settings: SearchSettings,
 ) -> Composition | None:
@@ -269,7 +312,7 @@ def _composition(
 
 
 def _rows_to_rank(
-    gallery: Gallery, matrix: ViewMatrix, settings: SearchSettings, own_ids: Sequence[str]
+    gallery: Gallery, matrix: ViewMatrix, settings: SearchSettings, left_out: Collection[str]
 ) -> NDArray[np.int64]:
     """Apply filters before ranking: row numbers (n,) int64 in id order."""
     if not len(matrix.ids):
@@ -282,14 +325,13 @@ def _rows_to_rank(
             f"k is {settings.k}, but the gallery holds only {len(matrix.ids)} images.",
             hint=f"Ask for at most {len(matrix.ids)}.",
         )
-    own = frozenset() if settings.include_reference else frozenset(own_ids)
 
     def wanted(id: str) -> bool:
-        if id in own or any(fnmatchcase(id, pattern) for pattern in settings.exclude):
+        if id in left_out or any(fnmatchcase(id, pattern) for pattern in settings.exclude):
             return False
         return not settings.include or any(fnmatchcase(id, p) for p in settings.include)
 
-    if not (own or settings.include or settings.exclude):
+    if not (left_out or settings.include or settings.exclude):
         return np.arange(len(matrix.ids), dtype=np.int64)
     rows = np.flatnonzero([wanted(id) for id in matrix.ids]).astype(np.int64)
     if not len(rows):
@@ -301,6 +343,11 @@ def _rows_to_rank(
     return rows
 
 
+def _row(matrix: ViewMatrix, id: str) -> int | None:
+    row = bisect_left(matrix.ids, id)
+    return row if row < len(matrix.ids) and matrix.ids[row] == id else None
+
+
 def _hit(gallery: Gallery, ask: _Ask, place: int, row: int, score: float) -> Hit:
     matrix = ask.matrix
     id = matrix.ids[row]
@@ -309,6 +356,11 @@ def _hit(gallery: Gallery, ask: _Ask, place: int, row: int, score: float) -> Hit
         View(index=index, box=view.box, caption=view.caption)
         for index, view in enumerate(gallery.views(id))
     )
+    if len(views) != len(members):
+        raise GalleryBusyError(
+            f"The gallery {gallery.directory} was changed while it was searched.",
+            hint="Ask again.",
+        )
     plan = ask.scorer.plan(ask.query.vectors @ members.T, ask.query.weights, None)
     return Hit(place, id, score, plan, views, gallery.path(id))
 

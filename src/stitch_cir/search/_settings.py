@@ -33,6 +33,8 @@ class SearchSettings:
         K, the number of target captions asked of the composer, 1 … 64.
     transition, alpha:
         Name in ``TRANSITION_NAMES``; α in [0, 1] weighs the modification (linear transition).
+    beta:
+        β ≥ 0 weighs pictures the user rejected (``search(…, less_like=…)``).
     scorer, tau, epsilon:
         Name in ``SCORER_NAMES``; τ > 0 on raw cosine (conditional transport); ε > 0 (Sinkhorn).
     shortlist:
@@ -57,6 +59,7 @@ class SearchSettings:
     captions: int = 5
     transition: str = "linear"
     alpha: float = 0.45
+    beta: float = 0.3
     scorer: str = "conditional"
     tau: float = 0.001
     epsilon: float = 0.01
@@ -82,6 +85,8 @@ class SearchSettings:
             raise SettingError(
                 f"verify_weight is {self.verify_weight!r}.", hint="It must be at least 0."
             )
+        if not (math.isfinite(self.beta) and self.beta >= 0):
+            raise SettingError(f"beta is {self.beta!r}.", hint="It must be at least 0.")
         if self.min_score is not None and not math.isfinite(self.min_score):
             raise SettingError(
                 f"min_score is {self.min_score!r}, which is not a finite number.",

@@ -8,6 +8,7 @@ Pure mathematics on unit vectors: no files, no models.
 [[0.7070000171661377, 0.0, 0.7070000171661377], [0.0, 0.7070000171661377, 0.7070000171661377]]
 """
 
+from stitch_cir.transition._feedback import step_away
 from stitch_cir.transition._increment import SemanticIncrement
 from stitch_cir.transition._linear import Linear, NoTransition, TextOnly
 from stitch_cir.transition._pdv import PDV
@@ -22,5 +23,6 @@ __all__ = [
     "SemanticIncrement",
     "TextOnly",
     "Transition",
+    "step_away",
     "transition_by_name",
 ]

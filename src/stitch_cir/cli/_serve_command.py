@@ -1,0 +1,160 @@
+"""``stitch serve``: the API and the page for one gallery."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stitch_cir.cli import _options as o
+from stitch_cir.cli._exit import guard, plain
+from stitch_cir.cli._models import ModelOptions, takes_models
+
+if TYPE_CHECKING:
+    from stitch_cir.composers import Composer
+    from stitch_cir.search import SearchSettings
+
+__all__ = ["serve"]
+
+_LOCAL = ("localhost", "127.0.0.1", "[::1]")
+
+
+@takes_models
+def serve(
+    gallery: o.GalleryArgument,
+    host: Annotated[str, typer.Option("--host", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", "-p", help="0: any free one.")] = 8000,
+    encoder: o.EncoderOption = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help="Who sends this token may add and remove pictures. [the variable STITCH_TOKEN, "
+            "or nobody may]",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host", metavar="NAME", help="Another name the server is called by; repeatable."
+        ),
+    ] = None,
+    trust_proxy: Annotated[
+        bool,
+        typer.Option("--trust-proxy", help="Take clients' addresses from a proxy on this machine."),
+    ] = False,
+    max_upload_mb: Annotated[
+        float, typer.Option("--max-upload-mb", help="Largest picture that may be sent.")
+    ] = 20.0,
+    rate: Annotated[
+        float, typer.Option("--rate", help="Requests a second of one client; 0: no limit.")
+    ] = 50.0,
+    threads: Annotated[int, typer.Option("--threads", help="Requests worked on at a time.")] = 8,
+    queue: Annotated[int, typer.Option("--queue", help="Requests that may wait.")] = 64,
+    deadline: Annotated[
+        float, typer.Option("--deadline", help="Seconds for one request, waiting included.")
+    ] = 30.0,
+    log_text: Annotated[
+        bool, typer.Option("--log-text", help="Log what users type, and ids. [neither]")
+    ] = False,
+    *,
+    models: ModelOptions,
+) -> None:
+    """Serve a gallery: a page to search with, and an API to build on.
+
+    Listens on this machine only, unless --host says otherwise. Logs are JSON lines on stderr. For
+    others, put a reverse proxy with TLS in front; see docs/server.md.
+
+        stitch serve photos
+    """
+    with guard():
+        from stitch_cir.encoders import load_encoder
+        from stitch_cir.server import ServerSettings, create_app
+        from stitch_cir.server import serve as run
+
+        local = host in ("localhost", "127.0.0.1", "::1")
+        names = tuple(name.lower() for name in allow_host or ())
+        settings = ServerSettings(
+            token=_token(token_file),
+            log_text=log_text,
+            hosts=(*_LOCAL, *names) if local else names,
+            upload_bytes=round(max_upload_mb * (1 << 20)),
+            rate=rate,
+            burst=max(8 * rate, 1.0),
+            threads=threads,
+            queue=queue,
+            deadline=deadline,
+        )
+        app = create_app(
+            gallery,
+            encoder=None if encoder is None else load_encoder(encoder),
+            settings=settings,
+            make_composer=_maker(models),
+        )
+        _log_as_json()
+        services = app.state.services
+        services.keeper.warm_up()
+
+        def listening(address: str) -> None:
+            count = int(services.keeper.count())
+            typer.echo(f"{plain(services.keeper.name)}: {count:,} images at {address}", err=True)
+            if not local:
+                typer.echo(
+                    "Other machines can reach this, unencrypted: put a reverse proxy with TLS in "
+                    "front.",
+                    err=True,
+                )
+
+        try:
+            run(app, host=host, port=port, trust_proxy=trust_proxy, listening=listening)
+        except KeyboardInterrupt:
+            typer.echo("stopped", err=True)
+
+
+def _token(file: Path | None) -> str | None:
+    from stitch_cir.errors import NotFoundError
+
+    if file is None:
+        return os.environ.get("STITCH_TOKEN") or None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotFoundError(
+            f"The token file {file} cannot be read: {error}.",
+            hint="Make one: openssl rand -hex 24 > FILE",
+        ) from error
+
+
+def _maker(models: ModelOptions) -> Callable[[SearchSettings], Composer | None]:
+    """Make each composer once: one for each sampling and number of captions before the change."""
+    from stitch_cir.cli._asking import composer_choice
+    from stitch_cir.search import SearchSettings
+
+    made: dict[tuple[str, int], Composer | None] = {}
+
+    def make(settings: SearchSettings) -> Composer | None:
+        choice = composer_choice(settings)
+        if choice not in made:
+            made[choice] = models.make_composer(choice[0], before=choice[1])
+        return made[choice]
+
+    make(SearchSettings())  # options that contradict each other are told at the start
+    return make
+
+
+def _log_as_json() -> None:
+    import logging
+
+    from stitch_cir.server import JsonLines
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    for name in ("stitch_cir.server", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(logging.INFO if name == "stitch_cir.server" else logging.WARNING)

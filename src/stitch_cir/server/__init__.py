@@ -1,0 +1,49 @@
+"""One gallery over HTTP: an API and a page. Needs the extra ``server``.
+
+Imports nothing heavy by itself: what needs FastAPI is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stitch_cir.server._settings import ServerSettings
+
+if TYPE_CHECKING:
+    from stitch_cir.server._app import create_app
+    from stitch_cir.server._logging import JsonLines
+    from stitch_cir.server._serve import serve
+
+__all__ = ["JsonLines", "ServerSettings", "create_app", "serve"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "JsonLines":
+        from stitch_cir.server._logging import JsonLines
+
+        return JsonLines
+    if name not in ("create_app", "serve"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    _need_packages()
+    if name == "create_app":
+        from stitch_cir.server._app import create_app
+
+        return create_app
+    from stitch_cir.server._serve import serve
+
+    return serve
+
+
+def _need_packages() -> None:
+    """Raise ``SettingError`` with the command that installs what is missing."""
+    from importlib.util import find_spec
+
+    from stitch_cir.errors import SettingError
+
+    wanted = {"fastapi", "uvicorn", "python_multipart", "prometheus_client"}
+    missing = sorted(name for name in wanted if find_spec(name) is None)
+    if missing:
+        raise SettingError(
+            f"The server needs packages that are not installed: {', '.join(missing)}.",
+            hint="Install them: pip install 'stitch-cir[server]'",
+        )

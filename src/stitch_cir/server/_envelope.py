@@ -1,0 +1,96 @@
+"""What every answer gets, whatever happens inside: headers, a request id, a log line, a figure."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stitch_cir.server._logging import log_fault, log_request
+from stitch_cir.server._metrics import Metrics
+
+__all__ = ["CSP", "Envelope"]
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "content-security-policy": CSP,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "x-frame-options": "DENY",
+}
+
+
+class Envelope:
+    """The outermost layer: no exception passes it, no answer leaves without its headers."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, log_text: bool) -> None:
+        """Wrap ``app``."""
+        self._app = app
+        self._metrics = metrics
+        self._log_text = log_text
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = secrets.token_hex(8)
+        told: dict[str, Any] = {"status": None, "bytes": 0}
+
+        async def framed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                told["status"] = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["x-request-id"] = request_id
+                if scope["path"].startswith("/api/"):
+                    headers.setdefault("cache-control", "no-store")
+            elif message["type"] == "http.response.body":
+                told["bytes"] += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, framed)
+        except Exception as error:
+            log_fault(request_id, error, with_text=self._log_text)
+            if told["status"] is not None:
+                raise  # half an answer is out: the connection must be cut
+            body = {
+                "type": "InternalError",
+                "message": "An unexpected fault of the server.",
+                "hint": f"Its log says more, under the id {request_id}.",
+            }
+            await JSONResponse({"error": body}, 500)(scope, receive, framed)
+        finally:
+            self._note(scope, request_id, told, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, request_id: str, told: dict[str, Any], seconds: float) -> None:
+        # what the client sees as no answer at all is counted as 499
+        status = told["status"] or 499
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.request(scope["method"], route, status, seconds)
+        facts: dict[str, Any] = {
+            "id": request_id,
+            "method": scope["method"],
+            "route": route,
+            "status": status,
+            "ms": round(1e3 * seconds, 1),
+            "bytes": told["bytes"],
+        }
+        if self._log_text:
+            facts["path"] = scope["path"]
+            facts["query"] = scope["query_string"].decode("latin-1")
+            facts["text"] = scope.get("state", {}).get("text")
+        log_request(facts, status)

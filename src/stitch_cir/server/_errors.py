@@ -1,0 +1,208 @@
+"""Errors to HTTP statuses, in one place; and the one shape in which they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from stitch_cir.errors import (
+    CacheError,
+    GalleryBusyError,
+    GalleryEmptyError,
+    GalleryMissingError,
+    ImageError,
+    ImageTooLargeError,
+    ModelError,
+    NotAnImageError,
+    NotFoundError,
+    QueryError,
+    RecordError,
+    SettingError,
+    StitchError,
+)
+
+__all__ = [
+    "BodyTimeoutError",
+    "BodyTooLargeError",
+    "ClientLeftError",
+    "DeadlineError",
+    "GoneError",
+    "HostError",
+    "QueueFullError",
+    "RateError",
+    "RequestError",
+    "ServerError",
+    "TokenError",
+    "TokenMissingError",
+    "error_response",
+    "install",
+    "status_of",
+]
+
+
+class ServerError(StitchError):
+    """What can go wrong between client and library; carries its own status."""
+
+    status: ClassVar[int] = 500
+    headers: ClassVar[dict[str, str]] = {}
+
+
+class RequestError(ServerError):
+    """The request itself cannot be understood."""
+
+    status = 422
+
+
+class GoneError(ServerError):
+    """The gallery knows the picture, but its file is gone."""
+
+    status = 410
+
+
+class BodyTooLargeError(ServerError):
+    """The body has more bytes than allowed."""
+
+    status = 413
+    headers: ClassVar[dict[str, str]] = {"connection": "close"}
+
+
+class BodyTimeoutError(ServerError):
+    """The body did not arrive in time."""
+
+    status = 408
+    headers: ClassVar[dict[str, str]] = {"connection": "close"}
+
+
+class RateError(ServerError):
+    """This client asks too often."""
+
+    status = 429
+    headers: ClassVar[dict[str, str]] = {"retry-after": "1"}
+
+
+class QueueFullError(ServerError):
+    """Too many requests are waiting."""
+
+    status = 503
+    headers: ClassVar[dict[str, str]] = {"retry-after": "1"}
+
+
+class DeadlineError(ServerError):
+    """The work took longer than allowed."""
+
+    status = 504
+
+
+class TokenMissingError(ServerError):
+    """This needs a token, and none was sent."""
+
+    status = 401
+    headers: ClassVar[dict[str, str]] = {"www-authenticate": "Bearer"}
+
+
+class TokenError(ServerError):
+    """The token is wrong, or nobody may write here."""
+
+    status = 403
+
+
+class HostError(ServerError):
+    """The server was called by a name that is not its own, or by another site's page."""
+
+    status = 421
+
+
+class ClientLeftError(ServerError):
+    """The client closed the connection; nobody reads the answer."""
+
+    status = 499
+
+
+_STATUSES: tuple[tuple[type[StitchError], int], ...] = (
+    (SettingError, 422),
+    (QueryError, 422),
+    (RecordError, 422),
+    (NotFoundError, 404),
+    (GalleryMissingError, 404),
+    (GalleryBusyError, 409),
+    (GalleryEmptyError, 409),
+    (NotAnImageError, 415),
+    (ImageTooLargeError, 413),
+    (ImageError, 422),
+    (CacheError, 502),
+    (ModelError, 502),
+)
+
+
+def status_of(error: StitchError) -> int:
+    """Give the status of an error: its own, or that of the first class in the table that fits."""
+    if isinstance(error, ServerError):
+        return error.status
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+
+
+def error_response(error: StitchError, say: Callable[[str], str] = str) -> JSONResponse:
+    """Tell an error; ``say`` takes out of messages what clients need not know."""
+    headers = error.headers if isinstance(error, ServerError) else None
+    body = {
+        "type": type(error).__name__,
+        "message": _plain(say(error.message)),
+        "hint": _plain(say(error.hint)),
+    }
+    return JSONResponse({"error": body}, status_of(error), headers)
+
+
+def _plain(text: str) -> str:
+    """Escape halves of surrogate pairs, which no JSON can carry."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def install(app: FastAPI, say: Callable[[str], str]) -> None:
+    """Let an application tell all errors in this shape."""
+
+    async def told(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, StitchError)
+        return error_response(error, say)
+
+    async def not_valid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return error_response(_read_validation(error.errors()))
+
+    async def by_status(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        if isinstance(error.__cause__, StitchError):
+            # raised while the body was read, which the framework calls a parsing error
+            return error_response(error.__cause__, say)
+        response = error_response(_read_http(error.status_code))
+        response.status_code = error.status_code
+        response.headers.update(error.headers or {})
+        return response
+
+    app.add_exception_handler(StitchError, told)
+    app.add_exception_handler(RequestValidationError, not_valid)
+    app.add_exception_handler(HTTPException, by_status)
+
+
+def _read_validation(problems: Any) -> RequestError:
+    first = problems[0] if problems else {"loc": (), "msg": "not understood"}
+    where = ".".join(str(part) for part in first["loc"] if part != "body")[:200]
+    message = str(first["msg"])
+    return RequestError(
+        f"{where or 'The body'}: {message[:300]}",
+        hint="The requests are described at /openapi.json.",
+    )
+
+
+def _read_http(status: int) -> StitchError:
+    if status == 404:
+        return NotFoundError("There is nothing at this address.", hint="See /openapi.json.")
+    if status == 405:
+        return RequestError("This address does not take this method.", hint="See /openapi.json.")
+    return RequestError(
+        "The request cannot be understood.", hint="The requests are described at /openapi.json."
+    )

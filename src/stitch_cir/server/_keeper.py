@@ -1,0 +1,90 @@
+"""The open gallery of a server: opened again when it was replaced, named without its place."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from stitch_cir.encoders import DualEncoder
+from stitch_cir.errors import GalleryMissingError, StitchError
+from stitch_cir.gallery import Gallery
+from stitch_cir.server._batching import BatchingEncoder
+
+__all__ = ["Keeper"]
+
+Wrap = Callable[[DualEncoder], BatchingEncoder]
+
+
+class Keeper:
+    """Gives the gallery to every request, as it is now; safe to share between threads."""
+
+    def __init__(self, place: Path | str, encoder: DualEncoder | None, wrap: Wrap) -> None:
+        """Open ``place`` and its encoder (the recorded one without ``encoder``).
+
+        Raises what ``Gallery.open`` and loading the encoder raise.
+        """
+        opened = Gallery.open(place, encoder=encoder)
+        self.directory = opened.directory.absolute()
+        self.encoder = wrap(opened.encoder)
+        opened.close()
+        self._lock = threading.Lock()
+        self._mark: tuple[int, int] | None = None
+        self._opened: Gallery | None = None
+        self._private: tuple[str, ...] = ()
+        self.name = ""
+        self.gallery()
+
+    def warm_up(self) -> None:
+        """Open models and vectors now instead of at the first request."""
+        self.encoder.warm_up()
+        self.gallery().matrix()
+
+    def gallery(self) -> Gallery:
+        """Give the gallery that is at the place now.
+
+        Raises ``GalleryMissingError`` when it was deleted, ``GalleryMismatchError`` when another
+        one, of another encoder, has taken its place.
+        """
+        mark = self._look()
+        with self._lock:
+            if self._opened is None or mark != self._mark:
+                # an older one is not closed: requests under way still read it
+                self._opened = Gallery.open(self.directory, encoder=self.encoder)
+                self._mark = mark
+                self._learn_names(self._opened)
+            return self._opened
+
+    def count(self) -> float:
+        """Count the images; NaN while there is no gallery."""
+        try:
+            return self.gallery().find("", limit=0)[0]
+        except StitchError:
+            return math.nan
+
+    def _look(self) -> tuple[int, int]:
+        try:
+            facts = (self.directory / "gallery.sqlite").stat()
+        except OSError as error:
+            raise GalleryMissingError(
+                "The gallery is gone from its place.", hint="Make it again: stitch index FOLDER"
+            ) from error
+        return facts.st_dev, facts.st_ino
+
+    def _learn_names(self, gallery: Gallery) -> None:
+        root = gallery.root
+        places = [self.directory, gallery.directory]
+        if root is not None:
+            places += [Path(os.path.normpath(root)), Path(os.path.normpath(root.absolute()))]
+        spelled = {str(p) for p in places} | {os.path.realpath(p) for p in places}
+        self._private = tuple(sorted((s for s in spelled if len(s) > 2), key=len, reverse=True))
+        whole = root if root is not None else gallery.directory
+        self.name = Path(os.path.realpath(whole)).name or "gallery"
+
+    def say(self, text: str) -> str:
+        """Take the server's own paths out of a message."""
+        for place in self._private:
+            text = text.replace(place, self.name)
+        return text

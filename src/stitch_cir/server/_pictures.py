@@ -1,0 +1,106 @@
+"""Pictures as clients get them: looked up by id, upright, without metadata, cached."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from PIL import Image
+
+from stitch_cir.errors import ImageError, NotFoundError
+from stitch_cir.explain import caption_card, fit
+from stitch_cir.gallery import Gallery
+from stitch_cir.images import open_image
+from stitch_cir.server._errors import GoneError
+from stitch_cir.server._shelf import Shelf
+
+__all__ = ["LARGEST_SIDE", "SMALLEST_SIDE", "Picture", "Pictures", "picture_url"]
+
+SMALLEST_SIDE, LARGEST_SIDE = 64, 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A JPEG file and its entity tag."""
+
+    content: bytes
+    tag: str
+
+
+class Pictures:
+    """Makes JPEG files of what the gallery holds, and keeps them within ``room`` bytes."""
+
+    def __init__(self, room: int) -> None:
+        """Start with nothing made."""
+        self.shelf: Shelf[Picture] = Shelf(room)
+
+    def of_image(self, gallery: Gallery, id: str, side: int) -> tuple[str, Callable[[], Picture]]:
+        """Give the tag of an image's picture, longest side ≤ ``side``, and how to make it.
+
+        Raises ``NotFoundError`` for an unknown id, ``GoneError`` when its file is gone; making
+        it raises ``ImageError`` when the file is damaged.
+        """
+        if id not in gallery:
+            raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
+        path = gallery.path(id)
+        if path is None:
+            texts = gallery.captions(id)
+            tag = _tag("card", *texts, side)
+            return tag, lambda: self._make(tag, lambda: caption_card(id, texts, side))
+        try:
+            facts = path.stat()
+        except (OSError, ValueError) as error:
+            raise GoneError(
+                f"The file of {id!r} is gone.", hint="Run stitch index to take it out."
+            ) from error
+        tag = _tag(gallery.content_hash(id), facts.st_size, facts.st_mtime_ns, side)
+        return tag, lambda: self._make(tag, lambda: _open(path, id, side))
+
+    def of_bytes(self, content: bytes, sha256: str, side: int) -> Picture:
+        """Make the picture of an upload."""
+        return self._make(_tag(sha256, side), lambda: shrink(open_image(content), side))
+
+    def _make(self, tag: str, draw: Callable[[], Image.Image]) -> Picture:
+        known = self.shelf.get(tag)
+        if known is not None:
+            return known
+        buffer = io.BytesIO()
+        # only pixels are written: no EXIF, no position, no profile
+        draw().save(buffer, "JPEG", quality=85, optimize=True)
+        made = Picture(buffer.getvalue(), tag)
+        self.shelf.put(tag, made, len(made.content) + 200)
+        return made
+
+
+def _open(path: Path, id: str, side: int) -> Image.Image:
+    try:
+        return shrink(open_image(path, decode_side=side), side)
+    except ImageError as error:
+        if not path.exists():
+            raise GoneError(
+                f"The file of {id!r} is gone.", hint="Run stitch index to take it out."
+            ) from error
+        raise
+
+
+def shrink(image: Image.Image, side: int) -> Image.Image:
+    """Scale a picture down, never up, until its longest side has ``side`` pixels."""
+    return image if max(image.size) <= side else fit(image, side)
+
+
+def _tag(*parts: object) -> str:
+    return '"' + hashlib.sha256(repr(parts).encode()).hexdigest()[:32] + '"'
+
+
+def picture_url(kind: str, id: str) -> str:
+    """Give the address of an image's picture; ``kind`` is ``files`` or ``thumbnails``.
+
+    Slashes stay readable, except in ids that a browser would resolve as a relative path.
+    """
+    parts = id.split("/")
+    safe = "" if {"", ".", ".."} & set(parts) else "/"
+    return f"/api/{kind}/{quote(id, safe=safe)}"

@@ -1,0 +1,87 @@
+"""Every limit of the server in one place."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+
+from stitch_cir.errors import SettingError
+
+__all__ = ["ServerSettings"]
+
+MiB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Limits of one server; the defaults suit one person or a small shop.
+
+    Parameters
+    ----------
+    token:
+        Who sends it may add and remove pictures; ``None``: nobody may.
+    log_text:
+        Write what users typed (and paths, which may hold ids) into the log.
+    hosts:
+        Names by which the server may be called (the Host header, without port); empty: any. Guards
+        a local server against pages that rebind their name to 127.0.0.1.
+    upload_bytes, upload_pixels:
+        Largest file and picture that may be sent.
+    uploads_bytes, uploads_seconds:
+        Memory for all uploads together, and how long one is kept.
+    pictures_bytes:
+        Memory for thumbnails and other re-encoded pictures.
+    json_bytes, text_characters, most_captions, most_hits:
+        Largest JSON body; longest text and caption; most captions and hits of one request.
+    files:
+        Most pictures added by one request.
+    rate, burst:
+        Requests a second of one client, and how many it may have saved up; rate 0: no limit.
+    threads, queue:
+        Requests worked on at a time, and how many more may wait.
+    deadline, body_seconds, header_seconds:
+        Seconds for the work of one request, for its body to arrive, and for its headers.
+    batch_seconds, batch_texts, batch_images:
+        How long and how many texts or pictures are collected for one call of the encoder.
+    """
+
+    token: str | None = field(default=None, repr=False)
+    log_text: bool = False
+    hosts: tuple[str, ...] = ()
+    upload_bytes: int = 20 * MiB
+    upload_pixels: int = 50_000_000
+    uploads_bytes: int = 256 * MiB
+    uploads_seconds: float = 3600.0
+    pictures_bytes: int = 64 * MiB
+    json_bytes: int = 1 * MiB
+    text_characters: int = 2000
+    most_captions: int = 64
+    most_hits: int = 500
+    files: int = 16
+    rate: float = 50.0
+    burst: float = 400.0
+    threads: int = 8
+    queue: int = 64
+    deadline: float = 30.0
+    body_seconds: float = 30.0
+    header_seconds: float = 10.0
+    batch_seconds: float = 0.003
+    batch_texts: int = 64
+    batch_images: int = 8
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if isinstance(value, (str, bool, tuple, type(None))):
+                continue
+            least = 0 if one.name in ("rate", "queue", "batch_seconds") else 1e-3
+            if not (math.isfinite(value) and value >= least):
+                raise SettingError(
+                    f"{one.name} is {value!r}.", hint=f"It must be a number of at least {least:g}."
+                )
+        if self.token is not None and len(self.token) < 16:
+            raise SettingError(
+                "The token is too short to be a secret.",
+                hint="Use 16 characters or more, e.g. of: openssl rand -hex 24",
+            )

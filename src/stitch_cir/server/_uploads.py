@@ -1,0 +1,59 @@
+"""Uploaded references: in memory only, bounded, for a while."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from stitch_cir.errors import NotFoundError
+from stitch_cir.images import open_image
+from stitch_cir.server._settings import ServerSettings
+from stitch_cir.server._shelf import Shelf
+
+__all__ = ["Upload", "Uploads"]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture's file as it was sent, its upright size, and its SHA-256."""
+
+    token: str
+    content: bytes
+    size: tuple[int, int]
+    sha256: str
+
+
+class Uploads:
+    """Keeps uploads under tokens that cannot be guessed; the least recently used leave first."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        """Take limits from ``settings``."""
+        self._pixels = settings.upload_pixels
+        self._seconds = settings.uploads_seconds
+        self.shelf: Shelf[Upload] = Shelf(settings.uploads_bytes, seconds=settings.uploads_seconds)
+
+    def add(self, content: bytes) -> Upload:
+        """Check and keep a picture. Raises ``ImageError`` when it is none, or too large."""
+        image = open_image(content, max_pixels=self._pixels, decode_side=64)
+        upload = Upload(
+            token=secrets.token_urlsafe(18),
+            content=content,
+            size=image.info["full_size"],
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
+        self.shelf.put(upload.token, upload, len(content))
+        return upload
+
+    def get(self, token: str) -> Upload:
+        """Give an upload. Raises ``NotFoundError`` for an unknown or expired token."""
+        found = self.shelf.get(token)
+        if found is None:
+            raise NotFoundError(
+                "There is no such upload, or it has expired.", hint="Upload the picture again."
+            )
+        return found
+
+    def expires_in(self, token: str) -> float:
+        """Give the seconds for which an upload is kept at most."""
+        return max(0.0, self._seconds - (self.shelf.age(token) or 0.0))
