@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from stitch_cir.search._bounded import Ranking, rank_many
 from stitch_cir.search._results import Hit, Query, Results, View
 from stitch_cir.search._search import compose, locate, search
 from stitch_cir.search._settings import PRESETS, SearchSettings
@@ -20,6 +21,7 @@ __all__ = [
     "Composed",
     "Hit",
     "Query",
+    "Ranking",
     "Results",
     "SearchSettings",
     "View",
@@ -28,6 +30,7 @@ __all__ = [
     "compose_many",
     "estimate_many",
     "locate",
+    "rank_many",
     "read_wishes",
     "search",
 ]
