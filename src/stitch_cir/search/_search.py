@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -22,18 +20,19 @@ from stitch_cir.composers import (
 )
 from stitch_cir.errors import (
     GalleryBusyError,
-    GalleryEmptyError,
     NotFoundError,
     QueryError,
     SettingError,
 )
 from stitch_cir.gallery import Gallery, ViewMatrix
+from stitch_cir.search._bounded import Ranking, rank_by_bounds
 from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
-from stitch_cir.search._rank import place_of, rank, shortlist_rows
+from stitch_cir.search._rank import place_of, shortlist_rows
 from stitch_cir.search._results import Hit, Query, Results, View
+from stitch_cir.search._rows import away_from, rejected_ids, row_of, rows_to_rank
 from stitch_cir.search._settings import SearchSettings
 from stitch_cir.search._verify import verified
-from stitch_cir.transition import Transition, step_away
+from stitch_cir.transition import Transition
 from stitch_cir.transport import Scorer
 from stitch_cir.verifier import Verifier
 
@@ -124,17 +123,19 @@ def search(
     short = ask.rows
     if settings.shortlist is not None:
         short = shortlist_rows(ask.matrix, ask.rows, ask.query, max(settings.shortlist, k))
-    best, scores = rank(ask.matrix, short, ask.query, ask.scorer, ask.transition, k)
+    ranking = rank_by_bounds(ask.matrix, short, ask.query, ask.scorer, ask.transition, k)
     clock.lap("rank")
     recall = None
     if settings.shortlist is not None and settings.measure_recall:
-        exact, _ = rank(ask.matrix, ask.rows, ask.query, ask.scorer, ask.transition, k)
-        recall = float(np.isin(exact, best).mean())
+        exact = rank_by_bounds(ask.matrix, ask.rows, ask.query, ask.scorer, ask.transition, k)
+        recall = float(np.isin(exact.rows, ranking.rows).mean())
         clock.lap("recall")
     floor = -np.inf if settings.min_score is None else settings.min_score
     hits = tuple(
         _hit(gallery, ask, place, row, score)
-        for place, (row, score) in enumerate(zip(best.tolist(), scores.tolist(), strict=True), 1)
+        for place, (row, score) in enumerate(
+            zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True), 1
+        )
         if score >= floor
     )
     clock.lap("explain")
@@ -145,7 +146,7 @@ def search(
         )
         told = verifier.settings()
         clock.lap("verify")
-    results = _results(gallery, ask, settings, hits[:wanted], len(short), clock, recall)
+    results = _results(gallery, ask, settings, hits[:wanted], ranking, clock, recall)
     usage = {name: used for name, meter in meters.items() if (used := meter.read()) is not None}
     return replace(results, verifier=told, usage=usage)
 
@@ -175,7 +176,7 @@ def locate(
             hint="Give an id as printed by a search.",
         )
     ask = _prepare(gallery, reference, text, captions, less_like, composer, settings, clock)
-    row = _row(ask.matrix, known)
+    row = row_of(ask.matrix, known)
     if row is None or not np.isin(row, ask.rows):
         raise NotFoundError(
             f"The image {known!r} is left out of this search: it is the reference (or its "
@@ -185,7 +186,8 @@ def locate(
     place, score = place_of(ask.matrix, ask.rows, row, ask.query, ask.scorer, ask.transition)
     clock.lap("rank")
     hit = _hit(gallery, ask, place, row, score)
-    return _results(gallery, ask, settings, (hit,), len(ask.rows), clock, None)
+    everything = Ranking(np.array([row]), np.array([score]), 0, len(ask.rows))
+    return _results(gallery, ask, settings, (hit,), everything, clock, None)
 
 
 def nothing_asked() -> QueryError:
@@ -223,43 +225,19 @@ def _prepare(
     if seen is None and not (text or "").strip() and not captions:
         raise nothing_asked()
     matrix = gallery.matrix()
-    rejected = _rejected(gallery, less_like)
+    rejected = rejected_ids(gallery, less_like)
     own = () if seen is None or settings.include_reference else seen.own_ids
-    rows = _rows_to_rank(gallery, matrix, settings, {*own, *rejected})
+    rows = rows_to_rank(gallery, matrix, settings, {*own, *rejected})
     clock.lap("open")
     composition = _composition(gallery, seen, text, captions, composer, settings)
     clock.lap("compose")
     transition = settings.make_transition()
     query, notes = build_query(gallery, seen, text, composition, transition)
     if rejected:
-        query = _step_away(query, matrix, rejected, settings.beta)
+        query = away_from(query, matrix, rejected, settings.beta)
     clock.lap("encode")
     told = () if composition is None else composition.notes
     return _Ask(matrix, rows, query, settings.make_scorer(), transition, (*told, *notes), seen)
-
-
-def _rejected(gallery: Gallery, less_like: Sequence[str]) -> dict[str, str]:
-    """Give the rejected images and their duplicates, each with the id that named it first."""
-    found: dict[str, str] = {}
-    for given in less_like:
-        id = gallery.resolve(given)
-        if id is None:
-            raise NotFoundError(
-                f"The gallery {gallery.directory} has no image {given!r} to search less like.",
-                hint="Give an id as printed by a search.",
-            )
-        for own in (id, *gallery.duplicates(id)):
-            found.setdefault(own, id)
-    return found
-
-
-def _step_away(query: Query, matrix: ViewMatrix, rejected: Mapping[str, str], beta: float) -> Query:
-    ids = tuple(dict.fromkeys(rejected.values()))
-    rows = [row for id in ids if (row := _row(matrix, id)) is not None]
-    if not rows:
-        return query
-    vectors = step_away(query.vectors, np.asarray(matrix.means[rows]), beta)
-    return replace(query, vectors=vectors, less_like=ids)
 
 
 def pixels_for(composer: Composer | None) -> int:
@@ -311,43 +289,6 @@ def _composition(
     return compose(gallery, reference=seen, text=text, composer=composer, settings=settings)
 
 
-def _rows_to_rank(
-    gallery: Gallery, matrix: ViewMatrix, settings: SearchSettings, left_out: Collection[str]
-) -> NDArray[np.int64]:
-    """Apply filters before ranking: row numbers (n,) int64 in id order."""
-    if not len(matrix.ids):
-        raise GalleryEmptyError(
-            f"The gallery {gallery.directory} holds no image.",
-            hint="Index a folder that has pictures: stitch index FOLDER",
-        )
-    if settings.k is not None and settings.k > len(matrix.ids):
-        raise SettingError(
-            f"k is {settings.k}, but the gallery holds only {len(matrix.ids)} images.",
-            hint=f"Ask for at most {len(matrix.ids)}.",
-        )
-
-    def wanted(id: str) -> bool:
-        if id in left_out or any(fnmatchcase(id, pattern) for pattern in settings.exclude):
-            return False
-        return not settings.include or any(fnmatchcase(id, p) for p in settings.include)
-
-    if not (left_out or settings.include or settings.exclude):
-        return np.arange(len(matrix.ids), dtype=np.int64)
-    rows = np.flatnonzero([wanted(id) for id in matrix.ids]).astype(np.int64)
-    if not len(rows):
-        raise GalleryEmptyError(
-            f"No image is left to rank of the {len(matrix.ids)} in {gallery.directory}.",
-            hint="The filters (and the reference, which is left out) match everything away: "
-            "loosen --include/--exclude, or add --include-reference.",
-        )
-    return rows
-
-
-def _row(matrix: ViewMatrix, id: str) -> int | None:
-    row = bisect_left(matrix.ids, id)
-    return row if row < len(matrix.ids) and matrix.ids[row] == id else None
-
-
 def _hit(gallery: Gallery, ask: _Ask, place: int, row: int, score: float) -> Hit:
     matrix = ask.matrix
     id = matrix.ids[row]
@@ -370,7 +311,7 @@ def _results(
     ask: _Ask,
     settings: SearchSettings,
     hits: tuple[Hit, ...],
-    scored: int,
+    ranking: Ranking,
     clock: _Clock,
     recall: float | None,
 ) -> Results:
@@ -380,7 +321,8 @@ def _results(
         settings=settings,
         gallery=_provenance(gallery),
         ranked=len(ask.rows),
-        scored=scored,
+        bounded=ranking.bounded,
+        scored=ranking.scored,
         seconds=clock.laps,
         shortlist_recall=recall,
         notes=ask.notes,

@@ -1,0 +1,78 @@
+"""Which rows of a gallery take part in a ranking, and what rejected ones do to the query."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.errors import GalleryEmptyError, NotFoundError, SettingError
+from stitch_cir.gallery import Gallery, ViewMatrix
+from stitch_cir.search._results import Query
+from stitch_cir.search._settings import SearchSettings
+from stitch_cir.transition import step_away
+
+__all__ = ["away_from", "rejected_ids", "row_of", "rows_to_rank"]
+
+
+def row_of(matrix: ViewMatrix, id: str) -> int | None:
+    """Find the row of an id; ``matrix.ids`` are sorted."""
+    row = bisect_left(matrix.ids, id)
+    return row if row < len(matrix.ids) and matrix.ids[row] == id else None
+
+
+def rows_to_rank(
+    gallery: Gallery, matrix: ViewMatrix, settings: SearchSettings, left_out: Collection[str]
+) -> NDArray[np.int64]:
+    """Apply filters before ranking: row numbers (n,) int64 in id order."""
+    if not len(matrix.ids):
+        raise GalleryEmptyError(
+            f"The gallery {gallery.directory} holds no image.",
+            hint="Index a folder that has pictures: stitch index FOLDER",
+        )
+    if settings.k is not None and settings.k > len(matrix.ids):
+        raise SettingError(
+            f"k is {settings.k}, but the gallery holds only {len(matrix.ids)} images.",
+            hint=f"Ask for at most {len(matrix.ids)}.",
+        )
+    wanted = np.array([id not in left_out for id in matrix.ids])
+    for patterns, keep in ((settings.include, True), (settings.exclude, False)):
+        if patterns:
+            matches = (any(fnmatchcase(id, p) for p in patterns) for id in matrix.ids)
+            wanted &= np.fromiter(matches, bool, len(wanted)) == keep
+    rows = np.flatnonzero(wanted).astype(np.int64)
+    if not len(rows):
+        raise GalleryEmptyError(
+            f"No image is left to rank of the {len(matrix.ids)} in {gallery.directory}.",
+            hint="The filters (and the reference, which is left out) match everything away: "
+            "loosen --include/--exclude, or add --include-reference.",
+        )
+    return rows
+
+
+def rejected_ids(gallery: Gallery, less_like: Sequence[str]) -> dict[str, str]:
+    """Give the rejected images and their duplicates, each with the id that named it first."""
+    found: dict[str, str] = {}
+    for given in less_like:
+        id = gallery.resolve(given)
+        if id is None:
+            raise NotFoundError(
+                f"The gallery {gallery.directory} has no image {given!r} to search less like.",
+                hint="Give an id as printed by a search.",
+            )
+        for own in (id, *gallery.duplicates(id)):
+            found.setdefault(own, id)
+    return found
+
+
+def away_from(query: Query, matrix: ViewMatrix, rejected: Mapping[str, str], beta: float) -> Query:
+    ids = tuple(dict.fromkeys(rejected.values()))
+    rows = [row for id in ids if (row := row_of(matrix, id)) is not None]
+    if not rows:
+        return query
+    vectors = step_away(query.vectors, np.asarray(matrix.means[rows]), beta)
+    return replace(query, vectors=vectors, less_like=ids)
