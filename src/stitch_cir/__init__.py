@@ -23,7 +23,17 @@ from stitch_cir.composers import (
 from stitch_cir.encoders import DualEncoder, load_encoder
 from stitch_cir.errors import *  # noqa: F403
 from stitch_cir.errors import __all__ as _errors
-from stitch_cir.explain import Sheet, draw_hit, matches, render_html, render_png, summary
+from stitch_cir.explain import (
+    Sheet,
+    draw_contributions,
+    draw_heatmap,
+    draw_hit,
+    draw_matches,
+    matches,
+    render_html,
+    render_png,
+    summary,
+)
 from stitch_cir.gallery import Gallery, ProgressEvent, index_captions, index_folder
 from stitch_cir.search import Hit, Query, Results, SearchSettings, View, compose, locate, search
 from stitch_cir.views import ViewBox, ViewRecipe
@@ -50,7 +60,10 @@ __all__ = [
     "ViewBox",
     "ViewRecipe",
     "compose",
+    "draw_contributions",
+    "draw_heatmap",
     "draw_hit",
+    "draw_matches",
     "index_captions",
     "index_folder",
     "load_encoder",

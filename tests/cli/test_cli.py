@@ -82,6 +82,16 @@ def test_explain_draws(indexed: Path, tmp_path: Path) -> None:
     assert "Rank 1" in done.stdout
     with Image.open(picture) as image:
         assert image.width > 900
+    asked = ["explain", indexed, "blue.png", "in blue", "-r", "red.png", "-o", picture]
+    done = stitch(*asked, "--kind", "contributions")
+    assert done.exit_code == 0, done.output
+    with Image.open(picture) as image:
+        assert image.width < 900
+    picture.unlink()
+    done = stitch(*asked, "--kind", "pie")
+    assert done.exit_code == 2
+    assert "heatmap" in done.output
+    assert not picture.exists()
 
 
 def test_settings_reach_the_ranking(indexed: Path) -> None:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import stitch_cir as st
+from stitch_cir.explain import KINDS, caption_halves, caption_shares
+from stitch_cir.explain._draw import COLOURS, font, wrap
+from tests.conftest import CountingEncoder
 
 
 @pytest.fixture
@@ -23,19 +29,104 @@ def test_matches_add_up_and_name_both_sides(results: st.Results) -> None:
     assert "Rank 1" in st.summary(results.query, results[0])
 
 
+def count(picture: Image.Image, colour: tuple[int, int, int]) -> int:
+    pixels = np.asarray(picture).reshape(-1, 3).astype(int)
+    return int((np.abs(pixels - colour).max(axis=1) < 4).sum())
+
+
 def test_the_picture_shows_boxes_on_the_hit(results: st.Results) -> None:
     picture = st.draw_hit(results.query, results[0])
     assert picture.mode == "RGB"
-    pixels = np.asarray(picture).reshape(-1, 3)
-    blue = (np.abs(pixels.astype(int) - (40, 80, 210)).max(axis=1) < 4).sum()
-    outline = (np.abs(pixels.astype(int) - (0, 114, 178)).max(axis=1) < 4).sum()
-    assert blue > 50_000  # the hit itself
-    assert outline > 500  # the first caption's colour: its boxes and its bar
+    assert count(picture, (40, 80, 210)) > 50_000  # the hit itself
+    assert count(picture, COLOURS[0]) > 500  # the first caption: its boxes and its bar
+
+
+@pytest.mark.parametrize("kind", ["matches", "heatmap", "contributions"])
+def test_each_kind_is_a_part_of_the_whole(results: st.Results, kind: str) -> None:
+    whole = st.draw_hit(results.query, results[0])
+    part = st.draw_hit(results.query, results[0], kind=kind)
+    assert part.width < whole.width
+    assert count(part, COLOURS[0]) > 100
+
+
+def test_an_unknown_kind_is_told(results: st.Results) -> None:
+    with pytest.raises(st.SettingError, match="heatmap"):
+        st.draw_hit(results.query, results[0], kind="pie")
+
+
+def test_the_heat_map_is_dark_where_the_plan_is(results: st.Results) -> None:
+    hit = results[0]
+    plan = replace(hit.plan, forward=np.zeros_like(hit.plan.forward))
+    plan.forward[1, 0] = 1.0
+    plan.backward[:] = 0.0
+    empty = replace(plan, forward=np.zeros_like(plan.forward))
+    full = st.draw_heatmap(results.query, replace(hit, plan=plan))
+    blank = st.draw_heatmap(results.query, replace(hit, plan=empty))
+    assert count(full, COLOURS[1]) - count(blank, COLOURS[1]) > 1000
+    assert count(full, COLOURS[0]) == count(blank, COLOURS[0])
+
+
+def test_both_directions_of_the_shares_add_up_to_the_score(results: st.Results) -> None:
+    own, met = caption_halves(results[0])
+    assert own.sum() + met.sum() == pytest.approx(results[0].score, abs=1e-5)
+    assert caption_shares(results[0]) == pytest.approx(own + met)
+
+
+def test_bars_grow_with_what_a_caption_gives(results: st.Results) -> None:
+    hit = results[0]
+    k, m = hit.plan.similarities.shape
+    forward = np.full((k, m), 1.0 / m)
+    cosines = np.full((k, m), -0.2)
+    cosines[0] = 0.9
+    cosines[1] = 0.3
+    plan = replace(
+        hit.plan, forward=forward, backward=np.full((k, m), 1.0 / k), similarities=cosines
+    )
+    bars = st.draw_contributions(results.query, replace(hit, plan=plan))
+    strong, weak, taken = (count(bars, COLOURS[row]) for row in range(3))
+    assert strong > 1.8 * weak
+    assert taken > 100  # what takes away is drawn too
+
+
+def test_views_that_are_captions_are_written(tmp_path: Path, encoder: CountingEncoder) -> None:
+    lines = [
+        {"id": "a", "captions": ["a red dress", "ein Kleid für Gäste"]},
+        {"id": "b", "captions": ["blue"]},
+    ]
+    source = tmp_path / "captions.jsonl"
+    source.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    st.index_captions(source, tmp_path / "gallery", encoder=encoder)
+    opened = st.Gallery.open(tmp_path / "gallery", encoder=encoder)
+    results = st.search(opened, text="red", settings=st.SearchSettings(k=2))
+    for kind in KINDS:
+        assert st.draw_hit(results.query, results[0], kind=kind).height > 100
+    page = st.render_html(st.Sheet("captions", [results], [None]))
+    assert "a red dress" in page
+
+
+def test_many_views_are_cut_down_and_told(photos: Path, encoder: CountingEncoder) -> None:
+    st.index_folder(photos, encoder=encoder, recipe=st.ViewRecipe(count=60))
+    opened = st.Gallery.open(photos, encoder=encoder)
+    results = st.search(opened, text="red", settings=st.SearchSettings(k=1))
+    assert st.draw_heatmap(results.query, results[0]).width < 1400
+
+
+def test_long_texts_are_wrapped_and_words_broken() -> None:
+    rows = wrap("one two three " * 100, 200, size=13, lines=3)
+    assert len(rows) == 3
+    assert rows[-1].endswith("…")
+    rows = wrap("x" * 500, 200, size=13, lines=50)
+    assert "".join(rows) == "x" * 500
+    assert max(font(13).getlength(row) for row in rows) <= 200
+    assert wrap("", 200, size=13, lines=3) == []
+    # letters the font lacks are spelled with those it has
+    assert wrap("für Gäste 红", 200, size=13, lines=1) == ["fur Gaste ?"]
 
 
 def test_a_picture_without_a_picture(results: st.Results, photos: Path) -> None:
     (photos / "blue.png").unlink()
-    assert st.draw_hit(results.query, results[0]).width > 500
+    for kind in KINDS:
+        assert st.draw_hit(results.query, results[0], kind=kind).width > 500
 
 
 def test_the_sheet_is_self_contained_and_escapes(

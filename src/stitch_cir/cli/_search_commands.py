@@ -132,6 +132,10 @@ def explain(
         Path | None,
         typer.Option("--picture", "-o", metavar="FILE", help="Draw it (.png, .jpg or .webp)."),
     ] = None,
+    kind: Annotated[
+        str,
+        typer.Option("--kind", help="With -o: matches, heatmap, contributions or all."),
+    ] = "all",
     encoder: o.EncoderOption = None,
     as_json: o.JsonOption = False,
     *,
@@ -139,15 +143,16 @@ def explain(
 ) -> None:
     """Explain one image: who matched whom, as a table and as a picture.
 
-    The picture shows the matched views as boxes in the colour of the caption they met, and the
-    transport plan as a heat map.
+    The picture (-o) shows the matched views as boxes in the colour of the caption they met, the
+    transport plan as a heat map, and what each caption gave to the score.
 
-        stitch explain photos dress7.jpg "in red instead" -r photos/dress.jpg -o why.png
+        stitch explain photos gown.jpg "in red instead" -r photos/dress.jpg -o why.png
     """
     with guard(as_json=as_json):
-        from stitch_cir.explain import draw_hit, matches, summary
+        from stitch_cir.explain import check_kind, draw_hit, matches, summary
         from stitch_cir.search import SearchSettings, locate
 
+        check_kind(kind)
         settings = SearchSettings.from_preset(
             preset,
             **o.given(
@@ -171,7 +176,7 @@ def explain(
         )
         found = matches(results.query, results[0])
         if picture is not None:
-            save_picture(picture, draw_hit(results.query, results[0]))
+            save_picture(picture, draw_hit(results.query, results[0], kind=kind))
         if as_json:
             data = results.to_dict(plans=True)
             data["matches"] = [match.to_dict() for match in found]

@@ -1,8 +1,9 @@
-"""Small drawing helpers on Pillow, shared by the explanation picture and the contact sheet."""
+"""Small drawing helpers on Pillow, shared by explanation pictures and contact sheets."""
 
 from __future__ import annotations
 
 import functools
+import unicodedata
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -10,12 +11,23 @@ from PIL import Image, ImageDraw, ImageFont
 from stitch_cir.errors import ImageError
 from stitch_cir.images import open_image
 
-__all__ = ["COLOURS", "fit", "font", "text_block", "thumbnail"]
+__all__ = [
+    "COLOURS",
+    "fit",
+    "font",
+    "ink_on",
+    "line_height",
+    "text_block",
+    "thumbnail",
+    "tint",
+    "wrap",
+]
 
 INK = (28, 32, 38)
 MUTED = (110, 118, 128)
 PAPER = (255, 255, 255)
 LINE = (222, 226, 230)
+SOFT = (246, 247, 248)
 COLOURS = (
     (0, 114, 178),
     (213, 94, 0),
@@ -55,6 +67,64 @@ def fit(image: Image.Image, side: int) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
 
 
+def wrap(text: str, width: int, *, size: int, lines: int) -> list[str]:
+    """Break a text into at most ``lines`` rows of ``width`` pixels; what is left out ends in …
+
+    Words longer than a row (long file names, scripts without spaces) are broken inside.
+    """
+    face = font(size)
+    rows: list[str] = []
+    words = writable(text).split()
+    while words and len(rows) < lines:
+        row = words.pop(0)
+        cut = _fitting(row, width, face)
+        if cut < len(row):
+            words.insert(0, row[cut:])
+            row = row[:cut]
+        while words and face.getlength(f"{row} {words[0]}") <= width:
+            row = f"{row} {words.pop(0)}"
+        rows.append(row)
+    if words:
+        rest = rows[-1]
+        while rest and face.getlength(rest + "…") > width:
+            rest = rest[:-1]
+        rows[-1] = rest.rstrip() + "…"
+    return rows
+
+
+def writable(text: str) -> str:
+    """Spell a text in the letters that the font has: é as e, others as ?.
+
+    Pillow's own font knows little beyond English; an empty box would say less.
+    """
+    return "".join(_letter(letter) for letter in text)
+
+
+@functools.cache
+def _letter(letter: str) -> str:
+    if letter.isspace() or _has(letter):
+        return letter
+    bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
+    if not bare:
+        return ""
+    return bare if all(_has(c) for c in bare) else "?"
+
+
+def _has(letter: str) -> bool:
+    face = font(16)
+    return bytes(face.getmask(letter)) != bytes(face.getmask("\U0010ffff"))
+
+
+def _fitting(word: str, width: int, face: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> int:
+    """Count the leading characters that fit into ``width`` pixels, at least one."""
+    if face.getlength(word) <= width:
+        return len(word)
+    count = 1
+    while count < len(word) and face.getlength(word[: count + 1]) <= width:
+        count += 1
+    return count
+
+
 def text_block(
     draw: ImageDraw.ImageDraw,
     place: tuple[float, float],
@@ -66,38 +136,25 @@ def text_block(
     lines: int = 3,
 ) -> int:
     """Write text wrapped to ``width`` pixels and at most ``lines`` lines; give the height used."""
-    face = font(size)
-    rows: list[str] = []
-    row = ""
-    words = text.split()
-    for number, word in enumerate(words):
-        longer = f"{row} {word}".strip()
-        if draw.textlength(longer, font=face) <= width or not row:
-            row = longer
-            continue
-        rows.append(row)
-        row = word
-        if len(rows) == lines:
-            row = ""
-            rows[-1] = _shorten(draw, f"{rows[-1]} {' '.join(words[number:])}", width, face)
-            break
-    if row:
-        rows.append(row)
-    height = round(size * 1.3)
-    for number, line in enumerate(rows[:lines]):
-        clean = _shorten(draw, line, width, face)
-        draw.text((place[0], place[1] + number * height), clean, font=face, fill=colour)
-    return height * min(len(rows), lines)
+    rows = wrap(text, width, size=size, lines=lines)
+    for number, row in enumerate(rows):
+        spot = (place[0], place[1] + number * line_height(size))
+        draw.text(spot, row, font=font(size), fill=colour)
+    return line_height(size) * len(rows)
 
 
-def _shorten(
-    draw: ImageDraw.ImageDraw,
-    line: str,
-    width: int,
-    face: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-) -> str:
-    if draw.textlength(line, font=face) <= width:
-        return line
-    while line and draw.textlength(line + "…", font=face) > width:
-        line = line[:-1]
-    return line.rstrip() + "…"
+def line_height(size: int) -> int:
+    """Give the distance between lines of text of ``size`` pixels."""
+    return round(size * 1.3)
+
+
+def tint(colour: tuple[int, int, int], share: float) -> tuple[int, int, int]:
+    """Mix paper (0) with a colour (1)."""
+    red, green, blue = (round(255 + (channel - 255) * share) for channel in colour)
+    return red, green, blue
+
+
+def ink_on(fill: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Choose dark or light writing, whichever is read better on a colour."""
+    red, green, blue = fill
+    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER

@@ -12,7 +12,17 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from stitch_cir.explain._draw import COLOURS, LINE, MUTED, PAPER, text_block, thumbnail
+from stitch_cir.explain._draw import (
+    COLOURS,
+    INK,
+    LINE,
+    MUTED,
+    PAPER,
+    SOFT,
+    font,
+    text_block,
+    thumbnail,
+)
 from stitch_cir.explain._picture import draw_hit
 from stitch_cir.explain._table import summary
 from stitch_cir.search import Results
@@ -62,7 +72,7 @@ def _search_data(
         "text": results.query.text,
         "picture": _data_url(thumbnail(path, 2 * THUMBNAIL)),
         "captions": results.query.labels if composition else (),
-        "notes": results.notes,
+        "notes": (*_rejected(results), *results.notes),
         "settings": (
             f"{results.gallery.get('encoder')} ({results.gallery.get('weights_tag')}), "
             f"{results.settings.transition} α {results.settings.alpha}, "
@@ -75,11 +85,17 @@ def _search_data(
                 "id": hit.id,
                 "score": f"{hit.score:.3f}",
                 "why": summary(results.query, hit),
+                "words": hit.best_view.caption or "no picture",
                 "picture": _data_url(thumbnail(hit.path, 2 * THUMBNAIL)),
             }
             for hit in results.hits
         ],
     }
+
+
+def _rejected(results: Results) -> tuple[str, ...]:
+    ids = results.query.less_like
+    return (f"Less like: {', '.join(ids)}.",) if ids else ()
 
 
 def _data_url(image: Image.Image | None) -> str | None:
@@ -142,11 +158,11 @@ def _cell(
 ) -> None:
     left, top = place
     small = thumbnail(path, THUMBNAIL)
-    draw.rectangle((left, top, left + THUMBNAIL, top + THUMBNAIL), fill=(246, 247, 248))
+    draw.rectangle((left, top, left + THUMBNAIL, top + THUMBNAIL), fill=SOFT)
     if small is not None:
         offset = ((THUMBNAIL - small.width) // 2, (THUMBNAIL - small.height) // 2)
         sheet.paste(small, (left + offset[0], top + offset[1]))
     if frame is not None:
         draw.rectangle((left, top, left + THUMBNAIL, top + THUMBNAIL), outline=frame, width=3)
-    draw.text((left, top + THUMBNAIL + 5), label, fill=frame or (28, 32, 38), font_size=13)
+    draw.text((left, top + THUMBNAIL + 5), label, fill=frame or INK, font=font(13))
     text_block(draw, (left, top + THUMBNAIL + 22), name, THUMBNAIL, size=11, colour=MUTED, lines=1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.search import Hit, Query, View
 
-__all__ = ["Match", "caption_shares", "matches", "summary"]
+__all__ = ["Match", "caption_halves", "caption_shares", "matches", "summary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,22 @@ def matches(query: Query, hit: Hit, *, least: float = 0.01) -> tuple[Match, ...]
     return tuple(sorted(found, key=lambda match: (-match.mass, match.caption, match.view.index)))
 
 
+def caption_halves(hit: Hit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Split a score over the captions, each direction by itself: (K,) and (K,), total = score.
+
+    First ``p_k Σ_m forward_km s_km``, what caption k's own look over the views gives; second
+    ``Σ_m q_m backward_km s_km``, what the views that look at caption k give.
+    """
+    plan = hit.plan
+    own = plan.contribution_of_captions()
+    met = ((plan.q * plan.backward) * plan.similarities).sum(axis=-1)
+    return np.asarray(own), np.asarray(met)
+
+
 def caption_shares(hit: Hit) -> NDArray[np.float64]:
     """Split a score over the captions, both directions of the plan together: (K,), sum = score."""
-    plan = hit.plan
-    return np.asarray(2.0 * (plan.joint * plan.similarities).sum(axis=-1))
+    own, met = caption_halves(hit)
+    return np.asarray(own + met)
 
 
 def summary(query: Query, hit: Hit) -> str:

@@ -14,8 +14,8 @@ from stitch_cir.explain import (
     Sheet,
     caption_shares,
     draw_contributions,
+    draw_heatmap,
     draw_matches,
-    draw_plan,
     matches,
     render_html,
     summary,
@@ -29,7 +29,7 @@ __all__ = ["router"]
 
 _DRAW: dict[str, Callable[[Query, Hit], Image.Image]] = {
     "matches": draw_matches,
-    "heatmap": draw_plan,
+    "heatmap": draw_heatmap,
     "contributions": draw_contributions,
 }
 _SHEET_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"

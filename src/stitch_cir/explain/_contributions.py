@@ -1,0 +1,95 @@
+"""What each caption gave to a score, as bars."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from stitch_cir.explain._draw import (
+    COLOURS,
+    INK,
+    LINE,
+    MUTED,
+    PAPER,
+    font,
+    line_height,
+    text_block,
+    tint,
+    wrap,
+)
+from stitch_cir.explain._table import caption_halves
+from stitch_cir.search import Hit, Query
+
+__all__ = ["draw_contributions"]
+
+BAR = 18
+NUMBER = 62
+SIZE = 13
+
+
+def draw_contributions(query: Query, hit: Hit, *, width: int = 640) -> Image.Image:
+    """Draw a bar a caption: how much of the score it gave (RGB, ``width`` pixels wide).
+
+    The dark part is what the caption's own look over the views gave, the light part what the views'
+    looks at it gave; both of all captions add up to the score. What takes away points left.
+    """
+    own, met = caption_halves(hit)
+    labels = [
+        wrap(f"{row + 1}  {label}", width - 8, size=SIZE, lines=3)
+        for row, label in enumerate(query.labels)
+    ]
+    rows = [line_height(SIZE) * len(label) + BAR + 16 for label in labels]
+    picture = Image.new("RGB", (width, 62 + sum(rows)), PAPER)
+    draw = ImageDraw.Draw(picture)
+    text_block(
+        draw, (0, 0), f"What each caption gives to the score {hit.score:.3f}", width, size=15
+    )
+    legend = "dark: where it looks · light: views that look at it"
+    text_block(draw, (0, 24), legend, width, size=12, colour=MUTED, lines=1)
+
+    low, high = _span(own, met)
+    scale = (width - NUMBER - 8) / (high - low)
+    zero = 4 - low * scale
+    top = 50
+    for row, lines in enumerate(labels):
+        colour = COLOURS[row % len(COLOURS)]
+        for line in lines:
+            draw.text((4, top), line, fill=INK, font=font(SIZE))
+            top += line_height(SIZE)
+        end = _stack(draw, zero, top + 3, scale, (own[row], met[row]), colour)
+        draw.line((zero, top + 1, zero, top + BAR + 5), fill=MUTED)
+        draw.text((end + 8, top + 5), f"{own[row] + met[row]:.3f}", fill=INK, font=font(SIZE))
+        top += BAR + 16
+        draw.line((0, top - 6, width, top - 6), fill=LINE)
+    return picture
+
+
+def _span(own: NDArray[np.float64], met: NDArray[np.float64]) -> tuple[float, float]:
+    """Give how far bars reach to the left (≤ 0) and to the right of zero."""
+    halves = np.stack([own, met])
+    low = float(np.minimum(halves, 0).sum(axis=0).min(initial=0.0))
+    high = float(np.maximum(halves, 0).sum(axis=0).max(initial=0.0))
+    return low, max(high, low + 1e-9)
+
+
+def _stack(
+    draw: ImageDraw.ImageDraw,
+    zero: float,
+    top: float,
+    scale: float,
+    halves: tuple[float, float],
+    colour: tuple[int, int, int],
+) -> float:
+    """Draw both parts from the zero line outwards; give the right end."""
+    left = right = zero
+    for part, fill in zip(halves, (colour, tint(colour, 0.45)), strict=True):
+        length = part * scale
+        start = right if length >= 0 else left + length
+        if abs(length) >= 0.5:
+            draw.rectangle((start, top, start + abs(length), top + BAR), fill=fill, outline=colour)
+        if length >= 0:
+            right += length
+        else:
+            left += length
+    return right
