@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 HEAVY = ("torch", "transformers", "open_clip", "onnxruntime", "openai", "pydantic", "matplotlib")
 
@@ -14,3 +16,21 @@ def test_importing_the_library_loads_no_model_library() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_opening_a_model_leaves_nothing_behind(tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry, which calls out, would leave a device id in the user's cache."""
+    home = tmp_path / "home"
+    code = (
+        "import stitch_cir as st; from PIL import Image; encoder = st.load_encoder('mini'); "
+        "encoder.encode_texts(['a red dress']); "
+        "encoder.encode_views([Image.new('RGB', (64, 64))], [[st.ViewBox()]])"
+    )
+    clean = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("ORT_DISABLE_TELEMETRY", "CI", "PYTEST_CURRENT_TEST")
+    }
+    environment = {**clean, "HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
+    assert not home.exists()

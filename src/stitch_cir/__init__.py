@@ -12,6 +12,8 @@
         print(hit.rank, hit.score, hit.path)
 """
 
+import os as _os
+
 from stitch_cir.composers import (
     Caption,
     Composer,
@@ -37,6 +39,10 @@ from stitch_cir.explain import (
 from stitch_cir.gallery import Gallery, ProgressEvent, index_captions, index_folder
 from stitch_cir.search import Hit, Query, Results, SearchSettings, View, compose, locate, search
 from stitch_cir.views import ViewBox, ViewRecipe
+
+# From 1.29 on, ONNX Runtime reports its use to its makers, and leaves a device id in the user's
+# cache, unless this is set before it is loaded. Nothing calls out unasked; another choice is kept.
+_os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 
