@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PHOTOS ?=
 JOBS ?= 2
-EXTRAS ?= transformers open-clip llama
+EXTRAS ?= transformers open-clip llama mcp
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

@@ -21,6 +21,7 @@ NEEDS = {
     "test_export.py": "transformers",
     "test_open_clip.py": "open_clip",
     "test_llama.py": "xllamacpp",
+    "test_mcp.py": "mcp",
 }
 collect_ignore = [file for file, name in NEEDS.items() if importlib.util.find_spec(name) is None]
 

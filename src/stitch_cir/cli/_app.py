@@ -11,6 +11,7 @@ from stitch_cir.cli import _bench_commands as benchmarks
 from stitch_cir.cli import _bench_run
 from stitch_cir.cli import _compose_commands as compositions
 from stitch_cir.cli import _gallery_commands as galleries
+from stitch_cir.cli import _mcp_command as assistants
 from stitch_cir.cli import _model_commands as encoders
 from stitch_cir.cli import _search_commands as searches
 from stitch_cir.cli import _serve_command as servers
@@ -51,6 +52,7 @@ app.command("search", epilog=EPILOG)(searches.search)
 app.command("compose", epilog=EPILOG)(compositions.compose)
 app.command("explain", epilog=EPILOG)(searches.explain)
 app.command("serve", epilog=EPILOG)(servers.serve)
+app.command("mcp", epilog=EPILOG)(assistants.mcp)
 app.command("info", epilog=EPILOG)(galleries.info)
 app.command("verify", epilog=EPILOG)(galleries.verify)
 app.command("prompts", epilog=EPILOG)(model_answers.prompts)

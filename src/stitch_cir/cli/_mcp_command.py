@@ -1,0 +1,33 @@
+"""``stitch mcp``: one gallery as tools for an assistant."""
+
+from __future__ import annotations
+
+from stitch_cir.cli import _options as o
+from stitch_cir.cli._exit import guard
+from stitch_cir.cli._models import ModelOptions, takes_models
+
+__all__ = ["mcp"]
+
+
+@takes_models
+def mcp(
+    gallery: o.GalleryArgument,
+    encoder: o.EncoderOption = None,
+    *,
+    models: ModelOptions,
+) -> None:
+    """Give a gallery to an assistant: tools search, compose, explain over MCP.
+
+    Speaks the Model Context Protocol on stdin and stdout; an assistant starts this command itself.
+    Needs the extra mcp. See docs/mcp.md.
+
+        stitch mcp photos
+    """
+    with guard():
+        from stitch_cir.cli._asking import chosen_composer, open_gallery
+        from stitch_cir.mcp import create_server
+        from stitch_cir.search import SearchSettings
+
+        composer = chosen_composer(models, SearchSettings())
+        server = create_server(open_gallery(gallery, encoder, texts=True), composer=composer)
+        server.run("stdio")

@@ -1,0 +1,30 @@
+"""One gallery as tools for assistants: a Model Context Protocol server. Needs the extra ``mcp``.
+
+Imports nothing heavy by itself: what needs the SDK is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stitch_cir.mcp._server import create_server
+
+__all__ = ["create_server"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "create_server":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.util import find_spec
+
+    from stitch_cir.errors import SettingError
+
+    if find_spec("mcp") is None:
+        raise SettingError(
+            "This needs a package that is not installed: mcp.",
+            hint="Install it: pip install 'stitch-cir[mcp]'",
+        )
+    from stitch_cir.mcp._server import create_server
+
+    return create_server

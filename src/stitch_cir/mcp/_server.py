@@ -1,0 +1,44 @@
+"""The server around the tools."""
+
+from __future__ import annotations
+
+from mcp.server import MCPServer
+from mcp.types import ToolAnnotations
+
+from stitch_cir.composers import Composer
+from stitch_cir.gallery import Gallery
+from stitch_cir.mcp._tools import Tools
+
+__all__ = ["create_server"]
+
+_ABOUT = (
+    "Composed image search over one gallery of {count:,} images. Begin with search (text alone "
+    "finds pictures; their ids can be references); compose shows the target captions before "
+    "searching; explain says why an image ranks where it does. Images are named by gallery ids."
+)
+
+
+def create_server(gallery: Gallery, *, composer: Composer | None = None) -> MCPServer:
+    """Make a Model Context Protocol server with the tools ``search``, ``compose``, ``explain``.
+
+    ``composer`` writes target captions; ``None`` is the template composer. Run it with
+    ``server.run("stdio")``, or connect the SDK's client to it in the same process.
+    """
+    from stitch_cir import __version__
+
+    tools = Tools(gallery, composer)
+    server = MCPServer(
+        "stitch",
+        title="STiTch",
+        instructions=_ABOUT.format(count=len(gallery)),
+        version=__version__,
+        log_level="WARNING",
+    )
+    reads = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+    for name, tool in (
+        ("search", tools.search),
+        ("compose", tools.compose),
+        ("explain", tools.explain),
+    ):
+        server.add_tool(tool, name=name, annotations=reads)
+    return server

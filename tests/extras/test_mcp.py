@@ -1,0 +1,149 @@
+"""The tools of ``stitch mcp`` through the SDK's own client: in this process, and over stdio."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import stitch_cir as st
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.mcp import create_server
+
+mcp = pytest.importorskip("mcp")
+DOC = Path(__file__).parents[2] / "docs" / "mcp.md"
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def call(gallery: st.Gallery) -> Call:
+    """Call one tool of a server in this process."""
+
+    def call(name: str, **arguments: Any) -> Any:
+        async def run() -> Any:
+            async with mcp.Client(create_server(gallery)) as client:
+                return await client.call_tool(name, arguments)
+
+        return asyncio.run(run())
+
+    return call
+
+
+def pictures(result: Any) -> list[Image.Image]:
+    found = []
+    for part in result.content:
+        if part.type == "image":
+            assert part.mime_type == "image/jpeg"
+            found.append(Image.open(io.BytesIO(base64.b64decode(part.data))))
+    return found
+
+
+def words(result: Any) -> str:
+    return "\n".join(part.text for part in result.content if part.type == "text")
+
+
+def test_the_tools_are_described(gallery: st.Gallery) -> None:
+    async def run() -> Any:
+        async with mcp.Client(create_server(gallery)) as client:
+            return await client.list_tools()
+
+    tools = {tool.name: tool for tool in asyncio.run(run()).tools}
+    assert set(tools) == {"search", "compose", "explain"}
+    for tool in tools.values():
+        assert len(tool.description) > 50
+        assert tool.annotations.read_only_hint
+        assert tool.output_schema["properties"]
+        for name, field in tool.input_schema["properties"].items():
+            assert field.get("description"), f"{tool.name}: {name}"
+    assert tools["explain"].input_schema["required"] == ["id"]
+    assert "self" not in tools["search"].input_schema["properties"]
+
+
+def test_a_search_gives_text_data_and_thumbnails(call: Call, gallery: st.Gallery) -> None:
+    result = call("search", text="in blue", reference="red.png", k=3, pictures=2)
+    assert not result.is_error
+    own = st.search(gallery, reference="red.png", text="in blue", settings=st.SearchSettings(k=3))
+    hits = result.structured_content["hits"]
+    assert [hit["id"] for hit in hits] == [hit.id for hit in own]
+    assert hits[0]["score"] == pytest.approx(own[0].score, abs=1e-5)
+    assert result.structured_content["captions"] == list(own.query.labels)
+    assert "blue.png" in words(result)
+    assert [max(picture.size) for picture in pictures(result)] == [256, 256]
+
+
+def test_captions_and_rejections_are_used(call: Call) -> None:
+    edited = call("search", captions=["green"], pictures=0)
+    assert edited.structured_content["hits"][0]["id"] == "green.png"
+    assert pictures(edited) == []
+    result = call("search", text="blue", less_like=["blue.png"], alpha=0.2)
+    assert "blue.png" not in [hit["id"] for hit in result.structured_content["hits"]]
+
+
+def test_captions_are_composed(call: Call) -> None:
+    result = call("compose", text="in blue", reference="red.png", captions=3)
+    assert len(result.structured_content["captions"]) == 3
+    assert "blue" in words(result)
+
+
+@pytest.mark.parametrize(("picture", "count"), [("heatmap", 1), ("all", 1), ("none", 0)])
+def test_a_hit_is_explained(call: Call, picture: str, count: int) -> None:
+    result = call("explain", id="blue.png", text="in blue", reference="red.png", picture=picture)
+    told = result.structured_content
+    assert told["summary"] == words(result)
+    assert sum(told["gives"].values()) == pytest.approx(told["score"], abs=1e-4)
+    assert told["matches"][0]["mass"] >= told["matches"][-1]["mass"]
+    assert len(pictures(result)) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("search", {}, "QueryError"),
+        ("search", {"text": "x", "reference": "nope.png"}, "Give an id as printed by a search"),
+        ("search", {"text": "x", "reference": "/etc/passwd"}, "NotFoundError"),
+        ("search", {"text": "x", "k": 100}, "SettingError"),
+        ("search", {"text": "x", "k": 0}, "greater than or equal to 1"),
+        ("search", {"text": "x", "less_like": ["nope.png"]}, "nope.png"),
+        ("explain", {"id": "nope.png", "text": "x"}, "NotFoundError"),
+        ("explain", {"text": "x"}, "id"),
+    ],
+)
+def test_errors_are_tool_errors(
+    call: Call, name: str, arguments: dict[str, Any], said: str
+) -> None:
+    result = call(name, **arguments)
+    assert result.is_error
+    assert said in words(result)
+
+
+def test_a_picture_of_the_disk_is_not_read(call: Call, photos: Path) -> None:
+    assert call("search", text="x", reference=str(photos / "red.png")).is_error
+
+
+def test_the_documented_command_speaks_over_stdio(photos: Path) -> None:
+    st.index_folder(photos, encoder=HashEncoder())
+    (block,) = re.findall(r"```json\n(.*?)```", DOC.read_text(encoding="utf-8"), flags=re.S)
+    entry = json.loads(block)["mcpServers"]["photos"]
+    assert entry["command"] == "stitch"
+    arguments = [str(photos) if one.endswith("photos") else one for one in entry["args"]]
+    server = mcp.StdioServerParameters(
+        command=sys.executable, args=["-m", "stitch_cir", *arguments]
+    )
+
+    async def run() -> Any:
+        async with mcp.Client(server) as client:
+            return await client.call_tool("search", {"text": "red", "k": 2})
+
+    result = asyncio.run(run())
+    assert result.structured_content["hits"][0]["id"] == "red.png"
+    assert shlex.join(["stitch", "mcp"]) in DOC.read_text(encoding="utf-8")
