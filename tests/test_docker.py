@@ -1,0 +1,138 @@
+"""What of the container can be checked without an engine: files, commands, entry point, compose file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+ENTRY = ROOT / "docker" / "entrypoint.sh"
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Read the Dockerfile: (instruction, arguments), continued lines joined."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    text = re.sub(r"^\s*#.*\n", "", text, flags=re.M).replace("\\\n", " ")
+    return [
+        (line.split()[0], line.split(maxsplit=1)[1]) for line in text.splitlines() if line.strip()
+    ]
+
+
+def test_what_is_copied_exists_and_is_not_ignored() -> None:
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "*" in lines
+    kept = {line[1:] for line in lines if line.startswith("!")}
+    copied = [part for name, rest in instructions() if name == "COPY" for part in rest.split()[:-1]]
+    assert {"pyproject.toml", "src", "docker/entrypoint.sh"} <= set(copied)
+    for path in copied:
+        assert (ROOT / path).exists(), path
+        assert path.split("/")[0] in kept, path
+    # all that the build back end reads is there
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {project["readme"], *project["license-files"]} <= set(copied)
+
+
+def test_it_installs_an_extra_that_exists_and_leaves_root() -> None:
+    steps = instructions()
+    (install,) = [rest for name, rest in steps if name == "RUN" and "pip install" in rest]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (extra,) = re.findall(r"\.\[(\w+)\]", install)
+    assert extra in project["optional-dependencies"]
+    names = [name for name, _ in steps]
+    assert names.index("RUN") < names.index("USER") < names.index("ENTRYPOINT")
+    assert dict(steps)["USER"] not in ("root", "0")
+    (image,) = [rest for name, rest in steps if name == "FROM"]
+    version = tuple(map(int, re.findall(r"python:(\d+)\.(\d+)-slim", image)[0]))
+    assert version >= tuple(map(int, re.findall(r"(\d+)\.(\d+)", project["requires-python"])[0]))
+    (entry,) = json.loads(dict(steps)["ENTRYPOINT"])
+    assert any(rest.endswith(f" {entry}") for name, rest in steps if name == "COPY")
+    assert os.access(ENTRY, os.X_OK)
+
+
+def test_the_port_is_published_on_this_machine_only() -> None:
+    (service,) = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))[
+        "services"
+    ].values()
+    exposed = dict(instructions())["EXPOSE"]
+    assert service["ports"] == [f"127.0.0.1:{exposed}:{exposed}"]
+    photos, gallery = service["volumes"]
+    assert photos.endswith(":/photos:ro")
+    assert gallery == "gallery:/gallery"
+    assert service["cap_drop"] == ["ALL"]
+    assert "privileged" not in service
+    assert json.dumps(service["build"]) == '"."'
+
+
+def test_the_documented_command_is_that_of_the_compose_file() -> None:
+    page = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if "docker compose up" in line]
+    command = line.split("#")[0].strip()
+    assert command in (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    assert "was not built" in page.lower() or "not built here" in page.lower()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the entry point is a POSIX shell script")
+def test_the_entry_point_indexes_serves_and_is_healthy(photos: Path, tmp_path: Path) -> None:
+    gallery, home = tmp_path / "gallery", tmp_path / "home"
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")  # skipped, and it goes on
+    before = sorted(path.name for path in photos.rglob("*"))
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(home),
+        "STITCH_PHOTOS": str(photos),
+        "STITCH_GALLERY": str(gallery),
+        "STITCH_HOST": "127.0.0.1",
+        "STITCH_PORT": "0",
+        **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
+    }
+    process = subprocess.Popen(
+        [str(ENTRY), *compose["services"]["stitch"]["command"]],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,  # as a container's log shows it
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        told = ""
+        while "http://" not in told:
+            line = process.stdout.readline()
+            assert line, f"it stopped:\n{told}"
+            told += line
+        assert "broken.jpg" in told
+        address = told[told.index("http://") :].split()[0]
+        check = dict(instructions())["HEALTHCHECK"].split("CMD", 1)[1]
+        python, flag, code = json.loads(check)
+        assert (python, flag) == ("python", "-c")
+        code = code.replace("http://127.0.0.1:8000", address)
+        code += f"; import json; print(json.load(u.urlopen('{address}/health'))['images'])"
+        done = subprocess.run(
+            [sys.executable, flag, code], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == "8"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+        if process.stdout is not None:
+            process.stdout.close()
+    assert sorted(path.name for path in photos.rglob("*")) == before  # a read-only mount is enough
+    assert not home.exists()
+
+
+def test_the_script_is_sound() -> None:
+    subprocess.run(["sh", "-n", str(ENTRY)], check=True)
+    text = ENTRY.read_text(encoding="utf-8")
+    commands = [shlex.split(line)[:2] for line in text.splitlines() if line.startswith("stitch ")]
+    assert commands == [["stitch", "index"]]
+    assert "exec stitch serve" in text
