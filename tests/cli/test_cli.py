@@ -82,16 +82,6 @@ def test_explain_draws(indexed: Path, tmp_path: Path) -> None:
     assert "Rank 1" in done.stdout
     with Image.open(picture) as image:
         assert image.width > 900
-    asked = ["explain", indexed, "blue.png", "in blue", "-r", "red.png", "-o", picture]
-    done = stitch(*asked, "--kind", "contributions")
-    assert done.exit_code == 0, done.output
-    with Image.open(picture) as image:
-        assert image.width < 900
-    picture.unlink()
-    done = stitch(*asked, "--kind", "pie")
-    assert done.exit_code == 2
-    assert "heatmap" in done.output
-    assert not picture.exists()
 
 
 def test_settings_reach_the_ranking(indexed: Path) -> None:
@@ -185,12 +175,68 @@ def test_every_error_has_an_exit_code() -> None:
 
 def test_help_and_version_and_completion() -> None:
     assert "this picture, but changed" in stitch("--help").stdout
-    for command in ("index", "search", "compose", "explain", "info", "verify"):
+    for command in ("index", "search", "compose", "explain", "serve", "info", "verify"):
         shown = stitch(command, "--help")
         assert shown.exit_code == 0
         assert "Exit codes" in shown.stdout
     assert stitch("--version").stdout.startswith("stitch ")
     assert "--install-completion" in stitch("--help").stdout
+
+
+def test_less_like_and_weights_of_it(indexed: Path) -> None:
+    told = stitch(
+        "search", indexed, "red", "-k", 3, "--less-like", "red.png", "--beta", 0.2, "--json"
+    )
+    found = json.loads(told.stdout)
+    assert found["query"]["less_like"] == ["red.png"]
+    assert found["settings"]["beta"] == 0.2
+    assert "red.png" not in [hit["id"] for hit in found["hits"]]
+    assert stitch("search", indexed, "red", "--less-like", "nope").exit_code == 3
+    assert stitch("search", indexed, "red", "--beta", -1).exit_code == 2
+    assert stitch("explain", indexed, "red.png", "red", "--less-like", "red.png").exit_code == 3
+
+
+def test_parts_of_an_explanation(indexed: Path, tmp_path: Path) -> None:
+    sizes = set()
+    for kind in ("all", "matches", "heatmap", "contributions"):
+        picture = tmp_path / f"{kind}.png"
+        done = stitch(
+            "explain",
+            indexed,
+            "blue.png",
+            "in blue",
+            "-r",
+            "red.png",
+            "-o",
+            picture,
+            "--kind",
+            kind,
+        )
+        assert done.exit_code == 0, done.output
+        with Image.open(picture) as drawn:
+            sizes.add(drawn.size)
+    assert len(sizes) == 4
+    wrong = stitch("explain", indexed, "blue.png", "blue", "--kind", "nothing")
+    assert wrong.exit_code == 2
+    assert "contributions" in wrong.output
+
+
+def test_serving_says_what_is_missing(indexed: Path, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    assert stitch("serve", tmp_path / "nothing").exit_code == 3
+    token = stitch("serve", indexed, "--token-file", tmp_path / "no.token")
+    assert token.exit_code == 3
+    assert "openssl" in token.output
+    assert stitch("serve", indexed, "--rate", -1).exit_code == 2
+    assert stitch("serve", indexed, "--prompt", "x").exit_code == 2
+    from importlib import util
+
+    known = util.find_spec
+    monkeypatch.setattr(
+        util, "find_spec", lambda name, *a: None if name == "uvicorn" else known(name, *a)
+    )
+    missing = stitch("serve", indexed)
+    assert missing.exit_code == 2
+    assert "stitch-cir[server]" in missing.output
 
 
 def test_the_real_process(indexed: Path) -> None:

@@ -97,7 +97,7 @@ class Client:
     def explain_picture(
         self, id: str, text: str = "", *, kind: str = "matches", **ask: Unpack[Asking]
     ) -> bytes:
-        """Get that as a PNG: ``matches``, ``heatmap`` or ``contributions``."""
+        """Get that as a PNG: ``matches``, ``heatmap``, ``contributions`` or ``all``."""
         return self._send(calls.explain_picture(id, text, kind, ask))
 
     def sheet(self, text: str = "", **ask: Unpack[Asking]) -> str:

@@ -120,7 +120,7 @@ class ExplainAsk(Ask):
 class PictureAsk(ExplainAsk):
     """A query, the image to explain, and how to draw it."""
 
-    kind: Literal["matches", "heatmap", "contributions"] = "matches"
+    kind: Literal["all", "matches", "heatmap", "contributions"] = "matches"
 
 
 # -- answers ---------------------------------------------------------------------------------------
