@@ -18,7 +18,7 @@ from stitch_cir.explain._draw import (
     tint,
     wrap,
 )
-from stitch_cir.explain._table import caption_halves
+from stitch_cir.explain._table import caption_halves, member
 from stitch_cir.search import Hit, Query
 
 __all__ = ["draw_contributions"]
@@ -43,7 +43,11 @@ def draw_contributions(query: Query, hit: Hit, *, width: int = 640) -> Image.Ima
     picture = Image.new("RGB", (width, 62 + sum(rows)), PAPER)
     draw = ImageDraw.Draw(picture)
     text_block(
-        draw, (0, 0), f"What each caption gives to the score {hit.score:.3f}", width, size=15
+        draw,
+        (0, 0),
+        f"What each {member(query)} gives to the score {hit.score:.3f}",
+        width,
+        size=15,
     )
     legend = "dark: where it looks · light: views that look at it"
     text_block(draw, (0, 24), legend, width, size=12, colour=MUTED, lines=1)

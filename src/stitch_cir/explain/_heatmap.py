@@ -24,7 +24,7 @@ from stitch_cir.explain._draw import (
     tint,
     wrap,
 )
-from stitch_cir.explain._table import caption_shares
+from stitch_cir.explain._table import caption_shares, member
 from stitch_cir.images import open_image
 from stitch_cir.search import Hit, Query, View
 from stitch_cir.views import ViewBox, cut
@@ -79,7 +79,7 @@ def draw_heatmap(query: Query, hit: Hit) -> Image.Image:
     draw = ImageDraw.Draw(picture)
     _draw_head(picture, hit, grid)
     top = grid.head
-    title = "Where each caption looks, in % (rows sum to 100); small: cosine"
+    title = f"Where each {member(query)} looks, in % (rows sum to 100); small: cosine"
     shares = caption_shares(hit)
     _draw_panel(draw, top, title, plan.forward, plan.similarities, grid)
     row_top = top + 30

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.search import Hit, Query, View
 
-__all__ = ["Match", "caption_halves", "caption_shares", "matches", "summary"]
+__all__ = ["Match", "caption_halves", "caption_shares", "matches", "member", "summary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,11 @@ def caption_shares(hit: Hit) -> NDArray[np.float64]:
     """Split a score over the captions, both directions of the plan together: (K,), sum = score."""
     own, met = caption_halves(hit)
     return np.asarray(own + met)
+
+
+def member(query: Query) -> str:
+    """Say what the rows of a plan are: target captions, or views of a reference without text."""
+    return "part of the reference" if query.composition is None else "caption"
 
 
 def summary(query: Query, hit: Hit) -> str:
