@@ -177,9 +177,13 @@ def _section(
             f"The data set cannot be read at {place} ({error.message}) References, expected "
             "answers and pictures are missing from the queries below; say where it is with --root."
         )
+    warned: dict[str, list[str]] = {}
     for label, run in runs.items():
-        who = f"{label}: " if len(runs) > 1 else ""
-        notes += [who + note for note in _warnings(run, data)]
+        for note in _warnings(run, data):
+            warned.setdefault(note, []).append(label)
+    for note, labels in warned.items():
+        notes.append(note if len(labels) == len(runs) else f"{', '.join(labels)}: {note}")
+    for label, run in runs.items():
         if run is not first and run.main.ids != first.main.ids:
             notes.append(
                 f"{label} was asked other queries than {next(iter(runs))}: their figures stand "

@@ -28,10 +28,13 @@ def _table(key: str, title: str, facts: Mapping[str, Facts], *, folded: bool) ->
     names: dict[str, None] = {}
     for own in facts.values():
         names |= dict.fromkeys(own)
-    rows = tuple(
-        (Cell(name), *(Cell(own.get(name, "–")) for own in facts.values())) for name in names
-    )
-    return Table(key, title, ("", *facts), rows, numeric=False, folded=folded)
+    rows = []
+    for name in names:
+        told = [own.get(name, "–") for own in facts.values()]
+        differ = len(set(told)) > 1
+        rows.append((Cell(name, strong=differ), *(Cell(value, strong=differ) for value in told)))
+    lead = "In bold: what differs between the runs." if len(facts) > 1 else ""
+    return Table(key, title, ("", *facts), tuple(rows), lead=lead, numeric=False, folded=folded)
 
 
 def _settings(run: Run) -> Facts:

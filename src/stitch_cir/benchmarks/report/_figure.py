@@ -126,6 +126,7 @@ def finish(figure: Figure, key: str, title: str, alt: str) -> Plot:
         # a name in a script that the font lacks: the SVG has it nevertheless
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
+        figure.set_layout_engine("none")  # it is laid out; doing so again costs as much as drawing
         figure.savefig(picture, format="png", dpi=150, metadata={"Software": None})
     return Plot(key, title, alt, drawing.getvalue().decode("utf-8"), picture.getvalue())
 

@@ -84,7 +84,7 @@ def escape_markdown(text: str) -> str:
     """Make any text plain in GitHub's Markdown, in a table too; line breaks become spaces."""
     flat = " ".join(text.split())
     flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    flat = re.sub(r"([\\`*_\[\]|~#@!$])", r"\\\1", flat)
+    flat = re.sub(r"([\\`*_\[\]|~#!$]|(?<!\w)@)", r"\\\1", flat)
     # a bare address would become a link
     return re.sub(r"(https?|ftp|www)([:.])", r"\1\\\2", flat)
 
@@ -142,9 +142,11 @@ def _markdown_cell(cell: Cell) -> str:
 
 def latex(table: Table, caption: str) -> str:
     """Give a table in booktabs' style; a wide one is shrunk to the line (graphicx)."""
-    wide = len(table.columns) > 5
-    numbers = "r" if table.numeric else "l"
-    columns = "l" * table.heads + numbers * (len(table.columns) - table.heads)
+    wide = table.numeric and len(table.columns) > 5
+    others = len(table.columns) - table.heads
+    # texts break into lines, numbers never do
+    each = "r" if table.numeric else rf"p{{{0.75 / others:.3f}\linewidth}}"
+    columns = "l" * table.heads + each * others
     body = [
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",

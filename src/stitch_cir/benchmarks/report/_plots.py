@@ -143,6 +143,7 @@ def _sweep(section: Section, knob: str, first: str) -> Plot | None:
             axis.axvline(value, color=MUTED, linewidth=1, linestyle=":")
         if knob == "tau":
             axis.set_xscale("log")
+            axis.minorticks_off()
         end_labels(axis, ends)
         what = "weight of the modification" if knob == "alpha" else "temperature on raw cosine"
         band = "" if several else f", band: 95 % interval of {first}"
@@ -230,14 +231,19 @@ def _places(section: Section) -> Plot | None:
     last = max(max(found) for _, found in lines)
     told = []
     with axes(5.6, 3.7) as (figure, axis):
-        ends = []
         for place, (name, found) in enumerate(lines):
             colour, _ = _look(place)
             known = np.sort([one for one in found if one])
             share = 100 * np.arange(1, len(known) + 1) / len(found)
             x, y = [1, *known, last], [0.0, *share, share[-1]]
-            axis.step(x, y, where="post", color=colour, linewidth=2.4 if place == 0 else 1.6)
-            ends.append((float(last), float(share[-1]), name, colour))
+            axis.step(
+                x,
+                y,
+                where="post",
+                color=colour,
+                linewidth=2.4 if place == 0 else 1.6,
+                label=plain(name),
+            )
             within = {k: 100 * float((known <= k).sum()) / len(found) for k in (1, 10, 100)}
             told.append(
                 f"{name}: {within[1]:.1f} % first, {within[10]:.1f} % within 10, "
@@ -246,7 +252,8 @@ def _places(section: Section) -> Plot | None:
         axis.set_xscale("log")
         axis.set_xlim(1, max(last, 2))
         axis.set_ylim(0, 102)
-        end_labels(axis, ends)
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axis.legend(loc="best", fontsize=10)
         axis.set_xlabel("place of the first right answer")
         axis.set_ylabel("% of the queries")
         axis.set_title("Found at this place or better")

@@ -170,8 +170,8 @@ def _unshown(shown: Sequence[Shown]) -> Iterator[str]:
             reasons.setdefault(one.problem, []).append(one.id)
     for reason, ids in reasons.items():
         yield (
-            f"{len(ids):,} of the {len(shown):,} gallery ids below are shown by name only, because "
-            f"{reason}: {some(ids)}."
+            f"{len(ids):,} of the {len(shown):,} gallery ids below are shown by name only "
+            f"({reason}): {some(ids)}."
         )
 
 

@@ -120,10 +120,14 @@
     return make("li", { class: marks.some(mark => mark[1]) ? "right" : "" }, frame(image, role), about);
   }
 
-  function composed(entry) {
+  function composed(entry, a, b) {
     const parts = [];
-    entry.composed.forEach((one, run) => {
-      if (index.runs.length > 1) parts.push(make("p", { class: "by" }, index.runs[run]));
+    // of the runs whose rankings are shown; once, where both composed the same
+    const runs = [...new Set([a, b ?? a].map(v => index.runs.indexOf(index.variants[v].run)))];
+    const same = runs.length > 1 && JSON.stringify(entry.composed[runs[0]]) === JSON.stringify(entry.composed[runs[1]]);
+    (same ? runs.slice(0, 1) : runs).forEach(run => {
+      const one = entry.composed[run];
+      if (runs.length > 1) parts.push(make("p", { class: "by" }, same ? runs.map(each => index.runs[each]).join(" and ") : index.runs[run]));
       if (!one) { parts.push(make("p", { class: "muted" }, "Nothing was composed.")); return; }
       parts.push(make("ol", { class: "captions" }, ...one.captions.map(([text, weight, origin]) =>
         make("li", {}, text, make("small", {}, `${origin}${weight === 1 ? "" : `, weight ${weight}`}`)))));
@@ -172,7 +176,12 @@
     const [a, b] = chosen();
     const where = rows.indexOf(n);
     if (where >= 0) page = Math.floor(where / PAGE);
+    // rows and steps are drawn anew: the keyboard's place must survive that
+    const held = document.activeElement;
+    const heldRow = held?.classList.contains("row"), heldStep = held?.classList.contains("step") ? held.getAttribute("aria-label") : null;
     drawList();
+    if (heldRow) $("list").querySelector("[aria-current]")?.focus({ preventScroll: true });
+    $("said").textContent = `Query ${id}: ${text}. ${told(places[a])}`;
     const row = $("list").querySelector("[aria-current]");
     if (row && (row.offsetTop < $("list").scrollTop || row.offsetTop + row.offsetHeight > $("list").scrollTop + $("list").clientHeight)) {
       $("list").scrollTop = row.offsetTop - $("list").clientHeight / 3;  // never moves the page itself
@@ -201,8 +210,9 @@
       make("div", { class: "asked-line" },
         make("div", {}, make("h3", { id: "query-title" }, text ? `“${text}”` : "(no text)"), make("div", { class: "muted" }, meta.join(" · "))),
         make("div", { class: "steps" }, step("Previous query", where - 1, "←"), step("Next query", where < 0 ? 0 : where + 1, "→"))),
-      make("div", { class: "three" }, asked, composed(entry), expected(entry, a, places)),
+      make("div", { class: "three" }, asked, composed(entry, a, b), expected(entry, a, places)),
       make("div", { class: b === null ? "rankings" : "rankings two" }, ranking(entry, a, places), b === null ? null : ranking(entry, b, places)));
+    if (heldStep) ($("query").querySelector(`.step[aria-label="${heldStep}"]:enabled`) ?? $("query")).focus({ preventScroll: true });
     if (focus && matchMedia("(max-width: 48rem)").matches) $("query").scrollIntoView({ block: "start" });
   }
 
@@ -229,6 +239,7 @@
     if (n < 0) {
       drawList();
       $("query").replaceChildren(make("p", { class: "muted", id: "query-title" }, `Query ${part[2]} is not in this report.`));
+      $("queries").scrollIntoView();
       return;
     }
     await show(n);
@@ -261,6 +272,7 @@
   $("more").addEventListener("click", () => { page += 1; drawList(); });
   document.addEventListener("keydown", event => {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.target.closest("input, select, .scroll")) return;
+    if ($("queries").getBoundingClientRect().top > innerHeight) return;  // somebody reads the tables
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const to = rows[rows.indexOf(current) + (step ?? 0)];
     if (step && to !== undefined && current !== null) { event.preventDefault(); show(to); }
