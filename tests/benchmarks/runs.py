@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -148,3 +151,21 @@ def make_run(
         },
     )
     return folder
+
+
+def script(path: Path) -> Any:
+    """Read the data out of one of the page's scripts."""
+    call = re.fullmatch(r'stitch\("[^"]+",(.*)\);\n', path.read_text("ascii"), re.S)
+    assert call is not None
+    return json.loads(call.group(1))
+
+
+def browser(out: Path, key: str) -> tuple[Any, Any, list[Any]]:
+    index = script(out / f"data/stitch-{key}-index.js")
+    gallery = script(out / f"data/stitch-{key}-gallery.js")
+    chunks = sorted((out / "data").glob(f"stitch-{key}-[0-9]*.js"))
+    return index, gallery, [entry for chunk in chunks for entry in script(chunk)]
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO((out / "report.csv").read_text("utf-8"))))
