@@ -210,7 +210,17 @@ def test_what_a_run_says_of_itself_is_told_first(tmp_path: Path, circo: Benchmar
         circo,
         finished=None,
         notes=["1 target has no picture."],
-        gallery={"val": {"without_vectors": ["7", "8"], "reasons": {"7": "damaged"}}},
+        counts={"queries": 2, "queries_by_text_alone": 1, "queries_not_composed": 0},
+        gallery={
+            "val": {
+                "without_vectors": ["7", "8", "9", "10"],
+                "reasons": {
+                    "7": "/data/my pictures/7.jpg is truncated. Copy it again.",
+                    "8": "/data/my pictures/8.jpg is missing",
+                    "9": "/data/my pictures/9.jpg is missing",
+                },
+            }
+        },
         variants=[{"name": "main"}, {"name": "alpha-0.90"}],
     )
     told = " ".join(write_report([run], tmp_path / "out").notes)
@@ -218,7 +228,9 @@ def test_what_a_run_says_of_itself_is_told_first(tmp_path: Path, circo: Benchmar
         "not finished",
         "1 of 2 variants have no results: alpha-0.90",
         "1 target has no picture.",
-        "2 ids of the gallery val could not be indexed and are never found (damaged: 7; no reason given: 8)",
+        "Counted: queries by text alone 1.",
+        "4 ids of the gallery val could not be indexed and are never found (the file is truncated: "
+        "7; the file is missing: 8, 9; no reason given: 10)",
     ):
         assert part in told
 

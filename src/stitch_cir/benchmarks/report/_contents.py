@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -215,7 +216,7 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
             reasons = facts.get("reasons") or {}
             why: dict[str, list[str]] = {}
             for id in without:
-                why.setdefault(str(reasons.get(id, "no reason given")), []).append(str(id))
+                why.setdefault(_reason(reasons.get(id)), []).append(str(id))
             told = "; ".join(
                 f"{reason}: {some(ids)}" for reason, ids in list(why.items())[:_REASONS]
             )
@@ -231,6 +232,13 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
         )
     said = {str(note) for note in manifest.get("notes", ())}
     yield from manifest.get("notes", ())
+    counted = [
+        f"{name.replace('_', ' ')} {count:,}"
+        for name, count in {**manifest.get("counts", {}), **main.counts}.items()
+        if count and name not in ("queries", "gallery")
+    ]
+    if counted:
+        yield f"Counted: {', '.join(counted)}."
     for variant in run.variants.values():
         for note in variant.notes:
             if note not in said:
@@ -239,6 +247,14 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
 
 
 _REASONS = 4
+
+
+def _reason(told: Any) -> str:
+    """Give a reason without its file, so that equal reasons are told once."""
+    if not told:
+        return "no reason given"
+    first = str(told).split(". ")[0].rstrip(".")
+    return re.sub(r"^.*[/\\][^/\\]*? (?=is |has |cannot )", "the file ", first)
 
 
 def some(ids: Sequence[str], count: int = 5) -> str:
