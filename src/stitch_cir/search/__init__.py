@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from stitch_cir.search._many import Ranking, rank_many
+from stitch_cir.search._bounded import Ranking, rank_many
 from stitch_cir.search._query import Encoded, query_texts
 from stitch_cir.search._rank import rank
 from stitch_cir.search._results import Hit, Query, Results, View
