@@ -130,7 +130,7 @@ def make_run(
                     "weights_tag": "hash-1",
                     "dim": 64,
                     "fingerprint": "cd" * 32,
-                    "recipe": {"kind": "crops", "count": 5, "seed": 0},
+                    "recipe": {"kind": "crops", "count": 5, "seed": 0, "scale": [0.08, 1.0]},
                     "images": len(task.gallery),
                     "views": 5 * len(task.gallery),
                     "without_vectors": [],

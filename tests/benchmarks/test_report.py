@@ -56,6 +56,9 @@ def test_the_same_numbers_in_every_form(run: Path, tmp_path: Path) -> None:
     assert float(kinds["addition"]["value"]) == pytest.approx(
         kept.main.kinds["addition"][0], abs=1e-4
     )
+    for said in ("scale 0.08 to 1", "τ on raw cosine", "α"):
+        assert said in markdown
+        assert said in page
     for said in ("hash-1", "2 queries", "encoder test", "composer template"):
         assert said in markdown
         assert said in page
@@ -229,7 +232,7 @@ def test_what_a_run_says_of_itself_is_told_first(tmp_path: Path, circo: Benchmar
         "1 of 2 variants have no results: alpha-0.90",
         "1 target has no picture.",
         "Counted: queries by text alone 1.",
-        "4 ids of the gallery val could not be indexed and are never found (the file is truncated: "
+        "4 ids of the gallery val could not be indexed and rank behind all others (the file is truncated: "
         "7; the file is missing: 8, 9; no reason given: 10)",
     ):
         assert part in told

@@ -222,8 +222,8 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
             )
             more = "" if len(why) <= _REASONS else f"; and {len(why) - _REASONS} other reasons"
             yield (
-                f"{len(without):,} ids of the gallery {task} could not be indexed and are never "
-                f"found ({told}{more})."
+                f"{len(without):,} ids of the gallery {task} could not be indexed and rank behind "
+                f"all others ({told}{more})."
             )
     if data is not None and dict(data.sources) != dict(_facts(run).get("sources", {})):
         yield (

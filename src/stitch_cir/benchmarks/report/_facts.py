@@ -99,13 +99,21 @@ def _each(galleries: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Any]
     return "; ".join(f"{task}: {value}" for task, value in told.items())
 
 
+def _is_range(data: list[Any] | tuple[Any, ...]) -> bool:
+    return len(data) == 2 and all(isinstance(one, float) for one in data)
+
+
 def _list(data: Any) -> str:
     """Write nested settings on one line: name value, …"""
     if not isinstance(data, Mapping):
-        return number(data) if not isinstance(data, (list, tuple)) else ", ".join(map(str, data))
+        if isinstance(data, (list, tuple)):
+            return (
+                " to ".join(map(number, data)) if _is_range(data) else ", ".join(map(number, data))
+            )
+        return number(data)
     parts = []
     for name, value in data.items():
-        if value is None:
+        if value is None or value == []:
             continue
         inner = _list(value)
         nested = isinstance(value, Mapping)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 
 from stitch_cir.benchmarks._compare import Comparison
@@ -91,25 +91,34 @@ def _figure(variant: VariantResult, metric: str, *, strong: bool = False) -> Cel
     return Cell(percent(variant.headline[metric]), span(variant.intervals.get(metric)), strong)
 
 
-def _figures(section: Section) -> Table:
-    pairs = list(section.variants("main", "control"))
+def _by_variant(
+    section: Section,
+    pairs: list[tuple[str, VariantResult]],
+    cells: Callable[[str, VariantResult], Iterable[Cell]],
+    **words: str,
+) -> Table:
+    """Make a table with a row a variant and a column a metric."""
     head = _head(section, "Variant")
-    rows = tuple(
-        (
-            *_names(section, label, one),
-            *(_figure(one, metric, strong=one.role == "main") for metric in section.metrics),
-        )
-        for label, one in pairs
-    )
     return Table(
-        "figures",
-        "Figures and controls",
-        (*head, *section.metrics),
-        rows,
+        columns=(*head, *section.metrics),
+        rows=tuple((*_names(section, label, one), *cells(label, one)) for label, one in pairs),
         heads=len(head),
+        groups=_grouped(section, iter(pairs)),
+        **words,  # type: ignore[arg-type]
+    )
+
+
+def _figures(section: Section) -> Table:
+    return _by_variant(
+        section,
+        list(section.variants("main", "control")),
+        lambda _, one: (
+            _figure(one, metric, strong=one.role == "main") for metric in section.metrics
+        ),
+        key="figures",
+        title="Figures and controls",
         lead="In percent, with 95 % bootstrap intervals over the queries. Controls use the same "
         "encoded pictures and captions as main.",
-        groups=_grouped(section, iter(pairs)),
     )
 
 
@@ -121,24 +130,15 @@ def _differences(section: Section) -> Table | None:
     ]
     if not pairs:
         return None
-    head = _head(section, "Variant")
-    rows = tuple(
-        (
-            *_names(section, label, one),
-            *_changes(section.differences[label, one.name], section.metrics),
-        )
-        for label, one in pairs
-    )
-    return Table(
-        "differences",
-        "Difference to main",
-        (*head, *section.metrics),
-        rows,
-        heads=len(head),
+    return _by_variant(
+        section,
+        pairs,
+        lambda label, one: _changes(section.differences[label, one.name], section.metrics),
+        key="differences",
+        title="Difference to main",
         lead="Variant minus main on the same queries, in points: below zero, main is better. In "
         "brackets 95 % intervals; p is of a paired randomisation test, not corrected for the "
         "number of comparisons.",
-        groups=_grouped(section, iter(pairs)),
     )
 
 
