@@ -17,7 +17,7 @@ from stitch_cir.benchmarks._run_files import read_run
 from stitch_cir.benchmarks.report import write_report
 from stitch_cir.benchmarks.report._contents import gather
 from stitch_cir.cli._app import app
-from stitch_cir.errors import NotFoundError, SettingError
+from stitch_cir.errors import NotFoundError, RecordError, SettingError
 from tests.benchmarks import layouts
 from tests.benchmarks.runs import browser, make_run, paint, rows
 
@@ -252,6 +252,12 @@ def test_errors_say_what_to_do(run: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert "--out" in caught.value.hint
     with pytest.raises(SettingError, match="queries is -1"):
         write_report([run], tmp_path / "out", queries=-1)
+    top = run / "variants/mean/top.jsonl"
+    content = top.read_bytes()
+    top.write_bytes(content[:-20])
+    with pytest.raises(RecordError, match="rankings of mean"):
+        write_report([run], tmp_path / "out")
+    top.write_bytes(content)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(SettingError, match="matplotlib") as caught:
         write_report([run], tmp_path / "out")

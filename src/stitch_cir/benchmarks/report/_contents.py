@@ -12,7 +12,7 @@ from typing import Any
 from stitch_cir.benchmarks._compare import Comparison, compare_values
 from stitch_cir.benchmarks._data import Benchmark
 from stitch_cir.benchmarks._load import load_benchmark
-from stitch_cir.benchmarks._run_files import Run, Top, VariantResult, read_run
+from stitch_cir.benchmarks._run_files import VARIANTS, Run, Top, VariantResult, read_run
 from stitch_cir.errors import RecordError, SettingError, StitchError
 
 __all__ = ["Section", "family", "gather", "some"]
@@ -74,7 +74,7 @@ class Section:
     def tops(self) -> Mapping[tuple[str, str], Mapping[str, Top]]:
         """Heads of the rankings by (run's label, variant's name), sweeps left out."""
         return {
-            (label, variant.name): self.runs[label].top(variant.name)
+            (label, variant.name): _top(self.runs[label], variant.name)
             for label, variant in self.variants("main", "control", "ablation")
         }
 
@@ -96,18 +96,29 @@ class Section:
     @cached_property
     def against_first(self) -> Mapping[str, Mapping[str, Comparison]]:
         """Every later run's main minus the first run's, by label; only for the same queries."""
-        first, *others = self.runs.values()
+        first = next(iter(self.runs.values()))
         if not first.main.values:
             return {}
         given = {
             label: run.main.values
             for label, run in self.runs.items()
-            if run in others and run.main.ids == first.main.ids and run.main.values
+            if run is not first and run.main.ids == first.main.ids and run.main.values
         }
         return {
             label: {one.metric: one for one in comparisons}
             for label, comparisons in compare_values(first.main.values, given).items()
         }
+
+
+def _top(run: Run, variant: str) -> Mapping[str, Top]:
+    place = run.folder / VARIANTS / variant
+    try:
+        return run.top(variant)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecordError(
+            f"The rankings of {variant} in {run.folder} cannot be read: {error}.",
+            hint=f"Delete {place} and run the same stitch bench run again.",
+        ) from error
 
 
 def family(metric: str) -> str:

@@ -14,6 +14,7 @@ from stitch_cir.benchmarks._run_files import VariantResult
 from stitch_cir.benchmarks.report._browser import Browser, browse
 from stitch_cir.benchmarks.report._contents import Section, gather, some
 from stitch_cir.benchmarks.report._facts import fact_tables
+from stitch_cir.benchmarks.report._figure import Plot
 from stitch_cir.benchmarks.report._formats import escape_markdown, latex, markdown
 from stitch_cir.benchmarks.report._page import Part, render_page
 from stitch_cir.benchmarks.report._plots import plots_of
@@ -88,8 +89,10 @@ def write_report(
         raise SettingError(f"queries is {queries}.", hint="Give a number from 0, or None for all.")
     folder = Path(out)
     sections = gather(runs, root=None if root is None else Path(root))
+    browsers = [browse(section, queries) for section in sections]
+    plots = [plots_of(section) for section in sections]
     try:
-        return _write(sections, folder, queries, progress)
+        return _write(sections, browsers, plots, folder, progress)
     except OSError as error:
         raise SettingError(
             f"The report cannot be written to {folder}: {error.strerror or error}.",
@@ -99,13 +102,12 @@ def write_report(
 
 def _write(
     sections: Sequence[Section],
+    browsers: Sequence[Browser],
+    plots: Sequence[Sequence[Plot]],
     folder: Path,
-    queries: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> Report:
     folder.mkdir(parents=True, exist_ok=True)
-    browsers = [browse(section, queries) for section in sections]
-    plots = [plots_of(section) for section in sections]
     shown = _thumbs(sections, browsers, folder / "thumbs", progress)
     notes = [(*section.notes, *_unshown(own)) for section, own in zip(sections, shown, strict=True)]
     parts = [
