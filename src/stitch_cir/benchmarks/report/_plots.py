@@ -181,7 +181,7 @@ def _kinds(section: Section, label: str) -> Plot:
     shown = [one for one in run.variants.values() if one.kinds and one.role in ("main", "control")]
     kinds = sorted(run.main.kinds, key=lambda kind: -run.main.kinds[kind][0])
     told = []
-    with axes(8.6, 1.5 + 0.4 * len(kinds)) as (figure, axis):
+    with axes(6.2, 2.0 + 0.4 * len(kinds)) as (figure, axis):
         for place, one in enumerate(reversed(shown)):
             colour, marker = _look(len(shown) - 1 - place)
             own = [(one.kinds[kind][0], at) for at, kind in enumerate(kinds) if kind in one.kinds]
@@ -207,7 +207,8 @@ def _kinds(section: Section, label: str) -> Plot:
         who = f", {label}" if len(section.runs) > 1 else ""
         axis.set_title(plain(f"By kind of query{who}"))
         handles, names = axis.get_legend_handles_labels()
-        axis.legend(handles[::-1], names[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5))
+        # below, so that the plot stays legible on a narrow screen
+        figure.legend(handles[::-1], names[::-1], loc="outside lower left", ncols=3)
         place = list(section.runs).index(label)
         return finish(
             figure,
