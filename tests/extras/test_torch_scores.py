@@ -100,9 +100,8 @@ def ragged(random: np.random.Generator, count: int, dim: int) -> ViewMatrix:
     vectors.flags.writeable = False
     kinds = np.zeros(len(vectors), np.uint8)
     means = np.stack([one.mean(0) for one in sets])
-    return ViewMatrix(
-        tuple(f"{n:04}" for n in range(count)), vectors, offsets, kinds, means, generation=1
-    )
+    ids = tuple(f"{number:04}" for number in range(count))
+    return ViewMatrix(ids, vectors, offsets, kinds, means, generation=1)
 
 
 @pytest.mark.parametrize(
@@ -133,8 +132,8 @@ def test_rankings_are_exactly_those_of_numpy(
             found = rank_on_device(
                 matrix, rows, query, scorer, moved, k, device="cpu", resident=resident
             )
-            assert np.array_equal(found[0], wanted[0])
-            assert np.array_equal(found[1], wanted[1])
+            assert np.array_equal(found.rows, wanted[0])
+            assert np.array_equal(found.scores, wanted[1])
     assert bool(_device._kept) == resident
     del matrix
     assert not _device._kept  # the device's copy goes with the gallery

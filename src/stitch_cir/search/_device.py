@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.gallery import ViewMatrix
-from stitch_cir.search._rank import BLOCK_BYTES, ROUNDING, _settle, pad_sets
+from stitch_cir.search._bounded import Ranking
+from stitch_cir.search._rank import BLOCK_BYTES, ROUNDING, pad_sets, settle
 from stitch_cir.search._results import Query
 from stitch_cir.transition import Transition
 from stitch_cir.transport import Scorer, TorchScorer
@@ -36,8 +37,8 @@ def rank_on_device(
     *,
     device: str,
     resident: bool | None = None,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Rank ``rows`` (n,) ascending, n ≥ 1, and give the best ``k``: row numbers, float64 scores.
+) -> Ranking:
+    """Rank ``rows`` (n,) ascending, n ≥ 1, and give the best ``k``; all sets are scored.
 
     ``resident`` says whether the vectors stay on the device; ``None`` decides by its free memory.
     Raises ``SettingError`` for a scorer without a torch form, ``ModelError`` without torch.
@@ -65,8 +66,8 @@ def rank_on_device(
     else:
         cut = scores[0].topk(k).values[-1] - ROUNDING
         close = (scores[0] >= cut).nonzero()[:, 0].cpu().numpy()
-    ordered, fine = _settle(matrix, rows[close], query, scorer, transition)
-    return ordered[:k], fine[:k]
+    ordered, fine = settle(matrix, rows[close], query, scorer, transition)
+    return Ranking(ordered[:k], fine[:k], 0, len(rows))
 
 
 def _place(matrix: ViewMatrix, ready: TorchScorer, device: str, resident: bool | None) -> Any:

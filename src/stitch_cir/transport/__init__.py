@@ -13,6 +13,7 @@ Pure mathematics on cosines: no files, no models. Every scorer has the same scal
 [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 """
 
+from stitch_cir.transport._bounds import BoundedScorer, SetBound, member_bounds
 from stitch_cir.transport._conditional import ConditionalTransport
 from stitch_cir.transport._exact import ExactTransport
 from stitch_cir.transport._front import score_sets, transport_plan
@@ -26,6 +27,7 @@ from stitch_cir.transport._torch import TorchScorer, open_device, score_sets_tor
 
 __all__ = [
     "SCORER_NAMES",
+    "BoundedScorer",
     "Chamfer",
     "ConditionalTransport",
     "ExactTransport",
@@ -33,9 +35,11 @@ __all__ = [
     "PointSets",
     "PointToPoint",
     "Scorer",
+    "SetBound",
     "Sinkhorn",
     "TorchScorer",
     "TransportPlan",
+    "member_bounds",
     "open_device",
     "score_sets",
     "score_sets_torch",
