@@ -57,6 +57,24 @@ def test_json_everywhere(indexed: Path, tmp_path: Path) -> None:
     assert json.loads(stitch("index", indexed, "--json", *ENCODER).stdout)["unchanged"] == 8
 
 
+def test_indexing_tells_how_long_the_encoder_waited(photos: Path) -> None:
+    told = json.loads(stitch("index", photos, "--workers", 1, "--json", *ENCODER).stdout)
+    assert told["added"] == 8
+    assert 0 < told["encoding_seconds"] < told["seconds"]
+    assert 0 < told["waiting_seconds"] < told["seconds"]
+    assert stitch("index", photos, "--workers", 0, *ENCODER).exit_code == 2
+
+
+def test_where_sets_are_scored(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    told = json.loads(stitch("search", indexed, "blue", "--device", "auto", "--json").stdout)
+    assert told["settings"]["device"] == "cpu"
+    refused = stitch("search", indexed, "blue", "--device", "cuda")
+    assert refused.exit_code == 6
+    assert "stitch-cir[torch]" in refused.stderr
+    assert stitch("search", indexed, "blue", "--device", "gpu").exit_code == 2
+
+
 def test_compose_edit_and_feed_back(indexed: Path, tmp_path: Path) -> None:
     file = tmp_path / "compositions.jsonl"
     saved = stitch("compose", indexed, "in blue", "-r", "red.png", "--save", file)

@@ -48,6 +48,12 @@ def index(
     precision: Annotated[
         str | None, typer.Option("--precision", help="fp32 or bf16 (torch models). [fp32]")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", metavar="N", help="Threads that decode and prepare. [cores, at most 8]"
+        ),
+    ] = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Start afresh, e.g. with another encoder.")
     ] = False,
@@ -78,6 +84,7 @@ def index(
                     captions=captions,
                     progress=follow,
                     rebuild=rebuild,
+                    workers=workers,
                 )
             elif captions is not None and gallery is not None:
                 report = index_captions(
