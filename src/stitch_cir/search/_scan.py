@@ -30,7 +30,7 @@ Look: TypeAlias = Callable[[Rows, Places, int], tuple[Floats, Floats]]
 
 ELEMENTS = 1 << 18
 """Similarities of a block: its work arrays fit the second-level cache."""
-VIEWS = 4096
+VIEWS = 8192
 """Views of a block at most."""
 CODED_FROM = 1 << 23
 """Numbers in a gallery's vectors from which eight bits pay for starting the inference engine."""
@@ -130,11 +130,7 @@ def _coded(codes: Codes, asked: Asked) -> Look:
 
     def look(rows: Rows, places: Places, width: int) -> tuple[Floats, Floats]:
         sums = integer_product(codes.codes[places], columns)
-        parts = sums.reshape(len(rows), width, 1 + finely, *asked.weights.shape)
-        products = parts[:, :, 0]
-        if finely:
-            products *= 64
-            products += parts[:, :, 1]
+        products = sums.reshape(len(rows), width, 1 + finely, *asked.weights.shape)
         scales = codes.scales[places].reshape(len(rows), width)
         far = codes.errors[rows]
         error = far[:, :1] * asked.longest + far[:, 1:] * lost
@@ -146,15 +142,21 @@ def _coded(codes: Codes, asked: Asked) -> Look:
 def _similarities(
     products: NDArray[np.int32], scales: Floats, steps: Floats, base: Floats
 ) -> Floats:
-    """Turn products (n, M, K, Q) into similarities (K, M, n, Q), the longer axis contiguous."""
-    count, width, captions, queries = products.shape
-    if queries < FEW:
-        s = np.empty((captions, queries, width, count), np.float32)
-        np.copyto(s, products.transpose(2, 3, 1, 0), casting="unsafe")
+    """Turn products (n, M, parts, K, Q) into similarities (K, M, n, Q), the longer axis contiguous.
+
+    A second part is the finer one, 64 to one of the first.
+    """
+    few = products.shape[-1] < FEW
+    ordered = products.transpose((2, 3, 4, 1, 0) if few else (2, 0, 1, 3, 4))
+    parts = ordered.astype(np.float32, order="C")
+    s: Floats = parts[0]
+    if len(parts) == 2:
+        s *= 64
+        s += parts[1]
+    if few:
         s *= steps[:, None, None] * scales.T
         s += base[:, :, None, None]
         return s.transpose(0, 2, 3, 1)
-    s = products.astype(np.float32)
     s *= (scales[:, :, None] * steps)[:, :, None]
     s += base
     return s.transpose(2, 1, 0, 3)
