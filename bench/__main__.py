@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bench import cold, encoders, indexing, mini_quality, scan
@@ -19,7 +19,7 @@ def quality() -> list[Row]:
     return mini_quality.run(STAMPS)
 
 
-PARTS: dict[str, Callable[[], list[Row]]] = {
+PARTS: dict[str, Callable[[], Iterable[Row]]] = {
     "quality": quality,
     "cold": cold.run,
     "indexing": indexing.run,

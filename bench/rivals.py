@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -39,7 +40,9 @@ def textbook_torch(matrix: ViewMatrix) -> Callable[[Query], np.ndarray]:
     """The same in torch, vectors already a tensor on the map."""
     import torch
 
-    vectors = torch.from_numpy(np.asarray(matrix.vectors).view())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the map cannot be written, and nobody will
+        vectors = torch.from_numpy(np.asarray(matrix.vectors))
     sets = len(matrix.ids)
 
     @torch.inference_mode()

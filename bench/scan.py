@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,18 +37,18 @@ ROUNDS = 7
 STAMPS = Path("demo/stamps")
 
 
-def run() -> list[Row]:
-    rows = stamps()
+def run() -> Iterator[Row]:
+    yield from stamps()
     with tempfile.TemporaryDirectory() as place:
         world = World.make(DIM)
-        matrix = write_matrix(world, Path(place) / "g", CIRCO, VIEWS)
-        rows += against_others(first(matrix, SETS), world)
-        rows += against_pot(first(matrix, 1000), world)
-        rows += in_batches(Path(place) / "g", matrix, world)
-        rows.append(memory(Path(place) / "g"))
+        folder = Path(place) / "g"
+        matrix = write_matrix(world, folder, CIRCO, VIEWS)
+        yield from against_others(first(matrix, SETS), world)
+        yield from against_pot(first(matrix, 1000), world)
+        yield memory(folder)
+        yield from in_batches(folder, matrix, world)
         scan_plot.curves(matrix, world, exact)
-    rows.append(growth(5, 256))
-    return rows
+    yield growth(5, 256)
 
 
 def exact(matrix: ViewMatrix, query: Query, scorer: Scorer | None = None) -> Ranking:
@@ -309,4 +310,4 @@ if __name__ == "__main__":
         print(growth(VIEWS, DIM).show())
     else:
         for row in run():
-            print(row.show())
+            print(row.show(), flush=True)
