@@ -25,7 +25,7 @@ from bench.rows import Row
 from bench.timing import in_turn, ratio, seconds
 from bench.vectors import World, first, write_matrix
 from stitch_cir.gallery import ViewMatrix
-from stitch_cir.search import Query, rank_many
+from stitch_cir.search import Query, _bounded, rank_many
 from stitch_cir.search._bounded import Ranking, rank_by_bounds
 from stitch_cir.search._rank import rank
 from stitch_cir.transition import NoTransition
@@ -72,32 +72,25 @@ def stamps() -> list[Row]:
         index_folder(STAMPS, Path(place), encoder=encoder)
         gallery = Gallery.open(place, encoder=encoder)
         matrix, transition = gallery.matrix(), SearchSettings().make_transition()
-        asked, scored = [], []
+        scored = []
+        # too small a gallery to be bounded, and so few to look at first: it shows how tight bounds are
+        worth, first_look = _bounded.WORTH_BOUNDING, _bounded.FIRST
+        _bounded.WORTH_BOUNDING, _bounded.FIRST = 0, K
         for text in ("a red car", "a bird in a tree", "fruit", "a boat on the sea", "a clock"):
             composition = compose(gallery, text=text)
             query, _ = build_query(gallery, None, text, composition, transition)
-            asked.append(query)
             found = exact(matrix, query)
             rows, scores = rank_all(matrix, query)
             assert found.rows.tolist() == rows.tolist()
             assert found.scores.tolist() == scores.tolist()
             scored.append(found.scored)
-        times = in_turn(
-            {
-                "bounds": lambda: [exact(matrix, query) for query in asked],
-                "all": lambda: [rank_all(matrix, query) for query in asked],
-            },
-            ROUNDS,
-        )
+        _bounded.WORTH_BOUNDING, _bounded.FIRST = worth, first_look
     return [
         Row(
-            "the stamps: exact top 10 by bounds / scoring every set",
-            ratio(times["bounds"], times["all"]),
+            "the stamps: share of the sets scored for the exact top 10",
+            statistics.mean(scored) / len(matrix.ids),
             None,
-            raw={
-                **{f"{name}_s": statistics.median(t) / len(asked) for name, t in times.items()},
-                "scored": statistics.mean(scored),
-            },
+            raw={"scored": scored},
             sizes={"images": len(matrix.ids), "dim": matrix.vectors.shape[1]},
         )
     ]

@@ -11,7 +11,7 @@ from PIL import Image
 
 import stitch_cir as st
 from stitch_cir.explain import caption_shares
-from stitch_cir.search import _bounded, _scan
+from stitch_cir.search import _bounded
 from stitch_cir.search._rank import rank
 from stitch_cir.transport import SCORER_NAMES, ConditionalTransport
 from tests.conftest import CountingEncoder
@@ -183,7 +183,7 @@ def test_bounds_change_no_result_and_are_told(
     assert (whole.bounded, whole.scored) == (0, 7)
     monkeypatch.setattr(_bounded, "WORTH_BOUNDING", 0)
     monkeypatch.setattr(_bounded, "FIRST", 1)
-    monkeypatch.setattr(_scan, "CODED_FROM", 0)
+    monkeypatch.setattr(_bounded, "WORTH_IF_COSTLY", 0)
     quick = st.search(gallery, **asked, settings=chosen)  # type: ignore[arg-type]
     assert [(h.id, h.score) for h in quick] == [(h.id, h.score) for h in whole]
     two_sided = transition == "linear" or scorer not in ("sinkhorn", "exact")

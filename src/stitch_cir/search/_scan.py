@@ -32,8 +32,6 @@ ELEMENTS = 1 << 18
 """Similarities of a block: its work arrays fit the second-level cache."""
 VIEWS = 8192
 """Views of a block at most."""
-CODED_FROM = 1 << 23
-"""Numbers in a gallery's vectors from which eight bits pay for starting the inference engine."""
 WIDEST = 4096
 """Dimensions up to which the sums of coded products fit 32 bits."""
 FEW = 8
@@ -58,9 +56,10 @@ def scan(
     """
     asked = Asked.of(queries)
     found = np.empty((len(queries), len(rows)), dtype=np.float32)
+    codes = matrix.codes if asked.dim <= WIDEST and bound.kind == "members" else None
     step, look = VIEWS, None
     if bound.kind == "members":
-        look = _look(matrix, asked)
+        look = _plain(matrix, asked) if codes is None else _coded(codes, asked)
         widest = int((matrix.offsets[rows + 1] - matrix.offsets[rows]).max())
         step = max(1, min(VIEWS, ELEMENTS // len(asked.vectors)) // widest)
     nowhere = -np.inf if lower else np.inf
@@ -74,7 +73,12 @@ def scan(
                 bounds = _single(matrix, rows[part], asked, bound.kind, lower)
         found[:, part] = np.where(np.isfinite(bounds), bounds, nowhere).T
 
-    _on_all_cores(one, range(0, len(rows), step))
+    starts = range(0, len(rows), step)
+    if codes is None:
+        for start in starts:  # float32 products take all cores themselves
+            one(start)
+    else:
+        _on_all_cores(one, starts)
     return found
 
 
@@ -106,18 +110,14 @@ def _members(
     return np.asarray(member_bounds(s, asked.weights, weights, error) - 4 * error - gap, np.float32)
 
 
-def _look(matrix: ViewMatrix, asked: Asked) -> Look:
-    codes = matrix.codes
-    if codes is not None and matrix.vectors.size >= CODED_FROM and asked.dim <= WIDEST:
-        return _coded(codes, asked)
-
-    def plain(rows: Rows, places: Places, width: int) -> tuple[Floats, Floats]:
+def _plain(matrix: ViewMatrix, asked: Asked) -> Look:
+    def look(rows: Rows, places: Places, width: int) -> tuple[Floats, Floats]:
         found = matrix.vectors[places] @ asked.vectors.T
         s = found.reshape(len(rows), width, asked.captions, -1).transpose(2, 1, 0, 3)
         error = np.broadcast_to(asked.longest * np.float32(asked.dim * 2.0**-23), s.shape[2:])
         return s, error
 
-    return plain
+    return look
 
 
 def _coded(codes: Codes, asked: Asked) -> Look:
