@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench import cold, encoders, indexing, mini_quality, pipeline
+from bench import cold, encoders, indexing, mini_quality, pipeline, scan
 from bench.rows import LATEST, Row, save
 
 STAMPS = Path("demo/stamps")
@@ -19,12 +19,13 @@ def quality() -> list[Row]:
     return mini_quality.run(STAMPS)
 
 
-PARTS: dict[str, Callable[[], list[Row]]] = {
+PARTS: dict[str, Callable[[], Iterable[Row]]] = {
     "quality": quality,
     "cold": cold.run,
     "indexing": indexing.run,
     "encoders": encoders.run,
     "pipeline": pipeline.run,
+    "scan": scan.run,
 }
 
 

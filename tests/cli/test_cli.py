@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from stitch_cir import StitchError, errors
 from stitch_cir.cli._app import app
 from stitch_cir.cli._exit import exit_code
+from stitch_cir.search import _bounded
 
 ENCODER = ("--encoder", "test")
 
@@ -42,6 +43,16 @@ def test_from_folder_to_answer(photos: Path, tmp_path: Path) -> None:
     assert "blue.png" in lines[0]
     assert "preset paper" in found.stdout
     assert "<html" in sheet.read_text(encoding="utf-8")
+
+
+def test_a_search_by_bounds_says_so(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("search", indexed, "blue", "-k", 2)
+    assert "8 of 8 view sets scored exactly · " in stitch(*asked).stdout
+    monkeypatch.setattr(_bounded, "WORTH_BOUNDING", 0)
+    assert "of 8 view sets scored exactly, 8 bounded · " in stitch(*asked).stdout
+    told = json.loads(stitch(*asked, "--json").stdout)
+    assert told["bounded"] == 8
+    assert 2 <= told["scored"] <= 8
 
 
 def test_json_everywhere(indexed: Path, tmp_path: Path) -> None:

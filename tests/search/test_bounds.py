@@ -47,7 +47,7 @@ def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small galleries are bounded too, a few sets at a time."""
     monkeypatch.setattr(bounded, "WORTH_BOUNDING", 0)
     monkeypatch.setattr(bounded, "FIRST", 4)
-    monkeypatch.setattr(scanning, "CODED_FROM", 0)
+    monkeypatch.setattr(bounded, "WORTH_IF_COSTLY", 0)
     monkeypatch.setattr(scanning, "VIEWS", 64)
 
 

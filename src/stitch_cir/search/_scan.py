@@ -30,10 +30,8 @@ Look: TypeAlias = Callable[[Rows, Places, int], tuple[Floats, Floats]]
 
 ELEMENTS = 1 << 18
 """Similarities of a block: its work arrays fit the second-level cache."""
-VIEWS = 4096
+VIEWS = 8192
 """Views of a block at most."""
-CODED_FROM = 1 << 23
-"""Numbers in a gallery's vectors from which eight bits pay for starting the inference engine."""
 WIDEST = 4096
 """Dimensions up to which the sums of coded products fit 32 bits."""
 FEW = 8
@@ -58,9 +56,10 @@ def scan(
     """
     asked = Asked.of(queries)
     found = np.empty((len(queries), len(rows)), dtype=np.float32)
+    codes = matrix.codes if asked.dim <= WIDEST and bound.kind == "members" else None
     step, look = VIEWS, None
     if bound.kind == "members":
-        look = _look(matrix, asked)
+        look = _plain(matrix, asked) if codes is None else _coded(codes, asked)
         widest = int((matrix.offsets[rows + 1] - matrix.offsets[rows]).max())
         step = max(1, min(VIEWS, ELEMENTS // len(asked.vectors)) // widest)
     nowhere = -np.inf if lower else np.inf
@@ -74,7 +73,12 @@ def scan(
                 bounds = _single(matrix, rows[part], asked, bound.kind, lower)
         found[:, part] = np.where(np.isfinite(bounds), bounds, nowhere).T
 
-    _on_all_cores(one, range(0, len(rows), step))
+    starts = range(0, len(rows), step)
+    if codes is None:
+        for start in starts:  # float32 products take all cores themselves
+            one(start)
+    else:
+        _on_all_cores(one, starts)
     return found
 
 
@@ -106,18 +110,14 @@ def _members(
     return np.asarray(member_bounds(s, asked.weights, weights, error) - 4 * error - gap, np.float32)
 
 
-def _look(matrix: ViewMatrix, asked: Asked) -> Look:
-    codes = matrix.codes
-    if codes is not None and matrix.vectors.size >= CODED_FROM and asked.dim <= WIDEST:
-        return _coded(codes, asked)
-
-    def plain(rows: Rows, places: Places, width: int) -> tuple[Floats, Floats]:
+def _plain(matrix: ViewMatrix, asked: Asked) -> Look:
+    def look(rows: Rows, places: Places, width: int) -> tuple[Floats, Floats]:
         found = matrix.vectors[places] @ asked.vectors.T
         s = found.reshape(len(rows), width, asked.captions, -1).transpose(2, 1, 0, 3)
         error = np.broadcast_to(asked.longest * np.float32(asked.dim * 2.0**-23), s.shape[2:])
         return s, error
 
-    return plain
+    return look
 
 
 def _coded(codes: Codes, asked: Asked) -> Look:
@@ -130,11 +130,7 @@ def _coded(codes: Codes, asked: Asked) -> Look:
 
     def look(rows: Rows, places: Places, width: int) -> tuple[Floats, Floats]:
         sums = integer_product(codes.codes[places], columns)
-        parts = sums.reshape(len(rows), width, 1 + finely, *asked.weights.shape)
-        products = parts[:, :, 0]
-        if finely:
-            products *= 64
-            products += parts[:, :, 1]
+        products = sums.reshape(len(rows), width, 1 + finely, *asked.weights.shape)
         scales = codes.scales[places].reshape(len(rows), width)
         far = codes.errors[rows]
         error = far[:, :1] * asked.longest + far[:, 1:] * lost
@@ -146,15 +142,21 @@ def _coded(codes: Codes, asked: Asked) -> Look:
 def _similarities(
     products: NDArray[np.int32], scales: Floats, steps: Floats, base: Floats
 ) -> Floats:
-    """Turn products (n, M, K, Q) into similarities (K, M, n, Q), the longer axis contiguous."""
-    count, width, captions, queries = products.shape
-    if queries < FEW:
-        s = np.empty((captions, queries, width, count), np.float32)
-        np.copyto(s, products.transpose(2, 3, 1, 0), casting="unsafe")
+    """Turn products (n, M, parts, K, Q) into similarities (K, M, n, Q), the longer axis contiguous.
+
+    A second part is the finer one, 64 to one of the first.
+    """
+    few = products.shape[-1] < FEW
+    ordered = products.transpose((2, 3, 4, 1, 0) if few else (2, 0, 1, 3, 4))
+    parts = ordered.astype(np.float32, order="C")
+    s: Floats = parts[0]
+    if len(parts) == 2:
+        s *= 64
+        s += parts[1]
+    if few:
         s *= steps[:, None, None] * scales.T
         s += base[:, :, None, None]
         return s.transpose(0, 2, 3, 1)
-    s = products.astype(np.float32)
     s *= (scales[:, :, None] * steps)[:, :, None]
     s += base
     return s.transpose(2, 1, 0, 3)
