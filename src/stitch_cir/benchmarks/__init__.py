@@ -6,6 +6,7 @@ from stitch_cir.benchmarks._load import BENCHMARKS, Place, check_benchmark, load
 from stitch_cir.benchmarks._predictions import Predictions, read_predictions
 from stitch_cir.benchmarks._score import Scores, score
 from stitch_cir.benchmarks._submission import write_submission
+from stitch_cir.benchmarks.stamps import make_stamps_benchmark
 
 __all__ = [
     "BENCHMARKS",
@@ -21,6 +22,7 @@ __all__ = [
     "compare",
     "intervals",
     "load_benchmark",
+    "make_stamps_benchmark",
     "read_predictions",
     "score",
     "write_submission",
