@@ -80,7 +80,9 @@ def read_form(
         listed = reader.json(info).get("images", [])
         files = {str(image["id"]): str(image["file_name"]) for image in listed}
     else:
-        notes = (f"{reader.root / info} is missing: the gallery is unknown, ids cannot be checked.",)
+        notes = (
+            f"{reader.root / info} is missing: the gallery is unknown, ids cannot be checked.",
+        )
     task = Task(split, tuple(queries), tuple(files), reader.root / images, files)
     return Benchmark(
         name,

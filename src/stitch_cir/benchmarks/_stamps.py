@@ -1,4 +1,4 @@
-"""The compositional benchmark of stamps: CIRCO's form, every right answer known, made on the spot."""
+"""The compositional benchmark of stamps: CIRCO's form, every answer known, made on the spot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A compositional benchmark with known truth, made from captioned cut-outs of Tux Paint's stamps."""
+"""A compositional benchmark with known truth, made of captioned cut-outs of Tux Paint's stamps."""
 
 from stitch_cir.benchmarks.stamps._design import SIZES, Size
 from stitch_cir.benchmarks.stamps._make import FOLDER, IMAGES, INFO, Made, make_stamps_benchmark

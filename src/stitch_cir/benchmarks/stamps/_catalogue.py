@@ -8,19 +8,17 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
-from stitch_cir.benchmarks._files import parse_json
 from stitch_cir.errors import NotFoundError, RecordError
 
 __all__ = ["HOW_TO_GET", "Catalogue", "Thing", "load_catalogue"]
 
 HOW_TO_GET = (
-    "They are Debian's package tuxpaint-stamps-default (GPL-2): run `python scripts/fetch_stamps.py "
-    "demo` (no root needed) and give --stamps demo/stamps, or install the package and give "
-    "--stamps /usr/share/tuxpaint/stamps."
+    "They are Debian's package tuxpaint-stamps-default (GPL-2): run `python "
+    "scripts/fetch_stamps.py demo` (no root needed) and give --stamps demo/stamps, or install the "
+    "package and give --stamps /usr/share/tuxpaint/stamps."
 )
 
 
@@ -54,25 +52,25 @@ class Catalogue:
         return next(thing for thing in every if thing.name == name)
 
 
-def load_catalogue(folder: Path, listed: Path | None = None) -> Catalogue:
-    """Read the list (the built-in one unless ``listed``) and look at every stamp that it names.
+def load_catalogue(folder: Path) -> Catalogue:
+    """Read the list of things and look at every stamp that it names.
 
-    Raises ``NotFoundError`` for a missing folder or stamp, ``RecordError`` for an odd list or a
-    stamp whose caption does not name the thing.
+    Raises ``NotFoundError`` for a missing folder or stamp, ``RecordError`` for a stamp whose
+    caption does not name the thing.
     """
     if not folder.is_dir():
         raise NotFoundError(f"There is no folder of stamps {folder}.", hint=HOW_TO_GET)
-    source = files(__package__).joinpath("objects.json") if listed is None else listed
-    data = parse_json(source.read_bytes(), str(source))
+    listed = json.loads(files(__package__).joinpath("objects.json").read_text(encoding="utf-8"))
     roles: dict[str, list[Thing]] = {"coloured": [], "natural": [], "landmark": []}
     sizes: dict[str, tuple[int, int]] = {}
     digest = hashlib.sha256()
-    for entry in data["objects"]:
-        thing, role = _thing(entry, str(source))
+    for entry in listed["objects"]:
+        thing = Thing(entry["name"], entry["plural"], tuple(entry["stamps"]), entry.get("recolour"))
         for stamp in thing.stamps:
             said = (thing.name, *entry.get("also", ()))
             sizes[stamp] = _look(folder, stamp, said, digest)
-        roles[role].append(thing)
+        subject = "natural" if thing.recolour is None else "coloured"
+        roles["landmark" if entry["role"] == "landmark" else subject].append(thing)
     return Catalogue(
         folder,
         tuple(roles["coloured"]),
@@ -81,20 +79,6 @@ def load_catalogue(folder: Path, listed: Path | None = None) -> Catalogue:
         sizes,
         digest.hexdigest(),
     )
-
-
-def _thing(entry: dict[str, Any], where: str) -> tuple[Thing, str]:
-    try:
-        thing = Thing(
-            entry["name"], entry["plural"], tuple(entry["stamps"]), entry.get("recolour")
-        )
-        subject = "natural" if thing.recolour is None else "coloured"
-        return thing, "landmark" if entry["role"] == "landmark" else subject
-    except (KeyError, TypeError) as error:
-        raise RecordError(
-            f"{where}: {json.dumps(entry)} lacks {error}.",
-            hint="An object has name, plural, role, stamps, and perhaps recolour and also.",
-        ) from error
 
 
 def _look(
@@ -108,7 +92,7 @@ def _look(
     plain = re.sub(r"[“”\"']", "", text).lower()
     if not any(re.search(rf"{re.escape(name.lower())}\b", plain) for name in said):
         raise RecordError(
-            f"{caption} says {text!r}, which does not name a {said[0]}.",
+            f"{caption} says {text!r}, which does not name {said[0]!r}.",
             hint="The stamps are of another version than the list expects.",
         )
     content = path.read_bytes()

@@ -10,15 +10,13 @@ from typing import TypeVar
 import numpy as np
 
 from stitch_cir.benchmarks.stamps._catalogue import Catalogue
-from stitch_cir.benchmarks.stamps._scene import COLOURS, COUNTS, KINDS, Scene
 from stitch_cir.benchmarks.stamps._places import FLAT, GROUND, PLAIN
+from stitch_cir.benchmarks.stamps._scene import COLOURS, COUNTS, KINDS, Scene
 from stitch_cir.errors import SettingError
 
 __all__ = ["SIZES", "SPLITS", "Family", "Size", "deal", "design", "generator"]
 
 SPLITS = ("val", "test")
-LEVELS = 4
-"""How many values an attribute takes in a family that crosses it."""
 PAIRS = (
     ("object", "colour"),
     ("object", "count"),
@@ -35,12 +33,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many images, queries a split, and families (a multiple of 16: eight pairs, two splits)."""
+    """How many images, queries a split, and families (eight pairs, two splits: 16 or 32 …).
+
+    ``levels``: how many values an attribute takes in a family that crosses it, 2 or 4.
+    """
 
     name: str
     images: int
     queries: int
     families: int
+    levels: int = 4
 
 
 SIZES = {
@@ -70,27 +72,22 @@ def generator(*key: int) -> np.random.Generator:
 
 
 def design(catalogue: Catalogue, size: Size, seed: int) -> list[Family]:
-    """Draw the families: each crosses four values of one attribute with four of another.
+    """Draw the families: each crosses a few values of one attribute with as many of another.
 
     The pairs of attributes take turns; what is not crossed is drawn once and stays fixed. So every
-    reference has three neighbours in each of the two directions and nine across, and a value that
-    is asked for also occurs beside another value of the other attribute. Families take turns
-    between val and test.
+    reference has neighbours in each of two directions, one of them the wanted scene, and the asked
+    value also occurs beside other values of the other attribute. Families take turns between val
+    and test.
 
-    Raises ``SettingError`` when there are too few things, or images for the cells.
+    Raises ``SettingError`` for families that cannot be shared out evenly, for other levels than 2
+    and 4, and for fewer images than cells.
     """
-    if size.families < 1 or size.families % (2 * len(PAIRS)):
+    if size.families < 1 or size.families % (2 * len(PAIRS)) or size.levels not in (2, 4):
         raise SettingError(
-            f"{size.families} families.", hint=f"Choose a multiple of {2 * len(PAIRS)}."
+            f"{size.families} families of {size.levels} levels cannot be made.",
+            hint=f"Choose a multiple of {2 * len(PAIRS)} families, and 2 or 4 levels.",
         )
-    for things, name, least in (
-        (catalogue.coloured, "things that can be recoloured", LEVELS),
-        (catalogue.natural, "things in natural colours", LEVELS),
-        (catalogue.landmarks, "landmarks", 1),
-    ):
-        if len(things) < least:
-            raise SettingError(f"The list has {len(things)} {name}, at least {least} are needed.")
-    families = [_family(catalogue, number, seed) for number in range(size.families)]
+    families = [_family(catalogue, number, size.levels, seed) for number in range(size.families)]
     cells = sum(len(family.cells) for family in families)
     if size.images < cells:
         raise SettingError(
@@ -100,7 +97,7 @@ def design(catalogue: Catalogue, size: Size, seed: int) -> list[Family]:
     return families
 
 
-def _family(catalogue: Catalogue, number: int, seed: int) -> Family:
+def _family(catalogue: Catalogue, number: int, count: int, seed: int) -> Family:
     random = generator(seed, 1, number)
     crossed = PAIRS[number % len(PAIRS)]
     coloured = "colour" in crossed or bool(random.integers(2))
@@ -114,10 +111,10 @@ def _family(catalogue: Catalogue, number: int, seed: int) -> Family:
         "colour": COLOURS,
         "count": COUNTS,
         # every other place is plain, where colours are easier to see
-        "background": _pick(random, scenic, LEVELS // 2) + _pick(random, PLAIN, LEVELS // 2),
+        "background": _pick(random, scenic, count // 2) + _pick(random, PLAIN, count // 2),
         "relation": _FLOATING if flat else _STANDING,
     }
-    levels = {kind: tuple(_pick(random, options[kind], LEVELS)) for kind in KINDS}
+    levels = {kind: tuple(_pick(random, options[kind], count)) for kind in KINDS}
     base = Scene(
         object=str(levels["object"][0]),
         colour=str(levels["colour"][0]) if coloured else None,

@@ -1,4 +1,4 @@
-"""Compositing a picture: background, shadows, cut-outs in their colour and light, what lies before."""
+"""Compositing a picture: background, shadows, cut-outs in their colour and light."""
 
 from __future__ import annotations
 
@@ -58,9 +58,7 @@ class Artist:
             "RGB",
             [
                 channel.point([round(step * factor) for step in range(256)])
-                for channel, factor in zip(
-                    cutout.convert("RGB").split(), place.light, strict=True
-                )
+                for channel, factor in zip(cutout.convert("RGB").split(), place.light, strict=True)
             ],
         )
         if place.name == "sea":  # the lowest part lies in the water

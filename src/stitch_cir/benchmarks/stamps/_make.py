@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +49,17 @@ class Made:
     queries: dict[str, int]
     drawn: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give JSON-ready data."""
+        return {**asdict(self), "root": str(self.root)}
+
     def summary(self) -> str:
         """One line for people."""
         queries = ", ".join(f"{count:,} {split}" for split, count in self.queries.items())
         kept = f", {self.images - self.drawn:,} were there" if self.drawn < self.images else ""
-        return f"{self.root}: {self.images:,} images ({self.drawn:,} drawn{kept}), queries {queries}"
+        return (
+            f"{self.root}: {self.images:,} images ({self.drawn:,} drawn{kept}), queries {queries}"
+        )
 
 
 def make_stamps_benchmark(
@@ -62,17 +68,15 @@ def make_stamps_benchmark(
     size: str | Size = "small",
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-    *,
-    listed: Path | None = None,
 ) -> Made:
     """Make the benchmark in ``out``, or finish it there.
 
     The same size, seed, stamps and library versions give the same bytes. A run that was stopped
     goes on where it was; a finished one is checked, and pictures that changed are drawn again.
-    ``progress`` is told (images done, of how many). ``listed`` replaces the built-in list of things.
+    ``progress`` is told (images done, of how many).
 
     Raises ``SettingError`` for an unknown size or a folder that holds something else,
-    ``NotFoundError`` without stamps, ``RecordError`` for an odd list.
+    ``NotFoundError`` without stamps, ``RecordError`` where they are of another version.
     """
     if isinstance(size, str):
         if size not in SIZES:
@@ -81,7 +85,7 @@ def make_stamps_benchmark(
     if seed < 0:
         raise SettingError(f"The seed is {seed}.", hint="It must be at least 0.")
     root = Path(out)
-    catalogue = load_catalogue(Path(stamps), listed)
+    catalogue = load_catalogue(Path(stamps))
     families = design(catalogue, size, seed)
     pictures = [
         Picture(
@@ -111,6 +115,7 @@ def _recipe(catalogue: Catalogue, size: Size, seed: int) -> dict[str, Any]:
         "images": size.images,
         "queries": size.queries,
         "families": size.families,
+        "levels": size.levels,
         "seed": seed,
         "stamps_sha256": catalogue.digest,
         "numpy": np.__version__,

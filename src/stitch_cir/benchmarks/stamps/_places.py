@@ -11,8 +11,9 @@ __all__ = ["FLAT", "GROUND", "PLACES", "PLAIN", "Place"]
 class Place:
     """A background: ``phrase`` follows an object ("a dog …"), ``noun`` stands alone.
 
-    ``ground``: whether things stand on it, below a horizon; None where either is right. ``light``: factors of red, green and
-    blue that fall on the things. ``shadow``: "foot", "drop" or "" for none.
+    ``ground``: whether things stand on it, below a horizon; None where either is right.
+    ``light``: factors of red, green and blue that fall on the things. ``shadow``: "foot", "drop"
+    or "" for none.
     """
 
     name: str
@@ -39,7 +40,9 @@ PLACES = {
         Place("underwater", "under water", "an underwater scene", False, (0.85, 0.97, 1.0)),
         Place("brick wall", "in front of a brick wall", "a brick wall", False, shadow="drop"),
         Place("wooden table", "on a wooden table", "a wooden table", False, shadow="drop"),
-        Place("tablecloth", "on a checked tablecloth", "a checked tablecloth", False, shadow="drop"),
+        Place(
+            "tablecloth", "on a checked tablecloth", "a checked tablecloth", False, shadow="drop"
+        ),
         Place("white", "on a plain white background", "a plain white background", None),
         Place("grey", "on a plain grey background", "a plain grey background", None),
         Place("black", "on a plain black background", "a plain black background", None),

@@ -39,7 +39,9 @@ def recolour(image: Image.Image, colour: str, how: str) -> Image.Image:
         around = counts + np.roll(counts, 1) + np.roll(counts, -1)
         middle = float(around.argmax()) * 10 + 5
         away = np.abs((hue - middle + 180) % 360 - 180)
-        share = np.clip((FAR - away) / (FAR - NEAR), 0, 1) * np.clip((saturation - 0.12) / 0.16, 0, 1)
+        share = np.clip((FAR - away) / (FAR - NEAR), 0, 1) * np.clip(
+            (saturation - 0.12) / 0.16, 0, 1
+        )
     else:
         share = np.ones_like(hue)
     goal_hue, goal_saturation, goal_value = TARGETS[colour]
@@ -56,9 +58,8 @@ def recolour(image: Image.Image, colour: str, how: str) -> Image.Image:
         [np.full_like(hue, goal_hue * 255 / 360), 255 * new_saturation, 255 * new_value], axis=-1
     )
     mode = Image.fromarray(np.clip(turned, 0, 255).astype(np.uint8), "HSV").convert("RGB")
-    mixed = (
-        np.asarray(mode, dtype=np.float32) * share[..., None]
-        + pixels[..., :3] * (1 - share[..., None])
+    mixed = np.asarray(mode, dtype=np.float32) * share[..., None] + pixels[..., :3] * (
+        1 - share[..., None]
     )
     result = np.dstack([np.clip(mixed + 0.5, 0, 255).astype(np.uint8), pixels[..., 3]])
     return Image.fromarray(result, "RGBA")

@@ -49,7 +49,11 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "more": ("add another {thing}", "with one more {thing}"),
     "less": ("take one {thing} away", "with one {thing} fewer"),
-    "single": ("only one {thing}", "just a single {thing} instead", "the same with only one {thing}"),
+    "single": (
+        "only one {thing}",
+        "just a single {thing} instead",
+        "the same with only one {thing}",
+    ),
     "background": (
         "{place} instead",
         "the same but {place}",
