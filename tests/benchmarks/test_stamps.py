@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ from stitch_cir.benchmarks import (
     read_predictions,
     score,
 )
+from stitch_cir.benchmarks.metrics import average_precision
 from stitch_cir.benchmarks.stamps import COLOURS, KINDS, SIZES, Size
+from stitch_cir.benchmarks.stamps._catalogue import load_catalogue
+from stitch_cir.benchmarks.stamps._make import plan
 from stitch_cir.cli._app import app
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
 from tests.benchmarks.drawn_stamps import LISTED, draw_stamps
@@ -149,6 +153,39 @@ def test_each_query_has_distractors_of_both_parts(
         text_only = [s for s in scenes.values() if s[kind] == target[kind] and len(apart(s)) == 2]
         assert unchanged
         assert text_only
+
+
+def test_neither_part_suffices_even_for_perfect_eyes(stamps: Path) -> None:
+    """Rank small by attributes: those of the reference, those that the text names, or both."""
+    pictures, annotations = plan(load_catalogue(stamps), SIZES["small"], 0)
+    scenes = {picture.id: asdict(picture.scene) for picture in pictures}
+    assert len(scenes) == 600
+    assert {split: len(own) for split, own in annotations.items()} == {"val": 100, "test": 100}
+    plurals = {thing["name"]: thing["plural"] for thing in LISTED}
+    found: dict[str, list[float]] = {"image": [], "text": [], "both": []}
+    for query in annotations["test"]:
+        (kind,), text = query["semantic_aspects"], query["relative_caption"]
+        reference, target = scenes[query["reference_img_id"]], scenes[query["target_img_id"]]
+        named = {kind} | ({"landmark"} if kind == "relation" else set())
+        if reference["object"] in text or plurals[reference["object"]] in text:
+            named.add("object")
+        answers = [str(id) for id in query["gt_img_ids"]]
+        for name, like, known in (
+            ("image", reference, ATTRIBUTES),
+            ("text", target, named),
+            ("both", target, ATTRIBUTES),
+        ):
+            agreement = {
+                id: sum(scene[one] == like[one] for one in known)
+                for id, scene in scenes.items()
+                if id != query["reference_img_id"]
+            }
+            # images are numbered at random, so ties fall at random
+            ranked = [str(id) for id in sorted(agreement, key=lambda id: -agreement[id])]
+            found[name].append(average_precision(ranked, answers, 10))
+    assert np.mean(found["both"]) == 1
+    assert np.mean(found["image"]) < 0.25
+    assert np.mean(found["text"]) < 0.5
 
 
 def test_pictures_hold_what_their_records_say(made: Path, scenes: dict[int, Record]) -> None:

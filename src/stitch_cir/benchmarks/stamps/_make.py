@@ -23,7 +23,7 @@ from stitch_cir.benchmarks.stamps._queries import annotate
 from stitch_cir.benchmarks.stamps._scene import Picture
 from stitch_cir.errors import SettingError
 
-__all__ = ["FOLDER", "IMAGES", "INFO", "Made", "make_stamps_benchmark"]
+__all__ = ["FOLDER", "IMAGES", "INFO", "Made", "make_stamps_benchmark", "plan"]
 
 FOLDER = "STAMPS"
 IMAGES = "images"
@@ -86,6 +86,23 @@ def make_stamps_benchmark(
         raise SettingError(f"The seed is {seed}.", hint="It must be at least 0.")
     root = Path(out)
     catalogue = load_catalogue(Path(stamps))
+    pictures, annotations = plan(catalogue, size, seed)
+    recipe = _recipe(catalogue, size, seed)
+    _claim(root, recipe)
+    drawn, hashes = _draw(root, pictures, Artist(catalogue, seed), progress)
+    _write_records(root, pictures, annotations, catalogue)
+    # written last: its presence says that the folder is complete
+    _save(root / "checksums.txt", "".join(f"{h}  {name}\n" for name, h in hashes.items()))
+    return Made(root, len(pictures), {split: len(own) for split, own in annotations.items()}, drawn)
+
+
+def plan(
+    catalogue: Catalogue, size: Size, seed: int
+) -> tuple[list[Picture], dict[str, list[dict[str, Any]]]]:
+    """Decide every picture and, by split, every query with its answers, before any is drawn.
+
+    Scenes and queries depend on the things' names only, not on the stamps' pixels.
+    """
     families = design(catalogue, size, seed)
     pictures = [
         Picture(
@@ -97,14 +114,7 @@ def make_stamps_benchmark(
         )
         for number, (family, scene) in enumerate(deal(families, size, seed), 1)
     ]
-    annotations = annotate(families, pictures, catalogue, size, seed)
-    recipe = _recipe(catalogue, size, seed)
-    _claim(root, recipe)
-    drawn, hashes = _draw(root, pictures, Artist(catalogue, seed), progress)
-    _write_records(root, pictures, annotations, catalogue)
-    # written last: its presence says that the folder is complete
-    _save(root / "checksums.txt", "".join(f"{h}  {name}\n" for name, h in hashes.items()))
-    return Made(root, len(pictures), {split: len(own) for split, own in annotations.items()}, drawn)
+    return pictures, annotate(families, pictures, catalogue, size, seed)
 
 
 def _recipe(catalogue: Catalogue, size: Size, seed: int) -> dict[str, Any]:
