@@ -175,7 +175,7 @@ def _kinds(
 
 
 def _short(benchmark: Benchmark, given: Predictions) -> list[str]:
-    deepest = {"circo": 50, "cirr": 50, "fashioniq": 50, "genecis": 3}.get(benchmark.name, 10)
+    deepest = 3 if benchmark.name == "genecis" else 50
     short = sum(len(ranked) < deepest for ranked in given.ranked.values())
     return (
         [f"{short} lists are shorter than {deepest}: what lacks counts as wrong."] if short else []
