@@ -6,26 +6,30 @@ import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench import cold, encoders, indexing, mini_quality, pipeline, scan
+from bench import cold, encoders, indexing, mini_quality, pipeline, scan, stamps
 from bench.rows import LATEST, Row, save
 
 STAMPS = Path("demo/stamps")
 
 
-def quality() -> list[Row]:
-    if not STAMPS.is_dir():
-        print("skipped quality: run make demo first, it fetches the stamps")
+def on_stamps(measure: Callable[[Path], Iterable[Row]]) -> Callable[[], Iterable[Row]]:
+    def run() -> Iterable[Row]:
+        if STAMPS.is_dir():
+            return measure(STAMPS)
+        print("skipped: run make demo first, it fetches the stamps")
         return []
-    return mini_quality.run(STAMPS)
+
+    return run
 
 
 PARTS: dict[str, Callable[[], Iterable[Row]]] = {
-    "quality": quality,
+    "quality": on_stamps(mini_quality.run),
     "cold": cold.run,
     "indexing": indexing.run,
     "encoders": encoders.run,
     "pipeline": pipeline.run,
     "scan": scan.run,
+    "stamps": on_stamps(stamps.run),
 }
 
 
