@@ -26,14 +26,16 @@ def curves(matrix: ViewMatrix, world: World, exact: Callable[..., Any]) -> dict[
     for size in SIZES:
         part = first(matrix, size)
         calls: dict[str, Callable[[], Any]] = {
-            "exact, by bounds (ours)": partial(exact, part, query),
+            "exact, by bounds (ours)": partial(exact, part, query)
+        }
+        if rivals.is_here("numba"):
+            calls["exact, by bounds, extra fast"] = partial(exact, part, query, compiled=True)
+        calls |= {
             "float32 product alone": partial(rivals.product, part, query),
             "textbook, NumPy": partial(rivals.textbook, part, query),
             "POT batch Sinkhorn": partial(rivals.pot_batch, part, query),
             "POT one by one": partial(rivals.pot_loop, part, query),
         }
-        if rivals.is_here("numba"):
-            calls["the same, extra fast"] = partial(exact, part, query, compiled=True)
         if rivals.is_here("torch"):
             in_torch = rivals.textbook_torch(part)
             calls["textbook, torch"] = partial(in_torch, query)
@@ -63,7 +65,7 @@ def draw(found: dict[str, list[tuple[int, float]]], place: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(7, 4.6), dpi=140)
     for name, points in found.items():
-        own = name.startswith(("exact", "the same"))
+        own = name.startswith("exact")
         sizes, times = zip(*points, strict=True)
         axes.plot(
             sizes,
