@@ -26,7 +26,11 @@ def curves(matrix: ViewMatrix, world: World, exact: Callable[..., Any]) -> dict[
     for size in SIZES:
         part = first(matrix, size)
         calls: dict[str, Callable[[], Any]] = {
-            "exact, by bounds (ours)": partial(exact, part, query),
+            "exact, by bounds (ours)": partial(exact, part, query)
+        }
+        if rivals.is_here("numba"):
+            calls["exact, by bounds, extra fast"] = partial(exact, part, query, compiled=True)
+        calls |= {
             "float32 product alone": partial(rivals.product, part, query),
             "textbook, NumPy": partial(rivals.textbook, part, query),
             "POT batch Sinkhorn": partial(rivals.pot_batch, part, query),
