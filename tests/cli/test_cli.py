@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from stitch_cir import StitchError, errors
 from stitch_cir.cli._app import app
 from stitch_cir.cli._exit import exit_code
+from stitch_cir.search import _bounded
 
 ENCODER = ("--encoder", "test")
 
@@ -44,6 +45,16 @@ def test_from_folder_to_answer(photos: Path, tmp_path: Path) -> None:
     assert "<html" in sheet.read_text(encoding="utf-8")
 
 
+def test_a_search_by_bounds_says_so(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("search", indexed, "blue", "-k", 2)
+    assert "8 of 8 view sets scored exactly · " in stitch(*asked).stdout
+    monkeypatch.setattr(_bounded, "WORTH_BOUNDING", 0)
+    assert "of 8 view sets scored exactly, 8 bounded · " in stitch(*asked).stdout
+    told = json.loads(stitch(*asked, "--json").stdout)
+    assert told["bounded"] == 8
+    assert 2 <= told["scored"] <= 8
+
+
 def test_json_everywhere(indexed: Path, tmp_path: Path) -> None:
     search = json.loads(stitch("search", indexed, "blue", "-k", 2, "--json").stdout)
     assert search["hits"][0]["id"] == "blue.png"
@@ -55,6 +66,24 @@ def test_json_everywhere(indexed: Path, tmp_path: Path) -> None:
     assert json.loads(stitch("info", indexed, "--json").stdout)["images"] == 8
     assert json.loads(stitch("verify", indexed, "--json").stdout)["problems"] == []
     assert json.loads(stitch("index", indexed, "--json", *ENCODER).stdout)["unchanged"] == 8
+
+
+def test_indexing_tells_how_long_the_encoder_waited(photos: Path) -> None:
+    told = json.loads(stitch("index", photos, "--workers", 1, "--json", *ENCODER).stdout)
+    assert told["added"] == 8
+    assert 0 < told["encoding_seconds"] < told["seconds"]
+    assert 0 < told["waiting_seconds"] < told["seconds"]
+    assert stitch("index", photos, "--workers", 0, *ENCODER).exit_code == 2
+
+
+def test_where_sets_are_scored(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    told = json.loads(stitch("search", indexed, "blue", "--device", "auto", "--json").stdout)
+    assert told["settings"]["device"] == "cpu"
+    refused = stitch("search", indexed, "blue", "--device", "cuda")
+    assert refused.exit_code == 6
+    assert "stitch-cir[torch]" in refused.stderr
+    assert stitch("search", indexed, "blue", "--device", "gpu").exit_code == 2
 
 
 def test_compose_edit_and_feed_back(indexed: Path, tmp_path: Path) -> None:

@@ -64,6 +64,10 @@ def search(
     verify_weight: o.VerifyWeightOption = None,
     verify_samples: o.VerifySamplesOption = 1,
     encoder: o.EncoderOption = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", help="Where view sets are scored: cpu, cuda or auto. [cpu]"),
+    ] = None,
     as_json: o.JsonOption = False,
     *,
     models: ModelOptions,
@@ -94,6 +98,7 @@ def search(
                 exclude=exclude,
                 include_reference=include_reference,
                 verify_weight=verify_weight,
+                device=device,
             ),
             k=k,
             verify=verify,
