@@ -126,6 +126,15 @@ def test_errors_are_tool_errors(
     assert said in words(result)
 
 
+def test_a_gallery_that_grew_is_searched_as_it_is(
+    call: Call, paint: Callable[..., Path], photos: Path
+) -> None:
+    assert call("search", text="red").structured_content["ranked"] == 8
+    paint("new.png", "red", "white")
+    st.index_folder(photos, encoder=HashEncoder())
+    assert call("search", text="red").structured_content["ranked"] == 9
+
+
 def test_a_picture_of_the_disk_is_not_read(call: Call, photos: Path) -> None:
     assert call("search", text="x", reference=str(photos / "red.png")).is_error
 
