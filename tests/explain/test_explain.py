@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 import stitch_cir as st
-from stitch_cir.explain import KINDS, caption_halves, caption_shares
-from stitch_cir.explain._draw import COLOURS, font, wrap
+from stitch_cir.explain import KINDS, _fonts, caption_halves, caption_shares
+from stitch_cir.explain._draw import COLOURS, wrap
+from stitch_cir.explain._fonts import font, writable
 from tests.conftest import CountingEncoder
 
 
@@ -119,8 +120,22 @@ def test_long_texts_are_wrapped_and_words_broken() -> None:
     assert "".join(rows) == "x" * 500
     assert max(font(13).getlength(row) for row in rows) <= 200
     assert wrap("", 200, size=13, lines=3) == []
-    # letters the font lacks are spelled with those it has
+
+
+def test_letters_that_no_font_has_are_spelled_in_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fonts, "SYSTEM", ("no such font.ttf",))
+    _fonts._choose.cache_clear()
     assert wrap("für Gäste 红", 200, size=13, lines=1) == ["fur Gaste ?"]
+    assert font(13, "für") is font(13)
+    _fonts._choose.cache_clear()
+
+
+def test_a_font_of_the_system_writes_what_pillows_own_lacks() -> None:
+    if all(_fonts._open(name, 16) is None for name in _fonts.SYSTEM):
+        pytest.skip("none of the fonts looked for is on this machine")
+    assert writable("für Gäste, две собаки") == "für Gäste, две собаки"
+    assert font(13, "für") is not font(13)
+    assert font(13, "a plain caption") is font(13)
 
 
 def test_a_picture_without_a_picture(results: st.Results, photos: Path) -> None:

@@ -12,12 +12,12 @@ from stitch_cir.explain._draw import (
     LINE,
     MUTED,
     PAPER,
-    font,
     line_height,
     text_block,
     tint,
     wrap,
 )
+from stitch_cir.explain._fonts import font
 from stitch_cir.explain._table import caption_halves, member
 from stitch_cir.search import Hit, Query
 
@@ -59,7 +59,7 @@ def draw_contributions(query: Query, hit: Hit, *, width: int = 640) -> Image.Ima
     for row, lines in enumerate(labels):
         colour = COLOURS[row % len(COLOURS)]
         for line in lines:
-            draw.text((4, top), line, fill=INK, font=font(SIZE))
+            draw.text((4, top), line, fill=INK, font=font(SIZE, line))
             top += line_height(SIZE)
         end = _stack(draw, zero, top + 3, scale, (own[row], met[row]), colour)
         draw.line((zero, top + 1, zero, top + BAR + 5), fill=MUTED)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import unicodedata
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from stitch_cir.errors import ImageError
+from stitch_cir.explain._fonts import Face, font, writable
 from stitch_cir.images import open_image
 
 __all__ = [
     "COLOURS",
     "fit",
-    "font",
     "ink_on",
     "line_height",
     "text_block",
@@ -39,12 +37,6 @@ COLOURS = (
     (100, 100, 100),
 )
 """Okabe and Ito's colours: told apart by colour-blind readers too."""
-
-
-@functools.cache
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Give Pillow's own scalable font, so that pictures look the same on every machine."""
-    return ImageFont.load_default(size)
 
 
 def thumbnail(source: Path | Image.Image | None, side: int) -> Image.Image | None:
@@ -72,7 +64,7 @@ def wrap(text: str, width: int, *, size: int, lines: int) -> list[str]:
 
     Words longer than a row (long file names, scripts without spaces) are broken inside.
     """
-    face = font(size)
+    face = font(size, text)
     rows: list[str] = []
     words = writable(text).split()
     while words and len(rows) < lines:
@@ -92,30 +84,7 @@ def wrap(text: str, width: int, *, size: int, lines: int) -> list[str]:
     return rows
 
 
-def writable(text: str) -> str:
-    """Spell a text in the letters that the font has: é as e, others as ?.
-
-    Pillow's own font knows little beyond English; an empty box would say less.
-    """
-    return "".join(_letter(letter) for letter in text)
-
-
-@functools.cache
-def _letter(letter: str) -> str:
-    if letter.isspace() or _has(letter):
-        return letter
-    bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
-    if not bare:
-        return ""
-    return bare if all(_has(c) for c in bare) else "?"
-
-
-def _has(letter: str) -> bool:
-    face = font(16)
-    return bytes(face.getmask(letter)) != bytes(face.getmask("\U0010ffff"))
-
-
-def _fitting(word: str, width: int, face: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> int:
+def _fitting(word: str, width: int, face: Face) -> int:
     """Count the leading characters that fit into ``width`` pixels, at least one."""
     if face.getlength(word) <= width:
         return len(word)
@@ -139,7 +108,7 @@ def text_block(
     rows = wrap(text, width, size=size, lines=lines)
     for number, row in enumerate(rows):
         spot = (place[0], place[1] + number * line_height(size))
-        draw.text(spot, row, font=font(size), fill=colour)
+        draw.text(spot, row, font=font(size, row), fill=colour)
     return line_height(size) * len(rows)
 
 

@@ -17,13 +17,13 @@ from stitch_cir.explain._draw import (
     PAPER,
     SOFT,
     fit,
-    font,
     ink_on,
     line_height,
     text_block,
     tint,
     wrap,
 )
+from stitch_cir.explain._fonts import font
 from stitch_cir.explain._table import caption_shares, member
 from stitch_cir.images import open_image
 from stitch_cir.search import Hit, Query, View
@@ -194,7 +194,7 @@ def _draw_panel(
         draw.rectangle((0, top + 1, 7, top + height - 3), fill=colour)
         for number, line in enumerate(lines):
             spot = (14, top + 2 + number * line_height(SIZE))
-            draw.text(spot, line, fill=INK, font=font(SIZE))
+            draw.text(spot, line, fill=INK, font=font(SIZE, line))
         for place, column in enumerate(grid.columns):
             share = float(shares[row, column])
             left = grid.left(place)

@@ -16,11 +16,11 @@ from stitch_cir.explain._draw import (
     PAPER,
     SOFT,
     fit,
-    font,
     ink_on,
     text_block,
     wrap,
 )
+from stitch_cir.explain._fonts import font
 from stitch_cir.explain._heatmap import draw_heatmap
 from stitch_cir.explain._table import Match, matches
 from stitch_cir.images import open_image
@@ -157,7 +157,7 @@ def _draw_pairs(query: Query, hit: Hit, count: int) -> Image.Image:
         _draw_tag(draw, (14, top, 14 + TAG[0], top + TAG[1]), match)
         for number, line in enumerate(label + met):
             colour = INK if number < len(label) else MUTED
-            draw.text((62, top + 18 * number), line, fill=colour, font=font(14))
+            draw.text((62, top + 18 * number), line, fill=colour, font=font(14, line))
         top += height
     return picture
 

@@ -19,10 +19,10 @@ from stitch_cir.explain._draw import (
     MUTED,
     PAPER,
     SOFT,
-    font,
     text_block,
     thumbnail,
 )
+from stitch_cir.explain._fonts import font
 from stitch_cir.explain._picture import draw_hit
 from stitch_cir.explain._table import summary
 from stitch_cir.search import Results
