@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
 import sys
 import textwrap
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,12 @@ import numpy as np
 import pytest
 
 from stitch_cir.errors import GalleryError
-from stitch_cir.gallery import Gallery, ViewMatrix, _cache, index_folder
+from stitch_cir.gallery import Codes, Gallery, ViewMatrix, _cache, index_folder, write_codes
 from stitch_cir.gallery._cache import open_cache
+from stitch_cir.gallery._codes import CODE_FILES, map_codes
 from tests.gallery.fakes import FakeEncoder
 
-FILES = ("vectors", "means", "offsets", "kinds", "ids", "manifest")
+FILES = (*_cache._FILES, "manifest")
 
 
 @pytest.fixture
@@ -36,9 +39,12 @@ def place_of(folder: Path) -> Path:
 
 
 def same(one: ViewMatrix, two: ViewMatrix) -> bool:
-    arrays = ("vectors", "offsets", "kinds", "means")
-    return one.ids == two.ids and all(
-        np.array_equal(getattr(one, name), getattr(two, name)) for name in arrays
+    arrays = ("vectors", "offsets", "kinds", "means", "lengths")
+    coded = ("codes", "scales", "errors", "centre")
+    return (
+        one.ids == two.ids
+        and all(np.array_equal(getattr(one, name), getattr(two, name)) for name in arrays)
+        and all(np.array_equal(getattr(one.codes, n), getattr(two.codes, n)) for n in coded)
     )
 
 
@@ -53,8 +59,13 @@ def test_it_holds_what_the_database_holds(indexed: Path) -> None:
         assert np.array_equal(members, np.stack([view.vector for view in gallery.views(id)]))
         mean = members.mean(axis=0)
         assert matrix.means[row] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
+        assert matrix.lengths is not None
+        assert matrix.lengths[row] == pytest.approx(np.linalg.norm(mean), abs=1e-6)
     assert gallery.notes == []
-    for array in (matrix.vectors, matrix.means, matrix.offsets, matrix.kinds):
+    codes = matrix.codes
+    assert codes is not None
+    eight_bits = (codes.codes, codes.scales, codes.errors, codes.centre)
+    for array in (matrix.vectors, matrix.means, matrix.offsets, matrix.kinds, *eight_bits):
         with pytest.raises(ValueError, match="read-only"):
             array[:1] = 0
 
@@ -81,18 +92,23 @@ def test_it_is_built_once_and_again_after_a_change(
     assert len(list((indexed / ".stitch" / "cache").iterdir())) == 1
 
 
+def in_memory(matrix: ViewMatrix) -> ViewMatrix:
+    codes = matrix.codes
+    assert codes is not None
+    copies = (codes.codes, codes.scales, codes.errors, codes.centre)
+    return dataclasses.replace(
+        matrix,
+        vectors=np.array(matrix.vectors),
+        means=np.array(matrix.means),
+        lengths=np.array(matrix.lengths),
+        codes=Codes(*(np.array(array) for array in copies)),
+    )
+
+
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("how", ["cut", "grown", "flipped", "empty", "gone"])
 def test_damage_is_noticed_mended_and_said(indexed: Path, name: str, how: str) -> None:
-    sound = Gallery.open(indexed).matrix()
-    sound = ViewMatrix(
-        sound.ids,
-        np.array(sound.vectors),
-        sound.offsets,
-        sound.kinds,
-        np.array(sound.means),
-        sound.generation,
-    )
+    sound = in_memory(Gallery.open(indexed).matrix())
     file = place_of(indexed) / name
     content = bytearray(file.read_bytes())
     if how == "flipped":
@@ -105,6 +121,42 @@ def test_damage_is_noticed_mended_and_said(indexed: Path, name: str, how: str) -
     assert same(gallery.matrix(), sound)
     assert gallery.notes == ["The cache was damaged and has been rebuilt."]
     assert Gallery.open(indexed).verify().problems == ()
+
+
+def test_a_cache_of_another_version_is_rebuilt_and_not_called_damaged(indexed: Path) -> None:
+    place = place_of(indexed)
+    sound = in_memory(Gallery.open(indexed).matrix())
+    body = (place / "manifest").read_bytes().partition(b"\n")[2]
+    older = body.replace(b'"format": %d' % _cache.FORMAT, b'"format": 1')
+    assert older != body
+    (place / "manifest").write_bytes(b"%d\n%s" % (zlib.crc32(older), older))
+    for name in CODE_FILES:
+        (place / name).unlink()
+    gallery = Gallery.open(indexed)
+    assert same(gallery.matrix(), sound)
+    assert gallery.notes == ["The cache was of another version and has been rebuilt."]
+
+
+@pytest.mark.parametrize("outlier", [0.0, 40.0])
+def test_the_eight_bits_are_as_near_as_they_say(tmp_path: Path, outlier: float) -> None:
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(5000, 33)) + 2.0
+    vectors[:, 5] += outlier
+    vectors[7] = vectors[8] = vectors.mean(axis=0)  # nothing left beside the centre
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    sizes = random.integers(1, 6, 5000)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    offsets = np.append(offsets[offsets < 5000], 5000)
+    write_codes(tmp_path, vectors, offsets, vectors.mean(axis=0))
+    codes = map_codes(tmp_path, len(offsets) - 1, 5000, 33)
+    whole = (codes.codes.astype(np.float64) - 128) * codes.scales[:, None]
+    lost = np.linalg.norm(vectors - (codes.centre.astype(np.float64) + whole), axis=1)
+    far = np.linalg.norm(whole, axis=1)
+    for column, true in enumerate((lost, far)):
+        said = codes.errors[:, column]
+        assert (said >= np.maximum.reduceat(true, offsets[:-1])).all()
+        assert (said <= np.maximum.reduceat(true, offsets[:-1]) * 1.001 + 2e-6).all()
+    assert lost.max() < 0.02
 
 
 def test_a_cache_may_be_deleted(indexed: Path) -> None:

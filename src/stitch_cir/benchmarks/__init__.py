@@ -4,8 +4,11 @@ from stitch_cir.benchmarks._compare import Comparison, Interval, compare, interv
 from stitch_cir.benchmarks._data import Benchmark, Query, Task
 from stitch_cir.benchmarks._load import BENCHMARKS, Place, check_benchmark, load_benchmark
 from stitch_cir.benchmarks._predictions import Predictions, read_predictions
+from stitch_cir.benchmarks._run import price_benchmark, run_benchmark, sample
+from stitch_cir.benchmarks._run_files import Run, Top, VariantResult, read_run
 from stitch_cir.benchmarks._score import Scores, score
 from stitch_cir.benchmarks._submission import write_submission
+from stitch_cir.benchmarks._variants import Variant, variants_of
 
 __all__ = [
     "BENCHMARKS",
@@ -15,13 +18,22 @@ __all__ = [
     "Place",
     "Predictions",
     "Query",
+    "Run",
     "Scores",
     "Task",
+    "Top",
+    "Variant",
+    "VariantResult",
     "check_benchmark",
     "compare",
     "intervals",
     "load_benchmark",
+    "price_benchmark",
     "read_predictions",
+    "read_run",
+    "run_benchmark",
+    "sample",
     "score",
+    "variants_of",
     "write_submission",
 ]

@@ -35,7 +35,8 @@ class Task:
     """Queries that share a gallery. ``gallery`` is empty when the file that lists it is missing.
 
     ``images`` is the folder of the pictures, ``files`` where each id lies in it, ``boxes`` the
-    region (x, y, w, h in pixels) that an id stands for, where it is not the whole picture.
+    region (x, y, w, h in pixels) that an id stands for, where it is not the whole picture;
+    ``captions`` the captions an id stands for, where it has no picture.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Task:
     images: Path
     files: Mapping[str, str] = field(default_factory=dict)
     boxes: Mapping[str, Box] = field(default_factory=dict)
+    captions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

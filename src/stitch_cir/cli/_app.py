@@ -8,6 +8,7 @@ import typer
 
 from stitch_cir.cli import _answer_commands as model_answers
 from stitch_cir.cli import _bench_commands as benchmarks
+from stitch_cir.cli import _bench_run
 from stitch_cir.cli import _compose_commands as compositions
 from stitch_cir.cli import _gallery_commands as galleries
 from stitch_cir.cli import _model_commands as encoders
@@ -54,4 +55,5 @@ app.command("prompts", epilog=EPILOG)(model_answers.prompts)
 app.command("convert", epilog=EPILOG)(model_answers.convert)
 app.add_typer(model_answers.answers, name="answers")
 app.add_typer(encoders.models, name="models")
+benchmarks.bench.command("run", epilog=EPILOG)(_bench_run.run)
 app.add_typer(benchmarks.bench, name="bench")

@@ -81,10 +81,11 @@ def show_results(results: Results, out: Console) -> None:
     if not results.hits:
         out.print("No hit reaches the minimal score.")
     settings = results.settings
+    bounded = f", {results.bounded} bounded" if results.bounded else ""
     line = (
-        f"{results.scored} of {results.ranked} view sets scored exactly · preset {settings.preset}"
-        f" · transition {settings.transition} α {settings.alpha:g} · {settings.scorer} τ "
-        f"{settings.tau:g} · {results.gallery.get('encoder')} "
+        f"{results.scored} of {results.ranked} view sets scored exactly{bounded} · preset "
+        f"{settings.preset} · transition {settings.transition} α {settings.alpha:g} · "
+        f"{settings.scorer} τ {settings.tau:g} · {results.gallery.get('encoder')} "
         f"({results.gallery.get('weights_tag')})"
     )
     if results.query.composition is not None:

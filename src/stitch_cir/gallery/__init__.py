@@ -1,6 +1,7 @@
 """What is indexed, on disk: SQLite holds the truth, a memory-mapped matrix is its cache."""
 
 from stitch_cir.gallery._cache import ViewMatrix
+from stitch_cir.gallery._codes import Codes, write_codes
 from stitch_cir.gallery._gallery import Gallery
 from stitch_cir.gallery._index import DEFAULT_DIRECTORY, index_captions, index_folder
 from stitch_cir.gallery._progress import Progress, ProgressEvent
@@ -9,6 +10,7 @@ from stitch_cir.gallery._store import StoredView
 
 __all__ = [
     "DEFAULT_DIRECTORY",
+    "Codes",
     "Gallery",
     "IndexReport",
     "Progress",
@@ -18,4 +20,5 @@ __all__ = [
     "ViewMatrix",
     "index_captions",
     "index_folder",
+    "write_codes",
 ]

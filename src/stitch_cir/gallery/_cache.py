@@ -22,15 +22,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.gallery._codes import CODE_FILES, Codes, map_codes, write_codes
 from stitch_cir.gallery._store import Store
 
-__all__ = ["ViewMatrix", "build", "open_cache"]
+__all__ = ["ViewMatrix", "build", "is_of_another_format", "open_cache"]
 
-FORMAT = 1
+FORMAT = 2
 CHUNK = 1 << 20
 SAMPLE = 1024
 """How many chunks of a file are compared at opening, at most."""
-_FILES = ("vectors", "means", "offsets", "kinds", "ids")
+_FILES = ("vectors", "means", "lengths", "offsets", "kinds", "ids", *CODE_FILES)
 _ABANDONED = 3600.0
 """Seconds after which a half-built cache belongs to a process that died."""
 
@@ -41,7 +42,9 @@ class ViewMatrix:
 
     ``vectors``: (T, d) float32 unit rows; ``offsets``: (n + 1,) int64, image i owns rows
     ``offsets[i]:offsets[i + 1]``; ``kinds``: (T,) uint8, 0 image view, 1 caption view; ``means``:
-    (n, d) float32, each set's normalised mean; ``ids``: n sorted gallery ids.
+    (n, d) float32, each set's normalised mean; ``ids``: n sorted gallery ids. ``lengths``: (n,)
+    float32, the length of each mean before it was normalised, and ``codes`` the vectors in eight
+    bits; both make searching quicker, not different, and may be absent.
     """
 
     ids: tuple[str, ...] = field(repr=False)
@@ -50,6 +53,8 @@ class ViewMatrix:
     kinds: NDArray[np.uint8] = field(repr=False)
     means: NDArray[np.float32] = field(repr=False)
     generation: int
+    lengths: NDArray[np.float32] | None = field(default=None, repr=False)
+    codes: Codes | None = field(default=None, repr=False)
 
 
 def build(store: Store, dim: int, cache: Path) -> Path:
@@ -83,9 +88,11 @@ def build(store: Store, dim: int, cache: Path) -> Path:
 def _write_sets(store: Store, dim: int, scratch: Path) -> tuple[int, int]:
     ids: list[str] = []
     offsets = [0]
+    total = np.zeros(dim)
     with (
         (scratch / "vectors").open("wb") as vectors,
         (scratch / "means").open("wb") as means,
+        (scratch / "lengths").open("wb") as lengths,
         (scratch / "kinds").open("wb") as kinds,
     ):
         for id, members, pictures in store.sets(dim):
@@ -95,9 +102,17 @@ def _write_sets(store: Store, dim: int, scratch: Path) -> tuple[int, int]:
             offsets.append(offsets[-1] + len(members))
             vectors.write(members.tobytes())
             mean = members.mean(axis=0, dtype=np.float64)
-            means.write((mean / max(float(np.linalg.norm(mean)), 1e-12)).astype("<f4").tobytes())
+            length = max(float(np.linalg.norm(mean)), 1e-12)
+            means.write((mean / length).astype("<f4").tobytes())
+            lengths.write(np.float32(length).astype("<f4").tobytes())
+            total += mean * len(members)
             kinds.write(b"\0" * pictures + b"\1" * (len(members) - pictures))
-    (scratch / "offsets").write_bytes(np.asarray(offsets, dtype="<i8").tobytes())
+    bounds = np.asarray(offsets, dtype="<i8")
+    (scratch / "offsets").write_bytes(bounds.tobytes())
+    written = np.empty((0, dim), np.float32)
+    if ids:  # an empty file cannot be mapped
+        written = np.memmap(scratch / "vectors", "<f4", "r", shape=(offsets[-1], dim))
+    write_codes(scratch, written, bounds, total / max(offsets[-1], 1))
     (scratch / "ids").write_text(json.dumps(ids), encoding="utf-8")
     return len(ids), offsets[-1]
 
@@ -152,6 +167,15 @@ def open_cache(cache: Path, generation: int, *, complete: bool = False) -> ViewM
         return None
 
 
+def is_of_another_format(place: Path) -> bool:
+    """Tell whether the cache at ``place`` is whole, but of another version of this format."""
+    try:
+        checksum, _, body = (place / "manifest").read_bytes().partition(b"\n")
+        return int(checksum) == zlib.crc32(body) and json.loads(body)["format"] != FORMAT
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _map(place: Path, manifest: dict[str, Any]) -> ViewMatrix:
     images, views, dim = manifest["images"], manifest["views"], manifest["dim"]
     ids = tuple(json.loads((place / "ids").read_text(encoding="utf-8")))
@@ -171,6 +195,8 @@ def _map(place: Path, manifest: dict[str, Any]) -> ViewMatrix:
         kinds,
         np.memmap(place / "means", "<f4", "r", shape=(images, dim)),
         manifest["generation"],
+        np.memmap(place / "lengths", "<f4", "r", shape=(images,)),
+        map_codes(place, images, views, dim),
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.errors import GalleryError, GalleryMismatchError, GalleryMissingError
-from stitch_cir.gallery._cache import ViewMatrix, build, open_cache
+from stitch_cir.gallery._cache import ViewMatrix, build, is_of_another_format, open_cache
 from stitch_cir.gallery._database import DATABASE
 from stitch_cir.gallery._index import DEFAULT_DIRECTORY
 from stitch_cir.gallery._provenance import check_encoder, root_of
@@ -224,7 +224,10 @@ class Gallery:
             cache = self.directory / "cache"
             matrix = open_cache(cache, generation)
             if matrix is None:
-                if (cache / str(generation)).exists():
+                place = cache / str(generation)
+                if is_of_another_format(place):
+                    self.notes.append("The cache was of another version and has been rebuilt.")
+                elif place.exists():
                     self.notes.append("The cache was damaged and has been rebuilt.")
                 matrix = self._rebuild(cache)
             self._matrix = matrix

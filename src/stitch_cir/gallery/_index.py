@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from stitch_cir.gallery._decode import Decoder
 from stitch_cir.gallery._progress import Progress
 from stitch_cir.gallery._provenance import check, record
 from stitch_cir.gallery._report import IndexReport, Tally
-from stitch_cir.gallery._scan import scan
+from stitch_cir.gallery._scan import id_of, scan
 from stitch_cir.gallery._store import Store
 from stitch_cir.gallery._write import Writer, encode_captions
 from stitch_cir.images import MAX_PIXELS
@@ -43,6 +43,7 @@ def index_folder(
     encoder: DualEncoder,
     recipe: ViewRecipe | None = None,
     captions: Path | str | None = None,
+    only: Collection[str] | None = None,
     progress: Progress | None = None,
     rebuild: bool = False,
     batch_size: int = 16,
@@ -67,6 +68,8 @@ def index_folder(
     captions:
         JSON lines with captions by id; they become caption views, and earlier captions that are
         not in this file go. Without a file, earlier captions stay (a rebuild encodes them again).
+    only:
+        Ids to index; whatever else lies in the folder is treated as if it were not there.
     rebuild:
         Encode everything again. Searches see the old gallery until the new one is complete; an
         interrupted rebuild goes on where it was.
@@ -94,6 +97,9 @@ def index_folder(
     tally = Tally()
     texts = None if captions is None else read_captions(Path(captions))
     entries = scan(root, leave_out=place)
+    if only is not None:
+        chosen_ids = frozenset(only)
+        entries = (one for one in entries if one.problem or id_of(one.path) in chosen_ids)
     begin = partial(_begin, encoder=encoder, recipe=recipe, root=root, place=place)
     with _writing(place, begin, rebuild=rebuild) as (store, chosen, old):
         total = _survey.note(store, root, entries, tally, tell)

@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from stitch_cir.search._bounded import Ranking, rank_many
+from stitch_cir.search._query import Encoded, query_texts
+from stitch_cir.search._rank import rank
 from stitch_cir.search._results import Hit, Query, Results, View
 from stitch_cir.search._search import compose, locate, search
 from stitch_cir.search._settings import PRESETS, SearchSettings
@@ -18,8 +21,10 @@ if TYPE_CHECKING:
 __all__ = [
     "PRESETS",
     "Composed",
+    "Encoded",
     "Hit",
     "Query",
+    "Ranking",
     "Results",
     "SearchSettings",
     "View",
@@ -28,6 +33,9 @@ __all__ = [
     "compose_many",
     "estimate_many",
     "locate",
+    "query_texts",
+    "rank",
+    "rank_many",
     "read_wishes",
     "search",
 ]

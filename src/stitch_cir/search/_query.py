@@ -22,7 +22,7 @@ from stitch_cir.search._results import Query, View
 from stitch_cir.transition import Transition
 from stitch_cir.views import content_key
 
-__all__ = ["ReferenceLike", "Seen", "build_query", "look_at"]
+__all__ = ["Encoded", "ReferenceLike", "Seen", "build_query", "look_at", "query_texts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,82 @@ def _from_gallery(gallery: Gallery, id: str, side: int) -> Seen:
     return Seen(id, image, id, own, content=gallery.content_hash(id))
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A composed query as vectors, before any transition.
+
+    ``captions``: (K, d) float32 unit rows f(t_k); ``modification``: (d,) f(m), or None without a
+    text; ``before``: (R, d), captions of the unchanged reference, or None; ``image``: (d,), the
+    reference's original view where it was asked for.
+    """
+
+    composition: Composition
+    reference: str | None
+    text: str
+    captions: NDArray[np.float32]
+    modification: NDArray[np.float32] | None
+    before: NDArray[np.float32] | None
+    image: NDArray[np.float32] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        composition: Composition,
+        reference: str | None,
+        text: str,
+        vectors: NDArray[np.float32],
+        image: NDArray[np.float32] | None = None,
+    ) -> Encoded:
+        """Sort the vectors of :func:`query_texts` into their parts."""
+        count = len(composition.captions)
+        before = vectors[count + bool(text) :]
+        return cls(
+            composition,
+            reference,
+            text,
+            vectors[:count],
+            vectors[count] if text else None,
+            before if len(before) else None,
+            image,
+        )
+
+    def refine(self, transition: Transition) -> Query:
+        """Apply a transition. Raises ``QueryError`` for weights that cannot be marginals."""
+        refined = transition.refine(
+            self.captions,
+            self.modification,
+            before=self.before,
+            reference_image=self.image,
+        )
+        refined = np.ascontiguousarray(refined, dtype=np.float32)
+        if len(refined) == len(self.captions) and transition.name != "text-only":
+            labels = self.composition.texts
+            weights = np.asarray([one.weight for one in self.composition.captions], np.float32)
+        else:
+            labels = tuple(self.text for _ in range(len(refined)))
+            weights = np.ones(len(refined), np.float32)
+        total = float(weights.sum())
+        if not np.isfinite(total) or total <= 0 or bool((weights < 0).any()):
+            raise QueryError(
+                f"The captions' weights {weights.tolist()} are not usable.",
+                hint="Every weight must be a finite number of at least 0, one of them above 0.",
+            )
+        return Query(
+            refined,
+            weights / np.float32(total),
+            labels,
+            self.composition,
+            self.reference,
+            self.text or None,
+            self.before if transition.combines_scores else None,
+        )
+
+
+def query_texts(composition: Composition, text: str) -> list[str]:
+    """Give what of a query is encoded: captions, the modification if any, the captions before."""
+    return [*composition.texts, *([text] if text else []), *composition.before]
+
+
 def build_query(
     gallery: Gallery,
     seen: Seen | None,
@@ -112,43 +188,11 @@ def build_query(
 
     encoder = gallery.encoder
     wording = (text or "").strip()
-    texts = [*composition.texts, *([wording] if wording else []), *composition.before]
+    texts = query_texts(composition, wording)
     notes = (*notes, *_cut_texts(encoder, texts, len(composition.captions), bool(wording)))
-    encoded = encoder.encode_texts(texts)
-    count = len(composition.captions)
-    captions, rest = encoded[:count], encoded[count:]
-    modification = rest[0] if wording else None
-    before = rest[1 if wording else 0 :]
     image = _original_view(gallery, seen) if seen and transition.name == "pdv" else None
-    refined = transition.refine(
-        captions,
-        modification,
-        before=before if len(before) else None,
-        reference_image=image,
-    )
-    refined = np.ascontiguousarray(refined, dtype=np.float32)
-    if len(refined) == count and transition.name != "text-only":
-        labels = composition.texts
-        weights = np.asarray([caption.weight for caption in composition.captions], np.float32)
-    else:
-        labels = tuple(wording for _ in range(len(refined)))
-        weights = np.ones(len(refined), np.float32)
-    total = float(weights.sum())
-    if not np.isfinite(total) or total <= 0 or bool((weights < 0).any()):
-        raise QueryError(
-            f"The captions' weights {weights.tolist()} are not usable.",
-            hint="Every weight must be a finite number of at least 0, one of them above 0.",
-        )
-    query = Query(
-        refined,
-        weights / np.float32(total),
-        labels,
-        composition,
-        name,
-        wording or None,
-        before if transition.combines_scores and len(before) else None,
-    )
-    return query, notes
+    encoded = Encoded.of(composition, name, wording, encoder.encode_texts(texts), image)
+    return encoded.refine(transition), notes
 
 
 def _cut_texts(

@@ -15,7 +15,7 @@ from stitch_cir.search._results import Query
 from stitch_cir.transition import Transition
 from stitch_cir.transport import Scorer
 
-__all__ = ["pad_sets", "place_of", "rank", "score_rows", "shortlist_rows"]
+__all__ = ["pad_sets", "place_of", "rank", "score_rows", "settle", "shortlist_rows"]
 
 BLOCK_BYTES = 64 << 20
 """Upper bound on the view vectors touched at a time; keeps memory flat for any gallery."""
@@ -118,7 +118,7 @@ def rank(
     k = min(k, len(rows))
     cut = np.partition(coarse, len(coarse) - k)[len(coarse) - k]
     close = rows[coarse >= cut - ROUNDING]
-    ordered, fine = _settle(matrix, close, query, scorer, transition)
+    ordered, fine = settle(matrix, close, query, scorer, transition)
     return ordered[:k], fine[:k]
 
 
@@ -135,12 +135,12 @@ def place_of(
     own = coarse[np.searchsorted(rows, row)]
     above = int((coarse > own + ROUNDING).sum())
     near = rows[np.abs(coarse - own) <= ROUNDING]
-    ordered, fine = _settle(matrix, near, query, scorer, transition)
+    ordered, fine = settle(matrix, near, query, scorer, transition)
     place = int(np.flatnonzero(ordered == row)[0])
     return above + place + 1, float(fine[place])
 
 
-def _settle(
+def settle(
     matrix: ViewMatrix,
     rows: NDArray[np.int64],
     query: Query,

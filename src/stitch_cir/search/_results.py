@@ -112,7 +112,9 @@ class Results:
     """Ranked hits with everything that made them.
 
     ``ranked`` counts the images that took part after filters; ``scored`` those whose view sets were
-    scored exactly (fewer with a shortlist). ``shortlist_recall`` is the share of the exhaustive
+    scored exactly: all of them, or, where ``bounded`` is above 0, those whose upper bound left it
+    open whether they belong to the hits (``bounded`` counts the bounds; the hits are the same
+    either way), or those of a shortlist. ``shortlist_recall`` is the share of the exhaustive
     search's hits that the shortlist kept, ``None`` where it was not measured. ``verifier`` holds
     the settings of a verifier that was asked; ``usage`` what composer and verifier asked of models.
     """
@@ -124,6 +126,7 @@ class Results:
     ranked: int
     scored: int
     seconds: Mapping[str, float]
+    bounded: int = 0
     shortlist_recall: float | None = None
     notes: tuple[str, ...] = ()
     verifier: Mapping[str, Any] | None = None
@@ -159,6 +162,7 @@ class Results:
             "settings": self.settings.to_dict(),
             "gallery": dict(self.gallery),
             "ranked": self.ranked,
+            "bounded": self.bounded,
             "scored": self.scored,
             "shortlist_recall": self.shortlist_recall,
             "seconds": {name: round(value, 4) for name, value in self.seconds.items()},

@@ -20,8 +20,9 @@ from stitch_cir.composers import (
 )
 from stitch_cir.errors import GalleryEmptyError, NotFoundError, QueryError, SettingError
 from stitch_cir.gallery import Gallery, ViewMatrix
+from stitch_cir.search._bounded import Ranking, rank_by_bounds
 from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
-from stitch_cir.search._rank import place_of, rank, shortlist_rows
+from stitch_cir.search._rank import place_of, shortlist_rows
 from stitch_cir.search._results import Hit, Query, Results, View
 from stitch_cir.search._settings import SearchSettings
 from stitch_cir.search._verify import verified
@@ -111,17 +112,19 @@ def search(
     short = ask.rows
     if settings.shortlist is not None:
         short = shortlist_rows(ask.matrix, ask.rows, ask.query, max(settings.shortlist, k))
-    best, scores = rank(ask.matrix, short, ask.query, ask.scorer, ask.transition, k)
+    ranking = rank_by_bounds(ask.matrix, short, ask.query, ask.scorer, ask.transition, k)
     clock.lap("rank")
     recall = None
     if settings.shortlist is not None and settings.measure_recall:
-        exact, _ = rank(ask.matrix, ask.rows, ask.query, ask.scorer, ask.transition, k)
-        recall = float(np.isin(exact, best).mean())
+        exact = rank_by_bounds(ask.matrix, ask.rows, ask.query, ask.scorer, ask.transition, k)
+        recall = float(np.isin(exact.rows, ranking.rows).mean())
         clock.lap("recall")
     floor = -np.inf if settings.min_score is None else settings.min_score
     hits = tuple(
         _hit(gallery, ask, place, row, score)
-        for place, (row, score) in enumerate(zip(best.tolist(), scores.tolist(), strict=True), 1)
+        for place, (row, score) in enumerate(
+            zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True), 1
+        )
         if score >= floor
     )
     clock.lap("explain")
@@ -132,7 +135,7 @@ def search(
         )
         told = verifier.settings()
         clock.lap("verify")
-    results = _results(gallery, ask, settings, hits[:wanted], len(short), clock, recall)
+    results = _results(gallery, ask, settings, hits[:wanted], ranking, clock, recall)
     usage = {name: used for name, meter in meters.items() if (used := meter.read()) is not None}
     return replace(results, verifier=told, usage=usage)
 
@@ -171,7 +174,8 @@ def locate(
     place, score = place_of(ask.matrix, ask.rows, row, ask.query, ask.scorer, ask.transition)
     clock.lap("rank")
     hit = _hit(gallery, ask, place, row, score)
-    return _results(gallery, ask, settings, (hit,), len(ask.rows), clock, None)
+    everything = Ranking(np.array([row]), np.array([score]), 0, len(ask.rows))
+    return _results(gallery, ask, settings, (hit,), everything, clock, None)
 
 
 def nothing_asked() -> QueryError:
@@ -283,15 +287,12 @@ def _rows_to_rank(
             hint=f"Ask for at most {len(matrix.ids)}.",
         )
     own = frozenset() if settings.include_reference else frozenset(own_ids)
-
-    def wanted(id: str) -> bool:
-        if id in own or any(fnmatchcase(id, pattern) for pattern in settings.exclude):
-            return False
-        return not settings.include or any(fnmatchcase(id, p) for p in settings.include)
-
-    if not (own or settings.include or settings.exclude):
-        return np.arange(len(matrix.ids), dtype=np.int64)
-    rows = np.flatnonzero([wanted(id) for id in matrix.ids]).astype(np.int64)
+    wanted = np.array([id not in own for id in matrix.ids])
+    for patterns, keep in ((settings.include, True), (settings.exclude, False)):
+        if patterns:
+            matches = (any(fnmatchcase(id, p) for p in patterns) for id in matrix.ids)
+            wanted &= np.fromiter(matches, bool, len(wanted)) == keep
+    rows = np.flatnonzero(wanted).astype(np.int64)
     if not len(rows):
         raise GalleryEmptyError(
             f"No image is left to rank of the {len(matrix.ids)} in {gallery.directory}.",
@@ -318,7 +319,7 @@ def _results(
     ask: _Ask,
     settings: SearchSettings,
     hits: tuple[Hit, ...],
-    scored: int,
+    ranking: Ranking,
     clock: _Clock,
     recall: float | None,
 ) -> Results:
@@ -328,7 +329,8 @@ def _results(
         settings=settings,
         gallery=_provenance(gallery),
         ranked=len(ask.rows),
-        scored=scored,
+        bounded=ranking.bounded,
+        scored=ranking.scored,
         seconds=clock.laps,
         shortlist_recall=recall,
         notes=ask.notes,

@@ -45,6 +45,7 @@ class SemanticIncrement(Plain):
     name: ClassVar[str] = "semantic-increment"
     needs_before: ClassVar[bool] = True
     combines_scores: ClassVar[bool] = True
+    combines_monotonically: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check the factors."""

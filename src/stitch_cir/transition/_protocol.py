@@ -67,7 +67,10 @@ class Transition(Protocol):
         ...
 
     def combine(self, after: Scores, before: Scores | None) -> Scores:
-        """Combine scores (N,) of the refined captions with those (N,) of ``before``, if any."""
+        """Combine scores (N,) of the refined captions with those (N,) of ``before``, if any.
+
+        Must give ``after`` itself where ``before`` is ``None``.
+        """
         ...
 
 
@@ -78,6 +81,9 @@ class Plain:
 
     needs_before: ClassVar[bool] = False
     combines_scores: ClassVar[bool] = False
+    combines_monotonically: ClassVar[bool] = False
+    """Whether :meth:`combine` never falls as ``after`` rises, and never rises as ``before`` does:
+    then bounds of both bound the result, and a search need not score everything."""
 
     def refine(
         self,

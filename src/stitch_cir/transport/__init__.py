@@ -13,6 +13,7 @@ Pure mathematics on cosines: no files, no models. Every scorer has the same scal
 [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 """
 
+from stitch_cir.transport._bounds import BoundedScorer, SetBound, member_bounds
 from stitch_cir.transport._conditional import ConditionalTransport
 from stitch_cir.transport._exact import ExactTransport
 from stitch_cir.transport._front import score_sets, transport_plan
@@ -25,6 +26,7 @@ from stitch_cir.transport._sinkhorn import Sinkhorn
 
 __all__ = [
     "SCORER_NAMES",
+    "BoundedScorer",
     "Chamfer",
     "ConditionalTransport",
     "ExactTransport",
@@ -32,8 +34,10 @@ __all__ = [
     "PointSets",
     "PointToPoint",
     "Scorer",
+    "SetBound",
     "Sinkhorn",
     "TransportPlan",
+    "member_bounds",
     "score_sets",
     "scorer_by_name",
     "transport_plan",

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from stitch_cir.transport._blocks import Block
+from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._checks import positive
 from stitch_cir.transport._marginals import Floats
 from stitch_cir.transport._reduce import average, tops
@@ -17,6 +18,8 @@ __all__ = ["ConditionalTransport"]
 
 SHARPEST = 1e30
 """Largest 1/τ used: any sharper is a hard maximum already, and would overflow float32."""
+SOFT = 0.01
+"""Smallest τ at which similarities are ever close enough (within 4τ) for the mean to bound them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,10 @@ class ConditionalTransport(BlockScorer):
     def settings(self) -> dict[str, Any]:
         """Name and τ, JSON-ready."""
         return {"scorer": self.name, "tau": self.tau}
+
+    def set_bound(self) -> SetBound:
+        """At most Chamfer and little less; for a large τ at most a little above the mean."""
+        return SetBound("members", 0.25 / self.tau if self.tau >= SOFT else None, self.tau)
 
     @property
     def _sharpness(self) -> float:

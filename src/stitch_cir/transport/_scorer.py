@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from stitch_cir.errors import VectorError
 from stitch_cir.transport._blocks import Block, read_batch, score_in_blocks
+from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._marginals import Floats
 from stitch_cir.transport._plan import TransportPlan, assemble_plan
 from stitch_cir.transport._reduce import chamfer
@@ -93,6 +94,10 @@ class BlockScorer(ABC):
     @abstractmethod
     def _look(self, block: Block) -> Looks:
         """Explain a block."""
+
+    def set_bound(self) -> SetBound:
+        """Every built-in scorer that keeps the marginals is at most Chamfer (``upper_bound``)."""
+        return SetBound("members")
 
     def score_similarities(
         self, similarities: ArrayLike, p: ArrayLike | None = None, q: ArrayLike | None = None

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from stitch_cir.errors import VectorError
 from stitch_cir.transport._blocks import Block
+from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._marginals import Floats
 from stitch_cir.transport._reduce import average, chamfer, tops
 from stitch_cir.transport._scorer import BlockScorer, Looks
@@ -30,6 +31,10 @@ class Chamfer(BlockScorer):
     def settings(self) -> dict[str, Any]:
         """Name, JSON-ready."""
         return {"scorer": self.name}
+
+    def set_bound(self) -> SetBound:
+        """The bound of the others is this score."""
+        return SetBound("members", gap=0.0)
 
     def _score(self, block: Block) -> Floats:
         return chamfer(block)
@@ -59,6 +64,10 @@ class MeanPooling(BlockScorer):
         """Name, JSON-ready."""
         return {"scorer": self.name}
 
+    def set_bound(self) -> SetBound:
+        """The score needs the sets' means only."""
+        return SetBound("means")
+
     def _score(self, block: Block) -> Floats:
         weights, _, even = block.side(1)
         found = block.s.mean(axis=1) if even else (weights * block.s).sum(axis=1)
@@ -84,6 +93,10 @@ class PointToPoint(BlockScorer):
     def settings(self) -> dict[str, Any]:
         """Name, JSON-ready."""
         return {"scorer": self.name}
+
+    def set_bound(self) -> SetBound:
+        """The score needs the original views only."""
+        return SetBound("original")
 
     def upper_bound(
         self, similarities: ArrayLike, p: ArrayLike | None = None, q: ArrayLike | None = None

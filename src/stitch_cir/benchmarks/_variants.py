@@ -1,0 +1,97 @@
+"""Ways of searching with the same encoded queries: the one asked for, its controls, its sweeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from stitch_cir.search import SearchSettings
+
+__all__ = ["ALPHAS", "TAUS", "Variant", "variants_of"]
+
+ALPHAS = tuple(round(0.1 * step, 1) for step in range(11))
+TAUS = (0.0001, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.3, 1.0, 10.0)
+
+Asked = Literal["composed", "image"]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way of searching. ``query`` is the composition, or the reference's own view set."""
+
+    name: str
+    role: str
+    label: str
+    settings: SearchSettings
+    query: Asked = "composed"
+
+    def facts(self) -> dict[str, Any]:
+        """Give what shapes this variant's ranking, as JSON-ready data."""
+        transition = self.settings.make_transition().settings()
+        if self.query == "image":
+            transition = {"transition": "none"}
+        query = "text" if transition["transition"] == "text-only" else self.query
+        return {
+            "query": query,
+            "alpha": None,
+            "tau": None,
+            **transition,
+            **self.settings.make_scorer().settings(),
+        }
+
+
+def variants_of(
+    settings: SearchSettings, *, controls: bool = True, sweeps: bool = True
+) -> list[Variant]:
+    """List the variants of a run, the main one first.
+
+    Controls: the modification alone, the reference alone, and every other scorer under the same
+    queries. Ablation: transition and transport taken away one by one and together, where "without
+    transport" is mean pooling. Sweeps: α for a transition that has one, τ for a scorer that has.
+    """
+    found = [Variant("main", "main", "as asked", settings)]
+    if controls:
+        found += [
+            Variant("image-only", "control", "image only", settings, "image"),
+            Variant("text-only", "control", "text only", settings.with_(transition="text-only")),
+        ]
+        scorers = {
+            "conditional": "conditional transport",
+            "point": "point-to-point",
+            "mean": "mean pooling",
+            "chamfer": "Chamfer",
+            "sinkhorn": "Sinkhorn",
+        }
+        found += [
+            Variant(name, "control", label, settings.with_(scorer=name))
+            for name, label in scorers.items()
+            if name != settings.scorer
+        ]
+        if settings.transition != "none" and settings.scorer != "mean":
+            still = settings.with_(transition="none")
+            found += [
+                Variant(
+                    "ablation-neither",
+                    "ablation",
+                    "neither transition nor transport",
+                    still.with_(scorer="mean"),
+                ),
+                Variant(
+                    "ablation-transition",
+                    "ablation",
+                    "transition only",
+                    settings.with_(scorer="mean"),
+                ),
+                Variant("ablation-transport", "ablation", "transport only", still),
+            ]
+    if sweeps and "alpha" in settings.make_transition().settings():
+        found += [
+            Variant(f"alpha-{alpha:.2f}", "sweep", f"α = {alpha:g}", settings.with_(alpha=alpha))
+            for alpha in ALPHAS
+        ]
+    if sweeps and "tau" in settings.make_scorer().settings():
+        found += [
+            Variant(f"tau-{tau:g}", "sweep", f"τ = {tau:g}", settings.with_(tau=tau))
+            for tau in TAUS
+        ]
+    return found

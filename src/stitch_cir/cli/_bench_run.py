@@ -1,0 +1,165 @@
+"""``stitch bench run``: the method on a benchmark, with its controls, into a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stitch_cir.cli import _options as o
+from stitch_cir.cli._asking import chosen_composer
+from stitch_cir.cli._bench_commands import DatasetArgument, RootOption, SplitOption
+from stitch_cir.cli._exit import guard, plain
+from stitch_cir.cli._models import ModelOptions, takes_models
+from stitch_cir.cli._output import console, emit_json, progress_bar
+
+if TYPE_CHECKING:
+    from stitch_cir.benchmarks import Run, VariantResult
+
+__all__ = ["run"]
+
+
+@takes_models
+def run(
+    dataset: DatasetArgument,
+    root: RootOption,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run; goes on there.")
+    ],
+    split: SplitOption = None,
+    encoder: o.EncoderOption = None,
+    captions: o.CountOption = None,
+    preset: o.PresetOption = "paper",
+    transition: o.TransitionOption = None,
+    alpha: o.AlphaOption = None,
+    scorer: o.ScorerOption = None,
+    tau: o.TauOption = None,
+    views: Annotated[int, typer.Option("--views", help="Views an image (M).")] = 10,
+    view_kind: Annotated[
+        str, typer.Option("--view-kind", help="grid, random (seeded) or dense.")
+    ] = "grid",
+    view_seed: Annotated[int, typer.Option("--view-seed", help="Seed of random views.")] = 0,
+    sample: Annotated[
+        int | None, typer.Option("--sample", metavar="N", help="Only N queries, drawn by a seed.")
+    ] = None,
+    sample_seed: Annotated[int, typer.Option("--sample-seed", help="That seed.")] = 0,
+    controls: Annotated[
+        bool, typer.Option("--controls/--no-controls", help="Rank by the controls too.")
+    ] = True,
+    sweeps: Annotated[
+        bool, typer.Option("--sweeps/--no-sweeps", help="Rank with other α and τ too.")
+    ] = True,
+    depth: Annotated[int, typer.Option("--depth", help="Images kept of every ranking.")] = 50,
+    galleries: Annotated[
+        Path | None,
+        typer.Option(
+            "--galleries",
+            metavar="DIR",
+            help="Where indexed pictures are kept, to share them between runs. [RUN/galleries]",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many calls and tokens it would cost.")
+    ] = False,
+    device: Annotated[
+        str | None, typer.Option("--device", envvar="STITCH_DEVICE", help="cpu or cuda.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="fp32 or bf16 (torch models). [fp32]")
+    ] = None,
+    quiet: o.QuietOption = False,
+    as_json: o.JsonOption = False,
+    *,
+    models: ModelOptions,
+) -> None:
+    """Run the method on a benchmark: index, compose, search, score; controls and sweeps too.
+
+    The folder RUN then holds predictions and figures of every way of searching, beside a manifest
+    of everything that shaped them. Interrupt it whenever you like: the same command goes on.
+
+        stitch bench run cirr --root data --encoder ViT-L-14 --out runs/cirr-l14
+    """
+    with guard(as_json=as_json):
+        from stitch_cir.benchmarks import load_benchmark, price_benchmark, run_benchmark
+        from stitch_cir.benchmarks import sample as draw
+        from stitch_cir.composers import TemplateComposer
+        from stitch_cir.encoders import load_encoder
+        from stitch_cir.search import SearchSettings
+        from stitch_cir.views import ViewRecipe
+
+        settings = SearchSettings.from_preset(
+            preset,
+            **o.given(
+                captions=captions, transition=transition, alpha=alpha, scorer=scorer, tau=tau
+            ),
+        )
+        data = load_benchmark(dataset, root, split)
+        if sample is not None:
+            data = draw(data, sample, sample_seed)
+        recipe = ViewRecipe(kind=view_kind, count=views, seed=view_seed)  # type: ignore[arg-type]
+        model = load_encoder(encoder or "mini", device=device, precision=precision)
+        composer = chosen_composer(models, settings)
+        if dry_run:
+            with progress_bar(quiet=quiet or as_json) as follow:
+                cost = price_benchmark(
+                    data,
+                    galleries or out / "galleries",
+                    encoder=model,
+                    composer=composer or TemplateComposer(),
+                    count=settings.captions,
+                    recipe=recipe,
+                    progress=follow,
+                )
+            if as_json:
+                emit_json({"estimate": cost.to_dict()})
+            else:
+                console().print(str(cost), soft_wrap=True)
+            return
+        with progress_bar(quiet=quiet or as_json) as follow:
+            found = run_benchmark(
+                data,
+                out,
+                encoder=model,
+                composer=composer,
+                settings=settings,
+                recipe=recipe,
+                controls=controls,
+                sweeps=sweeps,
+                depth=depth,
+                galleries=galleries,
+                concurrency=models.concurrency,
+                progress=follow,
+            )
+        if as_json:
+            told = {one.name: dict(one.headline) for one in _shown(found)}
+            counts = found.manifest["counts"]
+            emit_json({"run": str(found.folder), "counts": counts, "variants": told})
+        else:
+            _show(found)
+
+
+def _shown(found: Run) -> list[VariantResult]:
+    return [one for one in found.variants.values() if one.role != "sweep"]
+
+
+def _show(found: Run) -> None:
+    from rich.table import Table
+
+    out = console()
+    manifest = found.manifest
+    out.print(f"{plain(manifest['benchmark']['protocol'])}", soft_wrap=True)
+    counts = {name: count for name, count in manifest["counts"].items() if count}
+    told = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())
+    out.print(told, soft_wrap=True, style="dim")
+    if found.main.headline:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("")
+        for name in found.main.headline:
+            table.add_column(name, justify="right")
+        for one in _shown(found):
+            table.add_row(one.label, *(f"{value:.2f}" for value in one.headline.values()))
+        out.print(table)
+    for note in (*manifest["notes"], *found.main.notes):
+        out.print(f"note: {plain(note)}", soft_wrap=True)
+    out.print(f"Report: stitch bench report {plain(str(found.folder))}", soft_wrap=True)
