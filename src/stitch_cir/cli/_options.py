@@ -71,7 +71,7 @@ ScorerOption = Annotated[
 TauOption = Annotated[
     float | None, typer.Option("--tau", help="Temperature on raw cosine, above 0. [0.001]")
 ]
-PresetOption = Annotated[str, typer.Option("--preset", help="paper or public-code.")]
+PresetOption = Annotated[str, typer.Option("--preset", help="paper, public-code or captions.")]
 IncludeOption = Annotated[
     list[str] | None,
     typer.Option("--include", help="Rank only ids that match this pattern; repeatable."),

@@ -135,7 +135,7 @@ def _usable_bound(
     transition: Transition,
 ) -> SetBound | None:
     """Say how the query's scores are bounded; ``None`` where scoring everything is the way."""
-    if not len(rows) or not isinstance(scorer, BoundedScorer):
+    if not len(rows) or not isinstance(scorer, BoundedScorer) or query.handicap is not None:
         return None
     bound = scorer.set_bound()
     if _is_combined(query, transition):
