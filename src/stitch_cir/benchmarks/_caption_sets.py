@@ -33,7 +33,8 @@ _REFUSAL = re.compile(
 _PICTURE = r"(?:image|photo|picture|photograph)"
 _FRAME = re.compile(
     rf"^(?:(?:the|this|an?) {_PICTURE}(?: also)? (?:shows|depicts|features|displays|captures"
-    r"|contains|presents|is of|showcases|has)|(?:this|it) is (?:an? )?(?:image|photo|picture)? ?(?:of)?"
+    r"|contains|presents|is of|showcases|has)"
+    r"|(?:this|it) is (?:an? )?(?:image|photo|picture)? ?(?:of)?"
     rf"|(?:the |this )?(?:image|photo|picture) of|in (?:the|this) (?:image|picture|photo),?"
     r"|there (?:is|are)) +",
     re.I,

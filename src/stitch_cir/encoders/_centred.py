@@ -19,7 +19,7 @@ BATCH = 256
 
 
 class CentredEncoder:
-    """``normalise(f(text) − c)`` for another encoder's f and c the mean of f over a gallery's texts.
+    """``normalise(f(text) − c)`` for another encoder's f, with c its mean over a gallery's texts.
 
     Vectors of texts share a large common part, more so within one gallery; without it cosines tell
     texts apart better. c says nothing about queries. It is part of the fingerprint, so that a
