@@ -42,5 +42,6 @@ def _quietly(warm_up: Callable[..., None]) -> None:
 def chosen_composer(models: ModelOptions, settings: SearchSettings) -> Composer | None:
     """Make the composer; it also describes the reference where the transition needs that."""
     needs_before = settings.make_transition().needs_before
-    sampled_as = "paper" if settings.preset == "custom" else settings.preset
+    # only the published presets say how a model samples
+    sampled_as = "public-code" if settings.preset == "public-code" else "paper"
     return models.make_composer(sampled_as, before=settings.captions if needs_before else 0)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.search._bounded import Ranking, rank_many
+from stitch_cir.search._hubness import handicap, hubness
 from stitch_cir.search._query import Encoded, query_texts
 from stitch_cir.search._rank import rank
 from stitch_cir.search._results import Hit, Query, Results, View
@@ -32,6 +33,8 @@ __all__ = [
     "compose",
     "compose_many",
     "estimate_many",
+    "handicap",
+    "hubness",
     "locate",
     "query_texts",
     "rank",

@@ -23,6 +23,7 @@ from stitch_cir.errors import GalleryEmptyError, NotFoundError, QueryError, Sett
 from stitch_cir.gallery import Gallery, ViewMatrix
 from stitch_cir.search._bounded import Ranking, rank_by_bounds
 from stitch_cir.search._device import rank_on_device
+from stitch_cir.search._hubness import handicap
 from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
 from stitch_cir.search._rank import place_of, shortlist_rows
 from stitch_cir.search._results import Hit, Query, Results, View
@@ -227,6 +228,9 @@ def _prepare(
     transition = settings.make_transition()
     query, notes = build_query(gallery, seen, text, composition, transition)
     clock.lap("encode")
+    if settings.hub_weight:
+        query = replace(query, handicap=handicap(matrix, settings))
+        clock.lap("hubness")
     told = () if composition is None else composition.notes
     return _Ask(matrix, rows, query, settings.make_scorer(), transition, (*told, *notes), seen)
 
