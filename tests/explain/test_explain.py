@@ -73,6 +73,15 @@ def test_both_directions_of_the_shares_add_up_to_the_score(results: st.Results) 
     assert caption_shares(results[0]) == pytest.approx(own + met)
 
 
+def test_what_a_score_holds_besides_is_told(results: st.Results) -> None:
+    hit = results[0]
+    plain = st.draw_contributions(results.query, hit)
+    less = st.draw_contributions(results.query, replace(hit, score=hit.score - 0.2))
+    legend = (0, 22, plain.width, 42)
+    assert plain.size == less.size
+    assert count(less.crop(legend), (255, 255, 255)) < count(plain.crop(legend), (255, 255, 255))
+
+
 def test_bars_grow_with_what_a_caption_gives(results: st.Results) -> None:
     hit = results[0]
     k, m = hit.plan.similarities.shape

@@ -43,6 +43,7 @@ class Settings(TypedDict, total=False):
     scorer: str
     tau: float
     beta: float
+    less_weight: float
     min_score: float
     include: Sequence[str]
     exclude: Sequence[str]

@@ -216,7 +216,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why an image ranks where it does; ``shares`` of the captions sum to the score."""
+    """Why an image ranks where it does; ``shares`` of the captions sum to the plan's score."""
 
     hit: Hit
     views: tuple[View, ...]

@@ -32,7 +32,8 @@ def draw_contributions(query: Query, hit: Hit, *, width: int = 640) -> Image.Ima
     """Draw a bar a caption: how much of the score it gave (RGB, ``width`` pixels wide).
 
     The dark part is what the caption's own look over the views gave, the light part what the views'
-    looks at it gave; both of all captions add up to the score. What takes away points left.
+    looks at it gave; both of all captions add up to the plan's score. What takes away points left.
+    What the hit's score holds besides (hubness taken off, the unchanged reference) is told.
     """
     own, met = caption_halves(hit)
     labels = [
@@ -50,6 +51,9 @@ def draw_contributions(query: Query, hit: Hit, *, width: int = 640) -> Image.Ima
         size=15,
     )
     legend = "dark: where it looks · light: views that look at it"
+    besides = hit.score - float(own.sum() + met.sum())
+    if abs(besides) >= 0.0005:
+        legend += f" · besides: {besides:+.3f}"
     text_block(draw, (0, 24), legend, width, size=12, colour=MUTED, lines=1)
 
     low, high = _span(own, met)

@@ -64,10 +64,11 @@ def matches(query: Query, hit: Hit, *, least: float = 0.01) -> tuple[Match, ...]
 
 
 def caption_halves(hit: Hit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Split a score over the captions, each direction by itself: (K,) and (K,), total = score.
+    """Split a score over the captions, each direction by itself: (K,) and (K,).
 
     First ``p_k Σ_m forward_km s_km``, what caption k's own look over the views gives; second
     ``Σ_m q_m backward_km s_km``, what the views that look at caption k give.
+    All of both add up to ``plan.score``.
     """
     plan = hit.plan
     own = plan.contribution_of_captions()
@@ -76,7 +77,7 @@ def caption_halves(hit: Hit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def caption_shares(hit: Hit) -> NDArray[np.float64]:
-    """Split a score over the captions, both directions of the plan together: (K,), sum = score."""
+    """Split a score over the captions, both directions together: (K,), sum = ``plan.score``."""
     own, met = caption_halves(hit)
     return np.asarray(own + met)
 
