@@ -45,6 +45,15 @@ def test_from_folder_to_answer(photos: Path, tmp_path: Path) -> None:
     assert "<html" in sheet.read_text(encoding="utf-8")
 
 
+def test_indexing_again_takes_the_encoder_of_the_gallery(indexed: Path, tmp_path: Path) -> None:
+    again = stitch("index", indexed, "-q")
+    assert again.exit_code == 0, again.output
+    assert "8 unchanged" in again.stdout
+    elsewhere = tmp_path / "gallery"
+    assert stitch("index", indexed, "-g", elsewhere, "-q", *ENCODER).exit_code == 0
+    assert "8 unchanged" in stitch("index", indexed, "-g", elsewhere, "-q").stdout
+
+
 def test_a_search_by_bounds_says_so(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = ("search", indexed, "blue", "-k", 2)
     assert "8 of 8 view sets scored exactly · " in stitch(*asked).stdout

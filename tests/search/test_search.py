@@ -13,6 +13,7 @@ import stitch_cir as st
 from stitch_cir.explain import caption_shares
 from stitch_cir.search import _bounded
 from stitch_cir.search._rank import rank
+from stitch_cir.transition import TRANSITION_NAMES
 from stitch_cir.transport import SCORER_NAMES, ConditionalTransport
 from tests.conftest import CountingEncoder
 
@@ -111,7 +112,7 @@ def test_every_scorer_ranks_and_explains(gallery: st.Gallery, scorer: str) -> No
         assert hit.best_view.box is not None
 
 
-@pytest.mark.parametrize("transition", ["linear", "none", "text-only", "pdv", "semantic-increment"])
+@pytest.mark.parametrize("transition", TRANSITION_NAMES)
 def test_every_transition_finds_it(gallery: st.Gallery, transition: str) -> None:
     results = st.search(
         gallery, reference="red.png", text="blue instead", settings=settings(transition=transition)

@@ -114,7 +114,7 @@ def test_without_modification_and_reference_captions_stay(transition: Transition
 def test_names_protocol_and_settings(transition: Transition) -> None:
     assert isinstance(transition, Transition)
     assert transition.settings()["transition"] == transition.name
-    assert transition.needs_before == (transition.name in ("pdv", "semantic-increment"))
+    assert transition.needs_before == (transition.name in ("away", "pdv", "semantic-increment"))
 
 
 def test_names_pass_their_settings_on() -> None:

@@ -77,7 +77,8 @@ def index(
         from stitch_cir.views import ViewRecipe
 
         recipe = ViewRecipe(kind=view_kind, count=views, seed=seed)  # type: ignore[arg-type]
-        model = load_encoder(encoder or "mini", device=device, precision=precision)
+        name = encoder or _recorded_encoder(gallery or folder) or "mini"
+        model = load_encoder(name, device=device, precision=precision)
         with progress_bar(quiet=quiet or as_json) as follow:
             if folder is not None:
                 report = index_folder(
@@ -118,6 +119,20 @@ def index(
             out.print(plain(report.summary()), soft_wrap=True)
         if report.skipped:
             raise typer.Exit(EXIT_SKIPPED)
+
+
+def _recorded_encoder(place: Path | None) -> str | None:
+    """Name the encoder of the gallery that is there already, if one is."""
+    from stitch_cir.errors import GalleryMissingError
+    from stitch_cir.gallery import Gallery
+
+    if place is None:
+        return None
+    try:
+        with Gallery.open(place) as found:
+            return str(found.info()["encoder"])
+    except GalleryMissingError:
+        return None
 
 
 def info(gallery: o.GalleryArgument, as_json: o.JsonOption = False) -> None:
