@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cold, encoders, indexing, mini_quality
+from bench import cold, encoders, indexing, mini_quality, server
 from bench.rows import LATEST, Row, save
 
 STAMPS = Path("demo/stamps")
@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "cold": cold.run,
     "indexing": indexing.run,
     "encoders": encoders.run,
+    "server": server.run,
 }
 
 

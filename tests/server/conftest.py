@@ -45,6 +45,21 @@ def client(serve: Callable[..., TestClient]) -> TestClient:
     return serve()
 
 
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """One application for many tests, which change nothing; a picture lies above its folder."""
+    folder = tmp_path_factory.mktemp("steady") / "photos"
+    (folder / "pairs").mkdir(parents=True)
+    (folder.parent / "red.png").write_bytes(jpeg())
+    for name, colour in (("red.png", (220, 30, 30)), ("blue.png", (40, 80, 210))):
+        (folder / name).write_bytes(jpeg(colour))
+    (folder / "pairs" / "red-blue.png").write_bytes(jpeg((130, 55, 120)))
+    index_folder(folder, encoder=HashEncoder())
+    settings = ServerSettings(rate=0, batch_seconds=0, token=TOKEN)
+    with TestClient(create_app(folder, encoder=HashEncoder(), settings=settings)) as client:
+        yield client
+
+
 def jpeg(colour: tuple[int, int, int] = (220, 30, 30), size: tuple[int, int] = (40, 40)) -> bytes:
     """A picture's file."""
     buffer = io.BytesIO()

@@ -51,6 +51,10 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Start afresh, e.g. with another encoder.")
     ] = False,
+    restore_removed: Annotated[
+        bool,
+        typer.Option("--restore-removed", help="Take back what was removed by hand."),
+    ] = False,
     quiet: o.QuietOption = False,
     as_json: o.JsonOption = False,
 ) -> None:
@@ -78,10 +82,16 @@ def index(
                     captions=captions,
                     progress=follow,
                     rebuild=rebuild,
+                    restore_removed=restore_removed,
                 )
             elif captions is not None and gallery is not None:
                 report = index_captions(
-                    captions, gallery, encoder=model, progress=follow, rebuild=rebuild
+                    captions,
+                    gallery,
+                    encoder=model,
+                    progress=follow,
+                    rebuild=rebuild,
+                    restore_removed=restore_removed,
                 )
             else:
                 raise SettingError(

@@ -1,5 +1,6 @@
 """What is indexed, on disk: SQLite holds the truth, a memory-mapped matrix is its cache."""
 
+from stitch_cir.gallery._by_hand import ADDED, add_pictures, remove_picture
 from stitch_cir.gallery._cache import ViewMatrix
 from stitch_cir.gallery._codes import Codes, write_codes
 from stitch_cir.gallery._gallery import Gallery
@@ -9,6 +10,7 @@ from stitch_cir.gallery._report import IndexReport, VerifyReport
 from stitch_cir.gallery._store import StoredView
 
 __all__ = [
+    "ADDED",
     "DEFAULT_DIRECTORY",
     "Codes",
     "Gallery",
@@ -18,7 +20,9 @@ __all__ = [
     "StoredView",
     "VerifyReport",
     "ViewMatrix",
+    "add_pictures",
     "index_captions",
     "index_folder",
+    "remove_picture",
     "write_codes",
 ]

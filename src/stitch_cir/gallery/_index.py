@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from stitch_cir.gallery._decode import Decoder
 from stitch_cir.gallery._progress import Progress
 from stitch_cir.gallery._provenance import check, record
 from stitch_cir.gallery._report import IndexReport, Tally
-from stitch_cir.gallery._scan import id_of, scan
+from stitch_cir.gallery._scan import Found, id_of, scan
 from stitch_cir.gallery._store import Store
 from stitch_cir.gallery._write import Writer, encode_captions
 from stitch_cir.images import MAX_PIXELS
@@ -46,6 +46,7 @@ def index_folder(
     only: Collection[str] | None = None,
     progress: Progress | None = None,
     rebuild: bool = False,
+    restore_removed: bool = False,
     batch_size: int = 16,
     workers: int = 2,
     max_pixels: int = MAX_PIXELS,
@@ -73,6 +74,8 @@ def index_folder(
     rebuild:
         Encode everything again. Searches see the old gallery until the new one is complete; an
         interrupted rebuild goes on where it was.
+    restore_removed:
+        Take back what was removed by hand; otherwise those ids stay out.
     batch_size, workers:
         Pictures in one call of the encoder, and decoding threads.
     max_pixels:
@@ -102,6 +105,8 @@ def index_folder(
         entries = (one for one in entries if one.problem or id_of(one.path) in chosen_ids)
     begin = partial(_begin, encoder=encoder, recipe=recipe, root=root, place=place)
     with _writing(place, begin, rebuild=rebuild) as (store, chosen, old):
+        removed = _removed(store, old, restore=restore_removed)
+        entries = _without(entries, removed, tally)
         total = _survey.note(store, root, entries, tally, tell)
         decoder = Decoder(
             root,
@@ -145,6 +150,7 @@ def index_captions(
     encoder: DualEncoder,
     progress: Progress | None = None,
     rebuild: bool = False,
+    restore_removed: bool = False,
 ) -> IndexReport:
     """Make or update a gallery of captions only: every id of the file is an item.
 
@@ -156,7 +162,10 @@ def index_captions(
     tally = Tally()
     place = Path(gallery_dir)
     begin = partial(_begin, encoder=encoder, recipe=None, root=None, place=place)
-    with _writing(place, begin, rebuild=rebuild) as (store, _, _):
+    with _writing(place, begin, rebuild=rebuild) as (store, _, old):
+        removed = _removed(store, old, restore=restore_removed)
+        tally.kept_out = len(removed & texts.keys())
+        texts = {id: own for id, own in texts.items() if id not in removed}
         _remove(store, [item.id for item in store.items() if item.id not in texts], tally)
         encode_captions(store, encoder, texts, tally, tell, make_items=True)
         _record_captions(store, captions, texts)
@@ -225,6 +234,24 @@ def _record_captions(
     if store.meta().get("captions") != fact:
         with store.transaction():
             store.set_meta(captions=fact)
+
+
+def _removed(store: Store, old: Store | None, *, restore: bool) -> frozenset[str]:
+    """Give the ids to leave out; a rebuild takes the list over, ``restore`` empties it."""
+    known = store.removed() if old is None else old.removed()
+    wanted = frozenset[str]() if restore else known
+    if wanted != store.removed():
+        with store.transaction():
+            store.set_removed(wanted)
+    return wanted
+
+
+def _without(entries: Iterable[Found], removed: frozenset[str], tally: Tally) -> Iterator[Found]:
+    for one in entries:
+        if removed and one.problem is None and id_of(one.path) in removed:
+            tally.kept_out += 1
+        else:
+            yield one
 
 
 def _remove(store: Store, ids: list[str], tally: Tally) -> None:

@@ -14,7 +14,8 @@ class IndexReport:
 
     ``images`` counts what the gallery holds now; ``encoded`` pictures that went through the
     encoder; ``duplicates`` new ids that share the vectors of a byte-identical picture;
-    ``captioned`` items whose captions were set or changed. ``skipped`` holds (id, reason) of
+    ``captioned`` items whose captions were set or changed; ``kept_out`` files (or captioned ids)
+    that were removed by hand. ``skipped`` holds (id, reason) of
     everything left out, what is remembered from earlier runs included; ``unknown_captions`` ids
     that have captions but no picture.
     """
@@ -29,6 +30,7 @@ class IndexReport:
     encoded: int
     captioned: int
     other_files: int
+    kept_out: int
     seconds: float
     skipped: tuple[tuple[str, str], ...]
     unknown_captions: tuple[str, ...]
@@ -46,6 +48,7 @@ class IndexReport:
             (self.captioned, "with new captions"),
             (len(self.skipped), "skipped"),
             (self.other_files, "other files ignored"),
+            (self.kept_out, "removed by hand stay out"),
             (len(self.unknown_captions), "captions of unknown images ignored"),
         )
         told = ", ".join(f"{count} {what}" for count, what in counts if count)
@@ -77,6 +80,7 @@ class Tally:
     encoded: int = 0
     captioned: int = 0
     other_files: int = 0
+    kept_out: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
     unknown_captions: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -59,16 +59,22 @@ _MIGRATIONS = (
     ) WITHOUT ROWID;
     CREATE TABLE caption_vectors (text TEXT PRIMARY KEY, vector BLOB NOT NULL);
     """,
+    """
+    -- ids that were taken out by hand: indexing leaves them out, whatever lies in the folder
+    CREATE TABLE removed (id TEXT PRIMARY KEY) WITHOUT ROWID;
+    """,
 )
+_READABLE = 1
+"""Oldest schema that can be read as it is; what came later is needed for writing only."""
 
-TABLES = ("contents", "items", "skipped", "others", "captions", "caption_vectors")
+TABLES = ("contents", "items", "skipped", "others", "captions", "caption_vectors", "removed")
 """All tables but ``meta``."""
 
 
 def migrate(database: sqlite3.Connection, file: Path, *, apply: bool) -> None:
     """Bring a database to the newest schema (or only check it).
 
-    Raises ``GalleryError`` for one from the future, or an old one that may not be changed.
+    Raises ``GalleryError`` for one from the future, or one too old to be read as it is.
     """
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
     if version > len(_MIGRATIONS):
@@ -77,6 +83,8 @@ def migrate(database: sqlite3.Connection, file: Path, *, apply: bool) -> None:
             hint="Update stitch-cir.",
         )
     if version == len(_MIGRATIONS):
+        return
+    if not apply and version >= _READABLE:
         return
     if not apply:
         raise GalleryError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -183,6 +183,15 @@ class Store(Database):
             (id, size, mtime_ns, reason, max_pixels),
         )
         self.remove_items([id])
+
+    def removed(self) -> frozenset[str]:
+        """Give the ids that were taken out by hand."""
+        return frozenset(id for (id,) in self.rows("SELECT id FROM removed"))
+
+    def set_removed(self, ids: Iterable[str]) -> None:
+        """Make these the ids that indexing leaves out."""
+        self.rows("DELETE FROM removed")
+        self.run("INSERT OR IGNORE INTO removed VALUES (?)", [(id,) for id in ids])
 
     def sweep(self) -> None:
         """Drop contents, captions and caption vectors that nothing refers to any more."""

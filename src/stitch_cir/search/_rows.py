@@ -70,6 +70,7 @@ def rejected_ids(gallery: Gallery, less_like: Sequence[str]) -> dict[str, str]:
 
 
 def away_from(query: Query, matrix: ViewMatrix, rejected: Mapping[str, str], beta: float) -> Query:
+    """Move a query away from rejected images by ``beta``, and note their ids in it."""
     ids = tuple(dict.fromkeys(rejected.values()))
     rows = [row for id in ids if (row := row_of(matrix, id)) is not None]
     if not rows:

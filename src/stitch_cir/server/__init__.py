@@ -40,7 +40,7 @@ def _need_packages() -> None:
 
     from stitch_cir.errors import SettingError
 
-    wanted = {"fastapi", "uvicorn", "python_multipart", "prometheus_client"}
+    wanted = {"fastapi", "uvicorn", "python_multipart", "prometheus_client", "threadpoolctl"}
     missing = sorted(name for name in wanted if find_spec(name) is None)
     if missing:
         raise SettingError(

@@ -17,6 +17,7 @@ from stitch_cir.server import (
     _routes_gallery,
     _routes_page,
     _routes_uploads,
+    _routes_write,
 )
 from stitch_cir.server._batching import BatchingEncoder, batching
 from stitch_cir.server._desk import Desk
@@ -90,6 +91,7 @@ def create_app(
     app.add_middleware(Envelope, metrics=services.metrics, log_text=services.settings.log_text)
     app.include_router(_routes_page.router(static))
     app.include_router(_routes_gallery.router(services))
+    app.include_router(_routes_write.router(services))
     app.include_router(_routes_uploads.router(services))
     app.include_router(_routes_ask.router(services))
     return app

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
 
 from stitch_cir.server._errors import BodyTooLargeError, RequestError
 
 __all__ = ["Sent", "read_form"]
 
 _FIELD_BYTES = 256 << 10
+_HEADER_BYTES = 8 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,11 @@ class Sent:
     content: bytes
 
 
-class _Parser(MultiPartParser):
-    spool_max_size = 1 << 40  # never on disk; the body's size is bounded elsewhere
+@dataclass(slots=True)
+class _Part:
+    name: str | None = None
+    filename: str | None = None
+    content: bytearray = field(default_factory=bytearray)
 
 
 async def read_form(
@@ -32,44 +38,111 @@ async def read_form(
 ) -> tuple[list[Sent], dict[str, str]]:
     """Read the files named ``file`` (1 … ``files``) and the texts named in ``fields``.
 
-    Raises ``RequestError`` for anything else: another content type, a broken body, unknown or
-    repeated fields, no file; ``BodyTooLargeError`` for a file of more than ``file_bytes``.
+    Raises ``RequestError`` for anything else: another content type, a broken or unfinished body,
+    unknown or repeated fields, no file; ``BodyTooLargeError`` for a file of more than
+    ``file_bytes``.
     """
-    kind = request.headers.get("content-type", "")
-    if not kind.lower().startswith("multipart/form-data"):
-        raise _malformed("the content type is not multipart/form-data")
-    parser = _Parser(
-        request.headers,
-        request.stream(),
-        max_files=files,
-        max_fields=len(fields),
-        max_part_size=_FIELD_BYTES,
-    )
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    boundary = options.get(b"boundary", b"")
+    if kind != b"multipart/form-data" or not boundary:
+        raise _malformed("the content type is not multipart/form-data with a boundary")
+    form = _Form(files, file_bytes, fields)
     try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise _malformed(error.message.rstrip(".")) from error
-    sent: list[Sent] = []
-    texts: dict[str, str] = {}
-    try:
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile) and name == "file":
-                content = await value.read()
-                if len(content) > file_bytes:
-                    raise BodyTooLargeError(
-                        f"A file has more than {file_bytes:,} bytes.",
-                        hint="Send a smaller picture, or raise --max-upload-mb.",
-                    )
-                sent.append(Sent(value.filename or "", content))
-            elif isinstance(value, str) and name in fields and name not in texts:
-                texts[name] = value
-            else:
-                raise _malformed(f"the field {name[:40]!r} is unknown, repeated or of a wrong kind")
-    finally:
-        await form.close()
-    if not sent:
-        raise _malformed("there is no file in the field 'file'")
-    return sent, texts
+        parser = MultipartParser(boundary, form.callbacks())
+        async for chunk in request.stream():
+            parser.write(chunk)
+        parser.finalize()
+    except FormParserError as error:
+        raise _malformed("its parts cannot be told apart") from error
+    return form.read()
+
+
+class _Form:
+    """Takes parts as they come in, and refuses the first that is not wanted."""
+
+    def __init__(self, files: int, file_bytes: int, fields: frozenset[str]) -> None:
+        self._files = files
+        self._file_bytes = file_bytes
+        self._fields = fields
+        self._part = _Part()
+        self._header = (bytearray(), bytearray())
+        self._header_bytes = 0
+        self._sent: list[Sent] = []
+        self._texts: dict[str, str] = {}
+        self._complete = False
+
+    def callbacks(self) -> Any:
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": lambda data, start, end: self._add(0, data[start:end]),
+            "on_header_value": lambda data, start, end: self._add(1, data[start:end]),
+            "on_header_end": self._end_header,
+            "on_headers_finished": self._check,
+            "on_part_data": lambda data, start, end: self._take(data[start:end]),
+            "on_part_end": self._end,
+            "on_end": self._finish,
+        }
+
+    def read(self) -> tuple[list[Sent], dict[str, str]]:
+        if not self._complete:
+            raise _malformed("it is not complete")
+        if not self._sent:
+            raise _malformed("there is no file in the field 'file'")
+        return self._sent, self._texts
+
+    def _begin(self) -> None:
+        self._part = _Part()
+        self._header_bytes = 0
+
+    def _add(self, which: int, data: bytes) -> None:
+        self._header_bytes += len(data)
+        if self._header_bytes > _HEADER_BYTES:
+            raise _malformed("a part's headers are too long")
+        self._header[which].extend(data)
+
+    def _end_header(self) -> None:
+        name, value = (bytes(half) for half in self._header)
+        self._header = (bytearray(), bytearray())
+        if name.strip().lower() == b"content-disposition":
+            _, options = parse_options_header(value)
+            self._part.name = _text(options.get(b"name"))
+            self._part.filename = _text(options.get(b"filename"))
+
+    def _check(self) -> None:
+        part = self._part
+        if part.name == "file" and part.filename is not None:
+            if len(self._sent) >= self._files:
+                raise _malformed(f"it has more than {self._files} files")
+        elif part.name not in self._fields or part.filename is not None:
+            raise _malformed(f"the field {(part.name or '')[:40]!r} is unknown or of a wrong kind")
+        elif part.name in self._texts:
+            raise _malformed(f"the field {part.name!r} is repeated")
+
+    def _take(self, data: bytes) -> None:
+        self._part.content.extend(data)
+        if self._part.filename is None:
+            if len(self._part.content) > _FIELD_BYTES:
+                raise _malformed("a text is too long")
+        elif len(self._part.content) > self._file_bytes:
+            raise BodyTooLargeError(
+                f"A file has more than {self._file_bytes:,} bytes.",
+                hint="Send a smaller picture, or raise --max-upload-mb.",
+            )
+
+    def _end(self) -> None:
+        part = self._part
+        if part.filename is not None:
+            self._sent.append(Sent(part.filename, bytes(part.content)))
+        elif part.name is not None:
+            self._texts[part.name] = part.content.decode("utf-8", "replace")
+        self._part = _Part()
+
+    def _finish(self) -> None:
+        self._complete = True
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "replace")
 
 
 def _malformed(reason: str) -> RequestError:

@@ -103,7 +103,11 @@ def router(services: Services) -> APIRouter:
 
         return Response(await desk.run(request, work), media_type="image/png")
 
-    @routes.post("/api/sheet", response_class=HTMLResponse)
+    @routes.post(
+        "/api/sheet",
+        response_class=Response,
+        responses={200: {"description": "A page", "content": {"text/html": {}}}},
+    )
     async def sheet(request: Request, ask: Ask) -> Response:
         """Make a self-contained page of a search."""
         _note(request, ask)

@@ -1,0 +1,197 @@
+"""The server with ``mini``: what HTTP adds to the library, and what eight clients get of two cores."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from bench.pictures import make_photos
+from bench.rows import Row
+from stitch_cir import Gallery, index_folder, load_encoder
+from stitch_cir.search import SearchSettings, search
+
+COLOURS = ("red", "green", "blue", "yellow", "black", "white", "pink", "brown", "grey", "orange")
+THINGS = ("dress", "car", "dog", "house", "mug", "boat", "shirt", "chair", "flower", "bicycle")
+PLACES = ("on a beach", "in the snow", "at night", "in a forest", "on a table", "in a city")
+SETTINGS = SearchSettings(k=10)
+
+
+def wish(number: int) -> str:
+    """A text that no earlier query had."""
+    colour, rest = COLOURS[number % 10], number // 10
+    thing, rest = THINGS[rest % 10], rest // 10
+    return f"a {colour} {thing} {PLACES[rest % 6]}, number {number}"
+
+
+@contextmanager
+def serving(gallery: Path, *options: str) -> Iterator[tuple[int, int]]:
+    """Serve in a process of its own; give its port and process id."""
+    command = [
+        sys.executable,
+        "-m",
+        "stitch_cir",
+        "serve",
+        str(gallery),
+        "--port",
+        "0",
+        "--rate",
+        "0",
+    ]
+    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+                break
+        else:
+            raise RuntimeError("the server did not start")
+        drain = threading.Thread(target=process.stderr.read, daemon=True)
+        drain.start()
+        yield int(found[1]), process.pid
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+class Client:
+    """One connection that stays open."""
+
+    def __init__(self, port: int) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def ask(self, path: str, body: object = None) -> bytes:
+        if body is None:
+            self.connection.request("GET", path)
+        else:
+            data = json.dumps(body)
+            self.connection.request("POST", path, data, {"Content-Type": "application/json"})
+        answer = self.connection.getresponse()
+        content = answer.read()
+        if answer.status >= 400:
+            raise RuntimeError(f"{path}: {answer.status} {content[:200]!r}")
+        return content
+
+
+def query(number: int, reference: str) -> dict[str, object]:
+    return {"reference": {"id": reference}, "text": wish(number), "settings": {"k": 10}}
+
+
+def overhead(photos: Path, port: int, references: list[str], rounds: int) -> Row:
+    """One request against one call of the library, in turns, never the same query twice."""
+    gallery = Gallery.open(photos, encoder=load_encoder("mini"))
+    client = Client(port)
+    pairs = []
+    for number in range(rounds + 5):
+        # every second query is the library's, so that both see like texts and new references
+        mine, theirs = references[2 * number], references[2 * number + 1]
+        started = time.perf_counter()
+        search(gallery, reference=mine, text=wish(2 * number), settings=SETTINGS)
+        middle = time.perf_counter()
+        client.ask("/api/search", query(2 * number + 1, theirs))
+        pairs.append((middle - started, time.perf_counter() - middle))
+    library, served = (statistics.median(column) for column in zip(*pairs[5:], strict=True))
+    return Row(
+        "server above the library call, median, of 15 ms",
+        1e3 * (served - library) / 15,
+        1.0,
+        raw={"library_ms": 1e3 * library, "served_ms": 1e3 * served},
+        sizes={"images": len(gallery), "rounds": rounds},
+    )
+
+
+def throughput(port: int, fresh: Iterator[tuple[int, str]], clients: int, seconds: float) -> float:
+    """Searches a second of ``clients`` connections that ask without pause, nothing twice."""
+    counts = [0] * clients
+    until = time.perf_counter() + seconds
+
+    def work(own: int) -> None:
+        client = Client(port)
+        # taking from an enumeration is atomic; when it is used up, all stop
+        for number, reference in fresh:
+            if time.perf_counter() >= until:
+                break
+            client.ask("/api/search", query(number, reference))
+            counts[own] += 1
+
+    threads = [threading.Thread(target=work, args=(own,)) for own in range(clients)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / (time.perf_counter() - began)
+
+
+def together(port: int, references: list[str], rounds: int, seconds: float) -> Row:
+    """Eight clients against one, in turns, new texts and new references throughout."""
+    fresh = iter([(100_000 + number, one) for number, one in enumerate(references)])
+    pairs = []
+    for _ in range(rounds):
+        one = throughput(port, fresh, 1, seconds)
+        pairs.append((one, throughput(port, fresh, 8, seconds)))
+    if next(fresh, None) is None:
+        raise RuntimeError("more pictures are needed: every query must have a new reference")
+    one, eight = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return Row(
+        "searches a second of eight clients / of one",
+        statistics.median(b / a for a, b in pairs),
+        1.6,
+        at_least=True,
+        raw={"one": one, "eight": eight},
+        sizes={"cores": os.cpu_count(), "rounds": rounds},
+    )
+
+
+def soak(port: int, process: int, references: list[str], requests: int) -> Row:
+    """Memory after a mix of ``requests`` against memory after a tenth of them."""
+    client, server = Client(port), psutil.Process(process)
+    sizes = []
+    for number in range(requests):
+        reference = references[number % len(references)]
+        if number % 5 == 0:
+            client.ask(f"/api/thumbnails/{reference}")
+        elif number % 5 == 1:
+            client.ask(
+                "/api/explain", {**query(number, reference), "id": references[number % 7 - 8]}
+            )
+        else:
+            client.ask("/api/search", query(500_000 + number, reference))
+        if (number + 1) % (requests // 10) == 0:
+            sizes.append(server.memory_info().rss / (1 << 20))
+    return Row(
+        f"memory after {requests} requests / after a tenth of them",
+        sizes[-1] / sizes[0],
+        1.05,
+        raw={"mb": " ".join(f"{size:.0f}" for size in sizes)},
+        sizes={"requests": requests},
+    )
+
+
+def run(*, images: int = 1000, rounds: int = 60, requests: int = 5000) -> list[Row]:
+    with tempfile.TemporaryDirectory() as scratch:
+        photos = make_photos(Path(scratch) / "photos", images)
+        index_folder(photos, encoder=load_encoder("mini"))
+        return measure(photos, rounds=rounds, requests=requests)
+
+
+def measure(photos: Path, *, rounds: int, requests: int) -> list[Row]:
+    references = list(Gallery.open(photos).ids)
+    with serving(photos) as (port, process):
+        return [
+            overhead(photos, port, references[:200], rounds),
+            together(port, references[200:], rounds=4, seconds=2.0),
+            soak(port, process, references, requests),
+        ]

@@ -1,0 +1,142 @@
+"""Routes that change the gallery; each asks for the token first."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import Field, TypeAdapter, ValidationError
+
+from stitch_cir.errors import NotFoundError
+from stitch_cir.gallery import add_pictures, remove_picture
+from stitch_cir.server._errors import RequestError, TokenError, TokenMissingError
+from stitch_cir.server._forms import read_form
+from stitch_cir.server._models import Added
+from stitch_cir.server._services import Services, problems
+
+__all__ = ["router"]
+
+_FORM = {
+    "security": [{"token": []}],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                        },
+                        "captions": {
+                            "type": "string",
+                            "description": "JSON: for each file a list of captions.",
+                            "examples": ['[["a red dress"], []]'],
+                        },
+                    },
+                }
+            }
+        },
+    },
+}
+_Text = Annotated[str, Field(max_length=2000)]
+_CAPTIONS = TypeAdapter(list[Annotated[list[_Text], Field(max_length=16)]])
+
+
+def router(services: Services) -> APIRouter:
+    """Make the routes."""
+    routes = APIRouter(tags=["writing"])
+    keeper, settings = services.keeper, services.settings
+
+    @routes.post(
+        "/api/images",
+        response_model=Added,
+        openapi_extra=_FORM,
+        responses=problems(401, 403, 404, 409, 413, 422),
+    )
+    async def add(request: Request) -> Response:
+        """Add pictures: they are written below `added` in the gallery's folder and indexed."""
+        _check_token(request, settings.token)
+        sent, fields = await read_form(
+            request,
+            files=settings.files,
+            file_bytes=settings.upload_bytes,
+            fields=frozenset({"captions"}),
+        )
+        captions = _read_captions(fields.get("captions"), len(sent))
+
+        def work() -> dict[str, Any]:
+            gallery = keeper.gallery()
+            ids, skipped = add_pictures(
+                gallery.directory,
+                [(one.name, one.content) for one in sent],
+                encoder=keeper.encoder,
+                captions=captions,
+                max_pixels=settings.upload_pixels,
+            )
+            told = [{"name": name, "reason": reason} for name, reason in skipped]
+            return {"added": ids, "skipped": told}
+
+        return JSONResponse(await services.desk.run(request, work))
+
+    @routes.delete(
+        "/api/images/{id:path}",
+        status_code=204,
+        response_class=Response,
+        openapi_extra={"security": [{"token": []}]},
+        responses=problems(401, 403, 404, 409, 422),
+    )
+    async def remove(
+        request: Request, id: Annotated[str, Path(description="A gallery id.")]
+    ) -> Response:
+        """Take an image out for good; its file stays, unless it was added through the server."""
+        _check_token(request, settings.token)
+
+        def work() -> None:
+            gallery = keeper.gallery()
+            if id not in gallery:
+                raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
+            remove_picture(gallery.directory, id)
+
+        await services.desk.run(request, work)
+        return Response(status_code=204)
+
+    return routes
+
+
+def _check_token(request: Request, token: str | None) -> None:
+    if token is None:
+        raise TokenError(
+            "Nobody may change this gallery through the server.",
+            hint="Start it with --token-file FILE.",
+        )
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not given.strip():
+        raise TokenMissingError(
+            "This needs the server's token.", hint="Send the header Authorization: Bearer TOKEN."
+        )
+    # compared in constant time: how long it takes tells nothing about the token
+    if not hmac.compare_digest(given.strip().encode(), token.encode()):
+        raise TokenError("The token is wrong.", hint="Ask whoever runs the server.")
+
+
+def _read_captions(text: str | None, files: int) -> list[list[str]]:
+    if text is None:
+        return []
+    try:
+        captions = _CAPTIONS.validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise RequestError(
+            f"captions: {first['msg']}", hint='For each file a list, e.g. [["a red dress"], []].'
+        ) from error
+    if len(captions) != files:
+        raise RequestError(
+            f"There are captions for {len(captions)} of {files} files.",
+            hint="Send one list for each file, empty where there are none.",
+        )
+    return captions

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+import stitch_cir as st
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.server import JsonLines
+from tests.conftest import CountingEncoder
+from tests.server.conftest import TOKEN, jpeg
+
+MB = 1 << 20
+
+
+def test_large_bodies_are_refused(serve: Callable[..., TestClient]) -> None:
+    client = serve(upload_bytes=2 * MB, token=TOKEN)
+    big = bytes(30 * MB)
+    for path, more in (
+        ("/api/uploads", {"files": {"file": ("a.jpg", big)}}),
+        ("/api/search", {"content": big}),
+        ("/api/images", {"content": bytes(40 * MB)}),
+    ):
+        answer = client.post(path, headers={"authorization": f"Bearer {TOKEN}"}, **more)  # type: ignore[arg-type]
+        assert answer.status_code == 413
+        assert answer.json()["error"]["type"] == "BodyTooLargeError"
+        assert answer.headers["connection"] == "close"
+    one = client.post("/api/uploads", files={"file": ("a.jpg", jpeg() + bytes(2 * MB))})
+    assert one.status_code == 413
+
+
+def test_a_body_without_length_is_counted_while_it_comes(serve: Callable[..., TestClient]) -> None:
+    client = serve(upload_bytes=1 * MB)
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+
+    def pieces():  # type: ignore[no-untyped-def]
+        yield head
+        yield from (bytes(MB) for _ in range(30))
+
+    for path, kind in (
+        ("/api/uploads", "multipart/form-data; boundary=x"),
+        ("/api/search", "application/json"),
+    ):
+        answer = client.post(path, content=pieces(), headers={"content-type": kind})
+        assert answer.status_code == 413
+        assert answer.json()["error"]["type"] == "BodyTooLargeError"
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "1e9", "9" * 30, "٣"])
+def test_lengths_that_are_none(client: TestClient, length: str) -> None:
+    headers = {"content-length": length.encode()}
+    answer = client.post("/api/search", content=b"{}", headers=headers)  # type: ignore[arg-type]
+    assert answer.status_code in (413, 422)
+
+
+def test_haste_is_refused(serve: Callable[..., TestClient]) -> None:
+    client = serve(rate=0.001, burst=3.0)
+    statuses = [client.get("/health").status_code for _ in range(5)]
+    assert statuses == [200, 200, 200, 429, 429]
+    last = client.get("/health")
+    assert last.headers["retry-after"] == "1"
+    assert last.json()["error"]["type"] == "RateError"
+
+
+def test_other_names_and_other_sites_are_refused(serve: Callable[..., TestClient]) -> None:
+    client = serve(hosts=("localhost", "[::1]"))
+    for host, status in (
+        ("localhost", 200),
+        ("LOCALHOST:8000", 200),
+        ("[::1]:8000", 200),
+        ("evil.example", 421),
+        ("localhost.evil.example", 421),
+        ("", 421),
+    ):
+        assert client.get("/health", headers={"host": host}).status_code == status
+    upload = {"files": {"file": ("a.jpg", jpeg())}}
+    for header, status in (
+        ({"origin": "http://localhost:8000"}, 200),
+        ({"origin": "https://evil.example"}, 421),
+        ({"origin": "null"}, 421),
+        ({"sec-fetch-site": "cross-site"}, 421),
+        ({"sec-fetch-site": "same-origin"}, 200),
+    ):
+        headers = {"host": "localhost:8000", **header}
+        assert client.post("/api/uploads", headers=headers, **upload).status_code == status  # type: ignore[arg-type]
+
+
+def test_uploads_leave_when_there_is_no_room(serve: Callable[..., TestClient]) -> None:
+    one = jpeg() + bytes(1000)
+    client = serve(uploads_bytes=3 * len(one))
+    tokens = [client.post("/api/uploads", files={"file": one}).json()["upload"] for _ in range(5)]
+    statuses = [client.get(f"/api/uploads/{token}").status_code for token in tokens]
+    assert statuses == [404, 404, 200, 200, 200]
+
+
+def test_caches_stay_within_their_bounds(serve: Callable[..., TestClient], photos: Path) -> None:
+    """Some hundred different requests; what is kept is counted, not timed."""
+    client = serve(pictures_bytes=20_000, uploads_bytes=20_000, most_hits=10)
+    services = client.app.state.services  # type: ignore[attr-defined]
+    ids = [one["id"] for one in client.get("/api/images").json()["images"]]
+    for number in range(300):
+        id = ids[number % len(ids)]
+        ask = {"reference": {"id": id}, "text": f"in blue {number}", "settings": {"k": 2}}
+        assert client.post("/api/search", json=ask).status_code == 200
+        assert client.get(f"/api/thumbnails/{id}?side={64 + number}").status_code == 200
+        if number % 3 == 0:
+            content = jpeg((number % 255, 0, 0))
+            assert client.post("/api/uploads", files={"file": content}).status_code == 200
+    for shelf in (
+        services.pictures.shelf,
+        services.uploads.shelf,
+        services.questions.seen,
+        services.keeper.encoder.known_texts,
+        services.keeper.encoder.known_concepts,
+    ):
+        assert 0 < shelf.bytes <= shelf.room
+    assert services.desk.held == services.picture_desk.held == 0
+    assert len(services.uploads.shelf) < 100
+
+
+# -- a gallery that changes under the server ---------------------------------------------------------
+
+
+RED = {"text": "red", "settings": {"k": 1}}
+
+
+def test_new_pictures_are_picked_up(client: TestClient, photos: Path) -> None:
+    client.post("/api/search", json=RED)
+    (photos / "orange.jpg").write_bytes(jpeg((240, 140, 30)))
+    (photos / "red.png").unlink()
+    st.index_folder(photos, encoder=HashEncoder())
+    assert client.get("/health").json()["images"] == 8
+    hits = client.post("/api/search", json={"text": "orange", "settings": {"k": 1}}).json()
+    assert hits["results"]["hits"][0]["id"] == "orange.jpg"
+    assert client.get("/api/images/red.png").status_code == 404
+    ask = {"reference": {"id": "red.png"}, "text": "in blue"}
+    assert client.post("/api/search", json=ask).status_code == 404
+
+
+def test_a_gallery_that_is_deleted_and_made_again(client: TestClient, photos: Path) -> None:
+    shutil.rmtree(photos / ".stitch")
+    for answer in (
+        client.get("/health"),
+        client.post("/api/search", json=RED),
+        client.get("/api/files/red.png"),
+    ):
+        assert answer.status_code == 404
+        assert answer.json()["error"]["type"] == "GalleryMissingError"
+    assert client.get("/metrics").status_code == 200
+    st.index_folder(photos, encoder=HashEncoder())
+    assert client.post("/api/search", json=RED).json()["results"]["hits"][0]["id"] == "red.png"
+
+
+class OtherEncoder(CountingEncoder):
+    name = "other"
+    fingerprint = "0" * 64
+
+
+@pytest.mark.parametrize("rebuild", [True, False])
+def test_another_encoder_is_a_clean_error(client: TestClient, photos: Path, rebuild: bool) -> None:
+    client.post("/api/search", json=RED)
+    if not rebuild:
+        shutil.rmtree(photos / ".stitch")
+    st.index_folder(photos, encoder=OtherEncoder(), rebuild=rebuild)
+    answer = client.post("/api/search", json=RED)
+    assert answer.status_code == 500
+    assert answer.json()["error"]["type"] == "GalleryMismatchError"
+    assert str(photos) not in answer.text
+
+
+def test_an_empty_gallery(serve: Callable[..., TestClient], photos: Path) -> None:
+    for file in photos.rglob("*.png"):
+        file.unlink()
+    client = serve()
+    assert client.get("/api/images").json() == {"total": 0, "offset": 0, "images": []}
+    assert client.post("/api/search", json=RED).status_code == 409
+
+
+def test_a_damaged_file_is_told(client: TestClient, photos: Path) -> None:
+    (photos / "red.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
+    answer = client.get("/api/files/red.png")
+    assert answer.status_code == 422
+    assert answer.json()["error"]["type"] == "BrokenImageError"
+    assert str(photos) not in answer.text
+    ask = {"reference": {"id": "red.png"}, "text": "in blue", "settings": {"k": 1}}
+    told = client.post("/api/search", json=ask)
+    assert told.status_code == 200
+    assert str(photos) not in told.text
+    assert any("could not be opened" in note for note in told.json()["results"]["notes"])
+
+
+# -- faults and logs -------------------------------------------------------------------------------
+
+
+def test_a_fault_is_not_shown_but_logged_without_text(
+    serve: Callable[..., TestClient],
+    monkeypatch,
+    caplog: pytest.LogCaptureFixture,  # type: ignore[no-untyped-def]
+) -> None:
+    from stitch_cir.server._questions import Questions
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret wish of a user")
+
+    monkeypatch.setattr(Questions, "search", fail)
+    for with_text in (False, True):
+        caplog.clear()
+        client = serve(log_text=with_text)
+        with caplog.at_level(logging.INFO, "stitch_cir.server"):
+            answer = client.post("/api/search?q=hidden", json={"text": "a secret wish"})
+        assert answer.status_code == 500
+        assert answer.json()["error"]["type"] == "InternalError"
+        assert answer.headers["x-request-id"] in answer.json()["error"]["hint"]
+        assert "secret" not in answer.text
+        assert "Traceback" not in answer.text
+        lines = [json.loads(JsonLines().format(record)) for record in caplog.records]
+        assert [line["event"] for line in lines] == ["fault", "request"]
+        assert lines[0]["id"] == lines[1]["id"] == answer.headers["x-request-id"]
+        assert lines[0]["error"] == "RuntimeError"
+        assert lines[1]["route"] == "/api/search"
+        assert ("secret" in str(lines)) is with_text
+        assert ("hidden" in str(lines)) is with_text
+
+
+def test_logs_name_no_id(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "stitch_cir.server"):
+        client.get("/api/images/red.png?x=1")
+        client.get("/api/images/a%0a{%22level%22:1}")
+        client.request("BREW", "/nowhere/secret")
+    lines = [JsonLines().format(record) for record in caplog.records]
+    assert len(lines) == 3
+    for line in lines:
+        assert "\n" not in line
+        assert {"time", "level", "event", "id", "method", "route", "status", "ms", "bytes"} <= set(
+            json.loads(line)
+        )
+    assert not any("red.png" in line or "secret" in line or "level%22" in line for line in lines)
