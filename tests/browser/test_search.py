@@ -51,7 +51,9 @@ def test_text_alone_and_picture_alone(page: Page) -> None:
 def test_an_own_picture(page: Page, way: str) -> None:
     content = png(draw("circle", "green", (300, 200)))
     if way == "choose":
-        page.set_input_files("#file", {"name": "own.png", "mimeType": "image/png", "buffer": content})
+        page.set_input_files(
+            "#file", {"name": "own.png", "mimeType": "image/png", "buffer": content}
+        )
     else:
         drop(page, content, kind=way)
     expect(page.locator("#reference img")).to_have_attribute("alt", "Reference: own.png")
@@ -64,15 +66,22 @@ def test_an_own_picture(page: Page, way: str) -> None:
     # the address does not
     assert page.url.endswith("#u=1&t=in+red+instead")
     page.click("#share")
-    expect(page.locator(".toast, #notes")).to_contain_text([re.compile("cannot be shared|not part of it")])
+    expect(page.locator(".toast, #notes")).to_contain_text(
+        [re.compile("cannot be shared|not part of it")]
+    )
 
 
-def test_a_link_with_an_upload_says_what_is_missing(new_page: Callable[..., Page], site: str) -> None:
+def test_a_link_with_an_upload_says_what_is_missing(
+    new_page: Callable[..., Page], site: str
+) -> None:
     page = new_page()
     page.goto(link(site, u=1, t="in red instead"))
     expect(page.locator(".state h3")).to_have_text("The picture of this link is not here")
     expect(page.locator("#text")).to_have_value("in red instead")
-    page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": png(draw("square", "blue", (99, 99)))})
+    page.set_input_files(
+        "#file",
+        {"name": "a.png", "mimeType": "image/png", "buffer": png(draw("square", "blue", (99, 99)))},
+    )
     page.wait_for_selector("#reference img")
     page.click("#search")
     page.wait_for_selector(".tile .score")
@@ -84,7 +93,10 @@ def test_an_upload_the_server_forgot_is_sent_again(page: Page) -> None:
     page.evaluate("history.replaceState({ ...history.state }, '')")
     page.route("**/api/search", _forget_once())
     search_answers: list[int] = []
-    page.on("response", lambda got: search_answers.append(got.status) if "/api/search" in got.url else None)
+    page.on(
+        "response",
+        lambda got: search_answers.append(got.status) if "/api/search" in got.url else None,
+    )
     page.fill("#text", "in red instead")
     page.press("#text", "Enter")
     page.wait_for_selector(".tile .score")
@@ -115,16 +127,19 @@ def test_a_picture_of_the_gallery_is_recognised(page: Page) -> None:
 def test_captions_are_edited_weighed_switched_off_and_added(page: Page, site: str) -> None:
     open_results(page, site)
     composed = members(page)
+    before = hits(page)
     assert len(composed) >= 2
     with page.expect_request("**/api/search") as asked:
         page.locator("#captions input[type=checkbox]").nth(1).uncheck()
     assert [one["on"] for one in asked.value.post_data_json["captions"]][:2] == [True, False]
-    expect(page.locator("#captions-count")).to_contain_text(f"{len(composed) - 1} of {len(composed)} · edited")
+    expect(page.locator("#captions-count")).to_contain_text(
+        f"{len(composed) - 1} of {len(composed)} · edited"
+    )
     with page.expect_request("**/api/search") as asked:
         page.locator("#captions textarea").first.fill("a yellow thing")
         page.locator("#captions textarea").first.press("Enter")
     assert asked.value.post_data_json["captions"][0]["text"] == "a yellow thing"
-    page.wait_for_function("!document.querySelector('#stage').hasAttribute('aria-busy')")
+    expect(page.locator("#stage")).not_to_have_attribute("aria-busy", "true")
     with page.expect_request("**/api/search") as asked:
         page.locator("#captions .weight").first.fill("9")
         page.locator("#captions .weight").first.press("Tab")
@@ -134,7 +149,9 @@ def test_captions_are_edited_weighed_switched_off_and_added(page: Page, site: st
         page.keyboard.type("a yellow square")
         page.keyboard.press("Enter")
     assert asked.value.post_data_json["captions"][-1]["text"] == "a yellow square"
-    page.wait_for_function("() => document.querySelector('.tile .pic').dataset.id.includes('yellow')")
+    expect(page.locator("#facts")).to_contain_text(f"K {len(composed)} ")
+    assert hits(page) != before
+    assert any("yellow" in one for one in hits(page)[:3])
     # all of it stands in the address, and comes back
     edited = members(page)
     page.goto("about:blank")
@@ -187,12 +204,12 @@ def test_less_like_this(page: Page, site: str) -> None:
     page.locator(".tile").first.hover()
     page.locator(".tile").first.get_by_role("button", name="Less like this").click()
     expect(page.locator("#less .chip")).to_have_count(1)
-    page.wait_for_function("(id) => document.querySelector('.tile .pic').dataset.id !== id", arg=first)
+    expect(page.locator(".tile .pic").first).not_to_have_attribute("data-id", first)
     assert first not in hits(page)
     assert "n=" in page.url
     page.click("#less .chip")
     expect(page.locator("#less")).to_be_hidden()
-    page.wait_for_function("(id) => document.querySelector('.tile .pic').dataset.id === id", arg=first)
+    expect(page.locator(".tile .pic").first).to_have_attribute("data-id", first)
 
 
 def test_steps_back_and_forward(page: Page) -> None:
@@ -256,7 +273,14 @@ def test_user_text_never_stands_in_a_request_address(page: Page) -> None:
 def test_html_in_names_and_captions_is_text(page: Page, site: str) -> None:
     pick(page, HOSTILE)
     search(page, "<img src=x onerror=window.hurt=1> in blue")
-    open_results(page, site, r="circle/red.png", t="<b>x</b>", c='[{"text":"<img src=x onerror=window.hurt=1>","weight":1,"on":true}]', n=[HOSTILE])
+    open_results(
+        page,
+        site,
+        r="circle/red.png",
+        t="<b>x</b>",
+        c='[{"text":"<img src=x onerror=window.hurt=1>","weight":1,"on":true}]',
+        n=[HOSTILE],
+    )
     page.locator(".tile .pic").first.click()
     page.wait_for_selector(".met")
     assert page.locator("img[src='x'], img[src$='/x'], .said b").count() == 0

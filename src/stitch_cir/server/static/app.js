@@ -8,7 +8,7 @@ import { mountGallery } from "./gallery.js";
 import { mountHelp, mountTheme } from "./help.js";
 import { HITS, asksSomething, copyQuery, emptyQuery, fromFragment, toAsk, toFragment } from "./query.js";
 import * as view from "./results.js";
-import { question, state, uploadOf } from "./state.js";
+import { mostHits, question, state, uploadOf } from "./state.js";
 import { faultPanel } from "./states.js";
 import * as trail from "./trail.js";
 
@@ -108,11 +108,11 @@ async function restore() {
 
 function acts(query) {
   return {
-    most: state.info.limits.k,
+    most: mostHits(),
     pick: ({ id }) => openExplain(id),
     use: ({ id }) => use(id),
     less: ({ id }) => less(id),
-    more: () => tune("more", (one) => (one.hits = Math.min(one.hits + HITS, state.info.limits.k))),
+    more: () => tune("more", (one) => (one.hits = Math.min(one.hits + HITS, mostHits()))),
     lower: () => tune("tune", (one) => (one.settings.min_score = null)),
     retry: () => asking.run(query),
     browse,
@@ -143,7 +143,7 @@ async function openExplain(id) {
     explain ??= mountExplain({ onClose: closeExplain, onStep: stepExplain, onUse: use, onLess: less });
   }
   const at = results.hits.findIndex((hit) => hit.id === id);
-  await explain.open(toAsk(query), id, at < 0 ? null : { at, of: results.hits.length });
+  await explain.open(toAsk(query, mostHits()), id, at < 0 ? null : { at, of: results.hits.length });
 }
 
 function stepExplain(by) {
@@ -181,7 +181,7 @@ async function saveSheet(event) {
   const button = event.currentTarget;
   button.disabled = true;
   try {
-    download(await api.sheet(toAsk(state.shown.query)), "stitch.html");
+    download(await api.sheet(toAsk(state.shown.query, mostHits())), "stitch.html");
   } catch (error) {
     if (!(error instanceof api.ApiError)) throw error;
     toast(`${error.message} ${error.hint}`);

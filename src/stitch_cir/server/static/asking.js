@@ -6,7 +6,7 @@ import { copyQuery, sameQuestion, toAsk } from "./query.js";
 import { fileOf, remember } from "./reference.js";
 import * as view from "./results.js";
 import { panel } from "./states.js";
-import { state, uploadOf } from "./state.js";
+import { mostHits, state, uploadOf } from "./state.js";
 import { titleOf } from "./trail.js";
 
 const CACHED = 30;
@@ -42,7 +42,7 @@ export function mountAsking({ showForm, acts, tools, quiet }) {
     stop();
     state.browsing = false;
     state.draft = copyQuery(query);
-    const ask = toAsk(query);
+    const ask = toAsk(query, mostHits());
     const key = JSON.stringify(ask);
     const control = new AbortController();
     running = control;
@@ -62,6 +62,7 @@ export function mountAsking({ showForm, acts, tools, quiet }) {
       if (!(error instanceof api.ApiError)) throw error;
       const file = uploadOf(query) && fileOf(query.ref.upload);
       if (error.status === 404 && file && !retried) await sendAgain(query, file);
+      else if (error.type === "SettingError" && !retried && (await shrunk())) await run(query, { keep, more, retried: true });
       else fault(query, error);
     } finally {
       clearTimeout(waiting);
@@ -70,6 +71,14 @@ export function mountAsking({ showForm, acts, tools, quiet }) {
         byId("stage").removeAttribute("aria-busy");
       }
     }
+  }
+
+  /** Look whether the gallery has fewer pictures than it had, so that too many hits were asked for. */
+  async function shrunk() {
+    const now = await api.about().catch(() => null);
+    if (now === null || now.images === state.info.images) return false;
+    state.info = now;
+    return true;
   }
 
   function remembered(key, results) {

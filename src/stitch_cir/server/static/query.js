@@ -57,7 +57,7 @@ export function fromFragment(fragment) {
   const given = new URLSearchParams(fragment.replace(/^#/, ""));
   const query = emptyQuery();
   const lost = [];
-  if (given.has("r")) query.ref = { id: given.get("r") };
+  if (given.get("r")) query.ref = { id: given.get("r") };
   else if (given.get("u") === "1") query.ref = { upload: null, name: "" };
   query.text = given.get("t") ?? "";
   for (const [name, key, kind] of SETTINGS) {
@@ -104,8 +104,8 @@ function readCaptions(text) {
   }));
 }
 
-/** Make the JSON of a request. */
-export function toAsk(query) {
+/** Make the JSON of a request; `most` hits can be asked for. */
+export function toAsk(query, most = Infinity) {
   const settings = Object.entries(query.settings).filter(([, value]) => value !== null);
   let reference = null;
   if (query.ref) reference = query.ref.id === undefined ? { upload: query.ref.upload } : { id: query.ref.id };
@@ -114,7 +114,7 @@ export function toAsk(query) {
     text: query.text.trim(),
     captions: query.captions?.map(({ text, weight, on }) => ({ text, weight, on })) ?? null,
     less_like: query.less,
-    settings: { ...Object.fromEntries(settings), k: query.hits },
+    settings: { ...Object.fromEntries(settings), k: Math.max(1, Math.min(query.hits, most)) },
   };
 }
 

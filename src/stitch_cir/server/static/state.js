@@ -10,6 +10,9 @@ export const state = {
   pos: 0, // our place in the browser's history
 };
 
+/** How many hits can be asked for: more than the gallery holds is an error of the API. */
+export const mostHits = () => Math.min(state.info?.limits.k ?? Infinity, state.info?.images ?? Infinity);
+
 /** Give the reference of a query where it is an upload, else null. */
 export const uploadOf = (query) => (query.ref && query.ref.id === undefined ? query.ref : null);
 

@@ -66,7 +66,7 @@ export function show(pos, go) {
           el(
             "button",
             { type: "button", class: "step", "aria-current": one.pos === here ? "step" : undefined, on: { click: () => one.pos !== pos && go(one.pos - pos) } },
-            one.id !== null ? el("img", { src: thumbnail(one.id, 64), alt: "", width: "28", height: "28" }) : el("span", { class: "blank", text: one.upload ? "↑" : "T" }),
+            one.id !== null ? el("img", { src: thumbnail(one.id, 64), alt: "", width: "28", height: "28" }) : el("span", { class: "blank", "aria-hidden": "true", text: one.upload ? "↑" : "T" }),
             el("span", { text: one.title }),
           ),
         ),
