@@ -46,6 +46,7 @@ export function mountAsking({ showForm, acts, tools, quiet }) {
     const key = JSON.stringify(ask);
     const control = new AbortController();
     running = control;
+    if (!keep) showForm();
     const waiting = setTimeout(() => view.showWaiting(keep, query.hits, cancel), GHOST_AFTER);
     try {
       const known = fresh ? undefined : cache.get(key);

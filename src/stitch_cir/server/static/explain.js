@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { announce, byId, download, el, icon, shortName, svg } from "./dom.js";
 import { colourOf, draw, links, point } from "./overlay.js";
-import { matchTable, planTable, sentence } from "./plan-table.js";
+import { matchTable, placeName, planTable, sentence } from "./plan-table.js";
 import { faultPanel } from "./states.js";
 
 const DIRECTIONS = [
@@ -76,7 +76,7 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
       body.removeAttribute("aria-busy");
       body.replaceChildren(...show(explained));
       redraw();
-      announce(sentence(explained));
+      announce(body.querySelector(".summary").textContent);
     } catch (error) {
       if (error.name === "AbortError") return;
       body.removeAttribute("aria-busy");
@@ -86,6 +86,9 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
   }
 
   function show(explained) {
+    const ownViews = asked.ask.text === "" && asked.ask.captions === null;
+    if (ownViews) explained = { ...explained, captions: explained.captions.map(placeName) };
+    const said = sentence(explained, ownViews);
     const { hit, captions, weights, shares, views } = explained;
     const frame = hit.width === null ? null : el("div", { class: "canvas-frame", vars: { "--ar": String(hit.width / hit.height) } });
     const image = el("img", { src: `${hit.image}?side=1200`, alt: `${hit.captions.join(" · ") || hit.id}` });
@@ -111,9 +114,9 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
     const canvas = svg("svg", { class: "wires", "aria-hidden": "true" });
     const stage = el(
       "div",
-      { class: "stage" },
+      { class: rows.length > 6 ? "stage many" : "stage" },
       el("div", { class: "seen" }, frame, chips.size > 0 && el("ul", { class: "chips" }, [...chips.values()])),
-      el("div", {}, el("h3", { text: "Captions and what each gave to the score" }), el("ol", { class: "mets" }, rows)),
+      el("div", {}, el("h3", { text: `${ownViews ? "Views of the reference" : "Captions"} and what each gave to the score` }), el("ol", { class: "mets" }, rows)),
       canvas,
     );
     const table = el("div", {});
@@ -135,7 +138,7 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
     watcher.disconnect();
     watcher.observe(stage);
     return [
-      el("p", { class: "summary", text: sentence(explained) }),
+      el("p", { class: "summary", text: said }),
       el("div", { class: "row between" }, directions(turn), legend()),
       stage,
       el("details", { class: "panel" }, el("summary", { text: "As a table" }), table, matchTable(explained)),

@@ -95,8 +95,17 @@ export function viewName(view) {
   return `${named[0]}${view.flip ? " ⇋" : ""}`;
 }
 
+/** Say where a view lies whose label is all that is known of it. */
+export function placeName(label) {
+  if (label === "whole picture") return "the whole picture";
+  const sides = /^x (\d+)-(\d+)%, y (\d+)-(\d+)%$/.exec(label)?.slice(1).map((side) => Number(side) / 100);
+  if (!sides) return label;
+  const [x0, x1, y0, y1] = sides;
+  return NAMES.get([x0, y0, x1, y1].join(","))?.[1] ?? label;
+}
+
 /** Say in a sentence or two which match was best, as a person would. */
-export function sentence(explained) {
+export function sentence(explained, ownViews) {
   const { hit, plan, captions, views } = explained;
   let best = [0, 0];
   for (const [caption, row] of plan.similarities.entries()) {
@@ -105,5 +114,6 @@ export function sentence(explained) {
   const view = views[best[1]];
   const where = view.caption ? `“${view.caption}”` : `${NAMES.get(view.box.join(","))?.[1] ?? view.label}${view.flip ? ", mirrored" : ""}`;
   const cosine = plan.similarities[best[0]][best[1]].toFixed(3);
-  return `Rank ${hit.rank}, score ${hit.score.toFixed(3)}. The best match: “${captions[best[0]]}” with ${where} (cosine ${cosine}).`;
+  const what = ownViews ? `${captions[best[0]]} of the reference` : `“${captions[best[0]]}”`;
+  return `Rank ${hit.rank}, score ${hit.score.toFixed(3)}. The best match: ${what} with ${where} (cosine ${cosine}).`;
 }

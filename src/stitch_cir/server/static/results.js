@@ -79,5 +79,5 @@ export function showFault(error, query, acts) {
     error.status === 404 && query.less.length > 0 && { label: "Search without “less like”", act: acts.forgive, main: true },
     { label: "To the gallery", act: acts.browse },
   ];
-  byId("stage").replaceChildren(faultPanel(error, { retry: acts.retry, actions }));
+  byId("stage").replaceChildren(faultPanel(error, { retry: acts.retry, title: reference ? "The reference is not here" : undefined, actions }));
 }

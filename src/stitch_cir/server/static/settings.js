@@ -114,7 +114,7 @@ export function factsLine(results) {
     `${gallery.encoder} (${gallery.weights_tag})`,
     `${SCORERS[s.scorer] ?? s.scorer}${s.scorer === "conditional" ? `, τ ${s.tau}` : ""}`,
     `${s.transition} transition${s.transition === "linear" ? `, α ${s.alpha}` : ""}`,
-    `K ${results.query.members.length}`,
+    results.composition ? `K ${results.query.members.length}` : `${results.query.members.length} views of the reference`,
     `preset ${s.preset}`,
     `${results.ranked.toLocaleString("en")} ranked`,
     `${Math.max(1, Math.round(1000 * total))} ms`,

@@ -52,11 +52,11 @@ const TITLES = {
 };
 
 /** The panel of an ApiError. `retry` is offered where asking again may help, after a pause if told. */
-export function faultPanel(error, { retry, actions = [] } = {}) {
+export function faultPanel(error, { retry, title, actions = [] } = {}) {
   const again = retry && [0, 409, 429, 502, 503, 504, 500, 408].includes(error.status);
   const shown = panel({
     sign: "alert",
-    title: TITLES[error.type] ?? "That did not work",
+    title: title ?? TITLES[error.type] ?? "That did not work",
     text: error.message,
     hint: error.hint,
     actions: [again && { label: "Try again", act: retry, main: true }, ...actions],

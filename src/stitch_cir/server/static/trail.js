@@ -50,6 +50,13 @@ export const knows = (pos) => steps.some((one) => one.pos === pos);
 /** Give the place of an entry that is not ours: after all that are known. */
 export const next = (pos) => Math.max(pos, ...steps.map((one) => one.pos)) + (steps.length > 0 ? 1 : 0);
 
+/** A step's reference, small; a sign where it has none, or none that can be shown. */
+function face({ id, upload }) {
+  const blank = el("span", { class: "blank", "aria-hidden": "true", text: id !== null ? "?" : upload ? "↑" : "T" });
+  if (id === null) return blank;
+  return el("img", { src: thumbnail(id, 64), alt: "", width: "28", height: "28", on: { error: ({ target }) => target.replaceWith(blank) } });
+}
+
 /** Show the trail; `pos` is where we are. `go(by)` moves through the browser's history. */
 export function show(pos, go) {
   const root = byId("trail");
@@ -66,7 +73,7 @@ export function show(pos, go) {
           el(
             "button",
             { type: "button", class: "step", "aria-current": one.pos === here ? "step" : undefined, on: { click: () => one.pos !== pos && go(one.pos - pos) } },
-            one.id !== null ? el("img", { src: thumbnail(one.id, 64), alt: "", width: "28", height: "28" }) : el("span", { class: "blank", "aria-hidden": "true", text: one.upload ? "↑" : "T" }),
+            face(one),
             el("span", { text: one.title }),
           ),
         ),
