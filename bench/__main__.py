@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench import cold, encoders, indexing, mini_quality, server
+from bench import cold, encoders, indexing, mini_quality, pipeline, scan, server, stamps
 from bench.rows import LATEST, Row, save
 
 STAMPS = Path("demo/stamps")
 
 
-def quality() -> list[Row]:
-    if not STAMPS.is_dir():
-        print("skipped quality: run make demo first, it fetches the stamps")
+def on_stamps(measure: Callable[[Path], Iterable[Row]]) -> Callable[[], Iterable[Row]]:
+    def run() -> Iterable[Row]:
+        if STAMPS.is_dir():
+            return measure(STAMPS)
+        print("skipped: run make demo first, it fetches the stamps")
         return []
-    return mini_quality.run(STAMPS)
+
+    return run
 
 
-PARTS: dict[str, Callable[[], list[Row]]] = {
-    "quality": quality,
+PARTS: dict[str, Callable[[], Iterable[Row]]] = {
+    "quality": on_stamps(mini_quality.run),
     "cold": cold.run,
     "indexing": indexing.run,
     "encoders": encoders.run,
+    "pipeline": pipeline.run,
+    "scan": scan.run,
+    "stamps": on_stamps(stamps.run),
     "server": server.run,
 }
 

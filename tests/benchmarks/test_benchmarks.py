@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from stitch_cir.benchmarks import (
     score,
     write_submission,
 )
+from stitch_cir.benchmarks._compare import Values, compare_values
 from stitch_cir.benchmarks.metrics import average_precision, recall, subset_recall
 from stitch_cir.cli._app import app
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
@@ -291,12 +293,36 @@ def test_paired_comparison(tmp_path: Path) -> None:
 
 def test_the_randomisation_test_agrees_with_every_sign_by_hand() -> None:
     """Three differences of 1 and one of 0: of 2⁴ signs, 4 give |mean| ≥ 3/4, so p is 1/4."""
-    import numpy as np
-
     from stitch_cir.benchmarks._compare import _random, _randomisation
 
-    p = _randomisation([np.array([1.0, 1.0, 1.0, 0.0])], 20_000, _random(1))
+    columns = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
+    p, nothing = _randomisation([columns], 20_000, _random(1))
     assert p == pytest.approx(0.25, abs=0.02)
+    assert nothing == 1
+
+
+def test_many_comparisons_are_those_of_each_alone() -> None:
+    random = np.random.default_rng(3)
+
+    def values() -> Values:
+        return {task: {"R@1": random.integers(0, 2, 40) * 1.0} for task in ("dress", "shirt")}
+
+    first, others = values(), {"x": values(), "y": values()}
+    together = compare_values(first, others)
+    for name, other in others.items():
+        assert together[name] == compare_values(first, {name: other})[name]
+
+
+def test_the_average_of_cirr_has_an_interval_and_a_comparison() -> None:
+    random = np.random.default_rng(4)
+    one, two = (
+        {"val": {name: random.integers(0, 2, 60) * 1.0 for name in ("R@5", "Rs@1")}}
+        for _ in range(2)
+    )
+    found = {each.metric: each for each in compare_values(one, {"two": two})["two"]}
+    mean = (found["R@5"].second + found["Rs@1"].second) / 2
+    assert found["(R@5+Rs@1)/2"].second == pytest.approx(mean)
+    assert found["(R@5+Rs@1)/2"].difference.low < found["(R@5+Rs@1)/2"].difference.high
 
 
 def test_the_command_compares(tmp_path: Path) -> None:

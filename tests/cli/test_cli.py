@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from stitch_cir import StitchError, errors
 from stitch_cir.cli._app import app
 from stitch_cir.cli._exit import exit_code
+from stitch_cir.search import _bounded
 
 ENCODER = ("--encoder", "test")
 
@@ -44,6 +45,16 @@ def test_from_folder_to_answer(photos: Path, tmp_path: Path) -> None:
     assert "<html" in sheet.read_text(encoding="utf-8")
 
 
+def test_a_search_by_bounds_says_so(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("search", indexed, "blue", "-k", 2)
+    assert "8 of 8 view sets scored exactly · " in stitch(*asked).stdout
+    monkeypatch.setattr(_bounded, "WORTH_BOUNDING", 0)
+    assert "of 8 view sets scored exactly, 8 bounded · " in stitch(*asked).stdout
+    told = json.loads(stitch(*asked, "--json").stdout)
+    assert told["bounded"] == 8
+    assert 2 <= told["scored"] <= 8
+
+
 def test_json_everywhere(indexed: Path, tmp_path: Path) -> None:
     search = json.loads(stitch("search", indexed, "blue", "-k", 2, "--json").stdout)
     assert search["hits"][0]["id"] == "blue.png"
@@ -55,6 +66,24 @@ def test_json_everywhere(indexed: Path, tmp_path: Path) -> None:
     assert json.loads(stitch("info", indexed, "--json").stdout)["images"] == 8
     assert json.loads(stitch("verify", indexed, "--json").stdout)["problems"] == []
     assert json.loads(stitch("index", indexed, "--json", *ENCODER).stdout)["unchanged"] == 8
+
+
+def test_indexing_tells_how_long_the_encoder_waited(photos: Path) -> None:
+    told = json.loads(stitch("index", photos, "--workers", 1, "--json", *ENCODER).stdout)
+    assert told["added"] == 8
+    assert 0 < told["encoding_seconds"] < told["seconds"]
+    assert 0 < told["waiting_seconds"] < told["seconds"]
+    assert stitch("index", photos, "--workers", 0, *ENCODER).exit_code == 2
+
+
+def test_where_sets_are_scored(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    told = json.loads(stitch("search", indexed, "blue", "--device", "auto", "--json").stdout)
+    assert told["settings"]["device"] == "cpu"
+    refused = stitch("search", indexed, "blue", "--device", "cuda")
+    assert refused.exit_code == 6
+    assert "stitch-cir[torch]" in refused.stderr
+    assert stitch("search", indexed, "blue", "--device", "gpu").exit_code == 2
 
 
 def test_compose_edit_and_feed_back(indexed: Path, tmp_path: Path) -> None:
@@ -175,12 +204,68 @@ def test_every_error_has_an_exit_code() -> None:
 
 def test_help_and_version_and_completion() -> None:
     assert "this picture, but changed" in stitch("--help").stdout
-    for command in ("index", "search", "compose", "explain", "info", "verify"):
+    for command in ("index", "search", "compose", "explain", "serve", "info", "verify"):
         shown = stitch(command, "--help")
         assert shown.exit_code == 0
         assert "Exit codes" in shown.stdout
     assert stitch("--version").stdout.startswith("stitch ")
     assert "--install-completion" in stitch("--help").stdout
+
+
+def test_less_like_and_weights_of_it(indexed: Path) -> None:
+    told = stitch(
+        "search", indexed, "red", "-k", 3, "--less-like", "red.png", "--beta", 0.2, "--json"
+    )
+    found = json.loads(told.stdout)
+    assert found["query"]["less_like"] == ["red.png"]
+    assert found["settings"]["beta"] == 0.2
+    assert "red.png" not in [hit["id"] for hit in found["hits"]]
+    assert stitch("search", indexed, "red", "--less-like", "nope").exit_code == 3
+    assert stitch("search", indexed, "red", "--beta", -1).exit_code == 2
+    assert stitch("explain", indexed, "red.png", "red", "--less-like", "red.png").exit_code == 3
+
+
+def test_parts_of_an_explanation(indexed: Path, tmp_path: Path) -> None:
+    sizes = set()
+    for draw in ("all", "matches", "heatmap", "contributions"):
+        picture = tmp_path / f"{draw}.png"
+        done = stitch(
+            "explain",
+            indexed,
+            "blue.png",
+            "in blue",
+            "-r",
+            "red.png",
+            "-o",
+            picture,
+            "--draw",
+            draw,
+        )
+        assert done.exit_code == 0, done.output
+        with Image.open(picture) as drawn:
+            sizes.add(drawn.size)
+    assert len(sizes) == 4
+    wrong = stitch("explain", indexed, "blue.png", "blue", "--draw", "nothing")
+    assert wrong.exit_code == 2
+    assert "contributions" in wrong.output
+
+
+def test_serving_says_what_is_missing(indexed: Path, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    assert stitch("serve", tmp_path / "nothing").exit_code == 3
+    token = stitch("serve", indexed, "--token-file", tmp_path / "no.token")
+    assert token.exit_code == 3
+    assert "openssl" in token.output
+    assert stitch("serve", indexed, "--rate", -1).exit_code == 2
+    assert stitch("serve", indexed, "--prompt", "x").exit_code == 2
+    from importlib import util
+
+    known = util.find_spec
+    monkeypatch.setattr(
+        util, "find_spec", lambda name, *a: None if name == "uvicorn" else known(name, *a)
+    )
+    missing = stitch("serve", indexed)
+    assert missing.exit_code == 2
+    assert "stitch-cir[server]" in missing.output
 
 
 def test_the_real_process(indexed: Path) -> None:

@@ -19,6 +19,7 @@ NEEDS = {
     "test_qwen.py": "transformers",
     "test_preprocess_equal.py": "transformers",
     "test_export.py": "transformers",
+    "test_torch_scores.py": "torch",
     "test_open_clip.py": "open_clip",
     "test_llama.py": "xllamacpp",
 }

@@ -167,12 +167,13 @@ def test_rebuilding_keeps_the_old_until_the_new_is_complete(
 
     with pytest.raises(KeyboardInterrupt):
         index_folder(folder, encoder=other_encoder, rebuild=True, batch_size=1, progress=look)
-    assert other_encoder.pictures == 3
+    assert 3 <= other_encoder.pictures <= 5  # batches in flight were not written
+    other_encoder.pictures = 0
     report = index_folder(
         folder, encoder=other_encoder, rebuild=True, recipe=None, batch_size=1, progress=look
     )
     assert set(during) == {("fake", 5)}
-    assert (report.unchanged, report.added, other_encoder.pictures) == (3, 2, 5)
+    assert (report.unchanged, report.added, other_encoder.pictures) == (3, 2, 2)
     with Gallery.open(folder, encoder=other_encoder) as gallery:
         assert (gallery.info()["encoder"], len(gallery)) == ("other", 5)
         assert not gallery.verify().problems

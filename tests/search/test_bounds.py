@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +16,7 @@ import pytest
 from stitch_cir.errors import VectorError
 from stitch_cir.search import Ranking, rank_many
 from stitch_cir.search import _bounded as bounded
+from stitch_cir.search import _fused as fused
 from stitch_cir.search import _scan as scanning
 from stitch_cir.search._bounded import rank_by_bounds
 from stitch_cir.search._rank import _score_set, rank
@@ -47,8 +50,21 @@ def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small galleries are bounded too, a few sets at a time."""
     monkeypatch.setattr(bounded, "WORTH_BOUNDING", 0)
     monkeypatch.setattr(bounded, "FIRST", 4)
-    monkeypatch.setattr(scanning, "CODED_FROM", 0)
+    monkeypatch.setattr(bounded, "WORTH_IF_COSTLY", 0)
     monkeypatch.setattr(scanning, "VIEWS", 64)
+    monkeypatch.setattr(fused, "PATIENCE", 1 << 60)
+
+
+WAYS = ("float32", "eight bits", "compiled")
+
+
+@pytest.fixture
+def scratch(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path | None:
+    """Where a gallery's codes go, or none; the way decides how the gallery is scanned."""
+    if way == "compiled":
+        pytest.importorskip("numba", reason="the extra fast is not installed")
+        monkeypatch.setattr(fused, "PATIENCE", 0)
+    return None if way == "float32" else tmp_path
 
 
 def same(one: Ranking, rows: np.ndarray, scores: np.ndarray) -> None:
@@ -60,12 +76,12 @@ def some_k(rng: np.random.Generator, count: int) -> int:
     return int(rng.choice([1, min(3, count), min(10, count), count]))
 
 
-@pytest.mark.parametrize("coded", [True, False])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_bounds_hold_from_above_and_below(kind: str, coded: bool, tmp_path: Path) -> None:
+def test_bounds_hold_from_above_and_below(kind: str, scratch: Path | None) -> None:
     for seed in range(12):
         rng = np.random.default_rng((seed, 7))
-        matrix, query = problem(rng, kind, tmp_path if coded else None, ragged=seed % 2 == 1)
+        matrix, query = problem(rng, kind, scratch, ragged=seed % 2 == 1)
         rows = np.arange(len(matrix.ids))
         many = [query, *[replace(query, vectors=query.vectors[::-1].copy())] * 8]
         for scorer in (*SCORERS, *COUPLINGS):
@@ -78,12 +94,12 @@ def test_bounds_hold_from_above_and_below(kind: str, coded: bool, tmp_path: Path
                     assert (scan(matrix, rows, asked, bound, lower=True)[0] <= true).all()
 
 
-@pytest.mark.parametrize("coded", [True, False])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_ranking_is_that_of_everything(kind: str, coded: bool, tmp_path: Path) -> None:
-    for seed in range(16):
+def test_the_ranking_is_that_of_everything(kind: str, scratch: Path | None) -> None:
+    for seed in range(12):
         rng = np.random.default_rng((seed, 8))
-        matrix, query = problem(rng, kind, tmp_path if coded else None, ragged=seed % 2 == 1)
+        matrix, query = problem(rng, kind, scratch, ragged=seed % 2 == 1)
         count = len(matrix.ids)
         rows = np.flatnonzero(rng.random(count) < rng.choice([0.3, 0.9, 1.0]))
         rows = rows if len(rows) else np.arange(count)
@@ -188,17 +204,32 @@ def test_vectors_that_are_no_numbers_are_never_passed_over(tmp_path: Path, trans
             rank_by_bounds(matrix, np.arange(100), query, Chamfer(), transition, 2)
 
 
-def test_the_largest_sums_do_not_wrap(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_the_largest_sums_do_not_wrap(scratch: Path | None) -> None:
     """All codes and all captions at their extremes, where 16 or 32 bits would overflow first."""
     for dim in (2, 512, 4096):
         vectors = unit(np.ones((6, dim)) * np.array([1, -1, 1, -1, 1, -1])[:, None])
-        matrix = pack(vectors, np.full(3, 2), tmp_path)
+        matrix = pack(vectors, np.full(3, 2), scratch)
         query = ask(vectors[:2])
         for scorer in (Chamfer(), ConditionalTransport()):
             found = rank_by_bounds(matrix, np.arange(3), query, scorer, NoTransition(), 3)
             same(found, *rank(matrix, np.arange(3), query, scorer, NoTransition(), 3))
             bounds = scan(matrix, np.arange(3), [query], scorer.set_bound())
             assert np.abs(bounds - 2.0).max() < 0.05
+
+
+def test_compiling_waits_until_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "PATIENCE", 3)
+    monkeypatch.setattr(fused, "_scans", itertools.count())
+    monkeypatch.setattr(fused, "_compiled", lambda: "compiled")
+    assert [fused.fused_loop() for _ in range(5)] == [None, None, None, "compiled", "compiled"]
+
+
+def test_without_the_compiler_the_scan_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    fused._compiled.cache_clear()
+    assert fused._compiled() is None
+    fused._compiled.cache_clear()
 
 
 def test_an_interrupt_leaves_no_thread_behind(

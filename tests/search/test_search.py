@@ -11,6 +11,7 @@ from PIL import Image
 
 import stitch_cir as st
 from stitch_cir.explain import caption_shares
+from stitch_cir.search import _bounded
 from stitch_cir.search._rank import rank
 from stitch_cir.transport import SCORER_NAMES, ConditionalTransport
 from tests.conftest import CountingEncoder
@@ -169,6 +170,25 @@ def test_a_shortlist_says_what_it_lost(gallery: st.Gallery) -> None:
     silent = st.search(gallery, text="red", settings=settings(shortlist=4, measure_recall=False))
     assert silent.shortlist_recall is None
     assert [h.id for h in silent] == [h.id for h in short]
+
+
+@pytest.mark.parametrize("scorer", SCORER_NAMES)
+@pytest.mark.parametrize("transition", ["linear", "semantic-increment"])
+def test_bounds_change_no_result_and_are_told(
+    gallery: st.Gallery, monkeypatch: pytest.MonkeyPatch, scorer: str, transition: str
+) -> None:
+    asked = {"reference": "red.png", "text": "in blue instead"}
+    chosen = settings(scorer=scorer, transition=transition)
+    whole = st.search(gallery, **asked, settings=chosen)  # type: ignore[arg-type]
+    assert (whole.bounded, whole.scored) == (0, 7)
+    monkeypatch.setattr(_bounded, "WORTH_BOUNDING", 0)
+    monkeypatch.setattr(_bounded, "FIRST", 1)
+    monkeypatch.setattr(_bounded, "WORTH_IF_COSTLY", 0)
+    quick = st.search(gallery, **asked, settings=chosen)  # type: ignore[arg-type]
+    assert [(h.id, h.score) for h in quick] == [(h.id, h.score) for h in whole]
+    two_sided = transition == "linear" or scorer not in ("sinkhorn", "exact")
+    assert quick.bounded == quick.to_dict()["bounded"] == (7 if two_sided else 0)
+    assert 3 <= quick.scored == quick.to_dict()["scored"] <= 7
 
 
 def test_locate_agrees_with_search(gallery: st.Gallery) -> None:

@@ -201,6 +201,8 @@ def test_openapi_holds_examples(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert document["components"]["schemas"]["Ask"]["examples"]
     assert {"/api/search", "/api/images/{id}", "/api/uploads"} <= set(document["paths"])
+    assert document["paths"]["/api/images"]["post"]["security"] == [{"token": []}]
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert client.get("/docs").status_code == 404
 
 

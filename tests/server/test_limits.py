@@ -58,6 +58,16 @@ def test_lengths_that_are_none(client: TestClient, length: str) -> None:
     assert answer.status_code in (413, 422)
 
 
+def test_large_bodies_at_once_share_their_room(serve: Callable[..., TestClient]) -> None:
+    client = serve(bodies_bytes=100_000)
+    full = client.post("/api/uploads", files={"file": jpeg() + bytes(200_000)})
+    assert (full.status_code, full.json()["error"]["type"]) == (503, "QueueFullError")
+    for _ in range(5):  # what a request held is given back with its answer
+        assert (
+            client.post("/api/uploads", files={"file": jpeg() + bytes(60_000)}).status_code == 200
+        )
+
+
 def test_haste_is_refused(serve: Callable[..., TestClient]) -> None:
     client = serve(rate=0.001, burst=3.0)
     statuses = [client.get("/health").status_code for _ in range(5)]

@@ -9,6 +9,7 @@ from stitch_cir.benchmarks._run_files import Run, Top, VariantResult, read_run
 from stitch_cir.benchmarks._score import Scores, score
 from stitch_cir.benchmarks._submission import write_submission
 from stitch_cir.benchmarks._variants import Variant, variants_of
+from stitch_cir.benchmarks.stamps import make_stamps_benchmark
 
 __all__ = [
     "BENCHMARKS",
@@ -28,6 +29,7 @@ __all__ = [
     "compare",
     "intervals",
     "load_benchmark",
+    "make_stamps_benchmark",
     "price_benchmark",
     "read_predictions",
     "read_run",

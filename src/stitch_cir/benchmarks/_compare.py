@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.benchmarks._score import Scores
+from stitch_cir.benchmarks._score import AVERAGE, Scores
 from stitch_cir.errors import SettingError
 
-__all__ = ["Comparison", "Interval", "compare", "intervals"]
+__all__ = ["Comparison", "Interval", "Values", "compare", "compare_values", "intervals"]
+
+Values = Mapping[str, Mapping[str, NDArray[np.float64]]]
+"""Per-query values (fractions) by task and metric."""
 
 SAMPLES = 10_000
 SEED = 20260
@@ -46,12 +50,13 @@ class Comparison:
 
 
 def intervals(scores: Scores, *, samples: int = SAMPLES, seed: int = SEED) -> dict[str, Interval]:
-    """Give every metric's interval: queries are drawn anew within each task, tasks weigh alike."""
-    random = _random(seed)
-    return {
-        metric: _interval([own[metric] for own in scores.values.values()], samples, random)
-        for metric in next(iter(scores.values.values()))
-    }
+    """Give every metric's interval: queries are drawn anew within each task, tasks weigh alike.
+
+    All metrics share the draws. CIRR's average has one too, of its per-query values.
+    """
+    values = _with_average(scores.values)
+    names = list(next(iter(values.values())))
+    return dict(zip(names, _spans(_columns(values, names), samples, _random(seed)), strict=True))
 
 
 def compare(
@@ -65,26 +70,62 @@ def compare(
         raise SettingError(
             "The two runs are not on the same queries.", hint="Compare runs of one split."
         )
-    random = _random(seed)
-    shared = [
-        name
-        for name in next(iter(first.values.values()))
-        if name in next(iter(second.values.values()))
-    ]
-    found = []
-    for metric in shared:
-        pairs = [(first.values[task][metric], second.values[task][metric]) for task in first.values]
-        differences = [b - a for a, b in pairs]
-        found.append(
-            Comparison(
-                metric,
-                100 * float(np.mean([a.mean() for a, _ in pairs])),
-                100 * float(np.mean([b.mean() for _, b in pairs])),
-                _interval(differences, samples, random),
-                _randomisation(differences, samples, random),
-            )
+    found = compare_values(first.values, {"": second.values}, samples=samples, seed=seed)
+    return found[""]
+
+
+def compare_values(
+    first: Values, others: Mapping[str, Values], *, samples: int = SAMPLES, seed: int = SEED
+) -> dict[str, list[Comparison]]:
+    """Compare each of the others with the first: the caller vouches for the order of queries.
+
+    The random draws are shared by all metrics and all others, which makes many comparisons cost
+    little more than one.
+    """
+    base = _with_average(first)
+    pairs, differences = [], []
+    for other, given in others.items():
+        values = _with_average(given)
+        shared = [name for name in next(iter(base.values())) if name in next(iter(values.values()))]
+        pairs += [(other, name, _mean(base, name), _mean(values, name)) for name in shared]
+        differences.append(
+            [
+                after - before
+                for before, after in zip(
+                    _columns(base, shared), _columns(values, shared), strict=True
+                )
+            ]
         )
+    found: dict[str, list[Comparison]] = {other: [] for other in others}
+    if not pairs:
+        return found
+    random = _random(seed)
+    table = [np.concatenate(task, axis=1) for task in zip(*differences, strict=True)]
+    spans = _spans(table, samples, random)
+    for (other, name, before, after), span, p in zip(
+        pairs, spans, _randomisation(table, samples, random), strict=True
+    ):
+        found[other].append(Comparison(name, before, after, span, p))
     return found
+
+
+def _with_average(values: Values) -> Values:
+    """Add the per-query values of the average that CIRR prints, where both its parts are there."""
+    return {
+        task: {**own, AVERAGE: (own["R@5"] + own["Rs@1"]) / 2}
+        if "R@5" in own and "Rs@1" in own
+        else own
+        for task, own in values.items()
+    }
+
+
+def _mean(values: Values, metric: str) -> float:
+    return 100 * float(np.mean([own[metric].mean() for own in values.values()]))
+
+
+def _columns(values: Values, names: list[str]) -> list[NDArray[np.float64]]:
+    """Give each task's values as (queries, metrics)."""
+    return [np.stack([own[name] for name in names], axis=1) for own in values.values()]
 
 
 def _random(seed: int) -> np.random.Generator:
@@ -92,29 +133,35 @@ def _random(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
 
 
-def _interval(
+def _spans(
     tasks: list[NDArray[np.float64]], samples: int, random: np.random.Generator
-) -> Interval:
-    means = np.zeros(samples)
+) -> list[Interval]:
+    """Bootstrap the columns of the tasks' (queries, metrics) together."""
+    means = np.zeros((samples, tasks[0].shape[1]))
     for values in tasks:
+        size = len(values)
         for start in range(0, samples, 500):  # memory stays flat for any number of queries
             count = min(500, samples - start)
-            drawn = random.integers(0, len(values), (count, len(values)))
-            means[start : start + count] += values[drawn].mean(axis=1) / len(tasks)
-    low, high = np.percentile(100 * means, (2.5, 97.5))
-    mean = 100 * float(np.mean([values.mean() for values in tasks]))
-    return Interval(mean, float(low), float(high))
+            drawn = random.integers(0, size, (count, size))
+            # how often each query was drawn, all rows in one count
+            flat = (drawn + size * np.arange(count)[:, None]).ravel()
+            often = np.bincount(flat, minlength=count * size).reshape(count, size)
+            means[start : start + count] += often @ values / size / len(tasks)
+    low, high = np.percentile(100 * means, (2.5, 97.5), axis=0)
+    mean = 100 * np.mean([values.mean(axis=0) for values in tasks], axis=0)
+    return [Interval(*map(float, one)) for one in zip(mean, low, high, strict=True)]
 
 
 def _randomisation(
     tasks: list[NDArray[np.float64]], samples: int, random: np.random.Generator
-) -> float:
-    observed = abs(float(np.mean([values.mean() for values in tasks])))
-    means = np.zeros(samples)
+) -> list[float]:
+    observed = np.abs(np.mean([values.mean(axis=0) for values in tasks], axis=0))
+    means = np.zeros((samples, tasks[0].shape[1]))
     for values in tasks:
         for start in range(0, samples, 500):
             count = min(500, samples - start)
             signs = random.integers(0, 2, (count, len(values)), dtype=np.int8) * 2 - 1
             means[start : start + count] += signs @ values / len(values) / len(tasks)
     # the observed assignment is one of the possible ones, so p is never 0
-    return float((1 + (np.abs(means) >= observed - 1e-12).sum()) / (1 + samples))
+    reached = (np.abs(means) >= observed - 1e-12).sum(axis=0)
+    return [float(share) for share in (1 + reached) / (1 + samples)]

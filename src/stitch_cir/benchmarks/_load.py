@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.benchmarks import _circo, _cirr, _fashioniq, _genecis
+from stitch_cir.benchmarks import _circo, _cirr, _fashioniq, _genecis, _stamps
 from stitch_cir.benchmarks._data import Benchmark
+from stitch_cir.benchmarks.stamps import FOLDER
 from stitch_cir.errors import NotFoundError, SettingError
 
 __all__ = ["BENCHMARKS", "Place", "check_benchmark", "load_benchmark"]
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, _Layout] = {
         "FashionIQ", _fashioniq.load, _fashioniq.SPLITS, _fashioniq.PLACES, _fashioniq.HINT
     ),
     "genecis": _Layout("GENECIS", _genecis.load, _genecis.SPLITS, _genecis.PLACES, _genecis.HINT),
+    "stamps": _Layout(FOLDER, _stamps.load, _stamps.SPLITS, _stamps.PLACES, _stamps.HINT),
 }
 
 

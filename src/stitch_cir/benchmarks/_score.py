@@ -14,7 +14,10 @@ from stitch_cir.benchmarks._predictions import Predictions
 from stitch_cir.benchmarks.metrics import average_precision, recall, subset_recall
 from stitch_cir.errors import RecordError
 
-__all__ = ["Scores", "score"]
+__all__ = ["AVERAGE", "Scores", "score"]
+
+AVERAGE = "(R@5+Rs@1)/2"
+"""The average that CIRR's papers print."""
 
 Metric = Callable[[Query, Predictions], float]
 
@@ -153,7 +156,7 @@ def _headline(
         name: 100 * float(np.mean([own[name].mean() for own in values.values()])) for name in names
     }
     if "R@5" in found and "Rs@1" in found:
-        found["(R@5+Rs@1)/2"] = (found["R@5"] + found["Rs@1"]) / 2
+        found[AVERAGE] = (found["R@5"] + found["Rs@1"]) / 2
     return found
 
 
@@ -172,7 +175,7 @@ def _kinds(
 
 
 def _short(benchmark: Benchmark, given: Predictions) -> list[str]:
-    deepest = {"circo": 50, "cirr": 50, "fashioniq": 50, "genecis": 3}.get(benchmark.name, 10)
+    deepest = 3 if benchmark.name == "genecis" else 50
     short = sum(len(ranked) < deepest for ranked in given.ranked.values())
     return (
         [f"{short} lists are shorter than {deepest}: what lacks counts as wrong."] if short else []

@@ -12,6 +12,7 @@ from stitch_cir.cli import _bench_run
 from stitch_cir.cli import _compose_commands as compositions
 from stitch_cir.cli import _gallery_commands as galleries
 from stitch_cir.cli import _model_commands as encoders
+from stitch_cir.cli import _report_command as bench_report
 from stitch_cir.cli import _search_commands as searches
 from stitch_cir.cli import _serve_command as servers
 from stitch_cir.cli._exit import EPILOG
@@ -58,4 +59,5 @@ app.command("convert", epilog=EPILOG)(model_answers.convert)
 app.add_typer(model_answers.answers, name="answers")
 app.add_typer(encoders.models, name="models")
 benchmarks.bench.command("run", epilog=EPILOG)(_bench_run.run)
+benchmarks.bench.command("report", epilog=EPILOG)(bench_report.report)
 app.add_typer(benchmarks.bench, name="bench")

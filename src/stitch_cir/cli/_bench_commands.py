@@ -1,4 +1,4 @@
-"""``stitch bench``: checking data sets, scoring predictions, making submissions."""
+"""``stitch bench``: making and checking data sets, scoring predictions, making submissions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import typer
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import EPILOG, guard, plain
-from stitch_cir.cli._output import console, emit_json
+from stitch_cir.cli._output import console, counter, emit_json
 
 __all__ = ["DatasetArgument", "RootOption", "SplitOption", "bench"]
 
 DatasetArgument = Annotated[
-    str, typer.Argument(metavar="DATASET", help="circo, cirr, fashioniq, genecis, ….")
+    str, typer.Argument(metavar="DATASET", help="circo, cirr, fashioniq, genecis or stamps.")
 ]
 RootOption = Annotated[
     Path, typer.Option("--root", metavar="DIR", help="The data set's folder, or the one above it.")
@@ -28,7 +28,7 @@ PredictionsOption = Annotated[
 ]
 
 bench = typer.Typer(
-    help="Benchmarks: CIRCO, CIRR, FashionIQ, GeneCIS.",
+    help="Benchmarks: CIRCO, CIRR, FashionIQ, GeneCIS, and stamps, which is made on the spot.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -54,6 +54,39 @@ def check(dataset: DatasetArgument, root: RootOption, as_json: o.JsonOption = Fa
             out.print(f"{len(places) - len(missing)} of {len(places)} are there.")
         if missing:
             raise typer.Exit(3)
+
+
+@bench.command("make", epilog=EPILOG)
+def make(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to make it.")],
+    stamps: Annotated[
+        Path,
+        typer.Option(
+            "--stamps",
+            metavar="DIR",
+            help="Tux Paint's stamps, as scripts/fetch_stamps.py fetches them.",
+        ),
+    ],
+    size: Annotated[str, typer.Option("--size", help="small, medium or large.")] = "small",
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, another gallery.")] = 0,
+    quiet: o.QuietOption = False,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Make the benchmark stamps: pictures with known attributes, queries, all right answers.
+
+    Interrupt it whenever you like: the next run goes on, and mends what changed.
+
+        stitch bench make STAMPS --stamps demo/stamps --size small
+    """
+    with guard(as_json=as_json):
+        from stitch_cir.benchmarks import make_stamps_benchmark
+
+        with counter("drawing", quiet=quiet or as_json) as tell:
+            made = make_stamps_benchmark(out, stamps, size, seed, tell)
+        if as_json:
+            emit_json(made.to_dict())
+        else:
+            console().print(plain(made.summary()), soft_wrap=True)
 
 
 @bench.command("score", epilog=EPILOG)

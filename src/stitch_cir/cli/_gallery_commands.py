@@ -48,6 +48,12 @@ def index(
     precision: Annotated[
         str | None, typer.Option("--precision", help="fp32 or bf16 (torch models). [fp32]")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", metavar="N", help="Threads that decode and prepare. [cores, at most 8]"
+        ),
+    ] = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Start afresh, e.g. with another encoder.")
     ] = False,
@@ -82,6 +88,7 @@ def index(
                     captions=captions,
                     progress=follow,
                     rebuild=rebuild,
+                    workers=workers,
                     restore_removed=restore_removed,
                 )
             elif captions is not None and gallery is not None:

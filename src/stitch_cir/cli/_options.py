@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "AlphaOption",
+    "BetaOption",
     "CaptionOption",
     "CountOption",
     "EncoderOption",
@@ -17,6 +18,7 @@ __all__ = [
     "IncludeOption",
     "IncludeReferenceOption",
     "JsonOption",
+    "LessLikeOption",
     "PresetOption",
     "QuietOption",
     "ReferenceOption",
@@ -60,6 +62,13 @@ TransitionOption = Annotated[
 AlphaOption = Annotated[
     float | None,
     typer.Option("--alpha", help="Weight of the text in the transition, 0 to 1. [0.45]"),
+]
+BetaOption = Annotated[
+    float | None, typer.Option("--beta", help="Weight of --less-like, at least 0. [0.3]")
+]
+LessLikeOption = Annotated[
+    list[str] | None,
+    typer.Option("--less-like", metavar="ID", help="Search away from this image; repeatable."),
 ]
 ScorerOption = Annotated[
     str | None,

@@ -38,6 +38,8 @@ def search(
     preset: o.PresetOption = "paper",
     transition: o.TransitionOption = None,
     alpha: o.AlphaOption = None,
+    less_like: o.LessLikeOption = None,
+    beta: o.BetaOption = None,
     scorer: o.ScorerOption = None,
     tau: o.TauOption = None,
     shortlist: Annotated[
@@ -62,6 +64,10 @@ def search(
     verify_weight: o.VerifyWeightOption = None,
     verify_samples: o.VerifySamplesOption = 1,
     encoder: o.EncoderOption = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", help="Where view sets are scored: cpu, cuda or auto. [cpu]"),
+    ] = None,
     as_json: o.JsonOption = False,
     *,
     models: ModelOptions,
@@ -83,6 +89,7 @@ def search(
                 captions=captions,
                 transition=transition,
                 alpha=alpha,
+                beta=beta,
                 scorer=scorer,
                 tau=tau,
                 shortlist=shortlist,
@@ -91,6 +98,7 @@ def search(
                 exclude=exclude,
                 include_reference=include_reference,
                 verify_weight=verify_weight,
+                device=device,
             ),
             k=k,
             verify=verify,
@@ -102,6 +110,7 @@ def search(
             reference=reference,
             text=text,
             captions=caption or (),
+            less_like=less_like or (),
             composer=chosen_composer(models, settings),
             verifier=models.make_verifier(verify_model, verify_samples) if verify else None,
             settings=settings,
@@ -125,6 +134,8 @@ def explain(
     preset: o.PresetOption = "paper",
     transition: o.TransitionOption = None,
     alpha: o.AlphaOption = None,
+    less_like: o.LessLikeOption = None,
+    beta: o.BetaOption = None,
     scorer: o.ScorerOption = None,
     tau: o.TauOption = None,
     include_reference: o.IncludeReferenceOption = False,
@@ -132,6 +143,10 @@ def explain(
         Path | None,
         typer.Option("--picture", "-o", metavar="FILE", help="Draw it (.png, .jpg or .webp)."),
     ] = None,
+    draw: Annotated[
+        str,
+        typer.Option("--draw", help="What to draw: all, matches, heatmap or contributions."),
+    ] = "all",
     encoder: o.EncoderOption = None,
     as_json: o.JsonOption = False,
     *,
@@ -145,15 +160,21 @@ def explain(
         stitch explain photos dress7.jpg "in red instead" -r photos/dress.jpg -o why.png
     """
     with guard(as_json=as_json):
-        from stitch_cir.explain import draw_hit, matches, summary
+        from stitch_cir.errors import SettingError
+        from stitch_cir.explain import DRAWINGS, matches, summary
         from stitch_cir.search import SearchSettings, locate
 
+        if draw not in DRAWINGS:
+            raise SettingError(
+                f"There is no drawing {draw!r}.", hint=f"Drawings: {', '.join(DRAWINGS)}."
+            )
         settings = SearchSettings.from_preset(
             preset,
             **o.given(
                 captions=captions,
                 transition=transition,
                 alpha=alpha,
+                beta=beta,
                 scorer=scorer,
                 tau=tau,
                 include_reference=include_reference,
@@ -166,12 +187,13 @@ def explain(
             reference=reference,
             text=text,
             captions=caption or (),
+            less_like=less_like or (),
             composer=chosen_composer(models, settings),
             settings=settings,
         )
         found = matches(results.query, results[0])
         if picture is not None:
-            save_picture(picture, draw_hit(results.query, results[0]))
+            save_picture(picture, DRAWINGS[draw](results.query, results[0]))
         if as_json:
             data = results.to_dict(plans=True)
             data["matches"] = [match.to_dict() for match in found]

@@ -95,7 +95,7 @@ def serve(
             settings=settings,
             make_composer=_maker(models),
         )
-        _log_as_json()
+        _log_as_json(with_text=log_text)
         services = app.state.services
         services.keeper.warm_up()
 
@@ -146,15 +146,14 @@ def _maker(models: ModelOptions) -> Callable[[SearchSettings], Composer | None]:
     return make
 
 
-def _log_as_json() -> None:
+def _log_as_json(*, with_text: bool) -> None:
     import logging
 
     from stitch_cir.server import JsonLines
 
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
-    for name in ("stitch_cir.server", "uvicorn.error"):
-        logger = logging.getLogger(name)
-        logger.handlers = [handler]
-        logger.propagate = False
-        logger.setLevel(logging.INFO if name == "stitch_cir.server" else logging.WARNING)
+    handler.setFormatter(JsonLines(with_text=with_text))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("stitch_cir.server").setLevel(logging.INFO)
+    # a malformed form is the client's fault, and told to the client
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)

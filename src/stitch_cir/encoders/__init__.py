@@ -8,7 +8,13 @@ from stitch_cir.encoders._catalogue import CatalogueEntry, catalogue, models_fol
 from stitch_cir.encoders._dense import check_recipe, encode_set
 from stitch_cir.encoders._hash import HashEncoder
 from stitch_cir.encoders._mini import MiniEncoder
-from stitch_cir.encoders._protocol import ConceptReader, DenseEncoder, DualEncoder, TextLimits
+from stitch_cir.encoders._protocol import (
+    ConceptReader,
+    DenseEncoder,
+    DualEncoder,
+    PreparingEncoder,
+    TextLimits,
+)
 from stitch_cir.encoders._registry import encoder_names, load_encoder, load_mini, load_test
 
 __all__ = [
@@ -18,6 +24,7 @@ __all__ = [
     "DualEncoder",
     "HashEncoder",
     "MiniEncoder",
+    "PreparingEncoder",
     "TextLimits",
     "catalogue",
     "check_model",

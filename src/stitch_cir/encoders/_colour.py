@@ -12,7 +12,7 @@ from PIL import Image
 from stitch_cir.encoders._vision import box_weights
 from stitch_cir.views import ViewBox
 
-__all__ = ["Looks", "Palette", "measure"]
+__all__ = ["Looks", "Palette", "measure", "shrink"]
 
 SIDE = 48
 """Pictures are measured at SIDE × SIDE: colour names need no detail."""
@@ -58,9 +58,13 @@ _WEIGHTS = np.array([0.5, 2.0, 2.0], dtype=np.float32)
 """Hue decides a colour's name more than lightness does."""
 
 
-def measure(image: Image.Image, boxes: Sequence[ViewBox], palette: Palette) -> Looks:
-    """Measure an RGB picture and its boxes."""
-    small = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.uint8)
+def shrink(image: Image.Image) -> NDArray[np.uint8]:
+    """Reduce an RGB picture to what is measured: (SIDE, SIDE, 3)."""
+    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.uint8)
+
+
+def measure(small: NDArray[np.uint8], boxes: Sequence[ViewBox], palette: Palette) -> Looks:
+    """Measure a picture (see :func:`shrink`) and its boxes."""
     lab = oklab(small.reshape(-1, 3))
     grid = lab.reshape(SIDE, SIDE, 3)
     border = np.concatenate([grid[0], grid[-1], grid[1:-1, 0], grid[1:-1, -1]])

@@ -14,19 +14,21 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from stitch_cir.concepts import Concept
-from stitch_cir.encoders._colour import measure
+from stitch_cir.encoders._colour import measure, shrink
 from stitch_cir.encoders._files import TEXT_SHA256, TEXT_SIZE, manifest, verify_files
 from stitch_cir.encoders._looks import name_looks, weigh_attributes
 from stitch_cir.encoders._text import CONTEXT, TextTower
-from stitch_cir.encoders._vision import VisionTower
+from stitch_cir.encoders._vision import VisionTower, fit
 from stitch_cir.encoders._vocabulary import (
     Vocabulary,
     group_weights,
@@ -52,8 +54,24 @@ RECIPE = {
 WHOLE = (ViewBox(),)
 
 
+PART = 16
+"""Pictures prepared in one job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A picture as the network takes it (h, w, 3), as colours are measured, and its boxes."""
+
+    pixels: NDArray[np.uint8]
+    small: NDArray[np.uint8]
+    boxes: Sequence[ViewBox]
+
+
 class MiniEncoder:
-    """EfficientNet-Lite2 and all-MiniLM-L6-v2 in one space; implements ``DualEncoder``."""
+    """EfficientNet-Lite2 and all-MiniLM-L6-v2 in one space.
+
+    Implements ``DualEncoder``, ``ConceptReader``, ``DenseEncoder``, ``PreparingEncoder``.
+    """
 
     name = "mini"
     weights_tag = "efficientnet-lite2+minilm-l6-v2-int8"
@@ -96,23 +114,38 @@ class MiniEncoder:
 
         Raises ``VectorError`` when the pictures do not have the same number of boxes.
         """
-        if len(images) != len(boxes) or len({len(own) for own in boxes}) > 1:
-            raise VectorError(
-                "Every image needs its boxes, and all the same number of them.",
-                hint="Pass one list of M boxes for each image.",
-            )
+        _check_boxes(images, boxes)
         if not len(images):
             return np.empty((0, 0, self.dim), np.float32)
         if len(images) == 1:
-            return self._encode(images[0], boxes[0])[None]
-        # one thread measures colours while the other waits for the network: both cores stay busy
-        with ThreadPoolExecutor(2, thread_name_prefix="mini") as pool:
-            return np.stack(list(pool.map(self._encode, images, boxes)))
+            return self._encode(_prepare(images[0], boxes[0]))[None]
+        with _two_threads() as pool:
+            prepared = pool.map(_prepare, images, boxes)
+            return np.stack(list(pool.map(self._encode, prepared)))
 
-    def _encode(self, image: Image.Image, boxes: Sequence[ViewBox]) -> NDArray[np.float32]:
+    def prepare_views(
+        self,
+        images: Sequence[Image.Image],
+        boxes: Sequence[Sequence[ViewBox]],
+        *,
+        dense: bool = False,
+    ) -> list[Callable[[], list[Prepared]]]:
+        """Split into jobs that resize; see ``PreparingEncoder``. All views are dense."""
+        _check_boxes(images, boxes)
+        return [
+            partial(_prepare_all, images[start : start + PART], boxes[start : start + PART])
+            for start in range(0, len(images), PART)
+        ]
+
+    def encode_prepared(self, part: Sequence[Prepared]) -> NDArray[np.float32]:
+        """Run the network and measure colours; see ``PreparingEncoder``."""
+        with _two_threads() as pool:
+            return np.concatenate(list(pool.map(self._encode, part)))
+
+    def _encode(self, one: Prepared) -> NDArray[np.float32]:
         words = load_vocabulary()
-        probabilities = _softmax(self._vision.logits(image, boxes))
-        looks = measure(image, boxes, words.palette)
+        probabilities = _softmax(self._vision.logits(one.pixels, one.boxes))
+        looks = measure(one.small, one.boxes, words.palette)
         vectors = _blend(probabilities, words.label_vectors, RECIPE["labels"])
         groups = group_weights(words, probabilities)
         vectors += RECIPE["group_share"] * _blend(groups, words.group_vectors, RECIPE["groups"])
@@ -147,9 +180,32 @@ class MiniEncoder:
         return [self._read(image, load_vocabulary()) for image in images]
 
     def _read(self, image: Image.Image, words: Vocabulary) -> tuple[Concept, ...]:
-        probabilities = _softmax(self._vision.logits(image, WHOLE))[0]
-        looks = measure(image, WHOLE, words.palette)
+        probabilities = _softmax(self._vision.logits(fit(image), WHOLE))[0]
+        looks = measure(shrink(image), WHOLE, words.palette)
         return (*name_objects(words, probabilities), *name_looks(looks, words))
+
+
+def _two_threads() -> ThreadPoolExecutor:
+    """One measures colours while the other waits for the network: both cores stay busy."""
+    return ThreadPoolExecutor(2, thread_name_prefix="mini")
+
+
+def _prepare(image: Image.Image, boxes: Sequence[ViewBox]) -> Prepared:
+    return Prepared(fit(image), shrink(image), boxes)
+
+
+def _prepare_all(
+    images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
+) -> list[Prepared]:
+    return list(map(_prepare, images, boxes))
+
+
+def _check_boxes(images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]) -> None:
+    if len(images) != len(boxes) or len({len(own) for own in boxes}) > 1:
+        raise VectorError(
+            "Every image needs its boxes, and all the same number of them.",
+            hint="Pass one list of M boxes for each image.",
+        )
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -147,10 +147,10 @@ class Preprocess:
         """Prepare n RGB pictures: (n, 3, side, side) float32."""
         tensors = np.empty((len(images), 3, self.side, self.side), np.float32)
         for number, image in enumerate(images):
-            tensors[number] = self._one(image)
+            self._one(image, tensors[number])
         return tensors
 
-    def _one(self, image: Image.Image) -> NDArray[np.float32]:
+    def _one(self, image: Image.Image, into: NDArray[np.float32]) -> None:
         image = image if image.mode == "RGB" else image.convert("RGB")
         if self.pad is not None:
             image = pad_to_ratio(image, self.pad)
@@ -162,7 +162,9 @@ class Preprocess:
             resized = resized.crop((left, top, left + self.side, top + self.side))
         pixels = np.asarray(resized)
         table = _table(self.mean, self.std)
-        return np.stack([table[channel][pixels[:, :, channel]] for channel in range(3)])
+        for channel in range(3):
+            # a byte is never out of range; "clip" only spares take its buffer
+            np.take(table[channel], pixels[:, :, channel], out=into[channel], mode="clip")
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
         if self.resize is None:

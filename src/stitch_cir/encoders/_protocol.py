@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from PIL import Image
 from stitch_cir.concepts import Concept
 from stitch_cir.views import ViewBox
 
-__all__ = ["ConceptReader", "DenseEncoder", "DualEncoder", "TextLimits"]
+__all__ = ["ConceptReader", "DenseEncoder", "DualEncoder", "PreparingEncoder", "TextLimits"]
 
 
 @runtime_checkable
@@ -83,6 +83,36 @@ class DenseEncoder(Protocol):
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> NDArray[np.float32]:
         """Encode views as ``encode_views`` does, cheaper and less exactly: (n, M, d)."""
+        ...
+
+
+@runtime_checkable
+class PreparingEncoder(Protocol):
+    """An encoder whose work on pictures can be split: preparing them, and the model's own calls.
+
+    Optional. Indexing then prepares the next pictures in other threads while the model works;
+    without it an encoder gets whole pictures in ``encode_views``. Both ways give the same vectors.
+    """
+
+    def prepare_views(
+        self,
+        images: Sequence[Image.Image],
+        boxes: Sequence[Sequence[ViewBox]],
+        *,
+        dense: bool = False,
+    ) -> list[Callable[[], Any]]:
+        """Split n pictures' M boxes into jobs: each prepares what one model call takes.
+
+        Jobs may run in any thread, several at a time; until one runs it has copied no pixels.
+        ``dense`` asks for the work of ``encode_dense_views``.
+        """
+        ...
+
+    def encode_prepared(self, part: Any) -> NDArray[np.float32]:
+        """Encode what one job gave: (v, d) float32, unit rows.
+
+        The rows of all jobs, in their order, are those of (n, M, d), picture by picture.
+        """
         ...
 
 

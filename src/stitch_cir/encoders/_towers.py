@@ -7,9 +7,10 @@ import hashlib
 import itertools
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,12 +19,12 @@ from PIL import Image
 
 from stitch_cir.concepts import Concept
 from stitch_cir.encoders._dense import pool_patches
-from stitch_cir.encoders._preprocess import Preprocess
+from stitch_cir.encoders._preprocess import Geometry, Preprocess
 from stitch_cir.encoders._zero_shot import ZeroShotReader
 from stitch_cir.errors import ModelError, SettingError, VectorError
 from stitch_cir.views import ViewBox, cut
 
-__all__ = ["TowerEncoder", "Towers", "TowersInfo"]
+__all__ = ["Prepared", "TowerEncoder", "Towers", "TowersInfo"]
 
 BATCH = 32
 """Views or texts in one call of a tower."""
@@ -74,8 +75,22 @@ class Towers(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The input of one model call: ``pixels`` (v, 3, side, side) float32.
+
+    For dense views ``boxes`` and ``geometries`` say, for each picture, what to pool; else empty.
+    """
+
+    pixels: NDArray[np.float32]
+    boxes: Sequence[Sequence[ViewBox]] = ()
+    geometries: Sequence[Geometry] = ()
+
+
 class TowerEncoder:
-    """A CLIP or SigLIP model; implements ``DualEncoder``, ``ConceptReader``, ``DenseEncoder``.
+    """A CLIP or SigLIP model.
+
+    Implements ``DualEncoder``, ``ConceptReader``, ``DenseEncoder``, ``PreparingEncoder``.
 
     ``name`` is what :func:`load_encoder` takes to load the same model again.
     """
@@ -170,13 +185,7 @@ class TowerEncoder:
 
         Raises ``VectorError`` when the pictures do not have the same number of boxes.
         """
-        count = _same_count(images, boxes)
-        views = [(image, box) for image, own in zip(images, boxes, strict=True) for box in own]
-        vectors = np.empty((len(views), self.dim), np.float32)
-        for start, pixels in self._prepared(views):
-            with self._turn:
-                vectors[start : start + len(pixels)] = self._towers.vision(pixels)
-        return self._unit(vectors).reshape(len(images), count, self.dim)
+        return self._joined(images, boxes, dense=False)
 
     def encode_dense_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
@@ -187,23 +196,39 @@ class TowerEncoder:
         covers, by area (see :func:`pool_patches`). Raises ``SettingError`` when the model gives no
         patch vectors.
         """
+        return self._joined(images, boxes, dense=True)
+
+    def prepare_views(
+        self,
+        images: Sequence[Image.Image],
+        boxes: Sequence[Sequence[ViewBox]],
+        *,
+        dense: bool = False,
+    ) -> list[Callable[[], Prepared]]:
+        """Split into jobs that cut, resize and normalise; see ``PreparingEncoder``."""
+        _same_count(images, boxes)
+        if not dense:
+            views = [(image, box) for image, own in zip(images, boxes, strict=True) for box in own]
+            return [partial(self._prepare, views[slice(*span)]) for span in _spans(len(views))]
         if not self._towers.info.grid:
             raise SettingError(
                 f"The encoder {self.name} gives no patch vectors, which dense views need.",
                 hint="Use --view-kind grid or random, or export the model again with `stitch "
                 "models export`.",
             )
-        count = _same_count(images, boxes)
-        whole = ViewBox()
-        vectors = np.empty((len(images), count, self.dim), np.float32)
-        for start, pixels in self._prepared([(image, whole) for image in images]):
-            with self._turn:
-                pictures, patches = self._towers.patches(pixels)
-            for offset, (picture, own) in enumerate(zip(pictures, patches, strict=True)):
-                number = start + offset
-                geometry = self._preprocess.geometry(*images[number].size)
-                vectors[number] = pool_patches(picture, own, boxes[number], geometry)
-        return self._unit(vectors)
+        return [
+            partial(self._prepare_dense, images[slice(*span)], boxes[slice(*span)])
+            for span in _spans(len(images))
+        ]
+
+    def encode_prepared(self, part: Prepared) -> NDArray[np.float32]:
+        """Run the model once; see ``PreparingEncoder``."""
+        with self._turn:
+            if not part.boxes:
+                return self._unit(self._towers.vision(part.pixels))
+            pictures, patches = self._towers.patches(part.pixels)
+        pooled = map(pool_patches, pictures, patches, part.boxes, part.geometries)
+        return self._unit(np.concatenate(list(pooled)))
 
     def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
         """Say what pictures show, zero-shot; see ``ConceptReader``."""
@@ -213,24 +238,31 @@ class TowerEncoder:
     def _reader(self) -> ZeroShotReader:
         return ZeroShotReader(self, self._towers.info.logit_scale)
 
-    def _prepared(
-        self, views: Sequence[tuple[Image.Image, ViewBox]]
-    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Cut and prepare views batch by batch, one batch ahead of the model."""
+    def _prepare(self, views: Sequence[tuple[Image.Image, ViewBox]]) -> Prepared:
+        return Prepared(self._preprocess([cut(*view) for view in views]))
 
-        def prepare(span: tuple[int, int]) -> NDArray[np.float32]:
-            return self._preprocess([cut(*view) for view in views[slice(*span)]])
+    def _prepare_dense(
+        self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
+    ) -> Prepared:
+        geometries = [self._preprocess.geometry(*image.size) for image in images]
+        return Prepared(self._preprocess(images), boxes, geometries)
 
-        # a small first batch: the model need not wait long for it
-        edges = [0, *range(min(FIRST, len(views)), len(views), BATCH), len(views)]
-        spans = [span for span in itertools.pairwise(edges) if span[0] < span[1]]
+    def _joined(
+        self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]], *, dense: bool
+    ) -> NDArray[np.float32]:
+        """Encode part by part, one part prepared ahead of the model."""
+        jobs = self.prepare_views(images, boxes, dense=dense)
+        rows = [np.empty((0, self.dim), np.float32)]
         with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
-            coming = [pool.submit(prepare, span) for span in spans[:1]]
-            for number, (start, _) in enumerate(spans):
-                pixels = coming.pop().result()
-                if number + 1 < len(spans):
-                    coming.append(pool.submit(prepare, spans[number + 1]))
-                yield start, pixels
+            coming = [pool.submit(job) for job in jobs[:1]]
+            for job in (*jobs[1:], None):
+                part = coming.pop().result() if coming else None
+                if job is not None:
+                    coming.append(pool.submit(job))
+                if part is not None:
+                    rows.append(self.encode_prepared(part))
+        count = len(boxes[0]) if len(boxes) else 0
+        return np.concatenate(rows).reshape(len(images), count, self.dim)
 
     def _unit(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -240,6 +272,12 @@ class TowerEncoder:
                 hint="Its weights may be damaged: stitch models check. With bf16, try fp32.",
             )
         return np.asarray(vectors / lengths, dtype=np.float32)
+
+
+def _spans(count: int) -> list[tuple[int, int]]:
+    """Divide ``count`` inputs into calls; a small first one, which the model need not wait for."""
+    edges = [0, *range(min(FIRST, count), count, BATCH), count]
+    return [span for span in itertools.pairwise(edges) if span[0] < span[1]]
 
 
 def _same_count(images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]) -> int:

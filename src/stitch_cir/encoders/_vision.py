@@ -13,7 +13,7 @@ from PIL import Image
 from stitch_cir.encoders._files import data_file
 from stitch_cir.views import ViewBox
 
-__all__ = ["VisionTower", "box_weights"]
+__all__ = ["VisionTower", "box_weights", "fit"]
 
 SIDE = 288
 """The input has about SIDE × SIDE pixels, in the picture's own shape."""
@@ -46,19 +46,18 @@ class VisionTower:
                 )
             return self._session
 
-    def logits(self, image: Image.Image, boxes: Sequence[ViewBox]) -> NDArray[np.float32]:
-        """Score the 1,000 labels in each box of an RGB picture: (M, 1000) float32.
+    def logits(self, pixels: NDArray[np.uint8], boxes: Sequence[ViewBox]) -> NDArray[np.float32]:
+        """Score the 1,000 labels in each box of a picture (see :func:`fit`): (M, 1000) float32.
 
         One forward pass; the feature map is averaged over each box (a flip changes nothing).
         """
-        pixels = _prepare(image)
         cells = box_weights(boxes, pixels.shape[0] // STRIDE, pixels.shape[1] // STRIDE)
         found = self.open().run(None, {"image": pixels[None], "boxes": cells})[0]
         return np.asarray(found, dtype=np.float32)
 
 
-def _prepare(image: Image.Image) -> NDArray[np.uint8]:
-    """Resize to about SIDE² pixels, both sides multiples of the network's stride."""
+def fit(image: Image.Image) -> NDArray[np.uint8]:
+    """Resize an RGB picture to about SIDE² pixels, sides multiples of the stride: (h, w, 3)."""
     shape = min(max(image.width / image.height, 1 / MOST_STRETCHED), MOST_STRETCHED)
     width = max(STRIDE, round(SIDE * shape**0.5 / STRIDE) * STRIDE)
     height = max(STRIDE, round(SIDE * shape**-0.5 / STRIDE) * STRIDE)

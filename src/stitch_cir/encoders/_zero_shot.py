@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stitch_cir.concepts import Concept
-from stitch_cir.encoders._colour import measure
+from stitch_cir.encoders._colour import measure, shrink
 from stitch_cir.encoders._looks import name_looks
 from stitch_cir.encoders._vocabulary import load_vocabulary, name_objects
 from stitch_cir.places import data_folder
@@ -63,7 +63,7 @@ class ZeroShotReader:
         probabilities = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
         found = []
         for image, own in zip(images, probabilities, strict=True):
-            looks = measure(image, WHOLE, words.palette)
+            looks = measure(shrink(image), WHOLE, words.palette)
             found.append((*name_objects(words, own), *name_looks(looks, words)))
         return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from stitch_cir.errors import ImageError
 from stitch_cir.explain._draw import COLOURS, INK, LINE, MUTED, PAPER, fit, text_block
@@ -23,7 +23,7 @@ def draw_hit(query: Query, hit: Hit, *, boxes: int = 5) -> Image.Image:
     Every box has the colour of the caption that it met; line width follows the transported mass.
     A gallery without pictures (captions only) gets the plan alone. Returns an RGB image.
     """
-    plan_picture = draw_plan(query, hit)
+    plan_picture = _draw_plan(query, hit)
     picture = draw_matches(query, hit, boxes=boxes)
     height = max(picture.height, plan_picture.height) + 2 * MARGIN + 60
     sheet = Image.new("RGB", (picture.width + plan_picture.width + 3 * MARGIN, height), PAPER)
@@ -95,6 +95,10 @@ def draw_matches(query: Query, hit: Hit, *, boxes: int = 5) -> Image.Image:
 
 def draw_plan(query: Query, hit: Hit) -> Image.Image:
     """Draw the plan: a row a caption, a column a view, darker where more mass moves (RGB)."""
+    return ImageOps.expand(_draw_plan(query, hit), MARGIN, PAPER)
+
+
+def _draw_plan(query: Query, hit: Hit) -> Image.Image:
     joint = hit.plan.joint
     strongest = float(joint.max()) or 1.0
     rows, columns = joint.shape

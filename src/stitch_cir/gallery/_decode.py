@@ -124,7 +124,9 @@ class Decoder:
         except OSError as error:
             reason = f"{_NAME} cannot be read: {error.strerror}."
             return Decoded(candidate, digest, problem=Problem(reason, of_content=False))
-        boxes = self._recipe.boxes(*image.size, content_key(image))
+        # only random views are drawn by content
+        key = content_key(image) if self._recipe.kind == "random" else b""
+        boxes = self._recipe.boxes(*image.size, key)
         return Decoded(candidate, digest, image, image.info["full_size"], boxes, note=note)
 
 

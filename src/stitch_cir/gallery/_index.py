@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from stitch_cir.gallery import _survey
 from stitch_cir.gallery._captions import read_captions
 from stitch_cir.gallery._database import DATABASE, write_lock
 from stitch_cir.gallery._decode import Decoder
+from stitch_cir.gallery._pipeline import EncodingLine
 from stitch_cir.gallery._progress import Progress
 from stitch_cir.gallery._provenance import check, record
 from stitch_cir.gallery._report import IndexReport, Tally
@@ -48,7 +50,7 @@ def index_folder(
     rebuild: bool = False,
     restore_removed: bool = False,
     batch_size: int = 16,
-    workers: int = 2,
+    workers: int | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> IndexReport:
     """Bring the gallery of a folder up to date.
@@ -76,8 +78,10 @@ def index_folder(
         interrupted rebuild goes on where it was.
     restore_removed:
         Take back what was removed by hand; otherwise those ids stay out.
-    batch_size, workers:
-        Pictures in one call of the encoder, and decoding threads.
+    batch_size:
+        Pictures encoded and written together.
+    workers:
+        Threads that decode, and as many that prepare; by default one for each core, at most eight.
     max_pixels:
         See :func:`stitch_cir.images.open_image`.
 
@@ -90,6 +94,7 @@ def index_folder(
     """
     root = Path(folder)
     place = root / DEFAULT_DIRECTORY if gallery_dir is None else Path(gallery_dir)
+    workers = min(8, os.cpu_count() or 1) if workers is None else workers
     for name, value in (("batch_size", batch_size), ("workers", workers)):
         if value < 1:
             raise SettingError(f"{name} is {value!r}.", hint="It must be at least 1.")
@@ -115,22 +120,25 @@ def index_folder(
             decode_side=encoder.decode_side,
             max_pixels=max_pixels,
             workers=workers,
-            ahead=2 * batch_size,
+            # two more batches wait with the encoder, so few need to wait before it
+            ahead=max(2 * workers, batch_size // 2),
         )
-        writer = Writer(
-            store,
-            encoder,
-            chosen,
-            tally,
-            tell,
-            total=total,
-            batch_size=batch_size,
-            missing_twin=partial(_survey.missing_twin, store),
-        )
-        with closing(decoder.run(_survey.changed(store, writer, max_pixels))) as stream:
-            for decoded in stream:
-                writer.add(decoded)
-        writer.flush()
+        with EncodingLine(encoder, chosen, ahead=workers) as line:
+            writer = Writer(
+                store,
+                line,
+                tally,
+                tell,
+                dim=encoder.dim,
+                total=total,
+                batch_size=batch_size,
+                missing_twin=partial(_survey.missing_twin, store),
+            )
+            with closing(decoder.run(_survey.changed(store, writer, max_pixels))) as stream:
+                for decoded in stream:
+                    writer.add(decoded)
+            writer.flush()
+        tally.encoding_seconds, tally.waiting_seconds = line.worked, line.waited
         _remove(store, _survey.missing(store), tally)
         if texts is None and old is not None:
             texts = {id: tuple(old.captions(id)) for id in old.captioned_ids() if store.item(id)}

@@ -8,6 +8,9 @@ from typing import Any
 __all__ = ["IndexReport", "Tally", "VerifyReport"]
 
 
+_SECONDS = ("seconds", "encoding_seconds", "waiting_seconds")
+
+
 @dataclass(frozen=True, slots=True)
 class IndexReport:
     """Counts of one indexing run.
@@ -18,6 +21,10 @@ class IndexReport:
     that were removed by hand. ``skipped`` holds (id, reason) of
     everything left out, what is remembered from earlier runs included; ``unknown_captions`` ids
     that have captions but no picture.
+
+    ``seconds`` is the whole run; ``encoding_seconds`` what the model's calls on pictures took, and
+    ``waiting_seconds`` how long, before those calls, the model had no input: the first wait, when
+    nothing is decoded yet, included.
     """
 
     images: int
@@ -32,6 +39,8 @@ class IndexReport:
     other_files: int
     kept_out: int
     seconds: float
+    encoding_seconds: float
+    waiting_seconds: float
     skipped: tuple[tuple[str, str], ...]
     unknown_captions: tuple[str, ...]
     notes: tuple[str, ...]
@@ -60,7 +69,7 @@ class IndexReport:
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             **plain,
-            "seconds": round(self.seconds, 3),
+            **{name: round(plain[name], 3) for name in _SECONDS},
             "skipped": [{"path": path, "reason": reason} for path, reason in self.skipped],
             "unknown_captions": list(self.unknown_captions),
             "notes": list(self.notes),
@@ -81,6 +90,8 @@ class Tally:
     captioned: int = 0
     other_files: int = 0
     kept_out: int = 0
+    encoding_seconds: float = 0.0
+    waiting_seconds: float = 0.0
     skipped: list[tuple[str, str]] = field(default_factory=list)
     unknown_captions: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -1,56 +1,77 @@
-"""From decoded pictures and captions to rows: encode in batches, one transaction each."""
+"""From decoded pictures and captions to rows: encoded in batches, one transaction each."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.encoders import encode_set
 from stitch_cir.errors import VectorError
 from stitch_cir.gallery._decode import Decoded
+from stitch_cir.gallery._pipeline import EncodingLine
 from stitch_cir.gallery._progress import Progress, ProgressEvent
 from stitch_cir.gallery._report import Tally
 from stitch_cir.gallery._store import Item, Store
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
-    from stitch_cir.views import ViewRecipe
 
 __all__ = ["UNIT_TOLERANCE", "Writer", "checked", "encode_captions"]
 
 UNIT_TOLERANCE = 1e-3
 """How far a vector's length may be from 1."""
+IN_FLIGHT = 2
+"""Batches handed over and not yet written: one with the model, one behind it."""
 _CAPTION_BATCH = 64
 _MOST_WAITING = 256
 """Files that need no encoding are still written in batches of at most this many."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Files written together; ``new`` are the pictures to encode, ``vectors`` theirs to come."""
+
+    files: list[Decoded]
+    new: dict[str, Decoded]
+    vectors: Future[NDArray[np.float32]] | None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be written without waiting."""
+        return self.vectors is None or self.vectors.done()
+
+
 class Writer:
-    """Collects decoded files and writes them batch by batch."""
+    """Collects decoded files, has them encoded, and writes them batch by batch, in order.
+
+    At most ``IN_FLIGHT`` batches are with the encoder: another one waits for the oldest.
+    """
 
     def __init__(
         self,
         store: Store,
-        encoder: DualEncoder,
-        recipe: ViewRecipe,
+        line: EncodingLine,
         tally: Tally,
         tell: Progress,
         *,
+        dim: int,
         total: int,
         batch_size: int,
         missing_twin: Callable[[str], str | None],
     ) -> None:
         """Write into ``store``; count in ``tally``; tell progress of ``total`` files.
 
-        ``missing_twin`` finds, by content, an item whose file is gone.
+        ``dim`` is the vectors' length; ``missing_twin`` finds, by content, an item whose file is
+        gone.
         """
         self._store = store
-        self._encoder = encoder
-        self._recipe = recipe
+        self._line = line
+        self._dim = dim
         self._tally = tally
         self._tell = tell
         self._total = total
@@ -58,6 +79,7 @@ class Writer:
         self._missing_twin = missing_twin
         self._waiting: list[Decoded] = []
         self._new: dict[str, Decoded] = {}
+        self._in_flight: deque[_Batch] = deque()
         self._done = 0
 
     def unchanged(self, id: str) -> None:
@@ -71,43 +93,64 @@ class Writer:
         self._step(id, reason)
 
     def add(self, decoded: Decoded) -> None:
-        """Take one decoded file; write when a batch is full."""
-        if decoded.image is not None and decoded.hash is not None:
+        """Take one decoded file; hand over what fills a batch, and write what is encoded."""
+        hash = decoded.hash
+        if decoded.image is not None and hash is not None:
             # a byte-identical file may have been decoded before its twin was written
-            if decoded.hash not in self._new and not self._store.has_content(decoded.hash):
-                self._new[decoded.hash] = decoded
-            else:
+            if self._is_known(hash):
                 decoded = replace(decoded, image=None)
+            else:
+                self._new[hash] = decoded
         self._waiting.append(decoded)
         if len(self._new) >= self._batch_size or len(self._waiting) >= _MOST_WAITING:
-            self.flush()
+            self._hand_over()
+        while self._in_flight and self._in_flight[0].is_ready:
+            self._write(self._in_flight.popleft())
 
     def flush(self) -> None:
-        """Encode and write what is waiting, all or nothing."""
-        if not self._waiting:
-            return
-        new = list(self._new.items())
-        vectors = self._encode([decoded for _, decoded in new])
-        with self._store.transaction():
-            for (hash, decoded), own in zip(new, vectors, strict=True):
-                self._store.put_content(hash, decoded.size, decoded.boxes, own)
-            for decoded in self._waiting:
-                self._put(decoded)
-        self._tally.encoded += len(new)
-        for decoded in self._waiting:
-            problem = decoded.problem
-            self._step(decoded.candidate.id, None if problem is None else problem.reason)
+        """Encode and write all that was added."""
+        if self._waiting:
+            self._hand_over()
+        while self._in_flight:
+            self._write(self._in_flight.popleft())
+
+    def _is_known(self, hash: str) -> bool:
+        coming = (batch.new for batch in self._in_flight)
+        return any(hash in new for new in (self._new, *coming)) or self._store.has_content(hash)
+
+    def _hand_over(self) -> None:
+        while len(self._in_flight) >= IN_FLIGHT:
+            self._write(self._in_flight.popleft())
+        vectors = None
+        if self._new:
+            images = [decoded.image for decoded in self._new.values() if decoded.image is not None]
+            vectors = self._line.submit(images, [decoded.boxes for decoded in self._new.values()])
+        # from here on the pixels belong to the encoder, which drops them as soon as it can
+        files = [replace(decoded, image=None) for decoded in self._waiting]
+        new = {hash: replace(decoded, image=None) for hash, decoded in self._new.items()}
+        self._in_flight.append(_Batch(files, new, vectors))
         self._waiting, self._new = [], {}
 
-    def _encode(self, new: Sequence[Decoded]) -> NDArray[np.float32]:
-        dim = self._encoder.dim
-        if not new:
-            return np.empty((0, 0, dim), np.float32)
-        images = [decoded.image for decoded in new if decoded.image is not None]
-        boxes = [decoded.boxes for decoded in new]
+    def _write(self, batch: _Batch) -> None:
+        """Write one batch when it is encoded, all or nothing."""
+        vectors = self._checked(batch)
+        with self._store.transaction():
+            for (hash, decoded), own in zip(batch.new.items(), vectors, strict=True):
+                self._store.put_content(hash, decoded.size, decoded.boxes, own)
+            for decoded in batch.files:
+                self._put(decoded)
+        self._tally.encoded += len(batch.new)
+        for decoded in batch.files:
+            problem = decoded.problem
+            self._step(decoded.candidate.id, None if problem is None else problem.reason)
+
+    def _checked(self, batch: _Batch) -> NDArray[np.float32]:
+        if batch.vectors is None:
+            return np.empty((0, 0, self._dim), np.float32)
+        new = list(batch.new.values())
         return checked(
-            encode_set(self._encoder, self._recipe, images, boxes),
-            (len(new), len(boxes[0]), dim),
+            batch.vectors.result(),
+            (len(new), len(new[0].boxes), self._dim),
             [decoded.candidate.id for decoded in new],
         )
 

@@ -20,8 +20,10 @@ from stitch_cir.transport import BoundedScorer, Scorer, SetBound
 
 __all__ = ["Ranking", "rank_by_bounds", "rank_many"]
 
-WORTH_BOUNDING = 1 << 21
+WORTH_BOUNDING = 1 << 23
 """Numbers in the vectors to rank below which scoring all of them is as fast."""
+WORTH_IF_COSTLY = 1 << 20
+"""The same for scorers that iterate."""
 FIRST = 64
 """Sets scored before the first look at the cut."""
 TRIED = 1 / 32
@@ -145,7 +147,8 @@ def _usable_bound(
     if bound.kind == "means" and matrix.lengths is None:
         return None
     views = int((matrix.offsets[rows + 1] - matrix.offsets[rows]).sum())
-    return bound if views * query.vectors.shape[1] >= WORTH_BOUNDING else None
+    least = WORTH_IF_COSTLY if bound.costly else WORTH_BOUNDING
+    return bound if views * query.vectors.shape[1] >= least else None
 
 
 def _is_combined(query: Query, transition: Transition) -> bool:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from stitch_cir.gallery import Codes, ViewMatrix
 from stitch_cir.search._asked import Asked
-from stitch_cir.search._products import integer_product
+from stitch_cir.search._fused import Loop, fused_loop
+from stitch_cir.search._products import ZERO, integer_product
 from stitch_cir.search._results import Query
 from stitch_cir.transport import SetBound, member_bounds
 
@@ -25,15 +26,13 @@ __all__ = ["scan"]
 Floats: TypeAlias = NDArray[np.float32]
 Rows: TypeAlias = NDArray[np.int64]
 Places: TypeAlias = "slice | NDArray[np.int64]"
-Look: TypeAlias = Callable[[Rows, Places, int], tuple[Floats, Floats]]
-"""Rows (n,), the places of their n · M views, M → similarities (K, M, n, Q), their error (n, Q)."""
+Bounder: TypeAlias = Callable[[Rows], tuple[Floats, Floats]]
+"""Rows (n,) → upper bounds (n, Q), and the errors ε (n, Q) of similarities they allow for."""
 
 ELEMENTS = 1 << 18
 """Similarities of a block: its work arrays fit the second-level cache."""
-VIEWS = 4096
+VIEWS = 8192
 """Views of a block at most."""
-CODED_FROM = 1 << 23
-"""Numbers in a gallery's vectors from which eight bits pay for starting the inference engine."""
 WIDEST = 4096
 """Dimensions up to which the sums of coded products fit 32 bits."""
 FEW = 8
@@ -58,9 +57,11 @@ def scan(
     """
     asked = Asked.of(queries)
     found = np.empty((len(queries), len(rows)), dtype=np.float32)
-    step, look = VIEWS, None
+    codes = matrix.codes if asked.dim <= WIDEST and bound.kind == "members" else None
+    step, bounder = VIEWS, None
     if bound.kind == "members":
-        look = _look(matrix, asked)
+        curvature = None if lower else bound.curvature
+        bounder = _bounder(matrix, asked, curvature, codes)
         widest = int((matrix.offsets[rows + 1] - matrix.offsets[rows]).max())
         step = max(1, min(VIEWS, ELEMENTS // len(asked.vectors)) // widest)
     nowhere = -np.inf if lower else np.inf
@@ -68,13 +69,20 @@ def scan(
     def one(start: int) -> None:
         part = slice(start, min(start + step, len(rows)))
         with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-            if look is not None:
-                bounds = _members(matrix, rows[part], asked, bound, look, lower)
+            if bounder is not None:
+                bounds, error = bounder(rows[part])
+                if lower:
+                    bounds = bounds - 4 * error - _gap(matrix, rows[part], asked, bound)
             else:
                 bounds = _single(matrix, rows[part], asked, bound.kind, lower)
         found[:, part] = np.where(np.isfinite(bounds), bounds, nowhere).T
 
-    _on_all_cores(one, range(0, len(rows), step))
+    starts = range(0, len(rows), step)
+    if codes is None:
+        for start in starts:  # float32 products take all cores themselves
+            one(start)
+    else:
+        _on_all_cores(one, starts)
     return found
 
 
@@ -89,38 +97,39 @@ def _on_all_cores(task: Callable[[int], None], items: Iterable[int]) -> None:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _members(
-    matrix: ViewMatrix, rows: Rows, asked: Asked, bound: SetBound, look: Look, lower: bool
-) -> Floats:
-    """Bound from all views: (n, Q)."""
-    places, width, weights = _places(matrix, rows)
-    s, error = look(rows, places, width)
-    # float32 sums over captions and views, and the few operations before them
-    error = error + np.float32((asked.captions + width + 16) * 2.0**-23)
-    if not lower:
-        return member_bounds(s, asked.weights, weights, error, bound.curvature)
+def _gap(matrix: ViewMatrix, rows: Rows, asked: Asked, bound: SetBound) -> Floats:
+    """Say how far a score may lie below Chamfer: (n, Q)."""
     assert bound.gap is not None
     sizes = matrix.offsets[rows + 1] - matrix.offsets[rows]
     least = np.where(asked.weights > 0, asked.weights, 1.0).min(axis=0)
-    gap = bound.gap * (np.log(sizes)[:, None] - np.log(least))
-    return np.asarray(member_bounds(s, asked.weights, weights, error) - 4 * error - gap, np.float32)
+    return np.asarray(bound.gap * (np.log(sizes)[:, None] - np.log(least)), dtype=np.float32)
 
 
-def _look(matrix: ViewMatrix, asked: Asked) -> Look:
-    codes = matrix.codes
-    if codes is not None and matrix.vectors.size >= CODED_FROM and asked.dim <= WIDEST:
-        return _coded(codes, asked)
+def _bounder(
+    matrix: ViewMatrix, asked: Asked, curvature: float | None, codes: Codes | None
+) -> Bounder:
+    """Choose how to bound from all views."""
+    if codes is None:
+        return _plain(matrix, asked, curvature)
+    loop = fused_loop() if len(asked.steps) == 1 and curvature is None else None
+    if loop is None:
+        return _coded(matrix, codes, asked, curvature)
+    return _fused(matrix, codes, asked, loop)
 
-    def plain(rows: Rows, places: Places, width: int) -> tuple[Floats, Floats]:
+
+def _plain(matrix: ViewMatrix, asked: Asked, curvature: float | None) -> Bounder:
+    def bound(rows: Rows) -> tuple[Floats, Floats]:
+        places, width, weights = _places(matrix, rows)
         found = matrix.vectors[places] @ asked.vectors.T
         s = found.reshape(len(rows), width, asked.captions, -1).transpose(2, 1, 0, 3)
-        error = np.broadcast_to(asked.longest * np.float32(asked.dim * 2.0**-23), s.shape[2:])
-        return s, error
+        error = _rounding(asked, width) + asked.longest * np.float32(asked.dim * 2.0**-23)
+        error = np.broadcast_to(error, s.shape[2:])
+        return member_bounds(s, asked.weights, weights, error, curvature), error
 
-    return plain
+    return bound
 
 
-def _coded(codes: Codes, asked: Asked) -> Look:
+def _coded(matrix: ViewMatrix, codes: Codes, asked: Asked, curvature: float | None) -> Bounder:
     finely = len(asked.steps) < FEW or bool(asked.lost_coarse.max() > COARSE)
     columns, steps, lost = asked.whole, asked.steps, asked.lost_coarse
     if finely:
@@ -128,33 +137,66 @@ def _coded(codes: Codes, asked: Asked) -> Look:
         steps, lost = asked.steps / np.float32(64), asked.lost
     base = asked.base(codes.centre)
 
-    def look(rows: Rows, places: Places, width: int) -> tuple[Floats, Floats]:
+    def bound(rows: Rows) -> tuple[Floats, Floats]:
+        places, width, weights = _places(matrix, rows)
         sums = integer_product(codes.codes[places], columns)
-        parts = sums.reshape(len(rows), width, 1 + finely, *asked.weights.shape)
-        products = parts[:, :, 0]
-        if finely:
-            products *= 64
-            products += parts[:, :, 1]
+        products = sums.reshape(len(rows), width, 1 + finely, *asked.weights.shape)
         scales = codes.scales[places].reshape(len(rows), width)
-        far = codes.errors[rows]
-        error = far[:, :1] * asked.longest + far[:, 1:] * lost
-        return _similarities(products, scales, steps, base), error
+        s = _similarities(products, scales, steps, base)
+        error = _error(codes, rows, asked, lost, width)
+        return member_bounds(s, asked.weights, weights, error, curvature), error
 
-    return look
+    return bound
+
+
+def _fused(matrix: ViewMatrix, codes: Codes, asked: Asked, loop: Loop) -> Bounder:
+    rows_of = np.ascontiguousarray((64 * asked.whole.astype(np.int16) + asked.finer).T)
+    shift = (ZERO * rows_of.sum(axis=1, dtype=np.int64)).astype(np.int32)
+    step, weights = asked.steps[0] / np.float32(64), np.ascontiguousarray(asked.weights[:, 0])
+    base = np.ascontiguousarray(asked.base(codes.centre)[:, 0])
+    # plain arrays: the compiler knows no memory maps
+    code, scales = np.asarray(codes.codes), np.asarray(codes.scales)
+
+    def bound(rows: Rows) -> tuple[Floats, Floats]:
+        starts = matrix.offsets[rows]
+        sizes = matrix.offsets[rows + 1] - starts
+        found = np.empty(len(rows), np.float32)
+        loop(code, scales, starts, sizes, rows_of, shift, step, base, weights, found)
+        error = _error(codes, rows, asked, asked.lost, int(sizes.max()))
+        return found[:, None] + 2 * error, error
+
+    return bound
+
+
+def _error(codes: Codes, rows: Rows, asked: Asked, lost: Floats, width: int) -> Floats:
+    """Bound what eight bits and rounding change of the similarities of each set: (n, Q)."""
+    far = codes.errors[rows]
+    return np.asarray(far[:, :1] * asked.longest + far[:, 1:] * lost + _rounding(asked, width))
+
+
+def _rounding(asked: Asked, width: int) -> np.float32:
+    """Bound float32 sums over captions and views, and the few operations before them."""
+    return np.float32((asked.captions + width + 16) * 2.0**-23)
 
 
 def _similarities(
     products: NDArray[np.int32], scales: Floats, steps: Floats, base: Floats
 ) -> Floats:
-    """Turn products (n, M, K, Q) into similarities (K, M, n, Q), the longer axis contiguous."""
-    count, width, captions, queries = products.shape
-    if queries < FEW:
-        s = np.empty((captions, queries, width, count), np.float32)
-        np.copyto(s, products.transpose(2, 3, 1, 0), casting="unsafe")
+    """Turn products (n, M, parts, K, Q) into similarities (K, M, n, Q), the longer axis contiguous.
+
+    A second part is the finer one, 64 to one of the first.
+    """
+    few = products.shape[-1] < FEW
+    ordered = products.transpose((2, 3, 4, 1, 0) if few else (2, 0, 1, 3, 4))
+    parts = ordered.astype(np.float32, order="C")
+    s: Floats = parts[0]
+    if len(parts) == 2:
+        s *= 64
+        s += parts[1]
+    if few:
         s *= steps[:, None, None] * scales.T
         s += base[:, :, None, None]
         return s.transpose(0, 2, 3, 1)
-    s = products.astype(np.float32)
     s *= (scales[:, :, None] * steps)[:, :, None]
     s += base
     return s.transpose(2, 1, 0, 3)

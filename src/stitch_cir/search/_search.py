@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from stitch_cir.errors import (
 )
 from stitch_cir.gallery import Gallery, ViewMatrix
 from stitch_cir.search._bounded import Ranking, rank_by_bounds
+from stitch_cir.search._device import rank_on_device
 from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
 from stitch_cir.search._rank import place_of, shortlist_rows
 from stitch_cir.search._results import Hit, Query, Results, View
@@ -33,7 +35,7 @@ from stitch_cir.search._rows import away_from, rejected_ids, row_of, rows_to_ran
 from stitch_cir.search._settings import SearchSettings
 from stitch_cir.search._verify import verified
 from stitch_cir.transition import Transition
-from stitch_cir.transport import Scorer
+from stitch_cir.transport import Scorer, open_device
 from stitch_cir.verifier import Verifier
 
 __all__ = ["Meter", "compose", "locate", "pixels_for", "search"]
@@ -108,6 +110,8 @@ def search(
         No image is left to rank: an empty gallery, or filters that match nothing.
     SettingError
         ``k`` is larger than the gallery.
+    ModelError
+        ``settings.device`` is a GPU, and torch or the device is missing.
     """
     settings = settings or SearchSettings()
     if settings.verify and verifier is None:
@@ -115,6 +119,7 @@ def search(
             f"{settings.verify} hits are to be verified, but there is no verifier.",
             hint="Give one: search(…, verifier=ChatVerifier(chat)), or --verify-model NAME.",
         )
+    settings = settings.with_(device=open_device(settings.device))
     clock = _Clock()
     meters = {"composer": Meter(composer), "verifier": Meter(verifier)}
     ask = _prepare(gallery, reference, text, captions, less_like, composer, settings, clock)
@@ -123,11 +128,14 @@ def search(
     short = ask.rows
     if settings.shortlist is not None:
         short = shortlist_rows(ask.matrix, ask.rows, ask.query, max(settings.shortlist, k))
-    ranking = rank_by_bounds(ask.matrix, short, ask.query, ask.scorer, ask.transition, k)
+    best_of: Callable[..., Ranking] = rank_by_bounds
+    if settings.device != "cpu":
+        best_of = partial(rank_on_device, device=settings.device)
+    ranking = best_of(ask.matrix, short, ask.query, ask.scorer, ask.transition, k)
     clock.lap("rank")
     recall = None
     if settings.shortlist is not None and settings.measure_recall:
-        exact = rank_by_bounds(ask.matrix, ask.rows, ask.query, ask.scorer, ask.transition, k)
+        exact = best_of(ask.matrix, ask.rows, ask.query, ask.scorer, ask.transition, k)
         recall = float(np.isin(exact.rows, ranking.rows).mean())
         clock.lap("recall")
     floor = -np.inf if settings.min_score is None else settings.min_score

@@ -51,6 +51,9 @@ class SearchSettings:
     verify, verify_weight:
         How many of the best hits a verifier judges (0: none) and the weight of its answer, ≥ 0, in
         ``score + verify_weight · (2·yes − 1)``.
+    device:
+        Where view sets are scored: ``cpu`` (NumPy), ``cuda``, ``cuda:N`` or ``auto`` (torch, the
+        extra ``torch``). It changes no ranking; results record the device that was used.
     preset:
         Name printed with the results; ``"custom"`` once a preset's value was overridden.
     """
@@ -71,6 +74,7 @@ class SearchSettings:
     include_reference: bool = False
     verify: int = 0
     verify_weight: float = 1.0
+    device: str = "cpu"
     preset: str = "paper"
 
     def __post_init__(self) -> None:

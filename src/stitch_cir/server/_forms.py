@@ -12,7 +12,7 @@ from python_multipart.multipart import parse_options_header
 
 from stitch_cir.server._errors import BodyTooLargeError, RequestError
 
-__all__ = ["Sent", "read_form"]
+__all__ = ["Sent", "form_schema", "read_form"]
 
 _FIELD_BYTES = 256 << 10
 _HEADER_BYTES = 8 << 10
@@ -31,6 +31,13 @@ class _Part:
     name: str | None = None
     filename: str | None = None
     content: bytearray = field(default_factory=bytearray)
+
+
+def form_schema(file: dict[str, Any], **fields: dict[str, Any]) -> dict[str, Any]:
+    """Describe a form for ``/openapi.json``, which cannot see what is read by hand."""
+    schema = {"type": "object", "required": ["file"], "properties": {"file": file, **fields}}
+    content = {"multipart/form-data": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 async def read_form(

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +15,7 @@ from stitch_cir.server._errors import (
     BodyTimeoutError,
     BodyTooLargeError,
     HostError,
+    QueueFullError,
     RateError,
     RequestError,
     ServerError,
@@ -64,6 +66,7 @@ class Gate:
         """Wrap ``app``."""
         self._app = app
         self._settings = settings
+        self._bodies = _Bodies(settings.bodies_bytes)
         self._meter = Meter(settings.rate, settings.burst) if settings.rate else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +80,11 @@ class Gate:
         if problem is not None:
             await error_response(problem)(scope, receive, send)
             return
-        await self._app(scope, _Body(receive, limit, self._settings.body_seconds), send)
+        body = _Body(receive, limit, self._settings.body_seconds, self._bodies)
+        try:
+            await self._app(scope, body, send)
+        finally:
+            self._bodies.held -= body.count
 
     def _limit(self, scope: Scope) -> int:
         """Give the largest body in bytes that this address takes."""
@@ -131,15 +138,24 @@ def _too_large(limit: int) -> BodyTooLargeError:
     )
 
 
+@dataclass(slots=True)
+class _Bodies:
+    """Bytes of all bodies in memory; only the event loop's thread counts."""
+
+    room: int
+    held: int = 0
+
+
 class _Body:
     """A ``receive`` that counts bytes and watches the clock until the body is complete."""
 
-    def __init__(self, receive: Receive, limit: int, seconds: float) -> None:
+    def __init__(self, receive: Receive, limit: int, seconds: float, bodies: _Bodies) -> None:
         self._receive = receive
         self._limit = limit
         self._seconds = seconds
         self._until: float | None = None
-        self._count = 0
+        self._bodies = bodies
+        self.count = 0
         self._complete = False
 
     async def __call__(self) -> Message:
@@ -157,8 +173,14 @@ class _Body:
                 hint="Send it again over a faster connection.",
             ) from None
         if message["type"] == "http.request":
-            self._count += len(message.get("body", b""))
+            arrived = len(message.get("body", b""))
+            self.count += arrived
+            self._bodies.held += arrived
             self._complete = not message.get("more_body", False)
-            if self._count > self._limit:
+            if self.count > self._limit:
                 raise _too_large(self._limit)
+            if self._bodies.held > self._bodies.room:
+                raise QueueFullError(
+                    "Too many large bodies are arriving at once.", hint="Ask again in a moment."
+                )
         return message

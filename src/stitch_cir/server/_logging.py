@@ -14,17 +14,29 @@ LOGGER = logging.getLogger("stitch_cir.server")
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line; line breaks and control characters are escaped by JSON."""
+    """One JSON object a line; line breaks and control characters are escaped by JSON.
+
+    What other libraries log may quote a request: without ``with_text`` only who said it is kept.
+    """
+
+    def __init__(self, *, with_text: bool = False) -> None:
+        """Say whether messages of other libraries may be written out."""
+        super().__init__()
+        self._with_text = with_text
 
     def format(self, record: logging.LogRecord) -> str:
         """Spell one record."""
         facts: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": record.getMessage() if self._with_text or _is_ours(record) else record.name,
         }
         facts.update(getattr(record, "facts", {}))
         return json.dumps(facts, ensure_ascii=True, default=str)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.name in (LOGGER.name, "uvicorn.error")
 
 
 def log_request(facts: dict[str, Any], status: int) -> None:

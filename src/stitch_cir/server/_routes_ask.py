@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from PIL import Image
 
 from stitch_cir.explain import (
+    DRAWINGS,
     Sheet,
     caption_shares,
-    draw_contributions,
-    draw_matches,
-    draw_plan,
     matches,
     render_html,
     summary,
 )
-from stitch_cir.search import Hit, Query
 from stitch_cir.server._models import Ask, Composed, ExplainAsk, Explained, Found, PictureAsk
 from stitch_cir.server._questions import view_facts
 from stitch_cir.server._services import Services, problems
 
 __all__ = ["router"]
 
-_DRAW: dict[str, Callable[[Query, Hit], Image.Image]] = {
-    "matches": draw_matches,
-    "heatmap": draw_plan,
-    "contributions": draw_contributions,
-}
 _SHEET_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 _ERRORS = problems(404, 409, 413, 422, 502)
 
@@ -98,7 +88,7 @@ def router(services: Services) -> APIRouter:
         def work() -> bytes:
             _, results = questions.locate(ask, ask.id)
             buffer = io.BytesIO()
-            _DRAW[ask.kind](results.query, results[0]).save(buffer, "PNG")
+            DRAWINGS[ask.kind](results.query, results[0]).save(buffer, "PNG")
             return buffer.getvalue()
 
         return Response(await desk.run(request, work), media_type="image/png")

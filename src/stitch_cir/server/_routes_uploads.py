@@ -7,26 +7,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from stitch_cir.server._forms import read_form
+from stitch_cir.server._forms import form_schema, read_form
 from stitch_cir.server._models import Uploaded
 from stitch_cir.server._services import Services, problems
 
-__all__ = ["FORM", "router"]
+__all__ = ["router"]
 
-FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                }
-            }
-        },
-    }
-}
 _SHOWN_SIDE = 1024
 
 
@@ -38,8 +24,8 @@ def router(services: Services) -> APIRouter:
     @routes.post(
         "/api/uploads",
         response_model=Uploaded,
-        openapi_extra=FORM,
-        responses=problems(413, 415, 422),
+        openapi_extra=form_schema({"type": "string", "format": "binary"}),
+        responses=problems(404, 413, 415, 422),
     )
     async def upload(request: Request) -> Response:
         """Keep a picture in memory for a while, to be used as a reference."""

@@ -5,44 +5,28 @@ from __future__ import annotations
 import hmac
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi.security import HTTPBearer
 from pydantic import Field, TypeAdapter, ValidationError
 
 from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import add_pictures, remove_picture
 from stitch_cir.server._errors import RequestError, TokenError, TokenMissingError
-from stitch_cir.server._forms import read_form
+from stitch_cir.server._forms import form_schema, read_form
 from stitch_cir.server._models import Added
 from stitch_cir.server._services import Services, problems
 
 __all__ = ["router"]
 
-_FORM = {
-    "security": [{"token": []}],
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {
-                            "type": "array",
-                            "items": {"type": "string", "format": "binary"},
-                        },
-                        "captions": {
-                            "type": "string",
-                            "description": "JSON: for each file a list of captions.",
-                            "examples": ['[["a red dress"], []]'],
-                        },
-                    },
-                }
-            }
-        },
-    },
+_FILES = {"type": "array", "items": {"type": "string", "format": "binary"}}
+_CAPTIONS_FIELD = {
+    "type": "string",
+    "description": "JSON: for each file a list of captions.",
+    "examples": ['[["a red dress"], []]'],
 }
+# for the description only: the token is checked by hand, with errors in the common shape
+_TOKEN = [Depends(HTTPBearer(scheme_name="token", auto_error=False))]
 _Text = Annotated[str, Field(max_length=2000)]
 _CAPTIONS = TypeAdapter(list[Annotated[list[_Text], Field(max_length=16)]])
 
@@ -55,7 +39,8 @@ def router(services: Services) -> APIRouter:
     @routes.post(
         "/api/images",
         response_model=Added,
-        openapi_extra=_FORM,
+        dependencies=_TOKEN,
+        openapi_extra=form_schema(_FILES, captions=_CAPTIONS_FIELD),
         responses=problems(401, 403, 404, 409, 413, 422),
     )
     async def add(request: Request) -> Response:
@@ -87,7 +72,7 @@ def router(services: Services) -> APIRouter:
         "/api/images/{id:path}",
         status_code=204,
         response_class=Response,
-        openapi_extra={"security": [{"token": []}]},
+        dependencies=_TOKEN,
         responses=problems(401, 403, 404, 409, 422),
     )
     async def remove(

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from stitch_cir.errors import SettingError
 from stitch_cir.server._settings import ServerSettings
 
-__all__ = ["serve"]
+__all__ = ["listen", "prepare", "serve"]
 
 _HEADER_BYTES = 32 << 10
 
@@ -36,8 +36,18 @@ def serve(
     With ``trust_proxy`` the client's address is taken from a reverse proxy on this machine. Raises
     ``SettingError`` when the address cannot be listened on.
     """
+    listener = listen(host, port)
+    if listening is not None:
+        listening(_address(listener))
+    # requests share the cores already: a matrix product cut into threads of its own only makes them
+    # wait for each other (measured: twice the processor time a search)
+    with listener, threadpool_limits(1, user_api="blas"):
+        prepare(app, trust_proxy=trust_proxy).run(sockets=[listener])
+
+
+def prepare(app: FastAPI, *, trust_proxy: bool = False) -> uvicorn.Server:
+    """Make the HTTP server of an application; run it with a socket of :func:`listen`."""
     settings: ServerSettings = app.state.services.settings
-    listener = _listen(host, port)
     config = uvicorn.Config(
         app,
         http=_protocol(settings.header_seconds),
@@ -51,15 +61,11 @@ def serve(
         timeout_keep_alive=15,
         timeout_graceful_shutdown=10,
     )
-    if listening is not None:
-        listening(_address(listener))
-    # requests share the cores already: a matrix product cut into threads of its own only makes them
-    # wait for each other (measured: twice the processor time a search)
-    with listener, threadpool_limits(1, user_api="blas"):
-        uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Take an address. Raises ``SettingError`` when that is impossible."""
     where = f"{host}:{port}"
     if not 0 <= port <= 65535:
         raise SettingError(f"The port is {port}.", hint="It must be between 0 and 65535.")

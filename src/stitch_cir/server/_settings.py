@@ -33,6 +33,8 @@ class ServerSettings:
         Memory for thumbnails and other re-encoded pictures.
     json_bytes, text_characters, most_captions, most_hits:
         Largest JSON body; longest text and caption; most captions and hits of one request.
+    bodies_bytes:
+        Memory for all bodies that are arriving or worked on, together.
     files:
         Most pictures added by one request.
     rate, burst:
@@ -57,6 +59,7 @@ class ServerSettings:
     text_characters: int = 2000
     most_captions: int = 64
     most_hits: int = 500
+    bodies_bytes: int = 512 * MiB
     files: int = 16
     rate: float = 50.0
     burst: float = 400.0

@@ -23,6 +23,7 @@ from stitch_cir.transport._scorer import Scorer
 from stitch_cir.transport._sets import PointSets
 from stitch_cir.transport._simple import Chamfer, MeanPooling, PointToPoint
 from stitch_cir.transport._sinkhorn import Sinkhorn
+from stitch_cir.transport._torch import TorchScorer, open_device, score_sets_torch
 
 __all__ = [
     "SCORER_NAMES",
@@ -36,9 +37,12 @@ __all__ = [
     "Scorer",
     "SetBound",
     "Sinkhorn",
+    "TorchScorer",
     "TransportPlan",
     "member_bounds",
+    "open_device",
     "score_sets",
+    "score_sets_torch",
     "scorer_by_name",
     "transport_plan",
 ]

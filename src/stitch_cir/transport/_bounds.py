@@ -30,11 +30,14 @@ class SetBound:
     from below too; ``None`` where it is not. (Conditional transport: g = τ. Its look is
     ``τ (L + KL)`` with ``L = log Σ_j w_j e^{s_j/τ} ≥ max/τ + log w`` and KL ≥ 0 the divergence of
     the softmax from the weights.)
+
+    ``costly``: the score takes far longer than its bound.
     """
 
     kind: Literal["members", "means", "original"]
     curvature: float | None = None
     gap: float | None = None
+    costly: bool = False
 
     @property
     def two_sided(self) -> bool:

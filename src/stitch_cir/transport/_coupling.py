@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.transport._blocks import Block
+from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._marginals import Floats
 from stitch_cir.transport._scorer import BlockScorer, Looks
 
@@ -37,6 +38,10 @@ class CouplingScorer(BlockScorer):
     __slots__ = ()
 
     _precision: ClassVar[type[np.float64] | None] = np.float64
+
+    def set_bound(self) -> SetBound:
+        """At most Chamfer (``upper_bound``), which needs no iteration."""
+        return SetBound("members", costly=True)
 
     @abstractmethod
     def _couple(self, block: Block) -> Coupling:

@@ -1,0 +1,89 @@
+"""Time against gallery size for every method, as numbers and as a picture."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bench import rivals
+from bench.timing import in_turn
+from bench.vectors import World, first
+from stitch_cir.gallery import ViewMatrix
+
+SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
+LATEST = Path(__file__).parent / "latest-scan.json"
+MOST = {"POT batch Sinkhorn": 10_000, "POT one by one": 1_000}
+
+
+def curves(matrix: ViewMatrix, world: World, exact: Callable[..., Any]) -> dict[str, Any]:
+    """Measure every method at every size that it can be waited for; write numbers and picture."""
+    query = world.query(0)
+    found: dict[str, list[tuple[int, float]]] = {}
+    for size in SIZES:
+        part = first(matrix, size)
+        calls: dict[str, Callable[[], Any]] = {
+            "exact, by bounds (ours)": partial(exact, part, query)
+        }
+        if rivals.is_here("numba"):
+            calls["exact, by bounds, extra fast"] = partial(exact, part, query, compiled=True)
+        calls |= {
+            "float32 product alone": partial(rivals.product, part, query),
+            "textbook, NumPy": partial(rivals.textbook, part, query),
+            "POT batch Sinkhorn": partial(rivals.pot_batch, part, query),
+            "POT one by one": partial(rivals.pot_loop, part, query),
+        }
+        if rivals.is_here("torch"):
+            in_torch = rivals.textbook_torch(part)
+            calls["textbook, torch"] = partial(in_torch, query)
+        if rivals.is_here("faiss"):
+            flat = rivals.faiss_flat(part)
+            calls["faiss flat, one mean vector"] = partial(flat, query)
+        kept = {name: call for name, call in calls.items() if size <= MOST.get(name, size)}
+        slow = {name: call for name, call in kept.items() if name in MOST}
+        quick = {name: call for name, call in kept.items() if name not in MOST}
+        for calls, rounds in ((quick, 5), (slow, 1)):
+            for name, times in in_turn(calls, rounds).items():
+                found.setdefault(name, []).append((size, statistics.median(times)))
+    LATEST.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if rivals.is_here("matplotlib"):
+        draw(found, LATEST.with_suffix(".png"))
+    else:
+        print("no plot: matplotlib is not installed")
+    return found
+
+
+def draw(found: dict[str, list[tuple[int, float]]], place: Path) -> None:
+    """Draw the curves, both axes logarithmic."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.6), dpi=140)
+    for name, points in found.items():
+        own = name.startswith("exact")
+        sizes, times = zip(*points, strict=True)
+        axes.plot(
+            sizes,
+            [1e3 * time for time in times],
+            marker="o",
+            markersize=4,
+            linewidth=2.6 if own else 1.3,
+            zorder=3 if own else 2,
+            label=name,
+        )
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="images (sets of 10 views, 512 dimensions; 5 captions)",
+        ylabel="milliseconds a query",
+    )
+    axes.grid(alpha=0.3, which="both", linewidth=0.5)
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(place)
+    plt.close(figure)

@@ -1,0 +1,30 @@
+"""Timing things against each other: in turn, many times, so that noise meets all of them."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def seconds(call: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def in_turn(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """Run all calls once to warm up, then ``rounds`` times in turn; give every time in seconds."""
+    for call in calls.values():
+        call()
+    found: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            found[name].append(seconds(call))
+    return found
+
+
+def ratio(first: list[float], second: list[float]) -> float:
+    """Give the median ratio of paired times."""
+    return statistics.median(a / b for a, b in zip(first, second, strict=True))

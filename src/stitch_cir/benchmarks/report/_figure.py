@@ -1,0 +1,150 @@
+"""How a plot looks and becomes a file: one palette, light or dark, the same bytes every time."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stitch_cir.errors import SettingError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "COLOURS",
+    "INK",
+    "LINE",
+    "MARKERS",
+    "MUTED",
+    "PAPER",
+    "Plot",
+    "axes",
+    "end_labels",
+    "finish",
+    "plain",
+]
+
+# Okabe and Ito's palette: told apart with any colour vision; shapes and labels say it again
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b8609a", "#a87800", "#3a9bd6", "#6f7782")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+INK, MUTED, LINE, PAPER = "#1c2026", "#5d6673", "#d8dde3", "#ffffff"
+_VARIABLES = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    LINE: "var(--line)",
+    PAPER: "var(--paper)",
+    **{colour: f"var(--c{number})" for number, colour in enumerate(COLOURS, 1)},
+}
+_STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "text.color": INK,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "legend.frameon": False,
+    "lines.linewidth": 2.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A finished plot. ``alt`` says in words what it shows, with its numbers."""
+
+    key: str
+    title: str
+    alt: str
+    svg: str
+    png: bytes
+
+    def inline(self, prefix: str) -> str:
+        """Give the SVG for a page: its colours follow the page's, its ids clash with none."""
+        text = self.svg[self.svg.index("<svg") :]
+        text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+        text = re.sub(r'\bid="', f'id="{prefix}-', text)
+        text = re.sub(r"url\(#", f"url(#{prefix}-", text)
+        text = re.sub(r'href="#', f'href="#{prefix}-', text)
+        for colour, variable in _VARIABLES.items():
+            text = text.replace(colour, variable)
+        # the page scales it and reads the title out; fonts are the page's
+        text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+        text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+        return text.replace("<svg", '<svg aria-hidden="true" focusable="false"', 1)
+
+
+def plain(text: str) -> str:
+    """Make a name safe to draw: a dollar sign starts no formula, nothing unprintable is left."""
+    return "".join(c for c in text if c.isprintable()).replace("$", r"\$")
+
+
+@contextmanager
+def axes(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """Give a figure of this size in inches with one pair of axes, in the reports' style.
+
+    Raises ``SettingError`` when matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise SettingError(
+            "Plots need matplotlib, which is not installed.",
+            hint='pip install "stitch-cir[report]"',
+        ) from error
+    with matplotlib.rc_context(_STYLE):  # the caller's own settings stay as they are
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots()
+
+
+def finish(figure: Figure, key: str, title: str, alt: str) -> Plot:
+    """Write the figure as SVG and PNG without a date or a version in it."""
+    import matplotlib
+
+    picture, drawing = io.BytesIO(), io.BytesIO()
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": key}), warnings.catch_warnings():
+        # a name in a script that the font lacks: the SVG has it nevertheless
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
+        figure.set_layout_engine("none")  # it is laid out; doing so again costs as much as drawing
+        figure.savefig(picture, format="png", dpi=150, metadata={"Software": None})
+    return Plot(key, title, alt, drawing.getvalue().decode("utf-8"), picture.getvalue())
+
+
+def end_labels(axis: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write (x, y, text, colour) to the right of lines' ends, pushed apart where they meet."""
+    low, high = axis.get_ylim()
+    gap = (high - low) * 0.065
+    placed: list[float] = []
+    for x, y, text, colour in sorted(labels, key=lambda label: label[1]):
+        at = max(y, placed[-1] + gap) if placed else y
+        placed.append(at)
+        axis.annotate(
+            plain(text),
+            (x, at),
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=colour,
+            va="center",
+            annotation_clip=False,
+        )

@@ -1,0 +1,282 @@
+"""The tables of a report: what shaped the runs, their figures, and what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+
+from stitch_cir.benchmarks._compare import Comparison
+from stitch_cir.benchmarks._run_files import Run, VariantResult
+from stitch_cir.benchmarks.report._contents import Section
+from stitch_cir.benchmarks.report._formats import (
+    Cell,
+    Table,
+    change,
+    change_span,
+    number,
+    percent,
+    span,
+)
+from stitch_cir.benchmarks.report._published import published_tables
+
+__all__ = ["KNOBS", "name_of", "sweep", "tables_of"]
+
+KNOBS = {"alpha": "α", "tau": "τ"}
+ABLATION = (
+    ("ablation-neither", "no", "no"),
+    ("ablation-transition", "yes", "no"),
+    ("ablation-transport", "no", "yes"),
+    ("main", "yes", "yes"),
+)
+
+
+def name_of(variant: VariantResult) -> str:
+    """What a reader calls a variant."""
+    return "main" if variant.role == "main" else variant.label
+
+
+def sweep(run: Run, knob: str) -> list[tuple[float, VariantResult]]:
+    """Give (value, variant) of a sweep with main in its place, by value; empty without a sweep."""
+    swept = {
+        float(one.settings[knob]): one
+        for one in run.variants.values()
+        if one.role == "sweep" and one.name.startswith(f"{knob}-") and one.headline
+    }
+    if swept and run.main.settings.get(knob) is not None:
+        swept[float(run.main.settings[knob])] = run.main
+    return sorted(swept.items(), key=lambda pair: pair[0])
+
+
+def tables_of(section: Section) -> list[Table]:
+    """Give every table that the section has data for, in the order of reading."""
+    found: list[Table | None] = []
+    if section.metrics:
+        found = [
+            _figures(section),
+            _differences(section),
+            _between_runs(section),
+            _ablation(section),
+            _tasks(section),
+            _kinds(section),
+            *(_sweep(section, knob) for knob in KNOBS),
+        ]
+    return [table for table in found if table is not None] + published_tables(section)
+
+
+def _grouped(section: Section, pairs: Iterator[tuple[str, VariantResult]]) -> tuple[int, ...]:
+    """Rows before which another variant starts, where several runs stand together."""
+    if len(section.runs) == 1:
+        return ()
+    starts, row = [], 0
+    for _, own in groupby(pairs, key=lambda pair: pair[1].name):
+        starts.append(row)
+        row += len(list(own))
+    return tuple(starts)
+
+
+def _names(section: Section, label: str, variant: VariantResult) -> list[Cell]:
+    """Head cells: the variant, and the run where there are several."""
+    strong = variant.role == "main"
+    run = [Cell(label, strong=strong)] if len(section.runs) > 1 else []
+    return [Cell(name_of(variant), strong=strong), *run]
+
+
+def _head(section: Section, *names: str) -> tuple[str, ...]:
+    return (*names, "Run") if len(section.runs) > 1 else names
+
+
+def _figure(variant: VariantResult, metric: str, *, strong: bool = False) -> Cell:
+    if metric not in variant.headline:
+        return Cell("–")
+    return Cell(percent(variant.headline[metric]), span(variant.intervals.get(metric)), strong)
+
+
+def _by_variant(
+    section: Section,
+    pairs: list[tuple[str, VariantResult]],
+    cells: Callable[[str, VariantResult], Iterable[Cell]],
+    **words: str,
+) -> Table:
+    """Make a table with a row a variant and a column a metric."""
+    head = _head(section, "Variant")
+    return Table(
+        columns=(*head, *section.metrics),
+        rows=tuple((*_names(section, label, one), *cells(label, one)) for label, one in pairs),
+        heads=len(head),
+        groups=_grouped(section, iter(pairs)),
+        **words,  # type: ignore[arg-type]
+    )
+
+
+def _figures(section: Section) -> Table:
+    return _by_variant(
+        section,
+        list(section.variants("main", "control")),
+        lambda _, one: (
+            _figure(one, metric, strong=one.role == "main") for metric in section.metrics
+        ),
+        key="figures",
+        title="Figures and controls",
+        lead="In percent, with 95 % bootstrap intervals over the queries. Controls use the same "
+        "encoded pictures and captions as main.",
+    )
+
+
+def _differences(section: Section) -> Table | None:
+    pairs = [
+        (label, one)
+        for label, one in section.variants("control", "ablation")
+        if (label, one.name) in section.differences
+    ]
+    if not pairs:
+        return None
+    return _by_variant(
+        section,
+        pairs,
+        lambda label, one: _changes(section.differences[label, one.name], section.metrics),
+        key="differences",
+        title="Difference to main",
+        lead="Variant minus main on the same queries, in points: below zero, main is better. In "
+        "brackets 95 % intervals; p is of a paired randomisation test, not corrected for the "
+        "number of comparisons.",
+    )
+
+
+def _changes(found: Mapping[str, Comparison], metrics: tuple[str, ...]) -> Iterator[Cell]:
+    for metric in metrics:
+        if metric in found:
+            one = found[metric]
+            below = f"{change_span(one.difference)}\np {one.p:.4f}"
+            yield Cell(change(one.difference.mean), below)
+        else:
+            yield Cell("–")
+
+
+def _between_runs(section: Section) -> Table | None:
+    if not section.against_first:
+        return None
+    first = next(iter(section.runs))
+    rows = tuple(
+        (Cell(label), *_changes(found, section.metrics))
+        for label, found in section.against_first.items()
+    )
+    return Table(
+        "runs",
+        f"Difference to {first}",
+        ("Run", *section.metrics),
+        rows,
+        lead=f"Each run's main minus that of {first}, on the same queries, in points.",
+    )
+
+
+def _ablation(section: Section) -> Table | None:
+    rows: list[tuple[Cell, ...]] = []
+    starts = []
+    for name, transition, transport in ABLATION:
+        starts.append(len(rows))
+        for label, run in section.runs.items():
+            if name in run.variants and "ablation-neither" in run.variants:
+                one, strong = run.variants[name], name == "main"
+                told = [Cell(transition), Cell(transport)]
+                told += [Cell(label)] if len(section.runs) > 1 else []
+                figures = [_figure(one, metric, strong=strong) for metric in section.metrics]
+                rows.append((*told, *figures))
+    if not rows:
+        return None
+    head = _head(section, "Transition", "Transport")
+    return Table(
+        "ablation",
+        "Ablation: transition × transport",
+        (*head, *section.metrics),
+        tuple(rows),
+        heads=len(head),
+        lead="Without transport, both sides are pooled to their means; the last row is main.",
+        groups=tuple(starts) if len(section.runs) > 1 else (),
+    )
+
+
+def _tasks(section: Section) -> Table | None:
+    pairs = list(section.variants("main"))
+    if all(len(one.values) < 2 for _, one in pairs):
+        return None
+    head = _head(section, "Task")
+    tasks = dict.fromkeys(task for _, one in pairs for task in one.values)
+    rows = tuple(
+        (
+            Cell(task),
+            *([Cell(label)] if len(section.runs) > 1 else []),
+            *(
+                Cell(percent(100 * float(own[metric].mean())) if metric in own else "–")
+                for metric in section.metrics
+            ),
+            Cell(f"{len(one.ids[task]):,}"),
+        )
+        for task in tasks
+        for label, one in pairs
+        for own in [one.values.get(task, {})]
+        if own
+    )
+    return Table(
+        "tasks",
+        "Main by task",
+        (*head, *section.metrics, "Queries"),
+        rows,
+        heads=len(head),
+        lead="The figures above are the means of these, each task with equal weight.",
+    )
+
+
+def _kinds(section: Section) -> Table | None:
+    """Kinds down, variants across: a table for each run would hide the comparison of runs."""
+    pairs = [pair for pair in section.variants("main", "control") if pair[1].kinds]
+    if not pairs:
+        return None
+    names = dict.fromkeys(name_of(one) for _, one in pairs)
+    cells: dict[tuple[str, str], dict[str, tuple[float, int]]] = {}
+    for label, one in pairs:
+        for kind, found in one.kinds.items():
+            cells.setdefault((kind, label), {})[name_of(one)] = found
+    rows = []
+    for (kind, label), own in sorted(cells.items()):
+        run = [Cell(label)] if len(section.runs) > 1 else []
+        counts = {count for _, count in own.values()}
+        figures = [
+            Cell(percent(own[name][0]) if name in own else "–", strong=name == "main")
+            for name in names
+        ]
+        rows.append(
+            (Cell(kind), *run, *figures, Cell(" / ".join(f"{n:,}" for n in sorted(counts))))
+        )
+    head = _head(section, "Kind")
+    return Table(
+        "kinds",
+        "mAP@10 by kind of query",
+        (*head, *names, "Queries"),
+        tuple(rows),
+        heads=len(head),
+        lead="In percent. A query can be of several kinds.",
+    )
+
+
+def _sweep(section: Section, knob: str) -> Table | None:
+    rows = [
+        (
+            Cell(number(value), strong=one.role == "main"),
+            *([Cell(label)] if len(section.runs) > 1 else []),
+            *(_figure(one, metric, strong=one.role == "main") for metric in section.metrics),
+        )
+        for label, run in section.runs.items()
+        for value, one in sweep(run, knob)
+    ]
+    if not rows:
+        return None
+    head = _head(section, KNOBS[knob])
+    return Table(
+        knob,
+        f"Sweep of {KNOBS[knob]}",
+        (*head, *section.metrics),
+        tuple(rows),
+        heads=len(head),
+        lead="Everything else as in main, which is set in bold.",
+        folded=True,
+    )

@@ -1,0 +1,104 @@
+"""Which stamps show what: the curated list of names, checked against the stamps' own captions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from PIL import Image
+
+from stitch_cir.errors import NotFoundError, RecordError
+
+__all__ = ["HOW_TO_GET", "Catalogue", "Thing", "load_catalogue"]
+
+HOW_TO_GET = (
+    "They are Debian's package tuxpaint-stamps-default (GPL-2): run `python "
+    "scripts/fetch_stamps.py demo` (no root needed) and give --stamps demo/stamps, or install the "
+    "package and give --stamps /usr/share/tuxpaint/stamps."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A nameable object: ``recolour`` is "hue", "tint" or None (natural colours only)."""
+
+    name: str
+    plural: str
+    stamps: tuple[str, ...]
+    recolour: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Things by role, the stamps' folder, sizes of the cut-outs and a digest of all their bytes.
+
+    ``sizes``: (width, height) in pixels of each stamp once its transparent border is cut away.
+    """
+
+    folder: Path
+    coloured: tuple[Thing, ...]
+    natural: tuple[Thing, ...]
+    landmarks: tuple[Thing, ...]
+    sizes: dict[str, tuple[int, int]]
+    digest: str
+
+    def thing(self, name: str) -> Thing:
+        """Give the thing of that name."""
+        every = (*self.coloured, *self.natural, *self.landmarks)
+        return next(thing for thing in every if thing.name == name)
+
+
+def load_catalogue(folder: Path) -> Catalogue:
+    """Read the list of things and look at every stamp that it names.
+
+    Raises ``NotFoundError`` for a missing folder or stamp, ``RecordError`` for a stamp whose
+    caption does not name the thing.
+    """
+    if not folder.is_dir():
+        raise NotFoundError(f"There is no folder of stamps {folder}.", hint=HOW_TO_GET)
+    listed = json.loads(files(__package__).joinpath("objects.json").read_text(encoding="utf-8"))
+    roles: dict[str, list[Thing]] = {"coloured": [], "natural": [], "landmark": []}
+    sizes: dict[str, tuple[int, int]] = {}
+    digest = hashlib.sha256()
+    for entry in listed["objects"]:
+        thing = Thing(entry["name"], entry["plural"], tuple(entry["stamps"]), entry.get("recolour"))
+        for stamp in thing.stamps:
+            said = (thing.name, *entry.get("also", ()))
+            sizes[stamp] = _look(folder, stamp, said, digest)
+        subject = "natural" if thing.recolour is None else "coloured"
+        roles["landmark" if entry["role"] == "landmark" else subject].append(thing)
+    return Catalogue(
+        folder,
+        tuple(roles["coloured"]),
+        tuple(roles["natural"]),
+        tuple(roles["landmark"]),
+        sizes,
+        digest.hexdigest(),
+    )
+
+
+def _look(
+    folder: Path, stamp: str, said: tuple[str, ...], digest: hashlib._Hash
+) -> tuple[int, int]:
+    path = folder / stamp
+    caption = path.with_suffix(".txt")
+    if not path.is_file() or not caption.is_file():
+        raise NotFoundError(f"{path} or its caption .txt is missing.", hint=HOW_TO_GET)
+    text = caption.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+    plain = re.sub(r"[“”\"']", "", text).lower()
+    if not any(re.search(rf"{re.escape(name.lower())}\b", plain) for name in said):
+        raise RecordError(
+            f"{caption} says {text!r}, which does not name {said[0]!r}.",
+            hint="The stamps are of another version than the list expects.",
+        )
+    content = path.read_bytes()
+    digest.update(f"{stamp}\0{len(content)}\0".encode() + content)
+    with Image.open(path) as image:
+        box = image.convert("RGBA").getchannel("A").getbbox()
+    if box is None:
+        raise RecordError(f"{path} is empty: every pixel is transparent.")
+    return box[2] - box[0], box[3] - box[1]

@@ -1,0 +1,200 @@
+"""Scores computed by torch (here on the CPU) against those of NumPy, and the rankings they give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stitch_cir as st
+from stitch_cir.errors import ModelError, SettingError, VectorError
+from stitch_cir.gallery import ViewMatrix
+from stitch_cir.search import _device, _search
+from stitch_cir.search._device import rank_on_device
+from stitch_cir.search._rank import rank
+from stitch_cir.search._results import Query
+from stitch_cir.transition import transition_by_name
+from stitch_cir.transport import (
+    Chamfer,
+    ConditionalTransport,
+    ExactTransport,
+    MeanPooling,
+    PointSets,
+    PointToPoint,
+    Scorer,
+    Sinkhorn,
+    TorchScorer,
+    open_device,
+    score_sets,
+    score_sets_torch,
+)
+from stitch_cir.transport._torch import TOLERANCE
+
+SCORERS: tuple[Scorer, ...] = (
+    ConditionalTransport(),
+    ConditionalTransport(tau=0.05),
+    ConditionalTransport(tau=1e-35),
+    ConditionalTransport(tau=1e3),
+    Chamfer(),
+    MeanPooling(),
+    PointToPoint(),
+    Sinkhorn(epsilon=0.05),
+    Sinkhorn(epsilon=0.02, max_iterations=20),
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sets are small here: a second thread would only be waited for."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def unit(random: np.random.Generator, *shape: int, spread: float = 1.0) -> np.ndarray:
+    """Unit vectors around a common one: the smaller the spread, the nearer they all lie."""
+    vectors = random.normal(size=shape) * spread + random.normal(size=shape[-1])
+    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("scorer", SCORERS, ids=lambda scorer: str(scorer.settings()))
+@pytest.mark.parametrize("case", ["plain", "weights", "mask", "opposite"])
+def test_scores_are_those_of_numpy(scorer: Scorer, case: str) -> None:
+    random = np.random.default_rng(3)
+    captions, views = unit(random, 4, 5, 16), unit(random, 100, 7, 16)
+    weights = mask = None
+    if case == "weights":
+        weights = random.random((100, 7)).astype(np.float32) * (random.random((100, 7)) > 0.3)
+        weights[:, 0] += 0.1
+    if case == "mask":
+        mask = random.random((100, 7)) > 0.4
+        mask[:, 0] = True
+        views[~mask] = 0.0
+    if case == "opposite":  # every similarity negative: what is absent must not win with 0
+        captions = -unit(random, 4, 5, 16, spread=0.1)
+        views = unit(random, 100, 7, 16, spread=0.1)
+    query_weights = None if case == "plain" else random.random((4, 5)).astype(np.float32)
+    if query_weights is not None:
+        query_weights[:, 2] = 0.0
+    queries = PointSets(captions, query_weights)
+    gallery = PointSets(views, weights, mask)
+    wanted = score_sets(queries, gallery, scorer)
+    for block in (None, 33):
+        found = score_sets_torch(queries, gallery, scorer, device="cpu", block=block)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, wanted, atol=TOLERANCE, rtol=0)
+
+
+def ragged(random: np.random.Generator, count: int, dim: int) -> ViewMatrix:
+    """Sets of one to six views, a third of them copies of others, so that many images tie."""
+    sets = [unit(random, int(random.integers(1, 7)), dim) for _ in range(count)]
+    for number in range(2, count, 3):
+        sets[number] = sets[int(random.integers(0, number))]
+    offsets = np.cumsum([0, *(len(one) for one in sets)]).astype(np.int64)
+    vectors = np.concatenate(sets)
+    vectors.flags.writeable = False
+    kinds = np.zeros(len(vectors), np.uint8)
+    means = np.stack([one.mean(0) for one in sets])
+    ids = tuple(f"{number:04}" for number in range(count))
+    return ViewMatrix(ids, vectors, offsets, kinds, means, generation=1)
+
+
+@pytest.mark.parametrize(
+    "scorer", [*SCORERS[:2], *SCORERS[4:8]], ids=lambda scorer: str(scorer.settings())
+)
+@pytest.mark.parametrize("transition", ["linear", "semantic-increment"])
+@pytest.mark.parametrize("resident", [False, True])
+def test_rankings_are_exactly_those_of_numpy(
+    scorer: Scorer, transition: str, resident: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_device, "BLOCK_BYTES", 4 * 6 * 16 * 50)
+    random = np.random.default_rng(11)
+    matrix = ragged(random, 150, 16)
+    moved = transition_by_name(transition, alpha=0.45)
+    for trial in range(2):
+        query = Query(
+            unit(random, 5, 16),
+            np.full(5, 0.2, np.float32),
+            tuple("abcde"),
+            None,
+            None,
+            "text",
+            before=unit(random, 3, 16) if transition == "semantic-increment" else None,
+        )
+        rows = np.flatnonzero(random.random(150) > 0.2) if trial else np.arange(150)
+        for k in (1, 10, len(rows)):
+            wanted = rank(matrix, rows, query, scorer, moved, k)
+            found = rank_on_device(
+                matrix, rows, query, scorer, moved, k, device="cpu", resident=resident
+            )
+            assert np.array_equal(found.rows, wanted[0])
+            assert np.array_equal(found.scores, wanted[1])
+    assert bool(_device._kept) == resident
+    del matrix
+    assert not _device._kept  # the device's copy goes with the gallery
+
+
+def test_a_search_records_the_device_and_ranks_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("red", "green", "blue", "white", "black"):
+        Image.new("RGB", (40, 40), name).save(photos / f"{name}.png")
+    encoder = st.load_encoder("test")
+    st.index_folder(photos, encoder=encoder)
+    gallery = st.Gallery.open(photos, encoder=encoder)
+
+    def ask(device: str) -> st.Results:
+        settings = st.SearchSettings(k=3, device=device)
+        return st.search(gallery, reference="red.png", text="in blue", settings=settings)
+
+    plain = ask("cpu")
+    assert plain.settings.device == "cpu"
+    # no GPU is needed to walk the whole way: torch's own CPU device stands in for it
+    monkeypatch.setattr(_search, "open_device", lambda name: "cpu:0")
+    other = ask("auto")
+    assert other.settings.device == "cpu:0"
+    assert other.to_dict()["settings"]["device"] == "cpu:0"
+    assert [(hit.id, hit.score) for hit in other] == [(hit.id, hit.score) for hit in plain]
+
+
+def test_what_cannot_be_done_is_said() -> None:
+    import torch
+
+    with pytest.raises(SettingError, match="exact cannot be computed on cpu"):
+        TorchScorer(ExactTransport(), "cpu")
+    if not torch.cuda.is_available():
+        assert open_device("auto") == "cpu"
+        with pytest.raises(ModelError, match="torch sees 0 CUDA devices"):
+            open_device("cuda")
+    sets = PointSets(unit(np.random.default_rng(0), 2, 3, 8))
+    hidden = PointSets(sets.vectors, mask=np.array([[False, True, True]] * 2))
+    with pytest.raises(VectorError, match="needs view 0"):
+        score_sets_torch(sets, hidden, PointToPoint(), device="cpu")
+    spoiled = PointSets.trusted(np.full((2, 3, 8), np.nan, np.float32))
+    with pytest.raises(VectorError, match="NaN"):
+        score_sets_torch(sets, spoiled, device="cpu")
+    with pytest.raises(VectorError, match="dimensions"):
+        score_sets_torch(sets, PointSets(unit(np.random.default_rng(0), 2, 3, 9)), device="cpu")
+
+
+def test_a_lower_matmul_precision_is_not_used() -> None:
+    import torch
+
+    sets = PointSets(unit(np.random.default_rng(0), 2, 3, 8))
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        found = score_sets_torch(sets, sets, device="cpu")
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision(before)
+    np.testing.assert_allclose(found, score_sets(sets, sets), atol=TOLERANCE)

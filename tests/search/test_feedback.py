@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stitch_cir as st
+from stitch_cir.transition import step_away
+from tests.conftest import CountingEncoder
+
+
+def unit(*rows: list[float]) -> np.ndarray:
+    array = np.asarray(rows, np.float32)
+    return array / np.linalg.norm(array, axis=1, keepdims=True)
+
+
+def test_a_step_away_by_hand() -> None:
+    captions = unit([1, 0, 0], [0, 1, 0])
+    rejected = unit([0, 0, 1], [1, 0, 0])
+    moved = step_away(captions, rejected, 0.5)
+    expected = [[0.75, 0, -0.25], [-0.25, 1, -0.25]]
+    np.testing.assert_allclose(moved, unit(*expected), atol=1e-6)
+    assert moved.dtype == np.float32
+
+
+def test_a_step_away_laws() -> None:
+    random = np.random.default_rng(0)
+    captions, rejected = (unit(*random.normal(size=(n, 8)).tolist()) for n in (5, 3))
+    np.testing.assert_array_equal(step_away(captions, rejected, 0.0), captions)
+    moved = step_away(captions, rejected, 0.4)
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-6)
+    mean = rejected.mean(axis=0)
+    assert (moved @ mean < captions @ mean).all()
+    np.testing.assert_allclose(step_away(captions, rejected[::-1], 0.4), moved, atol=1e-6)
+    np.testing.assert_allclose(
+        step_away(captions, np.repeat(rejected, 2, 0), 0.4), moved, atol=1e-6
+    )
+
+
+def test_what_a_step_away_refuses() -> None:
+    one = unit([1, 0])
+    for beta in (-0.1, math.nan, math.inf):
+        with pytest.raises(st.SettingError, match="beta"):
+            step_away(one, one, beta)
+    with pytest.raises(st.VectorError, match="cancels"):
+        step_away(one, one, 1.0)
+    with pytest.raises(st.VectorError, match="dimensions"):
+        step_away(one, unit([1, 0, 0]), 0.5)
+    with pytest.raises(st.VectorError):
+        step_away(one, np.empty((0, 2), np.float32), 0.5)
+    with pytest.raises(st.SettingError, match="beta"):
+        st.SearchSettings(beta=-1.0)
+
+
+def test_less_like_leaves_out_and_moves_away(gallery: st.Gallery, photos: Path) -> None:
+    ask = {"text": "red", "settings": st.SearchSettings(k=6)}
+    plain = st.search(gallery, **ask)
+    less = st.search(gallery, less_like=["red.png"], **ask)
+    assert plain[0].id == "red.png"
+    assert "red.png" not in {hit.id for hit in less}
+    # what is half red has fallen: its score is lower than before
+    before, after = (r.hit("pairs/red-blue.png") for r in (plain, less))
+    assert before is not None
+    assert after is not None
+    assert after.score < before.score
+    assert less.to_dict()["query"]["less_like"] == ["red.png"]
+    assert less.to_dict()["settings"]["beta"] == 0.3
+    still = st.search(
+        gallery, less_like=["red.png"], text="red", settings=st.SearchSettings(k=6, beta=0)
+    )
+    ranks = [[(hit.id, hit.score) for hit in results] for results in (still, plain)]
+    assert ranks[0][:5] == ranks[1][1:]
+
+
+def test_less_like_works_without_text_and_for_duplicates(
+    photos: Path, encoder: CountingEncoder
+) -> None:
+    (photos / "copy.png").write_bytes((photos / "red.png").read_bytes())
+    st.index_folder(photos, encoder=encoder)
+    gallery = st.Gallery.open(photos, encoder=encoder)
+    found = st.search(gallery, reference="pairs/red-blue.png", less_like=["red.png", "copy.png"])
+    assert not {"red.png", "copy.png", "pairs/red-blue.png"} & {hit.id for hit in found}
+    assert found.query.less_like == ("red.png",)
+    with pytest.raises(st.NotFoundError, match="search less like"):
+        st.search(gallery, text="red", less_like=["nope.png"])
+    with pytest.raises(st.NotFoundError, match="left out"):
+        st.locate(gallery, "red.png", text="red", less_like=["copy.png"])
+
+
+def test_captions_with_weights(gallery: st.Gallery) -> None:
+    captions = [st.Caption("red", 3.0), st.Caption("blue", 1.0), "red"]
+    found = st.search(gallery, captions=captions, settings=st.SearchSettings(k=3))
+    assert found.query.labels == ("red", "blue")
+    np.testing.assert_allclose(found.query.weights, [0.75, 0.25])
+    only = st.search(gallery, captions=[st.Caption("red", 0.0), st.Caption("blue")])
+    assert only[0].id == "blue.png"
+    for weight in (-1.0, math.nan, math.inf):
+        with pytest.raises(st.QueryError, match="weighs"):
+            st.search(gallery, captions=[st.Caption("red", weight)])
+    with pytest.raises(st.QueryError, match="not usable"):
+        st.search(gallery, captions=[st.Caption("red", 0.0)])

@@ -1,0 +1,234 @@
+"""The server behind a real socket: what no test client can do."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.errors import SettingError
+from stitch_cir.gallery import index_folder
+from stitch_cir.server import ServerSettings, create_app
+from stitch_cir.server._serve import listen, prepare
+from tests.server.conftest import jpeg
+
+Raw = Callable[[bytes], bytes]
+
+
+class Running:
+    """A server in a thread, with short patience."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = ServerSettings(
+            rate=0, batch_seconds=0, body_seconds=0.5, header_seconds=0.5, hosts=("127.0.0.1",)
+        )
+        app = create_app(folder, encoder=HashEncoder(), settings=settings)
+        self.services = app.state.services
+        self.listener = listen("127.0.0.1", 0)
+        self.port: int = self.listener.getsockname()[1]
+        self.server = prepare(app)
+        self.thread = threading.Thread(target=self.server.run, args=([self.listener],))
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(20)
+        self.listener.close()
+
+    def raw(self, data: bytes, *, wait: bool = True) -> bytes:
+        """Send bytes; give all that comes back until the connection is closed."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as one:
+            one.sendall(data)
+            answer = b""
+            while wait and (piece := one.recv(65536)):
+                answer += piece
+            return answer
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def settled(self) -> bool:
+        """Wait until nothing is held any more."""
+        for _ in range(200):
+            if not (self.services.desk.held or self.services.picture_desk.held):
+                return True
+            time.sleep(0.05)
+        return False
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("running")
+    for number in range(4):
+        (folder / f"{number}.jpg").write_bytes(jpeg((60 * number, 30, 200)))
+    index_folder(folder, encoder=HashEncoder())
+    running = Running(folder)
+    yield running
+    running.stop()
+    assert not running.thread.is_alive()
+
+
+def head(method: str, path: str, *lines: str) -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *lines, "", ""]).encode()
+
+
+def test_headers_that_never_end(running: Running) -> None:
+    for start in (b"", b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: "):
+        began = time.monotonic()
+        running.raw(start)
+        assert time.monotonic() - began < 15  # the connection was closed by the server
+
+
+def test_a_body_that_never_ends(running: Running) -> None:
+    for path, kind, start in (
+        ("/api/search", "application/json", b"{"),
+        ("/api/uploads", "multipart/form-data; boundary=x", b"--x\r\n"),
+    ):
+        asked = head("POST", path, "Content-Length: 500", f"Content-Type: {kind}")
+        answer = running.raw(asked + start)
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"BodyTimeoutError" in answer
+    assert running.settled()
+
+
+def test_a_flood_of_headers(running: Running) -> None:
+    many = [f"X-{number}: {'a' * 100}" for number in range(2000)]
+    for lines in (many, ["X: " + "a" * 200_000]):
+        try:
+            answer = running.raw(head("GET", "/health", *lines))
+        except ConnectionError:
+            continue  # closed while we were still sending
+        assert answer == b"" or answer.split(b" ")[1] in (b"400", b"431")
+    assert running.get("/health")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\0\0\0\0\r\n\r\n",
+        b"GET /health\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"POST /api/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"POST /api/search HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
+    ],
+)
+def test_what_is_no_http(running: Running, sent: bytes) -> None:
+    answer = running.raw(sent)
+    assert answer == b"" or answer.split(b" ")[1] in (b"400", b"408", b"421", b"422")
+    assert running.get("/health")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/files/../../../etc/passwd",
+        "/api/files/..%2f..%2fetc%2fpasswd",
+        "/static/..%5cx",
+        "/api/files/%00",
+    ],
+)
+def test_paths_as_they_come_over_the_wire(running: Running, path: str) -> None:
+    answer = running.raw(head("GET", path, "Connection: close"))
+    assert answer.startswith(b"HTTP/1.1 404")
+    assert b"root:" not in answer
+
+
+def test_a_client_that_leaves(running: Running) -> None:
+    body = json.dumps({"reference": {"id": "0.jpg"}, "text": "in blue"}).encode()
+    asked = head(
+        "POST", "/api/search", f"Content-Length: {len(body)}", "Content-Type: application/json"
+    )
+    for data in (asked[:40], asked, asked + body[:10], asked + body):
+        for _ in range(10):
+            running.raw(data, wait=False)
+    assert running.settled()
+    assert running.get("/health")[0] == 200
+
+
+def test_names_by_which_it_is_not_called(running: Running) -> None:
+    answer = running.raw(b"GET /health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 421")
+    assert b"x-content-type-options: nosniff" in answer.lower()
+    assert b"server:" not in answer.lower()
+
+
+def test_many_clients_get_the_same_answers(running: Running) -> None:
+    def ask(number: int) -> object:
+        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+        body = json.dumps({"reference": {"id": f"{number % 4}.jpg"}, "text": "in blue"})
+        connection.request("POST", "/api/search", body, {"Content-Type": "application/json"})
+        hits = json.loads(connection.getresponse().read())["results"]["hits"]
+        connection.close()
+        return [(hit["id"], hit["score"]) for hit in hits]
+
+    alone = [ask(number) for number in range(4)]
+    found: list[object] = [None] * 24
+    threads = [threading.Thread(target=lambda n=n: found.__setitem__(n, ask(n))) for n in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == alone * 6
+    assert running.settled()
+
+
+def test_a_taken_port_is_told() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingError, match=f"listening on 127.0.0.1:{port} already"):
+            listen("127.0.0.1", port)
+    with pytest.raises(SettingError, match="between 0 and 65535"):
+        listen("127.0.0.1", 70_000)
+    with pytest.raises(SettingError, match="Nothing can listen on"):
+        listen("no.such.host.invalid", 0)
+
+
+def test_the_command(photos: Path, tmp_path: Path) -> None:
+    index_folder(photos, encoder=HashEncoder())
+    token = tmp_path / "token"
+    token.write_text("a-token-that-is-long-enough\n")
+    command = [sys.executable, "-m", "stitch_cir", "serve", str(photos), "--port", "0"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [*command, "--token-file", str(token)], stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            found = re.fullmatch(r"photos: 8 images at http://127\.0\.0\.1:(\d+)\n", line)
+            assert found, line
+            connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
+            connection.request("GET", "/api/gallery")
+            assert json.loads(connection.getresponse().read())["writable"] is True
+            assert json.loads(process.stderr.readline())["route"] == "/api/gallery"
+            taken = subprocess.run(
+                [*command[:-1], found[1]], capture_output=True, text=True, check=False
+            )
+            assert taken.returncode == 2
+            assert "is listening on" in taken.stderr
+            connection.close()
+        finally:
+            process.send_signal(signal.SIGINT)
+            rest = process.stderr.read() if process.stderr else ""
+        assert process.wait(30) == 0
+        assert rest == "stopped\n"
