@@ -1,4 +1,4 @@
-"""Take the pictures of docs/page.md: ``python scripts/screenshots.py [GALLERY]`` after ``make demo``.
+"""Take the pictures of docs/page.md: ``python scripts/screenshots.py [GALLERY]``, after ``make demo``.
 
 Needs the environment of ``make test-browser`` and a gallery of the demo's stamps.
 """
@@ -84,7 +84,10 @@ def explanation(browser: Browser, site: str) -> None:
 def phone(browser: Browser, site: str) -> None:
     """Results at 360 pixels, beside an explanation."""
     context = browser.new_context(
-        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, device_scale_factor=1.5
+        viewport={"width": 360, "height": 740},
+        has_touch=True,
+        is_mobile=True,
+        device_scale_factor=1.5,
     )
     page = context.new_page()
     page.goto(f"{site}#{urlencode(SEDAN)}")

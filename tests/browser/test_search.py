@@ -159,6 +159,9 @@ def test_captions_are_edited_weighed_switched_off_and_added(page: Page, site: st
     page.wait_for_selector(".tile .score")
     assert members(page) == edited
     assert not page.locator("#captions input[type=checkbox]").nth(1).is_checked()
+    page.click("#settings > summary")
+    expect(page.locator("#set-captions")).to_be_disabled()
+    expect(page.locator("#hint-captions")).to_have_text("Your own captions are used.")
     page.get_by_role("button", name="Compose anew").click()
     expect(page.locator("#captions-count")).to_have_text(str(len(composed)))
     assert members(page) == composed
@@ -221,7 +224,9 @@ def test_steps_back_and_forward(page: Page) -> None:
     expect(page.locator("#reference img")).to_have_attribute("alt", f"Reference: {first[0]}")
     expect(page.locator("#text")).to_be_focused()
     expect(page.locator("#text")).to_have_value("")
+    page.mouse.wheel(0, 400)
     search(page, "in yellow instead")
+    expect(page.locator("#trail")).to_be_in_viewport()
     second = hits(page)
     assert second != first
     expect(page.locator("#trail .step")).to_have_count(2)

@@ -181,3 +181,27 @@ def test_a_gallery_that_shrank(new_page: NewPage, serve: Serve, tmp_path: Path) 
     page.fill("#text", "a red circle")
     page.press("#text", "Enter")
     expect(page.locator(".tile .score")).to_have_count(14)
+
+
+def test_a_changed_setting_is_cancelled_with_the_old_hits_in_sight(page: Page, site: str) -> None:
+    open_results(page, site)
+    page.route("**/api/search", lambda route: None)
+    page.click("#settings > summary")
+    page.locator("#set-alpha").press("Home")
+    expect(page.locator("#pictures-count")).to_have_text("searching …")
+    expect(page.locator("#stage")).to_have_attribute("aria-busy", "true")
+    expect(page.locator(".tile")).to_have_count(15)
+    page.locator("#to-gallery").focus()
+    page.keyboard.press("Escape")
+    expect(page.locator(".state h3")).to_have_text("Cancelled")
+
+
+def test_two_pictures_dropped_in_haste(page: Page) -> None:
+    held = []
+    page.route("**/api/uploads", lambda route: held.append(route))
+    drop(page, png(draw("square", "green", (50, 60))), name="first.png")
+    expect(page.locator("#reference")).to_have_attribute("aria-busy", "")
+    page.unroute("**/api/uploads")
+    drop(page, png(draw("square", "red", (60, 50))), name="second.png")
+    expect(page.locator("#reference img")).to_have_attribute("alt", "Reference: second.png")
+    expect(page.locator("#form-problem")).to_be_hidden()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -55,6 +56,20 @@ def test_text_cannot_become_html(name: str) -> None:
         is None
     )
     assert re.findall(r"<script(?![^>]*\ssrc=)", TEXTS[name]) == []
+
+
+def test_every_shortcut_is_documented() -> None:
+    keys = TEXTS["help.js"].partition("const KEYS")[2].partition("];\n")[0]
+    told = {key for pair in re.findall(r'\["([^"]+)", "', keys) for key in pair.split()}
+    told -= {
+        word
+        for title in ("Anywhere", "Among pictures", "In an explanation")
+        for word in title.split()
+    }
+    page = (Path(__file__).parents[2] / "docs" / "page.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`([^`]+)`", page.partition("## Keys")[2].partition("## ")[0]))
+    assert told == documented
+    assert len(told) > 15
 
 
 @pytest.mark.parametrize("name", FILES)

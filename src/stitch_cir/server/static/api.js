@@ -67,7 +67,6 @@ export const uploadUrl = (token) => `/api/uploads/${encodeURIComponent(token)}`;
 export const about = () => read("/api/gallery");
 export const images = ({ offset, limit, q }, signal) =>
   read(`/api/images?${new URLSearchParams({ offset, limit, q })}`, { signal });
-export const image = (id, signal) => read(`/api/images/${idPath(id)}`, { signal });
 export const search = (ask, signal) => read("/api/search", { json: ask, signal });
 export const explain = (ask, id, signal) => read("/api/explain", { json: { ...ask, id }, signal });
 
@@ -83,15 +82,4 @@ export function upload(file, signal) {
   const form = new FormData();
   form.append("file", file, file.name || "pasted");
   return read("/api/uploads", { form, signal });
-}
-
-/** Tell whether an upload is still known. */
-export async function uploadLives(token) {
-  try {
-    await call(uploadUrl(token));
-    return true;
-  } catch (error) {
-    if (error.status === 404) return false;
-    throw error;
-  }
 }

@@ -6,7 +6,7 @@ import { announce, byId, download, toast } from "./dom.js";
 import { mountForm } from "./form.js";
 import { mountGallery } from "./gallery.js";
 import { mountHelp, mountTheme } from "./help.js";
-import { HITS, asksSomething, copyQuery, emptyQuery, fromFragment, toAsk, toFragment } from "./query.js";
+import { HITS, asksSomething, emptyQuery, fromFragment, toAsk, toFragment } from "./query.js";
 import * as view from "./results.js";
 import { mostHits, question, state, uploadOf } from "./state.js";
 import { faultPanel } from "./states.js";
@@ -36,6 +36,7 @@ function go(query, kind) {
   else history.pushState(entry, "", to);
   if (kind !== "more") trail.record(state.pos, query, kind);
   trail.show(state.pos, byTrail);
+  if (kind === "search" || kind === "less") byId("pictures").scrollIntoView();
   return asking.run(query, { keep: kind !== "search", more: kind === "more" });
 }
 
@@ -54,6 +55,7 @@ function tune(kind, change) {
 function submit() {
   state.draft = question();
   if (asksSomething(state.draft)) {
+    if (matchMedia("(hover: none)").matches) byId("text").blur(); // the keyboard of a phone goes away
     go(state.draft, "search");
     return;
   }

@@ -1,8 +1,8 @@
 // Asking the server, one question at a time: waiting, the answer, or what went wrong.
 
 import * as api from "./api.js";
-import { announce, byId, toast } from "./dom.js";
-import { copyQuery, sameQuestion, toAsk } from "./query.js";
+import { announce, byId } from "./dom.js";
+import { copyQuery, toAsk } from "./query.js";
 import { fileOf, remember } from "./reference.js";
 import * as view from "./results.js";
 import { panel } from "./states.js";
@@ -109,14 +109,11 @@ export function mountAsking({ showForm, acts, tools, quiet }) {
   }
 
   function cancelled(query) {
-    const { shown } = state;
-    if (shown?.results && sameQuestion(shown.query, query)) {
-      toast("Cancelled.");
-      return;
-    }
     state.shown = { query, results: null };
     showForm();
     view.head("Results", "");
+    view.notes([]);
+    byId("facts").hidden = true;
     byId("stage").replaceChildren(
       panel({ sign: "cut", title: "Cancelled", text: "The search was stopped.", actions: [{ label: "Search again", act: () => run(query), main: true }] }),
     );

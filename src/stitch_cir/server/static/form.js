@@ -17,6 +17,7 @@ export function mountForm({ tune, submit, mark }) {
   const reference = mountReference({ onFile: takeFile, onId: (id) => setReference({ id }), onClear: () => setReference(null) });
   const captions = mountCaptions({ onChange: (edited) => tune("edit", (query) => (query.captions = edited)) });
   let settings = null;
+  let sending = null; // the upload under way
 
   byId("form").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -110,6 +111,7 @@ export function mountForm({ tune, submit, mark }) {
   }
 
   function setReference(ref) {
+    sending?.abort();
     state.draft = { ...state.draft, ref, captions: null, less: [] };
     show();
     keepDraft();
@@ -130,10 +132,13 @@ export function mountForm({ tune, submit, mark }) {
       problem(`${file.name || "The picture"} has ${size} MB; at most ${most} MB are taken. Choose a smaller one.`);
       return;
     }
+    sending?.abort();
+    const control = new AbortController();
+    sending = control;
     const url = URL.createObjectURL(file);
     reference.show(null, { busy: { url } });
     try {
-      const told = await api.upload(file);
+      const told = await api.upload(file, control.signal);
       if (told.gallery_id === null) {
         remember(told.upload, file);
         setReference({ upload: told.upload, name: file.name });
@@ -142,6 +147,7 @@ export function mountForm({ tune, submit, mark }) {
         toast(`The gallery has this very picture: ${told.gallery_id}`);
       }
     } catch (error) {
+      if (error.name === "AbortError") return; // another picture was chosen meanwhile
       if (!(error instanceof api.ApiError)) throw error;
       reference.show(state.draft.ref);
       problem(`${error.message} ${error.hint}`);

@@ -76,7 +76,7 @@ export function mountGallery({ onPick, marked }) {
     const hint = el("p", { class: "hint lead", text: "Pick a picture, say what should change about it, and search." });
     const shown = grid(images, { verb: "Use as the reference", pick: onPick, marked: marked() });
     stage.replaceChildren(...[words.trim() ? null : hint, shown, total > PAGE && pager(total)].filter(Boolean));
-    if (words.trim()) announce(`${total} pictures match.`);
+    announce(words.trim() ? `${total} pictures match.` : `The gallery has ${total} pictures.`);
   }
 
   function nothingFound() {

@@ -60,6 +60,7 @@ export function showWaiting(keep, count, cancel) {
   const stage = byId("stage");
   if (keep && stage.querySelector(".grid:not([aria-hidden])")) {
     stage.setAttribute("aria-busy", "true");
+    head("Results", "searching …", [el("button", { type: "button", class: "quiet small", text: "Cancel", on: { click: cancel } })]);
     return;
   }
   byId("facts").hidden = true;

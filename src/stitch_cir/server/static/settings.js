@@ -27,8 +27,11 @@ export function mountSettings(info, { onChange, onReset }) {
     };
     input.addEventListener("input", say);
     input.addEventListener("change", () => change(name, Number(input.value)));
-    fields.set(name, (value) => {
+    const under = el("p", { class: "hint", id: `hint-${name}`, text: hint });
+    fields.set(name, (value, query) => {
       input.value = String(value ?? defaults[name]);
+      input.disabled = name === "captions" && query.captions !== null;
+      under.textContent = input.disabled ? "Your own captions are used." : hint;
       say();
     });
     return el(
@@ -36,7 +39,7 @@ export function mountSettings(info, { onChange, onReset }) {
       { class: "field" },
       el("div", { class: "row between" }, el("label", { for: input.id, text: label }), output),
       input,
-      el("p", { class: "hint", id: `hint-${name}`, text: hint }),
+      under,
     );
   }
 
@@ -97,7 +100,7 @@ export function mountSettings(info, { onChange, onReset }) {
 
   /** Show the settings of a query. */
   function show(query) {
-    for (const [name, put] of fields) put(name === "hits" ? (query.hits === HITS ? null : query.hits) : query.settings[name]);
+    for (const [name, put] of fields) put(name === "hits" ? (query.hits === HITS ? null : query.hits) : query.settings[name], query);
     const changed = Object.values(query.settings).filter((value) => value !== null).length;
     byId("settings-count").textContent = changed === 0 ? "as in the paper" : `${changed} changed`;
     byId("reset").hidden = changed === 0;
