@@ -1,6 +1,6 @@
-"""Take the pictures of docs/page.md: ``python scripts/screenshots.py [GALLERY]``, after ``make demo``.
+"""Take the pictures of docs/page.md: ``python scripts/screenshots.py [GALLERY]``.
 
-Needs the environment of ``make test-browser`` and a gallery of the demo's stamps.
+Needs the environment of ``make test-browser`` and the gallery of ``make demo``.
 """
 
 from __future__ import annotations
