@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,4 +86,7 @@ def problem(
     weights = None if rng.random() < 0.4 else rng.integers(0, 4, captions) + 1e-3
     if weights is not None and captions > 1 and rng.random() < 0.3:
         weights[rng.integers(captions)] = 0.0
-    return matrix, ask(asked, weights, draw(rng, kind, int(rng.integers(1, 4)), dim))
+    query = ask(asked, weights, draw(rng, kind, int(rng.integers(1, 4)), dim))
+    if rng.random() < 0.3:  # something is taken off every image's score
+        query = replace(query, handicap=rng.normal(0.2, 0.5, count).round(1))
+    return matrix, query

@@ -42,7 +42,7 @@ def test_a_step_away_laws() -> None:
 def test_what_a_step_away_refuses() -> None:
     one = unit([1, 0])
     for beta in (-0.1, math.nan, math.inf):
-        with pytest.raises(st.SettingError, match="beta"):
+        with pytest.raises(st.SettingError, match="weight of rejected"):
             step_away(one, one, beta)
     with pytest.raises(st.VectorError, match="cancels"):
         step_away(one, one, 1.0)
@@ -50,8 +50,8 @@ def test_what_a_step_away_refuses() -> None:
         step_away(one, unit([1, 0, 0]), 0.5)
     with pytest.raises(st.VectorError):
         step_away(one, np.empty((0, 2), np.float32), 0.5)
-    with pytest.raises(st.SettingError, match="beta"):
-        st.SearchSettings(beta=-1.0)
+    with pytest.raises(st.SettingError, match="less_weight"):
+        st.SearchSettings(less_weight=-1.0)
 
 
 def test_less_like_leaves_out_and_moves_away(gallery: st.Gallery, photos: Path) -> None:
@@ -66,9 +66,9 @@ def test_less_like_leaves_out_and_moves_away(gallery: st.Gallery, photos: Path) 
     assert after is not None
     assert after.score < before.score
     assert less.to_dict()["query"]["less_like"] == ["red.png"]
-    assert less.to_dict()["settings"]["beta"] == 0.3
+    assert less.to_dict()["settings"]["less_weight"] == 0.3
     still = st.search(
-        gallery, less_like=["red.png"], text="red", settings=st.SearchSettings(k=6, beta=0)
+        gallery, less_like=["red.png"], text="red", settings=st.SearchSettings(k=6, less_weight=0)
     )
     ranks = [[(hit.id, hit.score) for hit in results] for results in (still, plain)]
     assert ranks[0][:5] == ranks[1][1:]

@@ -140,7 +140,7 @@ WRONG: list[object] = [
     {"text": "red", "settings": {"alpha": 1.1}},
     {"text": "red", "settings": {"tau": 0}},
     {"text": "red", "settings": {"tau": -1e308}},
-    {"text": "red", "settings": {"beta": -1}},
+    {"text": "red", "settings": {"less_weight": -1}},
     {"text": "red", "settings": {"min_score": float("-inf")}},
     {"text": "red", "settings": {"captions": 65}},
     {"text": "red", "settings": {"scorer": "best"}},

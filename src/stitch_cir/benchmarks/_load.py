@@ -7,7 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.benchmarks import _circo, _cirr, _fashioniq, _genecis, _stamps
+from stitch_cir.benchmarks import (
+    _circo,
+    _cirr,
+    _cirr_captions,
+    _fashioniq,
+    _genecis,
+    _stamps,
+)
 from stitch_cir.benchmarks._data import Benchmark
 from stitch_cir.benchmarks.stamps import FOLDER
 from stitch_cir.errors import NotFoundError, SettingError
@@ -27,6 +34,13 @@ class _Layout:
 BENCHMARKS: dict[str, _Layout] = {
     "circo": _Layout("CIRCO", _circo.load, _circo.SPLITS, _circo.PLACES, _circo.HINT),
     "cirr": _Layout("CIRR", _cirr.load, _cirr.SPLITS, _cirr.PLACES, _cirr.HINT),
+    "cirr-captions": _Layout(
+        "CIRR",
+        _cirr_captions.load,
+        _cirr_captions.SPLITS,
+        _cirr_captions.PLACES,
+        _cirr_captions.HINT,
+    ),
     "fashioniq": _Layout(
         "FashionIQ", _fashioniq.load, _fashioniq.SPLITS, _fashioniq.PLACES, _fashioniq.HINT
     ),
@@ -71,8 +85,10 @@ def check_benchmark(name: str, root: Path | str) -> list[Place]:
         raise NotFoundError(f"There is no folder {root}.", hint=layout.hint)
     base = _root(layout, Path(root))
     places = []
-    for name_, what in layout.places.items():
-        path = base / name_
+    for names, what in layout.places.items():
+        # a place with alternatives: the first that is there, or the first of all
+        options = [base / name for name in names.split("|")]
+        path = next((one for one in options if one.exists()), options[0])
         holds = "missing"
         if path.is_file():
             holds = f"{path.stat().st_size:,} bytes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from stitch_cir.benchmarks._sources import Source
 from stitch_cir.benchmarks._variants import Variant
 from stitch_cir.errors import VectorError
 from stitch_cir.gallery import Progress, ProgressEvent, ViewMatrix
-from stitch_cir.search import Query, rank, rank_many
+from stitch_cir.search import Query, handicap, rank, rank_many
 
 __all__ = ["Ranked", "rank_queries"]
 
@@ -59,11 +59,14 @@ def rank_queries(
     silent: dict[str, int] = {}
     for task in benchmark.tasks:
         source = sources[task.name]
+        taken = handicap(source.gallery.matrix(), variant.settings)
         own: list[tuple[Asked, Query]] = []
         for one in asked:
             if one.task.name != task.name:
                 continue
             vectors, why = _vectors(one, source, variant)
+            if vectors is not None and taken is not None:
+                vectors = replace(vectors, handicap=taken)
             if vectors is None:
                 silent[why] = silent.get(why, 0) + 1
                 tops[one.query.id] = Top(one.query.id, (), None)

@@ -29,7 +29,7 @@ from stitch_cir.benchmarks._run_files import (
     write_variant,
 )
 from stitch_cir.benchmarks._score import score
-from stitch_cir.benchmarks._sources import Source, open_sources
+from stitch_cir.benchmarks._sources import Source, centred_on_captions, open_sources
 from stitch_cir.benchmarks._variants import Variant, variants_of
 from stitch_cir.chat import Estimate
 from stitch_cir.composers import Composer, TemplateComposer
@@ -106,6 +106,7 @@ def run_benchmark(
     """
     settings = settings or SearchSettings()
     composer = composer or TemplateComposer()
+    encoder = centred_on_captions(benchmark, encoder)
     if depth < 1:
         raise SettingError(f"The depth is {depth}.", hint="Keep at least 1 image; servers want 50.")
     place = Path(out)
@@ -164,6 +165,7 @@ def price_benchmark(
     progress: Progress | None = None,
 ) -> Estimate:
     """Index the pictures (a run goes on from there) and say what composing would cost."""
+    encoder = centred_on_captions(benchmark, encoder)
     place = Path(galleries) / f"{benchmark.name}-{benchmark.split}"
     sources = open_sources(benchmark, place, encoder=encoder, recipe=recipe, progress=progress)
     return price_queries(benchmark, sources, composer, count, progress=progress)

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stitch_cir.benchmarks._data import Benchmark, Box, Task
-from stitch_cir.encoders import DualEncoder
+from stitch_cir.encoders import CentredEncoder, DualEncoder
 from stitch_cir.errors import ImageError, NotFoundError
 from stitch_cir.gallery import Gallery, Progress, index_captions, index_folder
 from stitch_cir.images import open_image
 from stitch_cir.views import ViewRecipe
 
-__all__ = ["Source", "open_sources"]
+__all__ = ["Source", "centred_on_captions", "open_sources"]
 
 WIDEN = 0.7
 """How much of its own size a region gains on each side before it is cut (GeneCIS)."""
@@ -52,6 +52,12 @@ class Source:
             "without_vectors": sorted(self.missing),
             "reasons": dict(sorted(self.missing.items())),
         }
+
+
+def centred_on_captions(benchmark: Benchmark, encoder: DualEncoder) -> DualEncoder:
+    """Centre the encoder on the captions of a gallery that is made of them; else give it back."""
+    texts = [text for task in benchmark.tasks for own in task.captions.values() for text in own]
+    return CentredEncoder.around(encoder, texts) if texts else encoder
 
 
 def open_sources(

@@ -37,6 +37,7 @@ class Variant:
             "tau": None,
             **transition,
             **self.settings.make_scorer().settings(),
+            **self.settings.hub_settings(),
         }
 
 

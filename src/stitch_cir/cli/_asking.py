@@ -48,5 +48,6 @@ def chosen_composer(models: ModelOptions, settings: SearchSettings) -> Composer 
 def composer_choice(settings: SearchSettings) -> tuple[str, int]:
     """Say what a composer depends on: the preset of its sampling, and how many captions before."""
     needs_before = settings.make_transition().needs_before
-    sampled_as = "paper" if settings.preset == "custom" else settings.preset
+    # only the published presets say how a model samples
+    sampled_as = "public-code" if settings.preset == "public-code" else "paper"
     return sampled_as, settings.captions if needs_before else 0

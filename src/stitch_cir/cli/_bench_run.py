@@ -33,6 +33,8 @@ def run(
     preset: o.PresetOption = "paper",
     transition: o.TransitionOption = None,
     alpha: o.AlphaOption = None,
+    beta: o.BetaOption = None,
+    hub_weight: o.HubOption = None,
     scorer: o.ScorerOption = None,
     tau: o.TauOption = None,
     views: Annotated[int, typer.Option("--views", help="Views an image (M).")] = 10,
@@ -91,7 +93,13 @@ def run(
         settings = SearchSettings.from_preset(
             preset,
             **o.given(
-                captions=captions, transition=transition, alpha=alpha, scorer=scorer, tau=tau
+                captions=captions,
+                transition=transition,
+                alpha=alpha,
+                beta=beta,
+                hub_weight=hub_weight,
+                scorer=scorer,
+                tau=tau,
             ),
         )
         data = load_benchmark(dataset, root, split)

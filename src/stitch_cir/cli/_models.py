@@ -25,7 +25,7 @@ class ModelOptions:
         str | None,
         typer.Option(
             "--composer",
-            help="Who writes the target captions: template, chat, two-stage. [template]",
+            help="Who writes the target captions: template, wanted, chat, two-stage. [template]",
         ),
     ] = None
     recorded: Annotated[

@@ -15,10 +15,12 @@ __all__ = [
     "EncoderOption",
     "ExcludeOption",
     "GalleryArgument",
+    "HubOption",
     "IncludeOption",
     "IncludeReferenceOption",
     "JsonOption",
     "LessLikeOption",
+    "LessWeightOption",
     "PresetOption",
     "QuietOption",
     "ReferenceOption",
@@ -56,7 +58,7 @@ CountOption = Annotated[
 TransitionOption = Annotated[
     str | None,
     typer.Option(
-        "--transition", help="linear, none, text-only, pdv or semantic-increment. [linear]"
+        "--transition", help="linear, away, none, text-only, pdv or semantic-increment. [linear]"
     ),
 ]
 AlphaOption = Annotated[
@@ -64,11 +66,21 @@ AlphaOption = Annotated[
     typer.Option("--alpha", help="Weight of the text in the transition, 0 to 1. [0.45]"),
 ]
 BetaOption = Annotated[
-    float | None, typer.Option("--beta", help="Weight of --less-like, at least 0. [0.3]")
+    float | None,
+    typer.Option("--beta", help="How much of the reference `away` takes off, 0 to 1. [0.1]"),
+]
+HubOption = Annotated[
+    float | None,
+    typer.Option(
+        "--hub-weight", help="Take this times its hubness off an image's score; 0 is off. [0]"
+    ),
 ]
 LessLikeOption = Annotated[
     list[str] | None,
     typer.Option("--less-like", metavar="ID", help="Search away from this image; repeatable."),
+]
+LessWeightOption = Annotated[
+    float | None, typer.Option("--less-weight", help="Weight of --less-like, at least 0. [0.3]")
 ]
 ScorerOption = Annotated[
     str | None,
@@ -80,7 +92,7 @@ ScorerOption = Annotated[
 TauOption = Annotated[
     float | None, typer.Option("--tau", help="Temperature on raw cosine, above 0. [0.001]")
 ]
-PresetOption = Annotated[str, typer.Option("--preset", help="paper or public-code.")]
+PresetOption = Annotated[str, typer.Option("--preset", help="paper, public-code or captions.")]
 IncludeOption = Annotated[
     list[str] | None,
     typer.Option("--include", help="Rank only ids that match this pattern; repeatable."),

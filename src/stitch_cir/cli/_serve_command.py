@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -109,10 +110,10 @@ def serve(
                     err=True,
                 )
 
-        try:
+        # Ctrl-C is how a server is stopped, and no failure
+        with suppress(KeyboardInterrupt):
             run(app, host=host, port=port, trust_proxy=trust_proxy, listening=listening)
-        except KeyboardInterrupt:
-            typer.echo("stopped", err=True)
+        typer.echo("stopped", err=True)
 
 
 def _token(file: Path | None) -> str | None:

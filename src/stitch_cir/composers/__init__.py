@@ -15,6 +15,7 @@ from stitch_cir.composers._protocol import (
 from stitch_cir.composers._recorded import RecordedComposer, write_compositions
 from stitch_cir.composers._registry import composer_by_name
 from stitch_cir.composers._template import TemplateComposer
+from stitch_cir.composers._wanted_composer import WantedComposer
 
 if TYPE_CHECKING:
     from stitch_cir.composers._chat import ChatComposer
@@ -37,6 +38,7 @@ __all__ = [
     "SeesPictures",
     "TemplateComposer",
     "TwoStageComposer",
+    "WantedComposer",
     "composer_by_name",
     "edit_captions",
     "make_chat",

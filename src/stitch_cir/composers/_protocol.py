@@ -50,7 +50,8 @@ class Composition:
     """The captions a composer made of a reference and a modification.
 
     ``before`` holds plain captions of the *unchanged* reference (SEIZE's and PDV's transitions
-    need them); ``settings`` everything that shaped the captions; ``notes`` what a user should know
+    need them); ``intent`` the words the transition leans on, where they are not the modification
+    itself; ``settings`` everything that shaped the captions; ``notes`` what a user should know
     (``"number changed, object unknown"``, a fall-back that was taken, …).
     """
 
@@ -60,6 +61,7 @@ class Composition:
     before: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    intent: str = ""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -78,6 +80,7 @@ class Composition:
             "before": list(self.before),
             "settings": dict(self.settings),
             "notes": list(self.notes),
+            **({"intent": self.intent} if self.intent else {}),
         }
 
     @classmethod
@@ -97,6 +100,7 @@ class Composition:
                 before=tuple(map(str, data["before"])),
                 settings=dict(data["settings"]),
                 notes=tuple(map(str, data["notes"])),
+                intent=str(data.get("intent", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RecordError(

@@ -9,6 +9,7 @@ from typing import Any
 from stitch_cir.composers._protocol import Composer
 from stitch_cir.composers._recorded import RecordedComposer
 from stitch_cir.composers._template import TemplateComposer
+from stitch_cir.composers._wanted_composer import WantedComposer
 from stitch_cir.errors import SettingError
 
 __all__ = ["composer_by_name"]
@@ -34,6 +35,7 @@ _BUILT_IN: dict[str, Callable[..., Composer]] = {
     "recorded": RecordedComposer,
     "chat": _chat,
     "two-stage": _two_stage,
+    "wanted": WantedComposer,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stitch_cir.encoders._catalogue import CatalogueEntry, catalogue, models_folder
+from stitch_cir.encoders._centred import CentredEncoder
 from stitch_cir.encoders._dense import check_recipe, encode_set
 from stitch_cir.encoders._hash import HashEncoder
 from stitch_cir.encoders._mini import MiniEncoder
@@ -19,6 +20,7 @@ from stitch_cir.encoders._registry import encoder_names, load_encoder, load_mini
 
 __all__ = [
     "CatalogueEntry",
+    "CentredEncoder",
     "ConceptReader",
     "DenseEncoder",
     "DualEncoder",

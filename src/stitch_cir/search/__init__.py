@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.search._bounded import Ranking, rank_many
+from stitch_cir.search._hubness import handicap, hubness
 from stitch_cir.search._query import Encoded, Seen, look_at_upload, look_up, query_texts
 from stitch_cir.search._rank import rank
 from stitch_cir.search._results import Hit, Query, Results, View
@@ -33,6 +34,8 @@ __all__ = [
     "compose",
     "compose_many",
     "estimate_many",
+    "handicap",
+    "hubness",
     "locate",
     "look_at_upload",
     "look_up",

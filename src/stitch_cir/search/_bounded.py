@@ -162,16 +162,21 @@ def _bounds(
     bound: SetBound,
     transition: Transition,
 ) -> NDArray[np.float32]:
-    """Bound the combined scores from above: (Q, n)."""
-    after = scan(matrix, rows, queries, bound)
-    if not _is_combined(queries[0], transition):
-        return after
-    before = scan(matrix, rows, [_before(query) for query in queries], bound, lower=True)
-    with np.errstate(invalid="ignore"):
-        combined = np.asarray(transition.combine(after, before), dtype=np.float32)
-    # infinities that cancel: an image whose vectors are no numbers
-    combined[np.isnan(combined)] = np.inf
-    return combined
+    """Bound the combined scores, less what is taken off them, from above: (Q, n)."""
+    found = scan(matrix, rows, queries, bound)
+    if _is_combined(queries[0], transition):
+        before = scan(matrix, rows, [_before(query) for query in queries], bound, lower=True)
+        with np.errstate(invalid="ignore"):
+            found = np.asarray(transition.combine(found, before), dtype=np.float32)
+        # infinities that cancel: an image whose vectors are no numbers
+        found[np.isnan(found)] = np.inf
+    for own, query in zip(found, queries, strict=True):
+        if query.handicap is not None:
+            taken = query.handicap[rows]
+            # rounding to float32 and subtracting: an ulp of either each
+            own -= taken.astype(np.float32)
+            own += np.float32(2.0**-22) * (np.abs(own) + np.abs(taken)).astype(np.float32)
+    return found
 
 
 def _before(query: Query) -> Query:

@@ -56,10 +56,13 @@ def rank_on_device(
             own.append(ready.score(views, captions, weights, present))
     scores = [ready.join(own) for own in parts]
     k = min(k, len(rows))
-    if combines:
+    if combines or query.handicap is not None:
         # transitions combine NumPy arrays: n numbers, not n sets
-        after, before = (own.cpu().numpy() for own in scores)
+        after, *rest = (own.cpu().numpy() for own in scores)
+        before = rest[0] if rest else None
         coarse = np.asarray(transition.combine(after, before), dtype=np.float32)
+        if query.handicap is not None:
+            coarse = coarse - query.handicap[rows].astype(np.float32)
         close = np.flatnonzero(
             coarse >= np.partition(coarse, len(rows) - k)[len(rows) - k] - ROUNDING
         )

@@ -201,7 +201,8 @@ class Encoded:
 
 def query_texts(composition: Composition, text: str) -> list[str]:
     """Give what of a query is encoded: captions, the modification if any, the captions before."""
-    return [*composition.texts, *([text] if text else []), *composition.before]
+    said = [composition.intent or text] if text else []
+    return [*composition.texts, *said, *composition.before]
 
 
 def build_query(

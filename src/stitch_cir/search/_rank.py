@@ -60,7 +60,10 @@ def score_rows(
     before = None
     if transition.combines_scores and query.before is not None:
         before = _score_set(matrix, rows, query.before, None, scorer, np.float32)
-    return np.asarray(transition.combine(after, before), dtype=np.float32)
+    scores = np.asarray(transition.combine(after, before), dtype=np.float32)
+    if query.handicap is not None:
+        scores = scores - query.handicap[rows].astype(np.float32)
+    return scores
 
 
 def _score_set(
@@ -153,6 +156,8 @@ def settle(
     if transition.combines_scores and query.before is not None:
         before = _score_set(matrix, rows, query.before, None, scorer, np.float64)
     combined = np.asarray(transition.combine(after, before), dtype=np.float64)
+    if query.handicap is not None:
+        combined = combined - query.handicap[rows]
     fine: NDArray[np.float64] = np.round(combined, DECIMALS).astype(np.float64)
     order = np.lexsort((rows, -fine))
     return rows[order], fine[order]

@@ -69,11 +69,13 @@ def rejected_ids(gallery: Gallery, less_like: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def away_from(query: Query, matrix: ViewMatrix, rejected: Mapping[str, str], beta: float) -> Query:
-    """Move a query away from rejected images by ``beta``, and note their ids in it."""
+def away_from(
+    query: Query, matrix: ViewMatrix, rejected: Mapping[str, str], weight: float
+) -> Query:
+    """Move a query away from rejected images by ``weight``, and note their ids in it."""
     ids = tuple(dict.fromkeys(rejected.values()))
     rows = [row for id in ids if (row := row_of(matrix, id)) is not None]
     if not rows:
         return query
-    vectors = step_away(query.vectors, np.asarray(matrix.means[rows]), beta)
+    vectors = step_away(query.vectors, np.asarray(matrix.means[rows]), weight)
     return replace(query, vectors=vectors, less_like=ids)

@@ -28,6 +28,7 @@ from stitch_cir.errors import (
 from stitch_cir.gallery import Gallery, ViewMatrix
 from stitch_cir.search._bounded import Ranking, rank_by_bounds
 from stitch_cir.search._device import rank_on_device
+from stitch_cir.search._hubness import handicap
 from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
 from stitch_cir.search._rank import place_of, shortlist_rows
 from stitch_cir.search._results import Hit, Query, Results, View
@@ -92,7 +93,7 @@ def search(
         captions with weights.
     less_like:
         Gallery ids of pictures the user rejected: the query moves away from their mean by
-        ``settings.beta``, and they and their byte-identical duplicates are left out.
+        ``settings.less_weight``, and they and their byte-identical duplicates are left out.
     composer:
         Who writes the captions; the template composer by default.
     verifier:
@@ -242,8 +243,11 @@ def _prepare(
     transition = settings.make_transition()
     query, notes = build_query(gallery, seen, text, composition, transition)
     if rejected:
-        query = away_from(query, matrix, rejected, settings.beta)
+        query = away_from(query, matrix, rejected, settings.less_weight)
     clock.lap("encode")
+    if settings.hub_weight:
+        query = replace(query, handicap=handicap(matrix, settings))
+        clock.lap("hubness")
     told = () if composition is None else composition.notes
     return _Ask(matrix, rows, query, settings.make_scorer(), transition, (*told, *notes), seen)
 

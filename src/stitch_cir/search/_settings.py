@@ -16,8 +16,19 @@ _METHOD = {"transition": "linear", "scorer": "conditional"}
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {**_METHOD, "captions": 5, "alpha": 0.45, "tau": 0.001},
     "public-code": {**_METHOD, "captions": 5, "alpha": 0.5, "tau": 0.001},
+    "captions": {
+        "transition": "away",
+        "scorer": "conditional",
+        "captions": 6,
+        "alpha": 0.4,
+        "beta": 0.08,
+        "tau": 0.05,
+        "hub_weight": 0.42,
+        "hub_neighbours": 200,
+    },
 }
-"""Query-time halves of the two published settings (method §6); the views belong to the gallery."""
+"""Query-time halves of the two published settings (method §6; the views belong to the gallery), and
+the settings for galleries that are captions (docs/cirr-captions.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +42,16 @@ class SearchSettings:
         of a smaller gallery.
     captions:
         K, the number of target captions asked of the composer, 1 … 64.
-    transition, alpha:
-        Name in ``TRANSITION_NAMES``; α in [0, 1] weighs the modification (linear transition).
-    beta:
-        β ≥ 0 weighs pictures the user rejected (``search(…, less_like=…)``).
+    transition, alpha, beta:
+        Name in ``TRANSITION_NAMES``; α in [0, 1] weighs the modification (linear, away), β in
+        [0, 1] is how much of the reference is taken away (away).
+    less_weight:
+        Weight ≥ 0 of pictures the user rejected (``search(…, less_like=…)``).
     scorer, tau, epsilon:
         Name in ``SCORER_NAMES``; τ > 0 on raw cosine (conditional transport); ε > 0 (Sinkhorn).
+    hub_weight, hub_neighbours:
+        γ ≥ 0 takes ``γ · hubness`` off the score of images that are near everything (0: never); k,
+        the neighbours that hubness averages over (see :func:`stitch_cir.search.hubness`).
     shortlist:
         ``None`` scores every view set. A number n first keeps the n images whose normalised mean
         vector is nearest to the mean caption, then scores those only.
@@ -62,10 +77,13 @@ class SearchSettings:
     captions: int = 5
     transition: str = "linear"
     alpha: float = 0.45
-    beta: float = 0.3
+    beta: float = 0.1
+    less_weight: float = 0.3
     scorer: str = "conditional"
     tau: float = 0.001
     epsilon: float = 0.01
+    hub_weight: float = 0.0
+    hub_neighbours: int = 200
     shortlist: int | None = None
     measure_recall: bool = True
     min_score: float | None = None
@@ -85,12 +103,17 @@ class SearchSettings:
         if self.shortlist is not None:
             _whole("shortlist", self.shortlist, 1, None)
         _whole("verify", self.verify, 0, None)
+        _whole("hub_neighbours", self.hub_neighbours, 1, None)
+        if not (math.isfinite(self.hub_weight) and self.hub_weight >= 0):
+            raise SettingError(f"hub_weight is {self.hub_weight!r}.", hint="It must be at least 0.")
         if not (math.isfinite(self.verify_weight) and self.verify_weight >= 0):
             raise SettingError(
                 f"verify_weight is {self.verify_weight!r}.", hint="It must be at least 0."
             )
-        if not (math.isfinite(self.beta) and self.beta >= 0):
-            raise SettingError(f"beta is {self.beta!r}.", hint="It must be at least 0.")
+        if not (math.isfinite(self.less_weight) and self.less_weight >= 0):
+            raise SettingError(
+                f"less_weight is {self.less_weight!r}.", hint="It must be at least 0."
+            )
         if self.min_score is not None and not math.isfinite(self.min_score):
             raise SettingError(
                 f"min_score is {self.min_score!r}, which is not a finite number.",
@@ -126,11 +149,17 @@ class SearchSettings:
 
     def make_transition(self) -> Transition:
         """Build the transition these settings name."""
-        return transition_by_name(self.transition, alpha=self.alpha)
+        return transition_by_name(self.transition, alpha=self.alpha, beta=self.beta)
 
     def make_scorer(self) -> Scorer:
         """Build the scorer these settings name."""
         return scorer_by_name(self.scorer, tau=self.tau, epsilon=self.epsilon)
+
+    def hub_settings(self) -> dict[str, Any]:
+        """Give γ and k, JSON-ready; nothing where hubs are left alone."""
+        if not self.hub_weight:
+            return {}
+        return {"hub_weight": self.hub_weight, "hub_neighbours": self.hub_neighbours}
 
     def with_(self, **changes: Any) -> SearchSettings:
         """Copy with some values changed (and checked again)."""

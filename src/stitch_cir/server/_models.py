@@ -74,7 +74,10 @@ class Settings(_Strict):
     alpha: Number | None = Field(default=None, description="Weight of the text, 0 to 1.")
     scorer: str | None = Field(default=None, max_length=64)
     tau: Number | None = Field(default=None, description="Temperature on raw cosine, above 0.")
-    beta: Number | None = Field(default=None, description="Weight of less_like, at least 0.")
+    beta: Number | None = Field(
+        default=None, description="Of the transition away, 0 to 1: how much of the reference goes."
+    )
+    less_weight: Number | None = Field(default=None, description="Weight of less_like, at least 0.")
     min_score: Number | None = None
     include: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=20)] | None = (
         Field(default=None, description="Rank only ids that match one of these patterns.")

@@ -8,6 +8,7 @@ Pure mathematics on unit vectors: no files, no models.
 [[0.7070000171661377, 0.0, 0.7070000171661377], [0.0, 0.7070000171661377, 0.7070000171661377]]
 """
 
+from stitch_cir.transition._away import Away
 from stitch_cir.transition._feedback import step_away
 from stitch_cir.transition._increment import SemanticIncrement
 from stitch_cir.transition._linear import Linear, NoTransition, TextOnly
@@ -18,6 +19,7 @@ from stitch_cir.transition._registry import TRANSITION_NAMES, transition_by_name
 __all__ = [
     "PDV",
     "TRANSITION_NAMES",
+    "Away",
     "Linear",
     "NoTransition",
     "SemanticIncrement",

@@ -34,7 +34,7 @@ def step_away(
     Returns (K, d) float32 unit rows. Raises ``SettingError`` for a β out of range, ``VectorError``
     for vectors of the wrong shape, not finite, or that cancel to zero.
     """
-    weight = number("beta", beta, 0.0)
+    weight = number("the weight of rejected pictures", beta, 0.0)
     rows = read_rows("captions", captions)
     away = read_rows("rejected pictures", rejected, rows.shape[1]).mean(axis=0)
     if weight == 0:

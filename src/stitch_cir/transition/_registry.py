@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stitch_cir.errors import SettingError
+from stitch_cir.transition._away import Away
 from stitch_cir.transition._increment import SemanticIncrement
 from stitch_cir.transition._linear import Linear, NoTransition, TextOnly
 from stitch_cir.transition._pdv import PDV
@@ -10,7 +11,14 @@ from stitch_cir.transition._protocol import Transition
 
 __all__ = ["TRANSITION_NAMES", "transition_by_name"]
 
-TRANSITION_NAMES: tuple[str, ...] = ("linear", "none", "text-only", "pdv", "semantic-increment")
+TRANSITION_NAMES: tuple[str, ...] = (
+    "linear",
+    "none",
+    "text-only",
+    "pdv",
+    "semantic-increment",
+    "away",
+)
 """Names :func:`transition_by_name` knows; the first is the method's own."""
 
 
@@ -18,6 +26,7 @@ def transition_by_name(
     name: str,
     *,
     alpha: float = 0.45,
+    beta: float = 0.1,
     scale: float = 1.0,
     image_weight: float = 0.0,
     gain: float = 0.13,
@@ -30,7 +39,9 @@ def transition_by_name(
     name:
         One of ``TRANSITION_NAMES``.
     alpha:
-        Used by ``linear``.
+        Used by ``linear`` and ``away``.
+    beta:
+        Used by ``away``.
     scale, image_weight:
         Used by ``pdv``.
     gain, loss:
@@ -45,6 +56,7 @@ def transition_by_name(
         TextOnly(),
         PDV(scale, image_weight),
         SemanticIncrement(gain, loss),
+        Away(alpha, beta),
     )
     for transition in transitions:
         if transition.name == name:

@@ -1,0 +1,230 @@
+"""CIRR without pixels: cleaning, loading, missing captions, and the mathematics that it brought."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stitch_cir.benchmarks import check_benchmark, load_benchmark, run_benchmark
+from stitch_cir.benchmarks._caption_sets import caption_views, clean_captions
+from stitch_cir.composers import Composition, Reference, WantedComposer
+from stitch_cir.composers._wanted import wanted_words
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.errors import NotFoundError, QueryError, RecordError, SettingError
+from stitch_cir.gallery import Gallery, index_captions
+from stitch_cir.search import SearchSettings, hubness, search
+from stitch_cir.transition import Away, Linear
+from stitch_cir.transport import ConditionalTransport
+from tests.benchmarks import layouts
+
+
+def captioned(root: Path, captions: dict[str, list[str]], *, place: str = "captions") -> Path:
+    layouts.cirr(root)
+    entries = [{"candidate": id, "captions": own} for id, own in captions.items()]
+    layouts.put(root / place / "cirr_gallery_captions.json", entries)
+    return root
+
+
+def names(count: int) -> list[str]:
+    return [f"dev-{number}-0-img0" for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (["A cat\n sits.", " ", ""], ("A cat sits",)),
+        (["The image shows a red bus.", "A RED BUS"], ("a red bus",)),
+        (["A red bus is shown in the picture.", "A red bus parked"], ("A red bus parked",)),
+        (["I cannot describe this image.", "A boat."], ("A boat",)),
+        (["The", "Two hamsters are visible in the image."], ("Two hamsters",)),
+        (
+            [f"caption number {n}0" for n in range(1, 9)],
+            tuple(f"caption number {n}0" for n in range(1, 7)),
+        ),
+        (["I'm happy to help!"], ()),
+    ],
+)
+def test_the_cleaning_rule(given, kept):
+    assert clean_captions(given) == kept
+
+
+def test_the_joined_captions_are_one_more_view():
+    assert caption_views(("a", "b", "c", "d")) == ("a", "b", "c", "d", "a. b. c")
+    assert caption_views(("a",)) == ("a",)
+
+
+@pytest.mark.parametrize("place", ["captions", "CIRR/captions", "CIRR"])
+def test_captions_are_found_at_the_documented_places(tmp_path, place):
+    root = captioned(tmp_path, {id: [f"a thing {id}"] for id in names(60)}, place=place)
+    data = load_benchmark("cirr-captions", root)
+    assert len(data.tasks[0].captions) == 60
+    assert not data.notes
+    found = check_benchmark("cirr-captions", root)[-1]
+    assert found.here
+    assert found.what == "captions of the gallery"
+
+
+def test_beside_the_root_is_found_too(tmp_path):
+    captioned(tmp_path / "data", {id: [f"a thing {id}"] for id in names(60)}, place="../captions")
+    assert load_benchmark("cirr-captions", tmp_path / "data").tasks[0].captions
+
+
+def test_missing_and_odd_captions_files_are_told(tmp_path):
+    layouts.cirr(tmp_path)
+    with pytest.raises(NotFoundError, match="cirr_gallery_captions"):
+        load_benchmark("cirr-captions", tmp_path)
+    layouts.put(
+        tmp_path / "captions/cirr_gallery_captions.json", [{"candidate": "x", "captions": "text"}]
+    )
+    with pytest.raises(RecordError, match="list of texts"):
+        load_benchmark("cirr-captions", tmp_path)
+
+
+def run(root: Path, out: Path):
+    return run_benchmark(
+        load_benchmark("cirr-captions", root),
+        out,
+        encoder=HashEncoder(),
+        composer=WantedComposer(),
+        settings=SearchSettings.from_preset("captions"),
+        controls=False,
+        sweeps=False,
+    )
+
+
+def everything() -> dict[str, list[str]]:
+    captions = {id: [f"a grey stone {id}", f"stone number {id}"] for id in names(60)}
+    captions["dev-0-0-img0"] = ["a blue car"]
+    captions["dev-1-0-img0"] = ["a red car"]
+    return captions
+
+
+def test_a_query_finds_its_target_by_words(tmp_path):
+    found = run(captioned(tmp_path, everything()), tmp_path / "run")
+    metrics = found.variants["main"].headline
+    assert metrics["R@50"] == 100.0
+
+
+@pytest.mark.parametrize("refusal", [None, ["I cannot provide descriptions for this image."]])
+def test_a_target_without_captions_is_a_miss_and_counted(tmp_path, refusal):
+    captions = everything()
+    captions.pop("dev-1-0-img0")
+    if refusal:
+        captions["dev-1-0-img0"] = refusal
+    root = captioned(tmp_path, captions)
+    data = load_benchmark("cirr-captions", root)
+    assert "1 of 60 images" in data.notes[0]
+    found = run(root, tmp_path / "run")
+    metrics = found.variants["main"].headline
+    assert metrics["R@50"] == 0.0
+    assert metrics["Rs@3"] == 0.0
+
+
+def test_a_reference_without_captions_leaves_the_modification(tmp_path):
+    captions = everything()
+    captions.pop("dev-0-0-img0")
+    found = run(captioned(tmp_path, captions), tmp_path / "run")
+    assert found.variants["main"].headline["R@50"] == 100.0
+
+
+# what a modification wants
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("The target image shows two dogs on a lawn.", "two dogs on a lawn"),
+        ("Make it a cat instead of a dog", "a cat"),
+        ("Target on three puppies rather showing one", "three puppies"),
+        ("Change the pasta to pizza", "pizza"),
+        ("Change the colour of the car to blue", "blue car"),
+        ("reduce the number of people to four, add a tree", "four people, a tree"),
+        ("cat with kittens and not dog with puppy", "cat with kittens"),
+        ("Add one dog, make them all wear leashes", "one dog, all wear leashes"),
+        ("many zebras, turned away from camera", "many zebras, turned away from camera"),
+        ("remove the hat", "remove the hat"),
+        ("brighter sunshine", "brighter sunshine"),
+        ("", ""),
+    ],
+)
+def test_wanted_words(said, wanted):
+    assert wanted_words(said) == wanted
+
+
+def test_the_captions_hold_what_is_wanted_first_then_the_reference_and_its_subject():
+    known = (
+        "The image shows a brown dog on a sofa",
+        "a dog sleeping",
+        "a brown dog on a sofa. a dog sleeping",
+    )
+    made = WantedComposer().compose(Reference(captions=known), "Add a ball instead of a bone", 6)
+    assert made.texts == (
+        "a ball, a brown dog on a sofa",
+        "a ball, a dog sleeping",
+        "a ball, a brown dog",
+        "a ball, a dog",
+    )
+    assert [round(one.weight, 3) for one in made.captions] == [0.5, 0.5, 0.3, 0.3]
+    assert made.intent == "a ball"
+    assert made.modification == "Add a ball instead of a bone"
+    assert made.before == ("a brown dog on a sofa", "a dog sleeping")
+    assert Composition.from_dict(made.to_dict()) == made
+
+
+def test_fewer_captions_than_forms_and_nothing_known():
+    known = Reference(captions=("a brown dog on a sofa", "a cat asleep"))
+    for count in range(1, 7):
+        assert 1 <= len(WantedComposer().compose(known, "add a ball", count).captions) <= count
+    assert WantedComposer().compose(None, "add a ball", 6).texts == ("a ball",)
+    with pytest.raises(QueryError):
+        WantedComposer().compose(None, " ", 6)
+    with pytest.raises(SettingError):
+        WantedComposer().compose(known, "x", 0)
+
+
+# away, by hand
+
+
+def test_away_is_linear_less_a_share_of_the_reference():
+    eye = np.eye(3, dtype=np.float32)
+    # (½, 0, ½) − ½·(0, 1, 0), then unit length
+    moved = Away(0.5, 0.5).refine(eye[:1], eye[2], before=eye[1:2])
+    np.testing.assert_allclose(moved, [[3**-0.5, -(3**-0.5), 3**-0.5]], atol=1e-6)
+    linear = Linear(0.5).refine(eye[:2], eye[2])
+    np.testing.assert_array_equal(Away(0.5, 0.0).refine(eye[:2], eye[2], before=eye[1:2]), linear)
+    np.testing.assert_array_equal(Away(0.5, 0.5).refine(eye[:2], eye[2]), linear)
+    np.testing.assert_array_equal(Away().refine(eye[:2], None), eye[:2])
+    with pytest.raises(SettingError):
+        Away(0.5, 1.5)
+
+
+# hubness, by hand
+
+
+def test_hubness_is_the_mean_score_of_the_nearest_other_images(tmp_path):
+    texts = {"a": "red car", "b": "blue car", "c": "red boat"}
+    file = tmp_path / "captions.jsonl"
+    file.write_text(
+        "\n".join(f'{{"id": "{id}", "captions": ["{text}"]}}' for id, text in texts.items())
+    )
+    encoder = HashEncoder()
+    index_captions(file, tmp_path / "index", encoder=encoder)
+    gallery = Gallery.open(tmp_path / "index", encoder=encoder)
+    matrix = gallery.matrix()
+    cosines = 2 * np.asarray(matrix.vectors) @ np.asarray(matrix.vectors).T
+    others = cosines - 9 * np.eye(3)
+    best = hubness(matrix, ConditionalTransport(), 1)
+    np.testing.assert_allclose(best, others.max(axis=0), atol=1e-5)
+    both = hubness(matrix, ConditionalTransport(), 200)
+    np.testing.assert_allclose(both, (cosines.sum(axis=0) - 2) / 2, atol=1e-5)
+    plain = search(gallery, text="red car")
+    taken = search(
+        gallery, text="red car", settings=SearchSettings(hub_weight=0.5, hub_neighbours=1)
+    )
+    before = {hit.id: hit.score for hit in plain}
+    for hit in taken:
+        assert hit.score == pytest.approx(
+            before[hit.id] - 0.5 * best[matrix.ids.index(hit.id)], abs=1e-5
+        )
