@@ -196,6 +196,25 @@ def test_a_changed_setting_is_cancelled_with_the_old_hits_in_sight(page: Page, s
     expect(page.locator(".state h3")).to_have_text("Cancelled")
 
 
+def test_an_answer_takes_nothing_away_from_who_types(page: Page, site: str) -> None:
+    open_results(page, site)
+    page.route("**/api/search", lambda route: None)
+    page.locator("#captions textarea").first.fill("a yellow thing")
+    page.locator("#captions textarea").first.press("Enter")
+    expect(page.locator("#stage")).to_have_attribute("aria-busy", "true")
+    page.get_by_role("button", name="Add a caption").click()
+    page.keyboard.type("a yellow sq")
+    with page.expect_response("**/api/search"):
+        page.unroute("**/api/search")  # lets it go on
+    expect(page.locator("#stage")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("#captions-count")).to_contain_text("edited")
+    page.keyboard.type("uare")
+    with page.expect_request("**/api/search") as asked:
+        page.keyboard.press("Enter")
+    texts = [one["text"] for one in asked.value.post_data_json["captions"]]
+    assert (texts[0], texts[-1]) == ("a yellow thing", "a yellow square")
+
+
 def test_two_pictures_dropped_in_haste(page: Page) -> None:
     held = []
     page.route("**/api/uploads", lambda route: held.append(route))

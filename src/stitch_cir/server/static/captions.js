@@ -4,65 +4,83 @@ import { byId, el, icon } from "./dom.js";
 
 /**
  * Put the editor in order. `onChange(captions)` gets the edited list, or null for "compose anew".
+ * What is being typed in is never replaced: an answer may arrive at any moment.
  */
 export function mountCaptions({ onChange }) {
-  const body = byId("captions-body");
   const count = byId("captions-count");
+  const list = el("ol", { class: "captions" });
+  const why = el("p", { class: "hint said-why" });
+  const head = el("p", { class: "row between hint", "aria-hidden": "true" }, el("span", { text: "on" }), el("span", { text: "weight" }));
+  const add = el("button", { type: "button", class: "quiet small", on: { click: () => append({ text: "", weight: 1, on: true }, true) } }, icon("plus", 15), "Add a caption");
+  const anew = el("button", { type: "button", class: "quiet small", text: "Compose anew", on: { click: renew } });
+  byId("captions-body").replaceChildren(why, head, list, el("div", { class: "row" }, add, anew));
+  // heights are known only once the panel is open
+  byId("captions").addEventListener("toggle", () => rows.forEach(({ text }) => fit(text)));
+
+  /** One row: its caption as last told or committed, and its three fields. */
   let rows = [];
 
-  function commit() {
-    rows = rows.filter((one) => one.text.trim() !== "");
-    onChange(rows.length > 0 ? rows.map((one) => ({ ...one, text: one.text.trim() })) : null);
+  function renew() {
+    byId("captions").querySelector("summary").focus(); // the button goes away
+    onChange(null);
   }
 
-  function row(caption, number, stale) {
+  function commit() {
+    const kept = rows.map(({ caption }) => ({ ...caption, text: caption.text.trim() })).filter(({ text }) => text !== "");
+    onChange(kept.length > 0 ? kept : null);
+  }
+
+  function append(caption, focus = false) {
+    const number = rows.length + 1;
     const edit = (name, value) => {
-      if (caption[name] === value) return;
-      caption[name] = value;
-      commit();
+      if (row.node.isConnected && caption[name] !== value) {
+        caption[name] = value;
+        commit();
+      }
     };
-    const on = el("input", {
-      type: "checkbox",
-      checked: caption.on,
-      disabled: stale,
-      "aria-label": `Use caption ${number}`,
-      on: { change: (event) => edit("on", event.target.checked) },
-    });
-    const text = el("textarea", {
-      rows: "1",
-      value: caption.text,
-      disabled: stale,
-      "aria-label": `Caption ${number}`,
-      on: {
-        change: (event) => edit("text", event.target.value),
-        keydown: (event) => {
-          if (event.key !== "Enter" || event.isComposing) return;
-          event.preventDefault();
-          event.target.blur();
-          event.target.focus();
-        },
-        input: (event) => fit(event.target),
-      },
-    });
-    const weight = el("input", {
-      type: "number",
-      class: "weight",
-      min: "0",
-      max: "100",
-      step: "0.1",
-      value: String(Number(caption.weight.toFixed(3))),
-      disabled: stale,
-      "aria-label": `Weight of caption ${number}`,
-      title: "Weight",
-      on: {
-        change: (event) => {
-          const value = Number(event.target.value);
-          if (event.target.value !== "" && value >= 0 && Number.isFinite(value)) edit("weight", value);
-          else event.target.value = String(caption.weight);
-        },
-      },
-    });
-    return el("li", { class: caption.on ? "caption" : "caption off" }, on, text, weight);
+    const write = () => edit("text", row.text.value);
+    const weigh = () => {
+      const value = Number(row.weight.value);
+      if (row.weight.value !== "" && value >= 0 && Number.isFinite(value)) edit("weight", value);
+      else row.weight.value = String(caption.weight);
+    };
+    const enter = (event) => {
+      if (event.key !== "Enter" || event.isComposing) return;
+      event.preventDefault();
+      write();
+    };
+    const row = {
+      caption,
+      on: el("input", { type: "checkbox", "aria-label": `Use caption ${number}`, on: { change: () => edit("on", row.on.checked) } }),
+      text: el("textarea", { rows: "1", "aria-label": `Caption ${number}`, on: { change: write, blur: write, keydown: enter, input: () => fit(row.text) } }),
+      weight: el("input", {
+        type: "number",
+        class: "weight",
+        min: "0",
+        max: "100",
+        step: "0.1",
+        "aria-label": `Weight of caption ${number}`,
+        title: "Weight",
+        on: { change: weigh, blur: weigh },
+      }),
+    };
+    row.node = el("li", {}, row.on, row.text, row.weight);
+    rows.push(row);
+    list.append(row.node);
+    put(row, caption, false);
+    if (focus) row.text.focus();
+  }
+
+  /** Bring a row up to date, except for the field the user is in. */
+  function put(row, { text, weight, on }, stale) {
+    Object.assign(row.caption, { text, weight, on });
+    const here = document.activeElement;
+    row.node.className = on ? "caption" : "caption off";
+    row.on.checked = on;
+    if (here !== row.text || stale) row.text.value = text;
+    if (here !== row.weight || stale) row.weight.value = String(weight);
+    for (const field of [row.on, row.text, row.weight]) field.disabled = stale;
+    fit(row.text);
   }
 
   /**
@@ -70,41 +88,28 @@ export function mountCaptions({ onChange }) {
    * written; `note`: why there are none.
    */
   function show({ captions = [], edited = false, stale = false, note = "" }) {
-    const focused = body.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-    rows = captions.map(({ text, weight, on = true }) => ({ text, weight, on }));
-    const used = rows.filter((one) => one.on).length;
-    count.textContent = rows.length === 0 ? "" : used === rows.length ? String(used) : `${used} of ${rows.length}`;
+    const told = captions.map(({ text, weight, on = true }) => ({ text, weight: Number(weight.toFixed(3)), on }));
+    for (const [at, caption] of told.entries()) {
+      if (rows[at]) put(rows[at], caption, stale);
+      else {
+        append(caption);
+        put(rows[at], caption, stale);
+      }
+    }
+    // a row that is being added is not told of yet
+    const typed = rows.slice(told.length).find(({ text }) => text === document.activeElement && !stale);
+    for (const row of rows.slice(told.length)) if (row !== typed) row.node.remove();
+    rows = [...rows.slice(0, told.length), ...(typed ? [typed] : [])];
+    const used = told.filter((one) => one.on).length;
+    count.textContent = told.length === 0 ? "" : used === told.length ? String(used) : `${used} of ${told.length}`;
     if (edited) count.textContent += " · edited";
-    const head = el("p", { class: "row between hint", "aria-hidden": "true" }, el("span", { text: "on" }), el("span", { text: "weight" }));
-    const list = el("ol", { class: "captions" }, rows.map((one, at) => row(one, at + 1, stale)));
-    const add = () => {
-      rows.push({ text: "", weight: 1, on: true });
-      const added = row(rows.at(-1), rows.length, false);
-      list.append(added);
-      added.querySelector("textarea").focus();
-    };
-    const button = (label, sign, act) =>
-      el("button", { type: "button", class: "quiet small", disabled: stale, on: { click: act } }, sign && icon(sign, 15), label);
-    const hint = stale ? "Search to have captions written for the new question." : note;
-    body.replaceChildren(
-      ...[
-        hint && el("p", { class: "hint said-why", text: hint }),
-        rows.length > 0 && head,
-        list,
-        el(
-          "div",
-          { class: "row" },
-          button("Add a caption", "plus", add),
-          edited && button("Compose anew", null, () => onChange(null)),
-        ),
-      ].filter(Boolean),
-    );
-    for (const text of list.querySelectorAll("textarea")) fit(text);
-    if (focused) body.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
+    why.textContent = stale ? "Search to have captions written for the new question." : note;
+    why.hidden = why.textContent === "";
+    head.hidden = rows.length === 0;
+    anew.hidden = !edited;
+    add.disabled = stale;
+    anew.disabled = stale;
   }
-
-  // heights are known only once the panel is open
-  byId("captions").addEventListener("toggle", () => body.querySelectorAll("textarea").forEach(fit));
 
   return { show };
 }

@@ -1,8 +1,8 @@
 // A query: what is asked, how it stands in the address, and how it goes to the server.
 //
 // Query = {ref: {id} | {upload, name} | null, text, captions: [{text, weight, on}] | null (edited ones),
-//          less: [id], hits, settings: {alpha, captions, transition, scorer, tau, beta, min_score,
-//          include_reference}} where a setting that is null is the server's own.
+//          less: [id], hits, settings: {alpha, captions, transition, scorer, tau, beta, less_weight,
+//          min_score, include_reference}} where a setting that is null is the server's own.
 
 export const HITS = 24;
 const MOST_CAPTIONS = 64;
@@ -15,6 +15,7 @@ const SETTINGS = [
   ["scorer", "s", "name"],
   ["tau", "tau", "number"],
   ["beta", "b", "number"],
+  ["less_weight", "l", "number"],
   ["min_score", "m", "number"],
   ["include_reference", "i", "flag"],
 ];

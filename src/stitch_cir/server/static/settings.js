@@ -90,7 +90,8 @@ export function mountSettings(info, { onChange, onReset }) {
       choice("transition", "Transition", choices.transitions),
       choice("scorer", "Score", choices.scorers, SCORERS),
       number("tau", "τ, on raw cosine", { fallback: defaults.tau, min: "0" }),
-      number("beta", "β, of “less like”", { fallback: defaults.beta, min: "0" }),
+      number("beta", "β, for “away”", { fallback: defaults.beta, min: "0", max: "1" }),
+      number("less_weight", "Weight of “less like”", { fallback: defaults.less_weight, min: "0" }),
       number("min_score", "Least score", { fallback: defaults.min_score, min: "-2", max: "2" }),
       number("hits", "Hits", { fallback: HITS, min: "1", max: String(limits.k), step: "1" }),
       el("div", { class: "field pair" }, el("label", { for: reference.id, text: "Show the reference, too" }), reference),
@@ -113,15 +114,16 @@ export function mountSettings(info, { onChange, onReset }) {
 export function factsLine(results) {
   const { settings: s, gallery, seconds } = results;
   const total = Object.values(seconds).reduce((sum, one) => sum + one, 0);
+  const moving = { linear: `, α ${s.alpha}`, away: `, α ${s.alpha}, β ${s.beta}` };
   const parts = [
     `${gallery.encoder} (${gallery.weights_tag})`,
     `${SCORERS[s.scorer] ?? s.scorer}${s.scorer === "conditional" ? `, τ ${s.tau}` : ""}`,
-    `${s.transition} transition${s.transition === "linear" ? `, α ${s.alpha}` : ""}`,
+    `${s.transition} transition${moving[s.transition] ?? ""}`,
     results.composition ? `K ${results.query.members.length}` : `${results.query.members.length} views of the reference`,
     `preset ${s.preset}`,
     `${results.ranked.toLocaleString("en")} ranked`,
     `${Math.max(1, Math.round(1000 * total))} ms`,
   ];
-  if (results.query.less_like.length > 0) parts.splice(4, 0, `β ${s.beta}`);
+  if (results.query.less_like.length > 0) parts.splice(4, 0, `less like ${s.less_weight}`);
   return parts.join(" · ");
 }
