@@ -1,6 +1,7 @@
 # make demo: set up, get pictures, index, search, leave a contact sheet in demo/
 # make test: set up and run every test
 # make test-extras: the tests of the optional back ends, each in an environment of its own
+# make test-browser: the page in headless Chromium (Debian's package, installed where that may be done)
 # make lint: formatting, types, layers
 # make bench: measure, as ratios in one run
 PYTHON ?= python3
@@ -8,11 +9,13 @@ VENV ?= .venv
 PHOTOS ?=
 JOBS ?= 2
 EXTRAS ?= transformers open-clip llama mcp
+CHROMIUM ?= /usr/bin/chromium
+AXE := .venv-extras/browser/node_modules/axe-core/axe.min.js
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-extras lint bench clean
+.PHONY: demo test test-extras test-browser lint bench clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("stitch needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
@@ -39,6 +42,21 @@ test-%: $(BIN)/python
 	@if $(MAKE) --no-print-directory .venv-extras/$*/.installed; \
 	then .venv-extras/$*/bin/python -m pytest -n $(JOBS) tests/extras; \
 	else echo "NOT TESTED: the packages of requirements/test-$*.txt cannot be installed here"; fi
+
+test-browser: $(BIN)/python
+	@test -x $(CHROMIUM) || { test "$$(id -u)" = 0 && apt-get -qq update && \
+		apt-get -qq install --no-install-recommends chromium >/dev/null; } || true
+	@if ! test -x $(CHROMIUM); \
+	then echo "NOT TESTED: the page, because there is no $(CHROMIUM): apt-get install chromium, or make CHROMIUM=PATH"; \
+	elif ! $(MAKE) --no-print-directory .venv-extras/browser/.installed; \
+	then echo "NOT TESTED: the page, because the packages of requirements/test-browser.txt cannot be installed here"; \
+	else $(MAKE) --no-print-directory $(AXE) || echo "NOT TESTED: axe-core, because npm cannot install it here"; \
+	CHROMIUM=$(CHROMIUM) STITCH_AXE=$(AXE) .venv-extras/browser/bin/python -m pytest -n $(JOBS) tests/browser; \
+	fi
+
+$(AXE): .venv-extras/browser/.installed
+	npm install --silent --no-save --no-audit --no-fund --prefix .venv-extras/browser axe-core@4.14.1
+	@touch $@
 
 .venv-extras/%/.installed: pyproject.toml requirements/test-%.txt requirements/test.txt
 	$(PYTHON) -m venv .venv-extras/$*

@@ -1,0 +1,85 @@
+// The HTTP API: one function an address; every failure is an ApiError with message and hint.
+
+export class ApiError extends Error {
+  /** `status` 0: no answer came at all. `retryAfter`: seconds to wait, where the server said so. */
+  constructor(status, { type, message, hint }, retryAfter = null) {
+    super(message);
+    this.status = status;
+    this.type = type;
+    this.hint = hint ?? "";
+    this.retryAfter = retryAfter;
+  }
+}
+
+const AWAY = {
+  type: "ServerAway",
+  message: "The server does not answer.",
+  hint: "Check that stitch serve is still running, then try again.",
+};
+
+async function call(path, { json, form, method, signal } = {}) {
+  const options = { method: method ?? (json || form ? "POST" : "GET"), signal };
+  if (json) {
+    options.body = JSON.stringify(json);
+    options.headers = { "content-type": "application/json" };
+  } else if (form) {
+    options.body = form;
+  }
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, AWAY);
+  }
+  if (response.ok) return response;
+  const body = await response.json().catch(() => null);
+  const told = body?.error ?? {
+    type: "ServerError",
+    message: `The server answered with status ${response.status}.`,
+    hint: "Its log says more.",
+  };
+  const wait = Number.parseFloat(response.headers.get("retry-after") ?? "");
+  throw new ApiError(response.status, told, Number.isFinite(wait) ? wait : null);
+}
+
+const read = async (path, options) => {
+  const response = await call(path, options);
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, AWAY);
+  }
+};
+
+/** Put an id into an address as the server does: slashes stay, unless a browser would resolve them. */
+export function idPath(id) {
+  const parts = id.split("/");
+  const tricky = parts.some((part) => part === "" || part === "." || part === "..");
+  return tricky ? encodeURIComponent(id) : parts.map(encodeURIComponent).join("/");
+}
+
+export const thumbnail = (id, side = 384) => `/api/thumbnails/${idPath(id)}?side=${side}`;
+export const picture = (id, side = 1200) => `/api/files/${idPath(id)}?side=${side}`;
+export const uploadUrl = (token) => `/api/uploads/${encodeURIComponent(token)}`;
+
+export const about = () => read("/api/gallery");
+export const images = ({ offset, limit, q }, signal) =>
+  read(`/api/images?${new URLSearchParams({ offset, limit, q })}`, { signal });
+export const search = (ask, signal) => read("/api/search", { json: ask, signal });
+export const explain = (ask, id, signal) => read("/api/explain", { json: { ...ask, id }, signal });
+
+export async function explainPicture(ask, id, kind) {
+  return (await call("/api/explain/picture", { json: { ...ask, id, kind } })).blob();
+}
+
+export async function sheet(ask) {
+  return (await call("/api/sheet", { json: ask })).blob();
+}
+
+export function upload(file, signal) {
+  const form = new FormData();
+  form.append("file", file, file.name || "pasted");
+  return read("/api/uploads", { form, signal });
+}

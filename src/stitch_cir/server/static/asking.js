@@ -1,0 +1,163 @@
+// Asking the server, one question at a time: waiting, the answer, or what went wrong.
+
+import * as api from "./api.js";
+import { announce, byId } from "./dom.js";
+import { copyQuery, toAsk } from "./query.js";
+import { fileOf, remember } from "./reference.js";
+import * as view from "./results.js";
+import { panel } from "./states.js";
+import { mostHits, state, uploadOf } from "./state.js";
+import { titleOf } from "./trail.js";
+
+const CACHED = 30;
+const GHOST_AFTER = 140; // ms: a quick answer shows no grey tiles
+
+/**
+ * Put asking in order. `showForm()`; `acts(query)` gives what can be done with results; `tools()`
+ * the buttons above them; `quiet()` stops whatever else fills the stage.
+ */
+export function mountAsking({ showForm, acts, tools, quiet }) {
+  const cache = new Map();
+  let running = null;
+
+  function stop() {
+    running?.abort();
+    running = null;
+    quiet();
+    byId("stage").removeAttribute("aria-busy");
+  }
+
+  /** Cancel what is under way, because the user said so. */
+  function cancel() {
+    if (!running) return;
+    running.cancelled = true;
+    running.abort();
+  }
+
+  /**
+   * Ask and show. Without `fresh` an answer that is still known is taken; `keep` leaves the old hits
+   * in sight meanwhile; `more` moves the focus to the first hit that is new.
+   */
+  async function run(query, { fresh = true, keep = false, more = false, retried = false } = {}) {
+    stop();
+    state.browsing = false;
+    state.draft = copyQuery(query);
+    const ask = toAsk(query, mostHits());
+    const key = JSON.stringify(ask);
+    const control = new AbortController();
+    running = control;
+    if (!keep) showForm();
+    const waiting = setTimeout(() => view.showWaiting(keep, query.hits, cancel), GHOST_AFTER);
+    try {
+      const known = fresh ? undefined : cache.get(key);
+      const results = known ?? (await api.search(ask, control.signal)).results;
+      if (running !== control) return;
+      remembered(key, results);
+      answer(query, results, more);
+    } catch (error) {
+      if (running !== control) return;
+      if (error.name === "AbortError") {
+        cancelled(query);
+        return;
+      }
+      if (!(error instanceof api.ApiError)) throw error;
+      const file = uploadOf(query) && fileOf(query.ref.upload);
+      if (error.status === 404 && file && !retried) await sendAgain(query, file);
+      else if (error.type === "SettingError" && !retried && (await shrunk())) await run(query, { keep, more, retried: true });
+      else fault(query, error);
+    } finally {
+      clearTimeout(waiting);
+      if (running === control) {
+        running = null;
+        byId("stage").removeAttribute("aria-busy");
+      }
+    }
+  }
+
+  /** Look whether the gallery has fewer pictures than it had, so that too many hits were asked for. */
+  async function shrunk() {
+    const now = await api.about().catch(() => null);
+    if (now === null || now.images === state.info.images) return false;
+    state.info = now;
+    return true;
+  }
+
+  function remembered(key, results) {
+    cache.delete(key);
+    cache.set(key, results);
+    if (cache.size > CACHED) cache.delete(cache.keys().next().value);
+  }
+
+  function answer(query, results, more) {
+    const before = more ? (state.shown?.results?.hits.length ?? 0) : 0;
+    state.shown = { query, results };
+    document.title = `${titleOf(query, "search")} · STiTch`;
+    showForm();
+    const count = results.hits.length;
+    view.head("Results", count === 0 ? "none" : `${count} of ${results.ranked.toLocaleString("en")}`, tools());
+    view.showResults(results, query, acts(query));
+    if (before > 0) byId("stage").querySelectorAll(".pic")[before]?.focus();
+    const best = results.hits[0];
+    const told = best && `${count} pictures found. Best: ${best.captions[0] ?? best.id}, score ${best.score.toFixed(3)}.`;
+    announce(told ?? "No picture found.");
+  }
+
+  function fault(query, error) {
+    state.shown = { query, results: null };
+    showForm();
+    view.showFault(error, query, acts(query));
+  }
+
+  function cancelled(query) {
+    state.shown = { query, results: null };
+    showForm();
+    view.head("Results", "");
+    view.notes([]);
+    byId("facts").hidden = true;
+    byId("stage").replaceChildren(
+      panel({ sign: "cut", title: "Cancelled", text: "The search was stopped.", actions: [{ label: "Search again", act: () => run(query), main: true }] }),
+    );
+    announce("Cancelled.");
+  }
+
+  /** A link names an upload that this browser does not have: say so, with all else in place. */
+  function missingUpload(query) {
+    stop();
+    state.browsing = false;
+    state.shown = { query: copyQuery(query), results: null };
+    state.draft = { ...copyQuery(query), ref: null };
+    showForm();
+    view.head("Results", "");
+    view.notes([]);
+    byId("facts").hidden = true;
+    byId("stage").replaceChildren(
+      panel({
+        sign: "alert",
+        title: "The picture of this link is not here",
+        text: "It was uploaded, and uploads are not part of a link.",
+        hint: "Choose or drop the picture again; words and settings are in place.",
+        actions: [
+          { label: "Choose a picture", act: () => byId("file").click(), main: true },
+          { label: "To the gallery", act: acts(query).browse },
+        ],
+        alert: true,
+      }),
+    );
+  }
+
+  /** The server forgot an upload whose file is still here: send it once more, then ask again. */
+  async function sendAgain(query, file) {
+    try {
+      const told = await api.upload(file);
+      remember(told.upload, file);
+      const ref = { upload: told.upload, name: query.ref.name };
+      history.replaceState({ ...history.state, upload: ref }, "");
+      await run({ ...query, ref }, { retried: true });
+    } catch (error) {
+      if (!(error instanceof api.ApiError)) throw error;
+      fault(query, error);
+    }
+  }
+
+  return { run, stop, cancel, missingUpload };
+}

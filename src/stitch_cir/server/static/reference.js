@@ -1,0 +1,100 @@
+// The reference: choose, drop, paste, or drag one over from the gallery.
+
+import { picture, uploadUrl } from "./api.js";
+import { byId, el, icon, shortName } from "./dom.js";
+
+const previews = new Map();
+
+/** Keep the local picture of an upload, to show it and to send it again when the server forgot it. */
+export function remember(token, file) {
+  if (!previews.has(token)) previews.set(token, { file, url: URL.createObjectURL(file) });
+}
+
+export const fileOf = (token) => previews.get(token)?.file ?? null;
+
+/** Where a reference can be looked at. */
+export function referenceUrl(ref, side = 640) {
+  if (ref.id !== undefined) return picture(ref.id, side);
+  return previews.get(ref.upload)?.url ?? uploadUrl(ref.upload);
+}
+
+export const referenceName = (ref) => (ref.id !== undefined ? ref.id : ref.name || "your picture");
+
+/** Put the reference's place in order. Calls `onFile(file)`, `onId(id)`, `onClear()`. */
+export function mountReference({ onFile, onId, onClear }) {
+  const root = byId("reference");
+  const input = byId("file");
+  const drop = byId("drop");
+  input.addEventListener("change", () => {
+    if (input.files[0]) onFile(input.files[0]);
+    input.value = ""; // the same file again is a choice, too
+  });
+  const holds = (event) => [...(event.dataTransfer?.types ?? [])];
+  const wanted = (event) => holds(event).some((type) => type === "Files" || type === "application/x-stitch-id");
+  document.addEventListener("dragover", (event) => {
+    if (!wanted(event)) return;
+    event.preventDefault();
+    drop.hidden = !holds(event).includes("Files");
+    root.classList.add("over");
+  });
+  const out = () => {
+    drop.hidden = true;
+    root.classList.remove("over");
+  };
+  document.addEventListener("dragleave", (event) => event.relatedTarget === null && out());
+  document.addEventListener("dragend", out);
+  document.addEventListener("drop", (event) => {
+    if (!wanted(event)) return;
+    event.preventDefault();
+    out();
+    const id = event.dataTransfer.getData("application/x-stitch-id");
+    if (event.dataTransfer.files[0]) onFile(event.dataTransfer.files[0]);
+    else if (id && root.contains(event.target)) onId(id);
+  });
+  document.addEventListener("paste", (event) => {
+    const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
+    if (!file) return;
+    event.preventDefault();
+    onFile(file);
+  });
+  const choose = () => input.click();
+
+  /** Show a reference, an empty place, or (`busy`) a file on its way. */
+  function show(ref, { busy = null } = {}) {
+    root.classList.toggle("filled", Boolean(ref || busy));
+    root.toggleAttribute("aria-busy", Boolean(busy));
+    if (busy) {
+      root.replaceChildren(frame(busy.url, "Uploading"), el("p", { class: "under", text: "Uploading …" }));
+    } else if (ref) {
+      root.replaceChildren(frame(referenceUrl(ref), `Reference: ${referenceName(ref)}`), under(ref));
+    } else {
+      root.replaceChildren(
+        el(
+          "button",
+          { type: "button", class: "choose", id: "choose", on: { click: choose } },
+          icon("picture", 30),
+          el("span", { class: "big", text: "Choose a picture" }),
+          el("span", { class: "hint wide", text: "drop or paste one, or pick one from the gallery" }),
+        ),
+      );
+    }
+  }
+
+  function under(ref) {
+    return el(
+      "p",
+      { class: "under" },
+      el("span", { class: "name", title: referenceName(ref), text: shortName(referenceName(ref)) }),
+      el("button", { type: "button", class: "act", "aria-label": "Choose another picture", title: "Choose another picture", on: { click: choose } }, icon("swap", 17)),
+      el("button", { type: "button", class: "act", id: "clear", "aria-label": "Take the reference away", title: "Take the reference away", on: { click: onClear } }, icon("close", 17)),
+    );
+  }
+
+  return { show };
+}
+
+function frame(url, alt) {
+  const image = el("img", { src: url, alt });
+  image.addEventListener("error", () => image.replaceWith(el("span", { class: "broken" }, icon("picture"), "no picture")));
+  return el("div", { class: "frame" }, image);
+}

@@ -1,0 +1,129 @@
+// Everything that changes a ranking and is chosen here; what is not chosen is the server's own.
+
+import { byId, el } from "./dom.js";
+import { HITS } from "./query.js";
+
+const MOST_K = 12;
+const SCORERS = {
+  conditional: "bidirectional transport",
+  sinkhorn: "Sinkhorn",
+  exact: "exact transport",
+  chamfer: "Chamfer",
+  mean: "mean of views",
+  point: "whole picture only",
+};
+
+/** Put the settings in order for a gallery. `onChange(name, value)`; null means the default. */
+export function mountSettings(info, { onChange, onReset }) {
+  const { defaults, limits, choices } = info;
+  const fields = new Map();
+
+  function slider(name, label, hint, { min, max, step, digits }) {
+    const output = el("output", { for: `set-${name}` });
+    const input = el("input", { type: "range", id: `set-${name}`, min, max, step, "aria-describedby": `hint-${name}` });
+    const say = () => {
+      output.textContent = Number(input.value).toFixed(digits);
+      input.style.setProperty("--part", String((input.value - min) / (max - min)));
+    };
+    input.addEventListener("input", say);
+    input.addEventListener("change", () => change(name, Number(input.value)));
+    const under = el("p", { class: "hint", id: `hint-${name}`, text: hint });
+    fields.set(name, (value, query) => {
+      input.value = String(value ?? defaults[name]);
+      input.disabled = name === "captions" && query.captions !== null;
+      under.textContent = input.disabled ? "Your own captions are used." : hint;
+      say();
+    });
+    return el(
+      "div",
+      { class: "field" },
+      el("div", { class: "row between" }, el("label", { for: input.id, text: label }), output),
+      input,
+      under,
+    );
+  }
+
+  function choice(name, label, options, names = {}) {
+    const shown = options.map((one) => el("option", { value: one, text: names[one] ?? one.replaceAll("-", " ") }));
+    const select = el("select", { id: `set-${name}`, on: { change: () => change(name, select.value) } }, shown);
+    fields.set(name, (value) => {
+      select.value = value ?? defaults[name];
+    });
+    return el("div", { class: "field pair" }, el("label", { for: select.id, text: label }), select);
+  }
+
+  function number(name, label, { fallback, ...limitsOf }) {
+    const input = el("input", {
+      type: "number",
+      id: `set-${name}`,
+      placeholder: fallback === null ? "none" : String(fallback),
+      step: "any",
+      ...limitsOf,
+      on: { change: () => change(name, input.value === "" ? null : Number(input.value)) },
+    });
+    fields.set(name, (value) => {
+      input.value = value === null || value === undefined ? "" : String(value);
+    });
+    return el("div", { class: "field pair" }, el("label", { for: input.id, text: label }), input);
+  }
+
+  function change(name, value) {
+    onChange(name, value === defaults[name] ? null : value);
+  }
+
+  const reference = el("input", {
+    type: "checkbox",
+    id: "set-include_reference",
+    on: { change: () => change("include_reference", reference.checked) },
+  });
+  fields.set("include_reference", (value) => {
+    reference.checked = Boolean(value ?? defaults.include_reference);
+  });
+  const k = Math.min(MOST_K, limits.captions);
+  byId("settings-body").replaceChildren(
+    slider("alpha", "α, weight of your words", "0 trusts the captions alone, 1 your words alone.", { min: 0, max: 1, step: 0.05, digits: 2 }),
+    slider("captions", "K, number of captions", "More captions see more ways to understand you.", { min: 1, max: k, step: 1, digits: 0 }),
+    el(
+      "details",
+      { class: "advanced" },
+      el("summary", { text: "Advanced" }),
+      choice("transition", "Transition", choices.transitions),
+      choice("scorer", "Score", choices.scorers, SCORERS),
+      number("tau", "τ, on raw cosine", { fallback: defaults.tau, min: "0" }),
+      number("beta", "β, for “away”", { fallback: defaults.beta, min: "0", max: "1" }),
+      number("less_weight", "Weight of “less like”", { fallback: defaults.less_weight, min: "0" }),
+      number("min_score", "Least score", { fallback: defaults.min_score, min: "-2", max: "2" }),
+      number("hits", "Hits", { fallback: HITS, min: "1", max: String(limits.k), step: "1" }),
+      el("div", { class: "field pair" }, el("label", { for: reference.id, text: "Show the reference, too" }), reference),
+    ),
+    el("button", { type: "button", class: "quiet small", id: "reset", text: "Back to the paper’s settings", on: { click: onReset } }),
+  );
+
+  /** Show the settings of a query. */
+  function show(query) {
+    for (const [name, put] of fields) put(name === "hits" ? (query.hits === HITS ? null : query.hits) : query.settings[name], query);
+    const changed = Object.values(query.settings).filter((value) => value !== null).length;
+    byId("settings-count").textContent = changed === 0 ? "as in the paper" : `${changed} changed`;
+    byId("reset").hidden = changed === 0;
+  }
+
+  return { show };
+}
+
+/** Say in one line what made a ranking. */
+export function factsLine(results) {
+  const { settings: s, gallery, seconds } = results;
+  const total = Object.values(seconds).reduce((sum, one) => sum + one, 0);
+  const moving = { linear: `, α ${s.alpha}`, away: `, α ${s.alpha}, β ${s.beta}` };
+  const parts = [
+    `${gallery.encoder} (${gallery.weights_tag})`,
+    `${SCORERS[s.scorer] ?? s.scorer}${s.scorer === "conditional" ? `, τ ${s.tau}` : ""}`,
+    `${s.transition} transition${moving[s.transition] ?? ""}`,
+    results.composition ? `K ${results.query.members.length}` : `${results.query.members.length} views of the reference`,
+    `preset ${s.preset}`,
+    `${results.ranked.toLocaleString("en")} ranked`,
+    `${Math.max(1, Math.round(1000 * total))} ms`,
+  ];
+  if (results.query.less_like.length > 0) parts.splice(4, 0, `less like ${s.less_weight}`);
+  return parts.join(" · ");
+}

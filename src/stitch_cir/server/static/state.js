@@ -1,0 +1,27 @@
+// What the page knows at a moment. Changed by app.js, form.js and asking.js only.
+
+import { copyQuery, emptyQuery, sameQuestion } from "./query.js";
+
+export const state = {
+  info: null, // what GET /api/gallery said
+  draft: emptyQuery(), // the question in the form
+  shown: null, // {query, results} on the screen; results null where a fault or nothing is shown
+  browsing: true,
+  pos: 0, // our place in the browser's history
+};
+
+/** How many hits can be asked for: more than the gallery holds is an error of the API. */
+export const mostHits = () => Math.min(state.info?.limits.k ?? Infinity, state.info?.images ?? Infinity);
+
+/** Give the reference of a query where it is an upload, else null. */
+export const uploadOf = (query) => (query.ref && query.ref.id === undefined ? query.ref : null);
+
+/** Tell whether the form asks something else than what is shown. */
+export const isStale = () => state.shown !== null && !state.browsing && !sameQuestion(state.draft, state.shown.query);
+
+/** The form's question, ready to be asked: captions of another question do not go along. */
+export function question() {
+  const query = copyQuery(state.draft);
+  if (isStale()) query.captions = null;
+  return query;
+}

@@ -1,0 +1,76 @@
+"""What a user does, in few words."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+from urllib.parse import urlencode
+
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+RED_TO_BLUE = {"r": "circle/red.png", "t": "in blue instead"}
+
+
+def link(site: str, **parts: Any) -> str:
+    """Make a shared address."""
+    return f"{site}#{urlencode(parts, doseq=True)}"
+
+
+def open_results(page: Page, site: str, **parts: Any) -> None:
+    """Open a shared address and wait for its hits."""
+    page.goto(link(site, **(parts or RED_TO_BLUE)))
+    page.wait_for_selector(".tile .score")
+
+
+def pick(page: Page, id: str) -> None:
+    """Take a picture of the gallery as the reference."""
+    page.locator(f'.pic[data-id="{id}"]').click()
+    expect(page.locator("#reference img")).to_have_attribute("alt", f"Reference: {id}")
+
+
+def search(page: Page, text: str) -> None:
+    """Type a change and press Enter; wait for the answer to this very question."""
+    page.fill("#text", text)
+    with page.expect_response("**/api/search") as answer:
+        page.press("#text", "Enter")
+    assert answer.value.ok, answer.value.text()
+    page.wait_for_selector(".tile .score")
+
+
+def hits(page: Page) -> list[str]:
+    """Ids of the hits, best first."""
+    return page.locator(".tile .pic").evaluate_all("all => all.map((one) => one.dataset.id)")
+
+
+def members(page: Page) -> list[str]:
+    """The captions in the editor."""
+    return page.locator("#captions textarea").evaluate_all("all => all.map((one) => one.value)")
+
+
+def png(image: Image.Image) -> bytes:
+    """A picture's file."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def drop(page: Page, content: bytes, name: str = "own.png", kind: str = "drop") -> None:
+    """Drop a file on the page, or (``paste``) paste it."""
+    page.evaluate(
+        """([content, name, kind]) => {
+          const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+          const carried = new DataTransfer();
+          carried.items.add(new File([bytes], name, { type: "image/png" }));
+          const bubbles = { bubbles: true, cancelable: true };
+          if (kind === "paste") {
+            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: carried, ...bubbles }));
+            return;
+          }
+          for (const type of ["dragover", "drop"]) {
+            document.body.dispatchEvent(new DragEvent(type, { dataTransfer: carried, ...bubbles }));
+          }
+        }""",
+        [base64.b64encode(content).decode(), name, kind],
+    )

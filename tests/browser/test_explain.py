@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.gallery import index_captions
+from tests.browser.steps import RED_TO_BLUE, hits, link, open_results
+
+
+def open_why(page: Page, site: str) -> None:
+    open_results(page, site)
+    page.locator(".tile .pic").first.click()
+    page.wait_for_selector(".wires .link")
+
+
+def strokes(page: Page) -> list[tuple[str, str]]:
+    return page.locator(".wires .link").evaluate_all(
+        "all => all.map((one) => [one.dataset.caption, one.dataset.view])"
+    )
+
+
+def test_boxes_lines_and_bars(page: Page, site: str) -> None:
+    open_why(page, site)
+    expect(page.locator("#why .summary")).to_contain_text("Rank 1, score ")
+    score = float(page.locator(".tile .score").first.inner_text())
+    shares = [float(one) for one in page.locator("#why .share .number").all_inner_texts()]
+    assert sum(shares) == pytest.approx(score, abs=0.003)
+    # every box lies on the picture
+    frame = page.locator(".canvas-frame").bounding_box()
+    boxes = page.locator(".wires .box").all()
+    assert boxes
+    for box in boxes:
+        place = box.bounding_box()
+        assert place["x"] >= frame["x"] - 3
+        assert place["y"] >= frame["y"] - 3
+        assert place["x"] + place["width"] <= frame["x"] + frame["width"] + 3
+        assert place["y"] + place["height"] <= frame["y"] + frame["height"] + 3
+    widths = [
+        float(one.get_attribute("stroke-width")) for one in page.locator(".wires .link").all()
+    ]
+    assert len(set(widths)) > 1
+
+
+def test_both_directions(page: Page, site: str) -> None:
+    open_why(page, site)
+    captions = page.locator(".met").count()
+    page.get_by_role("radio", name="Captions look").check()
+    # every caption sends its look somewhere
+    assert {caption for caption, _ in strokes(page)} == {str(one) for one in range(captions)}
+    page.locator("#why details summary").click()
+    for row in page.locator(".plan tbody tr").all():
+        assert sum(float(one) for one in row.locator("td").all_inner_texts()) == pytest.approx(
+            1, abs=0.01
+        )
+    page.get_by_role("radio", name="Views look").check()
+    expect(page.locator(".plan caption")).to_contain_text("each view looks")
+    columns = [
+        [float(one) for one in row.locator("td").all_inner_texts()]
+        for row in page.locator(".plan tbody tr").all()
+    ]
+    for column in zip(*columns, strict=True):
+        assert sum(column) == pytest.approx(1, abs=0.01)
+    assert len({view for _, view in strokes(page)}) == len(columns[0])
+    expect(page.locator(".matches tbody tr")).not_to_have_count(0)
+
+
+def test_pointing_brings_out_what_belongs_together(page: Page, site: str) -> None:
+    open_why(page, site)
+    page.locator(".met").first.hover()
+    assert page.locator(".wires .link:not(.dim)").evaluate_all(
+        "all => all.every((one) => one.dataset.caption === '0')"
+    )
+    page.locator("#why-title").hover()
+    expect(page.locator(".wires .dim")).to_have_count(0)
+
+
+def test_from_hit_to_hit_and_back_to_where_one_was(page: Page, site: str) -> None:
+    open_why(page, site)
+    first, second = hits(page)[:2]
+    expect(page.locator("#why-title .name")).to_have_attribute("title", first)
+    expect(page.locator("#why-title")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#why-title .name")).to_have_attribute("title", second)
+    expect(page.locator(".summary")).to_contain_text("Rank 2")
+    page.keyboard.press("Escape")
+    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator(f'.tile .pic[data-id="{second}"]')).to_be_focused()
+    assert "x=" not in page.url
+
+
+def test_an_explanation_can_be_shared(new_page: Callable[..., Page], site: str) -> None:
+    page = new_page()
+    page.goto(link(site, **RED_TO_BLUE, x="triangle/yellow.png"))
+    expect(page.locator("#why .summary")).to_contain_text("Rank ")
+    expect(page.locator("#why-title .name")).to_have_attribute("title", "triangle/yellow.png")
+    page.goto(link(site, **RED_TO_BLUE, x="gone.png"))
+    expect(page.locator("#why .state")).to_contain_text("gone.png")
+    page.click("#why-close")
+    expect(page.locator(".tile")).to_have_count(15)
+
+
+def test_going_on_from_an_explanation(page: Page, site: str) -> None:
+    open_why(page, site)
+    first = hits(page)[0]
+    page.get_by_role("button", name="Use as the new reference").last.click()
+    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator("#reference img")).to_have_attribute("alt", f"Reference: {first}")
+    expect(page.locator("#text")).to_be_focused()
+
+
+def test_saved_pictures(page: Page, site: str) -> None:
+    open_why(page, site)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as a picture").click()
+    assert Path(saved.value.path()).read_bytes().startswith(b"\x89PNG")
+    page.click("#why-close")
+    with page.expect_download() as saved:
+        page.click("#sheet")
+    assert saved.value.suggested_filename == "stitch.html"
+
+
+def test_a_gallery_of_captions(
+    new_page: Callable[..., Page], serve: Callable[..., str], tmp_path: Path
+) -> None:
+    words = {
+        "one": ["a red car in the city"],
+        "two": ["a blue car", "a car at night"],
+        "three": ["a dog"],
+    }
+    lines = tmp_path / "captions.jsonl"
+    lines.write_text(
+        "".join(json.dumps({"id": id, "captions": texts}) + "\n" for id, texts in words.items())
+    )
+    index_captions(lines, tmp_path / "gallery", encoder=HashEncoder())
+    address = serve(tmp_path / "gallery")
+    page = new_page()
+    page.goto(link(address, t="a blue car at night"))
+    page.wait_for_selector(".tile .score")
+    assert hits(page)[0] == "two"
+    page.locator(".tile .pic").first.click()
+    page.wait_for_selector(".wires .link")
+    expect(page.locator(".chips li")).to_have_text(["a blue car", "a car at night"])
