@@ -18,8 +18,14 @@ def link(site: str, **parts: Any) -> str:
     return f"{site}#{urlencode(parts, doseq=True)}"
 
 
+def forget_hits(page: Page) -> None:
+    """Take the hits of an earlier question away, so that waiting for hits means the new ones."""
+    page.evaluate("for (const one of document.querySelectorAll('.tile')) one.remove()")
+
+
 def open_results(page: Page, site: str, **parts: Any) -> None:
     """Open a shared address and wait for its hits."""
+    forget_hits(page)
     page.goto(link(site, **(parts or RED_TO_BLUE)))
     page.wait_for_selector(".tile .score")
 
@@ -33,6 +39,7 @@ def pick(page: Page, id: str) -> None:
 def search(page: Page, text: str) -> None:
     """Type a change and press Enter; wait for the answer to this very question."""
     page.fill("#text", text)
+    forget_hits(page)
     with page.expect_response("**/api/search") as answer:
         page.press("#text", "Enter")
     assert answer.value.ok, answer.value.text()

@@ -76,11 +76,11 @@ def test_a_picture_whose_file_is_gone(new_page: NewPage, serve: Serve, tmp_path:
 def test_the_server_is_away_and_comes_back(page: Page) -> None:
     pick(page, "circle/red.png")
     page.fill("#text", "in blue instead")
-    page.context.set_offline(True)
+    page.route("**/api/**", lambda route: route.abort("internetdisconnected"))
     page.press("#text", "Enter")
     expect(page.locator(".state h3")).to_have_text("The server is away")
     expect(page.locator(".state")).to_have_attribute("role", "alert")
-    page.context.set_offline(False)
+    page.unroute("**/api/**")
     page.get_by_role("button", name="Try again").click()
     page.wait_for_selector(".tile .score")
     expect(page.locator("#text")).to_have_value("in blue instead")
