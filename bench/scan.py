@@ -135,20 +135,12 @@ def against_others(matrix: ViewMatrix, world: World) -> list[Row]:
             value = ratio(times[other], times[own])
             name = f"textbook formula in {other} / {ours}"
             rows.append(Row(name, value, 4.0, at_least=True, raw=raw, sizes=sizes))
-    if "faiss" in times:
-        shares = [
-            float(np.isin(one.rows, flat(world.query(seed))).mean())
-            for seed, one in enumerate(found)
-        ]
-        rows.append(
-            Row(
-                "exact top 10 / faiss flat on one mean vector an image",
-                ratio(times["exact"], times["faiss"]),
-                4.0,
-                raw={**raw, "recall_of_faiss": statistics.mean(shares)},
-                sizes=sizes,
-            )
-        )
+        if "faiss" in times:
+            shares = [np.isin(o.rows, flat(world.query(s))).mean() for s, o in enumerate(found)]
+            value = ratio(times[own], times["faiss"])
+            name = f"{ours} / faiss flat on one mean vector an image"
+            told = {**raw, "recall_of_faiss": float(np.mean(shares))}
+            rows.append(Row(name, value, 4.0, raw=told, sizes=sizes))
     return rows
 
 

@@ -63,7 +63,7 @@ def draw(found: dict[str, list[tuple[int, float]]], place: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.6), dpi=140)
+    figure, axes = plt.subplots(figsize=(9, 4.6), dpi=140)
     for name, points in found.items():
         own = name.startswith("exact")
         sizes, times = zip(*points, strict=True)
@@ -83,7 +83,7 @@ def draw(found: dict[str, list[tuple[int, float]]], place: Path) -> None:
         ylabel="milliseconds a query",
     )
     axes.grid(alpha=0.3, which="both", linewidth=0.5)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.tight_layout()
     figure.savefig(place)
     plt.close(figure)
