@@ -168,6 +168,6 @@ def _show(found: Run) -> None:
         for one in _shown(found):
             table.add_row(one.label, *(f"{value:.2f}" for value in one.headline.values()))
         out.print(table)
-    for note in (*manifest["notes"], *found.main.notes):
+    for note in dict.fromkeys((*manifest["notes"], *found.main.notes)):
         out.print(f"note: {plain(note)}", soft_wrap=True)
     out.print(f"Report: stitch bench report {plain(str(found.folder))}", soft_wrap=True)
