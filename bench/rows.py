@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from stitch_cir.benchmarks._environment import machine as known
 
 LATEST = Path(__file__).parent / "latest.json"
 
@@ -44,23 +45,7 @@ class Row:
 
 def machine() -> dict[str, Any]:
     """Say what this ran on."""
-    model = ""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        model = next(
-            (
-                x.split(":")[1].strip()
-                for x in info.read_text().splitlines()
-                if x.startswith("model name")
-            ),
-            "",
-        )
-    return {
-        "cores": os.cpu_count(),
-        "processor": model or platform.machine(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
+    return {**known(), "system": platform.platform(), "python": platform.python_version()}
 
 
 def save(rows: list[Row]) -> None:

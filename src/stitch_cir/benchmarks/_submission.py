@@ -56,7 +56,7 @@ def _cut(
         if len(names) < depth:
             raise RecordError(
                 f"Query {id!r} has {len(names)} {what}, the server wants {depth}.",
-                hint="Run the whole split: stitch bench run, without --limit.",
+                hint="Run the whole split: stitch bench run, without --sample.",
             )
         lists[id] = list(names[:depth])
     return lists
