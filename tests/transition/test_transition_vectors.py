@@ -89,9 +89,9 @@ def test_pdv_is_the_formula(ask: Ask, scale: float, weight: float) -> None:
 @LAW
 def test_pdv_at_scale_one_is_the_composition_and_at_zero_the_reference(ask: Ask) -> None:
     given_all = {"before": ask.before, "reference_image": ask.image}
-    same = PDV(1.0).refine(ask.captions, None, **given_all)
+    same = PDV(1.0, 0.0).refine(ask.captions, None, **given_all)
     np.testing.assert_allclose(same, ask.captions, atol=1e-5)
-    back = PDV(0.0).refine(ask.captions, None, **given_all)
+    back = PDV(0.0, 0.0).refine(ask.captions, None, **given_all)
     reference = normalise(ask.before.astype(float).mean(axis=0))
     np.testing.assert_allclose(back, np.broadcast_to(reference, back.shape), atol=1e-5)
 
@@ -101,7 +101,7 @@ def test_pdv_at_scale_one_is_the_composition_and_at_zero_the_reference(ask: Ask)
 def test_pdv_without_an_image_is_text_alone(ask: Ask, weight: float) -> None:
     np.testing.assert_array_equal(
         PDV(1.3, weight).refine(ask.captions, None, before=ask.before),
-        PDV(1.3).refine(ask.captions, None, before=ask.before, reference_image=ask.image),
+        PDV(1.3, 0.0).refine(ask.captions, None, before=ask.before, reference_image=ask.image),
     )
 
 
@@ -121,6 +121,7 @@ def test_names_pass_their_settings_on() -> None:
     assert transition_by_name("linear", alpha=0.5) == Linear(0.5)
     assert transition_by_name("pdv", scale=2, image_weight=0.3) == PDV(2.0, 0.3)
     assert transition_by_name("semantic-increment", gain=1, loss=2) == SemanticIncrement(1.0, 2.0)
+    assert transition_by_name("pdv") == PDV() == PDV(1.4, 0.25)
     assert Linear().settings() == {"transition": "linear", "alpha": 0.45}
 
 

@@ -16,7 +16,7 @@ from stitch_cir.benchmarks._sources import Source
 from stitch_cir.benchmarks._variants import Variant
 from stitch_cir.errors import VectorError
 from stitch_cir.gallery import Progress, ProgressEvent, ViewMatrix
-from stitch_cir.search import Query, handicap, rank, rank_many
+from stitch_cir.search import Query, handicap, is_iterative, plans_converged, rank, rank_many
 
 __all__ = ["Ranked", "rank_queries"]
 
@@ -57,6 +57,7 @@ def rank_queries(
     subset: dict[str, tuple[str, ...]] = {}
     tops: dict[str, Top] = {}
     silent: dict[str, int] = {}
+    approximate = 0
     for task in benchmark.tasks:
         source = sources[task.name]
         taken = handicap(source.gallery.matrix(), variant.settings)
@@ -72,29 +73,49 @@ def rank_queries(
                 tops[one.query.id] = Top(one.query.id, (), None)
             else:
                 own.append((one, vectors))
+        # looked at only where it can happen: a plan for each hit that is shown costs little
+        iterative = is_iterative(variant.settings.make_scorer())
         if benchmark.name in OWN_GALLERY:
             for number, (one, vectors) in enumerate(own, 1):
                 names, scores = _rank_group(one, source, vectors, variant)
                 ranked[one.query.id] = names
                 tops[one.query.id] = _top(one, names, scores)
+                approximate += iterative and not _converged(source, variant, vectors, names)
                 tell(ProgressEvent(f"ranking, {variant.name}", number, len(own)))
             continue
-        for one, names, scores in _rank_task(benchmark, source, own, variant, depth, tell):
+        rankings = _rank_task(benchmark, source, own, variant, depth, tell)
+        for (one, names, scores), (_, vectors) in zip(rankings, own, strict=True):
             ranked[one.query.id] = names
             tops[one.query.id] = _top(one, names, scores)
+            approximate += iterative and not _converged(source, variant, vectors, names)
         if benchmark.name in SUBSET:
             for one, vectors in own:
                 subset[one.query.id], _ = _rank_group(one, source, vectors, variant)
     order = list(benchmark.queries)
     notes = [f"{count:,} queries could not be asked: {why}." for why, count in silent.items()]
+    counted = [f"{note} They count as misses." for note in notes]
+    if approximate:
+        notes.append(
+            f"{variant.settings.scorer.capitalize()} did not converge for a hit among the first "
+            f"{SHOWN} of {approximate:,} queries: their scores are approximate."
+        )
+        counted.append(notes[-1])
     missing = tuple(id for id in order if id not in ranked)
     found = Predictions(
         {id: ranked[id] for id in order if id in ranked},
         {id: subset[id] for id in order if id in subset},
         missing,
-        tuple(f"{note} They count as misses." for note in notes),
+        tuple(counted),
     )
     return Ranked(found, tuple(tops[id] for id in order), tuple(notes))
+
+
+def _converged(source: Source, variant: Variant, vectors: Query, names: Sequence[str]) -> bool:
+    """Return whether the plans of the first hits converged; images without vectors have none."""
+    rows = [source.rows[id] for id in names[:SHOWN] if id in source.rows]
+    return all(
+        plans_converged(variant.settings.make_scorer(), vectors, source.gallery.matrix(), rows)
+    )
 
 
 def _vectors(one: Asked, source: Source, variant: Variant) -> tuple[Query | None, str]:

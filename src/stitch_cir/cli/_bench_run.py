@@ -34,9 +34,15 @@ def run(
     transition: o.TransitionOption = None,
     alpha: o.AlphaOption = None,
     beta: o.BetaOption = None,
+    scale: o.ScaleOption = None,
+    image_weight: o.ImageWeightOption = None,
+    gain: o.GainOption = None,
+    loss: o.LossOption = None,
     hub_weight: o.HubOption = None,
+    hub_neighbours: o.HubNeighboursOption = None,
     scorer: o.ScorerOption = None,
     tau: o.TauOption = None,
+    epsilon: o.EpsilonOption = None,
     views: Annotated[int, typer.Option("--views", help="Views an image (M).")] = 10,
     view_kind: Annotated[
         str, typer.Option("--view-kind", help="grid, random (seeded) or dense.")
@@ -97,9 +103,15 @@ def run(
                 transition=transition,
                 alpha=alpha,
                 beta=beta,
+                scale=scale,
+                image_weight=image_weight,
+                gain=gain,
+                loss=loss,
                 hub_weight=hub_weight,
+                hub_neighbours=hub_neighbours,
                 scorer=scorer,
                 tau=tau,
+                epsilon=epsilon,
             ),
         )
         data = load_benchmark(dataset, root, split)

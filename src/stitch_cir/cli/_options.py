@@ -13,17 +13,23 @@ __all__ = [
     "CaptionOption",
     "CountOption",
     "EncoderOption",
+    "EpsilonOption",
     "ExcludeOption",
+    "GainOption",
     "GalleryArgument",
+    "HubNeighboursOption",
     "HubOption",
+    "ImageWeightOption",
     "IncludeOption",
     "IncludeReferenceOption",
     "JsonOption",
     "LessLikeOption",
     "LessWeightOption",
+    "LossOption",
     "PresetOption",
     "QuietOption",
     "ReferenceOption",
+    "ScaleOption",
     "ScorerOption",
     "TauOption",
     "TextArgument",
@@ -69,18 +75,40 @@ BetaOption = Annotated[
     float | None,
     typer.Option("--beta", help="How much of the reference `away` takes off, 0 to 1. [0.1]"),
 ]
+ScaleOption = Annotated[
+    float | None,
+    typer.Option("--scale", help="How far `pdv` steps along the change; 1 is as composed. [1.4]"),
+]
+ImageWeightOption = Annotated[
+    float | None,
+    typer.Option(
+        "--image-weight", help="Weight of the moved reference image in `pdv`, 0 to 1. [0.25]"
+    ),
+]
+GainOption = Annotated[
+    float | None,
+    typer.Option("--gain", help="What a rising score counts in `semantic-increment`. [0.13]"),
+]
+LossOption = Annotated[
+    float | None,
+    typer.Option("--loss", help="What a falling score counts in `semantic-increment`. [2.1]"),
+]
 HubOption = Annotated[
     float | None,
     typer.Option(
         "--hub-weight", help="Take this times its hubness off an image's score; 0 is off. [0]"
     ),
 ]
+HubNeighboursOption = Annotated[
+    int | None,
+    typer.Option("--hub-neighbours", help="Neighbours that hubness averages over. [200]"),
+]
 LessLikeOption = Annotated[
     list[str] | None,
     typer.Option("--less-like", metavar="ID", help="Search away from this image; repeatable."),
 ]
 LessWeightOption = Annotated[
-    float | None, typer.Option("--less-weight", help="Weight of --less-like, at least 0. [0.3]")
+    float | None, typer.Option("--less-weight", help="Weight of --less-like, 0 to 1000. [0.3]")
 ]
 ScorerOption = Annotated[
     str | None,
@@ -91,6 +119,12 @@ ScorerOption = Annotated[
 ]
 TauOption = Annotated[
     float | None, typer.Option("--tau", help="Temperature on raw cosine, above 0. [0.001]")
+]
+EpsilonOption = Annotated[
+    float | None,
+    typer.Option(
+        "--epsilon", help="Entropy of `sinkhorn`, in units of cosine, at least 1e-6. [0.01]"
+    ),
 ]
 PresetOption = Annotated[str, typer.Option("--preset", help="paper, public-code or captions.")]
 IncludeOption = Annotated[

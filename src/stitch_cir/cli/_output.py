@@ -84,8 +84,7 @@ def show_results(results: Results, out: Console) -> None:
     bounded = f", {results.bounded} bounded" if results.bounded else ""
     line = (
         f"{results.scored} of {results.ranked} view sets scored exactly{bounded} · preset "
-        f"{settings.preset} · transition {settings.transition} α {settings.alpha:g} · "
-        f"{settings.scorer} τ {settings.tau:g} · {results.gallery.get('encoder')} "
+        f"{settings.preset} · {settings.method()} · {results.gallery.get('encoder')} "
         f"({results.gallery.get('weights_tag')})"
     )
     if results.query.composition is not None:

@@ -30,7 +30,7 @@ Picture: TypeAlias = str | Path | bytes
 
 
 class Settings(TypedDict, total=False):
-    """What changes the ranking; what is left out is the preset's. See ``docs/composing.md``.
+    """What changes the ranking; what is left out is the preset's. See ``docs/settings.md``.
 
     ``captions`` is K, how many target captions are asked of the composer.
     """
@@ -43,6 +43,13 @@ class Settings(TypedDict, total=False):
     scorer: str
     tau: float
     beta: float
+    scale: float
+    image_weight: float
+    gain: float
+    loss: float
+    epsilon: float
+    hub_weight: float
+    hub_neighbours: int
     less_weight: float
     min_score: float
     include: Sequence[str]

@@ -75,8 +75,7 @@ def _search_data(
         "notes": (*_rejected(results), *results.notes),
         "settings": (
             f"{results.gallery.get('encoder')} ({results.gallery.get('weights_tag')}), "
-            f"{results.settings.transition} α {results.settings.alpha}, "
-            f"{results.settings.scorer} τ {results.settings.tau}, {results.ranked} images ranked"
+            f"{results.settings.method()}, {results.ranked} images ranked"
         ),
         "explained": explained,
         "hits": [

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.search._bounded import Ranking, rank_many
+from stitch_cir.search._convergence import is_iterative, plans_converged
 from stitch_cir.search._hubness import handicap, hubness
 from stitch_cir.search._query import Encoded, Seen, look_at_upload, look_up, query_texts
 from stitch_cir.search._rank import rank
@@ -36,10 +37,12 @@ __all__ = [
     "estimate_many",
     "handicap",
     "hubness",
+    "is_iterative",
     "locate",
     "look_at_upload",
     "look_up",
     "pixels_for",
+    "plans_converged",
     "query_texts",
     "rank",
     "rank_many",

@@ -27,6 +27,7 @@ from stitch_cir.errors import (
 )
 from stitch_cir.gallery import Gallery, ViewMatrix
 from stitch_cir.search._bounded import Ranking, rank_by_bounds
+from stitch_cir.search._convergence import convergence_note
 from stitch_cir.search._device import rank_on_device
 from stitch_cir.search._hubness import handicap
 from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
@@ -337,7 +338,7 @@ def _results(
         scored=ranking.scored,
         seconds=clock.laps,
         shortlist_recall=recall,
-        notes=ask.notes,
+        notes=(*ask.notes, *convergence_note(ask.scorer, [hit.plan for hit in hits])),
     )
 
 

@@ -12,6 +12,18 @@ from stitch_cir.transport import Scorer, scorer_by_name
 
 __all__ = ["PRESETS", "SearchSettings"]
 
+LARGEST_WEIGHT = 1000.0
+"""A weight beyond this leaves nothing of the score, and far beyond it no finite number."""
+_SIGNS = {
+    "alpha": "α",
+    "beta": "β",
+    "scale": "λ",
+    "image_weight": "w",
+    "gain": "λ₊",
+    "loss": "λ₋",
+    "tau": "τ",
+    "epsilon": "ε",
+}
 _METHOD = {"transition": "linear", "scorer": "conditional"}
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {**_METHOD, "captions": 5, "alpha": 0.45, "tau": 0.001},
@@ -45,13 +57,20 @@ class SearchSettings:
     transition, alpha, beta:
         Name in ``TRANSITION_NAMES``; α in [0, 1] weighs the modification (linear, away), β in
         [0, 1] is how much of the reference is taken away (away).
+    scale, image_weight:
+        λ in [−1000, 1000], the length of the step along the change, and w in [0, 1], the weight
+        of the reference image moved by it (pdv).
+    gain, loss:
+        λ₊ and λ₋ in [0, 1000], how much rising and falling scores count (semantic-increment).
     less_weight:
-        Weight ≥ 0 of pictures the user rejected (``search(…, less_like=…)``).
+        Weight in [0, 1000] of pictures the user rejected (``search(…, less_like=…)``).
     scorer, tau, epsilon:
-        Name in ``SCORER_NAMES``; τ > 0 on raw cosine (conditional transport); ε > 0 (Sinkhorn).
+        Name in ``SCORER_NAMES``; τ > 0 on raw cosine (conditional transport); ε ≥ 1e-6 (Sinkhorn,
+        whose results say so where it did not converge).
     hub_weight, hub_neighbours:
-        γ ≥ 0 takes ``γ · hubness`` off the score of images that are near everything (0: never); k,
-        the neighbours that hubness averages over (see :func:`stitch_cir.search.hubness`).
+        γ in [0, 1000] takes ``γ · hubness`` off the score of images that are near everything (0:
+        never); k, the neighbours that hubness averages over (see
+        :func:`stitch_cir.search.hubness`).
     shortlist:
         ``None`` scores every view set. A number n first keeps the n images whose normalised mean
         vector is nearest to the mean caption, then scores those only.
@@ -64,8 +83,8 @@ class SearchSettings:
     include_reference:
         Keep the reference and its byte-identical duplicates in the ranking.
     verify, verify_weight:
-        How many of the best hits a verifier judges (0: none) and the weight of its answer, ≥ 0, in
-        ``score + verify_weight · (2·yes − 1)``.
+        How many of the best hits a verifier judges (0: none) and the weight of its answer, in
+        [0, 1000], in ``score + verify_weight · (2·yes − 1)``.
     device:
         Where view sets are scored: ``cpu`` (NumPy), ``cuda``, ``cuda:N`` or ``auto`` (torch, the
         extra ``torch``). It changes no ranking; results record the device that was used.
@@ -78,6 +97,10 @@ class SearchSettings:
     transition: str = "linear"
     alpha: float = 0.45
     beta: float = 0.1
+    scale: float = 1.4
+    image_weight: float = 0.25
+    gain: float = 0.13
+    loss: float = 2.1
     less_weight: float = 0.3
     scorer: str = "conditional"
     tau: float = 0.001
@@ -104,16 +127,12 @@ class SearchSettings:
             _whole("shortlist", self.shortlist, 1, None)
         _whole("verify", self.verify, 0, None)
         _whole("hub_neighbours", self.hub_neighbours, 1, None)
-        if not (math.isfinite(self.hub_weight) and self.hub_weight >= 0):
-            raise SettingError(f"hub_weight is {self.hub_weight!r}.", hint="It must be at least 0.")
-        if not (math.isfinite(self.verify_weight) and self.verify_weight >= 0):
-            raise SettingError(
-                f"verify_weight is {self.verify_weight!r}.", hint="It must be at least 0."
-            )
-        if not (math.isfinite(self.less_weight) and self.less_weight >= 0):
-            raise SettingError(
-                f"less_weight is {self.less_weight!r}.", hint="It must be at least 0."
-            )
+        for name in ("hub_weight", "verify_weight", "less_weight"):
+            weight = getattr(self, name)
+            if not (math.isfinite(weight) and 0 <= weight <= LARGEST_WEIGHT):
+                raise SettingError(
+                    f"{name} is {weight!r}.", hint=f"It must be between 0 and {LARGEST_WEIGHT:g}."
+                )
         if self.min_score is not None and not math.isfinite(self.min_score):
             raise SettingError(
                 f"min_score is {self.min_score!r}, which is not a finite number.",
@@ -149,11 +168,28 @@ class SearchSettings:
 
     def make_transition(self) -> Transition:
         """Build the transition these settings name."""
-        return transition_by_name(self.transition, alpha=self.alpha, beta=self.beta)
+        return transition_by_name(
+            self.transition,
+            alpha=self.alpha,
+            beta=self.beta,
+            scale=self.scale,
+            image_weight=self.image_weight,
+            gain=self.gain,
+            loss=self.loss,
+        )
 
     def make_scorer(self) -> Scorer:
         """Build the scorer these settings name."""
         return scorer_by_name(self.scorer, tau=self.tau, epsilon=self.epsilon)
+
+    def method(self) -> str:
+        """Return transition and scorer with the values that shape them, for one line of output."""
+        transition, scorer = self.make_transition().settings(), self.make_scorer().settings()
+        spelled = [
+            " ".join((name, *(f"{_SIGNS[key]} {given[key]:g}" for key in given if key in _SIGNS)))
+            for name, given in ((self.transition, transition), (self.scorer, scorer))
+        ]
+        return f"transition {spelled[0]} · {spelled[1]}"
 
     def hub_settings(self) -> dict[str, Any]:
         """Give γ and k, JSON-ready; nothing where hubs are left alone."""

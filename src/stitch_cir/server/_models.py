@@ -77,7 +77,28 @@ class Settings(_Strict):
     beta: Number | None = Field(
         default=None, description="Of the transition away, 0 to 1: how much of the reference goes."
     )
-    less_weight: Number | None = Field(default=None, description="Weight of less_like, at least 0.")
+    scale: Number | None = Field(
+        default=None, description="Of the transition pdv: how far it steps along the change."
+    )
+    image_weight: Number | None = Field(
+        default=None, description="Of the transition pdv, 0 to 1: weight of the moved reference."
+    )
+    gain: Number | None = Field(
+        default=None, description="Of semantic-increment, 0 to 1000: what a rising score counts."
+    )
+    loss: Number | None = Field(
+        default=None, description="Of semantic-increment, 0 to 1000: what a falling score counts."
+    )
+    epsilon: Number | None = Field(
+        default=None, description="Of the scorer sinkhorn, at least 1e-6: its entropy."
+    )
+    hub_weight: Number | None = Field(
+        default=None, description="This times its hubness is taken off an image's score; 0 is off."
+    )
+    hub_neighbours: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="Neighbours that hubness averages over."
+    )
+    less_weight: Number | None = Field(default=None, description="Weight of less_like, 0 to 1000.")
     min_score: Number | None = None
     include: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=20)] | None = (
         Field(default=None, description="Rank only ids that match one of these patterns.")

@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from stitch_cir.errors import SettingError, VectorError
 
-__all__ = ["number", "read_row", "read_rows", "to_unit"]
+__all__ = ["LARGEST", "number", "read_row", "read_rows", "to_unit"]
 
 Doubles = NDArray[np.float64]
 
+LARGEST = 1000.0
+"""Largest factor: far beyond it nothing is left of the other summand in float32."""
 SHORTEST = 1e-6
 """A vector shorter than this is what rounding left of nothing; its direction means nothing."""
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from stitch_cir.errors import VectorError
-from stitch_cir.transition._checks import number
+from stitch_cir.transition._checks import LARGEST, number
 from stitch_cir.transition._protocol import Plain, Scores
 
 __all__ = ["SemanticIncrement"]
@@ -31,12 +31,12 @@ class SemanticIncrement(Plain):
     Parameters
     ----------
     gain:
-        λ₊ ≥ 0. The default is what the authors' code names for CIRCO with CLIP L/14.
+        λ₊ in [0, 1000]. The default is what the authors' code names for CIRCO with CLIP L/14.
     loss:
         λ₋ ≥ 0, likewise.
 
     The vectors stay unchanged; without ``before`` the scores do too. Raises ``SettingError`` for a
-    factor that is negative or not finite.
+    factor outside its range.
     """
 
     gain: float = 0.13
@@ -49,8 +49,8 @@ class SemanticIncrement(Plain):
 
     def __post_init__(self) -> None:
         """Check the factors."""
-        object.__setattr__(self, "gain", number("gain", self.gain, 0.0))
-        object.__setattr__(self, "loss", number("loss", self.loss, 0.0))
+        object.__setattr__(self, "gain", number("gain", self.gain, 0.0, LARGEST))
+        object.__setattr__(self, "loss", number("loss", self.loss, 0.0, LARGEST))
 
     def settings(self) -> dict[str, Any]:
         """Name and factors, JSON-ready."""

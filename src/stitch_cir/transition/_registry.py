@@ -27,8 +27,8 @@ def transition_by_name(
     *,
     alpha: float = 0.45,
     beta: float = 0.1,
-    scale: float = 1.0,
-    image_weight: float = 0.0,
+    scale: float = 1.4,
+    image_weight: float = 0.25,
     gain: float = 0.13,
     loss: float = 2.1,
 ) -> Transition:

@@ -1,7 +1,7 @@
 // A query: what is asked, how it stands in the address, and how it goes to the server.
 //
 // Query = {ref: {id} | {upload, name} | null, text, captions: [{text, weight, on}] | null (edited ones),
-//          less: [id], hits, settings: {alpha, captions, transition, scorer, tau, beta, less_weight,
+//          less: [id], hits, settings: {alpha, captions, transition, scorer, tau, beta, scale, …, less_weight,
 //          min_score, include_reference}} where a setting that is null is the server's own.
 
 export const HITS = 24;
@@ -15,6 +15,13 @@ const SETTINGS = [
   ["scorer", "s", "name"],
   ["tau", "tau", "number"],
   ["beta", "b", "number"],
+  ["scale", "ps", "number"],
+  ["image_weight", "pw", "number"],
+  ["gain", "ig", "number"],
+  ["loss", "il", "number"],
+  ["epsilon", "e", "number"],
+  ["hub_weight", "hw", "number"],
+  ["hub_neighbours", "hn", "whole"],
   ["less_weight", "l", "number"],
   ["min_score", "m", "number"],
   ["include_reference", "i", "flag"],

@@ -90,7 +90,14 @@ export function mountSettings(info, { onChange, onReset }) {
       choice("transition", "Transition", choices.transitions),
       choice("scorer", "Score", choices.scorers, SCORERS),
       number("tau", "τ, on raw cosine", { fallback: defaults.tau, min: "0" }),
+      number("epsilon", "ε, for “sinkhorn”", { fallback: defaults.epsilon, min: "0.000001" }),
       number("beta", "β, for “away”", { fallback: defaults.beta, min: "0", max: "1" }),
+      number("scale", "Step of “pdv”", { fallback: defaults.scale }),
+      number("image_weight", "Reference image in “pdv”", { fallback: defaults.image_weight, min: "0", max: "1" }),
+      number("gain", "Gain, for “semantic-increment”", { fallback: defaults.gain, min: "0" }),
+      number("loss", "Loss, for “semantic-increment”", { fallback: defaults.loss, min: "0" }),
+      number("hub_weight", "Weight of hubness", { fallback: defaults.hub_weight, min: "0" }),
+      number("hub_neighbours", "Neighbours for hubness", { fallback: defaults.hub_neighbours, min: "1", step: "1" }),
       number("less_weight", "Weight of “less like”", { fallback: defaults.less_weight, min: "0" }),
       number("min_score", "Least score", { fallback: defaults.min_score, min: "-2", max: "2" }),
       number("hits", "Hits", { fallback: HITS, min: "1", max: String(limits.k), step: "1" }),
@@ -114,10 +121,10 @@ export function mountSettings(info, { onChange, onReset }) {
 export function factsLine(results) {
   const { settings: s, gallery, seconds } = results;
   const total = Object.values(seconds).reduce((sum, one) => sum + one, 0);
-  const moving = { linear: `, α ${s.alpha}`, away: `, α ${s.alpha}, β ${s.beta}` };
+  const moving = { linear: `, α ${s.alpha}`, away: `, α ${s.alpha}, β ${s.beta}`, pdv: `, λ ${s.scale}, w ${s.image_weight}`, "semantic-increment": `, λ₊ ${s.gain}, λ₋ ${s.loss}` };
   const parts = [
     `${gallery.encoder} (${gallery.weights_tag})`,
-    `${SCORERS[s.scorer] ?? s.scorer}${s.scorer === "conditional" ? `, τ ${s.tau}` : ""}`,
+    `${SCORERS[s.scorer] ?? s.scorer}${s.scorer === "conditional" ? `, τ ${s.tau}` : s.scorer === "sinkhorn" ? `, ε ${s.epsilon}` : ""}`,
     `${s.transition} transition${moving[s.transition] ?? ""}`,
     results.composition ? `K ${results.query.members.length}` : `${results.query.members.length} views of the reference`,
     `preset ${s.preset}`,

@@ -1,0 +1,216 @@
+"""Every name and number that can be chosen changes a ranking, and can be chosen everywhere."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import stitch_cir as st
+from stitch_cir.chat import Chat, ScriptedChat
+from stitch_cir.cli import _bench_run, _search_commands
+from stitch_cir.client._ask import Settings as ClientSettings
+from stitch_cir.composers import ChatComposer, Composer, TwoStageComposer, composer_by_name
+from stitch_cir.composers._registry import _BUILT_IN
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.server._models import Settings as ServerSettings
+from stitch_cir.transition import TRANSITION_NAMES
+from stitch_cir.transport import SCORER_NAMES
+
+DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
+COLOURS = [(220, 30, 30), (40, 160, 60), (40, 80, 210), (240, 215, 40), (15, 15, 15)]
+QUERIES = [("m00.png", "in blue instead"), ("m07.png", "green"), ("m11.png", "a yellow one")]
+CAPTIONS = ["A red and yellow thing.", "Something black.", "A green thing."]
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> st.Gallery:
+    """Forty pictures of four colours each, drawn by a seed."""
+    folder = tmp_path_factory.mktemp("mixed")
+    rng = np.random.default_rng(7)
+    for number in range(40):
+        image = Image.new("RGB", (48, 48))
+        for place in range(4):
+            colour = COLOURS[rng.integers(len(COLOURS))]
+            x, y = 24 * (place % 2), 24 * (place // 2)
+            image.paste(colour, (x, y, x + 24, y + 24))
+        image.save(folder / f"m{number:02}.png")
+    st.index_folder(folder, encoder=HashEncoder())
+    return st.Gallery.open(folder, encoder=HashEncoder())
+
+
+def rankings(gallery: st.Gallery, composer: Composer | None = None, **changes: object) -> list:
+    less = changes.pop("less_like", ())
+    settings = st.SearchSettings(**{"k": 12, **changes})  # type: ignore[arg-type]
+    return [
+        [
+            hit.id
+            for hit in st.search(
+                gallery,
+                reference=reference,
+                text=text,
+                composer=composer,
+                less_like=less,  # type: ignore[arg-type]
+                settings=settings,
+            )
+        ]
+        for reference, text in QUERIES
+    ]
+
+
+@pytest.mark.parametrize("name", TRANSITION_NAMES[1:])
+def test_every_transition_changes_a_ranking(mixed: st.Gallery, name: str) -> None:
+    assert rankings(mixed, transition=name) != rankings(mixed)
+    if name != "none":  # the control without a transition is no name for another
+        assert rankings(mixed, transition=name) != rankings(mixed, transition="none")
+
+
+@pytest.mark.parametrize("name", SCORER_NAMES[1:])
+def test_every_scorer_changes_a_ranking(mixed: st.Gallery, name: str) -> None:
+    # at τ = 0.001 conditional transport all but is Chamfer, its documented limit
+    tau = 0.1 if name == "chamfer" else 0.001
+    assert rankings(mixed, scorer=name) != rankings(mixed, tau=tau)
+
+
+def scripted(messages: object, sample: int) -> str:
+    return CAPTIONS[sample % len(CAPTIONS)]
+
+
+def record(folder: Path) -> Path:
+    path = folder / "compositions.jsonl"
+    lines = [
+        {"reference": reference, "modification": text, "captions": CAPTIONS}
+        for reference, text in QUERIES
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+COMPOSERS: dict[str, Callable[[Path], Composer]] = {
+    "chat": lambda folder: ChatComposer(Chat(ScriptedChat(scripted), None)),
+    "two-stage": lambda folder: TwoStageComposer(Chat(ScriptedChat(scripted), None)),
+    "recorded": lambda folder: composer_by_name("recorded", path=record(folder)),
+    "wanted": lambda folder: composer_by_name("wanted"),
+}
+
+
+def test_the_list_of_composers_is_whole() -> None:
+    assert set(_BUILT_IN) == {"template", *COMPOSERS}
+
+
+@pytest.mark.parametrize("name", COMPOSERS)
+def test_every_composer_changes_a_ranking(mixed: st.Gallery, name: str, tmp_path: Path) -> None:
+    assert rankings(mixed, COMPOSERS[name](tmp_path)) != rankings(mixed)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "under"),
+    [
+        ("captions", 1, {}),
+        ("alpha", 0.9, {}),
+        ("beta", 0.6, {"transition": "away"}),
+        ("scale", 0.3, {"transition": "pdv"}),
+        ("image_weight", 0.9, {"transition": "pdv"}),
+        ("gain", 5.0, {"transition": "semantic-increment"}),
+        ("loss", 9.0, {"transition": "semantic-increment", "k": 30}),
+        ("tau", 0.3, {}),
+        ("epsilon", 1.0, {"scorer": "sinkhorn"}),
+        ("hub_weight", 0.9, {}),
+        ("hub_neighbours", 2, {"hub_weight": 0.9}),
+        ("less_weight", 2.0, {"less_like": ("m03.png",)}),
+        ("min_score", 1.9, {}),
+        ("include", ("m1*",), {}),
+        ("exclude", ("m1*",), {}),
+        ("include_reference", True, {"k": 30}),
+        ("shortlist", 3, {"k": 3}),
+        ("k", 3, {}),
+    ],
+)
+def test_every_number_changes_a_ranking(
+    mixed: st.Gallery, name: str, value: object, under: dict[str, object]
+) -> None:
+    assert rankings(mixed, **{**under, name: value}) != rankings(mixed, **under)
+
+
+def test_sinkhorn_that_stops_early_is_noted(mixed: st.Gallery) -> None:
+    def search(**changes: object) -> st.Results:
+        settings = st.SearchSettings(k=5, scorer="sinkhorn", **changes)  # type: ignore[arg-type]
+        return st.search(mixed, reference="m00.png", text="in blue instead", settings=settings)
+
+    assert not any("converge" in note for note in search().notes)
+    hasty = search(epsilon=1e-5)
+    assert any(not hit.plan.converged for hit in hasty)
+    (note,) = [note for note in hasty.notes if "converge" in note]
+    assert re.match(r"Sinkhorn with ε = 1e-05 did not converge for \d of 5 hits", note)
+    assert hasty.to_dict()["settings"]["epsilon"] == 1e-5
+
+
+def test_what_is_printed_of_a_method_is_what_it_used() -> None:
+    assert st.SearchSettings().method() == "transition linear α 0.45 · conditional τ 0.001"
+    pdv = st.SearchSettings(transition="pdv", scorer="sinkhorn", epsilon=0.1)
+    assert pdv.method() == "transition pdv λ 1.4 w 0.25 · sinkhorn ε 0.1"
+    assert st.SearchSettings(transition="none", scorer="mean").method() == "transition none · mean"
+
+
+# -- every setting on every front: the table of docs/settings.md is the list of exceptions ---------
+
+SPELLED = {"measure_recall": "no_recall"}
+"""Options of the command line with another name."""
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """Read the table: the cells of each setting's row by the heading of their column."""
+    rows = [
+        [cell.strip() for cell in line.strip("| \n").split(" | ")]
+        for line in DOCS.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| ")
+    ]
+    head, *body = rows
+    return {row[0].strip("`"): dict(zip(head, row, strict=True)) for row in body}
+
+
+def options(command: Callable[..., None]) -> set[str]:
+    return set(inspect.signature(command).parameters)
+
+
+def test_the_table_of_settings_is_true() -> None:
+    table = documented()
+    names = [field.name for field in fields(st.SearchSettings)]
+    assert list(table) == names
+    search, run = options(_search_commands.search), options(_bench_run.run)
+    explain = options(_search_commands.explain)
+    for name in names:
+        row, option = table[name], SPELLED.get(name, name)
+        spelled = f"`--{option.replace('_', '-')}`"
+        if name == "k":
+            spelled = "`-k`"
+        assert row["search"].startswith(spelled)
+        assert option in search
+        assert (row["explain"] == "yes") == (option in explain), name
+        assert (row["bench run"] == "yes") == (option in run and name != "device"), name
+        assert (row["API, clients"] == "yes") == (name in ServerSettings.model_fields), name
+        assert (name in ServerSettings.model_fields) == (name in ClientSettings.__annotations__)
+        for front in ("explain", "bench run", "API, clients"):
+            assert row[front] == "yes" or len(row[front]) > 8, f"{name}: say why not in {front}"
+
+
+def test_the_page_offers_every_number_of_the_method() -> None:
+    page = Path(st.__file__).parent / "server" / "static"
+    script, address = (page / "settings.js").read_text(), (page / "query.js").read_text()
+    for name in ("alpha", "beta", "scale", "image_weight", "gain", "loss", "tau", "epsilon"):
+        assert f'("{name}"' in script
+        assert f'["{name}"' in address
+
+
+@pytest.mark.parametrize("name", ["hub_weight", "less_weight", "verify_weight", "gain", "loss"])
+def test_weights_without_measure_are_refused_instead_of_overflowing(name: str) -> None:
+    for value in (-0.1, 1e136, float("inf"), float("nan")):
+        with pytest.raises(st.errors.SettingError, match=name):
+            st.SearchSettings(**{name: value})
