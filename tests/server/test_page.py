@@ -24,10 +24,10 @@ def test_every_file_is_served(client: TestClient, name: str) -> None:
 
 
 def test_everything_the_page_names_exists(client: TestClient) -> None:
-    named = set(re.findall(r'(?:src|href)="(/[^"#]+)"', TEXTS["index.html"]))
+    named = {f"/{one}" for one in re.findall(r'(?:src|href)="([^"#]+)"', TEXTS["index.html"])}
     for text in TEXTS.values():
         named |= {f"/static/{one}" for one in re.findall(r'(?:from|import\()\s*"\./([^"]+)"', text)}
-        named |= set(re.findall(r'"(/static/[^"]+)"', text))
+        named |= {f"/static/{one}" for one in re.findall(r'new URL\("(\w[^"]+)", import', text)}
     assert len(named) > 15
     for address in named:
         assert client.get(address).status_code == 200, address
@@ -35,7 +35,7 @@ def test_everything_the_page_names_exists(client: TestClient) -> None:
 
 def test_first_paint_needs_100_kilobytes_at_most() -> None:
     """HTML, CSS and JavaScript before the first explanation, as they travel: uncompressed."""
-    wanted = {"index.html", *re.findall(r'(?:src|href)="/static/([^"]+)"', TEXTS["index.html"])}
+    wanted = {"index.html", *re.findall(r'(?:src|href)="static/([^"]+)"', TEXTS["index.html"])}
     known: set[str] = set()
     while wanted - known:
         name = (wanted - known).pop()
@@ -70,6 +70,13 @@ def test_every_shortcut_is_documented() -> None:
     documented = set(re.findall(r"`([^`]+)`", page.partition("## Keys")[2].partition("## ")[0]))
     assert told == documented
     assert len(told) > 15
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_addresses_are_relative(name: str) -> None:
+    """An address that begins with a slash is wrong below the path of a reverse proxy."""
+    ways = r"""(?:src|href)="/|["'`(]/(?:api|static)/|url\(/"""
+    assert re.search(ways, TEXTS[name]) is None
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -46,8 +46,19 @@ def serve(
     ] = None,
     trust_proxy: Annotated[
         bool,
-        typer.Option("--trust-proxy", help="Take clients' addresses from a proxy on this machine."),
+        typer.Option(
+            "--trust-proxy",
+            help="Take clients' addresses, and X-Forwarded-Prefix, from a proxy on this machine.",
+        ),
     ] = False,
+    root_path: Annotated[
+        str,
+        typer.Option(
+            "--root-path",
+            metavar="PREFIX",
+            help="The path that a reverse proxy serves this below, e.g. /pics, stripped or not.",
+        ),
+    ] = "",
     max_upload_mb: Annotated[
         float, typer.Option("--max-upload-mb", help="Largest picture that may be sent.")
     ] = 20.0,
@@ -83,6 +94,7 @@ def serve(
             token=_token(token_file),
             log_text=log_text,
             hosts=(*_LOCAL, *names) if local else names,
+            root_path=root_path,
             upload_bytes=round(max_upload_mb * (1 << 20)),
             rate=rate,
             burst=max(8 * rate, 1.0),

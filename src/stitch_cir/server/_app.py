@@ -27,6 +27,7 @@ from stitch_cir.server._keeper import Keeper
 from stitch_cir.server._limits import Gate
 from stitch_cir.server._metrics import Metrics
 from stitch_cir.server._pictures import Pictures
+from stitch_cir.server._prefix import Prefix
 from stitch_cir.server._questions import ComposerMaker, Questions
 from stitch_cir.server._services import Services
 from stitch_cir.server._settings import ServerSettings
@@ -89,6 +90,7 @@ def create_app(
     install(app, services.keeper.say)
     app.add_middleware(Gate, settings=services.settings)
     app.add_middleware(Envelope, metrics=services.metrics, log_text=services.settings.log_text)
+    app.add_middleware(Prefix, prefix=services.settings.root_path)
     app.include_router(_routes_page.router(static))
     app.include_router(_routes_gallery.router(services))
     app.include_router(_routes_write.router(services))

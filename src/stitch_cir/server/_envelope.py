@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stitch_cir.server._logging import log_fault, log_request
 from stitch_cir.server._metrics import Metrics
+from stitch_cir.server._prefix import route_path
 
 __all__ = ["CSP", "Envelope"]
 
@@ -55,7 +56,7 @@ class Envelope:
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
                 headers["x-request-id"] = request_id
-                if scope["path"].startswith("/api/"):
+                if route_path(scope).startswith("/api/"):
                     headers.setdefault("cache-control", "no-store")
             elif message["type"] == "http.response.body":
                 told["bytes"] += len(message.get("body", b""))

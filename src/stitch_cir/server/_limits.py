@@ -21,6 +21,7 @@ from stitch_cir.server._errors import (
     ServerError,
     error_response,
 )
+from stitch_cir.server._prefix import route_path
 from stitch_cir.server._settings import ServerSettings
 
 __all__ = ["Gate", "Meter"]
@@ -88,9 +89,10 @@ class Gate:
 
     def _limit(self, scope: Scope) -> int:
         """Give the largest body in bytes that this address takes."""
-        if scope["path"] == "/api/uploads":
+        path = route_path(scope)
+        if path == "/api/uploads":
             return self._settings.upload_bytes + _MULTIPART_EXTRA
-        if scope["path"] == "/api/images":
+        if path == "/api/images":
             return self._settings.files * self._settings.upload_bytes + _MULTIPART_EXTRA
         return self._settings.json_bytes
 

@@ -96,11 +96,13 @@ def _tag(*parts: object) -> str:
     return '"' + hashlib.sha256(repr(parts).encode()).hexdigest()[:32] + '"'
 
 
-def picture_url(kind: str, id: str) -> str:
-    """Give the address of an image's picture; ``kind`` is ``files`` or ``thumbnails``.
+def picture_url(kind: str, id: str, prefix: str = "") -> str:
+    """Return the address of an image's pixels; ``kind`` is ``files`` or ``thumbnails``.
+
+    ``prefix`` is the path that the server is called below, e.g. ``/pics``.
 
     Slashes stay readable, except in ids that a browser would resolve as a relative path.
     """
     parts = id.split("/")
     safe = "" if {"", ".", ".."} & set(parts) else "/"
-    return f"/api/{kind}/{quote(id, safe=safe)}"
+    return f"{prefix}/api/{kind}/{quote(id, safe=safe)}"

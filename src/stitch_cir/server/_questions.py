@@ -178,25 +178,28 @@ class Questions:
 
     # -- to JSON -----------------------------------------------------------------------------------
 
-    def results(self, gallery: Gallery, results: Results) -> dict[str, Any]:
-        """Give a search as JSON-ready data, without the server's own paths."""
+    def results(self, gallery: Gallery, results: Results, prefix: str = "") -> dict[str, Any]:
+        """Give a search as JSON-ready data, without the server's own paths.
+
+        ``prefix`` is the path that the addresses of the images lie below.
+        """
         data = results.to_dict()
         data["gallery"]["directory"] = self._keeper.name
         data["notes"] = [self._keeper.say(note) for note in data["notes"]]
-        data["hits"] = [self.hit(gallery, hit) for hit in results]
+        data["hits"] = [self.hit(gallery, hit, prefix) for hit in results]
         return data
 
-    def hit(self, gallery: Gallery, hit: Hit) -> dict[str, Any]:
+    def hit(self, gallery: Gallery, hit: Hit, prefix: str = "") -> dict[str, Any]:
         """Give one hit as JSON-ready data."""
         return {
             "rank": hit.rank,
             "score": round(hit.score, 6),
             "best_view": view_facts(hit.best_view),
-            **image_facts(gallery, hit.id),
+            **image_facts(gallery, hit.id, prefix),
         }
 
 
-def image_facts(gallery: Gallery, id: str) -> dict[str, Any]:
+def image_facts(gallery: Gallery, id: str, prefix: str = "") -> dict[str, Any]:
     """Give what is told of every image."""
     width, height = gallery.size(id) or (None, None)
     return {
@@ -204,8 +207,8 @@ def image_facts(gallery: Gallery, id: str) -> dict[str, Any]:
         "width": width,
         "height": height,
         "captions": gallery.captions(id),
-        "image": picture_url("files", id),
-        "thumbnail": picture_url("thumbnails", id),
+        "image": picture_url("files", id, prefix),
+        "thumbnail": picture_url("thumbnails", id, prefix),
     }
 
 

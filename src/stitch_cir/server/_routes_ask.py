@@ -45,7 +45,7 @@ def router(services: Services) -> APIRouter:
 
         def work() -> dict[str, Any]:
             gallery, _, results = questions.search(ask)
-            return {"results": questions.results(gallery, results)}
+            return {"results": questions.results(gallery, results, request.scope["root_path"])}
 
         return JSONResponse(await desk.run(request, work))
 
@@ -64,7 +64,7 @@ def router(services: Services) -> APIRouter:
                 for match in matches(query, hit, least=0.001)
             ]
             return {
-                "hit": questions.hit(gallery, hit),
+                "hit": questions.hit(gallery, hit, request.scope["root_path"]),
                 "views": [view_facts(view) for view in hit.views],
                 "captions": list(query.labels),
                 "weights": [round(float(weight), 6) for weight in query.weights],

@@ -85,7 +85,7 @@ def router(services: Services) -> APIRouter:
         def work() -> dict[str, Any]:
             gallery = keeper.gallery()
             total, ids = gallery.find(q.strip(), offset=offset, limit=limit)
-            found = [image_facts(gallery, id) for id in ids]
+            found = [image_facts(gallery, id, request.scope["root_path"]) for id in ids]
             return {"total": total, "offset": offset, "images": found}
 
         return JSONResponse(await services.desk.run(request, work))
@@ -102,7 +102,7 @@ def router(services: Services) -> APIRouter:
                 view_facts(View(index, view.box, view.caption))
                 for index, view in enumerate(gallery.views(id))
             ]
-            return {**image_facts(gallery, id), "views": views}
+            return {**image_facts(gallery, id, request.scope["root_path"]), "views": views}
 
         return JSONResponse(await services.desk.run(request, work))
 

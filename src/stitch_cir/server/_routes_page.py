@@ -42,19 +42,25 @@ def router(folder: Path | None = None) -> APIRouter:
 
     @routes.get("/")
     def page(request: Request) -> Response:
-        """Give the page."""
-        return _file(request, "index.html")
+        """Give the page.
+
+        Its addresses are relative, so that it works below any path that ends with a slash. Where
+        the path is known they hold it: ``/pics`` is then as good as ``/pics/``.
+        """
+        return _file(request, "index.html", request.scope["root_path"])
 
     @routes.get("/static/{name:path}")
     def static(request: Request, name: str) -> Response:
         """Give one of the page's files."""
         return _file(request, name)
 
-    def _file(request: Request, name: str) -> Response:
+    def _file(request: Request, name: str, prefix: str = "") -> Response:
         path = known.get(name)
         if path is None:
             raise NotFoundError("The page has no such file.")
         content = path.read_bytes()
+        if prefix:
+            content = content.replace(b'"static/', f'"{prefix}/static/'.encode())
         tag = '"' + hashlib.sha256(content).hexdigest()[:32] + '"'
         headers = {"etag": tag, "cache-control": "no-cache"}
         if tag in request.headers.get("if-none-match", ""):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +13,11 @@ import h11
 import uvicorn
 from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stitch_cir.errors import SettingError
+from stitch_cir.server._prefix import ForwardedPrefix
 from stitch_cir.server._settings import ServerSettings
 
 __all__ = ["listen", "prepare", "serve"]
@@ -33,8 +36,9 @@ def serve(
     """Serve an application until the process is told to stop.
 
     ``port`` 0 takes any free one; ``listening`` is told the address once connections are taken.
-    With ``trust_proxy`` the client's address is taken from a reverse proxy on this machine. Raises
-    ``SettingError`` when the address cannot be listened on.
+    With ``trust_proxy`` the client's address and the path that the server is called below are taken
+    from a reverse proxy on this machine. Raises ``SettingError`` when the address cannot be
+    listened on.
     """
     listener = listen(host, port)
     if listening is not None:
@@ -48,15 +52,21 @@ def serve(
 def prepare(app: FastAPI, *, trust_proxy: bool = False) -> uvicorn.Server:
     """Make the HTTP server of an application; run it with a socket of :func:`listen`."""
     settings: ServerSettings = app.state.services.settings
+    served: Any = app
+    if trust_proxy:
+        trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+        # uvicorn would wrap what it is passed: the prefix needs the peer, not the proxy's client
+        served = ProxyHeadersMiddleware(served, trusted_hosts=trusted)
+        served = ForwardedPrefix(served)
     config = uvicorn.Config(
-        app,
+        served,
         http=_protocol(settings.header_seconds),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=trust_proxy,
+        proxy_headers=False,
         h11_max_incomplete_event_size=_HEADER_BYTES,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=10,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field, fields
 
 from stitch_cir.errors import SettingError
 
-__all__ = ["ServerSettings"]
+__all__ = ["ServerSettings", "read_prefix"]
 
 MiB = 1 << 20
+_SEGMENT = re.compile(r"[A-Za-z0-9._~-]{1,64}")
+_RESERVED = ("api", "static", "health", "metrics", "openapi.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,9 @@ class ServerSettings:
     hosts:
         Names by which the server may be called (the Host header, without port); empty: any. Guards
         a local server against pages that rebind their name to 127.0.0.1.
+    root_path:
+        The path that a reverse proxy serves this server below, e.g. ``/pics``; the addresses in
+        answers begin with it. Whether the proxy strips it does not matter.
     upload_bytes, upload_pixels:
         Largest file and picture that may be sent.
     uploads_bytes, uploads_seconds:
@@ -50,6 +56,7 @@ class ServerSettings:
     token: str | None = field(default=None, repr=False)
     log_text: bool = False
     hosts: tuple[str, ...] = ()
+    root_path: str = ""
     upload_bytes: int = 20 * MiB
     upload_pixels: int = 50_000_000
     uploads_bytes: int = 256 * MiB
@@ -74,6 +81,7 @@ class ServerSettings:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
+        object.__setattr__(self, "root_path", read_prefix(self.root_path))
         for one in fields(self):
             value = getattr(self, one.name)
             if isinstance(value, (str, bool, tuple, type(None))):
@@ -88,3 +96,24 @@ class ServerSettings:
                 "The token is too short to be a secret.",
                 hint="Use 16 characters or more, e.g. of: openssl rand -hex 24",
             )
+
+
+def read_prefix(text: str) -> str:
+    """Return the path of ``text`` as ``/a/b``, or ``""`` for the root of a host.
+
+    Raises ``SettingError`` when it is not a path, or begins with an address of the API, so that
+    nobody could say whether a proxy has stripped it.
+    """
+    parts = text.strip().strip("/").split("/") if text.strip(" /") else []
+    for part in parts:
+        if _SEGMENT.fullmatch(part) is None or part in (".", ".."):
+            raise SettingError(
+                f"{text!r} is not a path prefix.",
+                hint="Write it as /pics or /tools/pics: letters, digits, '.', '_', '~' and '-'.",
+            )
+    if parts and parts[0] in _RESERVED:
+        raise SettingError(
+            f"The path prefix {text!r} begins with /{parts[0]}, an address of the server itself.",
+            hint="Choose another one, e.g. /pics.",
+        )
+    return "".join(f"/{part}" for part in parts)

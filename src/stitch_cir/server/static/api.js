@@ -1,5 +1,9 @@
 // The HTTP API: one function an address; every failure is an ApiError with message and hint.
 
+/** Where the server is called: beside the page's files, so that it may lie below any path. */
+const BASE = new URL("../", import.meta.url);
+const at = (path) => new URL(path, BASE).href;
+
 export class ApiError extends Error {
   /** `status` 0: no answer came at all. `retryAfter`: seconds to wait, where the server said so. */
   constructor(status, { type, message, hint }, retryAfter = null) {
@@ -27,7 +31,7 @@ async function call(path, { json, form, method, signal } = {}) {
   }
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(at(path), options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, AWAY);
@@ -60,26 +64,26 @@ export function idPath(id) {
   return tricky ? encodeURIComponent(id) : parts.map(encodeURIComponent).join("/");
 }
 
-export const thumbnail = (id, side = 384) => `/api/thumbnails/${idPath(id)}?side=${side}`;
-export const picture = (id, side = 1200) => `/api/files/${idPath(id)}?side=${side}`;
-export const uploadUrl = (token) => `/api/uploads/${encodeURIComponent(token)}`;
+export const thumbnail = (id, side = 384) => at(`api/thumbnails/${idPath(id)}?side=${side}`);
+export const picture = (id, side = 1200) => at(`api/files/${idPath(id)}?side=${side}`);
+export const uploadUrl = (token) => at(`api/uploads/${encodeURIComponent(token)}`);
 
-export const about = () => read("/api/gallery");
+export const about = () => read("api/gallery");
 export const images = ({ offset, limit, q }, signal) =>
-  read(`/api/images?${new URLSearchParams({ offset, limit, q })}`, { signal });
-export const search = (ask, signal) => read("/api/search", { json: ask, signal });
-export const explain = (ask, id, signal) => read("/api/explain", { json: { ...ask, id }, signal });
+  read(`api/images?${new URLSearchParams({ offset, limit, q })}`, { signal });
+export const search = (ask, signal) => read("api/search", { json: ask, signal });
+export const explain = (ask, id, signal) => read("api/explain", { json: { ...ask, id }, signal });
 
 export async function explainPicture(ask, id, kind) {
-  return (await call("/api/explain/picture", { json: { ...ask, id, kind } })).blob();
+  return (await call("api/explain/picture", { json: { ...ask, id, kind } })).blob();
 }
 
 export async function sheet(ask) {
-  return (await call("/api/sheet", { json: ask })).blob();
+  return (await call("api/sheet", { json: ask })).blob();
 }
 
 export function upload(file, signal) {
   const form = new FormData();
   form.append("file", file, file.name || "pasted");
-  return read("/api/uploads", { form, signal });
+  return read("api/uploads", { form, signal });
 }

@@ -15,7 +15,7 @@ const DIRECTIONS = [
 /** Load the dialog's own style sheet; without it the dialog is plain, but says the same. */
 function style() {
   return new Promise((done) => {
-    const link = el("link", { rel: "stylesheet", href: "/static/explain.css", on: { load: done, error: done } });
+    const link = el("link", { rel: "stylesheet", href: new URL("explain.css", import.meta.url).href, on: { load: done, error: done } });
     document.head.append(link);
   });
 }
@@ -91,7 +91,7 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
     const said = sentence(explained, ownViews);
     const { hit, captions, weights, shares, views } = explained;
     const frame = hit.width === null ? null : el("div", { class: "canvas-frame", vars: { "--ar": String(hit.width / hit.height) } });
-    const image = el("img", { src: `${hit.image}?side=1200`, alt: `${hit.captions.join(" · ") || hit.id}` });
+    const image = el("img", { src: api.picture(hit.id), alt: `${hit.captions.join(" · ") || hit.id}` });
     image.addEventListener("error", () => image.replaceWith(el("span", { class: "broken" }, icon("picture"), "The file is gone; its vectors are still here.")));
     frame?.append(image);
     const chips = new Map();

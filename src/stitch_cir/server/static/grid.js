@@ -1,5 +1,6 @@
 // Pictures in rows of equal height; arrow keys move between them, one of them takes the Tab key.
 
+import { thumbnail } from "./api.js";
 import { el, icon, shortName } from "./dom.js";
 
 const CLAMP = [0.7, 1.5];
@@ -28,7 +29,7 @@ function tile(item, { verb, pick, use, less, marked }) {
   const captions = item.captions?.length ? item.captions.join(" · ") : "";
   const ranked = item.rank === undefined ? "" : `Rank ${item.rank}, score ${item.score.toFixed(3)}: `;
   const image = el("img", {
-    src: `${item.thumbnail}?side=384`,
+    src: thumbnail(id),
     alt: "",
     loading: item.rank > 12 ? "lazy" : undefined,
     decoding: "async",

@@ -1,0 +1,95 @@
+"""Serving below a path such as ``/pics``: which path that is, and how requests are routed below it.
+
+Two kinds of reverse proxy exist: some strip the path before they hand a request on, some do not.
+Both work, without being named, because the path is taken off only where it is there.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from stitch_cir.errors import SettingError
+from stitch_cir.server._errors import RequestError, error_response
+from stitch_cir.server._settings import read_prefix
+
+__all__ = ["ForwardedPrefix", "Prefix", "route_path"]
+
+_HEADER = "x-forwarded-prefix"
+
+
+def route_path(scope: Scope) -> str:
+    """Return the path of a request below the prefix, as the routes spell it."""
+    path: str = scope["path"]
+    return _below(path, scope.get("root_path", ""))
+
+
+class Prefix:
+    """Route requests below a path, and leave that path in ``scope["root_path"]``.
+
+    The configured path counts, else the ``root_path`` of whoever calls the application: uvicorn,
+    another application that mounts it, or :class:`ForwardedPrefix`.
+    """
+
+    def __init__(self, app: ASGIApp, *, prefix: str) -> None:
+        """Wrap ``app``; ``prefix`` is ``ServerSettings.root_path``."""
+        self._app = app
+        self._prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http":
+            outer = scope.get("root_path", "").rstrip("/")
+            prefix = self._prefix or outer
+            path = _below(_below(scope["path"], outer), self._prefix) or "/"
+            scope = {**scope, "root_path": prefix, "path": prefix + path}
+        await self._app(scope, receive, send)
+
+
+class ForwardedPrefix:
+    """Take the path from the header ``X-Forwarded-Prefix`` of a proxy on this machine.
+
+    It must lie outside of what replaces the peer's address by the client's: only the peer shows
+    whether a proxy of this machine sent the header, or anybody.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap ``app``."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and _is_local(scope):
+            # each proxy of a chain that strips a path adds a value
+            values = Headers(scope=scope).getlist(_HEADER)
+            parts = [part for value in values for part in value.split(",")]
+            try:
+                prefix = "".join(read_prefix(part) for part in parts)
+            except SettingError as error:
+                fault = RequestError(
+                    f"The proxy sent a header X-Forwarded-Prefix: {error.message}", hint=error.hint
+                )
+                await error_response(fault)(scope, receive, send)
+                return
+            if prefix:
+                scope = {**scope, "root_path": prefix}
+        await self._app(scope, receive, send)
+
+
+def _below(path: str, prefix: str) -> str:
+    """Take ``prefix`` off ``path`` where it is there as whole segments."""
+    if prefix and (path == prefix or path.startswith(prefix + "/")):
+        return path[len(prefix) :]
+    return path
+
+
+def _is_local(scope: Scope) -> bool:
+    client = scope.get("client")
+    try:
+        peer = ipaddress.ip_address(client[0]) if client else None
+    except ValueError:
+        return False
+    mapped = getattr(peer, "ipv4_mapped", None)
+    return peer is not None and (mapped or peer).is_loopback
