@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench import cold, encoders, indexing, mini_quality, pipeline, scan, server, stamps
+from bench import cold, device, encoders, indexing, mini_quality, pipeline, scan, server, stamps
 from bench.rows import LATEST, Row, save
 
 STAMPS = Path("demo/stamps")
@@ -29,6 +29,7 @@ PARTS: dict[str, Callable[[], Iterable[Row]]] = {
     "encoders": encoders.run,
     "pipeline": pipeline.run,
     "scan": scan.run,
+    "device": device.run,
     "stamps": on_stamps(stamps.run),
     "server": server.run,
 }

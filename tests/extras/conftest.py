@@ -20,6 +20,7 @@ NEEDS = {
     "test_preprocess_equal.py": "transformers",
     "test_export.py": "transformers",
     "test_torch_scores.py": "torch",
+    "test_cuda.py": "transformers",
     "test_open_clip.py": "open_clip",
     "test_llama.py": "xllamacpp",
     "test_mcp.py": "mcp",
@@ -155,6 +156,8 @@ def torchvision_stub() -> ModuleType | None:
     """
     import torch
 
+    if torch.version.cuda is not None:
+        return None  # a build for GPUs goes with a torchvision that brings its operators
     library = torch.library.Library("torchvision", "DEF")
     signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
     for name in ("nms", "qnms"):

@@ -1,4 +1,7 @@
-"""Scores computed by torch (here on the CPU) against those of NumPy, and the rankings they give."""
+"""Scores computed by torch against those of NumPy, and the rankings they give.
+
+They run on torch's CPU device, and on CUDA as well where torch sees a GPU.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import stitch_cir as st
 from stitch_cir.errors import ModelError, SettingError, VectorError
@@ -44,12 +48,18 @@ SCORERS: tuple[Scorer, ...] = (
     Sinkhorn(epsilon=0.02, max_iterations=20),
 )
 
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest) -> str:
+    """Every torch device there is here."""
+    return str(request.param)
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Sets are small here: a second thread would only be waited for."""
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -64,7 +74,7 @@ def unit(random: np.random.Generator, *shape: int, spread: float = 1.0) -> np.nd
 
 @pytest.mark.parametrize("scorer", SCORERS, ids=lambda scorer: str(scorer.settings()))
 @pytest.mark.parametrize("case", ["plain", "weights", "mask", "opposite"])
-def test_scores_are_those_of_numpy(scorer: Scorer, case: str) -> None:
+def test_scores_are_those_of_numpy(scorer: Scorer, case: str, device: str) -> None:
     random = np.random.default_rng(3)
     captions, views = unit(random, 4, 5, 16), unit(random, 100, 7, 16)
     weights = mask = None
@@ -85,14 +95,14 @@ def test_scores_are_those_of_numpy(scorer: Scorer, case: str) -> None:
     gallery = PointSets(views, weights, mask)
     wanted = score_sets(queries, gallery, scorer)
     for block in (None, 33):
-        found = score_sets_torch(queries, gallery, scorer, device="cpu", block=block)
+        found = score_sets_torch(queries, gallery, scorer, device=device, block=block)
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, wanted, atol=TOLERANCE, rtol=0)
 
 
-def ragged(random: np.random.Generator, count: int, dim: int) -> ViewMatrix:
-    """Sets of one to six views, a third of them copies of others, so that many images tie."""
-    sets = [unit(random, int(random.integers(1, 7)), dim) for _ in range(count)]
+def ragged(random: np.random.Generator, count: int, dim: int, *, even: bool = False) -> ViewMatrix:
+    """Sets of one to six views (or of four), a third of them copies, so that many images tie."""
+    sets = [unit(random, 4 if even else int(random.integers(1, 7)), dim) for _ in range(count)]
     for number in range(2, count, 3):
         sets[number] = sets[int(random.integers(0, number))]
     offsets = np.cumsum([0, *(len(one) for one in sets)]).astype(np.int64)
@@ -109,12 +119,19 @@ def ragged(random: np.random.Generator, count: int, dim: int) -> ViewMatrix:
 )
 @pytest.mark.parametrize("transition", ["linear", "semantic-increment"])
 @pytest.mark.parametrize("resident", [False, True])
+@pytest.mark.parametrize("even", [False, True])
 def test_rankings_are_exactly_those_of_numpy(
-    scorer: Scorer, transition: str, resident: bool, monkeypatch: pytest.MonkeyPatch
+    scorer: Scorer,
+    transition: str,
+    resident: bool,
+    even: bool,
+    device: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_device, "BLOCK_BYTES", 4 * 6 * 16 * 50)
+    for limit in ("BLOCK_BYTES", "RESIDENT_BLOCK_BYTES"):
+        monkeypatch.setattr(_device, limit, 4 * 6 * 16 * 50)
     random = np.random.default_rng(11)
-    matrix = ragged(random, 150, 16)
+    matrix = ragged(random, 150, 16, even=even)
     moved = transition_by_name(transition, alpha=0.45)
     for trial in range(2):
         query = Query(
@@ -130,7 +147,7 @@ def test_rankings_are_exactly_those_of_numpy(
         for k in (1, 10, len(rows)):
             wanted = rank(matrix, rows, query, scorer, moved, k)
             found = rank_on_device(
-                matrix, rows, query, scorer, moved, k, device="cpu", resident=resident
+                matrix, rows, query, scorer, moved, k, device=device, resident=resident
             )
             assert np.array_equal(found.rows, wanted[0])
             assert np.array_equal(found.scores, wanted[1])
@@ -140,7 +157,7 @@ def test_rankings_are_exactly_those_of_numpy(
 
 
 def test_a_search_records_the_device_and_ranks_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from PIL import Image
 
@@ -158,17 +175,18 @@ def test_a_search_records_the_device_and_ranks_the_same(
 
     plain = ask("cpu")
     assert plain.settings.device == "cpu"
-    # no GPU is needed to walk the whole way: torch's own CPU device stands in for it
-    monkeypatch.setattr(_search, "open_device", lambda name: "cpu:0")
+    chosen = device
+    if device == "cpu":
+        # without a GPU, torch's own CPU device stands in for one
+        chosen = "cpu:0"
+        monkeypatch.setattr(_search, "open_device", lambda name: chosen)
     other = ask("auto")
-    assert other.settings.device == "cpu:0"
-    assert other.to_dict()["settings"]["device"] == "cpu:0"
+    assert other.settings.device == chosen
+    assert other.to_dict()["settings"]["device"] == chosen
     assert [(hit.id, hit.score) for hit in other] == [(hit.id, hit.score) for hit in plain]
 
 
 def test_what_cannot_be_done_is_said() -> None:
-    import torch
-
     with pytest.raises(SettingError, match="exact cannot be computed on cpu"):
         TorchScorer(ExactTransport(), "cpu")
     if not torch.cuda.is_available():
@@ -186,14 +204,12 @@ def test_what_cannot_be_done_is_said() -> None:
         score_sets_torch(sets, PointSets(unit(np.random.default_rng(0), 2, 3, 9)), device="cpu")
 
 
-def test_a_lower_matmul_precision_is_not_used() -> None:
-    import torch
-
+def test_a_lower_matmul_precision_is_not_used(device: str) -> None:
     sets = PointSets(unit(np.random.default_rng(0), 2, 3, 8))
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")
     try:
-        found = score_sets_torch(sets, sets, device="cpu")
+        found = score_sets_torch(sets, sets, device=device)
         assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision(before)

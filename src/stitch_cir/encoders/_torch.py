@@ -30,6 +30,9 @@ def check_choices(device: str | None, precision: str | None) -> tuple[str | None
 def placed(device: str | None, precision: str) -> tuple[Any, Any]:
     """Give torch's device and dtype; CUDA where there is one, unless another was asked for.
 
+    On a GPU, convolutions in float32 are float32 from then on: torch would otherwise compute them
+    in TensorFloat-32, which moves the vectors by about 1e-4 and so makes them another machine's.
+
     Raises ``ModelError`` when CUDA was asked for and there is none.
     """
     import torch
@@ -41,6 +44,8 @@ def placed(device: str | None, precision: str) -> tuple[Any, Any]:
             hint="Leave --device out, or install a build of torch with CUDA.",
         )
     chosen = device or ("cuda" if cuda else "cpu")
+    if chosen != "cpu":
+        torch.backends.cudnn.allow_tf32 = False
     return torch.device(chosen), torch.bfloat16 if precision == "bf16" else torch.float32
 
 

@@ -23,6 +23,9 @@ from stitch_cir.transport import Scorer, TorchScorer
 
 __all__ = ["rank_on_device"]
 
+RESIDENT_BLOCK_BYTES = 1 << 30
+"""Upper bound on the view vectors scored at a time where they stay on the device."""
+
 _kept: dict[tuple[int, str], Any] = {}
 """Vectors that lie on a device, by the identity of their array and the device's name."""
 
@@ -87,20 +90,30 @@ def _place(matrix: ViewMatrix, ready: TorchScorer, device: str, resident: bool |
 
 
 def _blocks(
-    matrix: ViewMatrix, rows: NDArray[np.int64], ready: TorchScorer, place: Any
+    matrix: ViewMatrix, rows: NDArray[np.int64], ready: TorchScorer, resident: Any
 ) -> Iterator[tuple[Any, NDArray[np.bool_] | None]]:
-    """Give padded blocks of view sets on the device, and which members are present."""
+    """Yield padded blocks of view sets on the device, and which members are present.
+
+    Sets that lie side by side in resident vectors and are of one size are a view of them: nothing
+    is copied. Blocks of resident vectors are larger, because every block costs a round trip.
+    """
     sizes = matrix.offsets[rows + 1] - matrix.offsets[rows]
-    step = max(1, BLOCK_BYTES // (4 * int(sizes.max()) * matrix.vectors.shape[1]))
+    limit = BLOCK_BYTES if resident is None else RESIDENT_BLOCK_BYTES
+    step = max(1, limit // (4 * int(sizes.max()) * matrix.vectors.shape[1]))
     for start in range(0, len(rows), step):
-        part, own = rows[start : start + step], sizes[start : start + step]
-        present = np.arange(int(own.max())) < own[:, None]
-        if place is None:
-            views = ready.send(pad_sets(matrix, part)[0])
-        else:
-            starts = matrix.offsets[part][:, None]
+        part, widths = rows[start : start + step], sizes[start : start + step]
+        width = int(widths.max())
+        even = bool((widths == width).all())
+        present = None if even else np.arange(width) < widths[:, None]
+        if resident is None:
+            yield ready.send(pad_sets(matrix, part)[0]), present
+            continue
+        first = int(matrix.offsets[part[0]])
+        if even and part[-1] - part[0] == len(part) - 1:
+            yield resident[first : first + len(part) * width].view(len(part), width, -1), None
+            continue
+        members = matrix.offsets[part][:, None] + np.arange(width)
+        if present is not None:
             # absent members repeat the first: the mask keeps them out of the score
-            views = place[
-                ready.send(np.where(present, starts + np.arange(present.shape[1]), starts))
-            ]
-        yield views, None if present.all() else present
+            members = np.where(present, members, members[:, :1])
+        yield resident[ready.send(members)], present
