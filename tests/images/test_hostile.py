@@ -97,9 +97,31 @@ def test_between_pillows_warning_and_the_cap_nothing_leaks(monkeypatch: pytest.M
     assert (Image.MAX_IMAGE_PIXELS or 0) < MAX_PIXELS
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4000)
     assert open_image(encoded("PNG")).size == (64, 64)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2000)
-    with pytest.raises(ImageTooLargeError, match="Pillow"):
-        open_image(encoded("PNG"))
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"])
+def test_the_cap_raises_pillows_limit_meanwhile(
+    format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert open_image(encoded(format), max_pixels=4096).size == (64, 64)
+    assert Image.MAX_IMAGE_PIXELS == 1000
+    with pytest.raises(ImageTooLargeError, match=r"too large.*--max-megapixels"):
+        open_image(encoded(format), max_pixels=4095)
+    assert Image.MAX_IMAGE_PIXELS == 1000
+
+
+def test_a_jpeg_that_is_decoded_smaller_may_be_larger() -> None:
+    content = encoded("JPEG", (128, 128))
+    assert open_image(content, max_pixels=2048, decode_side=16).info["full_size"] == (128, 128)
+    with pytest.raises(ImageTooLargeError):
+        open_image(content, max_pixels=2048)
+    with pytest.raises(ImageTooLargeError):
+        open_image(content, max_pixels=2047, decode_side=16)  # more than 8 times as many
+    stream = io.BytesIO()
+    Image.new("RGB", (128, 128)).save(stream, "JPEG", progressive=True)
+    with pytest.raises(ImageTooLargeError):
+        open_image(stream.getvalue(), max_pixels=2048, decode_side=16)  # held at its full size
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF"])

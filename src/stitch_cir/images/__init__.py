@@ -1,0 +1,33 @@
+"""Open an untrusted image safely: formats by content, upright, sRGB, with caps on pixels."""
+
+from __future__ import annotations
+
+from stitch_cir.images._colour import changes_colours, to_srgb
+from stitch_cir.images._formats import (
+    EXTENSIONS,
+    HEAD_BYTES,
+    RAW_EXTENSIONS,
+    describe_content,
+    format_of,
+)
+from stitch_cir.images._limits import MAX_PIXELS
+from stitch_cir.images._open import decode, open_image
+from stitch_cir.images._probe import has_colour_profile, is_camera_raw
+from stitch_cir.images._regular import open_regular, spell
+
+__all__ = [
+    "EXTENSIONS",
+    "HEAD_BYTES",
+    "MAX_PIXELS",
+    "RAW_EXTENSIONS",
+    "changes_colours",
+    "decode",
+    "describe_content",
+    "format_of",
+    "has_colour_profile",
+    "is_camera_raw",
+    "open_image",
+    "open_regular",
+    "spell",
+    "to_srgb",
+]

@@ -1,0 +1,288 @@
+"""Open an untrusted image safely: formats by content, upright, sRGB, with caps on what it takes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+from PIL import Image, UnidentifiedImageError
+
+from stitch_cir.errors import BrokenImageError, ImageError, ImageTooLargeError, NotAnImageError
+from stitch_cir.images._formats import CAMERA_RAW, HEAD_BYTES, describe_content, format_of
+from stitch_cir.images._limits import (
+    MAX_PIXELS,
+    SCALED_FACTOR,
+    decoding_bytes,
+    quiet_decoders,
+    raised_limit,
+)
+from stitch_cir.images._load import Opened, mended, opened
+from stitch_cir.images._pixels import ON_THE_SIDE, TURNS, upright_rgb
+from stitch_cir.images._probe import is_camera_raw
+from stitch_cir.images._regular import open_regular, spell, unreadable
+from stitch_cir.images._streams import size_of
+
+__all__ = ["decode", "open_image"]
+
+Admit: TypeAlias = Callable[[int], AbstractContextManager[object]]
+"""Waits until that many bytes may be used, until its end; raises ``ImageTooLargeError``."""
+
+_LARGEST_LOSS = 0.5
+"""Share of an image that may be missing."""
+_KNOWN = "Known: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC."
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    max_pixels: int
+    decode_side: int | None
+    admit: Admit
+
+
+def open_image(
+    source: Path | bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    decode_side: int | None = None,
+) -> Image.Image:
+    """Open one image as upright RGB in sRGB.
+
+    The first frame of an animation; EXIF orientation applied; an embedded ICC profile converted to
+    sRGB (a broken one, or one of another kind of image, is ignored); transparency over white;
+    16-bit and float grey scaled to 8 bit; CMYK and L*a*b* converted. Damaged metadata never costs
+    the image. Of a file that is cut short what is there is used, if it is half of the image; the
+    rest is black, grey or noise.
+
+    Parameters
+    ----------
+    source:
+        A path or the file's bytes. The format is decided by content, never by the name.
+    max_pixels:
+        Largest width × height, checked in the header before anything is decoded; Pillow's own
+        limit is raised meanwhile where it is lower. Of a JPEG that is decoded smaller (see below)
+        the smaller size counts, and in the file it may have 8 times as many.
+    decode_side:
+        The image may come smaller, by a whole factor, as long as its shorter side keeps this
+        many pixels: a JPEG is then decoded smaller (draft mode), and memory stays bounded.
+
+    Returns
+    -------
+    An RGB image whose ``info["full_size"]`` is the upright (width, height) before any reduction;
+    ``info["note"]`` is there when a part is missing, and says so.
+
+    Raises
+    ------
+    NotAnImageError, BrokenImageError, ImageTooLargeError
+        The content is no allowed image, is damaged, or is too large.
+    ImageError
+        The file cannot be read.
+    """
+    if isinstance(source, bytes):
+        return decode(
+            io.BytesIO(source), "the picture", max_pixels=max_pixels, decode_side=decode_side
+        )
+    with open_regular(source) as stream:
+        return decode(stream, spell(source), max_pixels=max_pixels, decode_side=decode_side)
+
+
+def decode(
+    stream: BinaryIO,
+    name: str,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    decode_side: int | None = None,
+    admit: Admit | None = None,
+) -> Image.Image:
+    """Do what :func:`open_image` does with a seekable binary stream; ``name`` is for messages.
+
+    ``admit`` is called with an estimate of the peak memory, in bytes, once the header is read; its
+    context lasts until the image is decoded. It may wait, or refuse with an ``ImageError``.
+    """
+    try:
+        stream.seek(0)
+        head = stream.read(HEAD_BYTES)
+        format = format_of(head)
+        is_raw = format in (None, "TIFF") and is_camera_raw(stream, name)
+    except OSError as error:
+        raise unreadable(name, error) from error
+    if not head:
+        raise NotAnImageError(f"{name} is empty (0 bytes).", hint="Copy the picture again.")
+    if format is None or is_raw:
+        raise _not_an_image(name, CAMERA_RAW if is_raw else describe_content(head))
+    try:
+        with quiet_decoders(), raised_limit(_most_pixels(format, max_pixels)):
+            return _decode(stream, format, name, _Limits(max_pixels, decode_side, admit or _free))
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageTooLargeError(
+            f"{name} is too large: it has more pixels than the {max_pixels:,} allowed.",
+            hint="Scale it down, or raise the limit on pixels: --max-megapixels (max_pixels in "
+            "Python).",
+        ) from error
+    except MemoryError as error:
+        raise ImageTooLargeError(
+            f"{name} is too large: it does not fit in memory.", hint="Scale it down."
+        ) from error
+    except UnidentifiedImageError as error:
+        raise _broken(name, f"its {format} header cannot be read") from error
+    except Exception as error:  # decoders raise anything on hostile bytes
+        raise _broken(name, str(error).split("\n")[0] or type(error).__name__) from error
+
+
+def _decode(stream: BinaryIO, format: str, name: str, limits: _Limits) -> Image.Image:
+    file = size_of(stream)
+    full = (0, 0)
+    with ExitStack() as held:
+
+        def prepare(image: Image.Image) -> None:
+            nonlocal full
+            full = _checked(image, format, name, limits)
+
+        def admit(image: Image.Image, times: int) -> None:
+            result = _reduced(image.size, limits.decode_side)
+            held.enter_context(
+                limits.admit(times * decoding_bytes(image, format, full, result, file))
+            )
+
+        note = None
+        try:
+            part = opened(stream, format)
+            prepare(part.image)
+            admit(part.image, 1)
+            part.image.load()
+            is_whole = not part.ran_out
+        except (ImageError, MemoryError, Image.DecompressionBombError):
+            raise
+        except Exception as error:
+            held.close()
+            part, note = _mended(stream, format, name, prepare, admit, error)
+        else:
+            if not is_whole:
+                held.close()
+                part, note = _mended(stream, format, name, prepare, admit, None)
+        with part.image as image:
+            return _finished(image, part, format, full, limits.decode_side, note)
+
+
+def _finished(
+    image: Image.Image,
+    part: Opened,
+    format: str,
+    full: tuple[int, int],
+    decode_side: int | None,
+    note: str | None,
+) -> Image.Image:
+    if format in ("TIFF", "HEIF", "AVIF"):
+        full = image.size  # turned upright, or corrected, while loading
+    # asked after loading: PNG may keep it behind the pixels, TIFF and HEIC have applied it
+    turn = TURNS.get(_orientation(image))
+    if turn in ON_THE_SIDE:
+        full = (full[1], full[0])
+    factor = max(1, min(image.size) // decode_side) if decode_side else 1
+    upright = upright_rgb(image, turn=turn, factor=factor, profile=part.profile)
+    # the pixels speak for themselves; thumbnails and profiles would only fill the memory
+    upright.info = {"full_size": full} if note is None else {"full_size": full, "note": note}
+    return upright
+
+
+def _checked(image: Image.Image, format: str, name: str, limits: _Limits) -> tuple[int, int]:
+    """Refuse what is too large, have a JPEG decoded smaller, and return the size in the file."""
+    width, height = image.size
+    if min(width, height) < 1:
+        raise _broken(name, f"its size is {width} × {height}")
+    allowed = limits.max_pixels
+    if format == "JPEG" and limits.decode_side:
+        # draft takes the smallest scale that keeps both sides at least this long
+        scale = limits.decode_side / min(width, height)
+        if scale < 1:
+            image.draft("RGB", (round(width * scale), round(height * scale)))
+    decoded = image.width * image.height
+    if image.info.get("progressive"):
+        decoded = width * height  # a progressive JPEG is held at its full size
+    if decoded > allowed or width * height > SCALED_FACTOR * allowed:
+        raise ImageTooLargeError(
+            f"{name} is too large: {width} × {height} pixels, allowed are {allowed:,}.",
+            hint="Scale it down, or raise the limit on pixels: --max-megapixels "
+            f"{-(-width * height // 1_000_000)} (max_pixels in Python).",
+        )
+    return width, height
+
+
+def _most_pixels(format: str, max_pixels: int) -> int:
+    """Return how many pixels Pillow has to accept; beyond the limit only headers are read."""
+    return SCALED_FACTOR * max_pixels if format == "JPEG" else max_pixels
+
+
+def _reduced(size: tuple[int, int], decode_side: int | None) -> tuple[int, int]:
+    factor = max(1, min(size) // decode_side) if decode_side else 1
+    return -(-size[0] // factor), -(-size[1] // factor)
+
+
+def _mended(
+    stream: BinaryIO,
+    format: str,
+    name: str,
+    prepare: Callable[[Image.Image], None],
+    admit: Callable[[Image.Image, int], None],
+    error: Exception | None,
+) -> tuple[Opened, str | None]:
+    """Load what is left of a damaged file, and the note that says what is missing."""
+    reason = str(error or "").split("\n")[0] or "it is cut short"
+    if isinstance(error, UnidentifiedImageError):
+        reason = f"its {format} header cannot be read"
+    is_admitted = False
+
+    def prepared(image: Image.Image) -> None:
+        nonlocal is_admitted
+        prepare(image)
+        if not is_admitted:
+            is_admitted = True
+            admit(image, 2)  # two attempts are compared
+
+    try:
+        part, share, failed = mended(stream, format, prepared)
+    except (ImageError, MemoryError, Image.DecompressionBombError):
+        raise
+    except Exception as again:
+        raise _broken(name, reason) from (error or again)
+    percent = max(1, round(100 * share))
+    if share > _LARGEST_LOSS:
+        part.image.close()
+        raise _broken(name, f"{reason.rstrip('.')}; {percent} % of it is missing")
+    if share > 0:
+        return part, f"{name} is damaged or cut short: about {percent} % of it is missing"
+    return part, f"{name} is damaged at its end ({reason.rstrip('.')})" if failed else None
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(0x0112)
+    except Exception:  # damaged metadata around good pixels
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _free(need: int) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
+def _not_an_image(name: str, kind: str | None) -> NotAnImageError:
+    if kind == CAMERA_RAW:
+        return NotAnImageError(
+            f"{name} is not an image of a known format: camera raw is not read.",
+            hint=f"Export a JPEG and use that. {_KNOWN}",
+        )
+    what = f": it is {kind}" if kind else ""
+    return NotAnImageError(f"{name} is not an image of a known format{what}.", hint=_KNOWN)
+
+
+def _broken(name: str, reason: str) -> BrokenImageError:
+    return BrokenImageError(
+        f"{name} is truncated or damaged ({reason.rstrip('.')}).",
+        hint="Copy or export the picture again.",
+    )
