@@ -48,8 +48,8 @@ class Problem:
 class Decoded:
     """A candidate after reading; without ``image`` its content is known, or there is a problem.
 
-    ``size`` is the upright (width, height) before any reduction; ``note`` is worth telling, but no
-    reason to leave the file out.
+    ``size`` is the upright (width, height) before any reduction; ``notes`` are worth telling, but
+    no reason to leave the file out.
     """
 
     candidate: Candidate
@@ -58,7 +58,7 @@ class Decoded:
     size: tuple[int, int] = (0, 0)
     boxes: tuple[ViewBox, ...] = ()
     problem: Problem | None = None
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Decoder:
@@ -109,7 +109,7 @@ class Decoder:
                 if self._store.has_content(digest):
                     return Decoded(candidate, digest)
                 stream.seek(0)
-                note = _misnamed(candidate, stream.read(HEAD_BYTES))
+                notes = _misnamed(candidate, stream.read(HEAD_BYTES))
                 image = decode(
                     stream,
                     _NAME,
@@ -124,15 +124,17 @@ class Decoder:
         except OSError as error:
             reason = f"{_NAME} cannot be read: {error.strerror}."
             return Decoded(candidate, digest, problem=Problem(reason, of_content=False))
+        if "note" in image.info:
+            notes += (image.info["note"].replace(_NAME, candidate.id, 1),)
         # only random views are drawn by content
         key = content_key(image) if self._recipe.kind == "random" else b""
         boxes = self._recipe.boxes(*image.size, key)
-        return Decoded(candidate, digest, image, image.info["full_size"], boxes, note=note)
+        return Decoded(candidate, digest, image, image.info["full_size"], boxes, notes=notes)
 
 
-def _misnamed(candidate: Candidate, head: bytes) -> str | None:
+def _misnamed(candidate: Candidate, head: bytes) -> tuple[str, ...]:
     promised = EXTENSIONS.get(Path(candidate.id).suffix.lower())
     found = format_of(head)
     if promised is None or found is None or promised == found:
-        return None
-    return f"{candidate.id} is a {found} by its content, whatever its name says"
+        return ()
+    return (f"{candidate.id} is a {found} by its content, whatever its name says",)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stitch_cir.errors import GalleryError, NotFoundError
 from stitch_cir.gallery._database import DATABASE
-from stitch_cir.images import EXTENSIONS, HEAD_BYTES, format_of
+from stitch_cir.images import EXTENSIONS, HEAD_BYTES, format_of, is_camera_raw
 
 __all__ = ["Found", "id_of", "scan", "sniff"]
 
@@ -36,10 +36,13 @@ def id_of(path: bytes) -> str:
 
 
 def sniff(path: Path) -> bool:
-    """Tell from a file's first bytes whether it is a picture."""
+    """Tell from a file's first bytes whether it is an image; camera raw is none, though a TIFF."""
     try:
         with path.open("rb") as stream:
-            return format_of(stream.read(HEAD_BYTES)) is not None
+            format = format_of(stream.read(HEAD_BYTES))
+            return format is not None and not (
+                format == "TIFF" and is_camera_raw(stream, path.name)
+            )
     except OSError:
         return False
 

@@ -11,6 +11,7 @@ from stitch_cir.gallery._report import Tally
 from stitch_cir.gallery._scan import Found, id_of, sniff
 from stitch_cir.gallery._store import Store, to_path
 from stitch_cir.gallery._write import Writer
+from stitch_cir.images import RAW_EXTENSIONS
 
 __all__ = ["changed", "missing", "missing_twin", "note"]
 
@@ -58,7 +59,10 @@ def note(store: Store, root: Path, entries: Iterable[Found], tally: Tally, tell:
 
 def _is_picture(store: Store, root: Path, id: str, entry: Found) -> bool:
     facts = (id, entry.size, entry.mtime_ns)
-    for table, answer in (("items", True), ("skipped", True), ("others", False)):
+    # earlier versions took camera raw for damaged images, or for its thumbnail
+    is_raw = Path(id).suffix.lower() in RAW_EXTENSIONS
+    tables = {"others": False} if is_raw else {"items": True, "skipped": True, "others": False}
+    for table, answer in tables.items():
         statement = f"SELECT 1 FROM main.{table} WHERE id = ? AND size = ? AND mtime_ns = ?"
         if store.value(statement, facts):
             return answer

@@ -156,8 +156,7 @@ class Writer:
 
     def _put(self, decoded: Decoded) -> None:
         store, tally, file, problem = self._store, self._tally, decoded.candidate, decoded.problem
-        if decoded.note is not None:
-            tally.notes.append(decoded.note)
+        tally.notes += decoded.notes
         if problem is not None:
             tally.skipped.append((file.id, problem.reason))
             if problem.of_content:

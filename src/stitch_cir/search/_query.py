@@ -17,7 +17,7 @@ from stitch_cir.concepts import Concept
 from stitch_cir.encoders import ConceptReader, DualEncoder, TextLimits, encode_set
 from stitch_cir.errors import ImageError, NotFoundError, QueryError
 from stitch_cir.gallery import Gallery
-from stitch_cir.images import open_image, open_regular
+from stitch_cir.images import open_image, open_regular, to_srgb
 from stitch_cir.search._results import Query, View
 from stitch_cir.transition import Transition
 from stitch_cir.views import content_key
@@ -72,7 +72,7 @@ def look_at(gallery: Gallery, reference: ReferenceLike, *, side: int = 0) -> See
     if reference is None or isinstance(reference, Seen):
         return reference
     if isinstance(reference, Image.Image):
-        return Seen("(picture)", reference.convert("RGB"), None, ())
+        return Seen("(picture)", to_srgb(reference), None, ())
     side = max(side, gallery.encoder.decode_side)
     gallery_id = gallery.resolve(reference)
     if gallery_id is not None:
@@ -112,7 +112,7 @@ def look_at_upload(gallery: Gallery, name: str, content: bytes, *, side: int = 0
 
 def _outside(gallery: Gallery, name: str, image: Image.Image, content: str) -> Seen:
     twins = tuple(gallery.ids_with_content(content))
-    return Seen(name, image, twins[0] if twins else None, twins, content=content)
+    return Seen(name, image, twins[0] if twins else None, twins, _notes_of(image), content)
 
 
 def _from_gallery(gallery: Gallery, id: str, side: int) -> Seen:
@@ -125,7 +125,11 @@ def _from_gallery(gallery: Gallery, id: str, side: int) -> Seen:
     except ImageError as error:
         # the vectors are still here, so only the words about the picture are missing
         return Seen(id, None, id, own, (f"The reference's file could not be opened: {error}",))
-    return Seen(id, image, id, own, content=gallery.content_hash(id))
+    return Seen(id, image, id, own, _notes_of(image), gallery.content_hash(id))
+
+
+def _notes_of(image: Image.Image) -> tuple[str, ...]:
+    return (image.info["note"],) if "note" in image.info else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from stitch_cir.server._shelf import Shelf
 __all__ = ["LARGEST_SIDE", "SMALLEST_SIDE", "Picture", "Pictures", "picture_url"]
 
 SMALLEST_SIDE, LARGEST_SIDE = 64, 2048
+_RENDERING = 2
+"""Part of every entity tag: counts the changes of how pixels are made (2: in sRGB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ class Pictures:
 
     def of_bytes(self, content: bytes, sha256: str, side: int) -> Picture:
         """Make the picture of an upload."""
-        return self._make(_tag(sha256, side), lambda: shrink(open_image(content), side))
+        return self._make(
+            _tag(sha256, side), lambda: shrink(open_image(content, decode_side=side), side)
+        )
 
     def _make(self, tag: str, draw: Callable[[], Image.Image]) -> Picture:
         known = self.shelf.get(tag)
@@ -93,7 +97,7 @@ def shrink(image: Image.Image, side: int) -> Image.Image:
 
 
 def _tag(*parts: object) -> str:
-    return '"' + hashlib.sha256(repr(parts).encode()).hexdigest()[:32] + '"'
+    return '"' + hashlib.sha256(repr((_RENDERING, *parts)).encode()).hexdigest()[:32] + '"'
 
 
 def picture_url(kind: str, id: str, prefix: str = "") -> str:
