@@ -13,6 +13,7 @@ from PIL import Image
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
 from stitch_cir.server import ServerSettings, create_app
+from tests.server.running import Running
 
 TOKEN = "a-token-for-tests-only"
 
@@ -65,3 +66,15 @@ def jpeg(colour: tuple[int, int, int] = (220, 30, 30), size: tuple[int, int] = (
     buffer = io.BytesIO()
     Image.new("RGB", size, colour).save(buffer, "JPEG")
     return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("running")
+    for number in range(4):
+        (folder / f"{number}.jpg").write_bytes(jpeg((60 * number, 30, 200)))
+    index_folder(folder, encoder=HashEncoder())
+    running = Running(folder)
+    yield running
+    running.stop()
+    assert not running.thread.is_alive()

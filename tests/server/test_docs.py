@@ -71,6 +71,11 @@ def test_every_route_and_option_is_documented(client: TestClient) -> None:
         assert path.replace("{token}", "{upload}") in PAGE, path
     for option in (
         "--max-upload-mb",
+        "--max-upload-megapixels",
+        "--model-threads",
+        "--model-deadline",
+        "--grace",
+        "--cors",
         "--rate",
         "--threads",
         "--queue",

@@ -154,7 +154,7 @@ WRONG: list[object] = [
     {"text": "\ud800"},
     {"text": "red", "less_like": ["\udfff"]},
     {"text": "red", "less_like": ["a"] * 101},
-    {"reference": "red.png"},
+    {"reference": ["red.png"]},
     {"reference": {}},
     {"reference": {"id": ""}},
     {"reference": {"id": "\ud83d"}},

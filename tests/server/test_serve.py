@@ -7,12 +7,10 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,74 +18,8 @@ import pytest
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import index_folder
-from stitch_cir.server import ServerSettings, create_app
-from stitch_cir.server._serve import listen, prepare
-from tests.server.conftest import jpeg
-
-Raw = Callable[[bytes], bytes]
-
-
-class Running:
-    """A server in a thread, with short patience."""
-
-    def __init__(self, folder: Path) -> None:
-        settings = ServerSettings(
-            rate=0, batch_seconds=0, body_seconds=0.5, header_seconds=0.5, hosts=("127.0.0.1",)
-        )
-        app = create_app(folder, encoder=HashEncoder(), settings=settings)
-        self.services = app.state.services
-        self.listener = listen("127.0.0.1", 0)
-        self.port: int = self.listener.getsockname()[1]
-        self.server = prepare(app)
-        self.thread = threading.Thread(target=self.server.run, args=([self.listener],))
-        self.thread.start()
-
-    def stop(self) -> None:
-        self.server.should_exit = True
-        self.thread.join(20)
-        self.listener.close()
-
-    def raw(self, data: bytes, *, wait: bool = True) -> bytes:
-        """Send bytes; give all that comes back until the connection is closed."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as one:
-            one.sendall(data)
-            answer = b""
-            while wait and (piece := one.recv(65536)):
-                answer += piece
-            return answer
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def settled(self) -> bool:
-        """Wait until nothing is held any more."""
-        for _ in range(200):
-            if not (self.services.desk.held or self.services.picture_desk.held):
-                return True
-            time.sleep(0.05)
-        return False
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("running")
-    for number in range(4):
-        (folder / f"{number}.jpg").write_bytes(jpeg((60 * number, 30, 200)))
-    index_folder(folder, encoder=HashEncoder())
-    running = Running(folder)
-    yield running
-    running.stop()
-    assert not running.thread.is_alive()
-
-
-def head(method: str, path: str, *lines: str) -> bytes:
-    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *lines, "", ""]).encode()
+from stitch_cir.server._listen import listen
+from tests.server.running import Running, head
 
 
 def test_headers_that_never_end(running: Running) -> None:
@@ -193,7 +125,7 @@ def test_many_clients_get_the_same_answers(running: Running) -> None:
 
 
 def test_a_taken_port_is_told() -> None:
-    with listen("127.0.0.1", 0) as taken:
+    with listen("127.0.0.1", 0)[0] as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SettingError, match=f"listening on 127.0.0.1:{port} already"):
             listen("127.0.0.1", port)

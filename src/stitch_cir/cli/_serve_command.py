@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +29,9 @@ _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 @takes_models
 def serve(
     gallery: o.GalleryArgument,
-    host: Annotated[str, typer.Option("--host", help="Where to listen.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", help="Where to listen; :: is every address, IPv4 and IPv6.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "-p", help="0: any free one.")] = 8000,
     encoder: o.EncoderOption = None,
     token_file: Annotated[
@@ -62,6 +67,10 @@ def serve(
     max_upload_mb: Annotated[
         float, typer.Option("--max-upload-mb", help="Largest picture that may be sent.")
     ] = 20.0,
+    max_upload_megapixels: Annotated[
+        float,
+        typer.Option("--max-upload-megapixels", help="Most pixels of a picture that is sent."),
+    ] = 55.0,
     rate: Annotated[
         float, typer.Option("--rate", help="Requests a second of one client; 0: no limit.")
     ] = 50.0,
@@ -70,6 +79,27 @@ def serve(
     deadline: Annotated[
         float, typer.Option("--deadline", help="Seconds for one request, waiting included.")
     ] = 30.0,
+    model_threads: Annotated[
+        int,
+        typer.Option("--model-threads", help="Requests that wait for a language model at a time."),
+    ] = 8,
+    model_deadline: Annotated[
+        float,
+        typer.Option("--model-deadline", help="Seconds for a request that asks a language model."),
+    ] = 60.0,
+    grace: Annotated[
+        float,
+        typer.Option("--grace", help="Seconds in which running requests may finish at the end."),
+    ] = 8.0,
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cors",
+            metavar="ORIGIN",
+            help="A site whose pages may call this server, e.g. http://localhost:3000; "
+            "repeatable. [none]",
+        ),
+    ] = None,
     log_text: Annotated[
         bool, typer.Option("--log-text", help="Log what users type, and ids. [neither]")
     ] = False,
@@ -85,47 +115,83 @@ def serve(
     """
     with guard():
         from stitch_cir.encoders import load_encoder
-        from stitch_cir.server import ServerSettings, create_app
+        from stitch_cir.server import ServerSettings, create_app, is_local
         from stitch_cir.server import serve as run
 
-        local = host in ("localhost", "127.0.0.1", "::1")
+        local = is_local(host)
         names = tuple(name.lower() for name in allow_host or ())
         settings = ServerSettings(
             token=_token(token_file),
             log_text=log_text,
-            hosts=(*_LOCAL, *names) if local else names,
+            hosts=(*_LOCAL, _spelled(host), *names) if local else names,
             root_path=root_path,
             upload_bytes=round(max_upload_mb * (1 << 20)),
+            upload_pixels=round(max_upload_megapixels * 1e6),
             rate=rate,
             burst=max(8 * rate, 1.0),
             threads=threads,
             queue=queue,
+            model_threads=model_threads,
             deadline=deadline,
+            model_deadline=model_deadline,
+            grace=grace,
+            cors=tuple(cors or ()),
         )
-        app = create_app(
-            gallery,
-            encoder=None if encoder is None else load_encoder(encoder),
-            settings=settings,
-            make_composer=_maker(models),
-        )
-        _log_as_json(with_text=log_text)
-        services = app.state.services
-        services.keeper.warm_up()
+        finished = True
+        # Ctrl-C and SIGTERM are how a server is stopped, and no failure
+        with _interrupted_by_sigterm(), suppress(KeyboardInterrupt):
+            app = create_app(
+                gallery,
+                encoder=None if encoder is None else load_encoder(encoder),
+                settings=settings,
+                make_composer=_maker(models),
+            )
+            _log_as_json(with_text=log_text)
+            services = app.state.services
+            services.keeper.warm_up()
 
-        def listening(address: str) -> None:
-            count = int(services.keeper.count())
-            typer.echo(f"{plain(services.keeper.name)}: {count:,} images at {address}", err=True)
-            if not local:
-                typer.echo(
-                    "Other machines can reach this, unencrypted: put a reverse proxy with TLS in "
-                    "front.",
-                    err=True,
-                )
+            def listening(addresses: Sequence[str]) -> None:
+                count = int(services.keeper.count())
+                where = " and ".join(addresses)
+                typer.echo(f"{plain(services.keeper.name)}: {count:,} images at {where}", err=True)
+                if not local:
+                    typer.echo(
+                        "Other machines can reach this, unencrypted: put a reverse proxy with TLS "
+                        "in front.",
+                        err=True,
+                    )
 
-        # Ctrl-C is how a server is stopped, and no failure
-        with suppress(KeyboardInterrupt):
-            run(app, host=host, port=port, trust_proxy=trust_proxy, listening=listening)
-        typer.echo("stopped", err=True)
+            try:
+                run(app, host=host, port=port, trust_proxy=trust_proxy, listening=listening)
+            finally:
+                finished = app.state.finished
+        typer.echo("stopped" if finished else "stopped; some requests were not finished", err=True)
+    if not finished:
+        # a thread that waits for a model that hangs would keep the process for ever
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does; signals are the main thread's."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _spelled(host: str) -> str:
+    return f"[{host.lower()}]" if ":" in host else host.lower()
 
 
 def _token(file: Path | None) -> str | None:

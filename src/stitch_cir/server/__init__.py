@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stitch_cir.server._listen import is_local
 from stitch_cir.server._settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from stitch_cir.server._logging import JsonLines
     from stitch_cir.server._serve import serve
 
-__all__ = ["JsonLines", "ServerSettings", "create_app", "serve"]
+__all__ = ["JsonLines", "ServerSettings", "create_app", "is_local", "serve"]
 
 
 def __getattr__(name: str) -> Any:

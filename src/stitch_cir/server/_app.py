@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from stitch_cir.composers import Composer
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.search import SearchSettings
 from stitch_cir.server import (
+    _ids,
     _routes_ask,
     _routes_gallery,
     _routes_page,
@@ -69,13 +73,15 @@ def create_app(
     """
     from stitch_cir import __version__
 
+    _ids.register()
     services = _services(place, encoder, settings or ServerSettings(), make_composer)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        services.desk.close()
-        services.picture_desk.close()
+        # the HTTP server says until when; nothing else need wait for its answers first
+        left = getattr(app.state, "stop_at", math.inf) - time.monotonic()
+        app.state.finished = services.stop(min(max(left, 0.0), services.settings.grace))
 
     app = FastAPI(
         title="STiTch",
@@ -87,15 +93,28 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.services = services
-    install(app, services.keeper.say)
+    app.state.finished = True
     app.add_middleware(Gate, settings=services.settings)
+    if services.settings.cors:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=services.settings.cors,
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_headers=["authorization", "content-type"],
+            expose_headers=["retry-after", "x-request-id"],
+        )
     app.add_middleware(Envelope, metrics=services.metrics, log_text=services.settings.log_text)
     app.add_middleware(Prefix, prefix=services.settings.root_path)
-    app.include_router(_routes_page.router(static))
-    app.include_router(_routes_gallery.router(services))
-    app.include_router(_routes_write.router(services))
-    app.include_router(_routes_uploads.router(services))
-    app.include_router(_routes_ask.router(services))
+    routers = (
+        _routes_page.router(static),
+        _routes_gallery.router(services),
+        _routes_write.router(services),
+        _routes_uploads.router(services),
+        _routes_ask.router(services),
+    )
+    for router in routers:
+        app.include_router(router)
+    install(app, services.keeper.say, [route for router in routers for route in router.routes])
     return app
 
 
@@ -110,6 +129,15 @@ def _services(
     desk = Desk("work", threads=settings.threads, **limits)
     # a page asks for dozens of thumbnails at once: they must not stand before a search
     picture_desk = Desk("pictures", threads=2, queue=4 * settings.queue, deadline=settings.deadline)
+    # a model that hangs keeps the threads that wait for it: they must be nobody else's
+    model_desk = Desk(
+        "models",
+        threads=settings.model_threads,
+        queue=settings.model_queue,
+        deadline=settings.model_deadline,
+        hint="Is the model's end point alive? Ask for fewer captions, or raise --model-deadline.",
+    )
+    health_desk = Desk("health", threads=1, queue=settings.queue, deadline=settings.deadline)
 
     def wrap(inner: DualEncoder) -> BatchingEncoder:
         return batching(
@@ -130,6 +158,7 @@ def _services(
     maker = make_composer or template
     questions = Questions(keeper, uploads, settings, maker)
     metrics.gauge("requests_held", "Requests worked on or waiting", lambda: desk.held)
+    metrics.gauge("models_held", "Requests that ask a model, or wait", lambda: model_desk.held)
     metrics.gauge("pictures_held", "Pictures made or waiting", lambda: picture_desk.held)
     metrics.gauge("uploads", "Uploads in memory", lambda: len(uploads.shelf))
     metrics.gauge("uploads_bytes", "Bytes of uploads", lambda: uploads.shelf.bytes)
@@ -144,5 +173,7 @@ def _services(
         metrics,
         desk,
         picture_desk,
+        model_desk,
+        health_desk,
         maker,
     )

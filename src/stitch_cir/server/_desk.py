@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -16,24 +17,36 @@ from stitch_cir.server._errors import (
     DeadlineError,
     QueueFullError,
     ServerError,
+    StoppingError,
 )
 
 __all__ = ["Desk"]
 
 T = TypeVar("T")
+_HINT = "Ask for less (fewer captions, a smaller gallery), or raise --deadline."
 
 
 class Desk:
     """A pool of ``threads`` with at most ``queue`` requests waiting for one."""
 
-    def __init__(self, name: str, *, threads: int, queue: int, deadline: float) -> None:
-        """Start no thread yet; ``deadline`` in seconds counts from asking, waiting included."""
+    def __init__(
+        self, name: str, *, threads: int, queue: int, deadline: float, hint: str = ""
+    ) -> None:
+        """Start no thread yet; ``deadline`` in seconds counts from asking, waiting included.
+
+        ``hint`` says what to do when work takes longer than that.
+        """
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"stitch-{name}")
         self._threads = threads
         self._room = threads + queue
         self._deadline = deadline
+        self._hint = (
+            hint or "Ask for less (fewer captions, a smaller gallery), or raise --deadline."
+        )
         self._lock = threading.Lock()
+        self._jobs: set[Future[Any]] = set()
         self._held = 0
+        self._released: set[asyncio.Future[None]] = set()
 
     @property
     def held(self) -> int:
@@ -44,13 +57,24 @@ class Desk:
         """Requests that are worked on."""
         return min(self._held, self._threads)
 
+    def state(self) -> dict[str, int | bool]:
+        """Give threads, requests held, how many may be held, and whether every thread is busy."""
+        held = self._held
+        return {
+            "threads": self._threads,
+            "held": held,
+            "room": self._room,
+            "saturated": held >= self._threads,
+        }
+
     async def run(self, request: Request, work: Callable[[], T]) -> T:
         """Do ``work`` in a thread and give its result.
 
         Work that has not begun is dropped when the client leaves or the deadline passes; work that
         has begun is finished, and its result thrown away.
 
-        Raises ``QueueFullError``, ``DeadlineError``, ``ClientLeftError``, or what ``work`` raises.
+        Raises ``QueueFullError``, ``DeadlineError``, ``ClientLeftError``, ``StoppingError`` once
+        :meth:`release` was called, or what ``work`` raises.
         """
         with self._lock:
             if self._held >= self._room:
@@ -64,32 +88,53 @@ class Desk:
         except BaseException:
             self._leave()
             raise
+        with self._lock:
+            self._jobs.add(job)
         job.add_done_callback(self._leave)
         answer = asyncio.wrap_future(job)
         left = asyncio.ensure_future(_until_left(request))
+        released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._released.add(released)
         try:
-            either: set[asyncio.Future[Any]] = {answer, left}
+            either: set[asyncio.Future[Any]] = {answer, left, released}
             await asyncio.wait(either, timeout=self._deadline, return_when=asyncio.FIRST_COMPLETED)
             if answer.done():
                 return answer.result()
             if left.done():
                 raise ClientLeftError("The client has left.")
+            if released.done():
+                raise StoppingError("The server is stopping.", hint="Ask again in a moment.")
             raise DeadlineError(
                 f"This took longer than {self._deadline:g} seconds.",
-                hint="Ask for less (fewer captions, a smaller gallery), or raise --deadline.",
+                hint=self._hint,
             )
         finally:
             left.cancel()
+            self._released.discard(released)
             if not answer.done():
                 answer.cancel()
 
-    def _leave(self, job: Future[T] | None = None) -> None:
+    def _leave(self, job: Future[Any] | None = None) -> None:
         with self._lock:
             self._held -= 1
+            if job is not None:
+                self._jobs.discard(job)
 
-    def close(self) -> None:
-        """Drop what waits, and finish what has begun."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def release(self) -> None:
+        """Answer every request that still waits; from the event loop's thread."""
+        for released in self._released:
+            if not released.done():
+                released.set_result(None)
+
+    def close(self, seconds: float | None = None) -> bool:
+        """Drop what waits, and let what has begun finish within ``seconds`` (``None``: for ever).
+
+        Returns whether all of it has finished.
+        """
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            jobs = set(self._jobs)
+        return not wait_for(jobs, seconds).not_done
 
 
 async def _until_left(request: Request) -> None:

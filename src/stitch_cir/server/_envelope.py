@@ -1,4 +1,7 @@
-"""What every answer gets, whatever happens inside: headers, a request id, a log line, a figure."""
+"""What every answer gets, whatever happens inside: headers, a request id, a log line, a figure.
+
+HEAD is answered here too, on every address: as GET, without the body.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,9 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        method = scope["method"]
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}
         request_id = secrets.token_hex(8)
         told: dict[str, Any] = {"status": None, "bytes": 0}
 
@@ -59,6 +65,8 @@ class Envelope:
                 if route_path(scope).startswith("/api/"):
                     headers.setdefault("cache-control", "no-store")
             elif message["type"] == "http.response.body":
+                if method == "HEAD":
+                    message = {**message, "body": b""}
                 told["bytes"] += len(message.get("body", b""))
             await send(message)
 
@@ -75,16 +83,18 @@ class Envelope:
             }
             await JSONResponse({"error": body}, 500)(scope, receive, framed)
         finally:
-            self._note(scope, request_id, told, time.perf_counter() - started)
+            self._note(scope, method, request_id, told, time.perf_counter() - started)
 
-    def _note(self, scope: Scope, request_id: str, told: dict[str, Any], seconds: float) -> None:
+    def _note(
+        self, scope: Scope, method: str, request_id: str, told: dict[str, Any], seconds: float
+    ) -> None:
         # what the client sees as no answer at all is counted as 499
         status = told["status"] or 499
-        route = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.request(scope["method"], route, status, seconds)
+        route = getattr(scope.get("route"), "path_format", "unmatched")
+        self._metrics.request(method, route, status, seconds)
         facts: dict[str, Any] = {
             "id": request_id,
-            "method": scope["method"],
+            "method": method,
             "route": route,
             "status": status,
             "ms": round(1e3 * seconds, 1),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from stitch_cir.errors import (
     CacheError,
@@ -25,6 +26,7 @@ from stitch_cir.errors import (
     SettingError,
     StitchError,
 )
+from stitch_cir.server._models import Settings
 
 __all__ = [
     "BodyTimeoutError",
@@ -37,6 +39,7 @@ __all__ = [
     "RateError",
     "RequestError",
     "ServerError",
+    "StoppingError",
     "TokenError",
     "TokenMissingError",
     "error_response",
@@ -92,10 +95,18 @@ class QueueFullError(ServerError):
     headers: ClassVar[dict[str, str]] = {"retry-after": "1"}
 
 
+class StoppingError(ServerError):
+    """The server stops before this is done."""
+
+    status = 503
+    headers: ClassVar[dict[str, str]] = {"retry-after": "5"}
+
+
 class DeadlineError(ServerError):
     """The work took longer than allowed."""
 
     status = 504
+    headers: ClassVar[dict[str, str]] = {"retry-after": "5"}
 
 
 class TokenMissingError(ServerError):
@@ -162,8 +173,8 @@ def _plain(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def install(app: FastAPI, say: Callable[[str], str]) -> None:
-    """Let an application tell all errors in this shape."""
+def install(app: FastAPI, say: Callable[[str], str], routes: Sequence[BaseRoute]) -> None:
+    """Let an application, which has these ``routes``, tell all errors in this shape."""
 
     async def told(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, StitchError)
@@ -181,6 +192,8 @@ def install(app: FastAPI, say: Callable[[str], str]) -> None:
         response = error_response(_read_http(error.status_code))
         response.status_code = error.status_code
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["allow"] = ", ".join(_methods(routes, request))
         return response
 
     app.add_exception_handler(StitchError, told)
@@ -188,9 +201,36 @@ def install(app: FastAPI, say: Callable[[str], str]) -> None:
     app.add_exception_handler(HTTPException, by_status)
 
 
+def _methods(routes: Sequence[BaseRoute], request: Request) -> list[str]:
+    """List the methods of all routes at an address: the framework names those of the first."""
+    methods = {
+        method
+        for route in routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+
+
 def _read_validation(problems: Any) -> RequestError:
     first = problems[0] if problems else {"loc": (), "msg": "not understood"}
-    where = ".".join(str(part) for part in first["loc"] if part != "body")[:200]
+    parts = [str(part) for part in first["loc"] if part != "body"]
+    if first.get("type") == "extra_forbidden" and parts and parts[0] in Settings.model_fields:
+        return RequestError(
+            f"{parts[0]} belongs into settings.",
+            hint=f'Send it there: {{"settings": {{"{parts[0]}": …}}}}.',
+        )
+    if len(parts) > 1 and parts[0] == "reference":
+        return RequestError(
+            "reference: it is neither an id nor an upload.",
+            hint='Send "reference": "ID", {"id": "ID"} or {"upload": "…"}.',
+        )
+    if first.get("type") == "json_invalid":
+        return RequestError(
+            f"The body is no JSON: character {parts[-1] if parts else 0} cannot be read.",
+            hint="The requests are described at /openapi.json.",
+        )
+    where = ".".join(parts)[:200]
     message = str(first["msg"])
     return RequestError(
         f"{where or 'The body'}: {message[:300]}",
@@ -204,5 +244,6 @@ def _read_http(status: int) -> StitchError:
     if status == 405:
         return RequestError("This address does not take this method.", hint="See /openapi.json.")
     return RequestError(
-        "The request cannot be understood.", hint="The requests are described at /openapi.json."
+        "The body cannot be understood: it is no UTF-8, or cut short.",
+        hint="The requests are described at /openapi.json.",
     )

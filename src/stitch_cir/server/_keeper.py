@@ -7,15 +7,19 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from stitch_cir.encoders import DualEncoder
-from stitch_cir.errors import GalleryMissingError, StitchError
+from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError, StitchError
 from stitch_cir.gallery import Gallery
 from stitch_cir.server._batching import BatchingEncoder
 
 __all__ = ["Keeper"]
 
+T = TypeVar("T")
 Wrap = Callable[[DualEncoder], BatchingEncoder]
+
+_TRIES = 3
 
 
 class Keeper:
@@ -57,12 +61,34 @@ class Keeper:
                 self._learn_names(self._opened)
             return self._opened
 
+    def steadily(self, run: Callable[[Gallery], T]) -> T:
+        """Read from the gallery, again where a writer replaced something in the middle of it.
+
+        Raises what ``run`` raises; errors that a writer can be the cause of only at the third try.
+        """
+        for _ in range(_TRIES - 1):
+            try:
+                return run(self.gallery())
+            except GalleryError as error:
+                # its subclasses say what is wrong, and would say it again
+                if type(error) is not GalleryError and not isinstance(error, GalleryBusyError):
+                    raise
+        return run(self.gallery())
+
     def count(self) -> float:
         """Count the images; NaN while there is no gallery."""
         try:
-            return self.gallery().find("", limit=0)[0]
+            return self.images()
         except StitchError:
             return math.nan
+
+    def images(self) -> int:
+        """Count the images. Raises what :meth:`gallery` raises."""
+        return self.steadily(lambda gallery: gallery.find("", limit=0)[0])
+
+    def notes(self, gallery: Gallery) -> list[str]:
+        """Give the notes of a gallery, without the server's own paths."""
+        return [self.say(note) for note in dict.fromkeys(gallery.notes)]
 
     def _look(self) -> tuple[int, int]:
         try:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from stitch_cir.server._bodies import Bodies, Body, too_large
 from stitch_cir.server._errors import (
-    BodyTimeoutError,
-    BodyTooLargeError,
     HostError,
-    QueueFullError,
     RateError,
     RequestError,
     ServerError,
@@ -30,6 +27,7 @@ _SAFE = {"GET", "HEAD", "OPTIONS"}
 _MULTIPART_EXTRA = 64 << 10
 """Boundaries, names and headers around the files of a multipart body."""
 _MOST_CLIENTS = 4096
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(?::[0-9]{0,5})?")
 
 
 class Meter:
@@ -67,7 +65,7 @@ class Gate:
         """Wrap ``app``."""
         self._app = app
         self._settings = settings
-        self._bodies = _Bodies(settings.bodies_bytes)
+        self._bodies = Bodies(settings.bodies_bytes)
         self._meter = Meter(settings.rate, settings.burst) if settings.rate else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,15 +75,16 @@ class Gate:
             return
         headers = Headers(scope=scope)
         limit = self._limit(scope)
+        seconds = self._settings.body_seconds
+        body = Body(scope, receive, send, limit=limit, seconds=seconds, bodies=self._bodies)
         problem = self._problem(scope, headers, limit)
-        if problem is not None:
-            await error_response(problem)(scope, receive, send)
-            return
-        body = _Body(receive, limit, self._settings.body_seconds, self._bodies)
         try:
-            await self._app(scope, body, send)
+            if problem is not None:
+                await error_response(problem)(scope, body.receive, body.send)
+            else:
+                await self._app(scope, body.receive, body.send)
         finally:
-            self._bodies.held -= body.count
+            body.release()
 
     def _limit(self, scope: Scope) -> int:
         """Give the largest body in bytes that this address takes."""
@@ -113,7 +112,7 @@ class Gate:
             origin = headers.get("origin")
             site = headers.get("sec-fetch-site", "same-origin")
             foreign = origin is not None and origin.partition("://")[2] != headers.get("host")
-            if foreign or site == "cross-site":
+            if (foreign or site == "cross-site") and origin not in self._settings.cors:
                 return HostError(
                     "This was asked by a page of another site.", hint="Use the server's own page."
                 )
@@ -122,67 +121,11 @@ class Gate:
             if not (length.isascii() and length.isdigit()):
                 return RequestError("The Content-Length is no number.", hint="Send a number.")
             if len(length) > 18 or int(length) > limit:
-                return _too_large(limit)
+                return too_large(limit)
         return None
 
 
 def _name_of(host: str) -> str:
-    """Take the port off a Host header."""
-    name = host.strip().lower()
-    if name.startswith("["):
-        return name.partition("]")[0] + "]"
-    return name.partition(":")[0]
-
-
-def _too_large(limit: int) -> BodyTooLargeError:
-    return BodyTooLargeError(
-        f"The body has more than {limit:,} bytes.", hint="Send less, or raise --max-upload-mb."
-    )
-
-
-@dataclass(slots=True)
-class _Bodies:
-    """Bytes of all bodies in memory; only the event loop's thread counts."""
-
-    room: int
-    held: int = 0
-
-
-class _Body:
-    """A ``receive`` that counts bytes and watches the clock until the body is complete."""
-
-    def __init__(self, receive: Receive, limit: int, seconds: float, bodies: _Bodies) -> None:
-        self._receive = receive
-        self._limit = limit
-        self._seconds = seconds
-        self._until: float | None = None
-        self._bodies = bodies
-        self.count = 0
-        self._complete = False
-
-    async def __call__(self) -> Message:
-        if self._complete:
-            return await self._receive()
-        clock = asyncio.get_running_loop().time
-        if self._until is None:
-            self._until = clock() + self._seconds
-        try:
-            async with asyncio.timeout_at(self._until):
-                message = await self._receive()
-        except TimeoutError:
-            raise BodyTimeoutError(
-                f"The body did not arrive within {self._seconds:g} seconds.",
-                hint="Send it again over a faster connection.",
-            ) from None
-        if message["type"] == "http.request":
-            arrived = len(message.get("body", b""))
-            self.count += arrived
-            self._bodies.held += arrived
-            self._complete = not message.get("more_body", False)
-            if self.count > self._limit:
-                raise _too_large(self._limit)
-            if self._bodies.held > self._bodies.room:
-                raise QueueFullError(
-                    "Too many large bodies are arriving at once.", hint="Ask again in a moment."
-                )
-        return message
+    """Take the port off a Host header; what is no name with a port has no name."""
+    spelled = _HOST.fullmatch(host.strip().lower())
+    return "" if spelled is None else spelled[1]

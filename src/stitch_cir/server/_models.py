@@ -116,7 +116,9 @@ class Ask(_Strict):
         strict=True, extra="forbid", json_schema_extra={"examples": [_EXAMPLE]}
     )
 
-    reference: ById | ByUpload | None = None
+    reference: ById | ByUpload | Id | None = Field(
+        default=None, description="An id, as an object or as it is, or an upload."
+    )
     text: Annotated[str, Field(max_length=100_000)] = Field(
         "", description="What should be different."
     )
@@ -127,6 +129,10 @@ class Ask(_Strict):
         default_factory=list, description="Ids of rejected pictures."
     )
     settings: Settings = Field(default_factory=lambda: Settings())
+
+    def named(self) -> ById | ByUpload | None:
+        """Give the reference in its long form."""
+        return ById(id=self.reference) if isinstance(self.reference, str) else self.reference
 
 
 class ExplainAsk(Ask):
@@ -164,12 +170,23 @@ class ErrorBody(BaseModel):
     error: ErrorText
 
 
+class PoolState(BaseModel):
+    """How busy some of the server's threads are."""
+
+    threads: int
+    held: int = Field(description="Requests worked on or waiting.")
+    room: int = Field(description="Requests that may be held; more are answered 503.")
+    saturated: bool = Field(description="Every thread is busy: the next request waits.")
+
+
 class Health(BaseModel):
     """The server works."""
 
     status: Literal["ok"]
     version: str
     images: int
+    ready: bool = Field(description="No pool of threads is saturated.")
+    pools: dict[str, PoolState]
 
 
 class GalleryInfo(BaseModel):
@@ -189,6 +206,7 @@ class GalleryInfo(BaseModel):
     limits: dict[str, int]
     composer: dict[str, Any]
     writable: bool
+    notes: list[str] = Field(description="What happened to the gallery, e.g. a cache rebuilt.")
 
 
 class ImageFacts(BaseModel):
@@ -307,6 +325,7 @@ class Explained(BaseModel):
     matches: list[MatchOut]
     shares: list[float]
     summary: str
+    notes: list[str]
 
 
 class Skipped(BaseModel):

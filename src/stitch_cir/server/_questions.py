@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from stitch_cir.composers import Caption, Composer, Composition
-from stitch_cir.errors import GalleryBusyError, NotFoundError, QueryError
+from stitch_cir.composers import (
+    Caption,
+    Composer,
+    Composition,
+    RecordedComposer,
+    TemplateComposer,
+    WantedComposer,
+)
+from stitch_cir.errors import NotFoundError, QueryError
 from stitch_cir.gallery import Gallery
 from stitch_cir.search import (
     Hit,
@@ -33,10 +40,10 @@ from stitch_cir.server._uploads import Uploads
 __all__ = ["ComposerMaker", "Question", "Questions", "image_facts", "view_facts"]
 
 ComposerMaker = Callable[[SearchSettings], Composer | None]
-T = TypeVar("T")
 
-_TRIES = 3
 _SEEN_BYTES = 48 << 20
+_AT_ONCE = (TemplateComposer, RecordedComposer, WantedComposer)
+"""Composers that never wait for anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ class Questions:
                 settings=one.settings,
             )
 
-        return self._steadily(run)
+        return self._keeper.steadily(run)
 
     def search(self, ask: Ask) -> tuple[Gallery, Question, Results]:
         """Rank the gallery."""
@@ -101,7 +108,7 @@ class Questions:
             one = self._read(gallery, ask)
             return gallery, one, search(gallery, **one.asked())
 
-        return self._steadily(run)
+        return self._keeper.steadily(run)
 
     def locate(self, ask: Ask, id: str) -> tuple[Gallery, Results]:
         """Explain one image, with its true rank."""
@@ -111,24 +118,24 @@ class Questions:
             _must_hold(gallery, id)
             return gallery, locate(gallery, id, **one.asked())
 
-        return self._steadily(run)
+        return self._keeper.steadily(run)
 
-    def _steadily(self, run: Callable[[Gallery], T]) -> T:
-        """Ask again when the gallery was changed in the middle of it."""
-        for _ in range(_TRIES - 1):
-            try:
-                return run(self._keeper.gallery())
-            except GalleryBusyError:
-                continue
-        return run(self._keeper.gallery())
+    def asks_model(self, ask: Ask, *, composing: bool = False) -> bool:
+        """Say whether the answer waits for a composer that may ask a model.
+
+        ``composing``: captions are to be written even where edited ones were sent.
+        """
+        if not ask.text.strip() or (ask.captions is not None and not composing):
+            return False
+        composer = self._make_composer(_settings_of(ask))
+        if composer is None or isinstance(composer, _AT_ONCE):
+            return False
+        # without a reference there is nothing to show a model: the template composer writes
+        return ask.reference is not None or not hasattr(composer, "chat")
 
     def _read(self, gallery: Gallery, ask: Ask) -> Question:
         self._check(ask)
-        wanted = ask.settings.model_dump(exclude_none=True)
-        for name in ("include", "exclude"):
-            if name in wanted:
-                wanted[name] = tuple(wanted[name])
-        settings = SearchSettings.from_preset(wanted.pop("preset", "paper"), **wanted)
+        settings = _settings_of(ask)
         captions: tuple[Caption, ...] = ()
         if ask.captions is not None:
             captions = tuple(Caption(one.text, one.weight) for one in ask.captions if one.on)
@@ -160,18 +167,19 @@ class Questions:
 
     def _look(self, gallery: Gallery, ask: Ask, side: int) -> Seen | None:
         """Look a reference up; the pictures of the last ones stay in memory."""
-        if ask.reference is None:
+        reference = ask.named()
+        if reference is None:
             return None
-        named = ask.reference.model_dump_json()
+        named = reference.model_dump_json()
         key = (named, gallery.directory, gallery.generation, side)
         known = self.seen.get(key)
         if known is not None:
             return known
-        if isinstance(ask.reference, ByUpload):
-            upload = self._uploads.get(ask.reference.upload)
+        if isinstance(reference, ByUpload):
+            upload = self._uploads.get(reference.upload)
             found = look_at_upload(gallery, "(upload)", upload.content, side=side)
         else:
-            found = look_up(gallery, ask.reference.id, side=side)
+            found = look_up(gallery, reference.id, side=side)
         if found.image is not None:
             self.seen.put(key, found, 3 * found.image.width * found.image.height + 1000)
         return found
@@ -185,9 +193,14 @@ class Questions:
         """
         data = results.to_dict()
         data["gallery"]["directory"] = self._keeper.name
-        data["notes"] = [self._keeper.say(note) for note in data["notes"]]
+        data["notes"] = self.notes(gallery, results)
         data["hits"] = [self.hit(gallery, hit, prefix) for hit in results]
         return data
+
+    def notes(self, gallery: Gallery, results: Results) -> list[str]:
+        """Give the notes of a search and of its gallery, each once, without the server's paths."""
+        notes = (self._keeper.say(note) for note in results.notes)
+        return list(dict.fromkeys((*notes, *self._keeper.notes(gallery))))
 
     def hit(self, gallery: Gallery, hit: Hit, prefix: str = "") -> dict[str, Any]:
         """Give one hit as JSON-ready data."""
@@ -215,6 +228,15 @@ def image_facts(gallery: Gallery, id: str, prefix: str = "") -> dict[str, Any]:
 def view_facts(view: View) -> dict[str, Any]:
     """Give one view, with its label."""
     return {**view.to_dict(), "label": view.label}
+
+
+def _settings_of(ask: Ask) -> SearchSettings:
+    """Make the settings of a query. Raises ``SettingError``."""
+    changed = ask.settings.model_dump(exclude_none=True)
+    for name in ("include", "exclude"):
+        if name in changed:
+            changed[name] = tuple(changed[name])
+    return SearchSettings.from_preset(changed.pop("preset", "paper"), **changed)
 
 
 def _must_hold(gallery: Gallery, id: str) -> None:

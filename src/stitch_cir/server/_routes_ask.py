@@ -16,6 +16,7 @@ from stitch_cir.explain import (
     render_html,
     summary,
 )
+from stitch_cir.server._desk import Desk
 from stitch_cir.server._models import Ask, Composed, ExplainAsk, Explained, Found, PictureAsk
 from stitch_cir.server._questions import view_facts
 from stitch_cir.server._services import Services, problems
@@ -23,19 +24,23 @@ from stitch_cir.server._services import Services, problems
 __all__ = ["router"]
 
 _SHEET_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
-_ERRORS = problems(404, 409, 413, 422, 502)
+_ERRORS = problems(400, 404, 409, 413, 422, 502)
 
 
 def router(services: Services) -> APIRouter:
     """Make the routes."""
     routes = APIRouter(tags=["queries"], responses=_ERRORS)
-    questions, desk = services.questions, services.desk
+    questions = services.questions
+
+    def desk(ask: Ask, *, composing: bool = False) -> Desk:
+        waits = questions.asks_model(ask, composing=composing)
+        return services.model_desk if waits else services.desk
 
     @routes.post("/api/compose", response_model=Composed)
     async def compose(request: Request, ask: Ask) -> Response:
         """Write the target captions of a query without searching."""
         _note(request, ask)
-        composition = await desk.run(request, lambda: questions.compose(ask))
+        composition = await desk(ask, composing=True).run(request, lambda: questions.compose(ask))
         return JSONResponse({"composition": composition.to_dict()})
 
     @routes.post("/api/search", response_model=Found)
@@ -47,7 +52,7 @@ def router(services: Services) -> APIRouter:
             gallery, _, results = questions.search(ask)
             return {"results": questions.results(gallery, results, request.scope["root_path"])}
 
-        return JSONResponse(await desk.run(request, work))
+        return JSONResponse(await desk(ask).run(request, work))
 
     @routes.post("/api/explain", response_model=Explained)
     async def explain(request: Request, ask: ExplainAsk) -> Response:
@@ -72,9 +77,10 @@ def router(services: Services) -> APIRouter:
                 "matches": found,
                 "shares": caption_shares(hit).tolist(),
                 "summary": summary(query, hit),
+                "notes": questions.notes(gallery, results),
             }
 
-        return JSONResponse(await desk.run(request, work))
+        return JSONResponse(await desk(ask).run(request, work))
 
     @routes.post(
         "/api/explain/picture",
@@ -91,7 +97,7 @@ def router(services: Services) -> APIRouter:
             draw_hit(results.query, results[0], kind=ask.kind).save(buffer, "PNG")
             return buffer.getvalue()
 
-        return Response(await desk.run(request, work), media_type="image/png")
+        return Response(await desk(ask).run(request, work), media_type="image/png")
 
     @routes.post(
         "/api/sheet",
@@ -111,7 +117,7 @@ def router(services: Services) -> APIRouter:
             "content-security-policy": _SHEET_CSP,
             "content-disposition": 'attachment; filename="stitch.html"',
         }
-        return HTMLResponse(await desk.run(request, work), headers=headers)
+        return HTMLResponse(await desk(ask).run(request, work), headers=headers)
 
     return routes
 

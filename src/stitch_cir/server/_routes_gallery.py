@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from stitch_cir.composers import TemplateComposer
 from stitch_cir.errors import NotFoundError
+from stitch_cir.gallery import Gallery
 from stitch_cir.search import SearchSettings, View
 from stitch_cir.server._metrics import CONTENT_TYPE
 from stitch_cir.server._models import GalleryInfo, Health, ImageDetail, ImageList
@@ -31,13 +32,14 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/health", response_model=Health, responses=problems(404))
     async def health(request: Request) -> Response:
-        """Say that the server works."""
+        """Say that the server works, and whether it is ready for more."""
         from stitch_cir import __version__
 
-        count = await services.picture_desk.run(
-            request, lambda: keeper.gallery().find("", limit=0)[0]
-        )
-        return JSONResponse({"status": "ok", "version": __version__, "images": count})
+        count = await services.health_desk.run(request, keeper.images)
+        pools = services.pools()
+        ready = not any(pool["saturated"] for pool in pools.values())
+        facts = {"status": "ok", "version": __version__, "images": count}
+        return JSONResponse({**facts, "ready": ready, "pools": pools})
 
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:
@@ -47,12 +49,12 @@ def router(services: Services) -> APIRouter:
     @routes.get("/api/gallery", response_model=GalleryInfo, responses=problems(404))
     async def about(request: Request) -> Response:
         """Say what the gallery is, what may be asked, and within which limits."""
-        return JSONResponse(await services.desk.run(request, _about))
+        return JSONResponse(await services.desk.run(request, lambda: keeper.steadily(_about)))
 
-    def _about() -> dict[str, Any]:
+    def _about(gallery: Gallery) -> dict[str, Any]:
         from stitch_cir import __version__
 
-        info = keeper.gallery().info()
+        info = gallery.info()
         composer = services.make_composer(SearchSettings()) or TemplateComposer()
         kept = ("images", "encoder", "weights_tag", "dim", "recipe", "captioned", "generation")
         return {
@@ -71,6 +73,7 @@ def router(services: Services) -> APIRouter:
             },
             "composer": dict(composer.settings()),
             "writable": settings.token is not None,
+            "notes": keeper.notes(gallery),
         }
 
     @routes.get("/api/images", response_model=ImageList, responses=problems(404, 422))
@@ -82,20 +85,20 @@ def router(services: Services) -> APIRouter:
     ) -> Response:
         """List images in id order."""
 
-        def work() -> dict[str, Any]:
-            gallery = keeper.gallery()
+        def work(gallery: Gallery) -> dict[str, Any]:
             total, ids = gallery.find(q.strip(), offset=offset, limit=limit)
             found = [image_facts(gallery, id, request.scope["root_path"]) for id in ids]
             return {"total": total, "offset": offset, "images": found}
 
-        return JSONResponse(await services.desk.run(request, work))
+        return JSONResponse(await services.desk.run(request, lambda: keeper.steadily(work)))
 
-    @routes.get("/api/images/{id:path}", response_model=ImageDetail, responses=problems(404, 422))
+    @routes.get(
+        "/api/images/{id:image_id}", response_model=ImageDetail, responses=problems(404, 422)
+    )
     async def image(request: Request, id: ImageId) -> Response:
         """Show one image and its views."""
 
-        def work() -> dict[str, Any]:
-            gallery = keeper.gallery()
+        def work(gallery: Gallery) -> dict[str, Any]:
             if id not in gallery:
                 raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
             views = [
@@ -104,10 +107,10 @@ def router(services: Services) -> APIRouter:
             ]
             return {**image_facts(gallery, id, request.scope["root_path"]), "views": views}
 
-        return JSONResponse(await services.desk.run(request, work))
+        return JSONResponse(await services.desk.run(request, lambda: keeper.steadily(work)))
 
     @routes.get(
-        "/api/files/{id:path}",
+        "/api/files/{id:image_id}",
         response_class=Response,
         responses={**problems(404, 410, 422), **_JPEG},
     )
@@ -116,7 +119,7 @@ def router(services: Services) -> APIRouter:
         return await _picture(request, id, side)
 
     @routes.get(
-        "/api/thumbnails/{id:path}",
+        "/api/thumbnails/{id:image_id}",
         response_class=Response,
         responses={**problems(404, 410, 422), **_JPEG},
     )
@@ -127,14 +130,14 @@ def router(services: Services) -> APIRouter:
     async def _picture(request: Request, id: str, side: int) -> Response:
         known = request.headers.get("if-none-match", "")
 
-        def work() -> Response:
-            tag, make = services.pictures.of_image(keeper.gallery(), id, side)
+        def work(gallery: Gallery) -> Response:
+            tag, make = services.pictures.of_image(gallery, id, side)
             headers = {"etag": tag, "cache-control": "private, max-age=60"}
             if tag in known:
                 return Response(status_code=304, headers=headers)
             return Response(make().content, media_type="image/jpeg", headers=headers)
 
-        return await services.picture_desk.run(request, work)
+        return await services.picture_desk.run(request, lambda: keeper.steadily(work))
 
     return routes
 

@@ -49,6 +49,11 @@ def router(folder: Path | None = None) -> APIRouter:
         """
         return _file(request, "index.html", request.scope["root_path"])
 
+    @routes.get("/favicon.ico")
+    def icon(request: Request) -> Response:
+        """Give the page's icon to browsers that look for it there."""
+        return _file(request, "icon.svg")
+
     @routes.get("/static/{name:path}")
     def static(request: Request, name: str) -> Response:
         """Give one of the page's files."""

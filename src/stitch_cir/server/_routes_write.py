@@ -69,7 +69,7 @@ def router(services: Services) -> APIRouter:
         return JSONResponse(await services.desk.run(request, work))
 
     @routes.delete(
-        "/api/images/{id:path}",
+        "/api/images/{id:image_id}",
         status_code=204,
         response_class=Response,
         dependencies=_TOKEN,

@@ -1,12 +1,14 @@
-"""Listening: a socket of our own, so that a taken port is a clear error and port 0 is told."""
+"""Serving: until the process is told to stop, and then for no longer than the grace time."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
+import math
 import os
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import h11
@@ -16,11 +18,11 @@ from threadpoolctl import threadpool_limits
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from stitch_cir.errors import SettingError
+from stitch_cir.server._listen import addresses, listen
 from stitch_cir.server._prefix import ForwardedPrefix
 from stitch_cir.server._settings import ServerSettings
 
-__all__ = ["listen", "prepare", "serve"]
+__all__ = ["prepare", "serve"]
 
 _HEADER_BYTES = 32 << 10
 
@@ -31,26 +33,31 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     trust_proxy: bool = False,
-    listening: Callable[[str], None] | None = None,
-) -> None:
-    """Serve an application until the process is told to stop.
+    listening: Callable[[Sequence[str]], None] | None = None,
+) -> bool:
+    """Serve an application until the process is told to stop; say whether all work was finished.
 
-    ``port`` 0 takes any free one; ``listening`` is told the address once connections are taken.
-    With ``trust_proxy`` the client's address and the path that the server is called below are taken
-    from a reverse proxy on this machine. Raises ``SettingError`` when the address cannot be
-    listened on.
+    ``port`` 0 takes any free one; ``listening`` gets the addresses, best first, once connections
+    are taken. With ``trust_proxy`` the client's address and the path that the server is called
+    below are taken from a reverse proxy on this machine. Work that has not finished ``grace``
+    seconds (a setting) after the end keeps its thread: the caller should leave the process with
+    ``os._exit``. Raises ``SettingError`` when the address cannot be listened on.
     """
-    listener = listen(host, port)
+    listeners = listen(host, port)
     if listening is not None:
-        listening(_address(listener))
+        listening(addresses(host, listeners))
     # requests share the cores already: a matrix product cut into threads of its own only makes them
     # wait for each other (measured: twice the processor time a search)
-    with listener, threadpool_limits(1, user_api="blas"):
-        prepare(app, trust_proxy=trust_proxy).run(sockets=[listener])
+    with ExitStack() as stack, threadpool_limits(1, user_api="blas"):
+        for listener in listeners:
+            stack.enter_context(listener)
+        prepare(app, trust_proxy=trust_proxy).run(sockets=listeners)
+    finished: bool = app.state.finished
+    return finished
 
 
 def prepare(app: FastAPI, *, trust_proxy: bool = False) -> uvicorn.Server:
-    """Make the HTTP server of an application; run it with a socket of :func:`listen`."""
+    """Make the HTTP server of an application; run it with the sockets of :func:`listen`."""
     settings: ServerSettings = app.state.services.settings
     served: Any = app
     if trust_proxy:
@@ -69,34 +76,25 @@ def prepare(app: FastAPI, *, trust_proxy: bool = False) -> uvicorn.Server:
         proxy_headers=False,
         h11_max_incomplete_event_size=_HEADER_BYTES,
         timeout_keep_alive=15,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=math.ceil(settings.grace),
     )
-    return uvicorn.Server(config)
+    return _Server(config, app)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Take an address. Raises ``SettingError`` when that is impossible."""
-    where = f"{host}:{port}"
-    if not 0 <= port <= 65535:
-        raise SettingError(f"The port is {port}.", hint="It must be between 0 and 65535.")
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=256)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise SettingError(
-                f"Another program is listening on {where} already.",
-                hint="Choose another --port, or 0 for any free one.",
-            ) from error
-        raise SettingError(
-            f"Nothing can listen on {where}: {error.strerror or error}.",
-            hint="Check --host and --port; ports below 1024 need rights.",
-        ) from error
+class _Server(uvicorn.Server):
+    """Tells the application when it must have stopped: one grace for answers and work together."""
 
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._state = app.state
 
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        state = self._state
+        grace = state.services.settings.grace
+        state.stop_at = time.monotonic() + grace
+        # whose work takes longer gets an answer, while there is time left to send it
+        asyncio.get_running_loop().call_later(0.8 * grace, state.services.release)
+        await super().shutdown(sockets)
 
 
 def _protocol(seconds: float) -> type[asyncio.Protocol]:

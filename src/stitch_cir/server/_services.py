@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from stitch_cir.server._desk import Desk
@@ -16,6 +17,7 @@ from stitch_cir.server._uploads import Uploads
 __all__ = ["PROBLEMS", "Services", "problems"]
 
 PROBLEMS = {
+    400: "The body is no UTF-8, or cut short",
     401: "No token was sent",
     403: "Wrong token, or nobody may write",
     404: "Unknown id, upload or address",
@@ -44,7 +46,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, object]]:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of a server; searches and pictures have threads of their own."""
+    """The parts of a server. Searches, pictures, models and health have threads of their own."""
 
     settings: ServerSettings
     keeper: Keeper
@@ -54,4 +56,27 @@ class Services:
     metrics: Metrics
     desk: Desk
     picture_desk: Desk
+    model_desk: Desk
+    health_desk: Desk
     make_composer: ComposerMaker
+
+    def pools(self) -> dict[str, dict[str, int | bool]]:
+        """Say how busy each pool of threads is."""
+        named = {"work": self.desk, "models": self.model_desk, "pictures": self.picture_desk}
+        return {name: pool.state() for name, pool in named.items()}
+
+    def release(self) -> None:
+        """Answer all requests whose work has not ended; from the event loop's thread."""
+        for pool in (self.desk, self.picture_desk, self.model_desk, self.health_desk):
+            pool.release()
+
+    def stop(self, seconds: float) -> bool:
+        """Take no more work and let what has begun finish; say whether it did.
+
+        Only a model's answer is not waited for: nobody is there any more to read it.
+        """
+        until = time.monotonic() + seconds
+        finished = [self.model_desk.close(0)]
+        for pool in (self.desk, self.picture_desk, self.health_desk):
+            finished.append(pool.close(max(0.0, until - time.monotonic())))
+        return all(finished)

@@ -13,6 +13,8 @@ __all__ = ["ServerSettings", "read_prefix"]
 MiB = 1 << 20
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 _RESERVED = ("api", "static", "health", "metrics", "openapi.json")
+_FROM_ZERO = ("rate", "queue", "model_queue", "batch_seconds", "grace")
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,16 @@ class ServerSettings:
         Requests a second of one client, and how many it may have saved up; rate 0: no limit.
     threads, queue:
         Requests worked on at a time, and how many more may wait.
-    deadline, body_seconds, header_seconds:
-        Seconds for the work of one request, for its body to arrive, and for its headers.
+    model_threads, model_queue:
+        The same for requests whose captions a language model writes: they have threads of their
+        own, so that a model that hangs takes nothing else with it.
+    deadline, model_deadline, body_seconds, header_seconds:
+        Seconds for the work of one request, for one that asks a model, for its body to arrive, and
+        for its headers.
+    grace:
+        Seconds in which what has begun may finish once the server is to stop.
+    cors:
+        Origins whose pages may call the API from a browser, e.g. ``http://localhost:3000``.
     batch_seconds, batch_texts, batch_images:
         How long and how many texts or pictures are collected for one call of the encoder.
     """
@@ -58,7 +68,7 @@ class ServerSettings:
     hosts: tuple[str, ...] = ()
     root_path: str = ""
     upload_bytes: int = 20 * MiB
-    upload_pixels: int = 50_000_000
+    upload_pixels: int = 55_000_000
     uploads_bytes: int = 256 * MiB
     uploads_seconds: float = 3600.0
     pictures_bytes: int = 64 * MiB
@@ -72,9 +82,14 @@ class ServerSettings:
     burst: float = 400.0
     threads: int = 8
     queue: int = 64
+    model_threads: int = 8
+    model_queue: int = 16
     deadline: float = 30.0
+    model_deadline: float = 60.0
     body_seconds: float = 30.0
     header_seconds: float = 10.0
+    grace: float = 8.0
+    cors: tuple[str, ...] = ()
     batch_seconds: float = 0.003
     batch_texts: int = 64
     batch_images: int = 8
@@ -86,7 +101,7 @@ class ServerSettings:
             value = getattr(self, one.name)
             if isinstance(value, (str, bool, tuple, type(None))):
                 continue
-            least = 0 if one.name in ("rate", "queue", "batch_seconds") else 1e-3
+            least = 0 if one.name in _FROM_ZERO else 1e-3
             if not (math.isfinite(value) and value >= least):
                 raise SettingError(
                     f"{one.name} is {value!r}.", hint=f"It must be a number of at least {least:g}."
@@ -96,6 +111,13 @@ class ServerSettings:
                 "The token is too short to be a secret.",
                 hint="Use 16 characters or more, e.g. of: openssl rand -hex 24",
             )
+        for origin in self.cors:
+            if not _ORIGIN.fullmatch(origin):
+                raise SettingError(
+                    f"{origin!r} is no origin.",
+                    hint="Give scheme, host and port as browsers send them, without a path and "
+                    "without *: http://localhost:3000",
+                )
 
 
 def read_prefix(text: str) -> str:

@@ -1,0 +1,65 @@
+"""A server behind a real socket, in a thread of this process."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.server import ServerSettings, create_app
+from stitch_cir.server._listen import listen
+from stitch_cir.server._serve import prepare
+
+
+class Running:
+    """A server in a thread, with short patience."""
+
+    def __init__(self, folder: Path, **more: Any) -> None:
+        limits = {"body_seconds": 0.5, "header_seconds": 0.5, "hosts": ("127.0.0.1",), **more}
+        settings = ServerSettings(**{"rate": 0, "batch_seconds": 0, **limits})
+        app = create_app(folder, encoder=HashEncoder(), settings=settings)
+        self.services = app.state.services
+        (self.listener,) = listen("127.0.0.1", 0)
+        self.port: int = self.listener.getsockname()[1]
+        self.server = prepare(app)
+        self.thread = threading.Thread(target=self.server.run, args=([self.listener],))
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(20)
+        self.listener.close()
+
+    def raw(self, data: bytes, *, wait: bool = True) -> bytes:
+        """Send bytes; give all that comes back until the connection is closed."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as one:
+            one.sendall(data)
+            answer = b""
+            while wait and (piece := one.recv(65536)):
+                answer += piece
+            return answer
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def settled(self) -> bool:
+        """Wait until nothing is held any more."""
+        for _ in range(200):
+            if not (self.services.desk.held or self.services.picture_desk.held):
+                return True
+            time.sleep(0.05)
+        return False
+
+
+def head(method: str, path: str, *lines: str) -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *lines, "", ""]).encode()

@@ -1,0 +1,328 @@
+"""The protocol's own questions: methods, names, addresses of any id, other sites."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+import stitch_cir as st
+from stitch_cir.errors import GalleryBusyError, GalleryDamagedError, GalleryError
+from stitch_cir.gallery import Gallery
+from stitch_cir.server import ServerSettings, is_local
+from stitch_cir.server._listen import addresses, listen
+from tests.server.conftest import TOKEN, jpeg
+from tests.server.running import Running, head
+
+GETS = [
+    "/",
+    "/health",
+    "/metrics",
+    "/openapi.json",
+    "/favicon.ico",
+    "/static/app.js",
+    "/api/gallery",
+    "/api/images",
+    "/api/images/red.png",
+    "/api/thumbnails/red.png",
+    "/api/files/red.png",
+]
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_head_is_get_without_the_body(steady: TestClient, path: str) -> None:
+    got, looked = steady.get(path), steady.head(path)
+    assert (looked.status_code, looked.content) == (200, b"")
+    assert got.content
+    same = ("content-type", "etag", "content-security-policy")
+    assert [looked.headers.get(name) for name in same] == [got.headers.get(name) for name in same]
+    if path not in ("/metrics", "/health"):
+        assert looked.headers["content-length"] == str(len(got.content))
+
+
+def test_head_of_what_is_not_there(steady: TestClient) -> None:
+    for path in ("/nothing", "/api/images/nothing.png"):
+        assert steady.head(path).status_code == 404
+    assert steady.head("/api/search").status_code == 405
+    text = steady.get("/metrics").text
+    assert '{method="HEAD",route="/api/images/{id}",status="404"} 1.0' in text
+
+
+def test_head_over_a_socket_leaves_the_connection_usable(running: Running) -> None:
+    asked = head("HEAD", "/api/files/0.jpg") + head("GET", "/health", "Connection: close")
+    answer = running.raw(asked)
+    first, _, rest = answer.partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200")
+    assert rest.startswith(b"HTTP/1.1 200")
+    assert rest.endswith(b"}")
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/api/images", "GET, HEAD, POST"),
+        ("/api/images/red.png", "DELETE, GET, HEAD"),
+        ("/api/search", "POST"),
+        ("/health", "GET, HEAD"),
+        ("/", "GET, HEAD"),
+    ],
+)
+def test_a_refused_method_names_those_that_are_taken(
+    steady: TestClient, path: str, methods: str
+) -> None:
+    answer = steady.request("PATCH", path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
+LINES = ["two\nlines.png", "end\n", "a\r\nb/\nc.png", "\u2028.png"]
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_ids_with_line_breaks(serve: Callable[..., TestClient], photos: Path, name: str) -> None:
+    path = photos / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(jpeg((120, 200, 40)))
+    client = serve(token=TOKEN)
+    listed = {one["id"]: one for one in client.get("/api/images").json()["images"]}
+    facts = listed[name]
+    for address in (facts["image"], facts["thumbnail"]):
+        assert client.get(address).headers["content-type"] == "image/jpeg"
+    detail = facts["image"].replace("/files/", "/images/")
+    assert client.get(detail).json()["id"] == name
+    key = {"authorization": f"Bearer {TOKEN}"}
+    assert client.delete(detail, headers=key).status_code == 204
+    assert client.get(detail).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("127.0.0.1:8000", 200),
+        ("127.0.0.1:", 200),
+        ("[::1]:80", 200),
+        ("LocalHost", 200),
+        ("127.0.0.1:80:evil.com", 421),
+        ("[::1].evil.com", 421),
+        ("[::1]evil.com:80", 421),
+        ("127.0.0.1.evil.com", 421),
+        ("127.0.0.1:8000.evil.com", 421),
+        ("evil.com@127.0.0.1", 421),
+        ("127.0.0.1/evil.com", 421),
+        ("127.0.0.1, evil.com", 421),
+        ("[::1", 421),
+        ("", 421),
+    ],
+)
+def test_a_name_is_read_whole(serve: Callable[..., TestClient], host: str, status: int) -> None:
+    client = serve(hosts=("localhost", "127.0.0.1", "[::1]"))
+    assert client.get("/health", headers={"host": host}).status_code == status
+
+
+# -- other sites -----------------------------------------------------------------------------------
+
+SITE = "http://localhost:3000"
+
+
+def test_no_other_site_may_call_unless_it_is_named(serve: Callable[..., TestClient]) -> None:
+    ask = {"text": "red", "settings": {"k": 1}}
+    closed, opened = serve(), serve(cors=(SITE,))
+    for client, site, allowed in (
+        (closed, SITE, False),
+        (opened, SITE, True),
+        (opened, "http://localhost:3001", False),
+        (opened, "http://localhost:3000.evil.com", False),
+        (opened, "null", False),
+    ):
+        headers = {"origin": site, "sec-fetch-site": "cross-site"}
+        answer = client.post("/api/search", json=ask, headers=headers)
+        assert answer.status_code == (200 if allowed else 421)
+        assert answer.headers.get("access-control-allow-origin") == (site if allowed else None)
+        shown = client.get("/api/images", headers=headers)
+        assert shown.headers.get("access-control-allow-origin") == (site if allowed else None)
+        assert "access-control-allow-credentials" not in shown.headers
+        before = {
+            "origin": site,
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "content-type",
+        }
+        asked = client.options("/api/search", headers=before)
+        assert (asked.status_code == 200) is allowed
+    assert opened.get("/api/images/no", headers={"origin": SITE}).headers["vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "localhost:3000", "http://a.b/", "http://a.b/c", "null", "http://*.a.b", ""]
+)
+def test_origins_are_exact(origin: str) -> None:
+    with pytest.raises(st.SettingError, match="is no origin"):
+        ServerSettings(cors=(origin,))
+
+
+# -- a writer in the middle of it --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(GalleryBusyError("x"), 200), (GalleryError("x"), 200), (GalleryDamagedError("x"), 500)],
+)
+def test_what_a_writer_disturbs_is_tried_again(
+    serve: Callable[..., TestClient],
+    monkeypatch: pytest.MonkeyPatch,
+    error: GalleryError,
+    status: int,
+) -> None:
+    """Two times; an error that would only come again is not."""
+    client = serve()
+    calls = (
+        ("find", lambda: client.get("/api/images")),
+        ("find", lambda: client.get("/health")),
+        ("info", lambda: client.get("/api/gallery")),
+        ("views", lambda: client.get("/api/images/red.png")),
+        ("content_hash", lambda: client.get("/api/thumbnails/red.png")),
+        ("matrix", lambda: client.post("/api/search", json={"text": "red"})),
+    )
+    for name, ask in calls:
+        left = [2]
+        real: Any = getattr(Gallery, name)
+
+        def disturbed(*args: Any, left: list[int] = left, real: Any = real, **more: Any) -> Any:
+            if left[0]:
+                left[0] -= 1
+                raise error
+            return real(*args, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Gallery, name, disturbed)
+            assert ask().status_code == status, name
+            assert left == [0 if status == 200 else 1], name
+
+
+# -- where it listens ------------------------------------------------------------------------------
+
+
+def closed(sockets: list[socket.socket]) -> None:
+    for one in sockets:
+        one.close()
+
+
+needs_ipv6 = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6 and IPv4")
+
+
+@needs_ipv6
+def test_every_address_is_ipv4_too() -> None:
+    sockets = listen("::", 0)
+    port = sockets[0].getsockname()[1]
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with socket.socket(family) as client:
+            client.connect((address, port))
+    closed(sockets)
+
+
+@needs_ipv6
+def test_a_name_of_two_addresses_is_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    sockets = listen("localhost", 0)
+    assert [one.family for one in sockets] == [socket.AF_INET, socket.AF_INET6]
+    assert len({one.getsockname()[1] for one in sockets}) == 1
+    closed(sockets)
+
+
+def test_an_address_that_is_missing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.7", 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    sockets = listen("shop.example", 0)
+    assert [one.getsockname()[0] for one in sockets] == ["127.0.0.1"]
+    closed(sockets)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found[1:])
+    with pytest.raises(st.SettingError, match="Nothing can listen on shop.example:0"):
+        listen("shop.example", 0)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "127.0.0.1", "localhost"])
+def test_the_printed_addresses_can_be_opened(host: str, photos: Path) -> None:
+    if ":" in host and not socket.has_dualstack_ipv6():
+        pytest.skip("needs IPv6 and IPv4")
+    sockets = listen(host, 0)
+    port = sockets[0].getsockname()[1]
+    printed = addresses(host, sockets)
+    assert not any(part in url for url in printed for part in ("0.0.0.0", "[::]"))
+    every = host in ("0.0.0.0", "::")
+    assert printed[0] == f"http://{'localhost' if every else host}:{port}"
+    assert (len(printed) > 1) <= every
+    closed(sockets)
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.1.5", False),
+        ("fe80::1%eth0", False),
+        ("shop.example", False),
+    ],
+)
+def test_who_can_reach_it(host: str, local: bool) -> None:
+    assert is_local(host) is local
+
+
+def test_the_tab_has_an_icon(steady: TestClient) -> None:
+    icon = steady.get("/favicon.ico")
+    assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml")
+
+
+# -- what newcomers send ---------------------------------------------------------------------------
+
+
+def test_a_plain_id_is_a_reference(steady: TestClient) -> None:
+    asks = [{"reference": given, "text": "in blue"} for given in ("red.png", {"id": "red.png"})]
+    short, long = (steady.post("/api/search", json=ask).json()["results"] for ask in asks)
+    assert short["hits"] == long["hits"]
+    assert short["query"] == long["query"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "hint"),
+    [
+        ('{"text": "x", "k": 3}', "k belongs into settings", '{"settings": {"k": …}}'),
+        ('{"text": "x", "alpha": 1}', "alpha belongs into settings", "settings"),
+        ('{"reference": 7}', "neither an id nor an upload", '{"upload": "…"}'),
+        ('{"reference": {"ID": "a"}}', "neither an id nor an upload", '"ID"'),
+        ('{"text": ', "no JSON: character", "openapi"),
+    ],
+)
+def test_mistakes_say_what_to_send(steady: TestClient, body: str, message: str, hint: str) -> None:
+    headers = {"content-type": "application/json"}
+    answer = steady.post("/api/search", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert message in answer.json()["error"]["message"]
+    assert hint in answer.json()["error"]["hint"]
+
+
+def test_a_body_that_is_no_utf8(steady: TestClient) -> None:
+    document = steady.get("/openapi.json").json()
+    for path in ("search", "compose", "explain", "explain/picture", "sheet"):
+        answer = steady.post(
+            f"/api/{path}",
+            content=b'{"text": "\xff"}',
+            headers={"content-type": "application/json"},
+        )
+        assert str(answer.status_code) in document["paths"][f"/api/{path}"]["post"]["responses"]
+        assert answer.status_code == 400
+        assert answer.json()["error"]["type"] == "RequestError"
