@@ -107,7 +107,7 @@ def test_tags_and_quotes_are_plain_text() -> None:
 def test_settings_name_the_grammar() -> None:
     composer = TemplateComposer(hypotheses=2)
     assert isinstance(composer, Composer)
-    assert composer.settings()["grammar"] == "template-1"
+    assert composer.settings()["grammar"] == "template-2"
     assert composer.compose(None, "in red", 1).settings == composer.settings()
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+from stitch_cir.composers._aspects import parts_named
 from stitch_cir.composers._edits import Edit, Reading
 from stitch_cir.composers._phrases import PREPOSITION
 from stitch_cir.composers._realise import (
@@ -47,7 +48,8 @@ def from_scenes(
     yield full(best), 1.0, "full"
     if len(after) > 1:
         yield full(after[1], positive=True), _share(after[1]), "second"
-    change = only_changes(old, best)
+    named = parts_named(reading.edits)
+    change = only_changes(old, best, named)
     replaced = old.object in best.gone
     if best.object and not replaced:
         yield with_object(_named(best, old), reading.text), _FAITHFUL, "words"
@@ -63,10 +65,10 @@ def from_scenes(
         "object",
     )
     if len(after) > 2:
-        yield full(only_changes(old, after[2])), _share(after[2]), "third"
+        yield full(only_changes(old, after[2], named)), _share(after[2]), "third"
     yield full(best, positive=True), 1.0, "full"
     for scene in after[1:]:
-        yield full(only_changes(old, scene), positive=True), _share(scene), "second"
+        yield full(only_changes(old, scene, named), positive=True), _share(scene), "second"
         yield full(scene), _share(scene), "second"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 
 from stitch_cir.composers._edits import Edit, Reading
-from stitch_cir.composers._english import article
+from stitch_cir.composers._english import article, is_plural
 from stitch_cir.composers._lexicon import alternatives, is_colour, lexicon
 from stitch_cir.composers._phrases import (
     BACK_TO_REFERENCE,
@@ -304,8 +304,11 @@ def _count(text: str) -> list[Edit]:
         thing = ""
     if not number:
         return []
-    if number in ("more", "fewer") and thing and not is_noun(head_noun(thing)):
-        return predicate(text)
+    if number in ("more", "fewer") and thing:
+        head = head_noun(thing)
+        countable = is_plural(head) or head in lexicon().uncountable
+        if not is_noun(head) or (not countable and thing.lower() != head):
+            return predicate(text)
     if number in ("additional", "extra"):
         number = "another"
     if number in ("a few", "several", "many", "multiple", "lots of", "a lot of"):

@@ -37,6 +37,7 @@ _FRAME = re.compile(
     r"|(?:it|they) (?=has|have|should|is|are|becomes?|looks?)|should (?=be|have)|make (?:it|them) (?=with|in|on|at|from|as|look)"
     r"|(?:the same|same|like this|as this|like that|this one|this|similar)(?: (?:one|thing|picture|image|photo))?,?(?: but|,| and) "
     r"|(?:the same|same)(?: (?:one|thing|picture|image|photo))? (?=in|on|at|with|without|as|from|facing)"
+    r"|(?:something|anything)(?: that(?:'s| is| has| looks))? (?!else\b|like\b|similar\b|different\b|new\b|for\b|to\b)"
     r"|(?:an? |the )?(?:photo|photograph|picture|image) of (?=an?\b|the\b|\w+s\b))", re.I,
 )  # fmt: skip
 

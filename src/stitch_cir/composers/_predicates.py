@@ -9,6 +9,7 @@ from stitch_cir.composers._edits import Edit
 from stitch_cir.composers._english import article, gerund
 from stitch_cir.composers._lexicon import alternatives, find_colours, is_colour, lexicon
 from stitch_cir.composers._phrases import PREPOSITION, bare, head_noun, is_noun, split_phrase
+from stitch_cir.composers._qualified import adjective_of_one, is_participle, qualified_noun
 
 __all__ = ["looks_like_view", "predicate", "prepositional", "wanted_thing"]
 
@@ -106,6 +107,12 @@ def _parts(text: str) -> list[str]:
 def _simple(text: str) -> list[Edit]:
     """Read one part of a predicate."""
     lex = lexicon()
+    quality = adjective_of_one(text)
+    if quality:
+        return _simple(quality)
+    painted = re.fullmatch(r"(?:painted|dyed|tinted|colou?red)(?: in)? (.+)", text, re.I)
+    if painted and is_colour(painted[1]):
+        text = painted[1]
     colour = is_colour(text)
     if colour:
         return [Edit("colour", colour.lower())]
@@ -147,9 +154,23 @@ def _simple(text: str) -> list[Edit]:
         part = is_noun(head) and len(low.split()) > 1 and low not in lex.attributes
         if part and head in lex.parts:
             return [Edit("add", words)]
-        if part and noun_like:
-            return [Edit("replace", text)]
+        if part and not noun_like and low == f"{low.split()[0]} {head}":
+            # "bigger cup" compares what is there, "a bigger cup" names another
+            return [Edit("attribute", low.split()[0], head)]
+        if part and (noun_like or low.split()[0] in lex.comparatives or len(low.split()) > 2):
+            # "a more formal dress" is one dress; as a number "more" would make it several
+            degree = r"^(?:an? )?(?:more|most|very|too) (?=\w)"
+            return [Edit("replace", re.sub(degree, "", text, flags=re.I))]
         return [Edit("attribute", low)]
+    named = qualified_noun(words)
+    if named == "colour" and coloured:
+        return [Edit("colour", coloured[0])]
+    if named == "detail":
+        return [Edit("add", words)]
+    if named == "thing":
+        return [Edit("replace", text)]
+    if named == "place":
+        return [Edit("other", text)]
     first, last = low.split()[0], low.split()[-1]
     if last in lex.attributes and not is_noun(head):
         return [Edit("attribute", low)]
@@ -157,7 +178,7 @@ def _simple(text: str) -> list[Edit]:
         return [Edit("replace", text)] if head not in lex.parts else [Edit("add", text)]
     if head in lex.parts and not re.search(rf"\b(?:{PREPOSITION})\b", low):
         return [Edit("add", words)]
-    if re.match(r"[a-z]+(?:ing|ed)\b", low) and low.split()[0] not in lex.nouns:
+    if is_participle(first):
         return [Edit("attribute", low)]
     if head in lex.garments:
         return [Edit("replace", words)]
@@ -206,6 +227,9 @@ def prepositional(text: str) -> list[Edit]:
     coloured = re.fullmatch(r"in (?:a |an |the )?(?:colou?r )?(.+?)", text, re.I)
     if coloured and is_colour(coloured[1]):
         return [Edit("colour", (is_colour(coloured[1]) or "").lower())]
+    patterned = re.fullmatch(r"in (?:an? |the )?(.+)", text, re.I)
+    if patterned and head_noun(patterned[1]) in lexicon().patterns - lexicon().attributes:
+        return [Edit("pattern", bare(patterned[1]).lower())]
     if looks_like_view(text):
         same = re.search(r"\bsame\b", low)
         return [Edit("keep", "", "the view")] if same else [Edit("view", text)]

@@ -29,12 +29,14 @@ def noun_phrase(scene: Scene, *, plain: bool = False, positive: bool = False) ->
         for attribute in scene.attributes:
             word = _positive(attribute) if positive else attribute
             (before if _goes_before(attribute) else after).append(word)
+        # a colour stands behind adjectives and before all that makes a compound with the noun
+        nearer = [word for word in before if not _is_adjective(word)]
         colours = [_positive(colour) if positive else colour for colour in scene.colours]
-        before += colours
+        before = [word for word in before if word not in nearer] + colours + nearer
         if scene.pattern:
             if re.search(
                 r"(?:stripes|dots|print|pattern|design|checks|spots|plaid)$", scene.pattern
-            ) and (len(scene.pattern.split()) > 1):
+            ) and (len(scene.pattern.split()) > 1 or scene.pattern.endswith("s")):
                 after.insert(0, f"with {_determined(scene.pattern)}")
                 before = [b for b in before if b not in scene.pattern]
             else:
@@ -63,11 +65,20 @@ def _goes_before(attribute: str) -> bool:
     lex = lexicon()
     return (
         attribute in lex.attributes
+        or attribute in lex.patterns
+        or attribute in lex.ing_nouns
         or attribute in lex.comparatives
         or (
             len(attribute.split()) == 1 and first not in lex.verbs and not attribute.endswith("ing")
         )
     )
+
+
+def _is_adjective(word: str) -> bool:
+    lex = lexicon()
+    degree = word.split()[0] in ("more", "less", "most", "very", "much")
+    listed = word in lex.attributes or word in lex.comparatives or word in lex.comparatives.values()
+    return degree or (listed and word not in lex.patterns)
 
 
 def _positive(text: str) -> str:
@@ -186,16 +197,19 @@ def with_object(scene: Scene, words: str) -> str:
     return f"{name}, {lowered}"
 
 
-def only_changes(before: Scene, after: Scene) -> Scene:
-    """Leave of a changed scene only its object and what the edits changed."""
+def only_changes(before: Scene, after: Scene, named: frozenset[str] = frozenset()) -> Scene:
+    """Leave of a changed scene only its object and what the edits changed or ``named``.
+
+    "In red" said of a red dress changes nothing, and still asks for red.
+    """
 
     def changed(name: str) -> str:
         value: str = getattr(after, name)
-        return "" if value == getattr(before, name) else value
+        return "" if value == getattr(before, name) and name not in named else value
 
     return replace(
         after,
-        colours=tuple(c for c in after.colours if c not in before.colours),
+        colours=tuple(c for c in after.colours if c not in before.colours or "colours" in named),
         attributes=tuple(a for a in after.attributes if a not in before.attributes),
         extras=tuple(e for e in after.extras if e not in before.extras),
         loose=tuple(text for text in after.loose if text not in before.loose),

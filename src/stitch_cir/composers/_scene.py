@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from stitch_cir.composers._aspects import PARTS_OF_EDITS, aspect_of
 from stitch_cir.composers._edits import Edit
 from stitch_cir.composers._english import is_plural, plural, singular
 from stitch_cir.composers._lexicon import lexicon
@@ -19,6 +20,7 @@ from stitch_cir.composers._phrases import (
     without_colours,
 )
 from stitch_cir.composers._protocol import Reference
+from stitch_cir.composers._qualified import qualities
 from stitch_cir.concepts import Concept, ConceptKind
 
 __all__ = ["Scene", "apply_edits", "believe", "scenes_of"]
@@ -141,11 +143,22 @@ def apply_edits(scenes: Sequence[Scene], edits: Iterable[Edit]) -> list[Scene]:
         changed = [_apply(scene, edit) for scene in changed]
         if edit.kind == "remove" and any(scene.object for scene in changed):
             changed = [scene for scene in changed if scene.object]
+    changed = [_keeping(scene, scenes[0], edits) for scene in changed]
     kept: list[Scene] = []
     for scene in changed:
         if not any(replace(scene, share=1.0) == replace(other, share=1.0) for other in kept):
             kept.append(scene)
     return kept
+
+
+def _keeping(scene: Scene, before: Scene, edits: Sequence[Edit]) -> Scene:
+    """Give a scene back what was to be kept and went with the object ("same pattern, a dress")."""
+    changed = {PARTS_OF_EDITS.get(edit.kind, "") for edit in edits}
+    for edit in edits:
+        aspect = aspect_of(edit.subject) if edit.kind == "keep" else ""
+        if aspect and aspect not in changed and not getattr(scene, aspect):
+            scene = replace(scene, **{aspect: getattr(before, aspect)})
+    return scene
 
 
 def believe(scenes: Sequence[Scene], edits: Sequence[Edit]) -> list[Scene]:
@@ -228,7 +241,7 @@ def _replaced(scene: Scene, edit: Edit, about_main: bool) -> Scene:
     before = phrase[: -len(head)].strip().lower() if phrase.lower().endswith(head) else ""
     if not edit.subject and same_thing(head, scene.object):
         # "blue dress" said of a dress changes the dress
-        attributes = (*scene.attributes, before) if before else scene.attributes
+        attributes = (*scene.attributes, *qualities(before))
         return replace(
             scene, object=singular(head) if number else head, colours=colours or scene.colours,
             attributes=attributes, number=number or scene.number,
@@ -236,7 +249,7 @@ def _replaced(scene: Scene, edit: Edit, about_main: bool) -> Scene:
     return Scene(
         object=singular(head) if number else head,
         colours=colours,
-        attributes=(before,) if before else (),
+        attributes=qualities(before),
         number=number,
         place=scene.place,
         light=scene.light,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+from stitch_cir.composers._claims import checked_notes
 from stitch_cir.composers._edits import Reading
 from stitch_cir.composers._forms import (
     Candidate,
@@ -27,7 +28,7 @@ from stitch_cir.errors import QueryError, SettingError
 
 __all__ = ["GRAMMAR", "TemplateComposer"]
 
-GRAMMAR = "template-1"
+GRAMMAR = "template-2"
 """Version of parser, word lists and caption forms together: another version, other captions."""
 
 _CHARACTERS_A_WORD = 8
@@ -105,9 +106,10 @@ class TemplateComposer:
         scenes = scenes_of(known, self._hypotheses)
         if reference is not None and known is None:
             notes.append("nothing is known of the reference in words; only the modification counts")
-        notes += _understood(reading, scenes[0].object)
+        captions = self._write(known, scenes, reading, count)
+        notes += _understood(reading, scenes[0], () if known is None else known.captions, captions)
         return Composition(
-            captions=self._write(known, scenes, reading, count),
+            captions=captions,
             modification=text,
             composer=self.name,
             before=self._before(known, _named(scenes), count),
@@ -190,9 +192,11 @@ def _known(reference: Reference | None) -> Reference | None:
     return Reference(reference.id, None, tuple(captions), concepts)
 
 
-def _understood(reading: Reading, main: str) -> list[str]:
+def _understood(
+    reading: Reading, before: Scene, reference: tuple[str, ...], captions: tuple[Caption, ...]
+) -> list[str]:
     if not reading.text:
         return ["no modification: the captions describe the reference"]
     if not reading.english:
         return ["the modification does not look like English: it was used word for word"]
-    return [edit.note(main) for edit in reading.edits]
+    return checked_notes(reading.edits, before, reference, captions)
