@@ -21,6 +21,7 @@
     ├── CacheError              a file of recorded answers that cannot be used
     └── ModelError              model files missing, altered or unusable
         └── EndpointError       a language model's end point: no key, unreachable, no usable answer
+            └── PromptTooLargeError  more images or text in one request than the end point takes
 
 The command line maps each class to an exit code and a server to an HTTP status, in one place each.
 """
@@ -42,6 +43,7 @@ __all__ = [
     "ModelError",
     "NotAnImageError",
     "NotFoundError",
+    "PromptTooLargeError",
     "QueryError",
     "RecordError",
     "SettingError",
@@ -133,6 +135,18 @@ class ModelError(StitchError):
 
 class EndpointError(ModelError):
     """A language model's end point has no key, cannot be reached, or gives no usable answer."""
+
+
+class PromptTooLargeError(EndpointError):
+    """A request holds more images or more text than the end point takes.
+
+    ``most_images`` is the limit where the end point states one.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", most_images: int | None = None) -> None:
+        """Keep the limit beside the two halves of the message."""
+        super().__init__(message, hint=hint)
+        self.most_images = most_images
 
 
 class CacheError(StitchError):

@@ -51,7 +51,7 @@ def test_a_caption_is_read_out_of_its_wrapping(text, caption):
         (Reply(""), "empty"),
         (Reply(" \n\t"), "empty"),
         (Reply("Answer:"), "empty"),
-        (Reply("<think>endless"), "empty"),
+        (Reply("<think>endless"), "thought, no answer"),
         (Reply("I'm sorry, I can't help with that."), "refused"),
         (Reply("As an AI language model I have no eyes."), "refused"),
         (Reply("Please provide the image."), "refused"),

@@ -2,14 +2,17 @@
 
 from stitch_cir.chat._backend import ChatBackend
 from stitch_cir.chat._cache import AnswerCache, answer_key, default_cache
-from stitch_cir.chat._chat import Chat, Usage
+from stitch_cir.chat._chat import Chat, Usage, has_text
 from stitch_cir.chat._cost import Estimate, estimate
 from stitch_cir.chat._exchange import ImportReport, export_answers, import_answers
+from stitch_cir.chat._fitting import FittingPrompt
+from stitch_cir.chat._forget import ForgetReport, forget_answers
 from stitch_cir.chat._local import QwenChat
 from stitch_cir.chat._messages import SAMPLING_PRESETS, Message, Picture, Reply, Sampling
 from stitch_cir.chat._openai import OpenAIChat
 from stitch_cir.chat._prompts import Prompt, load_prompt, prompt_names
 from stitch_cir.chat._scripted import ScriptedChat
+from stitch_cir.chat._thoughts import Visible, visible
 
 __all__ = [
     "SAMPLING_PRESETS",
@@ -17,6 +20,8 @@ __all__ = [
     "Chat",
     "ChatBackend",
     "Estimate",
+    "FittingPrompt",
+    "ForgetReport",
     "ImportReport",
     "Message",
     "OpenAIChat",
@@ -27,11 +32,15 @@ __all__ = [
     "Sampling",
     "ScriptedChat",
     "Usage",
+    "Visible",
     "answer_key",
     "default_cache",
     "estimate",
     "export_answers",
+    "forget_answers",
+    "has_text",
     "import_answers",
     "load_prompt",
     "prompt_names",
+    "visible",
 ]

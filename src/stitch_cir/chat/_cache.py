@@ -17,8 +17,9 @@ from stitch_cir.places import data_folder
 
 __all__ = ["AnswerCache", "answer_key", "default_cache", "request_of"]
 
-_PLACE = frozenset({"host", "device"})
-"""Settings that say where a model ran, not what it answers: recorded, but no part of the key."""
+_PLACE = frozenset({"host", "device", "left_out"})
+"""Settings that say where a model ran and what its end point did not take: recorded, but no part
+of the key, so that answers can be used elsewhere."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -121,10 +122,13 @@ class AnswerCache:
         first: int,
         replies: Sequence[Reply],
         origin: Mapping[str, Any],
+        *,
+        replace: bool = False,
     ) -> None:
         """Store samples ``first`` … of a request; what is there already stays.
 
-        ``origin`` tells where the model ran.
+        With ``replace`` they take the place of answers that turned out to be unusable. ``origin``
+        records where the model ran.
         """
         key = answer_key(request)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -142,22 +146,66 @@ class AnswerCache:
             )
             for number, reply in enumerate(replies)
         ]
-        self.insert([(key, str(request["model"]), _storable(_json(request)))], rows)
+        self.insert(
+            [(key, str(request["model"]), _storable(_json(request)))], rows, replace=replace
+        )
 
     def insert(
-        self, requests: Sequence[tuple[Any, ...]], answers: Sequence[tuple[Any, ...]]
+        self,
+        requests: Sequence[tuple[Any, ...]],
+        answers: Sequence[tuple[Any, ...]],
+        *,
+        replace: bool = False,
     ) -> int:
-        """Insert rows in one transaction and count the new answers; known ones stay."""
+        """Insert rows in one transaction and count the new answers.
+
+        Known answers stay, unless ``replace`` is set or they hold no text.
+        """
+        known = (
+            ""
+            if replace
+            else " WHERE TRIM(COALESCE(answers.text, '')) = ''"
+            " AND TRIM(COALESCE(excluded.text, '')) != ''"
+        )
         with self._lock:
             try:
                 with self._db:
                     self._db.executemany("INSERT OR IGNORE INTO requests VALUES (?,?,?)", requests)
                     cursor = self._db.executemany(
-                        "INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?,?,?)", answers
+                        "INSERT INTO answers VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
+                        "text = excluded.text, finish = excluded.finish, "
+                        "prompt_tokens = excluded.prompt_tokens, "
+                        "completion_tokens = excluded.completion_tokens, "
+                        f"origin = excluded.origin, created = excluded.created{known}",
+                        answers,
                     )
                     return cursor.rowcount
             except sqlite3.Error as error:
                 raise self._broken(error) from error
+
+    def forget(self, answers: Sequence[tuple[str, int]]) -> int:
+        """Delete answers by (key, sample) in one transaction, and requests left without any.
+
+        Returns the number of deleted answers.
+        """
+        with self._lock:
+            try:
+                with self._db:
+                    cursor = self._db.executemany(
+                        "DELETE FROM answers WHERE key = ? AND sample = ?", answers
+                    )
+                    self._db.execute(
+                        "DELETE FROM requests WHERE key NOT IN (SELECT key FROM answers)"
+                    )
+                    return max(0, cursor.rowcount)
+            except sqlite3.Error as error:
+                raise self._broken(error) from error
+
+    def origin(self, key: str, sample: int) -> dict[str, Any]:
+        """Return where the model of one answer ran; empty when it is not known."""
+        row = self._one("SELECT origin FROM answers WHERE key = ? AND sample = ?", (key, sample))
+        data = {} if row is None else json.loads(row[0])
+        return data if isinstance(data, dict) else {}
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Give every request with its answers, in the order of keys and samples.

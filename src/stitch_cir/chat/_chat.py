@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from stitch_cir.chat._backend import ChatBackend
 from stitch_cir.chat._cache import AnswerCache, answer_key, request_of
 from stitch_cir.chat._messages import Message, Reply, Sampling
+from stitch_cir.chat._thoughts import visible
 from stitch_cir.errors import EndpointError
 
-__all__ = ["Chat", "Usage"]
+__all__ = ["Chat", "Usage", "has_text"]
+
+
+def has_text(reply: Reply) -> bool:
+    """Say whether a reply holds an answer: text that is no thought and was not cut off in one."""
+    return bool(visible(reply.text or "").text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,12 @@ class Usage:
 class Chat:
     """A back end and its cache. Thread-safe; equal questions under way are asked once.
 
-    With ``offline=True`` only the cache answers: a missing answer is an ``EndpointError``.
+    Answers that cannot be used (empty, declined, cut off) are stored as a record of what happened,
+    but are no final answers: the next time the model is asked again, and what it says then takes
+    their place.
+
+    With ``offline=True`` only the cache answers, with what it has: a missing answer is an
+    ``EndpointError``.
     """
 
     def __init__(
@@ -59,6 +70,7 @@ class Chat:
         self._lock = threading.Lock()
         self._under_way: dict[str, threading.Lock] = {}
         self._usage = Usage()
+        self._left_out: set[str] = set()
 
     @property
     def model(self) -> str:
@@ -74,27 +86,49 @@ class Chat:
         """Name the model and what the back end records."""
         return {"model": self.model, **self.backend.settings()}
 
+    def notes(self) -> tuple[str, ...]:
+        """Say what a user should know of the back end, and of the answers from the cache.
+
+        The parameters that an end point did not take are recorded with its answers.
+        """
+        remembered = (f"the end point does not take {name}" for name in sorted(self._left_out))
+        return tuple(dict.fromkeys((*self.backend.notes(), *remembered)))
+
+    def close(self) -> None:
+        """End the requests under way, where the back end can; the cache stays open."""
+        close = getattr(self.backend, "close", None)
+        if close is not None:
+            close()
+
     def key(self, messages: Sequence[Message], sampling: Sampling) -> str:
         """Give the key under which the answers to these messages are stored."""
         return answer_key(self._request(messages, sampling))
 
     def samples(
-        self, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
+        self,
+        messages: Sequence[Message],
+        count: int,
+        sampling: Sampling,
+        first: int = 0,
+        *,
+        usable: Callable[[Reply], bool] = has_text,
     ) -> list[Reply]:
-        """Give the samples ``first`` … ``first + count − 1``, from the cache where it has them.
+        """Return the samples ``first`` … ``first + count − 1``, from the cache where it has them.
 
-        Raises what the back end raises; ``CacheError`` when the cache fails.
+        A sample in the cache that is not ``usable`` is drawn again, except offline. Raises what the
+        back end raises; ``CacheError`` when the cache fails.
         """
         request = self._request(messages, sampling)
         key = answer_key(request)
         with self._lock:
             turn = self._under_way.setdefault(key, threading.Lock())
         with turn:
-            known = {i: self._known(key, i) for i in range(first, first + count)}
+            known = {i: self._known(key, i, usable) for i in range(first, first + count)}
             for start, length in _runs([i for i, reply in known.items() if reply is None]):
                 fresh = self._ask(messages, length, sampling, start)
                 if self.cache is not None:
-                    self.cache.put(request, start, fresh, self.backend.settings())
+                    origin = self.backend.settings()
+                    self.cache.put(request, start, fresh, origin, replace=True)
                 known.update(zip(range(start, start + length), fresh, strict=True))
                 self._count(fresh, asked=True)
         return [reply for reply in known.values() if reply is not None]
@@ -104,30 +138,31 @@ class Chat:
     ) -> int:
         """Count the samples that :meth:`samples` would ask the model for."""
         key = self.key(messages, sampling)
-        if self.cache is None:
-            return count
-        return sum(self.cache.get(key, i) is None for i in range(first, first + count))
+        return sum(self._stored(key, i, has_text) is None for i in range(first, first + count))
 
     def peek(
         self, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
     ) -> list[Reply] | None:
         """Give the samples if the cache has them all, else ``None``; nothing is counted."""
-        if self.cache is None:
-            return None
         key = self.key(messages, sampling)
-        known = [self.cache.get(key, i) for i in range(first, first + count)]
+        known = [self._stored(key, i, has_text) for i in range(first, first + count)]
         replies = [reply for reply in known if reply is not None]
         return replies if len(replies) == count else None
 
     def _request(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
         return request_of(self.model, self.backend.settings(), messages, sampling)
 
-    def _known(self, key: str, sample: int) -> Reply | None:
-        if self.cache is None:
-            return None
-        reply = self.cache.get(key, sample)
-        if reply is not None:
+    def _stored(self, key: str, sample: int, usable: Callable[[Reply], bool]) -> Reply | None:
+        """Return a final answer of the cache; offline any answer is final."""
+        reply = None if self.cache is None else self.cache.get(key, sample)
+        return reply if reply is None or self.offline or usable(reply) else None
+
+    def _known(self, key: str, sample: int, usable: Callable[[Reply], bool]) -> Reply | None:
+        reply = self._stored(key, sample, usable)
+        if reply is not None and self.cache is not None:
             self._count([reply], asked=False)
+            left_out = self.cache.origin(key, sample).get("left_out", ())
+            self._left_out.update(str(name) for name in left_out if name != "n")
         return reply
 
     def _ask(

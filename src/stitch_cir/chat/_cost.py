@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from stitch_cir.chat._chat import Chat
 from stitch_cir.chat._messages import Message, Picture, Sampling
-from stitch_cir.chat._openai import IMAGE_SIDE
+from stitch_cir.chat._wire import IMAGE_SIDE
 
 __all__ = ["Estimate", "estimate", "prompt_tokens"]
 

@@ -149,7 +149,8 @@ def import_answers(cache: AnswerCache, path: Path | str) -> ImportReport:
         requests.append((entry.key, str(entry.request.get("model", "")), text))
         for a in entry.answers:
             known = cache.get(entry.key, a.sample)
-            differing += known is not None and known.text != a.text
+            both = known is not None and bool(known.text) and bool(a.text)
+            differing += known is not None and both and known.text != a.text
             origin = json.dumps(a.origin, sort_keys=True, ensure_ascii=False)
             answers.append(
                 (

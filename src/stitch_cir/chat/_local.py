@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from stitch_cir.chat._messages import Message, Picture, Reply, Sampling
-from stitch_cir.chat._openai import IMAGE_SIDE, reduce_picture
+from stitch_cir.chat._wire import IMAGE_SIDE, reduce_picture
 from stitch_cir.errors import ModelError
 from stitch_cir.places import data_folder
 

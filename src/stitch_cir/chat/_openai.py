@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-import base64
-import io
+import asyncio
+import json
+import logging
 import os
-import threading
 import weakref
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from PIL import Image
+from stitch_cir.chat._capabilities import Capabilities
+from stitch_cir.chat._endpoint_errors import KEY_VARIABLES, no_answer_error, refusal_error
+from stitch_cir.chat._loop import BackgroundLoop, LoopClosedError
+from stitch_cir.chat._messages import Message, Reply, Sampling
+from stitch_cir.chat._proxies import is_near
+from stitch_cir.chat._refusals import Refusal, read_refusal
+from stitch_cir.chat._transport import OPENAI_URL, Answer, NoAnswerError, Transport
+from stitch_cir.chat._wire import IMAGE_SIDE, count_images, read_replies, spell
+from stitch_cir.errors import EndpointError, SettingError
 
-from stitch_cir.chat._messages import Message, Part, Picture, Reply, Sampling
-from stitch_cir.errors import EndpointError, ModelError, SettingError
+__all__ = ["OpenAIChat"]
 
-__all__ = ["IMAGE_SIDE", "KEY_VARIABLES", "OpenAIChat", "reduce_picture"]
-
-IMAGE_SIDE = 768
-"""Pictures are sent with a longer side of at most this many pixels, as JPEG of quality 90."""
-KEY_VARIABLES = ("STITCH_API_KEY", "OPENAI_API_KEY")
-"""Environment variables a key is read from, the first that is set."""
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+_log = logging.getLogger("stitch_cir.chat")
+_TRIALS = (("n",), ("top_k",), ("seed",), ("n", "top_k", "seed"))
+"""What is left out on trial, in this order, when a refusal names no parameter."""
+_LONGEST_PAUSE = 8.0
+_WORTH_A_WORD = 3.0
 
 
 class OpenAIChat:
     """Chat completions of one model at one end point.
 
-    K samples are asked for in one request (``n``); an end point that gives fewer is asked for the
-    rest concurrently. Parameters an end point refuses by name (``top_k``, ``n``, ``seed``,
-    ``max_tokens``) are left out from then on, and :meth:`notes` says so. Time-outs, 408, 409, 429
-    and 5xx are tried again with exponential delay, heeding ``Retry-After``.
+    K samples are asked for in one request (``n``); an end point that gives fewer, or refuses, is
+    asked for the rest concurrently. What an end point takes is learned from its refusals, whatever
+    their status and body: parameters it names, or without which it answers, are left out from then
+    on, and :meth:`notes` says so. Time-outs, 408, 409, 425, 429 and 5xx are tried again with
+    exponential delay, heeding ``Retry-After`` up to ``timeout``.
 
     Parameters
     ----------
@@ -41,14 +47,21 @@ class OpenAIChat:
     base_url:
         E.g. ``"http://localhost:8080/v1"``; ``None`` is OpenAI's own.
     timeout:
-        Seconds one request may take.
+        Seconds one request may take, from connecting to the last byte; also the longest delay that
+        is heeded.
     retries:
         How often a request is tried again.
     concurrency:
         Requests under way at a time, over all threads.
+    total_timeout:
+        Seconds one call of :meth:`ask` may take with all its requests, tries and delays; ``None``:
+        no limit.
+    report:
+        Gets a line whenever a delay of more than three seconds begins; by default the logger
+        ``stitch_cir.chat``.
 
     The key is read from the environment at the first request, so that recorded answers can be used
-    without one; it is never stored, logged or shown.
+    without one; it is never stored, logged or shown. :meth:`close` ends requests under way.
     """
 
     def __init__(
@@ -59,26 +72,30 @@ class OpenAIChat:
         timeout: float = 120.0,
         retries: int = 4,
         concurrency: int = 4,
+        total_timeout: float | None = None,
+        report: Callable[[str], None] | None = None,
     ) -> None:
         if not model.strip():
             raise SettingError("No model was named.", hint="Name one: --model NAME")
         for name, value, least in (("concurrency", concurrency, 1), ("retries", retries, 0)):
             if value < least:
                 raise SettingError(f"{name} is {value}.", hint=f"It must be at least {least}.")
-        if not timeout > 0:
-            raise SettingError(f"The time-out is {timeout}.", hint="Give seconds above 0.")
+        for limit in (timeout, 1.0 if total_timeout is None else total_timeout):
+            if not limit > 0:
+                raise SettingError(f"The time-out is {limit}.", hint="Give seconds above 0.")
         self._model = model
         self._base_url = base_url or os.environ.get("OPENAI_BASE_URL") or None
         self._key = ""
         self._timeout = timeout
         self._retries = retries
         self._concurrency = concurrency
-        self._slots = threading.BoundedSemaphore(concurrency)
-        self._lock = threading.Lock()
-        self._client: Any = None
-        self._refused: set[str] = set()
-        if _is_openai(self._base_url):
-            self._refused.add("top_k")
+        self._total_timeout = total_timeout
+        self._report = report or _log.info
+        # OpenAI's own refuses what is not in its documentation
+        self._capabilities = Capabilities(left_out={"top_k"} if _is_openai(self._base_url) else ())
+        self._transport: Transport | None = None
+        self._loop = BackgroundLoop()
+        weakref.finalize(self, self._loop.close)
 
     @property
     def model(self) -> str:
@@ -91,177 +108,233 @@ class OpenAIChat:
         return self._concurrency
 
     def settings(self) -> Mapping[str, Any]:
-        """Name the end point (without user, password and query) and how pictures are sent."""
+        """Name the end point (without user, password and query) and how images are sent.
+
+        ``left_out`` lists the parameters that this end point turned out not to take.
+        """
+        left_out = sorted(self._capabilities.left_out)
         return {
             "backend": "openai-compatible",
             "host": _host(self._base_url),
             "image_side": IMAGE_SIDE,
+            **({"left_out": left_out} if left_out else {}),
         }
 
     def notes(self) -> tuple[str, ...]:
         """Say which sampling parameters the end point does not take."""
-        return tuple(
-            f"the end point does not take {name}"
-            for name in sorted(self._refused)
-            if name not in ("n", "max_tokens")
-        )
+        return self._capabilities.notes()
+
+    def close(self) -> None:
+        """End the requests under way and refuse later ones; their callers get ``EndpointError``."""
+        self._loop.close()
 
     def ask(
         self, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
     ) -> list[Reply]:
-        """Draw ``count`` samples: one request where the end point allows, else concurrently."""
-        wire = [_message(message) for message in messages]
-        replies: list[Reply] = []
-        if count > 1 and "n" not in self._refused:
-            replies = self._request(wire, count, sampling, first)[:count]
-            if len(replies) < count:
-                with self._lock:
-                    self._refused.add("n")
-        missing = range(first + len(replies), first + count)
-        if len(missing) == 1:
-            return replies + self._request(wire, 1, sampling, missing[0])[:1]
-        if missing:
-            with ThreadPoolExecutor(min(len(missing), self._concurrency)) as pool:
-                parts = pool.map(lambda i: self._request(wire, 1, sampling, i)[:1], missing)
-                replies += [reply for part in parts for reply in part]
-        return replies
+        """Draw ``count`` samples: one request where the end point allows, else concurrently.
 
-    def _request(
+        Raises ``PromptTooLargeError`` when the end point takes fewer images or less text,
+        ``EndpointError`` when there is no answer to be had.
+        """
+        wire = spell(messages)
+        try:
+            return self._loop.run(self._ask_within(wire, count, sampling, first))
+        except LoopClosedError:
+            raise EndpointError(
+                f"The request to {_host(self._base_url)} was stopped.",
+                hint="The program is ending, or the model was closed.",
+            ) from None
+
+    async def _ask_within(
         self, wire: list[dict[str, Any]], count: int, sampling: Sampling, first: int
     ) -> list[Reply]:
-        """Send one request, again without what the end point refuses by name."""
         import openai
 
-        client = self._open()
-        for _ in range(6):
-            asked = self._arguments(count, sampling, first)
-            try:
-                with self._slots:
-                    answer = client.chat.completions.create(
-                        model=self._model, messages=wire, **asked
-                    )
-                return _replies(answer)
-            except openai.BadRequestError as error:
-                if not self._learn(self._clean(error), asked):
-                    raise self._explain(error) from None
-            except (openai.OpenAIError, ValueError, TypeError, RecursionError) as error:
-                raise self._explain(error) from None
-        raise EndpointError(f"{self._where()} refuses every form of the request.")
+        if self._transport is None:
+            self._transport = self._open()
+        try:
+            async with asyncio.timeout(self._total_timeout) as clock:
+                return await self._ask(wire, count, sampling, first)
+        except TimeoutError:
+            if not clock.expired():
+                raise
+            raise EndpointError(
+                f"{self._where()} gave no answer within {self._total_timeout:g} seconds, all tries "
+                "counted.",
+                hint="Allow more time, or use a faster model.",
+            ) from None
+        except NoAnswerError as failure:
+            raise no_answer_error(
+                self._where(), self._url(), failure, tries=1, timeout=self._timeout
+            ) from None
+        except (openai.OpenAIError, ValueError, TypeError, RecursionError) as error:
+            raise EndpointError(
+                f"{self._where()} gave an answer that cannot be used: {self._clean(str(error))}",
+                hint="Check that --base-url is right (it usually ends in /v1), and the server's "
+                "own log.",
+            ) from None
 
-    def _arguments(self, count: int, sampling: Sampling, first: int) -> dict[str, Any]:
-        tokens = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
-        asked: dict[str, Any] = {
-            "n": count,
-            "seed": sampling.seed + first,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            tokens: sampling.max_tokens,
-            "extra_body": {"top_k": sampling.top_k} if sampling.top_k else {},
-        }
-        if count == 1:
-            del asked["n"]
-        for name in self._refused:
-            asked.pop(name, None)
-            asked["extra_body"].pop(name, None)
-        return asked
-
-    def _learn(self, complaint: str, asked: Mapping[str, Any]) -> bool:
-        """Remember the parameter a complaint names; say whether it is worth another try."""
-        sent = [name for name in (*asked, *asked["extra_body"]) if name != "extra_body"]
-        named = [
-            name
-            for name in sent
-            if name in ("top_k", "n", "seed", "max_tokens", "top_p", "temperature")
-            and any(f"{q}{name}{q}" in complaint for q in ("'", '"', "`", " "))
+    async def _ask(
+        self, wire: list[dict[str, Any]], count: int, sampling: Sampling, first: int
+    ) -> list[Reply]:
+        replies: list[Reply] = []
+        if count > 1 and "n" not in self._capabilities.left_out:
+            replies = (await self._request(wire, count, sampling, first))[:count]
+            if len(replies) < count:
+                self._capabilities.remember(["n"])
+        tasks = [
+            asyncio.ensure_future(self._request(wire, 1, sampling, number))
+            for number in range(first + len(replies), first + count)
         ]
-        with self._lock:
-            self._refused.update(named)
-        return bool(named)
+        try:
+            for single in await asyncio.gather(*tasks):
+                replies += single[:1]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return replies
 
-    def _open(self) -> Any:
-        with self._lock:
-            if self._client is None:
-                import openai
+    async def _request(
+        self, wire: list[dict[str, Any]], count: int, sampling: Sampling, first: int
+    ) -> list[Reply]:
+        """Send one request, again without what the end point turns out not to take."""
+        trial: frozenset[str] = frozenset()
+        trials = [frozenset(names) for names in _TRIALS]
+        unexplained: EndpointError | None = None
+        while True:
+            body = self._capabilities.body(self._model, wire, count, sampling, first, without=trial)
+            answer, refusal, tries = await self._send(body, count_images(wire))
+            if refusal is None:
+                self._capabilities.remember(trial)
+                return read_replies(json.loads(answer.text))
+            if refusal.kind == "filter":
+                return [Reply(None, "content_filter")] * count
+            if refusal.kind in ("other", "system") and self._capabilities.learn(refusal, body):
+                continue
+            if unexplained is None or refusal.parameters:
+                unexplained = self._error(refusal, tries, count_images(wire))
+            trial = self._next_trial(refusal, trials, body, trial)
+            if not trial:
+                raise unexplained
 
-                self._key = _key(self._base_url)
-                try:
-                    self._client = openai.OpenAI(
-                        api_key=self._key,
-                        base_url=self._base_url,
-                        timeout=self._timeout,
-                        max_retries=self._retries,
-                    )
-                except (openai.OpenAIError, ValueError, TypeError) as error:
-                    raise self._explain(error) from None
-                # connections are kept open between requests: close them with this object
-                weakref.finalize(self, self._client.close)
-            return self._client
+    def _next_trial(
+        self,
+        refusal: Refusal,
+        trials: list[frozenset[str]],
+        body: Mapping[str, Any],
+        previous: frozenset[str],
+    ) -> frozenset[str]:
+        """Choose what to leave out next; empty when nothing is left to try."""
+        unclear = refusal.kind == "other" or (
+            refusal.status in (500, 501) and refusal.kind == "busy"
+        )
+        present = set(body) | previous
+        while unclear and trials:
+            names = trials.pop(0) & present - self._capabilities.left_out
+            # a server's fault may be its answer to n; nothing else of ours causes one
+            if names and names != previous and (refusal.status < 500 or names == {"n"}):
+                return names
+        return frozenset()
 
-    def _explain(self, error: Exception) -> ModelError:
-        """Say in one line what went wrong and what to do."""
-        import openai
+    async def _send(
+        self, body: Mapping[str, Any], images: int
+    ) -> tuple[Answer, Refusal | None, int]:
+        """Send a request until it is answered or refused for good; also count the requests."""
+        assert self._transport is not None
+        pause = 0.5
+        for tries in range(1, self._retries + 2):
+            last = tries == self._retries + 1
+            try:
+                answer = await self._transport.post(body)
+            except NoAnswerError as failure:
+                if last or failure.kind in ("redirect", "size"):
+                    raise no_answer_error(
+                        self._where(), self._url(), failure, tries=tries, timeout=self._timeout
+                    ) from None
+                wait = None
+            else:
+                refusal = _refusal_in(answer, images)
+                if refusal is None or not refusal.passing or last:
+                    return answer, refusal, tries
+                if refusal.status in (500, 501) and "n" in body:
+                    return answer, refusal, tries  # llama.cpp refuses n so: ask without it first
+                if refusal.wait is not None and refusal.wait > self._timeout:
+                    return answer, refusal, tries
+                wait = refusal.wait
+            await self._pause(pause if wait is None else wait, asked=wait is not None)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        raise AssertionError("the last try returns or raises")
 
-        said = self._clean(error)
-        where = self._where()
-        if isinstance(error, openai.APITimeoutError):
-            return EndpointError(
-                f"{where} gave no answer within {self._timeout:g} seconds "
-                f"({self._retries + 1} tries).",
-                hint="Ask fewer at a time (--concurrency), or allow more time. Answers so far are "
-                "kept: run the same command again.",
-            )
-        if isinstance(error, openai.APIConnectionError):
-            return EndpointError(
-                f"{where} cannot be reached: {said}",
-                hint="Is the server running, and is --base-url right (it usually ends in /v1)? "
-                "Answers so far are kept: run the same command again.",
-            )
-        if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
-            return EndpointError(
-                f"{where} refuses the key: {said}",
-                hint=f"Set the right key in {' or '.join(KEY_VARIABLES)}.",
-            )
-        if isinstance(error, openai.NotFoundError):
-            return EndpointError(
-                f"{where} has no model {self._model!r}: {said}",
-                hint="Check --model, and that --base-url ends as the server wants it (often /v1).",
-            )
-        if isinstance(error, openai.RateLimitError):
-            return EndpointError(
-                f"{where} is still refusing requests after {self._retries + 1} tries: {said}",
-                hint="Wait, lower --concurrency, or check the account's quota. Answers so far are "
-                "kept: run the same command again.",
-            )
-        return EndpointError(
-            f"{where} gave an answer that cannot be used: {said}",
-            hint="Check the server's own log; the model may not take pictures, or the prompt may "
-            "be too long for it.",
+    async def _pause(self, seconds: float, *, asked: bool) -> None:
+        if seconds > _WORTH_A_WORD:
+            why = "as it asked to" if asked else "before the next try"
+            self._report(f"waiting {seconds:.0f} s for {_host(self._base_url)}, {why}")
+        await asyncio.sleep(seconds)
+
+    def _open(self) -> Transport:
+        self._key = _key(self._base_url)
+        transport = Transport(
+            self._base_url, self._key, timeout=self._timeout, concurrency=self._concurrency
+        )
+        self._loop.at_close(transport.close)
+        return transport
+
+    def _error(self, refusal: Refusal, tries: int, images: int) -> EndpointError:
+        return refusal_error(
+            self._where(),
+            self._model,
+            replace(refusal, reason=self._clean(refusal.reason)),
+            tries=tries,
+            longest_wait=self._timeout,
+            images=images,
         )
 
     def _where(self) -> str:
         return f"The end point {_host(self._base_url)}"
 
-    def _clean(self, error: Exception) -> str:
+    def _url(self) -> str:
+        return self._base_url or OPENAI_URL
+
+    def _clean(self, text: str) -> str:
         """Keep a message short, on one line, and free of the key."""
-        text = " ".join(str(error).split())
-        cause = error.__cause__
-        if cause is not None and str(cause) and str(cause) not in text:
-            text = f"{text} ({' '.join(str(cause).split())})"
-        if self._key and len(self._key) > 3:
+        text = " ".join(text.split())
+        if len(self._key) > 3:
             text = text.replace(self._key, "***")
-        return text if len(text) <= 300 else text[:299] + "…"
+        return text if len(text) <= 400 else text[:399] + "…"
+
+
+def _refusal_in(answer: Answer, images: int) -> Refusal | None:
+    """Read a response's refusal; some end points send it with status 200."""
+    if answer.status < 300:
+        try:
+            data = json.loads(answer.text)
+        except (ValueError, RecursionError):
+            return None if answer.text.lstrip()[:1] in ("{", "[") else _no_completion(answer)
+        fault = data.get("error") if isinstance(data, dict) else None
+        if not fault:
+            return None
+        code = fault.get("code") if isinstance(fault, dict) else None
+        status = code if type(code) is int and 400 <= code < 600 else 400
+        return read_refusal(status, answer.text, answer.headers, images)
+    return read_refusal(answer.status, answer.text, answer.headers, images)
+
+
+def _no_completion(answer: Answer) -> Refusal:
+    found = read_refusal(404, answer.text, answer.headers)
+    return Refusal(answer.status, f"no completion but {found.reason}", "model")
 
 
 def _key(base_url: str | None) -> str:
     for variable in KEY_VARIABLES:
         if os.environ.get(variable, "").strip():
             return os.environ[variable].strip()
-    if base_url is not None and urlsplit(base_url).hostname in LOCAL_HOSTS:
+    if base_url is not None and is_near(urlsplit(base_url).hostname):
         return "none"  # the client insists on one; local servers do not look
     raise EndpointError(
         f"There is no key for {_host(base_url)}.",
-        hint=f"Set {' or '.join(KEY_VARIABLES)} in the environment, or give the --base-url of a "
-        "server on this machine.",
+        hint=f"Set {' or '.join(KEY_VARIABLES)} in the environment (any word, if the server wants "
+        "none), or give the --base-url of a server on this machine.",
     )
 
 
@@ -278,60 +351,3 @@ def _host(base_url: str | None) -> str:
     except ValueError:
         return "(malformed address)"
     return f"{parts.hostname or base_url}{port}"
-
-
-def _message(message: Message) -> dict[str, Any]:
-    if all(isinstance(part, str) for part in message.parts):
-        return {"role": message.role, "content": "".join(map(str, message.parts))}
-    return {"role": message.role, "content": [_part(part) for part in message.parts]}
-
-
-def _part(part: Part) -> dict[str, Any]:
-    if not isinstance(part, Picture):
-        return {"type": "text", "text": part}
-    if part.image is None:
-        raise EndpointError(
-            f"The picture {part.content[:12]} is not at hand, and its answers are not in the cache."
-        )
-    stream = io.BytesIO()
-    reduce_picture(part.image, IMAGE_SIDE).save(stream, "JPEG", quality=90)
-    data = base64.b64encode(stream.getvalue()).decode()
-    return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}
-
-
-def reduce_picture(image: Image.Image, side: int) -> Image.Image:
-    """Scale an RGB picture down until its longer side has at most ``side`` pixels."""
-    image = image.convert("RGB")
-    scale = side / max(image.size)
-    if scale >= 1:
-        return image
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.BICUBIC)
-
-
-def _replies(answer: Any) -> list[Reply]:
-    """Read a completion; whatever is no text becomes a reply without text."""
-    choices = getattr(answer, "choices", None)
-    if not isinstance(choices, list) or not choices:
-        raise ValueError(f"no completion but {type(answer).__name__}: {str(answer)[:120]!r}")
-    usage = getattr(answer, "usage", None)
-    prompt, completion = (
-        count if isinstance(count, int) else 0
-        for count in (
-            getattr(usage, "prompt_tokens", 0),
-            getattr(usage, "completion_tokens", 0),
-        )
-    )
-    replies = []
-    for number, choice in enumerate(choices):
-        text = getattr(getattr(choice, "message", None), "content", None)
-        share = completion // len(choices) + (1 if number < completion % len(choices) else 0)
-        replies.append(
-            Reply(
-                text if isinstance(text, str) else None,
-                str(getattr(choice, "finish_reason", None) or "stop"),
-                prompt if number == 0 else 0,
-                share,
-            )
-        )
-    return replies

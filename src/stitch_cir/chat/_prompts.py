@@ -11,7 +11,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -78,6 +78,17 @@ class Prompt:
     max_words: int
     _file: _File = field(repr=False, compare=False)
     _pictures: Mapping[str, Picture] = field(repr=False, compare=False)
+    without_examples: bool = False
+
+    def shortened(self) -> Prompt | None:
+        """Return the prompt without its worked examples; ``None`` when it has none.
+
+        For end points that take one image a request, or have little context.
+        """
+        if not self._file.examples:
+            return None
+        file = self._file.model_copy(update={"examples": []})
+        return replace(self, _file=file, without_examples=True)
 
     def messages(self, **fields: Part) -> tuple[Message, ...]:
         """Fill in a query: ``fields`` are texts, and pictures for ``image`` and ``candidate``.
@@ -120,7 +131,8 @@ class Prompt:
 
     def to_dict(self) -> dict[str, str]:
         """Name prompt and digest, recorded with every composition."""
-        return {"prompt": self.name, "prompt_sha256": self.digest}
+        shortened = {"prompt_examples": "left out"} if self.without_examples else {}
+        return {"prompt": self.name, "prompt_sha256": self.digest, **shortened}
 
 
 def prompt_names(kind: str | None = None) -> tuple[str, ...]:

@@ -81,6 +81,40 @@ def take(file: FileArgument, cache: CacheOption = None, as_json: o.JsonOption = 
         console().print(line, soft_wrap=True)
 
 
+@answers.command("forget", epilog=EPILOG)
+def forget(
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="Only answers of this model.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Good answers too, not only those that are unusable.")
+    ] = False,
+    cache: CacheOption = None,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Forget remembered answers, so that the model is asked again.
+
+    Without options: those that hold no answer (empty, declined, cut off while thinking). A search
+    asks for these again by itself; forgetting also takes them out of exports and --offline.
+
+        stitch answers forget --model NAME --all
+    """
+    with guard(as_json=as_json):
+        from stitch_cir.chat import AnswerCache, default_cache, forget_answers
+
+        report = forget_answers(
+            AnswerCache(cache or default_cache()), model=model, everything=everything
+        )
+        if as_json:
+            emit_json(report.to_dict())
+        else:
+            kind = "answers" if everything else "unusable answers"
+            console().print(
+                f"{report.forgotten:,} {kind} forgotten, {report.kept:,} answers kept",
+                soft_wrap=True,
+            )
+
+
 def prompts(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Show this prompt's wording.")

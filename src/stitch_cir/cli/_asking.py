@@ -42,7 +42,7 @@ def _quietly(warm_up: Callable[..., None]) -> None:
 def chosen_composer(models: ModelOptions, settings: SearchSettings) -> Composer | None:
     """Make the composer; it also describes the reference where the transition needs that."""
     sampled_as, before = composer_choice(settings)
-    return models.make_composer(sampled_as, before=before)
+    return models.make_composer(sampled_as, before=before, verifying=settings.verify > 0)
 
 
 def composer_choice(settings: SearchSettings) -> tuple[str, int]:

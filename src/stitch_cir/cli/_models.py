@@ -72,6 +72,24 @@ class ModelOptions:
     concurrency: Annotated[
         int, typer.Option("--concurrency", help="Requests under way at a time.")
     ] = 4
+    model_timeout: Annotated[
+        float,
+        typer.Option(
+            "--model-timeout",
+            metavar="SECONDS",
+            envvar="STITCH_MODEL_TIMEOUT",
+            help="Longest that one request to a model may take, and longest delay it may ask for.",
+        ),
+    ] = 120.0
+    model_retries: Annotated[
+        int,
+        typer.Option(
+            "--model-retries",
+            metavar="N",
+            envvar="STITCH_MODEL_RETRIES",
+            help="How often a request to a model is tried again.",
+        ),
+    ] = 4
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -85,10 +103,19 @@ class ModelOptions:
         bool, typer.Option("--offline", help="Use remembered answers only; ask nothing.")
     ] = False
 
-    def make_composer(self, preset: str = "paper", *, before: int = 0) -> Composer | None:
+    def make_composer(
+        self,
+        preset: str = "paper",
+        *,
+        before: int = 0,
+        verifying: bool = False,
+        total_timeout: float | None = None,
+    ) -> Composer | None:
         """Make the composer that was asked for; ``None`` is the default one.
 
-        Raises ``SettingError`` when options contradict each other.
+        ``verifying`` says that a verifier uses options of models too; ``total_timeout`` is the most
+        seconds that the answers to one question may take. Raises ``SettingError`` when options
+        contradict each other.
         """
         from stitch_cir.composers import RecordedComposer, composer_by_name
         from stitch_cir.errors import SettingError
@@ -109,12 +136,13 @@ class ModelOptions:
                 "model": self.model,
                 "prompt": self.prompt,
                 "sampling": self._sampling(preset),
+                "total_timeout": total_timeout,
                 **self._endpoint(),
             }
             if self.composer == "chat":
                 return composer_by_name("chat", before=before, **options)
             return composer_by_name("two-stage", captioner=self.captioner, **options)
-        self._refuse_unused()
+        self._refuse_unused(verifying=verifying)
         return None if self.composer is None else composer_by_name(self.composer)
 
     def make_verifier(self, model: str | None, samples: int) -> ChatVerifier:
@@ -122,11 +150,15 @@ class ModelOptions:
         from stitch_cir.composers import make_chat
         from stitch_cir.verifier import ChatVerifier
 
-        return ChatVerifier(make_chat(model or self.model, **self._endpoint()), samples=samples)
+        chat = make_chat(model or self.model, role="verifier", **self._endpoint())
+        return ChatVerifier(chat, samples=samples, max_tokens=self.max_tokens or 8)
 
     def _endpoint(self) -> dict[str, Any]:
         return {
             "base_url": self.base_url,
+            "timeout": self.model_timeout,
+            "request_retries": self.model_retries,
+            "report": _say,
             "cache": self.cache,
             "offline": self.offline,
             "concurrency": self.concurrency,
@@ -138,11 +170,13 @@ class ModelOptions:
         names = ("temperature", "top_p", "top_k", "max_tokens", "seed")
         return Sampling.from_preset(preset, **{name: getattr(self, name) for name in names})
 
-    def _refuse_unused(self) -> None:
+    def _refuse_unused(self, *, verifying: bool) -> None:
         """A model's option without a model would be ignored silently."""
         from stitch_cir.errors import SettingError
 
-        names = ("prompt", "captioner", "temperature", "top_p", "top_k", "max_tokens")
+        names = ["prompt", "captioner", "temperature", "top_p", "top_k"]
+        if not verifying:
+            names.append("max_tokens")
         unused = [name for name in names if getattr(self, name) is not None]
         if unused:
             raise SettingError(
@@ -150,6 +184,11 @@ class ModelOptions:
                 f"{self.composer or 'template'!r}.",
                 hint="Add --composer chat or --composer two-stage, with --model.",
             )
+
+
+def _say(line: str) -> None:
+    """Write what a model is waited for, so that a long delay does not look like a standstill."""
+    typer.echo(line, err=True)
 
 
 def takes_models(command: Callable[..., None]) -> Callable[..., None]:

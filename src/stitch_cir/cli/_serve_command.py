@@ -144,7 +144,7 @@ def serve(
                 gallery,
                 encoder=None if encoder is None else load_encoder(encoder),
                 settings=settings,
-                make_composer=_maker(models),
+                make_composer=_maker(models, model_deadline),
             )
             _log_as_json(with_text=log_text)
             services = app.state.services
@@ -208,8 +208,11 @@ def _token(file: Path | None) -> str | None:
         ) from error
 
 
-def _maker(models: ModelOptions) -> Callable[[SearchSettings], Composer | None]:
-    """Make each composer once: one for each sampling and number of captions before the change."""
+def _maker(models: ModelOptions, deadline: float) -> Callable[[SearchSettings], Composer | None]:
+    """Make each composer once: one for each sampling and number of captions before the change.
+
+    A model is not waited for longer than a request may take.
+    """
     from stitch_cir.cli._asking import composer_choice
     from stitch_cir.search import SearchSettings
 
@@ -218,7 +221,7 @@ def _maker(models: ModelOptions) -> Callable[[SearchSettings], Composer | None]:
     def make(settings: SearchSettings) -> Composer | None:
         choice = composer_choice(settings)
         if choice not in made:
-            made[choice] = models.make_composer(choice[0], before=choice[1])
+            made[choice] = models.make_composer(choice[0], before=choice[1], total_timeout=deadline)
         return made[choice]
 
     make(SearchSettings())  # options that contradict each other are told at the start

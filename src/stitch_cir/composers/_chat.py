@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from stitch_cir.chat import Chat, Estimate, Message, Picture, Sampling, estimate, load_prompt
+from stitch_cir.chat import (
+    Chat,
+    Estimate,
+    FittingPrompt,
+    Message,
+    Picture,
+    Prompt,
+    Sampling,
+    estimate,
+    load_prompt,
+)
 from stitch_cir.composers._protocol import Caption, Composition, Reference
 from stitch_cir.composers._replies import read_caption
-from stitch_cir.composers._sampling import collect, fill
+from stitch_cir.composers._sampling import Collected, collect, fill
 from stitch_cir.composers._template import TemplateComposer
 from stitch_cir.composers._text import clean
 from stitch_cir.errors import QueryError, SettingError
@@ -22,8 +33,10 @@ class ChatComposer:
 
     Replies that are empty, refused, overlong or repeated are asked for again, ``retries`` samples
     at most (default: as many as captions); the template composer writes what is then still
-    missing, and both captions and notes say so. A query without reference has nothing to show the
-    model: the template composer answers it alone.
+    missing, and both captions and notes say so. An end point that takes fewer images, or less text,
+    than the prompt's examples need is asked without them; the composition's settings and notes
+    record it. A query without reference has nothing to show the model: the template composer
+    answers it alone, and the composition carries that composer's name, settings and a note.
 
     Parameters
     ----------
@@ -57,7 +70,7 @@ class ChatComposer:
                 f"before is {before} and retries is {retries}.", hint="Neither may be negative."
             )
         self.chat = chat
-        self._prompt = load_prompt(prompt, "edit")
+        self._prompt = FittingPrompt(load_prompt(prompt, "edit"))
         self._sampling = sampling or Sampling()
         self._before = before
         self._retries = retries
@@ -73,7 +86,7 @@ class ChatComposer:
         return {
             "composer": self.name,
             **self.chat.settings(),
-            **self._prompt.to_dict(),
+            **self._prompt.full.to_dict(),
             "sampling": self._sampling.to_dict(),
             "retries": self._retries,
         }
@@ -86,25 +99,23 @@ class ChatComposer:
         """
         check_count(count)
         if reference is None:
-            return template_alone(self._template, modification, count)
+            return template_alone(self._template, modification, count, self.settings())
         text = clean(modification)
         picture = _picture(reference)
         read = partial(
             read_caption,
-            labels=self._prompt.labels,
-            max_words=self._prompt.max_words,
+            labels=self._prompt.full.labels,
+            max_words=self._prompt.full.max_words,
             modification=text,
         )
         budget = count if self._retries is None else self._retries
-        found = collect(
-            self.chat,
-            [self._prompt.messages(image=picture, modification=text)],
-            count,
-            self._sampling,
-            read,
-            budget,
-        )
-        notes = [*found.notes(count), *self.chat.backend.notes()]
+
+        def ask(prompt: Prompt) -> Collected:
+            questions = [prompt.messages(image=picture, modification=text)]
+            return collect(self.chat, questions, count, self._sampling, read, budget)
+
+        found, prompt, shortened = self._prompt.ask(ask, self._is_known(picture, text, count))
+        notes = [*shortened, *found.notes(count), *self.chat.notes()]
         written: Sequence[Caption] = ()
         if len(found.captions) < count:
             written = self._template.compose(reference, modification, count).captions
@@ -116,7 +127,7 @@ class ChatComposer:
         if self._before:
             before, more = describe(self.chat, picture, self._before, self._sampling)
             keys += more
-        settings = {**self.settings(), "answers": keys}
+        settings = {**self.settings(), **prompt.to_dict(), "answers": keys}
         return Composition(captions, text, self.name, before, settings, tuple(notes))
 
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
@@ -126,12 +137,27 @@ class ChatComposer:
         if reference is None:
             return total
         picture = _picture(reference)
-        messages = self._prompt.messages(image=picture, modification=clean(modification))
+        text = clean(modification)
+        prompt = self._prompt.choose(self._is_known(picture, text, count))
+        messages = prompt.messages(image=picture, modification=text)
         total += estimate(self.chat, messages, count, self._sampling)
         if self._before:
             plain = _plain(picture)
             total += estimate(self.chat, plain, self._before, self._sampling)
         return total
+
+    def close(self) -> None:
+        """End the model's requests under way."""
+        self.chat.close()
+
+    def _is_known(self, picture: Picture, text: str, count: int) -> Callable[[Prompt], bool]:
+        """Return a test whether the answers to a prompt are in the cache."""
+
+        def is_known(prompt: Prompt) -> bool:
+            messages = prompt.messages(image=picture, modification=text)
+            return self.chat.peek(messages, count, self._sampling) is not None
+
+        return is_known
 
 
 def check_count(count: int) -> None:
@@ -140,13 +166,20 @@ def check_count(count: int) -> None:
         raise SettingError(f"The number of captions is {count}.", hint="Ask for at least 1.")
 
 
-def template_alone(template: TemplateComposer, modification: str, count: int) -> Composition:
-    """Answer a query without reference, and say who did."""
+def template_alone(
+    template: TemplateComposer, modification: str, count: int, instead_of: Mapping[str, Any]
+) -> Composition:
+    """Answer a query without reference by the template composer, under its name and settings.
+
+    ``instead_of`` are the settings of the composer that was chosen.
+    """
     made = template.compose(None, modification, count)
-    note = "no reference: the template composer wrote the captions"
-    return Composition(
-        made.captions, made.modification, made.composer, (), made.settings, (note, *made.notes)
+    note = (
+        f"no reference image: the template composer wrote the captions, {instead_of['composer']} "
+        f"({instead_of['model']}) was not used"
     )
+    settings = {**made.settings, "instead_of": instead_of["composer"]}
+    return replace(made, before=(), settings=settings, notes=(note, *made.notes))
 
 
 def describe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,24 @@ def make_chat(
     offline: bool = False,
     concurrency: int = 4,
     timeout: float = 120.0,
+    request_retries: int = 4,
+    total_timeout: float | None = None,
+    report: Callable[[str], None] | None = None,
+    role: str = "composer",
 ) -> Chat:
     """Make a model with its cache.
 
     ``model`` is a name at an OpenAI-compatible end point, or ``transformers:PATH`` for one that
     runs here. ``cache`` is a file, an open cache, ``None`` for the user's own file, ``False`` for
-    none. Raises ``SettingError`` without a model.
+    none. ``timeout``, ``request_retries``, ``total_timeout`` and ``report`` are those of
+    :class:`~stitch_cir.chat.OpenAIChat`; ``role`` names who needs the model. Raises
+    ``SettingError`` without a model.
     """
     if not model:
+        option = "--verify-model NAME or --model NAME" if role == "verifier" else "--model NAME"
         raise SettingError(
-            "This composer needs a model.",
-            hint="Name one: --model NAME (with --base-url URL for a server of your own), or "
+            f"The {role} needs a model.",
+            hint=f"Name one: {option} (with --base-url URL for a server of your own), or "
             "--model transformers:PATH.",
         )
     if isinstance(cache, AnswerCache):
@@ -42,7 +50,15 @@ def make_chat(
         answers = AnswerCache(default_cache() if cache in (None, True) else Path(str(cache)))
     if model.startswith("transformers:"):
         return Chat(QwenChat(model.removeprefix("transformers:")), answers, offline=offline)
-    backend = OpenAIChat(model, base_url=base_url, timeout=timeout, concurrency=concurrency)
+    backend = OpenAIChat(
+        model,
+        base_url=base_url,
+        timeout=timeout,
+        retries=request_retries,
+        concurrency=concurrency,
+        total_timeout=total_timeout,
+        report=report,
+    )
     return Chat(backend, answers, offline=offline)
 
 
@@ -55,7 +71,10 @@ def make_chat_composer(
     retries: int | None = None,
     **endpoint: Any,
 ) -> ChatComposer:
-    """Make the one-stage composer; ``endpoint`` are the options of :func:`make_chat`."""
+    """Make the one-stage composer; ``endpoint`` are the options of :func:`make_chat`.
+
+    ``retries`` counts samples drawn again, ``request_retries`` requests sent again.
+    """
     chat = make_chat(model, **endpoint)
     return ChatComposer(
         chat, prompt=prompt or "edit-1", sampling=sampling, before=before, retries=retries

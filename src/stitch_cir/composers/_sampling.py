@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from stitch_cir.chat import Chat, Message, Reply, Sampling
 from stitch_cir.composers._protocol import Caption
-from stitch_cir.composers._replies import Rejected
+from stitch_cir.composers._replies import Rejected, is_usable
 from stitch_cir.composers._text import fold
 
 __all__ = ["Collected", "collect", "fill", "first_round"]
@@ -23,13 +23,27 @@ class Collected:
     rejected: Counter[str] = field(default_factory=Counter)
     samples: int = 0
     keys: list[str] = field(default_factory=list)
+    max_tokens: int = 0
 
     def notes(self, count: int) -> list[str]:
-        """Say what was rejected, if anything."""
+        """Say what was rejected, if anything, and what to do about it."""
         if not self.rejected:
             return []
         why = ", ".join(f"{number} {reason}" for reason, number in sorted(self.rejected.items()))
-        return [f"of {self.samples} replies {sum(self.rejected.values())} could not be used: {why}"]
+        notes = [
+            f"of {self.samples} replies {sum(self.rejected.values())} could not be used: {why}"
+        ]
+        if self.rejected["cut off"]:
+            notes.append(
+                f"the model had used up its {self.max_tokens} tokens, perhaps by thinking, before it "
+                "had answered: allow more with --max-tokens"
+            )
+        if self.rejected["thought, no answer"]:
+            notes.append(
+                "the model gave thoughts but no answer: turn its thinking off, or check the "
+                "server's reasoning parser"
+            )
+        return notes
 
 
 def collect(
@@ -46,12 +60,15 @@ def collect(
     samples over all. Which samples are drawn depends on the replies alone, so a run from the cache
     draws the same.
     """
-    found = Collected(keys=[chat.key(messages, sampling) for messages in questions])
+    found = Collected(
+        keys=[chat.key(messages, sampling) for messages in questions],
+        max_tokens=sampling.max_tokens,
+    )
     seen: set[str] = set()
     missing, left = count, count + budget
     while missing and left:
         take = min(missing, left)
-        for reply in _draw(chat, questions, take, sampling, found.samples):
+        for reply in _draw(chat, questions, take, sampling, found.samples, read):
             caption = read(reply)
             if isinstance(caption, Rejected):
                 found.rejected[caption.reason] += 1
@@ -89,12 +106,15 @@ def _draw(
     count: int,
     sampling: Sampling,
     start: int,
+    read: Callable[[Reply], str | Rejected],
 ) -> list[Reply]:
     parts = first_round(questions, count, start)
 
     def ask(part: tuple[Sequence[Message], int, int]) -> list[Reply]:
         messages, number, first = part
-        return chat.samples(messages, number, sampling, first)
+        return chat.samples(
+            messages, number, sampling, first, usable=lambda reply: is_usable(read(reply))
+        )
 
     if len(parts) == 1:
         return ask(parts[0])

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from stitch_cir.chat import Chat, Estimate, Message, Picture, Sampling, estimate, load_prompt
+from stitch_cir.chat import (
+    Chat,
+    Estimate,
+    FittingPrompt,
+    Message,
+    Picture,
+    Prompt,
+    Sampling,
+    estimate,
+    load_prompt,
+)
 from stitch_cir.composers._chat import check_count, describe, template_alone
 from stitch_cir.composers._protocol import Caption, Composition, Reference
 from stitch_cir.composers._replies import read_caption
-from stitch_cir.composers._sampling import collect, fill, first_round
+from stitch_cir.composers._sampling import Collected, collect, fill, first_round
 from stitch_cir.composers._template import TemplateComposer
 from stitch_cir.composers._text import clean, cut_characters, unique
 from stitch_cir.errors import QueryError
@@ -57,7 +67,7 @@ class TwoStageComposer:
         self.chat = chat
         self.captioner = captioner
         self.image_side = 0 if captioner is None else 768
-        self._prompt = load_prompt(prompt, "rewrite")
+        self._prompt = FittingPrompt(load_prompt(prompt, "rewrite"))
         self._sampling = sampling or Sampling()
         self._retries = retries
         self._sources = sources
@@ -73,7 +83,7 @@ class TwoStageComposer:
         return {
             "composer": self.name,
             **self.chat.settings(),
-            **self._prompt.to_dict(),
+            **self._prompt.full.to_dict(),
             "captioner": None if self.captioner is None else self.captioner.settings(),
             "sampling": self._sampling.to_dict(),
             "retries": self._retries,
@@ -88,22 +98,27 @@ class TwoStageComposer:
         """
         check_count(count)
         if reference is None:
-            return template_alone(self._template, modification, count)
+            return template_alone(self._template, modification, count, self.settings())
         text = clean(modification)
         plain, source, keys = self._describe(reference, count)
         read = partial(
             read_caption,
-            labels=self._prompt.labels,
-            max_words=self._prompt.max_words,
+            labels=self._prompt.full.labels,
+            max_words=self._prompt.full.max_words,
             modification=text,
         )
         budget = count if self._retries is None else self._retries
-        questions = self._questions(plain, text)
-        found = collect(self.chat, questions, count, self._sampling, read, budget)
+
+        def ask(prompt: Prompt) -> Collected:
+            questions = _questions(prompt, plain, text)
+            return collect(self.chat, questions, count, self._sampling, read, budget)
+
+        found, prompt, shortened = self._prompt.ask(ask, self._is_known(plain, text, count))
         notes = [
             f"rewritten from {source}",
+            *shortened,
             *found.notes(count),
-            *self.chat.backend.notes(),
+            *self.chat.notes(),
         ]
         written: Sequence[Caption] = ()
         if len(found.captions) < count:
@@ -112,7 +127,7 @@ class TwoStageComposer:
         captions, filled = fill(found.captions, f"two-stage:{self.chat.model}", count, written)
         if filled:
             notes.append(f"{filled} of {count} captions were written by the template composer")
-        settings = {**self.settings(), "answers": [*keys, *found.keys]}
+        settings = {**self.settings(), **prompt.to_dict(), "answers": [*keys, *found.keys]}
         return Composition(captions, text, self.name, plain, settings, tuple(notes))
 
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
@@ -138,14 +153,29 @@ class TwoStageComposer:
 
     def _estimate(self, plain: tuple[str, ...], modification: str, count: int) -> Estimate:
         total = Estimate()
-        for messages, number, first in first_round(
-            self._questions(plain, clean(modification)), count
-        ):
+        text = clean(modification)
+        prompt = self._prompt.choose(self._is_known(plain, text, count))
+        for messages, number, first in first_round(_questions(prompt, plain, text), count):
             total += estimate(self.chat, messages, number, self._sampling, first)
         return total
 
-    def _questions(self, plain: Sequence[str], text: str) -> list[tuple[Message, ...]]:
-        return [self._prompt.messages(caption=caption, modification=text) for caption in plain]
+    def close(self) -> None:
+        """End both models' requests under way."""
+        self.chat.close()
+        if self.captioner is not None:
+            self.captioner.close()
+
+    def _is_known(self, plain: Sequence[str], text: str, count: int) -> Callable[[Prompt], bool]:
+        """Return a test whether the answers to a prompt are in the cache."""
+
+        def is_known(prompt: Prompt) -> bool:
+            questions = first_round(_questions(prompt, plain, text), count)
+            return all(
+                self.chat.peek(messages, number, self._sampling, first) is not None
+                for messages, number, first in questions
+            )
+
+        return is_known
 
     def _describe(self, reference: Reference, count: int) -> tuple[tuple[str, ...], str, list[str]]:
         """Give captions of the reference, where they come from, and keys of answers."""
@@ -167,3 +197,7 @@ class TwoStageComposer:
             "of it, and there is no model that sees it.",
             hint="Index captions (--captions FILE), or name a model that sees (--captioner MODEL).",
         )
+
+
+def _questions(prompt: Prompt, plain: Sequence[str], text: str) -> list[tuple[Message, ...]]:
+    return [prompt.messages(caption=caption, modification=text) for caption in plain]

@@ -38,7 +38,7 @@ from stitch_cir.search._settings import SearchSettings
 from stitch_cir.search._verify import verified
 from stitch_cir.transition import Transition
 from stitch_cir.transport import Scorer, open_device
-from stitch_cir.verifier import Verifier
+from stitch_cir.verifier import Remarking, Verifier
 
 __all__ = ["Meter", "compose", "locate", "pixels_for", "search"]
 
@@ -150,15 +150,17 @@ def search(
     )
     clock.lap("explain")
     told = None
+    remarks: tuple[str, ...] = ()
     if settings.verify and verifier is not None:
         hits = verified(
             gallery, ask.seen, text, hits, verifier, settings.verify, settings.verify_weight
         )
         told = verifier.settings()
+        remarks = verifier.notes() if isinstance(verifier, Remarking) else ()
         clock.lap("verify")
     results = _results(gallery, ask, settings, hits[:wanted], ranking, clock, recall)
     usage = {name: used for name, meter in meters.items() if (used := meter.read()) is not None}
-    return replace(results, verifier=told, usage=usage)
+    return replace(results, verifier=told, usage=usage, notes=(*results.notes, *remarks))
 
 
 def locate(

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from stitch_cir.verifier._protocol import Candidate, Verdict, Verifier
+from stitch_cir.verifier._protocol import Candidate, Remarking, Verdict, Verifier
 
 if TYPE_CHECKING:
     from stitch_cir.verifier._chat import ChatVerifier
 
-__all__ = ["Candidate", "ChatVerifier", "Verdict", "Verifier"]
+__all__ = ["Candidate", "ChatVerifier", "Remarking", "Verdict", "Verifier"]
 
 
 def __getattr__(name: str) -> Any:

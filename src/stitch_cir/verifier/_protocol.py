@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from PIL import Image
 
-__all__ = ["Candidate", "Verdict", "Verifier"]
+__all__ = ["Candidate", "Remarking", "Verdict", "Verifier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +52,13 @@ class Verifier(Protocol):
         self, reference: Candidate, modification: str, candidates: Sequence[Candidate]
     ) -> list[Verdict]:
         """Judge every candidate, in their order."""
+        ...
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A verifier that has something to say of its last verdicts."""
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what a user should know, e.g. that answers were cut off."""
         ...
