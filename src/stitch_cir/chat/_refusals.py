@@ -36,12 +36,12 @@ _NAMED: dict[str, re.Pattern[str]] = {
 _IMAGES = re.compile(
     r"(?:at most|up to|maximum(?: of)?|limit(?:ed)?(?: to)?|only(?: supports?| accepts?| takes?)?|"
     r"supports?|exactly|more than) (?:a )?(?:\d+|one|single) (?:multi-?modal |vision |user )?"
-    r"(?:image|picture)|too many images|multiple images|number of images|"
+    r"(?:image|picture)|too many images|multiple images|number of images|images?,? exceed|"
     r"image=\d+.{0,80}but passed",
     re.IGNORECASE,
 )
 _MOST = re.compile(
-    r"(?:at most|up to|maximum(?: of| is)?|only|limit(?:ed to)?(?: of)?|supports?|exactly|"
+    r"(?:at most|up to|max(?:imum)?(?: allowed)?(?: of| is)?|only|limit(?:ed to)?(?: of)?|supports?|exactly|"
     r"set image=) ?(?:a )?(\d+|one|single)",
     re.IGNORECASE,
 )
@@ -51,7 +51,8 @@ _NO_IMAGES = re.compile(
     r"not a (?:multi-?modal|vision)|image_url is only supported|unsupported content part|"
     r"unknown variant `?image_url|content must be a string|vision add-on is not loaded|"
     r"missing data required for image|no vision|vision model not found|mmproj|"
-    r"does not (?:have|take|accept) (?:image|vision)|only text (?:input|content)",
+    r"does not (?:have|take|accept) (?:image|vision)|only text (?:input|content)|"
+    r"allowed values: \['text'\]",
     re.IGNORECASE,
 )
 _LENGTH = re.compile(

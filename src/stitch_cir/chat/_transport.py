@@ -57,7 +57,7 @@ class Transport:
         headers = {"Accept-Encoding": "identity"}
         if (parts.hostname or "").endswith((".azure.com", ".azure-api.net")):
             headers["api-key"] = key
-        local = is_loopback(parts.hostname)
+        self._local = local = is_loopback(parts.hostname)
         try:
             http = httpx2.AsyncClient(
                 follow_redirects=True,
@@ -122,7 +122,7 @@ class Transport:
         if not response.has_redirect_location:
             return
         source, target = response.url, response.url.join(response.headers["location"])
-        upgraded = (source.scheme, target.scheme) == ("http", "https")
+        upgraded = (source.scheme, target.scheme) == ("http", "https") and not self._local
         same = source.host == target.host and (
             upgraded or (source.scheme, source.port) == (target.scheme, target.port)
         )

@@ -151,7 +151,8 @@ class ModelOptions:
         from stitch_cir.verifier import ChatVerifier
 
         chat = make_chat(model or self.model, role="verifier", **self._endpoint())
-        return ChatVerifier(chat, samples=samples, max_tokens=self.max_tokens or 8)
+        budget = 8 if self.max_tokens is None else self.max_tokens
+        return ChatVerifier(chat, samples=samples, max_tokens=budget)
 
     def _endpoint(self) -> dict[str, Any]:
         return {

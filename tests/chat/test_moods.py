@@ -1,0 +1,151 @@
+"""What the back end makes of the ways in which real end points refuse."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from stitch_cir.chat import Chat, Message, OpenAIChat, Picture, Sampling
+from stitch_cir.composers import ChatComposer, Reference
+from stitch_cir.errors import EndpointError, PromptTooLargeError
+from tests.chat.fake_server import completion, serving
+from tests.chat.moods import FAILS, IMAGE_LIMITS, LEARNED, answers, images, mood
+
+RED = Image.new("RGB", (32, 24), "red")
+TEXT = [Message("system", ("Be brief.",)), Message("user", ("What is it?",))]
+SEEING = [Message("user", ("What is it?", Picture.of(RED)))]
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "STITCH_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_an_end_point_is_asked_as_it_takes_it_and_that_is_remembered(name):
+    answer, missing, noted = LEARNED[name]
+    sampling = Sampling(max_tokens=8)
+    with serving(answer) as server:
+        chat = OpenAIChat("m", base_url=server.url)
+        replies = chat.ask(TEXT, 3, sampling, 0)
+        assert [reply.text for reply in replies if reply.text] == [reply.text for reply in replies]
+        assert len(replies) == 3
+        if "seed" not in missing:
+            assert [reply.text for reply in replies] == [f"A red dress, take {i}." for i in range(3)]
+        before = len(server.requests)
+        chat.ask(TEXT, 3, sampling, 3)
+        again = server.requests[before:]
+        assert len(again) == (3 if "n" in missing else 1)
+        assert not missing & set().union(*again)
+    assert set(chat.settings().get("left_out", ())) <= missing
+    notes = "; ".join(chat.notes())
+    assert all(word in notes for word in noted)
+    assert bool(noted) == bool(notes)
+
+
+@pytest.mark.parametrize("name", FAILS)
+def test_a_refusal_for_good_is_one_error_with_the_reason_and_what_to_do(name):
+    status, body, message, hint = FAILS[name]
+    with (
+        serving(lambda handler, _: handler.send(status, body, retry_after_ms="1")) as server,
+        pytest.raises(EndpointError, match=message) as caught,
+    ):
+        OpenAIChat("m", base_url=server.url).ask(SEEING, 3, Sampling(), 0)
+    assert hint in caught.value.hint
+    assert len(server.requests) <= 2
+
+
+@pytest.mark.parametrize("name", IMAGE_LIMITS)
+def test_a_limit_on_images_is_read_and_the_examples_are_left_out(name):
+    status, body, most = IMAGE_LIMITS[name]
+    limited = mood(lambda asked: (status, body) if images(asked) > most else None)
+    with serving(limited) as server:
+        chat = OpenAIChat("m", base_url=server.url)
+        with pytest.raises(PromptTooLargeError, match=rf"at most {most} image") as caught:
+            chat.ask([Message("user", (Picture.of(RED),) * 3)], 2, Sampling(), 0)
+        assert caught.value.most_images == most
+        composer = ChatComposer(Chat(chat))
+        made = composer.compose(Reference("a.png", RED), "in red", 3)
+        assert {caption.origin for caption in made.captions} == {"chat:m"}
+        assert made.settings["prompt_examples"] == "left out"
+        assert any(f"takes at most {most} image(s)" in note for note in made.notes)
+        before = len(server.requests)
+        composer.compose(Reference("b.png", RED), "in blue", 3)
+        assert [images(request) for request in server.requests[before:]] == [1]
+
+
+def test_a_refused_content_is_no_answer_and_no_error():
+    azure = {
+        "error": {
+            "message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+            "type": None,
+            "param": "prompt",
+            "code": "content_filter",
+            "status": 400,
+            "innererror": {"code": "ResponsibleAIPolicyViolation"},
+        }
+    }
+    with serving(lambda handler, _: handler.send(400, azure)) as server:
+        chat = OpenAIChat("m", base_url=server.url)
+        replies = chat.ask(SEEING, 2, Sampling(), 0)
+        made = ChatComposer(Chat(chat)).compose(Reference("a.png", RED), "a red dress", 2)
+    assert [(reply.text, reply.finish) for reply in replies] == [(None, "content_filter")] * 2
+    assert "4 blocked by a content filter" in made.notes[0]
+    assert all(caption.origin.startswith("template:") for caption in made.captions)
+
+
+def test_an_overload_in_a_body_of_status_200_is_tried_again():
+    busy = {"error": {"message": "Provider returned error", "code": 429, "metadata": {"raw": "error code: 1015"}}}
+    seen = []
+
+    def answer(handler, body):
+        seen.append(body)
+        handler.send(200, busy if len(seen) < 3 else completion("A red dress."), retry_after_ms="1")
+
+    with serving(answer) as server:
+        (reply,) = OpenAIChat("m", base_url=server.url).ask(TEXT, 1, Sampling(), 0)
+    assert reply.text == "A red dress."
+    assert len(seen) == 3
+
+
+def test_a_model_that_is_still_loading_is_waited_for():
+    loading = {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}
+    seen = []
+
+    def answer(handler, body):
+        seen.append(body)
+        if len(seen) < 4:
+            handler.send(503, loading, retry_after_ms="1")
+        else:
+            handler.send(200, answers(body))
+
+    with serving(answer) as server:
+        assert len(OpenAIChat("m", base_url=server.url).ask(TEXT, 3, Sampling(), 0)) == 3
+    # a passing trouble teaches nothing: the last request still asks for all at once
+    assert seen[-1]["n"] == 3
+
+
+def test_more_choices_than_asked_for_are_cut_and_put_in_order():
+    def answer(handler, body):
+        data = completion("third", "second", "first", "fourth")
+        for choice, index in zip(data["choices"], (2, 1, 0, 3), strict=True):
+            choice["index"] = index
+        handler.send(200, data)
+
+    with serving(answer) as server:
+        replies = OpenAIChat("m", base_url=server.url).ask(TEXT, 3, Sampling(), 0)
+    assert [reply.text for reply in replies] == ["first", "second", "third"]
+
+
+def test_azure_addresses_keep_their_version_and_servers_nearby_need_no_key():
+    paths = []
+
+    def answer(handler, body):
+        paths.append(handler.path)
+        handler.send(200, answers(body))
+
+    with serving(answer) as server:
+        url = server.url.replace("/v1", "/openai/deployments/gpt?api-version=2024-10-21")
+        OpenAIChat("gpt", base_url=url).ask(TEXT, 1, Sampling(), 0)
+    assert paths == ["/openai/deployments/gpt/chat/completions?api-version=2024-10-21"]
