@@ -32,7 +32,9 @@ def test_an_end_point_is_asked_as_it_takes_it_and_that_is_remembered(name):
         assert [reply.text for reply in replies if reply.text] == [reply.text for reply in replies]
         assert len(replies) == 3
         if "seed" not in missing:
-            assert [reply.text for reply in replies] == [f"A red dress, take {i}." for i in range(3)]
+            assert [reply.text for reply in replies] == [
+                f"A red dress, take {i}." for i in range(3)
+            ]
         before = len(server.requests)
         chat.ask(TEXT, 3, sampling, 3)
         again = server.requests[before:]
@@ -96,7 +98,13 @@ def test_a_refused_content_is_no_answer_and_no_error():
 
 
 def test_an_overload_in_a_body_of_status_200_is_tried_again():
-    busy = {"error": {"message": "Provider returned error", "code": 429, "metadata": {"raw": "error code: 1015"}}}
+    busy = {
+        "error": {
+            "message": "Provider returned error",
+            "code": 429,
+            "metadata": {"raw": "error code: 1015"},
+        }
+    }
     seen = []
 
     def answer(handler, body):

@@ -120,7 +120,9 @@ def test_a_delay_that_was_asked_for_is_kept_and_told(naps):
 @pytest.mark.parametrize("seconds", ["600", "3600"])
 def test_a_delay_beyond_the_time_out_is_an_error_that_counts_one_try(naps, seconds):
     with serving(fails(429, "slow down", retry_after=seconds, retry_after_ms="")) as server:
-        with pytest.raises(EndpointError, match=rf"asks to come back in {seconds} s.*\(1 try\)") as caught:
+        with pytest.raises(
+            EndpointError, match=rf"asks to come back in {seconds} s.*\(1 try\)"
+        ) as caught:
             OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
     assert (len(server.requests), naps) == (1, [])
     assert "--model-timeout" in caught.value.hint
@@ -153,10 +155,17 @@ def test_delays_are_read_from_headers_and_bodies(body, headers, wait):
 
 
 def test_a_redirect_to_another_host_never_gets_the_image():
-    with serving(says("stolen")) as elsewhere, serving(
-        lambda handler, _: handler.send(307, {}, location=f"{elsewhere.url}/chat/completions?x=1")
-    ) as server:
-        with pytest.raises(EndpointError, match=r"redirects to http://127\.0\.0\.1:\d+/v1/chat") as caught:
+    with (
+        serving(says("stolen")) as elsewhere,
+        serving(
+            lambda handler, _: handler.send(
+                307, {}, location=f"{elsewhere.url}/chat/completions?x=1"
+            )
+        ) as server,
+    ):
+        with pytest.raises(
+            EndpointError, match=r"redirects to http://127\.0\.0\.1:\d+/v1/chat"
+        ) as caught:
             OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
         assert "x=1" not in caught.value.message
     assert elsewhere.requests == []
@@ -196,7 +205,9 @@ def test_an_endless_reply_is_given_up_once():
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "socks://127.0.0.1:1", "http://[::1", "http://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:1", "socks://127.0.0.1:1", "http://[::1", "http://127.0.0.1:1"]
+)
 @pytest.mark.parametrize("name", ["ALL_PROXY", "http_proxy"])
 def test_this_machine_is_reached_whatever_the_proxy_variables_say(monkeypatch, name, proxy):
     monkeypatch.setenv(name, proxy)
@@ -208,7 +219,11 @@ def test_this_machine_is_reached_whatever_the_proxy_variables_say(monkeypatch, n
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("ALL_PROXY", "socks5://user:word@127.0.0.1:1", r"ALL_PROXY \(socks5://127\.0\.0\.1:1\) is a SOCKS"),
+        (
+            "ALL_PROXY",
+            "socks5://user:word@127.0.0.1:1",
+            r"ALL_PROXY \(socks5://127\.0\.0\.1:1\) is a SOCKS",
+        ),
         ("HTTPS_PROXY", "socks://127.0.0.1:1", "HTTPS_PROXY .* has the scheme 'socks'"),
         ("https_proxy", "http://[::1", r"https_proxy \(http://\[::1\) is no valid address"),
         ("SSL_CERT_FILE", "/nope/ca.pem", "SSL_CERT_FILE names /nope/ca.pem, which does not exist"),
@@ -225,7 +240,9 @@ def test_a_variable_that_makes_requests_impossible_is_named(monkeypatch, name, v
 def test_a_proxy_that_is_away_is_named_when_a_host_cannot_be_reached(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://user:word@127.0.0.1:9")
     chat = OpenAIChat("m", base_url="http://far.example/v1", retries=0)
-    with pytest.raises(EndpointError, match=r"through the proxy http://127\.0\.0\.1:9 \(HTTP_PROXY\)") as caught:
+    with pytest.raises(
+        EndpointError, match=r"through the proxy http://127\.0\.0\.1:9 \(HTTP_PROXY\)"
+    ) as caught:
         chat.ask(ASK, 1, Sampling(), 0)
     assert "NO_PROXY" in caught.value.hint
     assert "word" not in str(caught.value)
@@ -237,7 +254,9 @@ def test_which_proxy_applies_and_which_hosts_are_near(monkeypatch):
     assert applying_proxy("https://far.example/v1") == ("all_proxy", "http://proxy:3128")
     assert applying_proxy("https://near.example/v1") is None
     assert applying_proxy("http://localhost:8000/v1") is None
-    assert [is_loopback(host) for host in ("127.0.0.2", "::1", "localhost", "a.localhost")] == [True] * 4
+    assert [is_loopback(host) for host in ("127.0.0.2", "::1", "localhost", "a.localhost")] == [
+        True
+    ] * 4
     near = ("127.0.0.1", "192.168.1.5", "10.0.0.7", "vllm", "box.local", "host.docker.internal")
     assert [is_near(host) for host in near] == [True] * 6
     assert [is_near(host) for host in ("api.openai.com", "8.8.8.8", None)] == [False] * 3

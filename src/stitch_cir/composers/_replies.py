@@ -16,6 +16,7 @@ __all__ = ["Rejected", "is_usable", "read_caption"]
 MOST_CHARACTERS = 600
 _FENCED = re.compile(r"```[\w-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _KEYS = ("caption", "edited_description", "description", "text", "answer", "output", "result")
+_THOUGHTS = frozenset({"thought", "thoughts", "thinking", "reasoning", "analysis", "rationale"})
 _PAIR = re.compile(
     r'"(?:caption|edited_description|description|text|answer|output|result)"\s*:\s*'
     r'("(?:[^"\\]|\\.)*")',
@@ -143,7 +144,9 @@ def _caption_in(data: Any, labels: Sequence[str], depth: int = 4) -> str | None:
     for key in (*labels, *_KEYS):
         if key in named:
             return _caption_in(named[key], labels, depth - 1)
-    texts = [value for value in data.values() if isinstance(value, str)]
+    texts = [
+        value for key, value in named.items() if isinstance(value, str) and key not in _THOUGHTS
+    ]
     return texts[0] if len(texts) == 1 else None
 
 
