@@ -119,19 +119,22 @@ def test_a_delay_that_was_asked_for_is_kept_and_told(naps):
 
 @pytest.mark.parametrize("seconds", ["600", "3600"])
 def test_a_delay_beyond_the_time_out_is_an_error_that_counts_one_try(naps, seconds):
-    with serving(fails(429, "slow down", retry_after=seconds, retry_after_ms="")) as server:
-        with pytest.raises(
-            EndpointError, match=rf"asks to come back in {seconds} s.*\(1 try\)"
-        ) as caught:
-            OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+    message = rf"asks to come back in {seconds} s.*\(1 try\)"
+    with (
+        serving(fails(429, "slow down", retry_after=seconds, retry_after_ms="")) as server,
+        pytest.raises(EndpointError, match=message) as caught,
+    ):
+        OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
     assert (len(server.requests), naps) == (1, [])
     assert "--model-timeout" in caught.value.hint
 
 
 def test_without_a_delay_the_tries_grow_apart_and_are_counted(naps):
-    with serving(fails(500, "out of memory", retry_after_ms="")) as server:
-        with pytest.raises(EndpointError, match=r"out of memory \(5 tries\)"):
-            OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+    with (
+        serving(fails(500, "out of memory", retry_after_ms="")) as server,
+        pytest.raises(EndpointError, match=r"out of memory \(5 tries\)"),
+    ):
+        OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
     assert naps == [0.5, 1.0, 2.0, 4.0]
     assert len(server.requests) == 5
 
@@ -199,9 +202,8 @@ def test_an_endless_reply_is_given_up_once():
         for _ in range(MOST_BYTES // (1 << 18) + 8):
             handler.wfile.write(b" " * (1 << 18))
 
-    with serving(answer) as server:
-        with pytest.raises(EndpointError, match="more than 8 MiB"):
-            OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+    with serving(answer) as server, pytest.raises(EndpointError, match="more than 8 MiB"):
+        OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
     assert len(server.requests) == 1
 
 

@@ -96,7 +96,7 @@ def test_the_caption_is_read_out_of_every_family_of_replies(text):
         (Reply(None, "content_filter"), "blocked by a content filter"),
         (Reply("A dre", "content_filter"), "blocked by a content filter"),
         (Reply('{"caption": "A red dr', "length"), "cut off"),
-        (Reply('{"thought": "x", "steps": "y"}'), "JSON without a caption"),
+        (Reply('{"plan": "x", "steps": "y"}'), "JSON without a caption"),
         (Reply("[" * 50_000), "too long"),
         (Reply('{"reasoning": "The user wants red."}'), "JSON without a caption"),
     ],

@@ -41,7 +41,8 @@ _IMAGES = re.compile(
     re.IGNORECASE,
 )
 _MOST = re.compile(
-    r"(?:at most|up to|max(?:imum)?(?: allowed)?(?: of| is)?|only|limit(?:ed to)?(?: of)?|supports?|exactly|"
+    r"(?:at most|up to|max(?:imum)?(?: allowed)?(?: of| is)?|only|limit(?:ed to)?(?: of)?|"
+    r"supports?|exactly|"
     r"set image=) ?(?:a )?(\d+|one|single)",
     re.IGNORECASE,
 )
