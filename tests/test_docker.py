@@ -130,6 +130,44 @@ def test_the_entry_point_indexes_serves_and_is_healthy(photos: Path, tmp_path: P
     assert not home.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the entry point is a POSIX shell script")
+@pytest.mark.parametrize(
+    ("status", "indexed_before", "serves"),
+    [
+        (0, False, True),
+        (7, False, True),
+        (5, True, True),
+        (3, True, True),
+        (5, False, False),
+        (3, False, False),
+        (6, True, False),
+        (130, True, False),
+    ],
+)
+def test_a_disk_that_is_away_does_not_stop_the_server(
+    tmp_path: Path, status: int, indexed_before: bool, serves: bool
+) -> None:
+    stub = tmp_path / "bin" / "stitch"
+    stub.parent.mkdir()
+    stub.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/log\n[ "$1" = serve ] || exit {status}\n')
+    stub.chmod(0o755)
+    gallery = tmp_path / "gallery"
+    gallery.mkdir()
+    if indexed_before:
+        (gallery / "gallery.sqlite").write_bytes(b"SQLite")
+    environment = {
+        "PATH": f"{stub.parent}{os.pathsep}{os.environ['PATH']}",
+        "STITCH_GALLERY": str(gallery),
+        "STITCH_INDEX_OPTIONS": "--exclude raw",
+    }
+    done = subprocess.run([str(ENTRY)], env=environment, capture_output=True, text=True)
+    index, *serve = (tmp_path / "log").read_text().splitlines()
+    assert index == f"index /photos --gallery {gallery} --quiet --exclude raw"
+    assert len(serve) == serves
+    assert done.returncode == (0 if serves else status)
+    assert ("serving the gallery as it was" in done.stderr) == (serves and status in (3, 5))
+
+
 def test_the_script_is_sound() -> None:
     subprocess.run(["sh", "-n", str(ENTRY)], check=True)
     text = ENTRY.read_text(encoding="utf-8")
