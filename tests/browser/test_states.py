@@ -20,7 +20,7 @@ def test_an_empty_gallery(new_page: NewPage, serve: Serve, tmp_path: Path) -> No
     draw("circle", "red").save(folder / "one.png")
     index_folder(folder, encoder=HashEncoder())
     (folder / "one.png").unlink()
-    index_folder(folder, encoder=HashEncoder())
+    index_folder(folder, encoder=HashEncoder(), allow_missing=True)
     address = serve(folder)
     page = new_page()
     page.goto(address)

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from stitch_cir.gallery import index_folder
-from stitch_cir.gallery._store import Store
+from stitch_cir.gallery._store import Item, Store
 from tests.gallery.fakes import FakeEncoder, picture
 
 
@@ -32,7 +32,8 @@ def test_camera_raw_that_an_earlier_version_left_out_is_no_image(
     facts = raw.stat()
     with closing(Store(folder / ".stitch", write=True)) as store, store.transaction():
         store.rows("DELETE FROM others")
-        store.put_skipped("X.NEF", facts.st_size, facts.st_mtime_ns, "truncated or damaged")
+        left_out = Item("X.NEF", size=facts.st_size, mtime_ns=facts.st_mtime_ns)
+        store.put_skipped(left_out, "truncated or damaged")
     report = index_folder(folder, encoder=encoder)
     assert (report.other_files, report.skipped) == (1, ())
 

@@ -25,7 +25,7 @@ def serve(photos: Path) -> Iterator[Callable[..., TestClient]]:
 
     def serve(**settings: object) -> TestClient:
         if not (photos / ".stitch").exists():
-            index_folder(photos, encoder=HashEncoder())
+            index_folder(photos, encoder=HashEncoder(), allow_missing=True)
         app = create_app(
             photos,
             encoder=HashEncoder(),

@@ -46,7 +46,6 @@ TRAVERSALS = [
     "pairs/./red-blue.png",
     "pairs//red-blue.png",
     "red.png/",
-    "RED.PNG",
     "%ef%bc%8e%ef%bc%8e/red.png",
     "..%ef%bc%8fred.png",
     "%e2%80%a6/red.png",

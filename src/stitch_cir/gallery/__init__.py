@@ -5,6 +5,7 @@ from stitch_cir.gallery._cache import ViewMatrix
 from stitch_cir.gallery._codes import Codes, write_codes
 from stitch_cir.gallery._gallery import Gallery
 from stitch_cir.gallery._index import DEFAULT_DIRECTORY, index_captions, index_folder
+from stitch_cir.gallery._names import matcher
 from stitch_cir.gallery._progress import Progress, ProgressEvent
 from stitch_cir.gallery._report import IndexReport, VerifyReport
 from stitch_cir.gallery._store import StoredView
@@ -23,6 +24,7 @@ __all__ = [
     "add_pictures",
     "index_captions",
     "index_folder",
+    "matcher",
     "remove_picture",
     "write_codes",
 ]

@@ -18,7 +18,7 @@ from stitch_cir.encoders import encode_set
 from stitch_cir.errors import GalleryError, ImageError, NotFoundError, SettingError
 from stitch_cir.gallery._database import write_lock
 from stitch_cir.gallery._provenance import check_encoder, root_of
-from stitch_cir.gallery._scan import id_of
+from stitch_cir.gallery._scan import facts_of, id_of
 from stitch_cir.gallery._store import Item, Store, to_path
 from stitch_cir.gallery._write import checked
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, format_of, open_image
@@ -120,12 +120,12 @@ def _record(
             for one in new:
                 file = _write(folder, one)
                 written.append(file)
-                facts = file.stat()
+                facts = facts_of(file.stat())
                 path = os.fsencode(f"{ADDED}{os.sep}{file.name}")
                 if one.hash in vectors:
                     size = one.image.info["full_size"]
                     store.put_content(one.hash, size, one.boxes, vectors.pop(one.hash))
-                item = Item(id_of(path), path, facts.st_size, facts.st_mtime_ns, one.hash)
+                item = Item(id_of(path), path, facts.size, facts.mtime_ns, one.hash, facts.mark)
                 store.put_item(item)
                 store.put_captions(item.id, one.captions)
                 ids.append(item.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from stitch_cir.errors import ImageError, ImageTooLargeError
+from stitch_cir.gallery._scan import Facts, facts_of
 from stitch_cir.gallery._store import Store, to_path
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, decode, format_of, open_regular
 from stitch_cir.views import ViewBox, ViewRecipe, content_key
@@ -20,6 +22,7 @@ __all__ = ["Candidate", "Decoded", "Decoder", "Problem"]
 
 _NAME = "the file"
 """Reasons are reported and remembered with the id; the path would only repeat it."""
+_BEING_WRITTEN = f"{_NAME} was written to while it was read; the next run takes it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,7 @@ class Candidate:
 
     id: str
     path: bytes
-    size: int
-    mtime_ns: int
+    facts: Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Decoder:
         try:
             # opened once, so that the hash and the pixels are of the same file
             with open_regular(path, _NAME) as stream:
+                before = facts_of(os.fstat(stream.fileno()))
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
                 if self._store.has_content(digest):
                     return Decoded(candidate, digest)
@@ -116,6 +119,8 @@ class Decoder:
                     max_pixels=self._max_pixels,
                     decode_side=self._decode_side,
                 )
+                if facts_of(os.fstat(stream.fileno())) != before:
+                    raise ImageError(_BEING_WRITTEN)
         except ImageError as error:
             limit = self._max_pixels if isinstance(error, ImageTooLargeError) else None
             # the plain class says that the file could not be read at all

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.errors import GalleryError, GalleryMismatchError, GalleryMissingError
+from stitch_cir.gallery import _vanished
 from stitch_cir.gallery._cache import ViewMatrix, build, is_of_another_format, open_cache
 from stitch_cir.gallery._database import DATABASE
 from stitch_cir.gallery._index import DEFAULT_DIRECTORY
-from stitch_cir.gallery._provenance import check_encoder, root_of
+from stitch_cir.gallery._nowhere import no_gallery
+from stitch_cir.gallery._options import recorded_options
+from stitch_cir.gallery._provenance import check_encoder, completeness, incomplete_note, root_of
 from stitch_cir.gallery._report import VerifyReport
 from stitch_cir.gallery._scan import id_of
 from stitch_cir.gallery._store import Store, StoredView, to_path
@@ -72,9 +75,7 @@ class Gallery:
         inside = given / DEFAULT_DIRECTORY
         directory = next((d for d in (given, inside) if (d / DATABASE).is_file()), None)
         if directory is None:
-            raise GalleryMissingError(
-                f"There is no gallery at {given}.", hint=f"Make one first: stitch index {given}"
-            )
+            raise no_gallery(given)
         gallery = cls(directory, Store(directory), encoder)
         if "fingerprint" not in gallery._facts:
             gallery.close()
@@ -140,8 +141,8 @@ class Gallery:
     def find(self, words: str = "", *, offset: int = 0, limit: int = 60) -> tuple[int, list[str]]:
         """Look ids up in id order: how many match, and ``limit`` of them from ``offset`` on.
 
-        ``words`` must stand in the id or in one of the captions, whatever its case (of ASCII
-        letters); empty words match everything.
+        ``words`` must stand in the id or in one of the captions, whatever their case and Unicode
+        spelling; empty words match everything.
         """
         return self._store.find(words, offset, limit)
 
@@ -153,35 +154,69 @@ class Gallery:
     def info(self) -> dict[str, Any]:
         """Give counts and everything that shaped the vectors, as JSON-ready data."""
         root = self.root
+        distinct = "SELECT COUNT(DISTINCT hash) FROM items"
         return {
             "directory": str(self.directory),
             "root": None if root is None else os.path.realpath(root),
             "images": self._store.count("items"),
-            "distinct_pictures": self._store.count("contents"),
+            "distinct_pictures": int(self._store.value(distinct)),
             "captioned": len(self._store.captioned_ids()),
             "skipped": self._store.count("skipped"),
+            "vanished": _vanished.count(self._store),
+            **self.completeness(),
+            **recorded_options(self._store),
             **{name: self._facts.get(name) for name in _FACTS},
             "generation": self._store.generation(),
         }
 
+    def completeness(self) -> dict[str, Any]:
+        """Say whether the last run of indexing came to its end, and how many files wait if not.
+
+        Both are None for a gallery that was last written by a version that did not record it;
+        ``waiting`` alone is None when the files had not been counted yet.
+        """
+        return completeness(self._store.meta())
+
+    def incomplete_note(self) -> str | None:
+        """Say in a sentence that the gallery is incomplete, or return None."""
+        return incomplete_note(self._store.meta())
+
     # -- single items ----------------------------------------------------------------------------
 
     def resolve(self, reference: str | Path) -> str | None:
-        """Find the gallery id of an id or of a path below the root; None if it is neither."""
+        """Find the gallery id of an id or of a path below the root; None if it is neither.
+
+        Case and Unicode spelling do not matter where no file is spelled exactly like that.
+        """
         text = os.fspath(reference)
-        id = id_of(os.fsencode(text))
-        if self._store.item(id) is not None:
-            return id
+        names = [id_of(os.fsencode(text))]
         root = self.root
-        if root is None or "\0" in text:
-            return None
-        for path in _spellings(Path(text)):
-            for base in _spellings(root):
-                if path.is_relative_to(base):
-                    id = id_of(os.fsencode(path.relative_to(base)))
-                    if self._store.item(id) is not None:
-                        return id
-        return None
+        if root is not None and "\0" not in text:
+            names += [
+                id_of(os.fsencode(path.relative_to(base)))
+                for path in _spellings(Path(text))
+                for base in _spellings(root)
+                if path.is_relative_to(base)
+            ]
+        exact = next((name for name in names if self._store.item(name) is not None), None)
+        if exact is not None:
+            return exact
+        found = (self._store.find_id(name) for name in dict.fromkeys(names))
+        near = next((id for id in found if id is not None), None)
+        return near if near is None or self._may_be(Path(text), near) else None
+
+    def match(self, name: str) -> str | None:
+        """Find the id that ``name`` is, whatever its case and Unicode spelling; never a path."""
+        return name if name in self else self._store.find_id(name)
+
+    def _may_be(self, given: Path, id: str) -> bool:
+        """Return whether a path that is spelled otherwise than an id may mean its file."""
+        path = self.path(id)
+        try:
+            # another file of nearly the same name is not in the gallery
+            return not given.is_file() or (path is not None and given.samefile(path))
+        except (OSError, ValueError):
+            return True
 
     def path(self, id: str) -> Path | None:
         """Where the picture lies (it may be gone by now); None for captions only."""
@@ -281,9 +316,13 @@ class Gallery:
             )
         return matrix
 
-    def verify(self) -> VerifyReport:
-        """Check database, vectors, cache, and whether the files are still the same."""
-        return verify(self._store, self._facts["dim"], self.directory / "cache", self.path)
+    def verify(self, *, read_files: bool = False) -> VerifyReport:
+        """Check database, vectors, cache, and whether the files are still the same.
+
+        Files whose size and times are as recorded are read only with ``read_files``.
+        """
+        cache = self.directory / "cache"
+        return verify(self._store, self._facts["dim"], cache, self.path, read_files=read_files)
 
 
 def _spellings(path: Path) -> tuple[Path, Path]:

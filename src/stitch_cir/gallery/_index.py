@@ -6,8 +6,7 @@ import hashlib
 import json
 import os
 import time
-import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,13 +14,15 @@ from typing import TYPE_CHECKING
 
 from stitch_cir.encoders import check_recipe
 from stitch_cir.errors import GalleryError, SettingError
-from stitch_cir.gallery import _survey
+from stitch_cir.gallery import _survey, _vanished
+from stitch_cir.gallery._away import check_missing, refuse_emptying, require_images
 from stitch_cir.gallery._captions import read_captions
 from stitch_cir.gallery._database import DATABASE, write_lock
 from stitch_cir.gallery._decode import Decoder
+from stitch_cir.gallery._options import Options
 from stitch_cir.gallery._pipeline import EncodingLine
 from stitch_cir.gallery._progress import Progress
-from stitch_cir.gallery._provenance import check, record
+from stitch_cir.gallery._provenance import check, finish, record, set_waiting
 from stitch_cir.gallery._report import IndexReport, Tally
 from stitch_cir.gallery._scan import Found, id_of, scan
 from stitch_cir.gallery._store import Store
@@ -49,6 +50,11 @@ def index_folder(
     progress: Progress | None = None,
     rebuild: bool = False,
     restore_removed: bool = False,
+    exclude: Sequence[str] | None = None,
+    default_excludes: bool | None = None,
+    keep_days: float | None = None,
+    allow_missing: bool = False,
+    forget: bool = False,
     batch_size: int = 16,
     workers: int | None = None,
     max_pixels: int = MAX_PIXELS,
@@ -78,6 +84,20 @@ def index_folder(
         interrupted rebuild goes on where it was.
     restore_removed:
         Take back what was removed by hand; otherwise those ids stay out.
+    exclude:
+        Patterns of files and folders to leave out (see :mod:`stitch_cir.gallery._exclude`); an
+        empty sequence takes them all back. Recorded, and with ``None`` the recorded ones count.
+    default_excludes:
+        Whether the built-in patterns and markers (``@eaDir``, ``.nomedia``, …) count too. Recorded
+        likewise; true in a new gallery.
+    keep_days:
+        For how many days vectors and captions of files that have gone are kept. Recorded likewise;
+        30 in a new gallery.
+    allow_missing:
+        Let the gallery be empty, or lose more than half of its images, or those of a folder that
+        is empty now.
+    forget:
+        Drop at once what has gone, and what had gone before; includes ``allow_missing``.
     batch_size:
         Pictures encoded and written together.
     workers:
@@ -88,7 +108,8 @@ def index_folder(
     Raises
     ------
     NotFoundError, SettingError, GalleryMismatchError, GalleryBusyError, RecordError
-        Before anything is written.
+        Before anything is written; so does the ``GalleryError`` that refuses to let more than half
+        of the images go, and the ``NotFoundError`` for a folder without any image.
     VectorError, GalleryError
         What was committed before is kept.
     """
@@ -104,15 +125,31 @@ def index_folder(
     started = time.perf_counter()
     tally = Tally()
     texts = None if captions is None else read_captions(Path(captions))
-    entries = scan(root, leave_out=place)
+    options = Options.of(place, exclude, default_excludes, keep_days)
+    walk = partial(scan, root, leave_out=place, exclusions=options.exclusions)
+    entries = walk()
     if only is not None:
         chosen_ids = frozenset(only)
         entries = (one for one in entries if one.problem or id_of(one.path) in chosen_ids)
+    elif not (allow_missing or forget or (place / DATABASE).exists()):
+        require_images(root, walk())
     begin = partial(_begin, encoder=encoder, recipe=recipe, root=root, place=place)
     with _writing(place, begin, rebuild=rebuild) as (store, chosen, old):
-        removed = _removed(store, old, restore=restore_removed)
+        removed: frozenset[str] = frozenset() if restore_removed else (old or store).removed()
         entries = _without(entries, removed, tally)
         total = _survey.note(store, root, entries, tally, tell)
+        if only is None and not (allow_missing or forget):
+            check_missing(store, old, root, tally)
+        # up to here nothing has changed, and a refusal leaves the gallery as it was
+        options.record(store)
+        _set_removed(store, removed)
+        _survey.record(store)
+        if old is not None:
+            _vanished.take_over(store, old)
+        back = tally.returned = _vanished.bring_back(store)
+        to_read = _survey.count_changed(store, max_pixels)
+        if to_read:
+            set_waiting(store, to_read)
         decoder = Decoder(
             root,
             store,
@@ -131,6 +168,7 @@ def index_folder(
                 tell,
                 dim=encoder.dim,
                 total=total,
+                to_read=to_read,
                 batch_size=batch_size,
                 missing_twin=partial(_survey.missing_twin, store),
             )
@@ -139,14 +177,22 @@ def index_folder(
                     writer.add(decoded)
             writer.flush()
         tally.encoding_seconds, tally.waiting_seconds = line.worked, line.waited
-        _remove(store, _survey.missing(store), tally)
+        tally.unchanged -= back
+        _let_go(store, _survey.missing(store), tally)
+        _vanished.expire(store, 0 if forget else options.keep_days)
         if texts is None and old is not None:
-            texts = {id: tuple(old.captions(id)) for id in old.captioned_ids() if store.item(id)}
+            texts = {
+                id: tuple(old.captions(id))
+                for id in old.captioned_ids(vanished=True)
+                if store.item(id) or store.vanished(id)
+            }
         if texts is not None:
             known = _for_items(store, texts, tally)
             encode_captions(store, encoder, known, tally, tell)
             _record_captions(store, captions, texts)
         store.sweep()
+        finish(store)
+        tally.vanished = _vanished.count(store)
         images = store.count("items")
     return tally.close(images=images, seconds=time.perf_counter() - started)
 
@@ -159,10 +205,12 @@ def index_captions(
     progress: Progress | None = None,
     rebuild: bool = False,
     restore_removed: bool = False,
+    allow_missing: bool = False,
 ) -> IndexReport:
     """Make or update a gallery of captions only: every id of the file is an item.
 
-    Ids that left the file leave the gallery. Raises what :func:`index_folder` raises.
+    Ids that left the file leave the gallery; more than half of them only with ``allow_missing``.
+    Raises what :func:`index_folder` raises.
     """
     texts = {id: own for id, own in read_captions(Path(captions)).items() if own}
     tell: Progress = progress or (lambda event: None)
@@ -171,13 +219,19 @@ def index_captions(
     place = Path(gallery_dir)
     begin = partial(_begin, encoder=encoder, recipe=None, root=None, place=place)
     with _writing(place, begin, rebuild=rebuild) as (store, _, old):
-        removed = _removed(store, old, restore=restore_removed)
+        known = store if old is None else old
+        removed = frozenset[str]() if restore_removed else known.removed()
         tally.kept_out = len(removed & texts.keys())
         texts = {id: own for id, own in texts.items() if id not in removed}
+        gone = [item.id for item in known.items() if item.id not in texts]
+        if 2 * len(gone) > known.count("items") and not allow_missing:
+            refuse_emptying(known, len(gone), known.count("items"), f"in the file {captions}")
+        _set_removed(store, removed)
         _remove(store, [item.id for item in store.items() if item.id not in texts], tally)
         encode_captions(store, encoder, texts, tally, tell, make_items=True)
         _record_captions(store, captions, texts)
         store.sweep()
+        finish(store)
         images = store.count("items")
     return tally.close(images=images, seconds=time.perf_counter() - started)
 
@@ -244,14 +298,11 @@ def _record_captions(
             store.set_meta(captions=fact)
 
 
-def _removed(store: Store, old: Store | None, *, restore: bool) -> frozenset[str]:
-    """Give the ids to leave out; a rebuild takes the list over, ``restore`` empties it."""
-    known = store.removed() if old is None else old.removed()
-    wanted = frozenset[str]() if restore else known
-    if wanted != store.removed():
+def _set_removed(store: Store, removed: frozenset[str]) -> None:
+    """Record the ids to leave out; a rebuild takes the list over."""
+    if removed != store.removed():
         with store.transaction():
-            store.set_removed(wanted)
-    return wanted
+            store.set_removed(removed)
 
 
 def _without(entries: Iterable[Found], removed: frozenset[str], tally: Tally) -> Iterator[Found]:
@@ -260,6 +311,13 @@ def _without(entries: Iterable[Found], removed: frozenset[str], tally: Tally) ->
             tally.kept_out += 1
         else:
             yield one
+
+
+def _let_go(store: Store, ids: list[str], tally: Tally) -> None:
+    if ids:
+        with store.transaction():
+            _vanished.let_go(store, ids)
+    tally.removed += len(ids)
 
 
 def _remove(store: Store, ids: list[str], tally: Tally) -> None:
@@ -272,11 +330,11 @@ def _remove(store: Store, ids: list[str], tally: Tally) -> None:
 def _for_items(
     store: Store, texts: Mapping[str, tuple[str, ...]], tally: Tally
 ) -> dict[str, tuple[str, ...]]:
-    """Keep the captions whose id is an item, also in another Unicode spelling; report the rest."""
+    """Keep the captions whose id is an item, or one that vanished; report the rest."""
     known: dict[str, tuple[str, ...]] = {}
     for id, own in texts.items():
-        forms = (id, unicodedata.normalize("NFC", id), unicodedata.normalize("NFD", id))
-        found = next((form for form in forms if store.item(form) is not None), None)
+        exact = store.item(id) or store.vanished(id)
+        found = store.find_id(id) if exact is None else id
         if found is None:
             tally.unknown_captions.append(id)
         else:

@@ -15,7 +15,16 @@ from stitch_cir.views import ViewRecipe
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
 
-__all__ = ["check", "check_encoder", "record", "root_of"]
+__all__ = [
+    "check",
+    "check_encoder",
+    "completeness",
+    "finish",
+    "incomplete_note",
+    "record",
+    "root_of",
+    "set_waiting",
+]
 
 
 def record(
@@ -29,9 +38,44 @@ def record(
         fingerprint=encoder.fingerprint,
         recipe=recipe.to_dict(),
         root=None if root is None else _spell_root(root, place),
+        survey={"complete": False, "waiting": None},
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         stitch_version=_version(),
     )
+
+
+def set_waiting(store: Store, files: int | None) -> None:
+    """Record how many of the folder's files are not indexed yet; ``None``: not counted yet."""
+    store.set_meta(survey={"complete": False, "waiting": files})
+
+
+def completeness(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether the last run came to its end (``complete``), and how many files wait if not.
+
+    Both are None for a gallery last written by a version that did not record it; ``waiting``
+    alone is None when the files had not been counted yet.
+    """
+    return dict(facts.get("survey") or {"complete": None, "waiting": None})
+
+
+def incomplete_note(facts: Mapping[str, Any]) -> str | None:
+    """Say in a sentence that a gallery is incomplete, or return None."""
+    survey = completeness(facts)
+    if survey["complete"] is not False:
+        return None
+    waiting = survey["waiting"]
+    if waiting == 0:
+        return "The last run of stitch index did not come to its end: run it again."
+    files = "files are" if waiting != 1 else "file is"
+    count = "some" if waiting is None else f"{waiting:,}"
+    return f"The gallery is incomplete: {count} {files} not indexed yet. Run stitch index again."
+
+
+def finish(store: Store) -> None:
+    """Record that a run came to its end."""
+    complete = {"complete": True, "waiting": 0}
+    if store.meta().get("survey") != complete:
+        store.set_meta(survey=complete)
 
 
 def check(

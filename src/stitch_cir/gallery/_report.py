@@ -18,9 +18,11 @@ class IndexReport:
     ``images`` counts what the gallery holds now; ``encoded`` pictures that went through the
     encoder; ``duplicates`` new ids that share the vectors of a byte-identical picture;
     ``captioned`` items whose captions were set or changed; ``kept_out`` files (or captioned ids)
-    that were removed by hand. ``skipped`` holds (id, reason) of
-    everything left out, what is remembered from earlier runs included; ``unknown_captions`` ids
-    that have captions but no picture.
+    that were removed by hand. ``removed`` items are gone from the gallery, ``returned`` ones had
+    vanished and are back; ``vanished`` counts those whose vectors and captions are still kept.
+    ``excluded`` says how many files and folders each pattern or marker left out. ``skipped`` holds
+    (id, reason) of everything left out because of what it is, what is remembered from earlier runs
+    included; ``unknown_captions`` ids that have captions but no picture.
 
     ``seconds`` is the whole run; ``encoding_seconds`` what the model's calls on pictures took, and
     ``waiting_seconds`` how long, before those calls, the model had no input: the first wait, when
@@ -32,12 +34,15 @@ class IndexReport:
     changed: int
     moved: int
     removed: int
+    returned: int
+    vanished: int
     unchanged: int
     duplicates: int
     encoded: int
     captioned: int
     other_files: int
     kept_out: int
+    excluded: dict[str, int]
     seconds: float
     encoding_seconds: float
     waiting_seconds: float
@@ -52,11 +57,14 @@ class IndexReport:
             (self.changed, "changed"),
             (self.moved, "moved"),
             (self.removed, "removed"),
+            (self.returned, "back again"),
+            (self.vanished, "vanished but kept"),
             (self.unchanged, "unchanged"),
             (self.duplicates, "byte-identical duplicates"),
             (self.captioned, "with new captions"),
             (len(self.skipped), "skipped"),
             (self.other_files, "other files ignored"),
+            (sum(self.excluded.values()), f"left out ({', '.join(sorted(self.excluded))})"),
             (self.kept_out, "removed by hand stay out"),
             (len(self.unknown_captions), "captions of unknown images ignored"),
         )
@@ -84,6 +92,8 @@ class Tally:
     changed: int = 0
     moved: int = 0
     removed: int = 0
+    returned: int = 0
+    vanished: int = 0
     unchanged: int = 0
     duplicates: int = 0
     encoded: int = 0
@@ -92,6 +102,7 @@ class Tally:
     kept_out: int = 0
     encoding_seconds: float = 0.0
     waiting_seconds: float = 0.0
+    excluded: dict[str, int] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     unknown_captions: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -106,26 +117,58 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What a verification found; no ``problems`` means that the gallery is sound."""
+    """What a verification found.
+
+    No ``problems`` means that the gallery is undamaged; it is sound when it also is what its
+    folder holds. ``complete`` says whether the last run came to its end, ``waiting_files`` how many
+    files it did not come to (None: not known); ``read_files`` that every file was read, not only
+    those whose size or times differ.
+    """
 
     images: int
     views: int
     missing_files: int
     changed_files: int
     problems: tuple[str, ...]
+    complete: bool | None = True
+    waiting_files: int | None = 0
+    read_files: bool = False
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is no problem, and every file is indexed as it is now."""
+        stale = self.missing_files or self.changed_files or self.complete is False
+        return not (self.problems or stale)
 
     def summary(self) -> str:
         """Say it in one line."""
-        state = "sound" if not self.problems else f"{len(self.problems)} problem(s)"
-        told = f"{self.images} images, {self.views} views checked: {state}."
-        if self.missing_files or self.changed_files:
-            told += (
-                f" {self.missing_files} files are gone and {self.changed_files} have changed "
-                "since indexing: run stitch index to bring the gallery up to date."
+        state = "sound" if self.sound else "undamaged, but not up to date"
+        if self.problems:
+            state = f"{len(self.problems)} problem(s)"
+        stale = [
+            f"1 file {singular}" if count == 1 else f"{count} files {plural}"
+            for count, singular, plural in (
+                (self.missing_files, "is gone", "are gone"),
+                (
+                    self.changed_files,
+                    "has changed since indexing",
+                    "have changed since indexing",
+                ),
+                (self.waiting_files, "was never indexed", "were never indexed"),
             )
-        return told
+            if count
+        ]
+        if self.complete is False and not self.waiting_files:
+            stale.append("the last run did not come to its end")
+        parts = [f"{self.images} images, {self.views} views checked: {state}."]
+        if stale:
+            shown = ", ".join(stale)
+            parts.append(
+                f"{shown[0].upper()}{shown[1:]}: run stitch index to bring the gallery up to date."
+            )
+        return " ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Give JSON-ready data."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {**plain, "problems": list(self.problems)}
+        return {**plain, "problems": list(self.problems), "sound": self.sound}

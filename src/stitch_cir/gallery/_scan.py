@@ -6,12 +6,44 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from stitch_cir.errors import GalleryError, NotFoundError
 from stitch_cir.gallery._database import DATABASE
+from stitch_cir.gallery._exclude import Exclusions
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, format_of, is_camera_raw
 
-__all__ = ["Found", "id_of", "scan", "sniff"]
+__all__ = ["Facts", "Found", "facts_of", "id_of", "scan", "sniff"]
+
+_INT64 = 2**63
+_DATALESS = 0x40000000  # macOS: SF_DATALESS
+_RECALL = 0x00400000 | 0x00040000  # Windows: recall on data access, recall on open
+
+
+class Facts(NamedTuple):
+    """What the file system says about a file; equal facts mean an unchanged file.
+
+    ``size`` is in bytes. ``mark`` changes with the content even where size and time are put back:
+    the time of the last change of status on POSIX; on Windows, where that is the time of creation,
+    the number of the file. All fit SQLite's 64 bits.
+    """
+
+    size: int
+    mtime_ns: int
+    mark: int | None
+
+
+def facts_of(stat: os.stat_result) -> Facts:
+    """Return the facts of a file, numbers beyond 64 bits clamped (a time after 2262, say)."""
+    mark = stat.st_ino & (_INT64 - 1) if os.name == "nt" else stat.st_ctime_ns
+    return Facts(_clamp(stat.st_size), _clamp(stat.st_mtime_ns), _clamp(mark))
+
+
+def _clamp(number: int) -> int:
+    return max(-_INT64, min(number, _INT64 - 1))
+
+
+_UNKNOWN = Facts(0, 0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +52,15 @@ class Found:
 
     ``path`` is relative to the root, in the file system's own bytes. ``named`` tells that the file
     has a picture's ending. Of and below what has a problem, nothing may be called removed.
+    ``excluded`` is the pattern or marker that leaves this file, or this folder with everything
+    below it, out of the gallery.
     """
 
     path: bytes
-    size: int = 0
-    mtime_ns: int = 0
+    facts: Facts = _UNKNOWN
     named: bool = True
     problem: str | None = None
+    excluded: str | None = None
 
 
 def id_of(path: bytes) -> str:
@@ -47,12 +81,13 @@ def sniff(path: Path) -> bool:
         return False
 
 
-def scan(root: Path, *, leave_out: Path) -> Iterator[Found]:
+def scan(root: Path, *, leave_out: Path, exclusions: Exclusions | None = None) -> Iterator[Found]:
     """Walk ``root`` in a fixed order; hidden entries, ``leave_out`` and galleries are left out.
 
-    Links to files are followed. Links to folders are followed too, unless the folder is walked at
-    its own place anyway; loops end there. Raises ``NotFoundError`` or ``GalleryError`` when
-    ``root`` itself is no readable folder.
+    What ``exclusions`` (by default the built-in ones) leave out comes as one entry, and is not
+    walked. Links to files are followed. Links to folders are followed too, unless the folder is
+    walked anyway without the link; loops end there. Raises ``NotFoundError`` or ``GalleryError``
+    when ``root`` itself is no readable folder.
     """
     if not root.exists():
         raise NotFoundError(f"There is no folder {root}.", hint="Check the path.")
@@ -64,63 +99,96 @@ def scan(root: Path, *, leave_out: Path) -> Iterator[Found]:
         raise GalleryError(
             f"The folder {root} cannot be read: {error.strerror}.", hint="Check its permissions."
         ) from error
-    return _walk(str(root), os.path.realpath(leave_out))
+    return _Walk(str(root), os.path.realpath(leave_out), exclusions or Exclusions()).entries()
 
 
-def _walk(root: str, leave_out: str) -> Iterator[Found]:
-    # names are str with escaped bytes here, as the os module gives them, and bytes in the result
-    real_root = os.path.realpath(root)
-    prefix = root if root.endswith(os.sep) else root + os.sep
-    seen: set[tuple[int, int]] = set()
-    pending = [iter(_enter(prefix, "", leave_out, seen))]
-    while pending:
-        # a stack of our own: folders may be nested deeper than Python recurses
-        entry = next(pending[-1], None)
-        if entry is None:
-            pending.pop()
-            continue
-        if isinstance(entry, Found):
-            yield entry
-            continue
-        below = entry.path[len(prefix) :]
-        path = os.fsencode(below)
-        try:
-            facts = entry.stat()
-            if entry.is_dir():
-                if not (entry.is_symlink() and _walked_anyway(entry.path, real_root)):
-                    pending.append(iter(_enter(prefix, below, leave_out, seen)))
+class _Walk:
+    """One walk of a folder. Names are str with escaped bytes here, as the os module gives them."""
+
+    def __init__(self, root: str, leave_out: str, exclusions: Exclusions) -> None:
+        self._prefix = root if root.endswith(os.sep) else root + os.sep
+        self._real_root = os.path.realpath(root)
+        self._leave_out = leave_out
+        self._exclusions = exclusions
+        self._entered: set[tuple[int, int]] = set()
+
+    def entries(self) -> Iterator[Found]:
+        """Yield files, and what cannot be looked at or is excluded."""
+        pending = [iter(self._enter(""))]
+        while pending:
+            # a stack on the heap: folders may be nested deeper than Python recurses
+            entry = next(pending[-1], None)
+            if entry is None:
+                pending.pop()
                 continue
+            if isinstance(entry, Found):
+                yield entry
+                continue
+            below = entry.path[len(self._prefix) :]
+            path = os.fsencode(below)
+            try:
+                stat = entry.stat()
+                folder = entry.is_dir()
+                excluded = self._excluded(below, folder=folder)
+                if excluded is not None:
+                    yield Found(path, excluded=excluded)
+                    continue
+                if folder:
+                    if not (entry.is_symlink() and self._is_walked_anyway(entry.path)):
+                        pending.append(iter(self._enter(below)))
+                    continue
+            except OSError as error:
+                # a dangling link, a loop of links, or a file that left meanwhile
+                excluded = self._excluded(below, folder=False)
+                problem = None if excluded else f"cannot be read: {error.strerror}"
+                yield Found(path, problem=problem, excluded=excluded)
+                continue
+            named = Path(entry.name).suffix.lower() in EXTENSIONS
+            if _is_in_the_cloud(stat):
+                # opening it would download it, and a whole library with it
+                if named:
+                    yield Found(path, problem="is only in the cloud: download it to index it")
+            elif named or entry.is_file():
+                yield Found(path, facts_of(stat), named)
+
+    def _excluded(self, below: str, *, folder: bool) -> str | None:
+        slashes = below if os.sep == "/" else below.replace(os.sep, "/")
+        above = slashes.rpartition("/")[0] or self._real_root.replace(os.sep, "/")
+        return self._exclusions.reason(slashes, folder=folder, parent=above.rpartition("/")[2])
+
+    def _enter(self, below: str) -> list[os.DirEntry[str] | Found]:
+        folder = Path(self._prefix + below)
+        try:
+            stat = folder.stat()
+            mark = (stat.st_dev, stat.st_ino)
+            if mark in self._entered or (below and os.path.realpath(folder) == self._leave_out):
+                return []
+            self._entered.add(mark)
+            with os.scandir(self._prefix + below) as listing:
+                entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
         except OSError as error:
-            # a dangling link, a loop of links, or a file that left while we looked
-            yield Found(path, problem=f"cannot be read: {error.strerror}")
-            continue
-        named = Path(entry.name).suffix.lower() in EXTENSIONS
-        if named or entry.is_file():
-            yield Found(path, facts.st_size, facts.st_mtime_ns, named)
+            return [Found(os.fsencode(below), problem=f"folder cannot be read: {error.strerror}")]
+        names = {entry.name for entry in entries}
+        if below and DATABASE in names:
+            return []  # the folder of another gallery
+        marker = self._exclusions.marker(names) if below else None
+        if marker is not None:
+            return [Found(os.fsencode(below), excluded=marker)]
+        return [entry for entry in entries if not entry.name.startswith(".")]
+
+    def _is_walked_anyway(self, link: str) -> bool:
+        """Return whether a linked folder lies in the root, where the walk meets it by itself."""
+        target = Path(os.path.realpath(link))
+        if not target.is_relative_to(self._real_root):
+            return False
+        parts = target.relative_to(self._real_root).parts
+        return not any(
+            part.startswith(".") or self._excluded("/".join(parts[: n + 1]), folder=True)
+            for n, part in enumerate(parts)
+        )
 
 
-def _enter(
-    prefix: str, below: str, leave_out: str, seen: set[tuple[int, int]]
-) -> list[os.DirEntry[str] | Found]:
-    folder = Path(prefix + below)
-    try:
-        facts = folder.stat()
-        mark = (facts.st_dev, facts.st_ino)
-        if mark in seen or (below and os.path.realpath(folder) == leave_out):
-            return []
-        seen.add(mark)
-        with os.scandir(prefix + below) as listing:
-            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
-    except OSError as error:
-        return [Found(os.fsencode(below), problem=f"folder cannot be read: {error.strerror}")]
-    if below and any(entry.name == DATABASE for entry in entries):
-        return []  # another gallery's own folder
-    return [entry for entry in entries if not entry.name.startswith(".")]
-
-
-def _walked_anyway(link: str, real_root: str) -> bool:
-    """Tell whether a linked folder lies in the root, where the walk meets it without the link."""
-    target = Path(os.path.realpath(link))
-    if not target.is_relative_to(real_root):
-        return False
-    return not any(part.startswith(".") for part in target.relative_to(real_root).parts)
+def _is_in_the_cloud(stat: os.stat_result) -> bool:
+    """Return whether a file is a placeholder whose content is fetched when it is opened."""
+    flags = getattr(stat, "st_flags", 0) & _DATALESS
+    return bool(flags or getattr(stat, "st_file_attributes", 0) & _RECALL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from stitch_cir.errors import GalleryError
+from stitch_cir.errors import GalleryError, GalleryMissingError
 
 __all__ = ["TABLES", "migrate"]
 
@@ -63,18 +63,47 @@ _MIGRATIONS = (
     -- ids that were taken out by hand: indexing leaves them out, whatever lies in the folder
     CREATE TABLE removed (id TEXT PRIMARY KEY) WITHOUT ROWID;
     """,
+    """
+    -- what changes with a file's content even where size and time are put back: the time of the
+    -- last change of status, on Windows the number of the file; NULL until the file is met again
+    ALTER TABLE items ADD COLUMN mark INTEGER;
+    ALTER TABLE skipped ADD COLUMN mark INTEGER;
+    ALTER TABLE others ADD COLUMN mark INTEGER;
+
+    -- items whose files have gone, since when (seconds since 1970): their contents and captions
+    -- are kept for a while, because a disk may only be away
+    CREATE TABLE vanished (
+        id TEXT PRIMARY KEY,
+        path BLOB,
+        size INTEGER,
+        mtime_ns INTEGER,
+        hash TEXT,
+        mark INTEGER,
+        since INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 _READABLE = 1
 """Oldest schema that can be read as it is; what came later is needed for writing only."""
 
-TABLES = ("contents", "items", "skipped", "others", "captions", "caption_vectors", "removed")
+TABLES = (
+    "contents",
+    "items",
+    "skipped",
+    "others",
+    "captions",
+    "caption_vectors",
+    "removed",
+    "vanished",
+)
 """All tables but ``meta``."""
 
 
 def migrate(database: sqlite3.Connection, file: Path, *, apply: bool) -> None:
     """Bring a database to the newest schema (or only check it).
 
-    Raises ``GalleryError`` for one from the future, or one too old to be read as it is.
+    Raises ``GalleryError`` for one from the future, and, where nothing may be changed,
+    ``GalleryMissingError`` for one that has no table yet.
     """
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
     if version > len(_MIGRATIONS):
@@ -87,10 +116,10 @@ def migrate(database: sqlite3.Connection, file: Path, *, apply: bool) -> None:
     if not apply and version >= _READABLE:
         return
     if not apply:
-        raise GalleryError(
-            f"{file} was written by an older version of stitch, or never finished "
-            f"(schema {version}).",
-            hint="Run stitch index on its folder once; nothing is encoded again.",
+        # a first run that ended before its first commit: there is nothing in it yet
+        raise GalleryMissingError(
+            f"The gallery {file.parent} was never finished.",
+            hint="Run stitch index on its folder again.",
         )
     for number in range(version, len(_MIGRATIONS)):
         database.executescript(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.errors import GalleryDamagedError
 from stitch_cir.gallery._database import DATABASE, Database
+from stitch_cir.gallery._names import compose, fold
 from stitch_cir.gallery._schema import TABLES
 from stitch_cir.views import ViewBox
 
@@ -22,21 +22,26 @@ __all__ = ["Item", "Store", "StoredView", "to_path"]
 
 _PAGE = 256
 _ORPHANS = (
-    "contents WHERE hash NOT IN (SELECT hash FROM items WHERE hash NOT NULL)",
-    "captions WHERE id NOT IN (SELECT id FROM items)",
+    "contents WHERE hash NOT IN (SELECT hash FROM items WHERE hash NOT NULL)"
+    " AND hash NOT IN (SELECT hash FROM vanished WHERE hash NOT NULL)",
+    "captions WHERE id NOT IN (SELECT id FROM items) AND id NOT IN (SELECT id FROM vanished)",
     "caption_vectors WHERE text NOT IN (SELECT text FROM captions)",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What can be found: an image (``path``, ``hash``), captions only (both None), or both."""
+    """What can be found: an image (``path``, ``hash``), captions only (both None), or both.
+
+    ``mark`` is written only; :class:`stitch_cir.gallery._scan.Facts` says what it is.
+    """
 
     id: str
     path: bytes | None = None
     size: int | None = None
     mtime_ns: int | None = None
     hash: str | None = None
+    mark: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class Store(Database):
     def __init__(self, directory: Path, *, write: bool = False, name: str = DATABASE) -> None:
         """Open the database ``name`` in ``directory``; with ``write``, create it if need be."""
         super().__init__(directory / name, write=write)
+        self._connection.create_function("fold", 1, fold, deterministic=True)
 
     # -- facts about the whole -------------------------------------------------------------------
 
@@ -98,6 +104,21 @@ class Store(Database):
         rows = self.rows("SELECT id, path, size, mtime_ns, hash FROM items WHERE id = ?", (id,))
         return Item(*rows[0]) if rows else None
 
+    def find_id(self, name: str) -> str | None:
+        """Find the id that is ``name`` but for case and Unicode spelling.
+
+        Among several, the one of the same case; ``None`` where that leaves several, or none.
+        """
+        ids = [id for (id,) in self.rows("SELECT id FROM items WHERE fold(id) = ?", (fold(name),))]
+        same_case = [id for id in ids if compose(id) == compose(name)]
+        found = same_case or ids
+        return found[0] if len(found) == 1 else None
+
+    def vanished(self, id: str) -> Item | None:
+        """Find an item whose file has gone, but whose content and captions are still kept."""
+        rows = self.rows("SELECT id, path, size, mtime_ns, hash FROM vanished WHERE id = ?", (id,))
+        return Item(*rows[0]) if rows else None
+
     def items(self) -> Iterator[Item]:
         """Stream all items in id order."""
         after = ""
@@ -109,15 +130,17 @@ class Store(Database):
             after = page[-1][0]
 
     def find(self, words: str, offset: int, limit: int) -> tuple[int, list[str]]:
-        """Count the items whose id or a caption holds ``words``, and give a page of their ids."""
+        """Count the items whose id or a caption holds ``words``, and give a page of their ids.
+
+        Case and Unicode spelling do not matter.
+        """
         clause, values = "", tuple[str, ...]()
         if words:
-            escaped = re.sub(r"([\\%_])", r"\\\1", words)
             clause = (
-                " WHERE id LIKE ?1 ESCAPE '\\' OR id IN"
-                " (SELECT id FROM captions WHERE text LIKE ?1 ESCAPE '\\')"
+                " WHERE instr(fold(id), ?1) OR id IN"
+                " (SELECT id FROM captions WHERE instr(fold(text), ?1))"
             )
-            values = (f"%{escaped}%",)
+            values = (fold(words),)
         total = int(self.value(f"SELECT COUNT(*) FROM items{clause}", values))
         rows = self.rows(
             f"SELECT id FROM items{clause} ORDER BY id LIMIT {int(limit)} OFFSET {int(offset)}",
@@ -128,16 +151,19 @@ class Store(Database):
     def put_item(self, item: Item) -> None:
         """Insert or replace an item."""
         self.rows(
-            "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?)",
-            (item.id, item.path, item.size, item.mtime_ns, item.hash),
+            "INSERT OR REPLACE INTO items (id, path, size, mtime_ns, hash, mark)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (item.id, item.path, item.size, item.mtime_ns, item.hash, item.mark),
         )
-        self.rows("DELETE FROM skipped WHERE id = ?", (item.id,))
+        for table in ("skipped", "vanished"):
+            self.rows(f"DELETE FROM {table} WHERE id = ?", (item.id,))
 
     def rename_item(self, old: str, new: Item) -> None:
         """Let a moved picture keep its captions under its new id."""
         self.put_item(new)
         self.rows("UPDATE OR IGNORE captions SET id = ? WHERE id = ?", (new.id, old))
         self.remove_items([old])
+        self.rows("DELETE FROM vanished WHERE id = ?", (old,))
 
     def remove_items(self, ids: Sequence[str]) -> None:
         """Let items leave, and with them what nothing else refers to (see :meth:`sweep`)."""
@@ -174,15 +200,16 @@ class Store(Database):
         )
         return (rows[0][0], rows[0][1]) if rows else None
 
-    def put_skipped(
-        self, id: str, size: int, mtime_ns: int, reason: str, max_pixels: int | None = None
-    ) -> None:
-        """Remember why a file was left out, until it changes; an older version of it leaves."""
+    def put_skipped(self, file: Item, reason: str, max_pixels: int | None = None) -> None:
+        """Remember why a file was left out, until it changes.
+
+        An older version of it must have left.
+        """
         self.rows(
-            "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?)",
-            (id, size, mtime_ns, reason, max_pixels),
+            "INSERT OR REPLACE INTO skipped (id, size, mtime_ns, reason, max_pixels, mark)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (file.id, file.size, file.mtime_ns, reason, max_pixels, file.mark),
         )
-        self.remove_items([id])
 
     def removed(self) -> frozenset[str]:
         """Give the ids that were taken out by hand."""
@@ -207,11 +234,10 @@ class Store(Database):
         rows = self.rows("SELECT text FROM captions WHERE id = ? ORDER BY position", (id,))
         return [row[0] for row in rows]
 
-    def captioned_ids(self) -> list[str]:
-        """Give the ids of all items that have captions."""
-        rows = self.rows(
-            "SELECT DISTINCT id FROM captions WHERE id IN (SELECT id FROM items) ORDER BY id"
-        )
+    def captioned_ids(self, *, vanished: bool = False) -> list[str]:
+        """Give the ids of all items that have captions; also of vanished ones if asked to."""
+        items = "SELECT id FROM items" + (" UNION SELECT id FROM vanished" if vanished else "")
+        rows = self.rows(f"SELECT DISTINCT id FROM captions WHERE id IN ({items}) ORDER BY id")
         return [row[0] for row in rows]
 
     def has_caption(self, text: str) -> bool:

@@ -8,63 +8,100 @@ from pathlib import Path
 from stitch_cir.gallery._decode import Candidate
 from stitch_cir.gallery._progress import Progress, ProgressEvent
 from stitch_cir.gallery._report import Tally
-from stitch_cir.gallery._scan import Found, id_of, sniff
+from stitch_cir.gallery._scan import Facts, Found, id_of, sniff
 from stitch_cir.gallery._store import Store, to_path
 from stitch_cir.gallery._write import Writer
 from stitch_cir.images import RAW_EXTENSIONS
 
-__all__ = ["changed", "missing", "missing_twin", "note"]
+__all__ = [
+    "changed",
+    "count_changed",
+    "is_below",
+    "missing",
+    "missing_twin",
+    "note",
+    "record",
+]
 
 _PAGE = 512
+_SAME = (
+    "coalesce({0}.size = f.size AND {0}.mtime_ns = f.mtime_ns"
+    # a file that was met before there were marks has none
+    " AND ({0}.mark IS NULL OR f.mark IS NULL OR {0}.mark = f.mark), 0)"
+)
+_JUDGED = (
+    f"SELECT f.id AS id, f.path AS path, f.size AS size, f.mtime_ns AS mtime_ns, f.mark AS mark,"
+    f" {_SAME.format('i')} AND i.path = f.path AS same,"
+    f" CASE WHEN {_SAME.format('s')} AND coalesce(s.max_pixels >= ?1, 1)"
+    " THEN s.reason END AS reason"
+    " FROM temp.found f LEFT JOIN items i USING (id) LEFT JOIN skipped s USING (id)"
+)
 
 
 def note(store: Store, root: Path, entries: Iterable[Found], tally: Tally, tell: Progress) -> int:
     """Write down what the scan found and count what is no picture; give the number of candidates.
 
-    Only files without a picture's ending that are new or changed are looked into.
+    Only files without a picture's ending that are new or changed are looked into. Nothing of the
+    gallery changes.
     """
-    store.rows("CREATE TEMP TABLE found (id TEXT PRIMARY KEY, path BLOB, size, mtime_ns)")
-    store.rows("CREATE TEMP TABLE unread (place TEXT PRIMARY KEY)")
-    store.rows("CREATE TEMP TABLE found_others (id TEXT PRIMARY KEY, size, mtime_ns)")
+    store.rows("CREATE TEMP TABLE found (id TEXT PRIMARY KEY, path BLOB, size, mtime_ns, mark)")
+    for table in ("unread", "excluded", "away"):
+        store.rows(f"CREATE TEMP TABLE {table} (place TEXT PRIMARY KEY)")
+    store.rows("CREATE TEMP TABLE found_others (id TEXT PRIMARY KEY, size, mtime_ns, mark)")
     count = 0
     for entry in entries:
         id = id_of(entry.path)
-        if entry.problem is not None:
+        if entry.excluded is not None:
+            store.run("INSERT OR IGNORE INTO temp.excluded VALUES (?)", [(id,)])
+            tally.excluded[entry.excluded] = tally.excluded.get(entry.excluded, 0) + 1
+        elif entry.problem is not None:
             store.run("INSERT OR IGNORE INTO temp.unread VALUES (?)", [(id,)])
             tally.skipped.append((id or ".", entry.problem))
             tell(ProgressEvent("scanning", count, None, id, entry.problem))
         elif not entry.named and not _is_picture(store, root, id, entry):
-            row = (id, entry.size, entry.mtime_ns)
-            store.run("INSERT OR REPLACE INTO temp.found_others VALUES (?, ?, ?)", [row])
+            row = (id, *entry.facts)
+            store.run("INSERT OR REPLACE INTO temp.found_others VALUES (?, ?, ?, ?)", [row])
             tally.other_files += 1
         else:
-            row_of = (id, entry.path, entry.size, entry.mtime_ns)
-            new = store.run("INSERT OR IGNORE INTO temp.found VALUES (?, ?, ?, ?)", [row_of])
+            row_of = (id, entry.path, *entry.facts)
+            new = store.run("INSERT OR IGNORE INTO temp.found VALUES (?, ?, ?, ?, ?)", [row_of])
             if not new:
                 tally.skipped.append((id, "another file's name is escaped to the same id"))
                 continue
             count += 1
             if count % 1000 == 0:
                 tell(ProgressEvent("scanning", count, None, id))
-    others = "SELECT id, size, mtime_ns FROM {}"
-    one, two = others.format("temp.found_others"), others.format("main.others")
-    if store.value(
-        f"SELECT 1 FROM ({one} EXCEPT {two} UNION ALL SELECT * FROM ({two} EXCEPT {one}))"
-    ):
-        with store.transaction():
-            store.rows("DELETE FROM main.others")
-            store.rows(f"INSERT INTO main.others {one}")
     return count
 
 
+def record(store: Store) -> None:
+    """Remember the other files, and the marks of known files that had none; no item changes."""
+    others = "SELECT id, size, mtime_ns, mark FROM {}"
+    now, before = others.format("temp.found_others"), others.format("main.others")
+    if store.value(
+        f"SELECT 1 FROM ({now} EXCEPT {before} UNION ALL SELECT * FROM ({before} EXCEPT {now}))"
+    ):
+        with store.transaction():
+            store.rows("DELETE FROM main.others")
+            store.rows(f"INSERT INTO main.others (id, size, mtime_ns, mark) {now}")
+    for table in ("items", "skipped"):
+        # no transaction with a new generation: what is searched stays the same
+        store.rows(
+            f"UPDATE main.{table} AS known SET mark = f.mark FROM temp.found f"
+            f" WHERE known.mark IS NULL AND known.id = f.id AND {_SAME.format('known')}"
+        )
+
+
 def _is_picture(store: Store, root: Path, id: str, entry: Found) -> bool:
-    facts = (id, entry.size, entry.mtime_ns)
     # earlier versions took camera raw for damaged images, or for its thumbnail
     is_raw = Path(id).suffix.lower() in RAW_EXTENSIONS
     tables = {"others": False} if is_raw else {"items": True, "skipped": True, "others": False}
     for table, answer in tables.items():
-        statement = f"SELECT 1 FROM main.{table} WHERE id = ? AND size = ? AND mtime_ns = ?"
-        if store.value(statement, facts):
+        statement = (
+            f"SELECT 1 FROM main.{table} WHERE id = ? AND size = ? AND mtime_ns = ?"
+            " AND coalesce(mark = ?, 1)"
+        )
+        if store.value(statement, (id, *entry.facts)):
             return answer
     return sniff(root / to_path(entry.path))
 
@@ -73,46 +110,55 @@ def changed(store: Store, writer: Writer, max_pixels: int) -> Iterator[Candidate
     """Give the files that must be read, in id order; tell the writer about the others."""
     after = ""
     while page := store.rows(
-        "SELECT f.id, f.path, f.size, f.mtime_ns,"
-        " i.size = f.size AND i.mtime_ns = f.mtime_ns AND i.path = f.path,"
-        " CASE WHEN s.size = f.size AND s.mtime_ns = f.mtime_ns"
-        "  AND coalesce(s.max_pixels >= ?, 1) THEN s.reason END"
-        " FROM temp.found f LEFT JOIN items i USING (id) LEFT JOIN skipped s USING (id)"
-        " WHERE f.id > ? ORDER BY f.id LIMIT ?",
+        f"SELECT * FROM ({_JUDGED}) WHERE id > ?2 ORDER BY id LIMIT ?3",
         (max_pixels, after, _PAGE),
     ):
-        for id, path, size, mtime_ns, same, reason in page:
+        for id, path, size, mtime_ns, mark, same, reason in page:
             if same:
                 writer.unchanged(id)
             elif reason is not None:
                 writer.skip(id, reason)
             else:
-                yield Candidate(id, path, size, mtime_ns)
+                yield Candidate(id, path, Facts(size, mtime_ns, mark))
         after = page[-1][0]
+
+
+def count_changed(store: Store, max_pixels: int) -> int:
+    """Count the files that must be read."""
+    statement = f"SELECT COUNT(*) FROM ({_JUDGED}) WHERE NOT same AND reason IS NULL"
+    return int(store.value(statement, (max_pixels,)))
 
 
 def missing_twin(store: Store, hash: str) -> str | None:
     """Find an item of this content whose file the scan did not meet: it has moved."""
     rows = store.rows(
-        "SELECT id FROM items WHERE hash = ? AND id NOT IN (SELECT id FROM temp.found) ORDER BY id",
+        "SELECT id FROM items WHERE hash = ?1 AND id NOT IN (SELECT id FROM temp.found)"
+        " UNION ALL"
+        " SELECT id FROM vanished WHERE hash = ?1 AND id NOT IN (SELECT id FROM temp.found)"
+        " ORDER BY id",
         (hash,),
     )
-    return next((id for (id,) in rows if not _is_unread(store, id)), None)
+    return next((id for (id,) in rows if not is_below(store, id, "unread")), None)
 
 
 def missing(store: Store) -> list[str]:
-    """Give the items whose files are gone, but none below a folder that cannot be looked into."""
+    """Give the items whose files are gone, but none below a folder that cannot be looked into.
+
+    Nor any below a folder that seems to be away (see :mod:`stitch_cir.gallery._away`).
+    """
     rows = store.rows(
         "SELECT id FROM items WHERE path NOT NULL AND id NOT IN (SELECT id FROM temp.found)"
     )
-    return [id for (id,) in rows if not _is_unread(store, id)]
+    return [
+        id for (id,) in rows if not (is_below(store, id, "unread") or is_below(store, id, "away"))
+    ]
 
 
-def _is_unread(store: Store, id: str) -> bool:
-    """Tell whether the scan could not look at this item's file or at a folder above it."""
-    found = store.value(
-        "SELECT 1 FROM temp.unread WHERE place IN ('', ?) OR "
-        "substr(?, 1, length(place) + 1) = place || '/'",
-        (id, id),
+def is_below(store: Store, id: str, table: str) -> bool:
+    """Return whether an id is in one of the survey's tables of places, or a folder above it is."""
+    met = store.value(
+        f"SELECT 1 FROM temp.{table} WHERE place IN ('', ?1) OR "
+        "substr(?1, 1, length(place) + 1) = place || '/'",
+        (id,),
     )
-    return found is not None
+    return met is not None

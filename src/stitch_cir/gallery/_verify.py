@@ -10,6 +10,8 @@ import numpy as np
 
 from stitch_cir.errors import GalleryDamagedError
 from stitch_cir.gallery._cache import ViewMatrix, open_cache
+from stitch_cir.gallery._check_files import check_files
+from stitch_cir.gallery._provenance import completeness
 from stitch_cir.gallery._report import VerifyReport
 from stitch_cir.gallery._store import Store
 from stitch_cir.gallery._write import UNIT_TOLERANCE
@@ -18,14 +20,19 @@ __all__ = ["verify"]
 
 
 def verify(
-    store: Store, dim: int, cache: Path, path_of: Callable[[str], Path | None]
+    store: Store,
+    dim: int,
+    cache: Path,
+    path_of: Callable[[str], Path | None],
+    *,
+    read_files: bool = False,
 ) -> VerifyReport:
     """Check everything that can be checked without encoding; problems are told, not raised.
 
     A cache that is wrong is thrown away, nothing else is touched.
 
     ``path_of`` gives the file of an id. A changed or missing file is no problem of the gallery; it
-    is counted.
+    is counted. Files whose size and time are as recorded are read only with ``read_files``.
     """
     problems: list[str] = []
     views = images = missing = changed = 0
@@ -35,20 +42,21 @@ def verify(
         ]
         with store.snapshot():
             views = _check_sets(store, dim, cache, problems)
-        for item in store.items():
-            images += 1
-            path = path_of(item.id)
-            if path is None:
-                continue
-            try:
-                facts = path.stat()
-            except OSError:
-                missing += 1
-                continue
-            changed += (facts.st_size, facts.st_mtime_ns) != (item.size, item.mtime_ns)
+        images = store.count("items")
+        missing, changed = check_files(store, path_of, read=read_files)
     except GalleryDamagedError as error:
         problems.append(f"database: {error.message}")
-    return VerifyReport(images, views, missing, changed, tuple(problems))
+    state = completeness(store.meta())
+    return VerifyReport(
+        images,
+        views,
+        missing,
+        changed,
+        tuple(problems),
+        complete=state["complete"],
+        waiting_files=state["waiting"],
+        read_files=read_files,
+    )
 
 
 def _check_sets(store: Store, dim: int, cache: Path, problems: list[str]) -> int:

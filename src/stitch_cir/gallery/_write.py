@@ -15,8 +15,10 @@ from stitch_cir.errors import VectorError
 from stitch_cir.gallery._decode import Decoded
 from stitch_cir.gallery._pipeline import EncodingLine
 from stitch_cir.gallery._progress import Progress, ProgressEvent
+from stitch_cir.gallery._provenance import set_waiting
 from stitch_cir.gallery._report import Tally
 from stitch_cir.gallery._store import Item, Store
+from stitch_cir.gallery._vanished import let_go
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
@@ -61,13 +63,15 @@ class Writer:
         *,
         dim: int,
         total: int,
+        to_read: int,
         batch_size: int,
         missing_twin: Callable[[str], str | None],
     ) -> None:
         """Write into ``store``; count in ``tally``; tell progress of ``total`` files.
 
-        ``dim`` is the vectors' length; ``missing_twin`` finds, by content, an item whose file is
-        gone.
+        ``to_read`` of them are new or changed, which the gallery records as waiting until they are
+        written. ``dim`` is the vectors' length; ``missing_twin`` finds, by content, an item whose
+        file is gone.
         """
         self._store = store
         self._line = line
@@ -75,6 +79,7 @@ class Writer:
         self._tally = tally
         self._tell = tell
         self._total = total
+        self._to_read = to_read
         self._batch_size = batch_size
         self._missing_twin = missing_twin
         self._waiting: list[Decoded] = []
@@ -134,11 +139,13 @@ class Writer:
     def _write(self, batch: _Batch) -> None:
         """Write one batch when it is encoded, all or nothing."""
         vectors = self._checked(batch)
+        self._to_read -= len(batch.files)
         with self._store.transaction():
             for (hash, decoded), own in zip(batch.new.items(), vectors, strict=True):
                 self._store.put_content(hash, decoded.size, decoded.boxes, own)
             for decoded in batch.files:
                 self._put(decoded)
+            set_waiting(self._store, self._to_read)
         self._tally.encoded += len(batch.new)
         for decoded in batch.files:
             problem = decoded.problem
@@ -156,17 +163,26 @@ class Writer:
 
     def _put(self, decoded: Decoded) -> None:
         store, tally, file, problem = self._store, self._tally, decoded.candidate, decoded.problem
+        size, mtime_ns, mark = file.facts
         tally.notes += decoded.notes
         if problem is not None:
             tally.skipped.append((file.id, problem.reason))
             if problem.of_content:
-                store.put_skipped(
-                    file.id, file.size, file.mtime_ns, problem.reason, problem.max_pixels
-                )
+                left_out = Item(file.id, file.path, size, mtime_ns, mark=mark)
+                let_go(store, [file.id])
+                store.put_skipped(left_out, problem.reason, problem.max_pixels)
             return
         assert decoded.hash is not None
-        item = Item(file.id, file.path, file.size, file.mtime_ns, decoded.hash)
+        item = Item(file.id, file.path, size, mtime_ns, decoded.hash, mark)
         before = store.item(file.id)
+        kept = store.vanished(file.id) if before is None else None
+        if kept is not None:
+            store.put_item(item)
+            if kept.hash in (None, decoded.hash):
+                tally.returned += 1
+            else:
+                tally.changed += 1
+            return
         if before is not None and before.hash == decoded.hash:
             tally.unchanged += 1
             store.put_item(item)
@@ -199,10 +215,10 @@ def encode_captions(
 ) -> None:
     """Make ``texts`` the captions of the gallery; captions that are known are not encoded again.
 
-    Items that are not in ``texts`` lose theirs. With ``make_items``, ids that are no item become
-    one; otherwise every id must be one.
+    Items that are not in ``texts`` lose theirs, vanished ones too. With ``make_items``, ids that
+    are no item become one; otherwise every id must be one, or one that has vanished.
     """
-    wanted = {**dict.fromkeys(store.captioned_ids(), ()), **texts}
+    wanted = {**dict.fromkeys(store.captioned_ids(vanished=True), ()), **texts}
     changed = [id for id, own in wanted.items() if store.captions(id) != list(own)]
     for start in range(0, len(changed), _CAPTION_BATCH):
         ids = changed[start : start + _CAPTION_BATCH]

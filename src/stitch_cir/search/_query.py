@@ -93,12 +93,13 @@ def look_up(gallery: Gallery, id: str, *, side: int = 0) -> Seen:
 
     Raises ``NotFoundError`` when the gallery has no such id.
     """
-    if id not in gallery:
+    known = gallery.match(id)
+    if known is None:
         raise NotFoundError(
             f"The gallery {gallery.directory} has no image {id!r}.",
             hint="Give an id as printed by a search.",
         )
-    return _from_gallery(gallery, id, max(side, gallery.encoder.decode_side))
+    return _from_gallery(gallery, known, max(side, gallery.encoder.decode_side))
 
 
 def look_at_upload(gallery: Gallery, name: str, content: bytes, *, side: int = 0) -> Seen:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.errors import GalleryEmptyError, NotFoundError, SettingError
-from stitch_cir.gallery import Gallery, ViewMatrix
+from stitch_cir.gallery import Gallery, ViewMatrix, matcher
 from stitch_cir.search._results import Query
 from stitch_cir.search._settings import SearchSettings
 from stitch_cir.transition import step_away
@@ -27,8 +26,11 @@ def row_of(matrix: ViewMatrix, id: str) -> int | None:
 
 def rows_to_rank(
     gallery: Gallery, matrix: ViewMatrix, settings: SearchSettings, left_out: Collection[str]
-) -> NDArray[np.int64]:
-    """Apply filters before ranking: row numbers (n,) int64 in id order."""
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Apply filters before ranking: row numbers (n,) int64 in id order, and notes.
+
+    A note says which pattern matches no image: a filter never fails silently.
+    """
     if not len(matrix.ids):
         raise GalleryEmptyError(
             f"The gallery {gallery.directory} holds no image.",
@@ -40,10 +42,16 @@ def rows_to_rank(
             hint=f"Ask for at most {len(matrix.ids)}.",
         )
     wanted = np.array([id not in left_out for id in matrix.ids])
-    for patterns, keep in ((settings.include, True), (settings.exclude, False)):
+    notes = []
+    for name, patterns in (("include", settings.include), ("exclude", settings.exclude)):
+        matched = np.zeros(len(wanted), bool)
+        for pattern in patterns:
+            matches = np.fromiter(map(matcher([pattern]), matrix.ids), bool, len(wanted))
+            matched |= matches
+            if not matches.any():
+                notes.append(_unmatched(name, pattern, matrix.ids))
         if patterns:
-            matches = (any(fnmatchcase(id, p) for p in patterns) for id in matrix.ids)
-            wanted &= np.fromiter(matches, bool, len(wanted)) == keep
+            wanted &= matched == (name == "include")
     rows = np.flatnonzero(wanted).astype(np.int64)
     if not len(rows):
         raise GalleryEmptyError(
@@ -51,7 +59,13 @@ def rows_to_rank(
             hint="The filters (and the reference, which is left out) match everything away: "
             "loosen --include/--exclude, or add --include-reference.",
         )
-    return rows
+    return rows, tuple(notes)
+
+
+def _unmatched(name: str, pattern: str, ids: Sequence[str]) -> str:
+    below = pattern.rstrip("/") + "/*"
+    hint = f" Do you mean {below!r}?" if any(map(matcher([below]), ids)) else ""
+    return f"The pattern {pattern!r} of {name} matches no image.{hint}"
 
 
 def rejected_ids(gallery: Gallery, less_like: Sequence[str]) -> dict[str, str]:

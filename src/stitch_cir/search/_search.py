@@ -239,7 +239,10 @@ def _prepare(
     matrix = gallery.matrix()
     rejected = rejected_ids(gallery, less_like)
     own = () if seen is None or settings.include_reference else seen.own_ids
-    rows = rows_to_rank(gallery, matrix, settings, {*own, *rejected})
+    rows, filtered = rows_to_rank(gallery, matrix, settings, {*own, *rejected})
+    incomplete = gallery.incomplete_note()
+    if incomplete is not None:
+        filtered = (incomplete, *filtered)
     clock.lap("open")
     composition = _composition(gallery, seen, text, captions, composer, settings)
     clock.lap("compose")
@@ -252,7 +255,8 @@ def _prepare(
         query = replace(query, handicap=handicap(matrix, settings))
         clock.lap("hubness")
     told = () if composition is None else composition.notes
-    return _Ask(matrix, rows, query, settings.make_scorer(), transition, (*told, *notes), seen)
+    notes = (*told, *notes, *filtered)
+    return _Ask(matrix, rows, query, settings.make_scorer(), transition, notes, seen)
 
 
 def pixels_for(composer: Composer | None) -> int:

@@ -194,6 +194,8 @@ class GalleryInfo(BaseModel):
 
     name: str
     images: int
+    complete: bool | None
+    waiting: int | None
     encoder: str
     weights_tag: str
     dim: int

@@ -46,8 +46,10 @@ class Pictures:
         Raises ``NotFoundError`` for an unknown id, ``GoneError`` when its file is gone; making
         it raises ``ImageError`` when the file is damaged.
         """
-        if id not in gallery:
+        known = gallery.match(id)
+        if known is None:
             raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
+        id = known
         path = gallery.path(id)
         if path is None:
             texts = gallery.captions(id)

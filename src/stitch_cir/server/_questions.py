@@ -240,5 +240,5 @@ def _settings_of(ask: Ask) -> SearchSettings:
 
 
 def _must_hold(gallery: Gallery, id: str) -> None:
-    if id not in gallery:
+    if gallery.match(id) is None:
         raise NotFoundError(f"The gallery has no image {id!r}.", hint="See GET /api/images.")

@@ -56,7 +56,8 @@ def router(services: Services) -> APIRouter:
 
         info = gallery.info()
         composer = services.make_composer(SearchSettings()) or TemplateComposer()
-        kept = ("images", "encoder", "weights_tag", "dim", "recipe", "captioned", "generation")
+        counts = ("images", "complete", "waiting", "captioned", "generation")
+        kept = (*counts, "encoder", "weights_tag", "dim", "recipe")
         return {
             "name": keeper.name,
             **{name: info[name] for name in kept},
@@ -99,13 +100,14 @@ def router(services: Services) -> APIRouter:
         """Show one image and its views."""
 
         def work(gallery: Gallery) -> dict[str, Any]:
-            if id not in gallery:
+            known = gallery.match(id)
+            if known is None:
                 raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
             views = [
                 view_facts(View(index, view.box, view.caption))
-                for index, view in enumerate(gallery.views(id))
+                for index, view in enumerate(gallery.views(known))
             ]
-            return {**image_facts(gallery, id, request.scope["root_path"]), "views": views}
+            return {**image_facts(gallery, known, request.scope["root_path"]), "views": views}
 
         return JSONResponse(await services.desk.run(request, lambda: keeper.steadily(work)))
 

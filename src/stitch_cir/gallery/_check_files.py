@@ -1,0 +1,54 @@
+"""Whether the files of a folder are still those that were indexed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from stitch_cir.errors import ImageError
+from stitch_cir.gallery._scan import facts_of
+from stitch_cir.gallery._store import Store
+from stitch_cir.images import open_regular
+
+__all__ = ["check_files"]
+
+_PAGE = 512
+
+
+def check_files(
+    store: Store, path_of: Callable[[str], Path | None], *, read: bool
+) -> tuple[int, int]:
+    """Return how many indexed files are missing, and how many have another content.
+
+    A file is read and hashed where size, time or mark differ from what is recorded; with ``read``
+    all are.
+    """
+    # a gallery of an older version that is only read has no marks
+    marked = store.value("SELECT 1 FROM pragma_table_info('items') WHERE name = 'mark'")
+    mark = "mark" if marked else "NULL"
+    missing = changed = 0
+    after = ""
+    while page := store.rows(
+        f"SELECT id, size, mtime_ns, {mark}, hash FROM items"
+        " WHERE id > ? AND path NOT NULL ORDER BY id LIMIT ?",
+        (after, _PAGE),
+    ):
+        for id, size, mtime_ns, recorded, hash in page:
+            path = path_of(id)
+            if path is None:
+                continue
+            try:
+                facts = facts_of(path.stat())
+                same = facts[:2] == (size, mtime_ns) and recorded in (None, facts.mark)
+                if facts.size != size or ((read or not same) and _hash(path) != hash):
+                    changed += 1
+            except (OSError, ImageError):
+                missing += 1
+        after = page[-1][0]
+    return missing, changed
+
+
+def _hash(path: Path) -> str:
+    with open_regular(path, str(path)) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

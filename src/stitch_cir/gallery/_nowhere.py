@@ -1,0 +1,39 @@
+"""What is said where there is no gallery."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from stitch_cir.errors import GalleryMissingError
+from stitch_cir.gallery._database import DATABASE
+from stitch_cir.gallery._index import DEFAULT_DIRECTORY
+
+__all__ = ["no_gallery"]
+
+
+def no_gallery(place: Path) -> GalleryMissingError:
+    """Build the error for a folder without gallery; it names the gallery of a folder above."""
+    # "." and ".." would run together with the full stop
+    real = Path(os.path.realpath(place))
+    shown = real if place.name in ("", "..") else place
+    above = next((folder for folder in real.parents if _holds_gallery(folder)), None)
+    if above is not None and place.is_dir():
+        inside = real.relative_to(above).as_posix()
+        return GalleryMissingError(
+            f"There is no gallery at {shown}, but the folder {above} above it has one.",
+            hint=f"Search that, only below this folder: stitch search {shlex.quote(str(above))} "
+            f"TEXT --include {shlex.quote(inside + '/*')}",
+        )
+    return GalleryMissingError(
+        f"There is no gallery at {shown}.",
+        hint=f"Make one first: stitch index {shlex.quote(str(place))}",
+    )
+
+
+def _holds_gallery(folder: Path) -> bool:
+    try:
+        return (folder / DEFAULT_DIRECTORY / DATABASE).is_file()
+    except OSError:
+        return False
