@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ import typer
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import EXIT_SKIPPED, guard, plain
+from stitch_cir.cli._info import show_info
 from stitch_cir.cli._output import console, emit_json, progress_bar
 
 __all__ = ["index", "info", "verify"]
@@ -61,6 +64,43 @@ def index(
         bool,
         typer.Option("--restore-removed", help="Take back what was removed by hand."),
     ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exclude",
+            metavar="PATTERN",
+            help="Leave out files and folders of this name ('*.gif'), or path ('2019/raw'); "
+            "repeatable, remembered, '' forgets the earlier ones.",
+        ),
+    ] = None,
+    default_excludes: Annotated[
+        bool | None,
+        typer.Option(
+            "--default-excludes/--no-default-excludes",
+            help="Leave out what other programs make: @eaDir, #recycle, folders with .nomedia, "
+            "unfinished downloads, …; remembered. [default-excludes]",
+            show_default=False,
+        ),
+    ] = None,
+    keep_days: Annotated[
+        float | None,
+        typer.Option(
+            "--keep-days",
+            metavar="DAYS",
+            help="How long vectors and captions of files that are gone are kept; remembered. [30]",
+        ),
+    ] = None,
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing",
+            help="Let more than half of the images go, or all of a folder that is empty now.",
+        ),
+    ] = False,
+    forget: Annotated[
+        bool,
+        typer.Option("--forget", help="Drop what is gone at once, with vectors and captions."),
+    ] = False,
     quiet: o.QuietOption = False,
     as_json: o.JsonOption = False,
 ) -> None:
@@ -79,7 +119,7 @@ def index(
         recipe = ViewRecipe(kind=view_kind, count=views, seed=seed)  # type: ignore[arg-type]
         name = encoder or _recorded_encoder(gallery or folder) or "mini"
         model = load_encoder(name, device=device, precision=precision)
-        with progress_bar(quiet=quiet or as_json) as follow:
+        with _waiting_told(gallery or folder), progress_bar(quiet=quiet or as_json) as follow:
             if folder is not None:
                 report = index_folder(
                     folder,
@@ -91,6 +131,11 @@ def index(
                     rebuild=rebuild,
                     workers=workers,
                     restore_removed=restore_removed,
+                    exclude=exclude,
+                    default_excludes=default_excludes,
+                    keep_days=keep_days,
+                    allow_missing=allow_missing,
+                    forget=forget,
                 )
             elif captions is not None and gallery is not None:
                 report = index_captions(
@@ -100,6 +145,7 @@ def index(
                     progress=follow,
                     rebuild=rebuild,
                     restore_removed=restore_removed,
+                    allow_missing=allow_missing or forget,
                 )
             else:
                 raise SettingError(
@@ -119,6 +165,22 @@ def index(
             out.print(plain(report.summary()), soft_wrap=True)
         if report.skipped:
             raise typer.Exit(EXIT_SKIPPED)
+
+
+@contextmanager
+def _waiting_told(place: Path | None) -> Iterator[None]:
+    """Say, when the run is interrupted, how many files are still to be indexed."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        from stitch_cir.errors import StitchError
+        from stitch_cir.gallery import Gallery
+
+        with suppress(StitchError), Gallery.open(place or Path()) as found:
+            note = found.incomplete_note()
+            if note is not None:
+                typer.echo(note, err=True)
+        raise
 
 
 def _recorded_encoder(place: Path | None) -> str | None:
@@ -143,19 +205,27 @@ def info(gallery: o.GalleryArgument, as_json: o.JsonOption = False) -> None:
         data = Gallery.open(gallery).info()
         if as_json:
             emit_json(data)
-            return
-        out = console()
-        width = max(len(name) for name in data)
-        for name, value in data.items():
-            out.print(f"{name:<{width}}  {plain(str(value))}", soft_wrap=True)
+        else:
+            show_info(data, console())
 
 
-def verify(gallery: o.GalleryArgument, as_json: o.JsonOption = False) -> None:
+def verify(
+    gallery: o.GalleryArgument,
+    read_files: Annotated[
+        bool,
+        typer.Option(
+            "--read-files",
+            help="Read every file, not only those whose size or times differ: this also finds "
+            "files that rotted on the disk.",
+        ),
+    ] = False,
+    as_json: o.JsonOption = False,
+) -> None:
     """Check a gallery: the database, every vector, the cache, and the files it was made from."""
     with guard(as_json=as_json):
         from stitch_cir.gallery import Gallery
 
-        report = Gallery.open(gallery).verify()
+        report = Gallery.open(gallery).verify(read_files=read_files)
         if as_json:
             emit_json(report.to_dict())
         else:

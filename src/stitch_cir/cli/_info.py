@@ -1,0 +1,84 @@
+"""What ``stitch info`` shows: the facts of a gallery as a person reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stitch_cir.cli._exit import plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["show_info"]
+
+
+def show_info(facts: dict[str, Any], out: Console) -> None:
+    """Print the facts of ``Gallery.info()``, one a line; JSON has them all, and in full."""
+    lines = _lines(facts)
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        out.print(f"{name:<{width}}  {plain(value)}", soft_wrap=True)
+
+
+def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = [
+        ("gallery", facts["directory"]),
+        ("folder", facts["root"] or "none: the gallery has captions only"),
+        ("images", f"{facts['images']:,}, {facts['distinct_pictures']:,} distinct pictures"),
+        ("complete", _complete(facts)),
+    ]
+    if facts["captioned"]:
+        lines.append(("captions", _captions(facts)))
+    if facts["skipped"]:
+        lines.append(("skipped", f"{facts['skipped']:,} files that are no usable images"))
+    if facts["vanished"]:
+        kept = f"{facts['vanished']:,} images whose files are gone; vectors and captions are kept"
+        lines.append(("vanished", kept))
+    if facts["root"]:
+        lines += [
+            ("left out", _exclusions(facts)),
+            ("kept", f"{facts['keep_days']:g} days after a file has gone"),
+        ]
+    lines += [
+        (
+            "encoder",
+            f"{facts['encoder']} ({facts['weights_tag']}), {facts['dim']} dimensions, "
+            f"fingerprint {facts['fingerprint'][:12]}…",
+        ),
+        ("views", _views(facts["recipe"])),
+        ("made", f"{facts['created']} by stitch {facts['stitch_version']}"),
+        ("changes", f"{facts['generation']:,} commits"),
+    ]
+    return lines
+
+
+def _complete(facts: dict[str, Any]) -> str:
+    if facts["complete"] is None:
+        return "not recorded; stitch index will tell"
+    if facts["complete"]:
+        return "yes"
+    waiting = facts["waiting"]
+    if waiting == 0:
+        return "no: the last run did not come to its end; run stitch index again"
+    count = "some" if waiting is None else f"{waiting:,}"
+    return f"no: {count} files wait to be indexed; run stitch index again"
+
+
+def _captions(facts: dict[str, Any]) -> str:
+    file = (facts["captions"] or {}).get("file")
+    return f"of {facts['captioned']:,} images" + (f", from {file}" if file else "")
+
+
+def _exclusions(facts: dict[str, Any]) -> str:
+    parts = list(facts["exclude"])
+    if facts["default_excludes"]:
+        parts.append("files of other programs (@eaDir, #recycle, .nomedia, …)")
+    return " · ".join(parts) or "nothing but hidden files"
+
+
+def _views(recipe: dict[str, Any]) -> str:
+    shown = f"{recipe['count']} an image, {recipe['kind']}"
+    if recipe["kind"] != "random":
+        return shown
+    rest = (f"{name} {recipe[name]}" for name in ("seed", "scale", "ratio") if name in recipe)
+    return f"{shown} ({', '.join(rest)})"

@@ -1,0 +1,146 @@
+"""``stitch index``, ``info`` and ``verify`` where a folder is empty, away, or only half indexed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from stitch_cir.cli._app import app
+from stitch_cir.gallery._write import Writer
+
+ENCODER = ("--encoder", "test")
+
+
+def stitch(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def indexed(photos: Path) -> Path:
+    assert stitch("index", photos, "-q", *ENCODER).exit_code == 0
+    return photos
+
+
+def test_a_disk_that_is_away(indexed: Path, tmp_path: Path) -> None:
+    (tmp_path / "away").mkdir()
+    for entry in list(indexed.iterdir()):
+        if not entry.name.startswith("."):
+            entry.rename(tmp_path / "away" / entry.name)
+    refused = stitch("index", indexed, "-q")
+    assert refused.exit_code == 5, refused.output
+    assert "8 of the 8 images" in refused.stderr
+    assert "--allow-missing" in refused.stderr
+    assert refused.stderr.count("error:") == 1
+    taken = stitch("index", indexed, "-q", "--allow-missing")
+    assert (taken.exit_code, "8 removed, 8 vanished but kept" in taken.stdout) == (0, True)
+    assert "8 images whose files are gone" in stitch("info", indexed).stdout
+    for entry in (tmp_path / "away").iterdir():
+        entry.rename(indexed / entry.name)
+    assert "8 back again" in stitch("index", indexed, "-q").stdout
+    assert "0" in stitch("index", indexed, "-q", "--json").stdout
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    done = stitch("index", tmp_path, *ENCODER)
+    assert done.exit_code == 3, done.output
+    assert "There is no image in the folder" in done.stderr
+    assert "JPEG" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_database_locks_nothing(photos: Path) -> None:
+    (photos / ".stitch").mkdir()
+    (photos / ".stitch" / "gallery.sqlite").touch()
+    assert stitch("info", photos).exit_code == 3
+    # the recorded encoder is asked for first: there is none
+    done = stitch("index", photos, "-q", *ENCODER)
+    assert (done.exit_code, "8 added" in done.stdout) == (0, True)
+
+
+def test_patterns_are_shown_and_changed(photos: Path) -> None:
+    done = stitch(
+        "index",
+        photos,
+        "-q",
+        *ENCODER,
+        "--exclude",
+        "pairs",
+        "--exclude",
+        "*.gif",
+        "--keep-days",
+        7,
+    )
+    assert "1 left out (pairs)" in done.stdout
+    shown = stitch("info", photos).stdout
+    assert "pairs · *.gif · files of other programs" in shown
+    assert "7 days" in shown
+    assert stitch("index", photos, "-q", "--exclude", "").exit_code == 0
+    info = json.loads(stitch("info", photos, "--json").stdout)
+    assert (info["images"], info["exclude"], info["keep_days"]) == (8, [], 7)
+    wrong = stitch("index", photos, "-q", "--exclude", "*")
+    assert (wrong.exit_code, "excludes everything" in wrong.stderr) == (2, True)
+    assert stitch("index", photos, "-q", "--keep-days", "-1").exit_code == 2
+
+
+def test_info_is_for_people(indexed: Path) -> None:
+    shown = stitch("info", indexed).stdout
+    assert "{" not in shown
+    assert "10 an image, grid" in shown
+    assert "complete  yes" in shown
+    assert max(map(len, shown.replace("/", " ").split())) < 40, "no digest in full"
+    assert len(json.loads(stitch("info", indexed, "--json").stdout)["fingerprint"]) == 64
+
+
+def test_an_interrupted_run_says_how_many_files_wait(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(writer: Writer) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "flush", interrupted)
+        stopped = stitch("index", photos, "-q", *ENCODER)
+    assert stopped.exit_code == 130
+    assert "8 files are not indexed yet" in stopped.stderr
+    assert "complete  no: 8 files wait" in stitch("info", photos).stdout
+    told = stitch("verify", photos)
+    assert "8 files were never indexed" in told.stdout
+    assert "sound" not in told.stdout
+    assert stitch("index", photos, "-q").exit_code == 0
+    assert "complete  yes" in stitch("info", photos).stdout
+
+
+def test_a_folder_below_a_gallery(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(indexed / "pairs")
+    done = stitch("search", ".", "red")
+    assert done.exit_code == 3
+    assert str(indexed.resolve()) in done.stderr
+    assert "--include 'pairs/*'" in done.stderr
+
+
+def test_no_gallery_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my photos").mkdir()
+    monkeypatch.chdir(tmp_path / "my photos")
+    for place in (".", ".."):
+        done = stitch("info", place)
+        assert done.exit_code == 3
+        assert ".." not in done.stderr.replace("stitch index ..", "")
+    assert "stitch index 'my photos'" in stitch("info", "../my photos").stderr.replace("../", "")
+
+
+def test_verify_is_honest(indexed: Path) -> None:
+    assert "sound" in stitch("verify", indexed).stdout
+    file = indexed / "red.png"
+    before = file.stat()
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1  # within the end mark: the pixels stay whole
+    file.write_bytes(content)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    told = stitch("verify", indexed)
+    assert "sound" not in told.stdout
+    assert "1 file has changed since indexing: run stitch index" in told.stdout
+    assert json.loads(stitch("verify", indexed, "--json", "--read-files").stdout)["read_files"]
