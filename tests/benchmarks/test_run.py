@@ -113,7 +113,9 @@ def test_a_finished_run_is_not_made_again_and_another_one_is_refused(tmp_path: P
         run_benchmark(data, tmp_path / "mine", encoder=ENCODER)
 
 
-@pytest.mark.parametrize("stage", ["indexing", "composing", "encoding texts", "ranking, mean"])
+@pytest.mark.parametrize(
+    "stage", ["indexing", "composing", "encoding texts", "ranking 5 of 10, mean"]
+)
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, stage: str) -> None:
     data = circo(tmp_path)
     whole = run_benchmark(data, tmp_path / "whole", encoder=ENCODER, sweeps=False)
@@ -259,18 +261,18 @@ def test_categories_share_a_folder_of_pictures(tmp_path: Path) -> None:
 
 
 def test_the_cut_region_is_widened_and_padded(tmp_path: Path) -> None:
-    from stitch_cir.benchmarks._sources import _crop
+    from stitch_cir.benchmarks._sources import cut_region
 
     path = paint(tmp_path / "a.png", 3, (100, 80))
     # 20 wide, 10 high at (40, 30): 14 more on the left and right, 7 above and below
-    crop = _crop(path, (40, 30, 20, 10))
+    crop = cut_region(path, (40, 30, 20, 10))
     assert crop.size == (48, 48)
     pixels = np.asarray(crop)
     assert (pixels[:12] == 0).all()
     assert (pixels[36:] == 0).all()
     assert (pixels[12:36].sum(axis=2) > 0).all()
     # at the edge of the picture there is less to take
-    assert _crop(path, (0, 0, 10, 10)).size == (17, 17)
+    assert cut_region(path, (0, 0, 10, 10)).size == (17, 17)
 
 
 def test_a_gallery_of_captions(tmp_path: Path) -> None:

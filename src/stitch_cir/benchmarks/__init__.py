@@ -2,9 +2,16 @@
 
 from stitch_cir.benchmarks._compare import Comparison, Interval, compare, intervals
 from stitch_cir.benchmarks._data import Benchmark, Query, Task
-from stitch_cir.benchmarks._load import BENCHMARKS, Place, check_benchmark, load_benchmark
+from stitch_cir.benchmarks._load import (
+    BENCHMARKS,
+    Place,
+    check_benchmark,
+    load_benchmark,
+    where_to_get,
+)
 from stitch_cir.benchmarks._predictions import Predictions, read_predictions
-from stitch_cir.benchmarks._run import price_benchmark, run_benchmark, sample
+from stitch_cir.benchmarks._price import price_benchmark
+from stitch_cir.benchmarks._run import run_benchmark, sample
 from stitch_cir.benchmarks._run_files import Run, Top, VariantResult, read_run
 from stitch_cir.benchmarks._score import Scores, score
 from stitch_cir.benchmarks._submission import write_submission
@@ -37,5 +44,6 @@ __all__ = [
     "sample",
     "score",
     "variants_of",
+    "where_to_get",
     "write_submission",
 ]

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from stitch_cir.benchmarks._data import Benchmark, Query, Task
 from stitch_cir.benchmarks._run_files import read_compositions
 from stitch_cir.benchmarks._sources import Source
-from stitch_cir.chat import Estimate
 from stitch_cir.composers import Composer, Composition, Reference, TemplateComposer
 from stitch_cir.encoders import DualEncoder, TextLimits
 from stitch_cir.errors import ImageError, QueryError
@@ -23,14 +22,14 @@ from stitch_cir.search import (
     Encoded,
     Wish,
     compose_many,
-    estimate_many,
     query_texts,
 )
 
-__all__ = ["Asked", "compose_queries", "encode_queries", "price_queries"]
+__all__ = ["Asked", "compose_queries", "composer_failure", "encode_queries"]
 
 TEXTS = 256
 """Texts encoded between two steps of progress."""
+_TEXT_ALONE = "only the modification was searched with:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,8 @@ def compose_queries(
     One without a modification either gets no captions.
 
     Raises ``EndpointError`` and ``CacheError``, which concern all queries; what was composed stays.
+    Raises ``QueryError`` when the composer could compose none of the queries: a run in which it had
+    no part must not carry its name.
     """
     done = dict(read_compositions(file))
     _drop_unfinished_line(file)
@@ -79,7 +80,22 @@ def compose_queries(
                 out.flush()
                 done[query.id] = composition
                 tell(ProgressEvent("composing", len(done), total))
+    if done and all(composer_failure(composition) for composition in done.values()):
+        # nothing of these is worth resuming from, and another composer may be tried here
+        file.unlink()
+        raise QueryError(
+            f"The composer {composer.name} could compose none of the {len(done):,} queries: "
+            f"{composer_failure(next(iter(done.values())))}",
+            hint="Choose a composer that suits this gallery (--composer); a gallery of captions "
+            "takes two-stage, recorded, template or wanted.",
+        )
     return done
+
+
+def composer_failure(composition: Composition) -> str:
+    """Return why the composer failed and the query is searched with by its text alone, else ""."""
+    reasons = (note for note in composition.notes if note.startswith(_TEXT_ALONE))
+    return next(reasons, "").removeprefix(_TEXT_ALONE).strip()
 
 
 def _drop_unfinished_line(file: Path) -> None:
@@ -123,7 +139,7 @@ def _composed(
 def _or_text_alone(query: Query, found: Composed, count: int) -> Composition:
     if found.composition is not None:
         return found.composition
-    note = f"only the modification was searched with: {found.error}"
+    note = f"{_TEXT_ALONE} {found.error}"
     try:
         return _noted(TemplateComposer().compose(None, query.text, count), note)
     except QueryError as error:
@@ -133,33 +149,6 @@ def _or_text_alone(query: Query, found: Composed, count: int) -> Composition:
 def _noted(composition: Composition, note: str) -> Composition:
     data = composition.to_dict()
     return Composition.from_dict({**data, "notes": [*data["notes"], note]})
-
-
-def price_queries(
-    benchmark: Benchmark,
-    sources: Mapping[str, Source],
-    composer: Composer,
-    count: int,
-    *,
-    progress: Progress | None = None,
-) -> Estimate:
-    """Say what composing all queries would ask models for; nothing is asked."""
-    tell = progress or (lambda event: None)
-    total, before = Estimate(), 0
-    for task in benchmark.tasks:
-        source = sources[task.name]
-        wishes = [
-            Wish(source.names[query.reference], query.text, query.id)
-            for query in task.queries
-            if query.reference in source.rows
-        ]
-
-        def follow(done: int, count: int, before: int = before) -> None:
-            tell(ProgressEvent("pricing", before + done, len(benchmark.queries)))
-
-        cost, _ = estimate_many(source.gallery, wishes, composer, count, progress=follow)
-        total, before = total + cost, before + len(wishes)
-    return total
 
 
 def encode_queries(

@@ -25,12 +25,30 @@ _PACKAGES = (
 def versions() -> dict[str, str]:
     """Give the versions of Python and of every installed package that may shape a vector."""
     found = {"python": platform.python_version()}
+    if commit := _commit():
+        found["stitch-cir commit"] = commit
     for name in _PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
     return found
+
+
+def _commit() -> str | None:
+    """Return the commit this package is run from, where it lies in a clone; read, not executed."""
+    clone = Path(__file__).resolve().parents[3] / ".git"
+    try:
+        head = (clone / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head or None
+        name = head.removeprefix("ref: ")
+        if (clone / name).is_file():
+            return (clone / name).read_text().strip()
+        packed = (clone / "packed-refs").read_text().splitlines()
+        return next((line.split()[0] for line in packed if line.endswith(f" {name}")), None)
+    except OSError:
+        return None
 
 
 def machine() -> dict[str, str | int | None]:

@@ -10,7 +10,12 @@ from typing import Any
 
 from stitch_cir.errors import NotFoundError, RecordError
 
-__all__ = ["Reader", "parse_json"]
+__all__ = ["PREDICTION_FILES", "VARIANTS", "Reader", "parse_json"]
+
+VARIANTS = "variants"
+"""The folder of a run that holds a folder for each way of searching."""
+PREDICTION_FILES = ("predictions.json", "predictions-subset.json")
+"""Of one way of searching: the rankings, and CIRR's rankings of the subset."""
 
 
 class Reader:

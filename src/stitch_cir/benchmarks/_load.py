@@ -19,7 +19,7 @@ from stitch_cir.benchmarks._data import Benchmark
 from stitch_cir.benchmarks.stamps import FOLDER
 from stitch_cir.errors import NotFoundError, SettingError
 
-__all__ = ["BENCHMARKS", "Place", "check_benchmark", "load_benchmark"]
+__all__ = ["BENCHMARKS", "Place", "check_benchmark", "load_benchmark", "where_to_get"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,11 @@ def check_benchmark(name: str, root: Path | str) -> list[Place]:
             holds = f"{sum(1 for one in path.iterdir() if not one.name.startswith('.')):,} entries"
         places.append(Place(what, str(path), path.exists(), holds))
     return places
+
+
+def where_to_get(name: str) -> str:
+    """Return where a data set's files are published. Raises ``SettingError`` for another name."""
+    return _layout(name).hint
 
 
 def _layout(name: str) -> _Layout:

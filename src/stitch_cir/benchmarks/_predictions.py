@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stitch_cir.benchmarks._data import Benchmark
-from stitch_cir.benchmarks._files import parse_json
+from stitch_cir.benchmarks._files import PREDICTION_FILES, VARIANTS, parse_json
 from stitch_cir.errors import NotFoundError, RecordError
 
 __all__ = ["Predictions", "read_predictions"]
@@ -35,6 +35,8 @@ def read_predictions(
 ) -> Predictions:
     """Read one file, or CIRR's two (``metric`` says which is which), and check every id.
 
+    The folder of a run stands for the predictions of its main ranking.
+
     Raises
     ------
     NotFoundError
@@ -45,7 +47,7 @@ def read_predictions(
     """
     ranked: dict[str, tuple[str, ...]] = {}
     subset: dict[str, tuple[str, ...]] = {}
-    for path in map(Path, paths):
+    for path in _files(paths):
         try:
             data = parse_json(path.read_bytes(), str(path))
         except OSError as error:
@@ -66,6 +68,22 @@ def read_predictions(
         )
     notes = [f"{len(missing)} queries have no prediction and count as misses."] if missing else []
     return Predictions(ranked, subset, missing, tuple(notes))
+
+
+def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
+    """Yield the prediction files, those of a run in the place of its folder."""
+    for path in map(Path, paths):
+        if not path.is_dir():
+            yield path
+            continue
+        main = path / VARIANTS / "main"
+        found = [main / name for name in PREDICTION_FILES if (main / name).is_file()]
+        if not found:
+            raise NotFoundError(
+                f"The folder {path} holds no predictions.",
+                hint="Give a prediction file, or the folder of a finished stitch bench run.",
+            )
+        yield from found
 
 
 def _of_file(data: Any, where: str) -> tuple[str, dict[str, tuple[str, ...]]]:

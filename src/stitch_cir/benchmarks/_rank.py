@@ -43,9 +43,10 @@ def rank_queries(
     variant: Variant,
     depth: int,
     *,
+    stage: str,
     progress: Progress | None = None,
 ) -> Ranked:
-    """Rank every query in the way of ``variant``, ``depth`` images deep.
+    """Rank every query in the way of ``variant``, ``depth`` images deep; ``stage`` names progress.
 
     Images without vectors rank behind all others, in the gallery's order, and right answers among
     them last. In small galleries of a query's own, equal scores fall against the right answer. A
@@ -81,9 +82,9 @@ def rank_queries(
                 ranked[one.query.id] = names
                 tops[one.query.id] = _top(one, names, scores)
                 approximate += iterative and not _converged(source, variant, vectors, names)
-                tell(ProgressEvent(f"ranking, {variant.name}", number, len(own)))
+                tell(ProgressEvent(stage, number, len(own)))
             continue
-        rankings = _rank_task(benchmark, source, own, variant, depth, tell)
+        rankings = _rank_task(benchmark, source, own, variant, depth, stage, tell)
         for (one, names, scores), (_, vectors) in zip(rankings, own, strict=True):
             ranked[one.query.id] = names
             tops[one.query.id] = _top(one, names, scores)
@@ -140,6 +141,7 @@ def _rank_task(
     own: Sequence[tuple[Asked, Query]],
     variant: Variant,
     depth: int,
+    stage: str,
     tell: Progress,
 ) -> list[tuple[Asked, tuple[str, ...], NDArray[np.float64]]]:
     matrix = source.gallery.matrix()
@@ -153,7 +155,7 @@ def _rank_task(
         depth,
         rows=source.ranked,
         exclude=exclude,
-        progress=lambda done, total: tell(ProgressEvent(f"ranking, {variant.name}", done, total)),
+        progress=lambda done, total: tell(ProgressEvent(stage, done, total)),
     )
     found = []
     for (one, _), ranking in zip(own, rankings, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,15 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from stitch_cir.benchmarks._ask import Asked, compose_queries, encode_queries, price_queries
+from stitch_cir.benchmarks._ask import (
+    Asked,
+    compose_queries,
+    composer_failure,
+    encode_queries,
+)
 from stitch_cir.benchmarks._data import Benchmark, Query, Task
 from stitch_cir.benchmarks._environment import machine, versions
+from stitch_cir.benchmarks._files import VARIANTS
 from stitch_cir.benchmarks._predictions import Predictions
-from stitch_cir.benchmarks._rank import rank_queries
+from stitch_cir.benchmarks._rank import Ranked, rank_queries
 from stitch_cir.benchmarks._run_files import (
     COMPOSITIONS,
     MANIFEST,
-    VARIANTS,
     Run,
     VariantResult,
     read_run,
@@ -31,18 +37,19 @@ from stitch_cir.benchmarks._run_files import (
 from stitch_cir.benchmarks._score import score
 from stitch_cir.benchmarks._sources import Source, centred_on_captions, open_sources
 from stitch_cir.benchmarks._variants import Variant, variants_of
-from stitch_cir.chat import Estimate
-from stitch_cir.composers import Composer, TemplateComposer
+from stitch_cir.composers import Composer, Composition, TemplateComposer
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Progress
 from stitch_cir.search import SearchSettings
 from stitch_cir.views import ViewRecipe
 
-__all__ = ["price_benchmark", "run_benchmark", "sample"]
+__all__ = ["run_benchmark", "sample"]
 
 FORMAT = 1
 DEPTH = 50
+GALLERIES = "galleries"
+"""Where a run keeps indexed images unless it shares them with others."""
 
 
 def sample(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark:
@@ -102,7 +109,8 @@ def run_benchmark(
         Queries composed at a time.
 
     Raises ``SettingError`` when ``out`` holds another run, ``NotFoundError`` when pictures are
-    missing altogether, and what composers raise about their model. What was done stays.
+    missing altogether, ``QueryError`` when the composer can compose none of the queries, and what
+    composers raise about their model. What was done stays.
     """
     settings = settings or SearchSettings()
     composer = composer or TemplateComposer()
@@ -113,7 +121,7 @@ def run_benchmark(
     facts = _facts(benchmark, encoder, composer, settings, recipe, depth)
     _claim(place, facts)
     clock = _Clock()
-    own = Path(galleries) if galleries is not None else place / "galleries"
+    own = Path(galleries) if galleries is not None else place / GALLERIES
     sources = open_sources(
         benchmark,
         own / f"{benchmark.name}-{benchmark.split}",
@@ -140,57 +148,50 @@ def run_benchmark(
         "gallery": {name: source.facts() for name, source in sources.items()},
         "variants": [_listed(variant) for variant in variants],
         "counts": _counts(benchmark, sources, asked),
-        "notes": [*benchmark.notes, *notes],
+        "written_by": _written_by(compositions),
+        "notes": [*benchmark.notes, *_failures(composer, compositions), *notes],
         "usage": _usage(composer),
         "seconds": clock.seconds,
         "created": _created(place),
         "finished": None,
     }
     write_json(place / MANIFEST, manifest)
-    for variant in variants:
-        _one(place, benchmark, sources, asked, variant, depth, progress)
+    _rank_all(place, benchmark, sources, asked, variants, depth, progress)
     clock.lap("rank")
     write_json(place / MANIFEST, {**manifest, "finished": _now()})
     return read_run(place)
 
 
-def price_benchmark(
-    benchmark: Benchmark,
-    galleries: Path | str,
-    *,
-    encoder: DualEncoder,
-    composer: Composer,
-    count: int,
-    recipe: ViewRecipe | None = None,
-    progress: Progress | None = None,
-) -> Estimate:
-    """Index the pictures (a run goes on from there) and say what composing would cost."""
-    encoder = centred_on_captions(benchmark, encoder)
-    place = Path(galleries) / f"{benchmark.name}-{benchmark.split}"
-    sources = open_sources(benchmark, place, encoder=encoder, recipe=recipe, progress=progress)
-    return price_queries(benchmark, sources, composer, count, progress=progress)
-
-
-def _one(
+def _rank_all(
     place: Path,
     benchmark: Benchmark,
     sources: dict[str, Source],
     asked: list[Asked],
-    variant: Variant,
+    variants: list[Variant],
     depth: int,
     progress: Progress | None,
 ) -> None:
-    """Rank, score and write one variant, unless it is there."""
-    if (place / VARIANTS / variant.name / "metrics.json").is_file():
-        return
-    found = rank_queries(benchmark, sources, asked, variant, depth, progress=progress)
-    result = _told(variant)
-    if benchmark.labelled:
-        result = result.with_scores(score(benchmark, found.predictions))
-    else:
-        result = replace(result, notes=(*found.notes, "The answers are not public."))
-    ranked, subset = _published(benchmark, found.predictions)
-    write_variant(place, result, ranked, subset, found.tops)
+    """Rank, score and write every variant that is not there; equal settings are ranked once."""
+    settings = [json.dumps(variant.facts(), sort_keys=True) for variant in variants]
+    kept: dict[str, Ranked] = {}
+    for number, (variant, same) in enumerate(zip(variants, settings, strict=True), 1):
+        if (place / VARIANTS / variant.name / "metrics.json").is_file():
+            continue
+        found = kept.get(same)
+        if found is None:
+            stage = f"ranking {number} of {len(variants)}, {variant.name}"
+            found = rank_queries(
+                benchmark, sources, asked, variant, depth, stage=stage, progress=progress
+            )
+            if same in settings[number:]:
+                kept[same] = found
+        result = _described(variant)
+        if benchmark.labelled:
+            result = result.with_scores(score(benchmark, found.predictions))
+        else:
+            result = replace(result, notes=(*found.notes, "The answers are not public."))
+        ranked, subset = _published(benchmark, found.predictions)
+        write_variant(place, result, ranked, subset, found.tops)
 
 
 class _Clock:
@@ -215,7 +216,7 @@ def _listed(variant: Variant) -> dict[str, Any]:
     }
 
 
-def _told(variant: Variant) -> VariantResult:
+def _described(variant: Variant) -> VariantResult:
     return VariantResult(variant.name, variant.role, variant.label, variant.facts())
 
 
@@ -265,7 +266,7 @@ def _facts(
     }
     body = json.dumps(shaped, sort_keys=True, default=str).encode()
     shaped["key"] = hashlib.sha256(body).hexdigest()
-    shaped["benchmark"]["root"] = str(benchmark.root)
+    shaped["benchmark"]["root"] = str(benchmark.root.resolve())
     return {**shaped, "versions": versions(), "machine": machine()}
 
 
@@ -274,7 +275,8 @@ def _claim(place: Path, facts: Mapping[str, Any]) -> None:
     try:
         place.mkdir(parents=True, exist_ok=True)
         mark = place / "key"
-        if not mark.is_file() and any(place.iterdir()):
+        # a run that failed before it began may have left galleries, which another goes on with
+        if not mark.is_file() and any(entry.name != GALLERIES for entry in place.iterdir()):
             raise SettingError(
                 f"The folder {place} is not empty and holds no run.",
                 hint="Choose another one with --out.",
@@ -311,6 +313,29 @@ def _counts(
             for one in asked
         ),
     }
+
+
+def _written_by(compositions: Mapping[str, Composition]) -> dict[str, dict[str, int]]:
+    """Return how many queries and captions each composer really wrote."""
+    queries: Counter[str] = Counter()
+    captions: Counter[str] = Counter()
+    for composition in compositions.values():
+        queries["none" if composer_failure(composition) else composition.composer] += 1
+        captions.update(caption.origin.split(":")[0] for caption in composition.captions)
+    return {
+        "queries": dict(queries.most_common()),
+        "captions": dict(captions.most_common()),
+    }
+
+
+def _failures(composer: Composer, compositions: Mapping[str, Composition]) -> list[str]:
+    failed = [found for found in compositions.values() if composer_failure(found)]
+    if not failed:
+        return []
+    return [
+        f"{len(failed):,} of {len(compositions):,} queries were not composed by {composer.name}; "
+        f"first: {composer_failure(failed[0])}"
+    ]
 
 
 def _usage(composer: Composer) -> dict[str, Any] | None:

@@ -28,14 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.benchmarks._compare import Interval, intervals
-from stitch_cir.benchmarks._files import parse_json
+from stitch_cir.benchmarks._files import PREDICTION_FILES, VARIANTS, parse_json
 from stitch_cir.benchmarks._score import Scores
 from stitch_cir.composers import Composition
 from stitch_cir.errors import NotFoundError, RecordError
 
 __all__ = ["Run", "Top", "VariantResult", "read_run", "write_json", "write_variant"]
 
-MANIFEST, COMPOSITIONS, VARIANTS = "manifest.json", "compositions.jsonl", "variants"
+MANIFEST, COMPOSITIONS = "manifest.json", "compositions.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +228,9 @@ def write_variant(
     scratch = place.with_name(f".{result.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    write_json(scratch / "predictions.json", predictions, indent=None)
+    write_json(scratch / PREDICTION_FILES[0], predictions, indent=None)
     if subset is not None:
-        write_json(scratch / "predictions-subset.json", subset, indent=None)
+        write_json(scratch / PREDICTION_FILES[1], subset, indent=None)
     with (scratch / "top.jsonl").open("w", encoding="utf-8") as out:
         for top in tops:
             hits = [[id, round(score, 6)] for id, score in top.hits]

@@ -19,7 +19,7 @@ from stitch_cir.gallery import Gallery, Progress, index_captions, index_folder
 from stitch_cir.images import open_image
 from stitch_cir.views import ViewRecipe
 
-__all__ = ["Source", "centred_on_captions", "open_sources"]
+__all__ = ["Source", "centred_on_captions", "cut_region", "open_sources"]
 
 WIDEN = 0.7
 """How much of its own size a region gains on each side before it is cut (GeneCIS)."""
@@ -160,7 +160,7 @@ def _crops(
             if (folder / names[id]).exists():
                 continue
             try:
-                crop = _crop(images / task.files[id], box)
+                crop = cut_region(images / task.files[id], box)
             except (ImageError, NotFoundError) as error:
                 reasons[names[id]] = str(error)
                 continue
@@ -177,7 +177,7 @@ def _crops(
     )
 
 
-def _crop(path: Path, box: Box) -> Image.Image:
+def cut_region(path: Path, box: Box) -> Image.Image:
     """Widen the region by 0.7 of its size on each side, cut it, pad it to a square with black."""
     if not path.is_file():
         raise NotFoundError(f"{path} is missing")

@@ -10,6 +10,7 @@ import typer
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import EPILOG, guard, plain
 from stitch_cir.cli._output import console, counter, emit_json
+from stitch_cir.errors import SettingError
 
 __all__ = ["DatasetArgument", "RootOption", "SplitOption", "bench"]
 
@@ -23,7 +24,10 @@ SplitOption = Annotated[str | None, typer.Option("--split", help="Split. [val; o
 PredictionsOption = Annotated[
     list[Path],
     typer.Option(
-        "--predictions", "-p", metavar="FILE", help="Ranked ids by query; for CIRR also twice."
+        "--predictions",
+        "-p",
+        metavar="FILE|RUN",
+        help="Ranked ids by query, or a run's folder; for CIRR also twice.",
     ),
 ]
 
@@ -38,7 +42,7 @@ bench = typer.Typer(
 def check(dataset: DatasetArgument, root: RootOption, as_json: o.JsonOption = False) -> None:
     """Say file by file what of a data set is there, what is missing and where it is expected."""
     with guard(as_json=as_json):
-        from stitch_cir.benchmarks import check_benchmark
+        from stitch_cir.benchmarks import check_benchmark, where_to_get
 
         places = check_benchmark(dataset, root)
         missing = [place for place in places if not place.here]
@@ -52,6 +56,8 @@ def check(dataset: DatasetArgument, root: RootOption, as_json: o.JsonOption = Fa
                     f"{mark} {place.what:<24} {plain(place.path)} ({place.holds})", soft_wrap=True
                 )
             out.print(f"{len(places) - len(missing)} of {len(places)} are there.")
+            if missing:
+                out.print(f"To be had from: {where_to_get(dataset)}", soft_wrap=True)
         if missing:
             raise typer.Exit(3)
 
@@ -156,13 +162,24 @@ def submit(
 @bench.command("compare", epilog=EPILOG)
 def compare(
     dataset: DatasetArgument,
-    root: RootOption,
     first: Annotated[
-        list[Path], typer.Option("--first", "-a", metavar="FILE", help="Predictions of one run.")
+        list[Path],
+        typer.Option(
+            "--first",
+            "-a",
+            metavar="FILE|RUN",
+            help="Predictions, or a run's folder, twice for CIRR.",
+        ),
     ],
     second: Annotated[
-        list[Path], typer.Option("--second", "-b", metavar="FILE", help="Of the other run.")
+        list[Path], typer.Option("--second", "-b", metavar="FILE|RUN", help="The other ones.")
     ],
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root", metavar="DIR", help="The data set's folder. [where the first run found it]"
+        ),
+    ] = None,
     split: SplitOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
@@ -172,7 +189,7 @@ def compare(
         from stitch_cir.benchmarks import load_benchmark, read_predictions
         from stitch_cir.benchmarks import score as compute
 
-        data = load_benchmark(dataset, root, split)
+        data = load_benchmark(dataset, root or _root_of(first), split)
         runs = [compute(data, read_predictions(data, files)) for files in (first, second)]
         found = contrast(*runs)
         if as_json:
@@ -189,3 +206,16 @@ def compare(
                 f"[{span.low:+.2f}, {span.high:+.2f}]   {one.p:.4f}",
                 soft_wrap=True,
             )
+
+
+def _root_of(files: list[Path]) -> Path:
+    """Return the data set's folder that the manifest of a run names.
+
+    Raises ``SettingError`` for prediction files, which name none.
+    """
+    from stitch_cir.benchmarks import read_run
+
+    runs = [file for file in files if file.is_dir()]
+    if not runs:
+        raise SettingError("It is not known where the data set lies.", hint="Say so: --root DIR")
+    return Path(read_run(runs[0]).manifest["benchmark"]["root"])

@@ -68,7 +68,11 @@ def run(
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say how many calls and tokens it would cost.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only say how many calls and tokens composing would cost; nothing is indexed.",
+        ),
     ] = False,
     device: Annotated[
         str | None, typer.Option("--device", envvar="STITCH_DEVICE", help="cpu or cuda.")
@@ -122,19 +126,19 @@ def run(
         composer = chosen_composer(models, settings)
         if dry_run:
             with progress_bar(quiet=quiet or as_json) as follow:
-                cost = price_benchmark(
+                cost, notes = price_benchmark(
                     data,
-                    galleries or out / "galleries",
                     encoder=model,
                     composer=composer or TemplateComposer(),
                     count=settings.captions,
-                    recipe=recipe,
                     progress=follow,
                 )
             if as_json:
-                emit_json({"estimate": cost.to_dict()})
+                emit_json({"estimate": cost.to_dict(), "notes": list(notes)})
             else:
                 console().print(str(cost), soft_wrap=True)
+                for note in notes:
+                    console().print(f"note: {plain(note)}", soft_wrap=True)
             return
         with progress_bar(quiet=quiet or as_json) as follow:
             found = run_benchmark(

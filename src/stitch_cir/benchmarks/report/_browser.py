@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.benchmarks._files import parse_json
-from stitch_cir.benchmarks._run_files import VARIANTS, Run
+from stitch_cir.benchmarks._files import VARIANTS, parse_json
+from stitch_cir.benchmarks._run_files import Run
 from stitch_cir.benchmarks.report._contents import Section
 from stitch_cir.benchmarks.report._tables import name_of
 from stitch_cir.benchmarks.report._thumbs import Shown

@@ -11,8 +11,9 @@ from typing import Any
 
 from stitch_cir.benchmarks._compare import Comparison, compare_values
 from stitch_cir.benchmarks._data import Benchmark
+from stitch_cir.benchmarks._files import VARIANTS
 from stitch_cir.benchmarks._load import load_benchmark
-from stitch_cir.benchmarks._run_files import VARIANTS, Run, Top, VariantResult, read_run
+from stitch_cir.benchmarks._run_files import Run, Top, VariantResult, read_run
 from stitch_cir.errors import RecordError, SettingError, StitchError
 
 __all__ = ["Section", "family", "gather", "some"]

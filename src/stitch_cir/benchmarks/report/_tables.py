@@ -85,10 +85,20 @@ def _head(section: Section, *names: str) -> tuple[str, ...]:
     return (*names, "Run") if len(section.runs) > 1 else names
 
 
-def _figure(variant: VariantResult, metric: str, *, strong: bool = False) -> Cell:
+def _best(variants: Iterable[VariantResult]) -> dict[str, str]:
+    """Return the best figure of each metric as it is printed, so that printed ties all count."""
+    best: dict[str, float] = {}
+    for variant in variants:
+        for metric, value in variant.headline.items():
+            best[metric] = max(value, best.get(metric, value))
+    return {metric: percent(value) for metric, value in best.items()}
+
+
+def _figure(variant: VariantResult, metric: str, best: Mapping[str, str]) -> Cell:
     if metric not in variant.headline:
         return Cell("–")
-    return Cell(percent(variant.headline[metric]), span(variant.intervals.get(metric)), strong)
+    text = percent(variant.headline[metric])
+    return Cell(text, span(variant.intervals.get(metric)), strong=text == best.get(metric))
 
 
 def _by_variant(
@@ -109,16 +119,16 @@ def _by_variant(
 
 
 def _figures(section: Section) -> Table:
+    pairs = list(section.variants("main", "control"))
+    best = _best(one for _, one in pairs)
     return _by_variant(
         section,
-        list(section.variants("main", "control")),
-        lambda _, one: (
-            _figure(one, metric, strong=one.role == "main") for metric in section.metrics
-        ),
+        pairs,
+        lambda _, one: (_figure(one, metric, best) for metric in section.metrics),
         key="figures",
         title="Figures and controls",
-        lead="In percent, with 95 % bootstrap intervals over the queries. Controls use the same "
-        "encoded pictures and captions as main.",
+        lead="In percent, with 95 % bootstrap intervals over the queries; in bold the best of each "
+        "column. Controls use the same encoded images and captions as main.",
     )
 
 
@@ -172,14 +182,20 @@ def _between_runs(section: Section) -> Table | None:
 def _ablation(section: Section) -> Table | None:
     rows: list[tuple[Cell, ...]] = []
     starts = []
+    best = _best(
+        run.variants[name]
+        for name, _, _ in ABLATION
+        for run in section.runs.values()
+        if name in run.variants and "ablation-neither" in run.variants
+    )
     for name, transition, transport in ABLATION:
         starts.append(len(rows))
         for label, run in section.runs.items():
             if name in run.variants and "ablation-neither" in run.variants:
-                one, strong = run.variants[name], name == "main"
+                one = run.variants[name]
                 told = [Cell(transition), Cell(transport)]
                 told += [Cell(label)] if len(section.runs) > 1 else []
-                figures = [_figure(one, metric, strong=strong) for metric in section.metrics]
+                figures = [_figure(one, metric, best) for metric in section.metrics]
                 rows.append((*told, *figures))
     if not rows:
         return None
@@ -190,7 +206,8 @@ def _ablation(section: Section) -> Table | None:
         (*head, *section.metrics),
         tuple(rows),
         heads=len(head),
-        lead="Without transport, both sides are pooled to their means; the last row is main.",
+        lead="Without transport, both sides are pooled to their means; the last row is main. "
+        "In bold the best of each column.",
         groups=tuple(starts) if len(section.runs) > 1 else (),
     )
 
@@ -259,14 +276,19 @@ def _kinds(section: Section) -> Table | None:
 
 
 def _sweep(section: Section, knob: str) -> Table | None:
+    swept = [
+        (label, value, one)
+        for label, run in section.runs.items()
+        for value, one in sweep(run, knob)
+    ]
+    best = _best(one for _, _, one in swept)
     rows = [
         (
             Cell(number(value), strong=one.role == "main"),
             *([Cell(label)] if len(section.runs) > 1 else []),
-            *(_figure(one, metric, strong=one.role == "main") for metric in section.metrics),
+            *(_figure(one, metric, best) for metric in section.metrics),
         )
-        for label, run in section.runs.items()
-        for value, one in sweep(run, knob)
+        for label, value, one in swept
     ]
     if not rows:
         return None
@@ -277,6 +299,6 @@ def _sweep(section: Section, knob: str) -> Table | None:
         (*head, *section.metrics),
         tuple(rows),
         heads=len(head),
-        lead="Everything else as in main, which is set in bold.",
+        lead="Everything else as in main, whose value is set in bold, as the best figures are.",
         folded=True,
     )

@@ -72,10 +72,10 @@ def make_thumbs(
 def _show(benchmark: str, task: Task, id: str, folder: Path) -> Shown:
     if id in task.captions:
         return Shown(id, captions=tuple(task.captions[id]))
+    if task.captions:
+        return Shown(id, problem="it has no captions")
     if id not in task.files:
-        return Shown(
-            id, problem="it has no captions" if task.captions else "no file is named for it"
-        )
+        return Shown(id, problem="no file is named for it")
     source, box = task.images / task.files[id], task.boxes.get(id)
     if not source.is_file():
         return Shown(id, problem="the picture is missing")

@@ -1,0 +1,93 @@
+"""What composing a benchmark would cost, read off its references alone: nothing is indexed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+from stitch_cir.benchmarks._data import Benchmark, Query, Task
+from stitch_cir.benchmarks._sources import cut_region
+from stitch_cir.chat import Estimate
+from stitch_cir.composers import Composer, CostEstimator, Reference
+from stitch_cir.concepts import Concept
+from stitch_cir.encoders import ConceptReader, DualEncoder
+from stitch_cir.errors import ImageError, NotFoundError, QueryError
+from stitch_cir.gallery import Progress, ProgressEvent
+from stitch_cir.images import open_image
+from stitch_cir.search import pixels_for
+
+__all__ = ["price_benchmark"]
+
+
+def price_benchmark(
+    benchmark: Benchmark,
+    *,
+    encoder: DualEncoder,
+    composer: Composer,
+    count: int,
+    progress: Progress | None = None,
+) -> tuple[Estimate, tuple[str, ...]]:
+    """Return what composing all queries would ask models for, and notes on what is not in it.
+
+    Only the references are opened, and only for a composer that asks a model; no gallery is made,
+    and no model is asked. ``count`` captions are composed for each query.
+
+    Raises ``NotFoundError`` or ``QueryError`` with the first reason when no query at all can be
+    composed by this composer.
+    """
+    report = progress or (lambda event: None)
+    queries = list(benchmark.queries.values())
+    if not isinstance(composer, CostEstimator):
+        return Estimate(queries=len(queries)), ()
+    total, failures = Estimate(), []
+    side = max(encoder.decode_side, pixels_for(composer))
+    for number, (task, query) in enumerate(queries, 1):
+        try:
+            reference = _reference(task, query, encoder, side)
+            total += composer.estimate(reference, query.text, count)
+        except (QueryError, NotFoundError, ImageError) as error:
+            failures.append(error)
+        report(ProgressEvent("pricing", number, len(queries)))
+    if not failures:
+        return total, ()
+    if len(failures) == len(queries):
+        raise failures[0]
+    note = (
+        f"{len(failures):,} of {len(queries):,} queries are not in this price: {composer.name} "
+        f"cannot compose them, first: {failures[0]}"
+    )
+    return total, (note,)
+
+
+def _reference(task: Task, query: Query, encoder: DualEncoder, side: int) -> Reference:
+    """Return the reference as a composer will see it once the gallery is indexed.
+
+    Raises ``NotFoundError`` or ``ImageError`` where its image cannot be had.
+    """
+    if task.captions:
+        return Reference(query.reference, captions=task.captions.get(query.reference, ()))
+    path = task.images / task.files.get(query.reference, query.reference)
+    content = _content(task, query.reference, path)
+    image = open_image(content, decode_side=side)
+    concepts: tuple[Concept, ...] = ()
+    if isinstance(encoder, ConceptReader):
+        concepts = encoder.read_concepts([image])[0]
+    digest = hashlib.sha256(content).hexdigest()
+    return Reference(query.reference, image, (), concepts, digest)
+
+
+def _content(task: Task, id: str, path: Path) -> bytes:
+    """Return the bytes of the reference's file, or of the file its region will be cut into."""
+    box = task.boxes.get(id)
+    if box is not None:
+        stream = io.BytesIO()
+        cut_region(path, box).save(stream, "PNG")
+        return stream.getvalue()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFoundError(
+            f"The reference image {path} cannot be read: {error.strerror}.",
+            hint="See what is expected where: stitch bench check.",
+        ) from error

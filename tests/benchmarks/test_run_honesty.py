@@ -1,0 +1,199 @@
+"""What a run claims of itself: who wrote the captions, what it would cost, what a failed try leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from stitch_cir.benchmarks import (
+    Benchmark,
+    Query,
+    Task,
+    load_benchmark,
+    price_benchmark,
+    run_benchmark,
+)
+from stitch_cir.chat import Chat, ScriptedChat
+from stitch_cir.cli._app import app
+from stitch_cir.composers import ChatComposer, Composition, Reference, TemplateComposer
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.errors import NotFoundError, QueryError
+from stitch_cir.search import SearchSettings
+from tests.benchmarks import layouts
+from tests.benchmarks.pictures import circo_pictures
+
+ENCODER = HashEncoder()
+COUNT = 60
+
+
+def circo(root: Path) -> Path:
+    base = layouts.circo(root, gallery=COUNT)
+    circo_pictures(base, COUNT)
+    return base
+
+
+def of_captions(root: Path) -> Benchmark:
+    captions = {"a": ("a red car",), "b": ("a blue car",), "c": ("a green tree",)}
+    queries = (
+        Query("1", "a", "blue instead", "b", ("b",), ("b", "c")),
+        Query("2", "c", "a car", "a", ("a",), ("a", "b")),
+    )
+    task = Task("val", queries, tuple(captions), root, captions=captions)
+    return Benchmark("cirr-captions", "val", root, "captions", (task,), {}, False)
+
+
+def chat_composer(*replies: str) -> ChatComposer:
+    return ChatComposer(Chat(ScriptedChat(replies)))
+
+
+class FailsOnRed(TemplateComposer):
+    """A composer that has nothing for one of the two queries."""
+
+    @property
+    def name(self) -> str:
+        return "fails-on-red"
+
+    def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
+        if "red" in modification:
+            raise QueryError("nothing to say about red")
+        return replace(super().compose(reference, modification, count), composer=self.name)
+
+    def settings(self) -> Mapping[str, Any]:
+        return {"composer": self.name}
+
+
+def test_a_composer_that_composes_nothing_does_not_sign_the_run(tmp_path: Path) -> None:
+    composer = chat_composer("a car")
+    with pytest.raises(QueryError, match="chat could compose none of the 2 queries.*no picture"):
+        run_benchmark(of_captions(tmp_path), tmp_path / "run", encoder=ENCODER, composer=composer)
+    assert not (tmp_path / "run/manifest.json").exists()
+    # nothing of it stays, so that the template's captions are not taken for the model's later
+    assert not (tmp_path / "run/compositions.jsonl").exists()
+
+
+def test_the_price_of_a_composer_that_cannot_compose_is_its_error(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="no picture"):
+        price_benchmark(
+            of_captions(tmp_path), encoder=ENCODER, composer=chat_composer("a car"), count=5
+        )
+
+
+def test_the_manifest_counts_who_really_wrote(tmp_path: Path) -> None:
+    data = load_benchmark("circo", circo(tmp_path))
+    run = run_benchmark(
+        data, tmp_path / "run", encoder=ENCODER, composer=FailsOnRed(), sweeps=False
+    )
+    assert run.manifest["written_by"]["queries"] == {"none": 1, "fails-on-red": 1}
+    (note,) = [note for note in run.manifest["notes"] if "fails-on-red" in note]
+    assert note.startswith("1 of 2 queries were not composed by fails-on-red")
+    assert "nothing to say about red" in note
+
+
+def test_a_dry_run_indexes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    base = circo(tmp_path)
+    data = load_benchmark("circo", base)
+    cost, notes = price_benchmark(data, encoder=ENCODER, composer=chat_composer("a car"), count=5)
+    assert (cost.queries, cost.requests, cost.answers) == (2, 2, 10)
+    assert cost.prompt_tokens > 0
+    assert notes == ()
+    command = ["bench", "run", "circo", "--root", str(tmp_path), "--encoder", "test"]
+    out = tmp_path / "run"
+    shown = CliRunner().invoke(app, [*command, "--out", str(out), "--dry-run", "--json"])
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.output)["estimate"]["queries"] == 2
+    assert not out.exists()
+
+
+def test_a_dry_run_prices_what_is_there_and_counts_the_rest(tmp_path: Path) -> None:
+    base = circo(tmp_path)
+    data = load_benchmark("circo", base)
+    task = data.tasks[0]
+    (task.images / task.files[task.queries[1].reference]).unlink()
+    composer = chat_composer("a car")
+    cost, notes = price_benchmark(data, encoder=ENCODER, composer=composer, count=5)
+    assert cost.queries == 1
+    assert notes[0].startswith("1 of 2 queries are not in this price")
+    (task.images / task.files[task.queries[0].reference]).unlink()
+    with pytest.raises(NotFoundError, match="cannot be read"):
+        price_benchmark(data, encoder=ENCODER, composer=composer, count=5)
+    # a composer without a model costs nothing, whatever is missing
+    free, _ = price_benchmark(data, encoder=ENCODER, composer=TemplateComposer(), count=5)
+    assert (free.queries, free.requests) == (2, 0)
+
+
+def test_a_failed_try_does_not_block_the_folder(tmp_path: Path) -> None:
+    data = load_benchmark("circo", circo(tmp_path))
+    left = tmp_path / "run" / "galleries" / "circo-val"
+    left.mkdir(parents=True)
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, sweeps=False, controls=False)
+    assert run.main.headline
+
+
+def test_runs_are_compared_by_their_folders(tmp_path: Path) -> None:
+    data = load_benchmark("circo", circo(tmp_path))
+    for name, alpha in (("one", 0.1), ("two", 0.9)):
+        settings = SearchSettings(alpha=alpha, preset="custom")
+        run_benchmark(
+            data, tmp_path / name, encoder=ENCODER, settings=settings, sweeps=False, controls=False
+        )
+    one, two = tmp_path / "one", tmp_path / "two"
+    command = ["bench", "compare", "circo", "--json"]
+    by_folder = CliRunner().invoke(app, [*command, "-a", str(one), "-b", str(two)])
+    assert by_folder.exit_code == 0, by_folder.output
+    files = [str(run / "variants/main/predictions.json") for run in (one, two)]
+    by_file = CliRunner().invoke(
+        app, [*command, "--root", str(tmp_path), "-a", files[0], "-b", files[1]]
+    )
+    assert json.loads(by_folder.stdout) == json.loads(by_file.stdout)
+    without_root = CliRunner().invoke(app, [*command, "-a", files[0], "-b", files[1]])
+    assert without_root.exit_code == 2
+    assert "--root DIR" in without_root.output
+    empty = CliRunner().invoke(
+        app, [*command, "--root", str(tmp_path), "-a", str(tmp_path), "-b", str(two)]
+    )
+    assert empty.exit_code == 3
+    assert "holds no predictions" in empty.output
+
+
+def test_the_manifest_says_where_the_data_lay_and_which_code_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    circo(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    run = run_benchmark(
+        load_benchmark("circo", "."), "run", encoder=ENCODER, sweeps=False, controls=False
+    )
+    assert Path(run.manifest["benchmark"]["root"]).is_absolute()
+    commit = run.manifest["versions"].get("stitch-cir commit")
+    assert commit is None or len(commit) == 40
+
+
+def test_equal_settings_are_ranked_once(tmp_path: Path) -> None:
+    data = load_benchmark("circo", circo(tmp_path))
+    stages: list[str] = []
+    run = run_benchmark(
+        data,
+        tmp_path / "run",
+        encoder=ENCODER,
+        sweeps=False,
+        progress=lambda event: stages.append(event.stage),
+    )
+    ranked = [stage for stage in dict.fromkeys(stages) if stage.startswith("ranking")]
+    assert ranked[0] == "ranking 1 of 10, main"
+    assert not any("ablation-transition" in stage for stage in ranked)
+    same = [run.variants[name].headline for name in ("mean", "ablation-transition")]
+    assert same[0] == same[1]
+    assert run.variants["ablation-transition"].label == "transition only"
+
+
+def test_what_is_missing_is_said_with_where_to_get_it(tmp_path: Path) -> None:
+    layouts.circo(tmp_path, gallery=COUNT)
+    shown = CliRunner().invoke(app, ["bench", "check", "circo", "--root", str(tmp_path)])
+    assert shown.exit_code == 3
+    assert "https://github.com/miccunifi/CIRCO" in shown.output
