@@ -7,7 +7,7 @@ from PIL import Image
 
 from stitch_cir import SearchSettings, search
 from stitch_cir.chat import AnswerCache, Chat, Picture, Reply, ScriptedChat
-from stitch_cir.errors import QueryError, SettingError
+from stitch_cir.errors import PromptTooLargeError, QueryError, SettingError
 from stitch_cir.verifier import Candidate, ChatVerifier, Verdict, Verifier
 from stitch_cir.verifier._chat import read_verdict
 
@@ -24,6 +24,10 @@ RED = Image.new("RGB", (8, 8), "red")
         ("It does. Yes!", 1.0),
         ("maybe", 0.5),
         ("nothing known", 0.5),
+        ("Hm, no red there.</think>Yes.", 1.0),
+        ("<think>Is it red? No, wait", 0.5),
+        ("<|channel|>analysis<|message|>no<|end|><|channel|>final<|message|>yes", 1.0),
+        ('{"answer": "no"}', 0.0),
         ("", 0.5),
         (None, 0.5),
     ],
@@ -139,3 +143,67 @@ def test_a_verifier_needs_a_change_to_check(gallery, asked):
     for wrong in ({"verify": -1}, {"verify_weight": -1.0}, {"verify_weight": float("nan")}):
         with pytest.raises(SettingError):
             SearchSettings(**wrong)
+
+
+def limited(most, *, captions=False):
+    """A verifier whose end point takes ``most`` images a request, and what it was sent."""
+    sent = []
+
+    class Limited(ScriptedChat):
+        def ask(self, messages, count, sampling, first=0):
+            images = sum(isinstance(part, Picture) for part in messages[-1].parts)
+            sent.append(images)
+            if images > most:
+                raise PromptTooLargeError(f"It takes at most {most} image(s).", most_images=most)
+            return super().ask(messages, count, sampling, first)
+
+    verifier = ChatVerifier(Chat(Limited(["yes"])))
+    texts = ("a cup",) if captions else ()
+    reference = Candidate("r", RED, texts, "00")
+    candidates = [Candidate(name, RED, texts, name) for name in ("11", "22", "33")]
+    return verifier, reference, candidates, sent
+
+
+def test_examples_are_left_out_where_an_end_point_takes_two_images():
+    verifier, reference, candidates, sent = limited(2)
+    assert [v.yes for v in verifier.judge(reference, "in blue", candidates)] == [1.0] * 3
+    assert sent.count(6) <= 3
+    assert sent.count(2) == 3
+    assert verifier.settings()["prompts"][0]["prompt_examples"] == "left out"
+    assert any("without the examples of the prompt verify-1" in note for note in verifier.notes())
+    sent.clear()
+    verifier.judge(reference, "in green", candidates[:1])
+    assert sent == [2]
+
+
+def test_captions_are_read_where_an_end_point_takes_one_image_else_the_limit_is_named():
+    verifier, reference, candidates, sent = limited(1, captions=True)
+    assert [v.yes for v in verifier.judge(reference, "in blue", candidates)] == [1.0] * 3
+    assert verifier.settings()["reads"] == "captions"
+    assert any("from captions, not images" in note for note in verifier.notes())
+    sent.clear()
+    verifier.judge(reference, "in green", candidates)
+    assert sent == [0, 0, 0]
+    verifier, reference, candidates, _ = limited(1)
+    with pytest.raises(PromptTooLargeError, match="shows two images a question") as caught:
+        verifier.judge(reference, "in blue", candidates)
+    assert "--verify-model" in caught.value.hint
+
+
+def test_answers_without_a_verdict_are_noted_not_kept_and_reach_the_results(asked, tmp_path):
+    cache = AnswerCache(tmp_path / "a.sqlite")
+    thinking = ChatVerifier(Chat(ScriptedChat([Reply("<think>Is it", "length")]), cache))
+    judged = asked(thinking, verify=3)
+    assert {hit.verdict.yes for hit in judged} == {0.5}
+    (note,) = [note for note in judged.notes if note.startswith("verifier:")]
+    assert "3 of 3 answers were neither yes nor no" in note
+    assert "8 tokens" in note
+    assert "--max-tokens" in note
+    healthy = Chat(ScriptedChat(["yes"]), cache)
+    judged = asked(ChatVerifier(healthy), verify=3)
+    assert {hit.verdict.yes for hit in judged} == {1.0}
+    assert healthy.usage.asked == 3
+    assert not any(note.startswith("verifier:") for note in judged.notes)
+    more = ChatVerifier(Chat(ScriptedChat(["yes"])), max_tokens=500)
+    assert more.settings()["sampling"]["max_tokens"] == 500
+    cache.close()

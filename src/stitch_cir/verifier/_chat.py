@@ -146,8 +146,15 @@ class ChatVerifier:
             try:
                 return self._ask(reference, modification, candidate)
             except PromptTooLargeError as error:
-                if reference.image is None or candidate.image is None or not readable:
+                if reference.image is None or candidate.image is None:
                     raise
+                if not readable:
+                    raise PromptTooLargeError(
+                        f"The verifier shows two images a question. {error.message}",
+                        hint="Raise the server's limit (vLLM: --limit-mm-per-prompt), name another "
+                        " model (--verify-model), or search without --verify.",
+                        most_images=error.most_images,
+                    ) from None
                 self._captions_only = f"from captions, not images: {error.message}"
         blind = replace(reference, image=None), replace(candidate, image=None)
         return self._ask(blind[0], modification, blind[1])
