@@ -152,7 +152,7 @@ class ChatVerifier:
                     raise PromptTooLargeError(
                         f"The verifier shows two images a question. {error.message}",
                         hint="Raise the server's limit (vLLM: --limit-mm-per-prompt), name another "
-                        " model (--verify-model), or search without --verify.",
+                        "model (--verify-model), or search without --verify.",
                         most_images=error.most_images,
                     ) from None
                 self._captions_only = f"from captions, not images: {error.message}"
