@@ -19,10 +19,12 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from stitch_cir.composers import Composition, TemplateComposer
+from stitch_cir.chat import Chat, OpenAIChat
+from stitch_cir.composers import ChatComposer, Composition, TemplateComposer
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
 from stitch_cir.server import ServerSettings, create_app
+from tests.chat.fake_server import Handler, serving
 
 MODEL = {"reference": {"id": "red.png"}, "text": "in blue", "settings": {"k": 1}}
 PLAIN = {"reference": {"id": "red.png"}, "settings": {"k": 1}}
@@ -144,6 +146,41 @@ def test_stopping_waits_for_work_but_not_for_a_model(photos: Path, hanging: Hang
             assert (await stuck).status_code == 503
 
     asyncio.run(run())
+
+
+def test_stopping_ends_requests_to_a_model(photos: Path) -> None:
+    index_folder(photos, encoder=HashEncoder())
+    arrived, released = threading.Event(), threading.Event()
+
+    def hangs(handler: Handler, body: dict[str, Any]) -> None:
+        arrived.set()
+        released.wait(60)
+
+    with serving(hangs) as server:
+        composer = ChatComposer(Chat(OpenAIChat("m", base_url=server.url)))
+
+        class Maker:
+            def __call__(self, settings: object) -> ChatComposer:
+                return composer
+
+            def close(self) -> None:
+                composer.close()
+
+        app = create_app(photos, encoder=HashEncoder(), make_composer=Maker())
+        services = app.state.services
+
+        async def run() -> None:
+            transport = httpx2.ASGITransport(app)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://a.test") as client:
+                stuck = asyncio.ensure_future(client.post("/api/search", json=MODEL))
+                assert await asyncio.to_thread(arrived.wait, 60)
+                assert await asyncio.to_thread(services.stop, 60.0) is True
+                answer = await stuck
+                assert answer.status_code == 502
+                assert "was stopped" in answer.text
+
+        asyncio.run(run())
+        released.set()
 
 
 @pytest.fixture

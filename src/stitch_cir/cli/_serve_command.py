@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -144,7 +144,7 @@ def serve(
                 gallery,
                 encoder=None if encoder is None else load_encoder(encoder),
                 settings=settings,
-                make_composer=_maker(models, model_deadline),
+                make_composer=_Maker(models, model_deadline),
             )
             _log_as_json(with_text=log_text)
             services = app.state.services
@@ -208,24 +208,37 @@ def _token(file: Path | None) -> str | None:
         ) from error
 
 
-def _maker(models: ModelOptions, deadline: float) -> Callable[[SearchSettings], Composer | None]:
-    """Make each composer once: one for each sampling and number of captions before the change.
+class _Maker:
+    """Makes each composer once: one for each sampling and number of captions before the change.
 
-    A model is not waited for longer than a request may take.
+    A model is not waited for longer than a request may take. Raises ``SettingError`` at once for
+    options that contradict each other.
     """
-    from stitch_cir.cli._asking import composer_choice
-    from stitch_cir.search import SearchSettings
 
-    made: dict[tuple[str, int], Composer | None] = {}
+    def __init__(self, models: ModelOptions, deadline: float) -> None:
+        from stitch_cir.search import SearchSettings
 
-    def make(settings: SearchSettings) -> Composer | None:
+        self._models = models
+        self._deadline = deadline
+        self._made: dict[tuple[str, int], Composer | None] = {}
+        self(SearchSettings())
+
+    def __call__(self, settings: SearchSettings) -> Composer | None:
+        from stitch_cir.cli._asking import composer_choice
+
         choice = composer_choice(settings)
-        if choice not in made:
-            made[choice] = models.make_composer(choice[0], before=choice[1], total_timeout=deadline)
-        return made[choice]
+        if choice not in self._made:
+            self._made[choice] = self._models.make_composer(
+                choice[0], before=choice[1], total_timeout=self._deadline
+            )
+        return self._made[choice]
 
-    make(SearchSettings())  # options that contradict each other are told at the start
-    return make
+    def close(self) -> None:
+        """End the requests to models that are under way."""
+        for composer in list(self._made.values()):
+            close = getattr(composer, "close", None)
+            if close is not None:
+                close()
 
 
 def _log_as_json(*, with_text: bool) -> None:

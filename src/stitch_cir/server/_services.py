@@ -73,10 +73,15 @@ class Services:
     def stop(self, seconds: float) -> bool:
         """Take no more work and let what has begun finish; say whether it did.
 
-        Only a model's answer is not waited for: nobody is there any more to read it.
+        Only a model's answer is not waited for: nobody is there any more to read it. Requests to a
+        model are ended where the maker of composers can (it has a method ``close``).
         """
         until = time.monotonic() + seconds
         finished = [self.model_desk.close(0)]
+        end_requests = getattr(self.make_composer, "close", None)
+        if end_requests is not None:
+            end_requests()
+            finished = [self.model_desk.close(min(2.0, seconds))]
         for pool in (self.desk, self.picture_desk, self.health_desk):
             finished.append(pool.close(max(0.0, until - time.monotonic())))
         return all(finished)
