@@ -12,6 +12,7 @@
     │   ├── NotAnImageError     the content is no image of an allowed format
     │   ├── BrokenImageError    an allowed format, but truncated or damaged
     │   └── ImageTooLargeError  more pixels than allowed, refused from the header
+    │       └── MemoryLimitError  decoding it alone takes more memory than allowed
     ├── GalleryError            something about a gallery on disk
     │   ├── GalleryMissingError no gallery at that place
     │   ├── GalleryEmptyError   a gallery without any image that could be ranked
@@ -40,6 +41,7 @@ __all__ = [
     "GalleryMissingError",
     "ImageError",
     "ImageTooLargeError",
+    "MemoryLimitError",
     "ModelError",
     "NotAnImageError",
     "NotFoundError",
@@ -103,6 +105,10 @@ class BrokenImageError(ImageError):
 
 class ImageTooLargeError(ImageError):
     """More pixels than allowed; refused from the header, before decoding."""
+
+
+class MemoryLimitError(ImageTooLargeError):
+    """Decoding one image takes more memory than all together may; refused from the header."""
 
 
 class GalleryError(StitchError):

@@ -6,11 +6,16 @@ import io
 from contextlib import closing
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
 
-from stitch_cir.gallery import index_folder
+from stitch_cir.errors import SettingError
+from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery._store import Item, Store
+from stitch_cir.search._query import look_at
 from tests.gallery.fakes import FakeEncoder, picture
+from tests.images.profiles import SWAPPED, rgb_profile
 
 
 def test_camera_raw_is_no_image(folder: Path, encoder: FakeEncoder) -> None:
@@ -51,3 +56,58 @@ def test_a_missing_part_is_noted(folder: Path, encoder: FakeEncoder) -> None:
         "part.png is damaged or cut short",
     ]
     assert report.to_dict()["notes"] == list(report.notes)
+
+
+def vectors(root: Path, id: str) -> np.ndarray:
+    return np.stack([view.vector for view in Gallery.open(root).views(id)])
+
+
+def test_contents_of_an_earlier_version_get_their_colours(
+    folder: Path, encoder: FakeEncoder
+) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for name, profile in (("swapped.png", rgb_profile(SWAPPED)), ("srgb.png", srgb)):
+        Image.new("RGB", (60, 60), "red").save(folder / name, icc_profile=profile)
+    assert index_folder(folder, encoder=encoder).encoded == 7
+    seen = vectors(folder, "swapped.png")
+    with closing(Store(folder / ".stitch", write=True)) as store, store.transaction():
+        # as an earlier version would have left it
+        store.rows("INSERT INTO outdated SELECT hash FROM contents")
+        (row,) = store.rows("SELECT hash FROM items WHERE id = 'srgb.png'")
+        wrong = store.value("SELECT vectors FROM contents WHERE hash = ?", row)
+        (other,) = store.rows("SELECT hash FROM items WHERE id = 'swapped.png'")
+        store.rows("UPDATE contents SET vectors = ? WHERE hash = ?", (wrong, other[0]))
+    report = index_folder(folder, encoder=encoder)
+    assert (report.encoded, report.unchanged, report.changed) == (1, 7, 0)
+    assert report.notes == (
+        "1 image has a colour profile, which earlier versions ignored: encoded again",
+    )
+    assert np.array_equal(vectors(folder, "swapped.png"), seen)
+    again = index_folder(folder, encoder=encoder)
+    assert (again.encoded, again.notes) == (0, ())
+
+
+def test_a_limit_that_was_raised_is_remembered(folder: Path, encoder: FakeEncoder) -> None:
+    Image.new("RGB", (100, 100), "red").save(folder / "large.png")
+    assert len(index_folder(folder, encoder=encoder, max_pixels=5000).skipped) == 1
+    assert len(index_folder(folder, encoder=encoder).skipped) == 1
+    assert index_folder(folder, encoder=encoder, max_pixels=10_000).added == 1
+    Image.new("RGB", (100, 101), "red").save(folder / "larger.png")
+    report = index_folder(folder, encoder=encoder, rebuild=True)
+    assert [id for id, _ in report.skipped] == ["larger.png"]
+    assert Gallery.open(folder).max_pixels == 10_000
+    with pytest.raises(SettingError, match="max_pixels"):
+        index_folder(folder, encoder=encoder, max_pixels=0)
+
+
+def test_pillows_own_limit_is_raised_too(
+    folder: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2000)
+    Image.new("RGB", (100, 100), "red").save(folder / "large.png")
+    Image.new("RGB", (100, 100), "red").save(folder / "large.tif")
+    assert index_folder(folder, encoder=encoder, max_pixels=10_000).added == 7
+    seen = look_at(Gallery.open(folder, encoder=encoder), "large.png")
+    assert seen is not None
+    assert seen.image is not None
+    assert seen.notes == ()

@@ -127,5 +127,5 @@ def test_a_profile_is_seen_in_the_header(tmp_path: Path) -> None:
         flat(SEEN).save(tmp_path / name, icc_profile=profile)
         assert has_colour_profile(tmp_path / name) is expected
     (tmp_path / "text.png").write_text("no image")
-    assert not has_colour_profile(tmp_path / "text.png")
-    assert not has_colour_profile(tmp_path / "gone.png")
+    assert has_colour_profile(tmp_path / "text.png") is None
+    assert has_colour_profile(tmp_path / "gone.png") is None

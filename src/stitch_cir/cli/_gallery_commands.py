@@ -57,6 +57,24 @@ def index(
             "--workers", metavar="N", help="Threads that decode and prepare. [cores, at most 8]"
         ),
     ] = None,
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            "--memory",
+            metavar="MB",
+            help="What images may take together while they are decoded. [half of what there is "
+            "up to 2000, a quarter up to 4000]",
+        ),
+    ] = None,
+    max_megapixels: Annotated[
+        float | None,
+        typer.Option(
+            "--max-megapixels",
+            metavar="N",
+            help="Largest image, remembered with the gallery. [179; a JPEG that is decoded smaller "
+            "may have 8 times as many]",
+        ),
+    ] = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Start afresh, e.g. with another encoder.")
     ] = False,
@@ -130,6 +148,8 @@ def index(
                     progress=follow,
                     rebuild=rebuild,
                     workers=workers,
+                    max_pixels=None if max_megapixels is None else round(max_megapixels * 1e6),
+                    memory=None if memory is None else round(memory * 1e6),
                     restore_removed=restore_removed,
                     exclude=exclude,
                     default_excludes=default_excludes,

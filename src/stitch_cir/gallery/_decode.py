@@ -7,12 +7,14 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
-from stitch_cir.errors import ImageError, ImageTooLargeError
+from stitch_cir.errors import ImageError, ImageTooLargeError, MemoryLimitError
+from stitch_cir.gallery._budget import Hold, MemoryBudget
 from stitch_cir.gallery._scan import Facts, facts_of
 from stitch_cir.gallery._store import Store, to_path
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, decode, format_of, open_regular
@@ -51,7 +53,7 @@ class Decoded:
     """A candidate after reading; without ``image`` its content is known, or there is a problem.
 
     ``size`` is the upright (width, height) before any reduction; ``notes`` are worth telling, but
-    no reason to leave the file out.
+    no reason to leave the file out; ``hold`` counts the memory of ``image``.
     """
 
     candidate: Candidate
@@ -61,6 +63,13 @@ class Decoded:
     boxes: tuple[ViewBox, ...] = ()
     problem: Problem | None = None
     notes: tuple[str, ...] = ()
+    hold: Hold | None = None
+
+    def without_image(self) -> Decoded:
+        """Return it without the pixels, which are no longer counted."""
+        if self.hold is not None:
+            self.hold.release()
+        return replace(self, image=None, hold=None)
 
 
 class Decoder:
@@ -74,34 +83,43 @@ class Decoder:
         *,
         decode_side: int,
         max_pixels: int,
+        budget: MemoryBudget,
         workers: int,
         ahead: int,
     ) -> None:
-        """Keep at most ``ahead`` pictures decoded and waiting: memory does not grow."""
+        """Keep at most ``ahead`` images decoded and waiting, within ``budget``."""
         self._root = root
         self._store = store
         self._recipe = recipe
         self._decode_side = decode_side
         self._max_pixels = max_pixels
+        self._budget = budget
         self._workers = workers
         self._ahead = ahead
 
     def run(self, candidates: Iterable[Candidate]) -> Generator[Decoded, None, None]:
         """Give the candidates decoded, in their own order; close it to stop early."""
-        waiting: deque[Future[Decoded]] = deque()
+        waiting: deque[tuple[int, Future[Decoded]]] = deque()
+
+        def next_in_order() -> Decoded:
+            number, future = waiting.popleft()
+            self._budget.advance(number)
+            return future.result()
+
         with ThreadPoolExecutor(self._workers, thread_name_prefix="decode") as pool:
             try:
-                for candidate in candidates:
-                    waiting.append(pool.submit(self._read, candidate))
+                for number, candidate in enumerate(candidates):
+                    waiting.append((number, pool.submit(self._read, number, candidate)))
                     if len(waiting) >= self._ahead:
-                        yield waiting.popleft().result()
+                        yield next_in_order()
                 while waiting:
-                    yield waiting.popleft().result()
+                    yield next_in_order()
             finally:
-                # an interruption must not wait for pictures that nobody will use
+                # an interruption must not wait for images that nobody will use
+                self._budget.close()
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _read(self, candidate: Candidate) -> Decoded:
+    def _read(self, number: int, candidate: Candidate) -> Decoded:
         path = self._root / to_path(candidate.path)
         digest = None
         try:
@@ -118,13 +136,15 @@ class Decoder:
                     _NAME,
                     max_pixels=self._max_pixels,
                     decode_side=self._decode_side,
+                    admit=partial(self._budget.decoding, number),
                 )
                 if facts_of(os.fstat(stream.fileno())) != before:
                     raise ImageError(_BEING_WRITTEN)
         except ImageError as error:
             limit = self._max_pixels if isinstance(error, ImageTooLargeError) else None
             # the plain class says that the file could not be read at all
-            of_content = type(error) is not ImageError
+            # (and another run may have more memory)
+            of_content = type(error) not in (ImageError, MemoryLimitError)
             return Decoded(candidate, digest, problem=Problem(str(error), of_content, limit))
         except OSError as error:
             reason = f"{_NAME} cannot be read: {error.strerror}."
@@ -134,7 +154,9 @@ class Decoder:
         # only random views are drawn by content
         key = content_key(image) if self._recipe.kind == "random" else b""
         boxes = self._recipe.boxes(*image.size, key)
-        return Decoded(candidate, digest, image, image.info["full_size"], boxes, notes=notes)
+        hold = self._budget.hold(4 * image.width * image.height)
+        size = image.info["full_size"]
+        return Decoded(candidate, digest, image, size, boxes, notes=notes, hold=hold)
 
 
 def _misnamed(candidate: Candidate, head: bytes) -> tuple[str, ...]:

@@ -181,6 +181,11 @@ class Gallery:
         """Say in a sentence that the gallery is incomplete, or return None."""
         return incomplete_note(self._store.meta())
 
+    @property
+    def max_pixels(self) -> int:
+        """Largest width × height that indexing allowed, and that its files may be opened with."""
+        return int(recorded_options(self._store)["max_pixels"])
+
     # -- single items ----------------------------------------------------------------------------
 
     def resolve(self, reference: str | Path) -> str | None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from stitch_cir.encoders import check_recipe
 from stitch_cir.errors import GalleryError, SettingError
-from stitch_cir.gallery import _survey, _vanished
+from stitch_cir.gallery import _outdated, _survey, _vanished
 from stitch_cir.gallery._away import check_missing, refuse_emptying, require_images
+from stitch_cir.gallery._budget import MemoryBudget, default_memory
 from stitch_cir.gallery._captions import read_captions
 from stitch_cir.gallery._database import DATABASE, write_lock
 from stitch_cir.gallery._decode import Decoder
@@ -27,7 +28,6 @@ from stitch_cir.gallery._report import IndexReport, Tally
 from stitch_cir.gallery._scan import Found, id_of, scan
 from stitch_cir.gallery._store import Store
 from stitch_cir.gallery._write import Writer, encode_captions
-from stitch_cir.images import MAX_PIXELS
 from stitch_cir.views import ViewRecipe
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def index_folder(
     forget: bool = False,
     batch_size: int = 16,
     workers: int | None = None,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
+    memory: int | None = None,
 ) -> IndexReport:
     """Bring the gallery of a folder up to date.
 
@@ -103,7 +104,12 @@ def index_folder(
     workers:
         Threads that decode, and as many that prepare; by default one for each core, at most eight.
     max_pixels:
-        See :func:`stitch_cir.images.open_image`.
+        See :func:`stitch_cir.images.open_image`. Recorded when it is given, and used by later runs
+        and searches; at first 179 megapixels.
+    memory:
+        Bytes that images may take together while they are decoded and while they wait for the
+        encoder (its own memory comes on top); an image that needs more alone is left out. By
+        default half of what the machine or container has up to 2 GB, a quarter up to 4 GB.
 
     Raises
     ------
@@ -119,13 +125,14 @@ def index_folder(
     for name, value in (("batch_size", batch_size), ("workers", workers)):
         if value < 1:
             raise SettingError(f"{name} is {value!r}.", hint="It must be at least 1.")
+    budget = MemoryBudget(default_memory() if memory is None else memory)
     if recipe is not None:
         check_recipe(encoder, recipe)
     tell: Progress = progress or (lambda event: None)
     started = time.perf_counter()
     tally = Tally()
     texts = None if captions is None else read_captions(Path(captions))
-    options = Options.of(place, exclude, default_excludes, keep_days)
+    options = Options.of(place, exclude, default_excludes, keep_days, max_pixels)
     walk = partial(scan, root, leave_out=place, exclusions=options.exclusions)
     entries = walk()
     if only is not None:
@@ -147,7 +154,8 @@ def index_folder(
         if old is not None:
             _vanished.take_over(store, old)
         back = tally.returned = _vanished.bring_back(store)
-        to_read = _survey.count_changed(store, max_pixels)
+        _outdated.check_colours(store, root, tally)
+        to_read = _survey.count_changed(store, options.max_pixels)
         if to_read:
             set_waiting(store, to_read)
         decoder = Decoder(
@@ -155,7 +163,8 @@ def index_folder(
             store,
             chosen,
             decode_side=encoder.decode_side,
-            max_pixels=max_pixels,
+            max_pixels=options.max_pixels,
+            budget=budget,
             workers=workers,
             # two more batches wait with the encoder, so few need to wait before it
             ahead=max(2 * workers, batch_size // 2),
@@ -170,9 +179,10 @@ def index_folder(
                 total=total,
                 to_read=to_read,
                 batch_size=batch_size,
+                most_held=budget.total // 8,
                 missing_twin=partial(_survey.missing_twin, store),
             )
-            with closing(decoder.run(_survey.changed(store, writer, max_pixels))) as stream:
+            with closing(decoder.run(_survey.changed(store, writer, options.max_pixels))) as stream:
                 for decoded in stream:
                     writer.add(decoded)
             writer.flush()

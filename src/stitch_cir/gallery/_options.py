@@ -1,4 +1,4 @@
-"""What a gallery remembers of how its folder is looked at: exclusions, and how long to keep."""
+"""What a gallery remembers of how its folder is looked at: exclusions, how long to keep, pixels."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ from stitch_cir.gallery._database import DATABASE
 from stitch_cir.gallery._exclude import Exclusions
 from stitch_cir.gallery._store import Store
 from stitch_cir.gallery._vanished import KEEP_DAYS
+from stitch_cir.images import MAX_PIXELS
 
 __all__ = ["Options", "recorded_options"]
 
-_UNSET: dict[str, Any] = {"exclude": [], "default_excludes": True, "keep_days": KEEP_DAYS}
+_UNSET: dict[str, Any] = {
+    "exclude": [],
+    "default_excludes": True,
+    "keep_days": KEEP_DAYS,
+    "max_pixels": MAX_PIXELS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,7 @@ class Options:
 
     exclusions: Exclusions
     keep_days: float
+    max_pixels: int
 
     @classmethod
     def of(
@@ -33,11 +40,14 @@ class Options:
         exclude: Sequence[str] | None,
         default_excludes: bool | None,
         keep_days: float | None,
+        max_pixels: int | None,
     ) -> Options:
         """Return the options given, or else those that the gallery ``place`` has recorded.
 
-        Raises ``SettingError`` for a pattern or a number of days that makes no sense.
+        Raises ``SettingError`` for a pattern or a number that makes no sense.
         """
+        if max_pixels is not None and max_pixels < 1:
+            raise SettingError(f"max_pixels is {max_pixels!r}.", hint="It must be at least 1.")
         if keep_days is not None and not keep_days >= 0:
             raise SettingError(
                 f"keep_days is {keep_days!r}.", hint="Give a number of days, 0 or more."
@@ -46,7 +56,8 @@ class Options:
         patterns = recorded["exclude"] if exclude is None else exclude
         defaults = recorded["default_excludes"] if default_excludes is None else default_excludes
         days = recorded["keep_days"] if keep_days is None else keep_days
-        return cls(Exclusions(patterns, defaults=defaults), days)
+        pixels = recorded["max_pixels"] if max_pixels is None else max_pixels
+        return cls(Exclusions(patterns, defaults=defaults), days, pixels)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is recorded with the gallery."""
@@ -54,6 +65,7 @@ class Options:
             "exclude": list(self.exclusions.patterns),
             "default_excludes": self.exclusions.defaults,
             "keep_days": self.keep_days,
+            "max_pixels": self.max_pixels,
         }
 
     def record(self, store: Store) -> None:

@@ -82,6 +82,12 @@ _MIGRATIONS = (
         since INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    -- contents whose pixels were made without their colour profiles: until indexing has looked
+    -- whether they have one, or encoded them again
+    CREATE TABLE outdated (hash TEXT PRIMARY KEY) WITHOUT ROWID;
+    INSERT INTO outdated SELECT hash FROM contents;
+    """,
 )
 _READABLE = 1
 """Oldest schema that can be read as it is; what came later is needed for writing only."""
@@ -95,6 +101,7 @@ TABLES = (
     "caption_vectors",
     "removed",
     "vanished",
+    "outdated",
 )
 """All tables but ``meta``."""
 

@@ -175,8 +175,23 @@ class Store(Database):
         return [row[0] for row in rows]
 
     def has_content(self, hash: str) -> bool:
-        """Tell whether a picture of this content is already encoded."""
-        return self.value("SELECT 1 FROM contents WHERE hash = ?", (hash,)) is not None
+        """Tell whether an image of this content is already encoded, by today's way of decoding."""
+        statement = (
+            "SELECT 1 FROM contents WHERE hash = ?1 AND ?1 NOT IN (SELECT hash FROM outdated)"
+        )
+        return self.value(statement, (hash,)) is not None
+
+    def outdated(self, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """Return a page of contents that were decoded in an earlier way: hash, path of a file."""
+        return self.rows(
+            "SELECT hash, min(path) FROM outdated JOIN items USING (hash)"
+            " WHERE hash > ? GROUP BY hash ORDER BY hash LIMIT ?",
+            (after, limit),
+        )
+
+    def set_current(self, hashes: Iterable[str]) -> None:
+        """Record that these contents would be decoded to the same pixels today."""
+        self.run("DELETE FROM outdated WHERE hash = ?", [(hash,) for hash in hashes])
 
     def put_content(
         self,
@@ -191,6 +206,7 @@ class Store(Database):
         self.rows(
             "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?)", (hash, *size, spelled, blob)
         )
+        self.set_current([hash])
 
     def size(self, id: str) -> tuple[int, int] | None:
         """Give the upright (width, height) of an item's picture."""

@@ -31,7 +31,8 @@ _SAME = (
 )
 _JUDGED = (
     f"SELECT f.id AS id, f.path AS path, f.size AS size, f.mtime_ns AS mtime_ns, f.mark AS mark,"
-    f" {_SAME.format('i')} AND i.path = f.path AS same,"
+    f" {_SAME.format('i')} AND i.path = f.path"
+    "  AND i.hash NOT IN (SELECT hash FROM outdated) AS same,"
     f" CASE WHEN {_SAME.format('s')} AND coalesce(s.max_pixels >= ?1, 1)"
     " THEN s.reason END AS reason"
     " FROM temp.found f LEFT JOIN items i USING (id) LEFT JOIN skipped s USING (id)"

@@ -65,13 +65,14 @@ class Writer:
         total: int,
         to_read: int,
         batch_size: int,
+        most_held: int,
         missing_twin: Callable[[str], str | None],
     ) -> None:
         """Write into ``store``; count in ``tally``; tell progress of ``total`` files.
 
         ``to_read`` of them are new or changed, which the gallery records as waiting until they are
-        written. ``dim`` is the vectors' length; ``missing_twin`` finds, by content, an item whose
-        file is gone.
+        written. ``dim`` is the vectors' length; a batch is handed over early when its images take
+        ``most_held`` bytes; ``missing_twin`` finds, by content, an item whose file is gone.
         """
         self._store = store
         self._line = line
@@ -81,6 +82,7 @@ class Writer:
         self._total = total
         self._to_read = to_read
         self._batch_size = batch_size
+        self._most_held = most_held
         self._missing_twin = missing_twin
         self._waiting: list[Decoded] = []
         self._new: dict[str, Decoded] = {}
@@ -103,11 +105,12 @@ class Writer:
         if decoded.image is not None and hash is not None:
             # a byte-identical file may have been decoded before its twin was written
             if self._is_known(hash):
-                decoded = replace(decoded, image=None)
+                decoded = decoded.without_image()
             else:
                 self._new[hash] = decoded
         self._waiting.append(decoded)
-        if len(self._new) >= self._batch_size or len(self._waiting) >= _MOST_WAITING:
+        is_full = len(self._new) >= self._batch_size or len(self._waiting) >= _MOST_WAITING
+        if is_full or self._held() >= self._most_held:
             self._hand_over()
         while self._in_flight and self._in_flight[0].is_ready:
             self._write(self._in_flight.popleft())
@@ -123,6 +126,10 @@ class Writer:
         coming = (batch.new for batch in self._in_flight)
         return any(hash in new for new in (self._new, *coming)) or self._store.has_content(hash)
 
+    def _held(self) -> int:
+        """Return the bytes of the images that wait to be handed over."""
+        return sum(new.hold.size for new in self._new.values() if new.hold is not None)
+
     def _hand_over(self) -> None:
         while len(self._in_flight) >= IN_FLIGHT:
             self._write(self._in_flight.popleft())
@@ -130,6 +137,13 @@ class Writer:
         if self._new:
             images = [decoded.image for decoded in self._new.values() if decoded.image is not None]
             vectors = self._line.submit(images, [decoded.boxes for decoded in self._new.values()])
+            holds = [decoded.hold for decoded in self._new.values() if decoded.hold is not None]
+
+            def release(done: Future[NDArray[np.float32]]) -> None:
+                for hold in holds:
+                    hold.release()
+
+            vectors.add_done_callback(release)
         # from here on the pixels belong to the encoder, which drops them as soon as it can
         files = [replace(decoded, image=None) for decoded in self._waiting]
         new = {hash: replace(decoded, image=None) for hash, decoded in self._new.items()}

@@ -6,7 +6,6 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from stitch_cir.errors import ImageError
 from stitch_cir.images._colour import changes_colours
 from stitch_cir.images._formats import HEAD_BYTES, RAW_EXTENSIONS, describe_content, format_of
 from stitch_cir.images._limits import MAX_PIXELS, SCALED_FACTOR, quiet_decoders, raised_limit
@@ -98,26 +97,21 @@ def _first_directory(stream: BinaryIO) -> dict[int, int | bytes]:
     return tags
 
 
-def has_colour_profile(path: Path) -> bool:
-    """Tell whether an image's embedded profile changes its colours; False for what cannot be read.
+def has_colour_profile(path: Path) -> bool | None:
+    """Tell whether an image's embedded profile changes its colours; None if it cannot be read.
 
     Only headers are read, no pixel is decoded.
     """
     from stitch_cir.images._load import opened
 
     try:
-        with (
-            open_regular(path) as stream,
-            quiet_decoders(),
-            raised_limit(SCALED_FACTOR * MAX_PIXELS),
-        ):
+        with open_regular(path) as stream, quiet_decoders():
             format = format_of(stream.read(HEAD_BYTES))
             if format is None:
-                return False
-            part = opened(stream, format)
+                return None
+            with raised_limit(SCALED_FACTOR * MAX_PIXELS):
+                part = opened(stream, format)
             with part.image:
                 return changes_colours(part.profile, part.image.mode)
-    except ImageError:
-        return False
     except Exception:  # decoders raise anything; indexing says what is wrong with the file
-        return False
+        return None

@@ -85,7 +85,8 @@ def look_at(gallery: Gallery, reference: ReferenceLike, *, side: int = 0) -> See
         )
     with open_regular(path) as stream:
         content = hashlib.file_digest(stream, "sha256").hexdigest()
-    return _outside(gallery, str(reference), open_image(path, decode_side=side), content)
+    image = open_image(path, max_pixels=gallery.max_pixels, decode_side=side)
+    return _outside(gallery, str(reference), image, content)
 
 
 def look_up(gallery: Gallery, id: str, *, side: int = 0) -> Seen:
@@ -122,7 +123,7 @@ def _from_gallery(gallery: Gallery, id: str, side: int) -> Seen:
     if path is None:
         return Seen(id, None, id, own)
     try:
-        image = open_image(path, decode_side=side)
+        image = open_image(path, max_pixels=gallery.max_pixels, decode_side=side)
     except ImageError as error:
         # the vectors are still here, so only the words about the picture are missing
         return Seen(id, None, id, own, (f"The reference's file could not be opened: {error}",))

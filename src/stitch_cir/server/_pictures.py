@@ -62,7 +62,7 @@ class Pictures:
                 f"The file of {id!r} is gone.", hint="Run stitch index to take it out."
             ) from error
         tag = _tag(gallery.content_hash(id), facts.st_size, facts.st_mtime_ns, side)
-        return tag, lambda: self._make(tag, lambda: _open(path, id, side))
+        return tag, lambda: self._make(tag, lambda: _open(path, id, side, gallery.max_pixels))
 
     def of_bytes(self, content: bytes, sha256: str, side: int) -> Picture:
         """Make the picture of an upload."""
@@ -82,9 +82,9 @@ class Pictures:
         return made
 
 
-def _open(path: Path, id: str, side: int) -> Image.Image:
+def _open(path: Path, id: str, side: int, max_pixels: int) -> Image.Image:
     try:
-        return shrink(open_image(path, decode_side=side), side)
+        return shrink(open_image(path, max_pixels=max_pixels, decode_side=side), side)
     except ImageError as error:
         if not path.exists():
             raise GoneError(

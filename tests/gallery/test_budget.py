@@ -1,0 +1,147 @@
+"""Images under way share a budget of memory, whatever the number of threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from PIL import Image
+
+from stitch_cir.errors import MemoryLimitError, SettingError
+from stitch_cir.gallery import _index as index_module
+from stitch_cir.gallery import index_folder
+from stitch_cir.gallery._budget import MEGABYTE, MemoryBudget, default_memory
+from tests.gallery.fakes import FakeEncoder
+
+TOTAL = 100 * MEGABYTE
+
+
+class Counted(MemoryBudget):
+    """Remembers the most that was in use, and how many were decoded at once."""
+
+    made: ClassVar[list[Counted]] = []
+
+    def __init__(self, total: int) -> None:
+        super().__init__(total)
+        self.most = self.at_once = 0
+        self.needs: list[int] = []
+        self.made.append(self)
+
+    @contextmanager
+    def decoding(self, number: int, need: int) -> Iterator[None]:
+        with super().decoding(number, need):
+            self.needs.append(need)
+            self.most = max(self.most, self.in_use)
+            self.at_once = max(self.at_once, self._decoding)
+            yield
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Counted]:
+    monkeypatch.setattr(index_module, "MemoryBudget", Counted)
+    monkeypatch.setattr(Counted, "made", [])
+    return Counted.made
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_threads_share_a_budget(
+    folder: Path, encoder: FakeEncoder, counted: list[Counted], workers: int
+) -> None:
+    for number in range(12):
+        Image.new("RGBA", (2000, 1000), (number, 0, 0, 200)).save(folder / f"{number}.png")
+    report = index_folder(folder, encoder=encoder, workers=workers, memory=TOTAL)
+    (budget,) = counted
+    assert (report.added, report.skipped) == (17, ())
+    large = max(budget.needs)
+    assert 20 * MEGABYTE < large < TOTAL / 2
+    assert budget.most <= TOTAL
+    assert budget.at_once <= workers
+    assert budget.in_use == 0
+
+
+def test_what_is_too_large_alone_is_left_out_by_name(
+    folder: Path, encoder: FakeEncoder, counted: list[Counted]
+) -> None:
+    Image.new("RGBA", (4000, 4000)).save(folder / "large.png")
+    report = index_folder(folder, encoder=encoder, memory=64 * MEGABYTE)
+    ((id, reason),) = report.skipped
+    assert id == "large.png"
+    assert reason.startswith("the file is too large: decoding it takes about ")
+    assert "allowed are 64 MB. Scale it down, or allow more with --memory" in reason
+    # another run, or another machine, may have more
+    assert index_folder(folder, encoder=encoder, memory=500 * MEGABYTE).added == 1
+
+
+def test_large_results_are_handed_over_early_and_end(
+    folder: Path, encoder: FakeEncoder, counted: list[Counted]
+) -> None:
+    encoder.decode_side = 1000  # nothing gets smaller: the results fill the budget
+    for number in range(12):
+        Image.new("RGB", (3000, 1000), (number, 0, 0)).save(folder / f"{number}.png")
+    report = index_folder(folder, encoder=encoder, workers=8, memory=64 * MEGABYTE)
+    (budget,) = counted
+    assert (report.added, report.skipped) == (17, ())
+    assert budget.in_use == 0
+    assert max(encoder.batches) < 16
+    # all that is held, and the one that everything waits for
+    assert budget.most <= 64 * MEGABYTE + 2 * max(budget.needs)
+
+
+def test_waiting_for_room() -> None:
+    budget = MemoryBudget(TOTAL)
+    entered, leave = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def first() -> None:
+        with budget.decoding(0, 60 * MEGABYTE):
+            entered.set()
+            leave.wait()
+            order.append("first")
+
+    def second() -> None:
+        with budget.decoding(1, 60 * MEGABYTE):
+            order.append("second")
+
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(first)]
+        entered.wait()
+        running.append(pool.submit(second))
+        leave.set()
+        for future in running:
+            future.result()
+    assert order == ["first", "second"]
+    assert budget.in_use == 0
+
+
+def test_the_next_image_is_not_locked_out_by_those_that_wait_for_it() -> None:
+    budget = MemoryBudget(TOTAL)
+    holds = [budget.hold(50 * MEGABYTE) for _ in range(2)]
+    budget.advance(7)
+    with budget.decoding(7, 90 * MEGABYTE):
+        assert budget.in_use == 190 * MEGABYTE
+    for hold in holds:
+        hold.release()
+        hold.release()
+    assert budget.in_use == 0
+
+
+def test_nobody_waits_for_a_closed_budget() -> None:
+    budget = MemoryBudget(TOTAL)
+    budget.hold(TOTAL)
+    budget.close()
+    with pytest.raises(CancelledError), budget.decoding(1, MEGABYTE):
+        pass
+    with pytest.raises(MemoryLimitError), budget.decoding(1, TOTAL + 1):
+        pass
+
+
+def test_too_small_a_budget_is_refused(folder: Path, encoder: FakeEncoder) -> None:
+    with pytest.raises(SettingError, match="memory for images is 1 MB. It must be at least 64"):
+        index_folder(folder, encoder=encoder, memory=MEGABYTE)
+    assert not (folder / ".stitch").exists()
+    assert 64 * MEGABYTE <= default_memory() <= 4000 * MEGABYTE
