@@ -12,24 +12,30 @@ from stitch_cir.gallery import _survey
 from stitch_cir.gallery._report import Tally
 from stitch_cir.gallery._scan import Found, id_of, sniff
 from stitch_cir.gallery._store import Store, to_path
-from stitch_cir.images import EXTENSIONS
+from stitch_cir.images import EXTENSIONS, RAW_EXTENSIONS
 
 __all__ = ["check_missing", "refuse_emptying", "require_images"]
 
 
 def require_images(root: Path, entries: Iterable[Found]) -> None:
     """Raise ``NotFoundError`` when the walk of a folder meets nothing that may be an image."""
-    others = excluded = 0
+    others = raw = excluded = 0
     for entry in entries:
         if entry.excluded is not None:
             excluded += 1
         elif entry.problem is not None or entry.named or sniff(root / to_path(entry.path)):
             return
+        elif Path(id_of(entry.path)).suffix.lower() in RAW_EXTENSIONS:
+            raw += 1
         else:
             others += 1
     held = [
         f"{count} {what}"
-        for count, what in ((others, "other files"), (excluded, "left out by their name"))
+        for count, what in (
+            (raw, "camera raw, which is not read: export it as JPEG"),
+            (others, "other files"),
+            (excluded, "left out by their name"),
+        )
         if count
     ]
     formats = ", ".join(dict.fromkeys(EXTENSIONS.values()))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.errors import NotFoundError, RecordError
+from stitch_cir.gallery._report import Tally
+from stitch_cir.gallery._store import Store
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["read_captions"]
+__all__ = ["captions_of_items", "read_captions", "record_captions"]
 
 _EXPECTED = 'Expected one JSON object a line: {"id": "a.jpg", "captions": ["a red dress", …]}'
 
@@ -43,6 +47,32 @@ def read_captions(file: Path) -> dict[str, tuple[str, ...]]:
         words = (" ".join(caption.split()) for caption in captions)
         found.setdefault(id.removeprefix("./"), {}).update(dict.fromkeys(filter(None, words)))
     return {id: tuple(captions) for id, captions in found.items()}
+
+
+def captions_of_items(
+    store: Store, texts: Mapping[str, tuple[str, ...]], tally: Tally
+) -> dict[str, tuple[str, ...]]:
+    """Keep the captions whose id is an item, or one that vanished; report the rest."""
+    known: dict[str, tuple[str, ...]] = {}
+    for id, own in texts.items():
+        exact = store.item(id) or store.vanished(id)
+        found = store.find_id(id) if exact is None else id
+        if found is None:
+            tally.unknown_captions.append(id)
+        else:
+            known[found] = (*known.get(found, ()), *own)
+    return known
+
+
+def record_captions(
+    store: Store, file: Path | str | None, texts: Mapping[str, tuple[str, ...]]
+) -> None:
+    """Record which captions a gallery holds: the file's name, and a digest of them all."""
+    digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
+    fact = {"file": None if file is None else Path(file).name, "sha256": digest}
+    if store.meta().get("captions") != fact:
+        with store.transaction():
+            store.set_meta(captions=fact)
 
 
 def _records(file: Path, text: str) -> list[tuple[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -121,16 +122,21 @@ class Decoder:
 
     def _read(self, number: int, candidate: Candidate) -> Decoded:
         path = self._root / to_path(candidate.path)
+        candidate = replace(candidate, facts=candidate.facts.settled(time.time_ns()))
         digest = None
         try:
             # opened once, so that the hash and the pixels are of the same file
             with open_regular(path, _NAME) as stream:
                 before = facts_of(os.fstat(stream.fileno()))
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-                if self._store.has_content(digest):
-                    return Decoded(candidate, digest)
+                head = stream.read(HEAD_BYTES)
+                if format_of(head) is not None:
+                    # what is no image may be of any size, and is not read to its end
+                    stream.seek(0)
+                    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                    if self._store.has_content(digest):
+                        return Decoded(candidate, digest)
                 stream.seek(0)
-                notes = _misnamed(candidate, stream.read(HEAD_BYTES))
+                notes = _misnamed(candidate, head)
                 image = decode(
                     stream,
                     _NAME,

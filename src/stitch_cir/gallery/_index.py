@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,13 +15,13 @@ from stitch_cir.errors import GalleryError, SettingError
 from stitch_cir.gallery import _outdated, _survey, _vanished
 from stitch_cir.gallery._away import check_missing, refuse_emptying, require_images
 from stitch_cir.gallery._budget import MemoryBudget, default_memory
-from stitch_cir.gallery._captions import read_captions
+from stitch_cir.gallery._captions import captions_of_items, read_captions, record_captions
 from stitch_cir.gallery._database import DATABASE, write_lock
 from stitch_cir.gallery._decode import Decoder
 from stitch_cir.gallery._options import Options
 from stitch_cir.gallery._pipeline import EncodingLine
 from stitch_cir.gallery._progress import Progress
-from stitch_cir.gallery._provenance import check, finish, record, set_waiting
+from stitch_cir.gallery._provenance import check, finish, is_of, record, set_root, set_waiting
 from stitch_cir.gallery._report import IndexReport, Tally
 from stitch_cir.gallery._scan import Found, id_of, scan
 from stitch_cir.gallery._store import Store
@@ -140,18 +138,28 @@ def index_folder(
         entries = (one for one in entries if one.problem or id_of(one.path) in chosen_ids)
     elif not (allow_missing or forget or (place / DATABASE).exists()):
         require_images(root, walk())
-    begin = partial(_begin, encoder=encoder, recipe=recipe, root=root, place=place)
+    guarded = only is None and not (allow_missing or forget)
+    begin = partial(
+        _begin, encoder=encoder, recipe=recipe, root=root, place=place, may_move=guarded
+    )
     with _writing(place, begin, rebuild=rebuild) as (store, chosen, old):
+        if old is not None and not is_of(old.meta(), root, place):
+            guarded = False  # started afresh from another folder
         removed: frozenset[str] = frozenset() if restore_removed else (old or store).removed()
         entries = _without(entries, removed, tally)
         total = _survey.note(store, root, entries, tally, tell)
-        if only is None and not (allow_missing or forget):
+        if guarded:
             check_missing(store, old, root, tally)
         # up to here nothing has changed, and a refusal leaves the gallery as it was
+        if not is_of(store.meta(), root, place):
+            tally.notes.append(
+                f"The folder has moved; the gallery is now that of {root.absolute()}."
+            )
+            set_root(store, root, place)
         options.record(store)
         _set_removed(store, removed)
         _survey.record(store)
-        if old is not None:
+        if old is not None and is_of(old.meta(), root, place):
             _vanished.take_over(store, old)
         back = tally.returned = _vanished.bring_back(store)
         _outdated.check_colours(store, root, tally)
@@ -187,7 +195,7 @@ def index_folder(
                     writer.add(decoded)
             writer.flush()
         tally.encoding_seconds, tally.waiting_seconds = line.worked, line.waited
-        tally.unchanged -= back
+        tally.unchanged = max(0, tally.unchanged - back)
         _let_go(store, _survey.missing(store), tally)
         _vanished.expire(store, 0 if forget else options.keep_days)
         if texts is None and old is not None:
@@ -197,9 +205,9 @@ def index_folder(
                 if store.item(id) or store.vanished(id)
             }
         if texts is not None:
-            known = _for_items(store, texts, tally)
+            known = captions_of_items(store, texts, tally)
             encode_captions(store, encoder, known, tally, tell)
-            _record_captions(store, captions, texts)
+            record_captions(store, captions, texts)
         store.sweep()
         finish(store)
         tally.vanished = _vanished.count(store)
@@ -239,7 +247,7 @@ def index_captions(
         _set_removed(store, removed)
         _remove(store, [item.id for item in store.items() if item.id not in texts], tally)
         encode_captions(store, encoder, texts, tally, tell, make_items=True)
-        _record_captions(store, captions, texts)
+        record_captions(store, captions, texts)
         store.sweep()
         finish(store)
         images = store.count("items")
@@ -287,25 +295,17 @@ def _begin(
     recipe: ViewRecipe | None,
     root: Path | None,
     place: Path,
+    *,
+    may_move: bool = False,
 ) -> ViewRecipe:
     """Record what shapes the vectors, or compare with what is recorded; give the recipe."""
     facts = store.meta()
     if "fingerprint" in facts:
-        return check(facts, encoder, recipe, place, root)
+        return check(facts, encoder, recipe, place, root, may_move=may_move)
     chosen = recipe or ViewRecipe()
     with store.transaction():
         record(store, encoder, chosen, root, place)
     return chosen
-
-
-def _record_captions(
-    store: Store, file: Path | str | None, texts: Mapping[str, tuple[str, ...]]
-) -> None:
-    digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
-    fact = {"file": None if file is None else Path(file).name, "sha256": digest}
-    if store.meta().get("captions") != fact:
-        with store.transaction():
-            store.set_meta(captions=fact)
 
 
 def _set_removed(store: Store, removed: frozenset[str]) -> None:
@@ -335,18 +335,3 @@ def _remove(store: Store, ids: list[str], tally: Tally) -> None:
         with store.transaction():
             store.remove_items(ids)
     tally.removed += len(ids)
-
-
-def _for_items(
-    store: Store, texts: Mapping[str, tuple[str, ...]], tally: Tally
-) -> dict[str, tuple[str, ...]]:
-    """Keep the captions whose id is an item, or one that vanished; report the rest."""
-    known: dict[str, tuple[str, ...]] = {}
-    for id, own in texts.items():
-        exact = store.item(id) or store.vanished(id)
-        found = store.find_id(id) if exact is None else id
-        if found is None:
-            tally.unknown_captions.append(id)
-        else:
-            known[found] = (*known.get(found, ()), *own)
-    return known

@@ -21,8 +21,10 @@ __all__ = [
     "completeness",
     "finish",
     "incomplete_note",
+    "is_of",
     "record",
     "root_of",
+    "set_root",
     "set_waiting",
 ]
 
@@ -84,8 +86,12 @@ def check(
     recipe: ViewRecipe | None,
     place: Path,
     root: Path | None,
+    *,
+    may_move: bool = False,
 ) -> ViewRecipe:
     """Compare with what is recorded; give the recorded recipe.
+
+    With ``may_move`` the root may be another one if nothing is left of the recorded one.
 
     Raises ``GalleryMismatchError`` when encoder, views or root differ.
     """
@@ -97,7 +103,7 @@ def check(
             hint="Use the same views, or encode everything again: stitch index FOLDER --rebuild",
         )
     known = root_of(facts, place)
-    if _real(known) != _real(root):
+    if _real(known) != _real(root) and not (may_move and root and known and _has_left(known)):
         raise GalleryMismatchError(
             f"The gallery {place} was made from {_say_root(known)}, not from {_say_root(root)}.",
             hint="Choose another place with --gallery DIR, or start afresh with --rebuild.",
@@ -123,6 +129,25 @@ def root_of(facts: Mapping[str, Any], place: Path) -> Path | None:
     """Give the folder the gallery was made from, or None for captions only."""
     root = facts.get("root")
     return None if root is None else place / Path(root)
+
+
+def is_of(facts: Mapping[str, Any], root: Path, place: Path) -> bool:
+    """Return whether a gallery was made from this folder."""
+    return _real(root_of(facts, place)) == _real(root)
+
+
+def set_root(store: Store, root: Path, place: Path) -> None:
+    """Record that the folder is now called ``root``."""
+    with store.transaction():
+        store.set_meta(root=_spell_root(root, place))
+
+
+def _has_left(root: Path) -> bool:
+    """Return whether a folder does not exist or is empty, as where its disk was mounted."""
+    try:
+        return not root.is_dir() or not any(root.iterdir())
+    except OSError:
+        return False
 
 
 def _spell_root(root: Path, place: Path) -> str:

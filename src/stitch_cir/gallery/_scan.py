@@ -16,6 +16,9 @@ from stitch_cir.images import EXTENSIONS, HEAD_BYTES, format_of, is_camera_raw
 __all__ = ["Facts", "Found", "facts_of", "id_of", "scan", "sniff"]
 
 _INT64 = 2**63
+_UNSETTLED = -1
+_IN_THE_CLOUD = "is only in the cloud: download it to index it"
+_STUB = ".icloud"  # what iCloud leaves of x.jpg on older systems: .x.jpg.icloud
 _DATALESS = 0x40000000  # macOS: SF_DATALESS
 _RECALL = 0x00400000 | 0x00040000  # Windows: recall on data access, recall on open
 
@@ -32,11 +35,24 @@ class Facts(NamedTuple):
     mtime_ns: int
     mark: int | None
 
+    def settled(self, now_ns: int) -> Facts:
+        """Return the facts to record of a file read at ``now_ns`` (ns since 1970).
+
+        FAT keeps times in steps of two seconds: a file that was written less than that ago may be
+        written once more and look the same, so it gets a mark that no file has.
+        """
+        coarse = self.mtime_ns % 1_000_000_000 == 0
+        recent = abs(now_ns - self.mtime_ns) < 2_000_000_000
+        return self._replace(mark=_UNSETTLED) if coarse and recent else self
+
 
 def facts_of(stat: os.stat_result) -> Facts:
     """Return the facts of a file, numbers beyond 64 bits clamped (a time after 2262, say)."""
-    mark = stat.st_ino & (_INT64 - 1) if os.name == "nt" else stat.st_ctime_ns
-    return Facts(_clamp(stat.st_size), _clamp(stat.st_mtime_ns), _clamp(mark))
+    return Facts(_clamp(stat.st_size), _clamp(stat.st_mtime_ns), _clamp(_change_mark(stat)))
+
+
+def _change_mark(stat: os.stat_result) -> int:
+    return stat.st_ino & (_INT64 - 1) if os.name == "nt" else stat.st_ctime_ns
 
 
 def _clamp(number: int) -> int:
@@ -147,7 +163,7 @@ class _Walk:
             if _is_in_the_cloud(stat):
                 # opening it would download it, and a whole library with it
                 if named:
-                    yield Found(path, problem="is only in the cloud: download it to index it")
+                    yield Found(path, problem=_IN_THE_CLOUD)
             elif named or entry.is_file():
                 yield Found(path, facts_of(stat), named)
 
@@ -174,7 +190,16 @@ class _Walk:
         marker = self._exclusions.marker(names) if below else None
         if marker is not None:
             return [Found(os.fsencode(below), excluded=marker)]
-        return [entry for entry in entries if not entry.name.startswith(".")]
+        shown: list[os.DirEntry[str] | Found] = []
+        for entry in entries:
+            if not entry.name.startswith("."):
+                shown.append(entry)
+            elif entry.name.endswith(_STUB):
+                name = entry.name[1 : -len(_STUB)]
+                path = os.fsencode(f"{below}{os.sep}{name}" if below else name)
+                if Path(name).suffix.lower() in EXTENSIONS:
+                    shown.append(Found(path, problem=_IN_THE_CLOUD))
+        return shown
 
     def _is_walked_anyway(self, link: str) -> bool:
         """Return whether a linked folder lies in the root, where the walk meets it by itself."""
