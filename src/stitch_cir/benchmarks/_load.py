@@ -18,6 +18,7 @@ from stitch_cir.benchmarks import (
 from stitch_cir.benchmarks._data import Benchmark
 from stitch_cir.benchmarks.stamps import FOLDER
 from stitch_cir.errors import NotFoundError, SettingError
+from stitch_cir.hints import did_you_mean
 
 __all__ = ["BENCHMARKS", "Place", "check_benchmark", "load_benchmark", "where_to_get"]
 
@@ -106,7 +107,8 @@ def where_to_get(name: str) -> str:
 def _layout(name: str) -> _Layout:
     if name not in BENCHMARKS:
         raise SettingError(
-            f"There is no benchmark {name!r}.", hint=f"Benchmarks: {', '.join(BENCHMARKS)}."
+            f"There is no benchmark {name!r}.",
+            hint=f"{did_you_mean(name, BENCHMARKS)}Benchmarks: {', '.join(BENCHMARKS)}.",
         )
     return BENCHMARKS[name]
 

@@ -14,6 +14,7 @@ from PIL import Image
 from stitch_cir.chat._messages import Message, Picture, Reply, Sampling
 from stitch_cir.chat._wire import IMAGE_SIDE, reduce_picture
 from stitch_cir.errors import ModelError
+from stitch_cir.hints import install_command
 from stitch_cir.places import data_folder
 
 __all__ = ["FAMILY", "QwenChat"]
@@ -21,7 +22,6 @@ __all__ = ["FAMILY", "QwenChat"]
 FAMILY = ("qwen2_vl", "qwen2_5_vl")
 _PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
 _PAD = "<|image_pad|>"
-_INSTALL = 'Install the extra: pip install "stitch-cir[transformers]"'
 _SAMPLED_BYTES = 1 << 20
 
 
@@ -123,7 +123,8 @@ class QwenChat:
             processor_class = _processor_class()
         except ImportError as error:
             raise ModelError(
-                f"A local model needs transformers and torch: {error}.", hint=_INSTALL
+                f"A local model needs transformers and torch: {error}.",
+                hint=f"Install the extra: {install_command('transformers')}",
             ) from error
         local = {"local_files_only": True}
         pulled = data_folder() / "models" / self._path.replace("/", "--")

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stitch_cir.chat._messages import Message, Part, Picture
 from stitch_cir.errors import NotFoundError, SettingError
+from stitch_cir.hints import did_you_mean
 from stitch_cir.images import open_image
 
 __all__ = ["Prompt", "PromptKind", "load_prompt", "prompt_names"]
@@ -170,7 +171,8 @@ def _shipped(name: str) -> Prompt:
         known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
         raise NotFoundError(
             f"There is no prompt {name!r}.",
-            hint=f"Shipped are: {known}. For your own give the path of a .toml file.",
+            hint=f"{did_you_mean(name, known.split(', '))}Shipped are: {known}. For your own give "
+            "the path of a .toml file.",
         )
     return _read(path)
 

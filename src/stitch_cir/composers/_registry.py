@@ -11,6 +11,7 @@ from stitch_cir.composers._recorded import RecordedComposer
 from stitch_cir.composers._template import TemplateComposer
 from stitch_cir.composers._wanted_composer import WantedComposer
 from stitch_cir.errors import SettingError
+from stitch_cir.hints import did_you_mean
 
 __all__ = ["composer_by_name"]
 
@@ -61,7 +62,10 @@ def _plugged_in(name: str) -> Callable[..., Composer]:
     found = {entry.name: entry for entry in entry_points(group=_GROUP)}
     if name not in found:
         known = ", ".join(sorted({*_BUILT_IN, *found}))
-        raise SettingError(f"There is no composer {name!r}.", hint=f"Known are: {known}.")
+        raise SettingError(
+            f"There is no composer {name!r}.",
+            hint=f"{did_you_mean(name, known.split(', '))}Known are: {known}.",
+        )
     try:
         factory: Callable[..., Composer] = found[name].load()
     except (ImportError, AttributeError) as error:

@@ -15,6 +15,7 @@ from stitch_cir.encoders._catalogue import catalogue, folder_for
 from stitch_cir.encoders._digests import file_sha256
 from stitch_cir.encoders._model_file import ModelFile
 from stitch_cir.errors import ModelError, SettingError
+from stitch_cir.hints import install_command
 
 __all__ = ["Pulled", "pull_model"]
 
@@ -194,7 +195,7 @@ def _pull_open_clip(place: str) -> Pulled:
     except ImportError as error:
         raise ModelError(
             f"open_clip is not installed: {error}.",
-            hint='Install the extra: pip install "stitch-cir[open-clip]"',
+            hint=f"Install the extra: {install_command('open-clip')}",
         ) from error
     config = open_clip.get_pretrained_cfg(model, tag)
     if not config:

@@ -16,6 +16,7 @@ from stitch_cir.encoders._hash import HashEncoder
 from stitch_cir.encoders._mini import MiniEncoder
 from stitch_cir.encoders._protocol import DualEncoder
 from stitch_cir.errors import ModelError, SettingError
+from stitch_cir.hints import did_you_mean
 
 __all__ = ["GROUP", "encoder_names", "load_encoder", "load_mini", "load_test"]
 
@@ -87,7 +88,8 @@ def load_encoder(
         return _load(_backend_of(Path(plain), device, precision), plain, device, precision)
     raise SettingError(
         f"There is no encoder {name!r}.",
-        hint=f"Encoders here: {', '.join(encoder_names())}. Others: a folder of model files, "
+        hint=did_you_mean(name, (*encoder_names(), *catalogue()))
+        + f"Encoders here: {', '.join(encoder_names())}. Others: a folder of model files, "
         "onnx:…, transformers:…, open_clip:MODEL/PRETRAINED, or one of `stitch models`.",
     )
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from stitch_cir.errors import ModelError, SettingError, StitchError
+from stitch_cir.hints import install_command
 
 __all__ = ["DEVICES", "PRECISIONS", "check_choices", "loading", "placed"]
 
@@ -57,7 +58,7 @@ def loading(what: str, extra: str, expected: str) -> Iterator[None]:
     except ImportError as error:
         raise ModelError(
             f"{what} needs a package that is not installed: {error}.",
-            hint=f'Install the extra: pip install "stitch-cir[{extra}]"',
+            hint=f"Install the extra: {install_command(extra)}",
         ) from error
     except StitchError:
         raise

@@ -23,6 +23,7 @@ from stitch_cir.explain._draw import (
 from stitch_cir.explain._fonts import font
 from stitch_cir.explain._heatmap import draw_heatmap
 from stitch_cir.explain._table import Match, matches
+from stitch_cir.hints import did_you_mean
 from stitch_cir.images import open_image
 from stitch_cir.search import Hit, Query
 from stitch_cir.views import ViewBox
@@ -69,7 +70,8 @@ def check_kind(kind: str) -> None:
     """Raise ``SettingError`` unless ``kind`` is one of :data:`KINDS`."""
     if kind not in KINDS:
         raise SettingError(
-            f"There is no explanation picture {kind!r}.", hint=f"Kinds: {', '.join(KINDS)}."
+            f"There is no explanation picture {kind!r}.",
+            hint=f"{did_you_mean(kind, KINDS)}Kinds: {', '.join(KINDS)}.",
         )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 from pathlib import Path
 
 from stitch_cir.errors import GalleryMissingError
 from stitch_cir.gallery._database import DATABASE
 from stitch_cir.gallery._index import DEFAULT_DIRECTORY
+from stitch_cir.hints import shell_word
 
 __all__ = ["no_gallery"]
 
@@ -23,12 +23,12 @@ def no_gallery(place: Path) -> GalleryMissingError:
         inside = real.relative_to(above).as_posix()
         return GalleryMissingError(
             f"There is no gallery at {shown}, but the folder {above} above it has one.",
-            hint=f"Search that, only below this folder: stitch search {shlex.quote(str(above))} "
-            f"TEXT --include {shlex.quote(inside + '/*')}",
+            hint=f"Search that, only below this folder: stitch search {shell_word(above)} "
+            f"TEXT --include {shell_word(inside + '/*')}",
         )
     return GalleryMissingError(
         f"There is no gallery at {shown}.",
-        hint=f"Make one first: stitch index {shlex.quote(str(place))}",
+        hint=f"Make one first: stitch index {shell_word(place)}",
     )
 
 

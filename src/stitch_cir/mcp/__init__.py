@@ -19,11 +19,12 @@ def __getattr__(name: str) -> Any:
     from importlib.util import find_spec
 
     from stitch_cir.errors import SettingError
+    from stitch_cir.hints import install_command
 
     if find_spec("mcp") is None:
         raise SettingError(
             "This needs a package that is not installed: mcp.",
-            hint="Install it: pip install 'stitch-cir[mcp]'",
+            hint=f"Install it: {install_command('mcp')}",
         )
     from stitch_cir.mcp._server import create_server
 

@@ -40,11 +40,12 @@ def _need_packages() -> None:
     from importlib.util import find_spec
 
     from stitch_cir.errors import SettingError
+    from stitch_cir.hints import install_command
 
     wanted = {"fastapi", "uvicorn", "python_multipart", "prometheus_client", "threadpoolctl"}
     missing = sorted(name for name in wanted if find_spec(name) is None)
     if missing:
         raise SettingError(
             f"The server needs packages that are not installed: {', '.join(missing)}.",
-            hint="Install them: pip install 'stitch-cir[server]'",
+            hint=f"Install them: {install_command('server')}",
         )

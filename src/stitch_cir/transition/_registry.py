@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stitch_cir.errors import SettingError
+from stitch_cir.hints import did_you_mean
 from stitch_cir.transition._away import Away
 from stitch_cir.transition._increment import SemanticIncrement
 from stitch_cir.transition._linear import Linear, NoTransition, TextOnly
@@ -62,5 +63,6 @@ def transition_by_name(
         if transition.name == name:
             return transition
     raise SettingError(
-        f"There is no transition {name!r}.", hint=f"Transitions: {', '.join(TRANSITION_NAMES)}."
+        f"There is no transition {name!r}.",
+        hint=f"{did_you_mean(name, TRANSITION_NAMES)}Transitions: {', '.join(TRANSITION_NAMES)}.",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stitch_cir.errors import SettingError
+from stitch_cir.hints import did_you_mean
 from stitch_cir.transport._conditional import ConditionalTransport
 from stitch_cir.transport._exact import ExactTransport
 from stitch_cir.transport._scorer import Scorer
@@ -40,4 +41,7 @@ def scorer_by_name(name: str, *, tau: float = 0.001, epsilon: float = 0.01) -> S
     for scorer in scorers:
         if scorer.name == name:
             return scorer
-    raise SettingError(f"There is no scorer {name!r}.", hint=f"Scorers: {', '.join(SCORER_NAMES)}.")
+    raise SettingError(
+        f"There is no scorer {name!r}.",
+        hint=f"{did_you_mean(name, SCORER_NAMES)}Scorers: {', '.join(SCORER_NAMES)}.",
+    )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stitch_cir.errors import ModelError, SettingError, VectorError
+from stitch_cir.hints import install_command
 from stitch_cir.transport._conditional import SHARPEST, ConditionalTransport
 from stitch_cir.transport._front import SIMILARITIES
 from stitch_cir.transport._marginals import read_marginal
@@ -51,7 +52,7 @@ def open_device(name: str) -> str:
             return "cpu"
         raise ModelError(
             f"Scoring on {name} needs torch, which is not installed.",
-            hint='Install the extra: pip install "stitch-cir[torch]", or leave --device out.',
+            hint=f"Install the extra: {install_command('torch')}, or leave --device out.",
         ) from error
     count = int(torch.cuda.device_count()) if torch.cuda.is_available() else 0
     if kind == "auto":
@@ -117,7 +118,7 @@ class TorchScorer:
         except ImportError as error:
             raise ModelError(
                 f"Scoring on {device} needs torch, which is not installed.",
-                hint='Install the extra: pip install "stitch-cir[torch]"',
+                hint=f"Install the extra: {install_command('torch')}",
             ) from error
         self._torch: Any = torch
         self._device = torch.device(device)

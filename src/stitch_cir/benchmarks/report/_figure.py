@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.errors import SettingError
+from stitch_cir.hints import install_command
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,7 +111,7 @@ def axes(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
     except ImportError as error:
         raise SettingError(
             "Plots need matplotlib, which is not installed.",
-            hint='pip install "stitch-cir[report]"',
+            hint=install_command("report"),
         ) from error
     with matplotlib.rc_context(_STYLE):  # the caller's own settings stay as they are
         figure = Figure(figsize=(width, height), layout="constrained")
