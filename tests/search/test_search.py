@@ -209,8 +209,6 @@ def test_nothing_asked_and_bad_settings(gallery: st.Gallery) -> None:
             st.search(gallery, text=text)
         with pytest.raises(st.QueryError):
             st.compose(gallery, text=text)
-    with pytest.raises(st.SettingError, match="holds only 8"):
-        st.search(gallery, text="red", settings=settings(k=9))
     with pytest.raises(st.NotFoundError, match=r"neither an image of the gallery nor a file"):
         st.search(gallery, reference="nowhere.jpg", text="red")
 

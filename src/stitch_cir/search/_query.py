@@ -17,8 +17,10 @@ from stitch_cir.concepts import Concept
 from stitch_cir.encoders import ConceptReader, DualEncoder, TextLimits, encode_set
 from stitch_cir.errors import ImageError, NotFoundError, QueryError
 from stitch_cir.gallery import Gallery
+from stitch_cir.hints import similar_path
 from stitch_cir.images import open_image, open_regular, to_srgb
 from stitch_cir.search._results import Query, View
+from stitch_cir.search._suggest import suggest_ids
 from stitch_cir.transition import Transition
 from stitch_cir.views import content_key
 
@@ -81,12 +83,20 @@ def look_at(gallery: Gallery, reference: ReferenceLike, *, side: int = 0) -> See
     if not path.exists():
         raise NotFoundError(
             f"The reference {str(reference)!r} is neither an image of the gallery nor a file.",
-            hint="Give a path to a picture, or an id as printed by a search.",
+            hint=_meant(gallery, str(reference))
+            or "Give a path to a picture, or an id as printed by a search.",
         )
     with open_regular(path) as stream:
         content = hashlib.file_digest(stream, "sha256").hexdigest()
     image = open_image(path, max_pixels=gallery.max_pixels, decode_side=side)
     return _outside(gallery, str(reference), image, content)
+
+
+def _meant(gallery: Gallery, name: str) -> str:
+    """Return which image or file was probably meant, or ""."""
+    ids = suggest_ids(gallery, name)
+    near = None if ids else similar_path(name)
+    return ids if near is None else f"Did you mean {str(near)!r}?"
 
 
 def look_up(gallery: Gallery, id: str, *, side: int = 0) -> Seen:
@@ -98,7 +108,7 @@ def look_up(gallery: Gallery, id: str, *, side: int = 0) -> Seen:
     if known is None:
         raise NotFoundError(
             f"The gallery {gallery.directory} has no image {id!r}.",
-            hint="Give an id as printed by a search.",
+            hint=suggest_ids(gallery, id) or "Give an id as printed by a search.",
         )
     return _from_gallery(gallery, known, max(side, gallery.encoder.decode_side))
 

@@ -9,10 +9,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.errors import GalleryEmptyError, NotFoundError, SettingError
+from stitch_cir.errors import GalleryEmptyError, NotFoundError
 from stitch_cir.gallery import Gallery, ViewMatrix, matcher
 from stitch_cir.search._results import Query
 from stitch_cir.search._settings import SearchSettings
+from stitch_cir.search._suggest import suggest_ids
 from stitch_cir.transition import step_away
 
 __all__ = ["away_from", "rejected_ids", "row_of", "rows_to_rank"]
@@ -35,11 +36,6 @@ def rows_to_rank(
         raise GalleryEmptyError(
             f"The gallery {gallery.directory} holds no image.",
             hint="Index a folder that has pictures: stitch index FOLDER",
-        )
-    if settings.k is not None and settings.k > len(matrix.ids):
-        raise SettingError(
-            f"k is {settings.k}, but the gallery holds only {len(matrix.ids)} images.",
-            hint=f"Ask for at most {len(matrix.ids)}.",
         )
     wanted = np.array([id not in left_out for id in matrix.ids])
     notes = []
@@ -76,7 +72,7 @@ def rejected_ids(gallery: Gallery, less_like: Sequence[str]) -> dict[str, str]:
         if id is None:
             raise NotFoundError(
                 f"The gallery {gallery.directory} has no image {given!r} to search less like.",
-                hint="Give an id as printed by a search.",
+                hint=suggest_ids(gallery, given) or "Give an id as printed by a search.",
             )
         for own in (id, *gallery.duplicates(id)):
             found.setdefault(own, id)

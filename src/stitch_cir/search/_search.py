@@ -35,6 +35,7 @@ from stitch_cir.search._rank import place_of, shortlist_rows
 from stitch_cir.search._results import Hit, Query, Results, View
 from stitch_cir.search._rows import away_from, rejected_ids, row_of, rows_to_rank
 from stitch_cir.search._settings import SearchSettings
+from stitch_cir.search._suggest import suggest_ids
 from stitch_cir.search._verify import verified
 from stitch_cir.transition import Transition
 from stitch_cir.transport import Scorer, open_device
@@ -63,7 +64,10 @@ def compose(
         raise nothing_asked()
     composer = composer or TemplateComposer()
     known = None if seen is None else seen.describe(gallery)
-    return composer.compose(known, text or "", settings.captions)
+    composition = composer.compose(known, text or "", settings.captions)
+    if seen is not None and seen.notes:
+        composition = replace(composition, notes=(*composition.notes, *seen.notes))
+    return composition
 
 
 def search(
@@ -110,8 +114,6 @@ def search(
         The reference (or a rejected image) does not exist or cannot be opened.
     GalleryEmptyError
         No image is left to rank: an empty gallery, or filters that match nothing.
-    SettingError
-        ``k`` is larger than the gallery.
     ModelError
         ``settings.device`` is a GPU, and torch or the device is missing.
     """
@@ -148,6 +150,7 @@ def search(
         )
         if score >= floor
     )
+    notes = _shortfall(settings, ask, len(ranking.rows), len(hits))
     clock.lap("explain")
     told = None
     remarks: tuple[str, ...] = ()
@@ -158,7 +161,7 @@ def search(
         told = verifier.settings()
         remarks = verifier.notes() if isinstance(verifier, Remarking) else ()
         clock.lap("verify")
-    results = _results(gallery, ask, settings, hits[:wanted], ranking, clock, recall)
+    results = _results(gallery, ask, settings, hits[:wanted], ranking, clock, recall, notes)
     usage = {name: used for name, meter in meters.items() if (used := meter.read()) is not None}
     return replace(results, verifier=told, usage=usage, notes=(*results.notes, *remarks))
 
@@ -185,7 +188,7 @@ def locate(
     if known is None:
         raise NotFoundError(
             f"The gallery {gallery.directory} has no image {id!r}.",
-            hint="Give an id as printed by a search.",
+            hint=suggest_ids(gallery, id) or "Give an id as printed by a search.",
         )
     ask = _prepare(gallery, reference, text, captions, less_like, composer, settings, clock)
     row = row_of(ask.matrix, known)
@@ -333,7 +336,9 @@ def _results(
     ranking: Ranking,
     clock: _Clock,
     recall: float | None,
+    notes: Sequence[str] = (),
 ) -> Results:
+    unsettled = convergence_note(ask.scorer, [hit.plan for hit in hits])
     return Results(
         hits=hits,
         query=ask.query,
@@ -344,8 +349,28 @@ def _results(
         scored=ranking.scored,
         seconds=clock.laps,
         shortlist_recall=recall,
-        notes=(*ask.notes, *convergence_note(ask.scorer, [hit.plan for hit in hits])),
+        # each once: a composition repeats what was noted about its reference
+        notes=tuple(dict.fromkeys((*ask.notes, *notes, *unsettled, *gallery.notes))),
     )
+
+
+def _shortfall(settings: SearchSettings, ask: _Ask, ranked: int, kept: int) -> list[str]:
+    """Say why there are fewer hits than were requested."""
+    notes = []
+    taking_part = len(ask.rows)
+    held = len(ask.matrix.ids)
+    rest = "" if taking_part == held else f" of the {held} in the gallery"
+    images = "image takes" if taking_part == 1 else "images take"
+    if settings.k is not None and settings.k > taking_part:
+        notes.append(f"k is {settings.k}, but only {taking_part} {images} part{rest}.")
+    if settings.verify > kept:
+        notes.append(f"{settings.verify} hits were to be verified, but there are only {kept}.")
+    if kept < ranked:
+        noun = "hit" if ranked - kept == 1 else "hits"
+        notes.append(
+            f"{ranked - kept} {noun} of {ranked} left out: scored below {settings.min_score:g}."
+        )
+    return notes
 
 
 def _provenance(gallery: Gallery) -> dict[str, Any]:

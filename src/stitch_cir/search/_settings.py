@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from stitch_cir.errors import SettingError
+from stitch_cir.hints import did_you_mean
 from stitch_cir.transition import Transition, transition_by_name
 from stitch_cir.transport import Scorer, scorer_by_name
 
@@ -50,8 +51,8 @@ class SearchSettings:
     Parameters
     ----------
     k:
-        Number of hits wanted, ≥ 1; more than the gallery holds is an error. ``None``: ten, or all
-        of a smaller gallery.
+        Number of hits wanted, ≥ 1; where fewer images take part, all of them come back, with a
+        note. ``None``: ten, or all of a smaller gallery.
     captions:
         K, the number of target captions asked of the composer, 1 … 64.
     transition, alpha, beta:
@@ -139,9 +140,7 @@ class SearchSettings:
                 hint="Scores lie between -2 and 2.",
             )
         if self.preset not in (*PRESETS, "custom"):
-            raise SettingError(
-                f"There is no preset {self.preset!r}.", hint=f"Presets: {', '.join(PRESETS)}."
-            )
+            raise _no_preset(self.preset)
         self.make_transition()
         self.make_scorer()
 
@@ -152,9 +151,7 @@ class SearchSettings:
         Raises ``SettingError`` for an unknown preset or setting.
         """
         if preset not in PRESETS:
-            raise SettingError(
-                f"There is no preset {preset!r}.", hint=f"Presets: {', '.join(PRESETS)}."
-            )
+            raise _no_preset(preset)
         given = {name: value for name, value in overrides.items() if value is not None}
         unknown = set(given) - {field.name for field in fields(cls)}
         if unknown:
@@ -204,6 +201,13 @@ class SearchSettings:
     def to_dict(self) -> dict[str, Any]:
         """Give JSON-ready data, recorded with every result."""
         return asdict(self)
+
+
+def _no_preset(name: str) -> SettingError:
+    return SettingError(
+        f"There is no preset {name!r}.",
+        hint=f"{did_you_mean(name, PRESETS)}Presets: {', '.join(PRESETS)}.",
+    )
 
 
 def _whole(name: str, value: Any, low: int, high: int | None) -> None:

@@ -1,0 +1,149 @@
+"""What a search says beside its hits: fewer than requested, and everything that went aside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import stitch_cir as st
+from stitch_cir.composers import TemplateComposer
+from tests.conftest import CountingEncoder
+
+
+def settings(**changes: object) -> st.SearchSettings:
+    return st.SearchSettings(**changes)  # type: ignore[arg-type]
+
+
+def test_k_above_the_size_gives_all_there_are_and_says_so(gallery: st.Gallery) -> None:
+    found = st.search(gallery, text="red", settings=settings(k=20))
+    assert len(found) == 8
+    assert found.notes[-1] == "k is 20, but only 8 images take part."
+    assert found.to_dict()["notes"][-1] == found.notes[-1]
+    assert [hit.id for hit in found] == [
+        hit.id for hit in st.search(gallery, text="red", settings=settings(k=8))
+    ]
+
+
+def test_the_default_k_and_a_fitting_one_need_no_note(gallery: st.Gallery) -> None:
+    for k in (None, 1, 8):
+        found = st.search(gallery, text="red", settings=settings(k=k))
+        assert len(found) == (8 if k is None else k)
+        assert not [note for note in found.notes if "take part" in note]
+
+
+def test_filters_and_the_reference_count(gallery: st.Gallery) -> None:
+    found = st.search(gallery, text="red", settings=settings(k=5, include=("pairs/red*",)))
+    assert len(found) == 1
+    assert "k is 5, but only 1 image takes part of the 8 in the gallery." in found.notes
+    like = st.search(gallery, reference="red.png", settings=settings(k=8))
+    assert len(like) == 7
+    assert "k is 8, but only 7 images take part of the 8 in the gallery." in like.notes
+
+
+def test_hits_below_the_minimal_score_are_counted(gallery: st.Gallery) -> None:
+    whole = st.search(gallery, text="red", settings=settings(k=4))
+    cut = st.search(gallery, text="red", settings=settings(k=4, min_score=whole[0].score))
+    assert len(cut) == 1
+    assert any(note.startswith("3 hits of 4 left out: scored below") for note in cut.notes)
+
+
+def test_notes_of_the_gallery_and_the_reference_reach_the_results_once(
+    photos: Path, encoder: CountingEncoder
+) -> None:
+    st.index_folder(photos, encoder=encoder)
+    opened = st.Gallery.open(photos, encoder=encoder)
+    opened.matrix()
+    (photos / "red.png").write_bytes(b"no image any more")
+    opened.notes += ["The cache was damaged and has been rebuilt."] * 2
+    found = st.search(opened, reference="red.png", text="in blue")
+    assert found.notes.count("The cache was damaged and has been rebuilt.") == 1
+    gone = [note for note in found.notes if "reference's file could not be opened" in note]
+    assert len(gone) == 1
+    composed = st.compose(opened, reference="red.png", text="in blue")
+    assert gone[0] in composed.notes
+    assert found.query.composition is not None
+    assert {*composed.notes} < {*found.notes}
+
+
+def test_a_rebuilt_cache_is_noted_where_one_searches(
+    photos: Path, encoder: CountingEncoder
+) -> None:
+    st.index_folder(photos, encoder=encoder)
+    with st.Gallery.open(photos, encoder=encoder) as opened:
+        opened.matrix()
+    (manifest,) = photos.glob(".stitch/cache/*/manifest")
+    manifest.write_bytes(b"torn")
+    opened = st.Gallery.open(photos, encoder=encoder)
+    assert any("rebuilt" in note for note in st.search(opened, text="red").notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("red-blue.png", "'pairs/red-blue.png'"),
+        ("RED-BLUE.PNG", "'pairs/red-blue.png'"),
+        ("elsewhere/red-blue.png", "'pairs/red-blue.png'"),
+        ("yelow.png", "'yellow.png'"),
+        ("pair/green-yellow.png", "'pairs/green-yellow.png'"),
+    ],
+)
+def test_a_name_that_is_not_held_offers_what_was_meant(
+    gallery: st.Gallery, name: str, meant: str
+) -> None:
+    for ask in (
+        lambda: st.search(gallery, reference=name, text="in blue"),
+        lambda: st.search(gallery, text="blue", less_like=[name]),
+        lambda: st.locate(gallery, name, text="blue"),
+    ):
+        with pytest.raises(st.NotFoundError) as raised:
+            ask()
+        assert raised.value.hint == f"Did you mean {meant}?"
+
+
+def test_several_and_none_are_offered_likewise(photos: Path, encoder: CountingEncoder) -> None:
+    for folder in "abcde":
+        (photos / folder).mkdir()
+        (photos / folder / "same.png").write_bytes((photos / "red.png").read_bytes())
+    st.index_folder(photos, encoder=encoder)
+    opened = st.Gallery.open(photos, encoder=encoder)
+    with pytest.raises(st.NotFoundError) as raised:
+        st.search(opened, reference="same.png")
+    assert raised.value.hint == (
+        "Did you mean 'a/same.png' or 'b/same.png' or 'c/same.png' (and 2 more)?"
+    )
+    for name in ("nothing like it", "", "\udce9", "100%"):
+        with pytest.raises(st.NotFoundError, match="Give an id|Give a path"):
+            st.locate(opened, name, text="red")
+
+
+def test_a_mistyped_path_offers_the_file(gallery: st.Gallery, tmp_path: Path) -> None:
+    kept = tmp_path / "outside" / "holiday.png"
+    kept.parent.mkdir()
+    kept.write_bytes((tmp_path / "photos/red.png").read_bytes())
+    with pytest.raises(st.NotFoundError) as raised:
+        st.search(gallery, reference=tmp_path / "outsde/holiday.png", text="blue")
+    assert raised.value.hint == f"Did you mean {str(kept)!r}?"
+
+
+@pytest.mark.parametrize(
+    ("make", "meant"),
+    [
+        (lambda: settings(scorer="conditionl"), "'conditional'"),
+        (lambda: settings(transition="Linaer"), "'linear'"),
+        (lambda: st.SearchSettings.from_preset("papr"), "'paper'"),
+        (lambda: settings(preset="captoins"), "'captions'"),
+        (lambda: st.load_encoder("minni"), "'mini'"),
+    ],
+)
+def test_mistyped_names_of_settings_offer_the_right_one(make, meant: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(st.SettingError) as raised:
+        make()
+    assert raised.value.hint.startswith(f"Did you mean {meant}")
+
+
+def test_notes_of_the_composer_come_first(gallery: st.Gallery) -> None:
+    found = st.search(gallery, text="red", composer=TemplateComposer(), settings=settings(k=20))
+    assert found.query.composition is not None
+    count = len(found.query.composition.notes)
+    assert found.notes[:count] == found.query.composition.notes
