@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -12,6 +13,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from stitch_cir.errors import SettingError
 from stitch_cir.explain._draw import (
     COLOURS,
     INK,
@@ -106,44 +108,107 @@ def _data_url(image: Image.Image | None) -> str | None:
 
 
 def render_png(sheet: Sheet, *, columns: int = 6) -> Image.Image:
-    """Draw the same sheet as one picture: a row a search, the reference first, then its hits."""
-    cell, gap, head = THUMBNAIL + 16, 20, 64
-    row_height = head + THUMBNAIL + 62
-    width = gap + (columns + 1) * cell + 2 * gap
-    picture = Image.new("RGB", (width, 90 + len(sheet.searches) * row_height), PAPER)
-    draw = ImageDraw.Draw(picture)
-    text_block(draw, (gap, 16), sheet.title, width - 2 * gap, size=24, lines=1)
-    text_block(draw, (gap, 50), sheet.note, width - 2 * gap, size=13, colour=MUTED, lines=2)
-    for number, (results, path) in enumerate(
-        zip(sheet.searches, sheet.reference_paths, strict=True)
-    ):
-        top = 90 + number * row_height
-        draw.line((gap, top, width - gap, top), fill=LINE)
+    """Draw the same sheet as one image (RGB): the reference first, then every hit of each search.
+
+    ``columns`` is how many hits stand in a row of a short list; long lists get more, so that the
+    image stays about square, and smaller thumbnails where it would exceed 64 megapixels.
+
+    Raises ``SettingError`` for more hits than could be recognised then.
+    """
+    grid = _Grid.of([len(results) for results in sheet.searches], columns)
+    blocks = [_Block.of(results, grid) for results in sheet.searches]
+    width = _GAP + (grid.columns + 1) * grid.cell + 2 * _GAP
+    height = _TITLE + sum(block.height for block in blocks)
+    image = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(image)
+    room = width - 2 * _GAP
+    text_block(draw, (_GAP, 16), sheet.title, room, size=24, lines=1)
+    text_block(draw, (_GAP, 50), sheet.note, room, size=13, colour=MUTED, lines=2)
+    top = _TITLE
+    for block, results, path in zip(blocks, sheet.searches, sheet.reference_paths, strict=True):
+        draw.line((_GAP, top, width - _GAP, top), fill=LINE)
         asked = results.query.text or "(like this)"
-        text_block(draw, (gap, top + 10), f"“{asked}”", width - 2 * gap, size=19, lines=1)
+        text_block(draw, (_GAP, top + 10), f"“{asked}”", room, size=19, lines=1)
         line = " · ".join(results.query.labels) if results.query.composition else ""
-        text_block(draw, (gap, top + 36), line, width - 2 * gap, size=12, colour=MUTED, lines=1)
+        text_block(draw, (_GAP, top + 36), line, room, size=12, colour=MUTED, lines=1)
+        for number, note in enumerate(block.notes):
+            spot = (_GAP, top + 54 + number * _NOTE)
+            text_block(draw, spot, note, room, size=12, colour=MUTED, lines=1)
+        first = top + block.head
         _cell(
             draw,
-            picture,
-            (gap, top + head),
+            image,
+            (_GAP, first),
             path,
             results.query.reference or "text only",
             "reference" if results.query.reference else "no reference",
             COLOURS[0],
+            grid.side,
         )
-        for place, hit in enumerate(results.hits[:columns]):
-            left = 2 * gap + (place + 1) * cell
-            _cell(
-                draw,
-                picture,
-                (left, top + head),
-                hit.path,
-                hit.id,
-                f"#{hit.rank}   {hit.score:.3f}",
-                None,
-            )
-    return picture
+        for place, hit in enumerate(results.hits):
+            row, column = divmod(place, grid.columns)
+            corner = (2 * _GAP + (column + 1) * grid.cell, first + row * grid.row)
+            label = f"#{hit.rank}   {hit.score:.3f}" if grid.side >= 60 else f"#{hit.rank}"
+            _cell(draw, image, corner, hit.path, hit.id, label, None, grid.side)
+        top += block.height
+    return image
+
+
+_GAP = 20
+_TITLE = 90
+_NOTE = 17
+_LARGEST = 64_000_000
+"""Pixels of a drawn sheet: 192 MB while it is drawn, and below every format's longest side."""
+_SMALLEST = 24
+"""Side of the smallest thumbnails in which something can be recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Thumbnails of ``side`` pixels, ``columns`` in a row."""
+
+    side: int
+    columns: int
+
+    @property
+    def cell(self) -> int:
+        return self.side + 16
+
+    @property
+    def row(self) -> int:
+        return self.side + 52
+
+    @classmethod
+    def of(cls, counts: Sequence[int], columns: int) -> _Grid:
+        """Choose the largest thumbnails with which all hits fit."""
+        for side in (THUMBNAIL, 120, 90, 60, 40, _SMALLEST):
+            grid = cls(side, columns)
+            # about square: as many columns as make the rows' heights equal to their width
+            square = math.isqrt(sum(counts) * grid.row // grid.cell) if sum(counts) else 0
+            grid = cls(side, max(columns, min(square, max(counts, default=0))))
+            rows = sum(max(1, -(-count // grid.columns)) for count in counts)
+            if (grid.columns + 1) * grid.cell * rows * grid.row <= _LARGEST:
+                return grid
+        raise SettingError(
+            f"One picture cannot show {sum(counts):,} hits.",
+            hint="Name the sheet .html, or ask for fewer hits (-k).",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """One search on the sheet: its notes, and how high it is with its head, in pixels."""
+
+    notes: tuple[str, ...]
+    head: int
+    height: int
+
+    @classmethod
+    def of(cls, results: Results, grid: _Grid) -> _Block:
+        notes = (*_rejected(results), *results.notes)
+        head = 64 + _NOTE * len(notes)
+        rows = max(1, -(-len(results) // grid.columns))
+        return cls(notes, head, head + rows * grid.row + 10)
 
 
 def _cell(
@@ -154,14 +219,16 @@ def _cell(
     name: str,
     label: str,
     frame: tuple[int, int, int] | None,
+    side: int,
 ) -> None:
     left, top = place
-    small = thumbnail(path, THUMBNAIL)
-    draw.rectangle((left, top, left + THUMBNAIL, top + THUMBNAIL), fill=SOFT)
+    small = thumbnail(path, side)
+    draw.rectangle((left, top, left + side, top + side), fill=SOFT)
     if small is not None:
-        offset = ((THUMBNAIL - small.width) // 2, (THUMBNAIL - small.height) // 2)
+        offset = ((side - small.width) // 2, (side - small.height) // 2)
         sheet.paste(small, (left + offset[0], top + offset[1]))
     if frame is not None:
-        draw.rectangle((left, top, left + THUMBNAIL, top + THUMBNAIL), outline=frame, width=3)
-    draw.text((left, top + THUMBNAIL + 5), label, fill=frame or INK, font=font(13))
-    text_block(draw, (left, top + THUMBNAIL + 22), name, THUMBNAIL, size=11, colour=MUTED, lines=1)
+        draw.rectangle((left, top, left + side, top + side), outline=frame, width=3)
+    draw.text((left, top + side + 5), label, fill=frame or INK, font=font(13 if side >= 90 else 9))
+    if side >= 60:
+        text_block(draw, (left, top + side + 22), name, side, size=11, colour=MUTED, lines=1)
