@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from stitch_cir.cli import _options as o
-from stitch_cir.cli._exit import EPILOG, guard, plain
-from stitch_cir.cli._output import console, emit_json, save_text
+from stitch_cir.cli._command import Application
+from stitch_cir.cli._exit import guard, plain
+from stitch_cir.cli._files import check_output, refuse_same, save_text
+from stitch_cir.cli._output import console, emit_json
 
 __all__ = ["answers", "convert", "prompts"]
 
@@ -21,14 +23,13 @@ CacheOption = Annotated[
 ]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE")]
 
-answers = typer.Typer(
+answers = Application(
     help="Remembered answers of models: show, hand on, take over.",
     no_args_is_help=True,
-    rich_markup_mode=None,
 )
 
 
-@answers.command("info", epilog=EPILOG)
+@answers.command("info")
 def info(cache: CacheOption = None, as_json: o.JsonOption = False) -> None:
     """Show what is remembered, by model."""
     with guard(as_json=as_json):
@@ -47,7 +48,7 @@ def info(cache: CacheOption = None, as_json: o.JsonOption = False) -> None:
             out.print("  no answers yet")
 
 
-@answers.command("export", epilog=EPILOG)
+@answers.command("export")
 def export(file: FileArgument, cache: CacheOption = None, as_json: o.JsonOption = False) -> None:
     """Write all answers to a JSONL file that a colleague can import."""
     with guard(as_json=as_json):
@@ -65,7 +66,7 @@ def export(file: FileArgument, cache: CacheOption = None, as_json: o.JsonOption 
             )
 
 
-@answers.command("import", epilog=EPILOG)
+@answers.command("import")
 def take(file: FileArgument, cache: CacheOption = None, as_json: o.JsonOption = False) -> None:
     """Take over exported answers; with --offline a search then asks no model."""
     with guard(as_json=as_json):
@@ -157,16 +158,13 @@ def convert(
     with guard():
         from stitch_cir.composers import RecordedComposer, write_compositions
         from stitch_cir.composers import published_text as as_published
-        from stitch_cir.errors import SettingError
 
+        check_output(target, (".jsonl", ".json"))
+        refuse_same(source, target)
         recorded = list(RecordedComposer(source).records())
         if target.suffix == ".jsonl":
             count = write_compositions(target, [(r, c) for r, _, c in recorded], append=False)
-        elif target.suffix == ".json":
+        else:
             save_text(target, as_published(recorded))
             count = len(recorded)
-        else:
-            raise SettingError(
-                f"{target} has no ending that names a form.", hint="Name it .jsonl or .json."
-            )
         console().print(f"{count:,} compositions written to {plain(str(target))}", soft_wrap=True)

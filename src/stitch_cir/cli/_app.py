@@ -16,16 +16,16 @@ from stitch_cir.cli import _model_commands as encoders
 from stitch_cir.cli import _report_command as bench_report
 from stitch_cir.cli import _search_commands as searches
 from stitch_cir.cli import _serve_command as servers
+from stitch_cir.cli._command import Application
 from stitch_cir.cli._exit import EPILOG
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app = Application(
     name="stitch",
     help="Search the way people think: this picture, but changed.",
     epilog=EPILOG,
     no_args_is_help=True,
-    rich_markup_mode=None,  # brackets and line breaks stay what they are
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -48,18 +48,18 @@ def _root(
     """Search the way people think: this picture, but changed."""
 
 
-app.command("index", epilog=EPILOG)(galleries.index)
-app.command("search", epilog=EPILOG)(searches.search)
-app.command("compose", epilog=EPILOG)(compositions.compose)
-app.command("explain", epilog=EPILOG)(searches.explain)
-app.command("serve", epilog=EPILOG)(servers.serve)
-app.command("mcp", epilog=EPILOG)(assistants.mcp)
-app.command("info", epilog=EPILOG)(galleries.info)
-app.command("verify", epilog=EPILOG)(galleries.verify)
-app.command("prompts", epilog=EPILOG)(model_answers.prompts)
-app.command("convert", epilog=EPILOG)(model_answers.convert)
+app.command("index")(galleries.index)
+app.command("search")(searches.search)
+app.command("compose")(compositions.compose)
+app.command("explain")(searches.explain)
+app.command("serve")(servers.serve)
+app.command("mcp")(assistants.mcp)
+app.command("info")(galleries.info)
+app.command("verify")(galleries.verify)
+app.command("prompts")(model_answers.prompts)
+app.command("convert")(model_answers.convert)
 app.add_typer(model_answers.answers, name="answers")
 app.add_typer(encoders.models, name="models")
-benchmarks.bench.command("run", epilog=EPILOG)(_bench_run.run)
-benchmarks.bench.command("report", epilog=EPILOG)(bench_report.report)
+benchmarks.bench.command("run")(_bench_run.run)
+benchmarks.bench.command("report")(bench_report.report)
 app.add_typer(benchmarks.bench, name="bench")

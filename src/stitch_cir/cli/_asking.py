@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stitch_cir.errors import StitchError
+from stitch_cir.errors import GalleryMissingError, StitchError
+from stitch_cir.hints import shell_word, similar_path
 
 if TYPE_CHECKING:
     from stitch_cir.cli._models import ModelOptions
@@ -19,18 +20,59 @@ if TYPE_CHECKING:
 __all__ = ["chosen_composer", "composer_choice", "open_gallery"]
 
 
-def open_gallery(place: Path, encoder: str | None, *, texts: bool) -> Gallery:
-    """Open a gallery; with ``texts`` its text model opens meanwhile."""
+def open_gallery(
+    place: Path,
+    encoder: str | None,
+    *,
+    texts: bool,
+    text: str | None = None,
+    reference: str | None = None,
+) -> Gallery:
+    """Open a gallery; with ``texts`` its text model opens meanwhile.
+
+    ``text`` and ``reference`` are what was written beside it: where there is no gallery, they may
+    say what was meant.
+    """
     from stitch_cir.encoders import load_encoder
     from stitch_cir.gallery import Gallery
 
-    gallery = Gallery.open(place, encoder=None if encoder is None else load_encoder(encoder))
+    loaded = None if encoder is None else load_encoder(encoder)
+    try:
+        gallery = Gallery.open(place, encoder=loaded)
+    except GalleryMissingError as error:
+        hint = _meant(place, text, reference)
+        raise GalleryMissingError(error.message, hint=hint or error.hint) from None
     warm_up = getattr(gallery.encoder, "warm_up", None)
     if texts and warm_up is not None:
         # The text model opens while the reference is read and looked at. The thread is no daemon:
         # leaving the process while a model is being opened would abort it.
         threading.Thread(target=_quietly, args=(warm_up,)).start()
     return gallery
+
+
+def _meant(place: Path, text: str | None, reference: str | None) -> str:
+    """Return what to write where a gallery was expected and is not, or ""."""
+    if text is not None and _is_gallery(Path(text)) and not place.exists():
+        return (
+            "Gallery and text have changed places: the gallery comes first, as in "
+            f"{shell_word(text)} {shell_word(place)}"
+        )
+    spelled = similar_path(place)
+    if spelled is not None and _is_gallery(spelled):
+        return f"Did you mean {shell_word(spelled)}?"
+    if text is None and reference is None and not place.exists() and " " in str(place):
+        return f"The gallery comes first: GALLERY {shell_word(place)}"
+    return ""
+
+
+def _is_gallery(place: Path) -> bool:
+    from stitch_cir.gallery import Gallery
+
+    try:
+        Gallery.open(place).close()
+    except (StitchError, OSError, ValueError):
+        return False
+    return True
 
 
 def _quietly(warm_up: Callable[..., None]) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from stitch_cir.cli import _options as o
-from stitch_cir.cli._exit import EPILOG, guard, plain
+from stitch_cir.cli._command import Application
+from stitch_cir.cli._exit import guard, plain
 from stitch_cir.cli._output import console, counter, emit_json
 from stitch_cir.errors import SettingError
 
@@ -31,14 +32,13 @@ PredictionsOption = Annotated[
     ),
 ]
 
-bench = typer.Typer(
+bench = Application(
     help="Benchmarks: CIRCO, CIRR, FashionIQ, GeneCIS, and stamps, which is made on the spot.",
     no_args_is_help=True,
-    rich_markup_mode=None,
 )
 
 
-@bench.command("check", epilog=EPILOG)
+@bench.command("check")
 def check(dataset: DatasetArgument, root: RootOption, as_json: o.JsonOption = False) -> None:
     """Say file by file what of a data set is there, what is missing and where it is expected."""
     with guard(as_json=as_json):
@@ -62,7 +62,7 @@ def check(dataset: DatasetArgument, root: RootOption, as_json: o.JsonOption = Fa
             raise typer.Exit(3)
 
 
-@bench.command("make", epilog=EPILOG)
+@bench.command("make")
 def make(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to make it.")],
     stamps: Annotated[
@@ -95,7 +95,7 @@ def make(
             console().print(plain(made.summary()), soft_wrap=True)
 
 
-@bench.command("score", epilog=EPILOG)
+@bench.command("score")
 def score(
     dataset: DatasetArgument,
     root: RootOption,
@@ -137,7 +137,7 @@ def score(
             out.print(f"note: {plain(note)}", soft_wrap=True)
 
 
-@bench.command("submit", epilog=EPILOG)
+@bench.command("submit")
 def submit(
     dataset: DatasetArgument,
     root: RootOption,
@@ -159,7 +159,7 @@ def submit(
                 console().print(f"written: {plain(str(file))}", soft_wrap=True)
 
 
-@bench.command("compare", epilog=EPILOG)
+@bench.command("compare")
 def compare(
     dataset: DatasetArgument,
     first: Annotated[

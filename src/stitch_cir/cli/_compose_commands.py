@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +12,12 @@ import typer
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._asking import chosen_composer, open_gallery
 from stitch_cir.cli._exit import EXIT_SKIPPED, guard, plain
+from stitch_cir.cli._files import check_output, refuse_same, say
 from stitch_cir.cli._models import ModelOptions, takes_models
 from stitch_cir.cli._output import console, counter, emit_json, show_composition
 
 if TYPE_CHECKING:
-    from stitch_cir.composers import Composer
+    from stitch_cir.composers import Composer, Composition
     from stitch_cir.gallery import Gallery
     from stitch_cir.search import Composed, SearchSettings, Wish
 
@@ -72,7 +75,10 @@ def compose(
             raise SettingError(
                 "--queries names many queries, but one is given as well.", hint="Give one of them."
             )
-        opened = open_gallery(gallery, encoder, texts=False)
+        if save is not None:
+            check_output(save)
+            refuse_same(queries, save)
+        opened = open_gallery(gallery, encoder, texts=False, text=text, reference=reference)
         composer = chosen_composer(models, settings)
         if dry_run:
             wishes = [Wish(reference, text or "")] if queries is None else read_wishes(queries)
@@ -108,9 +114,16 @@ def _one(
     composition = run(gallery, reference=reference, text=text, composer=composer, settings=settings)
     if save is not None:
         write_compositions(save, [(reference, composition)])
+    notes = tuple(dict.fromkeys((*composition.notes, *gallery.notes)))
     if as_json:
-        emit_json(composition.to_dict())
-        return
+        emit_json({**composition.to_dict(), "notes": list(notes)})
+    else:
+        _show(replace(composition, notes=notes), composer)
+    if save is not None:
+        say(f"appended to {save}: 1 composition")
+
+
+def _show(composition: Composition, composer: Composer | None) -> None:
     out = console()
     show_composition(composition, out)
     used = getattr(getattr(composer, "chat", None), "usage", None)
@@ -155,7 +168,7 @@ def _many(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    from stitch_cir.composers import Composition, TemplateComposer, write_compositions
+    from stitch_cir.composers import TemplateComposer, write_compositions
     from stitch_cir.search import compose_many
 
     asked = composer or TemplateComposer()
@@ -191,8 +204,12 @@ def _many(
         if used is not None:
             line += f", {filled} of them helped by the template composer; {used}"
         out.print(line, soft_wrap=True)
+        for note, count in Counter(note for _, c in made for note in c.notes).items():
+            out.print(f"note ({count:,} of {len(made):,}): {plain(note)}", soft_wrap=True)
         if save is None:
             out.print("nothing was saved: add --save FILE to search with --recorded FILE")
+    if save is not None:
+        say(f"wrote {save}, {len(made)} compositions")
     if failed:
         raise typer.Exit(EXIT_SKIPPED)
 

@@ -6,9 +6,12 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TextIO
+from unicodedata import category
 
 import typer
 
+from stitch_cir.cli._streams import is_utf8
 from stitch_cir.errors import (
     CacheError,
     GalleryError,
@@ -23,7 +26,16 @@ from stitch_cir.errors import (
     VectorError,
 )
 
-__all__ = ["EPILOG", "EXIT_SKIPPED", "exit_code", "guard", "plain"]
+__all__ = [
+    "EPILOG",
+    "EXIT_INTERRUPTED",
+    "EXIT_SKIPPED",
+    "exit_code",
+    "guard",
+    "json_text",
+    "plain",
+    "show_error",
+]
 
 EXIT_SKIPPED = 7
 """The work was done, but some files had to be left out (each was reported)."""
@@ -60,24 +72,48 @@ def guard(*, as_json: bool = False) -> Iterator[None]:
     try:
         yield
     except StitchError as error:
-        if as_json:
-            body = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
-            print(json.dumps({"error": body}, ensure_ascii=False), file=sys.stderr)  # noqa: T201
-        else:
-            typer.secho(f"error: {plain(error.message)}", fg="red", err=True)
-            if error.hint:
-                typer.echo(f"  {plain(error.hint)}", err=True)
+        show_error(error, as_json=as_json)
         raise typer.Exit(exit_code(error)) from None
     except KeyboardInterrupt:
-        typer.echo("interrupted; what was finished is kept", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    except BrokenPipeError:
-        # the reader (head, less) has left: there is nobody to tell
-        sys.stdout = None
-        raise typer.Exit(0) from None
+
+
+def show_error(error: StitchError, *, as_json: bool = False, kind: str | None = None) -> None:
+    """Write an error to stderr: one line and its hint, or one JSON object."""
+    if as_json:
+        name = kind or type(error).__name__
+        body = {"type": name, "message": error.message, "hint": error.hint}
+        print(json_text({"error": body}, sys.stderr), file=sys.stderr)  # noqa: T201
+        return
+    from rich.console import Console  # honours NO_COLOR, FORCE_COLOR and TERM
+
+    err = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    err.print(f"error: {plain(error.message)}", style="red", soft_wrap=True)
+    if error.hint:
+        err.print(f"  {plain(error.hint)}", soft_wrap=True)
+
+
+def json_text(data: Any, stream: TextIO, *, indent: int | None = None) -> str:
+    """Return JSON that a stream can take: letters as they are in UTF-8, else as ``\\u`` escapes."""
+    text = json.dumps(data, ensure_ascii=not is_utf8(stream), indent=indent, default=str)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate: a byte of a file name that is no text
+        return json.dumps(data, indent=indent, default=str)
+    return text
+
+
+_HARMLESS = "\u200c\u200d"
+"""Joiners, which are part of how Persian and composed emoji are spelled."""
 
 
 def plain(text: str) -> str:
-    """Escape what a terminal would obey or cannot encode (file names may hold anything)."""
-    shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    """Escape what a terminal would obey, break a line at, or cannot encode.
+
+    File names may hold anything. Spaces of every width stay, so that a name can be copied.
+    """
+    shown = "".join(
+        c if c.isprintable() or c in _HARMLESS or category(c) == "Zs" else repr(c)[1:-1]
+        for c in text
+    )
     return shown.encode("utf-8", "backslashreplace").decode()

@@ -8,15 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from stitch_cir.cli import _options as o
-from stitch_cir.cli._exit import EPILOG, guard, plain
+from stitch_cir.cli._command import Application
+from stitch_cir.cli._exit import guard, plain
 from stitch_cir.cli._output import console, emit_json
 
 __all__ = ["models"]
 
-models = typer.Typer(
+models = Application(
     help="Encoders: list, fetch, export to ONNX, check.",
     invoke_without_command=True,
-    rich_markup_mode=None,
 )
 
 
@@ -27,7 +27,7 @@ def _default(context: typer.Context) -> None:
         show(as_json=False)
 
 
-@models.command("list", epilog=EPILOG)
+@models.command("list")
 def show(as_json: o.JsonOption = False) -> None:
     """List the built-in encoder and the models that can be fetched by name."""
     with guard(as_json=as_json):
@@ -50,7 +50,7 @@ def show(as_json: o.JsonOption = False) -> None:
         )
 
 
-@models.command("pull", epilog=EPILOG)
+@models.command("pull")
 def pull(
     name: Annotated[
         str,
@@ -79,7 +79,7 @@ def pull(
             )
 
 
-@models.command("export", epilog=EPILOG)
+@models.command("export")
 def export(
     model: Annotated[
         str,
@@ -109,7 +109,7 @@ def export(
             )
 
 
-@models.command("check", epilog=EPILOG)
+@models.command("check")
 def check(
     name: Annotated[str, typer.Argument(metavar="NAME", help="An encoder, as for --encoder.")],
     as_json: o.JsonOption = False,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stitch_cir.cli._exit import plain
-from stitch_cir.errors import SettingError
+from stitch_cir.cli._exit import json_text, plain
+from stitch_cir.cli._tables import shorten, view_room, write_table
 
 if TYPE_CHECKING:
-    from PIL import Image
     from rich.console import Console
 
     from stitch_cir.composers import Composition
@@ -26,10 +24,10 @@ __all__ = [
     "counter",
     "emit_json",
     "progress_bar",
-    "save_picture",
-    "save_text",
     "show_composition",
     "show_matches",
+    "show_notes",
+    "show_result_notes",
     "show_results",
 ]
 
@@ -38,48 +36,81 @@ def console(*, err: bool = False) -> Console:
     """Make a console that never interprets markup found in file names or captions."""
     from rich.console import Console
 
-    return Console(stderr=err, markup=False, highlight=False, emoji=False)
+    environment = dict(os.environ)
+    if environment.get("COLUMNS") == "0":  # some containers say so, and rich would write nothing
+        del environment["COLUMNS"]
+    # lines are wrapped by the terminal, if at all: names can be copied, whatever COLUMNS says
+    return Console(
+        stderr=err, markup=False, highlight=False, emoji=False, soft_wrap=True, _environ=environment
+    )
 
 
 def emit_json(data: Any) -> None:
     """Write one JSON document to stdout."""
-    text = json.dumps(data, ensure_ascii=False, indent=2, default=str)
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+    sys.stdout.write(json_text(data, sys.stdout, indent=2) + "\n")
 
 
 def show_composition(composition: Composition, out: Console) -> None:
     """List the target captions and what was understood."""
     for number, caption in enumerate(composition.captions, 1):
         weight = "" if caption.weight == 1.0 else f"  (weight {caption.weight:.2f})"
-        out.print(f"  {number}. {plain(caption.text)}{weight}", soft_wrap=True)
+        out.print(f"  {number}. {plain(caption.text)}{weight}")
     for note in composition.notes:
-        out.print(f"     {plain(note)}", style="dim", soft_wrap=True)
+        out.print(f"     {plain(note)}", style="dim")
+
+
+def show_notes(notes: Iterable[str], out: Console) -> None:
+    """List what happened on the way and may change how an answer is read."""
+    for note in notes:
+        out.print(f"note: {plain(note)}", style="yellow")
 
 
 def show_results(results: Results, out: Console) -> None:
-    """Show a search: captions, a table of hits, and the settings that made them."""
-    from rich.table import Table
-
+    """Show a search: captions, a table of hits, notes, and the settings that made them."""
     composition = results.query.composition
     if composition is not None:
         out.print(f"Target captions ({composition.composer}):", style="bold")
         show_composition(composition, out)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("#", justify="right")
-    table.add_column("score", justify="right")
-    table.add_column("image", overflow="fold")
     judged = results.verifier is not None
-    if judged:
-        table.add_column("verdict", justify="right")
-    table.add_column("strongest view", style="dim", overflow="ellipsis", no_wrap=True)
+    heads = ["#", "score", "image", *(["verdict"] if judged else []), "strongest view"]
+    rows = []
     for hit in results:
-        cells = [str(hit.rank), f"{hit.score:.3f}", plain(hit.id)]
-        if judged:
-            cells.append("" if hit.verdict is None else f"yes {hit.verdict.yes:.0%}")
-        table.add_row(*cells, plain(hit.best_view.label))
-    out.print(table)
+        verdict = "" if hit.verdict is None else f"yes {hit.verdict.yes:.0%}"
+        rows.append(
+            [
+                str(hit.rank),
+                f"{hit.score:.3f}",
+                plain(hit.id),
+                *([verdict] if judged else []),
+                plain(hit.best_view.label),
+            ]
+        )
+    write_table(out, heads, rows, right=(0, 1, 3) if judged else (0, 1))
     if not results.hits:
         out.print("No hit reaches the minimal score.")
+    show_result_notes(results, out)
+    images = "image" if results.ranked == 1 else "images"
+    out.print(
+        f"{len(results)} of {results.ranked:,} {images}, best first; scores lie between -2 and 2.",
+        soft_wrap=True,
+    )
+    out.print(plain(_settings_line(results)), style="dim")
+    for name, used in results.usage.items():
+        out.print(
+            f"{name}: {used['asked']} answers asked for, {used['cached']} from the cache, "
+            f"{used['prompt_tokens']:,} + {used['completion_tokens']:,} tokens",
+            style="dim",
+        )
+
+
+def show_result_notes(results: Results, out: Console) -> None:
+    """List the notes of a search that do not stand below its captions already."""
+    composition = results.query.composition
+    shown = () if composition is None else composition.notes
+    show_notes((note for note in results.notes if note not in shown), out)
+
+
+def _settings_line(results: Results) -> str:
     settings = results.settings
     bounded = f", {results.bounded} bounded" if results.bounded else ""
     line = (
@@ -96,13 +127,7 @@ def show_results(results: Results, out: Console) -> None:
         )
     if results.shortlist_recall is not None:
         line += f" · shortlist kept {results.shortlist_recall:.0%} of the exhaustive hits"
-    out.print(plain(line), style="dim")
-    for name, used in results.usage.items():
-        out.print(
-            f"{name}: {used['asked']} answers asked for, {used['cached']} from the cache, "
-            f"{used['prompt_tokens']:,} + {used['completion_tokens']:,} tokens",
-            style="dim",
-        )
+    return line
 
 
 def sampled(composition: Composition) -> str:
@@ -120,32 +145,26 @@ def sampled(composition: Composition) -> str:
 
 def show_matches(found: tuple[Match, ...], hit: Hit, out: Console) -> None:
     """Show a plan as a table: who matched whom, and how much."""
-    from rich.table import Table
+    from stitch_cir.explain import caption_shares
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, justify in (
-        ("mass", "right"),
-        ("cosine", "right"),
-        ("forward", "right"),
-        ("backward", "right"),
-    ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    table.add_column("caption", overflow="fold")
-    table.add_column("view", overflow="fold")
-    for match in found:
-        table.add_row(
+    room = view_room(out)
+    rows = [
+        [
             f"{match.mass:.1%}",
             f"{match.similarity:.3f}",
             f"{match.forward:.2f}",
             f"{match.backward:.2f}",
+            shorten(f"{match.view.index}. {plain(match.view.label)}", room),
             f"{match.caption + 1}. {plain(match.label)}",
-            f"{match.view.index}. {plain(match.view.label)}",
-        )
-    out.print(table)
-    from stitch_cir.explain import caption_shares
-
+        ]
+        for match in found
+    ]
+    heads = ["mass", "cosine", "forward", "backward", "view", "caption"]
+    write_table(out, heads, rows, right=(0, 1, 2, 3))
     parts = " + ".join(f"{float(share):.3f}" for share in caption_shares(hit))
-    out.print(f"score {hit.score:.3f} = {parts} (what each caption gives)", style="dim")
+    out.print(
+        f"score {hit.score:.3f} = {parts} (what each caption gives)", style="dim", soft_wrap=True
+    )
 
 
 @contextmanager
@@ -180,7 +199,7 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[ProgressEvent], None]]:
     def follow(event: ProgressEvent) -> None:
         if event.skipped:
             name = plain(str(event.path))
-            err.print(f"skipped {name}: {plain(event.skipped)}", style="yellow", soft_wrap=True)
+            err.print(f"skipped {name}: {plain(event.skipped)}", style="yellow")
         if event.stage not in tasks:
             bar.start()
             tasks[event.stage] = bar.add_task(event.stage, total=event.total, rate="")
@@ -207,29 +226,3 @@ def counter(stage: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
     with progress_bar(quiet=quiet) as follow:
         yield lambda done, total: follow(ProgressEvent(stage=stage, done=done, total=total))
-
-
-def save_text(path: Path, text: str) -> None:
-    """Write a text file; ``SettingError`` when that is impossible."""
-    _save(path, lambda: path.write_text(text, encoding="utf-8"))
-
-
-def save_picture(path: Path, picture: Image.Image) -> None:
-    """Write a picture in the format of the file's ending; ``SettingError`` when impossible."""
-    if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise SettingError(
-            f"{path} has no ending of a picture that can be written.",
-            hint="Name the file .png, .jpg or .webp.",
-        )
-    _save(path, lambda: picture.save(path))
-
-
-def _save(path: Path, write: Callable[[], object]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write()
-    except OSError as error:
-        raise SettingError(
-            f"{path} cannot be written: {error.strerror or error}.",
-            hint="Choose a file in a folder that can be written.",
-        ) from error

@@ -9,14 +9,25 @@ import typer
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._asking import chosen_composer, open_gallery
-from stitch_cir.cli._exit import guard
+from stitch_cir.cli._exit import guard, plain
+from stitch_cir.cli._files import (
+    PAGES,
+    PICTURES,
+    check_output,
+    open_in_browser,
+    refuse_inputs,
+    save_picture,
+    save_text,
+    say,
+    temporary_file,
+    warn_if_indexed,
+)
 from stitch_cir.cli._models import ModelOptions, takes_models
 from stitch_cir.cli._output import (
     console,
     emit_json,
-    save_picture,
-    save_text,
     show_matches,
+    show_result_notes,
     show_results,
 )
 
@@ -65,8 +76,15 @@ def search(
     include_reference: o.IncludeReferenceOption = False,
     sheet: Annotated[
         Path | None,
-        typer.Option("--sheet", metavar="FILE", help="Save a contact sheet (.html or .png)."),
+        typer.Option(
+            "--sheet",
+            metavar="FILE",
+            help="Save a contact sheet of all hits (.html, .png, .jpg or .webp).",
+        ),
     ] = None,
+    show: Annotated[
+        bool, typer.Option("--open", help="Show the contact sheet in the browser.")
+    ] = False,
     verify: o.VerifyOption = 0,
     verify_model: o.VerifyModelOption = None,
     verify_weight: o.VerifyWeightOption = None,
@@ -120,7 +138,12 @@ def search(
             verify=verify,
             measure_recall=not no_recall,
         )
-        opened = open_gallery(gallery, encoder, texts=bool(text))
+        if sheet is not None:
+            check_output(sheet, (*PAGES, *PICTURES))
+        _check_verifier(verify, verify_model, models)
+        opened = open_gallery(gallery, encoder, texts=bool(text), text=text, reference=reference)
+        if sheet is not None:
+            refuse_inputs(sheet, opened, reference)
         results = run(
             opened,
             reference=reference,
@@ -131,12 +154,18 @@ def search(
             verifier=models.make_verifier(verify_model, verify_samples) if verify else None,
             settings=settings,
         )
-        if sheet is not None:
-            _save_sheet(sheet, results, opened)
         if as_json:
             emit_json(results.to_dict())
         else:
             show_results(results, console())
+        if show and sheet is None:
+            sheet = temporary_file("sheet.html")
+        if sheet is not None:
+            _save_sheet(sheet, results, opened)
+            hits = "1 hit" if len(results) == 1 else f"{len(results)} hits"
+            say(f"wrote {sheet}, {hits}{warn_if_indexed(sheet, opened)}")
+        if show and sheet is not None:
+            open_in_browser(sheet)
 
 
 @takes_models
@@ -168,9 +197,10 @@ def explain(
         typer.Option("--picture", "-o", metavar="FILE", help="Draw it (.png, .jpg or .webp)."),
     ] = None,
     kind: Annotated[
-        str,
-        typer.Option("--kind", help="With -o: matches, heatmap, contributions or all."),
-    ] = "all",
+        str | None,
+        typer.Option("--kind", help="What is drawn: matches, heatmap, contributions or all. [all]"),
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Draw it and show it.")] = False,
     encoder: o.EncoderOption = None,
     as_json: o.JsonOption = False,
     *,
@@ -187,7 +217,9 @@ def explain(
         from stitch_cir.explain import check_kind, draw_hit, matches, summary
         from stitch_cir.search import SearchSettings, locate
 
-        check_kind(kind)
+        check_kind(kind or "all")
+        if picture is not None:
+            check_output(picture, PICTURES)
         settings = SearchSettings.from_preset(
             preset,
             **o.given(
@@ -208,7 +240,9 @@ def explain(
                 include_reference=include_reference,
             ),
         )
-        opened = open_gallery(gallery, encoder, texts=bool(text))
+        opened = open_gallery(gallery, encoder, texts=bool(text), text=text, reference=reference)
+        if picture is not None:
+            refuse_inputs(picture, opened, reference)
         results = locate(
             opened,
             hit,
@@ -220,16 +254,35 @@ def explain(
             settings=settings,
         )
         found = matches(results.query, results[0])
-        if picture is not None:
-            save_picture(picture, draw_hit(results.query, results[0], kind=kind))
         if as_json:
             data = results.to_dict(plans=True)
             data["matches"] = [match.to_dict() for match in found]
             emit_json(data)
-            return
-        out = console()
-        out.print(summary(results.query, results[0]), soft_wrap=True)
-        show_matches(found, results[0], out)
+        else:
+            out = console()
+            out.print(plain(summary(results.query, results[0])), soft_wrap=True)
+            show_matches(found, results[0], out)
+            show_result_notes(results, out)
+        if show and picture is None:
+            picture = temporary_file("why.png")
+        if picture is not None:
+            save_picture(picture, draw_hit(results.query, results[0], kind=kind or "all"))
+            say(f"wrote {picture}{warn_if_indexed(picture, opened)}")
+        elif kind is not None:
+            say(f"note: --kind {kind} says what is drawn, and nothing was: add -o FILE or --open")
+        if show and picture is not None:
+            open_in_browser(picture)
+
+
+def _check_verifier(count: int, model: str | None, models: ModelOptions) -> None:
+    """Raise ``SettingError`` where a second opinion is requested of no model."""
+    from stitch_cir.errors import SettingError
+
+    if count and not (model or models.model):
+        raise SettingError(
+            f"--verify {count} asks a model about the best {count} hits, and no model is named.",
+            hint="Add --verify-model NAME, with --base-url where it does not run at OpenAI.",
+        )
 
 
 def _save_sheet(target: Path, results: Results, gallery: Gallery) -> None:

@@ -1,0 +1,148 @@
+"""Mistaken command lines: each gets an error that says what to write instead."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_cli import ENCODER, stitch
+
+
+@pytest.fixture
+def indexed(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    assert stitch("index", photos, "-q", *ENCODER).exit_code == 0
+    monkeypatch.chdir(photos.parent)
+    return photos
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (
+            ["search", "photos", "in", "blue", "instead", "-r", "red.png"],
+            2,
+            "Put it in quotes: stitch search photos 'in blue instead' -r red.png",
+        ),
+        (
+            ["search", "photos", "in blue", "photos/red.png", "-k", "2"],
+            2,
+            "Give it with -r: stitch search photos 'in blue' -r photos/red.png -k 2",
+        ),
+        (
+            ["explain", "photos", "blue.png", "in", "blue"],
+            2,
+            "stitch explain photos blue.png 'in blue'",
+        ),
+        (
+            ["search", "photos", "x", "-r", "a.png", "b.png", "c.png"],
+            2,
+            "Name one: stitch search photos -r a.png",
+        ),
+        (["search", "photos", "-blue dress"], 2, "stitch search photos -- '-blue dress'"),
+        (["search", "photos", "red", "--refrence", "x"], 2, "Did you mean --reference?"),
+        (["search", "photos", "red", "--alpha", "0,5"], 2, "Write 0.5, with a point."),
+        (["serch", "photos"], 2, "Did you mean 'search'"),
+        (["search", "", "red"], 2, "GALLERY is empty"),
+        (["index", ""], 2, "FOLDER is empty"),
+        (["search", "photos", "red", "-r", ""], 2, "-r is empty"),
+        (["search", "photos", "red", "--sheet", ""], 2, "--sheet is empty"),
+        (["search", "photos", "", "-c", ""], 2, "no visible characters"),
+        (["search", "photos", ""], 2, "nothing to search for"),
+        (["search", "photos", os.fsdecode(b"caf\xe9")], 2, "no text in this locale"),
+        (["search", "in blue", "photos"], 3, "as in photos 'in blue'"),
+        (["search", "fotos", "red"], 3, "Did you mean photos?"),
+        (["search", "red dress"], 3, "The gallery comes first: GALLERY 'red dress'"),
+        (["index", "fotos"], 3, "Did you mean photos?"),
+        (["info", "my photos"], 3, "stitch index 'my photos'"),
+        (["search", "photos", "red", "--verify", "3"], 2, "no model is named"),
+        (["search", "photos", "red", "--composer", "tempate"], 2, "Did you mean 'template'"),
+        (["search", "photos", "red", "-r", "red-blue.png"], 3, "'pairs/red-blue.png'"),
+        (["prompts", "edit-2"], 3, "Did you mean 'edit-1'"),
+    ],
+)
+def test_what_was_meant_is_said(indexed: Path, arguments: list[str], code: int, says: str) -> None:
+    done = stitch(*arguments)
+    assert done.exit_code == code, done.output
+    assert says in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) <= 2
+    assert done.stdout == ""
+
+
+def test_a_folder_with_a_space_goes_in_quotes(indexed: Path) -> None:
+    indexed.rename(indexed.with_name("my photos"))
+    for command in ("index", "info", "verify"):
+        done = stitch(command, "my", "photos")
+        assert done.exit_code == 2
+        assert f"stitch {command} 'my photos'" in done.stderr
+
+
+def test_a_text_behind_dashes_may_begin_with_one(indexed: Path) -> None:
+    done = stitch("search", "photos", "-k", 1, "--", "-blue")
+    assert done.exit_code == 0
+    assert "blue.png" in done.stdout
+
+
+def test_the_current_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = tmp_path / "empty" / "below"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    for place in (".", ".."):
+        done = stitch("info", place)
+        assert done.exit_code == 3
+        assert f"There is no gallery at '{place}' ({Path(place).resolve()})." in done.stderr
+
+
+def test_usage_errors_as_json(indexed: Path) -> None:
+    for arguments in (["search", "--json"], ["search", "photos", "red", "blue", "--json"]):
+        done = stitch(*arguments)
+        assert done.exit_code == 2
+        assert json.loads(done.stderr)["error"]["type"] == "UsageError"
+    assert stitch("search", "--", "--json", "a", "b").stderr.startswith("error: ")
+
+
+def test_help_has_headings_and_names_defaults_once() -> None:
+    shown = stitch("search", "--help").stdout
+    order = ["Arguments:", "Options:", "Which images take part:", "A second opinion:"]
+    places = [shown.index(heading) for heading in order]
+    assert places == sorted(places)
+    common = shown[places[1] : places[2]]
+    for option in ("--reference", "-k N", "--caption TEXT", "--sheet", "--open", "--json"):
+        assert option in common
+    assert "--tau" not in common
+    assert "default:" not in shown
+    assert "<" not in shown.replace("<->", "")
+    assert "[0]  [" not in shown
+
+
+def test_no_description_is_cut() -> None:
+    for command in ((), ("bench",), ("models",), ("answers",)):
+        shown = stitch(*command, "--help").stdout
+        assert "..." not in shown.replace("[ARGS]...", "").replace("FILE...", "")
+    assert "made on the spot." in stitch("--help").stdout.replace("\n           ", " ")
+
+
+def test_without_arguments_help_is_shown() -> None:
+    done = stitch()
+    assert done.exit_code == 2
+    assert "Commands:" in done.output
+    assert "error" not in done.output
+
+
+def test_completion_scripts_are_written() -> None:
+    import subprocess
+    import sys
+
+    start = "import sys; sys.argv = ['stitch']; from stitch_cir.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", start],
+        env={**os.environ, "_STITCH_COMPLETE": "source_bash"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "complete" in done.stdout
