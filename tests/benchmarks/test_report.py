@@ -280,7 +280,7 @@ def test_errors_say_what_to_do(run: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(SettingError, match="matplotlib") as caught:
         write_report([run], tmp_path / "out")
-    assert 'pip install "stitch-cir[report]"' in caught.value.hint
+    assert "[report]'" in caught.value.hint
 
 
 def test_the_command_writes_beside_the_run(run: Path) -> None:

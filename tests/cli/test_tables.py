@@ -55,6 +55,7 @@ def test_only_the_view_is_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     made = stitch("index", "--captions", file, "-g", place, "-q", *ENCODER)
     assert made.exit_code == 0, made.output
     ask = ("search", place, CAPTION)
+    monkeypatch.delenv("COLUMNS", raising=False)
     assert f"“{CAPTION}”" in stitch(*ask).stdout  # in a pipe nothing is
     monkeypatch.setenv("COLUMNS", "80")
     rows = [line for line in stitch(*ask).stdout.splitlines() if ".png" in line]
