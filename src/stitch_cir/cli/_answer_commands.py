@@ -82,7 +82,7 @@ def take(file: FileArgument, cache: CacheOption = None, as_json: o.JsonOption = 
         console().print(line, soft_wrap=True)
 
 
-@answers.command("forget", epilog=EPILOG)
+@answers.command("forget")
 def forget(
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help="Only answers of this model.")

@@ -18,6 +18,9 @@ UsageError = cast(type[Exception], typer.BadParameter.__bases__[0])
 
 _PICTURES = ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .heic .heif .avif".split()
 
+_MAY_BE_EMPTY = (None, "TEXT", "PATTERN")
+"""What is no path, name or address: an empty text asks for none, an empty pattern clears."""
+
 
 def refuse_unusable(command: Any, ctx: Any, written: list[str]) -> None:
     """Raise a usage error for a value that is empty, or is no text in this locale.
@@ -33,7 +36,7 @@ def refuse_unusable(command: Any, ctx: Any, written: list[str]) -> None:
             if not isinstance(each, str):
                 continue
             shown = parameter.opts[-1] if parameter.opts[0].startswith("-") else parameter.metavar
-            if not each and parameter.metavar not in (None, "TEXT"):
+            if not each and parameter.metavar not in _MAY_BE_EMPTY:
                 _refuse(ctx, f"{shown} is empty.", "Is a variable of the shell not set?")
             if name in ("text", "caption") and any("\ud800" <= c <= "\udfff" for c in each):
                 _refuse(
