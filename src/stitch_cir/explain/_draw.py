@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from stitch_cir.errors import ImageError
 from stitch_cir.explain._fonts import Face, font, writable
-from stitch_cir.images import open_image
+from stitch_cir.images import MAX_PIXELS, open_image
 
 __all__ = [
     "COLOURS",
@@ -39,14 +39,16 @@ COLOURS = (
 """Okabe and Ito's colours: told apart by colour-blind readers too."""
 
 
-def thumbnail(source: Path | Image.Image | None, side: int) -> Image.Image | None:
+def thumbnail(
+    source: Path | Image.Image | None, side: int, *, max_pixels: int = MAX_PIXELS
+) -> Image.Image | None:
     """Fit a picture into ``side`` × ``side`` pixels; ``None`` if it cannot be opened."""
     if source is None:
         return None
     if isinstance(source, Image.Image):
         return fit(source, side)
     try:
-        image = open_image(source, decode_side=side)
+        image = open_image(source, max_pixels=max_pixels, decode_side=side)
     except ImageError:
         return None
     return fit(image, side)

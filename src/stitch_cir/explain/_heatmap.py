@@ -157,7 +157,7 @@ def _source(hit: Hit) -> Image.Image | None:
     if hit.path is None:
         return None
     try:
-        return fit(open_image(hit.path, decode_side=320), 480)
+        return fit(open_image(hit.path, max_pixels=hit.max_pixels, decode_side=320), 480)
     except ImageError:
         return None
 

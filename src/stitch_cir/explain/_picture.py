@@ -105,7 +105,11 @@ def draw_matches(query: Query, hit: Hit, *, boxes: int = 5) -> Image.Image:
     a picture (captions only, or the file is gone) the same is written out.
     """
     try:
-        source = None if hit.path is None else open_image(hit.path, decode_side=SIDE)
+        source = (
+            None
+            if hit.path is None
+            else open_image(hit.path, max_pixels=hit.max_pixels, decode_side=SIDE)
+        )
     except ImageError:
         source = None
     if source is None:

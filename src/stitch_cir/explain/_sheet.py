@@ -87,7 +87,7 @@ def _search_data(
                 "score": f"{hit.score:.3f}",
                 "why": summary(results.query, hit),
                 "words": hit.best_view.caption or "no picture",
-                "picture": _data_url(thumbnail(hit.path, 2 * THUMBNAIL)),
+                "picture": _data_url(thumbnail(hit.path, 2 * THUMBNAIL, max_pixels=hit.max_pixels)),
             }
             for hit in results.hits
         ],

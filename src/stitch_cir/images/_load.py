@@ -126,11 +126,10 @@ def _attempt(stream: BinaryIO, format: str, prepare: Prepare, attempt: int) -> t
         part = opened(io.BytesIO(stream.read() + _TIFF_TAIL), format)
     image = part.image
     prepare(image)
-    if format != "JPEG":
-        # pixels that are not decoded keep what was there before
-        # (a TIFF says its size as it will be turned)
-        stored = getattr(image, "_tile_size", image.size)
-        image.im = Image.new(image.mode, stored, attempt).im
+    # pixels that are not decoded keep what was there before
+    # (a TIFF says its size as it will be turned)
+    stored = getattr(image, "_tile_size", image.size)
+    image.im = Image.new(image.mode, stored, attempt).im
     try:
         image.load()
     except _FINAL:

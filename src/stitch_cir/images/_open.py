@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from stitch_cir.images._limits import (
 )
 from stitch_cir.images._load import Opened, mended, opened
 from stitch_cir.images._pixels import ON_THE_SIDE, TURNS, upright_rgb
-from stitch_cir.images._probe import is_camera_raw
+from stitch_cir.images._probe import is_camera_raw, unread_kind
 from stitch_cir.images._regular import open_regular, spell, unreadable
 from stitch_cir.images._streams import size_of
 
@@ -119,19 +120,15 @@ def decode(
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
-        raise ImageTooLargeError(
-            f"{name} is too large: it has more pixels than the {max_pixels:,} allowed.",
-            hint="Scale it down, or raise the limit on pixels: --max-megapixels (max_pixels in "
-            "Python).",
-        ) from error
+        # Pillow says the number only, before anybody can ask for the size
+        pixels = int(next(iter(re.findall(r"\((\d+) pixels\)", str(error))), max_pixels + 1))
+        raise _too_large(name, f"{pixels:,}", pixels, max_pixels) from error
     except MemoryError as error:
         raise ImageTooLargeError(
             f"{name} is too large: it does not fit in memory.", hint="Scale it down."
         ) from error
-    except UnidentifiedImageError as error:
-        raise _broken(name, f"its {format} header cannot be read") from error
     except Exception as error:  # decoders raise anything on hostile bytes
-        raise _broken(name, str(error).split("\n")[0] or type(error).__name__) from error
+        raise _broken(name, _reason(error, format)) from error
 
 
 def _decode(stream: BinaryIO, format: str, name: str, limits: _Limits) -> Image.Image:
@@ -205,12 +202,16 @@ def _checked(image: Image.Image, format: str, name: str, limits: _Limits) -> tup
     if image.info.get("progressive"):
         decoded = width * height  # a progressive JPEG is held at its full size
     if decoded > allowed or width * height > SCALED_FACTOR * allowed:
-        raise ImageTooLargeError(
-            f"{name} is too large: {width} × {height} pixels, allowed are {allowed:,}.",
-            hint="Scale it down, or raise the limit on pixels: --max-megapixels "
-            f"{-(-width * height // 1_000_000)} (max_pixels in Python).",
-        )
+        raise _too_large(name, f"{width} × {height}", width * height, allowed)
     return width, height
+
+
+def _too_large(name: str, size: str, pixels: int, allowed: int) -> ImageTooLargeError:
+    return ImageTooLargeError(
+        f"{name} is too large: {size} pixels, allowed are {allowed:,}.",
+        hint="Scale it down, or raise the limit on pixels: --max-megapixels "
+        f"{-(-pixels // 1_000_000)} (max_pixels in Python).",
+    )
 
 
 def _most_pixels(format: str, max_pixels: int) -> int:
@@ -232,9 +233,7 @@ def _mended(
     error: Exception | None,
 ) -> tuple[Opened, str | None]:
     """Load what is left of a damaged file, and the note that says what is missing."""
-    reason = str(error or "").split("\n")[0] or "it is cut short"
-    if isinstance(error, UnidentifiedImageError):
-        reason = f"its {format} header cannot be read"
+    reason = _reason(error, format)
     is_admitted = False
 
     def prepared(image: Image.Image) -> None:
@@ -249,14 +248,36 @@ def _mended(
     except (ImageError, MemoryError, Image.DecompressionBombError):
         raise
     except Exception as again:
-        raise _broken(name, reason) from (error or again)
+        raise _refusal(stream, format, name, reason) from (error or again)
     percent = max(1, round(100 * share))
     if share > _LARGEST_LOSS:
         part.image.close()
-        raise _broken(name, f"{reason.rstrip('.')}; {percent} % of it is missing")
+        reason = f"{reason.rstrip('.')}; {percent} % of it is missing"
+        raise _refusal(stream, format, name, reason) from error
     if share > 0:
         return part, f"{name} is damaged or cut short: about {percent} % of it is missing"
     return part, f"{name} is damaged at its end ({reason.rstrip('.')})" if failed else None
+
+
+def _reason(error: Exception | None, format: str) -> str:
+    if error is None:
+        return "it is cut short"
+    if isinstance(error, UnidentifiedImageError):
+        return f"its {format} header cannot be read"
+    return str(error).split("\n")[0] or f"it holds no {format} that can be decoded"
+
+
+def _refusal(stream: BinaryIO, format: str, name: str, reason: str) -> ImageError:
+    """Return the error for a file of which too little can be read: damaged, or of a rare kind."""
+    kind = unread_kind(stream, format)
+    if kind is None and "nsupported" in reason:
+        kind = f"a {format} of a rare kind ({reason})"
+    if kind is None:
+        return _broken(name, reason)
+    return NotAnImageError(
+        f"{name} cannot be read: it is {kind}.",
+        hint="Export it with 8 bits a channel, as PNG, JPEG or TIFF.",
+    )
 
 
 def _orientation(image: Image.Image) -> int:

@@ -100,9 +100,18 @@ def _converter(image: Image.Image) -> Convert:
         return _deep_scaling(image)
     if image.mode == "LAB":
         return lab_transform().apply
-    if image.has_transparency_data:
+    if image.has_transparency_data and not _is_padding(image):
         return _over_white
     return lambda strip: strip.convert("RGB")
+
+
+def _is_padding(image: Image.Image) -> bool:
+    """Tell whether the alpha of a BMP is 0 everywhere: its programs leave that byte empty."""
+    return (
+        image.format == "BMP"
+        and image.mode == "RGBA"
+        and image.getchannel("A").getextrema() == (0, 0)
+    )
 
 
 def _over_white(strip: Image.Image) -> Image.Image:

@@ -10,8 +10,9 @@ from stitch_cir.images._colour import changes_colours
 from stitch_cir.images._formats import HEAD_BYTES, RAW_EXTENSIONS, describe_content, format_of
 from stitch_cir.images._limits import MAX_PIXELS, SCALED_FACTOR, quiet_decoders, raised_limit
 from stitch_cir.images._regular import open_regular
+from stitch_cir.images._streams import frames_of_jpeg, size_of
 
-__all__ = ["has_colour_profile", "is_camera_raw", "is_raw_tiff"]
+__all__ = ["has_colour_profile", "is_camera_raw", "is_raw_tiff", "unread_kind"]
 
 _RAW_TAGS = frozenset({50706, 33421, 33422})
 """DNG version, and the pattern of a colour filter with its size."""
@@ -41,6 +42,9 @@ _RAW_MAKES = (
     b"sinar",
 )
 _MOST_ENTRIES = 512
+_USUAL = frozenset({(1, 1), (1, 8), (3, 8), (4, 8)})
+"""Channels and bits a channel that are read: there it is damage that stops the decoder."""
+_LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 
 
 def is_camera_raw(stream: BinaryIO, name: str) -> bool:
@@ -74,7 +78,7 @@ def is_raw_tiff(stream: BinaryIO) -> bool:
 
 
 def _first_directory(stream: BinaryIO) -> dict[int, int | bytes]:
-    """Read the first directory's tags: numbers, and the maker's name as bytes (at most 40)."""
+    """Read the first directory's tags: their first number, the maker's name as bytes (≤ 40)."""
     stream.seek(0)
     head = stream.read(8)
     order = "<" if head[:2] == b"II" else ">"
@@ -86,15 +90,60 @@ def _first_directory(stream: BinaryIO) -> dict[int, int | bytes]:
     tags: dict[int, int | bytes] = {}
     for start in range(0, len(table) - 11, 12):
         tag, kind, length, value = struct.unpack_from(f"{order}HHII", table, start)
-        if tag == 271 and kind == 2:
+        size = {1: 1, 2: 1, 3: 2}.get(kind, 4)
+        content = table[start + 8 : start + 12]
+        if length * size > 4:
             stream.seek(value)
-            text = table[start + 8 : start + 12] if length <= 4 else stream.read(min(length, 40))
-            tags[tag] = text[:length]
-        elif kind == 3:
-            tags[tag] = struct.unpack_from(f"{order}H", table, start + 8)[0]
+            content = stream.read(min(length * size, 40))
+        if tag == 271 and kind == 2:
+            tags[tag] = content[:length]
+        elif kind in (3, 4) and length and len(content) >= size:
+            tags[tag] = struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", content)[0]
         else:
             tags[tag] = value
     return tags
+
+
+def unread_kind(stream: BinaryIO, format: str) -> str | None:
+    """Describe a sound file of a known format, but of a kind that no decoder here reads."""
+    try:
+        if format == "TIFF":
+            return _unread_tiff(_first_directory(stream), size_of(stream))
+        if format == "JPEG":
+            return _unread_jpeg(stream)
+        if format == "PNG":
+            stream.seek(12)
+            return "a PNG for iPhone apps (CgBI)" if stream.read(4) == b"CgBI" else None
+    except (OSError, struct.error):
+        return None
+    return None
+
+
+def _unread_tiff(tags: dict[int, int | bytes], size: int) -> str | None:
+    """Name a TIFF's pixels if the file is whole, as far as its first directory says."""
+    start, length = (tags.get(number) for number in (273, 279))
+    if not (tags.keys() >= {256, 257} and isinstance(start, int) and isinstance(length, int)):
+        return None
+    if start + length > size or (tags.get(277, 1), tags.get(258, 1)) in _USUAL:
+        return None
+    channels, bits, packing = (int(tags.get(number, 1)) for number in (277, 258, 259))
+    return f"a TIFF with {channels} × {bits} bits a pixel (compression {packing})"
+
+
+def _unread_jpeg(stream: BinaryIO) -> str | None:
+    for start in frames_of_jpeg(stream):
+        stream.seek(start)
+        head = stream.read(10)
+        if len(head) < 10:
+            return None
+        marker, bits, layers = head[1], head[4], head[9]
+        if marker in _LOSSLESS:
+            return "a lossless JPEG"
+        if bits != 8:
+            return f"a JPEG with {bits} bits a channel"
+        if layers not in (1, 3, 4):
+            return f"a JPEG with {layers} channels"
+    return None
 
 
 def has_colour_profile(path: Path) -> bool | None:

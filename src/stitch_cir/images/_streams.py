@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["Splice", "essential_parts", "padded", "size_of"]
+__all__ = ["Splice", "essential_parts", "frames_of_jpeg", "padded", "size_of"]
 
 _LARGEST_PROFILE = 16 << 20
 _LARGEST_EXIF = 1 << 20
@@ -242,6 +242,17 @@ def _jpeg(stream: BinaryIO, *, bare: bool) -> Iterator[tuple[int, int]]:
             yield position, end
         position = end
     yield position, size
+
+
+def frames_of_jpeg(stream: BinaryIO) -> Iterator[int]:
+    """Find the offsets of the segments that say size, depth and channels (SOF)."""
+    size, position = size_of(stream), 2
+    while len(head := _at(stream, position, 4)) == 4 and head[0] == 0xFF and head[1] != 0xDA:
+        if 0xC0 <= head[1] <= 0xCF and head[1] not in (0xC4, 0xC8, 0xCC):
+            yield position
+        position += 2 + max(2, int.from_bytes(head[2:], "big"))
+        if position > size:
+            return
 
 
 def _is_used(mark: int, start: bytes, *, bare: bool) -> bool:

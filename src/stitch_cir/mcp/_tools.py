@@ -230,7 +230,9 @@ def _thumbnail(hit: Hit) -> PIL.Image.Image | None:
     if hit.path is None:
         return None
     try:
-        return fit(open_image(hit.path, decode_side=THUMBNAIL), THUMBNAIL)
+        return fit(
+            open_image(hit.path, max_pixels=hit.max_pixels, decode_side=THUMBNAIL), THUMBNAIL
+        )
     except ImageError:
         return None
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.composers import Composition
+from stitch_cir.images import MAX_PIXELS
 from stitch_cir.search._settings import SearchSettings
 from stitch_cir.transport import TransportPlan
 from stitch_cir.verifier import Verdict
@@ -74,7 +75,8 @@ class Hit:
 
     ``score`` is in [−2, 2], larger is better (two ways of looking, each a weighted mean cosine).
     ``plan`` says who matched whom: K captions against ``views``. Where a verifier was asked,
-    ``verdict`` is its answer and ``fused`` the score that ranks the judged hits.
+    ``verdict`` is its answer and ``fused`` the score that ranks the judged hits. ``max_pixels`` is
+    what the gallery allows when ``path`` is opened.
     """
 
     rank: int
@@ -85,6 +87,7 @@ class Hit:
     path: Path | None = None
     verdict: Verdict | None = None
     fused: float | None = None
+    max_pixels: int = MAX_PIXELS
 
     @property
     def best_view(self) -> View:

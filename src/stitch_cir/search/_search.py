@@ -325,7 +325,8 @@ def _hit(gallery: Gallery, ask: _Ask, place: int, row: int, score: float) -> Hit
             hint="Ask again.",
         )
     plan = ask.scorer.plan(ask.query.vectors @ members.T, ask.query.weights, None)
-    return Hit(place, id, score, plan, views, gallery.path(id))
+    path = gallery.path(id)
+    return Hit(place, id, score, plan, views, path, max_pixels=gallery.max_pixels)
 
 
 def _results(

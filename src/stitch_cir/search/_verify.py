@@ -63,7 +63,7 @@ def _candidate(gallery: Gallery, hit: Hit) -> Candidate:
     image = None
     if hit.path is not None:
         try:
-            image = open_image(hit.path, decode_side=IMAGE_SIDE)
+            image = open_image(hit.path, max_pixels=hit.max_pixels, decode_side=IMAGE_SIDE)
         except ImageError:
             image = None  # gone or damaged since it was indexed: its captions may still do
     return Candidate(hit.id, image, tuple(gallery.captions(hit.id)), gallery.content_hash(hit.id))
