@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stitch_cir.chat._proxies import applying_proxy
 from stitch_cir.chat._refusals import Refusal
 from stitch_cir.chat._transport import NoAnswerError
 from stitch_cir.errors import EndpointError, PromptTooLargeError
+from stitch_cir.proxies import applying_proxy
 
 __all__ = ["KEY_VARIABLES", "no_answer_error", "refusal_error"]
 

@@ -16,11 +16,11 @@ from stitch_cir.chat._capabilities import Capabilities
 from stitch_cir.chat._endpoint_errors import KEY_VARIABLES, no_answer_error, refusal_error
 from stitch_cir.chat._loop import BackgroundLoop, LoopClosedError
 from stitch_cir.chat._messages import Message, Reply, Sampling
-from stitch_cir.chat._proxies import is_near
 from stitch_cir.chat._refusals import Refusal, read_refusal
 from stitch_cir.chat._transport import OPENAI_URL, Answer, NoAnswerError, Transport
 from stitch_cir.chat._wire import IMAGE_SIDE, count_images, read_replies, spell
 from stitch_cir.errors import EndpointError, SettingError
+from stitch_cir.proxies import is_near
 
 __all__ = ["OpenAIChat"]
 

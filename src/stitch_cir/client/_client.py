@@ -12,7 +12,7 @@ import httpx2
 from stitch_cir.client import _calls as calls
 from stitch_cir.client import _types as t
 from stitch_cir.client._ask import Asking, Picture
-from stitch_cir.client._connection import options, unreachable
+from stitch_cir.client._connection import connect, options, unreachable
 
 __all__ = ["Client"]
 
@@ -51,7 +51,7 @@ class Client:
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         """Make a client; it connects at the first request."""
-        self._http = httpx2.Client(**options(base_url, token, timeout), transport=transport)
+        self._http = connect(httpx2.Client, options(base_url, token, timeout), transport)
         self._retries = retries
 
     def health(self) -> t.Health:

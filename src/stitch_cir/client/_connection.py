@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import httpx2
 
 from stitch_cir.client._errors import UnreachableError
 from stitch_cir.errors import SettingError
+from stitch_cir.proxies import applying_proxy, describe_fault, is_loopback, local_context
 
-__all__ = ["options", "unreachable"]
+__all__ = ["connect", "options", "unreachable"]
+
+C = TypeVar("C")
 
 
 def options(base_url: str, token: str | None, timeout: float) -> dict[str, Any]:
@@ -24,7 +28,25 @@ def options(base_url: str, token: str | None, timeout: float) -> dict[str, Any]:
     if url.scheme not in ("http", "https") or not url.host:
         raise _no_address(base_url)
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    return {"base_url": url, "timeout": timeout, "headers": headers}
+    made: dict[str, Any] = {"base_url": url, "timeout": timeout, "headers": headers}
+    if is_loopback(url.host):
+        # no proxy can reach this machine, so that none of its variables may stand in the way
+        made |= {"trust_env": False, "verify": local_context(base_url)}
+    return made
+
+
+def connect(kind: Callable[..., C], given: dict[str, Any], transport: Any) -> C:
+    """Make an HTTP client.
+
+    Raises ``UnreachableError`` naming the variable of the environment that makes it impossible.
+    """
+    try:
+        return kind(**given, transport=transport)
+    except Exception as error:  # ImportError, OSError, InvalidURL …: each setting has its class
+        sentence, hint = describe_fault(error)
+        raise UnreachableError(
+            f"{given['base_url']} cannot be asked: {sentence}.", hint=hint
+        ) from None
 
 
 def _no_address(base_url: object) -> SettingError:
@@ -40,7 +62,10 @@ def unreachable(base_url: httpx2.URL, error: httpx2.HTTPError) -> UnreachableErr
             f"{base_url} did not answer in time.", hint="Make the client with a longer timeout."
         )
     reason = str(error) or type(error).__name__
+    proxy = applying_proxy(str(base_url))
+    through = "" if proxy is None else f" through the proxy {proxy[1]} ({proxy[0]})"
+    advice = "" if proxy is None else " To reach it without the proxy, put its host into NO_PROXY."
     return UnreachableError(
-        f"{base_url} did not answer: {reason}.",
-        hint="Is it running? stitch serve GALLERY",
+        f"{base_url} did not answer{through}: {reason}.",
+        hint=f"Is it running? stitch serve GALLERY{advice}",
     )

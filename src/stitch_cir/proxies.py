@@ -78,7 +78,7 @@ def describe_fault(error: Exception) -> tuple[str, str]:
                     f"Correct or unset {variable}, or put the end point's host into NO_PROXY.",
                 )
     said = " ".join(str(error).split())[:200]
-    return f"its client cannot be made: {said}", "Check --base-url and the proxy variables."
+    return f"its client cannot be made: {said}", "Check the address and the proxy variables."
 
 
 def _proxy_fault(value: str) -> str:
