@@ -9,7 +9,9 @@ from stitch_cir.chat import Chat, Message, OpenAIChat, Picture, Sampling
 from stitch_cir.composers import ChatComposer, Reference
 from stitch_cir.errors import EndpointError, PromptTooLargeError
 from tests.chat.fake_server import completion, serving
-from tests.chat.moods import FAILS, IMAGE_LIMITS, LEARNED, answers, images, mood
+from tests.chat.moods import answers, images, mood
+from tests.chat.moods_failing import FAILS, IMAGE_LIMITS
+from tests.chat.moods_learned import LEARNED
 
 RED = Image.new("RGB", (32, 24), "red")
 TEXT = [Message("system", ("Be brief.",)), Message("user", ("What is it?",))]

@@ -5,6 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import logging
+import re
+import tomllib
+from importlib.metadata import requires
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -212,3 +216,50 @@ def test_sampling_presets_can_be_overridden_one_by_one():
         Sampling.from_preset("mine")
     with pytest.raises(SettingError, match="no such parameter"):
         Sampling.from_preset("paper", warmth=1)
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:8000/v1", "http://", "ftp://a/v1", "http://[::1", "/v1"]
+)
+def test_what_is_no_address_is_refused_at_once(url):
+    with pytest.raises(SettingError, match="no address") as caught:
+        OpenAIChat("m", base_url=url)
+    assert "http://localhost:8000/v1" in caught.value.hint
+
+
+def test_an_address_may_be_given_with_what_follows_it():
+    with serving(says("x")) as server:
+        for url in (f"{server.url}/chat/completions", f" {server.url}/ "):
+            assert texts(OpenAIChat("m", base_url=url).ask(ASK, 1, Sampling(), 0)) == ["x"]
+
+
+@pytest.mark.parametrize("key", ["sk-abc\ndef", "sk-ключ"])
+def test_a_key_that_cannot_be_one_is_an_error_that_does_not_show_it(monkeypatch, key):
+    monkeypatch.setenv("STITCH_API_KEY", key)
+    with pytest.raises(EndpointError, match="STITCH_API_KEY holds") as caught:
+        OpenAIChat("m", base_url="http://127.0.0.1:9/v1").ask(ASK, 1, Sampling(), 0)
+    assert key not in str(caught.value)
+
+
+def test_half_a_surrogate_pair_in_a_question_travels_as_a_question_mark():
+    with serving(says("x")) as server:
+        chat = OpenAIChat("m", base_url=server.url)
+        assert texts(chat.ask([Message("user", ("lone \ud800 half",))], 1, Sampling(), 0)) == ["x"]
+    assert server.requests[0]["messages"][0]["content"] == "lone ? half"
+
+
+def test_tls_to_a_server_without_it_says_so():
+    with serving(says("x")) as server:
+        url = server.url.replace("http:", "https:")
+        with pytest.raises(EndpointError, match="cannot be reached") as caught:
+            OpenAIChat("m", base_url=url, retries=0).ask(ASK, 1, Sampling(), 0)
+    assert "http://" in caught.value.hint
+
+
+def test_the_declared_client_is_one_that_works_with_what_is_installed_beside_it():
+    """Before 3.0 the client used another HTTP library, whose newest release broke it."""
+    declared = Path(__file__).parents[2] / "pyproject.toml"
+    found = tomllib.loads(declared.read_text())["project"]["dependencies"]
+    (openai,) = [line for line in found if line.startswith("openai")]
+    assert int(re.search(r">=(\d+)", openai)[1]) >= 3
+    assert any(need.startswith("httpx2") for need in requires("openai"))

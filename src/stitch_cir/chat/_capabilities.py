@@ -26,6 +26,7 @@ class Capabilities:
         self._budget: str | None = "max_tokens"
         self._least_tokens = 1
         self._merges_system = False
+        self._streams = False
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -70,6 +71,8 @@ class Capabilities:
             optional.pop(name, None)
         if self._budget is not None:
             optional[self._budget] = max(sampling.max_tokens, self._least_tokens)
+        if self._streams:
+            optional["stream"] = True
         messages = merge_system(wire) if self._merges_system else list(wire)
         return {"model": model, "messages": messages, **optional}
 
@@ -82,6 +85,11 @@ class Capabilities:
         if refusal.kind == "system" and not self._merges_system:
             self._merges_system = body["messages"][0]["role"] == "system"
             return self._merges_system
+        if refusal.kind == "stream" and not self._streams:
+            self._streams = True
+            return True
+        if refusal.kind != "other":
+            return False
         named = {name for name in refusal.parameters if name in body}
         if {"temperature", "top_p"} <= named:
             named.discard("temperature")  # "specify only one of the two"

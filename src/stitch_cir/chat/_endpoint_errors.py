@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from stitch_cir.chat._address import KEY_VARIABLES
 from stitch_cir.chat._refusals import Refusal
 from stitch_cir.chat._transport import NoAnswerError
 from stitch_cir.errors import EndpointError, PromptTooLargeError
 from stitch_cir.proxies import applying_proxy
 
-__all__ = ["KEY_VARIABLES", "no_answer_error", "refusal_error"]
+__all__ = ["no_answer_error", "refusal_error"]
 
-KEY_VARIABLES = ("STITCH_API_KEY", "OPENAI_API_KEY")
-"""Environment variables a key is read from, the first that is set."""
 _KEPT = "Answers so far are kept: run the same command again."
 
 
@@ -101,9 +100,17 @@ def no_answer_error(
     advice = "" if proxy is None else " To reach it without the proxy, put its host into NO_PROXY."
     return EndpointError(
         f"{where} cannot be reached{through}: {failure.detail or failure.kind} ({_count(tries)}).",
-        hint="Is the server running, and is --base-url right (it usually ends in /v1)?"
-        f"{advice} {_KEPT}",
+        hint=f"{_advice(failure.detail)}{advice} {_KEPT}",
     )
+
+
+def _advice(detail: str) -> str:
+    """Say what to do about a failed connection, by the words of its error."""
+    if "WRONG_VERSION_NUMBER" in detail or "record layer" in detail.lower():
+        return "The server does not speak TLS: give --base-url http://… instead of https://…."
+    if "CERTIFICATE_VERIFY_FAILED" in detail:
+        return "Name the authority that signed its certificate: SSL_CERT_FILE=ca.pem."
+    return "Is the server running, and is --base-url right (it usually ends in /v1)?"
 
 
 def _count(tries: int) -> str:

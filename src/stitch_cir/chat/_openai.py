@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
+from stitch_cir.chat._address import check_address, host_of, is_openai, read_key
 from stitch_cir.chat._capabilities import Capabilities
-from stitch_cir.chat._endpoint_errors import KEY_VARIABLES, no_answer_error, refusal_error
+from stitch_cir.chat._endpoint_errors import no_answer_error, refusal_error
 from stitch_cir.chat._loop import BackgroundLoop, LoopClosedError
 from stitch_cir.chat._messages import Message, Reply, Sampling
 from stitch_cir.chat._refusals import Refusal, read_refusal
 from stitch_cir.chat._transport import OPENAI_URL, Answer, NoAnswerError, Transport
-from stitch_cir.chat._wire import IMAGE_SIDE, count_images, read_replies, spell
+from stitch_cir.chat._wire import IMAGE_SIDE, count_images, decode, read_replies, spell
 from stitch_cir.errors import EndpointError, SettingError
-from stitch_cir.proxies import is_near
 
 __all__ = ["OpenAIChat"]
 
@@ -84,7 +82,7 @@ class OpenAIChat:
             if not limit > 0:
                 raise SettingError(f"The time-out is {limit}.", hint="Give seconds above 0.")
         self._model = model
-        self._base_url = base_url or os.environ.get("OPENAI_BASE_URL") or None
+        self._base_url = check_address(base_url or os.environ.get("OPENAI_BASE_URL"))
         self._key = ""
         self._timeout = timeout
         self._retries = retries
@@ -92,7 +90,7 @@ class OpenAIChat:
         self._total_timeout = total_timeout
         self._report = report or _log.info
         # OpenAI's own refuses what is not in its documentation
-        self._capabilities = Capabilities(left_out={"top_k"} if _is_openai(self._base_url) else ())
+        self._capabilities = Capabilities(left_out={"top_k"} if is_openai(self._base_url) else ())
         self._transport: Transport | None = None
         self._loop = BackgroundLoop()
         weakref.finalize(self, self._loop.close)
@@ -115,7 +113,7 @@ class OpenAIChat:
         left_out = sorted(self._capabilities.left_out)
         return {
             "backend": "openai-compatible",
-            "host": _host(self._base_url),
+            "host": host_of(self._base_url),
             "image_side": IMAGE_SIDE,
             **({"left_out": left_out} if left_out else {}),
         }
@@ -141,7 +139,7 @@ class OpenAIChat:
             return self._loop.run(self._ask_within(wire, count, sampling, first))
         except LoopClosedError:
             raise EndpointError(
-                f"The request to {_host(self._base_url)} was stopped.",
+                f"The request to {host_of(self._base_url)} was stopped.",
                 hint="The program is ending, or the model was closed.",
             ) from None
 
@@ -207,10 +205,12 @@ class OpenAIChat:
             answer, refusal, tries = await self._send(body, count_images(wire))
             if refusal is None:
                 self._capabilities.remember(trial)
-                return read_replies(json.loads(answer.text))
+                return read_replies(decode(answer.text))
             if refusal.kind == "filter":
                 return [Reply(None, "content_filter")] * count
-            if refusal.kind in ("other", "system") and self._capabilities.learn(refusal, body):
+            if refusal.kind in ("other", "system", "stream") and self._capabilities.learn(
+                refusal, body
+            ):
                 continue
             if unexplained is None or refusal.parameters:
                 unexplained = self._error(refusal, tries, count_images(wire))
@@ -269,11 +269,11 @@ class OpenAIChat:
     async def _pause(self, seconds: float, *, asked: bool) -> None:
         if seconds > _WORTH_A_WORD:
             why = "as it asked to" if asked else "before the next try"
-            self._report(f"waiting {seconds:.0f} s for {_host(self._base_url)}, {why}")
+            self._report(f"waiting {seconds:.0f} s for {host_of(self._base_url)}, {why}")
         await asyncio.sleep(seconds)
 
     def _open(self) -> Transport:
-        self._key = _key(self._base_url)
+        self._key = read_key(self._base_url)
         transport = Transport(
             self._base_url, self._key, timeout=self._timeout, concurrency=self._concurrency
         )
@@ -291,7 +291,7 @@ class OpenAIChat:
         )
 
     def _where(self) -> str:
-        return f"The end point {_host(self._base_url)}"
+        return f"The end point {host_of(self._base_url)}"
 
     def _url(self) -> str:
         return self._base_url or OPENAI_URL
@@ -308,7 +308,7 @@ def _refusal_in(answer: Answer, images: int) -> Refusal | None:
     """Read a response's refusal; some end points send it with status 200."""
     if answer.status < 300:
         try:
-            data = json.loads(answer.text)
+            data = decode(answer.text)
         except (ValueError, RecursionError):
             return None if answer.text.lstrip()[:1] in ("{", "[") else _no_completion(answer)
         fault = data.get("error") if isinstance(data, dict) else None
@@ -323,31 +323,3 @@ def _refusal_in(answer: Answer, images: int) -> Refusal | None:
 def _no_completion(answer: Answer) -> Refusal:
     found = read_refusal(404, answer.text, answer.headers)
     return Refusal(answer.status, f"no completion but {found.reason}", "model")
-
-
-def _key(base_url: str | None) -> str:
-    for variable in KEY_VARIABLES:
-        if os.environ.get(variable, "").strip():
-            return os.environ[variable].strip()
-    if base_url is not None and is_near(urlsplit(base_url).hostname):
-        return "none"  # the client insists on one; local servers do not look
-    raise EndpointError(
-        f"There is no key for {_host(base_url)}.",
-        hint=f"Set {' or '.join(KEY_VARIABLES)} in the environment (any word, if the server wants "
-        "none), or give the --base-url of a server on this machine.",
-    )
-
-
-def _is_openai(base_url: str | None) -> bool:
-    return base_url is None or (urlsplit(base_url).hostname or "").endswith("openai.com")
-
-
-def _host(base_url: str | None) -> str:
-    if base_url is None:
-        return "api.openai.com"
-    try:
-        parts = urlsplit(base_url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "(malformed address)"
-    return f"{parts.hostname or base_url}{port}"

@@ -13,7 +13,17 @@ from typing import Any, Literal
 __all__ = ["PARAMETERS", "Kind", "Refusal", "read_refusal"]
 
 Kind = Literal[
-    "key", "quota", "model", "no-images", "images", "length", "filter", "system", "busy", "other"
+    "key",
+    "quota",
+    "model",
+    "no-images",
+    "images",
+    "length",
+    "filter",
+    "system",
+    "stream",
+    "busy",
+    "other",
 ]
 """Why a request failed; ``other`` may be a parameter, ``busy`` passes."""
 PARAMETERS = ("max_tokens", "max_completion_tokens", "top_k", "top_p", "temperature", "seed", "n")
@@ -78,6 +88,11 @@ _QUOTA = re.compile(
 _SYSTEM = re.compile(
     r"system role not supported|conversation roles must alternate|developer instruction is not|"
     r"system (?:message|role|prompt)s? (?:is|are) not (?:supported|allowed|enabled)",
+    re.IGNORECASE,
+)
+_STREAM = re.compile(
+    r"only supports? (?:the )?stream|non-streaming|stream(?:ing)? (?:mode )?(?:is )?required|"
+    r"must be (?:set to )?stream|stream must be (?:set to )?true",
     re.IGNORECASE,
 )
 _BUSY = re.compile(
@@ -146,6 +161,8 @@ def _kind(status: int, reason: str, images: int) -> Kind:
         return "length"
     if _SYSTEM.search(reason):
         return "system"
+    if _STREAM.search(reason):
+        return "stream"
     if status in (404, 405, 410):
         return "model"
     if status == 400 and _KEY.search(reason):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,15 @@ from PIL import Image
 from stitch_cir.chat._messages import Message, Part, Picture, Reply
 from stitch_cir.errors import EndpointError
 
-__all__ = ["IMAGE_SIDE", "count_images", "merge_system", "read_replies", "reduce_picture", "spell"]
+__all__ = [
+    "IMAGE_SIDE",
+    "count_images",
+    "decode",
+    "merge_system",
+    "read_replies",
+    "reduce_picture",
+    "spell",
+]
 
 IMAGE_SIDE = 768
 """Images are sent with a longer side of at most this many pixels, as JPEG of quality 90."""
@@ -32,13 +41,13 @@ def spell(messages: Sequence[Message]) -> list[dict[str, Any]]:
 
 def _message(message: Message) -> dict[str, Any]:
     if all(isinstance(part, str) for part in message.parts):
-        return {"role": message.role, "content": "".join(map(str, message.parts))}
+        return {"role": message.role, "content": _whole("".join(map(str, message.parts)))}
     return {"role": message.role, "content": [_part(part) for part in message.parts]}
 
 
 def _part(part: Part) -> dict[str, Any]:
     if not isinstance(part, Picture):
-        return {"type": "text", "text": part}
+        return {"type": "text", "text": _whole(part)}
     if part.image is None:
         raise EndpointError(
             f"The picture {part.content[:12]} is not at hand, and its answers are not in the cache."
@@ -47,6 +56,11 @@ def _part(part: Part) -> dict[str, Any]:
     reduce_picture(part.image, IMAGE_SIDE).save(stream, "JPEG", quality=90)
     data = base64.b64encode(stream.getvalue()).decode()
     return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}
+
+
+def _whole(text: str) -> str:
+    """Replace half of a surrogate pair, which JSON cannot carry."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def reduce_picture(image: Image.Image, side: int) -> Image.Image:
@@ -80,6 +94,40 @@ def merge_system(wire: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     else:
         merged = [{"type": "text", "text": f"{head['content']}\n\n"}, *content]
     return [{**first, "content": merged}, *rest]
+
+
+def decode(text: str) -> Any:
+    """Decode the body of a completion, also where it came as a stream of events.
+
+    Raises ``ValueError`` or ``RecursionError`` when it is neither.
+    """
+    if not text.lstrip().startswith("data:"):
+        return json.loads(text)
+    joined: dict[int, dict[str, Any]] = {}
+    whole: dict[str, Any] = {}
+    for line in text.splitlines():
+        content = line.removeprefix("data:").strip()
+        if not line.startswith("data:") or content in ("", "[DONE]"):
+            continue
+        chunk = json.loads(content)
+        if not isinstance(chunk, dict):
+            raise ValueError(f"an event that is no object: {content[:80]}")
+        whole.update({k: v for k, v in chunk.items() if k in ("usage", "error") and v})
+        for choice in chunk.get("choices") or ():
+            _join(joined, choice)
+    return {**whole, "choices": [joined[index] for index in sorted(joined)]}
+
+
+def _join(joined: dict[int, dict[str, Any]], choice: Any) -> None:
+    """Add one event of a stream to the choice that it is a part of."""
+    index = choice.get("index") or 0
+    start: dict[str, Any] = {"index": index, "finish_reason": None, "message": {"content": ""}}
+    known = joined.setdefault(index, start)
+    known["finish_reason"] = choice.get("finish_reason") or known["finish_reason"]
+    delta = choice.get("delta") or {}
+    for name in ("content", "reasoning_content", "reasoning", "refusal"):
+        if isinstance(delta.get(name), str):
+            known["message"][name] = (known["message"].get(name) or "") + delta[name]
 
 
 def read_replies(data: Any) -> list[Reply]:
