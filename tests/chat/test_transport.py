@@ -114,7 +114,7 @@ def test_a_delay_that_was_asked_for_is_kept_and_told(naps):
         chat = OpenAIChat("m", base_url=server.url, report=told.append)
         assert [reply.text for reply in chat.ask(ASK, 1, Sampling(), 0)] == ["fine"]
     assert naps == [75.0]
-    assert told == [f"waiting 75 s for 127.0.0.1:{server.server_address[1]}, as it asked to"]
+    assert told == [f"waiting 75 s for 127.0.0.1:{server.server_address[1]}, as it requested"]
 
 
 @pytest.mark.parametrize("seconds", ["600", "3600"])

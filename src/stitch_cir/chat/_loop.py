@@ -1,4 +1,4 @@
-"""An event loop on a thread of its own, so that blocking callers can wait, give up and stop."""
+"""An event loop on a separate thread, so that blocking callers can wait, give up and stop."""
 
 from __future__ import annotations
 

@@ -262,13 +262,13 @@ class OpenAIChat:
                 if refusal.wait is not None and refusal.wait > self._timeout:
                     return answer, refusal, tries
                 wait = refusal.wait
-            await self._pause(pause if wait is None else wait, asked=wait is not None)
+            await self._pause(pause if wait is None else wait, requested=wait is not None)
             pause = min(2 * pause, _LONGEST_PAUSE)
         raise AssertionError("the last try returns or raises")
 
-    async def _pause(self, seconds: float, *, asked: bool) -> None:
+    async def _pause(self, seconds: float, *, requested: bool) -> None:
         if seconds > _WORTH_A_WORD:
-            why = "as it asked to" if asked else "before the next try"
+            why = "as it requested" if requested else "before the next try"
             self._report(f"waiting {seconds:.0f} s for {host_of(self._base_url)}, {why}")
         await asyncio.sleep(seconds)
 
@@ -321,5 +321,5 @@ def _refusal_in(answer: Answer, images: int) -> Refusal | None:
 
 
 def _no_completion(answer: Answer) -> Refusal:
-    found = read_refusal(404, answer.text, answer.headers)
-    return Refusal(answer.status, f"no completion but {found.reason}", "model")
+    refusal = read_refusal(404, answer.text, answer.headers)
+    return replace(refusal, status=answer.status, reason=f"no completion but {refusal.reason}")

@@ -141,7 +141,7 @@ def read_refusal(status: int, text: str, headers: Mapping[str, str], images: int
         kind,
         _parameters(body, reason) if kind == "other" else (),
         _most_images(reason) if kind == "images" else None,
-        int(found[1]) if (found := _LEAST.search(reason)) is not None else None,
+        int(least[1]) if (least := _LEAST.search(reason)) is not None else None,
         _wait(text, headers),
     )
 
@@ -247,8 +247,8 @@ def _parameters(body: Any, reason: str) -> tuple[str, ...]:
 def _matching(texts: set[str], *, exact: bool) -> tuple[str, ...]:
     if exact:
         aliases = {"max_output_tokens": "max_tokens", "max_new_tokens": "max_tokens"}
-        found = {aliases.get(text, text) for text in texts}
-        return tuple(name for name in PARAMETERS if name in found)
+        names = {aliases.get(text, text) for text in texts}
+        return tuple(name for name in PARAMETERS if name in names)
     text = " ".join(texts)
     return tuple(name for name in PARAMETERS if _NAMED[name].search(text))
 
@@ -273,9 +273,9 @@ def _wait(text: str, headers: Mapping[str, str]) -> float | None:
         if 0 <= seconds < float("inf"):
             return seconds
     for pattern in (_RETRY, _LOADING):
-        found = pattern.search(text[:20_000])
-        if found is not None:
-            return float(found[1])
+        delay = pattern.search(text[:20_000])
+        if delay is not None:
+            return float(delay[1])
     again = _AGAIN.search(text[:20_000])
     if again is not None:
         return 60 * int(again[1] or 0) + float(again[2]) * (0.001 if again[3] == "ms" else 1)

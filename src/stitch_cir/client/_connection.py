@@ -35,17 +35,17 @@ def options(base_url: str, token: str | None, timeout: float) -> dict[str, Any]:
     return made
 
 
-def connect(kind: Callable[..., C], given: dict[str, Any], transport: Any) -> C:
+def connect(kind: Callable[..., C], arguments: dict[str, Any], transport: Any) -> C:
     """Make an HTTP client.
 
     Raises ``UnreachableError`` naming the variable of the environment that makes it impossible.
     """
     try:
-        return kind(**given, transport=transport)
+        return kind(**arguments, transport=transport)
     except Exception as error:  # ImportError, OSError, InvalidURL …: each setting has its class
         sentence, hint = describe_fault(error)
         raise UnreachableError(
-            f"{given['base_url']} cannot be asked: {sentence}.", hint=hint
+            f"{arguments['base_url']} cannot be asked: {sentence}.", hint=hint
         ) from None
 
 
