@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from stitch_cir.cli._app import app
+from stitch_cir.composers import make_chat
+from stitch_cir.errors import SettingError
 from tests.chat.fake_server import completion, fails, says, serving
 
 CAPTIONS = [f"A blue square, take {number}." for number in range(20)]
@@ -69,9 +71,11 @@ def test_every_command_that_composes_takes_the_options(command: str) -> None:
 def test_a_verifier_without_a_model_is_called_so(indexed: Path) -> None:
     wrong = stitch("search", indexed, "in blue", "-r", "red.png", "--verify", 3)
     assert wrong.exit_code == 2
-    assert "The verifier needs a model" in wrong.stderr
     assert "--verify-model" in wrong.stderr
     assert "omposer" not in wrong.stderr
+    with pytest.raises(SettingError, match="The verifier needs a model") as caught:
+        make_chat(None, role="verifier")
+    assert "--verify-model" in caught.value.hint
 
 
 def test_a_verifier_that_thinks_gets_more_tokens(indexed: Path) -> None:

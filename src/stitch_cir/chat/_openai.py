@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -91,6 +92,7 @@ class OpenAIChat:
         self._report = report or _log.info
         # OpenAI's own refuses what is not in its documentation
         self._capabilities = Capabilities(left_out={"top_k"} if is_openai(self._base_url) else ())
+        self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._loop = BackgroundLoop()
         weakref.finalize(self, self._loop.close)
@@ -135,6 +137,9 @@ class OpenAIChat:
         ``EndpointError`` when there is no answer to be had.
         """
         wire = spell(messages)
+        with self._lock:
+            if self._transport is None:
+                self._transport = self._open()
         try:
             return self._loop.run(self._ask_within(wire, count, sampling, first))
         except LoopClosedError:
@@ -148,8 +153,6 @@ class OpenAIChat:
     ) -> list[Reply]:
         import openai
 
-        if self._transport is None:
-            self._transport = self._open()
         try:
             async with asyncio.timeout(self._total_timeout) as clock:
                 return await self._ask(wire, count, sampling, first)
