@@ -17,12 +17,14 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from mini_words import ATTRIBUTES, COLOURS, GROUPS, PLAIN_GROUPS, RENAMED, UNNAMED
+from stitch_cir.encoders import _files
 from stitch_cir.encoders._text import TextTower
 
 DATA = Path(__file__).parent.parent / "src/stitch_cir/encoders/data"
@@ -112,14 +114,21 @@ def write_tokenizer(wheel: Path) -> None:
 
 
 def write_manifest() -> None:
-    """Record size and SHA-256 of every file."""
+    """Record size and SHA-256 of every file, and the manifest's own in the code that reads it."""
     files = {}
     for file in sorted(DATA.iterdir()):
         if file.suffix in (".onnx", ".npy", ".gz") or file.name == "concepts.json":
             content = file.read_bytes()
             files[file.name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     manifest = {"version": 1, "files": files}
-    (DATA / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(manifest, indent=1) + "\n"
+    (DATA / "manifest.json").write_text(text, encoding="utf-8")
+    _files.MANIFEST_SHA256 = hashlib.sha256(text.encode()).hexdigest()
+    _files.manifest.cache_clear()
+    code = DATA.parent / "_files.py"
+    line = f'MANIFEST_SHA256 = "{_files.MANIFEST_SHA256}"'
+    source = re.sub(r'^MANIFEST_SHA256 = "\w+"$', line, code.read_text("utf-8"), flags=re.M)
+    code.write_text(source, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from stitch_cir.encoders._protocol import (
     DualEncoder,
     PreparingEncoder,
     TextLimits,
+    too_long,
 )
 from stitch_cir.encoders._registry import encoder_names, load_encoder, load_mini, load_test
 
@@ -39,6 +40,7 @@ __all__ = [
     "load_test",
     "models_folder",
     "pull_model",
+    "too_long",
 ]
 
 

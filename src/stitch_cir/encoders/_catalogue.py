@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from stitch_cir.errors import ModelError
 from stitch_cir.places import data_folder
 
 __all__ = ["NAME", "CatalogueEntry", "catalogue", "folder_for", "is_here", "models_folder"]
@@ -57,5 +58,15 @@ def folder_for(name: str) -> Path:
 
 
 def is_here(name: str) -> bool:
-    """Say whether a catalogue name or hub id was pulled, wholly."""
-    return (folder_for(name) / NAME).is_file()
+    """Return whether a catalogue name or hub id was pulled, wholly.
+
+    Raises ``ModelError`` where the folder of models may not be looked into.
+    """
+    mark = folder_for(name) / NAME
+    try:
+        return mark.is_file()
+    except OSError as error:
+        raise ModelError(
+            f"The folder of models {models_folder()} cannot be read: {error.strerror or error}.",
+            hint="Set STITCH_HOME to a folder that is yours, or run as the user whose it is.",
+        ) from error

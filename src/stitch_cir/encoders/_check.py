@@ -26,7 +26,7 @@ def check_model(name: str) -> dict[str, Any]:
     if folder is not None:
         record = read_model_file(folder)
         if record is not None:
-            record.check_files(folder)
+            record.check_files(folder, fresh=True)
     encoder = load_encoder(name)
     encoder.encode_texts(GOLDEN_TEXTS)
     if record is not None and record.golden:

@@ -84,7 +84,7 @@ def _of_transformers(towers: HfTowers) -> ExportParts:
     backend = getattr(towers.tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise ModelError("The checkpoint's tokenizer has no form that a tokenizer.json can hold.")
-    pad = int(towers.tokenizer.pad_token_id or 0)
+    pad = towers.pad
     ids = torch.full((2, info.context), pad, dtype=torch.int64)
     ids[:, :4] = torch.tensor(towers.tokenize(["a photo"])[0][:4] + [pad] * 4)[:4]
     example = {"input_ids": ids}
@@ -197,12 +197,10 @@ def _open_clip_tokenizer(tokenizer: Any) -> str:
 
 
 def _check_tokenizer(towers: Towers, parts: ExportParts) -> None:
-    from tokenizers import Tokenizer
+    from stitch_cir.encoders._tokenizer import plain_tokenizer
 
     json.loads(parts.tokenizer)
-    made = Tokenizer.from_str(parts.tokenizer)
-    made.no_padding()
-    made.no_truncation()
+    made = plain_tokenizer(parts.tokenizer)
     for text, expected in zip(_HARD_TEXTS, towers.tokenize(_HARD_TEXTS), strict=True):
         given = text.lower() if parts.config["lower"] else text
         found = made.encode(given).ids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import hashlib
 import os
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.encoders._catalogue import catalogue, folder_for
+from stitch_cir.encoders._catalogue import catalogue, folder_for, models_folder
 from stitch_cir.encoders._digests import file_sha256
 from stitch_cir.encoders._model_file import ModelFile
 from stitch_cir.errors import ModelError, SettingError
@@ -23,6 +24,7 @@ _SMALL = (
     "config.json",
     "generation_config.json",
     "preprocessor_config.json",
+    "processor_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -31,6 +33,18 @@ _SMALL = (
     "spiece.model",
     "added_tokens.json",
 )
+_LOCAL = (
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.ENAMETOOLONG,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+)
+"""Faults of this machine's disk; the rest are the connection's."""
 _ONNX = ("onnx/text_model.onnx*", "onnx/vision_model.onnx*")
 _SAFE = ("model*.safetensors", "model.safetensors.index.json")
 _BIN = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
@@ -114,7 +128,8 @@ def _pull(name: str, id: str, backend: str, tag: str, *, quiet: bool) -> Pulled:
     record = ModelFile(
         name=name, weights_tag=tag, source=source, files=digests, made={"commit": commit}
     )
-    record.write(folder)
+    with _reaching(id, endpoint):
+        record.write(folder)
     return Pulled(name, folder, sizes, commit)
 
 
@@ -164,7 +179,11 @@ def _compare(file: Path, sibling: Any) -> None:
 @contextmanager
 def _reaching(id: str, endpoint: str | None) -> Iterator[None]:
     """Turn whatever the hub's client raises into one ``ModelError``."""
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+    )
 
     try:
         yield
@@ -177,14 +196,32 @@ def _reaching(id: str, endpoint: str | None) -> Iterator[None]:
         raise ModelError(
             f"The hub has no model {id}.", hint="`stitch models list` shows the known ones."
         ) from error
-    except Exception as error:  # connection errors of whichever HTTP library the client uses
-        where = endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-        said = " ".join(str(error).split())[:200]
+    except OfflineModeIsEnabled as error:
         raise ModelError(
-            f"The model {id} cannot be fetched from {where}: {said or type(error).__name__}",
-            hint="Check the connection and run the command again: it goes on where it stopped. "
-            "STITCH_MODEL_HUB names another hub; a folder copied by hand works as --encoder too.",
+            f"The model {id} cannot be fetched: HF_HUB_OFFLINE forbids it.",
+            hint="Unset HF_HUB_OFFLINE, or copy a folder by hand and name it as --encoder.",
         ) from error
+    except OSError as error:
+        if error.errno not in _LOCAL:
+            raise _unreachable(id, endpoint, error) from error
+        where = error.filename or str(models_folder())
+        raise ModelError(
+            f"The model {id} cannot be written to {where}: {os.strerror(error.errno or 0)}.",
+            hint="Make room, or set STITCH_HOME to a folder that can be written; the "
+            "same command then goes on where it stopped.",
+        ) from error
+    except Exception as error:  # connection errors of whichever HTTP library the client uses
+        raise _unreachable(id, endpoint, error) from error
+
+
+def _unreachable(id: str, endpoint: str | None, error: Exception) -> ModelError:
+    where = endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    said = " ".join(str(error).split())[:200]
+    return ModelError(
+        f"The model {id} cannot be fetched from {where}: {said or type(error).__name__}",
+        hint="Check the connection and run the command again: it goes on where it stopped. "
+        "STITCH_MODEL_HUB names another hub; a folder copied by hand works as --encoder too.",
+    )
 
 
 def _pull_open_clip(place: str) -> Pulled:

@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stitch_cir.encoders._catalogue import NAME, folder_for, is_here
-from stitch_cir.encoders._digests import file_sha256
+from stitch_cir.encoders._digests import check_file
 from stitch_cir.errors import ModelError
 
 __all__ = [
@@ -51,19 +51,13 @@ class ModelFile(BaseModel):
         part.write_text(self.model_dump_json(indent=1), encoding="utf-8")
         part.replace(folder / NAME)
 
-    def check_files(self, folder: Path) -> None:
-        """Hash every file afresh. Raises ``ModelError`` naming one that is missing or altered."""
+    def check_files(self, folder: Path, *, fresh: bool = False) -> None:
+        """Compare every file's checksum: once for each state of a file, or ``fresh``.
+
+        Raises ``ModelError`` naming one that is missing or altered.
+        """
         for name, expected in self.files.items():
-            file = folder / name
-            if not file.is_file():
-                raise ModelError(
-                    f"The model file {file} is missing.", hint=f"Fetch {self.name} again."
-                )
-            if file_sha256(file, fresh=True) != expected:
-                raise ModelError(
-                    f"The model file {file} was altered: its checksum differs.",
-                    hint=f"Fetch or export {self.name} again.",
-                )
+            check_file(folder / name, expected, f"Fetch or export {self.name} again.", fresh=fresh)
 
 
 def read_model_file(folder: Path) -> ModelFile | None:
@@ -107,6 +101,12 @@ def local_folder(place: str, expected: str) -> Path:
         raise ModelError(
             f"The model {place} is not on this machine: there is no {pulled / NAME}.",
             hint=f"Get it: stitch models pull {place}",
+        ) from error
+    except OSError as error:
+        raise ModelError(
+            f"The hub client's own cache cannot be read: {error.strerror or error}"
+            + (f" ({error.filename})." if error.filename else "."),
+            hint="Give yourself the right to read it, or set HF_HOME to another folder.",
         ) from error
 
 

@@ -18,6 +18,8 @@ from stitch_cir.encoders._model_file import (
     spell_name,
 )
 from stitch_cir.encoders._preprocess import Preprocess
+from stitch_cir.encoders._session import as_fed, open_session
+from stitch_cir.encoders._tokenizer import pad_token_id, plain_tokenizer
 from stitch_cir.encoders._towers import TowerEncoder, TowersInfo
 from stitch_cir.errors import ModelError, SettingError
 
@@ -27,8 +29,8 @@ _TEXT = ("text.onnx", "onnx/text_model.onnx", "text_model.onnx")
 _VISION = ("vision.onnx", "onnx/vision_model.onnx", "vision_model.onnx")
 _EXPECTED = (
     "Expected are text.onnx and vision.onnx (or onnx/text_model.onnx and onnx/vision_model.onnx), "
-    "tokenizer.json and preprocessor_config.json. Get a known model: stitch models pull NAME; "
-    "make one: stitch models export SPEC FOLDER"
+    "tokenizer.json and preprocessor_config.json (or processor_config.json). Get a known model: "
+    "stitch models pull NAME; make one: stitch models export SPEC FOLDER"
 )
 
 
@@ -51,7 +53,7 @@ def load_onnx(
         )
     folder = local_folder(place, _EXPECTED)
     towers = OnnxTowers(folder, device)
-    preprocess = Preprocess.from_file(folder / "preprocessor_config.json")
+    preprocess = Preprocess.from_folder(folder)
     known = towers.known
     tag = known.weights_tag if known else folder.name if Path(place).is_dir() else place
     return TowerEncoder(name or spell_name("onnx", place), tag, towers, preprocess)
@@ -80,6 +82,8 @@ class OnnxTowers:
         """Open the files; see :func:`load_onnx` for what is raised."""
         text, vision = find_towers(folder)
         self.known: ModelFile | None = read_model_file(folder)
+        if self.known is not None:
+            self.known.check_files(folder)
         self._tokenizer = _open_tokenizer(folder / "tokenizer.json")
         self._text = _session(text, device)
         self._vision = _session(vision, device)
@@ -99,7 +103,9 @@ class OnnxTowers:
         self.info = TowersInfo(
             dim=self._dim(vision),
             context=int(config["context"]),
-            weights=joint_sha256([text, vision, folder / "tokenizer.json"]),
+            weights=joint_sha256(
+                [text, vision, folder / "tokenizer.json", *_external(text), *_external(vision)]
+            ),
             logit_scale=float(config["logit_scale"]),
             grid=int(config["grid"]) if "patch_embeds" in outputs else 0,
         )
@@ -119,11 +125,13 @@ class OnnxTowers:
             mask[row, : len(own)] = 1
         feeds = {"input_ids": batch, "attention_mask": mask}
         feeds = {name: value for name, value in feeds.items() if name in self._feeds}
-        return np.asarray(self._text.run([self._text_output], feeds)[0], dtype=np.float32)
+        found = self._text.run([self._text_output], as_fed(self._text, feeds))[0]
+        return np.asarray(found, dtype=np.float32)
 
     def vision(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Encode prepared pictures: (n, d) float32."""
-        found = self._vision.run([self._image_output], {self._pixels: pixels})[0]
+        feeds = as_fed(self._vision, {self._pixels: pixels})
+        found = self._vision.run([self._image_output], feeds)[0]
         return np.asarray(found, dtype=np.float32)
 
     def patches(
@@ -131,7 +139,7 @@ class OnnxTowers:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Encode pictures and patches, where the vision tower has the output ``patch_embeds``."""
         names = [self._image_output, "patch_embeds"]
-        pooled, tokens = self._vision.run(names, {self._pixels: pixels})
+        pooled, tokens = self._vision.run(names, as_fed(self._vision, {self._pixels: pixels}))
         return np.asarray(pooled, dtype=np.float32), np.asarray(tokens, dtype=np.float32)
 
     def _dim(self, file: Path) -> int:
@@ -145,6 +153,25 @@ class OnnxTowers:
         return images[-1]
 
 
+def _external(file: Path) -> list[Path]:
+    """Find the files that hold an ONNX file's weights apart from it, as models above 2 GB do."""
+    names = (
+        f"{file.name}_data",
+        f"{file.name}.data",
+        f"{file.stem}.data",
+        f"{file.stem}.onnx_data",
+    )
+    return sorted({file.with_name(name) for name in names if file.with_name(name).is_file()})
+
+
+def _pad(folder: Path, text: dict[str, Any], otherwise: int) -> int:
+    """Choose the token that fills texts up: the tokenizer's, else the configuration's."""
+    for id in (pad_token_id(folder), text.get("pad_token_id")):
+        if id is not None:
+            return int(id)
+    return otherwise
+
+
 def _session(file: Path, device: str | None) -> Any:
     import onnxruntime
 
@@ -156,16 +183,7 @@ def _session(file: Path, device: str | None) -> Any:
                 hint="Install onnxruntime-gpu, or leave --device out.",
             )
         providers.insert(0, "CUDAExecutionProvider")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(file), options, providers=providers)
-    except Exception as error:  # onnxruntime's own classes are not public
-        said = " ".join(str(error).split())[:200]
-        raise ModelError(
-            f"The model file {file} cannot be opened: {said}",
-            hint="It is damaged or cut short: fetch or export it again.",
-        ) from error
+    return open_session(file, providers=providers, quiet=True)
 
 
 def _output(session: Any, wanted: Sequence[str], file: Path) -> str:
@@ -177,18 +195,13 @@ def _output(session: Any, wanted: Sequence[str], file: Path) -> str:
 
 
 def _open_tokenizer(file: Path) -> Any:
-    from tokenizers import Tokenizer
-
     try:
-        tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
+        return plain_tokenizer(file.read_text(encoding="utf-8"))
     except Exception as error:  # tokenizers raises plain Exception
         raise ModelError(
             f"The tokenizer {file} is missing or damaged: {' '.join(str(error).split())[:200]}",
             hint=_EXPECTED,
         ) from error
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -205,7 +218,7 @@ def _config(folder: Path) -> dict[str, Any]:
             "context": int(text.get("max_position_embeddings", 64 if sigmoid else 77)),
             "fill": sigmoid,
             "lower": sigmoid,
-            "pad": int(text.get("pad_token_id") or (1 if sigmoid else 49407)),
+            "pad": _pad(folder, text, 1 if sigmoid else 49407),
             "logit_scale": 100.0,
             "grid": 0 if sigmoid else side // patch,
         }

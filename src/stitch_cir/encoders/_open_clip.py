@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,11 @@ from numpy.typing import NDArray
 
 from stitch_cir.encoders._digests import file_sha256
 from stitch_cir.encoders._model_file import spell_name
+from stitch_cir.encoders._open_clip_tags import (
+    CheckpointSettings,
+    settings_of_file,
+    settings_of_tag,
+)
 from stitch_cir.encoders._preprocess import CLIP_MEAN, CLIP_STD, Preprocess
 from stitch_cir.encoders._torch import check_choices, loading, placed
 from stitch_cir.encoders._towers import TowerEncoder, TowersInfo
@@ -18,16 +26,18 @@ from stitch_cir.errors import ModelError
 
 __all__ = ["OpenClipTowers", "cached_weights", "load_open_clip"]
 
+_SPECIAL = re.compile(r"<(start_of_text|end_of_text)>")
 _EXPECTED = (
     "Give open_clip:MODEL/PRETRAINED, where PRETRAINED is a tag that open_clip knows (fetched by "
-    "`stitch models pull open_clip:MODEL/PRETRAINED`) or the path of a checkpoint."
+    "`stitch models pull open_clip:MODEL/PRETRAINED`), the path of a checkpoint, or TAG=PATH for a "
+    "checkpoint that is a tag's."
 )
 
 
 def load_open_clip(
     place: str, *, device: str | None = None, precision: str | None = None
 ) -> TowerEncoder:
-    """Load ``MODEL/PRETRAINED``; PRETRAINED is a tag, or a file of weights.
+    """Load ``MODEL/PRETRAINED``; PRETRAINED is a tag, a file of weights, or ``TAG=FILE``.
 
     Raises
     ------
@@ -39,12 +49,23 @@ def load_open_clip(
     if not model or not pretrained:
         raise ModelError(f"{place!r} names no model and weights.", hint=_EXPECTED)
     device, precision = check_choices(device, precision)
-    is_file = Path(pretrained).is_file()
-    if is_file:
-        pretrained = str(Path(pretrained).resolve())
+    tag, path = _file_of(pretrained)
+    if path is not None:
+        pretrained = str(path.resolve()) if tag is None else f"{tag}={path.resolve()}"
     towers = OpenClipTowers(model, pretrained, device, precision)
     name = spell_name("open_clip", f"{model}/{pretrained}", precision)
-    return TowerEncoder(name, Path(pretrained).name, towers, towers.preprocess)
+    shown = pretrained if path is None else tag or path.name
+    return TowerEncoder(name, shown, towers, towers.preprocess, notes=towers.notes)
+
+
+def _file_of(pretrained: str) -> tuple[str | None, Path | None]:
+    """Cut ``FILE`` or ``TAG=FILE`` into tag and file; a mere tag has no file."""
+    if Path(pretrained).is_file():
+        return None, Path(pretrained)
+    tag, mark, path = pretrained.partition("=")
+    if mark and Path(path).expanduser().is_file():
+        return tag, Path(path).expanduser()
+    return None, None
 
 
 class OpenClipTowers:
@@ -61,19 +82,26 @@ class OpenClipTowers:
             self._device, self._dtype = placed(device, precision)
             if model not in open_clip.list_models():
                 raise ModelError(f"open_clip knows no model {model!r}.", hint=_EXPECTED)
-            file = _weights(open_clip, model, pretrained)
+            file, trained = _weights(open_clip, model, pretrained)
             # strict loading: a checkpoint that lacks tensors is refused
             loaded = open_clip.create_model(
-                model, pretrained=str(file), device=self._device, require_pretrained=True
+                model,
+                pretrained=str(file),
+                device=self._device,
+                require_pretrained=True,
+                force_quick_gelu=trained.quick_gelu,
+                force_preprocess_cfg=dict(trained.preparation),
             )
             self._model = loaded.to(self._dtype).eval()
             self._tokenizer = open_clip.get_tokenizer(model)
+            plain = bool(open_clip.get_model_config(model).get("quick_gelu", False))
+        self.notes = (trained.note,) if trained.note else ()
         config = dict(getattr(loaded.visual, "preprocess_cfg", {}))
         self.preprocess = _prepared(config)
         self.info = TowersInfo(
             dim=int(open_clip.get_model_config(model)["embed_dim"]),
             context=int(getattr(loaded, "context_length", self._tokenizer.context_length)),
-            weights=file_sha256(file),
+            weights=_digest(file, forced=trained.quick_gelu and not plain),
             precision=precision,
             logit_scale=float(loaded.logit_scale.detach().float().exp()),
             grid=_grid(loaded.visual),
@@ -93,7 +121,9 @@ class OpenClipTowers:
         """Give token ids of any length."""
         if hasattr(self._tokenizer, "encode") and hasattr(self._tokenizer, "sot_token_id"):
             start, end = self._tokenizer.sot_token_id, self._tokenizer.eot_token_id
-            return [[start, *self._tokenizer.encode(text), end] for text in texts]
+            # a special token in a user's text is letters, and must not end it for the model
+            plain = [_SPECIAL.sub(r"< \1 >", text) for text in texts]
+            return [[start, *self._tokenizer.encode(text), end] for text in plain]
         rows = self._tokenizer(list(texts), context_length=self.info.context)
         return [[int(id) for id in row] for row in rows]
 
@@ -146,10 +176,20 @@ def _grid(visual: Any) -> int:
     return int(visual.grid_size[0]) if plain else 0
 
 
-def _weights(open_clip: Any, model: str, pretrained: str) -> Path:
-    """Find the file of weights: a path, or a tag's file in the local caches; nothing is fetched."""
-    if Path(pretrained).is_file():
-        return Path(pretrained)
+def _digest(file: Path, *, forced: bool) -> str:
+    """Return the digest of the weights; an activation that is not the model's own changes it."""
+    digest = file_sha256(file)
+    return hashlib.sha256(f"{digest} quick_gelu".encode()).hexdigest() if forced else digest
+
+
+def _weights(open_clip: Any, model: str, pretrained: str) -> tuple[Path, CheckpointSettings]:
+    """Find the file of weights, a path or a tag's in the local caches, and what goes with it.
+
+    Nothing is fetched.
+    """
+    tag, path = _file_of(pretrained)
+    if path is not None:
+        return path, settings_of_file(open_clip, model, path, tag)
     config = open_clip.get_pretrained_cfg(model, pretrained)
     if not config:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
@@ -165,7 +205,7 @@ def _weights(open_clip: Any, model: str, pretrained: str) -> Path:
             "cache.",
             hint=f"Get them: stitch models pull open_clip:{model}/{pretrained}",
         )
-    return found
+    return found, settings_of_tag(open_clip, model, pretrained)
 
 
 def cached_weights(config: dict[str, Any]) -> Path | None:
@@ -182,8 +222,9 @@ def cached_weights(config: dict[str, Any]) -> Path | None:
             if isinstance(cached, str):
                 return Path(cached)
     if config.get("url"):
-        place: Path = Path.home() / ".cache" / "clip" / config["url"].rpartition("/")[2]
-        return place if place.is_file() else None
+        with suppress(RuntimeError, OSError):  # no home folder, or another user's
+            kept = Path.home() / ".cache" / "clip" / config["url"].rpartition("/")[2]
+            return kept if kept.is_file() else None
     return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ class Preprocess:
                 resize=short,
                 mean=_three(data.get("image_mean", CLIP_MEAN)),
                 std=_three(data.get("image_std", CLIP_STD)),
-                resample=int(data.get("resample", 3)),
+                resample=_filter(data.get("resample", 3)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(
@@ -97,6 +98,13 @@ class Preprocess:
                 hint="Expected are size, crop_size, image_mean, image_std as transformers writes "
                 "them.",
             ) from error
+        factor = data.get("rescale_factor", 1 / 255)
+        if not (isinstance(factor, (int, float)) and math.isclose(factor, 1 / 255, rel_tol=1e-6)):
+            raise ModelError(
+                f"{where} multiplies pixels by {factor!r} instead of 1/255, which no encoder here "
+                "can honour.",
+                hint="Use the preprocessor_config.json of a CLIP or SigLIP model.",
+            )
         for name in ("do_resize", "do_rescale", "do_normalize"):
             if data.get(name) is False:
                 raise ModelError(
@@ -106,14 +114,39 @@ class Preprocess:
         return made
 
     @classmethod
-    def from_file(cls, path: Path) -> Preprocess:
-        """Read the file beside a model's weights; ``ModelError`` when it is missing or odd."""
+    def from_folder(cls, folder: Path) -> Preprocess:
+        """Read how a model's folder has pictures prepared.
+
+        ``preprocessor_config.json``, or the part ``image_processor`` of ``processor_config.json``,
+        the one file that transformers 5 writes for a whole processor. Raises ``ModelError`` when
+        neither is there, or what is there is odd.
+        """
+        alone, whole = folder / "preprocessor_config.json", folder / "processor_config.json"
+        if alone.is_file() or not whole.is_file():
+            if not alone.exists():
+                raise ModelError(
+                    f"{folder} holds neither {alone.name} nor {whole.name}, so it is not known "
+                    "how pictures are prepared.",
+                    hint="Fetch the model again, or copy one of the two beside its weights.",
+                )
+            return cls.from_file(alone)
+        return cls.from_file(whole, part="image_processor")
+
+    @classmethod
+    def from_file(cls, path: Path, *, part: str | None = None) -> Preprocess:
+        """Read one file, or a ``part`` of it; ``ModelError`` when it is missing or odd."""
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"{path} is missing or no JSON: {error}.", hint="Fetch the model again."
             ) from error
+        if part is not None and isinstance(data, Mapping):
+            data = data.get(part)
+            if data is None:
+                raise ModelError(
+                    f"{path} says nothing of {part}.", hint="Copy preprocessor_config.json, too."
+                )
         if not isinstance(data, Mapping):
             raise ModelError(f"{path} holds no object.", hint="Fetch the model again.")
         return cls.from_config(data, str(path))
@@ -211,6 +244,19 @@ def _side(size: Any) -> int:
             raise ValueError(f"the input is {width} × {height}, not square")
         return height
     return int(size)
+
+
+_FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
+
+
+def _filter(value: Any) -> int:
+    """Return Pillow's number of a resampling filter, given as number or by name."""
+    if isinstance(value, str):
+        return _FILTERS[value.lower().rpartition(".")[2]]
+    number = 3 if value is None else int(value)
+    if number not in _FILTERS.values():
+        raise ValueError(f"there is no resampling filter {value!r}")
+    return number
 
 
 def _three(values: Any) -> tuple[float, float, float]:

@@ -12,7 +12,14 @@ from PIL import Image
 from stitch_cir.concepts import Concept
 from stitch_cir.views import ViewBox
 
-__all__ = ["ConceptReader", "DenseEncoder", "DualEncoder", "PreparingEncoder", "TextLimits"]
+__all__ = [
+    "ConceptReader",
+    "DenseEncoder",
+    "DualEncoder",
+    "PreparingEncoder",
+    "TextLimits",
+    "too_long",
+]
 
 
 @runtime_checkable
@@ -128,3 +135,15 @@ class TextLimits(Protocol):
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count each text's tokens, special ones included."""
         ...
+
+
+def too_long(encoder: DualEncoder, texts: Sequence[str]) -> list[tuple[str, int]]:
+    """Return the texts that an encoder cuts off, each with its number of tokens.
+
+    An encoder that cannot say so has none.
+    """
+    if not isinstance(encoder, TextLimits):
+        return []
+    counts = encoder.count_tokens(texts)
+    limit = encoder.context_length
+    return [(text, count) for text, count in zip(texts, counts, strict=True) if count > limit]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from stitch_cir.encoders._catalogue import NAME, catalogue, folder_for, is_here
 from stitch_cir.encoders._hash import HashEncoder
 from stitch_cir.encoders._mini import MiniEncoder
 from stitch_cir.encoders._protocol import DualEncoder
-from stitch_cir.errors import ModelError, SettingError
+from stitch_cir.errors import ModelError, SettingError, StitchError
 from stitch_cir.hints import did_you_mean
 
 __all__ = ["GROUP", "encoder_names", "load_encoder", "load_mini", "load_test"]
@@ -39,7 +40,9 @@ _BUILT_IN: dict[str, Callable[[], DualEncoder]] = {"mini": load_mini, "test": lo
 
 def encoder_names() -> tuple[str, ...]:
     """Give the names of all encoders that can be loaded here without a path."""
-    pulled = (name for name in catalogue() if is_here(name))
+    pulled: tuple[str, ...] = ()
+    with suppress(StitchError):  # without a folder of models none was pulled
+        pulled = tuple(name for name in catalogue() if is_here(name))
     points = (point.name for point in metadata.entry_points(group=GROUP))
     return tuple(sorted({*_BUILT_IN, *pulled, *points}))
 
@@ -73,6 +76,7 @@ def load_encoder(
     precision = precision or given
     if plain in _BUILT_IN:  # without reading every installed package's metadata
         _refuse_precision(plain, precision)
+        _refuse_device(plain, device)
         return _BUILT_IN[plain]()
     device = device or os.environ.get("STITCH_DEVICE") or None
     backend, _, place = plain.partition(":")
@@ -82,6 +86,7 @@ def load_encoder(
         return _load_known(plain, device, precision)
     for point in metadata.entry_points(group=GROUP, name=plain):
         _refuse_precision(plain, precision)
+        _refuse_device(plain, device)
         encoder: DualEncoder = point.load()()
         return encoder
     if Path(plain).is_dir():
@@ -104,6 +109,16 @@ def _refuse_precision(name: str, precision: str | None) -> None:
         raise SettingError(
             f"The encoder {name} has one precision only.", hint="Leave --precision out."
         )
+
+
+def _refuse_device(name: str, device: str | None) -> None:
+    """Refuse a GPU for an encoder that runs on the CPU; ``$STITCH_DEVICE`` means those that can."""
+    if device in (None, "cpu", os.environ.get("STITCH_DEVICE")):
+        return
+    raise SettingError(
+        f"The encoder {name} runs on the CPU only, not on {device!r}.",
+        hint="Leave --device out, or choose a model that a GPU runs: stitch models.",
+    )
 
 
 def _load(backend: str, place: str, device: str | None, precision: str | None) -> DualEncoder:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.encoders._files import data_file, text_model
+from stitch_cir.encoders._session import open_session
+from stitch_cir.encoders._tokenizer import plain_tokenizer
 
 __all__ = ["CONTEXT", "TextTower"]
 
@@ -33,7 +35,10 @@ class TextTower:
         """Open session and tokenizer once."""
         with self._lock:
             if self._opened is None:
-                self._opened = (_session(str(text_model())), _tokenizer())
+                # threads that spin between texts would take twice the processor time, from other
+                # requests; the full level of optimisation takes twice as long and runs as fast
+                session = open_session(text_model(), spinning=False, extended=True)
+                self._opened = (session, _tokenizer())
             return self._opened
 
     def count(self, texts: Sequence[str]) -> list[int]:
@@ -72,22 +77,6 @@ def _cut(ids: list[int]) -> list[int]:
     return ids if len(ids) <= CONTEXT else [*ids[: CONTEXT - 1], ids[-1]]
 
 
-def _session(file: str) -> Any:
-    import onnxruntime  # only when a text is encoded
-
-    options = onnxruntime.SessionOptions()
-    # loads in half the time of the full level and runs as fast
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    # threads that spin between texts would take twice the processor time, from other requests
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-
-
 def _tokenizer() -> Any:
-    from tokenizers import Tokenizer
-
     content = gzip.decompress(data_file("minilm-tokenizer.json.gz").read_bytes())
-    tokenizer = Tokenizer.from_buffer(content)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
+    return plain_tokenizer(content.decode("utf-8"))

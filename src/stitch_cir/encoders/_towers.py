@@ -95,8 +95,17 @@ class TowerEncoder:
     ``name`` is what :func:`load_encoder` takes to load the same model again.
     """
 
-    def __init__(self, name: str, weights_tag: str, towers: Towers, preprocess: Preprocess) -> None:
-        """Join towers and preprocessing."""
+    def __init__(
+        self,
+        name: str,
+        weights_tag: str,
+        towers: Towers,
+        preprocess: Preprocess,
+        *,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """Join towers and preprocessing; ``notes`` say what is not certain of the weights."""
+        self.notes = tuple(notes)
         self.name = name
         self.weights_tag = weights_tag
         self._towers = towers

@@ -22,7 +22,8 @@ _TOKENIZERS = ("tokenizer.json", "vocab.json", "spiece.model")
 FAMILIES = ("clip", "siglip", "siglip2")
 _EXPECTED = (
     "Expected is a folder with config.json, model.safetensors, tokenizer.json (or its parts) and "
-    "preprocessor_config.json. Get a known model: stitch models pull NAME"
+    "preprocessor_config.json (or processor_config.json). Get a known model: "
+    "stitch models pull NAME"
 )
 
 
@@ -47,8 +48,10 @@ def load_transformers(
         # transformers would make an empty tokenizer of nothing, without a word
         raise ModelError(f"{folder} lacks tokenizer.json.", hint=_EXPECTED)
     known = read_model_file(folder)
+    if known is not None:
+        known.check_files(folder)
     towers = HfTowers(folder, device, precision)
-    preprocess = Preprocess.from_file(folder / "preprocessor_config.json")
+    preprocess = Preprocess.from_folder(folder)
     side = towers.side
     if preprocess.side != side:
         raise ModelError(
@@ -94,6 +97,7 @@ class HfTowers:
         self._sigmoid = config.model_type != "clip"
         vision, text = config.vision_config, config.text_config
         self.side = int(vision.image_size)
+        self.pad = _pad(self._tokenizer, text)
         weights = [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
         tokens = [folder / name for name in ("tokenizer.json", "vocab.json", "merges.txt")]
         self.info = TowersInfo(
@@ -119,14 +123,21 @@ class HfTowers:
         """Give token ids of any length."""
         if self._sigmoid:
             texts = [text.lower() for text in texts]  # SigLIP was trained on lower case
-        encoded = self._tokenizer(list(texts), truncation=False, padding=False, verbose=False)
+        encoded = self._tokenizer(
+            list(texts),
+            truncation=False,
+            padding=False,
+            verbose=False,
+            # "<|endoftext|>" in a user's text is letters, and must not end it for the model
+            split_special_tokens=True,
+        )
         return [list(ids) for ids in encoded["input_ids"]]
 
     def text(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Encode token ids: (n, d) float32."""
         # SigLIP reads its last position, so every text is filled up to the context
         width = self.info.context if self._sigmoid else max(len(own) for own in ids)
-        pad = self._tokenizer.pad_token_id or 0
+        pad = self.pad
         batch = np.full((len(ids), width), pad, np.int64)
         mask = np.zeros((len(ids), width), np.int64)
         for row, own in enumerate(ids):
@@ -163,3 +174,11 @@ class HfTowers:
         # newer versions give an output object, older ones the tensor itself
         tensor = getattr(features, "pooler_output", features)
         return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
+
+
+def _pad(tokenizer: Any, text: Any) -> int:
+    """Choose the token that fills texts up: the tokenizer's, else the configuration's."""
+    for id in (tokenizer.pad_token_id, getattr(text, "pad_token_id", None)):
+        if id is not None:
+            return int(id)
+    return 0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stitch_cir.encoders._files import data_file
+from stitch_cir.encoders._session import open_session
 from stitch_cir.views import ViewBox
 
 __all__ = ["VisionTower", "box_weights", "fit"]
@@ -34,16 +35,9 @@ class VisionTower:
         """Open the session once."""
         with self._lock:
             if self._session is None:
-                import onnxruntime  # only when a picture is encoded
-
-                options = onnxruntime.SessionOptions()
                 # threads that spin between pictures would starve decoding and NumPy
-                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-                self._session = onnxruntime.InferenceSession(
-                    data_file("efficientnet-lite2.onnx"),
-                    options,
-                    providers=["CPUExecutionProvider"],
-                )
+                file = data_file("efficientnet-lite2.onnx")
+                self._session = open_session(file, spinning=False)
             return self._session
 
     def logits(self, pixels: NDArray[np.uint8], boxes: Sequence[ViewBox]) -> NDArray[np.float32]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -10,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stitch_cir.cores import usable_cores
 from stitch_cir.encoders import check_recipe
 from stitch_cir.errors import GalleryError, SettingError
 from stitch_cir.gallery import _outdated, _survey, _vanished
@@ -119,7 +119,7 @@ def index_folder(
     """
     root = Path(folder)
     place = root / DEFAULT_DIRECTORY if gallery_dir is None else Path(gallery_dir)
-    workers = min(8, os.cpu_count() or 1) if workers is None else workers
+    workers = min(8, usable_cores()) if workers is None else workers
     for name, value in (("batch_size", batch_size), ("workers", workers)):
         if value < 1:
             raise SettingError(f"{name} is {value!r}.", hint="It must be at least 1.")
@@ -128,7 +128,7 @@ def index_folder(
         check_recipe(encoder, recipe)
     tell: Progress = progress or (lambda event: None)
     started = time.perf_counter()
-    tally = Tally()
+    tally = Tally(notes=list(getattr(encoder, "notes", ())))
     texts = None if captions is None else read_captions(Path(captions))
     options = Options.of(place, exclude, default_excludes, keep_days, max_pixels)
     walk = partial(scan, root, leave_out=place, exclusions=options.exclusions)
@@ -233,7 +233,7 @@ def index_captions(
     texts = {id: own for id, own in read_captions(Path(captions)).items() if own}
     tell: Progress = progress or (lambda event: None)
     started = time.perf_counter()
-    tally = Tally()
+    tally = Tally(notes=list(getattr(encoder, "notes", ())))
     place = Path(gallery_dir)
     begin = partial(_begin, encoder=encoder, recipe=None, root=None, place=place)
     with _writing(place, begin, rebuild=rebuild) as (store, _, old):

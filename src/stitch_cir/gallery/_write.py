@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.encoders import TextLimits, too_long
 from stitch_cir.errors import VectorError
 from stitch_cir.gallery._decode import Decoded
 from stitch_cir.gallery._pipeline import EncodingLine
@@ -30,6 +31,8 @@ UNIT_TOLERANCE = 1e-3
 IN_FLIGHT = 2
 """Batches handed over and not yet written: one with the model, one behind it."""
 _CAPTION_BATCH = 64
+_NAMED = 5
+"""Images that a note names; the rest is counted."""
 _MOST_WAITING = 256
 """Files that need no encoding are still written in batches of at most this many."""
 
@@ -234,6 +237,7 @@ def encode_captions(
     """
     wanted = {**dict.fromkeys(store.captioned_ids(vanished=True), ()), **texts}
     changed = [id for id, own in wanted.items() if store.captions(id) != list(own)]
+    cut: dict[str, int] = {}
     for start in range(0, len(changed), _CAPTION_BATCH):
         ids = changed[start : start + _CAPTION_BATCH]
         unknown = [
@@ -245,6 +249,7 @@ def encode_captions(
         if unknown:
             shape = (len(unknown), encoder.dim)
             vectors = checked(encoder.encode_texts(unknown), shape, unknown)
+            cut |= dict(too_long(encoder, unknown))
         with store.transaction():
             store.put_caption_vectors(unknown, vectors)
             for id in ids:
@@ -254,6 +259,22 @@ def encode_captions(
                 store.put_captions(id, wanted[id])
         tally.captioned += len(ids)
         tell(ProgressEvent("captions", start + len(ids), len(changed), ids[-1]))
+    if cut:
+        tally.notes.append(_cut_note(encoder, cut, wanted))
+
+
+def _cut_note(
+    encoder: DualEncoder, cut: Mapping[str, int], wanted: Mapping[str, Sequence[str]]
+) -> str:
+    """Say how many captions were cut, and name the first few with their lengths."""
+    assert isinstance(encoder, TextLimits)
+    ids = {id: max(cut.get(text, 0) for text in own) for id, own in wanted.items() if own}
+    named = [f"{id} ({count})" for id, count in ids.items() if count]
+    more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
+    return (
+        f"{len(cut):,} caption(s) were cut: {encoder.name} reads {encoder.context_length} tokens. "
+        f"Longer are those of {', '.join(named[:_NAMED])}{more}."
+    )
 
 
 def checked(

@@ -230,7 +230,7 @@ def build_query(
 ) -> tuple[Query, tuple[str, ...]]:
     """Encode captions and modification, apply the transition; or take the reference's own views."""
     name = None if seen is None else seen.name
-    notes = () if seen is None else seen.notes
+    notes = (*(() if seen is None else seen.notes), *getattr(gallery.encoder, "notes", ()))
     if composition is None:
         assert seen is not None
         vectors, labels = _reference_set(gallery, seen)

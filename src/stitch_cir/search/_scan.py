@@ -6,7 +6,6 @@ one float32 an image and query, are kept. Why they are bounds: docs/exact-search
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
@@ -14,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.cores import usable_cores
 from stitch_cir.gallery import Codes, ViewMatrix
 from stitch_cir.search._asked import Asked
 from stitch_cir.search._fused import Loop, fused_loop
@@ -88,8 +88,7 @@ def scan(
 
 def _on_all_cores(task: Callable[[int], None], items: Iterable[int]) -> None:
     """Run ``task`` for every item in threads; what one raises, or an interrupt, ends all."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    pool = ThreadPoolExecutor(cores, thread_name_prefix="scan")
+    pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="scan")
     try:
         for future in [pool.submit(task, item) for item in items]:
             future.result()
