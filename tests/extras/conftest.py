@@ -6,6 +6,7 @@ its tests are not collected. ``make test-extras`` runs them, each library in its
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 from pathlib import Path
@@ -19,9 +20,11 @@ NEEDS = {
     "test_qwen.py": "transformers",
     "test_preprocess_equal.py": "transformers",
     "test_export.py": "transformers",
+    "test_odd_checkpoints.py": "transformers",
     "test_torch_scores.py": "torch",
     "test_cuda.py": "transformers",
     "test_open_clip.py": "open_clip",
+    "test_open_clip_tags.py": "open_clip",
     "test_llama.py": "xllamacpp",
     "test_mcp.py": "mcp",
 }
@@ -148,6 +151,7 @@ def edit_json(file: Path, **changes: Any) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
 
+@functools.cache  # a namespace of operators is declared once in a process
 def torchvision_stub() -> ModuleType | None:
     """Declare the operators whose absence keeps a CPU torchvision from being imported.
 
