@@ -116,7 +116,7 @@ def test_going_on_from_an_explanation(page: Page, site: str) -> None:
 def test_saved_pictures(page: Page, site: str) -> None:
     open_why(page, site)
     with page.expect_download() as saved:
-        page.get_by_role("button", name="Save as a picture").click()
+        page.get_by_role("button", name="Save as an image").click()
     assert Path(saved.value.path()).read_bytes().startswith(b"\x89PNG")
     page.click("#why-close")
     with page.expect_download() as saved:

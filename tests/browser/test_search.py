@@ -26,7 +26,7 @@ def test_pick_a_picture_say_what_changes_and_search(page: Page) -> None:
     search(page, "in blue instead")
     assert "blue" in hits(page)[0]
     assert "circle/red.png" not in hits(page)
-    expect(page.locator("#live")).to_contain_text("15 pictures found. Best: ")
+    expect(page.locator("#live")).to_contain_text("15 images found. Best: ")
     expect(page.locator("#facts")).to_contain_text("test (")
     expect(page.locator("#facts")).to_contain_text("α 0.45")
     expect(page.locator("#facts")).to_contain_text("τ 0.001")
@@ -44,7 +44,7 @@ def test_text_alone_and_picture_alone(page: Page) -> None:
     page.click("#search")
     page.wait_for_selector(".tile .score")
     assert "yellow" in hits(page)[0]
-    expect(page.locator("#captions-body")).to_contain_text("the views of the picture itself")
+    expect(page.locator("#captions-body")).to_contain_text("the views of the image itself")
 
 
 @pytest.mark.parametrize("way", ["drop", "paste", "choose"])
@@ -76,7 +76,7 @@ def test_a_link_with_an_upload_says_what_is_missing(
 ) -> None:
     page = new_page()
     page.goto(link(site, u=1, t="in red instead"))
-    expect(page.locator(".state h3")).to_have_text("The picture of this link is not here")
+    expect(page.locator(".state h3")).to_have_text("The image of this link is not here")
     expect(page.locator("#text")).to_have_value("in red instead")
     page.set_input_files(
         "#file",
@@ -121,7 +121,7 @@ def _forget_once() -> Callable[..., None]:
 def test_a_picture_of_the_gallery_is_recognised(page: Page) -> None:
     drop(page, png(draw("circle", "red", (240, 180))), name="mine.png")
     expect(page.locator("#reference img")).to_have_attribute("alt", "Reference: circle/red.png")
-    expect(page.locator(".toast")).to_contain_text("The gallery has this very picture")
+    expect(page.locator(".toast")).to_contain_text("The gallery has this very image")
 
 
 def test_captions_are_edited_weighed_switched_off_and_added(page: Page, site: str) -> None:
@@ -295,7 +295,7 @@ def test_html_in_names_and_captions_is_text(page: Page, site: str) -> None:
 
 def test_the_gallery_is_filtered(page: Page) -> None:
     page.fill("#filter", "triangle")
-    expect(page.locator("#pictures-count")).to_have_text("5 pictures")
+    expect(page.locator("#pictures-count")).to_have_text("5 images")
     expect(page.locator(".tile")).to_have_count(5)
     page.fill("#filter", "nowhere")
     expect(page.locator(".state h3")).to_have_text("Nothing matches")

@@ -33,7 +33,7 @@ def test_an_empty_gallery(new_page: NewPage, serve: Serve, tmp_path: Path) -> No
 
 def test_nothing_asked(page: Page) -> None:
     page.click("#search")
-    expect(page.locator("#form-problem")).to_contain_text("Choose a picture, or write")
+    expect(page.locator("#form-problem")).to_contain_text("Choose an image, or write")
     expect(page.locator("#text")).to_be_focused()
 
 
@@ -47,7 +47,7 @@ def test_no_result_above_the_least_score(page: Page, site: str) -> None:
 def test_a_reference_that_is_gone(page: Page, site: str) -> None:
     page.goto(link(site, r="gone/away.png", t="in red"))
     expect(page.locator(".state")).to_contain_text("gone/away.png")
-    page.get_by_role("button", name="Choose another picture").last.click()
+    page.get_by_role("button", name="Choose another image").last.click()
     expect(page.locator("#pictures-title")).to_have_text("Gallery")
     expect(page.locator("#choose")).to_be_visible()
 
@@ -66,7 +66,7 @@ def test_a_picture_whose_file_is_gone(new_page: NewPage, serve: Serve, tmp_path:
     page.goto(link(serve(folder), **RED_TO_BLUE))
     page.wait_for_selector(".tile .score")
     tile = page.locator('.tile:has([data-id="circle/blue.png"])')
-    expect(tile.locator(".broken")).to_have_text("no picture")
+    expect(tile.locator(".broken")).to_have_text("no image")
     # its vectors are still here: it can be explained
     tile.locator(".pic").click()
     page.wait_for_selector(".met")
@@ -150,22 +150,41 @@ def test_a_newer_question_overtakes_an_older_one(page: Page) -> None:
     assert hits(page) == found
 
 
-def test_all_captions_off_says_so(page: Page, site: str) -> None:
-    open_results(page, site, **RED_TO_BLUE, c='[{"text":"a blue circle","weight":1,"on":true}]')
-    page.locator("#captions input[type=checkbox]").uncheck()
-    expect(page.locator(".state")).to_contain_text("No target caption is switched on.")
-    page.locator("#captions input[type=checkbox]").check()
-    page.wait_for_selector(".tile .score")
+def test_all_captions_off_keeps_the_results(page: Page, site: str) -> None:
+    open_results(page, site, **RED_TO_BLUE)
+    before, address = hits(page), page.url
+    ticks = page.locator("#captions input[type=checkbox]")
+    for tick in ticks.all()[1:]:
+        with page.expect_response("**/api/search"):
+            tick.uncheck()
+    asked: list[str] = []
+    page.on("request", lambda sent: asked.append(sent.url))
+    ticks.first.uncheck()
+    expect(page.locator("#captions-body")).to_contain_text("All are switched off")
+    expect(page.locator("#captions-count")).to_have_text(f"0 of {ticks.count()} · edited")
+    expect(page.locator(".tile")).to_have_count(len(before))
+    page.click("#search")
+    expect(page.locator("#form-problem")).to_contain_text("All captions are switched off")
+    assert asked == []
+    with page.expect_response("**/api/search"):
+        ticks.nth(1).check()
+    expect(page.locator("#form-problem")).to_be_hidden()
+    page.get_by_role("button", name="Compose anew").click()
+    expect(page.locator("#captions-count")).to_have_text(str(ticks.count()))
+    assert hits(page) == before
+    assert page.url == address
 
 
-def test_a_damaged_link(page: Page, site: str) -> None:
-    page.goto(link(site, **RED_TO_BLUE, a="much", c="[{", h="-3"))
+def test_a_link_with_all_captions_off(page: Page, site: str) -> None:
+    page.goto(link(site, **RED_TO_BLUE, c='[{"text":"a blue circle","weight":1,"on":false}]'))
+    expect(page.locator(".state h3")).to_have_text("All captions are switched off")
+    page.get_by_role("button", name="Switch them on").click()
     page.wait_for_selector(".tile .score")
-    expect(page.locator(".toast")).to_contain_text("alpha, hits, captions")
-    page.goto(link(site, **RED_TO_BLUE, a="7"))
-    expect(page.locator(".state")).to_contain_text("alpha")
-    page.goto(site + "#%E0%A4%A&&==&r")
-    expect(page.locator(".tile").first).to_be_visible()
+    expect(page.locator("#captions textarea")).to_have_value("a blue circle")
+    page.go_back()
+    page.get_by_role("button", name="Compose anew").last.click()
+    page.wait_for_selector(".tile .score")
+    expect(page.locator("#captions textarea")).not_to_have_count(1)
 
 
 def test_a_gallery_that_shrank(new_page: NewPage, serve: Serve, tmp_path: Path) -> None:

@@ -2,34 +2,37 @@
 
 import * as api from "./api.js";
 import { mountAsking } from "./asking.js";
-import { announce, byId, download, toast } from "./dom.js";
+import { announce, byId, download, plural, toast } from "./dom.js";
 import { mountForm } from "./form.js";
 import { mountGallery } from "./gallery.js";
-import { mountHelp, mountTheme } from "./help.js";
-import { HITS, asksSomething, emptyQuery, fromFragment, toAsk, toFragment } from "./query.js";
+import { mountKeys, mountTheme } from "./keys.js";
+import { HITS, allOff, asksSomething, emptyQuery, fromFragment, noSettings, toAsk, toFragment } from "./query.js";
 import * as view from "./results.js";
-import { mostHits, question, state, uploadOf } from "./state.js";
+import { choices, galleryNotes, mostHits, question, state, uploadOf } from "./state.js";
 import { faultPanel } from "./states.js";
 import * as trail from "./trail.js";
 
 /** Changes that follow each other quickly: a step of the history takes up the next of its kind. */
-const GATHER = new Set(["alpha", "captions-count", "tune", "more"]);
+const GATHER = new Set(["alpha", "captions-count", "tune", "more", "edit"]);
 
-const gallery = mountGallery({ onPick: ({ id }) => form.setReference({ id }), marked: () => state.draft.ref?.id ?? null });
+const gallery = mountGallery({ onPick: ({ id }) => form.setReference({ id }), showNotes: () => view.notes(galleryNotes()), marked: () => state.draft.ref?.id ?? null });
 const form = mountForm({ tune, submit, mark: gallery.mark });
 const asking = mountAsking({ showForm: form.show, acts, tools, quiet: gallery.stop });
 const byTrail = (by) => history.go(by);
 let explain = null; // its files come when it is first needed
+let leaving = null; // a step back that the browser has not taken yet
 
 // -- asking, step by step --------------------------------------------------------------------------
 
 const address = (fragment) => `${location.pathname}${fragment ? `#${fragment}` : ""}`;
 
-/** Ask, and make that a step of the history. */
-function go(query, kind) {
+/** Ask, and make that a step of the history; the step of an open explanation becomes this one. */
+async function go(query, kind) {
+  if (leaving) await leaving;
+  warn([]);
   const to = address(toFragment(query));
   const same = to === address(location.hash.slice(1));
-  const again = !state.browsing && (same || (GATHER.has(kind) && history.state?.kind === kind));
+  const again = Boolean(history.state?.why) || (!state.browsing && (same || (GATHER.has(kind) && history.state?.kind === kind)));
   if (!again) state.pos += 1;
   const entry = { pos: state.pos, kind, upload: uploadOf(query) };
   if (again) history.replaceState(entry, "", to);
@@ -44,22 +47,26 @@ function go(query, kind) {
 function tune(kind, change) {
   state.draft = question();
   change(state.draft);
-  if (state.browsing || !asksSomething(state.draft)) {
+  const problem = form.whyNot(state.draft);
+  if (state.browsing || problem) {
     form.show();
     form.keepDraft();
+    if (!state.browsing && !allOff(state.draft)) form.problem(problem);
   } else {
     go(state.draft, kind);
   }
 }
 
-function submit() {
+async function submit() {
+  if (!(await form.complete())) return; // the image did not come: searching without it is another question
   state.draft = question();
-  if (asksSomething(state.draft)) {
+  const problem = form.whyNot(state.draft);
+  if (problem === null) {
     if (matchMedia("(hover: none)").matches) byId("text").blur(); // the keyboard of a phone goes away
     go(state.draft, "search");
     return;
   }
-  form.problem("Choose a picture, or write what you look for.");
+  form.problem(problem);
   byId("text").focus();
 }
 
@@ -73,6 +80,7 @@ function browse() {
 
 function showGallery() {
   asking.stop();
+  if (state.shown) learn(); // it may have grown, or have something to say, since it was looked at
   state.browsing = true;
   state.shown = null;
   form.show();
@@ -82,28 +90,71 @@ function showGallery() {
   return gallery.show();
 }
 
-/** Show what the address says: at the start, after a step back, after a reload. */
+/** Show what the address says: at the start, after a step back or forth, after a reload. */
 async function restore() {
-  explain?.close();
-  const { query, explained, lost } = fromFragment(location.hash);
-  if (history.state === null) {
-    history.replaceState({ pos: trail.next(state.pos), kind: query ? "search" : "browse" }, "");
+  const { query, explained, lost } = fromFragment(location.hash, choices());
+  const arrived = history.state === null;
+  if (arrived) {
+    // the results get an entry of their own below the explanation that a link names: Back leads to them
+    const to = query ? address(toFragment(query)) : location.href;
+    history.replaceState({ pos: trail.next(state.pos), kind: query ? "search" : "browse" }, "", to);
   }
   const entry = history.state;
   state.pos = entry.pos;
+  if (query && uploadOf(query)) query.ref = entry.upload ?? { upload: null, name: "" };
+  const shown = query && !state.busy && !state.browsing && state.shown?.results;
+  if (shown && JSON.stringify(toAsk(query)) === JSON.stringify(toAsk(state.shown.query))) {
+    trail.show(state.pos, byTrail);
+    if (explained === null) hideExplain();
+    else if (explain?.isOpen() !== explained) await openExplain(explained, arrived);
+    return;
+  }
+  hideExplain();
+  warn(lost);
   if (query === null) {
     state.draft = (entry.draft && fromFragment(entry.draft).query) || emptyQuery();
     if (uploadOf(state.draft)) state.draft.ref = entry.upload ?? null;
     await showGallery();
-  } else {
-    if (uploadOf(query)) query.ref = entry.upload ?? { upload: null, name: "" };
-    if (!trail.knows(state.pos)) trail.record(state.pos, query, "search");
-    trail.show(state.pos, byTrail);
-    if (query.ref?.upload === null) asking.missingUpload(query);
-    else await asking.run(query, { fresh: false });
-    if (explained !== null && state.shown?.results) await openExplain(explained);
+    return;
   }
-  if (lost.length > 0) toast(`Some of the link could not be read: ${lost.join(", ")}.`);
+  const step = entry.why ? entry.pos - 1 : entry.pos;
+  if (!trail.knows(step)) trail.record(step, query, "search");
+  trail.show(state.pos, byTrail);
+  if (query.ref?.upload === null) refuseUpload(query);
+  else if (allOff(query)) refuseCaptions(query);
+  else await asking.run(query, { fresh: false });
+  if (explained !== null && state.shown?.results) await openExplain(explained, arrived);
+}
+
+/** Say what of a link could not be read; it stays until the next question. */
+function warn(lost) {
+  const root = byId("warning");
+  const parts = lost.map(([name, text]) => `${name.replaceAll("_", " ")} “${text.slice(0, 40)}”`);
+  root.hidden = lost.length === 0;
+  root.textContent = lost.length === 0 ? "" : `Part of this link makes no sense and was left out: ${parts.join(", ")}. Everything else is as the link says.`;
+  if (lost.length > 0) announce(root.textContent);
+}
+
+/** A link names an upload that this browser does not have: say so, with all else in place. */
+function refuseUpload(query) {
+  const why = {
+    title: "The image of this link is not here",
+    text: "It was uploaded, and uploads are not part of a link.",
+    hint: "Choose or drop the image again; words and settings are in place.",
+    actions: [{ label: "Choose an image", act: () => byId("file").click(), main: true }, { label: "To the gallery", act: browse }],
+  };
+  asking.refuse(query, why, { ...query, ref: null });
+}
+
+/** A link switches every caption off: there is nothing to search with, and nothing to fall back on. */
+function refuseCaptions(query) {
+  const on = () => tune("edit", (one) => (one.captions = one.captions.map((caption) => ({ ...caption, on: true }))));
+  const anew = asksSomething({ ...query, captions: null }) && { label: "Compose anew", act: () => tune("anew", (one) => (one.captions = null)) };
+  asking.refuse(query, {
+    title: "All captions are switched off",
+    text: "Nothing is left to search with.",
+    actions: [{ label: "Switch them on", act: on, main: true }, anew],
+  });
 }
 
 // -- going on from a hit ---------------------------------------------------------------------------
@@ -118,6 +169,9 @@ function acts(query) {
     lower: () => tune("tune", (one) => (one.settings.min_score = null)),
     retry: () => asking.run(query),
     browse,
+    choose: () => byId("file").click(),
+    standard: () => tune("tune", (one) => (one.settings = noSettings())),
+    words: () => tune("search", (one) => Object.assign(one, { ref: null, captions: null })),
     forgive: () => tune("less", (one) => (one.less = [])),
     forget: () => {
       browse();
@@ -126,40 +180,74 @@ function acts(query) {
   };
 }
 
-function use(id) {
-  closeExplain();
+async function use(id) {
+  await closeExplain();
   state.draft = { ...question(), text: "" };
   form.setReference({ id });
 }
 
 function less(id) {
-  closeExplain();
+  hideExplain(); // its step of the history becomes that of the search
   tune("less", (query) => (query.less = [...query.less.filter((one) => one !== id), id]));
 }
 
-async function openExplain(id) {
+/** Open an explanation as a step of the history (`enter`), so that Back closes it, or go on in that step. */
+async function openExplain(id, enter = true) {
+  if (leaving) await leaving;
   const { query, results } = state.shown;
-  history.replaceState(history.state, "", address(toFragment(query, id)));
+  const entry = enter && !history.state?.why ? { ...history.state, pos: (state.pos += 1), kind: "why", why: true } : history.state;
+  history[entry === history.state ? "replaceState" : "pushState"](entry, "", address(toFragment(query, id)));
   if (explain === null) {
-    const { mountExplain } = await import("./explain.js");
-    explain ??= mountExplain({ onClose: closeExplain, onStep: stepExplain, onUse: use, onLess: less });
+    try {
+      const { mountExplain } = await import("./explain.js");
+      explain ??= mountExplain({ onClose: closeExplain, onStep: stepExplain, onUse: use, onLess: less });
+      if (fromFragment(location.hash).explained !== id) return; // closed meanwhile
+    } catch {
+      toast("The explanation could not be loaded: the server does not answer. Try again once it is back.");
+      if (history.state?.why) history.back();
+      return;
+    }
   }
   const at = results.hits.findIndex((hit) => hit.id === id);
-  await explain.open(toAsk(query, mostHits()), id, at < 0 ? null : { at, of: results.hits.length });
+  const viewsOnly = query.text.trim() === "" && query.captions === null;
+  await explain.open({ call: withUpload, viewsOnly }, id, at < 0 ? null : { at, of: results.hits.length });
+}
+
+/** Call with the question that is shown; an upload that the server forgot is sent once more. */
+async function withUpload(call) {
+  const { query } = state.shown;
+  try {
+    return await call(toAsk(query, mostHits()));
+  } catch (error) {
+    if (error.status !== 404 || !(await asking.renew(query))) throw error;
+    return call(toAsk(query, mostHits()));
+  }
 }
 
 function stepExplain(by) {
   const { hits } = state.shown.results;
-  const at = hits.findIndex((hit) => hit.id === fromFragment(location.hash).explained) + by;
-  if (hits[at]) openExplain(hits[at].id);
+  const next = hits[hits.findIndex((hit) => hit.id === explain.isOpen()) + by];
+  if (next) openExplain(next.id);
 }
 
+/** Close the explanation because the reader said so: a step back, which Forward undoes. */
 function closeExplain() {
-  if (!explain?.isOpen()) return;
-  const { explained } = fromFragment(location.hash);
+  if (!explain?.isOpen()) return leaving;
+  hideExplain();
+  if (!history.state?.why) return null;
+  leaving = new Promise((done) => {
+    window.addEventListener("popstate", done, { once: true });
+    history.back();
+  }).then(() => (leaving = null));
+  return leaving;
+}
+
+/** Close the explanation because the address no longer names it. */
+function hideExplain() {
+  const id = explain?.isOpen();
+  if (!id) return;
   explain.close();
-  history.replaceState(history.state, "", address(toFragment(state.shown.query)));
-  byId("stage").querySelector(`.pic[data-id="${CSS.escape(explained ?? "")}"]`)?.focus();
+  byId("stage").querySelector(`.pic[data-id="${CSS.escape(id)}"]`)?.focus();
 }
 
 // -- taking along ----------------------------------------------------------------------------------
@@ -172,10 +260,10 @@ async function share() {
   const alone = uploadOf(state.shown.query) !== null;
   try {
     await navigator.clipboard.writeText(location.href);
-    toast(alone ? "Link copied, without the picture: an upload cannot be shared. Who opens it must add the picture again." : "Link copied.");
+    toast(alone ? "Link copied, without the image: an upload cannot be shared. Who opens it must add the image again." : "Link copied.");
   } catch {
-    view.notes([`The link: ${location.href}`, alone ? "An uploaded picture is not part of it." : ""]);
-    announce("The link stands above the pictures.");
+    view.notes([`The link: ${location.href}`, alone ? "An uploaded image is not part of it." : ""]);
+    announce("The link stands above the images.");
   }
 }
 
@@ -183,7 +271,7 @@ async function saveSheet(event) {
   const button = event.currentTarget;
   button.disabled = true;
   try {
-    download(await api.sheet(toAsk(state.shown.query, mostHits())), "stitch.html");
+    download(await withUpload(api.sheet), "stitch.html");
   } catch (error) {
     if (!(error instanceof api.ApiError)) throw error;
     toast(`${error.message} ${error.hint}`);
@@ -202,7 +290,7 @@ function listen() {
   });
   window.addEventListener("popstate", restore);
   mountTheme();
-  mountHelp({
+  mountKeys({
     "/": () => byId("text").focus(),
     g: browse,
     f: () => {
@@ -218,16 +306,27 @@ function listen() {
   });
 }
 
+/** Show what the gallery is; it may change while the page is open. */
+function introduce(info) {
+  state.info = info;
+  byId("about").textContent = `${info.name} · ${plural(info.images, "image")} · ${info.encoder}`;
+}
+
+async function learn() {
+  const now = await api.about().catch(() => null);
+  if (now === null) return;
+  introduce(now);
+  if (state.browsing) view.notes(galleryNotes());
+}
+
 async function start() {
   try {
-    state.info = await api.about();
+    introduce(await api.about());
   } catch (error) {
     if (!(error instanceof api.ApiError)) throw error;
     byId("stage").replaceChildren(faultPanel(error, { retry: start }));
     return;
   }
-  const { name, images, encoder } = state.info;
-  byId("about").textContent = `${name} · ${images.toLocaleString("en")} pictures · ${encoder}`;
   form.fit(state.info);
   await restore();
 }

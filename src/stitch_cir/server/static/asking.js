@@ -1,12 +1,12 @@
 // Asking the server, one question at a time: waiting, the answer, or what went wrong.
 
 import * as api from "./api.js";
-import { announce, byId } from "./dom.js";
+import { announce, byId, plural } from "./dom.js";
 import { copyQuery, toAsk } from "./query.js";
 import { fileOf, remember } from "./reference.js";
 import * as view from "./results.js";
 import { panel } from "./states.js";
-import { mostHits, state, uploadOf } from "./state.js";
+import { galleryNotes, mostHits, state, uploadOf } from "./state.js";
 import { titleOf } from "./trail.js";
 
 const CACHED = 30;
@@ -23,6 +23,7 @@ export function mountAsking({ showForm, acts, tools, quiet }) {
   function stop() {
     running?.abort();
     running = null;
+    state.busy = false;
     quiet();
     byId("stage").removeAttribute("aria-busy");
   }
@@ -46,6 +47,7 @@ export function mountAsking({ showForm, acts, tools, quiet }) {
     const key = JSON.stringify(ask);
     const control = new AbortController();
     running = control;
+    state.busy = true;
     if (!keep) showForm();
     const waiting = setTimeout(() => view.showWaiting(keep, query.hits, cancel), GHOST_AFTER);
     try {
@@ -61,20 +63,20 @@ export function mountAsking({ showForm, acts, tools, quiet }) {
         return;
       }
       if (!(error instanceof api.ApiError)) throw error;
-      const file = uploadOf(query) && fileOf(query.ref.upload);
-      if (error.status === 404 && file && !retried) await sendAgain(query, file);
+      if (error.status === 404 && !retried && (await renew(query))) await run(query, { retried: true });
       else if (error.type === "SettingError" && !retried && (await shrunk())) await run(query, { keep, more, retried: true });
       else fault(query, error);
     } finally {
       clearTimeout(waiting);
       if (running === control) {
         running = null;
+        state.busy = false;
         byId("stage").removeAttribute("aria-busy");
       }
     }
   }
 
-  /** Look whether the gallery has fewer pictures than it had, so that too many hits were asked for. */
+  /** Look whether the gallery has fewer images than it had, so that too many hits were asked for. */
   async function shrunk() {
     const now = await api.about().catch(() => null);
     if (now === null || now.images === state.info.images) return false;
@@ -90,74 +92,64 @@ export function mountAsking({ showForm, acts, tools, quiet }) {
 
   function answer(query, results, more) {
     const before = more ? (state.shown?.results?.hits.length ?? 0) : 0;
+    state.busy = false;
     state.shown = { query, results };
     document.title = `${titleOf(query, "search")} · STiTch`;
     showForm();
     const count = results.hits.length;
     view.head("Results", count === 0 ? "none" : `${count} of ${results.ranked.toLocaleString("en")}`, tools());
-    view.showResults(results, query, acts(query));
+    view.showResults(results, query, { ...acts(query), notes: galleryNotes() });
     if (before > 0) byId("stage").querySelectorAll(".pic")[before]?.focus();
     const best = results.hits[0];
-    const told = best && `${count} pictures found. Best: ${best.captions[0] ?? best.id}, score ${best.score.toFixed(3)}.`;
-    announce(told ?? "No picture found.");
+    const told = best && `${plural(count, "image")} found. Best: ${best.captions[0] ?? best.id}, score ${best.score.toFixed(3)}.`;
+    announce(told ?? "No image found.");
   }
 
   function fault(query, error) {
+    state.busy = false;
     state.shown = { query, results: null };
     showForm();
     view.showFault(error, query, acts(query));
   }
 
   function cancelled(query) {
-    state.shown = { query, results: null };
-    showForm();
-    view.head("Results", "");
-    view.notes([]);
-    byId("facts").hidden = true;
-    byId("stage").replaceChildren(
-      panel({ sign: "cut", title: "Cancelled", text: "The search was stopped.", actions: [{ label: "Search again", act: () => run(query), main: true }] }),
-    );
+    standStill(query, { sign: "cut", title: "Cancelled", text: "The search was stopped.", actions: [{ label: "Search again", act: () => run(query), main: true }] });
     announce("Cancelled.");
   }
 
-  /** A link names an upload that this browser does not have: say so, with all else in place. */
-  function missingUpload(query) {
+  /** Say why a question cannot be asked as it stands; `draft` goes into the form. */
+  function refuse(query, why, draft = query) {
     stop();
     state.browsing = false;
+    state.draft = copyQuery(draft);
+    standStill(query, { sign: "alert", alert: true, ...why });
+  }
+
+  function standStill(query, shown) {
+    state.busy = false;
     state.shown = { query: copyQuery(query), results: null };
-    state.draft = { ...copyQuery(query), ref: null };
     showForm();
     view.head("Results", "");
     view.notes([]);
     byId("facts").hidden = true;
-    byId("stage").replaceChildren(
-      panel({
-        sign: "alert",
-        title: "The picture of this link is not here",
-        text: "It was uploaded, and uploads are not part of a link.",
-        hint: "Choose or drop the picture again; words and settings are in place.",
-        actions: [
-          { label: "Choose a picture", act: () => byId("file").click(), main: true },
-          { label: "To the gallery", act: acts(query).browse },
-        ],
-        alert: true,
-      }),
-    );
+    byId("stage").replaceChildren(panel(shown));
   }
 
-  /** The server forgot an upload whose file is still here: send it once more, then ask again. */
-  async function sendAgain(query, file) {
+  /** Send the upload of a query once more, if its file is still here; tell whether the server has it. */
+  async function renew(query) {
+    const file = uploadOf(query) && fileOf(query.ref.upload);
+    if (!file) return false;
     try {
       const told = await api.upload(file);
       remember(told.upload, file);
-      const ref = { upload: told.upload, name: query.ref.name };
-      history.replaceState({ ...history.state, upload: ref }, "");
-      await run({ ...query, ref }, { retried: true });
+      query.ref = { upload: told.upload, name: query.ref.name };
+      history.replaceState({ ...history.state, upload: query.ref }, "");
+      return true;
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
-      fault(query, error);
+      return false;
     }
   }
 
-  return { run, stop, cancel, missingUpload };
+  return { run, stop, cancel, refuse, renew };
 }

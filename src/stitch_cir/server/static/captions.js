@@ -52,7 +52,7 @@ export function mountCaptions({ onChange }) {
     const row = {
       caption,
       on: el("input", { type: "checkbox", "aria-label": `Use caption ${number}`, on: { change: () => edit("on", row.on.checked) } }),
-      text: el("textarea", { rows: "1", "aria-label": `Caption ${number}`, on: { change: write, blur: write, keydown: enter, input: () => fit(row.text) } }),
+      text: el("textarea", { rows: "1", dir: "auto", "aria-label": `Caption ${number}`, on: { change: write, blur: write, keydown: enter, input: () => fit(row.text) } }),
       weight: el("input", {
         type: "number",
         class: "weight",
@@ -64,7 +64,7 @@ export function mountCaptions({ onChange }) {
         on: { change: weigh, blur: weigh },
       }),
     };
-    row.node = el("li", {}, row.on, row.text, row.weight);
+    row.node = el("li", {}, el("label", { class: "tick" }, row.on), row.text, row.weight);
     rows.push(row);
     list.append(row.node);
     put(row, caption, false);

@@ -55,6 +55,13 @@ export function icon(name, size = 18) {
 
 export const byId = (id) => document.getElementById(id);
 
+/** Load a style sheet that is not needed at first; without it a window is plain, but says the same. */
+export function style(name) {
+  const href = new URL(name, import.meta.url).href;
+  if ([...document.styleSheets].some((sheet) => sheet.href === href)) return Promise.resolve();
+  return new Promise((done) => document.head.append(el("link", { rel: "stylesheet", href, on: { load: done, error: done } })));
+}
+
 /** Say something to a screen reader without moving anything. */
 export function announce(text) {
   const live = byId("live");
@@ -69,6 +76,9 @@ export function toast(text) {
   setTimeout(() => shown.remove(), 5000);
   announce(text);
 }
+
+/** Count things: `1 image`, `2,000 images`. */
+export const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
 /** Give the last part of an id, for places with little room. */
 export const shortName = (id) => id.split("/").filter(Boolean).pop() ?? id;

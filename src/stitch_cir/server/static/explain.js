@@ -1,10 +1,10 @@
-// The dialog that says why a picture is among the hits.
+// The dialog that says why an image is among the hits.
 
 import * as api from "./api.js";
-import { announce, byId, download, el, icon, shortName, svg } from "./dom.js";
+import { announce, byId, download, el, icon, shortName, style, svg } from "./dom.js";
 import { colourOf, draw, links, point } from "./overlay.js";
 import { matchTable, placeName, planTable, sentence } from "./plan-table.js";
-import { faultPanel } from "./states.js";
+import { absent, faultPanel } from "./states.js";
 
 const DIRECTIONS = [
   ["both", "Both"],
@@ -12,22 +12,15 @@ const DIRECTIONS = [
   ["backward", "Views look"],
 ];
 
-/** Load the dialog's own style sheet; without it the dialog is plain, but says the same. */
-function style() {
-  return new Promise((done) => {
-    const link = el("link", { rel: "stylesheet", href: new URL("explain.css", import.meta.url).href, on: { load: done, error: done } });
-    document.head.append(link);
-  });
-}
-
 /**
  * Put the dialog in order. `onClose()`, `onStep(by)`, `onUse(id)`, `onLess(id)`.
- * Gives `open(ask, id, place)` (`place`: {at, of} among the hits, or null), `close()`, `isOpen()`.
+ * Gives `open({call, viewsOnly}, id, place)`, `close()`, and `isOpen()`, which gives the id or null.
+ * `call(run)` runs `run(ask)` with the question; `place`: {at, of} among the hits, or null.
  */
 export function mountExplain({ onClose, onStep, onUse, onLess }) {
   const dialog = byId("why");
-  const styled = style();
-  let asked = null;
+  const styled = Promise.all([style("dialog.css"), style("explain.css")]);
+  let asked = null; // {call, viewsOnly, id}
   let direction = "both";
   let busy = null;
   let redraw = () => {};
@@ -49,10 +42,10 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
     event.preventDefault();
   });
 
-  async function open(ask, id, place = null) {
+  async function open(question, id, place = null) {
     busy?.abort();
     busy = new AbortController();
-    asked = { ask, id };
+    asked = { ...question, id };
     redraw = () => {};
     const close = el("button", { type: "button", class: "quiet icon", id: "why-close", "aria-label": "Close", on: { click: onClose } }, icon("close"));
     const step = (by, name, label) =>
@@ -68,11 +61,12 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
       body,
     );
     await styled;
-    if (asked.id !== id) return;
+    if (asked?.id !== id) return; // closed meanwhile, or another hit
     if (!dialog.open) dialog.showModal();
     byId("why-title").focus();
     try {
-      const explained = await api.explain(ask, id, busy.signal);
+      const { signal } = busy;
+      const explained = await question.call((ask) => api.explain(ask, id, signal));
       body.removeAttribute("aria-busy");
       body.replaceChildren(...show(explained));
       redraw();
@@ -81,12 +75,13 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
       if (error.name === "AbortError") return;
       body.removeAttribute("aria-busy");
       if (!(error instanceof api.ApiError)) throw error;
-      body.replaceChildren(faultPanel(error, { retry: () => open(ask, id, place) }));
+      const unknown = error.status === 404 && error.message.includes(id);
+      body.replaceChildren(faultPanel(error, { retry: () => open(question, id, place), ...(unknown && absent(id, "Close this to see the results.")) }));
     }
   }
 
   function show(explained) {
-    const ownViews = asked.ask.text === "" && asked.ask.captions === null;
+    const ownViews = asked.viewsOnly;
     if (ownViews) explained = { ...explained, captions: explained.captions.map(placeName) };
     const said = sentence(explained, ownViews);
     const { hit, captions, weights, shares, views } = explained;
@@ -162,17 +157,17 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
     );
   }
 
-  const legend = () => el("p", { class: "hint", text: "Boxes are views of the picture; the thicker a line, the more of the score runs along it." });
+  const legend = () => el("p", { class: "hint", text: "Boxes are views of the image; the thicker a line, the more of the score runs along it." });
 
   function actions(hit) {
     const button = (label, sign, act, main = false) =>
       el("button", { type: "button", class: main ? "primary" : "quiet", on: { click: act } }, icon(sign, 17), label);
-    const { ask } = asked;
+    const { call } = asked;
     const save = async (event) => {
       const pressed = event.currentTarget;
       pressed.disabled = true;
       try {
-        download(await api.explainPicture(ask, hit.id, "matches"), `why-${shortName(hit.id)}.png`);
+        download(await call((ask) => api.explainPicture(ask, hit.id, "matches")), `why-${shortName(hit.id)}.png`);
       } catch (error) {
         announce(error.message);
         pressed.after(el("p", { class: "hint", role: "alert", text: `${error.message} ${error.hint ?? ""}` }));
@@ -185,7 +180,7 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
       { class: "row acts-row" },
       button("Use as the new reference", "swap", () => onUse(hit.id), true),
       button("Less like this", "minus", () => onLess(hit.id)),
-      button("Save as a picture", "save", save),
+      button("Save as an image", "save", save),
       el("span", { class: "hint id", text: hit.id }),
     );
   }
@@ -193,9 +188,10 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
   function close() {
     busy?.abort();
     watcher.disconnect();
+    asked = null;
     if (dialog.open) dialog.close();
     dialog.replaceChildren();
   }
 
-  return { open, close, isOpen: () => dialog.open };
+  return { open, close, isOpen: () => asked?.id ?? null };
 }

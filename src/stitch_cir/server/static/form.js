@@ -2,11 +2,11 @@
 
 import * as api from "./api.js";
 import { mountCaptions } from "./captions.js";
-import { announce, byId, el, icon, toast } from "./dom.js";
-import { HITS, noSettings, toFragment } from "./query.js";
+import { announce, byId, el, icon, plural, toast } from "./dom.js";
+import { HITS, allOff, asksSomething, changedCount, copyQuery, noSettings, toFragment } from "./query.js";
 import { mountReference, referenceName, remember } from "./reference.js";
-import { mountSettings } from "./settings.js";
-import { isStale, state, uploadOf } from "./state.js";
+import { isStale, showsEarlier, state, uploadOf } from "./state.js";
+import { titleOf } from "./trail.js";
 
 /**
  * Put the form in order. `tune(kind, change)` asks again with one thing changed; `submit()` asks;
@@ -14,10 +14,11 @@ import { isStale, state, uploadOf } from "./state.js";
  */
 export function mountForm({ tune, submit, mark }) {
   const text = byId("text");
-  const reference = mountReference({ onFile: takeFile, onId: (id) => setReference({ id }), onClear: () => setReference(null) });
-  const captions = mountCaptions({ onChange: (edited) => tune("edit", (query) => (query.captions = edited)) });
+  const reference = mountReference({ onFile: takeFile, onId: (id) => setReference({ id }), onClear: () => setReference(null), onProblem: problem });
+  const captions = mountCaptions({ onChange: (edited) => tune(edited ? "edit" : "anew", (query) => (query.captions = edited)) });
   let settings = null;
   let sending = null; // the upload under way
+  let arriving = null; // its promise: whether it came
 
   byId("form").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -35,16 +36,27 @@ export function mountForm({ tune, submit, mark }) {
     showCaptions();
   });
 
-  /** Fit the form to a gallery once it is known. */
+  /** Load the settings of a gallery when their panel is first opened. */
   function fit(info) {
-    text.maxLength = info.limits.text_characters;
-    settings = mountSettings(info, {
-      onChange: (name, value) =>
-        tune({ alpha: "alpha", captions: "captions-count" }[name] ?? "tune", (query) => {
-          if (name === "hits") query.hits = value ?? HITS;
-          else query.settings[name] = value;
-        }),
-      onReset: () => tune("tune", (query) => (query.settings = noSettings())),
+    const root = byId("settings");
+    const load = async () => {
+      if (!root.open || settings) return;
+      try {
+        const { mountSettings } = await import("./settings.js");
+        settings ??= mountSettings(info, { onChange, onReset: () => tune("tune", (query) => (query.settings = noSettings())) });
+        settings.show(state.draft);
+      } catch (error) {
+        byId("settings-body").replaceChildren(el("p", { class: "hint", role: "alert", text: "The settings could not be loaded: the server does not answer. Reload the page once it is back." }));
+      }
+    };
+    root.addEventListener("toggle", load);
+    load();
+  }
+
+  function onChange(name, value) {
+    tune({ alpha: "alpha", captions: "captions-count" }[name] ?? "tune", (query) => {
+      if (name === "hits") query.hits = value ?? HITS;
+      else query.settings[name] = value;
     });
   }
 
@@ -52,7 +64,11 @@ export function mountForm({ tune, submit, mark }) {
     const { draft } = state;
     if (text.value !== draft.text) text.value = draft.text;
     reference.show(draft.ref);
+    byId("text-label").textContent = draft.ref ? "What should change?" : "Describe the image";
+    text.placeholder = draft.ref ? "in red instead" : "a red dress at night";
     mark(draft.ref?.id ?? null);
+    const changed = changedCount(draft);
+    byId("settings-count").textContent = changed === 0 ? "standard" : `${changed} changed`;
     settings?.show(draft);
     showLess();
     showCaptions();
@@ -61,6 +77,10 @@ export function mountForm({ tune, submit, mark }) {
 
   function showCaptions() {
     const { draft, shown, browsing } = state;
+    const earlier = showsEarlier();
+    byId("earlier").hidden = !earlier;
+    byId("stage").classList.toggle("earlier", earlier);
+    if (earlier) byId("earlier").firstElementChild.textContent = `These images answer the question before, “${titleOf(shown.query)}”.`;
     if (shown === null || browsing) {
       const note = draft.captions ? "" : "They are written when you search; you can also write your own.";
       captions.show({ captions: draft.captions ?? [], edited: Boolean(draft.captions), note });
@@ -68,12 +88,15 @@ export function mountForm({ tune, submit, mark }) {
     }
     const composed = shown.results?.composition?.captions ?? [];
     const none = shown.results && composed.length === 0 && !shown.query.captions;
+    const edited = (isStale() ? null : draft.captions) ?? shown.query.captions;
+    const off = allOff(draft) ? "All are switched off: switch one on, or compose anew. The images still answer the last search." : "";
     captions.show({
-      captions: shown.query.captions ?? composed,
-      edited: Boolean(shown.query.captions),
+      captions: edited ?? composed,
+      edited: Boolean(edited),
       stale: isStale(),
-      note: none ? "None: without words, the views of the picture itself are compared." : "",
+      note: none ? "None: without words, the views of the image itself are compared." : off,
     });
+    if (off) announce(off);
   }
 
   function showLess() {
@@ -96,7 +119,16 @@ export function mountForm({ tune, submit, mark }) {
     root.replaceChildren(el("span", { text: "Less like" }), el("ul", {}, less.map((id) => el("li", {}, chip(id)))));
   }
 
-  /** Tell what is wrong with the question itself, beside it. */
+  /** Say why a question cannot be asked as it stands; null where it can. */
+  function whyNot(query) {
+    if (!asksSomething(query)) return "Choose an image, or write what you look for.";
+    if (allOff(query)) return "All captions are switched off. Switch one on, or compose anew.";
+    const most = state.info?.limits.text_characters ?? Infinity;
+    const longest = Math.max(...[query.text.trim(), ...(query.captions ?? []).map((one) => one.text)].map((words) => [...words].length));
+    return longest > most ? `A text has ${plural(longest, "character")}; at most ${plural(most, "character")} are taken. Shorten it.` : null;
+  }
+
+  /** Say what is wrong with the question itself, beside it. */
   function problem(message) {
     const root = byId("form-problem");
     root.hidden = !message;
@@ -124,13 +156,23 @@ export function mountForm({ tune, submit, mark }) {
     }
   }
 
-  async function takeFile(file) {
+  function takeFile(file) {
+    arriving = send(file);
+  }
+
+  /** Wait for an image on its way; false where it did not come, and the form says why. */
+  async function complete() {
+    while (sending) if (!(await arriving)) return false;
+    return true;
+  }
+
+  async function send(file) {
     problem(null);
     const limit = state.info?.limits.upload_bytes ?? Infinity;
     if (file.size > limit) {
       const [size, most] = [file.size, limit].map((bytes) => (bytes / 2 ** 20).toFixed(1));
-      problem(`${file.name || "The picture"} has ${size} MB; at most ${most} MB are taken. Choose a smaller one.`);
-      return;
+      problem(`${file.name || "The image"} has ${size} MB; at most ${most} MB are taken. Choose a smaller one.`);
+      return false;
     }
     sending?.abort();
     const control = new AbortController();
@@ -144,17 +186,25 @@ export function mountForm({ tune, submit, mark }) {
         setReference({ upload: told.upload, name: file.name });
       } else {
         setReference({ id: told.gallery_id });
-        toast(`The gallery has this very picture: ${told.gallery_id}`);
+        toast(`The gallery has this very image: ${told.gallery_id}`);
       }
+      return true;
     } catch (error) {
-      if (error.name === "AbortError") return; // another picture was chosen meanwhile
+      if (error.name === "AbortError") return true; // another image was chosen meanwhile
       if (!(error instanceof api.ApiError)) throw error;
       reference.show(state.draft.ref);
       problem(`${error.message} ${error.hint}`);
+      return false;
     } finally {
+      if (sending === control) sending = null;
       URL.revokeObjectURL(url);
     }
   }
 
-  return { show, fit, problem, keepDraft, setReference };
+  byId("earlier").lastElementChild.addEventListener("click", () => {
+    state.draft = copyQuery(state.shown.query);
+    show();
+  });
+
+  return { show, fit, problem, keepDraft, setReference, whyNot, complete };
 }

@@ -1,14 +1,14 @@
 // Browsing: a page of the gallery at a time, and a box that filters by name and caption.
 
 import * as api from "./api.js";
-import { announce, byId, el, icon } from "./dom.js";
+import { announce, byId, el, icon, plural } from "./dom.js";
 import { grid } from "./grid.js";
 import { faultPanel, panel, skeleton } from "./states.js";
 
 const PAGE = 60;
 
-/** Put the gallery in order. `onPick(item)`; `marked()` gives the id of the reference or null. */
-export function mountGallery({ onPick, marked }) {
+/** Put the gallery in order. `onPick(item)`; `marked()` gives the id of the reference or null; `showNotes()`. */
+export function mountGallery({ onPick, marked, showNotes }) {
   const stage = byId("stage");
   let offset = 0;
   let words = "";
@@ -42,8 +42,9 @@ export function mountGallery({ onPick, marked }) {
   async function show() {
     byId("pictures-title").textContent = "Gallery";
     byId("pictures-count").textContent = "";
+    byId("asked").textContent = "";
     byId("tools").replaceChildren(filter);
-    byId("notes").hidden = true;
+    showNotes();
     byId("facts").hidden = true;
     await load();
   }
@@ -67,16 +68,16 @@ export function mountGallery({ onPick, marked }) {
   }
 
   function render({ total, images }) {
-    byId("pictures-count").textContent = total === 1 ? "1 picture" : `${total.toLocaleString("en")} pictures`;
+    byId("pictures-count").textContent = plural(total, "image");
     if (total === 0) {
       stage.replaceChildren(words.trim() ? nothingFound() : emptyGallery());
       announce(words.trim() ? "Nothing matches the filter." : "The gallery is empty.");
       return;
     }
-    const hint = el("p", { class: "hint lead", text: "Pick a picture, say what should change about it, and search." });
+    const hint = el("p", { class: "hint lead", text: "Pick an image, say what should change about it, and search." });
     const shown = grid(images, { verb: "Use as the reference", pick: onPick, marked: marked() });
     stage.replaceChildren(...[words.trim() ? null : hint, shown, total > PAGE && pager(total)].filter(Boolean));
-    announce(words.trim() ? `${total} pictures match.` : `The gallery has ${total} pictures.`);
+    announce(words.trim() ? `${plural(total, "image")} found.` : `The gallery has ${plural(total, "image")}.`);
   }
 
   function nothingFound() {
@@ -84,7 +85,7 @@ export function mountGallery({ onPick, marked }) {
       sign: "picture",
       title: "Nothing matches",
       text: `No name and no caption holds “${words.trim()}”.`,
-      hint: "To search by meaning, write it under “What should change?” instead.",
+      hint: "To search by meaning, write it into the search box instead.",
       actions: [{ label: "Show everything", act: clear, main: true }],
     });
   }
@@ -93,7 +94,7 @@ export function mountGallery({ onPick, marked }) {
     panel({
       title: "This gallery is empty",
       text: "There is nothing to search in yet.",
-      hint: "Put pictures into its folder and run: stitch index FOLDER",
+      hint: "Put images into its folder and run: stitch index FOLDER",
       actions: [{ label: "Look again", act: load, main: true }],
     });
 
@@ -112,7 +113,7 @@ export function mountGallery({ onPick, marked }) {
       await load();
       byId("pictures").scrollIntoView();
       stage.querySelector(".pic")?.focus({ preventScroll: true });
-      announce(`Pictures from ${offset + 1}`);
+      announce(`Images from ${offset + 1}`);
     };
     const button = (label, sign, by, shut) =>
       el("button", { type: "button", class: "quiet", disabled: shut, on: { click: () => turn(by) } }, by < 0 && icon(sign, 16), label, by > 0 && icon(sign, 16));
@@ -125,7 +126,7 @@ export function mountGallery({ onPick, marked }) {
     );
   }
 
-  /** Mark another picture as the reference without loading anything. */
+  /** Mark another image as the reference without loading anything. */
   function mark(id) {
     for (const one of stage.querySelectorAll(".pic[aria-pressed]")) one.setAttribute("aria-pressed", String(one.dataset.id === id));
   }

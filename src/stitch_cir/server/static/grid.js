@@ -33,7 +33,7 @@ function tile(item, { verb, pick, use, less, marked }) {
     alt: "",
     loading: item.rank > 12 ? "lazy" : undefined,
     decoding: "async",
-    on: { error: (event) => event.target.replaceWith(el("span", { class: "broken" }, icon("picture"), "no picture")) },
+    on: { error: (event) => again(event.target) },
   });
   const picture = el(
     "button",
@@ -44,6 +44,7 @@ function tile(item, { verb, pick, use, less, marked }) {
       "aria-label": `${ranked}${captions || id}. ${verb}`,
       "aria-pressed": item.rank === undefined ? String(id === marked) : undefined,
       "aria-haspopup": item.rank === undefined ? undefined : "dialog",
+      dir: "auto",
       title: captions ? `${id}\n${captions}` : id,
       draggable: "true",
       on: {
@@ -69,10 +70,19 @@ function tile(item, { verb, pick, use, less, marked }) {
       "p",
       { class: "under" },
       item.rank !== undefined && el("span", { class: "rank", text: String(item.rank) }),
-      el("span", { class: "name", text: captions || shortName(id) }),
+      el("span", { class: "name", dir: "auto", text: captions || shortName(id) }),
       item.rank !== undefined && el("span", { class: "score", text: item.score.toFixed(3) }),
     ),
   );
+}
+
+/** Load an image once more after a pause, because a busy server refuses some; then say that it is missing. */
+function again(image) {
+  if (image.dataset.again) image.replaceWith(el("span", { class: "broken" }, icon("picture"), "no image"));
+  else {
+    image.dataset.again = "1";
+    setTimeout(() => (image.src = `${image.src}&again=1`), 1500);
+  }
 }
 
 function onKey(event, tiles, items, { use, less }) {

@@ -75,7 +75,7 @@ export function matchTable(explained) {
 }
 
 const NAMES = new Map([
-  ["0,0,1,1", ["whole", "the whole picture"]],
+  ["0,0,1,1", ["whole", "the whole image"]],
   ["0,0,1,0.5", ["top", "the upper half"]],
   ["0,0.5,1,1", ["bottom", "the lower half"]],
   ["0,0,0.5,1", ["left", "the left half"]],
@@ -97,7 +97,7 @@ export function viewName(view) {
 
 /** Say where a view lies whose label is all that is known of it. */
 export function placeName(label) {
-  if (label === "whole picture") return "the whole picture";
+  if (label === "whole picture") return "the whole image";
   const sides = /^x (\d+)-(\d+)%, y (\d+)-(\d+)%$/.exec(label)?.slice(1).map((side) => Number(side) / 100);
   if (!sides) return label;
   const [x0, x1, y0, y1] = sides;

@@ -7,23 +7,23 @@
 export const HITS = 24;
 const MOST_CAPTIONS = 64;
 
-/** [name of the setting, key in the address, kind] */
+/** [name of the setting, key in the address, kind, least and most value] */
 const SETTINGS = [
-  ["alpha", "a", "number"],
-  ["captions", "k", "whole"],
+  ["alpha", "a", "number", 0, 1],
+  ["captions", "k", "whole", 1, MOST_CAPTIONS],
   ["transition", "o", "name"],
   ["scorer", "s", "name"],
-  ["tau", "tau", "number"],
-  ["beta", "b", "number"],
+  ["tau", "tau", "number", Number.MIN_VALUE],
+  ["beta", "b", "number", 0, 1],
   ["scale", "ps", "number"],
-  ["image_weight", "pw", "number"],
-  ["gain", "ig", "number"],
-  ["loss", "il", "number"],
-  ["epsilon", "e", "number"],
-  ["hub_weight", "hw", "number"],
-  ["hub_neighbours", "hn", "whole"],
-  ["less_weight", "l", "number"],
-  ["min_score", "m", "number"],
+  ["image_weight", "pw", "number", 0, 1],
+  ["gain", "ig", "number", 0, 1000],
+  ["loss", "il", "number", 0, 1000],
+  ["epsilon", "e", "number", 1e-6],
+  ["hub_weight", "hw", "number", 0, 1000],
+  ["hub_neighbours", "hn", "whole", 1, 1e6],
+  ["less_weight", "l", "number", 0, 1000],
+  ["min_score", "m", "number", -2, 2],
   ["include_reference", "i", "flag"],
 ];
 
@@ -33,11 +33,26 @@ export function emptyQuery() {
   return { ref: null, text: "", captions: null, less: [], hits: HITS, settings: noSettings() };
 }
 
+/** Count the settings that are not the standard. */
+export const changedCount = ({ settings }) => Object.values(settings).filter((value) => value !== null).length;
+
 export const copyQuery = (query) => structuredClone(query);
+
+/** Tell whether a caption takes part in a search. */
+const takesPart = ({ text, on }) => on && text.trim() !== "";
 
 /** Tell whether there is anything to search with. */
 export function asksSomething(query) {
-  return Boolean(query.ref || query.text.trim() || query.captions?.some((one) => one.on && one.text.trim()));
+  return Boolean(query.ref || query.text.trim() || query.captions?.some(takesPart));
+}
+
+/** Tell whether every edited caption is switched off: then nothing is left to search with. */
+export const allOff = (query) => query.captions !== null && !query.captions.some(takesPart);
+
+/** Tell whether a setting can have this value: what the server would refuse is never sent. */
+export function canBe(name, value) {
+  const [, , kind, least = -Infinity, most = Infinity] = SETTINGS.find((row) => row[0] === name);
+  return Number.isFinite(value) && value >= least && value <= most && (kind !== "whole" || Number.isInteger(value));
 }
 
 /** Write a query as a fragment without '#': user text in it never reaches a server's log. */
@@ -58,10 +73,11 @@ export function toFragment(query, explained = null) {
 }
 
 /**
- * Read a fragment. Gives `{query, explained, lost}`; `query` is null for the gallery; `lost` names
- * what could not be read, because a link may be damaged on its way.
+ * Read a fragment. Gives `{query, explained, lost}`; `query` is null for the gallery; `lost` lists
+ * `[name, text]` of what could not be, because a link may be damaged on its way. `choices` holds the
+ * names that a setting can have, where they are known.
  */
-export function fromFragment(fragment) {
+export function fromFragment(fragment, choices = {}) {
   const given = new URLSearchParams(fragment.replace(/^#/, ""));
   const query = emptyQuery();
   const lost = [];
@@ -70,29 +86,28 @@ export function fromFragment(fragment) {
   query.text = given.get("t") ?? "";
   for (const [name, key, kind] of SETTINGS) {
     if (!given.has(key)) continue;
-    const value = readSetting(given.get(key), kind);
-    if (value === null) lost.push(name);
+    const value = readSetting(name, given.get(key), kind);
+    if (value === null || (kind === "name" && choices[name] && !choices[name].includes(value))) lost.push([name, given.get(key)]);
     else query.settings[name] = value;
   }
   if (given.has("h")) {
-    const hits = readSetting(given.get("h"), "whole");
-    if (hits === null || hits < 1) lost.push("hits");
-    else query.hits = hits;
+    const hits = Number(given.get("h"));
+    if (Number.isInteger(hits) && hits > 0) query.hits = hits;
+    else lost.push(["hits", given.get("h")]);
   }
   if (given.has("c")) {
     query.captions = readCaptions(given.get("c"));
-    if (query.captions === null) lost.push("captions");
+    if (query.captions === null) lost.push(["edited captions", given.get("c")]);
   }
   query.less = [...new Set(given.getAll("n"))].slice(0, 100);
   return { query: asksSomething(query) ? query : null, explained: given.get("x"), lost };
 }
 
-function readSetting(text, kind) {
+function readSetting(name, text, kind) {
   if (kind === "name") return /^[\w-]{1,64}$/.test(text) ? text : null;
   if (kind === "flag") return text === "1" ? true : null;
   const value = text.trim() === "" ? Number.NaN : Number(text);
-  if (!Number.isFinite(value) || (kind === "whole" && !Number.isInteger(value))) return null;
-  return value;
+  return canBe(name, value) ? value : null;
 }
 
 function readCaptions(text) {
@@ -107,7 +122,7 @@ function readCaptions(text) {
   if (!read.every(fits)) return null;
   return read.map(({ text: words, weight, on }) => ({
     text: words,
-    weight: typeof weight === "number" && weight >= 0 ? weight : 1,
+    weight: weight >= 0 && weight <= 1e6 ? weight : 1,
     on: on !== false,
   }));
 }

@@ -1,27 +1,28 @@
-// The reference: choose, drop, paste, or drag one over from the gallery.
+// The reference: choose, drop, paste, or drag an image over from the gallery.
 
 import { picture, uploadUrl } from "./api.js";
 import { byId, el, icon, shortName } from "./dom.js";
 
+const OWN = "application/x-stitch-id";
 const previews = new Map();
 
-/** Keep the local picture of an upload, to show it and to send it again when the server forgot it. */
+/** Keep the local file of an upload, to show it and to send it again when the server forgot it. */
 export function remember(token, file) {
   if (!previews.has(token)) previews.set(token, { file, url: URL.createObjectURL(file) });
 }
 
 export const fileOf = (token) => previews.get(token)?.file ?? null;
 
-/** Where a reference can be looked at. */
-export function referenceUrl(ref, side = 640) {
-  if (ref.id !== undefined) return picture(ref.id, side);
-  return previews.get(ref.upload)?.url ?? uploadUrl(ref.upload);
+/** Where a reference can be looked at: the browser's copy first, the server's for what it cannot draw (HEIC). */
+export function referenceUrls(ref, side = 640) {
+  if (ref.id !== undefined) return [picture(ref.id, side)];
+  return [previews.get(ref.upload)?.url, uploadUrl(ref.upload)].filter(Boolean);
 }
 
-export const referenceName = (ref) => (ref.id !== undefined ? ref.id : ref.name || "your picture");
+export const referenceName = (ref) => (ref.id !== undefined ? ref.id : ref.name || "your image");
 
-/** Put the reference's place in order. Calls `onFile(file)`, `onId(id)`, `onClear()`. */
-export function mountReference({ onFile, onId, onClear }) {
+/** Put the reference's place in order. Calls `onFile(file)`, `onId(id)`, `onClear()`, `onProblem(text)`. */
+export function mountReference({ onFile, onId, onClear, onProblem }) {
   const root = byId("reference");
   const input = byId("file");
   const drop = byId("drop");
@@ -30,11 +31,11 @@ export function mountReference({ onFile, onId, onClear }) {
     input.value = ""; // the same file again is a choice, too
   });
   const holds = (event) => [...(event.dataTransfer?.types ?? [])];
-  const wanted = (event) => holds(event).some((type) => type === "Files" || type === "application/x-stitch-id");
+  const wanted = (event) => holds(event).some((type) => ["Files", "text/uri-list", OWN].includes(type));
   document.addEventListener("dragover", (event) => {
     if (!wanted(event)) return;
     event.preventDefault();
-    drop.hidden = !holds(event).includes("Files");
+    drop.hidden = !holds(event).includes("Files") || holds(event).includes(OWN);
     root.classList.add("over");
   });
   const out = () => {
@@ -47,9 +48,13 @@ export function mountReference({ onFile, onId, onClear }) {
     if (!wanted(event)) return;
     event.preventDefault();
     out();
-    const id = event.dataTransfer.getData("application/x-stitch-id");
-    if (event.dataTransfer.files[0]) onFile(event.dataTransfer.files[0]);
-    else if (id && root.contains(event.target)) onId(id);
+    // a browser adds the thumbnail as a file when an image of the gallery is dragged
+    const id = event.dataTransfer.getData(OWN);
+    const file = event.dataTransfer.files[0];
+    if (id) {
+      if (root.contains(event.target)) onId(id);
+    } else if (file) onFile(file);
+    else onProblem("Only the address of an image came along, and no address is fetched here. Copy the image and paste it, or save it and choose the file.");
   });
   document.addEventListener("paste", (event) => {
     const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
@@ -64,16 +69,16 @@ export function mountReference({ onFile, onId, onClear }) {
     root.classList.toggle("filled", Boolean(ref || busy));
     root.toggleAttribute("aria-busy", Boolean(busy));
     if (busy) {
-      root.replaceChildren(frame(busy.url, "Uploading"), el("p", { class: "under", text: "Uploading …" }));
+      root.replaceChildren(frame([busy.url], "Uploading", ""), el("p", { class: "under", text: "Uploading …" }));
     } else if (ref) {
-      root.replaceChildren(frame(referenceUrl(ref), `Reference: ${referenceName(ref)}`), under(ref));
+      root.replaceChildren(frame(referenceUrls(ref), `Reference: ${referenceName(ref)}`), under(ref));
     } else {
       root.replaceChildren(
         el(
           "button",
           { type: "button", class: "choose", id: "choose", on: { click: choose } },
           icon("picture", 30),
-          el("span", { class: "big", text: "Choose a picture" }),
+          el("span", { class: "big", text: "Choose an image" }),
           el("span", { class: "hint wide", text: "drop or paste one, or pick one from the gallery" }),
         ),
       );
@@ -84,8 +89,8 @@ export function mountReference({ onFile, onId, onClear }) {
     return el(
       "p",
       { class: "under" },
-      el("span", { class: "name", title: referenceName(ref), text: shortName(referenceName(ref)) }),
-      el("button", { type: "button", class: "act", "aria-label": "Choose another picture", title: "Choose another picture", on: { click: choose } }, icon("swap", 17)),
+      el("span", { class: "name", dir: "auto", title: referenceName(ref), text: shortName(referenceName(ref)) }),
+      el("button", { type: "button", class: "act", "aria-label": "Choose another image", title: "Choose another image", on: { click: choose } }, icon("swap", 17)),
       el("button", { type: "button", class: "act", id: "clear", "aria-label": "Take the reference away", title: "Take the reference away", on: { click: onClear } }, icon("close", 17)),
     );
   }
@@ -93,8 +98,11 @@ export function mountReference({ onFile, onId, onClear }) {
   return { show };
 }
 
-function frame(url, alt) {
-  const image = el("img", { src: url, alt });
-  image.addEventListener("error", () => image.replaceWith(el("span", { class: "broken" }, icon("picture"), "no picture")));
+function frame([first, ...others], alt, missing = "no image") {
+  const image = el("img", { src: first, alt });
+  image.addEventListener("error", () => {
+    if (others.length > 0) image.src = others.shift();
+    else image.replaceWith(el("span", { class: "broken" }, icon("picture"), missing));
+  });
   return el("div", { class: "frame" }, image);
 }

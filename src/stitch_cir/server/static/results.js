@@ -2,10 +2,11 @@
 
 import { byId, el, icon } from "./dom.js";
 import { grid } from "./grid.js";
-import { factsLine } from "./settings.js";
-import { faultPanel, panel, skeleton } from "./states.js";
+import { referenceName } from "./reference.js";
+import { factsLine } from "./facts.js";
+import { absent, faultPanel, panel, skeleton } from "./states.js";
 
-/** Head of the pictures' part while results are shown. */
+/** Head of the images' part while results are shown. */
 export function head(title, count, tools = []) {
   byId("pictures-title").textContent = title;
   byId("pictures-count").textContent = count;
@@ -16,18 +17,19 @@ export function toolButton(label, sign, act, id) {
   return el("button", { type: "button", class: "quiet small", id, on: { click: act } }, icon(sign, 17), el("span", { text: label }));
 }
 
-/** Show notes (what the composer understood or could not do), each once. */
+/** Show notes (what the composer understood, what the gallery or a search has to say), each once. */
 export function notes(texts) {
   const root = byId("notes");
   const once = [...new Set(texts.filter(Boolean))];
   root.hidden = once.length === 0;
-  root.replaceChildren(el("ul", {}, once.map((text) => el("li", { text }))));
+  root.replaceChildren(el("ul", {}, once.map((text) => el("li", { dir: "auto", text }))));
 }
 
-/** Show results. `acts`: `pick`, `use`, `less`, `more`, `lower` (take the least score away). */
+/** Show results. `acts`: `pick`, `use`, `less`, `more`, `lower` (take the least score away), and the gallery's `notes`. */
 export function showResults(results, query, acts) {
   const { hits } = results;
-  notes([...(results.composition?.notes ?? []), ...results.notes]);
+  notes([...(results.composition?.notes ?? []), ...results.notes, ...acts.notes]);
+  byId("asked").textContent = [query.ref && referenceName(query.ref), query.text.trim()].filter(Boolean).join(" · ");
   const facts = byId("facts");
   facts.hidden = false;
   facts.textContent = factsLine(results);
@@ -45,11 +47,11 @@ export function showResults(results, query, acts) {
 function nothing(query, acts) {
   const least = query.settings.min_score;
   if (least === null) {
-    return panel({ title: "Nothing came up", text: "No picture is left to rank.", actions: [{ label: "To the gallery", act: acts.browse }] });
+    return panel({ title: "Nothing came up", text: "No image is left to rank.", actions: [{ label: "To the gallery", act: acts.browse }] });
   }
   return panel({
     title: "Nothing is that near",
-    text: `No picture scored ${least} or more.`,
+    text: `No image scored ${least} or more.`,
     hint: "Scores lie between −2 and 2; how high they climb depends on the encoder.",
     actions: [{ label: "Take the limit away", act: acts.lower, main: true }],
   });
@@ -63,10 +65,10 @@ export function showWaiting(keep, count, cancel) {
     head("Results", "searching …", [el("button", { type: "button", class: "quiet small", text: "Cancel", on: { click: cancel } })]);
     return;
   }
-  byId("facts").hidden = true;
-  byId("notes").hidden = true;
+  for (const id of ["facts", "notes", "earlier"]) byId(id).hidden = true;
+  stage.classList.remove("earlier");
   head("Searching", "");
-  stage.replaceChildren(skeleton(Math.min(count, 12), "Writing captions, comparing pictures …", cancel));
+  stage.replaceChildren(skeleton(Math.min(count, 12), "Writing captions, comparing images …", cancel));
 }
 
 /** Show why a search failed, with the ways out that fit. */
@@ -74,11 +76,22 @@ export function showFault(error, query, acts) {
   byId("facts").hidden = true;
   notes([]);
   head("Results", "");
-  const reference = query.ref && (error.status === 404 || error.status === 410) && query.less.length === 0;
-  const actions = [
-    reference && { label: "Choose another picture", act: acts.forget, main: true },
-    error.status === 404 && query.less.length > 0 && { label: "Search without “less like”", act: acts.forgive, main: true },
-    { label: "To the gallery", act: acts.browse },
-  ];
-  byId("stage").replaceChildren(faultPanel(error, { retry: acts.retry, title: reference ? "The reference is not here" : undefined, actions }));
+  const gone = error.status === 404 || error.status === 410;
+  const rejected = gone && query.less.find((id) => error.message.includes(id));
+  const words = query.text.trim() !== "" && { label: "Search with the words alone", act: acts.words };
+  let said = {};
+  let actions = [];
+  if (rejected) {
+    said = { title: "A rejected image is not here", ...absent(rejected, "Search without it.") };
+    actions = [{ label: "Search without “less like”", act: acts.forgive, main: true }];
+  } else if (gone && query.ref?.id !== undefined) {
+    said = { title: "The reference is not here", ...absent(query.ref.id, words ? "Choose another image, or search with the words alone." : "Choose another image.") };
+    actions = [{ label: "Choose another image", act: acts.forget, main: true }, words];
+  } else if (gone && query.ref) {
+    said = { title: "Your image is no longer here", text: "An uploaded image is kept in the server’s memory only: for an hour at most, and until the server is started again.", hint: "Choose it again; words and settings are in place." };
+    actions = [{ label: "Choose an image", act: acts.choose, main: true }, words];
+  } else if (error.status === 422 && Object.values(query.settings).some((value) => value !== null)) {
+    actions = [{ label: "Search with the standard settings", act: acts.standard, main: true }];
+  }
+  byId("stage").replaceChildren(faultPanel(error, { ...said, retry: acts.retry, actions: [...actions, { label: "To the gallery", act: acts.browse }] }));
 }

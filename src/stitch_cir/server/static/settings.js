@@ -1,18 +1,10 @@
 // Everything that changes a ranking and is chosen here; what is not chosen is the server's own.
 
 import { byId, el } from "./dom.js";
-import { HITS } from "./query.js";
+import { SCORERS } from "./facts.js";
+import { HITS, canBe, changedCount } from "./query.js";
 
 const MOST_K = 12;
-const SCORERS = {
-  conditional: "bidirectional transport",
-  sinkhorn: "Sinkhorn",
-  exact: "exact transport",
-  chamfer: "Chamfer",
-  mean: "mean of views",
-  point: "whole picture only",
-};
-
 /** Put the settings in order for a gallery. `onChange(name, value)`; null means the default. */
 export function mountSettings(info, { onChange, onReset }) {
   const { defaults, limits, choices } = info;
@@ -59,12 +51,23 @@ export function mountSettings(info, { onChange, onReset }) {
       placeholder: fallback === null ? "none" : String(fallback),
       step: "any",
       ...limitsOf,
-      on: { change: () => change(name, input.value === "" ? null : Number(input.value)) },
+      on: { change: () => take() },
     });
+    const wrong = el("p", { class: "hint wrong", role: "alert", hidden: true });
+    const take = () => {
+      const value = Number(input.value);
+      wrong.hidden = input.validity.valid && (input.value === "" || name === "hits" || canBe(name, value));
+      wrong.textContent = wrong.hidden ? "" : `${input.validationMessage || "This value is not possible."} The last search stands.`;
+      input.setAttribute("aria-invalid", String(!wrong.hidden));
+      if (wrong.hidden) change(name, input.value === "" ? null : value);
+    };
     fields.set(name, (value) => {
+      if (document.activeElement === input && !wrong.hidden) return;
       input.value = value === null || value === undefined ? "" : String(value);
+      wrong.hidden = true;
+      input.removeAttribute("aria-invalid");
     });
-    return el("div", { class: "field pair" }, el("label", { for: input.id, text: label }), input);
+    return el("div", { class: "field pair" }, el("label", { for: input.id, text: label }), input, wrong);
   }
 
   function change(name, value) {
@@ -103,34 +106,14 @@ export function mountSettings(info, { onChange, onReset }) {
       number("hits", "Hits", { fallback: HITS, min: "1", max: String(limits.k), step: "1" }),
       el("div", { class: "field pair" }, el("label", { for: reference.id, text: "Show the reference, too" }), reference),
     ),
-    el("button", { type: "button", class: "quiet small", id: "reset", text: "Back to the paper’s settings", on: { click: onReset } }),
+    el("button", { type: "button", class: "quiet small", id: "reset", text: "Back to the standard settings", on: { click: onReset } }),
   );
 
   /** Show the settings of a query. */
   function show(query) {
     for (const [name, put] of fields) put(name === "hits" ? (query.hits === HITS ? null : query.hits) : query.settings[name], query);
-    const changed = Object.values(query.settings).filter((value) => value !== null).length;
-    byId("settings-count").textContent = changed === 0 ? "as in the paper" : `${changed} changed`;
-    byId("reset").hidden = changed === 0;
+    byId("reset").hidden = changedCount(query) === 0;
   }
 
   return { show };
-}
-
-/** Say in one line what made a ranking. */
-export function factsLine(results) {
-  const { settings: s, gallery, seconds } = results;
-  const total = Object.values(seconds).reduce((sum, one) => sum + one, 0);
-  const moving = { linear: `, α ${s.alpha}`, away: `, α ${s.alpha}, β ${s.beta}`, pdv: `, λ ${s.scale}, w ${s.image_weight}`, "semantic-increment": `, λ₊ ${s.gain}, λ₋ ${s.loss}` };
-  const parts = [
-    `${gallery.encoder} (${gallery.weights_tag})`,
-    `${SCORERS[s.scorer] ?? s.scorer}${s.scorer === "conditional" ? `, τ ${s.tau}` : s.scorer === "sinkhorn" ? `, ε ${s.epsilon}` : ""}`,
-    `${s.transition} transition${moving[s.transition] ?? ""}`,
-    results.composition ? `K ${results.query.members.length}` : `${results.query.members.length} views of the reference`,
-    `preset ${s.preset}`,
-    `${results.ranked.toLocaleString("en")} ranked`,
-    `${Math.max(1, Math.round(1000 * total))} ms`,
-  ];
-  if (results.query.less_like.length > 0) parts.splice(4, 0, `less like ${s.less_weight}`);
-  return parts.join(" · ");
 }

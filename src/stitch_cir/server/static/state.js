@@ -7,17 +7,31 @@ export const state = {
   draft: emptyQuery(), // the question in the form
   shown: null, // {query, results} on the screen; results null where a fault or nothing is shown
   browsing: true,
+  busy: false, // a search is under way
   pos: 0, // our place in the browser's history
 };
 
 /** How many hits can be asked for: more than the gallery holds is an error of the API. */
 export const mostHits = () => Math.min(state.info?.limits.k ?? Infinity, state.info?.images ?? Infinity);
 
+/** What the gallery itself has to say, whatever is asked of it. */
+export function galleryNotes() {
+  const { notes = [], complete = true } = state.info ?? {};
+  if (complete || notes.length > 0) return notes;
+  return ["This gallery is not complete: some images are not indexed yet, so they cannot be found."];
+}
+
+/** The names that a setting can have, by setting. */
+export const choices = () => ({ transition: state.info?.choices.transitions, scorer: state.info?.choices.scorers });
+
 /** Give the reference of a query where it is an upload, else null. */
 export const uploadOf = (query) => (query.ref && query.ref.id === undefined ? query.ref : null);
 
 /** Tell whether the form asks something else than what is shown. */
 export const isStale = () => state.shown !== null && !state.browsing && !sameQuestion(state.draft, state.shown.query);
+
+/** Tell whether the images on the screen answer another question than the form's. */
+export const showsEarlier = () => isStale() && !state.busy && Boolean(state.shown.results?.hits.length);
 
 /** The form's question, ready to be asked: captions of another question do not go along. */
 export function question() {

@@ -1,4 +1,4 @@
-// What stands where pictures would: nothing yet, waiting, or a fault and what to do about it.
+// What stands where images would: nothing yet, waiting, or a fault and what to do about it.
 
 import { el, icon } from "./dom.js";
 
@@ -46,19 +46,25 @@ const TITLES = {
   GalleryMissingError: "The gallery is gone",
   GalleryBusyError: "The gallery is being changed",
   GalleryEmptyError: "Nothing is left to rank",
-  GoneError: "The picture's file is gone",
+  GoneError: "The image’s file is gone",
   ModelError: "A model cannot be used",
   CacheError: "A model cannot be used",
 };
 
+/** Words for an image that a link or an older page names and the gallery does not have. */
+export const absent = (id, hint) => ({ text: `This gallery has no image “${id}” any more, or never had: it may have been renamed or removed.`, hint });
+
+/** Hints that speak to programs, or of commands, say nothing to a reader of the page. */
+const FOR_PROGRAMS = /openapi\.json|\/api\/|as printed by/;
+
 /** The panel of an ApiError. `retry` is offered where asking again may help, after a pause if told. */
-export function faultPanel(error, { retry, title, actions = [] } = {}) {
+export function faultPanel(error, { retry, title, text, hint, actions = [] } = {}) {
   const again = retry && [0, 409, 429, 502, 503, 504, 500, 408].includes(error.status);
   const shown = panel({
     sign: "alert",
     title: title ?? TITLES[error.type] ?? "That did not work",
-    text: error.message,
-    hint: error.hint,
+    text: text ?? error.message,
+    hint: hint ?? (FOR_PROGRAMS.test(error.hint) ? "" : error.hint),
     actions: [again && { label: "Try again", act: retry, main: true }, ...actions],
     alert: true,
   });

@@ -1,0 +1,190 @@
+"""Back and Forward: an explanation is a step of its own, edits that follow each other are one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import draw
+from tests.browser.steps import RED_TO_BLUE, drop, hits, link, open_results, pick, png, search
+
+NewPage = Callable[..., Page]
+
+
+def open_why(page: Page, number: int = 0) -> str:
+    """Open the explanation of a hit; return its id."""
+    id = hits(page)[number]
+    page.locator(".tile .pic").nth(number).click()
+    expect(page.locator("#why-title .name")).to_have_attribute("title", id)
+    page.wait_for_selector(".wires .link")
+    return id
+
+
+def length(page: Page) -> int:
+    """Return the number of entries in the history of the tab."""
+    return int(page.evaluate("history.length"))
+
+
+def test_back_closes_an_explanation_and_forward_opens_it_again(page: Page) -> None:
+    pick(page, "circle/red.png")
+    search(page, "in blue instead")
+    address = page.url
+    page.set_viewport_size({"width": 700, "height": 400})
+    page.evaluate("scrollTo(0, 300)")
+    asked: list[str] = []
+    page.on("request", lambda sent: asked.append(sent.url) if "/search" in sent.url else None)
+    id = open_why(page, 2)
+    scrolled = page.evaluate("scrollY")
+    assert scrolled > 0
+    page.go_back()
+    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator(f'.tile .pic[data-id="{id}"]')).to_be_focused()
+    expect(page.locator("#pictures-title")).to_have_text("Results")
+    assert (page.url, page.evaluate("scrollY"), asked) == (address, scrolled, [])
+    page.go_forward()
+    expect(page.locator("#why-title .name")).to_have_attribute("title", id)
+    page.go_back()
+    page.go_back()
+    expect(page.locator("#pictures-title")).to_have_text("Gallery")
+
+
+def test_closing_leaves_nothing_behind_in_the_history(page: Page) -> None:
+    search(page, "a red circle")
+    address = page.url
+    for close in ("Escape", "#why-close"):
+        open_why(page)
+        page.keyboard.press("ArrowRight")  # to the next hit, in the same step
+        expect(page.locator("#why .summary")).to_contain_text("Rank 2")
+        page.keyboard.press(close) if close == "Escape" else page.click(close)
+        expect(page.locator("#why")).to_be_hidden()
+        page.wait_for_url(address)
+    page.go_back()
+    expect(page.locator("#pictures-title")).to_have_text("Gallery")
+
+
+def test_escape_twice_is_one_step_back(page: Page) -> None:
+    search(page, "a red circle")
+    open_why(page)
+    page.evaluate(
+        """() => {
+          for (const _ of [1, 2]) document.getElementById('why').dispatchEvent(new Event('cancel', { cancelable: true }));
+        }"""
+    )
+    expect(page.locator("#why")).to_be_hidden()
+    page.wait_for_url(re.compile("#t=a[+]red[+]circle$"))
+    expect(page.locator("#pictures-title")).to_have_text("Results")
+
+
+def test_back_from_a_shared_explanation_shows_the_results(new_page: NewPage, site: str) -> None:
+    page = new_page()
+    page.goto(link(site, **RED_TO_BLUE, x="triangle/yellow.png"))
+    expect(page.locator("#why-title .name")).to_have_attribute("title", "triangle/yellow.png")
+    assert "x=" in page.url
+    page.go_back()
+    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator(".tile")).to_have_count(15)
+    assert page.url == link(site, **RED_TO_BLUE)
+    page.go_forward()
+    expect(page.locator("#why-title .name")).to_have_attribute("title", "triangle/yellow.png")
+    page.reload()
+    expect(page.locator("#why-title .name")).to_have_attribute("title", "triangle/yellow.png")
+    page.keyboard.press("Escape")
+    expect(page.locator(".tile")).to_have_count(15)
+    page.go_back()
+    assert page.url == "about:blank"
+
+
+def test_going_on_from_an_explanation_takes_its_step(page: Page) -> None:
+    search(page, "a red circle")
+    first = page.url
+    id = open_why(page)
+    with page.expect_response("**/api/search"):
+        page.keyboard.press("l")
+    expect(page.locator("#less .chip")).to_have_attribute("title", id)
+    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator("#trail .step")).to_have_count(2)
+    page.go_back()
+    page.wait_for_url(first)
+    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator("#trail [aria-current]")).to_contain_text("a red circle")
+    page.locator("#trail .step").nth(1).click()
+    expect(page.locator("#less .chip")).to_have_attribute("title", id)
+    chosen = open_why(page)
+    page.keyboard.press("u")
+    expect(page.locator("#reference img")).to_have_attribute("alt", f"Reference: {chosen}")
+    expect(page.locator("#text")).to_be_focused()
+    search(page, "in green")
+    expect(page.locator("#trail .step")).to_have_count(3)
+    page.go_back()
+    expect(page.locator("#trail [aria-current]")).to_contain_text("not ")
+
+
+def test_edited_captions_are_one_step(page: Page, site: str) -> None:
+    open_results(page, site)
+    before, steps = hits(page), length(page)
+    ticks = page.locator("#captions input[type=checkbox]")
+    for tick in ticks.all()[:2]:
+        with page.expect_response("**/api/search"):
+            tick.uncheck()
+    assert length(page) == steps + 1
+    expect(page.locator("#trail .step")).to_have_count(2)
+    with page.expect_response("**/api/search"):
+        page.get_by_role("button", name="Compose anew").click()
+    expect(page.locator("#trail .step")).to_have_count(3)
+    page.go_back()
+    expect(page.locator("#captions-count")).to_contain_text("edited")
+    page.go_back()
+    expect(page.locator("#captions-count")).not_to_contain_text("edited")
+    assert hits(page) == before
+
+
+def test_enter_twice_is_one_step(page: Page) -> None:
+    steps = length(page)
+    page.fill("#text", "a red circle")
+    page.locator("#text").evaluate(
+        "(text) => { for (const _ of [1, 2]) text.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', cancelable: true })); }"
+    )
+    page.wait_for_selector(".tile .score")
+    assert length(page) == steps + 1
+    expect(page.locator("#trail")).to_be_hidden()
+
+
+def test_back_while_a_search_runs_shows_what_was_there(page: Page) -> None:
+    search(page, "a red circle")
+    found = hits(page)
+    page.route("**/api/search", lambda route: None)
+    page.fill("#text", "a blue square")
+    page.press("#text", "Enter")
+    expect(page.locator(".waiting")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".tile .score")).to_have_count(len(found))
+    expect(page.locator("#text")).to_have_value("a red circle")
+    assert hits(page) == found
+
+
+def test_back_to_an_upload_that_the_server_forgot(page: Page) -> None:
+    drop(page, png(draw("circle", "green", (90, 60))))
+    expect(page.locator("#reference img")).to_have_attribute("alt", "Reference: own.png")
+    search(page, "in red instead")
+    page.route("**/api/search", lambda route: route.fulfill(status=404, json=FORGOTTEN))
+    page.reload()  # the browser has the token, but no longer the file
+    expect(page.locator(".state h3")).to_have_text("Your image is no longer here")
+    expect(page.locator("#text")).to_have_value("in red instead")
+    page.unroute("**/api/search")
+    page.get_by_role("button", name="Search with the words alone").click()
+    page.wait_for_selector(".tile .score")
+
+
+def test_an_explanation_sends_a_forgotten_upload_again(page: Page) -> None:
+    drop(page, png(draw("circle", "green", (90, 60))))
+    expect(page.locator("#reference img")).to_have_attribute("alt", "Reference: own.png")
+    search(page, "in red instead")
+    page.route("**/api/explain", lambda route: route.fulfill(status=404, json=FORGOTTEN), times=1)
+    with page.expect_response("**/api/uploads"):
+        page.locator(".tile .pic").first.click()
+    page.wait_for_selector(".wires .link")
+
+
+FORGOTTEN = {"error": {"type": "NotFoundError", "message": "There is no such upload.", "hint": ""}}
