@@ -133,7 +133,7 @@ def test_verify_counts_missing_and_changed_files(indexed: Path) -> None:
     (indexed / "b.png").write_bytes(b"changed")
     report = Gallery.open(indexed).verify()
     assert (report.missing_files, report.changed_files, report.problems) == (1, 1, ())
-    assert "1 file is gone, 1 file has changed since" in report.summary()
+    assert "1 file is gone or unreadable, 1 file has changed" in report.summary()
     assert "sound" not in report.summary()
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stitch_cir.errors import GalleryError, GalleryMismatchError, NotFoundError
-from stitch_cir.gallery import Gallery, index_folder
+from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
 from stitch_cir.gallery import _decode as decoding
 from stitch_cir.gallery._scan import Facts
+from stitch_cir.gallery._schema import _MIGRATIONS
+from stitch_cir.search import search
 from tests.gallery.fakes import FakeEncoder, picture
 
 Paint = Callable[..., Path]
@@ -221,3 +225,57 @@ def test_vectors_stay_the_same_over_a_way_out_and_back(
     (tmp_path / "a.png").rename(folder / "a.png")
     index_folder(folder, encoder=encoder)
     assert np.array_equal(Gallery.open(folder).matrix().vectors, before)
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_galleries_of_earlier_schemas(
+    folder: Path, tmp_path: Path, encoder: FakeEncoder, schema: int
+) -> None:
+    caption(folder, encoder, "a.png")
+    place = folder / ".stitch"
+    old = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(old)) as database:
+        for migration in _MIGRATIONS[:schema]:
+            database.executescript(migration)
+        database.execute("ATTACH ? AS new", (str(place / "gallery.sqlite"),))
+        tables = database.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'")
+        for (table,) in tables.fetchall():
+            columns = ", ".join(
+                name for _, name, *_ in database.execute(f"PRAGMA main.table_info({table})")
+            )
+            database.execute(
+                f"INSERT OR REPLACE INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}"
+            )
+        database.execute("DELETE FROM meta WHERE key IN ('survey', 'folder')")
+        database.execute(f"PRAGMA user_version = {schema}")
+        database.commit()
+    shutil.rmtree(place)
+    place.mkdir()
+    old.rename(place / "gallery.sqlite")
+    with Gallery.open(folder, encoder=encoder) as gallery:
+        info = gallery.info()
+        assert (info["images"], info["vanished"], info["complete"]) == (5, 0, None)
+        assert gallery.verify(read_files=True).sound
+        assert gallery.find("A.PNG") == (1, ["a.png"])
+        assert len(search(gallery, reference="A.PNG")) == 4
+    report = index_folder(folder, encoder=encoder)
+    assert (report.unchanged, report.images) == (5, 5)
+    assert Gallery.open(folder).captions("a.png") == ["kept"]
+
+
+def test_every_file_left_out_is_told_as_it_is_met(
+    folder: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    index_folder(folder, encoder=encoder)
+    (folder / "sub" / "deep" / "e.webp").rename(tmp_path / "e.webp")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
+    (folder / "link.png").symlink_to("nowhere")
+    told: dict[str, str] = {}
+
+    def tell(event: ProgressEvent) -> None:
+        if event.skipped is not None:
+            told[str(event.path)] = event.skipped
+
+    report = index_folder(folder, encoder=encoder, progress=tell)
+    assert told == dict(report.skipped)
+    assert set(told) == {"sub/deep", "broken.jpg", "link.png"}

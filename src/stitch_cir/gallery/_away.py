@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stitch_cir.errors import GalleryError, NotFoundError
 from stitch_cir.gallery import _survey
+from stitch_cir.gallery._progress import Progress, ProgressEvent
 from stitch_cir.gallery._report import Tally
 from stitch_cir.gallery._scan import Found, id_of, sniff
 from stitch_cir.gallery._store import Store, to_path
@@ -47,7 +48,9 @@ def require_images(root: Path, entries: Iterable[Found]) -> None:
     )
 
 
-def check_missing(store: Store, old: Store | None, root: Path, tally: Tally) -> None:
+def check_missing(
+    store: Store, old: Store | None, root: Path, tally: Tally, tell: Progress
+) -> None:
     """Keep what seems to be away, and refuse to let go of more than half of the images.
 
     ``store`` has the survey; for a rebuild, ``old`` is the gallery as it was. A folder that is
@@ -64,18 +67,26 @@ def check_missing(store: Store, old: Store | None, root: Path, tally: Tally) -> 
     ]
     unread = [id for id, _, _ in missing if _survey.is_below(store, id, "unread")]
     missing = [row for row in missing if row[0] not in set(unread)]
-    gone = _not_moved(known, store, missing)
-    kept = _keep_away(store, root, missing, gone, tally)
-    lost = [id for id in gone if id not in kept]
+    gone = _not_moved(store, old, missing)
+    kept = _keep_away(store, root, missing, gone)
+    away = {id for ids in kept.values() for id in ids}
+    lost = gone - away
     if 2 * len(lost) > images:
         refuse_emptying(known, len(lost), images, f"in the folder {root}")
-    if old is not None and (unread or kept):
+    if old is not None and (unread or away):
         raise GalleryError(
-            f"{len(unread) + len(kept)} images of the gallery {known.file.parent} cannot be read "
+            f"{len(unread) + len(away)} images of the gallery {known.file.parent} cannot be read "
             "now, so a rebuild would lose them: nothing was changed.",
             hint="Mount what is away and try again, or rebuild without them: --allow-missing "
             "keeps their captions.",
         )
+    for folder, ids in kept.items():
+        reason = (
+            f"the folder is empty, where {len(ids)} images were: they are kept. Mount the disk, "
+            "or let them go with --allow-missing"
+        )
+        tally.skipped.append((folder, reason))
+        tell(ProgressEvent("scanning", 0, None, folder, reason))
 
 
 def _not_met(store: Store, old: Store | None) -> list[tuple[str, bytes, int]]:
@@ -85,7 +96,11 @@ def _not_met(store: Store, old: Store | None) -> list[tuple[str, bytes, int]]:
         rows = store.rows(f"{items} AND id NOT IN (SELECT id FROM temp.found)")
     else:
         met = "SELECT 1 FROM temp.found WHERE id = ?"
-        rows = [row for row in old.rows(items) if not store.value(met, (row[0],))]
+        rows = [
+            (item.id, item.path, item.size)
+            for item in old.items()
+            if item.path is not None and not store.value(met, (item.id,))
+        ]
     return [(id, path, size) for id, path, size in rows]
 
 
@@ -99,14 +114,17 @@ def refuse_emptying(known: Store, lost: int, images: int, where: str) -> None:
     )
 
 
-def _not_moved(known: Store, store: Store, missing: list[tuple[str, bytes, int]]) -> set[str]:
+def _not_moved(store: Store, old: Store | None, missing: list[tuple[str, bytes, int]]) -> set[str]:
     """Return the missing ids but for those that a new file of the same size may be."""
     gone: set[str] = set()
     if not missing:
         return gone
-    new = Counter(
-        size for id, size in store.rows("SELECT id, size FROM temp.found") if known.item(id) is None
-    )
+    found = "SELECT id, size FROM temp.found"
+    if old is None:
+        fresh = f"{found} WHERE id NOT IN (SELECT id FROM items)"
+        new = Counter(size for _, size in store.rows(fresh))
+    else:
+        new = Counter(size for id, size in store.rows(found) if old.item(id) is None)
     for id, _, size in missing:
         if new[size]:
             new[size] -= 1
@@ -116,9 +134,9 @@ def _not_moved(known: Store, store: Store, missing: list[tuple[str, bytes, int]]
 
 
 def _keep_away(
-    store: Store, root: Path, missing: list[tuple[str, bytes, int]], gone: set[str], tally: Tally
-) -> set[str]:
-    """Note the empty folders from which images have gone; return the ids below them."""
+    store: Store, root: Path, missing: list[tuple[str, bytes, int]], gone: set[str]
+) -> dict[str, list[str]]:
+    """Note the empty folders from which images have gone; return the ids below each."""
     empty: dict[bytes, bytes | None] = {}
     below: dict[bytes, list[str]] = {}
     for id, path, _ in missing:
@@ -128,21 +146,13 @@ def _keep_away(
         folder = empty[parent]
         if folder is not None:
             below.setdefault(folder, []).append(id)
-    kept: set[str] = set()
+    kept: dict[str, list[str]] = {}
     for folder, ids in below.items():
         # a folder that was tidied away into another one is no disk
         if 2 * len(gone.intersection(ids)) <= len(ids):
             continue
-        kept.update(ids)
-        place = id_of(folder)
-        store.run("INSERT OR IGNORE INTO temp.away VALUES (?)", [(place,)])
-        tally.skipped.append(
-            (
-                place,
-                f"the folder is empty, where {len(ids)} images were: they are kept. Mount the "
-                "disk, or let them go with --allow-missing",
-            )
-        )
+        kept[id_of(folder)] = ids
+        store.run("INSERT OR IGNORE INTO temp.away VALUES (?)", [(id_of(folder),)])
     return kept
 
 

@@ -19,7 +19,7 @@ _PAGE = 512
 def check_files(
     store: Store, path_of: Callable[[str], Path | None], *, read: bool
 ) -> tuple[int, int]:
-    """Return how many indexed files are missing, and how many have another content.
+    """Return how many indexed files are missing or unreadable, and how many have changed.
 
     A file is read and hashed where size, time or mark differ from what is recorded; with ``read``
     all are.

@@ -149,7 +149,7 @@ def index_folder(
         entries = _without(entries, removed, tally)
         total = _survey.note(store, root, entries, tally, tell)
         if guarded:
-            check_missing(store, old, root, tally)
+            check_missing(store, old, root, tally, tell)
         # up to here nothing has changed, and a refusal leaves the gallery as it was
         if not is_of(store.meta(), root, place):
             tally.notes.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def no_gallery(place: Path) -> GalleryMissingError:
         return GalleryMissingError(
             f"There is no gallery at {shown}, but the folder {above} above it has one.",
             hint=f"Search that, only below this folder: stitch search {shell_word(above)} "
-            f"TEXT --include {shell_word(inside + '/*')}",
+            f"TEXT --include {shell_word(glob.escape(inside) + '/*')}",
         )
     return GalleryMissingError(
         f"There is no gallery at {shown}.",

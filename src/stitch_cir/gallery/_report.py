@@ -148,7 +148,7 @@ class VerifyReport:
         stale = [
             f"1 file {singular}" if count == 1 else f"{count} files {plural}"
             for count, singular, plural in (
-                (self.missing_files, "is gone", "are gone"),
+                (self.missing_files, "is gone or unreadable", "are gone or unreadable"),
                 (
                     self.changed_files,
                     "has changed since indexing",

@@ -67,7 +67,9 @@ def note(store: Store, root: Path, entries: Iterable[Found], tally: Tally, tell:
             row_of = (id, entry.path, *entry.facts)
             new = store.run("INSERT OR IGNORE INTO temp.found VALUES (?, ?, ?, ?, ?)", [row_of])
             if not new:
-                tally.skipped.append((id, "another file's name is escaped to the same id"))
+                reason = "another file's name is escaped to the same id"
+                tally.skipped.append((id, reason))
+                tell(ProgressEvent("scanning", count, None, id, reason))
                 continue
             count += 1
             if count % 1000 == 0:
