@@ -111,6 +111,57 @@ def test_a_pattern_that_excludes_everything(
         index_folder(folder, encoder=encoder, exclude=[pattern])
 
 
+@pytest.mark.parametrize(
+    ("pattern", "left_out"),
+    [
+        ("c.png", "abc"),
+        ("/c.png", "a"),
+        ("./c.png", "a"),
+        ("sub/c.png", "b"),
+        ("**/c.png", "abc"),
+        ("**/deep/c.png", "c"),
+        ("**/deep/**", "c"),
+        ("**/sub/**", "bc"),
+        ("sub/**", "bc"),
+        ("deep/**", ""),
+        ("deep/", "c"),
+        ("sub/*", "bc"),
+        ("s?b/", "bc"),
+        ("[a-r]*", "abc"),
+        ("photos/c.png", ""),
+    ],
+)
+def test_what_patterns_mean(
+    tmp_path: Path, encoder: FakeEncoder, paint: Paint, pattern: str, left_out: str
+) -> None:
+    root = tmp_path / "photos"
+    names = {"a": "c.png", "b": "sub/c.png", "c": "sub/deep/c.png", "z": "z.png"}
+    for seed, name in enumerate(names.values()):
+        paint(root / name, seed)
+    report = index_folder(root, encoder=encoder, exclude=[pattern])
+    kept = {name for letter, name in names.items() if letter not in left_out}
+    assert set(Gallery.open(root).ids) == kept
+    assert bool(report.notes) == (not left_out)
+
+
+def test_a_pattern_that_leaves_out_nothing_is_noted(folder: Path, encoder: FakeEncoder) -> None:
+    report = index_folder(folder, encoder=encoder, exclude=["photos/sub", "*.gif"])
+    assert [note.split(" left out")[0] for note in report.notes] == [
+        "The pattern '*.gif'",
+        "The pattern 'photos/sub'",
+    ]
+    assert index_folder(folder, encoder=encoder).notes == ()
+
+
+def test_another_gallery_in_the_folder_is_counted(
+    folder: Path, encoder: FakeEncoder, paint: Paint
+) -> None:
+    paint(folder / "index" / "cache" / "x.png", 9)
+    (folder / "index" / "gallery.sqlite").touch()
+    report = index_folder(folder, encoder=encoder)
+    assert (report.images, report.excluded) == (5, {"gallery.sqlite": 1})
+
+
 def test_a_rebuild_remembers(folder: Path, encoder: FakeEncoder) -> None:
     index_folder(folder, encoder=encoder, exclude=["deep"])
     assert index_folder(folder, encoder=encoder, rebuild=True).images == 4

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from stitch_cir.errors import SettingError
@@ -54,12 +56,44 @@ _LIBRARIES = ("*.photoslibrary", "*.photolibrary", "*.aplibrary", "*.migratedpho
 _ORIGINALS = ("originals", "masters")
 
 
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A folded shell pattern for whole paths (``whole``), their ends, or names."""
+
+    pattern: str
+    whole: bool
+    end: bool
+
+    def matches(self, path: str) -> bool:
+        """Return whether the pattern fits a folded path."""
+        if self.whole and fnmatchcase(path, self.pattern):
+            return True
+        if self.end:
+            return fnmatchcase(path, f"*/{self.pattern}")
+        return not self.whole and fnmatchcase(path.rpartition("/")[2], self.pattern)
+
+
+def _rule(pattern: str) -> _Rule:
+    plain = fold(pattern)
+    if os.sep != "/":
+        plain = plain.replace(os.sep, "/")
+    if plain.startswith("./"):
+        plain = plain[1:]
+    short = plain
+    while short.startswith("**/"):
+        short = short.removeprefix("**/")
+    whole = short.startswith("/") or "/" in short.rstrip("/")
+    end = short != plain and whole
+    return _Rule(short.removesuffix("/**").strip("/"), whole, end)
+
+
 class Exclusions:
     """Decides by name which entries of a folder are left out, and says why.
 
-    A pattern without a slash is compared with the name of every file and folder, one with a slash
-    with the whole path below the root; ``*`` also spans slashes. Case and Unicode spelling do not
-    matter. What lies below a folder that is left out is left out too.
+    A pattern without a slash (a last one does not count) is compared with the name of every file
+    and folder, one with a slash with the whole path below the root, and after ``**/`` with its
+    end; ``*`` also spans slashes. Case and Unicode spelling do not matter. What lies below a folder
+    that is left out is left out too.
     """
 
     def __init__(self, patterns: Sequence[str] = (), *, defaults: bool = True) -> None:
@@ -69,15 +103,13 @@ class Exclusions:
         """
         self.patterns = tuple(dict.fromkeys(p for p in patterns if p.strip()))
         self.defaults = defaults
-        self._folded: list[tuple[str, str]] = []
-        for pattern in self.patterns:
-            plain = fold(pattern).removeprefix("./").strip("/")
-            if not plain.strip("*/."):
+        self._rules = [(pattern, _rule(pattern)) for pattern in self.patterns]
+        for pattern, rule in self._rules:
+            if not rule.pattern.strip("*/."):
                 raise SettingError(
                     f"The pattern {pattern!r} excludes everything.",
                     hint="Exclude by name ('*.gif', 'drafts') or by path ('2019/drafts').",
                 )
-            self._folded.append((pattern, plain))
 
     def reason(self, below: str, *, folder: bool, parent: str) -> str | None:
         """Return what leaves an entry out, or None.
@@ -87,8 +119,8 @@ class Exclusions:
         """
         path = fold(below)
         name = path.rpartition("/")[2]
-        for pattern, plain in self._folded:
-            if fnmatchcase(path if "/" in plain else name, plain):
+        for pattern, rule in self._rules:
+            if rule.matches(path):
                 return pattern
         if not self.defaults:
             return None

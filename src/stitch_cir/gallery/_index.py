@@ -151,6 +151,12 @@ def index_folder(
         if guarded:
             check_missing(store, old, root, tally, tell)
         # up to here nothing has changed, and a refusal leaves the gallery as it was
+        tally.notes += [
+            f"The pattern {pattern!r} left out nothing: it is compared with names, or if it has a "
+            "slash with paths below the folder."
+            for pattern in options.exclusions.patterns
+            if exclude is not None and pattern not in tally.excluded
+        ]
         if not is_of(store.meta(), root, place):
             tally.notes.append(
                 f"The folder has moved; the gallery is now that of {root.absolute()}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class Options:
         """
         if max_pixels is not None and max_pixels < 1:
             raise SettingError(f"max_pixels is {max_pixels!r}.", hint="It must be at least 1.")
-        if keep_days is not None and not keep_days >= 0:
+        if keep_days is not None and not (keep_days >= 0 and math.isfinite(keep_days)):
             raise SettingError(
                 f"keep_days is {keep_days!r}.", hint="Give a number of days, 0 or more."
             )

@@ -188,10 +188,9 @@ class _Walk:
         except OSError as error:
             return [Found(os.fsencode(below), problem=f"folder cannot be read: {error.strerror}")]
         names = {entry.name for entry in entries}
-        if below and DATABASE in names:
-            return []  # the folder of another gallery
-        marker = self._exclusions.marker(names) if below else None
-        if marker is not None:
+        # another gallery, or a folder that asks for it
+        marker = DATABASE if DATABASE in names else self._exclusions.marker(names)
+        if below and marker is not None:
             return [Found(os.fsencode(below), excluded=marker)]
         shown: list[os.DirEntry[str] | Found] = []
         for entry in entries:
