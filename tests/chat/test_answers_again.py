@@ -183,3 +183,15 @@ def test_examples_left_out_are_left_out_again_from_the_cache(cache, monkeypatch)
 def test_what_counts_as_text():
     assert has_text(Reply("A cat.", "length"))
     assert not any(map(has_text, (Reply(None), Reply(" "), Reply("<think>x"), Reply("<|im_end|>"))))
+
+
+def test_what_another_process_stored_meanwhile_stays(cache):
+    key = Chat(ScriptedChat(["x"])).key(ASK, Sampling())
+
+    def script(messages, number):
+        if number == 0:  # another process is quicker
+            Chat(ScriptedChat(["theirs"]), cache).samples(ASK, 1, Sampling())
+        return "ours"
+
+    Chat(ScriptedChat(script), cache).samples(ASK, 2, Sampling())
+    assert [cache.get(key, i).text for i in range(2)] == ["theirs", "ours"]

@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 
 from stitch_cir.chat import Chat, OpenAIChat, Reply, Sampling, ScriptedChat, visible
-from stitch_cir.composers import ChatComposer, Reference
+from stitch_cir.composers import ChatComposer, Reference, TwoStageComposer
 from stitch_cir.composers._replies import Rejected, read_caption
+from stitch_cir.concepts import Concept
+from stitch_cir.errors import QueryError
 from tests.chat.fake_server import completion, serving
 
 DRESS = "A red dress."
@@ -202,3 +204,25 @@ def test_a_query_without_image_names_the_composer_that_wrote_the_captions():
     assert "model" not in made.settings
     assert "no reference image" in made.notes[0]
     assert "chat (eyes) was not used" in made.notes[0]
+
+
+def test_what_a_captioner_fails_to_say_is_noted_or_named():
+    eyes = Chat(ScriptedChat([Reply("<think>It shows", "length")], model="eyes"))
+    hands = Chat(ScriptedChat([f"A red dress, take {i}." for i in range(9)]))
+    composer = TwoStageComposer(hands, captioner=eyes)
+    with pytest.raises(QueryError, match="captioner says nothing usable.*4 cut off.*--max-tokens"):
+        composer.compose(SEEN, "in red", 2)
+    known = Reference("a.png", SEEN.image, (), (Concept("dress", "object", 0.8),), "ab" * 32)
+    made = composer.compose(known, "in red", 2)
+    assert made.notes[0] == "rewritten from what the encoder saw"
+    assert "captioner: of 4 replies 4 could not be used: 4 cut off" in made.notes
+
+
+def test_what_is_wrong_with_plain_captions_of_the_reference_is_noted():
+    def script(messages, number):
+        plain = "Description:" in str(messages[-1].parts[-1])
+        return Reply(None, "length") if plain else f"A red dress, take {number}."
+
+    made = ChatComposer(Chat(ScriptedChat(script)), before=2).compose(SEEN, "in red", 2)
+    assert made.before == ()
+    assert any("plain captions of the reference: of 4 replies 4" in note for note in made.notes)

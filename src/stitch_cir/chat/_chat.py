@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -126,9 +126,7 @@ class Chat:
             known = {i: self._known(key, i, usable) for i in range(first, first + count)}
             for start, length in _runs([i for i, reply in known.items() if reply is None]):
                 fresh = self._ask(messages, length, sampling, start)
-                if self.cache is not None:
-                    origin = self.backend.settings()
-                    self.cache.put(request, start, fresh, origin, replace=True)
+                self._store(request, key, start, fresh, usable)
                 known.update(zip(range(start, start + length), fresh, strict=True))
                 self._count(fresh, asked=True)
         return [reply for reply in known.values() if reply is not None]
@@ -151,6 +149,26 @@ class Chat:
 
     def _request(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
         return request_of(self.model, self.backend.settings(), messages, sampling)
+
+    def _store(
+        self,
+        request: Mapping[str, Any],
+        key: str,
+        start: int,
+        replies: Sequence[Reply],
+        usable: Callable[[Reply], bool],
+    ) -> None:
+        """Keep answers; what another process has stored meanwhile stays, if it is usable."""
+        if self.cache is None:
+            return
+        origin = self.backend.settings()
+        stored = [self.cache.get(key, start + number) for number in range(len(replies))]
+        if not any(stored):
+            self.cache.put(request, start, replies, origin)
+            return
+        for number, (reply, old) in enumerate(zip(replies, stored, strict=True)):
+            stale = old is not None and not usable(old)
+            self.cache.put(request, start + number, [reply], origin, replace=stale)
 
     def _stored(self, key: str, sample: int, usable: Callable[[Reply], bool]) -> Reply | None:
         """Return a final answer of the cache; offline any answer is final."""

@@ -25,7 +25,7 @@ from stitch_cir.composers._template import TemplateComposer
 from stitch_cir.composers._text import clean
 from stitch_cir.errors import QueryError, SettingError
 
-__all__ = ["ChatComposer", "check_count", "describe", "template_alone"]
+__all__ = ["ChatComposer", "check_count", "describe", "remarks", "template_alone"]
 
 
 class ChatComposer:
@@ -125,8 +125,10 @@ class ChatComposer:
         before: tuple[str, ...] = ()
         keys = list(found.keys)
         if self._before:
-            before, more = describe(self.chat, picture, self._before, self._sampling)
-            keys += more
+            described = describe(self.chat, picture, self._before, self._sampling)
+            before = tuple(described.captions)
+            keys += described.keys
+            notes += remarks(described, "plain captions of the reference")
         settings = {**self.settings(), **prompt.to_dict(), "answers": keys}
         return Composition(captions, text, self.name, before, settings, tuple(notes))
 
@@ -184,12 +186,18 @@ def template_alone(
 
 def describe(
     chat: Chat, picture: Picture, count: int, sampling: Sampling, prompt: str = "caption-1"
-) -> tuple[tuple[str, ...], list[str]]:
-    """Ask for up to ``count`` plain captions of a picture; also give the answers' keys."""
+) -> Collected:
+    """Ask for up to ``count`` plain captions of an image."""
     loaded = load_prompt(prompt, "caption")
     read = partial(read_caption, labels=loaded.labels, max_words=loaded.max_words)
-    found = collect(chat, [loaded.messages(image=picture)], count, sampling, read, count)
-    return tuple(found.captions), found.keys
+    return collect(chat, [loaded.messages(image=picture)], count, sampling, read, count)
+
+
+def remarks(described: Collected, what: str) -> list[str]:
+    """Say what was wrong with plain captions; that some were alike is no fault."""
+    if not set(described.rejected) - {"repeated"}:
+        return []
+    return [f"{what}: {note}" for note in described.notes(len(described.captions))]
 
 
 def _plain(picture: Picture) -> tuple[Message, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from stitch_cir.chat import (
     estimate,
     load_prompt,
 )
-from stitch_cir.composers._chat import check_count, describe, template_alone
+from stitch_cir.composers._chat import check_count, describe, remarks, template_alone
 from stitch_cir.composers._protocol import Caption, Composition, Reference
 from stitch_cir.composers._replies import read_caption
 from stitch_cir.composers._sampling import Collected, collect, fill, first_round
@@ -100,7 +101,8 @@ class TwoStageComposer:
         if reference is None:
             return template_alone(self._template, modification, count, self.settings())
         text = clean(modification)
-        plain, source, keys = self._describe(reference, count)
+        described = self._describe(reference, count)
+        plain = described.captions
         read = partial(
             read_caption,
             labels=self._prompt.full.labels,
@@ -115,7 +117,8 @@ class TwoStageComposer:
 
         found, prompt, shortened = self._prompt.ask(ask, self._is_known(plain, text, count))
         notes = [
-            f"rewritten from {source}",
+            f"rewritten from {described.source}",
+            *described.notes,
             *shortened,
             *found.notes(count),
             *self.chat.notes(),
@@ -127,7 +130,11 @@ class TwoStageComposer:
         captions, filled = fill(found.captions, f"two-stage:{self.chat.model}", count, written)
         if filled:
             notes.append(f"{filled} of {count} captions were written by the template composer")
-        settings = {**self.settings(), **prompt.to_dict(), "answers": [*keys, *found.keys]}
+        settings = {
+            **self.settings(),
+            **prompt.to_dict(),
+            "answers": [*described.keys, *found.keys],
+        }
         return Composition(captions, text, self.name, plain, settings, tuple(notes))
 
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
@@ -148,7 +155,7 @@ class TwoStageComposer:
             if self.captioner.peek(messages, wanted, self._sampling) is None:
                 plain = tuple("word " * _WORDS_A_CAPTION + str(i) for i in range(wanted))
                 return total + self._estimate(plain, modification, count)
-        plain, _, _ = self._describe(reference, count)
+        plain = self._describe(reference, count).captions
         return total + self._estimate(plain, modification, count)
 
     def _estimate(self, plain: tuple[str, ...], modification: str, count: int) -> Estimate:
@@ -177,26 +184,47 @@ class TwoStageComposer:
 
         return is_known
 
-    def _describe(self, reference: Reference, count: int) -> tuple[tuple[str, ...], str, list[str]]:
-        """Give captions of the reference, where they come from, and keys of answers."""
-        wanted = min(count, self._sources)
+    def _describe(self, reference: Reference, count: int) -> _Described:
+        """Describe the reference by the best source that has something to say."""
+        most = min(count, self._sources)
         known = unique(clean(text) for text in reference.captions)
         if known:
-            cut = tuple(cut_characters(text, _CAPTION_CHARACTERS) for text in known[:wanted])
-            return cut, "the gallery's captions", []
+            cut = tuple(cut_characters(text, _CAPTION_CHARACTERS) for text in known[:most])
+            return _Described(cut, "the gallery's captions")
+        keys: list[str] = []
+        notes: list[str] = []
         if self.captioner is not None and reference.image is not None:
             picture = Picture.of(reference.image, reference.content)
-            captions, keys = describe(self.captioner, picture, wanted, self._sampling)
-            if captions:
-                return captions, f"captions by {self.captioner.model}", keys
+            described = describe(self.captioner, picture, most, self._sampling)
+            keys = described.keys
+            notes = [*remarks(described, "captioner"), *self.captioner.notes()]
+            if described.captions:
+                source = f"captions by {self.captioner.model}"
+                return _Described(tuple(described.captions), source, keys, notes)
         if reference.concepts:
-            seen = self._template.compose(reference, "", wanted)
-            return seen.texts, "what the encoder saw", []
+            texts = self._template.compose(reference, "", most).texts
+            return _Described(texts, "what the encoder saw", keys, notes)
+        if notes:
+            raise QueryError(
+                f"The captioner says nothing usable of the reference {reference.id!r} "
+                f"({'; '.join(notes)}).",
+                hint="Name another model (--captioner), or index captions (--captions FILE).",
+            )
         raise QueryError(
             f"Nothing can be said of the reference {reference.id!r}: the gallery has no captions "
             "of it, and there is no model that sees it.",
             hint="Index captions (--captions FILE), or name a model that sees (--captioner MODEL).",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """Plain captions of a reference, their source, the keys of answers behind them, and notes."""
+
+    captions: tuple[str, ...]
+    source: str
+    keys: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def _questions(prompt: Prompt, plain: Sequence[str], text: str) -> list[tuple[Message, ...]]:
