@@ -142,6 +142,17 @@ def test_mistyped_names_of_settings_offer_the_right_one(make, meant: str) -> Non
     assert raised.value.hint.startswith(f"Did you mean {meant}")
 
 
+def test_a_space_of_another_width_is_found(photos: Path, encoder: CountingEncoder) -> None:
+    """As macOS names its screenshots, and as they are typed."""
+    name = "Screenshot 2026-04-15 at 1.01.11\u202fAM.png"
+    (photos / name).write_bytes((photos / "red.png").read_bytes())
+    st.index_folder(photos, encoder=encoder)
+    opened = st.Gallery.open(photos, encoder=encoder)
+    with pytest.raises(st.NotFoundError) as raised:
+        st.search(opened, reference=name.replace("\u202f", " "))
+    assert raised.value.hint == f"Did you mean '{name}'?"
+
+
 def test_notes_of_the_composer_come_first(gallery: st.Gallery) -> None:
     found = st.search(gallery, text="red", composer=TemplateComposer(), settings=settings(k=20))
     assert found.query.composition is not None

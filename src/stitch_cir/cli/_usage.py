@@ -21,6 +21,9 @@ _PICTURES = ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .heic .heif .avif".
 _MAY_BE_EMPTY = (None, "TEXT", "PATTERN")
 """What is no path, name or address: an empty text asks for none, an empty pattern clears."""
 
+_LONG_DASHES = ("–", "—", "−")
+_CURLY = ("“", "”", "„", "‘", "’", "«", "»")
+
 
 def refuse_unusable(command: Any, ctx: Any, written: list[str]) -> None:
     """Raise a usage error for a value that is empty, or is no text in this locale.
@@ -38,12 +41,24 @@ def refuse_unusable(command: Any, ctx: Any, written: list[str]) -> None:
             shown = parameter.opts[-1] if parameter.opts[0].startswith("-") else parameter.metavar
             if not each and parameter.metavar not in _MAY_BE_EMPTY:
                 _refuse(ctx, f"{shown} is empty.", "Is a variable of the shell not set?")
+            if parameter.metavar not in _MAY_BE_EMPTY and _misquoted(each):
+                _refuse(ctx, f"{shown} is {each!r}.", _misquoted(each))
             if name in ("text", "caption") and any("\ud800" <= c <= "\udfff" for c in each):
                 _refuse(
                     ctx,
                     f"{shown} holds bytes that are no text in this locale: {each!a}.",
                     "Type it in a terminal that is set to UTF-8 (see: locale).",
                 )
+
+
+def _misquoted(value: str) -> str:
+    """Return what is wrong with a name that the shell did not read as it was meant, else ""."""
+    if value.startswith("~") and not Path(value.split("/")[0]).exists():
+        home = Path(value).expanduser()
+        return f"The shell replaces ~ only at the start of a word, unquoted: {shell_word(home)}"
+    if value.endswith('"') and not Path(value).exists():
+        return "Leave out the backslash before the closing quote."
+    return ""
 
 
 def explain(error: Exception, command: Any, ctx: Any, written: list[str]) -> None:
@@ -93,6 +108,11 @@ def _too_many(command: Any, ctx: Any, written: list[str]) -> tuple[str, str]:
             f"There are {len(extra)} arguments too many: {' '.join(extra)}.",
             f"{ctx.command_path} takes {len(arguments)}; a name with spaces goes in quotes.",
         )
+    dashed = next((word for word in extra if word[:1] in _LONG_DASHES), None)
+    if dashed is not None:
+        name = dashed.lstrip("".join(_LONG_DASHES))
+        option = f"-{name}" if len(name) == 1 else f"--{name}"
+        return f"{dashed!r} begins with a long dash.", f"Options begin with hyphens: {option}"
     before = given[: arguments.index("text")]
     words = [*given[arguments.index("text") :], *extra]
     options = _without(written, [*given, *extra])
@@ -113,7 +133,14 @@ def _too_many(command: Any, ctx: Any, written: list[str]) -> tuple[str, str]:
             f"{pictures[0]!r} looks like the picture to start from.",
             f"Give it with -r: {' '.join(line)}",
         )
-    line = [*start, shell_word(" ".join(words)), *end]
+    text = " ".join(words)
+    curly = text[:1] in _CURLY and text[-1:] in _CURLY
+    line = [*start, shell_word(text[1:-1] if curly else text), *end]
+    if curly:
+        return (
+            f"The quotes in {text} are typographic, and mean nothing to the shell.",
+            f"Put the text in straight quotes: {' '.join(line)}",
+        )
     return ("The text is several arguments to the shell.", f"Put it in quotes: {' '.join(line)}")
 
 

@@ -94,9 +94,11 @@ def look_at(gallery: Gallery, reference: ReferenceLike, *, side: int = 0) -> See
 
 def _meant(gallery: Gallery, name: str) -> str:
     """Return which image or file was probably meant, or ""."""
+    if name.partition("://")[0] in ("http", "https"):
+        return "Addresses are not opened: save the picture, and give its file."
     ids = suggest_ids(gallery, name)
     near = None if ids else similar_path(name)
-    return ids if near is None else f"Did you mean {str(near)!r}?"
+    return ids if near is None else f"Did you mean '{near}'?"
 
 
 def look_up(gallery: Gallery, id: str, *, side: int = 0) -> Seen:

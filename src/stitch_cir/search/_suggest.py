@@ -27,11 +27,16 @@ def suggest_ids(gallery: Gallery, name: str) -> str:
     same = [id for id in holding if PurePath(id).name.casefold() == last]
     if same:
         more = f" (and {len(same) - 3} more)" if len(same) > 3 else ""
-        return f"Did you mean {' or '.join(map(repr, same[:3]))}{more}?"
+        return f"Did you mean {_either(same[:3])}{more}?"
     _, ids = gallery.find("", limit=_COMPARED)
     folded = {id.casefold(): id for id in ids}
     names = {PurePath(id).name.casefold(): id for id in ids}
     close = [folded[each] for each in get_close_matches(name.casefold(), folded, n=2, cutoff=0.8)]
     close += [names[each] for each in get_close_matches(last, names, n=2, cutoff=0.8)]
     close = list(dict.fromkeys(close))[:3]
-    return f"Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return f"Did you mean {_either(close)}?" if close else ""
+
+
+def _either(ids: list[str]) -> str:
+    # not repr(): spaces of another width must stay what they are, to be copied
+    return " or ".join(f"'{id}'" for id in ids)
