@@ -30,6 +30,28 @@ def test_matches_add_up_and_name_both_sides(results: st.Results) -> None:
     assert "Rank 1" in st.summary(results.query, results[0])
 
 
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        (st.ViewBox(), "the whole image"),
+        (st.ViewBox(flip=True), "the whole image, mirrored"),
+        (st.ViewBox(0.25, 0.25, 0.75, 0.75), "the middle: x 25-75%, y 25-75%"),
+        (st.ViewBox(0, 0, 0.5, 0.5), "the upper left: x 0-50%, y 0-50%"),
+        (st.ViewBox(0.5, 0, 1, 1), "the right: x 50-100%, y 0-100%"),
+        (st.ViewBox(0, 0.5, 1, 1), "the lower half: x 0-100%, y 50-100%"),
+    ],
+)
+def test_the_sentence_names_the_part_in_words(
+    results: st.Results, box: st.ViewBox, words: str
+) -> None:
+    hit = results[0]
+    one = replace(hit, views=tuple(replace(view, box=box) for view in hit.views))
+    assert f"found its best match in {words} (cosine" in st.summary(results.query, one)
+    captions = tuple(replace(view, box=None, caption="a gown") for view in hit.views)
+    told = st.summary(results.query, replace(hit, views=captions))
+    assert "in the caption “a gown” (cosine" in told
+
+
 def count(picture: Image.Image, colour: tuple[int, int, int]) -> int:
     pixels = np.asarray(picture).reshape(-1, 3).astype(int)
     return int((np.abs(pixels - colour).max(axis=1) < 4).sum())

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.search import Hit, Query, View
+from stitch_cir.views import ViewBox
 
 __all__ = ["Match", "caption_halves", "caption_shares", "matches", "member", "summary"]
 
@@ -92,5 +93,19 @@ def summary(query: Query, hit: Hit) -> str:
     best = max(matches(query, hit, least=0.0), key=lambda match: match.similarity)
     return (
         f"Rank {hit.rank}, score {hit.score:.3f}: “{best.label}” found its best match in "
-        f"{best.view.label} (cosine {best.similarity:.3f})."
+        f"{_region(best.view)} (cosine {best.similarity:.3f})."
     )
+
+
+def _region(view: View) -> str:
+    """Name a view in words, and in numbers where it is a part of the image."""
+    if view.caption is not None:
+        return f"the caption {view.label}"
+    box = view.box or ViewBox()
+    if (box.x0, box.y0, box.x1, box.y1) == (0.0, 0.0, 1.0, 1.0):
+        return "the whole image" + (", mirrored" if box.flip else "")
+    across, down = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    side = "left" if across < 0.4 else "right" if across > 0.6 else ""
+    height = "upper" if down < 0.4 else "lower" if down > 0.6 else ""
+    words = f"the {side or 'middle'}" if not height else f"the {height} {side or 'half'}"
+    return f"{words}: {view.label}"
