@@ -130,6 +130,14 @@ def test_help_has_headings_and_names_defaults_once() -> None:
     assert "[0]  [" not in shown
 
 
+def test_rare_options_stand_below_headings() -> None:
+    """The options that are not below a heading fit on one screen."""
+    for command in (("search",), ("explain",), ("index",), ("serve",), ("compose",)):
+        shown = stitch(*command, "--help").stdout
+        common = shown[shown.index("Options:") :].split("\n\n")[0]
+        assert len(common.splitlines()) <= 24, command
+
+
 def test_no_description_is_cut() -> None:
     for command in ((), ("bench",), ("models",), ("answers",)):
         shown = stitch(*command, "--help").stdout

@@ -25,7 +25,8 @@ _METAVARS = {
     "float": "NUMBER",
     "path": "PATH",
 }
-_SECTIONS: dict[str, tuple[str, ...]] = {
+_MODELS = tuple(field.name for field in fields(ModelOptions))
+_ASKING: dict[str, tuple[str, ...]] = {
     "Which images take part": (
         "include",
         "exclude",
@@ -42,15 +43,44 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "transition",
         "alpha",
         "beta",
+        "scale",
+        "image_weight",
+        "gain",
+        "loss",
         "scorer",
         "tau",
+        "epsilon",
         "hub_weight",
+        "hub_neighbours",
         "encoder",
         "device",
         "precision",
     ),
     "A second opinion": ("verify", "verify_model", "verify_weight", "verify_samples"),
-    "Models that write or judge": tuple(field.name for field in fields(ModelOptions)),
+    "Limits": (
+        "max_upload_mb",
+        "max_upload_megapixels",
+        "rate",
+        "threads",
+        "queue",
+        "deadline",
+        "model_threads",
+        "model_deadline",
+        "grace",
+    ),
+    "Models that write or judge": _MODELS,
+}
+_INDEXING: dict[str, tuple[str, ...]] = {
+    "What makes the vectors": ("encoder", "device", "precision", "views", "view_kind", "seed"),
+    "What is left out, and what is kept of images that vanished": (
+        "exclude",
+        "default_excludes",
+        "keep_days",
+        "allow_missing",
+        "forget",
+        "restore_removed",
+    ),
+    "Time and memory": ("workers", "memory", "max_megapixels"),
 }
 """Headings of long help pages, below which rarely used options stand; the others come first."""
 _LONG = 16
@@ -170,9 +200,10 @@ def _show_usage_error(error: Any, *, as_json: bool) -> int:
 def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
     arguments: list[tuple[str, str]] = []
     common: list[tuple[str, str]] = []
-    sections: dict[str, list[tuple[str, str]]] = {title: [] for title in _SECTIONS}
     parameters = command.get_params(ctx)
-    by_name = {name: title for title, names in _SECTIONS.items() for name in names}
+    headings = _INDEXING if any(each.name == "folder" for each in parameters) else _ASKING
+    sections: dict[str, list[tuple[str, str]]] = {title: [] for title in headings}
+    by_name = {name: title for title, names in headings.items() for name in names}
     for parameter in parameters:
         record = parameter.get_help_record(ctx)
         if record is None:
@@ -202,7 +233,7 @@ def _readable_metavar(names: str) -> str:
 def _readable_default(text: str) -> str:
     """Return a help text that names its default once, as ``[0]``."""
     text = re.sub(r"(\[[^\]]+\])\s+\[default: [^\]]*\]", r"\1", text)
-    return text.replace("[default: ", "[")
+    return text.replace("\\[", "[").replace("[default: ", "[")
 
 
 def _encodable(text: str) -> str:
