@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.gallery import index_folder
+from tests.browser.conftest import fill
 from tests.browser.steps import RED_TO_BLUE, hits, link, open_results, search
 
 NewPage = Callable[..., Page]
@@ -16,15 +22,15 @@ NewPage = Callable[..., Page]
 @pytest.mark.parametrize(
     ("part", "name"),
     [
-        ({"k": "-3"}, "captions “-3”"),
-        ({"k": "2.5"}, "captions “2.5”"),
-        ({"k": "65"}, "captions “65”"),
+        ({"k": "-3"}, "number of captions “-3”"),
+        ({"k": "2.5"}, "number of captions “2.5”"),
+        ({"k": "65"}, "number of captions “65”"),
         ({"a": "7"}, "alpha “7”"),
         ({"a": "much"}, "alpha “much”"),
         ({"tau": "0"}, "tau “0”"),
         ({"b": "-1"}, "beta “-1”"),
-        ({"l": "1e9"}, "less weight “1e9”"),
-        ({"m": "Infinity"}, "min score “Infinity”"),
+        ({"l": "1e9"}, "weight of less like “1e9”"),
+        ({"m": "Infinity"}, "least score “Infinity”"),
         ({"o": "sideways"}, "transition “sideways”"),
         ({"s": "guess"}, "scorer “guess”"),
         ({"h": "0"}, "hits “0”"),
@@ -138,11 +144,20 @@ def test_notes_of_the_gallery_are_shown(new_page: NewPage, site: str) -> None:
     expect(page.locator("#notes")).to_be_hidden()
 
 
-def test_an_incomplete_gallery_says_so(new_page: NewPage, site: str) -> None:
+def test_an_incomplete_gallery_says_so_once(
+    new_page: NewPage, serve: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = fill(tmp_path / "shapes")
+    index_folder(folder, encoder=HashEncoder())
+    with sqlite3.connect(folder / ".stitch" / "gallery.sqlite") as database:
+        facts = json.dumps({"complete": False, "waiting": 584})
+        database.execute("INSERT OR REPLACE INTO meta VALUES ('survey', ?)", (facts,))
     page = new_page()
-    page.route("**/api/gallery", told({"complete": False, "notes": []}))
-    page.goto(site)
-    expect(page.locator("#notes")).to_contain_text("This gallery is not complete")
+    page.goto(serve(folder))
+    said = page.locator("#notes li", has_text="The gallery is incomplete: 584 files")
+    expect(said).to_have_count(1)
+    search(page, "a red circle")
+    expect(said).to_have_count(1)
 
 
 def test_notes_of_a_search_are_shown_once(page: Page) -> None:

@@ -87,8 +87,10 @@ class Keeper:
         return self.steadily(lambda gallery: gallery.find("", limit=0)[0])
 
     def notes(self, gallery: Gallery) -> list[str]:
-        """Give the notes of a gallery, without the server's own paths."""
-        return [self.say(note) for note in dict.fromkeys(gallery.notes)]
+        """Return the notes of a gallery, without the server's paths; first, that it is incomplete."""
+        incomplete = gallery.incomplete_note()
+        notes = [*([incomplete] if incomplete else []), *gallery.notes]
+        return [self.say(note) for note in dict.fromkeys(notes)]
 
     def _look(self) -> tuple[int, int]:
         try:

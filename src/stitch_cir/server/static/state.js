@@ -15,11 +15,7 @@ export const state = {
 export const mostHits = () => Math.min(state.info?.limits.k ?? Infinity, state.info?.images ?? Infinity);
 
 /** What the gallery itself has to say, whatever is asked of it. */
-export function galleryNotes() {
-  const { notes = [], complete = true } = state.info ?? {};
-  if (complete || notes.length > 0) return notes;
-  return ["This gallery is not complete: some images are not indexed yet, so they cannot be found."];
-}
+export const galleryNotes = () => state.info?.notes ?? [];
 
 /** The names that a setting can have, by setting. */
 export const choices = () => ({ transition: state.info?.choices.transitions, scorer: state.info?.choices.scorers });
