@@ -87,7 +87,7 @@ class Keeper:
         return self.steadily(lambda gallery: gallery.find("", limit=0)[0])
 
     def notes(self, gallery: Gallery) -> list[str]:
-        """Return the notes of a gallery, without the server's paths; first, that it is incomplete."""
+        """Return the notes of a gallery without the server's paths, first that it is incomplete."""
         incomplete = gallery.incomplete_note()
         notes = [*([incomplete] if incomplete else []), *gallery.notes]
         return [self.say(note) for note in dict.fromkeys(notes)]
