@@ -107,9 +107,9 @@ def test_an_interrupted_run_says_how_many_files_wait(
     assert stopped.exit_code == 130
     assert "8 files are not indexed yet" in stopped.stderr
     assert "complete  no: 8 files wait" in stitch("info", photos).stdout
-    told = stitch("verify", photos)
-    assert "8 files were never indexed" in told.stdout
-    assert "sound" not in told.stdout
+    reported = stitch("verify", photos)
+    assert "8 files were never indexed" in reported.stdout
+    assert "sound" not in reported.stdout
     assert stitch("index", photos, "-q").exit_code == 0
     assert "complete  yes" in stitch("info", photos).stdout
 
@@ -125,8 +125,8 @@ def test_a_folder_below_a_gallery(indexed: Path, monkeypatch: pytest.MonkeyPatch
 def test_no_gallery_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my photos").mkdir()
     monkeypatch.chdir(tmp_path / "my photos")
-    for place in (".", ".."):
-        done = stitch("info", place)
+    for directory in (".", ".."):
+        done = stitch("info", directory)
         assert done.exit_code == 3
         assert ".." not in done.stderr.replace("stitch index ..", "")
     assert "stitch index 'my photos'" in stitch("info", "../my photos").stderr.replace("../", "")
@@ -140,7 +140,7 @@ def test_verify_is_honest(indexed: Path) -> None:
     content[-1] ^= 1  # within the end mark: the pixels stay whole
     file.write_bytes(content)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    told = stitch("verify", indexed)
-    assert "sound" not in told.stdout
-    assert "1 file has changed since indexing: run stitch index" in told.stdout
+    reported = stitch("verify", indexed)
+    assert "sound" not in reported.stdout
+    assert "1 file has changed since indexing: run stitch index" in reported.stdout
     assert json.loads(stitch("verify", indexed, "--json", "--read-files").stdout)["read_files"]

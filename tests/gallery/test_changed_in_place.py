@@ -166,7 +166,8 @@ def test_a_file_that_is_only_in_the_cloud(
         lambda stat: real(stub) if stat.st_ino == inode else real(stat),  # type: ignore[arg-type]
     )
     inode = (folder / "a.png").stat().st_ino
-    [entry] = [one for one in scan(folder, leave_out=folder / ".stitch") if one.path == b"a.png"]
+    entries = scan(folder, leave_out=folder / ".stitch")
+    [entry] = [entry for entry in entries if entry.path == b"a.png"]
     assert "only in the cloud" in str(entry.problem)
     report = index_folder(folder, encoder=encoder)
     assert (report.images, report.removed) == (5, 0), "what was indexed before stays"

@@ -69,8 +69,8 @@ def test_filters(spelled: Spelled, field: str) -> None:
             settings = SearchSettings(**{field: (unicodedata.normalize(form, pattern),)})
             results = search(gallery, captions=["red"], settings=settings)
             expected = {names[number][0]}
-            found = {hit.id for hit in results}
-            assert found == (expected if field == "include" else everything - expected)
+            hits = {hit.id for hit in results}
+            assert hits == (expected if field == "include" else everything - expected)
             assert results.notes == ()
 
 

@@ -232,12 +232,12 @@ def test_galleries_of_earlier_schemas(
     folder: Path, tmp_path: Path, encoder: FakeEncoder, schema: int
 ) -> None:
     caption(folder, encoder, "a.png")
-    place = folder / ".stitch"
+    directory = folder / ".stitch"
     old = tmp_path / "old.sqlite"
     with closing(sqlite3.connect(old)) as database:
         for migration in _MIGRATIONS[:schema]:
             database.executescript(migration)
-        database.execute("ATTACH ? AS new", (str(place / "gallery.sqlite"),))
+        database.execute("ATTACH ? AS new", (str(directory / "gallery.sqlite"),))
         tables = database.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'")
         for (table,) in tables.fetchall():
             columns = ", ".join(
@@ -249,9 +249,9 @@ def test_galleries_of_earlier_schemas(
         database.execute("DELETE FROM meta WHERE key IN ('survey', 'folder')")
         database.execute(f"PRAGMA user_version = {schema}")
         database.commit()
-    shutil.rmtree(place)
-    place.mkdir()
-    old.rename(place / "gallery.sqlite")
+    shutil.rmtree(directory)
+    directory.mkdir()
+    old.rename(directory / "gallery.sqlite")
     with Gallery.open(folder, encoder=encoder) as gallery:
         info = gallery.info()
         assert (info["images"], info["vanished"], info["complete"]) == (5, 0, None)
@@ -270,12 +270,12 @@ def test_every_file_left_out_is_told_as_it_is_met(
     (folder / "sub" / "deep" / "e.webp").rename(tmp_path / "e.webp")
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
     (folder / "link.png").symlink_to("nowhere")
-    told: dict[str, str] = {}
+    reported: dict[str, str] = {}
 
     def tell(event: ProgressEvent) -> None:
         if event.skipped is not None:
-            told[str(event.path)] = event.skipped
+            reported[str(event.path)] = event.skipped
 
     report = index_folder(folder, encoder=encoder, progress=tell)
-    assert told == dict(report.skipped)
-    assert set(told) == {"sub/deep", "broken.jpg", "link.png"}
+    assert reported == dict(report.skipped)
+    assert set(reported) == {"sub/deep", "broken.jpg", "link.png"}

@@ -23,23 +23,23 @@ def stop_at(stage: str, done: int) -> Callable[[ProgressEvent], None]:
     return tell
 
 
-def empty(place: Path) -> None:
-    place.mkdir()
-    (place / "gallery.sqlite").touch()
+def empty(directory: Path) -> None:
+    directory.mkdir()
+    (directory / "gallery.sqlite").touch()
 
 
-def stopped_in_the_first_transaction(place: Path) -> None:
-    place.mkdir()
-    database = sqlite3.connect(place / "gallery.sqlite")
+def stopped_in_the_first_transaction(directory: Path) -> None:
+    directory.mkdir()
+    database = sqlite3.connect(directory / "gallery.sqlite")
     database.execute("PRAGMA journal_mode = WAL")
     database.close()
 
 
-def tables_only(place: Path) -> None:
+def tables_only(directory: Path) -> None:
     from stitch_cir.gallery._store import Store
 
-    place.mkdir()
-    Store(place, write=True).close()
+    directory.mkdir()
+    Store(directory, write=True).close()
 
 
 @pytest.mark.parametrize("leave", [empty, stopped_in_the_first_transaction, tables_only])

@@ -113,8 +113,8 @@ def test_an_empty_mount_point_below_the_root_keeps_its_images(
     paint(folder / "new.png", 20)
     report = index_folder(folder, encoder=encoder)
     assert (report.removed, report.added, report.images) == (0, 1, 8)
-    [(place, reason)] = report.skipped
-    assert place == "nas"
+    [(id, reason)] = report.skipped
+    assert id == "nas"
     assert "2 images were: they are kept" in reason
     with pytest.raises(GalleryError, match="2 images .* cannot be read now") as caught:
         index_folder(folder, encoder=encoder, rebuild=True)

@@ -137,7 +137,10 @@ def index(
         recipe = ViewRecipe(kind=view_kind, count=views, seed=seed)  # type: ignore[arg-type]
         name = encoder or _recorded_encoder(gallery or folder) or "mini"
         model = load_encoder(name, device=device, precision=precision)
-        with _waiting_told(gallery or folder), progress_bar(quiet=quiet or as_json) as follow:
+        with (
+            _reporting_waiting_files(gallery or folder),
+            progress_bar(quiet=quiet or as_json) as follow,
+        ):
             if folder is not None:
                 report = index_folder(
                     folder,
@@ -188,7 +191,7 @@ def index(
 
 
 @contextmanager
-def _waiting_told(place: Path | None) -> Iterator[None]:
+def _reporting_waiting_files(place: Path | None) -> Iterator[None]:
     """Say, when the run is interrupted, how many files are still to be indexed."""
     try:
         yield

@@ -119,12 +119,12 @@ def _not_moved(store: Store, old: Store | None, missing: list[tuple[str, bytes, 
     gone: set[str] = set()
     if not missing:
         return gone
-    found = "SELECT id, size FROM temp.found"
+    met = "SELECT id, size FROM temp.found"
     if old is None:
-        fresh = f"{found} WHERE id NOT IN (SELECT id FROM items)"
+        fresh = f"{met} WHERE id NOT IN (SELECT id FROM items)"
         new = Counter(size for _, size in store.rows(fresh))
     else:
-        new = Counter(size for id, size in store.rows(found) if old.item(id) is None)
+        new = Counter(size for id, size in store.rows(met) if old.item(id) is None)
     for id, _, size in missing:
         if new[size]:
             new[size] -= 1
@@ -148,7 +148,7 @@ def _keep_away(
             below.setdefault(folder, []).append(id)
     kept: dict[str, list[str]] = {}
     for folder, ids in below.items():
-        # a folder that was tidied away into another one is no disk
+        # a folder that was tidied away into another folder is no disk
         if 2 * len(gone.intersection(ids)) <= len(ids):
             continue
         kept[id_of(folder)] = ids

@@ -206,20 +206,20 @@ class Gallery:
         exact = next((name for name in names if self._store.item(name) is not None), None)
         if exact is not None:
             return exact
-        found = (self._store.find_id(name) for name in dict.fromkeys(names))
-        near = next((id for id in found if id is not None), None)
+        similar = (self._store.find_id(name) for name in dict.fromkeys(names))
+        near = next((id for id in similar if id is not None), None)
         return near if near is None or self._may_be(Path(text), near) else None
 
     def match(self, name: str) -> str | None:
         """Find the id that ``name`` is, whatever its case and Unicode spelling; never a path."""
         return name if name in self else self._store.find_id(name)
 
-    def _may_be(self, given: Path, id: str) -> bool:
+    def _may_be(self, path: Path, id: str) -> bool:
         """Return whether a path that is spelled otherwise than an id may mean its file."""
-        path = self.path(id)
+        indexed = self.path(id)
         try:
             # another file of nearly the same name is not in the gallery
-            return not given.is_file() or (path is not None and given.samefile(path))
+            return not path.is_file() or (indexed is not None and path.samefile(indexed))
         except (OSError, ValueError):
             return True
 

@@ -14,13 +14,13 @@ from stitch_cir.hints import shell_word
 __all__ = ["no_gallery"]
 
 
-def no_gallery(place: Path) -> GalleryMissingError:
+def no_gallery(directory: Path) -> GalleryMissingError:
     """Build the error for a folder without gallery; it names the gallery of a folder above."""
     # "." and ".." would run together with the full stop
-    real = Path(os.path.realpath(place))
-    shown = real if place.name in ("", "..") else place
+    real = Path(os.path.realpath(directory))
+    shown = real if directory.name in ("", "..") else directory
     above = next((folder for folder in real.parents if _holds_gallery(folder)), None)
-    if above is not None and place.is_dir():
+    if above is not None and directory.is_dir():
         inside = real.relative_to(above).as_posix()
         return GalleryMissingError(
             f"There is no gallery at {shown}, but the folder {above} above it has one.",
@@ -29,7 +29,7 @@ def no_gallery(place: Path) -> GalleryMissingError:
         )
     return GalleryMissingError(
         f"There is no gallery at {shown}.",
-        hint=f"Make one first: stitch index {shell_word(place)}",
+        hint=f"Make one first: stitch index {shell_word(directory)}",
     )
 
 

@@ -28,7 +28,7 @@ _UNSET: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options that stay with a gallery until they are given again."""
+    """Options that stay with a gallery until they are set again."""
 
     exclusions: Exclusions
     keep_days: float
@@ -37,13 +37,13 @@ class Options:
     @classmethod
     def of(
         cls,
-        place: Path,
+        directory: Path,
         exclude: Sequence[str] | None,
         default_excludes: bool | None,
         keep_days: float | None,
         max_pixels: int | None,
     ) -> Options:
-        """Return the options given, or else those that the gallery ``place`` has recorded.
+        """Return these options, or else those that the gallery ``directory`` has recorded.
 
         Raises ``SettingError`` for a pattern or a number that makes no sense.
         """
@@ -53,7 +53,7 @@ class Options:
             raise SettingError(
                 f"keep_days is {keep_days!r}.", hint="Give a number of days, 0 or more."
             )
-        recorded = _recorded(place) if (place / DATABASE).is_file() else _UNSET
+        recorded = _recorded(directory) if (directory / DATABASE).is_file() else _UNSET
         patterns = recorded["exclude"] if exclude is None else exclude
         defaults = recorded["default_excludes"] if default_excludes is None else default_excludes
         days = recorded["keep_days"] if keep_days is None else keep_days
@@ -80,9 +80,9 @@ def recorded_options(store: Store) -> dict[str, Any]:
     return {**_UNSET, **store.meta().get("folder", {})}
 
 
-def _recorded(place: Path) -> dict[str, Any]:
+def _recorded(directory: Path) -> dict[str, Any]:
     try:
-        with closing(Store(place)) as store:
+        with closing(Store(directory)) as store:
             return recorded_options(store)
     except GalleryMissingError:
         return dict(_UNSET)

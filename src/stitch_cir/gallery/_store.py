@@ -111,8 +111,8 @@ class Store(Database):
         """
         ids = [id for (id,) in self.rows("SELECT id FROM items WHERE fold(id) = ?", (fold(name),))]
         same_case = [id for id in ids if compose(id) == compose(name)]
-        found = same_case or ids
-        return found[0] if len(found) == 1 else None
+        matches = same_case or ids
+        return matches[0] if len(matches) == 1 else None
 
     def vanished(self, id: str) -> Item | None:
         """Find an item whose file has gone, but whose content and captions are still kept."""
