@@ -280,3 +280,12 @@ def test_a_folder_without_images(tmp_path: Path, encoder: FakeEncoder, content: 
     report = index_folder(root, encoder=encoder, allow_missing=True)
     assert report.images == 0
     assert Gallery.open(root).ids == ()
+
+
+def test_a_skipped_file_that_is_gone_is_forgotten(folder: Path, encoder: FakeEncoder) -> None:
+    (folder / "broken.png").write_bytes(b"")
+    index_folder(folder, encoder=encoder)
+    assert Gallery.open(folder).info()["skipped"] == 1
+    (folder / "broken.png").unlink()
+    assert index_folder(folder, encoder=encoder).skipped == ()
+    assert Gallery.open(folder).skipped() == []

@@ -30,10 +30,10 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     if facts["captioned"]:
         lines.append(("captions", _captions(facts)))
     if facts["skipped"]:
-        lines.append(("skipped", f"{facts['skipped']:,} files that are no usable images"))
+        lines.append(("skipped", _count(facts["skipped"], "file", "that cannot be used")))
     if facts["vanished"]:
-        kept = f"{facts['vanished']:,} images whose files are gone; vectors and captions are kept"
-        lines.append(("vanished", kept))
+        vanished = _count(facts["vanished"], "image", "gone or left out since")
+        lines.append(("vanished", f"{vanished}; vectors and captions are kept"))
     if facts["root"]:
         lines += [
             ("left out", _exclusions(facts)),
@@ -62,6 +62,10 @@ def _complete(facts: dict[str, Any]) -> str:
         return "no: the last run did not come to its end; run stitch index again"
     count = "some" if waiting is None else f"{waiting:,}"
     return f"no: {count} files wait to be indexed; run stitch index again"
+
+
+def _count(number: int, noun: str, rest: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'} {rest}"
 
 
 def _captions(facts: dict[str, Any]) -> str:

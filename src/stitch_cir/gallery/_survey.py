@@ -78,7 +78,10 @@ def note(store: Store, root: Path, entries: Iterable[Found], tally: Tally, tell:
 
 
 def record(store: Store) -> None:
-    """Remember the other files, and the marks of known files that had none; no item changes."""
+    """Remember the other files, and the marks of known files that had none; no item changes.
+
+    Skipped files that are gone are forgotten.
+    """
     others = "SELECT id, size, mtime_ns, mark FROM {}"
     now, before = others.format("temp.found_others"), others.format("main.others")
     if store.value(
@@ -87,6 +90,11 @@ def record(store: Store) -> None:
         with store.transaction():
             store.rows("DELETE FROM main.others")
             store.rows(f"INSERT INTO main.others (id, size, mtime_ns, mark) {now}")
+    gone = store.rows("SELECT id FROM skipped WHERE id NOT IN (SELECT id FROM temp.found)")
+    store.run(
+        "DELETE FROM skipped WHERE id = ?",
+        [(id,) for (id,) in gone if not is_below(store, id, "unread")],
+    )
     for table in ("items", "skipped"):
         # no transaction with a new generation: what is searched stays the same
         store.rows(
