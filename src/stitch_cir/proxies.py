@@ -66,6 +66,8 @@ def describe_fault(error: Exception) -> tuple[str, str]:
                 f"{variable} names {value}, which does not exist",
                 f"Correct or unset {variable}.",
             )
+        if value and isinstance(error, ssl.SSLError):
+            return f"{variable} names no certificates that can be read", f"Correct {variable}."
     for name in _VARIABLES:
         for variable in (name.lower(), name):
             value = os.environ.get(variable, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -54,12 +55,43 @@ def test_a_variable_that_makes_requests_impossible_is_named(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(name, value)
+    url = "https://far.example" if name == "SSL_CERT_FILE" else "http://far.example"
     with pytest.raises(UnreachableError, match=message) as caught:
-        Client("http://far.example")
+        Client(url)
     assert name in caught.value.hint
     assert "word" not in str(caught.value)
     with pytest.raises(UnreachableError, match=message):
-        AsyncClient("http://far.example")
+        AsyncClient(url)
+
+
+@pytest.mark.parametrize("make", [Client, AsyncClient])
+@pytest.mark.parametrize(
+    ("variables", "url"),
+    [
+        ({"ALL_PROXY": "socks5://a:1", "NO_PROXY": "far.example"}, "http://far.example"),
+        ({"HTTP_PROXY": "http://[::1", "NO_PROXY": "*"}, "https://far.example"),
+        ({"HTTPS_PROXY": "socks5://a:1"}, "http://far.example"),
+        ({"HTTP_PROXY": "http://a:port"}, "https://far.example"),
+        ({"SSL_CERT_FILE": "/nope/ca.pem"}, "http://far.example"),
+    ],
+)
+def test_a_variable_for_other_addresses_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], url: str, make: type[Client]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    make(url)
+
+
+@pytest.mark.parametrize("url", ["https://localhost:9", "https://far.example"])
+def test_certificates_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str
+) -> None:
+    (tmp_path / "ca.pem").write_text("nothing")
+    for value in ("/nope/ca.pem", str(tmp_path / "ca.pem")):
+        monkeypatch.setenv("SSL_CERT_FILE", value)
+        with pytest.raises(UnreachableError, match="SSL_CERT_FILE"):
+            Client(url)
 
 
 def test_a_proxy_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypedDict
 from urllib.parse import quote
 
 from stitch_cir.client._types import Caption, Image, Upload
-from stitch_cir.errors import NotFoundError
+from stitch_cir.errors import NotFoundError, QueryError
 
 __all__ = [
     "Asking",
@@ -20,6 +20,7 @@ __all__ = [
     "ask_json",
     "caption_form",
     "picture_files",
+    "upload_hint",
 ]
 
 ReferenceLike: TypeAlias = str | Upload | Image | None
@@ -76,8 +77,13 @@ def ask_json(text: str, ask: Asking, **more: str) -> dict[str, Any]:
     reference = ask.get("reference")
     if isinstance(reference, Upload):
         data["reference"] = {"upload": reference.upload}
-    elif reference is not None:
+    elif isinstance(reference, (str, Image)):
         data["reference"] = {"id": reference if isinstance(reference, str) else reference.id}
+    elif reference is not None:
+        raise QueryError(
+            f"The reference is a {type(reference).__name__}; the server knows ids and uploads.",
+            hint="Send it first: reference=client.upload(picture)",
+        )
     captions = ask.get("captions")
     if captions is not None:
         data["captions"] = [_caption(one) for one in captions]
@@ -88,6 +94,18 @@ def ask_json(text: str, ask: Asking, **more: str) -> dict[str, Any]:
         if value is not None
     }
     return data
+
+
+def upload_hint(ask: Asking) -> str:
+    """Say what to do with a reference that is no id but a file of this machine, else nothing."""
+    reference = ask.get("reference")
+    try:
+        is_file = isinstance(reference, str) and Path(reference).is_file()
+    except (OSError, ValueError):
+        return ""
+    if not is_file:
+        return ""
+    return f"It is a file here: send it first, reference=client.upload({reference!r})"
 
 
 def _pairs(settings: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:

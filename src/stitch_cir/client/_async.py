@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TypeVar, Unpack
 
@@ -34,6 +34,7 @@ class AsyncClient:
         """Make a client; it connects at the first request."""
         self._http = connect(httpx2.AsyncClient, options(base_url, token, timeout), transport)
         self._retries = retries
+        self._limits: Mapping[str, int] | None = None
 
     async def health(self) -> t.Health:
         """Ask whether the server works."""
@@ -113,6 +114,11 @@ class AsyncClient:
         await self.close()
 
     async def _send(self, call: calls.Call[T]) -> T:
+        if call.largest > calls.SMALL_FILE:
+            # a server refuses too large a file while it is still being sent
+            if self._limits is None:
+                self._limits = (await self.gallery()).limits
+            calls.check_size(call, self._limits)
         for left in range(self._retries, -1, -1):
             try:
                 response = await self._http.request(call.method, call.path, **call.options)

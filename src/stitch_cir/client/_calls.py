@@ -17,14 +17,18 @@ from stitch_cir.client._ask import (
     ask_json,
     caption_form,
     picture_files,
+    upload_hint,
 )
-from stitch_cir.client._errors import not_understood, read_error
+from stitch_cir.client._errors import ApiError, not_understood, read_error
+from stitch_cir.errors import NotFoundError
 
-__all__ = ["Call", "read", "wait_seconds"]
+__all__ = ["SMALL_FILE", "Call", "check_size", "read", "wait_seconds"]
 
 T = TypeVar("T")
 Body = Callable[[httpx2.Response], T]
 LONGEST_WAIT = 10.0
+SMALL_FILE = 1 << 20
+"""Files of at most so many bytes are sent without looking at the server's limits first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,31 @@ class Call(Generic[T]):
     path: str
     reader: Body[T]
     options: Mapping[str, Any] = field(default_factory=dict)
+    largest: int = 0
+    """Bytes of the largest file that is sent."""
+    missing_hint: str = ""
+    """What to do where the server knows no such reference."""
+
+
+def check_size(call: Call[Any], limits: Mapping[str, int]) -> None:
+    """Raise what the server would: ``ApiError`` (413) for a file that is larger than it takes."""
+    most = limits.get("upload_bytes", call.largest)
+    if call.largest > most:
+        raise ApiError(
+            f"A file has {call.largest:,} bytes; the server takes {most:,}.",
+            hint="Send a smaller picture, or start the server with a larger --max-upload-mb.",
+            type="BodyTooLargeError",
+            status=413,
+        )
 
 
 def read(call: Call[T], response: httpx2.Response) -> T:
     """Read an answer. Raises the error it tells, ``ApiError`` when it cannot be understood."""
     if response.status_code >= 400:
-        raise read_error(response.status_code, response.headers, response.content)
+        error = read_error(response.status_code, response.headers, response.content)
+        if call.missing_hint and isinstance(error, NotFoundError):
+            error.hint = call.missing_hint
+        raise error
     if response.status_code >= 300:
         raise not_understood(response.status_code, "another address")
     return call.reader(response)
@@ -117,41 +140,48 @@ def thumbnail(id: str, side: int) -> Call[bytes]:
 
 
 def upload(picture: Picture) -> Call[t.Upload]:
-    return Call("POST", "/api/uploads", _as(t.Upload), {"files": picture_files([picture])})
+    files = picture_files([picture])
+    options = {"files": files}
+    return Call("POST", "/api/uploads", _as(t.Upload), options, largest=_largest(files))
 
 
 def compose(text: str, ask: Asking) -> Call[t.Composition]:
     inner = _as(t.Composed)
-    return _ask("/api/compose", lambda r: inner(r).composition, ask_json(text, ask))
+    return _ask("/api/compose", lambda r: inner(r).composition, ask, ask_json(text, ask))
 
 
 def search(text: str, ask: Asking) -> Call[t.Results]:
     inner = _as(t.Found)
-    return _ask("/api/search", lambda r: inner(r).results, ask_json(text, ask))
+    return _ask("/api/search", lambda r: inner(r).results, ask, ask_json(text, ask))
 
 
 def explain(id: str, text: str, ask: Asking) -> Call[t.Explanation]:
-    return _ask("/api/explain", _as(t.Explanation), ask_json(text, ask, id=id))
+    return _ask("/api/explain", _as(t.Explanation), ask, ask_json(text, ask, id=id))
 
 
 def explain_picture(id: str, text: str, kind: str, ask: Asking) -> Call[bytes]:
-    return _ask("/api/explain/picture", _bytes, ask_json(text, ask, id=id, kind=kind))
+    return _ask("/api/explain/picture", _bytes, ask, ask_json(text, ask, id=id, kind=kind))
 
 
 def sheet(text: str, ask: Asking) -> Call[str]:
-    return _ask("/api/sheet", _text, ask_json(text, ask))
+    return _ask("/api/sheet", _text, ask, ask_json(text, ask))
 
 
 def add_images(
     pictures: Sequence[Picture], captions: Sequence[Sequence[str]] | None
 ) -> Call[t.Added]:
-    options = {"files": picture_files(pictures), "data": caption_form(captions)}
-    return Call("POST", "/api/images", _as(t.Added), options)
+    files = picture_files(pictures)
+    options = {"files": files, "data": caption_form(captions)}
+    return Call("POST", "/api/images", _as(t.Added), options, largest=_largest(files))
 
 
 def remove_image(id: str) -> Call[None]:
     return Call("DELETE", address("images", id), _nothing)
 
 
-def _ask(path: str, reader: Body[T], body: Mapping[str, Any]) -> Call[T]:
-    return Call("POST", path, reader, {"json": body})
+def _ask(path: str, reader: Body[T], ask: Asking, body: Mapping[str, Any]) -> Call[T]:
+    return Call("POST", path, reader, {"json": body}, missing_hint=upload_hint(ask))
+
+
+def _largest(files: Sequence[tuple[str, tuple[str, bytes]]]) -> int:
+    return max((len(content) for _, (_, content) in files), default=0)

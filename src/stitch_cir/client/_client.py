@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TypeVar, Unpack
 
@@ -53,6 +53,7 @@ class Client:
         """Make a client; it connects at the first request."""
         self._http = connect(httpx2.Client, options(base_url, token, timeout), transport)
         self._retries = retries
+        self._limits: Mapping[str, int] | None = None
 
     def health(self) -> t.Health:
         """Ask whether the server works."""
@@ -132,6 +133,11 @@ class Client:
         self.close()
 
     def _send(self, call: calls.Call[T]) -> T:
+        if call.largest > calls.SMALL_FILE:
+            # a server refuses too large a file while it is still being sent
+            if self._limits is None:
+                self._limits = (self.gallery()).limits
+            calls.check_size(call, self._limits)
         for left in range(self._retries, -1, -1):
             try:
                 response = self._http.request(call.method, call.path, **call.options)

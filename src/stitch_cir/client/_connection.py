@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,7 +10,7 @@ import httpx2
 
 from stitch_cir.client._errors import UnreachableError
 from stitch_cir.errors import SettingError
-from stitch_cir.proxies import applying_proxy, describe_fault, is_loopback, local_context
+from stitch_cir.proxies import applying_proxy, describe_fault, local_context
 
 __all__ = ["connect", "options", "unreachable"]
 
@@ -19,7 +20,8 @@ C = TypeVar("C")
 def options(base_url: str, token: str | None, timeout: float) -> dict[str, Any]:
     """Check what a client was made with, and give what its connection is made with.
 
-    Raises ``SettingError`` for an address that is none.
+    Raises ``SettingError`` for an address that is none, ``UnreachableError`` for certificates that
+    cannot be read.
     """
     try:
         url = httpx2.URL(base_url)
@@ -29,10 +31,18 @@ def options(base_url: str, token: str | None, timeout: float) -> dict[str, Any]:
         raise _no_address(base_url)
     headers = {"authorization": f"Bearer {token}"} if token else {}
     made: dict[str, Any] = {"base_url": url, "timeout": timeout, "headers": headers}
-    if is_loopback(url.host):
-        # no proxy can reach this machine, so that none of its variables may stand in the way
-        made |= {"trust_env": False, "verify": local_context(base_url)}
+    if applying_proxy(base_url) is None:
+        # the HTTP client would make every proxy of the environment, also those that are not for
+        # this address, and fail on the first that it cannot make
+        made |= {"trust_env": False, "verify": _verification(base_url)}
     return made
+
+
+def _verification(base_url: str) -> ssl.SSLContext | bool:
+    try:
+        return local_context(base_url)
+    except OSError as error:  # ssl.SSLError is one
+        raise _impossible(base_url, error) from None
 
 
 def connect(kind: Callable[..., C], arguments: dict[str, Any], transport: Any) -> C:
@@ -43,10 +53,12 @@ def connect(kind: Callable[..., C], arguments: dict[str, Any], transport: Any) -
     try:
         return kind(**arguments, transport=transport)
     except Exception as error:  # ImportError, OSError, InvalidURL …: each setting has its class
-        sentence, hint = describe_fault(error)
-        raise UnreachableError(
-            f"{arguments['base_url']} cannot be asked: {sentence}.", hint=hint
-        ) from None
+        raise _impossible(arguments["base_url"], error) from None
+
+
+def _impossible(base_url: object, error: Exception) -> UnreachableError:
+    sentence, hint = describe_fault(error)
+    return UnreachableError(f"{base_url} cannot be reached: {sentence}.", hint=hint)
 
 
 def _no_address(base_url: object) -> SettingError:

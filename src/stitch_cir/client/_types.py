@@ -33,11 +33,16 @@ Rows = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The server works and holds so many ``images``."""
+    """The server works and holds so many ``images``.
+
+    It is not ``ready`` while a pool of threads is saturated; ``pools`` says which, and how busy.
+    """
 
     status: Literal["ok"]
     version: str
     images: int
+    ready: bool = True
+    pools: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class GalleryInfo:
     limits: Mapping[str, int]
     composer: Mapping[str, Any]
     writable: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +232,7 @@ class Explanation:
     matches: tuple[Match, ...]
     shares: tuple[float, ...]
     summary: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
