@@ -7,6 +7,7 @@ from stitch_cir.gallery._gallery import Gallery
 from stitch_cir.gallery._index import DEFAULT_DIRECTORY, index_captions, index_folder
 from stitch_cir.gallery._names import matcher
 from stitch_cir.gallery._progress import Progress, ProgressEvent
+from stitch_cir.gallery._public import PathMask, read_steadily
 from stitch_cir.gallery._report import IndexReport, VerifyReport
 from stitch_cir.gallery._store import StoredView
 
@@ -16,6 +17,7 @@ __all__ = [
     "Codes",
     "Gallery",
     "IndexReport",
+    "PathMask",
     "Progress",
     "ProgressEvent",
     "StoredView",
@@ -25,6 +27,7 @@ __all__ = [
     "index_captions",
     "index_folder",
     "matcher",
+    "read_steadily",
     "remove_picture",
     "write_codes",
 ]

@@ -59,3 +59,4 @@ class Explained(BaseModel):
     summary: str
     gives: dict[str, float] = Field(description="What each caption gave to the score.")
     matches: list[Meeting]
+    notes: list[str]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
+from pydantic import ValidationError
 
 from stitch_cir.composers import Composer
-from stitch_cir.gallery import Gallery
+from stitch_cir.gallery import Gallery, read_steadily
+from stitch_cir.mcp._arguments import explain_faults
 from stitch_cir.mcp._tools import Tools
 
 __all__ = ["create_server"]
@@ -18,6 +23,20 @@ _ABOUT = (
 )
 
 
+class _Server(MCPServer):  # type: ignore[misc]
+    """Says in a plain line what is wrong with the arguments of a tool."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        """Call a tool. Raises ``ToolError``."""
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            faults = error.__cause__.errors(include_url=False, include_context=False)
+            raise ToolError(f"{name}: {explain_faults(faults)}") from None
+
+
 def create_server(gallery: Gallery, *, composer: Composer | None = None) -> MCPServer:
     """Make a Model Context Protocol server with the tools ``search``, ``compose``, ``explain``.
 
@@ -27,10 +46,10 @@ def create_server(gallery: Gallery, *, composer: Composer | None = None) -> MCPS
     from stitch_cir import __version__
 
     tools = Tools(gallery, composer)
-    server = MCPServer(
+    server = _Server(
         "stitch",
         title="STiTch",
-        instructions=_ABOUT.format(count=len(gallery)),
+        instructions=_ABOUT.format(count=read_steadily(lambda: len(gallery))),
         version=__version__,
         log_level="WARNING",
     )

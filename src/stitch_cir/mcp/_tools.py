@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
-from typing import Annotated, Any, Literal, TypeVar
+from itertools import chain
+from typing import Annotated, Any, TypeVar
 
 import PIL.Image
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ImageContent, TextContent
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from stitch_cir.composers import Composer
 from stitch_cir.errors import ImageError, StitchError
 from stitch_cir.explain import caption_shares, draw_hit, fit, matches, summary
-from stitch_cir.gallery import Gallery
+from stitch_cir.gallery import Gallery, PathMask, read_steadily
 from stitch_cir.images import open_image
 from stitch_cir.mcp._answers import CaptionOut, Composed, Explained, Found, HitOut, Meeting
+from stitch_cir.mcp._arguments import (
+    MOST_HITS,
+    MOST_SHOWN,
+    Alpha,
+    Captions,
+    Count,
+    Drawing,
+    Id,
+    K,
+    LessLike,
+    Reference,
+    Shown,
+    Text,
+)
 from stitch_cir.search import (
     Hit,
     Results,
@@ -35,49 +50,22 @@ __all__ = ["Tools"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-Text = Annotated[
-    str,
-    Field(
-        max_length=2000,
-        description="What should change in the reference, e.g. 'in red instead'; without a "
-        "reference, what the picture should show.",
-    ),
-]
-Reference = Annotated[
-    str | None, Field(description="Gallery id of the picture pointed at, as given by a search.")
-]
-Captions = Annotated[
-    list[Annotated[str, Field(max_length=2000)]] | None,
-    Field(max_length=64, description="Target captions to use instead of composed ones."),
-]
-Id = Annotated[str, Field(min_length=1, description="Gallery id of the image to explain.")]
-K = Annotated[
-    int | None, Field(ge=1, le=100, description="How many hits. [10, or the whole gallery]")
-]
-Shown = Annotated[int, Field(ge=0, le=20, description="How many hits to show as pictures.")]
-LessLike = Annotated[
-    list[str] | None, Field(max_length=100, description="Gallery ids of rejected pictures.")
-]
-Alpha = Annotated[
-    float | None, Field(ge=0, le=1, description="Weight of the text over the captions. [0.45]")
-]
-Drawing = Annotated[
-    Literal["all", "matches", "heatmap", "contributions", "none"],
-    Field(description="The picture to draw."),
-]
-
 THUMBNAIL = 256
+PICTURE_BYTES = 96 << 10
+"""Characters that all pictures of one answer take together: it is read whole by a model."""
 
 
-def _told(tool: F) -> F:
-    """Turn the library's errors into tool errors with message and hint."""
+def _plainly(tool: F) -> F:
+    """Turn the library's errors into tool errors with message and hint, without its paths."""
 
     @wraps(tool)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def run(self: Tools, *args: Any, **kwargs: Any) -> Any:
         try:
-            return tool(*args, **kwargs)
+            # a writer may replace the gallery's files in the middle of it
+            return read_steadily(lambda: tool(self, *args, **kwargs))
         except StitchError as error:
-            raise ToolError(f"{type(error).__name__}: {error}") from error
+            said = self.hide(str(error))
+            raise ToolError(f"{type(error).__name__}: {said}") from error
 
     return run  # type: ignore[return-value]
 
@@ -89,17 +77,18 @@ class Tools:
         """Ask ``gallery``; ``composer`` writes the captions (``None``: the template composer)."""
         self._gallery = gallery
         self._composer = composer
+        self.hide = PathMask(gallery).hide
 
-    @_told
+    @_plainly
     def search(
         self,
-        text: Text = "",
+        text: Text = None,
         reference: Reference = None,
         k: K = None,
         captions: Captions = None,
         less_like: LessLike = None,
         alpha: Alpha = None,
-        pictures: Shown = 4,
+        pictures: Shown = None,
     ) -> Annotated[CallToolResult, Found]:
         """Search the gallery for a picture like the reference, but changed as the text says.
 
@@ -107,33 +96,38 @@ class Tools:
         reference. Gives ranked gallery ids with scores, and the best as thumbnails.
         """
         changed = {} if alpha is None else {"alpha": alpha}
+        notes = []
+        if k is not None and k > MOST_HITS:
+            notes.append(f"k is {k}, but at most {MOST_HITS} hits are given.")
+            k = MOST_HITS
         results = search(
             self._gallery,
             reference=self._look(reference),
-            text=text,
+            text=text or "",
             captions=captions or (),
             less_like=tuple(less_like or ()),
             composer=self._composer,
             settings=SearchSettings.from_preset("paper", k=k, **changed),
         )
-        shown = results.hits[:pictures]
+        notes = self._notes(notes, results.notes)
+        shown = results.hits[: min(4 if pictures is None else pictures, MOST_SHOWN)]
         return _answer(
-            _table(results),
+            _table(results, notes),
             Found(
                 hits=[self._hit(hit) for hit in results],
                 captions=list(results.query.labels),
                 ranked=results.ranked,
-                notes=list(results.notes),
+                notes=notes,
             ),
             [(f"#{hit.rank} {hit.id}", _thumbnail(hit)) for hit in shown],
         )
 
-    @_told
+    @_plainly
     def compose(
         self,
-        text: Text = "",
+        text: Text = None,
         reference: Reference = None,
-        captions: Annotated[int, Field(ge=1, le=64, description="How many.")] = 5,
+        captions: Count = None,
     ) -> Annotated[CallToolResult, Composed]:
         """Write the target captions of a search without searching.
 
@@ -142,27 +136,29 @@ class Tools:
         made = compose(
             self._gallery,
             reference=self._look(reference),
-            text=text,
+            text=text or "",
             composer=self._composer,
-            settings=SearchSettings(captions=captions),
+            settings=SearchSettings(captions=5 if captions is None else captions),
         )
+        notes = self._notes(made.notes)
+        lines = [f"{number}. {text}" for number, text in enumerate(made.texts, 1)]
         return _answer(
-            "\n".join(f"{number}. {text}" for number, text in enumerate(made.texts, 1)),
+            "\n".join([*lines, *notes]),
             Composed(
                 captions=[CaptionOut(text=one.text, weight=one.weight) for one in made.captions],
                 composer=made.composer,
-                notes=list(made.notes),
+                notes=notes,
             ),
         )
 
-    @_told
+    @_plainly
     def explain(
         self,
         id: Id,
-        text: Text = "",
+        text: Text = None,
         reference: Reference = None,
         captions: Captions = None,
-        picture: Drawing = "all",
+        picture: Drawing = None,
     ) -> Annotated[CallToolResult, Explained]:
         """Explain why one image ranks where it does: which captions met which parts of it.
 
@@ -173,16 +169,18 @@ class Tools:
             self._gallery,
             id,
             reference=self._look(reference),
-            text=text,
+            text=text or "",
             captions=captions or (),
             composer=self._composer,
         )
         query, hit = results.query, results[0]
         told = summary(query, hit)
         gives = dict(zip(query.labels, caption_shares(hit).tolist(), strict=True))
-        drawn = [] if picture == "none" else [("", draw_hit(query, hit, kind=picture))]
+        kind = picture or "matches"
+        drawn = [] if kind == "none" else [("", draw_hit(query, hit, kind=kind))]
+        notes = self._notes(results.notes)
         return _answer(
-            told,
+            "\n".join([told, *notes]),
             Explained(
                 rank=hit.rank,
                 id=hit.id,
@@ -198,9 +196,14 @@ class Tools:
                     )
                     for match in matches(query, hit)
                 ],
+                notes=notes,
             ),
             drawn,
         )
+
+    def _notes(self, *notes: Iterable[str]) -> list[str]:
+        """Return the notes of an answer and of the gallery, each once, without its paths."""
+        return [self.hide(note) for note in dict.fromkeys(chain(*notes, self._gallery.notes))]
 
     def _look(self, reference: str | None) -> Seen | None:
         # by id only: an assistant must not read files of its choice
@@ -218,12 +221,12 @@ class Tools:
         )
 
 
-def _table(results: Results) -> str:
+def _table(results: Results, notes: Sequence[str]) -> str:
     lines = [f"{len(results)} hits of {results.ranked} images."]
     lines += [f"#{hit.rank}  {hit.score:.3f}  {hit.id}" for hit in results]
     if results.query.composition is not None:
         lines += ["Searched with:", *(f"- {label}" for label in results.query.labels)]
-    return "\n".join([*lines, *results.notes])
+    return "\n".join([*lines, *notes])
 
 
 def _thumbnail(hit: Hit) -> PIL.Image.Image | None:
@@ -244,17 +247,23 @@ def _answer(
 ) -> CallToolResult:
     """Give text, then pictures with their names, and the same as data."""
     content: list[TextContent | ImageContent] = [TextContent(text=text)]
+    room = PICTURE_BYTES // max(1, len(pictures))
     for name, picture in pictures:
         if name:
             shown = name if picture is not None else f"{name}: there is no picture to show"
             content.append(TextContent(text=shown))
         if picture is not None:
-            content.append(_image(picture))
+            content.append(_image(picture, room))
     return CallToolResult(content=content, structured_content=structured.model_dump())
 
 
-def _image(picture: PIL.Image.Image) -> ImageContent:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=85)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return ImageContent(data=data, mime_type="image/jpeg")
+def _image(picture: PIL.Image.Image, room: int) -> ImageContent:
+    """Write a picture as JPEG in at most ``room`` characters, coarser or smaller where it must."""
+    while True:
+        for quality in (85, 70, 50):
+            buffer = io.BytesIO()
+            picture.save(buffer, "JPEG", quality=quality, optimize=True)
+            data = base64.b64encode(buffer.getvalue()).decode("ascii")
+            if len(data) <= room or max(picture.size) <= 64:
+                return ImageContent(data=data, mime_type="image/jpeg")
+        picture = fit(picture, max(picture.size) * 3 // 4)

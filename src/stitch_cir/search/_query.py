@@ -18,7 +18,7 @@ from stitch_cir.encoders import ConceptReader, DualEncoder, TextLimits, encode_s
 from stitch_cir.errors import ImageError, NotFoundError, QueryError
 from stitch_cir.gallery import Gallery
 from stitch_cir.hints import similar_path
-from stitch_cir.images import open_image, open_regular, to_srgb
+from stitch_cir.images import MAX_PIXELS, open_image, open_regular, to_srgb
 from stitch_cir.search._results import Query, View
 from stitch_cir.search._suggest import suggest_ids
 from stitch_cir.transition import Transition
@@ -115,12 +115,16 @@ def look_up(gallery: Gallery, id: str, *, side: int = 0) -> Seen:
     return _from_gallery(gallery, known, max(side, gallery.encoder.decode_side))
 
 
-def look_at_upload(gallery: Gallery, name: str, content: bytes, *, side: int = 0) -> Seen:
+def look_at_upload(
+    gallery: Gallery, name: str, content: bytes, *, side: int = 0, max_pixels: int = MAX_PIXELS
+) -> Seen:
     """Look at the bytes of a picture's file, as :func:`look_at` does with a file outside.
 
-    Raises ``ImageError`` when they are no picture that can be opened.
+    Raises ``ImageError`` when they are no picture that can be opened, or of more than
+    ``max_pixels``.
     """
-    image = open_image(content, decode_side=max(side, gallery.encoder.decode_side))
+    side = max(side, gallery.encoder.decode_side)
+    image = open_image(content, max_pixels=max_pixels, decode_side=side)
     return _outside(gallery, name, image, hashlib.sha256(content).hexdigest())
 
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from stitch_cir.encoders import DualEncoder
-from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError, StitchError
-from stitch_cir.gallery import Gallery
+from stitch_cir.errors import GalleryMissingError, StitchError
+from stitch_cir.gallery import Gallery, PathMask, read_steadily
 from stitch_cir.server._batching import BatchingEncoder
 
 __all__ = ["Keeper"]
 
 T = TypeVar("T")
 Wrap = Callable[[DualEncoder], BatchingEncoder]
-
-_TRIES = 3
 
 
 class Keeper:
@@ -37,7 +34,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._mark: tuple[int, int] | None = None
         self._opened: Gallery | None = None
-        self._private: tuple[str, ...] = ()
+        self._mask: PathMask | None = None
         self.name = ""
         self.gallery()
 
@@ -58,22 +55,13 @@ class Keeper:
                 # an older one is not closed: requests under way still read it
                 self._opened = Gallery.open(self.directory, encoder=self.encoder)
                 self._mark = mark
-                self._learn_names(self._opened)
+                self._mask = PathMask(self._opened)
+                self.name = self._mask.name
             return self._opened
 
     def steadily(self, run: Callable[[Gallery], T]) -> T:
-        """Read from the gallery, again where a writer replaced something in the middle of it.
-
-        Raises what ``run`` raises; errors that a writer can be the cause of only at the third try.
-        """
-        for _ in range(_TRIES - 1):
-            try:
-                return run(self.gallery())
-            except GalleryError as error:
-                # its subclasses say what is wrong, and would say it again
-                if type(error) is not GalleryError and not isinstance(error, GalleryBusyError):
-                    raise
-        return run(self.gallery())
+        """Read from the gallery, again where a writer replaced something in the middle of it."""
+        return read_steadily(lambda: run(self.gallery()))
 
     def count(self) -> float:
         """Count the images; NaN while there is no gallery."""
@@ -101,18 +89,6 @@ class Keeper:
             ) from error
         return facts.st_dev, facts.st_ino
 
-    def _learn_names(self, gallery: Gallery) -> None:
-        root = gallery.root
-        places = [self.directory, gallery.directory]
-        if root is not None:
-            places += [Path(os.path.normpath(root)), Path(os.path.normpath(root.absolute()))]
-        spelled = {str(p) for p in places} | {os.path.realpath(p) for p in places}
-        self._private = tuple(sorted((s for s in spelled if len(s) > 2), key=len, reverse=True))
-        whole = root if root is not None else gallery.directory
-        self.name = Path(os.path.realpath(whole)).name or "gallery"
-
     def say(self, text: str) -> str:
         """Take the server's own paths out of a message."""
-        for place in self._private:
-            text = text.replace(place, self.name)
-        return text
+        return text if self._mask is None else self._mask.hide(text)

@@ -64,11 +64,13 @@ class Pictures:
         tag = _tag(gallery.content_hash(id), facts.st_size, facts.st_mtime_ns, side)
         return tag, lambda: self._make(tag, lambda: _open(path, id, side, gallery.max_pixels))
 
-    def of_bytes(self, content: bytes, sha256: str, side: int) -> Picture:
+    def of_bytes(self, content: bytes, sha256: str, side: int, max_pixels: int) -> Picture:
         """Make the picture of an upload."""
-        return self._make(
-            _tag(sha256, side), lambda: shrink(open_image(content, decode_side=side), side)
-        )
+
+        def draw() -> Image.Image:
+            return shrink(open_image(content, max_pixels=max_pixels, decode_side=side), side)
+
+        return self._make(_tag(sha256, side), draw)
 
     def _make(self, tag: str, draw: Callable[[], Image.Image]) -> Picture:
         known = self.shelf.get(tag)

@@ -177,7 +177,8 @@ class Questions:
             return known
         if isinstance(reference, ByUpload):
             upload = self._uploads.get(reference.upload)
-            found = look_at_upload(gallery, "(upload)", upload.content, side=side)
+            most = self._uploads.max_pixels
+            found = look_at_upload(gallery, "(upload)", upload.content, side=side, max_pixels=most)
         else:
             found = look_up(gallery, reference.id, side=side)
         if found.image is not None:

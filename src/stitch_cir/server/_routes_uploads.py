@@ -60,7 +60,9 @@ def router(services: Services) -> APIRouter:
 
         def work() -> Response:
             kept = uploads.get(token)
-            made = services.pictures.of_bytes(kept.content, kept.sha256, _SHOWN_SIDE)
+            made = services.pictures.of_bytes(
+                kept.content, kept.sha256, _SHOWN_SIDE, uploads.max_pixels
+            )
             headers = {"cache-control": "private, max-age=600"}
             return Response(made.content, media_type="image/jpeg", headers=headers)
 

@@ -16,6 +16,7 @@ from stitch_cir.server._errors import RequestError, TokenError, TokenMissingErro
 from stitch_cir.server._forms import form_schema, read_form
 from stitch_cir.server._models import Added
 from stitch_cir.server._services import Services, problems
+from stitch_cir.server._uploads import name_option
 
 __all__ = ["router"]
 
@@ -63,7 +64,7 @@ def router(services: Services) -> APIRouter:
                 captions=captions,
                 max_pixels=settings.upload_pixels,
             )
-            told = [{"name": name, "reason": reason} for name, reason in skipped]
+            told = [{"name": name, "reason": name_option(reason)} for name, reason in skipped]
             return {"added": ids, "skipped": told}
 
         return JSONResponse(await services.desk.run(request, work))

@@ -6,12 +6,12 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from stitch_cir.errors import NotFoundError
+from stitch_cir.errors import ImageTooLargeError, NotFoundError
 from stitch_cir.images import open_image
 from stitch_cir.server._settings import ServerSettings
 from stitch_cir.server._shelf import Shelf
 
-__all__ = ["Upload", "Uploads"]
+__all__ = ["Upload", "Uploads", "name_option"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,16 @@ class Uploads:
 
     def __init__(self, settings: ServerSettings) -> None:
         """Take limits from ``settings``."""
-        self._pixels = settings.upload_pixels
+        self.max_pixels = settings.upload_pixels
         self._seconds = settings.uploads_seconds
         self.shelf: Shelf[Upload] = Shelf(settings.uploads_bytes, seconds=settings.uploads_seconds)
 
     def add(self, content: bytes) -> Upload:
         """Check and keep a picture. Raises ``ImageError`` when it is none, or too large."""
-        image = open_image(content, max_pixels=self._pixels, decode_side=64)
+        try:
+            image = open_image(content, max_pixels=self.max_pixels, decode_side=64)
+        except ImageTooLargeError as error:
+            raise ImageTooLargeError(error.message, hint=name_option(error.hint)) from error
         upload = Upload(
             token=secrets.token_urlsafe(18),
             content=content,
@@ -57,3 +60,8 @@ class Uploads:
     def expires_in(self, token: str) -> float:
         """Give the seconds for which an upload is kept at most."""
         return max(0.0, self._seconds - (self.shelf.age(token) or 0.0))
+
+
+def name_option(hint: str) -> str:
+    """Name the server's option for more pixels where a hint names that of indexing."""
+    return hint.replace("--max-megapixels", "--max-upload-megapixels")

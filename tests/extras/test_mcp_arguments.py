@@ -1,0 +1,201 @@
+"""Assistants that fill in every argument, odd values, and how large an answer becomes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import stitch_cir as st
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.errors import GalleryBusyError
+from stitch_cir.mcp import create_server
+from tests.conftest import noise
+
+mcp = pytest.importorskip("mcp")
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def call(gallery: st.Gallery) -> Call:
+    """Call one tool of a server in this process."""
+
+    def call(name: str, **arguments: Any) -> Any:
+        async def run() -> Any:
+            async with mcp.Client(create_server(gallery)) as client:
+                return await client.call_tool(name, arguments)
+
+        return asyncio.run(run())
+
+    return call
+
+
+def words(result: Any) -> str:
+    return "\n".join(part.text for part in result.content if part.type == "text")
+
+
+FILLED = [
+    ("search", {"text": "a red ball", "pictures": None}, {"text": "a red ball"}),
+    ("search", {"text": None, "reference": "red.png"}, {"reference": "red.png"}),
+    ("search", {"text": "", "reference": "red.png"}, {"reference": "red.png"}),
+    ("search", {"text": "blue", "reference": ""}, {"text": "blue"}),
+    ("search", {"text": "blue", "reference": " "}, {"text": "blue"}),
+    ("search", {"text": "blue", "less_like": ""}, {"text": "blue"}),
+    ("search", {"text": "blue", "less_like": [""]}, {"text": "blue"}),
+    (
+        "search",
+        {"text": "blue", "less_like": "red.png"},
+        {"text": "blue", "less_like": ["red.png"]},
+    ),
+    ("search", {"text": "blue", "captions": ""}, {"text": "blue"}),
+    ("search", {"text": "blue", "captions": ["", ""]}, {"text": "blue"}),
+    ("search", {"text": "blue", "captions": [None]}, {"text": "blue"}),
+    ("search", {"captions": "green"}, {"captions": ["green"]}),
+    ("search", {"captions": '["green"]'}, {"captions": ["green"]}),
+    ("search", {"text": "blue", "alpha": ""}, {"text": "blue"}),
+    ("search", {"text": "blue", "alpha": "0.2"}, {"text": "blue", "alpha": 0.2}),
+    ("search", {"text": "blue", "k": "3"}, {"text": "blue", "k": 3}),
+    ("search", {"text": "blue", "k": 3.0}, {"text": "blue", "k": 3}),
+    ("search", {"text": "blue", "k": ""}, {"text": "blue"}),
+    ("search", {"text": "blue", "pictures": "1"}, {"text": "blue", "pictures": 1}),
+    ("search", {"text": "blue", "pictures": 21}, {"text": "blue", "pictures": 20}),
+    ("compose", {"text": "in blue", "captions": None}, {"text": "in blue"}),
+    ("compose", {"text": "in blue", "captions": ""}, {"text": "in blue"}),
+    ("compose", {"text": None, "reference": "red.png"}, {"text": "", "reference": "red.png"}),
+    (
+        "explain",
+        {"id": "red.png", "text": "red", "picture": None},
+        {"id": "red.png", "text": "red"},
+    ),
+    ("explain", {"id": "red.png", "text": "red", "picture": ""}, {"id": "red.png", "text": "red"}),
+    (
+        "explain",
+        {"id": "red.png", "text": "red", "picture": " Heatmap"},
+        {"id": "red.png", "text": "red", "picture": "heatmap"},
+    ),
+    (
+        "explain",
+        {"id": "blue.png", "text": None, "reference": "red.png", "captions": ["", ""]},
+        {"id": "blue.png", "reference": "red.png"},
+    ),
+    ("search", {"text": "blue", "limit": 3, "unknown": "x"}, {"text": "blue"}),
+]
+
+
+@pytest.mark.parametrize(("name", "filled", "plain"), FILLED)
+def test_nothing_is_nothing(
+    call: Call, name: str, filled: dict[str, Any], plain: dict[str, Any]
+) -> None:
+    found, meant = call(name, **filled), call(name, **plain)
+    assert not found.is_error, words(found)
+    assert found.structured_content == meant.structured_content
+    assert len(found.content) == len(meant.content)
+
+
+def test_the_schemas_say_so(gallery: st.Gallery) -> None:
+    async def run() -> Any:
+        async with mcp.Client(create_server(gallery)) as client:
+            return await client.list_tools()
+
+    for tool in asyncio.run(run()).tools:
+        for name, field in tool.input_schema["properties"].items():
+            kinds = [one.get("type") for one in field.get("anyOf", [field])]
+            assert name == "id" or "null" in kinds, f"{tool.name}: {name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("search", {"text": "x", "k": 0}, "k: Input should be greater than or equal to 1"),
+        ("search", {"text": "x", "k": "many"}, "k: Input should be a valid integer"),
+        ("search", {"text": "x", "alpha": 2}, "alpha: Input should be less than or equal to 1"),
+        ("search", {"text": "x" * 2001}, "text: String should have at most 2000 characters"),
+        ("search", {"text": "x", "captions": 7}, "captions: Input should be a valid list"),
+        ("explain", {"text": "x"}, "id: Field required"),
+        ("explain", {"id": "red.png", "text": "x", "picture": "map"}, "picture: Input should be"),
+    ],
+)
+def test_a_wrong_argument_is_one_plain_line(
+    call: Call, name: str, arguments: dict[str, Any], said: str
+) -> None:
+    result = call(name, **arguments)
+    assert result.is_error
+    assert words(result).startswith(f"{name}: {said}")
+    assert "\n" not in words(result)
+    for raw in ("pydantic", "validation error", "Arguments"):
+        assert raw not in words(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("search", {"text": "x", "reference": "nope.png"}),
+        ("search", {"text": "x", "less_like": ["nope.png"]}),
+        ("explain", {"id": "nope.png", "text": "x"}),
+    ],
+)
+def test_no_path_of_this_machine_is_named(
+    call: Call, photos: Path, name: str, arguments: dict[str, Any]
+) -> None:
+    result = call(name, **arguments)
+    assert result.is_error
+    assert "nope.png" in words(result)
+    assert str(photos.parent) not in words(result)
+
+
+def test_notes_of_the_gallery_are_given(call: Call, gallery: st.Gallery, photos: Path) -> None:
+    gallery.notes.append(f"The cache below {photos} was damaged and has been rebuilt.")
+    note = "The cache below photos was damaged and has been rebuilt."
+    for name, arguments in (
+        ("search", {"text": "red"}),
+        ("compose", {"text": "red"}),
+        ("explain", {"id": "red.png", "text": "red"}),
+    ):
+        result = call(name, **arguments)
+        assert result.structured_content["notes"].count(note) == 1
+        assert note in words(result)
+
+
+def test_a_writer_in_the_middle_of_it_is_waited_out(
+    call: Call, gallery: st.Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, real = [2], st.Gallery.matrix
+
+    def disturbed(self: st.Gallery) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise GalleryBusyError("It was changed while it was searched.")
+        return real(self)
+
+    monkeypatch.setattr(st.Gallery, "matrix", disturbed)
+    assert not call("search", text="red").is_error
+    assert left == [0]
+
+
+def test_answers_stay_small(photos: Path) -> None:
+    """Noise is the worst that a JPEG can be."""
+    for number in range(12):
+        noise(number, 1200, 900).effect_spread(40).save(photos / f"noise-{number}.png")
+    st.index_folder(photos, encoder=HashEncoder())
+    server = create_server(st.Gallery.open(photos, encoder=HashEncoder()))
+
+    async def run(name: str, arguments: dict[str, Any]) -> int:
+        async with mcp.Client(server) as client:
+            result = await client.call_tool(name, arguments)
+            assert not result.is_error
+            assert any(part.type == "image" for part in result.content)
+            return len(json.dumps(result.model_dump(mode="json")))
+
+    for name, arguments in (
+        ("search", {"reference": "noise-1.png", "pictures": 10}),
+        ("explain", {"id": "noise-2.png", "reference": "noise-1.png", "text": "in blue"}),
+        (
+            "explain",
+            {"id": "noise-2.png", "reference": "noise-1.png", "text": "red", "picture": "all"},
+        ),
+    ):
+        assert asyncio.run(run(name, arguments)) < 150_000
