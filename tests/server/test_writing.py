@@ -189,7 +189,9 @@ def test_a_gallery_of_the_first_schema_is_read_and_brought_up_to_date(photos: Pa
     database = sqlite3.connect(photos / ".stitch" / "gallery.sqlite")
     for table in ("items", "skipped", "others"):
         database.execute(f"ALTER TABLE {table} DROP COLUMN mark")
-    database.executescript("DROP TABLE vanished; DROP TABLE removed; PRAGMA user_version = 1")
+    database.executescript(
+        "DROP TABLE outdated; DROP TABLE vanished; DROP TABLE removed; PRAGMA user_version = 1"
+    )
     database.close()
     assert len(st.Gallery.open(photos, encoder=HashEncoder())) == 8
     remove_picture(photos / ".stitch", "red.png")
