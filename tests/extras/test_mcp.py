@@ -111,7 +111,6 @@ def test_a_hit_is_explained(call: Call, picture: str, count: int) -> None:
         ("search", {}, "QueryError"),
         ("search", {"text": "x", "reference": "nope.png"}, "Give an id as printed by a search"),
         ("search", {"text": "x", "reference": "/etc/passwd"}, "NotFoundError"),
-        ("search", {"text": "x", "k": 100}, "SettingError"),
         ("search", {"text": "x", "k": 0}, "greater than or equal to 1"),
         ("search", {"text": "x", "less_like": ["nope.png"]}, "nope.png"),
         ("explain", {"id": "nope.png", "text": "x"}, "NotFoundError"),
@@ -124,6 +123,14 @@ def test_errors_are_tool_errors(
     result = call(name, **arguments)
     assert result.is_error
     assert said in words(result)
+
+
+def test_k_above_the_gallery_is_all_there_are_with_a_note(call: Call) -> None:
+    for k, note in ((100, "k is 100, but only 8 images take part."), (1000, "at most 100 hits")):
+        result = call("search", text="red", k=k, pictures=0)
+        assert len(result.structured_content["hits"]) == 8
+        assert any(note in one for one in result.structured_content["notes"])
+        assert note in words(result)
 
 
 def test_a_gallery_that_grew_is_searched_as_it_is(
