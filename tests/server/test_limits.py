@@ -202,6 +202,9 @@ def test_a_damaged_file_is_told(client: TestClient, photos: Path) -> None:
     assert told.status_code == 200
     assert str(photos) not in told.text
     assert any("could not be opened" in note for note in told.json()["results"]["notes"])
+    composed = client.post("/api/compose", json=ask)
+    assert "could not be opened" in composed.text
+    assert str(photos) not in composed.text
 
 
 # -- faults and logs -------------------------------------------------------------------------------

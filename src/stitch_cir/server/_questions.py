@@ -195,7 +195,15 @@ class Questions:
         data = results.to_dict()
         data["gallery"]["directory"] = self._keeper.name
         data["notes"] = self.notes(gallery, results)
+        if results.query.composition is not None:
+            data["composition"] = self.composition(results.query.composition)
         data["hits"] = [self.hit(gallery, hit, prefix) for hit in results]
+        return data
+
+    def composition(self, composition: Composition) -> dict[str, Any]:
+        """Give target captions as JSON-ready data, without the server's own paths."""
+        data = composition.to_dict()
+        data["notes"] = [self._keeper.say(note) for note in composition.notes]
         return data
 
     def notes(self, gallery: Gallery, results: Results) -> list[str]:

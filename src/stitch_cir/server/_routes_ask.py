@@ -41,7 +41,7 @@ def router(services: Services) -> APIRouter:
         """Write the target captions of a query without searching."""
         _note(request, ask)
         composition = await desk(ask, composing=True).run(request, lambda: questions.compose(ask))
-        return JSONResponse({"composition": composition.to_dict()})
+        return JSONResponse({"composition": questions.composition(composition)})
 
     @routes.post("/api/search", response_model=Found)
     async def search(request: Request, ask: Ask) -> Response:
