@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from stitch_cir import cores
+from stitch_cir.cli._app import app
 from stitch_cir.encoders import MiniEncoder, _files, _vocabulary, load_encoder
 from stitch_cir.encoders._catalogue import is_here
 from stitch_cir.encoders._digests import file_sha256
@@ -250,6 +252,23 @@ def test_mini_and_test_refuse_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         load_encoder(name, device="cpu")
     monkeypatch.setenv("STITCH_DEVICE", "cuda")  # meant for the models that can
     load_encoder("mini", device="cuda")
+
+
+def test_commands_say_so_too(tmp_path: Path) -> None:
+    noise(1, 20, 20).save(tmp_path / "a.png")
+    result = CliRunner().invoke(
+        app, ["index", str(tmp_path), "--encoder", "test", "--device", "cuda"]
+    )
+    assert result.exit_code == 2
+    assert "runs on the CPU only" in " ".join(result.output.split())
+    assert not (tmp_path / ".stitch").exists()
+
+
+@pytest.mark.usefixtures("homeless")
+def test_commands_without_a_home_name_what_to_set() -> None:
+    result = CliRunner().invoke(app, ["models"])
+    assert result.exit_code == 2
+    assert "STITCH_HOME" in result.output
 
 
 def test_nothing_changed_for_a_sound_model() -> None:

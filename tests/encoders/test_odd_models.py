@@ -46,7 +46,7 @@ def edit(file: Path, **changes: Any) -> None:
 
 
 def fill_of(folder: Path) -> int:
-    return OnnxTowers(folder, None)._pad
+    return OnnxTowers(folder, None, 16)._pad
 
 
 def test_the_pad_token_of_a_sigmoid_model_may_be_0(towers: Path) -> None:
@@ -245,6 +245,38 @@ def _cast_input(file: Path, name: str, taken: int, used: int) -> None:
     for one in model.graph.input:
         if one.name == name:
             one.type.tensor_type.elem_type = taken
+    onnx.save(model, str(file))
+
+
+def test_vectors_whose_length_the_exporter_left_open_are_measured(towers: Path) -> None:
+    reference = load_encoder(str(towers))
+    _open_length(towers / "onnx" / "text_model.onnx", "text_embeds", "input_ids")
+    _open_length(towers / "onnx" / "vision_model.onnx", "image_embeds", "pixel_values")
+    opened = load_encoder(str(towers))
+    assert opened.dim == reference.dim
+    np.testing.assert_array_equal(opened.encode_texts(["a dog"]), reference.encode_texts(["a dog"]))
+    edit(towers / "preprocessor_config.json", size=1, crop_size=1)
+    with pytest.raises(ModelError, match="cannot be run"):
+        load_encoder(str(towers))
+
+
+def _open_length(file: Path, output: str, taken: str) -> None:
+    """Give an output a shape that only a run can tell, since it depends on the input's values."""
+    model = onnx.load(str(file))
+    for node in model.graph.node:
+        node.output[:] = ["fixed" if one == output else one for one in node.output]
+    model.graph.node.extend(
+        [
+            helper.make_node("Cast", [taken], ["whole"], to=TensorProto.INT64),
+            helper.make_node("ReduceMin", ["whole"], ["least"], keepdims=0),
+            helper.make_node("Sub", ["least", "least"], ["zero"]),
+            helper.make_node("Shape", ["fixed"], ["shape"]),
+            helper.make_node("Add", ["shape", "zero"], ["measured"]),
+            helper.make_node("Reshape", ["fixed", "measured"], [output]),
+        ]
+    )
+    (declared,) = [one for one in model.graph.output if one.name == output]
+    declared.type.tensor_type.shape.dim[1].dim_param = "numbers"
     onnx.save(model, str(file))
 
 

@@ -52,8 +52,8 @@ def load_onnx(
             hint="Use the transformers: or open_clip: back end for bf16.",
         )
     folder = local_folder(place, _EXPECTED)
-    towers = OnnxTowers(folder, device)
     preprocess = Preprocess.from_folder(folder)
+    towers = OnnxTowers(folder, device, preprocess.side)
     known = towers.known
     tag = known.weights_tag if known else folder.name if Path(place).is_dir() else place
     return TowerEncoder(name or spell_name("onnx", place), tag, towers, preprocess)
@@ -78,8 +78,8 @@ def find_towers(folder: Path) -> tuple[Path, Path]:
 class OnnxTowers:
     """Both towers as inference sessions; the text tower's inputs decide what it is fed."""
 
-    def __init__(self, folder: Path, device: str | None) -> None:
-        """Open the files; see :func:`load_onnx` for what is raised."""
+    def __init__(self, folder: Path, device: str | None, side: int) -> None:
+        """Open the files; ``side`` is that of the input. For errors see :func:`load_onnx`."""
         text, vision = find_towers(folder)
         self.known: ModelFile | None = read_model_file(folder)
         if self.known is not None:
@@ -101,7 +101,7 @@ class OnnxTowers:
         self._pad = int(config["pad"])
         self._lower = bool(config.get("lower", False))
         self.info = TowersInfo(
-            dim=self._dim(vision),
+            dim=self._dim(vision, int(config["context"]), side),
             context=int(config["context"]),
             weights=joint_sha256(
                 [text, vision, folder / "tokenizer.json", *_external(text), *_external(vision)]
@@ -142,15 +142,38 @@ class OnnxTowers:
         pooled, tokens = self._vision.run(names, as_fed(self._vision, {self._pixels: pixels}))
         return np.asarray(pooled, dtype=np.float32), np.asarray(tokens, dtype=np.float32)
 
-    def _dim(self, file: Path) -> int:
-        texts = {one.name: one.shape for one in self._text.get_outputs()}[self._text_output]
-        images = {one.name: one.shape for one in self._vision.get_outputs()}[self._image_output]
-        if not isinstance(images[-1], int) or texts[-1] != images[-1]:
+    def _dim(self, file: Path, context: int, side: int) -> int:
+        shapes = [
+            {one.name: one.shape for one in session.get_outputs()}[name]
+            for session, name in (
+                (self._text, self._text_output),
+                (self._vision, self._image_output),
+            )
+        ]
+        texts, images = (shape[-1] for shape in shapes)
+        if not (isinstance(texts, int) and isinstance(images, int)):
+            # some exporters leave the length of the vectors open: it is measured
+            texts, images = self._measured(file, context, side)
+        if texts != images:
             raise ModelError(
-                f"The towers do not meet: texts have {texts[-1]} numbers, pictures {images[-1]}.",
+                f"The towers do not meet: texts have {texts} numbers, pictures {images}.",
                 hint=f"{file.parent} mixes files of two models: fetch them again.",
             )
-        return images[-1]
+        return int(images)
+
+    def _measured(self, file: Path, context: int, side: int) -> tuple[int, int]:
+        """Return the length of a text's and of a picture's vector, by encoding one of each."""
+        ids = np.full((1, context if self._fill else 2), self._pad, np.int64)
+        feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        feeds = {name: value for name, value in feeds.items() if name in self._feeds}
+        pixels = {self._pixels: np.zeros((1, 3, side, side), np.float32)}
+        try:
+            text = self._text.run([self._text_output], as_fed(self._text, feeds))[0]
+            image = self._vision.run([self._image_output], as_fed(self._vision, pixels))[0]
+        except Exception as error:  # onnxruntime's own classes are not public
+            said = " ".join(str(error).split())[:200]
+            raise ModelError(f"{file.parent} cannot be run: {said}", hint=_EXPECTED) from error
+        return int(text.shape[-1]), int(image.shape[-1])
 
 
 def _external(file: Path) -> list[Path]:
