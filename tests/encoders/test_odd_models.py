@@ -280,6 +280,23 @@ def _open_length(file: Path, output: str, taken: str) -> None:
     onnx.save(model, str(file))
 
 
+def test_a_tower_that_cuts_patches_itself_is_refused(towers: Path) -> None:
+    file = towers / "onnx" / "vision_model.onnx"
+    model = onnx.load(str(file))
+    shape = helper.make_tensor_value_info("spatial_shapes", TensorProto.INT64, ["batch", 2])
+    model.graph.input.append(shape)
+    onnx.save(model, str(file))
+    with pytest.raises(ModelError, match="takes pixel_values, spatial_shapes, not pixels alone"):
+        load_encoder(str(towers))
+
+
+def test_what_a_tower_cannot_run_is_one_error(towers: Path) -> None:
+    edit(towers / "preprocessor_config.json", size=1, crop_size=1)
+    with pytest.raises(ModelError, match=r"vision_model\.onnx cannot be run") as raised:
+        load_encoder(str(towers)).encode_views([noise(1, 9, 9)], WHOLE)
+    assert "stitch models check" in raised.value.hint
+
+
 def test_weights_in_a_second_file_are_part_of_the_model(towers: Path) -> None:
     file = towers / "onnx" / "vision_model.onnx"
     model = onnx.load(str(file))

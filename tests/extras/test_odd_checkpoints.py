@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from transformers import AutoModel, CLIPImageProcessorPil, CLIPProcessor, CLIPTokenizer
+from transformers import (
+    AutoModel,
+    CLIPImageProcessorPil,
+    CLIPProcessor,
+    CLIPTokenizer,
+    Siglip2Config,
+)
 
 from stitch_cir.encoders import export_model, load_encoder
 from stitch_cir.errors import ModelError
@@ -139,3 +145,10 @@ def test_a_file_cut_short_is_one_error(clip: Path) -> None:
     file.write_bytes(file.read_bytes()[:-500])
     with pytest.raises(ModelError, match="cannot be loaded"):
         load_encoder(f"transformers:{clip}")
+
+
+def test_pictures_of_any_shape_are_refused_by_name(siglip: Path) -> None:
+    Siglip2Config().save_pretrained(siglip)
+    with pytest.raises(ModelError, match="kind 'siglip2'") as raised:
+        load_encoder(f"transformers:{siglip}")
+    assert "NaFlex" in raised.value.hint

@@ -18,7 +18,7 @@ from stitch_cir.encoders._model_file import (
     spell_name,
 )
 from stitch_cir.encoders._preprocess import Preprocess
-from stitch_cir.encoders._session import as_fed, open_session
+from stitch_cir.encoders._session import open_session, run_session
 from stitch_cir.encoders._tokenizer import pad_token_id, plain_tokenizer
 from stitch_cir.encoders._towers import TowerEncoder, TowersInfo
 from stitch_cir.errors import ModelError, SettingError
@@ -81,6 +81,7 @@ class OnnxTowers:
     def __init__(self, folder: Path, device: str | None, side: int) -> None:
         """Open the files; ``side`` is that of the input. For errors see :func:`load_onnx`."""
         text, vision = find_towers(folder)
+        self._names = (f"The text tower {text}", f"The vision tower {vision}")
         self.known: ModelFile | None = read_model_file(folder)
         if self.known is not None:
             self.known.check_files(folder)
@@ -88,7 +89,13 @@ class OnnxTowers:
         self._text = _session(text, device)
         self._vision = _session(vision, device)
         self._feeds = {one.name for one in self._text.get_inputs()}
-        self._pixels = self._vision.get_inputs()[0].name
+        taken = [one.name for one in self._vision.get_inputs()]
+        if len(taken) != 1:
+            raise ModelError(
+                f"{vision} takes {', '.join(taken)}, not pixels alone.",
+                hint="Models that take patches of any number (NaFlex) are not built here.",
+            )
+        self._pixels = taken[0]
         if "input_ids" not in self._feeds:
             raise ModelError(
                 f"{text} takes no input_ids but {sorted(self._feeds)}.", hint=_EXPECTED
@@ -117,7 +124,10 @@ class OnnxTowers:
 
     def text(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Encode token ids: (n, d) float32."""
-        width = self.info.context if self._fill else max(len(own) for own in ids)
+        return self._encode(ids, self.info.context)
+
+    def _encode(self, ids: Sequence[Sequence[int]], context: int) -> NDArray[np.float32]:
+        width = context if self._fill else max(len(own) for own in ids)
         batch = np.full((len(ids), width), self._pad, np.int64)
         mask = np.zeros((len(ids), width), np.int64)
         for row, own in enumerate(ids):
@@ -125,13 +135,13 @@ class OnnxTowers:
             mask[row, : len(own)] = 1
         feeds = {"input_ids": batch, "attention_mask": mask}
         feeds = {name: value for name, value in feeds.items() if name in self._feeds}
-        found = self._text.run([self._text_output], as_fed(self._text, feeds))[0]
+        (found,) = run_session(self._text, [self._text_output], feeds, self._names[0])
         return np.asarray(found, dtype=np.float32)
 
     def vision(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Encode prepared pictures: (n, d) float32."""
-        feeds = as_fed(self._vision, {self._pixels: pixels})
-        found = self._vision.run([self._image_output], feeds)[0]
+        feeds = {self._pixels: pixels}
+        (found,) = run_session(self._vision, [self._image_output], feeds, self._names[1])
         return np.asarray(found, dtype=np.float32)
 
     def patches(
@@ -139,7 +149,8 @@ class OnnxTowers:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Encode pictures and patches, where the vision tower has the output ``patch_embeds``."""
         names = [self._image_output, "patch_embeds"]
-        pooled, tokens = self._vision.run(names, as_fed(self._vision, {self._pixels: pixels}))
+        feeds = {self._pixels: pixels}
+        pooled, tokens = run_session(self._vision, names, feeds, self._names[1])
         return np.asarray(pooled, dtype=np.float32), np.asarray(tokens, dtype=np.float32)
 
     def _dim(self, file: Path, context: int, side: int) -> int:
@@ -153,7 +164,7 @@ class OnnxTowers:
         texts, images = (shape[-1] for shape in shapes)
         if not (isinstance(texts, int) and isinstance(images, int)):
             # some exporters leave the length of the vectors open: it is measured
-            texts, images = self._measured(file, context, side)
+            texts, images = self._measured(context, side)
         if texts != images:
             raise ModelError(
                 f"The towers do not meet: texts have {texts} numbers, pictures {images}.",
@@ -161,18 +172,10 @@ class OnnxTowers:
             )
         return int(images)
 
-    def _measured(self, file: Path, context: int, side: int) -> tuple[int, int]:
+    def _measured(self, context: int, side: int) -> tuple[int, int]:
         """Return the length of a text's and of a picture's vector, by encoding one of each."""
-        ids = np.full((1, context if self._fill else 2), self._pad, np.int64)
-        feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-        feeds = {name: value for name, value in feeds.items() if name in self._feeds}
-        pixels = {self._pixels: np.zeros((1, 3, side, side), np.float32)}
-        try:
-            text = self._text.run([self._text_output], as_fed(self._text, feeds))[0]
-            image = self._vision.run([self._image_output], as_fed(self._vision, pixels))[0]
-        except Exception as error:  # onnxruntime's own classes are not public
-            said = " ".join(str(error).split())[:200]
-            raise ModelError(f"{file.parent} cannot be run: {said}", hint=_EXPECTED) from error
+        text = self._encode([[self._pad] * 2], context)
+        image = self.vision(np.zeros((1, 3, side, side), np.float32))
         return int(text.shape[-1]), int(image.shape[-1])
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stitch_cir.cores import usable_cores
 from stitch_cir.errors import ModelError
 
-__all__ = ["as_fed", "open_session"]
+__all__ = ["open_session", "run_session"]
 
 _TYPES = {
     "tensor(float)": np.float32,
@@ -73,10 +73,23 @@ def _advice(said: str, file: Path) -> str:
     return "It is damaged or cut short: fetch or export it again."
 
 
-def as_fed(session: Any, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Cast inputs to the types that a session takes: float16 towers and int32 ids exist."""
+def run_session(
+    session: Any, outputs: Sequence[str], feeds: dict[str, NDArray[Any]], what: str
+) -> list[NDArray[Any]]:
+    """Run a session, its inputs cast to the types it takes: float16 towers and int32 ids exist.
+
+    Raises ``ModelError`` naming ``what`` was run, where the model cannot compute it.
+    """
     types = {one.name: _TYPES.get(one.type) for one in session.get_inputs()}
-    return {
+    fed = {
         name: array if types.get(name) is None else array.astype(types[name], copy=False)
         for name, array in feeds.items()
     }
+    try:
+        return list(session.run(list(outputs), fed))
+    except Exception as error:  # onnxruntime's own classes are not public
+        said = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"{what} cannot be run: {said}",
+            hint="Its files do not belong together, or memory ran out. Try: stitch models check",
+        ) from error

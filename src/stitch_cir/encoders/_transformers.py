@@ -19,7 +19,11 @@ from stitch_cir.errors import ModelError
 __all__ = ["FAMILIES", "HfTowers", "load_transformers"]
 
 _TOKENIZERS = ("tokenizer.json", "vocab.json", "spiece.model")
-FAMILIES = ("clip", "siglip", "siglip2")
+FAMILIES = ("clip", "siglip")
+_FIXED = (
+    " SigLIP 2 of a fixed resolution is of the kind siglip; this one (NaFlex) takes pictures of "
+    "any shape, cut into patches, which is not built here."
+)
 _EXPECTED = (
     "Expected is a folder with config.json, model.safetensors, tokenizer.json (or its parts) and "
     "preprocessor_config.json (or processor_config.json). Get a known model: "
@@ -80,7 +84,8 @@ class HfTowers:
             if config.model_type not in FAMILIES:
                 raise ModelError(
                     f"{folder} holds a model of the kind {config.model_type!r}.",
-                    hint=f"Kinds that can be used here: {', '.join(FAMILIES)}.",
+                    hint=f"Kinds that can be used here: {', '.join(FAMILIES)}."
+                    + (_FIXED if config.model_type == "siglip2" else ""),
                 )
             model, info = AutoModel.from_pretrained(
                 folder, dtype=dtype, output_loading_info=True, local_files_only=True
