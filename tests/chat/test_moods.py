@@ -79,6 +79,29 @@ def test_a_limit_on_images_is_read_and_the_examples_are_left_out(name):
         assert [images(request) for request in server.requests[before:]] == [1]
 
 
+@pytest.mark.parametrize("prompt", ["edit-1", "fashion-1"])
+def test_every_prompt_with_example_images_has_a_form_for_one(prompt):
+    status, body, _ = IMAGE_LIMITS["vLLM"]
+    with serving(mood(lambda asked: (status, body) if images(asked) > 1 else None)) as server:
+        composer = ChatComposer(Chat(OpenAIChat("m", base_url=server.url)), prompt=prompt)
+        made = composer.compose(Reference("a.png", RED), "in red", 2)
+    assert made.settings["prompt"] == prompt
+    assert [images(request) for request in server.requests] == [3, 1]
+
+
+def test_a_context_that_is_too_small_for_the_examples_is_asked_without_them():
+    message = "the request exceeds the available context size. try increasing the context size"
+    error = {"code": 400, "message": message, "type": "exceed_context_size_error", "n_ctx": 256}
+    with serving(
+        mood(lambda asked: (400, {"error": error}) if images(asked) > 1 else None)
+    ) as server:
+        made = ChatComposer(Chat(OpenAIChat("m", base_url=server.url))).compose(
+            Reference("a.png", RED), "in red", 2
+        )
+    assert {caption.origin for caption in made.captions} == {"chat:m"}
+    assert any("the end point finds it too long" in note for note in made.notes)
+
+
 def test_a_refused_content_is_no_answer_and_no_error():
     azure = {
         "error": {
