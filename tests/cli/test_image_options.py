@@ -45,12 +45,12 @@ UNSET = {"exclude": [], "default_excludes": True, "keep_days": 30, "max_pixels":
 
 
 def test_a_budget_of_memory(photos: Path) -> None:
-    Image.new("RGBA", (4000, 4000)).save(photos / "large.png")
+    Image.new("RGBA", (3000, 3000)).save(photos / "large.png")
     refused = stitch("index", photos, "-q", "--memory", 64, *ENCODER)
     assert refused.exit_code == 7, refused.output
     assert "allowed are 64 MB" in refused.stdout
     assert "--memory MB" in refused.stdout
-    assert stitch("index", photos, "-q", "--memory", 200, *ENCODER).exit_code == 0
+    assert stitch("index", photos, "-q", "--memory", 100, *ENCODER).exit_code == 0
     little = stitch("index", photos, "-q", "--memory", 1, *ENCODER)
     assert (little.exit_code, "at least 64 MB" in little.stderr) == (2, True)
 

@@ -16,6 +16,7 @@ from stitch_cir.errors import MemoryLimitError, SettingError
 from stitch_cir.gallery import _index as index_module
 from stitch_cir.gallery import index_folder
 from stitch_cir.gallery._budget import MEGABYTE, MemoryBudget, default_memory
+from stitch_cir.gallery._progress import ProgressEvent
 from tests.gallery.fakes import FakeEncoder
 
 TOTAL = 100 * MEGABYTE
@@ -52,11 +53,11 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Counted]:
 def test_threads_share_a_budget(
     folder: Path, encoder: FakeEncoder, counted: list[Counted], workers: int
 ) -> None:
-    for number in range(12):
-        Image.new("RGBA", (2000, 1000), (number, 0, 0, 200)).save(folder / f"{number}.png")
+    for number in range(8):
+        Image.new("RGBA", (1000, 1000), (number, 0, 0, 200)).save(folder / f"{number}.png")
     report = index_folder(folder, encoder=encoder, workers=workers, memory=TOTAL)
     (budget,) = counted
-    assert (report.added, report.skipped) == (17, ())
+    assert (report.added, report.skipped) == (13, ())
     large = max(budget.needs)
     assert 20 * MEGABYTE < large < TOTAL / 2
     assert budget.most <= TOTAL
@@ -67,7 +68,7 @@ def test_threads_share_a_budget(
 def test_what_is_too_large_alone_is_left_out_by_name(
     folder: Path, encoder: FakeEncoder, counted: list[Counted]
 ) -> None:
-    Image.new("RGBA", (4000, 4000)).save(folder / "large.png")
+    Image.new("RGBA", (3000, 3000)).save(folder / "large.png")
     report = index_folder(folder, encoder=encoder, memory=64 * MEGABYTE)
     ((id, reason),) = report.skipped
     assert id == "large.png"
@@ -81,11 +82,11 @@ def test_large_results_are_handed_over_early_and_end(
     folder: Path, encoder: FakeEncoder, counted: list[Counted]
 ) -> None:
     encoder.decode_side = 1000  # nothing gets smaller: the results fill the budget
-    for number in range(12):
-        Image.new("RGB", (3000, 1000), (number, 0, 0)).save(folder / f"{number}.png")
+    for number in range(8):
+        Image.new("RGB", (1500, 1000), (number, 0, 0)).save(folder / f"{number}.png")
     report = index_folder(folder, encoder=encoder, workers=8, memory=64 * MEGABYTE)
     (budget,) = counted
-    assert (report.added, report.skipped) == (17, ())
+    assert (report.added, report.skipped) == (13, ())
     assert budget.in_use == 0
     assert max(encoder.batches) < 16
     # all that is held, and the one that everything waits for
@@ -145,3 +146,21 @@ def test_too_small_a_budget_is_refused(folder: Path, encoder: FakeEncoder) -> No
         index_folder(folder, encoder=encoder, memory=MEGABYTE)
     assert not (folder / ".stitch").exists()
     assert 64 * MEGABYTE <= default_memory() <= 4000 * MEGABYTE
+
+
+def test_an_interruption_ends_those_that_wait_for_room(
+    folder: Path, encoder: FakeEncoder, counted: list[Counted]
+) -> None:
+    encoder.decode_side = 1000
+    for number in range(8):
+        Image.new("RGB", (1500, 1000), (number, 0, 0)).save(folder / f"{number}.png")
+
+    def interrupt(event: ProgressEvent) -> None:
+        if event.stage == "indexing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index_folder(folder, encoder=encoder, workers=8, memory=64 * MEGABYTE, progress=interrupt)
+    assert counted[0]._decoding == 0
+    report = index_folder(folder, encoder=encoder, workers=8, memory=64 * MEGABYTE)
+    assert report.images == 13

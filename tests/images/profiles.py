@@ -1,4 +1,4 @@
-"""Small ICC profiles, written by hand: three primaries and one gamma, or a grey gamma."""
+"""Small ICC profiles, written by hand: three primaries and a gamma, a grey gamma, four inks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ def _gamma(value: float) -> bytes:
     return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(value * 256)) + b"\0\0"
 
 
-def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+def _profile(
+    space: bytes,
+    tags: dict[bytes, bytes],
+    *,
+    kind: bytes = b"mntr",
+    space_of_connection: bytes = b"XYZ ",
+) -> bytes:
     tags = {
         b"desc": b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + bytes(78 + 1),
         b"cprt": b"text\0\0\0\0none\0\0\0\0",
@@ -37,7 +43,7 @@ def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
         table += name + struct.pack(">II", start + len(body), len(value))
         body += value + bytes(-len(value) % 4)
     size = start + len(body)
-    head = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02100000, b"mntr", space, b"XYZ ")
+    head = struct.pack(">I4sI", size, b"lcms", 0x02100000) + kind + space + space_of_connection
     head += struct.pack(">6H", 2020, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
     head += b"".join(map(_fixed, (0.9642, 1.0, 0.8249)))
     return head.ljust(128, b"\0") + table + body
@@ -51,3 +57,16 @@ def rgb_profile(primaries: tuple[tuple[float, ...], ...], gamma: float = 2.2) ->
 
 def grey_profile(gamma: float) -> bytes:
     return _profile(b"GRAY", {b"kTRC": _gamma(gamma)})
+
+
+def cmyk_profile() -> bytes:
+    """Inks on white paper, but cyan ink is a strong green; black ink hides the others."""
+    corners = b""
+    for number in range(16):
+        cyan, _, _, black = (number >> 3 & 1, number >> 2 & 1, number >> 1 & 1, number & 1)
+        lightness, a, b = (0, 0, 0) if black else (60, -60, 60) if cyan else (100, 0, 0)
+        corners += bytes((round(lightness * 2.55), a + 128, b + 128))
+    straight = bytes(range(256))
+    unit = b"".join(map(_fixed, (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    table = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + unit + straight * 4 + corners + straight * 3
+    return _profile(b"CMYK", {b"A2B0": table}, kind=b"prtr", space_of_connection=b"Lab ")

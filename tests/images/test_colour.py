@@ -10,7 +10,15 @@ import pytest
 from PIL import Image, ImageCms
 
 from stitch_cir.images import has_colour_profile, open_image, to_srgb
-from tests.images.profiles import ADOBE, DISPLAY_P3, SRGB, SWAPPED, grey_profile, rgb_profile
+from tests.images.profiles import (
+    ADOBE,
+    DISPLAY_P3,
+    SRGB,
+    SWAPPED,
+    cmyk_profile,
+    grey_profile,
+    rgb_profile,
+)
 
 SEEN = (30, 140, 70)
 
@@ -87,6 +95,19 @@ def test_grey_profiles(mode: str) -> None:
     colour = 100 if mode == "L" else (100, 255)
     image = open_image(encoded(flat(colour, mode), "PNG", icc_profile=grey_profile(1.0)))
     assert image.getpixel((3, 3)) == pytest.approx((168, 168, 168), abs=2)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "TIFF"])
+def test_profiles_of_inks(format: str) -> None:
+    inks = Image.new("CMYK", (32, 32), (255, 0, 0, 0))
+    inks.paste((0, 0, 0, 255), (16, 0, 32, 32))
+    image = open_image(encoded(inks, format, icc_profile=cmyk_profile(), quality=100))
+    red, green, blue = image.getpixel((3, 3))  # type: ignore[misc]
+    assert green > 130
+    assert max(red, blue) < 100
+    assert max(image.getpixel((28, 3))) < 30  # type: ignore[type-var]
+    plain = open_image(encoded(inks, format, quality=100)).getpixel((3, 3))
+    assert plain == pytest.approx((0, 255, 255), abs=3)
 
 
 def test_a_profile_belongs_to_palettes_and_transparency_too() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import warnings
@@ -47,6 +48,8 @@ def decoding_bytes(
 
 
 _QUIET: tuple[Any, ...] = ("ignore", None, Warning, re.compile(r"(PIL|pi_heif)(\.|$)"), 0)
+# what Pillow logs of odd tags would go to standard error where nobody has set up logging
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 _lock = threading.Lock()
 _quiet_depth = 0
 _raised: list[int] = []
