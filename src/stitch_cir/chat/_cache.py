@@ -14,6 +14,7 @@ from typing import Any
 from stitch_cir.chat._messages import Message, Reply, Sampling
 from stitch_cir.errors import CacheError
 from stitch_cir.places import data_folder
+from stitch_cir.sqlite_files import connect_for_writing
 
 __all__ = ["AnswerCache", "answer_key", "default_cache", "request_of"]
 
@@ -82,9 +83,9 @@ class AnswerCache:
         self._lock = threading.Lock()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db = connect_for_writing(self.path, timeout=60)
+            # a transaction begins with the first change, and ends with its block
+            self._db.isolation_level = "DEFERRED"
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, _VERSION):
                 raise CacheError(

@@ -1,0 +1,79 @@
+"""Opening SQLite files for writing, also where no write-ahead log can be had."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["connect_for_writing", "uses_rollback_journal"]
+
+_NO_SHARED_MEMORY = frozenset(
+    {
+        sqlite3.SQLITE_IOERR_SHMMAP,
+        sqlite3.SQLITE_IOERR_SHMOPEN,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+        sqlite3.SQLITE_IOERR_SHMLOCK,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+
+
+def connect_for_writing(file: Path, *, timeout: float) -> sqlite3.Connection:
+    """Open or create ``file`` in autocommit mode, with a write-ahead log where one can be had.
+
+    Readers and a writer disturb each other least with a write-ahead log, but it needs memory that
+    processes share, which many network file systems refuse; there the connection uses a rollback
+    journal. ``timeout`` is in seconds; the connection may be used from several threads, one at a
+    time. Raises ``sqlite3.Error``.
+    """
+    connection = _connect(file, timeout)
+    try:
+        _use_write_ahead_log(connection)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if getattr(error, "sqlite_errorcode", 0) not in _NO_SHARED_MEMORY:
+            raise
+    except BaseException:
+        connection.close()
+        raise
+    else:
+        return connection
+    connection = _connect(file, timeout)
+    try:
+        # an exclusive lock lets SQLite read a write-ahead log without shared memory, which leaving
+        # that mode needs; the read afterwards gives the lock back
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+        connection.execute("PRAGMA locking_mode = NORMAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA user_version").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    with suppress(OSError):
+        file.with_name(file.name + "-shm").unlink()
+    return connection
+
+
+def uses_rollback_journal(connection: sqlite3.Connection) -> bool:
+    """Return whether a connection works without a write-ahead log."""
+    return str(connection.execute("PRAGMA journal_mode").fetchone()[0]).lower() != "wal"
+
+
+def _connect(file: Path, timeout: float) -> sqlite3.Connection:
+    return sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=timeout)
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    if uses_rollback_journal(connection):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            # somebody reads it in the other mode right now; that mode serves as well
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+    # the mode is set without touching shared memory; the first read needs it
+    connection.execute("PRAGMA user_version").fetchone()
+    mode = "FULL" if uses_rollback_journal(connection) else "NORMAL"
+    connection.execute(f"PRAGMA synchronous = {mode}")
