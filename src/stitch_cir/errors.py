@@ -19,6 +19,7 @@
     │   ├── GalleryMismatchError  vectors made by another encoder or other views
     │   ├── GalleryBusyError    another process is writing it
     │   └── GalleryDamagedError the database itself is damaged
+    │       └── RowDamagedError the record of one image is damaged
     ├── CacheError              a file of recorded answers that cannot be used
     └── ModelError              model files missing, altered or unusable
         └── EndpointError       a language model's end point: no key, unreachable, no usable answer
@@ -48,6 +49,7 @@ __all__ = [
     "PromptTooLargeError",
     "QueryError",
     "RecordError",
+    "RowDamagedError",
     "SettingError",
     "StitchError",
     "VectorError",
@@ -133,6 +135,15 @@ class GalleryBusyError(GalleryError):
 
 class GalleryDamagedError(GalleryError):
     """The gallery's database is damaged."""
+
+
+class RowDamagedError(GalleryDamagedError):
+    """What the database records about one image is damaged; ``id`` names it."""
+
+    def __init__(self, message: str, *, hint: str = "", id: str = "") -> None:
+        """Keep the id, so that a search can leave this image out."""
+        super().__init__(message, hint=hint)
+        self.id = id
 
 
 class ModelError(StitchError):

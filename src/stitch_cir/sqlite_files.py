@@ -62,7 +62,10 @@ def uses_rollback_journal(connection: sqlite3.Connection) -> bool:
 
 
 def _connect(file: Path, timeout: float) -> sqlite3.Connection:
-    return sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=timeout)
+    # absolute: SQLite may take a relative name that begins with "file:" for an address
+    return sqlite3.connect(
+        file.absolute(), isolation_level=None, check_same_thread=False, timeout=timeout
+    )
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:

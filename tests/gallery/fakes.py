@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,3 +62,25 @@ def picture(seed: int, size: tuple[int, int] = (40, 30)) -> Image.Image:
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (4, 4, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def to_schema(directory: Path, version: int) -> None:
+    """Turn a gallery back into one that an earlier version would have written."""
+    database = sqlite3.connect(directory / "gallery.sqlite", isolation_level=None)
+    if version < 5:
+        database.executescript(
+            "ALTER TABLE contents DROP COLUMN digest;"
+            "ALTER TABLE caption_vectors DROP COLUMN digest;"
+            "DROP TABLE pending; DELETE FROM meta WHERE key IN ('commit', 'meta_digest')"
+        )
+    if version < 4:
+        database.execute("DROP TABLE outdated")
+    if version < 3:
+        for table in ("items", "skipped", "others"):
+            database.execute(f"ALTER TABLE {table} DROP COLUMN mark")
+        database.execute("DROP TABLE vanished")
+        database.execute("DELETE FROM meta WHERE key IN ('survey', 'folder')")
+    if version < 2:
+        database.execute("DROP TABLE removed")
+    database.execute(f"PRAGMA user_version = {version}")
+    database.close()

@@ -246,7 +246,8 @@ def test_galleries_of_earlier_schemas(
             database.execute(
                 f"INSERT OR REPLACE INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}"
             )
-        database.execute("DELETE FROM meta WHERE key IN ('survey', 'folder')")
+        newer = "('survey', 'folder', 'commit', 'meta_digest')"
+        database.execute(f"DELETE FROM meta WHERE key IN {newer}")
         database.execute(f"PRAGMA user_version = {schema}")
         database.commit()
     shutil.rmtree(directory)

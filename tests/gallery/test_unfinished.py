@@ -137,7 +137,7 @@ def test_a_gallery_of_an_older_version_does_not_know(folder: Path, encoder: Fake
     index_folder(folder, encoder=encoder)
     database = sqlite3.connect(folder / ".stitch" / "gallery.sqlite")
     with database:
-        database.execute("DELETE FROM meta WHERE key IN ('survey', 'folder')")
+        database.execute("DELETE FROM meta WHERE key IN ('survey', 'folder', 'meta_digest')")
     database.close()
     gallery = Gallery.open(folder)
     assert gallery.completeness() == {"complete": None, "waiting": None}

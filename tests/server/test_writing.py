@@ -11,6 +11,7 @@ import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import add_pictures, remove_picture
 from stitch_cir.gallery._database import write_lock
+from tests.gallery.fakes import to_schema
 from tests.server.conftest import TOKEN, jpeg
 
 KEY = {"authorization": f"Bearer {TOKEN}"}
@@ -183,16 +184,8 @@ def test_nothing_is_left_when_recording_fails(photos: Path, monkeypatch) -> None
 
 
 def test_a_gallery_of_the_first_schema_is_read_and_brought_up_to_date(photos: Path) -> None:
-    import sqlite3
-
     st.index_folder(photos, encoder=HashEncoder())
-    database = sqlite3.connect(photos / ".stitch" / "gallery.sqlite")
-    for table in ("items", "skipped", "others"):
-        database.execute(f"ALTER TABLE {table} DROP COLUMN mark")
-    database.executescript(
-        "DROP TABLE outdated; DROP TABLE vanished; DROP TABLE removed; PRAGMA user_version = 1"
-    )
-    database.close()
+    to_schema(photos / ".stitch", 1)
     assert len(st.Gallery.open(photos, encoder=HashEncoder())) == 8
     remove_picture(photos / ".stitch", "red.png")
     assert st.index_folder(photos, encoder=HashEncoder()).kept_out == 1

@@ -208,7 +208,7 @@ def _reporting_waiting_files(place: Path | None) -> Iterator[None]:
 
 def _recorded_encoder(place: Path | None) -> str | None:
     """Name the encoder of the gallery that is there already, if one is."""
-    from stitch_cir.errors import GalleryMissingError
+    from stitch_cir.errors import GalleryDamagedError, GalleryMissingError
     from stitch_cir.gallery import Gallery
 
     if place is None:
@@ -216,7 +216,8 @@ def _recorded_encoder(place: Path | None) -> str | None:
     try:
         with Gallery.open(place) as found:
             return str(found.info()["encoder"])
-    except GalleryMissingError:
+    except (GalleryMissingError, GalleryDamagedError):
+        # indexing refuses a damaged one itself, unless it is rebuilt
         return None
 
 
@@ -242,17 +243,26 @@ def verify(
             "files that rotted on the disk.",
         ),
     ] = False,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Encode damaged records again from their files."),
+    ] = False,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Check a gallery: the database, every vector, the cache, and the files it was made from."""
+    """Check a gallery: the database, every vector, the cache, and the files it was made from.
+
+    What is damaged in the database and whole in the cache is put back, and the other way round.
+    """
     with guard(as_json=as_json):
         from stitch_cir.gallery import Gallery
 
-        report = Gallery.open(gallery).verify(read_files=read_files)
+        report = Gallery.open(gallery).verify(read_files=read_files, repair=repair)
         if as_json:
             emit_json(report.to_dict())
         else:
             out = console()
+            for line in report.repaired:
+                out.print(f"repaired: {plain(line)}", soft_wrap=True)
             for problem in report.problems:
                 out.print(f"problem: {plain(problem)}", soft_wrap=True)
             out.print(plain(report.summary()), soft_wrap=True)

@@ -9,7 +9,7 @@ from stitch_cir.gallery._names import matcher
 from stitch_cir.gallery._progress import Progress, ProgressEvent
 from stitch_cir.gallery._public import PathMask, read_steadily
 from stitch_cir.gallery._report import IndexReport, VerifyReport
-from stitch_cir.gallery._store import StoredView
+from stitch_cir.gallery._sets import StoredView
 
 __all__ = [
     "ADDED",

@@ -6,8 +6,8 @@ import hashlib
 import os
 import secrets
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -15,8 +15,22 @@ from typing import TYPE_CHECKING, TypeVar
 from PIL import Image
 
 from stitch_cir.encoders import encode_set
-from stitch_cir.errors import GalleryError, ImageError, NotFoundError, SettingError
+from stitch_cir.errors import (
+    GalleryError,
+    ImageError,
+    NotFoundError,
+    SettingError,
+    StitchError,
+)
 from stitch_cir.gallery._database import write_lock
+from stitch_cir.gallery._pending import (
+    ADDED,
+    intend_to_add,
+    intend_to_delete,
+    mark_added,
+    put_file,
+    settle,
+)
 from stitch_cir.gallery._provenance import check_encoder, root_of
 from stitch_cir.gallery._scan import facts_of, id_of
 from stitch_cir.gallery._store import Item, Store, to_path
@@ -29,8 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ADDED", "add_pictures", "remove_picture"]
 
-ADDED = "added"
-"""Folder below the root where added pictures lie; what is there was put there by this module."""
 _LONGEST = 80
 _KEPT = frozenset(" -_()")
 T = TypeVar("T")
@@ -78,7 +90,13 @@ def add_pictures(
             f"There are captions for {len(captions)} of {len(pictures)} pictures.",
             hint="Give one list of captions for each picture, empty where there are none.",
         )
-    with _written(place) as (store, root):
+    with _opened(place) as store:
+        root = root_of(store.meta(), place)
+        if root is None:
+            raise SettingError(
+                "This gallery has captions only: there is no folder for pictures.",
+                hint="Index a folder of pictures, or add captions with stitch index.",
+            )
         check_encoder(store.meta(), encoder, place)
         recipe = ViewRecipe.from_dict(store.meta()["recipe"])
         new: list[_New] = []
@@ -94,11 +112,16 @@ def add_pictures(
             hash = hashlib.sha256(content).hexdigest()
             boxes = recipe.boxes(*image.size, content_key(image))
             new.append(_New(name, content, hash, image, boxes, clean))
-        return _record(store, root, recipe, encoder, new), skipped
+        return _record(store, place, root, recipe, encoder, new), skipped
 
 
 def _record(
-    store: Store, root: Path, recipe: ViewRecipe, encoder: DualEncoder, new: Sequence[_New]
+    store: Store,
+    place: Path,
+    root: Path,
+    recipe: ViewRecipe,
+    encoder: DualEncoder,
+    new: Sequence[_New],
 ) -> list[str]:
     unseen = {one.hash: one for one in new if not store.has_content(one.hash)}
     vectors = {}
@@ -111,15 +134,15 @@ def _record(
     words = encoder.encode_texts(list(texts))
     if texts:
         words = checked(words, (len(texts), encoder.dim), list(texts))
-    written: list[Path] = []
+    ids: list[str] = []
+    files: list[Path] = []
     try:
-        ids = []
-        folder = _folder(root) if new else root
+        if new:
+            folder = _folder(root)
+            _told(folder, lambda: files.extend(_write_files(store, folder, new)))
         with store.transaction():
             store.put_caption_vectors(list(texts), words)
-            for one in new:
-                file = _write(folder, one)
-                written.append(file)
+            for one, file in zip(new, files, strict=True):
                 facts = facts_of(file.stat())
                 path = os.fsencode(f"{ADDED}{os.sep}{file.name}")
                 if one.hash in vectors:
@@ -130,10 +153,14 @@ def _record(
                 store.put_captions(item.id, one.captions)
                 ids.append(item.id)
             store.set_removed(store.removed() - set(ids))
+            mark_added(store, files)
     except BaseException:
-        for file in written:
-            file.unlink(missing_ok=True)
+        # what this cannot undo now is undone at the next opening; the first error is the one to say
+        with suppress(StitchError, OSError):
+            settle(store, place)
         raise
+    with suppress(StitchError, OSError):
+        settle(store, place)
     return ids
 
 
@@ -143,7 +170,7 @@ def remove_picture(place: Path, id: str) -> None:
     The file stays where it is and its id is remembered, unless it lies below ``added``: then it is
     deleted. Raises ``NotFoundError`` for an unknown id, ``GalleryBusyError``, ``GalleryError``.
     """
-    with write_lock(place), closing(Store(place, write=True)) as store:
+    with _opened(place) as store:
         item = store.item(id)
         if item is None:
             raise NotFoundError(f"The gallery {place} has no image {id!r}.")
@@ -151,11 +178,17 @@ def remove_picture(place: Path, id: str) -> None:
         own = None if root is None or item.path is None else _own_file(root, item.path)
         with store.transaction():
             store.remove_items([id])
-            if own is None:
-                store.set_removed({*store.removed(), id})
+            store.set_removed({*store.removed(), id})
+            if own is not None:
+                intend_to_delete(store, item, own)
         store.sweep()
-        if own is not None:
-            _told(own, lambda: own.unlink(missing_ok=True))
+        problem = None if own is None else settle(store, place)
+        if problem is not None:
+            raise GalleryError(
+                f"{id} was taken out of the gallery, but its file {own} cannot be deleted: "
+                f"{problem.strerror or problem}.",
+                hint="Check its permissions; it is deleted at the next change of the gallery.",
+            ) from problem
 
 
 def _own_file(root: Path, path: bytes) -> Path | None:
@@ -166,15 +199,12 @@ def _own_file(root: Path, path: bytes) -> Path | None:
 
 
 @contextmanager
-def _written(place: Path) -> Iterator[tuple[Store, Path]]:
+def _opened(place: Path) -> Iterator[Store]:
     with write_lock(place), closing(Store(place, write=True)) as store:
-        root = root_of(store.meta(), place)
-        if root is None:
-            raise SettingError(
-                "This gallery has captions only: there is no folder for pictures.",
-                hint="Index a folder of pictures, or add captions with stitch index.",
-            )
-        yield store, root
+        # files and rows must not part company when the power fails
+        store.rows("PRAGMA synchronous = FULL")
+        settle(store, place)
+        yield store
 
 
 def _folder(root: Path) -> Path:
@@ -188,27 +218,41 @@ def _folder(root: Path) -> Path:
     return folder
 
 
-def _write(folder: Path, one: _New) -> Path:
+def _write_files(store: Store, folder: Path, new: Sequence[_New]) -> Iterator[Path]:
     """Write beside its place first: who indexes meanwhile never sees half a file."""
+    taken: set[Path] = set()
+    plan = []
+    for one in new:
+        part = folder / f".part-{secrets.token_hex(8)}"
+        file = _free_name(folder, one, taken)
+        taken.add(file)
+        plan.append((part, file))
+    intend_to_add(store, plan)
+    for one, (part, file) in zip(new, plan, strict=True):
+        with part.open("xb") as stream:
+            stream.write(one.content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        while True:
+            try:
+                put_file(store, part, file)  # unlike a renaming, this never replaces a file
+                break
+            except FileExistsError:
+                # somebody else was quicker with this name
+                file = _free_name(folder, one, taken)
+                taken.add(file)
+                intend_to_add(store, [(part, file)])
+        yield file
+
+
+def _free_name(folder: Path, one: _New, taken: Collection[Path]) -> Path:
     stem, ending = _stem(one.name), _ending(one.content)
-    part = folder / f".part-{secrets.token_hex(8)}"
-
-    def write() -> Path:
-        try:
-            with part.open("xb") as stream:
-                stream.write(one.content)
-            number = 1
-            while True:
-                file = folder / (f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
-                try:
-                    file.hardlink_to(part)  # unlike a renaming, this never replaces a file
-                    return file
-                except FileExistsError:
-                    number += 1
-        finally:
-            part.unlink(missing_ok=True)
-
-    return _told(folder, write)
+    number = 1
+    while True:
+        file = folder / (f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
+        if file not in taken and not os.path.lexists(file):
+            return file
+        number += 1
 
 
 def _stem(name: str) -> str:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import shutil
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from stitch_cir.errors import GalleryBusyError, GalleryDamagedError, GalleryError
+from stitch_cir.gallery._digest import META_DIGEST_KEYS, add_functions, row_digest
+from stitch_cir.gallery._reading import Reading, open_for_reading
 from stitch_cir.gallery._schema import migrate
+from stitch_cir.sqlite_files import connect_for_writing, uses_rollback_journal
 
-__all__ = ["DATABASE", "Database", "write_lock"]
+__all__ = ["DATABASE", "Database", "delete_database", "meta_digest", "write_lock"]
 
 DATABASE = "gallery.sqlite"
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# the statements are right: where SQLite cannot understand one, a table or column has gone
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
 
 class Database:
@@ -29,8 +37,19 @@ class Database:
     def __init__(self, file: Path, *, write: bool = False) -> None:
         """Open ``file``; with ``write``, create or update it first."""
         self.file = file
+        self.notes: list[str] = []
         self._lock = threading.RLock()
-        self._connection = _connect(file) if write else _connect_readonly(file)
+        self._reading: Reading | None = None
+        if write:
+            self._connection = self._open_for_writing()
+            if uses_rollback_journal(self._connection):
+                self.notes.append(
+                    f"The file system of {file.parent} has no shared memory for SQLite (many "
+                    "network shares have none): a rollback journal is used, and searches wait "
+                    "while a batch is written."
+                )
+        else:
+            self._open_for_reading()
 
     def close(self) -> None:
         """Close the connection."""
@@ -41,6 +60,48 @@ class Database:
         """Close a database that was simply dropped."""
         if hasattr(self, "_connection"):
             self._connection.close()
+
+    def refresh(self) -> bool:
+        """Open the file again if another one has taken its place; return whether that was done.
+
+        Also if it was changed behind a connection that cannot see changes (read-only media). Raises
+        ``GalleryMissingError`` when it was deleted.
+        """
+        with self._lock:
+            if self._reading is None or not self._reading.is_outdated():
+                return False
+            self._connection.close()
+            self._open_for_reading()
+            return True
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Give a new connection the functions that statements use."""
+        add_functions(connection)
+
+    def _open_for_writing(self) -> sqlite3.Connection:
+        with _in_words(self.file):
+            connection = connect_for_writing(self.file, timeout=30)
+            try:
+                self._prepare(connection)
+                self.schema = migrate(connection, self.file, apply=True)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    def _open_for_reading(self) -> None:
+        with _in_words(self.file):
+            reading = open_for_reading(self.file)
+            self._connection, self._reading = reading.connection, reading
+            if reading.folder is not None:
+                weakref.finalize(self, shutil.rmtree, reading.folder, ignore_errors=True)
+            self.notes = [] if reading.note is None else [reading.note]
+            try:
+                self._prepare(self._connection)
+                self.schema = migrate(self._connection, self.file, apply=False)
+            except BaseException:
+                self._connection.close()
+                raise
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and give all its rows."""
@@ -58,19 +119,42 @@ class Database:
             return self._connection.executemany(statement, values).rowcount
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing; a commit makes a new generation."""
+    def transaction(self, *, changes_content: bool = True) -> Iterator[None]:
+        """All or nothing; a commit makes a new generation, with an id of its own.
+
+        Unless ``changes_content`` is false: then what was derived from the content stays valid.
+        """
         with self._lock:
             self.rows("BEGIN IMMEDIATE")
             try:
                 yield
-                self.rows("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
+                if changes_content:
+                    self._seal()
                 self.rows("COMMIT")
             except BaseException:
                 # SQLite may have rolled back already, e.g. when the disk is full
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _seal(self) -> None:
+        """Give the commit its number and id, and the facts their digest, which are all in ``meta``.
+
+        The number repeats when a database goes back to an earlier state (a backup put back, a power
+        cut); the id never does, so what was derived from another state is never taken for this
+        one's.
+        """
+        self.rows("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'")
+        self._put_fact("commit", secrets.token_hex(16))
+        self.seal_facts()
+
+    def seal_facts(self) -> None:
+        """Record the digest of the facts as they are now."""
+        facts = dict(self.rows("SELECT key, value FROM meta"))
+        self._put_fact("meta_digest", meta_digest(facts))
+
+    def _put_fact(self, key: str, value: str) -> None:
+        self.rows("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, f'"{value}"'))
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -94,8 +178,9 @@ def write_lock(directory: Path) -> Iterator[None]:
     file = directory / "write.lock"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        # a transaction on a database of its own: works wherever SQLite's locking does
-        lock = sqlite3.connect(file, isolation_level=None, timeout=0)
+        # a transaction on a database of its own: works wherever SQLite's locking does; absolute,
+        # because SQLite may take a name that begins with "file:" for an address
+        lock = sqlite3.connect(file.absolute(), isolation_level=None, timeout=0)
     except (OSError, sqlite3.OperationalError) as error:
         reason = getattr(error, "strerror", None) or error
         raise GalleryError(
@@ -117,48 +202,25 @@ def write_lock(directory: Path) -> Iterator[None]:
         lock.close()
 
 
-def _connect(file: Path) -> sqlite3.Connection:
-    with _in_words(file):
-        connection = sqlite3.connect(
-            file, isolation_level=None, check_same_thread=False, timeout=30
-        )
+def delete_database(database: Path) -> None:
+    """Delete a database and its logs, if they are there; raises ``GalleryError``."""
+    for ending in ("", "-wal", "-shm", "-journal"):
+        file = database.with_name(database.name + ending)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            migrate(connection, file, apply=True)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            # looked at first: on a read-only medium deleting fails even where there is nothing
+            if os.path.lexists(file):
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise GalleryError(
+                f"{file}, the remains of a rebuild, cannot be deleted: {error.strerror or error}.",
+                hint="Check permissions and the disk.",
+            ) from error
 
 
-def _connect_readonly(file: Path) -> sqlite3.Connection:
-    """Open for reading, also from a medium that cannot be written.
-
-    A WAL database needs a file beside it even for reading; where none can be made, nobody can be
-    writing either, and ``immutable`` does without.
-    """
-    address = file.absolute().as_uri()
-    with _in_words(file):
-        for mode in ("mode=ro", "mode=ro&immutable=1"):
-            try:
-                return _open_readonly(file, f"{address}?{mode}")
-            except sqlite3.OperationalError:
-                if "immutable" in mode:
-                    raise
-    raise AssertionError("unreachable")
-
-
-def _open_readonly(file: Path, address: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        address, uri=True, isolation_level=None, check_same_thread=False, timeout=30
-    )
-    try:
-        migrate(connection, file, apply=False)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+def meta_digest(facts: Mapping[str, str]) -> str:
+    """Return the digest, in hexadecimal, of the recorded facts as they are stored."""
+    covered = sorted(item for item in facts.items() if item[0] not in META_DIGEST_KEYS)
+    return row_digest(*(part for item in covered for part in item)).hex()
 
 
 @contextmanager
@@ -167,16 +229,16 @@ def _in_words(file: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         raise _translate(error, file) from error
+    except UnicodeDecodeError as error:
+        # SQLite quotes damaged text in its message, and the message cannot be decoded
+        raise _damaged(file, "text that is no text") from error
 
 
 def _translate(error: sqlite3.DatabaseError, file: Path) -> Exception:
     # the low byte is the kind of error, the rest says more precisely which
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _DAMAGED:
-        return GalleryDamagedError(
-            f"The gallery database {file} is damaged: {error}.",
-            hint=f"Delete {file.parent} and index again; your pictures are not touched.",
-        )
+        return _damaged(file, error)
     if code in _BUSY:
         return GalleryBusyError(
             f"Another process is using {file}.", hint="Try again when it is done."
@@ -187,3 +249,10 @@ def _translate(error: sqlite3.DatabaseError, file: Path) -> Exception:
             hint="Check free space and permissions, or choose another place with --gallery DIR.",
         )
     return error
+
+
+def _damaged(file: Path, reason: object) -> GalleryDamagedError:
+    return GalleryDamagedError(
+        f"The gallery database {file} is damaged: {reason}.",
+        hint=f"Delete {file.parent} and index again; your pictures are not touched.",
+    )

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import threading
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.errors import GalleryError, GalleryMismatchError, GalleryMissingError
 from stitch_cir.gallery import _vanished
-from stitch_cir.gallery._cache import ViewMatrix, build, is_of_another_format, open_cache
+from stitch_cir.gallery._cache import ViewMatrix
 from stitch_cir.gallery._database import DATABASE
 from stitch_cir.gallery._index import DEFAULT_DIRECTORY
 from stitch_cir.gallery._nowhere import no_gallery
 from stitch_cir.gallery._options import recorded_options
+from stitch_cir.gallery._packed import PackedVectors
 from stitch_cir.gallery._provenance import check_encoder, completeness, incomplete_note, root_of
 from stitch_cir.gallery._report import VerifyReport
 from stitch_cir.gallery._scan import id_of
-from stitch_cir.gallery._store import Store, StoredView, to_path
+from stitch_cir.gallery._sets import StoredView, views
+from stitch_cir.gallery._store import Store, to_path
 from stitch_cir.gallery._verify import verify
+from stitch_cir.images import MAX_PIXELS
 from stitch_cir.views import ViewRecipe
 
 if TYPE_CHECKING:
@@ -42,20 +42,16 @@ _FACTS = (
 
 
 class Gallery:
-    """A gallery on disk, opened for searching. Safe to share between threads.
-
-    ``notes`` holds what happened on the way and is worth telling, e.g. that a damaged cache was
-    rebuilt.
-    """
+    """A gallery on disk, opened for searching. Safe to share between threads."""
 
     def __init__(self, directory: Path, store: Store, encoder: DualEncoder | None) -> None:
         """Use :meth:`open`."""
         self.directory = directory
-        self.notes: list[str] = []
         self._store = store
         self._facts = store.meta()
         self._encoder = encoder
-        self._matrix: ViewMatrix | None = None
+        self._packed = PackedVectors(store, directory / "cache")
+        self._damaged: set[str] = set()
         self._lock = threading.RLock()
 
     @classmethod
@@ -73,7 +69,13 @@ class Gallery:
         """
         given = Path(place)
         inside = given / DEFAULT_DIRECTORY
-        directory = next((d for d in (given, inside) if (d / DATABASE).is_file()), None)
+        try:
+            directory = next((d for d in (given, inside) if (d / DATABASE).is_file()), None)
+        except OSError as error:
+            raise GalleryError(
+                f"The gallery at {given} cannot be read: {error.strerror or error}.",
+                hint="Check the permissions of the folder, and the disk.",
+            ) from error
         if directory is None:
             raise no_gallery(given)
         gallery = cls(directory, Store(directory), encoder)
@@ -89,7 +91,7 @@ class Gallery:
 
     def close(self) -> None:
         """Let go of the database; a gallery may also simply be dropped."""
-        self._matrix = None
+        self._packed.forget()
         self._store.close()
 
     def __enter__(self) -> Gallery:
@@ -241,7 +243,7 @@ class Gallery:
 
     def views(self, id: str) -> list[StoredView]:
         """Give the view set of an item: image views first, then caption views."""
-        return self._store.views(id)
+        return views(self._store, id)
 
     def content_hash(self, id: str) -> str | None:
         """Give the SHA-256 of a picture's file; None for captions only."""
@@ -265,32 +267,44 @@ class Gallery:
 
     # -- packed vectors --------------------------------------------------------------------------
 
+    @property
+    def notes(self) -> list[str]:
+        """What is unusual about how the gallery is read at present, each said once.
+
+        For example that its cache was damaged and has been rebuilt, that nothing can be written,
+        or that images are left out because their records are damaged.
+        """
+        with self._lock:
+            found = [*self._store.notes, *self._packed.notes]
+            if self._damaged:
+                found.append(
+                    f"The database's records of {', '.join(sorted(self._damaged))} are damaged; "
+                    "these images are left out. Repair the gallery: stitch verify GALLERY --repair"
+                )
+            return list(dict.fromkeys(found))
+
+    @property
+    def damaged(self) -> frozenset[str]:
+        """Ids in the matrix that must not be shown, because their records are damaged since."""
+        with self._lock:
+            return frozenset(self._damaged)
+
     def matrix(self) -> ViewMatrix:
         """Give all view sets as memory-mapped arrays, rebuilt from the database when stale.
 
-        A cache that was damaged or cut short is rebuilt too, and :attr:`notes` says so. Where
-        nothing can be written, the arrays live in a temporary folder until the process ends.
+        A cache that was damaged, cut short, or made from another state of the database is rebuilt
+        too; damaged records are left out. :attr:`notes` says so. Where nothing can be written, the
+        arrays live in a temporary folder until the process ends, or in memory.
 
-        Raises ``GalleryMismatchError`` when the gallery was meanwhile rebuilt by another encoder.
+        Raises ``GalleryMismatchError`` when the gallery was meanwhile rebuilt by another encoder,
+        ``GalleryMissingError`` when it was deleted, ``GalleryDamagedError`` when every record is
+        damaged.
         """
         with self._lock:
-            generation = self._store.generation()
-            if self._matrix is not None and self._matrix.generation == generation:
-                return self._matrix
-            self._refresh()
-            cache = self.directory / "cache"
-            matrix = open_cache(cache, generation)
-            if matrix is None:
-                place = cache / str(generation)
-                if is_of_another_format(place):
-                    self.notes.append("The cache was of another version and has been rebuilt.")
-                elif place.exists():
-                    self.notes.append("The cache was damaged and has been rebuilt.")
-                matrix = self._rebuild(cache)
-            self._matrix = matrix
-            return matrix
+            self._store.refresh()
+            return self._packed.current(self._refresh)
 
-    def _refresh(self) -> None:
+    def _refresh(self) -> int:
         """Take over changed facts, unless the vectors are now another encoder's."""
         facts = self._store.meta()
         if facts.get("fingerprint") != self._facts["fingerprint"]:
@@ -299,35 +313,36 @@ class Gallery:
                 hint="Open it again.",
             )
         self._facts = facts
+        self._damaged = set()
+        return int(facts["dim"])
 
-    def _rebuild(self, cache: Path) -> ViewMatrix:
-        dim = self._facts["dim"]
-        try:
-            place = build(self._store, dim, cache)
-        except OSError as error:
-            # a medium that cannot be written still answers
-            self.notes.append(
-                f"{cache} cannot be written ({error.strerror or error}); the vectors were packed "
-                "in a temporary folder, which takes time at every start."
-            )
-            scratch = tempfile.mkdtemp(prefix="stitch-")
-            weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
-            place = build(self._store, dim, Path(scratch))
-        matrix = open_cache(place.parent, int(place.name))
-        if matrix is None:
-            raise GalleryError(
-                f"The cache {place} does not hold what was just written to it.",
-                hint="Check the disk, or choose another place with --gallery DIR.",
-            )
-        return matrix
+    def leave_out(self, id: str) -> None:
+        """Remember that the record of an image turned out to be damaged, until the next change."""
+        with self._lock:
+            self._damaged.add(id)
 
-    def verify(self, *, read_files: bool = False) -> VerifyReport:
+    def verify(
+        self, *, read_files: bool = False, repair: bool = False, max_pixels: int = MAX_PIXELS
+    ) -> VerifyReport:
         """Check database, vectors, cache, and whether the files are still the same.
 
         Files whose size and times are as recorded are read only with ``read_files``.
+
+        What can be proved right by its digest is repaired from the cache, where the gallery can be
+        written. ``repair`` also encodes damaged records again from their files (of at most
+        ``max_pixels`` pixels), which loads the encoder.
         """
-        cache = self.directory / "cache"
-        return verify(self._store, self._facts["dim"], cache, self.path, read_files=read_files)
+        with self._lock:
+            self._store.refresh()
+            return verify(
+                self._store,
+                self._facts,
+                self.directory,
+                self.path,
+                encoder=(lambda: self.encoder) if repair else None,
+                max_pixels=max_pixels,
+                read_files=read_files,
+            )
 
 
 def _spellings(path: Path) -> tuple[Path, Path]:

@@ -16,9 +16,10 @@ from stitch_cir.gallery import _outdated, _survey, _vanished
 from stitch_cir.gallery._away import check_missing, refuse_emptying, require_images
 from stitch_cir.gallery._budget import MemoryBudget, default_memory
 from stitch_cir.gallery._captions import captions_of_items, read_captions, record_captions
-from stitch_cir.gallery._database import DATABASE, write_lock
+from stitch_cir.gallery._database import DATABASE, delete_database, write_lock
 from stitch_cir.gallery._decode import Decoder
 from stitch_cir.gallery._options import Options
+from stitch_cir.gallery._pending import settle
 from stitch_cir.gallery._pipeline import EncodingLine
 from stitch_cir.gallery._progress import Progress
 from stitch_cir.gallery._provenance import check, finish, is_of, record, set_root, set_waiting
@@ -145,6 +146,7 @@ def index_folder(
     with _writing(place, begin, rebuild=rebuild) as (store, chosen, old):
         if old is not None and not is_of(old.meta(), root, place):
             guarded = False  # started afresh from another folder
+        tally.notes += store.notes
         removed: frozenset[str] = frozenset() if restore_removed else (old or store).removed()
         entries = _without(entries, removed, tally)
         total = _survey.note(store, root, entries, tally, tell)
@@ -243,6 +245,7 @@ def index_captions(
     place = Path(gallery_dir)
     begin = partial(_begin, encoder=encoder, recipe=None, root=None, place=place)
     with _writing(place, begin, rebuild=rebuild) as (store, _, old):
+        tally.notes += store.notes
         known = store if old is None else old
         removed = frozenset[str]() if restore_removed else known.removed()
         tally.kept_out = len(removed & texts.keys())
@@ -273,26 +276,24 @@ def _writing(
         beside = place / _REBUILD
         if not (rebuild and (place / DATABASE).exists()):
             with closing(Store(place, write=True)) as store:
+                settle(store, place)
                 yield store, begin(store), None
             # the remains of a rebuild that was given up
-            _delete(beside)
+            delete_database(beside)
             return
         with closing(Store(place, write=True)) as old:
+            old.needs_facts = False  # a rebuild may be what damaged ones need
+            settle(old, place)
             try:
                 with closing(Store(place, write=True, name=_REBUILD)) as new:
                     begin(new)
             except GalleryError:
                 # left by an interrupted rebuild of another kind
-                _delete(beside)
+                delete_database(beside)
             with closing(Store(place, write=True, name=_REBUILD)) as new:
                 yield new, begin(new), old
             old.adopt(beside)
-        _delete(beside)
-
-
-def _delete(database: Path) -> None:
-    for ending in ("", "-wal", "-shm"):
-        database.with_name(database.name + ending).unlink(missing_ok=True)
+        delete_database(beside)
 
 
 def _begin(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.errors import GalleryMissingError, SettingError
+from stitch_cir.errors import GalleryDamagedError, GalleryMissingError, SettingError
 from stitch_cir.gallery._database import DATABASE
 from stitch_cir.gallery._exclude import Exclusions
 from stitch_cir.gallery._store import Store
@@ -84,5 +84,6 @@ def _recorded(directory: Path) -> dict[str, Any]:
     try:
         with closing(Store(directory)) as store:
             return recorded_options(store)
-    except GalleryMissingError:
+    except (GalleryMissingError, GalleryDamagedError):
+        # a damaged gallery is refused later, unless it is rebuilt
         return dict(_UNSET)

@@ -122,7 +122,9 @@ class VerifyReport:
     No ``problems`` means that the gallery is undamaged; it is sound when it also is what its
     folder holds. ``complete`` says whether the last run came to its end, ``waiting_files`` how many
     files it did not come to (None: not known); ``read_files`` that every file was read, not only
-    those whose size or times differ.
+    those whose size or times differ. ``repaired`` says what was put right because that was
+    requested; what verification repairs unasked, because it is proved right, is reported once under
+    ``problems``.
     """
 
     images: int
@@ -133,6 +135,7 @@ class VerifyReport:
     complete: bool | None = True
     waiting_files: int | None = 0
     read_files: bool = False
+    repaired: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -145,6 +148,8 @@ class VerifyReport:
         state = "sound" if self.sound else "undamaged, but not up to date"
         if self.problems:
             state = f"{len(self.problems)} problem(s)"
+        if self.repaired:
+            state = f"{len(self.repaired)} repaired, {state}"
         stale = [
             f"1 file {singular}" if count == 1 else f"{count} files {plural}"
             for count, singular, plural in (
@@ -171,4 +176,5 @@ class VerifyReport:
     def to_dict(self) -> dict[str, Any]:
         """Give JSON-ready data."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {**plain, "problems": list(self.problems), "sound": self.sound}
+        lists = {"problems": list(self.problems), "repaired": list(self.repaired)}
+        return {**plain, **lists, "sound": self.sound}

@@ -6,8 +6,9 @@ import sqlite3
 from pathlib import Path
 
 from stitch_cir.errors import GalleryError, GalleryMissingError
+from stitch_cir.gallery._digest import CAPTION_DIGEST, CONTENT_DIGEST
 
-__all__ = ["TABLES", "migrate"]
+__all__ = ["DIGESTS_SINCE", "TABLES", "migrate"]
 
 _MIGRATIONS = (
     """
@@ -88,7 +89,31 @@ _MIGRATIONS = (
     CREATE TABLE outdated (hash TEXT PRIMARY KEY) WITHOUT ROWID;
     INSERT INTO outdated SELECT hash FROM contents;
     """,
+    f"""
+    -- 16 bytes over all other columns of the row; another digest than that means a damaged row
+    ALTER TABLE contents ADD COLUMN digest BLOB;
+    ALTER TABLE caption_vectors ADD COLUMN digest BLOB;
+    UPDATE contents SET digest = {CONTENT_DIGEST};
+    UPDATE caption_vectors SET digest = {CAPTION_DIGEST};
+
+    -- identifies the last commit, as the generation cannot: that one repeats when a backup is put
+    -- back
+    INSERT OR REPLACE INTO meta VALUES ('commit', '"' || lower(hex(randomblob(16))) || '"');
+
+    -- files that are being added or deleted by hand; what is still here at the next opening was
+    -- interrupted (see _pending.py). path and part are relative to the root, in its own bytes;
+    -- size and mtime_ns are those of a file that is to be deleted
+    CREATE TABLE pending (
+        path BLOB PRIMARY KEY,
+        action TEXT NOT NULL,
+        part BLOB,
+        size INTEGER,
+        mtime_ns INTEGER
+    ) WITHOUT ROWID;
+    """,
 )
+DIGESTS_SINCE = 5
+"""The schema from which on rows have digests."""
 _READABLE = 1
 """Oldest schema that can be read as it is; what came later is needed for writing only."""
 
@@ -103,14 +128,14 @@ TABLES = (
     "vanished",
     "outdated",
 )
-"""All tables but ``meta``."""
+"""All tables but ``meta``, and but ``pending``, which is about files and not about the rows."""
 
 
-def migrate(database: sqlite3.Connection, file: Path, *, apply: bool) -> None:
-    """Bring a database to the newest schema (or only check it).
+def migrate(database: sqlite3.Connection, file: Path, *, apply: bool) -> int:
+    """Bring a database to the newest schema (or only check it); return its schema's number.
 
-    Raises ``GalleryError`` for one from the future, and, where nothing may be changed,
-    ``GalleryMissingError`` for one that has no table yet.
+    Raises ``GalleryError`` for one from the future or of another program, ``GalleryMissingError``
+    for one that is to be read and was never begun.
     """
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
     if version > len(_MIGRATIONS):
@@ -118,17 +143,20 @@ def migrate(database: sqlite3.Connection, file: Path, *, apply: bool) -> None:
             f"{file} was written by a newer version of stitch (schema {version}).",
             hint="Update stitch-cir.",
         )
-    if version == len(_MIGRATIONS):
-        return
-    if not apply and version >= _READABLE:
-        return
-    if not apply:
-        # a first run that ended before its first commit: there is nothing in it yet
-        raise GalleryMissingError(
-            f"The gallery {file.parent} was never finished.",
-            hint="Run stitch index on its folder again.",
+    if version == 0 and database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+        raise GalleryError(
+            f"{file} is a database of another program.",
+            hint="Move it away, or choose another place with --gallery DIR.",
         )
+    if not apply:
+        if version < _READABLE:
+            raise GalleryMissingError(
+                f"The gallery {file.parent} was never finished.",
+                hint="Run stitch index on its folder again.",
+            )
+        return version
     for number in range(version, len(_MIGRATIONS)):
         database.executescript(
             f"BEGIN IMMEDIATE; {_MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
         )
+    return len(_MIGRATIONS)

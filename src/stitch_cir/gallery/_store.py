@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.errors import GalleryDamagedError
-from stitch_cir.gallery._database import DATABASE, Database
+from stitch_cir.errors import GalleryDamagedError, RowDamagedError
+from stitch_cir.gallery._cache import read_manifests
+from stitch_cir.gallery._database import DATABASE, Database, meta_digest
+from stitch_cir.gallery._digest import META_DIGEST_KEYS, row_digest
 from stitch_cir.gallery._names import compose, fold
-from stitch_cir.gallery._schema import TABLES
+from stitch_cir.gallery._schema import DIGESTS_SINCE, TABLES
 from stitch_cir.views import ViewBox
 
-__all__ = ["Item", "Store", "StoredView", "to_path"]
+__all__ = ["Item", "Store", "spell_boxes", "to_path"]
 
 _PAGE = 256
 _ORPHANS = (
@@ -44,39 +48,106 @@ class Item:
     mark: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredView:
-    """One member of an item's view set: a ``box`` or a ``caption``, and its (d,) float32 vector."""
-
-    vector: NDArray[np.float32]
-    box: ViewBox | None = None
-    caption: str | None = None
-
-
 class Store(Database):
     """The gallery's tables. Several puts belong into one ``transaction()``."""
 
     def __init__(self, directory: Path, *, write: bool = False, name: str = DATABASE) -> None:
         """Open the database ``name`` in ``directory``; with ``write``, create it if need be."""
         super().__init__(directory / name, write=write)
-        self._connection.create_function("fold", 1, fold, deterministic=True)
+        self._known_content: tuple[Any, str] | None = None
+        self.needs_facts = True
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        super()._prepare(connection)
+        connection.create_function("fold", 1, fold, deterministic=True)
 
     # -- facts about the whole -------------------------------------------------------------------
 
     def meta(self) -> dict[str, Any]:
-        """Give all recorded facts; an interrupted first run may have left none."""
-        return {key: json.loads(value) for key, value in self.rows("SELECT key, value FROM meta")}
+        """Give all recorded facts; an interrupted first run may have left none.
+
+        Facts that are damaged are taken from a cache's copy of them, if their digest proves it
+        right. Raises ``GalleryDamagedError`` otherwise, unless ``needs_facts`` is false (for a
+        gallery that is being rebuilt): then there are none.
+        """
+        stored = dict(self.rows("SELECT key, value FROM meta"))
+        facts = _read_facts(stored)
+        if facts is None:
+            copy = self.proved_facts(stored)
+            facts = None if copy is None else _read_facts(copy)
+        if facts is None and self.needs_facts:
+            raise self._facts_damaged()
+        return facts or {}
+
+    def facts_are_damaged(self) -> bool:
+        """Return whether what is recorded about the gallery as a whole is not what was written."""
+        return _read_facts(dict(self.rows("SELECT key, value FROM meta"))) is None
+
+    def proved_facts(self, stored: Mapping[str, str]) -> dict[str, str] | None:
+        """Return the facts as they were stored, from a cache's copy; None without a proved one."""
+        for manifest in read_manifests(self.file.parent / "cache"):
+            copy = manifest.get("meta")
+            if isinstance(copy, dict) and stored.get("meta_digest") == f'"{meta_digest(copy)}"':
+                fresh = {key: stored[key] for key in META_DIGEST_KEYS if key in stored}
+                return {**copy, **fresh}
+        return None
+
+    def _facts_damaged(self) -> GalleryDamagedError:
+        return GalleryDamagedError(
+            f"What {self.file} records about the gallery as a whole is damaged.",
+            hint="Encode everything again: stitch index FOLDER --rebuild",
+        )
 
     def set_meta(self, **facts: Any) -> None:
-        """Record facts, replacing earlier ones of the same name."""
+        """Record facts, replacing earlier ones of the same name.
+
+        Outside of a transaction this is one of its own, which leaves the content as it is.
+        """
+        if not self._connection.in_transaction:
+            with self.transaction(changes_content=False):
+                self.set_meta(**facts)
+            return
         self.run(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)",
             [(key, json.dumps(value)) for key, value in facts.items()],
         )
+        self.seal_facts()
 
     def generation(self) -> int:
-        """Count of committed changes; equal generations mean equal content."""
-        return int(self.value("SELECT value FROM meta WHERE key = 'generation'"))
+        """Count of committed changes; it repeats when an earlier state is put back."""
+        return self.state()[0]
+
+    def state(self) -> tuple[int, str]:
+        """Return the generation and what identifies the content; equal ones mean equal content.
+
+        Raises ``GalleryDamagedError`` when they cannot be read.
+        """
+        stored = dict(
+            self.rows("SELECT key, value FROM meta WHERE key IN ('generation', 'commit')")
+        )
+        try:
+            generation = int(stored["generation"])
+        except (KeyError, ValueError) as error:
+            raise self._facts_damaged() from error
+        return generation, stored.get("commit") or self._digest_of_content()
+
+    def _digest_of_content(self) -> str:
+        """Identify the content of a database of a schema that recorded no commits.
+
+        Contents are named by their hashes, so the items, their captions and the facts say it all.
+        """
+        changes = self.value("PRAGMA data_version")
+        if self._known_content is None or self._known_content[0] != changes:
+            digest = hashlib.blake2b(digest_size=16)
+            for statement in (
+                "SELECT key, value FROM meta ORDER BY key",
+                "SELECT id, hash FROM items ORDER BY id",
+                "SELECT id, position, text FROM captions ORDER BY id, position",
+            ):
+                for row in self.rows(statement):
+                    digest.update(row_digest(*row))
+            self._known_content = (changes, digest.hexdigest())
+        return self._known_content[1]
 
     def count(self, table: str) -> int:
         """Count the rows of a table."""
@@ -84,16 +155,15 @@ class Store(Database):
 
     def adopt(self, file: Path) -> None:
         """Replace everything by the content of another database, in one transaction."""
-        self.rows("ATTACH ? AS fresh", (str(file),))
+        # as bytes: a name need not be valid UTF-8
+        self.rows("ATTACH CAST(? AS TEXT) AS fresh", (os.fsencode(file.absolute()),))
         try:
             with self.transaction():
                 for table in TABLES:
                     self.rows(f"DELETE FROM main.{table}")
                     self.rows(f"INSERT INTO main.{table} SELECT * FROM fresh.{table}")
                 self.rows("DELETE FROM main.meta WHERE key <> 'generation'")
-                self.rows(
-                    "INSERT INTO main.meta SELECT * FROM fresh.meta WHERE key <> 'generation'"
-                )
+                self.rows("INSERT OR IGNORE INTO main.meta SELECT * FROM fresh.meta")
         finally:
             self.rows("DETACH fresh")
 
@@ -121,12 +191,13 @@ class Store(Database):
 
     def items(self) -> Iterator[Item]:
         """Stream all items in id order."""
-        after = ""
+        after = b""
         while page := self.rows(
-            "SELECT id, path, size, mtime_ns, hash FROM items WHERE id > ? ORDER BY id LIMIT ?",
+            "SELECT CAST(id AS BLOB), id, path, size, mtime_ns, hash FROM items "
+            "WHERE id > CAST(? AS TEXT) ORDER BY id LIMIT ?",
             (after, _PAGE),
         ):
-            yield from (Item(*row) for row in page)
+            yield from (Item(*row[1:]) for row in page)
             after = page[-1][0]
 
     def find(self, words: str, offset: int, limit: int) -> tuple[int, list[str]]:
@@ -201,12 +272,21 @@ class Store(Database):
         vectors: NDArray[np.float32],
     ) -> None:
         """Keep the views of one content: upright size, M boxes, (M, d) float32 unit rows."""
-        spelled = json.dumps([[b.x0, b.y0, b.x1, b.y1, int(b.flip)] for b in boxes])
+        spelled = spell_boxes(boxes)
         blob = np.ascontiguousarray(vectors, dtype="<f4").tobytes()
-        self.rows(
-            "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?)", (hash, *size, spelled, blob)
-        )
+        self.put_content_row(hash, *size, spelled, blob)
         self.set_current([hash])
+
+    def put_content_row(
+        self, hash: str, width: int, height: int, boxes: str, vectors: bytes
+    ) -> None:
+        """Keep one content as it is stored, with its digest."""
+        row = (hash, width, height, boxes, vectors)
+        self.rows(
+            "INSERT OR REPLACE INTO contents (hash, width, height, boxes, vectors, digest)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (*row, row_digest(*row)),
+        )
 
     def size(self, id: str) -> tuple[int, int] | None:
         """Give the upright (width, height) of an item's picture."""
@@ -214,7 +294,25 @@ class Store(Database):
             "SELECT width, height FROM contents WHERE hash = (SELECT hash FROM items WHERE id = ?)",
             (id,),
         )
-        return (rows[0][0], rows[0][1]) if rows else None
+        if not rows:
+            return None
+        width, height = rows[0]
+        if not (isinstance(width, int) and isinstance(height, int) and min(width, height) > 0):
+            raise self.damaged(id)
+        return width, height
+
+    def damaged(self, id: str) -> RowDamagedError:
+        """Return the error that says that the record of an item is damaged."""
+        return RowDamagedError(
+            f"What {self.file} records about {id!r} is damaged.",
+            hint="Repair it: stitch verify GALLERY --repair",
+            id=id,
+        )
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether rows carry digests; a gallery of an older schema gets them when it is written."""
+        return self.schema >= DIGESTS_SINCE
 
     def put_skipped(self, file: Item, reason: str, max_pixels: int | None = None) -> None:
         """Remember why a file was left out, until it changes.
@@ -262,12 +360,14 @@ class Store(Database):
 
     def put_caption_vectors(self, texts: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Keep the vectors of n captions: (n, d) float32 unit rows."""
-        self.run(
-            "INSERT OR REPLACE INTO caption_vectors VALUES (?, ?)",
-            [
-                (text, vector.astype("<f4").tobytes())
-                for text, vector in zip(texts, vectors, strict=True)
-            ],
+        for text, vector in zip(texts, vectors, strict=True):
+            self.put_caption_row(text, vector.astype("<f4").tobytes())
+
+    def put_caption_row(self, text: str, vector: bytes) -> None:
+        """Keep one caption's vector as it is stored, with its digest."""
+        self.rows(
+            "INSERT OR REPLACE INTO caption_vectors (text, vector, digest) VALUES (?, ?, ?)",
+            (text, vector, row_digest(text, vector)),
         )
 
     def put_captions(self, id: str, texts: Sequence[str]) -> None:
@@ -278,65 +378,20 @@ class Store(Database):
             [(id, position, text) for position, text in enumerate(texts)],
         )
 
-    # -- view sets -------------------------------------------------------------------------------
 
-    def views(self, id: str) -> list[StoredView]:
-        """Give the view set of an item: image views first, then caption views."""
-        found: list[StoredView] = []
-        rows = self.rows(
-            "SELECT boxes, vectors FROM contents WHERE hash = "
-            "(SELECT hash FROM items WHERE id = ?)",
-            (id,),
-        )
-        if rows:
-            boxes = json.loads(rows[0][0])
-            vectors = np.frombuffer(rows[0][1], dtype="<f4").reshape(len(boxes), -1)
-            found = [
-                StoredView(vector, box=ViewBox(x0, y0, x1, y1, bool(flip)))
-                for (x0, y0, x1, y1, flip), vector in zip(boxes, vectors, strict=True)
-            ]
-        rows = self.rows(
-            "SELECT text, vector FROM captions JOIN caption_vectors USING (text) "
-            "WHERE id = ? ORDER BY position",
-            (id,),
-        )
-        return found + [StoredView(np.frombuffer(v, dtype="<f4"), caption=t) for t, v in rows]
+def _read_facts(stored: Mapping[str, str]) -> dict[str, Any] | None:
+    """Read the facts; None when they are not what was recorded."""
+    try:
+        facts = {key: json.loads(value) for key, value in stored.items()}
+    except (TypeError, ValueError, RecursionError):
+        return None
+    digest = meta_digest(stored)
+    return facts if facts.get("meta_digest", digest) == digest else None
 
-    def sets(self, dim: int) -> Iterator[tuple[str, NDArray[np.float32], int]]:
-        """Stream all view sets in id order: id, (m, d) float32, how many of them are image views.
 
-        Raises ``GalleryDamagedError`` for vectors of another length than ``dim``.
-        """
-        for id, blob, pictures in self.raw_sets():
-            if len(blob) % (4 * dim) or pictures % (4 * dim):
-                raise GalleryDamagedError(
-                    f"The vectors of {id!r} in {self.file} are not of {dim} dimensions.",
-                    hint="Encode everything again: stitch index FOLDER --rebuild",
-                )
-            yield id, np.frombuffer(blob, dtype="<f4").reshape(-1, dim), pictures // (4 * dim)
-
-    def raw_sets(self) -> Iterator[tuple[str, bytes, int]]:
-        """Stream all view sets as they are stored: id, bytes, how many of them are of image views.
-
-        A few hundred sets are in memory at a time.
-        """
-        after = ""
-        while page := self.rows(
-            "SELECT id, vectors FROM items LEFT JOIN contents USING (hash) "
-            "WHERE id > ? ORDER BY id LIMIT ?",
-            (after, _PAGE),
-        ):
-            texts: dict[str, list[bytes]] = {}
-            for id, vector in self.rows(
-                "SELECT id, vector FROM captions JOIN caption_vectors USING (text) "
-                "WHERE id BETWEEN ? AND ? ORDER BY id, position",
-                (page[0][0], page[-1][0]),
-            ):
-                texts.setdefault(id, []).append(vector)
-            for id, blob in page:
-                pictures = blob or b""
-                yield id, pictures + b"".join(texts.get(id, ())), len(pictures)
-            after = page[-1][0]
+def spell_boxes(boxes: Sequence[ViewBox]) -> str:
+    """Spell boxes as they are stored."""
+    return json.dumps([[b.x0, b.y0, b.x1, b.y1, int(b.flip)] for b in boxes])
 
 
 def to_path(path: bytes) -> Path:

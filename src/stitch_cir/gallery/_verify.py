@@ -1,115 +1,203 @@
-"""Verification: the database, every vector, the cache against them, and the files on disk."""
+"""Verification: the database, every vector, the cache against them, and the files on disk.
+
+The intact side repairs the other: a record that is damaged in the database and whole in a cache is
+put back, and a cache that is damaged or says something else is thrown away, but only when nothing
+in it is needed any more.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stitch_cir.errors import GalleryDamagedError
+from stitch_cir.errors import GalleryDamagedError, GalleryError
 from stitch_cir.gallery._cache import ViewMatrix, open_cache
 from stitch_cir.gallery._check_files import check_files
 from stitch_cir.gallery._provenance import completeness
+from stitch_cir.gallery._repair import FromFiles, Mended, mend
 from stitch_cir.gallery._report import VerifyReport
+from stitch_cir.gallery._scan import id_of
+from stitch_cir.gallery._sets import StoredSet, problem_of, sets
 from stitch_cir.gallery._store import Store
-from stitch_cir.gallery._write import UNIT_TOLERANCE
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders import DualEncoder
 
 __all__ = ["verify"]
 
 
+@dataclass(slots=True)
+class _Findings:
+    """What one look at everything found; ``damaged`` are sets with what is wrong with each."""
+
+    images: int = 0
+    views: int = 0
+    problems: list[str] = field(default_factory=list)
+    damaged: list[tuple[StoredSet, str]] = field(default_factory=list)
+    structure: list[str] = field(default_factory=list)
+    cache: str | None = None
+    facts: bool = False
+
+
 def verify(
     store: Store,
-    dim: int,
-    cache: Path,
+    facts: Mapping[str, Any],
+    directory: Path,
     path_of: Callable[[str], Path | None],
     *,
+    encoder: Callable[[], DualEncoder] | None = None,
+    max_pixels: int,
     read_files: bool = False,
 ) -> VerifyReport:
-    """Check everything that can be checked without encoding; problems are told, not raised.
+    """Check everything that can be checked without encoding; problems are reported, not raised.
 
-    A cache that is wrong is thrown away, nothing else is touched.
-
-    ``path_of`` gives the file of an id. A changed or missing file is no problem of the gallery; it
-    is counted. Files whose size and time are as recorded are read only with ``read_files``.
+    What is proved right by its digest is repaired from caches, where the gallery can be written;
+    with ``encoder`` the rest is encoded again from the files, and what was repaired is no problem
+    any more. ``path_of`` gives the file of an id. A changed or missing file is no problem of the
+    gallery; it is counted. Files whose size and time are as recorded are read only with
+    ``read_files``. Raises what loading the encoder raises.
     """
-    problems: list[str] = []
-    views = images = missing = changed = 0
+    cache = directory / "cache"
+    found = _check(store, facts, cache)
+    mended = Mended()
+    if found.damaged or found.structure or found.facts:
+        files = None
+        if encoder is not None:
+            files = FromFiles(encoder(), facts["recipe"], path_of, max_pixels)
+        try:
+            mended = mend(directory, [one for one, _ in found.damaged], files)
+        except GalleryDamagedError as error:
+            found.problems.append(f"database: {error.message}")
+        except GalleryError as error:
+            found.problems.append(f"nothing can be repaired here: {error.message}")
+    if mended.ids or mended.structure or mended.facts:
+        before, found = found, _check(store, facts, cache)
+    else:
+        before = found
+    problems, repaired = _lines(store, cache, before, found, mended, asked=encoder is not None)
+    missing = changed = 0
+    state: dict[str, Any] = {"complete": None, "waiting": None}
     try:
-        problems += [
-            f"database: {line}" for (line,) in store.rows("PRAGMA integrity_check") if line != "ok"
-        ]
-        with store.snapshot():
-            views = _check_sets(store, dim, cache, problems)
-        images = store.count("items")
         missing, changed = check_files(store, path_of, read=read_files)
+        state = completeness(store.meta())
     except GalleryDamagedError as error:
         problems.append(f"database: {error.message}")
-    state = completeness(store.meta())
     return VerifyReport(
-        images,
-        views,
+        found.images,
+        found.views,
         missing,
         changed,
-        tuple(problems),
+        tuple(dict.fromkeys(problems)),
         complete=state["complete"],
         waiting_files=state["waiting"],
         read_files=read_files,
+        repaired=tuple(repaired),
     )
 
 
-def _check_sets(store: Store, dim: int, cache: Path, problems: list[str]) -> int:
-    """Check all vectors, and the cache's rows against them; give the number of views."""
-    generation = store.generation()
-    place = cache / str(generation)
-    matrix = open_cache(cache, generation, complete=True)
-    if matrix is None and place.exists():
-        problems.append(f"cache: damaged; {_throw_away(place)}")
+def _lines(
+    store: Store, cache: Path, before: _Findings, found: _Findings, mended: Mended, *, asked: bool
+) -> tuple[list[str], list[str]]:
+    """Return what is wrong, and what was repaired, a line each."""
+    repaired = [f"{id}: {how}" for id, how in sorted(mended.ids.items())]
+    if before.structure and not found.structure:
+        repaired.insert(0, f"database: {before.structure[0]}; its indexes were built anew")
+    if mended.facts:
+        repaired.insert(0, "database: the facts it records were damaged; repaired from the cache")
+    problems = [f"database: {line}" for line in found.structure] + found.problems
+    if found.facts:
+        problems.append("database: the facts it records are damaged; a copy is in the cache")
+    for stored, reason in found.damaged:
+        more = mended.failed.get(stored.id)
+        advice = more or "not in any cache; stitch verify GALLERY --repair encodes it again"
+        problems.append(f"{stored.id}: {reason} ({advice})")
+    # what is left of a damaged record may be in a cache that is otherwise useless
+    if found.cache is not None and not found.damaged:
+        line = f"cache: {found.cache}; {_throw_away(cache, store)}"
+        (repaired if asked else problems).append(line)
+    elif found.cache is not None:
+        problems.append(f"cache: {found.cache}; kept until the database is repaired")
+    if not asked:
+        problems = [*repaired, *problems]
+        repaired = []
+    return problems, repaired
+
+
+def _check(store: Store, facts: Mapping[str, Any], cache: Path) -> _Findings:
+    found = _Findings()
+    try:
+        lines = store.rows("PRAGMA integrity_check")
+        found.structure += [str(line) for (line,) in lines if line != "ok"]
+        found.facts = store.facts_are_damaged()
+        with store.snapshot():
+            _check_sets(store, facts["dim"], cache, found)
+        for item in store.items():
+            found.images += 1
+            if item.path is not None and not _is_name_of(item.id, item.path):
+                found.problems.append(f"{item.id}: its record names another file ({item.path!r})")
+    except GalleryDamagedError as error:
+        found.problems.append(f"database: {error.message}")
+    return found
+
+
+def _check_sets(store: Store, dim: int, cache: Path, found: _Findings) -> None:
+    """Check all vectors, and the cache's rows against them."""
+    state = store.state()
+    matrix = open_cache(cache, state, dim, complete=True)
+    if matrix is None and (cache / str(state[0])).exists():
+        found.cache = "damaged"
     recorded = store.meta().get("dim")
     if recorded != dim:
-        problems.append(f"database: vectors have {recorded} dimensions, expected {dim}")
-        return 0
-    row = views = 0
+        found.problems.append(f"database: vectors have {recorded} dimensions, expected {dim}")
+        return
+    matched = 0
     agrees = True
-    for id, blob, pictures in store.raw_sets():
-        try:
-            members = np.frombuffer(blob, "<f4").reshape(-1, dim)
-        except ValueError:
-            problems.append(f"{id}: vectors that are not of {dim} dimensions")
-            agrees = False
-            continue
-        views += len(members)
-        if not len(members):
-            problems.append(f"{id}: no vectors")
-            continue
-        if not np.isfinite(members).all():
-            problems.append(f"{id}: vectors that are not finite")
-        elif np.abs(np.linalg.norm(members, axis=1) - 1).max() > UNIT_TOLERANCE:
-            problems.append(f"{id}: vectors that are not of unit length")
-        agrees = agrees and _agrees(matrix, row, id, members, pictures // (4 * dim))
-        row += 1
-    if matrix is not None and not (agrees and row == len(matrix.ids)):
-        problems.append(f"cache: does not hold what the database holds; {_throw_away(place)}")
-    return views
+    for stored in sets(store):
+        problem = problem_of(stored, dim)
+        found.views += (len(stored.image_views) + sum(map(len, stored.caption_views))) // (4 * dim)
+        row = None if matrix is None else _row_of(matrix, stored.id)
+        matched += row is not None
+        if problem is None and matrix is not None and stored.id not in matrix.mended:
+            same = row is not None and _agrees(matrix, row, stored, dim)
+            if not same and not store.has_digests:
+                problem = "database and cache differ, and nothing says which is right"
+            else:
+                agrees = agrees and same
+        if problem is not None:
+            found.damaged.append((stored, problem))
+    if matrix is not None and not (agrees and matched == len(matrix.ids)):
+        found.cache = "does not hold what the database holds"
 
 
-def _throw_away(place: Path) -> str:
+def _row_of(matrix: ViewMatrix, id: str) -> int | None:
+    row = bisect_left(matrix.ids, id)
+    return row if row < len(matrix.ids) and matrix.ids[row] == id else None
+
+
+def _agrees(matrix: ViewMatrix, row: int, stored: StoredSet, dim: int) -> bool:
+    start, end = matrix.offsets[row : row + 2]
+    pictures = int((matrix.kinds[start:end] == 0).sum())
+    return np.array_equal(
+        matrix.vectors[start:end], stored.members(dim), equal_nan=True
+    ) and pictures * 4 * dim == len(stored.image_views)
+
+
+def _is_name_of(id: str, path: bytes) -> bool:
+    """Return whether an id is a path's, whichever system and Unicode form spelled either."""
+    one, two = (unicodedata.normalize("NFC", s.replace("\\", "/")) for s in (id, id_of(path)))
+    return one == two
+
+
+def _throw_away(cache: Path, store: Store) -> str:
+    place = cache / str(store.state()[0])
     shutil.rmtree(place, ignore_errors=True)
     if place.exists():
         return f"delete {place}"
     return "thrown away, the next search builds a new one"
-
-
-def _agrees(
-    matrix: ViewMatrix | None, row: int, id: str, members: np.ndarray, pictures: int
-) -> bool:
-    if matrix is None:
-        return True
-    if row >= len(matrix.ids) or matrix.ids[row] != id:
-        return False
-    start, end = matrix.offsets[row : row + 2]
-    return (
-        np.array_equal(matrix.vectors[start:end], members, equal_nan=True)
-        and int((matrix.kinds[start:end] == 0).sum()) == pictures
-    )

@@ -18,16 +18,15 @@ from stitch_cir.gallery._pipeline import EncodingLine
 from stitch_cir.gallery._progress import Progress, ProgressEvent
 from stitch_cir.gallery._provenance import set_waiting
 from stitch_cir.gallery._report import Tally
+from stitch_cir.gallery._sets import UNIT_TOLERANCE
 from stitch_cir.gallery._store import Item, Store
 from stitch_cir.gallery._vanished import let_go
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
 
-__all__ = ["UNIT_TOLERANCE", "Writer", "checked", "encode_captions"]
+__all__ = ["Writer", "checked", "encode_captions"]
 
-UNIT_TOLERANCE = 1e-3
-"""How far a vector's length may be from 1."""
 IN_FLIGHT = 2
 """Batches handed over and not yet written: one with the model, one behind it."""
 _CAPTION_BATCH = 64

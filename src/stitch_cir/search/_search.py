@@ -23,6 +23,7 @@ from stitch_cir.errors import (
     GalleryBusyError,
     NotFoundError,
     QueryError,
+    RowDamagedError,
     SettingError,
 )
 from stitch_cir.gallery import Gallery, ViewMatrix
@@ -136,6 +137,17 @@ def search(
     if settings.device != "cpu":
         best_of = partial(rank_on_device, device=settings.device)
     ranking = best_of(ask.matrix, short, ask.query, ask.scorer, ask.transition, k)
+    if _leave_out_damaged(gallery, ask.matrix, ranking):
+        return search(
+            gallery,
+            reference=reference,
+            text=text,
+            captions=captions,
+            less_like=less_like,
+            composer=composer,
+            verifier=verifier,
+            settings=settings,
+        )
     clock.lap("rank")
     recall = None
     if settings.shortlist is not None and settings.measure_recall:
@@ -242,7 +254,7 @@ def _prepare(
     matrix = gallery.matrix()
     rejected = rejected_ids(gallery, less_like)
     own = () if seen is None or settings.include_reference else seen.own_ids
-    rows, filtered = rows_to_rank(gallery, matrix, settings, {*own, *rejected})
+    rows, filtered = rows_to_rank(gallery, matrix, settings, {*own, *rejected, *gallery.damaged})
     incomplete = gallery.incomplete_note()
     if incomplete is not None:
         filtered = (incomplete, *filtered)
@@ -309,6 +321,18 @@ def _composition(
     if not (text or "").strip():
         return None
     return compose(gallery, reference=seen, text=text, composer=composer, settings=settings)
+
+
+def _leave_out_damaged(gallery: Gallery, matrix: ViewMatrix, ranking: Ranking) -> bool:
+    """Leave out hits whose records are damaged, though the cache has them; return if there were."""
+    damaged = False
+    for row in ranking.rows.tolist():
+        try:
+            gallery.views(matrix.ids[row])
+        except RowDamagedError as error:
+            gallery.leave_out(error.id)
+            damaged = True
+    return damaged
 
 
 def _hit(gallery: Gallery, ask: _Ask, place: int, row: int, score: float) -> Hit:

@@ -1,0 +1,158 @@
+"""Opening a database for reading wherever it lies: live, unchangeable, or as a private copy."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError
+
+__all__ = ["Reading", "open_for_reading"]
+
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_LOGS = ("-wal", "-journal")
+_COPIES = 3
+"""How often a database that changes meanwhile is copied."""
+
+_Facts = tuple[int, int, int, int]
+
+
+@dataclass(slots=True)
+class Reading:
+    """A connection for reading, and what it needs to notice that the file has become another one.
+
+    ``note`` says what is unusual about it. ``live`` connections see what others commit; the other
+    ones show the state of the moment they were opened.
+    """
+
+    connection: sqlite3.Connection
+    file: Path
+    facts: tuple[_Facts | None, ...]
+    live: bool
+    folder: Path | None = None
+    note: str | None = None
+
+    def is_outdated(self) -> bool:
+        """Return whether the file was replaced, or changed behind a connection that cannot see it.
+
+        Raises ``GalleryMissingError`` when it was deleted, ``GalleryError`` where it cannot be
+        looked at.
+        """
+        now = _look(self.file)
+        if now[0] is None:
+            raise GalleryMissingError(
+                f"The gallery {self.file.parent} was deleted while it was open.",
+                hint="Make it again: stitch index FOLDER",
+            )
+        if not self.live:
+            return now != self.facts
+        before = self.facts[0]
+        return before is None or now[0][:2] != before[:2]
+
+
+def open_for_reading(file: Path) -> Reading:
+    """Open ``file`` for reading, also on a medium that cannot be written.
+
+    A database with a write-ahead log needs a file beside it even for reading. Where none can be
+    made and no log is left, the file is read as one that nobody changes; where a log is left, it
+    holds the newest commits, so file and log are copied to a temporary folder (``Reading.folder``,
+    which the caller deletes) and read there.
+
+    Raises ``sqlite3.Error``, ``GalleryError``, ``GalleryBusyError``.
+    """
+    facts = _look(file)
+    address = file.absolute().as_uri()
+    try:
+        return Reading(_connect(f"{address}?mode=ro"), file, facts, live=True)
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY:
+            raise
+    facts = _look(file)
+    if not any(log is not None and log[2] for log in facts[1:]):
+        return Reading(_connect(f"{address}?mode=ro&immutable=1"), file, facts, live=False)
+    folder, facts = _copy(file)
+    try:
+        connection = _connect(f"{(folder / file.name).as_uri()}?mode=rw")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    note = (
+        f"{file.parent} cannot be written and its newest changes lie in a log beside the database: "
+        "a private copy of both is read."
+    )
+    return Reading(connection, file, facts, live=False, folder=folder, note=note)
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        address, uri=True, isolation_level=None, check_same_thread=False, timeout=30
+    )
+    try:
+        # opens the file: until then nothing is known about it
+        connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _look(file: Path) -> tuple[_Facts | None, ...]:
+    """Return (device, inode, size, time) of the database and each log; None for absent ones."""
+    found: list[_Facts | None] = []
+    for ending in ("", *_LOGS):
+        try:
+            facts = file.with_name(file.name + ending).stat()
+        except FileNotFoundError:
+            found.append(None)
+        except OSError as error:
+            raise GalleryError(
+                f"The gallery {file.parent} cannot be read: {error.strerror or error}.",
+                hint="Check the permissions of the folder, and the disk.",
+            ) from error
+        else:
+            found.append((facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns))
+    return tuple(found)
+
+
+def _copy(file: Path) -> tuple[Path, tuple[_Facts | None, ...]]:
+    """Copy a database and its logs, as they were at one moment, into a temporary folder."""
+    folder: Path | None = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="stitch-"))
+        for _ in range(_COPIES):
+            facts = _look(file)
+            if _copy_files(file, folder) and _look(file) == facts:
+                return folder, facts
+        raise GalleryBusyError(
+            f"Another process is writing {file}, and only a copy of it can be read from here.",
+            hint="Try again when it is done.",
+        )
+    except BaseException as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
+        raise GalleryError(
+            f"The newest changes of {file} lie in a log beside it, which cannot be read from here: "
+            f"{error.strerror or error}.",
+            hint="Let TMPDIR name a folder with room for a copy of the database, check the rights "
+            "on the log, or run stitch index once where the gallery can be written.",
+        ) from error
+
+
+def _copy_files(file: Path, folder: Path) -> bool:
+    """Copy what is there; return False when a file vanished meanwhile."""
+    for ending in ("", *_LOGS):
+        source = file.with_name(file.name + ending)
+        copy = folder / source.name
+        copy.unlink(missing_ok=True)
+        if source.exists():
+            try:
+                shutil.copyfile(source, copy)
+            except FileNotFoundError:
+                return False
+    return True

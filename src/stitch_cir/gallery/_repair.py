@@ -1,0 +1,215 @@
+"""Damaged records written anew: from caches where that is proved, or encoded from their files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stitch_cir.encoders import encode_set
+from stitch_cir.errors import ImageError
+from stitch_cir.gallery._database import write_lock
+from stitch_cir.gallery._digest import CAPTION_DIGEST, CONTENT_DIGEST
+from stitch_cir.gallery._salvage import Salvage
+from stitch_cir.gallery._sets import StoredSet
+from stitch_cir.gallery._store import Item, Store
+from stitch_cir.gallery._write import checked
+from stitch_cir.images import open_image, open_regular
+from stitch_cir.views import ViewRecipe, content_key
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders import DualEncoder
+
+__all__ = ["FromFiles", "Mended", "mend"]
+
+
+@dataclass(frozen=True, slots=True)
+class FromFiles:
+    """What encoding records again needs: the encoder, the recorded recipe, and where files are."""
+
+    encoder: DualEncoder
+    recipe: Mapping[str, Any]
+    path_of: Callable[[str], Path | None]
+    max_pixels: int
+
+
+@dataclass(slots=True)
+class Mended:
+    """How records were repaired, and why others were not, by id; ``structure``: the indexes,
+    ``facts``: what is recorded about the whole.
+    """
+
+    ids: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    structure: bool = False
+    facts: bool = False
+
+
+def mend(directory: Path, damaged: Sequence[StoredSet], files: FromFiles | None) -> Mended:
+    """Repair records; without ``files`` only what is proved right by its digest.
+
+    Raises ``GalleryBusyError`` and ``GalleryError`` where nothing can be written.
+    """
+    mended = Mended()
+    with write_lock(directory), closing(Store(directory, write=True)) as store:
+        if any(line != "ok" for (line,) in store.rows("PRAGMA integrity_check")):
+            # rows that an index does not lead to any more are still in the table
+            store.rows("REINDEX")
+            mended.structure = True
+        mended.facts = _restore_facts(store)
+        salvage = Salvage(store, directory / "cache")
+        for stored in damaged:
+            if _from_copies(store, salvage, stored):
+                mended.ids[stored.id] = "was damaged in the database; repaired from the cache"
+            elif files is not None:
+                _from_file(store, salvage, stored, files, mended)
+        store.sweep()
+    return mended
+
+
+def _restore_facts(store: Store) -> bool:
+    """Write damaged facts again from a cache's copy; return whether that was done."""
+    if not store.facts_are_damaged():
+        return False
+    copy = store.proved_facts(dict(store.rows("SELECT key, value FROM meta")))
+    if copy is None:
+        return False
+    with store.transaction():
+        store.rows("DELETE FROM meta")
+        store.run("INSERT INTO meta VALUES (?, ?)", copy.items())
+    return True
+
+
+def _from_copies(store: Store, salvage: Salvage, stored: StoredSet) -> bool:
+    """Write a record again if all of it can be proved; return whether it is whole now."""
+    _restore_texts(store, stored.texts)
+    texts = tuple(store.captions(stored.id))
+    row = None
+    if stored.hash is not None:
+        row = salvage.content(stored.hash, (stored.id,))
+        if row is None:
+            return False
+    vectors = {text: salvage.caption(text, (stored.id,)) for text in texts}
+    if not _are_numbered(store, stored.id) or not (row or vectors):
+        return False
+    if any(vector is None for vector in vectors.values()):
+        return False
+    with store.transaction():
+        if row is not None:
+            store.put_content_row(*row)
+        for text, vector in vectors.items():
+            store.put_caption_row(text, vector or b"")
+    return True
+
+
+def _restore_texts(store: Store, texts: Iterable[str]) -> None:
+    """Put the text of captions right whose vector is there under a text of one other byte."""
+    lost = store.rows(
+        "SELECT DISTINCT CAST(text AS BLOB) FROM captions "
+        "WHERE text NOT IN (SELECT text FROM caption_vectors)"
+    )
+    free = [
+        text
+        for (text,) in store.rows(
+            "SELECT CAST(text AS BLOB) FROM caption_vectors "
+            f"WHERE text NOT IN (SELECT text FROM captions) AND digest IS {CAPTION_DIGEST}"
+        )
+    ]
+    for (text,) in lost:
+        near = [one for one in free if len(one) == len(text) and _distance(one, text) == 1]
+        if len(near) == 1:
+            with store.transaction():
+                store.rows(
+                    "UPDATE captions SET text = CAST(? AS TEXT) WHERE CAST(text AS BLOB) = ?",
+                    (near[0], text),
+                )
+
+
+def _distance(one: bytes, two: bytes) -> int:
+    return sum(a != b for a, b in zip(one, two, strict=True))
+
+
+def _are_numbered(store: Store, id: str) -> bool:
+    rows = store.rows("SELECT position FROM captions WHERE id = ? ORDER BY position", (id,))
+    return [position for (position,) in rows] == list(range(len(rows)))
+
+
+def _from_file(
+    store: Store, salvage: Salvage, stored: StoredSet, files: FromFiles, mended: Mended
+) -> None:
+    """Encode a record again; note how, or why that was impossible."""
+    item = store.item(stored.id)
+    if item is None:
+        mended.failed[stored.id] = "its id is damaged; run stitch index FOLDER"
+        return
+    how = "was damaged in the database; encoded again"
+    if item.hash is not None and salvage.content(item.hash, (item.id,)) is None:
+        problem = _encode_image(store, item, files)
+        if problem is not None:
+            mended.failed[stored.id] = problem
+            return
+    elif item.hash is not None:
+        row = salvage.content(item.hash, (item.id,))
+        assert row is not None
+        with store.transaction():
+            store.put_content_row(*row)
+    texts = store.captions(item.id)
+    if not texts and item.hash is None:
+        mended.failed[stored.id] = "its captions are lost; index their file again"
+        return
+    unknown = [text for text in texts if salvage.caption(text, (item.id,)) is None]
+    if texts and not _are_numbered(store, item.id):
+        how += ", but captions are lost: index their file again"
+    words = files.encoder.encode_texts(unknown) if unknown else None
+    with store.transaction():
+        if words is not None:
+            shape = (len(unknown), files.encoder.dim)
+            store.put_caption_vectors(unknown, checked(words, shape, unknown))
+        for text in texts:
+            vector = salvage.caption(text, (item.id,))
+            if vector is not None:
+                store.put_caption_row(text, vector)
+        store.put_captions(item.id, texts)
+    mended.ids[stored.id] = how
+
+
+def _encode_image(store: Store, item: Item, files: FromFiles) -> str | None:
+    """Encode the image of an item again; return why that is impossible."""
+    path = files.path_of(item.id)
+    try:
+        if path is None:
+            raise FileNotFoundError
+        facts = path.stat()
+        with open_regular(path) as stream:
+            content = stream.read()
+    except FileNotFoundError:
+        return "its file is gone; put it back, or run stitch index FOLDER to take the image out"
+    except (OSError, ImageError) as error:
+        return f"its file cannot be read: {getattr(error, 'strerror', None) or error}"
+    if (facts.st_size, facts.st_mtime_ns) != (item.size, item.mtime_ns):
+        return "its file has changed; run stitch index FOLDER"
+    hash = hashlib.sha256(content).hexdigest()
+    known = store.value(
+        f"SELECT 1 FROM contents WHERE hash = ? AND digest IS {CONTENT_DIGEST}", (hash,)
+    )
+    encoder = files.encoder
+    recipe = ViewRecipe.from_dict(files.recipe)
+    if not known:
+        try:
+            image = open_image(
+                content, max_pixels=files.max_pixels, decode_side=encoder.decode_side
+            )
+        except ImageError as error:
+            return f"its file cannot be encoded: {error}"
+        boxes = recipe.boxes(*image.size, content_key(image))
+        vectors = encode_set(encoder, recipe, [image], [boxes])
+        vectors = checked(vectors, (1, len(boxes), encoder.dim), [item.id])
+    with store.transaction():
+        if not known:
+            store.put_content(hash, image.info["full_size"], boxes, vectors[0])
+        # its hash may be what was damaged: size and time say that this is the file that was indexed
+        store.rows("UPDATE items SET hash = ? WHERE id = ?", (hash, item.id))
+    return None

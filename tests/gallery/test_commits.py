@@ -1,0 +1,158 @@
+"""A cache of another content is never used, whatever its number says."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stitch_cir.errors import GalleryMissingError
+from stitch_cir.gallery import Gallery, index_folder
+from tests.gallery.fakes import FakeEncoder, to_schema
+from tests.gallery.states import equal, put_back, ranked, recorded, settled
+
+Paint = Callable[..., Path]
+OTHER_STATE = "The cache belonged to another state of the gallery"
+
+
+def directory_of(folder: Path) -> Path:
+    return folder / ".stitch"
+
+
+def index(folder: Path, encoder: FakeEncoder) -> None:
+    index_folder(folder, encoder=encoder)
+
+
+def assert_right(folder: Path, *, note: str | None = OTHER_STATE) -> None:
+    with Gallery.open(folder) as gallery:
+        assert equal(ranked(gallery), recorded(gallery))
+        assert [n.startswith(note or "") for n in gallery.notes] == ([True] if note else [])
+        assert gallery.verify().problems == ()
+    assert len(list((directory_of(folder) / "cache").iterdir())) == 1
+
+
+@pytest.fixture
+def indexed(folder: Path, encoder: FakeEncoder) -> Path:
+    index(folder, encoder)
+    Gallery.open(folder).matrix()
+    return folder
+
+
+def test_a_power_cut_that_loses_the_last_commits(
+    indexed: Path, encoder: FakeEncoder, paint: Paint
+) -> None:
+    before = settled(directory_of(indexed))
+    paint(indexed / "a.png", 50, (41, 30))
+    index(indexed, encoder)
+    Gallery.open(indexed).matrix()
+    put_back(directory_of(indexed), before)
+    paint(indexed / "a.png", 60, (42, 30))
+    index(indexed, encoder)
+    assert_right(indexed)
+
+
+def test_a_backup_put_back_and_one_image_added(
+    indexed: Path, encoder: FakeEncoder, paint: Paint
+) -> None:
+    before = settled(directory_of(indexed))
+    paint(indexed / "new.png", 50)
+    index(indexed, encoder)
+    Gallery.open(indexed).matrix()
+    put_back(directory_of(indexed), before)
+    (indexed / "new.png").unlink()
+    paint(indexed / "newer.png", 60)
+    index(indexed, encoder)
+    assert_right(indexed)
+
+
+def test_a_database_that_was_deleted_and_made_again(
+    indexed: Path, encoder: FakeEncoder, paint: Paint
+) -> None:
+    for file in directory_of(indexed).glob("gallery.sqlite*"):
+        file.unlink()
+    for seed, file in enumerate(sorted(p for p in indexed.rglob("*.*") if p.suffix == ".png")):
+        paint(file, 70 + seed)
+    index(indexed, encoder)
+    assert_right(indexed)
+
+
+@pytest.fixture
+def other(tmp_path: Path, encoder: FakeEncoder, paint: Paint) -> Path:
+    """Another gallery of equal names and generation."""
+    root = tmp_path / "others"
+    for seed, name in enumerate(("a.png", "b.png", "sub/c.png", "sub/d.jpg", "sub/deep/e.webp")):
+        paint(root / name, 80 + seed)
+    index(root, encoder)
+    Gallery.open(root).matrix()
+    return root
+
+
+def test_the_cache_of_another_gallery(indexed: Path, other: Path) -> None:
+    shutil.rmtree(directory_of(indexed) / "cache")
+    shutil.copytree(directory_of(other) / "cache", directory_of(indexed) / "cache")
+    assert_right(indexed)
+
+
+def test_the_database_of_another_gallery(indexed: Path, other: Path) -> None:
+    put_back(directory_of(indexed), settled(directory_of(other)))
+    assert_right(indexed)
+
+
+def test_a_gallery_copied_whole_keeps_its_cache(indexed: Path, tmp_path: Path) -> None:
+    shutil.copytree(indexed, tmp_path / "copy")
+    assert_right(tmp_path / "copy", note=None)
+
+
+def test_the_cache_of_a_lost_future_is_deleted(
+    indexed: Path, encoder: FakeEncoder, paint: Paint
+) -> None:
+    before = settled(directory_of(indexed))
+    for seed in (50, 51, 52):
+        paint(indexed / "a.png", seed, (seed, 30))
+        index(indexed, encoder)
+    Gallery.open(indexed).matrix()
+    put_back(directory_of(indexed), before)
+    assert_right(indexed, note=None)
+
+
+def test_an_open_gallery_follows_a_database_put_in_its_place(indexed: Path, other: Path) -> None:
+    with Gallery.open(indexed) as gallery:
+        first = ranked(gallery)
+        put_back(directory_of(indexed), settled(directory_of(other)))
+        assert not equal(ranked(gallery), first)
+        assert equal(ranked(gallery), recorded(gallery))
+
+
+def test_an_open_gallery_that_is_deleted_stays_deleted(
+    indexed: Path, encoder: FakeEncoder, paint: Paint
+) -> None:
+    gallery = Gallery.open(indexed)
+    paint(indexed / "a.png", 50, (41, 30))
+    index(indexed, encoder)
+    shutil.rmtree(directory_of(indexed))
+    with pytest.raises(GalleryMissingError, match="deleted while it was open"):
+        gallery.matrix()
+    assert not directory_of(indexed).exists()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_a_gallery_of_an_older_schema(
+    indexed: Path, encoder: FakeEncoder, paint: Paint, version: int
+) -> None:
+    """Read as it is, its cache bound to its content; brought up to date when it is written."""
+    shutil.rmtree(directory_of(indexed) / "cache")
+    to_schema(directory_of(indexed), version)
+    assert_right(indexed, note=None)
+    cache = next((directory_of(indexed) / "cache").iterdir())
+    before = cache.stat().st_mtime_ns
+    assert_right(indexed, note=None)
+    assert cache.stat().st_mtime_ns == before
+    old = settled(directory_of(indexed))
+    paint(indexed / "a.png", 50, (41, 30))
+    index(indexed, encoder)
+    assert_right(indexed, note=None)
+    put_back(directory_of(indexed), old)
+    with Gallery.open(indexed) as gallery:
+        assert equal(ranked(gallery), recorded(gallery))
