@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-__all__ = ["did_you_mean", "install_command", "shell_word", "similar_path"]
+__all__ = ["did_you_mean", "install_command", "missing_file_hint", "shell_word", "similar_path"]
 
 _DISTRIBUTION = "stitch-cir"
 _WINDOWS = os.name == "nt"
@@ -90,6 +90,12 @@ def similar_path(path: Path | str) -> Path | None:
         if found.exists():
             return found
     return None
+
+
+def missing_file_hint(path: Path | str, otherwise: str) -> str:
+    """Return the file that was probably meant by a path to none, or what to say ``otherwise``."""
+    near = similar_path(path)
+    return otherwise if near is None else f"Did you mean {shell_word(near)}?"
 
 
 def shell_word(text: str | os.PathLike[str]) -> str:

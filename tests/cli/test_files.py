@@ -110,9 +110,27 @@ def test_no_input_is_written_over(indexed: Path, tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "would be overwritten" in done.stderr
     assert queries.read_bytes() == before
-    made = tmp_path / "made.jsonl"
-    assert stitch("compose", indexed, "in blue", "-r", "red.png", "--save", made).exit_code == 0
+    made = tmp_path / "new" / "made.jsonl"
+    saved = stitch("compose", indexed, "in blue", "-r", "red.png", "--save", made)
+    assert saved.exit_code == 0, saved.output
+    assert f"made the folder {made.parent}\n" in saved.stderr
     assert stitch("convert", made, made).exit_code == 2
+
+
+def test_nothing_is_appended_to_an_image(indexed: Path) -> None:
+    before = (indexed / "green.png").read_bytes()
+    done = stitch("compose", indexed, "in blue", "-r", "red.png", "--save", indexed / "green.png")
+    assert done.exit_code == 2
+    assert (indexed / "green.png").read_bytes() == before
+
+
+def test_the_answers_of_models_are_not_exported_onto_themselves(tmp_path: Path) -> None:
+    cache = tmp_path / "answers.sqlite"
+    assert stitch("answers", "info", "--cache", cache).exit_code == 0
+    done = stitch("answers", "export", cache, "--cache", cache)
+    assert done.exit_code == 2
+    assert "would be overwritten" in done.stderr
+    assert cache.read_bytes().startswith(b"SQLite format 3")
 
 
 def test_a_write_that_fails_leaves_the_older_file(

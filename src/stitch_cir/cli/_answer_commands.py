@@ -10,7 +10,7 @@ import typer
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._command import Application
 from stitch_cir.cli._exit import guard, plain
-from stitch_cir.cli._files import check_output, refuse_same, save_text
+from stitch_cir.cli._files import check_output, make_folder_of, refuse_same, save_text
 from stitch_cir.cli._output import console, emit_json
 
 __all__ = ["answers", "convert", "prompts"]
@@ -54,7 +54,11 @@ def export(file: FileArgument, cache: CacheOption = None, as_json: o.JsonOption 
     with guard(as_json=as_json):
         from stitch_cir.chat import AnswerCache, default_cache, export_answers
 
-        manifest = export_answers(AnswerCache(cache or default_cache()), file)
+        remembered = cache or default_cache()
+        check_output(file)
+        refuse_same(remembered, file)
+        make_folder_of(file)
+        manifest = export_answers(AnswerCache(remembered), file)
         if as_json:
             emit_json(manifest)
         else:
@@ -163,6 +167,7 @@ def convert(
         refuse_same(source, target)
         recorded = list(RecordedComposer(source).records())
         if target.suffix == ".jsonl":
+            make_folder_of(target)
             count = write_compositions(target, [(r, c) for r, _, c in recorded], append=False)
         else:
             save_text(target, as_published(recorded))

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -15,6 +16,7 @@ from stitch_cir.cli._exit import EPILOG, EXIT_INTERRUPTED, plain, show_error
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._usage import UsageError, explain, refuse_unusable
 from stitch_cir.errors import SettingError
+from stitch_cir.hints import shell_word
 
 __all__ = ["Application"]
 
@@ -182,7 +184,7 @@ def _show_usage_error(error: Any, *, as_json: bool) -> int:
         error.show()
         return int(error.exit_code)
     context = getattr(error, "ctx", None)
-    hint = getattr(error, "hint", "")
+    hint = getattr(error, "hint", "") or _folder_first(error)
     if context is not None and not hint:
         path = context.command_path
         pieces = " ".join(context.command.collect_usage_pieces(context))
@@ -195,6 +197,14 @@ def _show_usage_error(error: Any, *, as_json: bool) -> int:
         kind="UsageError",
     )
     return int(error.exit_code)
+
+
+def _folder_first(error: Any) -> str:
+    """Return what to write where a folder stands in the place of a command, or ""."""
+    name = re.match(r"No such command '([^']+)'", error.message)
+    if name is None or not Path(name[1]).is_dir():
+        return ""
+    return f"The command comes first: stitch search {shell_word(name[1])} TEXT"
 
 
 def _write_options(command: Any, ctx: Any, formatter: Any) -> None:

@@ -12,7 +12,7 @@ import typer
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._asking import chosen_composer, open_gallery
 from stitch_cir.cli._exit import EXIT_SKIPPED, guard, plain
-from stitch_cir.cli._files import check_output, refuse_same, say
+from stitch_cir.cli._files import check_output, make_folder_of, refuse_inputs, refuse_same, say
 from stitch_cir.cli._models import ModelOptions, takes_models
 from stitch_cir.cli._output import console, counter, emit_json, show_composition
 
@@ -79,6 +79,8 @@ def compose(
             check_output(save)
             refuse_same(queries, save)
         opened = open_gallery(gallery, encoder, texts=False, text=text, reference=reference)
+        if save is not None:
+            refuse_inputs(save, opened, reference)
         composer = chosen_composer(models, settings)
         if dry_run:
             wishes = [Wish(reference, text or "")] if queries is None else read_wishes(queries)
@@ -113,6 +115,7 @@ def _one(
 
     composition = run(gallery, reference=reference, text=text, composer=composer, settings=settings)
     if save is not None:
+        make_folder_of(save)
         write_compositions(save, [(reference, composition)])
     notes = tuple(dict.fromkeys((*composition.notes, *gallery.notes)))
     if as_json:
@@ -184,6 +187,7 @@ def _many(
             else:
                 made.append((one.wish.reference, one.composition))
     if save is not None:
+        make_folder_of(save)
         # written at the end: an interruption leaves an older file as it was
         write_compositions(save, made, append=False)
     used = getattr(getattr(asked, "chat", None), "usage", None)

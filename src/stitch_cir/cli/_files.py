@@ -22,6 +22,7 @@ __all__ = [
     "PAGES",
     "PICTURES",
     "check_output",
+    "make_folder_of",
     "open_in_browser",
     "refuse_inputs",
     "refuse_same",
@@ -116,11 +117,23 @@ def save_picture(path: Path, picture: Image.Image) -> None:
     _save(path, content.getvalue())
 
 
-def _save(path: Path, content: bytes) -> None:
+def make_folder_of(path: Path) -> None:
+    """Make the folder a file is to be written to, and say so; ``SettingError`` if impossible."""
+    if path.parent.exists():
+        return
     try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True)
-            say(f"made the folder {path.parent}")
+        path.parent.mkdir(parents=True)
+    except OSError as error:
+        raise SettingError(
+            f"The folder {path.parent} cannot be made: {error.strerror or error}.",
+            hint="Choose a file in a folder that can be written.",
+        ) from error
+    say(f"made the folder {path.parent}")
+
+
+def _save(path: Path, content: bytes) -> None:
+    make_folder_of(path)
+    try:
         target = Path(os.path.realpath(path))
         if target.exists() and not target.is_file():  # a pipe or a device
             target.write_bytes(content)

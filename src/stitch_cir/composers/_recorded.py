@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from stitch_cir.composers._protocol import Composition, Reference
 from stitch_cir.composers._text import fold
 from stitch_cir.errors import NotFoundError, QueryError, RecordError, SettingError
+from stitch_cir.hints import missing_file_hint
 
 __all__ = ["RecordedComposer", "write_compositions"]
 
@@ -58,7 +59,9 @@ class RecordedComposer:
         except FileNotFoundError as error:
             raise NotFoundError(
                 f"There is no file {self._path} with recorded captions.",
-                hint="Give the path of a JSONL file of compositions.",
+                hint=missing_file_hint(
+                    self._path, "Give the path of a JSONL file of compositions."
+                ),
             ) from error
         except OSError as error:
             raise RecordError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stitch_cir.errors import NotFoundError, RecordError
 from stitch_cir.gallery._report import Tally
 from stitch_cir.gallery._store import Store
+from stitch_cir.hints import missing_file_hint
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -34,7 +35,8 @@ def read_captions(file: Path) -> dict[str, tuple[str, ...]]:
         content = file.read_bytes()
     except OSError as error:
         raise NotFoundError(
-            f"The captions file {file} cannot be read: {error.strerror}.", hint="Check the path."
+            f"The captions file {file} cannot be read: {error.strerror}.",
+            hint=missing_file_hint(file, "Check the path."),
         ) from error
     try:
         text = content.decode("utf-8-sig")

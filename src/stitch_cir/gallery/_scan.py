@@ -11,7 +11,7 @@ from typing import NamedTuple
 from stitch_cir.errors import GalleryError, NotFoundError
 from stitch_cir.gallery._database import DATABASE
 from stitch_cir.gallery._exclude import Exclusions
-from stitch_cir.hints import shell_word, similar_path
+from stitch_cir.hints import missing_file_hint
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, format_of, is_camera_raw
 
 __all__ = ["Facts", "Found", "facts_of", "id_of", "scan", "sniff"]
@@ -107,8 +107,7 @@ def scan(root: Path, *, leave_out: Path, exclusions: Exclusions | None = None) -
     when ``root`` itself is no readable folder.
     """
     if not root.exists():
-        near = similar_path(root)
-        hint = "Check the path." if near is None else f"Did you mean {shell_word(near)}?"
+        hint = missing_file_hint(root, "Check the path.")
         raise NotFoundError(f"There is no folder {root}.", hint=hint)
     if not root.is_dir():
         raise NotFoundError(f"{root} is not a folder.", hint="Give the folder the pictures are in.")

@@ -21,6 +21,7 @@ from stitch_cir.errors import (
     StitchError,
 )
 from stitch_cir.gallery import Gallery
+from stitch_cir.hints import missing_file_hint
 from stitch_cir.search._query import look_at
 from stitch_cir.search._search import nothing_asked, pixels_for
 
@@ -60,7 +61,8 @@ def read_wishes(path: Path | str) -> list[Wish]:
         lines = source.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
     except OSError as error:
         raise NotFoundError(
-            f"The queries {source} cannot be read: {error.strerror}.", hint=_EXPECTED
+            f"The queries {source} cannot be read: {error.strerror}.",
+            hint=missing_file_hint(source, _EXPECTED),
         ) from error
     wishes = [_wish(line, f"{source}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
     if not wishes:
