@@ -11,10 +11,18 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
+from unicodedata import category
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-__all__ = ["did_you_mean", "install_command", "missing_file_hint", "shell_word", "similar_path"]
+__all__ = [
+    "did_you_mean",
+    "install_command",
+    "missing_file_hint",
+    "one_line",
+    "shell_word",
+    "similar_path",
+]
 
 _DISTRIBUTION = "stitch-cir"
 _WINDOWS = os.name == "nt"
@@ -96,6 +104,22 @@ def missing_file_hint(path: Path | str, otherwise: str) -> str:
     """Return the file that was probably meant by a path to none, or what to say ``otherwise``."""
     near = similar_path(path)
     return otherwise if near is None else f"Did you mean {shell_word(near)}?"
+
+
+_JOINERS = "\u200c\u200d"
+"""Part of how Persian and composed emoji are spelled."""
+
+
+def one_line(text: str) -> str:
+    """Escape line breaks and every other character that a terminal would obey or not show.
+
+    File names may hold anything. Spaces of every width stay, so that a name can be copied.
+    """
+    shown = "".join(
+        c if c.isprintable() or c in _JOINERS or category(c) == "Zs" else repr(c)[1:-1]
+        for c in text
+    )
+    return shown.encode("utf-8", "backslashreplace").decode()
 
 
 def shell_word(text: str | os.PathLike[str]) -> str:

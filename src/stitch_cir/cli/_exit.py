@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
-from unicodedata import category
 
 import typer
 
@@ -25,6 +24,7 @@ from stitch_cir.errors import (
     StitchError,
     VectorError,
 )
+from stitch_cir.hints import one_line
 
 __all__ = [
     "EPILOG",
@@ -103,17 +103,6 @@ def json_text(data: Any, stream: TextIO, *, indent: int | None = None) -> str:
     return text
 
 
-_HARMLESS = "\u200c\u200d"
-"""Joiners, which are part of how Persian and composed emoji are spelled."""
-
-
 def plain(text: str) -> str:
-    """Escape what a terminal would obey, break a line at, or cannot encode.
-
-    File names may hold anything. Spaces of every width stay, so that a name can be copied.
-    """
-    shown = "".join(
-        c if c.isprintable() or c in _HARMLESS or category(c) == "Zs" else repr(c)[1:-1]
-        for c in text
-    )
-    return shown.encode("utf-8", "backslashreplace").decode()
+    """Escape what a terminal would obey, break a line at, or cannot encode."""
+    return one_line(text)

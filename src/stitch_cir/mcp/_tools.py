@@ -18,6 +18,7 @@ from stitch_cir.composers import Composer
 from stitch_cir.errors import ImageError, StitchError
 from stitch_cir.explain import caption_shares, draw_hit, fit, matches, summary
 from stitch_cir.gallery import Gallery, PathMask, read_steadily
+from stitch_cir.hints import one_line
 from stitch_cir.images import open_image
 from stitch_cir.mcp._answers import CaptionOut, Composed, Explained, Found, HitOut, Meeting
 from stitch_cir.mcp._arguments import (
@@ -223,7 +224,7 @@ class Tools:
 
 def _table(results: Results, notes: Sequence[str]) -> str:
     lines = [f"{len(results)} hits of {results.ranked} images."]
-    lines += [f"#{hit.rank}  {hit.score:.3f}  {hit.id}" for hit in results]
+    lines += [f"#{hit.rank}  {hit.score:.3f}  {one_line(hit.id)}" for hit in results]
     if results.query.composition is not None:
         lines += ["Searched with:", *(f"- {label}" for label in results.query.labels)]
     return "\n".join([*lines, *notes])
