@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from stitch_cir.errors import MemoryLimitError, SettingError
+from stitch_cir.gallery import _budget as budget_module
 from stitch_cir.gallery import _index as index_module
 from stitch_cir.gallery import index_folder
 from stitch_cir.gallery._budget import MEGABYTE, MemoryBudget, default_memory
@@ -139,6 +140,20 @@ def test_nobody_waits_for_a_closed_budget() -> None:
         pass
     with pytest.raises(MemoryLimitError), budget.decoding(1, TOTAL + 1):
         pass
+
+
+@pytest.mark.parametrize(
+    ("limit", "budget"),
+    [("2147483648", 1 << 30), ("1000000", 64 * MEGABYTE), ("max", None), ("", None)],
+)
+def test_a_container_has_less(
+    limit: str, budget: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "memory.max"
+    monkeypatch.setattr(budget_module, "_CGROUP_LIMITS", (file,))
+    without = default_memory()
+    file.write_text(limit)
+    assert default_memory() == min(without, budget or without)
 
 
 def test_too_small_a_budget_is_refused(folder: Path, encoder: FakeEncoder) -> None:

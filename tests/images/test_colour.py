@@ -97,6 +97,12 @@ def test_grey_profiles(mode: str) -> None:
     assert image.getpixel((3, 3)) == pytest.approx((168, 168, 168), abs=2)
 
 
+def test_sixteen_bit_grey_has_a_profile_too() -> None:
+    deep = Image.fromarray(np.full((8, 8), 100 * 257, np.uint16))
+    image = open_image(encoded(deep, "PNG", icc_profile=grey_profile(1.0)))
+    assert image.getpixel((3, 3)) == pytest.approx((168, 168, 168), abs=2)
+
+
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
 def test_profiles_of_inks(format: str) -> None:
     inks = Image.new("CMYK", (32, 32), (255, 0, 0, 0))

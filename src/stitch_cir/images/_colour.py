@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["changes_colours", "lab_transform", "profile_transform", "to_srgb"]
 
-_SPACES = {"1": "GRAY", "L": "GRAY", "LA": "GRAY", "La": "GRAY", "CMYK": "CMYK"}
+_GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
+_SPACES = {**dict.fromkeys(_GREY, "GRAY"), "CMYK": "CMYK"}
+_WITHOUT = ("I", "F", "LAB")
+"""Modes whose numbers no profile describes."""
 _INPUTS = {"GRAY": "L", "CMYK": "CMYK", "RGB": "RGB"}
 _INVISIBLE = 2
 """Levels of 255 by which sRGB profiles differ from each other: a transform has to change more."""
@@ -25,7 +28,7 @@ def profile_transform(profile: object, mode: str) -> ImageCmsTransform | None:
     Its input mode is L, CMYK or RGB. None when there is nothing to do: no profile, one that is
     broken or belongs to other images, or sRGB itself.
     """
-    if not isinstance(profile, bytes) or len(profile) < 128 or mode.startswith(("I", "F", "LAB")):
+    if not isinstance(profile, bytes) or len(profile) < 128 or mode in _WITHOUT:
         return None
     space = _SPACES.get(mode, "RGB")
     if profile[16:20].strip() != space.encode():
