@@ -15,7 +15,7 @@ _MOUNT = Path("/sys/fs/cgroup")
 def usable_cores() -> int:
     """Return the cores that this process may run on, at least 1.
 
-    The machine's cores are not all given to a process in a container, under ``taskset`` or in a
+    A process does not have all cores of its machine in a container, under ``taskset`` or in a
     batch job: its affinity counts, and the quota of its control group where that can be read.
     """
     return max(1, min(_affinity(), _quota()))
@@ -37,15 +37,15 @@ def _quota(cgroups: Path = _CGROUPS, mount: Path = _MOUNT) -> int:
     except (OSError, ValueError):
         return most
     for line in lines:
-        _, controllers, place = line.split(":", 2) if line.count(":") >= 2 else ("", "", "")
+        _, controllers, group_path = line.split(":", 2) if line.count(":") >= 2 else ("", "", "")
         if controllers == "":
-            folder = mount / place.lstrip("/")
+            folder = mount / group_path.lstrip("/")
             for group in (folder, *folder.parents):
                 most = min(most, _cores(group / "cpu.max", None))
                 if group == mount:
                     break
         elif "cpu" in controllers.split(","):
-            folder = mount / "cpu" / place.lstrip("/")
+            folder = mount / "cpu" / group_path.lstrip("/")
             most = min(most, _cores(folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us"))
     return most
 

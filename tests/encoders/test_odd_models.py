@@ -15,7 +15,7 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 import stitch_cir as st
-from stitch_cir.encoders import _hub, load_encoder, pull_model
+from stitch_cir.encoders import _hub, _onnx, load_encoder, pull_model
 from stitch_cir.encoders._hub import _choose
 from stitch_cir.encoders._onnx import OnnxTowers
 from stitch_cir.encoders._preprocess import CLIP_MEAN, Preprocess
@@ -295,6 +295,48 @@ def test_what_a_tower_cannot_run_is_one_error(towers: Path) -> None:
     with pytest.raises(ModelError, match=r"vision_model\.onnx cannot be run") as raised:
         load_encoder(str(towers)).encode_views([noise(1, 9, 9)], WHOLE)
     assert "stitch models check" in raised.value.hint
+
+
+def _add_input(file: Path, name: str) -> None:
+    model = onnx.load(str(file))
+    model.graph.input.append(
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
+    )
+    onnx.save(model, str(file))
+
+
+def test_text_towers_may_take_positions_and_types(towers: Path) -> None:
+    reference = load_encoder(str(towers)).encode_texts(["a dog", "a red cat on beach"])
+    file = towers / "onnx" / "text_model.onnx"
+    for name in ("token_type_ids", "position_ids"):
+        _add_input(file, name)
+    found = load_encoder(str(towers)).encode_texts(["a dog", "a red cat on beach"])
+    np.testing.assert_array_equal(found, reference)
+    _add_input(file, "pixel_values")
+    with pytest.raises(ModelError, match="pixel_values, position_ids, token_type_ids, not"):
+        load_encoder(str(towers))
+
+
+def test_a_gpu_that_does_not_start_is_never_the_cpu(
+    towers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    class OnTheCpu:
+        def get_providers(self) -> list[str]:
+            return ["CPUExecutionProvider"]
+
+    def opened(file: Path, *, providers: Any, quiet: bool) -> OnTheCpu:
+        asked.extend(providers)
+        return OnTheCpu()
+
+    monkeypatch.setattr(_onnx, "open_session", opened)
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPU"]
+    )
+    with pytest.raises(ModelError, match="could not start it on cuda:1"):
+        load_encoder(str(towers), device="cuda:1")
+    assert asked[0] == ("CUDAExecutionProvider", {"device_id": "1"})
 
 
 def test_weights_in_a_second_file_are_part_of_the_model(towers: Path) -> None:

@@ -152,3 +152,16 @@ def test_pictures_of_any_shape_are_refused_by_name(siglip: Path) -> None:
     with pytest.raises(ModelError, match="kind 'siglip2'") as raised:
         load_encoder(f"transformers:{siglip}")
     assert "NaFlex" in raised.value.hint
+
+
+def test_code_of_a_checkpoint_is_neither_run_nor_asked_about(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: object) -> str:
+        raise AssertionError("the terminal was asked")
+
+    monkeypatch.setattr("builtins.input", asked)
+    edit_json(clip / "config.json", model_type="unheard-of", auto_map={"AutoConfig": "own.Own"})
+    (clip / "own.py").write_text("raise SystemExit('code was run')")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_encoder(f"transformers:{clip}")

@@ -84,8 +84,8 @@ def _holds(text: str, phrase: str) -> bool:
 
 
 def _words(text: str) -> set[str]:
-    found = set(re.findall(r"[\w'-]+", text.lower()))
-    return found | {part for word in found for part in word.split("-")}
+    tokens = set(re.findall(r"[\w'-]+", text.lower()))
+    return tokens | {part for word in tokens for part in word.split("-")}
 
 
 def _forms(word: str) -> set[str]:

@@ -115,10 +115,10 @@ def _qualifies(gerund: str, known: bool, head: str) -> bool:
 
 def adjective_of_one(text: str) -> str:
     """Return the adjective of "a longer one" or "the striped ones", or ``""`` for other phrases."""
-    found = re.fullmatch(r"(?:an? |the |some )?(?P<what>[\w -]+?) (?:one|ones|version)", text, re.I)
-    if found is None or _NO_ADJECTIVES & set(found["what"].lower().split()):
+    match = re.fullmatch(r"(?:an? |the |some )?(?P<what>[\w -]+?) (?:one|ones|version)", text, re.I)
+    if match is None or _NO_ADJECTIVES & set(match["what"].lower().split()):
         return ""
-    return found["what"]
+    return match["what"]
 
 
 def qualities(words: str) -> tuple[str, ...]:

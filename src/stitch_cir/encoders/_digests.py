@@ -22,9 +22,9 @@ def file_sha256(path: Path, *, fresh: bool = False) -> str:
     overwritten under its old time is hashed again. ``fresh`` does not trust what is remembered.
     """
     facts = path.stat()
-    place = str(path.resolve())
+    location = str(path.resolve())
     state = f"{facts.st_size}|{facts.st_mtime_ns}|{facts.st_ctime_ns}|{facts.st_ino}"
-    key, memory = f"{place}|{state}", _memory()
+    key, memory = f"{location}|{state}", _memory()
     if not fresh and memory is not None:
         known = _read(memory).get(key)
         if known is not None:
@@ -33,7 +33,7 @@ def file_sha256(path: Path, *, fresh: bool = False) -> str:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if memory is not None:
         # what was known of earlier states of the file goes
-        others = {k: v for k, v in _read(memory).items() if k.split("|", 1)[0] != place}
+        others = {k: v for k, v in _read(memory).items() if k.split("|", 1)[0] != location}
         _write(memory, {**others, key: digest})
     return digest
 

@@ -80,11 +80,11 @@ def _text_file() -> Path:
 def _check(file: Path, size: int, sha256: str, package: str, *, fresh: bool = False) -> None:
     again = _AGAIN.format(package)
     try:
-        found = file.stat().st_size
+        actual = file.stat().st_size
     except OSError as error:
         raise ModelError(f"The model file {file} is missing.", hint=again) from error
-    if found != size:
-        raise ModelError(f"The model file {file} has {found} bytes instead of {size}.", hint=again)
+    if actual != size:
+        raise ModelError(f"The model file {file} has {actual} bytes instead of {size}.", hint=again)
     check_file(file, sha256, again, fresh=fresh)
 
 

@@ -25,8 +25,10 @@ from stitch_cir.errors import ModelError, SettingError
 
 __all__ = ["OnnxTowers", "find_towers", "has_towers", "load_onnx"]
 
+_CUDA = "CUDAExecutionProvider"
 _TEXT = ("text.onnx", "onnx/text_model.onnx", "text_model.onnx")
 _VISION = ("vision.onnx", "onnx/vision_model.onnx", "vision_model.onnx")
+_FEEDS = {"input_ids", "attention_mask", "token_type_ids", "position_ids"}
 _EXPECTED = (
     "Expected are text.onnx and vision.onnx (or onnx/text_model.onnx and onnx/vision_model.onnx), "
     "tokenizer.json and preprocessor_config.json (or processor_config.json). Get a known model: "
@@ -96,9 +98,10 @@ class OnnxTowers:
                 hint="Models that take patches of any number (NaFlex) are not built here.",
             )
         self._pixels = taken[0]
-        if "input_ids" not in self._feeds:
+        if "input_ids" not in self._feeds or not self._feeds <= _FEEDS:
             raise ModelError(
-                f"{text} takes no input_ids but {sorted(self._feeds)}.", hint=_EXPECTED
+                f"{text} takes {', '.join(sorted(self._feeds))}, not input_ids with their mask.",
+                hint=_EXPECTED,
             )
         self._text_output = _output(self._text, ("text_embeds", "pooler_output"), text)
         self._image_output = _output(self._vision, ("image_embeds", "pooler_output"), vision)
@@ -133,7 +136,12 @@ class OnnxTowers:
         for row, own in enumerate(ids):
             batch[row, : len(own)] = own
             mask[row, : len(own)] = 1
-        feeds = {"input_ids": batch, "attention_mask": mask}
+        feeds = {
+            "input_ids": batch,
+            "attention_mask": mask,
+            "token_type_ids": np.zeros_like(batch),
+            "position_ids": np.broadcast_to(np.arange(width), batch.shape),
+        }
         feeds = {name: value for name, value in feeds.items() if name in self._feeds}
         (found,) = run_session(self._text, [self._text_output], feeds, self._names[0])
         return np.asarray(found, dtype=np.float32)
@@ -199,17 +207,30 @@ def _pad(folder: Path, text: dict[str, Any], otherwise: int) -> int:
 
 
 def _session(file: Path, device: str | None) -> Any:
+    """Open a tower where it is to run; a GPU that cannot be used is an error, never the CPU."""
+    if device is None or not device.startswith("cuda"):
+        return open_session(file, quiet=True)
     import onnxruntime
 
-    providers = ["CPUExecutionProvider"]
-    if device is not None and device.startswith("cuda"):
-        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-            raise SettingError(
-                "CUDA was asked for, but this onnxruntime has no CUDA provider.",
-                hint="Install onnxruntime-gpu, or leave --device out.",
-            )
-        providers.insert(0, "CUDAExecutionProvider")
-    return open_session(file, providers=providers, quiet=True)
+    if _CUDA not in onnxruntime.get_available_providers():
+        raise SettingError(
+            "CUDA was asked for, but this onnxruntime has no CUDA provider.",
+            hint="Install onnxruntime-gpu, or leave --device out.",
+        )
+    number = device.partition(":")[2] or "0"
+    providers: list[str | tuple[str, dict[str, Any]]] = [
+        (_CUDA, {"device_id": number}),
+        "CPUExecutionProvider",
+    ]
+    session = open_session(file, providers=providers, quiet=True)
+    if _CUDA not in session.get_providers():
+        # the runtime falls back to the CPU when a library of CUDA or cuDNN cannot be loaded
+        raise ModelError(
+            f"CUDA was asked for, but onnxruntime could not start it on {device}.",
+            hint="Its libraries of CUDA and cuDNN must match this onnxruntime-gpu, and the device "
+            "must exist. Leave --device out to run on the CPU.",
+        )
+    return session
 
 
 def _output(session: Any, wanted: Sequence[str], file: Path) -> str:

@@ -1,8 +1,8 @@
 """What goes with a checkpoint of open_clip beside its weights: activation and preparation.
 
-open_clip applies both when it is given a *tag*; given a file, it takes the model's defaults, which
-are those of other weights for a third of its tags. So they are found out here and given with the
-file.
+open_clip applies both to weights that it fetches by a *tag*; for a file it takes the defaults of
+the model, which are those of other weights for a third of its tags. So they are looked up here
+and passed with the file.
 """
 
 from __future__ import annotations
@@ -72,15 +72,15 @@ def settings_of_file(
     beside = file.parent / "open_clip_config.json"
     if beside.is_file():
         return _beside(beside)
-    own = CheckpointSettings(bool(open_clip.get_model_config(model).get("quick_gelu", False)))
+    default = CheckpointSettings(bool(open_clip.get_model_config(model).get("quick_gelu", False)))
     known = [settings_of_tag(open_clip, model, name) for name in tags]
     if not known:
-        return own
+        return default
     if all(_same(one, known[0]) for one in known):
         return known[0]
     return CheckpointSettings(
-        own.quick_gelu,
-        own.preparation,
+        default.quick_gelu,
+        default.preparation,
         f"{file.name} was read with the default activation and preparation of {model}, which not "
         f"all of its published weights share. If it is one of them, name it: "
         f"open_clip:{model}/TAG={file} with a TAG of {', '.join(tags)}.",

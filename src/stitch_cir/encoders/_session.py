@@ -26,7 +26,7 @@ _TYPES = {
 def open_session(
     file: Path,
     *,
-    providers: Sequence[str] = ("CPUExecutionProvider",),
+    providers: Sequence[str | tuple[str, dict[str, Any]]] = ("CPUExecutionProvider",),
     quiet: bool = False,
     spinning: bool = True,
     extended: bool = False,

@@ -80,7 +80,10 @@ class HfTowers:
 
             self._torch = torch
             self._device, dtype = placed(device, precision)
-            config = AutoConfig.from_pretrained(folder, local_files_only=True)
+            # code that comes with a checkpoint is never run; without the word "no" the library
+            # would ask on the terminal, and wait
+            local = {"local_files_only": True, "trust_remote_code": False}
+            config = AutoConfig.from_pretrained(folder, **local)
             if config.model_type not in FAMILIES:
                 raise ModelError(
                     f"{folder} holds a model of the kind {config.model_type!r}.",
@@ -88,9 +91,9 @@ class HfTowers:
                     + (_FIXED if config.model_type == "siglip2" else ""),
                 )
             model, info = AutoModel.from_pretrained(
-                folder, dtype=dtype, output_loading_info=True, local_files_only=True
+                folder, dtype=dtype, output_loading_info=True, **local
             )
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, **local)
         missing = sorted(info.get("missing_keys") or ())
         if missing:
             raise ModelError(
