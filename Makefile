@@ -3,6 +3,7 @@
 # make test-extras: the tests of the optional back ends, each in an environment of its own
 # make test-browser: the page in headless Chromium (Debian's package, installed where that may be done)
 # make lint: formatting, types, layers
+# make pins: hash the exact versions of the test environments
 # make bench: measure, as ratios in one run
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,7 +16,7 @@ AXE := .venv-extras/browser/node_modules/axe-core/axe.min.js
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-extras test-browser lint bench clean
+.PHONY: demo test test-extras test-browser lint pins bench clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("stitch needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
@@ -26,7 +27,7 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml
 	@touch $@
 
 $(VENV)/.installed-test: $(BIN)/python pyproject.toml requirements/test.txt
-	$(PIP) install -r requirements/test.txt
+	$(PIP) install --require-hashes -r requirements/test.txt
 	$(PIP) install --no-deps -e .
 	@touch $@
 
@@ -58,10 +59,14 @@ $(AXE): .venv-extras/browser/.installed
 	npm install --silent --no-save --no-audit --no-fund --prefix .venv-extras/browser axe-core@4.14.1
 	@touch $@
 
-.venv-extras/%/.installed: pyproject.toml requirements/test-%.txt requirements/test.txt
+# the extras that run on torch, whose build for the CPU no package index lists
+TORCH := transformers open-clip
+
+.venv-extras/%/.installed: pyproject.toml requirements/test-%.txt requirements/test.txt requirements/torch.txt
 	$(PYTHON) -m venv .venv-extras/$*
-	.venv-extras/$*/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
-		-r requirements/test-$*.txt -e .
+	.venv-extras/$*/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes \
+		-r requirements/test.txt -r requirements/test-$*.txt $(if $(filter $*,$(TORCH)),-r requirements/torch.txt)
+	.venv-extras/$*/bin/python -m pip --disable-pip-version-check --quiet install --no-deps -e .
 	@touch $@
 
 lint: $(VENV)/.installed-test
@@ -69,6 +74,13 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# requirements/*.in name the versions, requirements/*.txt what their files must hash to
+pins: $(BIN)/python
+	$(PYTHON) -m venv .venv-extras/pins
+	.venv-extras/pins/bin/python -m pip --disable-pip-version-check --quiet install uv
+	cd requirements && for file in *.in; do ../.venv-extras/pins/bin/uv pip compile --quiet --no-deps --no-annotate \
+		--generate-hashes --python-version 3.11 --custom-compile-command "make pins" $$file -o $${file%.in}.txt; done
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m bench
