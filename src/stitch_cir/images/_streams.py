@@ -229,10 +229,15 @@ def _jpeg(stream: BinaryIO, *, bare: bool) -> Iterator[tuple[int, int]]:
     size, position = size_of(stream), 2
     yield 0, position
     while len(head := _at(stream, position, 4)) == 4:
+        if head[:2] == b"\xff\xff":
+            # padding, which Pillow would read byte by byte
+            block = _at(stream, position, 65536)
+            position += len(block) - len(block.lstrip(b"\xff")) - 1
+            continue
         mark = head[1]
         end = position + 2 + int.from_bytes(head[2:], "big")
-        if head[0] != 0xFF or mark in (0x00, 0xFF) or 0xD0 <= mark <= 0xD9:
-            # padding or junk: rare, and read by Pillow as well as can be
+        if head[0] != 0xFF or mark == 0x00 or 0xD0 <= mark <= 0xD9:
+            # junk: rare, and read by Pillow as well as can be
             break
         if mark == 0xDA or end > size or end < position + 4:
             break
