@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -18,15 +20,26 @@ _NO_SHARED_MEMORY = frozenset(
     }
 )
 
+_NETWORKS = frozenset(
+    "nfs nfs3 nfs4 cifs smb2 smb3 smbfs smbnetfs sshfs afs ceph ceph-fuse glusterfs lustre beegfs "
+    "davfs davfs2 rclone s3fs".split()
+)
+_MOUNTS = Path("/proc/self/mountinfo")
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
 
 def connect_for_writing(file: Path, *, timeout: float) -> sqlite3.Connection:
     """Open or create ``file`` in autocommit mode, with a write-ahead log where one can be had.
 
     Readers and a writer disturb each other least with a write-ahead log, but it needs memory that
-    processes share, which many network file systems refuse; there the connection uses a rollback
+    processes share. Many network file systems refuse that, and no other gives it to two machines,
+    where a write-ahead log then damages the database; on all of them the connection uses a rollback
     journal. ``timeout`` is in seconds; the connection may be used from several threads, one at a
     time. Raises ``sqlite3.Error``.
     """
+    if _is_on_a_network(file):
+        with suppress(sqlite3.OperationalError):
+            return _connect_with_journal(file, timeout)
     connection = _connect(file, timeout)
     try:
         _use_write_ahead_log(connection)
@@ -39,21 +52,44 @@ def connect_for_writing(file: Path, *, timeout: float) -> sqlite3.Connection:
         raise
     else:
         return connection
+    return _connect_with_journal(file, timeout)
+
+
+def _connect_with_journal(file: Path, timeout: float) -> sqlite3.Connection:
     connection = _connect(file, timeout)
     try:
-        # an exclusive lock lets SQLite read a write-ahead log without shared memory, which leaving
-        # that mode needs; the read afterwards gives the lock back
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-        connection.execute("PRAGMA locking_mode = NORMAL")
+        if not uses_rollback_journal(connection):
+            # an exclusive lock lets SQLite read a write-ahead log without shared memory, which
+            # leaving that mode needs; the read afterwards gives the lock back
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+            connection.execute("PRAGMA locking_mode = NORMAL")
+            with suppress(OSError):
+                file.with_name(file.name + "-shm").unlink()
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA user_version").fetchone()
     except BaseException:
         connection.close()
         raise
-    with suppress(OSError):
-        file.with_name(file.name + "-shm").unlink()
     return connection
+
+
+def _is_on_a_network(file: Path) -> bool:
+    """Return whether a file lies on a network file system, as far as the system tells (Linux)."""
+    folder = os.path.realpath(file.absolute().parent)
+    kind, longest = "", -1
+    try:
+        lines = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        # the mount point is the fifth field, the kind of file system the first one behind " - "
+        fields, _, rest = line.partition(" - ")
+        point = _OCTAL.sub(lambda found: chr(int(found[1], 8)), fields.split(" ")[4])
+        inside = folder == point or folder.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= longest:
+            kind, longest = rest.split(" ")[0], len(point)
+    return kind.removeprefix("fuse.") in _NETWORKS
 
 
 def uses_rollback_journal(connection: sqlite3.Connection) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +77,52 @@ def test_a_database_that_was_deleted_and_made_again(
         paint(file, 70 + seed)
     index(indexed, encoder)
     assert_right(indexed)
+
+
+def test_a_log_that_a_cleaner_deleted(indexed: Path, encoder: FakeEncoder, paint: Paint) -> None:
+    """Or a backup of the database without its log: the state before, and the cache of one after."""
+    directory = directory_of(indexed)
+    settled(directory)
+    with sqlite3.connect(directory / "gallery.sqlite") as reader:
+        reader.execute("BEGIN").execute("SELECT * FROM meta").fetchone()
+        paint(indexed / "a.png", 50, (41, 30))
+        index(indexed, encoder)
+        Gallery.open(indexed).matrix()
+        without_log = (directory / "gallery.sqlite").read_bytes()
+    reader.close()
+    put_back(directory, without_log)
+    with Gallery.open(indexed) as gallery:
+        assert equal(ranked(gallery), recorded(gallery))
+    assert index_folder(indexed, encoder=encoder).changed == 1
+    assert_right(indexed, note=None)
+
+
+def test_a_folder_that_is_renamed_while_it_is_open(
+    indexed: Path, encoder: FakeEncoder, paint: Paint
+) -> None:
+    gallery = Gallery.open(indexed)
+    gallery.matrix()
+    moved = indexed.rename(indexed.with_name("moved"))
+    with pytest.raises(GalleryMissingError):
+        gallery.matrix()
+    assert not indexed.exists()
+    assert len(Gallery.open(moved)) == 5
+
+
+def test_two_servers_with_one_gallery_and_one_restored(
+    indexed: Path, encoder: FakeEncoder, paint: Paint
+) -> None:
+    """Both keep what they have mapped; each finds out at its next search."""
+    one, two = Gallery.open(indexed), Gallery.open(indexed)
+    before = settled(directory_of(indexed))
+    first = ranked(one)
+    paint(indexed / "a.png", 50, (41, 30))
+    index(indexed, encoder)
+    assert equal(ranked(two), recorded(two))
+    put_back(directory_of(indexed), before)
+    for gallery in (one, two):
+        assert equal(ranked(gallery), first)
+        assert equal(ranked(gallery), recorded(gallery))
 
 
 @pytest.fixture

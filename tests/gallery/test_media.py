@@ -223,6 +223,43 @@ def test_a_share_without_shared_memory(
     assert Gallery.open(folder).verify().problems == ()
 
 
+@pytest.mark.parametrize(
+    ("point", "kind", "network"),
+    [
+        ("{root}", "nfs4", True),
+        ("{root}/photos", "cifs", True),
+        ("{root}", "fuse.sshfs", True),
+        ("{root}", "ext4", False),
+        ("{root}/photos/other", "nfs4", False),
+        ("{root}/photo", "nfs4", False),
+    ],
+)
+def test_a_network_share_gets_a_rollback_journal_though_it_has_shared_memory(
+    folder: Path,
+    encoder: FakeEncoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    point: str,
+    kind: str,
+    network: bool,
+) -> None:
+    """Two machines do not share it, and a write-ahead log would damage the database."""
+    mounts = tmp_path / "mountinfo"
+    where = point.format(root=os.path.realpath(tmp_path)).replace(" ", r"\040")
+    mounts.write_text(
+        "22 1 8:1 / / rw shared:1 - ext4 /dev/sda rw\n"
+        f"30 22 0:50 / {where} rw,noatime shared:2 master:1 - {kind} host:/export rw\n"
+    )
+    index_folder(folder, encoder=encoder)
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_files, "_MOUNTS", mounts)
+        notes = index_folder(folder, encoder=encoder).notes
+    assert [("network share" in note) for note in notes] == [True] * network
+    mode = "delete" if network else "wal"
+    assert run(folder / ".stitch", "PRAGMA journal_mode") == [(mode,)]
+    assert not Gallery.open(folder).verify().problems
+
+
 def test_the_cache_of_answers_on_a_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from stitch_cir.chat import Reply
 
@@ -292,6 +329,20 @@ def test_a_cache_has_the_rights_of_its_database(indexed: Path, mode: int) -> Non
         assert folder.stat().st_mode & 0o777 == mode | readable
     for file in place.iterdir():
         assert file.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away"
+)
+def test_root_leaves_the_cache_to_the_owner_of_the_database(indexed: Path) -> None:
+    """A container as root beside a user's own commands: he must be able to replace the cache."""
+    os.chown(indexed / ".stitch" / "gallery.sqlite", 12345, 12346)
+    shutil.rmtree(indexed / ".stitch" / "cache")
+    Gallery.open(indexed).matrix()
+    cache = indexed / ".stitch" / "cache"
+    (place,) = cache.iterdir()
+    for path in (cache, place, *place.iterdir()):
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346)
 
 
 def crafted(change: Callable[[dict[str, Any]], Any]) -> Callable[[bytes], bytes]:

@@ -44,9 +44,9 @@ class Database:
             self._connection = self._open_for_writing()
             if uses_rollback_journal(self._connection):
                 self.notes.append(
-                    f"The file system of {file.parent} has no shared memory for SQLite (many "
-                    "network shares have none): a rollback journal is used, and searches wait "
-                    "while a batch is written."
+                    f"{file.parent} lies on a network share, or where SQLite has no shared "
+                    "memory: a rollback journal is used, and searches wait while a batch is "
+                    "written."
                 )
         else:
             self._open_for_reading()

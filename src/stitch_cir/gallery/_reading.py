@@ -14,6 +14,8 @@ __all__ = ["Reading", "open_for_reading"]
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LOGS = ("-wal", "-journal")
+_SHARED = 1 + len(_LOGS)
+"""Position of the log's index (``-shm``) among the facts; it holds nothing of its own."""
 _COPIES = 3
 """How often a database that changes meanwhile is copied."""
 
@@ -48,9 +50,13 @@ class Reading:
                 hint="Make it again: stitch index FOLDER",
             )
         if not self.live:
-            return now != self.facts
-        before = self.facts[0]
-        return before is None or now[0][:2] != before[:2]
+            return now[:_SHARED] != self.facts[:_SHARED]
+        # the index of the log stays the same file for as long as anybody has the database open,
+        # unless somebody deletes it: then this connection no longer sees what others commit
+        return any(
+            before is not None and (after is None or after[:2] != before[:2])
+            for before, after in ((self.facts[n], now[n]) for n in (0, _SHARED))
+        )
 
 
 def open_for_reading(file: Path) -> Reading:
@@ -63,15 +69,15 @@ def open_for_reading(file: Path) -> Reading:
 
     Raises ``sqlite3.Error``, ``GalleryError``, ``GalleryBusyError``.
     """
-    facts = _look(file)
     address = file.absolute().as_uri()
     try:
-        return Reading(_connect(f"{address}?mode=ro"), file, facts, live=True)
+        connection = _connect(f"{address}?mode=ro")
+        return Reading(connection, file, _look(file), live=True)
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY:
             raise
     facts = _look(file)
-    if not any(log is not None and log[2] for log in facts[1:]):
+    if not any(log is not None and log[2] for log in facts[1:_SHARED]):
         return Reading(_connect(f"{address}?mode=ro&immutable=1"), file, facts, live=False)
     folder, facts = _copy(file)
     try:
@@ -101,9 +107,12 @@ def _connect(address: str) -> sqlite3.Connection:
 
 
 def _look(file: Path) -> tuple[_Facts | None, ...]:
-    """Return (device, inode, size, time) of the database and each log; None for absent ones."""
+    """Return (device, inode, size, time) of the database, its logs and the index of one.
+
+    None for those that are absent.
+    """
     found: list[_Facts | None] = []
-    for ending in ("", *_LOGS):
+    for ending in ("", *_LOGS, "-shm"):
         try:
             facts = file.with_name(file.name + ending).stat()
         except FileNotFoundError:
@@ -125,7 +134,7 @@ def _copy(file: Path) -> tuple[Path, tuple[_Facts | None, ...]]:
         folder = Path(tempfile.mkdtemp(prefix="stitch-"))
         for _ in range(_COPIES):
             facts = _look(file)
-            if _copy_files(file, folder) and _look(file) == facts:
+            if _copy_files(file, folder) and _look(file)[:_SHARED] == facts[:_SHARED]:
                 return folder, facts
         raise GalleryBusyError(
             f"Another process is writing {file}, and only a copy of it can be read from here.",
