@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from stitch_cir.cli._app import app
+from stitch_cir.gallery._options import _UNSET
 
 ENCODER = ("--encoder", "test")
 
@@ -41,7 +42,7 @@ def test_a_limit_on_pixels_is_raised_and_remembered(
     assert stitch("index", photos, "-q", "--max-megapixels", "0", *ENCODER).exit_code == 2
 
 
-UNSET = {"exclude": [], "default_excludes": True, "keep_days": 30, "max_pixels": 200_000}
+UNSET = {**_UNSET, "max_pixels": 200_000}
 
 
 def test_a_budget_of_memory(photos: Path) -> None:

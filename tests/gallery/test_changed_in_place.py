@@ -171,3 +171,24 @@ def test_a_file_that_is_only_in_the_cloud(
     assert "only in the cloud" in str(entry.problem)
     report = index_folder(folder, encoder=encoder)
     assert (report.images, report.removed) == (5, 0), "what was indexed before stays"
+
+
+def test_times_of_change_that_mean_nothing(
+    folder: Path, encoder: FakeEncoder, paint: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(20):
+        paint(folder / f"{seed}.png", seed + 10)
+    mounts = iter(range(1, 100))
+    mount = [next(mounts)]
+    monkeypatch.setattr(scanning, "_change_mark", lambda stat: mount[0])
+    index_folder(folder, encoder=encoder)
+    mount[0] = next(mounts)
+    report = index_folder(folder, encoder=encoder)
+    assert (report.unchanged, report.reread, encoder.pictures) == (25, 25, 25)
+    assert "--no-change-times" in report.notes[0]
+    for change_times in (False, None):  # it is remembered
+        mount[0] = next(mounts)
+        report = index_folder(folder, encoder=encoder, change_times=change_times)
+        assert (report.unchanged, report.reread, report.notes) == (25, 0, ())
+    assert Gallery.open(folder).info()["change_times"] is False
+    assert Gallery.open(folder).verify().sound

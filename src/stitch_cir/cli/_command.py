@@ -78,6 +78,7 @@ _INDEXING: dict[str, tuple[str, ...]] = {
         "exclude",
         "default_excludes",
         "keep_days",
+        "change_times",
         "allow_missing",
         "forget",
         "restore_removed",

@@ -108,6 +108,15 @@ def index(
             help="How long vectors and captions of files that are gone are kept; remembered. [30]",
         ),
     ] = None,
+    change_times: Annotated[
+        bool | None,
+        typer.Option(
+            "--change-times/--no-change-times",
+            help="Read a file again when only its time of last change of status differs; "
+            "remembered. [change-times]",
+            show_default=False,
+        ),
+    ] = None,
     allow_missing: Annotated[
         bool,
         typer.Option(
@@ -157,6 +166,7 @@ def index(
                     exclude=exclude,
                     default_excludes=default_excludes,
                     keep_days=keep_days,
+                    change_times=change_times,
                     allow_missing=allow_missing,
                     forget=forget,
                 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stitch_cir.errors import ImageError
+from stitch_cir.gallery._options import recorded_options
 from stitch_cir.gallery._scan import facts_of
 from stitch_cir.gallery._store import Store
 from stitch_cir.images import open_regular
@@ -26,7 +27,7 @@ def check_files(
     """
     # a gallery of an older version that is only read has no marks
     marked = store.value("SELECT 1 FROM pragma_table_info('items') WHERE name = 'mark'")
-    mark = "mark" if marked else "NULL"
+    mark = "mark" if marked and recorded_options(store)["change_times"] else "NULL"
     missing = changed = 0
     after = ""
     while page := store.rows(

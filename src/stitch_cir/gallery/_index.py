@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from stitch_cir.gallery._options import Options
 from stitch_cir.gallery._pending import settle
 from stitch_cir.gallery._pipeline import EncodingLine
 from stitch_cir.gallery._progress import Progress
-from stitch_cir.gallery._provenance import check, finish, is_of, record, set_root, set_waiting
+from stitch_cir.gallery._provenance import begin, finish, is_of, set_root, set_waiting
 from stitch_cir.gallery._report import IndexReport, Tally
 from stitch_cir.gallery._scan import Found, id_of, scan
 from stitch_cir.gallery._store import Store
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_DIRECTORY", "index_captions", "index_folder"]
 
 DEFAULT_DIRECTORY = ".stitch"
+_MANY = 20
+"""Files read again for nothing, from which on it is worth a note."""
 _REBUILD = "rebuild.sqlite"
 
 
@@ -52,6 +55,7 @@ def index_folder(
     exclude: Sequence[str] | None = None,
     default_excludes: bool | None = None,
     keep_days: float | None = None,
+    change_times: bool | None = None,
     allow_missing: bool = False,
     forget: bool = False,
     batch_size: int = 16,
@@ -93,6 +97,10 @@ def index_folder(
     keep_days:
         For how many days vectors and captions of files that have gone are kept. Recorded likewise;
         30 in a new gallery.
+    change_times:
+        Whether a file whose time of last change of status differs is read again, although size and
+        modification time are the same. Recorded likewise; true in a new gallery. Switch it off
+        where a file system gives each file a new one at every mount.
     allow_missing:
         Let the gallery be empty, or lose more than half of its images, or those of a folder that
         is empty now.
@@ -131,7 +139,7 @@ def index_folder(
     started = time.perf_counter()
     tally = Tally(notes=list(getattr(encoder, "notes", ())))
     texts = None if captions is None else read_captions(Path(captions))
-    options = Options.of(place, exclude, default_excludes, keep_days, max_pixels)
+    options = Options.of(place, exclude, default_excludes, keep_days, max_pixels, change_times)
     walk = partial(scan, root, leave_out=place, exclusions=options.exclusions)
     entries = walk()
     if only is not None:
@@ -140,15 +148,15 @@ def index_folder(
     elif not (allow_missing or forget or (place / DATABASE).exists()):
         require_images(root, walk())
     guarded = only is None and not (allow_missing or forget)
-    begin = partial(
-        _begin, encoder=encoder, recipe=recipe, root=root, place=place, may_move=guarded
-    )
-    with _writing(place, begin, rebuild=rebuild) as (store, chosen, old):
+    start = partial(begin, encoder=encoder, recipe=recipe, root=root, place=place, may_move=guarded)
+    with _writing(place, start, rebuild=rebuild) as (store, chosen, old):
         if old is not None and not is_of(old.meta(), root, place):
             guarded = False  # started afresh from another folder
         tally.notes += store.notes
         removed: frozenset[str] = frozenset() if restore_removed else (old or store).removed()
         entries = _without(entries, removed, tally)
+        if not options.change_times:
+            entries = (replace(entry, facts=entry.facts._replace(mark=None)) for entry in entries)
         total = _survey.note(store, root, entries, tally, tell)
         if guarded:
             check_missing(store, old, root, tally, tell)
@@ -203,6 +211,11 @@ def index_folder(
                     writer.add(decoded)
             writer.flush()
         tally.encoding_seconds, tally.waiting_seconds = line.worked, line.waited
+        if tally.reread >= _MANY and tally.reread == tally.unchanged:
+            tally.notes.append(
+                f"All {tally.reread} known files were read again, and none has changed. If that "
+                "happens at every run, their times of change mean nothing: --no-change-times."
+            )
         tally.unchanged = max(0, tally.unchanged - back)
         _let_go(store, _survey.missing(store), tally)
         _vanished.expire(store, 0 if forget else options.keep_days)
@@ -243,8 +256,8 @@ def index_captions(
     started = time.perf_counter()
     tally = Tally(notes=list(getattr(encoder, "notes", ())))
     place = Path(gallery_dir)
-    begin = partial(_begin, encoder=encoder, recipe=None, root=None, place=place)
-    with _writing(place, begin, rebuild=rebuild) as (store, _, old):
+    start = partial(begin, encoder=encoder, recipe=None, root=None, place=place)
+    with _writing(place, start, rebuild=rebuild) as (store, _, old):
         tally.notes += store.notes
         known = store if old is None else old
         removed = frozenset[str]() if restore_removed else known.removed()
@@ -294,25 +307,6 @@ def _writing(
                 yield new, begin(new), old
             old.adopt(beside)
         delete_database(beside)
-
-
-def _begin(
-    store: Store,
-    encoder: DualEncoder,
-    recipe: ViewRecipe | None,
-    root: Path | None,
-    place: Path,
-    *,
-    may_move: bool = False,
-) -> ViewRecipe:
-    """Record what shapes the vectors, or compare with what is recorded; give the recipe."""
-    facts = store.meta()
-    if "fingerprint" in facts:
-        return check(facts, encoder, recipe, place, root, may_move=may_move)
-    chosen = recipe or ViewRecipe()
-    with store.transaction():
-        record(store, encoder, chosen, root, place)
-    return chosen
 
 
 def _set_removed(store: Store, removed: frozenset[str]) -> None:

@@ -23,6 +23,7 @@ _UNSET: dict[str, Any] = {
     "default_excludes": True,
     "keep_days": KEEP_DAYS,
     "max_pixels": MAX_PIXELS,
+    "change_times": True,
 }
 
 
@@ -33,6 +34,7 @@ class Options:
     exclusions: Exclusions
     keep_days: float
     max_pixels: int
+    change_times: bool
 
     @classmethod
     def of(
@@ -42,6 +44,7 @@ class Options:
         default_excludes: bool | None,
         keep_days: float | None,
         max_pixels: int | None,
+        change_times: bool | None,
     ) -> Options:
         """Return these options, or else those that the gallery ``directory`` has recorded.
 
@@ -58,7 +61,8 @@ class Options:
         defaults = recorded["default_excludes"] if default_excludes is None else default_excludes
         days = recorded["keep_days"] if keep_days is None else keep_days
         pixels = recorded["max_pixels"] if max_pixels is None else max_pixels
-        return cls(Exclusions(patterns, defaults=defaults), days, pixels)
+        times = recorded["change_times"] if change_times is None else change_times
+        return cls(Exclusions(patterns, defaults=defaults), days, pixels, times)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is recorded with the gallery."""
@@ -67,6 +71,7 @@ class Options:
             "default_excludes": self.exclusions.defaults,
             "keep_days": self.keep_days,
             "max_pixels": self.max_pixels,
+            "change_times": self.change_times,
         }
 
     def record(self, store: Store) -> None:

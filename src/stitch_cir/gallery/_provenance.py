@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
 
 __all__ = [
+    "begin",
     "check",
     "check_encoder",
     "completeness",
@@ -44,6 +45,25 @@ def record(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         stitch_version=_version(),
     )
+
+
+def begin(
+    store: Store,
+    encoder: DualEncoder,
+    recipe: ViewRecipe | None,
+    root: Path | None,
+    place: Path,
+    *,
+    may_move: bool = False,
+) -> ViewRecipe:
+    """Record what shapes the vectors, or compare with what is recorded; give the recipe."""
+    facts = store.meta()
+    if "fingerprint" in facts:
+        return check(facts, encoder, recipe, place, root, may_move=may_move)
+    chosen = recipe or ViewRecipe()
+    with store.transaction():
+        record(store, encoder, chosen, root, place)
+    return chosen
 
 
 def set_waiting(store: Store, files: int | None) -> None:

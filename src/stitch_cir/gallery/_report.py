@@ -20,6 +20,7 @@ class IndexReport:
     ``captioned`` items whose captions were set or changed; ``kept_out`` files (or captioned ids)
     that were removed by hand. ``removed`` items are gone from the gallery, ``returned`` ones had
     vanished and are back; ``vanished`` counts those whose vectors and captions are still kept.
+    ``reread`` counts the unchanged ones that had to be read, because a time differed.
     ``excluded`` says how many files and folders each pattern or marker left out. ``skipped`` holds
     (id, reason) of everything left out because of what it is, what is remembered from earlier runs
     included; ``unknown_captions`` ids that have captions but no picture.
@@ -37,6 +38,7 @@ class IndexReport:
     returned: int
     vanished: int
     unchanged: int
+    reread: int
     duplicates: int
     encoded: int
     captioned: int
@@ -95,6 +97,7 @@ class Tally:
     returned: int = 0
     vanished: int = 0
     unchanged: int = 0
+    reread: int = 0
     duplicates: int = 0
     encoded: int = 0
     captioned: int = 0

@@ -26,8 +26,8 @@ __all__ = [
 _PAGE = 512
 _SAME = (
     "coalesce({0}.size = f.size AND {0}.mtime_ns = f.mtime_ns"
-    # a file that was met before there were marks has none
-    " AND ({0}.mark IS NULL OR f.mark IS NULL OR {0}.mark = f.mark), 0)"
+    # a file that was met before there were marks has none; one that may still change has -1
+    " AND {0}.mark IS NOT -1 AND ({0}.mark IS NULL OR f.mark IS NULL OR {0}.mark = f.mark), 0)"
 )
 _JUDGED = (
     f"SELECT f.id AS id, f.path AS path, f.size AS size, f.mtime_ns AS mtime_ns, f.mark AS mark,"

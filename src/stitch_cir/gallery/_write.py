@@ -201,6 +201,7 @@ class Writer:
             return
         if before is not None and before.hash == decoded.hash:
             tally.unchanged += 1
+            tally.reread += 1
             store.put_item(item)
             return
         old = self._missing_twin(decoded.hash) if before is None else None
