@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 import unicodedata
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+
+from stitch_cir.gallery._store import Store
 
 NAME = "Caf\u00e9 M\u00fcller/\ud55c\uad6d.png"
 
@@ -56,11 +58,8 @@ def test_a_filter_that_matches_nothing_is_noted(client: TestClient) -> None:
 def test_an_incomplete_gallery_says_so(client: TestClient, photos: Path) -> None:
     about = client.get("/api/gallery").json()
     assert (about["complete"], about["waiting"]) == (True, 0)
-    database = sqlite3.connect(photos / ".stitch" / "gallery.sqlite")
-    with database:
-        survey = '{"complete": false, "waiting": 584}'
-        database.execute("UPDATE meta SET value = ? WHERE key = 'survey'", (survey,))
-    database.close()
+    with closing(Store(photos / ".stitch", write=True)) as store:
+        store.set_meta(survey={"complete": False, "waiting": 584})
     about = client.get("/api/gallery").json()
     assert (about["complete"], about["waiting"]) == (False, 584)
     answer = client.post("/api/search", json={"text": "red"}).json()["results"]
