@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stitch_cir.errors import GalleryError, NotFoundError
-from stitch_cir.gallery import Gallery, index_captions, index_folder
+from stitch_cir.gallery import Gallery, add_pictures, index_captions, index_folder
 from stitch_cir.gallery import _vanished as vanished
 from tests.gallery.fakes import FakeEncoder, picture
 
@@ -289,3 +289,19 @@ def test_a_skipped_file_that_is_gone_is_forgotten(folder: Path, encoder: FakeEnc
     (folder / "broken.png").unlink()
     assert index_folder(folder, encoder=encoder).skipped == ()
     assert Gallery.open(folder).skipped() == []
+
+
+def test_nothing_is_added_to_an_empty_mount_point(
+    folder: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    index_folder(folder, tmp_path / "g", encoder=encoder)
+    content = (folder / "a.png").read_bytes()
+    take_away(folder, tmp_path / "away")
+    with pytest.raises(GalleryError, match="is empty, where 5 images were: nothing was added"):
+        add_pictures(tmp_path / "g", [("new.png", content)], encoder=encoder)
+    assert list(folder.iterdir()) == []
+    bring_back(folder, tmp_path / "away")
+    index_folder(folder, tmp_path / "g", encoder=encoder)
+    assert add_pictures(tmp_path / "g", [("new.png", content)], encoder=encoder)[0]
+    report = index_folder(folder, tmp_path / "g", encoder=encoder)
+    assert (report.unchanged, report.reread) == (6, 0)

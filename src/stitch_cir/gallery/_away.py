@@ -10,12 +10,13 @@ from pathlib import Path
 from stitch_cir.errors import GalleryError, NotFoundError
 from stitch_cir.gallery import _survey
 from stitch_cir.gallery._progress import Progress, ProgressEvent
+from stitch_cir.gallery._provenance import has_left
 from stitch_cir.gallery._report import Tally
 from stitch_cir.gallery._scan import Found, id_of, sniff
 from stitch_cir.gallery._store import Store, to_path
 from stitch_cir.images import EXTENSIONS, RAW_EXTENSIONS
 
-__all__ = ["check_missing", "refuse_emptying", "require_images"]
+__all__ = ["check_missing", "refuse_emptying", "require_images", "require_present"]
 
 
 def require_images(root: Path, entries: Iterable[Found]) -> None:
@@ -46,6 +47,19 @@ def require_images(root: Path, entries: Iterable[Found]) -> None:
         hint=f"Known formats: {formats}. Is a disk not mounted? For an empty gallery, to be "
         "filled through the server, add --allow-missing.",
     )
+
+
+def require_present(store: Store, root: Path) -> None:
+    """Raise ``GalleryError`` when a folder is empty although the gallery has images of it.
+
+    What is written into the mount point of a disk that is away is hidden when the disk is back.
+    """
+    images = store.value("SELECT COUNT(*) FROM items WHERE path NOT NULL")
+    if images and has_left(root):
+        raise GalleryError(
+            f"The folder {root} is empty, where {images} images were: nothing was added.",
+            hint="Mount its disk, then try again.",
+        )
 
 
 def check_missing(

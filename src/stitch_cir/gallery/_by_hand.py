@@ -22,6 +22,7 @@ from stitch_cir.errors import (
     SettingError,
     StitchError,
 )
+from stitch_cir.gallery._away import require_present
 from stitch_cir.gallery._database import write_lock
 from stitch_cir.gallery._pending import (
     ADDED,
@@ -98,6 +99,7 @@ def add_pictures(
                 hint="Index a folder of pictures, or add captions with stitch index.",
             )
         check_encoder(store.meta(), encoder, place)
+        require_present(store, root)
         recipe = ViewRecipe.from_dict(store.meta()["recipe"])
         new: list[_New] = []
         skipped: list[tuple[str, str]] = []
@@ -148,7 +150,8 @@ def _record(
                 if one.hash in vectors:
                     size = one.image.info["full_size"]
                     store.put_content(one.hash, size, one.boxes, vectors.pop(one.hash))
-                item = Item(id_of(path), path, facts.size, facts.mtime_ns, one.hash, facts.mark)
+                # without mark: the file loses its other link only when all is recorded
+                item = Item(id_of(path), path, facts.size, facts.mtime_ns, one.hash)
                 store.put_item(item)
                 store.put_captions(item.id, one.captions)
                 ids.append(item.id)

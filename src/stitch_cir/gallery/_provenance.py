@@ -21,6 +21,7 @@ __all__ = [
     "check_encoder",
     "completeness",
     "finish",
+    "has_left",
     "incomplete_note",
     "is_of",
     "record",
@@ -123,7 +124,7 @@ def check(
             hint="Use the same views, or encode everything again: stitch index FOLDER --rebuild",
         )
     known = root_of(facts, place)
-    if _real(known) != _real(root) and not (may_move and root and known and _has_left(known)):
+    if _real(known) != _real(root) and not (may_move and root and known and has_left(known)):
         raise GalleryMismatchError(
             f"The gallery {place} was made from {_say_root(known)}, not from {_say_root(root)}.",
             hint="Choose another place with --gallery DIR, or start afresh with --rebuild.",
@@ -162,7 +163,7 @@ def set_root(store: Store, root: Path, place: Path) -> None:
         store.set_meta(root=_spell_root(root, place))
 
 
-def _has_left(root: Path) -> bool:
+def has_left(root: Path) -> bool:
     """Return whether a folder does not exist or is empty, as where its disk was mounted."""
     try:
         return not root.is_dir() or not any(root.iterdir())
