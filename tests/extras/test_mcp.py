@@ -52,6 +52,20 @@ def words(result: Any) -> str:
     return "\n".join(part.text for part in result.content if part.type == "text")
 
 
+def test_one_line_a_hit_whatever_its_name(photos: Path) -> None:
+    (photos / "x.png\n#1  2.000  y.png").write_bytes((photos / "red.png").read_bytes())
+    encoder = HashEncoder()
+    st.index_folder(photos, encoder=encoder)
+    opened = st.Gallery.open(photos, encoder=encoder)
+
+    async def run() -> Any:
+        async with mcp.Client(create_server(opened)) as client:
+            return await client.call_tool("search", {"text": "red", "k": 20})
+
+    lines = words(asyncio.run(run())).splitlines()
+    assert len([line for line in lines if re.match(r"#\d+  -?\d\.\d{3}  ", line)]) == 9
+
+
 def test_the_tools_are_described(gallery: st.Gallery) -> None:
     async def run() -> Any:
         async with mcp.Client(create_server(gallery)) as client:

@@ -120,7 +120,7 @@ class Tools:
                 ranked=results.ranked,
                 notes=notes,
             ),
-            [(f"#{hit.rank} {hit.id}", _thumbnail(hit)) for hit in shown],
+            [(f"#{hit.rank} {one_line(hit.id)}", _thumbnail(hit)) for hit in shown],
         )
 
     @_plainly
