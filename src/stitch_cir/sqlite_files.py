@@ -58,12 +58,14 @@ def connect_for_writing(file: Path, *, timeout: float) -> sqlite3.Connection:
 def _connect_with_journal(file: Path, timeout: float) -> sqlite3.Connection:
     connection = _connect(file, timeout)
     try:
-        if not uses_rollback_journal(connection):
-            # an exclusive lock lets SQLite read a write-ahead log without shared memory, which
-            # leaving that mode needs; the read afterwards gives the lock back
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        # an exclusive lock lets SQLite read a write-ahead log without shared memory, which even
+        # the question for the mode needs; the read afterwards gives the lock back
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        has_log = not uses_rollback_journal(connection)
+        if has_log:
             connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-            connection.execute("PRAGMA locking_mode = NORMAL")
+        connection.execute("PRAGMA locking_mode = NORMAL")
+        if has_log:
             with suppress(OSError):
                 file.with_name(file.name + "-shm").unlink()
         connection.execute("PRAGMA synchronous = FULL")

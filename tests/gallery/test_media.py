@@ -186,7 +186,7 @@ def refuse_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     class Share(sqlite3.Connection):
         def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
             cursor = super().execute
-            if statement.startswith("PRAGMA user_version"):
+            if statement in ("PRAGMA user_version", "PRAGMA journal_mode"):
                 exclusive = cursor("PRAGMA locking_mode").fetchone()[0] == "exclusive"
                 if not exclusive and cursor("PRAGMA journal_mode").fetchone()[0] == "wal":
                     error = sqlite3.OperationalError("disk I/O error")
