@@ -56,6 +56,13 @@ def test_a_path_that_only_begins_alike_is_another(serve: Callable[..., TestClien
     assert serve(root_path="/pics").get("/picsapi/gallery").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["//", "//health", "//static/app.js", "/pics//api/gallery"])
+def test_a_proxy_that_leaves_two_slashes(serve: Callable[..., TestClient], path: str) -> None:
+    """nginx with ``location /pics { proxy_pass http://127.0.0.1:8000/; }``."""
+    app = serve(root_path="/pics").app
+    assert ask(app, "127.0.0.1", path=f"http://test{path}").status_code == 200
+
+
 def test_limits_and_headers_know_the_route_below_the_prefix(
     serve: Callable[..., TestClient],
 ) -> None:

@@ -43,7 +43,9 @@ class Prefix:
         if scope["type"] == "http":
             outer = scope.get("root_path", "").rstrip("/")
             prefix = self._prefix or outer
-            path = _below(_below(scope["path"], outer), self._prefix) or "/"
+            path = _below(_below(scope["path"], outer), self._prefix)
+            # nginx writes two slashes when only proxy_pass, not its location, ends with a slash
+            path = "/" + path.lstrip("/")
             scope = {**scope, "root_path": prefix, "path": prefix + path}
         await self._app(scope, receive, send)
 
