@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import draw
@@ -119,6 +120,30 @@ def test_going_on_from_an_explanation_takes_its_step(page: Page) -> None:
     expect(page.locator("#trail .step")).to_have_count(3)
     page.go_back()
     expect(page.locator("#trail [aria-current]")).to_contain_text("not ")
+
+
+@pytest.mark.parametrize("where", ["gallery", "results"])
+def test_back_closes_the_help(page: Page, where: str) -> None:
+    if where == "results":
+        search(page, "a red circle")
+    address, shown = page.url, page.locator(".tile").count()
+    help_ = page.locator("#help-dialog")
+    asked: list[str] = []
+    page.on("request", lambda sent: asked.append(sent.url) if "/api/" in sent.url else None)
+    page.click("#help")
+    expect(help_).to_be_visible()
+    page.go_back()
+    expect(help_).to_be_hidden()
+    page.click("#help")
+    expect(help_).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(help_).to_be_hidden()
+    page.wait_for_url(address)
+    expect(page.locator("#help")).to_be_focused()
+    assert (page.locator(".tile").count(), asked) == (shown, [])
+    search(page, "a blue square")
+    page.go_back()
+    expect(page.locator("#pictures-title")).to_have_text(where.title())
 
 
 def test_edited_captions_are_one_step(page: Page, site: str) -> None:

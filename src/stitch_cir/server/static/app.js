@@ -20,6 +20,7 @@ const form = mountForm({ tune, submit, mark: gallery.mark });
 const asking = mountAsking({ showForm: form.show, acts, tools, quiet: gallery.stop });
 const byTrail = (by) => history.go(by);
 let explain = null; // its files come when it is first needed
+let helping = false;
 let leaving = null; // a step back that the browser has not taken yet
 
 // -- asking, step by step --------------------------------------------------------------------------
@@ -117,7 +118,7 @@ async function restore() {
     await showGallery();
     return;
   }
-  const step = entry.why ? entry.pos - 1 : entry.pos;
+  const step = entry.why || entry.help ? entry.pos - 1 : entry.pos;
   if (!trail.knows(step)) trail.record(step, query, "search");
   trail.show(state.pos, byTrail);
   if (query.ref?.upload === null) refuseUpload(query);
@@ -236,11 +237,30 @@ function closeExplain() {
   if (!explain?.isOpen()) return leaving;
   hideExplain();
   if (!history.state?.why) return null;
+  return stepBack();
+}
+
+function stepBack() {
   leaving = new Promise((done) => {
     window.addEventListener("popstate", done, { once: true });
     history.back();
   }).then(() => (leaving = null));
   return leaving;
+}
+
+/** The help is a step of the history too: it fills the screen of a phone, where Back closes windows. */
+function enterHelp() {
+  helping = true;
+  history.pushState({ ...history.state, pos: (state.pos += 1), kind: "help", help: true }, "");
+}
+
+/** Close the help after a step back; tell whether that is all there is to do. */
+function leaveHelp() {
+  if (!helping) return false;
+  helping = false;
+  state.pos = history.state?.pos ?? state.pos;
+  byId("help-dialog").close();
+  return history.state !== null;
 }
 
 /** Close the explanation because the address no longer names it. */
@@ -289,7 +309,7 @@ function listen() {
     event.preventDefault(); // the fragment is the question's
     byId("pictures").focus();
   });
-  window.addEventListener("popstate", restore);
+  window.addEventListener("popstate", () => leaveHelp() || restore());
   mountTheme();
   mountKeys({
     "/": () => byId("text").focus(),
@@ -304,7 +324,7 @@ function listen() {
       byId("captions").querySelector("summary").focus();
     },
     Escape: asking.cancel,
-  });
+  }, { onOpen: enterHelp, onClose: () => history.state?.help && stepBack() });
 }
 
 /** Show what the gallery is; it may change while the page is open. */

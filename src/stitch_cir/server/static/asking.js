@@ -109,7 +109,7 @@ export function mountAsking({ showForm, acts, tools, quiet }) {
     state.busy = false;
     state.shown = { query, results: null };
     showForm();
-    view.showFault(error, query, acts(query));
+    view.showFault(error, query, acts(query), () => state.shown?.query === query && !state.busy);
   }
 
   function cancelled(query) {

@@ -4,7 +4,8 @@ import * as api from "./api.js";
 import { announce, byId, download, el, icon, shortName, style, svg } from "./dom.js";
 import { colourOf, draw, links, point } from "./overlay.js";
 import { matchTable, placeName, planTable, sentence } from "./plan-table.js";
-import { absent, faultPanel } from "./states.js";
+import { faultPanel } from "./states.js";
+import { absent } from "./ways-out.js";
 
 const DIRECTIONS = [
   ["both", "Both"],

@@ -9,9 +9,10 @@ const KEYS = [
 ];
 
 /** Open the help; `singleKeys` reads and remembers whether single keys do something. */
-export async function openHelp(singleKeys) {
+export async function openHelp(singleKeys, onClose) {
   const dialog = byId("help-dialog");
   const close = () => dialog.close();
+  dialog.onclose = onClose;
   dialog.onclick = (event) => void (event.target === dialog && close());
   const keys = KEYS.map(([title, rows]) =>
     el("div", {}, el("h3", { text: title }), el("dl", {}, rows.map(([key, text]) => [el("dt", {}, key.split(" ").map((one) => el("kbd", { text: one }))), el("dd", { text })]))),

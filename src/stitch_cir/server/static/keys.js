@@ -22,11 +22,12 @@ export const singleKeys = {
   },
 };
 
-/** Put shortcuts in order; `acts` maps a key to what it does. */
-export function mountKeys(acts) {
+/** Put shortcuts in order; `acts` maps a key to what it does. `onOpen()` and `onClose()` are the help's. */
+export function mountKeys(acts, { onOpen, onClose }) {
   const open = async () => {
     try {
-      await (await import("./help.js")).openHelp(singleKeys);
+      await (await import("./help.js")).openHelp(singleKeys, onClose);
+      onOpen();
     } catch {
       toast("The help could not be loaded: the server does not answer.");
     }

@@ -4,7 +4,7 @@ import { byId, el, icon } from "./dom.js";
 import { grid } from "./grid.js";
 import { referenceName } from "./reference.js";
 import { factsLine } from "./facts.js";
-import { absent, faultPanel, panel, skeleton } from "./states.js";
+import { faultPanel, panel, skeleton } from "./states.js";
 
 /** Head of the images' part while results are shown. */
 export function head(title, count, tools = []) {
@@ -71,27 +71,16 @@ export function showWaiting(keep, count, cancel) {
   stage.replaceChildren(skeleton(Math.min(count, 12), "Writing captions, comparing images …", cancel));
 }
 
-/** Show why a search failed, with the ways out that fit. */
-export function showFault(error, query, acts) {
+/** Show why a search failed, with the ways out that fit; `still()` tells whether it is the last one asked. */
+export async function showFault(error, query, acts, still) {
   byId("facts").hidden = true;
   notes([]);
   head("Results", "");
-  const gone = error.status === 404 || error.status === 410;
-  const rejected = gone && query.less.find((id) => error.message.includes(id));
-  const words = query.text.trim() !== "" && { label: "Search with the words alone", act: acts.words };
-  let said = {};
-  let actions = [];
-  if (rejected) {
-    said = { title: "A rejected image is not here", ...absent(rejected, "Search without it.") };
-    actions = [{ label: "Search without “less like”", act: acts.forgive, main: true }];
-  } else if (gone && query.ref?.id !== undefined) {
-    said = { title: "The reference is not here", ...absent(query.ref.id, words ? "Choose another image, or search with the words alone." : "Choose another image.") };
-    actions = [{ label: "Choose another image", act: acts.forget, main: true }, words];
-  } else if (gone && query.ref) {
-    said = { title: "Your image is no longer here", text: "An uploaded image is kept in the server’s memory only: for an hour at most, and until the server is started again.", hint: "Choose it again; words and settings are in place." };
-    actions = [{ label: "Choose an image", act: acts.choose, main: true }, words];
-  } else if (error.status === 422 && Object.values(query.settings).some((value) => value !== null)) {
-    actions = [{ label: "Search with the standard settings", act: acts.standard, main: true }];
+  let ways = { actions: [] };
+  if ([404, 410, 422].includes(error.status)) {
+    // the server has answered, so what explains its answer can be loaded
+    ways = await import("./ways-out.js").then(({ waysOut }) => waysOut(error, query, acts), () => ways);
+    if (!still()) return;
   }
-  byId("stage").replaceChildren(faultPanel(error, { ...said, retry: acts.retry, actions: [...actions, { label: "To the gallery", act: acts.browse }] }));
+  byId("stage").replaceChildren(faultPanel(error, { ...ways, retry: acts.retry, actions: [...ways.actions, { label: "To the gallery", act: acts.browse }] }));
 }

@@ -51,9 +51,6 @@ const TITLES = {
   CacheError: "A model cannot be used",
 };
 
-/** Words for an image that a link or an older page names and the gallery does not have. */
-export const absent = (id, hint) => ({ text: `This gallery has no image “${id}” any more, or never had: it may have been renamed or removed.`, hint });
-
 /** Hints that speak to programs, or of commands, say nothing to a reader of the page. */
 const FOR_PROGRAMS = /openapi\.json|\/api\/|as printed by/;
 

@@ -1,0 +1,30 @@
+// What can be done on the page when a search was refused; loaded with the first refusal.
+
+/** Words for an image that a link or an older page names and the gallery does not have. */
+export const absent = (id, hint) => ({ text: `This gallery has no image “${id}” any more, or never had: it may have been renamed or removed.`, hint });
+
+/** Say in the page's words why a query was refused: `{title, text, hint, actions}`, where they are known. */
+export function waysOut(error, query, acts) {
+  const gone = error.status !== 422;
+  const rejected = gone && query.less.find((id) => error.message.includes(id));
+  const words = query.text.trim() !== "" && { label: "Search with the words alone", act: acts.words };
+  if (rejected) {
+    const actions = [{ label: "Search without “less like”", act: acts.forgive, main: true }];
+    return { title: "A rejected image is not here", ...absent(rejected, "Search without it."), actions };
+  }
+  if (gone && query.ref?.id !== undefined) {
+    const hint = words ? "Choose another image, or search with the words alone." : "Choose another image.";
+    const actions = [{ label: "Choose another image", act: acts.forget, main: true }, words];
+    return { title: "The reference is not here", ...absent(query.ref.id, hint), actions };
+  }
+  if (gone && query.ref) {
+    return {
+      title: "Your image is no longer here",
+      text: "An uploaded image is kept in the server’s memory only: for an hour at most, and until the server is started again.",
+      hint: "Choose it again; words and settings are in place.",
+      actions: [{ label: "Choose an image", act: acts.choose, main: true }, words],
+    };
+  }
+  const changed = !gone && Object.values(query.settings).some((value) => value !== null);
+  return { actions: [changed && { label: "Search with the standard settings", act: acts.standard, main: true }] };
+}
