@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.gallery import index_folder
+from stitch_cir.gallery import ProgressEvent, index_folder
 from tests.browser.conftest import fill
 from tests.browser.steps import RED_TO_BLUE, hits, link, open_results, search
 
@@ -148,13 +146,16 @@ def test_an_incomplete_gallery_says_so_once(
     new_page: NewPage, serve: Callable[..., str], tmp_path: Path
 ) -> None:
     folder = fill(tmp_path / "shapes")
-    index_folder(folder, encoder=HashEncoder())
-    with sqlite3.connect(folder / ".stitch" / "gallery.sqlite") as database:
-        facts = json.dumps({"complete": False, "waiting": 584})
-        database.execute("INSERT OR REPLACE INTO meta VALUES ('survey', ?)", (facts,))
+
+    def stop(step: ProgressEvent) -> None:
+        if step.stage == "indexing" and step.done >= 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index_folder(folder, encoder=HashEncoder(), batch_size=4, workers=1, progress=stop)
     page = new_page()
     page.goto(serve(folder))
-    said = page.locator("#notes li", has_text="The gallery is incomplete: 584 files")
+    said = page.locator("#notes li", has_text="The gallery is incomplete: 12 files")
     expect(said).to_have_count(1)
     search(page, "a red circle")
     expect(said).to_have_count(1)
