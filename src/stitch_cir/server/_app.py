@@ -24,6 +24,7 @@ from stitch_cir.server import (
     _routes_write,
 )
 from stitch_cir.server._batching import BatchingEncoder, batching
+from stitch_cir.server._describe import describe_limits
 from stitch_cir.server._desk import Desk
 from stitch_cir.server._envelope import Envelope
 from stitch_cir.server._errors import install
@@ -114,6 +115,7 @@ def create_app(
     )
     for router in routers:
         app.include_router(router)
+    describe_limits(app, services.settings)
     install(app, services.keeper.say, [route for router in routers for route in router.routes])
     return app
 

@@ -6,6 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stitch_cir.search import PRESETS
+from stitch_cir.transition import TRANSITION_NAMES
+from stitch_cir.transport import SCORER_NAMES
+
 __all__ = [
     "Added",
     "Ask",
@@ -32,6 +36,44 @@ Id = Annotated[str, Field(min_length=1, max_length=4096)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
+# what the library checks, with errors of its own, is described here and not checked again
+_Share = Annotated[
+    float, Field(allow_inf_nan=False, json_schema_extra={"minimum": 0, "maximum": 1})
+]
+_Weight = Annotated[
+    float, Field(allow_inf_nan=False, json_schema_extra={"minimum": 0, "maximum": 1000})
+]
+_Step = Annotated[
+    float, Field(allow_inf_nan=False, json_schema_extra={"minimum": -1000, "maximum": 1000})
+]
+_Positive = Annotated[float, Field(allow_inf_nan=False, json_schema_extra={"exclusiveMinimum": 0})]
+_Entropy = Annotated[float, Field(allow_inf_nan=False, json_schema_extra={"minimum": 1e-6})]
+_Preset = Annotated[str, Field(max_length=64, json_schema_extra={"enum": list(PRESETS)})]
+_Transition = Annotated[
+    str, Field(max_length=64, json_schema_extra={"enum": list(TRANSITION_NAMES)})
+]
+_Scorer = Annotated[str, Field(max_length=64, json_schema_extra={"enum": list(SCORER_NAMES)})]
+# one of them counts; nothing else would be left to search with
+_SOME_COUNT = {
+    "contains": {
+        "not": {
+            "anyOf": [
+                {"properties": {"on": {"const": False}}, "required": ["on"]},
+                {"properties": {"weight": {"const": 0}}, "required": ["weight"]},
+            ]
+        }
+    }
+}
+# there must be something to search for
+_ASKS_SOMETHING: dict[str, Any] = {
+    "anyOf": [
+        {"properties": {"text": {"type": "string", "pattern": "\\S"}}, "required": ["text"]},
+        {"properties": {"reference": {"not": {"type": "null"}}}, "required": ["reference"]},
+        {"properties": {"captions": {"type": "array"}}, "required": ["captions"]},
+    ]
+}
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -55,7 +97,7 @@ class CaptionIn(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    text: Annotated[str, Field(max_length=2000)]
+    text: Annotated[str, Field(max_length=2000, json_schema_extra={"pattern": "\\S"})]
     weight: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] = 1.0
     on: bool = True
 
@@ -69,36 +111,36 @@ class Settings(_Strict):
     captions: Annotated[int, Field(ge=1, le=64)] | None = Field(
         default=None, description="K, the target captions asked of the composer."
     )
-    preset: str | None = Field(default=None, max_length=64)
-    transition: str | None = Field(default=None, max_length=64)
-    alpha: Number | None = Field(default=None, description="Weight of the text, 0 to 1.")
-    scorer: str | None = Field(default=None, max_length=64)
-    tau: Number | None = Field(default=None, description="Temperature on raw cosine, above 0.")
-    beta: Number | None = Field(
+    preset: _Preset | None = None
+    transition: _Transition | None = None
+    alpha: _Share | None = Field(default=None, description="Weight of the text, 0 to 1.")
+    scorer: _Scorer | None = None
+    tau: _Positive | None = Field(default=None, description="Temperature on raw cosine, above 0.")
+    beta: _Share | None = Field(
         default=None, description="Of the transition away, 0 to 1: how much of the reference goes."
     )
-    scale: Number | None = Field(
+    scale: _Step | None = Field(
         default=None, description="Of the transition pdv: how far it steps along the change."
     )
-    image_weight: Number | None = Field(
+    image_weight: _Share | None = Field(
         default=None, description="Of the transition pdv, 0 to 1: weight of the moved reference."
     )
-    gain: Number | None = Field(
+    gain: _Weight | None = Field(
         default=None, description="Of semantic-increment, 0 to 1000: what a rising score counts."
     )
-    loss: Number | None = Field(
+    loss: _Weight | None = Field(
         default=None, description="Of semantic-increment, 0 to 1000: what a falling score counts."
     )
-    epsilon: Number | None = Field(
+    epsilon: _Entropy | None = Field(
         default=None, description="Of the scorer sinkhorn, at least 1e-6: its entropy."
     )
-    hub_weight: Number | None = Field(
+    hub_weight: _Weight | None = Field(
         default=None, description="This times its hubness is taken off an image's score; 0 is off."
     )
     hub_neighbours: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=None, description="Neighbours that hubness averages over."
     )
-    less_weight: Number | None = Field(default=None, description="Weight of less_like, 0 to 1000.")
+    less_weight: _Weight | None = Field(default=None, description="Weight of less_like, 0 to 1000.")
     min_score: Number | None = None
     include: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=20)] | None = (
         Field(default=None, description="Rank only ids that match one of these patterns.")
@@ -113,7 +155,7 @@ class Ask(_Strict):
     """A query: a reference, a modification, or both; or edited captions."""
 
     model_config = ConfigDict(
-        strict=True, extra="forbid", json_schema_extra={"examples": [_EXAMPLE]}
+        strict=True, extra="forbid", json_schema_extra={"examples": [_EXAMPLE], **_ASKS_SOMETHING}
     )
 
     reference: ById | ByUpload | Id | None = Field(
@@ -122,8 +164,11 @@ class Ask(_Strict):
     text: Annotated[str, Field(max_length=100_000)] = Field(
         "", description="What should be different."
     )
-    captions: Annotated[list[CaptionIn], Field(max_length=256)] | None = Field(
-        default=None, description="Edited target captions; those that are off do not count."
+    captions: (
+        Annotated[list[CaptionIn], Field(max_length=256, json_schema_extra=_SOME_COUNT)] | None
+    ) = Field(
+        default=None,
+        description="Edited target captions; those that are off do not count.",
     )
     less_like: Annotated[list[Id], Field(max_length=100)] = Field(
         default_factory=list, description="Ids of rejected pictures."
@@ -141,7 +186,7 @@ class ExplainAsk(Ask):
     model_config = ConfigDict(
         strict=True,
         extra="forbid",
-        json_schema_extra={"examples": [{**_EXAMPLE, "id": "gown.jpg"}]},
+        json_schema_extra={"examples": [{**_EXAMPLE, "id": "gown.jpg"}], **_ASKS_SOMETHING},
     )
 
     id: Id
