@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
+
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import guard
 from stitch_cir.cli._models import ModelOptions, takes_models
@@ -28,6 +31,8 @@ def mcp(
         from stitch_cir.mcp import create_server
         from stitch_cir.search import SearchSettings
 
-        composer = chosen_composer(models, SearchSettings())
-        server = create_server(open_gallery(gallery, encoder, texts=True), composer=composer)
+        # stdout is the assistant's: whatever a model or a plug-in prints while it opens goes astray
+        with redirect_stdout(sys.stderr):
+            composer = chosen_composer(models, SearchSettings())
+            server = create_server(open_gallery(gallery, encoder, texts=True), composer=composer)
         server.run("stdio")

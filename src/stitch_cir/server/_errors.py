@@ -33,6 +33,7 @@ __all__ = [
     "BodyTooLargeError",
     "ClientLeftError",
     "DeadlineError",
+    "EncodingError",
     "GoneError",
     "HostError",
     "QueueFullError",
@@ -79,6 +80,13 @@ class BodyTimeoutError(ServerError):
 
     status = 408
     headers: ClassVar[dict[str, str]] = {"connection": "close"}
+
+
+class EncodingError(ServerError):
+    """The body is compressed."""
+
+    status = 415
+    headers: ClassVar[dict[str, str]] = {"accept-encoding": "identity"}
 
 
 class RateError(ServerError):
@@ -182,7 +190,8 @@ def install(app: FastAPI, say: Callable[[str], str], routes: Sequence[BaseRoute]
 
     async def not_valid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        return error_response(_read_validation(error.errors()))
+        kind = request.headers.get("content-type", "")
+        return error_response(_read_validation(error.errors(), kind))
 
     async def by_status(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
@@ -212,9 +221,14 @@ def _methods(routes: Sequence[BaseRoute], request: Request) -> list[str]:
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
-def _read_validation(problems: Any) -> RequestError:
+def _read_validation(problems: Any, kind: str) -> RequestError:
     first = problems[0] if problems else {"loc": (), "msg": "not understood"}
     parts = [str(part) for part in first["loc"] if part != "body"]
+    if not parts and "json" not in kind.lower():
+        return RequestError(
+            f"The body is sent as {kind[:80] or 'nothing in particular'}, not as JSON.",
+            hint="Send the header Content-Type: application/json",
+        )
     if first.get("type") == "extra_forbidden" and parts and parts[0] in Settings.model_fields:
         return RequestError(
             f"{parts[0]} belongs into settings.",

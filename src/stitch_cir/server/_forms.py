@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import Request
 from python_multipart import MultipartParser
@@ -16,6 +18,7 @@ __all__ = ["Sent", "form_schema", "read_form"]
 
 _FIELD_BYTES = 256 << 10
 _HEADER_BYTES = 8 << 10
+_EXTENDED = re.compile(rb";\s*filename\*=(utf-8|iso-8859-1)'[^']*'([!-:<-~]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,15 @@ class _Form:
         if name.strip().lower() == b"content-disposition":
             _, options = parse_options_header(value)
             self._part.name = _text(options.get(b"name"))
-            self._part.filename = _text(options.get(b"filename"))
+            self._part.filename = _extended(value) or _text(options.get(b"filename"))
 
     def _check(self) -> None:
         part = self._part
         if part.name == "file" and part.filename is not None:
             if len(self._sent) >= self._files:
                 raise _malformed(f"it has more than {self._files} files")
+        elif part.name == "file":
+            raise _malformed("the field 'file' holds no file, because it has no file name")
         elif part.name not in self._fields or part.filename is not None:
             raise _malformed(f"the field {(part.name or '')[:40]!r} is unknown or of a wrong kind")
         elif part.name in self._texts:
@@ -146,6 +151,15 @@ class _Form:
 
     def _finish(self) -> None:
         self._complete = True
+
+
+def _extended(disposition: bytes) -> str | None:
+    """Read ``filename*=UTF-8''…`` (RFC 8187): forms should not hold it, but some clients do."""
+    found = _EXTENDED.search(disposition)
+    if found is None:
+        return None
+    charset, spelled = (part.decode("ascii") for part in found.groups())
+    return unquote(spelled, encoding=charset, errors="replace")
 
 
 def _text(value: bytes | None) -> str | None:

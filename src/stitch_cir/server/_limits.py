@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stitch_cir.server._bodies import Bodies, Body, too_large
 from stitch_cir.server._errors import (
+    EncodingError,
     HostError,
     RateError,
     RequestError,
@@ -116,6 +117,12 @@ class Gate:
                 return HostError(
                     "This was asked by a page of another site.", hint="Use the server's own page."
                 )
+        coding = headers.get("content-encoding", "identity")
+        if scope["method"] not in _SAFE and coding.strip().lower() != "identity":
+            return EncodingError(
+                f"The body is compressed ({coding[:40]}), which is not read.",
+                hint="Send it as it is, without Content-Encoding.",
+            )
         length = headers.get("content-length")
         if length is not None:
             if not (length.isascii() and length.isdigit()):

@@ -41,6 +41,7 @@ class Prefix:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http":
+            scope = _in_origin_form(scope)
             outer = scope.get("root_path", "").rstrip("/")
             prefix = self._prefix or outer
             path = _below(_below(scope["path"], outer), self._prefix)
@@ -78,6 +79,20 @@ class ForwardedPrefix:
             if prefix:
                 scope = {**scope, "root_path": prefix}
         await self._app(scope, receive, send)
+
+
+def _in_origin_form(scope: Scope) -> Scope:
+    """Read a target such as ``http://host/path``, as clients send it to what they hold for a proxy.
+
+    Its host counts, instead of the header's (RFC 9112, 3.2.2).
+    """
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    if not path.lower().startswith(("http://", "https://")):
+        return scope
+    host, slash, rest = path.partition("://")[2].partition("/")
+    headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    headers.append((b"host", host.encode("latin-1", "replace")))
+    return {**scope, "path": scope.get("root_path", "") + (slash + rest or "/"), "headers": headers}
 
 
 def _below(path: str, prefix: str) -> str:

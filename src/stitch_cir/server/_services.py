@@ -25,7 +25,7 @@ PROBLEMS = {
     409: "The gallery is being written, or nothing is left to rank",
     410: "The file of this picture is gone",
     413: "Too many bytes or pixels",
-    415: "Not an image",
+    415: "Not an image, or a compressed body",
     421: "Called by a wrong name, or by another site's page",
     422: "The request, a setting or the query makes no sense",
     429: "Too many requests",
@@ -33,7 +33,7 @@ PROBLEMS = {
     503: "Too many requests are waiting",
     504: "It took too long",
 }
-_ALWAYS = (408, 421, 429, 503, 504)
+_ALWAYS = (408, 415, 421, 429, 503, 504)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, object]]:
