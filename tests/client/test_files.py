@@ -65,10 +65,11 @@ def test_a_file_of_this_machine_is_no_reference(photos: Path) -> None:
     asyncio.run(session())
 
 
-def test_notes_and_readiness_are_typed(photos: Path) -> None:
+def test_notes_and_readiness_are_typed(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index_folder(photos, encoder=HashEncoder())
     app = create_app(photos, encoder=HashEncoder(), settings=ServerSettings(rate=0))
-    app.state.services.keeper.gallery().notes.append(f"The cache below {photos} has been rebuilt.")
+    note = f"The cache below {photos} has been rebuilt."
+    monkeypatch.setattr(st.Gallery, "notes", property(lambda gallery: [note]))
     told = "The cache below photos has been rebuilt."
 
     async def session() -> None:

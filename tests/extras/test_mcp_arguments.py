@@ -147,8 +147,11 @@ def test_no_path_of_this_machine_is_named(
     assert str(photos.parent) not in words(result)
 
 
-def test_notes_of_the_gallery_are_given(call: Call, gallery: st.Gallery, photos: Path) -> None:
-    gallery.notes.append(f"The cache below {photos} was damaged and has been rebuilt.")
+def test_notes_of_the_gallery_are_given(
+    call: Call, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = f"The cache below {photos} was damaged and has been rebuilt."
+    monkeypatch.setattr(st.Gallery, "notes", property(lambda gallery: [told]))
     note = "The cache below photos was damaged and has been rebuilt."
     for name, arguments in (
         ("search", {"text": "red"}),
