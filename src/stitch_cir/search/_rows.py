@@ -16,7 +16,7 @@ from stitch_cir.search._settings import SearchSettings
 from stitch_cir.search._suggest import suggest_ids
 from stitch_cir.transition import step_away
 
-__all__ = ["away_from", "rejected_ids", "row_of", "rows_to_rank"]
+__all__ = ["away_from", "rejected_ids", "row_of", "rows_to_rank", "shortfall"]
 
 
 def row_of(matrix: ViewMatrix, id: str) -> int | None:
@@ -89,3 +89,26 @@ def away_from(
         return query
     vectors = step_away(query.vectors, np.asarray(matrix.means[rows]), weight)
     return replace(query, vectors=vectors, less_like=ids)
+
+
+def shortfall(
+    settings: SearchSettings, taking_part: int, held: int, ranked: int, kept: int
+) -> list[str]:
+    """Say why there are fewer hits than were requested.
+
+    Of ``held`` images in the gallery ``taking_part`` were left by the filters, of the ``ranked``
+    best ``kept`` by the minimal score.
+    """
+    notes = []
+    rest = "" if taking_part == held else f" of the {held} in the gallery"
+    images = "image takes" if taking_part == 1 else "images take"
+    if settings.k is not None and settings.k > taking_part:
+        notes.append(f"k is {settings.k}, but only {taking_part} {images} part{rest}.")
+    if settings.verify > kept:
+        notes.append(f"{settings.verify} hits were to be verified, but there are only {kept}.")
+    if kept < ranked:
+        noun = "hit" if ranked - kept == 1 else "hits"
+        notes.append(
+            f"{ranked - kept} {noun} of {ranked} left out: scored below {settings.min_score:g}."
+        )
+    return notes

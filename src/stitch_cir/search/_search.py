@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,10 +30,11 @@ from stitch_cir.search._bounded import Ranking, rank_by_bounds
 from stitch_cir.search._convergence import convergence_note
 from stitch_cir.search._device import rank_on_device
 from stitch_cir.search._hubness import handicap
+from stitch_cir.search._meters import Clock, Meter
 from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
 from stitch_cir.search._rank import place_of, shortlist_rows
 from stitch_cir.search._results import Hit, Query, Results, View
-from stitch_cir.search._rows import away_from, rejected_ids, row_of, rows_to_rank
+from stitch_cir.search._rows import away_from, rejected_ids, row_of, rows_to_rank, shortfall
 from stitch_cir.search._settings import SearchSettings
 from stitch_cir.search._suggest import suggest_ids
 from stitch_cir.search._verify import verified
@@ -125,7 +125,7 @@ def search(
             hint="Give one: search(…, verifier=ChatVerifier(chat)), or --verify-model NAME.",
         )
     settings = settings.with_(device=open_device(settings.device))
-    clock = _Clock()
+    clock = Clock()
     meters = {"composer": Meter(composer), "verifier": Meter(verifier)}
     ask = _prepare(gallery, reference, text, captions, less_like, composer, settings, clock)
     wanted = min(settings.k or DEFAULT_HITS, len(ask.rows))
@@ -162,7 +162,7 @@ def search(
         )
         if score >= floor
     )
-    notes = _shortfall(settings, ask, len(ranking.rows), len(hits))
+    notes = shortfall(settings, len(ask.rows), len(ask.matrix.ids), len(ranking.rows), len(hits))
     clock.lap("explain")
     told = None
     remarks: tuple[str, ...] = ()
@@ -195,7 +195,7 @@ def locate(
     ``NotFoundError`` when the gallery has no such image or a filter leaves it out.
     """
     settings = (settings or SearchSettings()).with_(k=1, shortlist=None)
-    clock = _Clock()
+    clock = Clock()
     known = gallery.resolve(id)
     if known is None:
         raise NotFoundError(
@@ -246,7 +246,7 @@ def _prepare(
     less_like: Sequence[str],
     composer: Composer | None,
     settings: SearchSettings,
-    clock: _Clock,
+    clock: Clock,
 ) -> _Ask:
     seen = look_at(gallery, reference, side=pixels_for(composer))
     if seen is None and not (text or "").strip() and not captions:
@@ -277,34 +277,6 @@ def _prepare(
 def pixels_for(composer: Composer | None) -> int:
     """Give the shorter side of the reference that a composer wants to show its model."""
     return composer.image_side if isinstance(composer, SeesPictures) else 0
-
-
-class Meter:
-    """What a composer or verifier asks of its model while this exists."""
-
-    def __init__(self, asker: Composer | Verifier | None) -> None:
-        self._chat = getattr(asker, "chat", None)
-        self._start = getattr(self._chat, "usage", None)
-
-    def read(self) -> dict[str, int] | None:
-        """Give the answers and tokens since the start, ``None`` where there is no model."""
-        if self._chat is None or self._start is None:
-            return None
-        used: dict[str, int] = (self._chat.usage - self._start).to_dict()
-        return used
-
-
-class _Clock:
-    """Seconds between named points."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name] = now - self._last
-        self._last = now
 
 
 def _composition(
@@ -359,7 +331,7 @@ def _results(
     settings: SearchSettings,
     hits: tuple[Hit, ...],
     ranking: Ranking,
-    clock: _Clock,
+    clock: Clock,
     recall: float | None,
     notes: Sequence[str] = (),
 ) -> Results:
@@ -377,25 +349,6 @@ def _results(
         # each once: a composition repeats what was noted about its reference
         notes=tuple(dict.fromkeys((*ask.notes, *notes, *unsettled, *gallery.notes))),
     )
-
-
-def _shortfall(settings: SearchSettings, ask: _Ask, ranked: int, kept: int) -> list[str]:
-    """Say why there are fewer hits than were requested."""
-    notes = []
-    taking_part = len(ask.rows)
-    held = len(ask.matrix.ids)
-    rest = "" if taking_part == held else f" of the {held} in the gallery"
-    images = "image takes" if taking_part == 1 else "images take"
-    if settings.k is not None and settings.k > taking_part:
-        notes.append(f"k is {settings.k}, but only {taking_part} {images} part{rest}.")
-    if settings.verify > kept:
-        notes.append(f"{settings.verify} hits were to be verified, but there are only {kept}.")
-    if kept < ranked:
-        noun = "hit" if ranked - kept == 1 else "hits"
-        notes.append(
-            f"{ranked - kept} {noun} of {ranked} left out: scored below {settings.min_score:g}."
-        )
-    return notes
 
 
 def _provenance(gallery: Gallery) -> dict[str, Any]:
