@@ -239,6 +239,41 @@ def test_facts_are_taken_from_the_copy_in_the_cache(
     assert equal(ranked(Gallery.open(indexed)), before)
 
 
+def test_a_damaged_tree_is_said_though_every_row_that_is_found_is_whole(
+    indexed: Path, encoder: FakeEncoder
+) -> None:
+    directory = indexed / ".stitch"
+    before = ranked(Gallery.open(indexed))
+    ((page,),) = run(directory, "SELECT rootpage FROM sqlite_master WHERE name = 'captions'")
+    content = bytearray(settled(directory))
+    # the first two entries of a page without children change places: its rows are out of order
+    first = (page - 1) * 4096 + 8
+    content[first : first + 4] = content[first + 2 : first + 4] + content[first : first + 2]
+    (directory / "gallery.sqlite").write_bytes(content)
+    shutil.rmtree(directory / "cache")
+    with Gallery.open(indexed, encoder=encoder) as gallery:
+        gallery.matrix()
+        assert gallery.notes[0].startswith("The database is damaged")
+        assert "stitch verify" in gallery.notes[0]
+        assert any("its indexes were built anew" in one for one in gallery.verify().problems)
+        assert gallery.verify().problems == ()
+        assert equal(ranked(gallery), before)
+
+
+def test_an_id_that_is_damaged_is_put_right_by_indexing(
+    indexed: Path, encoder: FakeEncoder
+) -> None:
+    before = ranked(Gallery.open(indexed))
+    run(indexed / ".stitch", "UPDATE items SET id = 'sub/c.pog' WHERE id = 'sub/c.png'")
+    with Gallery.open(indexed) as gallery:
+        problems = gallery.verify().problems
+        assert any("names another file" in one and "stitch index" in one for one in problems)
+    assert index_folder(indexed, encoder=encoder).encoded == 0
+    with Gallery.open(indexed) as gallery:
+        assert gallery.verify().problems == ()
+        assert equal(ranked(gallery), before)
+
+
 def test_any_bit(indexed: Path, encoder: FakeEncoder) -> None:
     """One flipped bit anywhere: never other vectors, never a silent loss, never called sound."""
     directory = indexed / ".stitch"

@@ -47,7 +47,8 @@ class ViewMatrix:
     bits; both make searching quicker, not different, and may be absent. ``commit`` identifies the
     state of the database it was made from; ``damaged`` are the ids whose records were damaged
     there, and which are therefore not in ``ids``; ``mended`` those whose vectors came from an
-    older cache instead, proved by the digest of the record.
+    older cache instead, proved by the digest of the record. ``structure`` says what was wrong with
+    the structure of the database, if anything was.
     """
 
     ids: tuple[str, ...] = field(repr=False)
@@ -61,6 +62,7 @@ class ViewMatrix:
     commit: str = ""
     damaged: tuple[str, ...] = ()
     mended: tuple[str, ...] = ()
+    structure: str = ""
 
 
 def open_cache(
@@ -151,6 +153,7 @@ def _map(place: Path, manifest: dict[str, Any]) -> ViewMatrix:
         "commit": str(manifest.get("commit", "")),
         "damaged": tuple(manifest.get("damaged", ())),
         "mended": tuple(manifest.get("mended", ())),
+        "structure": str(manifest.get("structure", "")),
     }
     if not images:  # an empty file cannot be mapped
         empty = np.empty((0, dim), np.float32)

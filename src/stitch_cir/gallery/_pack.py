@@ -54,6 +54,7 @@ def build(store: Store, dim: int, cache: Path, *, old: Path | None = None) -> Pa
             with store.snapshot():
                 generation, commit = store.state()
                 packed = _write_sets(store, dim, scratch, Salvage(store, old or cache))
+                packed["structure"] = _structure(store)
                 facts = dict(store.rows("SELECT key, value FROM meta"))
             manifest = {
                 "format": FORMAT,
@@ -87,6 +88,7 @@ def pack_in_memory(store: Store, dim: int, *, old: Path) -> ViewMatrix:
             members.append(views)
             kinds.append(np.arange(len(views)) >= pictures)
             offsets.append(offsets[-1] + len(views))
+        structure = _structure(store)
     empty: NDArray[np.float32] = np.empty((0, dim), np.float32)
     means = [_mean(views)[0] for views in members]
     matrix = ViewMatrix(
@@ -99,6 +101,7 @@ def pack_in_memory(store: Store, dim: int, *, old: Path) -> ViewMatrix:
         commit=commit,
         damaged=tuple(sound.damaged),
         mended=tuple(sound.mended),
+        structure=structure,
     )
     for array in (matrix.vectors, matrix.offsets, matrix.kinds, matrix.means):
         array.setflags(write=False)
@@ -134,6 +137,15 @@ class _SoundSets:
                 hint="Repair them: stitch verify GALLERY --repair, or encode everything again: "
                 "stitch index FOLDER --rebuild",
             )
+
+
+def _structure(store: Store) -> str:
+    """Return what is wrong with the database's structure; an empty text for nothing.
+
+    A damaged tree may hide rows that nothing else misses, a caption for example.
+    """
+    line = str(store.value("PRAGMA integrity_check(1)"))
+    return "" if line == "ok" else line
 
 
 def _mean(members: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:

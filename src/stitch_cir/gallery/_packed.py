@@ -118,6 +118,11 @@ class PackedVectors:
         return pack_in_memory(self._store, dim, old=self._cache)
 
     def _note_damage(self, matrix: ViewMatrix) -> None:
+        if matrix.structure:
+            self.notes.append(
+                f"The database is damaged ({matrix.structure.splitlines()[-1]}), so images or "
+                "captions may be missing. Look closer: stitch verify GALLERY --repair"
+            )
         if matrix.damaged:
             self.notes.append(
                 f"{_count(matrix.damaged, 'record is', 'records are')} damaged in the database and "

@@ -141,7 +141,10 @@ def _check(store: Store, facts: Mapping[str, Any], cache: Path) -> _Findings:
         for item in store.items():
             found.images += 1
             if item.path is not None and not _is_name_of(item.id, item.path):
-                found.problems.append(f"{item.id}: its record names another file ({item.path!r})")
+                found.problems.append(
+                    f"{item.id}: its record names another file ({item.path!r}); "
+                    "run stitch index FOLDER"
+                )
     except GalleryDamagedError as error:
         found.problems.append(f"database: {error.message}")
     return found
