@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from stitch_cir.cli._app import app
-from stitch_cir.gallery._write import Writer
+from stitch_cir.gallery.index._write import Writer
 
 ENCODER = ("--encoder", "test")
 

@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from stitch_cir.cli._app import app
-from stitch_cir.gallery._options import _UNSET
+from stitch_cir.gallery.index._options import _UNSET
 
 ENCODER = ("--encoder", "test")
 
@@ -24,7 +24,7 @@ def test_a_limit_on_pixels_is_raised_and_remembered(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # the limit comes down, so that the test is quick
-    monkeypatch.setattr("stitch_cir.gallery._options._UNSET", UNSET)
+    monkeypatch.setattr("stitch_cir.gallery.index._options._UNSET", UNSET)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100_000)
     Image.new("RGB", (1000, 400), "red").save(photos / "large.png")
     refused = stitch("index", photos, "-q", *ENCODER)

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from stitch_cir.errors import MemoryLimitError, SettingError
-from stitch_cir.gallery import _budget as budget_module
-from stitch_cir.gallery import _index as index_module
 from stitch_cir.gallery import index_folder
-from stitch_cir.gallery._budget import MEGABYTE, MemoryBudget, default_memory
 from stitch_cir.gallery._progress import ProgressEvent
+from stitch_cir.gallery.index import _budget as budget_module
+from stitch_cir.gallery.index import _index as index_module
+from stitch_cir.gallery.index._budget import MEGABYTE, MemoryBudget, default_memory
 from tests.gallery.fakes import FakeEncoder
 
 TOTAL = 100 * MEGABYTE

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from stitch_cir.gallery import Gallery, _pack, index_folder
+from stitch_cir.gallery import Gallery, index_folder
+from stitch_cir.gallery.cache import _build
 from tests.gallery.fakes import FakeEncoder
 from tests.gallery.states import equal, ranked, recorded
 
@@ -28,7 +29,7 @@ def test_a_cache_that_is_outdated_before_it_is_open_is_no_broken_disk(
     indexed: Path, encoder: FakeEncoder, paint: Paint, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     """Another process commits, builds the next cache and deletes this one, again and again."""
-    original = _pack.build
+    original = _build.build
     overtaken = 0
 
     def build(*args: Any, **options: Any) -> Path:
@@ -39,12 +40,12 @@ def test_a_cache_that_is_outdated_before_it_is_open_is_no_broken_disk(
             paint(indexed / "a.png", 100 + overtaken, (40 + overtaken, 30))
             index_folder(indexed, encoder=encoder)
             with monkeypatch.context() as patch:
-                patch.setattr("stitch_cir.gallery._packed.build", original)
+                patch.setattr("stitch_cir.gallery.cache._packed.build", original)
                 Gallery.open(indexed).matrix()
             assert not place.exists()
         return place
 
-    monkeypatch.setattr("stitch_cir.gallery._packed.build", build)
+    monkeypatch.setattr("stitch_cir.gallery.cache._packed.build", build)
     with Gallery.open(indexed) as gallery:
         assert equal(ranked(gallery), recorded(gallery))
         assert gallery.notes == []
@@ -57,7 +58,7 @@ def test_half_built_caches_go_as_soon_as_their_process_is_gone(indexed: Path) ->
         (cache / name).mkdir(parents=True)
     (cache / "building-dead" / "alive").touch()
     os.utime(cache / "building-old", (time.time() - 7200,) * 2)
-    with _pack._mark_alive(cache / "building-alive"):
+    with _build._mark_alive(cache / "building-alive"):
         generation = Gallery.open(indexed).matrix().generation
         left = sorted(path.name for path in cache.iterdir())
     assert left == sorted(["building-alive", str(generation)])

@@ -13,9 +13,9 @@ import pytest
 
 from stitch_cir.errors import GalleryError
 from stitch_cir.gallery import Gallery, add_pictures, index_folder, remove_picture
-from stitch_cir.gallery import _pending as pending
-from stitch_cir.gallery._database import Database
-from stitch_cir.gallery._store import Store
+from stitch_cir.gallery.index import _pending as pending
+from stitch_cir.gallery.store._database import Database
+from stitch_cir.gallery.store._store import Store
 from tests.gallery.fakes import FakeEncoder, picture
 from tests.gallery.states import equal, ranked, recorded, run
 
@@ -242,7 +242,7 @@ def test_a_file_system_without_hard_links(
     if dies:
         with monkeypatch.context() as patch:
             patch.setattr(Store, "put_captions", lambda *_: (_ for _ in ()).throw(Died))
-            patch.setattr("stitch_cir.gallery._by_hand.settle", lambda *_: None)
+            patch.setattr("stitch_cir.gallery.index._edit.settle", lambda *_: None)
             with pytest.raises(Died):
                 add_one(indexed, encoder, content[0])
         assert (indexed / "added" / "new.png").exists()

@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 
 from stitch_cir.errors import GalleryError
-from stitch_cir.gallery import Codes, Gallery, ViewMatrix, _cache, _pack, index_folder, write_codes
-from stitch_cir.gallery._codes import CODE_FILES, map_codes
+from stitch_cir.gallery import Codes, Gallery, ViewMatrix, index_folder, write_codes
+from stitch_cir.gallery.cache import _build, _format
+from stitch_cir.gallery.cache._codes import CODE_FILES, map_codes
 from tests.gallery.fakes import FakeEncoder
 
-FILES = (*_cache.FILES, "manifest")
+FILES = (*_format.FILES, "manifest")
 
 
 @pytest.fixture
@@ -73,13 +74,13 @@ def test_it_is_built_once_and_again_after_a_change(
     indexed: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built: list[Path] = []
-    original = _pack.build
+    original = _build.build
 
     def count(*args: Any, **options: Any) -> Path:
         built.append(args[2])
         return original(*args, **options)
 
-    monkeypatch.setattr("stitch_cir.gallery._packed.build", count)
+    monkeypatch.setattr("stitch_cir.gallery.cache._packed.build", count)
     gallery = Gallery.open(indexed)
     assert gallery.matrix() is gallery.matrix()
     Gallery.open(indexed).matrix()
@@ -126,7 +127,7 @@ def test_a_cache_of_another_version_is_rebuilt_and_not_called_damaged(indexed: P
     place = place_of(indexed)
     sound = in_memory(Gallery.open(indexed).matrix())
     body = (place / "manifest").read_bytes().partition(b"\n")[2]
-    older = body.replace(b'"format": %d' % _cache.FORMAT, b'"format": 1')
+    older = body.replace(b'"format": %d' % _format.FORMAT, b'"format": 1')
     assert older != body
     (place / "manifest").write_bytes(b"%d\n%s" % (zlib.crc32(older), older))
     for name in CODE_FILES:
@@ -165,20 +166,20 @@ def test_a_cache_may_be_deleted(indexed: Path) -> None:
     assert gallery.notes == []
 
 
-@pytest.mark.parametrize("size", [0, 7, 8, 1000, _cache.CHUNK, 3 * _cache.CHUNK + 5])
+@pytest.mark.parametrize("size", [0, 7, 8, 1000, _format.CHUNK, 3 * _format.CHUNK + 5])
 def test_checksums_cover_every_byte(tmp_path: Path, size: int) -> None:
     file = tmp_path / "x"
     content = bytearray(np.random.default_rng(0).bytes(size))
     file.write_bytes(content)
-    facts = _cache.checksums(file)
+    facts = _format.checksums(file)
     for complete in (False, True):
-        assert _cache._is_sound(file, facts, complete=complete)
+        assert _format._is_sound(file, facts, complete=complete)
     for place in {0, size // 2, size - 1} if size else ():
         spoiled = bytearray(content)
         spoiled[place] ^= 1
         file.write_bytes(spoiled)
         for complete in (False, True):
-            assert not _cache._is_sound(file, facts, complete=complete)
+            assert not _format._is_sound(file, facts, complete=complete)
 
 
 @pytest.mark.parametrize("unit", [8, 512, 4096])
@@ -203,11 +204,11 @@ def test_a_complete_check_sees_what_a_sum_does_not(
     file = place_of(indexed) / "vectors"
     content = file.read_bytes()
     file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
-    (right,) = _cache.read_manifest(place_of(indexed))["files"]["vectors"]["words"]
-    word_sum = _cache.word_sum
+    (right,) = _format.read_manifest(place_of(indexed))["files"]["vectors"]["words"]
+    word_sum = _format.word_sum
     with monkeypatch.context() as patch:
         patch.setattr(
-            _cache, "word_sum", lambda c: right if len(c) == len(content) else word_sum(c)
+            _format, "word_sum", lambda c: right if len(c) == len(content) else word_sum(c)
         )
         assert len(Gallery.open(indexed)) == 5
         assert Gallery.open(indexed).verify().problems == (
@@ -260,7 +261,9 @@ def test_a_database_that_cannot_be_written_is_read(
 def test_a_disk_that_forgets_is_no_endless_loop(
     indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stitch_cir.gallery._packed.open_cache", lambda *args, **options: None)
+    monkeypatch.setattr(
+        "stitch_cir.gallery.cache._packed.open_cache", lambda *args, **options: None
+    )
     with pytest.raises(GalleryError, match="does not hold what was just written"):
         Gallery.open(indexed).matrix()
 
@@ -308,8 +311,8 @@ def test_leftovers_of_dead_builders_are_swept(indexed: Path, encoder: FakeEncode
 
 def fill(place: Path, encoder: FakeEncoder, count: int, dim: int) -> None:
     """Make a gallery without encoding anything."""
-    from stitch_cir.gallery._provenance import record
-    from stitch_cir.gallery._store import Item, Store
+    from stitch_cir.gallery.store._provenance import record
+    from stitch_cir.gallery.store._store import Item, Store
     from stitch_cir.views import ViewBox, ViewRecipe
 
     encoder.dim = dim

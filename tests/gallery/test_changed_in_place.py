@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from stitch_cir.gallery import Gallery, index_folder
-from stitch_cir.gallery import _decode as decoding
-from stitch_cir.gallery import _scan as scanning
-from stitch_cir.gallery._scan import facts_of, scan
-from stitch_cir.gallery._store import Store
+from stitch_cir.gallery.index import _decode as decoding
+from stitch_cir.gallery.index import _scan as scanning
+from stitch_cir.gallery.index._scan import facts_of, scan
+from stitch_cir.gallery.store._store import Store
 from tests.gallery.fakes import FakeEncoder, picture
 
 Paint = Callable[..., Path]

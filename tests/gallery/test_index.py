@@ -14,7 +14,7 @@ import pytest
 from stitch_cir import images
 from stitch_cir.errors import NotFoundError, SettingError, VectorError
 from stitch_cir.gallery import Gallery, IndexReport, ProgressEvent, index_folder
-from stitch_cir.gallery import _decode as decode_module
+from stitch_cir.gallery.index import _decode as decode_module
 from stitch_cir.views import ViewRecipe
 from tests.gallery.fakes import FakeEncoder
 
@@ -67,7 +67,7 @@ def test_unchanged_files_are_not_opened(
 
     monkeypatch.setattr(decode_module, "open_regular", refuse)
     monkeypatch.setattr(images, "decode", refuse)
-    monkeypatch.setattr("stitch_cir.gallery._survey.sniff", refuse)
+    monkeypatch.setattr("stitch_cir.gallery.index._survey.sniff", refuse)
     again = index_folder(folder, encoder=encoder)
     assert counts(again) == {"unchanged": 6}
     assert again.other_files == first.other_files == 1

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError
-from stitch_cir.gallery import Gallery, _reading, index_folder
+from stitch_cir.gallery import Gallery, index_folder
+from stitch_cir.gallery.store import _reading
 from tests.gallery.fakes import FakeEncoder
 from tests.gallery.states import equal, ranked, recorded, run, settled
 

@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 from stitch_cir.gallery import Gallery, index_folder
-from stitch_cir.gallery import _decode as decode_module
-from stitch_cir.gallery._scan import scan
+from stitch_cir.gallery.index import _decode as decode_module
+from stitch_cir.gallery.index._scan import scan
 from tests.gallery.fakes import FakeEncoder, picture
 
 Paint = Callable[..., Path]

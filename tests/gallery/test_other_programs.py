@@ -14,9 +14,9 @@ import pytest
 
 from stitch_cir.errors import GalleryError, GalleryMismatchError, NotFoundError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
-from stitch_cir.gallery import _decode as decoding
-from stitch_cir.gallery._scan import Facts
-from stitch_cir.gallery._schema import _MIGRATIONS
+from stitch_cir.gallery.index import _decode as decoding
+from stitch_cir.gallery.index._scan import Facts
+from stitch_cir.gallery.store._schema import _MIGRATIONS
 from stitch_cir.search import search
 from tests.gallery.fakes import FakeEncoder, picture
 
@@ -93,7 +93,7 @@ def test_a_second_write_within_two_seconds_on_fat(
 ) -> None:
     second = 1_700_000_000_000_000_000
     monkeypatch.setattr(decoding.time, "time_ns", lambda: second + 1_500_000_000)
-    monkeypatch.setattr("stitch_cir.gallery._scan._change_mark", lambda stat: second)
+    monkeypatch.setattr("stitch_cir.gallery.index._scan._change_mark", lambda stat: second)
     file = folder / "x.bmp"
     picture(7).save(file)
     os.utime(file, ns=(second, second))

@@ -17,10 +17,10 @@ from PIL import Image
 from stitch_cir.encoders import PreparingEncoder, encode_set, load_encoder
 from stitch_cir.errors import SettingError, VectorError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
-from stitch_cir.gallery import _decode as decode_module
-from stitch_cir.gallery._pipeline import EncodingLine
-from stitch_cir.gallery._store import Store
-from stitch_cir.gallery._write import IN_FLIGHT
+from stitch_cir.gallery.index import _decode as decode_module
+from stitch_cir.gallery.index._pipeline import EncodingLine
+from stitch_cir.gallery.index._write import IN_FLIGHT
+from stitch_cir.gallery.store._store import Store
 from stitch_cir.views import ViewBox, ViewRecipe
 from tests.encoders.tiny_towers import write_towers
 from tests.gallery.fakes import FakeEncoder, picture

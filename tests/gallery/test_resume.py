@@ -16,7 +16,7 @@ import pytest
 
 from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMismatchError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
-from stitch_cir.gallery._database import write_lock
+from stitch_cir.gallery.store._database import write_lock
 from stitch_cir.views import ViewRecipe
 from tests.gallery.fakes import FakeEncoder
 

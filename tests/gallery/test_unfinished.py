@@ -10,7 +10,7 @@ import pytest
 
 from stitch_cir.errors import GalleryMissingError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_captions, index_folder
-from stitch_cir.gallery import _index as indexing
+from stitch_cir.gallery.index import _index as indexing
 from stitch_cir.search import search
 from tests.gallery.fakes import FakeEncoder
 
@@ -36,7 +36,7 @@ def stopped_in_the_first_transaction(directory: Path) -> None:
 
 
 def tables_only(directory: Path) -> None:
-    from stitch_cir.gallery._store import Store
+    from stitch_cir.gallery.store._store import Store
 
     directory.mkdir()
     Store(directory, write=True).close()

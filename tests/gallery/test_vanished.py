@@ -12,7 +12,7 @@ import pytest
 
 from stitch_cir.errors import GalleryError, NotFoundError
 from stitch_cir.gallery import Gallery, add_pictures, index_captions, index_folder
-from stitch_cir.gallery import _vanished as vanished
+from stitch_cir.gallery.store import _vanished as vanished
 from tests.gallery.fakes import FakeEncoder, picture
 
 Paint = Callable[..., Path]

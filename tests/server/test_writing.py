@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import add_pictures, remove_picture
-from stitch_cir.gallery._database import write_lock
+from stitch_cir.gallery.store._database import write_lock
 from tests.gallery.fakes import to_schema
 from tests.server.conftest import TOKEN, jpeg
 
@@ -169,7 +169,7 @@ def test_names_are_cleaned(photos: Path, given: str, kept: str) -> None:
 
 
 def test_nothing_is_left_when_recording_fails(photos: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    from stitch_cir.gallery._store import Store
+    from stitch_cir.gallery.store._store import Store
 
     st.index_folder(photos, encoder=HashEncoder())
 

@@ -1,15 +1,15 @@
 """What is indexed, on disk: SQLite holds the truth, a memory-mapped matrix is its cache."""
 
-from stitch_cir.gallery._by_hand import ADDED, add_pictures, remove_picture
-from stitch_cir.gallery._cache import ViewMatrix
-from stitch_cir.gallery._codes import Codes, write_codes
 from stitch_cir.gallery._gallery import Gallery
-from stitch_cir.gallery._index import DEFAULT_DIRECTORY, index_captions, index_folder
 from stitch_cir.gallery._names import matcher
 from stitch_cir.gallery._progress import Progress, ProgressEvent
 from stitch_cir.gallery._public import PathMask, read_steadily
 from stitch_cir.gallery._report import IndexReport, VerifyReport
-from stitch_cir.gallery._sets import StoredView
+from stitch_cir.gallery.cache._codes import Codes, write_codes
+from stitch_cir.gallery.cache._format import ViewMatrix
+from stitch_cir.gallery.index._edit import ADDED, add_pictures, remove_picture
+from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY, index_captions, index_folder
+from stitch_cir.gallery.store._view_sets import StoredView
 
 __all__ = [
     "ADDED",

@@ -8,19 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.errors import GalleryError, GalleryMismatchError, GalleryMissingError
-from stitch_cir.gallery import _vanished
-from stitch_cir.gallery._cache import ViewMatrix
-from stitch_cir.gallery._database import DATABASE
-from stitch_cir.gallery._index import DEFAULT_DIRECTORY
 from stitch_cir.gallery._nowhere import no_gallery
-from stitch_cir.gallery._options import recorded_options
-from stitch_cir.gallery._packed import PackedVectors
-from stitch_cir.gallery._provenance import check_encoder, completeness, incomplete_note, root_of
 from stitch_cir.gallery._report import VerifyReport
-from stitch_cir.gallery._scan import id_of
-from stitch_cir.gallery._sets import StoredView, views
-from stitch_cir.gallery._store import Store, to_path
 from stitch_cir.gallery._verify import verify
+from stitch_cir.gallery.cache._format import ViewMatrix
+from stitch_cir.gallery.cache._packed import PackedVectors
+from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY
+from stitch_cir.gallery.index._options import recorded_options
+from stitch_cir.gallery.index._scan import id_of
+from stitch_cir.gallery.store import _vanished
+from stitch_cir.gallery.store._database import DATABASE
+from stitch_cir.gallery.store._provenance import (
+    check_encoder,
+    completeness,
+    incomplete_note,
+    root_of,
+)
+from stitch_cir.gallery.store._store import Store, to_path
+from stitch_cir.gallery.store._view_sets import StoredView, views
 from stitch_cir.images import MAX_PIXELS
 from stitch_cir.views import ViewRecipe
 

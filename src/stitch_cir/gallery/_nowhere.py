@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from stitch_cir.errors import GalleryMissingError
-from stitch_cir.gallery._database import DATABASE
-from stitch_cir.gallery._index import DEFAULT_DIRECTORY
+from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY
+from stitch_cir.gallery.store._database import DATABASE
 from stitch_cir.hints import shell_word
 
 __all__ = ["no_gallery"]

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stitch_cir.errors import GalleryDamagedError, GalleryError
-from stitch_cir.gallery._cache import ViewMatrix, open_cache
 from stitch_cir.gallery._check_files import check_files
-from stitch_cir.gallery._provenance import completeness
 from stitch_cir.gallery._repair import FromFiles, Mended, mend
 from stitch_cir.gallery._report import VerifyReport
-from stitch_cir.gallery._scan import id_of
-from stitch_cir.gallery._sets import StoredSet, problem_of, sets
-from stitch_cir.gallery._store import Store
+from stitch_cir.gallery.cache._format import ViewMatrix, open_cache
+from stitch_cir.gallery.index._scan import id_of
+from stitch_cir.gallery.store._provenance import completeness
+from stitch_cir.gallery.store._store import Store
+from stitch_cir.gallery.store._view_sets import StoredSet, problem_of, sets
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder

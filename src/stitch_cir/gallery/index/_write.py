@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from stitch_cir.encoders import TextLimits, too_long
 from stitch_cir.errors import VectorError
-from stitch_cir.gallery._decode import Decoded
-from stitch_cir.gallery._pipeline import EncodingLine
 from stitch_cir.gallery._progress import Progress, ProgressEvent
-from stitch_cir.gallery._provenance import set_waiting
 from stitch_cir.gallery._report import Tally
-from stitch_cir.gallery._sets import UNIT_TOLERANCE
-from stitch_cir.gallery._store import Item, Store
-from stitch_cir.gallery._vanished import let_go
+from stitch_cir.gallery.index._decode import Decoded
+from stitch_cir.gallery.index._pipeline import EncodingLine
+from stitch_cir.gallery.store._provenance import set_waiting
+from stitch_cir.gallery.store._store import Item, Store
+from stitch_cir.gallery.store._vanished import let_go
+from stitch_cir.gallery.store._view_sets import UNIT_TOLERANCE
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder

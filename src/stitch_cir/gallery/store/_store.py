@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.errors import GalleryDamagedError, RowDamagedError
-from stitch_cir.gallery._cache import read_manifests
-from stitch_cir.gallery._database import DATABASE, Database, meta_digest
-from stitch_cir.gallery._digest import META_DIGEST_KEYS, row_digest
 from stitch_cir.gallery._names import compose, fold
-from stitch_cir.gallery._schema import DIGESTS_SINCE, TABLES
+from stitch_cir.gallery.cache._format import read_manifests
+from stitch_cir.gallery.store._database import DATABASE, Database, meta_digest
+from stitch_cir.gallery.store._digest import META_DIGEST_KEYS, row_digest
+from stitch_cir.gallery.store._schema import DIGESTS_SINCE, TABLES
 from stitch_cir.views import ViewBox
 
 __all__ = ["Item", "Store", "spell_boxes", "to_path"]
@@ -37,7 +37,7 @@ _ORPHANS = (
 class Item:
     """What can be found: an image (``path``, ``hash``), captions only (both None), or both.
 
-    ``mark`` is written only; :class:`stitch_cir.gallery._scan.Facts` says what it is.
+    ``mark`` is written only; :class:`stitch_cir.gallery.index._scan.Facts` says what it is.
     """
 
     id: str

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stitch_cir.errors import GalleryError, NotFoundError
-from stitch_cir.gallery._database import DATABASE
-from stitch_cir.gallery._exclude import Exclusions
+from stitch_cir.gallery.index._exclude import Exclusions
+from stitch_cir.gallery.store._database import DATABASE
 from stitch_cir.hints import missing_file_hint
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, format_of, is_camera_raw
 

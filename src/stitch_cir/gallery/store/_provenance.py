@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.errors import GalleryMismatchError
-from stitch_cir.gallery._store import Store
+from stitch_cir.gallery.store._store import Store
 from stitch_cir.views import ViewRecipe
 
 if TYPE_CHECKING:

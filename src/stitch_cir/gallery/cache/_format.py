@@ -1,6 +1,6 @@
 """The packed, memory-mapped copy of all vectors: opened, and checked against its checksums.
 
-A cache is a folder named by its generation (see ``_pack.py``, which writes it). Its manifest names
+A cache is a folder named by its generation (see ``_build.py``, which writes it). Its manifest names
 the commit of the database it was made from: a cache of any other commit, generation or gallery is
 not used. It holds two sums of every MiB of every file: the wrapping sum of its 64-bit words, each
 multiplied by a number of its position, which costs about 6 ms per 100 MB and sees words, pages and
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.gallery._codes import CODE_FILES, Codes, map_codes
+from stitch_cir.gallery.cache._codes import CODE_FILES, Codes, map_codes
 
 __all__ = ["FORMAT", "ViewMatrix", "is_of_another_format", "map_unchecked", "open_cache"]
 

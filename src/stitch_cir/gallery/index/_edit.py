@@ -22,9 +22,8 @@ from stitch_cir.errors import (
     SettingError,
     StitchError,
 )
-from stitch_cir.gallery._away import require_present
-from stitch_cir.gallery._database import write_lock
-from stitch_cir.gallery._pending import (
+from stitch_cir.gallery.index._missing import require_present
+from stitch_cir.gallery.index._pending import (
     ADDED,
     intend_to_add,
     intend_to_delete,
@@ -32,10 +31,11 @@ from stitch_cir.gallery._pending import (
     put_file,
     settle,
 )
-from stitch_cir.gallery._provenance import check_encoder, root_of
-from stitch_cir.gallery._scan import facts_of, id_of
-from stitch_cir.gallery._store import Item, Store, to_path
-from stitch_cir.gallery._write import checked
+from stitch_cir.gallery.index._scan import facts_of, id_of
+from stitch_cir.gallery.index._write import checked
+from stitch_cir.gallery.store._database import write_lock
+from stitch_cir.gallery.store._provenance import check_encoder, root_of
+from stitch_cir.gallery.store._store import Item, Store, to_path
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, format_of, open_image
 from stitch_cir.views import ViewBox, ViewRecipe, content_key
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from stitch_cir.errors import GalleryDamagedError, GalleryMissingError, SettingError
-from stitch_cir.gallery._database import DATABASE
-from stitch_cir.gallery._exclude import Exclusions
-from stitch_cir.gallery._store import Store
-from stitch_cir.gallery._vanished import KEEP_DAYS
+from stitch_cir.gallery.index._exclude import Exclusions
+from stitch_cir.gallery.store._database import DATABASE
+from stitch_cir.gallery.store._store import Store
+from stitch_cir.gallery.store._vanished import KEEP_DAYS
 from stitch_cir.images import MAX_PIXELS
 
 __all__ = ["Options", "recorded_options"]

@@ -6,7 +6,7 @@ import datetime
 import time
 from collections.abc import Sequence
 
-from stitch_cir.gallery._store import Store
+from stitch_cir.gallery.store._store import Store
 
 __all__ = ["KEEP_DAYS", "bring_back", "count", "expire", "let_go", "take_over"]
 

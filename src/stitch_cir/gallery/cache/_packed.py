@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stitch_cir.errors import GalleryError
-from stitch_cir.gallery._cache import (
+from stitch_cir.gallery.cache._build import build, pack_in_memory
+from stitch_cir.gallery.cache._format import (
     ViewMatrix,
     is_of_another_commit,
     is_of_another_format,
     open_cache,
 )
-from stitch_cir.gallery._pack import build, pack_in_memory
-from stitch_cir.gallery._store import Store
+from stitch_cir.gallery.store._store import Store
 
 __all__ = ["PackedVectors"]
 

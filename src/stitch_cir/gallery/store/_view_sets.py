@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.gallery._digest import CAPTION_DIGEST, CONTENT_DIGEST
-from stitch_cir.gallery._store import Store
+from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST
+from stitch_cir.gallery.store._store import Store
 from stitch_cir.views import ViewBox
 
 __all__ = ["UNIT_TOLERANCE", "StoredSet", "StoredView", "problem_of", "sets", "views"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from stitch_cir.gallery._decode import Candidate
 from stitch_cir.gallery._progress import Progress, ProgressEvent
 from stitch_cir.gallery._report import Tally
-from stitch_cir.gallery._scan import Facts, Found, id_of, sniff
-from stitch_cir.gallery._store import Store, to_path
-from stitch_cir.gallery._write import Writer
+from stitch_cir.gallery.index._decode import Candidate
+from stitch_cir.gallery.index._scan import Facts, Found, id_of, sniff
+from stitch_cir.gallery.index._write import Writer
+from stitch_cir.gallery.store._store import Store, to_path
 from stitch_cir.images import RAW_EXTENSIONS
 
 __all__ = [
@@ -155,7 +155,7 @@ def missing_twin(store: Store, hash: str) -> str | None:
 def missing(store: Store) -> list[str]:
     """Give the items whose files are gone, but none below a folder that cannot be looked into.
 
-    Nor any below a folder that seems to be away (see :mod:`stitch_cir.gallery._away`).
+    Nor any below a folder that seems to be away (see :mod:`stitch_cir.gallery.index._missing`).
     """
     rows = store.rows(
         "SELECT id FROM items WHERE path NOT NULL AND id NOT IN (SELECT id FROM temp.found)"

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from stitch_cir.errors import GalleryError, GalleryMissingError
-from stitch_cir.gallery._digest import CAPTION_DIGEST, CONTENT_DIGEST
+from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST
 
 __all__ = ["DIGESTS_SINCE", "TABLES", "migrate"]
 

@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING
 from stitch_cir.cores import usable_cores
 from stitch_cir.encoders import check_recipe
 from stitch_cir.errors import GalleryError, SettingError
-from stitch_cir.gallery import _outdated, _survey, _vanished
-from stitch_cir.gallery._away import check_missing, refuse_emptying, require_images
-from stitch_cir.gallery._budget import MemoryBudget, default_memory
-from stitch_cir.gallery._captions import captions_of_items, read_captions, record_captions
-from stitch_cir.gallery._database import DATABASE, delete_database, write_lock
-from stitch_cir.gallery._decode import Decoder
-from stitch_cir.gallery._options import Options
-from stitch_cir.gallery._pending import settle
-from stitch_cir.gallery._pipeline import EncodingLine
 from stitch_cir.gallery._progress import Progress
-from stitch_cir.gallery._provenance import begin, finish, is_of, set_root, set_waiting
 from stitch_cir.gallery._report import IndexReport, Tally
-from stitch_cir.gallery._scan import Found, id_of, scan
-from stitch_cir.gallery._store import Store
-from stitch_cir.gallery._write import Writer, encode_captions
+from stitch_cir.gallery.index import _outdated, _survey
+from stitch_cir.gallery.index._budget import MemoryBudget, default_memory
+from stitch_cir.gallery.index._captions import captions_of_items, read_captions, record_captions
+from stitch_cir.gallery.index._decode import Decoder
+from stitch_cir.gallery.index._missing import check_missing, refuse_emptying, require_images
+from stitch_cir.gallery.index._options import Options
+from stitch_cir.gallery.index._pending import settle
+from stitch_cir.gallery.index._pipeline import EncodingLine
+from stitch_cir.gallery.index._scan import Found, id_of, scan
+from stitch_cir.gallery.index._write import Writer, encode_captions
+from stitch_cir.gallery.store import _vanished
+from stitch_cir.gallery.store._database import DATABASE, delete_database, write_lock
+from stitch_cir.gallery.store._provenance import begin, finish, is_of, set_root, set_waiting
+from stitch_cir.gallery.store._store import Store
 from stitch_cir.views import ViewRecipe
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def index_folder(
     restore_removed:
         Take back what was removed by hand; otherwise those ids stay out.
     exclude:
-        Patterns of files and folders to leave out (see :mod:`stitch_cir.gallery._exclude`); an
+        Patterns of files and folders to leave out (a shell pattern for names or paths); an
         empty sequence takes them all back. Recorded, and with ``None`` the recorded ones count.
     default_excludes:
         Whether the built-in patterns and markers (``@eaDir``, ``.nomedia``, …) count too. Recorded

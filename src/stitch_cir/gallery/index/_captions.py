@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stitch_cir.errors import NotFoundError, RecordError
 from stitch_cir.gallery._report import Tally
-from stitch_cir.gallery._store import Store
+from stitch_cir.gallery.store._store import Store
 from stitch_cir.hints import missing_file_hint
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stitch_cir.gallery._report import Tally
-from stitch_cir.gallery._store import Store, to_path
+from stitch_cir.gallery.store._store import Store, to_path
 from stitch_cir.images import has_colour_profile
 
 __all__ = ["check_colours"]

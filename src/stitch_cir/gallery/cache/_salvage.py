@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stitch_cir.errors import StitchError
-from stitch_cir.gallery._cache import ViewMatrix, map_unchecked
-from stitch_cir.gallery._digest import CAPTION_DIGEST, CONTENT_DIGEST, row_digest
-from stitch_cir.gallery._sets import StoredSet
-from stitch_cir.gallery._store import Store, spell_boxes
+from stitch_cir.gallery.cache._format import ViewMatrix, map_unchecked
+from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST, row_digest
+from stitch_cir.gallery.store._store import Store, spell_boxes
+from stitch_cir.gallery.store._view_sets import StoredSet
 from stitch_cir.views import ViewRecipe
 
 __all__ = ["ContentRow", "Salvage"]

@@ -1,0 +1,1 @@
+"""What a gallery's database holds: tables, transactions, view sets, provenance."""
