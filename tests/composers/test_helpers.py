@@ -7,9 +7,7 @@ from stitch_cir import composers
 from stitch_cir.composers import (
     Caption,
     Composition,
-    RecordedComposer,
     TemplateComposer,
-    _registry,
     composer_by_name,
     edit_captions,
 )
@@ -41,7 +39,7 @@ def test_blank_captions_are_refused(captions: list[str]) -> None:
 
 
 def test_built_in_composers_have_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_registry, "entry_points", lambda **_: pytest.fail("scanned"))
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: pytest.fail("scanned"))
     assert isinstance(composer_by_name("template", max_words=20), TemplateComposer)
     with pytest.raises(NotFoundError):
         composer_by_name("recorded", path="no such file.jsonl")
@@ -59,22 +57,13 @@ def test_plug_ins_are_found_and_others_are_not(monkeypatch: pytest.MonkeyPatch) 
             EntryPoint("broken", "no_such_module:Composer", group),
         ]
     )
-    monkeypatch.setattr(_registry, "entry_points", lambda **_: found)
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: found)
     assert isinstance(composer_by_name("mine"), TemplateComposer)
-    known = "Known are: broken, chat, mine, recorded, template, two-stage"
+    known = "Composers: template, recorded, chat, two-stage, wanted, broken, mine"
     with pytest.raises(SettingError, match=known):
         composer_by_name("other")
     with pytest.raises(SettingError, match="'broken'.*cannot be loaded"):
         composer_by_name("broken")
-
-
-def test_declared_entry_points_are_the_built_in_ones() -> None:
-    declared = {point.name for point in metadata.entry_points(group="stitch_cir.composers")}
-    assert set(_registry._BUILT_IN) == declared
-    for name, maker in {"template": TemplateComposer, "recorded": RecordedComposer}.items():
-        assert _registry._BUILT_IN[name] is maker
-    for point in metadata.entry_points(group="stitch_cir.composers"):
-        assert callable(point.load())
 
 
 @pytest.mark.parametrize("data", [{}, {"captions": 3}, {"captions": [{"text": "a"}]}])

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 import stitch_cir as st
+from stitch_cir import plugins
 from stitch_cir.chat import Chat, ScriptedChat
 from stitch_cir.cli import _bench_run, _search_commands
 from stitch_cir.client._ask import Settings as ClientSettings
 from stitch_cir.composers import ChatComposer, Composer, TwoStageComposer, composer_by_name
-from stitch_cir.composers._registry import _BUILT_IN
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.server._models import Settings as ServerSettings
 from stitch_cir.transition import TRANSITION_NAMES
@@ -102,7 +102,7 @@ COMPOSERS: dict[str, Callable[[Path], Composer]] = {
 
 
 def test_the_list_of_composers_is_whole() -> None:
-    assert set(_BUILT_IN) == {"template", *COMPOSERS}
+    assert set(plugins.COMPOSERS.built_in) == {"template", *COMPOSERS}
 
 
 @pytest.mark.parametrize("name", COMPOSERS)

@@ -1,15 +1,9 @@
-"""Encoders by name: built-in ones, the catalogue's, any model's files, and other packages'.
-
-A package offers an encoder through the entry-point group ``stitch_cir.encoders``: a callable
-without arguments that gives a ``DualEncoder``.
-"""
+"""Encoders by name: built-in ones, the catalogue's, any model's files, and other packages'."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 
 from stitch_cir.encoders._catalogue import NAME, catalogue, folder_for, is_here
@@ -18,10 +12,10 @@ from stitch_cir.encoders._mini import MiniEncoder
 from stitch_cir.encoders._protocol import DualEncoder
 from stitch_cir.errors import ModelError, SettingError, StitchError
 from stitch_cir.hints import did_you_mean
+from stitch_cir.plugins import ENCODERS
 
-__all__ = ["GROUP", "encoder_names", "load_encoder", "load_mini", "load_test"]
+__all__ = ["encoder_names", "load_encoder", "load_mini", "load_test"]
 
-GROUP = "stitch_cir.encoders"
 BACK_ENDS = ("onnx", "transformers", "open_clip")
 
 
@@ -35,16 +29,12 @@ def load_test() -> HashEncoder:
     return HashEncoder()
 
 
-_BUILT_IN: dict[str, Callable[[], DualEncoder]] = {"mini": load_mini, "test": load_test}
-
-
 def encoder_names() -> tuple[str, ...]:
     """Give the names of all encoders that can be loaded here without a path."""
     pulled: tuple[str, ...] = ()
     with suppress(StitchError):  # without a folder of models none was pulled
         pulled = tuple(name for name in catalogue() if is_here(name))
-    points = (point.name for point in metadata.entry_points(group=GROUP))
-    return tuple(sorted({*_BUILT_IN, *pulled, *points}))
+    return tuple(sorted({*ENCODERS.names(), *pulled}))
 
 
 def load_encoder(
@@ -74,21 +64,16 @@ def load_encoder(
     """
     plain, given = _split_precision(name)
     precision = precision or given
-    if plain in _BUILT_IN:  # without reading every installed package's metadata
-        _refuse_precision(plain, precision)
-        _refuse_device(plain, device)
-        return _BUILT_IN[plain]()
+    if plain in ENCODERS.built_in:  # without reading every installed package's metadata
+        return _plugged_in(plain, device, precision)
     device = device or os.environ.get("STITCH_DEVICE") or None
     backend, _, place = plain.partition(":")
     if backend in BACK_ENDS and place:
         return _load(backend, place, device, precision)
     if plain in catalogue():
         return _load_known(plain, device, precision)
-    for point in metadata.entry_points(group=GROUP, name=plain):
-        _refuse_precision(plain, precision)
-        _refuse_device(plain, device)
-        encoder: DualEncoder = point.load()()
-        return encoder
+    if plain in ENCODERS.names():
+        return _plugged_in(plain, device, precision)
     if Path(plain).is_dir():
         return _load(_backend_of(Path(plain), device, precision), plain, device, precision)
     raise SettingError(
@@ -97,6 +82,22 @@ def load_encoder(
         + f"Encoders here: {', '.join(encoder_names())}. Others: a folder of model files, "
         "onnx:…, transformers:…, open_clip:MODEL/PRETRAINED, or one of `stitch models`.",
     )
+
+
+def _plugged_in(name: str, device: str | None, precision: str | None) -> DualEncoder:
+    """Make an encoder of the registry; device and precision go to one that has these options."""
+    taken = ENCODERS.options(name)
+    options: dict[str, str] = {}
+    if "precision" not in taken:
+        _refuse_precision(name, precision)
+    elif precision is not None:
+        options["precision"] = precision
+    if "device" not in taken:
+        _refuse_device(name, device)
+    elif device is not None:
+        options["device"] = device
+    encoder: DualEncoder = ENCODERS.make(name, **options)
+    return encoder
 
 
 def _split_precision(name: str) -> tuple[str, str | None]:

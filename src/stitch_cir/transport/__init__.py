@@ -16,9 +16,13 @@ Pure mathematics on cosines: no files, no models. Every scorer has the same scal
 from stitch_cir.transport._bounds import BoundedScorer, SetBound, member_bounds
 from stitch_cir.transport._conditional import ConditionalTransport
 from stitch_cir.transport._exact import ExactTransport
-from stitch_cir.transport._front import score_sets, transport_plan
+from stitch_cir.transport._front import (
+    SCORER_NAMES,
+    score_sets,
+    scorer_by_name,
+    transport_plan,
+)
 from stitch_cir.transport._plan import TransportPlan
-from stitch_cir.transport._registry import SCORER_NAMES, scorer_by_name
 from stitch_cir.transport._scorer import Scorer
 from stitch_cir.transport._sets import PointSets
 from stitch_cir.transport._simple import Chamfer, MeanPooling, PointToPoint

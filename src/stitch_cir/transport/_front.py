@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.errors import VectorError
+from stitch_cir.plugins import SCORERS
 from stitch_cir.transport._checks import whole
 from stitch_cir.transport._conditional import ConditionalTransport
 from stitch_cir.transport._plan import TransportPlan
 from stitch_cir.transport._scorer import Scorer
 from stitch_cir.transport._sets import PointSets
 
-__all__ = ["score_sets", "transport_plan"]
+__all__ = ["SCORER_NAMES", "score_sets", "scorer_by_name", "transport_plan"]
+
+SCORER_NAMES: tuple[str, ...] = tuple(SCORERS.built_in)
+"""Names of the built-in scorers; the first is the method's own. ``SCORERS.names()`` has all."""
 
 SIMILARITIES = 1 << 22
 """Similarities held at a time (16 MiB): bounds memory for any gallery."""
 QUERY_MEMBERS = 512
 """Captions multiplied with the gallery at a time, so that many queries share one pass over it."""
+
+
+def scorer_by_name(name: str, *, options: Mapping[str, Any] | None = None, **shared: Any) -> Scorer:
+    """Make a scorer, built-in or of another package.
+
+    Parameters
+    ----------
+    name:
+        One of ``stitch_cir.plugins.SCORERS.names()``.
+    options:
+        Settings of this scorer; it must have all of them.
+    shared:
+        Settings such as ``tau`` and ``epsilon``, for the scorers that have them. They are checked
+        whatever the name.
+
+    Raises ``SettingError`` for an unknown name, a value outside its range, or an option that the
+    scorer does not have.
+    """
+    scorer: Scorer = SCORERS.make_from(name, shared, options)
+    return scorer
 
 
 def score_sets(
