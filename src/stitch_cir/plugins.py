@@ -14,7 +14,7 @@ encoder    stitch_cir.encoders     stitch_cir.encoders.DualEncoder  device and p
 composer   stitch_cir.composers    stitch_cir.composers.Composer    its options
 scorer     stitch_cir.scorers      stitch_cir.transport.Scorer      its settings
 transition stitch_cir.transitions  stitch_cir.transition.Transition its settings
-reranker   stitch_cir.rerankers    stitch_cir.verifier.Verifier     its options
+reranker   stitch_cir.rerankers    stitch_cir.reranker.Reranker     its options
 data set   stitch_cir.datasets     stitch_cir.datasets.DataSet      – (is the object itself)
 ========== ======================= ================================ ===========================
 
@@ -236,7 +236,7 @@ COMPOSERS = Registry(
         "recorded": "stitch_cir.composers:RecordedComposer",
         "chat": "stitch_cir.composers:make_chat_composer",
         "two-stage": "stitch_cir.composers:make_two_stage_composer",
-        "wanted": "stitch_cir.composers:WantedComposer",
+        "verbatim": "stitch_cir.composers:VerbatimComposer",
     },
 )
 SCORERS = Registry(
@@ -265,5 +265,5 @@ TRANSITIONS = Registry(
         "away": "stitch_cir.transition:Away",
     },
 )
-RERANKERS = Registry("reranker", "stitch_cir.rerankers", "stitch_cir.verifier:Verifier")
+RERANKERS = Registry("reranker", "stitch_cir.rerankers", "stitch_cir.reranker:Reranker")
 DATASETS = Registry("data set", "stitch_cir.datasets", "stitch_cir.datasets:DataSet")

@@ -102,7 +102,7 @@ def make_run(
                     {"text": f"a photo, {query.text}", "weight": 1.0, "origin": "template:replace"},
                     {"text": HOSTILE, "weight": 0.5, "origin": "template:scene"},
                 ],
-                "before": [],
+                "reference_captions": [],
                 "settings": {},
                 "notes": ["object unknown"],
             }

@@ -9,8 +9,8 @@ import pytest
 
 from stitch_cir.benchmarks import check_benchmark, load_benchmark, run_benchmark
 from stitch_cir.benchmarks._caption_sets import caption_views, clean_captions
-from stitch_cir.composers import Composition, Reference, WantedComposer
-from stitch_cir.composers._wanted import wanted_words
+from stitch_cir.composers import Composition, Reference, VerbatimComposer
+from stitch_cir.composers.rules._wording import content_words
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, QueryError, RecordError, SettingError
 from stitch_cir.gallery import Gallery, index_captions
@@ -87,7 +87,7 @@ def run(root: Path, out: Path):
         load_benchmark("cirr-captions", root),
         out,
         encoder=HashEncoder(),
-        composer=WantedComposer(),
+        composer=VerbatimComposer(),
         settings=SearchSettings.from_preset("captions"),
         controls=False,
         sweeps=False,
@@ -150,7 +150,7 @@ def test_a_reference_without_captions_leaves_the_modification(tmp_path):
     ],
 )
 def test_wanted_words(said, wanted):
-    assert wanted_words(said) == wanted
+    assert content_words(said) == wanted
 
 
 def test_the_captions_hold_what_is_wanted_first_then_the_reference_and_its_subject():
@@ -159,7 +159,7 @@ def test_the_captions_hold_what_is_wanted_first_then_the_reference_and_its_subje
         "a dog sleeping",
         "a brown dog on a sofa. a dog sleeping",
     )
-    made = WantedComposer().compose(Reference(captions=known), "Add a ball instead of a bone", 6)
+    made = VerbatimComposer().compose(Reference(captions=known), "Add a ball instead of a bone", 6)
     assert made.texts == (
         "a ball, a brown dog on a sofa",
         "a ball, a dog sleeping",
@@ -169,19 +169,19 @@ def test_the_captions_hold_what_is_wanted_first_then_the_reference_and_its_subje
     assert [round(one.weight, 3) for one in made.captions] == [0.5, 0.5, 0.3, 0.3]
     assert made.intent == "a ball"
     assert made.modification == "Add a ball instead of a bone"
-    assert made.before == ("a brown dog on a sofa", "a dog sleeping")
+    assert made.reference_captions == ("a brown dog on a sofa", "a dog sleeping")
     assert Composition.from_dict(made.to_dict()) == made
 
 
 def test_fewer_captions_than_forms_and_nothing_known():
     known = Reference(captions=("a brown dog on a sofa", "a cat asleep"))
     for count in range(1, 7):
-        assert 1 <= len(WantedComposer().compose(known, "add a ball", count).captions) <= count
-    assert WantedComposer().compose(None, "add a ball", 6).texts == ("a ball",)
+        assert 1 <= len(VerbatimComposer().compose(known, "add a ball", count).captions) <= count
+    assert VerbatimComposer().compose(None, "add a ball", 6).texts == ("a ball",)
     with pytest.raises(QueryError):
-        WantedComposer().compose(None, " ", 6)
+        VerbatimComposer().compose(None, " ", 6)
     with pytest.raises(SettingError):
-        WantedComposer().compose(known, "x", 0)
+        VerbatimComposer().compose(known, "x", 0)
 
 
 # away, by hand

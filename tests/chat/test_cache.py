@@ -11,8 +11,8 @@ import pytest
 from stitch_cir.chat import (
     AnswerCache,
     Chat,
+    ImagePart,
     Message,
-    Picture,
     Reply,
     Sampling,
     ScriptedChat,
@@ -50,7 +50,7 @@ def test_an_answer_is_asked_for_once_and_only_what_is_missing(cache):
         {"sampling": Sampling(temperature=0.1)},
         {"messages": [Message("user", ("What is that?",))]},
         {"messages": [Message("system", ("What is it?",))]},
-        {"messages": [Message("user", ("What is it?", Picture("00")))]},
+        {"messages": [Message("user", ("What is it?", ImagePart("00")))]},
         {"model": "another"},
     ],
 )
@@ -70,8 +70,8 @@ def test_pictures_count_by_their_content_not_by_their_pixels_at_hand():
     def key(picture):
         return chat.key([Message("user", (picture,))], Sampling())
 
-    assert key(Picture.of(red)) == key(Picture.of(red.copy())) != key(Picture.of(blue))
-    assert key(Picture.of(red, "ab")) == key(Picture("ab"))
+    assert key(ImagePart.of(red)) == key(ImagePart.of(red.copy())) != key(ImagePart.of(blue))
+    assert key(ImagePart.of(red, "ab")) == key(ImagePart("ab"))
 
 
 def test_where_a_model_runs_is_recorded_but_shapes_no_answer(cache):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from stitch_cir.chat import Chat, Message, OpenAIChat, Picture, Sampling
+from stitch_cir.chat import Chat, ImagePart, Message, OpenAIChat, Sampling
 from stitch_cir.composers import ChatComposer, Reference
 from stitch_cir.errors import EndpointError, PromptTooLargeError
 from tests.chat.fake_server import completion, serving
@@ -15,7 +15,7 @@ from tests.chat.moods_learned import LEARNED
 
 RED = Image.new("RGB", (32, 24), "red")
 TEXT = [Message("system", ("Be brief.",)), Message("user", ("What is it?",))]
-SEEING = [Message("user", ("What is it?", Picture.of(RED)))]
+SEEING = [Message("user", ("What is it?", ImagePart.of(RED)))]
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def test_a_limit_on_images_is_read_and_the_examples_are_left_out(name):
     with serving(limited) as server:
         chat = OpenAIChat("m", base_url=server.url)
         with pytest.raises(PromptTooLargeError, match=rf"at most {most} image") as caught:
-            chat.ask([Message("user", (Picture.of(RED),) * 3)], 2, Sampling(), 0)
+            chat.ask([Message("user", (ImagePart.of(RED),) * 3)], 2, Sampling(), 0)
         assert caught.value.most_images == most
         composer = ChatComposer(Chat(chat))
         made = composer.compose(Reference("a.png", RED), "in red", 3)

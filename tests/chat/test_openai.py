@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stitch_cir.chat import Message, OpenAIChat, Picture, Sampling
+from stitch_cir.chat import ImagePart, Message, OpenAIChat, Sampling
 from stitch_cir.errors import EndpointError, SettingError
 from tests.chat.fake_server import (
     breaks_off,
@@ -143,7 +143,7 @@ def test_a_megabyte_of_prose_arrives_whole():
 
 
 def test_pictures_travel_in_their_place_as_small_jpegs():
-    picture = Picture.of(Image.new("RGB", (2000, 1000), "red"))
+    picture = ImagePart.of(Image.new("RGB", (2000, 1000), "red"))
     message = Message("user", ("before", picture, "after"))
     with serving(says("x")) as server:
         OpenAIChat("m", base_url=server.url).ask([message], 1, Sampling(), 0)

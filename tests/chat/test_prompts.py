@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from stitch_cir.chat import Picture, load_prompt, prompt_names
+from stitch_cir.chat import ImagePart, load_prompt, prompt_names
 from stitch_cir.errors import NotFoundError, SettingError
 
-PICTURE = Picture.of(Image.new("RGB", (8, 8), "red"))
+PICTURE = ImagePart.of(Image.new("RGB", (8, 8), "red"))
 OWN = """
 name = "own-1"
 kind = "rewrite"
@@ -35,7 +35,7 @@ def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query():
 
 def test_the_one_stage_prompt_is_one_message_with_pictures_between_the_words():
     (message,) = load_prompt("edit-1").messages(image=PICTURE, modification="in red")
-    kinds = [isinstance(part, Picture) for part in message.parts]
+    kinds = [isinstance(part, ImagePart) for part in message.parts]
     assert kinds == [False, True, False, True, False, True, False]
     assert message.parts[-1] == "\nInstruction: in red\nEdited description:"
     assert message.parts[1].image.size == (192, 192)

@@ -9,9 +9,9 @@ import threading
 import pytest
 
 from stitch_cir.chat import Message, OpenAIChat, Sampling
-from stitch_cir.chat import _openai as module
-from stitch_cir.chat._refusals import read_refusal
-from stitch_cir.chat._transport import MOST_BYTES
+from stitch_cir.chat.endpoint import _openai as module
+from stitch_cir.chat.endpoint._refusals import read_refusal
+from stitch_cir.chat.endpoint._transport import MOST_BYTES
 from stitch_cir.errors import EndpointError
 from stitch_cir.proxies import applying_proxy, is_loopback, is_near
 from tests.chat.fake_server import completion, fails, first, says, serving

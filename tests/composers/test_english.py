@@ -1,6 +1,13 @@
 import pytest
 
-from stitch_cir.composers._english import article, gerund, is_plural, plural, singular, with_article
+from stitch_cir.composers.rules._english import (
+    article,
+    gerund,
+    is_plural,
+    plural,
+    singular,
+    with_article,
+)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_captions_people_wrote_are_kept_one_by_one() -> None:
     made = compose(HAT_DOG, "add a rabbit")
     assert made.texts[0] == "a brown dog with a hat sits on a sofa, with a rabbit"
     assert made.texts[2] == "a corgi dog is sitting next to a ball, with a rabbit"
-    assert made.before[0] == HAT_DOG.captions[0]
+    assert made.reference_captions[0] == HAT_DOG.captions[0]
 
 
 def test_the_users_own_words_stay_in_one_caption() -> None:
@@ -192,5 +192,5 @@ def test_the_users_own_words_stay_in_one_caption() -> None:
 
 
 def test_before_describes_the_unchanged_reference() -> None:
-    assert compose(DRESS, "in red").before[0] == "a blue dress on a white background"
-    assert "red" not in " ".join(compose(DRESS, "in red").before)
+    assert compose(DRESS, "in red").reference_captions[0] == "a blue dress on a white background"
+    assert "red" not in " ".join(compose(DRESS, "in red").reference_captions)

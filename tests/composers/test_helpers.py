@@ -59,7 +59,7 @@ def test_plug_ins_are_found_and_others_are_not(monkeypatch: pytest.MonkeyPatch) 
     )
     monkeypatch.setattr(metadata, "entry_points", lambda **_: found)
     assert isinstance(composer_by_name("mine"), TemplateComposer)
-    known = "Composers: template, recorded, chat, two-stage, wanted, broken, mine"
+    known = "Composers: template, recorded, chat, two-stage, verbatim, broken, mine"
     with pytest.raises(SettingError, match=known):
         composer_by_name("other")
     with pytest.raises(SettingError, match="'broken'.*cannot be loaded"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from stitch_cir.chat import AnswerCache, Chat, Picture, Reply, Sampling, ScriptedChat
+from stitch_cir.chat import AnswerCache, Chat, ImagePart, Reply, Sampling, ScriptedChat
 from stitch_cir.composers import (
     ChatComposer,
     Composer,
@@ -14,7 +14,7 @@ from stitch_cir.composers import (
     TwoStageComposer,
     composer_by_name,
 )
-from stitch_cir.composers._replies import Rejected, read_caption
+from stitch_cir.composers.llm._replies import Rejected, read_caption
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import EndpointError, QueryError, SettingError
 
@@ -83,7 +83,7 @@ def test_one_stage_shows_the_reference_and_keeps_k_samples():
     assert made.notes == ()
     ((messages, first, count),) = backend.asked
     assert (first, count) == (0, 5)
-    assert messages[-1].parts[-2] == Picture("ab" * 32)
+    assert messages[-1].parts[-2] == ImagePart("ab" * 32)
     assert "in red" in messages[-1].parts[-1]
     assert made.settings["sampling"]["seed"] == 7
     assert made.settings["prompt"] == "edit-1"
@@ -148,11 +148,11 @@ def test_plain_captions_of_the_reference_are_asked_for_where_a_transition_needs_
         return f"{'A plain picture' if plain else 'A changed picture'}, take {number}."
 
     chat = Chat(ScriptedChat(script))
-    made = ChatComposer(chat, before=2).compose(SEEN, "in red", 3)
-    assert made.before == ("A plain picture, take 0.", "A plain picture, take 1.")
+    made = ChatComposer(chat, num_reference_captions=2).compose(SEEN, "in red", 3)
+    assert made.reference_captions == ("A plain picture, take 0.", "A plain picture, take 1.")
     assert len(made.settings["answers"]) == 2
     with pytest.raises(SettingError):
-        ChatComposer(chat, before=-1)
+        ChatComposer(chat, num_reference_captions=-1)
 
 
 def rewriting(messages, number):
@@ -171,7 +171,7 @@ def test_two_stage_rewrites_each_caption_of_the_gallery_in_turn():
         "a blue gown but Instruction: in red (1)",
         "a dress but Instruction: in red (2)",
     )
-    assert made.before == ("a dress", "a blue gown")
+    assert made.reference_captions == ("a dress", "a blue gown")
     assert "rewritten from the gallery's captions" in made.notes
     assert sorted(count for _, _, count in backend.asked) == [2, 3]
 
@@ -179,7 +179,7 @@ def test_two_stage_rewrites_each_caption_of_the_gallery_in_turn():
 def test_two_stage_asks_a_captioner_where_there_are_no_captions():
     eyes = Chat(ScriptedChat(["A dress on a hanger.", "A long dress."], model="eyes"))
     made = TwoStageComposer(Chat(ScriptedChat(rewriting)), captioner=eyes).compose(SEEN, "red", 2)
-    assert made.before == ("A dress on a hanger.", "A long dress.")
+    assert made.reference_captions == ("A dress on a hanger.", "A long dress.")
     assert "rewritten from captions by eyes" in made.notes
     assert made.settings["captioner"]["model"] == "eyes"
 
@@ -199,7 +199,7 @@ def test_two_stage_else_takes_what_the_encoder_saw_else_gives_up():
 def test_a_price_is_told_before_and_falls_with_the_cache(tmp_path):
     cache = AnswerCache(tmp_path / "a.sqlite")
     chat = Chat(ScriptedChat([f"A cat number {i}." for i in range(9)]), cache)
-    composer = ChatComposer(chat, before=1)
+    composer = ChatComposer(chat, num_reference_captions=1)
     price = composer.estimate(SEEN, "in red", 5)
     assert (price.queries, price.requests, price.answers, price.cached) == (1, 2, 6, 0)
     assert price.completion_tokens == 6 * 70

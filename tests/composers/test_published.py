@@ -31,7 +31,7 @@ def test_ldres_form_is_read_as_it_is_published(tmp_path):
     for name in ("281438", "000000281438.jpg", "unlabeled2017/000000281438.jpg"):
         made = composer.compose(Reference(name), "Is cleaner.", 5)
         assert made.texts == ("a clean cup on a table", "a clean cup")
-        assert made.before == ("a cup on a table", "a dirty cup")
+        assert made.reference_captions == ("a cup on a table", "a dirty cup")
     assert made.settings["source"] == {"published": "multi_gpt-3.5_opt"}
     assert made.settings["record"] == 3
     with pytest.raises(QueryError):
@@ -86,7 +86,7 @@ def test_both_forms_convert_into_each_other(tmp_path):
     ((reference, _, made),) = RecordedComposer(tmp_path / "d.json").records()
     assert reference == "281438"
     assert made.texts == ("a clean cup on a table", "a clean cup")
-    assert made.before == ("a cup on a table", "a dirty cup")
+    assert made.reference_captions == ("a cup on a table", "a dirty cup")
     data = json.loads((tmp_path / "d.json").read_text())[0]
     assert data["reference_img_id"] == 281438
     assert data["relative_caption"] == "is cleaner"

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from stitch_cir.composers import Composition, Reference, TemplateComposer
-from stitch_cir.composers._parser import read_modification
+from stitch_cir.composers.rules._parser import read_modification
 from stitch_cir.concepts import Concept
 
 SHOE = Reference(

@@ -25,14 +25,15 @@ def lines(path: Path, *records: object) -> Path:
 
 def test_a_line_is_found_by_reference_and_modification(tmp_path: Path) -> None:
     path = lines(
-        tmp_path / "c.jsonl", {**LINE, "weights": [1, 0.5], "before": ["a dress"], "id": 7}
+        tmp_path / "c.jsonl",
+        {**LINE, "weights": [1, 0.5], "reference_captions": ["a dress"], "id": 7},
     )
     made = RecordedComposer(path).compose(Reference("a.jpg"), " In  RED. ", 5)
     assert made.captions == (
         Caption("a red dress", 1.0, "recorded"),
         Caption("red", 0.5, "recorded"),
     )
-    assert made.before == ("a dress",)
+    assert made.reference_captions == ("a dress",)
     assert made.settings["record"] == 7
     assert made.settings["file"] == "c.jsonl"
 
@@ -129,7 +130,7 @@ def test_a_saved_composition_comes_back(tmp_path: Path) -> None:
     assert write_compositions(path, [(None, alone)]) == 1
     back = RecordedComposer(path).compose(reference, "with a “hat”", 5)
     assert back.captions == made.captions
-    assert (back.before, back.notes) == (made.before, made.notes)
+    assert (back.reference_captions, back.notes) == (made.reference_captions, made.notes)
     assert back.modification == made.modification
     assert back.settings["source"] == {"composer": "template", "settings": dict(made.settings)}
     assert RecordedComposer(path).compose(None, "in red", 3).captions == alone.captions
@@ -175,3 +176,12 @@ def test_any_composition_survives_the_file(
     write_compositions(path, [(name, made)])
     back = RecordedComposer(path).compose(Reference(name), text, 10)
     assert (back.captions, back.modification) == (made.captions, text)
+
+
+def test_files_with_the_earlier_name_of_the_reference_captions_are_read(tmp_path: Path) -> None:
+    path = lines(tmp_path / "c.jsonl", {**LINE, "before": ["a dress"]})
+    made = RecordedComposer(path).compose(Reference("a.jpg"), "in red", 2)
+    assert made.reference_captions == ("a dress",)
+    data = made.to_dict()
+    data["before"] = data.pop("reference_captions")
+    assert Composition.from_dict(data) == made

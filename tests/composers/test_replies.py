@@ -9,7 +9,7 @@ from PIL import Image
 
 from stitch_cir.chat import Chat, OpenAIChat, Reply, Sampling, ScriptedChat, visible
 from stitch_cir.composers import ChatComposer, Reference, TwoStageComposer
-from stitch_cir.composers._replies import Rejected, read_caption
+from stitch_cir.composers.llm._replies import Rejected, read_caption
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import QueryError
 from tests.chat.fake_server import completion, serving
@@ -223,6 +223,8 @@ def test_what_is_wrong_with_plain_captions_of_the_reference_is_noted():
         plain = "Description:" in str(messages[-1].parts[-1])
         return Reply(None, "length") if plain else f"A red dress, take {number}."
 
-    made = ChatComposer(Chat(ScriptedChat(script)), before=2).compose(SEEN, "in red", 2)
-    assert made.before == ()
+    made = ChatComposer(Chat(ScriptedChat(script)), num_reference_captions=2).compose(
+        SEEN, "in red", 2
+    )
+    assert made.reference_captions == ()
     assert any("plain captions of the reference: of 4 replies 4" in note for note in made.notes)

@@ -66,7 +66,7 @@ def test_as_many_captions_as_asked_for(text: str, count: int) -> None:
 def test_a_text_alone_comes_first_in_its_own_words() -> None:
     made = TemplateComposer().compose(None, "  A dog\ton a beach \n", 5)
     assert made.texts[:2] == ("A dog on a beach", "a photo of a dog on a beach")
-    assert made.before == ()
+    assert made.reference_captions == ()
 
 
 def test_a_reference_alone_is_described() -> None:

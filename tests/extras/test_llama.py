@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stitch_cir.chat import AnswerCache, Chat, Message, OpenAIChat, Picture, Sampling
+from stitch_cir.chat import AnswerCache, Chat, ImagePart, Message, OpenAIChat, Sampling
 from stitch_cir.composers import Reference, TwoStageComposer
 from stitch_cir.errors import StitchError
 
@@ -97,7 +97,7 @@ def test_two_stages_from_captions_and_again_from_the_cache(base_url: str, tmp_pa
 
 
 def test_a_server_without_eyes_says_so(base_url: str) -> None:
-    message = Message("user", (Picture.of(Image.new("RGB", (64, 64))), "What is this?"))
+    message = Message("user", (ImagePart.of(Image.new("RGB", (64, 64))), "What is this?"))
     with pytest.raises(StitchError):
         OpenAIChat("smollm2", base_url=base_url, retries=0).ask([message], 1, SAMPLING)
 

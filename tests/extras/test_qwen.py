@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stitch_cir.chat import AnswerCache, Chat, Message, Picture, QwenChat, Sampling
+from stitch_cir.chat import AnswerCache, Chat, ImagePart, Message, QwenChat, Sampling
 from stitch_cir.composers import ChatComposer, Reference
 from stitch_cir.errors import ModelError
 from tests.extras.conftest import edit_json
@@ -80,9 +80,9 @@ def qwen_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def picture(seed: int) -> Picture:
+def picture(seed: int) -> ImagePart:
     rng = np.random.default_rng(seed)
-    return Picture.of(Image.fromarray(rng.integers(0, 256, (80, 120, 3), dtype=np.uint8)))
+    return ImagePart.of(Image.fromarray(rng.integers(0, 256, (80, 120, 3), dtype=np.uint8)))
 
 
 def messages(seed: int = 0) -> list[Message]:

@@ -97,7 +97,7 @@ COMPOSERS: dict[str, Callable[[Path], Composer]] = {
     "chat": lambda folder: ChatComposer(Chat(ScriptedChat(scripted), None)),
     "two-stage": lambda folder: TwoStageComposer(Chat(ScriptedChat(scripted), None)),
     "recorded": lambda folder: composer_by_name("recorded", path=record(folder)),
-    "wanted": lambda folder: composer_by_name("wanted"),
+    "verbatim": lambda folder: composer_by_name("verbatim"),
 }
 
 

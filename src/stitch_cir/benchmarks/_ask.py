@@ -87,7 +87,7 @@ def compose_queries(
             f"The composer {composer.name} could compose none of the {len(done):,} queries: "
             f"{composer_failure(next(iter(done.values())))}",
             hint="Choose a composer that suits this gallery (--composer); a gallery of captions "
-            "takes two-stage, recorded, template or wanted.",
+            "takes two-stage, recorded, template or verbatim.",
         )
     return done
 

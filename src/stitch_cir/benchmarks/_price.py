@@ -15,7 +15,7 @@ from stitch_cir.encoders import ConceptReader, DualEncoder
 from stitch_cir.errors import ImageError, NotFoundError, QueryError
 from stitch_cir.gallery import Progress, ProgressEvent
 from stitch_cir.images import open_image
-from stitch_cir.search import pixels_for
+from stitch_cir.search import required_image_side
 
 __all__ = ["price_benchmark"]
 
@@ -41,7 +41,7 @@ def price_benchmark(
     if not isinstance(composer, CostEstimator):
         return Estimate(queries=len(queries)), ()
     total, failures = Estimate(), []
-    side = max(encoder.decode_side, pixels_for(composer))
+    side = max(encoder.decode_side, required_image_side(composer))
     for number, (task, query) in enumerate(queries, 1):
         try:
             reference = _reference(task, query, encoder, side)

@@ -37,7 +37,7 @@ from stitch_cir.benchmarks._run_files import (
 from stitch_cir.benchmarks._score import score
 from stitch_cir.benchmarks._sources import Source, centred_on_captions, open_sources
 from stitch_cir.benchmarks._variants import Variant, variants_of
-from stitch_cir.composers import Composer, Composition, TemplateComposer
+from stitch_cir.composers import Composer, Composition, TemplateComposer, model_usage
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Progress
@@ -339,7 +339,7 @@ def _failures(composer: Composer, compositions: Mapping[str, Composition]) -> li
 
 
 def _usage(composer: Composer) -> dict[str, Any] | None:
-    usage = getattr(getattr(composer, "chat", None), "usage", None)
+    usage = model_usage(composer)
     return None if usage is None else usage.to_dict()
 
 

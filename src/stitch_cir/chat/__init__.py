@@ -1,18 +1,18 @@
 """Talking to language models: messages, prompts as data, back ends, the cache of answers."""
 
 from stitch_cir.chat._backend import ChatBackend
-from stitch_cir.chat._cache import AnswerCache, answer_key, default_cache
 from stitch_cir.chat._chat import Chat, Usage, has_text
 from stitch_cir.chat._cost import Estimate, estimate
-from stitch_cir.chat._exchange import ImportReport, export_answers, import_answers
 from stitch_cir.chat._fitting import FittingPrompt
-from stitch_cir.chat._forget import ForgetReport, forget_answers
 from stitch_cir.chat._local import QwenChat
-from stitch_cir.chat._messages import SAMPLING_PRESETS, Message, Picture, Reply, Sampling
-from stitch_cir.chat._openai import OpenAIChat
+from stitch_cir.chat._messages import SAMPLING_PRESETS, ImagePart, Message, Reply, Sampling
 from stitch_cir.chat._prompts import Prompt, load_prompt, prompt_names
 from stitch_cir.chat._scripted import ScriptedChat
 from stitch_cir.chat._thoughts import Visible, visible
+from stitch_cir.chat.answers._cache import AnswerCache, answer_key, default_cache
+from stitch_cir.chat.answers._exchange import ImportReport, export_answers, import_answers
+from stitch_cir.chat.answers._forget import ForgetReport, forget_answers
+from stitch_cir.chat.endpoint._openai import OpenAIChat
 
 __all__ = [
     "SAMPLING_PRESETS",
@@ -22,10 +22,10 @@ __all__ = [
     "Estimate",
     "FittingPrompt",
     "ForgetReport",
+    "ImagePart",
     "ImportReport",
     "Message",
     "OpenAIChat",
-    "Picture",
     "Prompt",
     "QwenChat",
     "Reply",

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stitch_cir.chat._backend import ChatBackend
-from stitch_cir.chat._cache import AnswerCache, answer_key, request_of
 from stitch_cir.chat._messages import Message, Reply, Sampling
 from stitch_cir.chat._thoughts import visible
+from stitch_cir.chat.answers._cache import AnswerCache, answer_key, request_of
 from stitch_cir.errors import EndpointError
 
 __all__ = ["Chat", "Usage", "has_text"]
@@ -30,8 +30,12 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
+    def __add__(self, other: Usage) -> Usage:
+        """Add the counts of two models."""
+        return Usage(*(a + b for a, b in zip(self._values(), other._values(), strict=True)))
+
     def __sub__(self, other: Usage) -> Usage:
-        """Give what came after ``other``."""
+        """Return the difference to an earlier count."""
         return Usage(*(a - b for a, b in zip(self._values(), other._values(), strict=True)))
 
     def _values(self) -> tuple[int, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from stitch_cir.chat._chat import Chat
-from stitch_cir.chat._messages import Message, Picture, Sampling
-from stitch_cir.chat._wire import IMAGE_SIDE
+from stitch_cir.chat._messages import ImagePart, Message, Sampling
+from stitch_cir.chat.endpoint._wire import IMAGE_SIDE
 
 __all__ = ["Estimate", "estimate", "prompt_tokens"]
 
@@ -71,14 +71,14 @@ def prompt_tokens(messages: Sequence[Message]) -> int:
     for message in messages:
         total += 4
         for part in message.parts:
-            if isinstance(part, Picture):
+            if isinstance(part, ImagePart):
                 total += _picture_tokens(part)
             else:
                 total += math.ceil(len(part) / _CHARACTERS_A_TOKEN)
     return total
 
 
-def _picture_tokens(picture: Picture) -> int:
+def _picture_tokens(picture: ImagePart) -> int:
     if picture.image is None:
         return (IMAGE_SIDE // _PIXELS_A_SIDE) ** 2
     scale = min(1.0, IMAGE_SIDE / max(picture.image.size))

@@ -11,8 +11,8 @@ from typing import Any
 
 from PIL import Image
 
-from stitch_cir.chat._messages import Message, Picture, Reply, Sampling
-from stitch_cir.chat._wire import IMAGE_SIDE, reduce_picture
+from stitch_cir.chat._messages import ImagePart, Message, Reply, Sampling
+from stitch_cir.chat.endpoint._wire import IMAGE_SIDE, reduce_picture
 from stitch_cir.errors import ModelError
 from stitch_cir.hints import install_command
 from stitch_cir.places import data_folder
@@ -184,7 +184,7 @@ def _chatml(messages: Sequence[Message]) -> tuple[str, list[Image.Image]]:
     for message in messages:
         content = ""
         for part in message.parts:
-            if isinstance(part, Picture):
+            if isinstance(part, ImagePart):
                 if part.image is None:
                     raise ModelError(f"The picture {part.content[:12]} is not at hand.")
                 pictures.append(reduce_picture(part.image, IMAGE_SIDE))

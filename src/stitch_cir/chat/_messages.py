@@ -12,7 +12,7 @@ from PIL import Image
 
 from stitch_cir.errors import SettingError
 
-__all__ = ["SAMPLING_PRESETS", "Message", "Part", "Picture", "Reply", "Sampling"]
+__all__ = ["SAMPLING_PRESETS", "ImagePart", "Message", "Part", "Reply", "Sampling"]
 
 SAMPLING_PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"temperature": 0.7, "top_p": 0.8, "top_k": 50, "max_tokens": 70},
@@ -22,7 +22,7 @@ SAMPLING_PRESETS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ImagePart:
     """A picture inside a message.
 
     ``content`` identifies it (SHA-256 of the file, else of the pixels) and stands for it in
@@ -34,7 +34,7 @@ class Picture:
     image: Image.Image | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, image: Image.Image, content: str | None = None) -> Picture:
+    def of(cls, image: Image.Image, content: str | None = None) -> ImagePart:
         """Wrap a picture; without ``content`` its pixels identify it."""
         if content is None:
             rgb = image.convert("RGB")
@@ -42,7 +42,7 @@ class Picture:
         return cls(content, image)
 
 
-Part: TypeAlias = str | Picture
+Part: TypeAlias = str | ImagePart
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,13 @@ class Message:
     parts: tuple[Part, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data in which pictures are named by their content."""
-        return {
-            "role": self.role,
-            "parts": [{"picture": p.content} if isinstance(p, Picture) else p for p in self.parts],
-        }
+        """Return JSON-ready data in which images are named by their content."""
+        # "picture" is part of the key of every cached answer: another name would lose them all
+        parts = [
+            {"picture": part.content} if isinstance(part, ImagePart) else part
+            for part in self.parts
+        ]
+        return {"role": self.role, "parts": parts}
 
 
 @dataclass(frozen=True, slots=True)

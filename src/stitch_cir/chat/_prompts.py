@@ -20,7 +20,7 @@ from typing import Any, Literal
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stitch_cir.chat._messages import Message, Part, Picture
+from stitch_cir.chat._messages import ImagePart, Message, Part
 from stitch_cir.errors import NotFoundError, SettingError
 from stitch_cir.hints import did_you_mean
 from stitch_cir.images import open_image
@@ -78,7 +78,7 @@ class Prompt:
     labels: tuple[str, ...]
     max_words: int
     _file: _File = field(repr=False, compare=False)
-    _pictures: Mapping[str, Picture] = field(repr=False, compare=False)
+    _pictures: Mapping[str, ImagePart] = field(repr=False, compare=False)
     without_examples: bool = False
 
     def shortened(self) -> Prompt | None:
@@ -123,7 +123,7 @@ class Prompt:
             {
                 "role": message.role,
                 "text": "".join(
-                    names[part.content] if isinstance(part, Picture) else part
+                    names[part.content] if isinstance(part, ImagePart) else part
                     for part in message.parts
                 ),
             }
@@ -213,7 +213,7 @@ def _read(path: Path) -> Prompt:
     )
 
 
-def _picture(place: Path, prompt: Path) -> Picture:
+def _picture(place: Path, prompt: Path) -> ImagePart:
     try:
         content = hashlib.sha256(place.read_bytes()).hexdigest()
     except OSError as error:
@@ -222,7 +222,7 @@ def _picture(place: Path, prompt: Path) -> Picture:
             hint="Pictures of a prompt lie beside its file.",
         ) from error
     image: Image.Image = open_image(place)
-    return Picture(content, image)
+    return ImagePart(content, image)
 
 
 def _check(file: _File, path: Path) -> None:

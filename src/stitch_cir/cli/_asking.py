@@ -83,12 +83,16 @@ def _quietly(warm_up: Callable[..., None]) -> None:
 
 def chosen_composer(models: ModelOptions, settings: SearchSettings) -> Composer | None:
     """Make the composer; it also describes the reference where the transition needs that."""
-    sampled_as, before = composer_choice(settings)
-    return models.make_composer(sampled_as, before=before, verifying=settings.verify > 0)
+    sampled_as, num_reference_captions = composer_choice(settings)
+    return models.make_composer(
+        sampled_as,
+        num_reference_captions=num_reference_captions,
+        verifying=settings.verify > 0,
+    )
 
 
 def composer_choice(settings: SearchSettings) -> tuple[str, int]:
-    """Say what a composer depends on: the preset of its sampling, and how many captions before."""
+    """Return what a composer depends on: sampling preset and number of reference captions."""
     needs_before = settings.make_transition().needs_before
     # only the published presets say how a model samples
     sampled_as = "public-code" if settings.preset == "public-code" else "paper"

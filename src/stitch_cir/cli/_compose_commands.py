@@ -127,9 +127,11 @@ def _one(
 
 
 def _show(composition: Composition, composer: Composer | None) -> None:
+    from stitch_cir.composers import model_usage
+
     out = console()
     show_composition(composition, out)
-    used = getattr(getattr(composer, "chat", None), "usage", None)
+    used = model_usage(composer)
     if used is not None:
         out.print(str(used), style="dim", soft_wrap=True)
 
@@ -171,7 +173,7 @@ def _many(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    from stitch_cir.composers import TemplateComposer, write_compositions
+    from stitch_cir.composers import TemplateComposer, model_usage, write_compositions
     from stitch_cir.search import compose_many
 
     asked = composer or TemplateComposer()
@@ -190,7 +192,7 @@ def _many(
         make_folder_of(save)
         # written at the end: an interruption leaves an older file as it was
         write_compositions(save, made, append=False)
-    used = getattr(getattr(asked, "chat", None), "usage", None)
+    used = model_usage(asked)
     filled = sum(any("template composer" in note for note in c.notes) for _, c in made)
     if as_json:
         emit_json(

@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from stitch_cir.composers import Composer
-    from stitch_cir.verifier import ChatVerifier
+    from stitch_cir.reranker import ChatReranker
 
 __all__ = ["ModelOptions", "takes_models"]
 
@@ -25,7 +25,7 @@ class ModelOptions:
         str | None,
         typer.Option(
             "--composer",
-            help="Who writes the target captions: template, wanted, chat, two-stage. [template]",
+            help="Who writes the target captions: template, verbatim, chat, two-stage. [template]",
         ),
     ] = None
     recorded: Annotated[
@@ -107,7 +107,7 @@ class ModelOptions:
         self,
         preset: str = "paper",
         *,
-        before: int = 0,
+        num_reference_captions: int = 0,
         verifying: bool = False,
         total_timeout: float | None = None,
     ) -> Composer | None:
@@ -140,19 +140,21 @@ class ModelOptions:
                 **self._endpoint(),
             }
             if self.composer == "chat":
-                return composer_by_name("chat", before=before, **options)
+                return composer_by_name(
+                    "chat", num_reference_captions=num_reference_captions, **options
+                )
             return composer_by_name("two-stage", captioner=self.captioner, **options)
         self._refuse_unused(verifying=verifying)
         return None if self.composer is None else composer_by_name(self.composer)
 
-    def make_verifier(self, model: str | None, samples: int) -> ChatVerifier:
+    def make_reranker(self, model: str | None, samples: int) -> ChatReranker:
         """Make the verifier; without a model of its own it asks the composer's."""
         from stitch_cir.composers import make_chat
-        from stitch_cir.verifier import ChatVerifier
+        from stitch_cir.reranker import ChatReranker
 
         chat = make_chat(model or self.model, role="verifier", **self._endpoint())
         budget = 8 if self.max_tokens is None else self.max_tokens
-        return ChatVerifier(chat, samples=samples, max_tokens=budget)
+        return ChatReranker(chat, samples=samples, max_tokens=budget)
 
     def _endpoint(self) -> dict[str, Any]:
         return {

@@ -71,7 +71,7 @@ def show_results(results: Results, out: Console) -> None:
     if composition is not None:
         out.print(f"Target captions ({composition.composer}):", style="bold")
         show_composition(composition, out)
-    judged = results.verifier is not None
+    judged = results.reranker is not None
     heads = ["#", "score", "image", *(["verdict"] if judged else []), "strongest view"]
     rows = []
     for hit in results:
@@ -120,9 +120,9 @@ def _settings_line(results: Results) -> str:
     )
     if results.query.composition is not None:
         line += sampled(results.query.composition)
-    if results.verifier is not None:
+    if results.reranker is not None:
         line += (
-            f" · verified {settings.verify} by {results.verifier.get('model')}, weight "
+            f" · verified {settings.verify} by {results.reranker.get('model')}, weight "
             f"{settings.verify_weight:g}"
         )
     if results.shortlist_recall is not None:

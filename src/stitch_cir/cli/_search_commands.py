@@ -140,7 +140,7 @@ def search(
         )
         if sheet is not None:
             check_output(sheet, (*PAGES, *PICTURES))
-        _check_verifier(verify, verify_model, models)
+        _check_reranker(verify, verify_model, models)
         opened = open_gallery(gallery, encoder, texts=bool(text), text=text, reference=reference)
         if sheet is not None:
             refuse_inputs(sheet, opened, reference)
@@ -151,7 +151,7 @@ def search(
             captions=caption or (),
             less_like=less_like or (),
             composer=chosen_composer(models, settings),
-            verifier=models.make_verifier(verify_model, verify_samples) if verify else None,
+            reranker=models.make_reranker(verify_model, verify_samples) if verify else None,
             settings=settings,
         )
         if as_json:
@@ -274,7 +274,7 @@ def explain(
             open_in_browser(picture)
 
 
-def _check_verifier(count: int, model: str | None, models: ModelOptions) -> None:
+def _check_reranker(count: int, model: str | None, models: ModelOptions) -> None:
     """Raise ``SettingError`` where a second opinion is requested of no model."""
     from stitch_cir.errors import SettingError
 

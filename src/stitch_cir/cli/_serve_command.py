@@ -209,7 +209,7 @@ def _token(file: Path | None) -> str | None:
 
 
 class _Maker:
-    """Makes each composer once: one for each sampling and number of captions before the change.
+    """Makes each composer once: one for each sampling and number of reference captions.
 
     A model is not waited for longer than a request may take. Raises ``SettingError`` at once for
     options that contradict each other.
@@ -229,16 +229,19 @@ class _Maker:
         choice = composer_choice(settings)
         if choice not in self._made:
             self._made[choice] = self._models.make_composer(
-                choice[0], before=choice[1], total_timeout=self._deadline
+                choice[0],
+                num_reference_captions=choice[1],
+                total_timeout=self._deadline,
             )
         return self._made[choice]
 
     def close(self) -> None:
         """End the requests to models that are under way."""
+        from stitch_cir.composers import UsesModel
+
         for composer in list(self._made.values()):
-            close = getattr(composer, "close", None)
-            if close is not None:
-                close()
+            if isinstance(composer, UsesModel):
+                composer.close()
 
 
 def _log_as_json(*, with_text: bool) -> None:

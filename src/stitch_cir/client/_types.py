@@ -140,7 +140,7 @@ class Composition:
     captions: tuple[Caption, ...]
     modification: str
     composer: str
-    before: tuple[str, ...] = ()
+    reference_captions: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

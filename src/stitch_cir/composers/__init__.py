@@ -10,22 +10,24 @@ from stitch_cir.composers._protocol import (
     Composition,
     CostEstimator,
     Reference,
-    SeesPictures,
+    UsesModel,
+    UsesReferenceImage,
+    model_usage,
 )
-from stitch_cir.composers._recorded import RecordedComposer, write_compositions
 from stitch_cir.composers._registry import composer_by_name
-from stitch_cir.composers._template import TemplateComposer
-from stitch_cir.composers._wanted_composer import WantedComposer
+from stitch_cir.composers.recorded._recorded import RecordedComposer, write_compositions
+from stitch_cir.composers.rules._template import TemplateComposer
+from stitch_cir.composers.rules._verbatim import VerbatimComposer
 
 if TYPE_CHECKING:
-    from stitch_cir.composers._chat import ChatComposer
-    from stitch_cir.composers._factories import (
+    from stitch_cir.composers.llm._chat import ChatComposer
+    from stitch_cir.composers.llm._factories import (
         make_chat,
         make_chat_composer,
         make_two_stage_composer,
     )
-    from stitch_cir.composers._published import published_text
-    from stitch_cir.composers._two_stage import TwoStageComposer
+    from stitch_cir.composers.llm._two_stage import TwoStageComposer
+    from stitch_cir.composers.recorded._published import published_text
 
 __all__ = [
     "Caption",
@@ -35,27 +37,29 @@ __all__ = [
     "CostEstimator",
     "RecordedComposer",
     "Reference",
-    "SeesPictures",
     "TemplateComposer",
     "TwoStageComposer",
-    "WantedComposer",
+    "UsesModel",
+    "UsesReferenceImage",
+    "VerbatimComposer",
     "composer_by_name",
     "edit_captions",
     "make_chat",
     "make_chat_composer",
     "make_two_stage_composer",
+    "model_usage",
     "published_text",
     "write_compositions",
 ]
 
 
 _LAZY = {
-    "ChatComposer": "_chat",
-    "TwoStageComposer": "_two_stage",
-    "published_text": "_published",
-    "make_chat": "_factories",
-    "make_chat_composer": "_factories",
-    "make_two_stage_composer": "_factories",
+    "ChatComposer": "llm._chat",
+    "TwoStageComposer": "llm._two_stage",
+    "published_text": "recorded._published",
+    "make_chat": "llm._factories",
+    "make_chat_composer": "llm._factories",
+    "make_two_stage_composer": "llm._factories",
 }
 
 

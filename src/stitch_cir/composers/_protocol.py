@@ -12,9 +12,18 @@ from stitch_cir.concepts import Concept
 from stitch_cir.errors import RecordError
 
 if TYPE_CHECKING:
-    from stitch_cir.chat import Estimate
+    from stitch_cir.chat import Estimate, Usage
 
-__all__ = ["Caption", "Composer", "Composition", "CostEstimator", "Reference", "SeesPictures"]
+__all__ = [
+    "Caption",
+    "Composer",
+    "Composition",
+    "CostEstimator",
+    "Reference",
+    "UsesModel",
+    "UsesReferenceImage",
+    "model_usage",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +58,8 @@ class Caption:
 class Composition:
     """The captions a composer made of a reference and a modification.
 
-    ``before`` holds plain captions of the *unchanged* reference (SEIZE's and PDV's transitions
-    need them); ``intent`` the words the transition leans on, where they are not the modification
+    ``reference_captions`` are plain captions of the *unchanged* reference (the transitions of SEIZE
+    and PDV need them); ``intent`` the words the transition leans on, where they are not the modification
     itself; ``settings`` everything that shaped the captions; ``notes`` what a user should know
     (``"number changed, object unknown"``, a fall-back that was taken, …).
     """
@@ -58,7 +67,7 @@ class Composition:
     captions: tuple[Caption, ...]
     modification: str
     composer: str
-    before: tuple[str, ...] = ()
+    reference_captions: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     intent: str = ""
@@ -77,7 +86,7 @@ class Composition:
                 {"text": caption.text, "weight": caption.weight, "origin": caption.origin}
                 for caption in self.captions
             ],
-            "before": list(self.before),
+            "reference_captions": list(self.reference_captions),
             "settings": dict(self.settings),
             "notes": list(self.notes),
             **({"intent": self.intent} if self.intent else {}),
@@ -90,6 +99,9 @@ class Composition:
         Raises ``RecordError`` when a part is missing or of another kind.
         """
         try:
+            # earlier files call them "before"
+            key = "before" if "before" in data else "reference_captions"
+            reference_captions = data[key]
             return cls(
                 captions=tuple(
                     Caption(str(part["text"]), float(part["weight"]), str(part["origin"]))
@@ -97,7 +109,7 @@ class Composition:
                 ),
                 modification=str(data["modification"]),
                 composer=str(data["composer"]),
-                before=tuple(map(str, data["before"])),
+                reference_captions=tuple(map(str, reference_captions)),
                 settings=dict(data["settings"]),
                 notes=tuple(map(str, data["notes"])),
                 intent=str(data.get("intent", "")),
@@ -106,7 +118,7 @@ class Composition:
             raise RecordError(
                 f"This is no composition: {type(error).__name__} at {error}.",
                 hint="Expected are composer, modification, captions (each text, weight, origin), "
-                "before, settings and notes.",
+                "reference_captions, settings and notes.",
             ) from error
 
 
@@ -133,19 +145,37 @@ class Composer(Protocol):
 
 
 @runtime_checkable
-class SeesPictures(Protocol):
-    """A composer that shows the reference to a model: it wants more pixels than an encoder."""
+class UsesReferenceImage(Protocol):
+    """A composer that shows the reference to a model, with more pixels than an encoder needs."""
 
     @property
-    def image_side(self) -> int:
-        """Shorter side in pixels that decoding must keep; 0 when no picture is looked at."""
+    def required_image_side(self) -> int:
+        """Shorter side in pixels that decoding must keep; 0 when no image is shown."""
+        ...
+
+
+@runtime_checkable
+class UsesModel(Protocol):
+    """A composer that queries a language model."""
+
+    def usage(self) -> Usage:
+        """Return the answers and tokens that were used so far."""
+        ...
+
+    def close(self) -> None:
+        """Cancel the requests under way; their callers get ``EndpointError``."""
         ...
 
 
 @runtime_checkable
 class CostEstimator(Protocol):
-    """A composer whose captions cost something, and that can say how much beforehand."""
+    """A composer whose captions cost something that can be estimated beforehand."""
 
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
-        """Say what composing this query would ask a model for, without asking."""
+        """Return what composing this query would request from a model, without a request."""
         ...
+
+
+def model_usage(composer: Composer | None) -> Usage | None:
+    """Return what a composer used of its model so far; ``None`` where it has no model."""
+    return composer.usage() if isinstance(composer, UsesModel) else None

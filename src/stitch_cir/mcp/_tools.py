@@ -43,7 +43,7 @@ from stitch_cir.search import (
     compose,
     locate,
     look_up,
-    pixels_for,
+    required_image_side,
     search,
 )
 
@@ -210,7 +210,7 @@ class Tools:
         # by id only: an assistant must not read files of its choice
         if reference is None:
             return None
-        return look_up(self._gallery, reference, side=pixels_for(self._composer))
+        return look_up(self._gallery, reference, side=required_image_side(self._composer))
 
     def _hit(self, hit: Hit) -> HitOut:
         return HitOut(

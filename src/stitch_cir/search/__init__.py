@@ -8,7 +8,7 @@ from stitch_cir.search._hubness import handicap, hubness
 from stitch_cir.search._query import Encoded, Seen, look_at_upload, look_up, query_texts
 from stitch_cir.search._rank import rank
 from stitch_cir.search._results import Hit, Query, Results, View
-from stitch_cir.search._search import compose, locate, pixels_for, search
+from stitch_cir.search._search import compose, locate, required_image_side, search
 from stitch_cir.search._settings import PRESETS, SearchSettings
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ __all__ = [
     "locate",
     "look_at_upload",
     "look_up",
-    "pixels_for",
     "plans_converged",
     "query_texts",
     "rank",
     "rank_many",
     "read_wishes",
+    "required_image_side",
     "search",
 ]
 

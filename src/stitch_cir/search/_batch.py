@@ -23,7 +23,7 @@ from stitch_cir.errors import (
 from stitch_cir.gallery import Gallery
 from stitch_cir.hints import missing_file_hint
 from stitch_cir.search._query import look_at
-from stitch_cir.search._search import nothing_asked, pixels_for
+from stitch_cir.search._search import nothing_asked, required_image_side
 
 __all__ = ["Composed", "Wish", "compose_many", "estimate_many", "read_wishes"]
 
@@ -143,7 +143,7 @@ def estimate_many(
     for number, wish in enumerate(wishes, 1):
         try:
             if isinstance(composer, CostEstimator):
-                seen = look_at(gallery, wish.reference, side=pixels_for(composer))
+                seen = look_at(gallery, wish.reference, side=required_image_side(composer))
                 known = None if seen is None else seen.describe(gallery)
                 total += composer.estimate(known, wish.modification, count)
             else:
@@ -157,7 +157,7 @@ def estimate_many(
 
 def _compose(gallery: Gallery, wish: Wish, composer: Composer, count: int) -> Composed:
     try:
-        seen = look_at(gallery, wish.reference, side=pixels_for(composer))
+        seen = look_at(gallery, wish.reference, side=required_image_side(composer))
         if seen is None and not wish.modification.strip():
             raise nothing_asked()
         known = None if seen is None else seen.describe(gallery)

@@ -1,28 +1,37 @@
-"""What a search took: seconds between its steps, and what models were asked."""
+"""Measure what a search took: seconds between its steps, and what models were used."""
 
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from stitch_cir.composers import Composer
-from stitch_cir.verifier import Verifier
+from stitch_cir.composers import Composer, model_usage
+from stitch_cir.reranker import Reranker
 
-__all__ = ["Clock", "Meter"]
+if TYPE_CHECKING:
+    from stitch_cir.chat import Usage
+
+__all__ = ["Clock", "UsageRecorder"]
 
 
-class Meter:
-    """What a composer or verifier asks of its model while this exists."""
+class UsageRecorder:
+    """Records what a composer or reranker uses of its model from now on."""
 
-    def __init__(self, asker: Composer | Verifier | None) -> None:
-        self._chat = getattr(asker, "chat", None)
-        self._start = getattr(self._chat, "usage", None)
+    def __init__(self, source: Composer | Reranker | None) -> None:
+        self._source = source
+        self._start = self._usage()
 
     def read(self) -> dict[str, int] | None:
-        """Give the answers and tokens since the start, ``None`` where there is no model."""
-        if self._chat is None or self._start is None:
+        """Return the answers and tokens since the start, ``None`` where there is no model."""
+        usage = self._usage()
+        if usage is None or self._start is None:
             return None
-        used: dict[str, int] = (self._chat.usage - self._start).to_dict()
-        return used
+        return (usage - self._start).to_dict()
+
+    def _usage(self) -> Usage | None:
+        if isinstance(self._source, Reranker):
+            return self._source.usage()
+        return model_usage(self._source)
 
 
 class Clock:

@@ -224,7 +224,7 @@ class Encoded:
 def query_texts(composition: Composition, text: str) -> list[str]:
     """Give what of a query is encoded: captions, the modification if any, the captions before."""
     said = [composition.intent or text] if text else []
-    return [*composition.texts, *said, *composition.before]
+    return [*composition.texts, *said, *composition.reference_captions]
 
 
 def build_query(

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from stitch_cir.composers import Composition
 from stitch_cir.images import MAX_PIXELS
+from stitch_cir.reranker import Verdict
 from stitch_cir.search._settings import SearchSettings
 from stitch_cir.transport import TransportPlan
-from stitch_cir.verifier import Verdict
 from stitch_cir.views import ViewBox
 
 __all__ = ["Hit", "Query", "Results", "View"]
@@ -74,7 +74,7 @@ class Hit:
     """One ranked image.
 
     ``score`` is in [−2, 2], larger is better (two ways of looking, each a weighted mean cosine).
-    ``plan`` says who matched whom: K captions against ``views``. Where a verifier was asked,
+    ``plan`` says who matched whom: K captions against ``views``. Where a reranker was used,
     ``verdict`` is its answer and ``fused`` the score that ranks the judged hits. ``max_pixels`` is
     what the gallery allows when ``path`` is opened.
     """
@@ -122,8 +122,8 @@ class Results:
     scored exactly: all of them, or, where ``bounded`` is above 0, those whose upper bound left it
     open whether they belong to the hits (``bounded`` counts the bounds; the hits are the same
     either way), or those of a shortlist. ``shortlist_recall`` is the share of the exhaustive
-    search's hits that the shortlist kept, ``None`` where it was not measured. ``verifier`` holds
-    the settings of a verifier that was asked; ``usage`` what composer and verifier asked of models.
+    search's hits that the shortlist kept, ``None`` where it was not measured. ``reranker`` holds
+    the settings of a reranker that was used; ``usage`` what composer and reranker asked of models.
     """
 
     hits: tuple[Hit, ...]
@@ -136,7 +136,7 @@ class Results:
     bounded: int = 0
     shortlist_recall: float | None = None
     notes: tuple[str, ...] = ()
-    verifier: Mapping[str, Any] | None = None
+    reranker: Mapping[str, Any] | None = None
     usage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Hit]:
@@ -175,7 +175,7 @@ class Results:
             "shortlist_recall": self.shortlist_recall,
             "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
             "notes": list(self.notes),
-            "verifier": None if self.verifier is None else dict(self.verifier),
+            "verifier": None if self.reranker is None else dict(self.reranker),
             "usage": {name: dict(used) for name, used in self.usage.items()},
             "hits": [hit.to_dict(plan=plans) for hit in self.hits],
         }

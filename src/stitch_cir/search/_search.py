@@ -14,8 +14,8 @@ from stitch_cir.composers import (
     Caption,
     Composer,
     Composition,
-    SeesPictures,
     TemplateComposer,
+    UsesReferenceImage,
     edit_captions,
 )
 from stitch_cir.errors import (
@@ -26,23 +26,23 @@ from stitch_cir.errors import (
     SettingError,
 )
 from stitch_cir.gallery import Gallery, ViewMatrix
+from stitch_cir.reranker import Reranker
 from stitch_cir.search._bounded import Ranking, rank_by_bounds
 from stitch_cir.search._convergence import convergence_note
 from stitch_cir.search._device import rank_on_device
 from stitch_cir.search._hubness import handicap
-from stitch_cir.search._meters import Clock, Meter
+from stitch_cir.search._meters import Clock, UsageRecorder
 from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
 from stitch_cir.search._rank import place_of, shortlist_rows
+from stitch_cir.search._rerank import rerank
 from stitch_cir.search._results import Hit, Query, Results, View
 from stitch_cir.search._rows import away_from, rejected_ids, row_of, rows_to_rank, shortfall
 from stitch_cir.search._settings import SearchSettings
 from stitch_cir.search._suggest import suggest_ids
-from stitch_cir.search._verify import verified
 from stitch_cir.transition import Transition
 from stitch_cir.transport import Scorer, open_device
-from stitch_cir.verifier import Remarking, Verifier
 
-__all__ = ["Meter", "compose", "locate", "pixels_for", "search"]
+__all__ = ["compose", "locate", "required_image_side", "search"]
 
 DEFAULT_HITS = 10
 
@@ -60,7 +60,7 @@ def compose(
     Parameters are those of :func:`search`. Raises ``QueryError`` without reference and text.
     """
     settings = settings or SearchSettings()
-    seen = look_at(gallery, reference, side=pixels_for(composer))
+    seen = look_at(gallery, reference, side=required_image_side(composer))
     if seen is None and not (text or "").strip():
         raise nothing_asked()
     composer = composer or TemplateComposer()
@@ -79,7 +79,7 @@ def search(
     captions: Sequence[str | Caption] = (),
     less_like: Sequence[str] = (),
     composer: Composer | None = None,
-    verifier: Verifier | None = None,
+    reranker: Reranker | None = None,
     settings: SearchSettings | None = None,
 ) -> Results:
     """Search a gallery for the reference, changed as the text says (method §§1–4).
@@ -102,15 +102,15 @@ def search(
         ``settings.less_weight``, and they and their byte-identical duplicates are left out.
     composer:
         Who writes the captions; the template composer by default.
-    verifier:
-        Whom to ask for a second opinion about the best ``settings.verify`` hits.
+    reranker:
+        Judges the best ``settings.verify`` hits again, before they are returned.
     settings:
         Everything else that changes the ranking.
 
     Raises
     ------
     QueryError
-        Neither reference nor text nor captions; a verifier without reference and text.
+        Neither reference nor text nor captions; a reranker without reference and text.
     NotFoundError, ImageError
         The reference (or a rejected image) does not exist or cannot be opened.
     GalleryEmptyError
@@ -119,14 +119,14 @@ def search(
         ``settings.device`` is a GPU, and torch or the device is missing.
     """
     settings = settings or SearchSettings()
-    if settings.verify and verifier is None:
+    if settings.verify and reranker is None:
         raise SettingError(
             f"{settings.verify} hits are to be verified, but there is no verifier.",
-            hint="Give one: search(…, verifier=ChatVerifier(chat)), or --verify-model NAME.",
+            hint="Give one: search(…, reranker=ChatReranker(chat)), or --verify-model NAME.",
         )
     settings = settings.with_(device=open_device(settings.device))
     clock = Clock()
-    meters = {"composer": Meter(composer), "verifier": Meter(verifier)}
+    recorders = {"composer": UsageRecorder(composer), "verifier": UsageRecorder(reranker)}
     ask = _prepare(gallery, reference, text, captions, less_like, composer, settings, clock)
     wanted = min(settings.k or DEFAULT_HITS, len(ask.rows))
     k = min(max(wanted, settings.verify), len(ask.rows))
@@ -145,7 +145,7 @@ def search(
             captions=captions,
             less_like=less_like,
             composer=composer,
-            verifier=verifier,
+            reranker=reranker,
             settings=settings,
         )
     clock.lap("rank")
@@ -166,16 +166,18 @@ def search(
     clock.lap("explain")
     told = None
     remarks: tuple[str, ...] = ()
-    if settings.verify and verifier is not None:
-        hits = verified(
-            gallery, ask.seen, text, hits, verifier, settings.verify, settings.verify_weight
+    if settings.verify and reranker is not None:
+        hits = rerank(
+            gallery, ask.seen, text, hits, reranker, settings.verify, settings.verify_weight
         )
-        told = verifier.settings()
-        remarks = verifier.notes() if isinstance(verifier, Remarking) else ()
+        told = reranker.settings()
+        remarks = reranker.notes()
         clock.lap("verify")
     results = _results(gallery, ask, settings, hits[:wanted], ranking, clock, recall, notes)
-    usage = {name: used for name, meter in meters.items() if (used := meter.read()) is not None}
-    return replace(results, verifier=told, usage=usage, notes=(*results.notes, *remarks))
+    usage = {
+        name: used for name, recorder in recorders.items() if (used := recorder.read()) is not None
+    }
+    return replace(results, reranker=told, usage=usage, notes=(*results.notes, *remarks))
 
 
 def locate(
@@ -248,7 +250,7 @@ def _prepare(
     settings: SearchSettings,
     clock: Clock,
 ) -> _Ask:
-    seen = look_at(gallery, reference, side=pixels_for(composer))
+    seen = look_at(gallery, reference, side=required_image_side(composer))
     if seen is None and not (text or "").strip() and not captions:
         raise nothing_asked()
     matrix = gallery.matrix()
@@ -274,9 +276,9 @@ def _prepare(
     return _Ask(matrix, rows, query, settings.make_scorer(), transition, notes, seen)
 
 
-def pixels_for(composer: Composer | None) -> int:
-    """Give the shorter side of the reference that a composer wants to show its model."""
-    return composer.image_side if isinstance(composer, SeesPictures) else 0
+def required_image_side(composer: Composer | None) -> int:
+    """Return the shorter side in pixels at which a composer needs the reference image; 0: any."""
+    return composer.required_image_side if isinstance(composer, UsesReferenceImage) else 0
 
 
 def _composition(

@@ -84,7 +84,7 @@ class SearchSettings:
     include_reference:
         Keep the reference and its byte-identical duplicates in the ranking.
     verify, verify_weight:
-        How many of the best hits a verifier judges (0: none) and the weight of its answer, in
+        How many of the best hits a reranker judges (0: none) and the weight of its answer, in
         [0, 1000], in ``score + verify_weight · (2·yes − 1)``.
     device:
         Where view sets are scored: ``cpu`` (NumPy), ``cuda``, ``cuda:N`` or ``auto`` (torch, the

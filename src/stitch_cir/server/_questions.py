@@ -12,7 +12,7 @@ from stitch_cir.composers import (
     Composition,
     RecordedComposer,
     TemplateComposer,
-    WantedComposer,
+    VerbatimComposer,
 )
 from stitch_cir.errors import NotFoundError, QueryError
 from stitch_cir.gallery import Gallery
@@ -26,7 +26,7 @@ from stitch_cir.search import (
     locate,
     look_at_upload,
     look_up,
-    pixels_for,
+    required_image_side,
     search,
 )
 from stitch_cir.server._errors import RequestError
@@ -42,7 +42,7 @@ __all__ = ["ComposerMaker", "Question", "Questions", "image_facts", "view_facts"
 ComposerMaker = Callable[[SearchSettings], Composer | None]
 
 _SEEN_BYTES = 48 << 20
-_AT_ONCE = (TemplateComposer, RecordedComposer, WantedComposer)
+_AT_ONCE = (TemplateComposer, RecordedComposer, VerbatimComposer)
 """Composers that never wait for anybody."""
 
 
@@ -146,7 +146,7 @@ class Questions:
         for id in ask.less_like:
             _must_hold(gallery, id)
         composer = self._make_composer(settings)
-        seen = self._look(gallery, ask, pixels_for(composer))
+        seen = self._look(gallery, ask, required_image_side(composer))
         less_like = tuple(ask.less_like)
         return Question(seen, ask.text, captions, less_like, settings, composer)
 

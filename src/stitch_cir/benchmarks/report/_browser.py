@@ -130,7 +130,7 @@ def _composed(composition: Composition | None) -> dict[str, Any] | None:
     return {
         "by": composition.composer,
         "captions": [[one.text, round(one.weight, 4), one.origin] for one in composition.captions],
-        "before": list(composition.before),
+        "reference_captions": list(composition.reference_captions),
         "notes": list(composition.notes),
     }
 

@@ -131,7 +131,7 @@
       if (!one) { parts.push(make("p", { class: "muted" }, "Nothing was composed.")); return; }
       parts.push(make("ol", { class: "captions" }, ...one.captions.map(([text, weight, origin]) =>
         make("li", {}, text, make("small", {}, `${origin}${weight === 1 ? "" : `, weight ${weight}`}`)))));
-      for (const text of one.before) parts.push(make("p", { class: "by" }, `before: ${text}`));
+      for (const text of one.reference_captions) parts.push(make("p", { class: "by" }, `before: ${text}`));
       for (const note of one.notes) parts.push(make("p", { class: "by" }, `note: ${note}`));
       parts.push(make("p", { class: "by" }, `composed by ${one.by}`));
     });

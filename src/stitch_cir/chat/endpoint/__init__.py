@@ -1,0 +1,1 @@
+"""OpenAI-compatible end points: requests, replies, refusals and what they teach."""

@@ -1,0 +1,1 @@
+"""Composers that sample captions from language models."""

@@ -1,0 +1,1 @@
+"""Compositions in files: recorded by this package, or published by others."""

@@ -1,0 +1,1 @@
+"""Composers that write captions by rules, without a model."""

@@ -1,0 +1,236 @@
+"""A verifier that asks a chat model yes or no."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from stitch_cir.chat import (
+    Chat,
+    Estimate,
+    FittingPrompt,
+    ImagePart,
+    Prompt,
+    Reply,
+    Sampling,
+    Usage,
+    estimate,
+    load_prompt,
+    visible,
+)
+from stitch_cir.errors import PromptTooLargeError, QueryError, SettingError
+from stitch_cir.reranker._protocol import Candidate, Verdict
+
+__all__ = ["ChatReranker", "read_verdict"]
+
+Part: TypeAlias = str | ImagePart
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+class ChatReranker:
+    """Asks "is this the reference, changed as asked?" once for every candidate.
+
+    Where both have pixels the model is shown both images, else it reads their captions. An end
+    point that takes fewer images than the prompt's examples need is asked without them; one that
+    takes a single image reads captions, where both have them. With several ``samples`` the share of
+    "yes" is the verdict, drawn at ``temperature``; one sample is greedy.
+
+    Parameters
+    ----------
+    chat:
+        The model and its cache.
+    prompt, text_prompt:
+        Prompts of the kinds ``verify`` and ``verify-text``.
+    samples:
+        Answers a candidate, 1 … 50.
+    temperature, seed:
+        Of sampling, when there are several samples.
+    max_tokens:
+        New tokens an answer; models that think need hundreds.
+    """
+
+    image_side = 768
+
+    def __init__(
+        self,
+        chat: Chat,
+        *,
+        prompt: str = "verify-1",
+        text_prompt: str = "verify-text-1",
+        samples: int = 1,
+        temperature: float = 0.7,
+        seed: int = 0,
+        max_tokens: int = 8,
+    ) -> None:
+        if not 1 <= samples <= 50:
+            raise SettingError(
+                f"The verifier's samples are {samples}.", hint="It must be between 1 and 50."
+            )
+        self.chat = chat
+        self._seeing = FittingPrompt(load_prompt(prompt, "verify"))
+        self._reading = FittingPrompt(load_prompt(text_prompt, "verify-text"))
+        self._samples = samples
+        warmth = temperature if samples > 1 else 0.0
+        self._sampling = Sampling(
+            temperature=warmth, top_p=1.0, top_k=0, max_tokens=max_tokens, seed=seed
+        )
+        self._notes: dict[str, None] = {}
+        self._captions_only = ""
+
+    def settings(self) -> Mapping[str, Any]:
+        """Name model, prompts and sampling."""
+        return {
+            **self.chat.settings(),
+            "prompts": [self._seeing.form.to_dict(), self._reading.form.to_dict()],
+            "samples": self._samples,
+            **({"reads": "captions"} if self._captions_only else {}),
+            "sampling": self._sampling.to_dict(),
+        }
+
+    def judge(
+        self, reference: Candidate, modification: str, candidates: Sequence[Candidate]
+    ) -> list[Verdict]:
+        """Judge every candidate, several at a time.
+
+        Raises ``QueryError`` when a pair has neither pixels nor captions in common,
+        ``EndpointError`` when the model cannot be asked.
+        """
+
+        def ask(candidate: Candidate) -> tuple[Verdict, list[Reply]]:
+            replies = self._replies(reference, modification, candidate)
+            shares = [read_verdict(reply) for reply in replies]
+            said = tuple((reply.text or "")[:80] for reply in replies)
+            return Verdict(candidate.id, sum(shares) / len(shares), said), replies
+
+        if not candidates:
+            return []
+        with ThreadPoolExecutor(min(len(candidates), self.chat.backend.concurrency)) as pool:
+            judged = list(pool.map(ask, candidates))
+        self._note([reply for _, replies in judged for reply in replies])
+        return [verdict for verdict, _ in judged]
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what a user should know of the last verdicts and of the end point."""
+        return (*self._notes, *(f"verifier: {note}" for note in self.chat.notes()))
+
+    def usage(self) -> Usage:
+        """Return the answers and tokens that were used so far."""
+        return self.chat.usage
+
+    def close(self) -> None:
+        """End the model's requests under way."""
+        self.chat.close()
+
+    def _note(self, replies: Sequence[Reply]) -> None:
+        """Keep what is to be said of replies without a verdict."""
+        self._notes = {}
+        for prompt in (self._seeing, self._reading):
+            self._notes.update(dict.fromkeys(f"verifier: {note}" for note in prompt.notes()))
+        if self._captions_only:
+            self._notes[f"verifier: judged {self._captions_only}"] = None
+        unclear = [reply for reply in replies if not is_verdict(reply)]
+        if not unclear:
+            return
+        note = f"verifier: {len(unclear)} of {len(replies)} answers were neither yes nor no"
+        if any(reply.finish == "length" for reply in unclear):
+            note += (
+                f"; it was cut off at {self._sampling.max_tokens} tokens, perhaps while thinking: "
+                "allow more with --max-tokens"
+            )
+        self._notes[note] = None
+
+    def _replies(
+        self, reference: Candidate, modification: str, candidate: Candidate
+    ) -> list[Reply]:
+        """Ask about one candidate, by captions where the end point does not take two images."""
+        readable = bool(reference.captions and candidate.captions)
+        if not (self._captions_only and readable):
+            try:
+                return self._ask(reference, modification, candidate)
+            except PromptTooLargeError as error:
+                if reference.image is None or candidate.image is None:
+                    raise
+                if not readable:
+                    raise PromptTooLargeError(
+                        f"The verifier shows two images a question. {error.message}",
+                        hint="Raise the server's limit (vLLM: --limit-mm-per-prompt), name another "
+                        "model (--verify-model), or search without --verify.",
+                        most_images=error.most_images,
+                    ) from None
+                self._captions_only = f"from captions, not images: {error.message}"
+        blind = replace(reference, image=None), replace(candidate, image=None)
+        return self._ask(blind[0], modification, blind[1])
+
+    def _ask(self, reference: Candidate, modification: str, candidate: Candidate) -> list[Reply]:
+        fitting, fields = self._question(reference, modification, candidate)
+
+        def ask(prompt: Prompt) -> list[Reply]:
+            messages = prompt.messages(**fields)
+            return self.chat.samples(messages, self._samples, self._sampling, usable=is_verdict)
+
+        replies, _, _ = fitting.ask(ask, self._is_known(fields))
+        return replies
+
+    def _is_known(self, fields: Mapping[str, Part]) -> Callable[[Prompt], bool]:
+        """Return a test whether the answers to a prompt are in the cache."""
+
+        def is_known(prompt: Prompt) -> bool:
+            messages = prompt.messages(**fields)
+            return self.chat.peek(messages, self._samples, self._sampling) is not None
+
+        return is_known
+
+    def estimate(
+        self, reference: Candidate, modification: str, candidates: Sequence[Candidate]
+    ) -> Estimate:
+        """Say what :meth:`judge` would ask for."""
+        total = Estimate(queries=1)
+        for candidate in candidates:
+            fitting, fields = self._question(reference, modification, candidate)
+            messages = fitting.choose(self._is_known(fields)).messages(**fields)
+            total += estimate(self.chat, messages, self._samples, self._sampling)
+        return total
+
+    def _question(
+        self, reference: Candidate, modification: str, candidate: Candidate
+    ) -> tuple[FittingPrompt, dict[str, Part]]:
+        """Return the prompt for a pair and the fields to fill in."""
+        if reference.image is not None and candidate.image is not None:
+            return self._seeing, {
+                "image": ImagePart.of(reference.image, reference.content),
+                "modification": modification,
+                "candidate": ImagePart.of(candidate.image, candidate.content),
+            }
+        if reference.captions and candidate.captions:
+            return self._reading, {
+                "caption": " ".join(reference.captions[:3]),
+                "modification": modification,
+                "candidate": " ".join(candidate.captions[:3]),
+            }
+        raise QueryError(
+            f"The verifier cannot compare {candidate.id!r} with the reference {reference.id!r}: "
+            "they have neither pictures nor captions in common.",
+            hint="Search without --verify, or index captions for both.",
+        )
+
+
+def read_verdict(reply: Reply) -> float:
+    """Read a reply: 1 for yes, 0 for no (the first of both words counts), ½ for anything else.
+
+    Thoughts before the answer do not count.
+    """
+    said = _verdict(reply)
+    return 0.5 if said is None else float(said == "yes")
+
+
+def is_verdict(reply: Reply) -> bool:
+    """Say whether a reply is yes or no."""
+    return _verdict(reply) is not None
+
+
+def _verdict(reply: Reply) -> str | None:
+    words = _WORD.findall(visible(reply.text or "").text[:2000].lower())
+    return next((word for word in words if word in ("yes", "no")), None)

@@ -1,0 +1,71 @@
+"""Combine the answers of a reranker with the transport score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stitch_cir.errors import ImageError, QueryError
+from stitch_cir.gallery import Gallery
+from stitch_cir.images import open_image
+from stitch_cir.reranker import Candidate, Reranker, Verdict
+from stitch_cir.search._query import Seen
+from stitch_cir.search._results import Hit
+
+__all__ = ["combine_scores", "rerank"]
+
+_IMAGE_SIDE = 768
+
+
+def rerank(
+    gallery: Gallery,
+    seen: Seen | None,
+    text: str | None,
+    hits: Sequence[Hit],
+    reranker: Reranker,
+    count: int,
+    weight: float,
+) -> tuple[Hit, ...]:
+    """Judge the best ``count`` hits and return all in their new order.
+
+    Raises ``QueryError`` without reference or text: then there is no change to check.
+    """
+    if seen is None or not (text or "").strip():
+        raise QueryError(
+            "The verifier needs a reference and a text: it checks whether a hit is the reference, "
+            "changed as the text says.",
+            hint="Give both, or search without --verify.",
+        )
+    known = seen.describe(gallery)
+    reference = Candidate(seen.name, seen.image, known.captions, known.content)
+    candidates = [_candidate(gallery, hit) for hit in hits[:count]]
+    verdicts = reranker.judge(reference, (text or "").strip(), candidates)
+    return combine_scores(hits, verdicts, weight)
+
+
+def combine_scores(
+    hits: Sequence[Hit], verdicts: Sequence[Verdict], weight: float
+) -> tuple[Hit, ...]:
+    """Reorder the judged hits by ``score + weight · (2·yes − 1)``; those not judged stay behind.
+
+    Equal combined scores keep their transport order. Scores lie in [−2, 2] and differ little among
+    the best, so with weight 1 every "yes" comes before every "no", each group in transport order;
+    with weight 0 nothing moves.
+    """
+    judged = [
+        replace(hit, verdict=verdict, fused=hit.score + weight * (2 * verdict.yes - 1))
+        for hit, verdict in zip(hits, verdicts, strict=False)
+    ]
+    judged.sort(key=lambda hit: (-(hit.fused or 0.0), hit.rank))
+    order = [*judged, *hits[len(judged) :]]
+    return tuple(replace(hit, rank=place) for place, hit in enumerate(order, 1))
+
+
+def _candidate(gallery: Gallery, hit: Hit) -> Candidate:
+    image = None
+    if hit.path is not None:
+        try:
+            image = open_image(hit.path, max_pixels=hit.max_pixels, decode_side=_IMAGE_SIDE)
+        except ImageError:
+            image = None  # gone or damaged since it was indexed: its captions may still do
+    return Candidate(hit.id, image, tuple(gallery.captions(hit.id)), gallery.content_hash(hit.id))
