@@ -14,12 +14,9 @@ from pathlib import Path
 
 from bench.rows import Row
 from stitch_cir import SearchSettings, load_encoder
-from stitch_cir.benchmarks import (
-    VariantResult,
-    load_benchmark,
-    make_stamps_benchmark,
-    run_benchmark,
-)
+from stitch_cir.benchmarks import RunOptions, VariantResult, run_benchmark
+from stitch_cir.datasets import load_benchmark
+from stitch_cir.datasets.stamps import make_stamps_benchmark
 from stitch_cir.transition import TRANSITION_NAMES
 
 METRIC = "mAP@10"
@@ -39,9 +36,7 @@ def run(stamps: Path, *, size: str = "small", split: str = "test") -> Iterator[R
                 place / transition,
                 encoder=encoder,
                 settings=SearchSettings.from_preset(transition=transition),
-                controls=main,
-                sweeps=False,
-                galleries=place / "galleries",
+                options=RunOptions(controls=main, sweeps=False, galleries=place / "galleries"),
             )
             for variant in found.variants.values():
                 told = variant.label if main and variant.name != "main" else transition

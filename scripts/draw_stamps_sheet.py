@@ -14,8 +14,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from stitch_cir.benchmarks import load_benchmark
-from stitch_cir.benchmarks.stamps import KINDS
+from stitch_cir.datasets import load_benchmark
+from stitch_cir.datasets.stamps import KINDS
 
 WIDE, TALL, GAP, LINE = 176, 141, 8, 34
 RIGHT, WRONG = (46, 140, 80), (176, 60, 50)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stitch_cir.benchmarks import Benchmark, load_benchmark
+from stitch_cir.datasets import Benchmark, load_benchmark
 from tests.benchmarks import layouts
 from tests.benchmarks.runs import make_run, paint
 

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 LISTED: list[dict[str, Any]] = json.loads(
-    files("stitch_cir.benchmarks.stamps").joinpath("objects.json").read_text(encoding="utf-8")
+    files("stitch_cir.datasets.stamps").joinpath("objects.json").read_text(encoding="utf-8")
 )["objects"]
 GREY, RED, BROWN = (210, 210, 210), (200, 30, 40), (120, 90, 60)
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from PIL import Image
 
-from stitch_cir.benchmarks import Benchmark, Predictions, score
-from stitch_cir.benchmarks._run_files import Top, VariantResult, write_json, write_variant
+from stitch_cir.benchmarks import Predictions, score
+from stitch_cir.benchmarks._run_files import QueryHead, VariantResult, write_json, write_variant
+from stitch_cir.datasets import Benchmark
 
 SETTINGS = {
     "query": "composed",
@@ -75,19 +76,19 @@ def make_run(
         ranked, subset, tops = {}, {}, []
         for task in data.tasks:
             for query in task.queries:
-                pool = query.group if data.name == "genecis" else task.gallery
+                pool = query.group if data.dataset.group_role == "gallery" else task.gallery
                 own = {
                     id: draw.random() + (0.9 - 0.05 * number) * (id in query.answers)
                     for id in pool
-                    if data.keep_reference or id != query.reference
+                    if data.dataset.keep_reference or id != query.reference
                 }
                 ids = sorted(own, key=lambda id: -own[id])
                 ranked[query.id] = tuple(ids[:50])
                 subset[query.id] = tuple(sorted(query.group, key=lambda id: -own.get(id, 0))[:3])
                 places = [ids.index(id) + 1 for id in query.answers if id in own]
                 hits = tuple((id, own[id] - 1) for id in ids[:10])
-                tops.append(Top(query.id, hits, min(places, default=None)))
-        cirr = data.name.startswith("cirr")
+                tops.append(QueryHead(query.id, hits, min(places, default=None)))
+        cirr = data.dataset.group_role == "subset"
         result = VariantResult(name, role, label, settings)
         if data.labelled:
             given = Predictions(ranked, subset if cirr else {})

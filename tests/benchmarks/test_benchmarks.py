@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from stitch_cir.benchmarks import (
-    check_benchmark,
-    compare,
-    intervals,
-    load_benchmark,
-    read_predictions,
-    score,
-    write_submission,
-)
-from stitch_cir.benchmarks._compare import Values, compare_values
-from stitch_cir.benchmarks.metrics import average_precision, recall, subset_recall
+from stitch_cir.benchmarks import compare, intervals, read_predictions, score, write_submission
+from stitch_cir.benchmarks._compare import compare_values
+from stitch_cir.benchmarks._score import Values, with_averages
 from stitch_cir.cli._app import app
+from stitch_cir.datasets import (
+    average_precision,
+    check_benchmark,
+    load_benchmark,
+    load_dataset,
+    recall,
+    subset_recall,
+)
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
 from tests.benchmarks import layouts
 from tests.benchmarks.layouts import put
@@ -319,7 +319,9 @@ def test_the_average_of_cirr_has_an_interval_and_a_comparison() -> None:
         {"val": {name: random.integers(0, 2, 60) * 1.0 for name in ("R@5", "Rs@1")}}
         for _ in range(2)
     )
-    found = {each.metric: each for each in compare_values(one, {"two": two})["two"]}
+    averages = load_dataset("cirr").averages
+    first, second = (with_averages(values, averages) for values in (one, two))
+    found = {each.metric: each for each in compare_values(first, {"two": second})["two"]}
     mean = (found["R@5"].second + found["Rs@1"].second) / 2
     assert found["(R@5+Rs@1)/2"].second == pytest.approx(mean)
     assert found["(R@5+Rs@1)/2"].difference.low < found["(R@5+Rs@1)/2"].difference.high

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stitch_cir.benchmarks import check_benchmark, load_benchmark, run_benchmark
-from stitch_cir.benchmarks._caption_sets import caption_views, clean_captions
+from stitch_cir.benchmarks import RunOptions, run_benchmark
 from stitch_cir.composers import Composition, Reference, VerbatimComposer
 from stitch_cir.composers.rules._wording import content_words
+from stitch_cir.datasets import check_benchmark, load_benchmark
+from stitch_cir.datasets._caption_cleaning import caption_views, clean_captions
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, QueryError, RecordError, SettingError
 from stitch_cir.gallery import Gallery, index_captions
@@ -89,8 +90,7 @@ def run(root: Path, out: Path):
         encoder=HashEncoder(),
         composer=VerbatimComposer(),
         settings=SearchSettings.from_preset("captions"),
-        controls=False,
-        sweeps=False,
+        options=RunOptions(controls=False, sweeps=False),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ir_measures import AP, Success
 
-from stitch_cir.benchmarks.metrics import average_precision, recall, subset_recall
+from stitch_cir.datasets import average_precision, recall, subset_recall
 
 DEPTHS = (1, 5, 10, 25, 50)
 QUERIES = 60

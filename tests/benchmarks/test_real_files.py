@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stitch_cir.benchmarks import load_benchmark, read_predictions, score, write_submission
+from stitch_cir.benchmarks import read_predictions, score, write_submission
+from stitch_cir.datasets import load_benchmark
 from stitch_cir.errors import RecordError
 from tests.benchmarks.layouts import put
 

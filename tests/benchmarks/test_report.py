@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from stitch_cir.benchmarks import Benchmark, load_benchmark
 from stitch_cir.benchmarks._run_files import read_run
 from stitch_cir.benchmarks.report import write_report
 from stitch_cir.benchmarks.report._contents import gather
 from stitch_cir.cli._app import app
+from stitch_cir.datasets import Benchmark, load_benchmark
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
 from tests.benchmarks import layouts
 from tests.benchmarks.runs import browser, make_run, paint, rows

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from stitch_cir.benchmarks import Benchmark, load_benchmark
 from stitch_cir.benchmarks._run_files import read_run
 from stitch_cir.benchmarks.report import write_report
 from stitch_cir.benchmarks.report._formats import escape_latex, escape_markdown
-from stitch_cir.benchmarks.report._thumbs import make_thumbs
+from stitch_cir.benchmarks.report._thumbs import make_thumbnails
+from stitch_cir.datasets import Benchmark, load_benchmark
 from tests.benchmarks import layouts
 from tests.benchmarks.runs import HOSTILE, browser, make_run, paint, rows
 
@@ -43,12 +43,12 @@ def test_the_page_knows_what_was_asked_composed_retrieved_and_expected(
         assert entry["composed"][0]["captions"][1] == [HOSTILE, 0.5, "template:scene"]
         assert entry["composed"][0]["notes"] == ["object unknown"]
         for number, variant in enumerate(index["variants"]):
-            top = kept.top(variant["key"])[id]
-            assert places[number] == top.place
+            top = kept.heads(variant["key"])[id]
+            assert places[number] == top.rank
             shown = [(gallery[image][0], score) for image, score in entry["tops"][number]]
             assert [name for name, _ in shown] == [name for name, _ in top.hits]
             best = min(place for place in entry["places"][number] if place)
-            assert best == top.place
+            assert best == top.rank
     for _, thumb, problem, _ in gallery:
         assert problem == ""
         with Image.open(out / "thumbs" / thumb) as picture:
@@ -78,13 +78,13 @@ def test_thumbnails_are_kept_and_made_anew(tmp_path: Path, circo: Benchmark) -> 
 
     paint(circo)
     folder, wanted, told = tmp_path / "thumbs", [("val", "1"), ("val", "2")], []
-    shown = make_thumbs(circo, wanted, folder, lambda *at: told.append(at))
+    shown = make_thumbnails(circo, wanted, folder, lambda *at: told.append(at))
     assert told == [(1, 2), (2, 2)]
-    first, second = (folder / one.thumb for one in shown)
+    first, second = (folder / one.file for one in shown)
     first.write_bytes(b"kept")
     second.write_bytes(b"older than its picture")
     os.utime(second, (1, 1))
-    assert make_thumbs(circo, wanted, folder) == shown
+    assert make_thumbnails(circo, wanted, folder) == shown
     assert first.read_bytes() == b"kept"
     assert second.read_bytes().startswith(b"\xff\xd8\xff")
 
@@ -97,27 +97,26 @@ def test_a_region_of_a_picture_is_shown_as_that_region(tmp_path: Path) -> None:
     picture = Image.new("RGB", (200, 100), "white")
     picture.paste((0, 0, 0), (1, 2, 31, 42))
     picture.save(task.images / task.files[task.queries[0].reference])
-    shown = make_thumbs(data, [(task.name, task.queries[0].reference)], tmp_path / "thumbs")
-    with Image.open(tmp_path / "thumbs" / shown[0].thumb) as small:
+    shown = make_thumbnails(data, [(task.name, task.queries[0].reference)], tmp_path / "thumbs")
+    with Image.open(tmp_path / "thumbs" / shown[0].file) as small:
         # x from 1 − 0.7·30 (cut at 0) to 1 + 1.7·30, y from 2 − 0.7·40 (cut at 0) to 2 + 1.7·40
         assert small.size == (52, 70)
 
 
-def test_captions_stand_where_there_is_no_picture(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_captions_stand_where_there_is_no_picture(tmp_path: Path) -> None:
     layouts.cirr(tmp_path)
-    data = load_benchmark("cirr", tmp_path, "val")
-    task = data.tasks[0]
-    captions = {id: (f"{id} runs", HOSTILE) for id in task.gallery[1:]}
-    data = replace(data, tasks=(replace(task, captions=captions, files={}),))
-    monkeypatch.setattr(
-        "stitch_cir.benchmarks.report._contents.load_benchmark", lambda *given: data
+    names = load_benchmark("cirr", tmp_path, "val").tasks[0].gallery
+    layouts.put(
+        tmp_path / "captions/cirr_gallery_captions.json",
+        [{"candidate": id, "captions": [f"{id} runs", HOSTILE]} for id in names[1:]],
     )
+    data = load_benchmark("cirr-captions", tmp_path)
+    task = data.tasks[0]
     report = write_report([make_run(tmp_path / "run", data)], tmp_path / "out")
-    _, gallery, entries = browser(tmp_path / "out", "cirr-val")
+    _, gallery, entries = browser(tmp_path / "out", "cirr-captions-val")
     shown = {id: captions for id, _, _, captions in gallery}
-    assert shown[task.queries[0].target or ""] == [f"{task.queries[0].target} runs", HOSTILE]
+    target = task.queries[0].target or ""
+    assert shown[target][:2] == [f"{target} runs", HOSTILE]
     assert shown[task.queries[0].reference] == []  # it has none, and this is told
     assert any("it has no captions" in note for note in report.notes)
     assert report.pictures == 0

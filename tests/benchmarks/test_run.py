@@ -13,10 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stitch_cir.benchmarks import (
-    Benchmark,
-    Query,
-    Task,
-    load_benchmark,
+    RunOptions,
     read_predictions,
     read_run,
     run_benchmark,
@@ -26,6 +23,7 @@ from stitch_cir.benchmarks import (
 )
 from stitch_cir.cli._app import app
 from stitch_cir.composers import Composition, Reference, TemplateComposer
+from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, SettingError
 from stitch_cir.gallery import Gallery, ProgressEvent
@@ -35,6 +33,8 @@ from tests.benchmarks.pictures import circo_pictures, cirr_pictures, paint
 
 ENCODER = HashEncoder()
 COUNT = 60
+NO_SWEEPS = RunOptions(sweeps=False)
+MAIN_ONLY = RunOptions(controls=False, sweeps=False)
 
 
 def circo(tmp_path: Path, *, missing: tuple[int, ...] = ()) -> Benchmark:
@@ -86,19 +86,19 @@ def test_a_run_holds_predictions_figures_and_everything_that_shaped_them(tmp_pat
     gallery = Gallery.open(next((tmp_path / "run/galleries").rglob("index")), encoder=ENCODER)
     settings = SearchSettings(k=10, include_reference=True)
     hits = search(gallery, reference="000000000001.jpg", text="is red", settings=settings)
-    top = run.top()["0"]
+    top = run.heads()["0"]
     assert [int(hit.id.removesuffix(".jpg")) for hit in hits] == [int(id) for id, _ in top.hits]
     assert [hit.score for hit in hits] == pytest.approx([s for _, s in top.hits], abs=1e-6)
     places = [n for n, id in enumerate(json.loads(file.read_text())["0"], 1) if id in (2, 3, 4)]
-    assert top.place == (places[0] if places else None)
+    assert top.rank == (places[0] if places else None)
 
 
 def test_a_finished_run_is_not_made_again_and_another_one_is_refused(tmp_path: Path) -> None:
     data = circo(tmp_path)
     composer = CountingComposer()
-    run_benchmark(data, tmp_path / "run", encoder=ENCODER, composer=composer, sweeps=False)
+    run_benchmark(data, tmp_path / "run", encoder=ENCODER, composer=composer, options=NO_SWEEPS)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run/variants").rglob("*")}
-    run_benchmark(data, tmp_path / "run", encoder=ENCODER, composer=composer, sweeps=False)
+    run_benchmark(data, tmp_path / "run", encoder=ENCODER, composer=composer, options=NO_SWEEPS)
     assert len(composer.asked) == 2
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run/variants").rglob("*")}
     # sweeps may still be added to it
@@ -118,7 +118,7 @@ def test_a_finished_run_is_not_made_again_and_another_one_is_refused(tmp_path: P
 )
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, stage: str) -> None:
     data = circo(tmp_path)
-    whole = run_benchmark(data, tmp_path / "whole", encoder=ENCODER, sweeps=False)
+    whole = run_benchmark(data, tmp_path / "whole", encoder=ENCODER, options=NO_SWEEPS)
     composer = CountingComposer()
 
     def stop(event: ProgressEvent) -> None:
@@ -130,29 +130,36 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, stage: str) -> 
     def note(event: ProgressEvent) -> None:
         seen.add(event.stage)
 
-    run_benchmark(data, tmp_path / "stages", encoder=ENCODER, sweeps=False, progress=note)
+    run_benchmark(data, tmp_path / "stages", encoder=ENCODER, options=NO_SWEEPS, progress=note)
     assert stage in seen
     with pytest.raises(KeyboardInterrupt):
         run_benchmark(
-            data, tmp_path / "run", encoder=ENCODER, composer=composer, sweeps=False, progress=stop
+            data,
+            tmp_path / "run",
+            encoder=ENCODER,
+            composer=composer,
+            options=NO_SWEEPS,
+            progress=stop,
         )
     first = len(composer.asked)
-    found = run_benchmark(data, tmp_path / "run", encoder=ENCODER, composer=composer, sweeps=False)
+    found = run_benchmark(
+        data, tmp_path / "run", encoder=ENCODER, composer=composer, options=NO_SWEEPS
+    )
     assert len(composer.asked) - first == (2 if first == 0 else (1 if stage == "composing" else 0))
     for name, result in whole.variants.items():
         assert found.variants[name].headline == result.headline
-        assert found.top(name) == whole.top(name)
+        assert found.heads(name) == whole.heads(name)
 
 
 def test_a_composition_cut_short_is_made_again(tmp_path: Path) -> None:
     data = circo(tmp_path)
-    run_benchmark(data, tmp_path / "run", encoder=ENCODER, sweeps=False, controls=False)
+    run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
     file = tmp_path / "run/compositions.jsonl"
     whole = file.read_bytes()
     file.write_bytes(whole[:-20])
     composer = CountingComposer()
     run = run_benchmark(
-        data, tmp_path / "run", encoder=ENCODER, composer=composer, sweeps=False, controls=False
+        data, tmp_path / "run", encoder=ENCODER, composer=composer, options=MAIN_ONLY
     )
     assert composer.asked == ["has two"]
     assert file.read_bytes() == whole
@@ -162,7 +169,7 @@ def test_a_composition_cut_short_is_made_again(tmp_path: Path) -> None:
 def test_missing_pictures_are_counted_and_no_query_leaves_the_mean(tmp_path: Path) -> None:
     # 5 is the reference of the second query, 6 its only answer; 9 is nobody's
     data = circo(tmp_path, missing=(5, 6, 9))
-    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, sweeps=False)
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=NO_SWEEPS)
     counts = run.manifest["counts"]
     assert counts["gallery_without_vectors"] == 3
     assert counts["references_without_vectors"] == 1
@@ -183,7 +190,7 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     circo_pictures(base, COUNT)
     (base / "COCO2017_unlabeled/unlabeled2017/000000000008.jpg").write_bytes(b"\xff\xd8\xff broken")
     data = load_benchmark("circo", base)
-    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, sweeps=False, controls=False)
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
     assert set(run.manifest["gallery"]["val"]["reasons"]) == {"8"} | set()
     assert "missing" not in run.manifest["gallery"]["val"]["reasons"]["8"]
 
@@ -201,7 +208,7 @@ def test_cirr_leaves_the_reference_out_and_ranks_the_subset(tmp_path: Path) -> N
     base = layouts.cirr(tmp_path, gallery=COUNT)
     cirr_pictures(base, COUNT)
     data = load_benchmark("cirr", base)
-    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, sweeps=False)
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=NO_SWEEPS)
     own = tmp_path / "run/variants/main"
     files = [own / "predictions.json", own / "predictions-subset.json"]
     given = read_predictions(data, files)
@@ -220,7 +227,7 @@ def test_a_test_split_gives_predictions_without_figures(tmp_path: Path) -> None:
     base = layouts.circo(tmp_path, gallery=COUNT)
     circo_pictures(base, COUNT)
     data = load_benchmark("circo", base, "test")
-    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, sweeps=False, controls=False)
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
     assert run.main.headline == {}
     assert "The answers are not public." in run.main.notes
     file = tmp_path / "run/variants/main/predictions.json"
@@ -234,11 +241,11 @@ def test_genecis_cuts_regions_and_ties_fall_against_the_target(tmp_path: Path) -
         paint(base / f"coco2017/val2017/{number:012d}.jpg", 0)
         paint(base / f"Visual_Genome/VG_All/{number}.jpg", number, (100, 80))
     data = load_benchmark("genecis", base)
-    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, sweeps=False, controls=False)
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
     # the three pictures of the object task are all alike, so the target stands last
-    top = run.top()["focus_object/0"]
+    top = run.heads()["focus_object/0"]
     assert [id for id, _ in top.hits] == ["2", "3", "1"]
-    assert top.place == 3
+    assert top.rank == 3
     crops = {path.name for path in (tmp_path / "run/galleries").rglob("*@*.png")}
     assert crops == {"9@1,2,30,40.png", "1@1,2,30,40.png", "1@5,6,7,8.png"}
     assert run.manifest["gallery"]["change_attribute"]["without_vectors"] == []
@@ -250,7 +257,7 @@ def test_categories_share_a_folder_of_pictures(tmp_path: Path) -> None:
     for number, id in enumerate(("A", "B", *(f"X{number}" for number in range(30)))):
         paint(base / f"images/{id}.png", number)
     data = load_benchmark("fashioniq", base)
-    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, sweeps=False, controls=False)
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
     assert len(list((tmp_path / "run/galleries").rglob("index"))) == 1
     assert set(run.manifest["gallery"]) == {"dress", "shirt", "toptee"}
     assert len(run.manifest["gallery"]["dress"]["without_vectors"]) == 30
@@ -261,7 +268,7 @@ def test_categories_share_a_folder_of_pictures(tmp_path: Path) -> None:
 
 
 def test_the_cut_region_is_widened_and_padded(tmp_path: Path) -> None:
-    from stitch_cir.benchmarks._sources import cut_region
+    from stitch_cir.benchmarks._galleries import cut_region
 
     path = paint(tmp_path / "a.png", 3, (100, 80))
     # 20 wide, 10 high at (40, 30): 14 more on the left and right, 7 above and below
@@ -283,15 +290,15 @@ def test_a_gallery_of_captions(tmp_path: Path) -> None:
         "d": (),
     }
     queries = (
-        Query("1", "a", "blue instead", "b", ("b",), ("b", "c", "d")),
-        Query("2", "c", "a car", "d", ("d",), ("a", "b", "d")),
-        Query("3", "d", "a green tree", "c", ("c",), ("a", "b", "c")),
+        BenchmarkQuery("1", "a", "blue instead", "b", ("b",), ("b", "c", "d")),
+        BenchmarkQuery("2", "c", "a car", "d", ("d",), ("a", "b", "d")),
+        BenchmarkQuery("3", "d", "a green tree", "c", ("c",), ("a", "b", "c")),
     )
     task = Task("val", queries, tuple(captions), tmp_path, captions=captions)
-    data = Benchmark("cirr-captions", "val", tmp_path, "captions", (task,), {}, False)
-    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, sweeps=False)
+    data = Benchmark(load_dataset("cirr-captions"), "val", tmp_path, (task,), {})
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=NO_SWEEPS)
     assert run.manifest["gallery"]["val"]["without_vectors"] == ["d"]
-    assert run.top()["1"].hits[0][0] == "b"
+    assert run.heads()["1"].hits[0][0] == "b"
     # what has no captions ranks last, the reference nowhere
     ranked = json.loads((tmp_path / "run/variants/main/predictions.json").read_text())
     assert ranked["2"][-1] == "d"
@@ -318,13 +325,13 @@ def test_a_query_with_nothing_to_ask_is_a_miss(tmp_path: Path) -> None:
     first, second = data.tasks[0].queries
     task = replace(data.tasks[0], queries=(first, replace(second, text="")))
     run = run_benchmark(
-        replace(data, tasks=(task,)), tmp_path / "run", encoder=ENCODER, sweeps=False
+        replace(data, tasks=(task,)), tmp_path / "run", encoder=ENCODER, options=NO_SWEEPS
     )
     assert run.manifest["counts"]["queries_not_composed"] == 1
     assert run.main.values["val"]["mAP@5"].shape == (2,)
     assert run.main.values["val"]["mAP@5"][1] == 0
     assert any("could not be asked" in note for note in run.main.notes)
-    assert run.top()["1"].hits == ()
+    assert run.heads()["1"].hits == ()
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -11,17 +11,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from stitch_cir.benchmarks import (
-    Benchmark,
-    Query,
-    Task,
-    load_benchmark,
-    price_benchmark,
-    run_benchmark,
-)
+from stitch_cir.benchmarks import RunOptions, estimate_benchmark_cost, run_benchmark
 from stitch_cir.chat import Chat, ScriptedChat
 from stitch_cir.cli._app import app
 from stitch_cir.composers import ChatComposer, Composition, Reference, TemplateComposer
+from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, QueryError
 from stitch_cir.search import SearchSettings
@@ -30,6 +24,8 @@ from tests.benchmarks.pictures import circo_pictures
 
 ENCODER = HashEncoder()
 COUNT = 60
+NO_SWEEPS = RunOptions(sweeps=False)
+MAIN_ONLY = RunOptions(controls=False, sweeps=False)
 
 
 def circo(root: Path) -> Path:
@@ -41,11 +37,11 @@ def circo(root: Path) -> Path:
 def of_captions(root: Path) -> Benchmark:
     captions = {"a": ("a red car",), "b": ("a blue car",), "c": ("a green tree",)}
     queries = (
-        Query("1", "a", "blue instead", "b", ("b",), ("b", "c")),
-        Query("2", "c", "a car", "a", ("a",), ("a", "b")),
+        BenchmarkQuery("1", "a", "blue instead", "b", ("b",), ("b", "c")),
+        BenchmarkQuery("2", "c", "a car", "a", ("a",), ("a", "b")),
     )
     task = Task("val", queries, tuple(captions), root, captions=captions)
-    return Benchmark("cirr-captions", "val", root, "captions", (task,), {}, False)
+    return Benchmark(load_dataset("cirr-captions"), "val", root, (task,), {})
 
 
 def chat_composer(*replies: str) -> ChatComposer:
@@ -79,7 +75,7 @@ def test_a_composer_that_composes_nothing_does_not_sign_the_run(tmp_path: Path) 
 
 def test_the_price_of_a_composer_that_cannot_compose_is_its_error(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="no picture"):
-        price_benchmark(
+        estimate_benchmark_cost(
             of_captions(tmp_path), encoder=ENCODER, composer=chat_composer("a car"), count=5
         )
 
@@ -87,7 +83,7 @@ def test_the_price_of_a_composer_that_cannot_compose_is_its_error(tmp_path: Path
 def test_the_manifest_counts_who_really_wrote(tmp_path: Path) -> None:
     data = load_benchmark("circo", circo(tmp_path))
     run = run_benchmark(
-        data, tmp_path / "run", encoder=ENCODER, composer=FailsOnRed(), sweeps=False
+        data, tmp_path / "run", encoder=ENCODER, composer=FailsOnRed(), options=NO_SWEEPS
     )
     assert run.manifest["written_by"]["queries"] == {"none": 1, "fails-on-red": 1}
     (note,) = [note for note in run.manifest["notes"] if "fails-on-red" in note]
@@ -98,7 +94,9 @@ def test_the_manifest_counts_who_really_wrote(tmp_path: Path) -> None:
 def test_a_dry_run_indexes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     base = circo(tmp_path)
     data = load_benchmark("circo", base)
-    cost, notes = price_benchmark(data, encoder=ENCODER, composer=chat_composer("a car"), count=5)
+    cost, notes = estimate_benchmark_cost(
+        data, encoder=ENCODER, composer=chat_composer("a car"), count=5
+    )
     assert (cost.queries, cost.requests, cost.answers) == (2, 2, 10)
     assert cost.prompt_tokens > 0
     assert notes == ()
@@ -116,14 +114,14 @@ def test_a_dry_run_prices_what_is_there_and_counts_the_rest(tmp_path: Path) -> N
     task = data.tasks[0]
     (task.images / task.files[task.queries[1].reference]).unlink()
     composer = chat_composer("a car")
-    cost, notes = price_benchmark(data, encoder=ENCODER, composer=composer, count=5)
+    cost, notes = estimate_benchmark_cost(data, encoder=ENCODER, composer=composer, count=5)
     assert cost.queries == 1
     assert notes[0].startswith("1 of 2 queries are not in this price")
     (task.images / task.files[task.queries[0].reference]).unlink()
     with pytest.raises(NotFoundError, match="cannot be read"):
-        price_benchmark(data, encoder=ENCODER, composer=composer, count=5)
+        estimate_benchmark_cost(data, encoder=ENCODER, composer=composer, count=5)
     # a composer without a model costs nothing, whatever is missing
-    free, _ = price_benchmark(data, encoder=ENCODER, composer=TemplateComposer(), count=5)
+    free, _ = estimate_benchmark_cost(data, encoder=ENCODER, composer=TemplateComposer(), count=5)
     assert (free.queries, free.requests) == (2, 0)
 
 
@@ -131,7 +129,7 @@ def test_a_failed_try_does_not_block_the_folder(tmp_path: Path) -> None:
     data = load_benchmark("circo", circo(tmp_path))
     left = tmp_path / "run" / "galleries" / "circo-val"
     left.mkdir(parents=True)
-    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, sweeps=False, controls=False)
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
     assert run.main.headline
 
 
@@ -139,9 +137,7 @@ def test_runs_are_compared_by_their_folders(tmp_path: Path) -> None:
     data = load_benchmark("circo", circo(tmp_path))
     for name, alpha in (("one", 0.1), ("two", 0.9)):
         settings = SearchSettings(alpha=alpha, preset="custom")
-        run_benchmark(
-            data, tmp_path / name, encoder=ENCODER, settings=settings, sweeps=False, controls=False
-        )
+        run_benchmark(data, tmp_path / name, encoder=ENCODER, settings=settings, options=MAIN_ONLY)
     one, two = tmp_path / "one", tmp_path / "two"
     command = ["bench", "compare", "circo", "--json"]
     by_folder = CliRunner().invoke(app, [*command, "-a", str(one), "-b", str(two)])
@@ -166,9 +162,7 @@ def test_the_manifest_says_where_the_data_lay_and_which_code_ran(
 ) -> None:
     circo(tmp_path)
     monkeypatch.chdir(tmp_path)
-    run = run_benchmark(
-        load_benchmark("circo", "."), "run", encoder=ENCODER, sweeps=False, controls=False
-    )
+    run = run_benchmark(load_benchmark("circo", "."), "run", encoder=ENCODER, options=MAIN_ONLY)
     assert Path(run.manifest["benchmark"]["root"]).is_absolute()
     commit = run.manifest["versions"].get("stitch-cir commit")
     assert commit is None or len(commit) == 40
@@ -181,7 +175,7 @@ def test_equal_settings_are_ranked_once(tmp_path: Path) -> None:
         data,
         tmp_path / "run",
         encoder=ENCODER,
-        sweeps=False,
+        options=NO_SWEEPS,
         progress=lambda event: stages.append(event.stage),
     )
     ranked = [stage for stage in dict.fromkeys(stages) if stage.startswith("ranking")]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stitch_cir.benchmarks import Benchmark, run_benchmark
+from stitch_cir.benchmarks import RunOptions, run_benchmark
+from stitch_cir.datasets import Benchmark
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.search import SearchSettings
 from tests.conftest import noise
 
+MAIN_ONLY = RunOptions(controls=False, sweeps=False)
+
 
 def paint(data: Benchmark) -> None:
-    """Give every image a picture of several colours, whose views differ."""
+    """Draw every image in several colours, so that its views differ."""
     for task in data.tasks:
         task.images.mkdir(parents=True, exist_ok=True)
         for number, id in enumerate(task.gallery):
@@ -26,8 +29,7 @@ def test_a_run_with_sinkhorn_notes_what_did_not_converge(circo: Benchmark, tmp_p
         tmp_path / "run",
         encoder=HashEncoder(),
         settings=settings,
-        controls=False,
-        sweeps=False,
+        options=MAIN_ONLY,
     )
     assert run.main.settings["epsilon"] == 1e-5
     (note,) = [note for note in run.main.notes if "converge" in note]
@@ -37,8 +39,7 @@ def test_a_run_with_sinkhorn_notes_what_did_not_converge(circo: Benchmark, tmp_p
         tmp_path / "gentle",
         encoder=HashEncoder(),
         settings=settings.with_(epsilon=0.1),
-        controls=False,
-        sweeps=False,
+        options=MAIN_ONLY,
     )
     assert not any("converge" in note for note in gentle.main.notes)
 
@@ -50,8 +51,7 @@ def test_a_run_with_pdv_records_its_numbers(circo: Benchmark, tmp_path: Path) ->
         tmp_path / "run",
         encoder=HashEncoder(),
         settings=SearchSettings(transition="pdv"),
-        controls=False,
-        sweeps=False,
+        options=MAIN_ONLY,
     )
     assert (run.main.settings["scale"], run.main.settings["image_weight"]) == (1.4, 0.25)
     assert run.manifest["settings"]["image_weight"] == 0.25

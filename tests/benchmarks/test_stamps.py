@@ -15,18 +15,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from stitch_cir.benchmarks import (
-    check_benchmark,
-    load_benchmark,
-    make_stamps_benchmark,
-    read_predictions,
-    score,
-)
-from stitch_cir.benchmarks.metrics import average_precision
-from stitch_cir.benchmarks.stamps import COLOURS, KINDS, SIZES, Size
-from stitch_cir.benchmarks.stamps._catalogue import load_catalogue
-from stitch_cir.benchmarks.stamps._make import plan
+from stitch_cir.benchmarks import read_predictions, score
 from stitch_cir.cli._app import app
+from stitch_cir.datasets import average_precision, check_benchmark, load_benchmark
+from stitch_cir.datasets.stamps import COLOURS, KINDS, SIZES, Size, make_stamps_benchmark
+from stitch_cir.datasets.stamps._catalogue import load_catalogue
+from stitch_cir.datasets.stamps._make import plan
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
 from tests.benchmarks.drawn_stamps import LISTED, draw_stamps
 from tests.benchmarks.layouts import put
@@ -247,7 +241,7 @@ def test_it_is_in_circos_form_and_scores(made: Path, tmp_path: Path) -> None:
         data = load_benchmark("stamps", made.parent, split)
         assert data == load_benchmark("stamps", made, split)
         assert data.labelled
-        assert not data.keep_reference
+        assert not data.dataset.keep_reference
         assert data.notes == ()
         task = data.tasks[0]
         assert len(task.gallery) == 90

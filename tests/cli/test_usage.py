@@ -146,7 +146,7 @@ def test_no_description_is_cut() -> None:
     for command in ((), ("bench",), ("models",), ("answers",)):
         shown = stitch(*command, "--help").stdout
         assert "..." not in shown.replace("[ARGS]...", "").replace("FILE...", "")
-    assert "made on the spot." in stitch("--help").stdout.replace("\n           ", " ")
+    assert "submit, report." in stitch("--help").stdout.replace("\n           ", " ")
 
 
 def test_without_arguments_help_is_shown() -> None:

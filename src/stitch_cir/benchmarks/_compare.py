@@ -1,4 +1,4 @@
-"""How sure a figure is, and whether two runs differ: bootstrap intervals and paired tests."""
+"""How certain a figure is, and whether two runs differ: bootstrap intervals, paired tests."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.benchmarks._score import AVERAGE, Scores
+from stitch_cir.benchmarks._score import Scores, Values, with_averages
 from stitch_cir.errors import SettingError
 
-__all__ = ["Comparison", "Interval", "Values", "compare", "compare_values", "intervals"]
-
-Values = Mapping[str, Mapping[str, NDArray[np.float64]]]
-"""Per-query values (fractions) by task and metric."""
+__all__ = ["Comparison", "Interval", "compare", "compare_values", "intervals"]
 
 SAMPLES = 10_000
 SEED = 20260
@@ -45,16 +42,16 @@ class Comparison:
     p: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data."""
+        """Return JSON-ready data."""
         return asdict(self)
 
 
 def intervals(scores: Scores, *, samples: int = SAMPLES, seed: int = SEED) -> dict[str, Interval]:
-    """Give every metric's interval: queries are drawn anew within each task, tasks weigh alike.
+    """Return every metric's interval: queries are redrawn within each task, tasks weigh alike.
 
-    All metrics share the draws. CIRR's average has one too, of its per-query values.
+    All metrics share the draws. Averages of metrics have one too, of their per-query values.
     """
-    values = _with_average(scores.values)
+    values = with_averages(scores.values, scores.averages)
     names = list(next(iter(values.values())))
     return dict(zip(names, _spans(_columns(values, names), samples, _random(seed)), strict=True))
 
@@ -70,62 +67,51 @@ def compare(
         raise SettingError(
             "The two runs are not on the same queries.", hint="Compare runs of one split."
         )
-    found = compare_values(first.values, {"": second.values}, samples=samples, seed=seed)
-    return found[""]
+    values = [with_averages(scores.values, scores.averages) for scores in (first, second)]
+    return compare_values(values[0], {"": values[1]}, samples=samples, seed=seed)[""]
 
 
 def compare_values(
     first: Values, others: Mapping[str, Values], *, samples: int = SAMPLES, seed: int = SEED
 ) -> dict[str, list[Comparison]]:
-    """Compare each of the others with the first: the caller vouches for the order of queries.
+    """Compare each of the others with the first: the caller vouches that the queries' order agrees.
 
     The random draws are shared by all metrics and all others, which makes many comparisons cost
     little more than one.
     """
-    base = _with_average(first)
     pairs, differences = [], []
-    for other, given in others.items():
-        values = _with_average(given)
-        shared = [name for name in next(iter(base.values())) if name in next(iter(values.values()))]
-        pairs += [(other, name, _mean(base, name), _mean(values, name)) for name in shared]
+    for other, values in others.items():
+        names = next(iter(values.values()))
+        shared = [name for name in next(iter(first.values())) if name in names]
+        pairs += [(other, name, _mean(first, name), _mean(values, name)) for name in shared]
         differences.append(
             [
                 after - before
                 for before, after in zip(
-                    _columns(base, shared), _columns(values, shared), strict=True
+                    _columns(first, shared), _columns(values, shared), strict=True
                 )
             ]
         )
-    found: dict[str, list[Comparison]] = {other: [] for other in others}
+    comparisons: dict[str, list[Comparison]] = {other: [] for other in others}
     if not pairs:
-        return found
+        return comparisons
     random = _random(seed)
     table = [np.concatenate(task, axis=1) for task in zip(*differences, strict=True)]
     spans = _spans(table, samples, random)
     for (other, name, before, after), span, p in zip(
         pairs, spans, _randomisation(table, samples, random), strict=True
     ):
-        found[other].append(Comparison(name, before, after, span, p))
-    return found
-
-
-def _with_average(values: Values) -> Values:
-    """Add the per-query values of the average that CIRR prints, where both its parts are there."""
-    return {
-        task: {**own, AVERAGE: (own["R@5"] + own["Rs@1"]) / 2}
-        if "R@5" in own and "Rs@1" in own
-        else own
-        for task, own in values.items()
-    }
+        comparisons[other].append(Comparison(name, before, after, span, p))
+    return comparisons
 
 
 def _mean(values: Values, metric: str) -> float:
-    return 100 * float(np.mean([own[metric].mean() for own in values.values()]))
+    return 100 * float(np.mean([metrics[metric].mean() for metrics in values.values()]))
 
 
 def _columns(values: Values, names: list[str]) -> list[NDArray[np.float64]]:
-    """Give each task's values as (queries, metrics)."""
-    return [np.stack([own[name] for name in names], axis=1) for own in values.values()]
+    """Return each task's values as (queries, metrics)."""
+    return [np.stack([metrics[name] for name in names], axis=1) for metrics in values.values()]
 
 
 def _random(seed: int) -> np.random.Generator:
@@ -136,25 +122,26 @@ def _random(seed: int) -> np.random.Generator:
 def _spans(
     tasks: list[NDArray[np.float64]], samples: int, random: np.random.Generator
 ) -> list[Interval]:
-    """Bootstrap the columns of the tasks' (queries, metrics) together."""
+    """Return an interval for each column, bootstrapping the tasks' (queries, metrics) together."""
     means = np.zeros((samples, tasks[0].shape[1]))
     for values in tasks:
         size = len(values)
         for start in range(0, samples, 500):  # memory stays flat for any number of queries
             count = min(500, samples - start)
             drawn = random.integers(0, size, (count, size))
-            # how often each query was drawn, all rows in one count
+            # how many times each query was drawn, all rows in a single count
             flat = (drawn + size * np.arange(count)[:, None]).ravel()
-            often = np.bincount(flat, minlength=count * size).reshape(count, size)
-            means[start : start + count] += often @ values / size / len(tasks)
+            times = np.bincount(flat, minlength=count * size).reshape(count, size)
+            means[start : start + count] += times @ values / size / len(tasks)
     low, high = np.percentile(100 * means, (2.5, 97.5), axis=0)
     mean = 100 * np.mean([values.mean(axis=0) for values in tasks], axis=0)
-    return [Interval(*map(float, one)) for one in zip(mean, low, high, strict=True)]
+    return [Interval(*map(float, ends)) for ends in zip(mean, low, high, strict=True)]
 
 
 def _randomisation(
     tasks: list[NDArray[np.float64]], samples: int, random: np.random.Generator
 ) -> list[float]:
+    """Return each column's two-sided p-value under random signs of the queries' differences."""
     observed = np.abs(np.mean([values.mean(axis=0) for values in tasks], axis=0))
     means = np.zeros((samples, tasks[0].shape[1]))
     for values in tasks:

@@ -23,20 +23,20 @@ _PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of Python and of every installed package that may shape a vector."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of every installed package that may shape a vector."""
+    installed = {"python": platform.python_version()}
     if commit := _commit():
-        found["stitch-cir commit"] = commit
+        installed["stitch-cir commit"] = commit
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def _commit() -> str | None:
-    """Return the commit this package is run from, where it lies in a clone; read, not executed."""
+    """Return the commit this package is run from, where it is in a clone; read, not executed."""
     clone = Path(__file__).resolve().parents[3] / ".git"
     try:
         head = (clone / "HEAD").read_text().strip()
@@ -52,7 +52,7 @@ def _commit() -> str | None:
 
 
 def machine() -> dict[str, str | int | None]:
-    """Name processor, cores and system."""
+    """Return the processor, cores and system."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     models = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.benchmarks._data import Benchmark
-from stitch_cir.benchmarks._files import PREDICTION_FILES, VARIANTS, parse_json
+from stitch_cir.datasets import Benchmark, DataSet, parse_json
 from stitch_cir.errors import NotFoundError, RecordError
 
-__all__ = ["Predictions", "read_predictions"]
+__all__ = ["PREDICTION_FILES", "VARIANTS", "Predictions", "prediction_data", "read_predictions"]
 
+VARIANTS = "variants"
+"""The folder of a run that holds a folder for each way of searching."""
+PREDICTION_FILES = ("predictions.json", "predictions-subset.json")
+"""Of one way of searching: the rankings, and those of each query's subset (CIRR)."""
+SUBSET = "recall_subset"
+"""What a prediction file of subset rankings calls its metric."""
 _FORM = 'Expected is {"<query id>": [image ids, best first], …}, as CIRCO and CIRR publish it.'
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Ranked ids by query. ``subset`` are CIRR's rankings of the subset, where given apart.
+    """Ranked ids by query. ``subset`` holds separate rankings of each query's subset (CIRR).
 
-    ``missing`` are queries without a prediction, which count as misses; ``notes`` tell what else
-    was out of the ordinary.
+    ``missing`` are queries without a prediction, which count as misses; ``notes`` name whatever
+    else was out of the ordinary.
     """
 
     ranked: dict[str, tuple[str, ...]]
     subset: dict[str, tuple[str, ...]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def prediction_data(
+    dataset: DataSet, metric: str, lists: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """Return rankings in the data set's published form, JSON-ready. ``metric``: as in its files."""
+    header = {**dataset.prediction_header, "metric": metric} if dataset.prediction_header else {}
+    return {
+        **header,
+        **{id: [dataset.published_id(name) for name in names] for id, names in lists.items()},
+    }
 
 
 def read_predictions(
@@ -42,7 +58,7 @@ def read_predictions(
     NotFoundError
         No such file.
     RecordError
-        No JSON, or of another form; a query or an image twice; unknown query or image ids; queries
+        Not JSON, or of another form; a query or an image twice; unknown query or image ids; queries
         without prediction, unless ``allow_missing`` counts them as misses.
     """
     ranked: dict[str, tuple[str, ...]] = {}
@@ -52,14 +68,14 @@ def read_predictions(
             data = parse_json(path.read_bytes(), str(path))
         except OSError as error:
             raise NotFoundError(f"{path} cannot be read: {error.strerror}.", hint=_FORM) from error
-        metric, found = _of_file(data, str(path))
-        into = subset if metric == "recall_subset" else ranked
-        if into:
+        metric, lists = _parse(data, str(path))
+        target = subset if metric == SUBSET else ranked
+        if target:
             raise RecordError(f"{path} gives predictions of the kind {metric!r} a second time.")
-        into.update(found)
-        _check(benchmark, found, str(path), subset=metric == "recall_subset")
-    given = ranked or subset
-    missing = tuple(id for id in benchmark.queries if id not in given)
+        target.update(lists)
+        _check(benchmark, lists, str(path), subset=metric == SUBSET)
+    predicted = ranked or subset
+    missing = tuple(id for id in benchmark.queries if id not in predicted)
     if missing and not allow_missing:
         raise RecordError(
             f"{len(missing)} of {len(benchmark.queries)} queries have no prediction, first "
@@ -77,20 +93,21 @@ def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
             yield path
             continue
         main = path / VARIANTS / "main"
-        found = [main / name for name in PREDICTION_FILES if (main / name).is_file()]
-        if not found:
+        files = [main / name for name in PREDICTION_FILES if (main / name).is_file()]
+        if not files:
             raise NotFoundError(
                 f"The folder {path} holds no predictions.",
                 hint="Give a prediction file, or the folder of a finished stitch bench run.",
             )
-        yield from found
+        yield from files
 
 
-def _of_file(data: Any, where: str) -> tuple[str, dict[str, tuple[str, ...]]]:
+def _parse(data: Any, where: str) -> tuple[str, dict[str, tuple[str, ...]]]:
+    """Return what the file calls its metric, and its rankings by query."""
     if not isinstance(data, dict):
         raise RecordError(f"{where} holds no object.", hint=_FORM)
     metric = str(data.get("metric", "recall"))
-    found = {}
+    lists = {}
     for id, names in data.items():
         if id in ("version", "metric"):
             continue
@@ -98,40 +115,41 @@ def _of_file(data: Any, where: str) -> tuple[str, dict[str, tuple[str, ...]]]:
             isinstance(name, (str, int)) and not isinstance(name, bool) for name in names
         ):
             raise RecordError(f"{where}: the prediction of {id!r} is no list of ids.", hint=_FORM)
-        found[id] = tuple(str(name) for name in names)
-    return metric, found
+        lists[id] = tuple(str(name) for name in names)
+    return metric, lists
 
 
 def _check(
-    benchmark: Benchmark, found: dict[str, tuple[str, ...]], where: str, *, subset: bool
+    benchmark: Benchmark, lists: dict[str, tuple[str, ...]], where: str, *, subset: bool
 ) -> None:
-    queries = benchmark.queries
+    """Raise ``RecordError`` for the first ranking that the protocol does not allow."""
+    dataset, queries = benchmark.dataset, benchmark.queries
+    grouped = subset or dataset.group_role == "gallery"
     galleries = {task.name: frozenset(task.gallery) for task in benchmark.tasks}
-    for id, names in found.items():
+    for id, names in lists.items():
         if id not in queries:
             raise RecordError(
                 f"{where}: {benchmark.name} {benchmark.split} has no query {id!r}.",
                 hint="Check the split, and that ids are those of the annotations.",
             )
         if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise RecordError(f"{where}, query {id!r}: {twice!r} is predicted twice.")
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise RecordError(f"{where}, query {id!r}: {repeated!r} is predicted twice.")
         task, query = queries[id]
-        own = benchmark.name == "genecis" or subset
-        known = frozenset(query.group) if own else galleries[task.name]
-        unknown = [name for name in names if known and name not in known]
-        if unknown and not (subset and benchmark.name == "cirr" and unknown == [query.reference]):
-            raise RecordError(
-                f"{where}, query {id!r}: {unknown[0]!r} is not in its "
-                f"{'own gallery' if own else 'gallery'} ({len(unknown)} such ids).",
-                hint="Ids are names without folder and ending, as in the annotations.",
-            )
         if (
-            not benchmark.keep_reference
+            not dataset.keep_reference
             and query.reference in names
-            and query.reference not in (query.group)
+            and query.reference not in query.group
         ):
             raise RecordError(
                 f"{where}, query {id!r}: the reference {query.reference!r} is predicted.",
                 hint=f"{benchmark.protocol}: remove it.",
+            )
+        candidates = frozenset(query.group) if grouped else galleries[task.name]
+        unknown = [name for name in names if candidates and name not in candidates]
+        if unknown:
+            raise RecordError(
+                f"{where}, query {id!r}: {unknown[0]!r} is not in its "
+                f"{'own gallery' if grouped else 'gallery'} ({len(unknown)} such ids).",
+                hint="Ids are names without folder and ending, as in the annotations.",
             )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.benchmarks._ask import Asked
-from stitch_cir.benchmarks._data import Benchmark
+from stitch_cir.benchmarks._galleries import BenchmarkGallery
 from stitch_cir.benchmarks._predictions import Predictions
-from stitch_cir.benchmarks._run_files import Top
-from stitch_cir.benchmarks._sources import Source
+from stitch_cir.benchmarks._queries import PreparedQuery
+from stitch_cir.benchmarks._run_files import QueryHead
 from stitch_cir.benchmarks._variants import Variant
+from stitch_cir.datasets import Benchmark
 from stitch_cir.errors import VectorError
 from stitch_cir.gallery import Progress, ProgressEvent, ViewMatrix
 from stitch_cir.search import Query, handicap, is_iterative, plans_converged, rank, rank_many
@@ -21,10 +22,7 @@ from stitch_cir.search import Query, handicap, is_iterative, plans_converged, ra
 __all__ = ["Ranked", "rank_queries"]
 
 SHOWN = 10
-OWN_GALLERY = ("genecis",)
-"""Data sets whose queries each rank a small gallery of their own."""
-SUBSET = ("cirr", "cirr-captions")
-"""Data sets that also rank each query's look-alikes."""
+"""Hits of a query's head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +30,32 @@ class Ranked:
     """One variant's rankings: predictions in the form metrics read, and each query's head."""
 
     predictions: Predictions
-    tops: tuple[Top, ...]
+    heads: tuple[QueryHead, ...]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    """One query's ranking: benchmark ids best first, and the scores of those that have vectors."""
+
+    prepared: PreparedQuery
+    vectors: Query
+    names: tuple[str, ...]
+    scores: NDArray[np.float64]
+
+    @property
+    def head(self) -> QueryHead:
+        """The best hits, and the rank of the first right answer."""
+        query = self.prepared.query
+        rank = next((n for n, id in enumerate(self.names, 1) if id in query.answers), None)
+        hits = zip(self.names[:SHOWN], self.scores, strict=False)
+        return QueryHead(query.id, tuple((id, float(score)) for id, score in hits), rank)
 
 
 def rank_queries(
     benchmark: Benchmark,
-    sources: dict[str, Source],
-    asked: Sequence[Asked],
+    galleries: dict[str, BenchmarkGallery],
+    queries: Sequence[PreparedQuery],
     variant: Variant,
     depth: int,
     *,
@@ -49,51 +65,52 @@ def rank_queries(
     """Rank every query in the way of ``variant``, ``depth`` images deep; ``stage`` names progress.
 
     Images without vectors rank behind all others, in the gallery's order, and right answers among
-    them last. In small galleries of a query's own, equal scores fall against the right answer. A
-    query that cannot be asked in this way (image only without a reference's vectors, say) has an
-    empty ranking: a miss, and told in the notes.
+    them last. In the small gallery of a single query, equal scores count against the right answer.
+    A query that cannot be searched with in this way (image only without a reference's vectors, say)
+    has an empty ranking: a miss, which the notes count.
     """
-    tell = progress or (lambda event: None)
+    report = progress or (lambda event: None)
+    role = benchmark.dataset.group_role
     ranked: dict[str, tuple[str, ...]] = {}
     subset: dict[str, tuple[str, ...]] = {}
-    tops: dict[str, Top] = {}
-    silent: dict[str, int] = {}
+    heads: dict[str, QueryHead] = {}
+    failures: Counter[str] = Counter()
     approximate = 0
     for task in benchmark.tasks:
-        source = sources[task.name]
-        taken = handicap(source.gallery.matrix(), variant.settings)
-        own: list[tuple[Asked, Query]] = []
-        for one in asked:
-            if one.task.name != task.name:
+        gallery = galleries[task.name]
+        penalty = handicap(gallery.gallery.matrix(), variant.settings)
+        searchable: list[tuple[PreparedQuery, Query]] = []
+        for prepared in queries:
+            if prepared.task.name != task.name:
                 continue
-            vectors, why = _vectors(one, source, variant)
-            if vectors is not None and taken is not None:
-                vectors = replace(vectors, handicap=taken)
+            vectors, why = _vectors(prepared, gallery, variant)
             if vectors is None:
-                silent[why] = silent.get(why, 0) + 1
-                tops[one.query.id] = Top(one.query.id, (), None)
-            else:
-                own.append((one, vectors))
-        # looked at only where it can happen: a plan for each hit that is shown costs little
-        iterative = is_iterative(variant.settings.make_scorer())
-        if benchmark.name in OWN_GALLERY:
-            for number, (one, vectors) in enumerate(own, 1):
-                names, scores = _rank_group(one, source, vectors, variant)
-                ranked[one.query.id] = names
-                tops[one.query.id] = _top(one, names, scores)
-                approximate += iterative and not _converged(source, variant, vectors, names)
-                tell(ProgressEvent(stage, number, len(own)))
-            continue
-        rankings = _rank_task(benchmark, source, own, variant, depth, stage, tell)
-        for (one, names, scores), (_, vectors) in zip(rankings, own, strict=True):
-            ranked[one.query.id] = names
-            tops[one.query.id] = _top(one, names, scores)
-            approximate += iterative and not _converged(source, variant, vectors, names)
-        if benchmark.name in SUBSET:
-            for one, vectors in own:
-                subset[one.query.id], _ = _rank_group(one, source, vectors, variant)
+                failures[why] += 1
+                heads[prepared.query.id] = QueryHead(prepared.query.id, (), None)
+                continue
+            if penalty is not None:
+                vectors = replace(vectors, handicap=penalty)
+            searchable.append((prepared, vectors))
+        if role == "gallery":
+            rankings = []
+            for number, (prepared, vectors) in enumerate(searchable, 1):
+                rankings.append(_rank_group(prepared, gallery, vectors, variant))
+                report(ProgressEvent(stage, number, len(searchable)))
+        else:
+            rankings = _rank_task(
+                gallery, searchable, variant, depth, benchmark.dataset.keep_reference, stage, report
+            )
+        for ranking in rankings:
+            id = ranking.prepared.query.id
+            ranked[id], heads[id] = ranking.names, ranking.head
+            # checked only where it can fail: a plan for each hit that is shown costs little
+            if is_iterative(variant.settings.make_scorer()):
+                approximate += not _converged(gallery, variant, ranking)
+        if role == "subset":
+            for prepared, vectors in searchable:
+                subset[prepared.query.id] = _rank_group(prepared, gallery, vectors, variant).names
     order = list(benchmark.queries)
-    notes = [f"{count:,} queries could not be asked: {why}." for why, count in silent.items()]
+    notes = [f"{count:,} queries could not be asked: {why}." for why, count in failures.items()]
     counted = [f"{note} They count as misses." for note in notes]
     if approximate:
         notes.append(
@@ -101,80 +118,86 @@ def rank_queries(
             f"{SHOWN} of {approximate:,} queries: their scores are approximate."
         )
         counted.append(notes[-1])
-    missing = tuple(id for id in order if id not in ranked)
-    found = Predictions(
+    predictions = Predictions(
         {id: ranked[id] for id in order if id in ranked},
         {id: subset[id] for id in order if id in subset},
-        missing,
+        tuple(id for id in order if id not in ranked),
         tuple(counted),
     )
-    return Ranked(found, tuple(tops[id] for id in order), tuple(notes))
+    return Ranked(predictions, tuple(heads[id] for id in order), tuple(notes))
 
 
-def _converged(source: Source, variant: Variant, vectors: Query, names: Sequence[str]) -> bool:
+def _converged(gallery: BenchmarkGallery, variant: Variant, ranking: _Ranking) -> bool:
     """Return whether the plans of the first hits converged; images without vectors have none."""
-    rows = [source.rows[id] for id in names[:SHOWN] if id in source.rows]
-    return all(
-        plans_converged(variant.settings.make_scorer(), vectors, source.gallery.matrix(), rows)
-    )
+    rows = [gallery.rows[id] for id in ranking.names[:SHOWN] if id in gallery.rows]
+    scorer = variant.settings.make_scorer()
+    return all(plans_converged(scorer, ranking.vectors, gallery.gallery.matrix(), rows))
 
 
-def _vectors(one: Asked, source: Source, variant: Variant) -> tuple[Query | None, str]:
+def _vectors(
+    prepared: PreparedQuery, gallery: BenchmarkGallery, variant: Variant
+) -> tuple[Query | None, str]:
+    """Return what is searched with in the way of ``variant``, or None and the reason."""
     if variant.query == "image":
-        if one.row is None:
+        if prepared.row is None:
             return None, "the reference has no vectors"
-        matrix = source.gallery.matrix()
-        views = np.array(matrix.vectors[matrix.offsets[one.row] : matrix.offsets[one.row + 1]])
+        matrix = gallery.gallery.matrix()
+        views = np.array(
+            matrix.vectors[matrix.offsets[prepared.row] : matrix.offsets[prepared.row + 1]]
+        )
         even = np.full(len(views), 1.0 / len(views), np.float32)
-        return Query(views, even, ("",) * len(views), None, one.query.reference, None), ""
-    if one.encoded is None:
+        return Query(views, even, ("",) * len(views), None, prepared.query.reference, None), ""
+    if prepared.encoded is None:
         return None, "there is neither a reference with vectors nor a modification"
     try:
-        return one.encoded.refine(variant.settings.make_transition()), ""
+        return prepared.encoded.refine(variant.settings.make_transition()), ""
     except VectorError as error:
         return None, error.message.rstrip(".")
 
 
 def _rank_task(
-    benchmark: Benchmark,
-    source: Source,
-    own: Sequence[tuple[Asked, Query]],
+    gallery: BenchmarkGallery,
+    queries: Sequence[tuple[PreparedQuery, Query]],
     variant: Variant,
     depth: int,
+    keep_reference: bool,
     stage: str,
-    tell: Progress,
-) -> list[tuple[Asked, tuple[str, ...], NDArray[np.float64]]]:
-    matrix = source.gallery.matrix()
-    ids = {row: id for id, row in source.rows.items()}
-    exclude = [[] if benchmark.keep_reference or one.row is None else [one.row] for one, _ in own]
-    rankings = rank_many(
-        matrix,
-        [vectors for _, vectors in own],
+    report: Progress,
+) -> list[_Ranking]:
+    """Rank the task's whole gallery for each query."""
+    ids = {row: id for id, row in gallery.rows.items()}
+    exclude = [
+        [] if keep_reference or prepared.row is None else [prepared.row] for prepared, _ in queries
+    ]
+    results = rank_many(
+        gallery.gallery.matrix(),
+        [vectors for _, vectors in queries],
         variant.settings.make_scorer(),
         variant.settings.make_transition(),
         depth,
-        rows=source.ranked,
+        rows=gallery.candidates,
         exclude=exclude,
-        progress=lambda done, total: tell(ProgressEvent(stage, done, total)),
+        progress=lambda done, total: report(ProgressEvent(stage, done, total)),
     )
-    found = []
-    for (one, _), ranking in zip(own, rankings, strict=True):
-        names = [ids[int(row)] for row in ranking.rows]
+    rankings = []
+    for (prepared, vectors), result in zip(queries, results, strict=True):
+        names = [ids[int(row)] for row in result.rows]
         if len(names) < depth:
-            left = () if benchmark.keep_reference else (one.query.reference,)
-            rest = [id for id in source.missing if id not in left]
-            rest.sort(key=lambda id: id in one.query.answers)
+            left_out = () if keep_reference else (prepared.query.reference,)
+            rest = [id for id in gallery.missing if id not in left_out]
+            rest.sort(key=lambda id: id in prepared.query.answers)
             names += rest[: depth - len(names)]
-        found.append((one, tuple(names), ranking.scores))
-    return found
+        rankings.append(_Ranking(prepared, vectors, tuple(names), result.scores))
+    return rankings
 
 
 def _rank_group(
-    one: Asked, source: Source, vectors: Query, variant: Variant
-) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Rank a query's own small gallery: equal scores, and no vectors, fall against the answer."""
-    matrix: ViewMatrix = source.gallery.matrix()
-    ids = {source.rows[id]: id for id in one.query.group if id in source.rows}
+    prepared: PreparedQuery, gallery: BenchmarkGallery, vectors: Query, variant: Variant
+) -> _Ranking:
+    """Rank a query's group: equal scores and missing vectors count against the right answer."""
+    query = prepared.query
+    matrix: ViewMatrix = gallery.gallery.matrix()
+    ids = {gallery.rows[id]: id for id in query.group if id in gallery.rows}
     scored: list[tuple[float, bool, str]] = []
     if ids:
         rows = np.array(sorted(ids), dtype=np.int64)
@@ -183,19 +206,12 @@ def _rank_group(
             matrix, rows, vectors, settings.make_scorer(), settings.make_transition(), len(rows)
         )
         scored = [
-            (-float(score), ids[int(row)] in one.query.answers, ids[int(row)])
+            (-float(score), ids[int(row)] in query.answers, ids[int(row)])
             for row, score in zip(ordered, scores, strict=True)
         ]
         scored.sort(key=lambda entry: entry[:2])
     rest = sorted(
-        (id for id in one.query.group if id not in source.rows),
-        key=lambda id: id in one.query.answers,
+        (id for id in query.group if id not in gallery.rows), key=lambda id: id in query.answers
     )
     names = tuple(id for _, _, id in scored) + tuple(rest)
-    return names, np.array([-score for score, _, _ in scored])
-
-
-def _top(one: Asked, names: tuple[str, ...], scores: NDArray[np.float64]) -> Top:
-    place = next((n for n, id in enumerate(names, 1) if id in one.query.answers), None)
-    hits = tuple((id, float(score)) for id, score in zip(names[:SHOWN], scores, strict=False))
-    return Top(one.query.id, hits, place)
+    return _Ranking(prepared, vectors, names, np.array([-score for score, _, _ in scored]))

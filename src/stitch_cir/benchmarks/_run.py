@@ -7,23 +7,26 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stitch_cir.benchmarks._ask import (
-    Asked,
+from stitch_cir.benchmarks._environment import machine, versions
+from stitch_cir.benchmarks._galleries import (
+    BenchmarkGallery,
+    centred_on_captions,
+    open_galleries,
+)
+from stitch_cir.benchmarks._predictions import SUBSET, VARIANTS, Predictions, prediction_data
+from stitch_cir.benchmarks._queries import (
+    PreparedQuery,
     compose_queries,
     composer_failure,
     encode_queries,
 )
-from stitch_cir.benchmarks._data import Benchmark, Query, Task
-from stitch_cir.benchmarks._environment import machine, versions
-from stitch_cir.benchmarks._files import VARIANTS
-from stitch_cir.benchmarks._predictions import Predictions
 from stitch_cir.benchmarks._rank import Ranked, rank_queries
 from stitch_cir.benchmarks._run_files import (
     COMPOSITIONS,
@@ -35,25 +38,57 @@ from stitch_cir.benchmarks._run_files import (
     write_variant,
 )
 from stitch_cir.benchmarks._score import score
-from stitch_cir.benchmarks._sources import Source, centred_on_captions, open_sources
 from stitch_cir.benchmarks._variants import Variant, variants_of
 from stitch_cir.composers import Composer, Composition, TemplateComposer, model_usage
+from stitch_cir.datasets import Benchmark, BenchmarkQuery, DataSet, Task
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Progress
 from stitch_cir.search import SearchSettings
 from stitch_cir.views import ViewRecipe
 
-__all__ = ["run_benchmark", "sample"]
+__all__ = ["RunOptions", "run_benchmark", "sample"]
 
 FORMAT = 1
-DEPTH = 50
 GALLERIES = "galleries"
 """Where a run keeps indexed images unless it shares them with others."""
 
 
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run is carried out; none of it changes what the main ranking is.
+
+    Parameters
+    ----------
+    controls, sweeps:
+        Whether to rank in the other ways too (see :func:`variants_of`).
+    depth:
+        Images kept of every ranking, at least 50 for submissions.
+    galleries:
+        Where the indexed images are kept, to share them between runs; ``galleries`` in the run's
+        folder if None.
+    concurrency:
+        Queries composed at a time.
+
+    Raises ``SettingError`` for a depth below 1.
+    """
+
+    controls: bool = True
+    sweeps: bool = True
+    depth: int = 50
+    galleries: Path | str | None = None
+    concurrency: int = 4
+
+    def __post_init__(self) -> None:
+        """Check the depth."""
+        if self.depth < 1:
+            raise SettingError(
+                f"The depth is {self.depth}.", hint="Keep at least 1 image; servers want 50."
+            )
+
+
 def sample(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark:
-    """Keep ``count`` queries, drawn over all tasks by ``seed``, in their order.
+    """Return ``count`` queries, drawn over all tasks by ``seed``, in their order.
 
     Raises ``SettingError`` when ``count`` is below 1 or above the number of queries.
     """
@@ -65,7 +100,7 @@ def sample(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark:
         )
     # named explicitly: the stream of default_rng may change between versions of NumPy
     random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
-    chosen = {ids[place] for place in random.permutation(len(ids))[:count]}
+    chosen = {ids[number] for number in random.permutation(len(ids))[:count]}
     tasks = [
         replace(task, queries=tuple(query for query in task.queries if query.id in chosen))
         for task in benchmark.tasks
@@ -83,48 +118,35 @@ def run_benchmark(
     composer: Composer | None = None,
     settings: SearchSettings | None = None,
     recipe: ViewRecipe | None = None,
-    controls: bool = True,
-    sweeps: bool = True,
-    depth: int = DEPTH,
-    galleries: Path | str | None = None,
-    concurrency: int = 4,
+    options: RunOptions | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Run a benchmark into the folder ``out``, or go on with what was begun there.
+    """Run a benchmark into the folder ``out``, or resume what was begun there.
 
     Parameters
     ----------
     benchmark:
-        What :func:`load_benchmark` gives, or a :func:`sample` of it.
+        What :func:`load_benchmark` returns, or a :func:`sample` of it.
     encoder, composer, settings, recipe:
         What a search takes; k, filters and the verifier of ``settings`` are not used, and every
         image is scored exactly.
-    controls, sweeps:
-        Whether to rank in the other ways too (see :func:`variants_of`).
-    depth:
-        Images kept of every ranking, at least 50 for submissions.
-    galleries:
-        Where the indexed pictures are kept, to share them between runs; ``out/galleries`` if None.
-    concurrency:
-        Queries composed at a time.
+    options:
+        Which variants are ranked, how deep, and where galleries are kept.
 
-    Raises ``SettingError`` when ``out`` holds another run, ``NotFoundError`` when pictures are
+    Raises ``SettingError`` when ``out`` holds another run, ``NotFoundError`` when images are
     missing altogether, ``QueryError`` when the composer can compose none of the queries, and what
     composers raise about their model. What was done stays.
     """
-    settings = settings or SearchSettings()
+    settings, options = settings or SearchSettings(), options or RunOptions()
     composer = composer or TemplateComposer()
     encoder = centred_on_captions(benchmark, encoder)
-    if depth < 1:
-        raise SettingError(f"The depth is {depth}.", hint="Keep at least 1 image; servers want 50.")
-    place = Path(out)
-    facts = _facts(benchmark, encoder, composer, settings, recipe, depth)
-    _claim(place, facts)
+    folder = Path(out)
+    facts = _facts(benchmark, encoder, composer, settings, recipe, options.depth)
+    _claim(folder, facts)
     clock = _Clock()
-    own = Path(galleries) if galleries is not None else place / GALLERIES
-    sources = open_sources(
+    galleries = open_galleries(
         benchmark,
-        own / f"{benchmark.name}-{benchmark.split}",
+        Path(options.galleries or folder / GALLERIES) / f"{benchmark.name}-{benchmark.split}",
         encoder=encoder,
         recipe=recipe,
         progress=progress,
@@ -132,66 +154,75 @@ def run_benchmark(
     clock.lap("index")
     compositions = compose_queries(
         benchmark,
-        sources,
+        galleries,
         composer,
         settings.captions,
-        place / COMPOSITIONS,
-        concurrency=concurrency,
+        folder / COMPOSITIONS,
+        concurrency=options.concurrency,
         progress=progress,
     )
     clock.lap("compose")
-    asked, notes = encode_queries(benchmark, sources, compositions, encoder, progress=progress)
+    queries, notes = encode_queries(benchmark, galleries, compositions, encoder, progress=progress)
     clock.lap("encode")
-    variants = variants_of(settings, controls=controls, sweeps=sweeps)
+    variants = variants_of(settings, controls=options.controls, sweeps=options.sweeps)
     manifest = {
         **facts,
-        "gallery": {name: source.facts() for name, source in sources.items()},
+        "gallery": {name: gallery.facts() for name, gallery in galleries.items()},
         "variants": [_listed(variant) for variant in variants],
-        "counts": _counts(benchmark, sources, asked),
+        "counts": _counts(benchmark, galleries, queries),
         "written_by": _written_by(compositions),
         "notes": [*benchmark.notes, *_failures(composer, compositions), *notes],
         "usage": _usage(composer),
         "seconds": clock.seconds,
-        "created": _created(place),
+        "created": _created(folder),
         "finished": None,
     }
-    write_json(place / MANIFEST, manifest)
-    _rank_all(place, benchmark, sources, asked, variants, depth, progress)
+    write_json(folder / MANIFEST, manifest)
+    _rank_all(folder, benchmark, galleries, queries, variants, options.depth, progress)
     clock.lap("rank")
-    write_json(place / MANIFEST, {**manifest, "finished": _now()})
-    return read_run(place)
+    write_json(folder / MANIFEST, {**manifest, "finished": _now()})
+    return read_run(folder)
 
 
 def _rank_all(
-    place: Path,
+    folder: Path,
     benchmark: Benchmark,
-    sources: dict[str, Source],
-    asked: list[Asked],
+    galleries: dict[str, BenchmarkGallery],
+    queries: list[PreparedQuery],
     variants: list[Variant],
     depth: int,
     progress: Progress | None,
 ) -> None:
-    """Rank, score and write every variant that is not there; equal settings are ranked once."""
+    """Rank, score and write every variant that is missing; equal settings are ranked once."""
     settings = [json.dumps(variant.facts(), sort_keys=True) for variant in variants]
-    kept: dict[str, Ranked] = {}
-    for number, (variant, same) in enumerate(zip(variants, settings, strict=True), 1):
-        if (place / VARIANTS / variant.name / "metrics.json").is_file():
+    cache: dict[str, Ranked] = {}
+    for number, (variant, key) in enumerate(zip(variants, settings, strict=True), 1):
+        if (folder / VARIANTS / variant.name / "metrics.json").is_file():
             continue
-        found = kept.get(same)
-        if found is None:
+        ranked = cache.get(key)
+        if ranked is None:
             stage = f"ranking {number} of {len(variants)}, {variant.name}"
-            found = rank_queries(
-                benchmark, sources, asked, variant, depth, stage=stage, progress=progress
+            ranked = rank_queries(
+                benchmark, galleries, queries, variant, depth, stage=stage, progress=progress
             )
-            if same in settings[number:]:
-                kept[same] = found
-        result = _described(variant)
+            if key in settings[number:]:
+                cache[key] = ranked
+        result = VariantResult(variant.name, variant.role, variant.label, variant.facts())
         if benchmark.labelled:
-            result = result.with_scores(score(benchmark, found.predictions))
+            result = result.with_scores(score(benchmark, ranked.predictions))
         else:
-            result = replace(result, notes=(*found.notes, "The answers are not public."))
-        ranked, subset = _published(benchmark, found.predictions)
-        write_variant(place, result, ranked, subset, found.tops)
+            result = replace(result, notes=(*ranked.notes, "The answers are not public."))
+        write_variant(
+            folder, result, *_published_form(benchmark.dataset, ranked.predictions), ranked.heads
+        )
+
+
+def _published_form(
+    dataset: DataSet, predictions: Predictions
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the rankings and those of the subset as the data set publishes them."""
+    subset = prediction_data(dataset, SUBSET, predictions.subset) if predictions.subset else None
+    return prediction_data(dataset, "recall", predictions.ranked), subset
 
 
 class _Clock:
@@ -216,24 +247,6 @@ def _listed(variant: Variant) -> dict[str, Any]:
     }
 
 
-def _described(variant: Variant) -> VariantResult:
-    return VariantResult(variant.name, variant.role, variant.label, variant.facts())
-
-
-def _published(
-    benchmark: Benchmark, found: Predictions
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Give the rankings as the data sets publish them: CIRCO's ids are numbers, CIRR has a head."""
-    ranked: dict[str, Any] = {id: list(names) for id, names in found.ranked.items()}
-    if benchmark.name == "circo":
-        ranked = {id: [int(name) for name in names] for id, names in ranked.items()}
-    if not found.subset:
-        return ranked, None
-    head = {"version": "rc2", "metric": "recall"}
-    subset = {id: list(names) for id, names in found.subset.items()}
-    return {**head, **ranked}, {**head, "metric": "recall_subset", **subset}
-
-
 def _facts(
     benchmark: Benchmark,
     encoder: DualEncoder,
@@ -242,7 +255,7 @@ def _facts(
     recipe: ViewRecipe | None,
     depth: int,
 ) -> dict[str, Any]:
-    """Give everything that shapes the results, with a digest of it as ``key``."""
+    """Return everything that shapes the results, with a digest of it as ``key``."""
     ids = "\n".join(benchmark.queries)
     shaped: dict[str, Any] = {
         "format": FORMAT,
@@ -270,53 +283,57 @@ def _facts(
     return {**shaped, "versions": versions(), "machine": machine()}
 
 
-def _claim(place: Path, facts: Mapping[str, Any]) -> None:
-    """Make the folder ours, or check that what was begun there is the same run."""
+def _claim(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Reserve the folder for this run, or check that what was begun there is the same run."""
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        mark = place / "key"
-        # a run that failed before it began may have left galleries, which another goes on with
-        if not mark.is_file() and any(entry.name != GALLERIES for entry in place.iterdir()):
+        folder.mkdir(parents=True, exist_ok=True)
+        mark = folder / "key"
+        # a run that failed before it began may have left galleries, which another one can use
+        if not mark.is_file() and any(entry.name != GALLERIES for entry in folder.iterdir()):
             raise SettingError(
-                f"The folder {place} is not empty and holds no run.",
+                f"The folder {folder} is not empty and holds no run.",
                 hint="Choose another one with --out.",
             )
         if mark.is_file() and mark.read_text().strip() != facts["key"]:
             raise SettingError(
-                f"{place} holds another run: data, encoder, composer or settings differ.",
+                f"{folder} holds another run: data, encoder, composer or settings differ.",
                 hint="Choose another one with --out, or delete it.",
             )
         mark.write_text(facts["key"] + "\n")
     except OSError as error:
         raise SettingError(
-            f"The folder {place} cannot be written: {error.strerror}.",
+            f"The folder {folder} cannot be written: {error.strerror}.",
             hint="Choose another one with --out.",
         ) from error
 
 
 def _counts(
-    benchmark: Benchmark, sources: Mapping[str, Source], asked: list[Asked]
+    benchmark: Benchmark,
+    galleries: Mapping[str, BenchmarkGallery],
+    queries: list[PreparedQuery],
 ) -> dict[str, int]:
-    def lost(task: Task, query: Query) -> bool:
-        return bool(query.answers) and not set(query.answers) & set(sources[task.name].rows)
+    def unreachable(task: Task, query: BenchmarkQuery) -> bool:
+        return bool(query.answers) and not set(query.answers) & set(galleries[task.name].rows)
 
     return {
-        "queries": len(asked),
+        "queries": len(queries),
         "gallery": sum(len(task.gallery) for task in benchmark.tasks),
-        "gallery_without_vectors": sum(len(source.missing) for source in sources.values()),
-        "references_without_vectors": sum(one.row is None for one in asked),
-        "queries_without_reachable_answer": sum(lost(one.task, one.query) for one in asked),
-        "queries_not_composed": sum(one.encoded is None for one in asked),
+        "gallery_without_vectors": sum(len(gallery.missing) for gallery in galleries.values()),
+        "references_without_vectors": sum(prepared.row is None for prepared in queries),
+        "queries_without_reachable_answer": sum(
+            unreachable(prepared.task, prepared.query) for prepared in queries
+        ),
+        "queries_not_composed": sum(prepared.encoded is None for prepared in queries),
         "queries_by_text_alone": sum(
-            one.encoded is not None
-            and any("only the modification" in note for note in one.encoded.composition.notes)
-            for one in asked
+            prepared.encoded is not None
+            and any("only the modification" in note for note in prepared.encoded.composition.notes)
+            for prepared in queries
         ),
     }
 
 
 def _written_by(compositions: Mapping[str, Composition]) -> dict[str, dict[str, int]]:
-    """Return how many queries and captions each composer really wrote."""
+    """Count the queries and captions that each composer really wrote."""
     queries: Counter[str] = Counter()
     captions: Counter[str] = Counter()
     for composition in compositions.values():
@@ -329,7 +346,7 @@ def _written_by(compositions: Mapping[str, Composition]) -> dict[str, dict[str, 
 
 
 def _failures(composer: Composer, compositions: Mapping[str, Composition]) -> list[str]:
-    failed = [found for found in compositions.values() if composer_failure(found)]
+    failed = [each for each in compositions.values() if composer_failure(each)]
     if not failed:
         return []
     return [
@@ -343,8 +360,8 @@ def _usage(composer: Composer) -> dict[str, Any] | None:
     return None if usage is None else usage.to_dict()
 
 
-def _created(place: Path) -> str:
-    stamp = (place / "key").stat().st_mtime
+def _created(folder: Path) -> str:
+    stamp = (folder / "key").stat().st_mtime
     return datetime.fromtimestamp(stamp, UTC).isoformat(timespec="seconds")
 
 

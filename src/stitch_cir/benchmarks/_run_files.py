@@ -4,12 +4,12 @@
 
     RUN/
       manifest.json            everything that shaped the run, counts, notes, times
-      compositions.jsonl       a line a query: {"id": …, "composition": {…}}
-      galleries/…              the indexed pictures or captions (may be deleted, is made anew)
+      compositions.jsonl       one line per query: {"id": …, "composition": {…}}
+      galleries/…              the indexed pictures or captions (may be deleted, is indexed again)
       variants/NAME/           one way of searching with the same encoded queries
         predictions.json       ranked ids by query, in the data set's published form
-        predictions-subset.json   CIRR only: the ranking of each query's five look-alikes
-        top.jsonl              a line a query: the ten best, the first right answer's place
+        predictions-subset.json   CIRR only: the ranking of each query's subset
+        top.jsonl              one line per query: the ten best, the first right answer's rank
         metrics.json           figures, intervals, and every query's values
 
 A variant's folder is written elsewhere and renamed into place: it is complete or not there.
@@ -25,31 +25,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stitch_cir.benchmarks._compare import Interval, intervals
-from stitch_cir.benchmarks._files import PREDICTION_FILES, VARIANTS, parse_json
-from stitch_cir.benchmarks._score import Scores
+from stitch_cir.benchmarks._predictions import PREDICTION_FILES, VARIANTS
+from stitch_cir.benchmarks._score import Scores, Values
 from stitch_cir.composers import Composition
+from stitch_cir.datasets import parse_json
 from stitch_cir.errors import NotFoundError, RecordError
 
-__all__ = ["Run", "Top", "VariantResult", "read_run", "write_json", "write_variant"]
+__all__ = ["QueryHead", "Run", "VariantResult", "read_run", "write_json", "write_variant"]
 
 MANIFEST, COMPOSITIONS = "manifest.json", "compositions.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Top:
+class QueryHead:
     """The head of one query's ranking.
 
-    ``hits``: the (at most ten) best as (gallery id, score in [−2, 2]); ``place``: the 1-based place
-    of the first right answer in the whole ranking, None where the answers are not public or the
-    answer is not in the gallery.
+    ``hits``: at most ten (gallery id, score in [−2, 2]), best first; ``rank``: the 1-based rank of
+    the first right answer in the whole ranking, None where the answers are not public or the answer
+    is not in the gallery.
     """
 
     id: str
     hits: tuple[tuple[str, float], ...]
-    place: int | None
+    rank: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ class VariantResult:
 
     ``role`` is ``"main"``, ``"control"``, ``"ablation"`` or ``"sweep"``; ``settings`` what this
     variant changes or fixes (query, transition, alpha, scorer, tau, …). ``headline`` and ``tasks``
-    are in percent; ``values`` are per query, fractions, by task and metric in the order of ``ids``.
+    are in percent; ``kinds`` holds, by kind of query, the mean of ``kind_metric`` and the number of
+    queries; ``values`` are per query, fractions, by task and metric in the order of ``ids``.
     All are empty where the answers are not public.
     """
 
@@ -72,10 +73,11 @@ class VariantResult:
     counts: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    values: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
+    kind_metric: str = ""
 
     def with_scores(self, scores: Scores) -> VariantResult:
-        """Give the same variant with its figures."""
+        """Return the same variant with its figures."""
         return VariantResult(
             self.name,
             self.role,
@@ -88,10 +90,11 @@ class VariantResult:
             scores.notes,
             scores.ids,
             scores.values,
+            scores.kind_metric,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data, the per-query values included."""
+        """Return JSON-ready data, the per-query values included."""
         return {
             "name": self.name,
             "role": self.role,
@@ -99,19 +102,23 @@ class VariantResult:
             "settings": dict(self.settings),
             "headline": dict(self.headline),
             "intervals": {name: asdict(span) for name, span in self.intervals.items()},
-            "kinds": {name: list(found) for name, found in self.kinds.items()},
+            "kinds": {name: list(figure) for name, figure in self.kinds.items()},
             "counts": dict(self.counts),
             "notes": list(self.notes),
-            "ids": {task: list(own) for task, own in self.ids.items()},
+            "ids": {task: list(ids) for task, ids in self.ids.items()},
             "values": {
-                task: {name: own.tolist() for name, own in metrics.items()}
+                task: {name: values.tolist() for name, values in metrics.items()}
                 for task, metrics in self.values.items()
             },
+            "kind_metric": self.kind_metric,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> VariantResult:
-        """Read what :meth:`to_dict` gave; ``KeyError``, ``TypeError`` or ``ValueError`` if odd."""
+        """Read the output of :meth:`to_dict`.
+
+        Raises ``KeyError``, ``TypeError`` or ``ValueError`` for any other data.
+        """
         return cls(
             name=data["name"],
             role=data["role"],
@@ -122,11 +129,13 @@ class VariantResult:
             kinds={name: (value, count) for name, (value, count) in data["kinds"].items()},
             counts=data["counts"],
             notes=tuple(data["notes"]),
-            ids={task: tuple(own) for task, own in data["ids"].items()},
+            ids={task: tuple(ids) for task, ids in data["ids"].items()},
             values={
-                task: {name: np.asarray(own, dtype=np.float64) for name, own in metrics.items()}
+                task: {name: np.asarray(each, dtype=np.float64) for name, each in metrics.items()}
                 for task, metrics in data["values"].items()
             },
+            # runs before it was recorded are of CIRCO's form
+            kind_metric=data.get("kind_metric", "mAP@10"),
         )
 
 
@@ -140,7 +149,7 @@ class Run:
 
     @property
     def main(self) -> VariantResult:
-        """The variant with the settings that were asked for."""
+        """The variant with the settings of the run."""
         return self.variants["main"]
 
     @property
@@ -149,18 +158,20 @@ class Run:
         return self.folder.resolve().name
 
     def compositions(self) -> dict[str, Composition]:
-        """Give what was composed for every query, by id."""
+        """Return what was composed for every query, by id."""
         return dict(read_compositions(self.folder / COMPOSITIONS))
 
-    def top(self, variant: str = "main") -> dict[str, Top]:
-        """Give the head of every query's ranking, by id."""
+    def heads(self, variant: str = "main") -> dict[str, QueryHead]:
+        """Return the head of every query's ranking, by id."""
         path = self.folder / VARIANTS / variant / "top.jsonl"
         with path.open(encoding="utf-8") as lines:
-            found = (json.loads(line) for line in lines)
-            return {
-                data["id"]: Top(data["id"], tuple((id, s) for id, s in data["hits"]), data["place"])
-                for data in found
-            }
+            records = [json.loads(line) for line in lines]
+        return {
+            data["id"]: QueryHead(
+                data["id"], tuple((id, score) for id, score in data["hits"]), data["place"]
+            )
+            for data in records
+        }
 
 
 def read_run(folder: Path | str) -> Run:
@@ -169,36 +180,36 @@ def read_run(folder: Path | str) -> Run:
     Raises ``NotFoundError`` when it holds no run or no finished variant, ``RecordError`` for files
     that cannot be understood.
     """
-    place = Path(folder)
+    folder = Path(folder)
     hint = "Make one first: stitch bench run DATASET --root … --out RUN"
-    if not (place / MANIFEST).is_file():
-        raise NotFoundError(f"{place} holds no run ({MANIFEST} is missing).", hint=hint)
-    manifest = parse_json((place / MANIFEST).read_bytes(), str(place / MANIFEST))
+    if not (folder / MANIFEST).is_file():
+        raise NotFoundError(f"{folder} holds no run ({MANIFEST} is missing).", hint=hint)
+    manifest = parse_json((folder / MANIFEST).read_bytes(), str(folder / MANIFEST))
     order = {"main": 0, "control": 1, "ablation": 2, "sweep": 3}
-    found = []
-    for own in sorted((place / VARIANTS).glob("*/metrics.json")):
+    results = []
+    for file in sorted((folder / VARIANTS).glob("*/metrics.json")):
         try:
-            found.append(VariantResult.from_dict(parse_json(own.read_bytes(), str(own))))
+            results.append(VariantResult.from_dict(parse_json(file.read_bytes(), str(file))))
         except (KeyError, TypeError, ValueError) as error:
-            raise RecordError(f"{own} cannot be understood: {error}.", hint=hint) from error
-    listed = [one.get("name") for one in manifest.get("variants", ())]
-    found.sort(
-        key=lambda one: (
-            order.get(one.role, 9),
-            listed.index(one.name) if one.name in listed else len(listed),
+            raise RecordError(f"{file} cannot be understood: {error}.", hint=hint) from error
+    listed = [variant.get("name") for variant in manifest.get("variants", ())]
+    results.sort(
+        key=lambda result: (
+            order.get(result.role, 9),
+            listed.index(result.name) if result.name in listed else len(listed),
         )
     )
-    variants = {one.name: one for one in found}
+    variants = {result.name: result for result in results}
     if "main" not in variants:
         raise NotFoundError(
-            f"The run {place} has no finished results yet.",
-            hint="Run the same stitch bench run again: it goes on where it was.",
+            f"The run {folder} has no finished results yet.",
+            hint="Run the same stitch bench run again: it resumes.",
         )
-    return Run(place, manifest, variants)
+    return Run(folder, manifest, variants)
 
 
 def read_compositions(path: Path) -> Iterator[tuple[str, Composition]]:
-    """Give (query id, composition) of every whole line; a last line cut short is left out.
+    """Yield (query id, composition) of every whole line; a last line cut short is left out.
 
     Raises ``RecordError`` for any other line that cannot be understood.
     """
@@ -221,28 +232,28 @@ def write_variant(
     result: VariantResult,
     predictions: Mapping[str, Any],
     subset: Mapping[str, Any] | None,
-    tops: Iterable[Top],
+    heads: Iterable[QueryHead],
 ) -> None:
     """Write one variant's folder, whole or not at all."""
-    place = run / VARIANTS / result.name
-    scratch = place.with_name(f".{result.name}.part")
+    folder = run / VARIANTS / result.name
+    scratch = folder.with_name(f".{result.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     write_json(scratch / PREDICTION_FILES[0], predictions, indent=None)
     if subset is not None:
         write_json(scratch / PREDICTION_FILES[1], subset, indent=None)
     with (scratch / "top.jsonl").open("w", encoding="utf-8") as out:
-        for top in tops:
-            hits = [[id, round(score, 6)] for id, score in top.hits]
-            line = {"id": top.id, "hits": hits, "place": top.place}
+        for head in heads:
+            hits = [[id, round(score, 6)] for id, score in head.hits]
+            line = {"id": head.id, "hits": hits, "place": head.rank}
             out.write(json.dumps(line, ensure_ascii=False) + "\n")
     write_json(scratch / "metrics.json", result.to_dict(), indent=None)
-    shutil.rmtree(place, ignore_errors=True)
-    scratch.rename(place)
+    shutil.rmtree(folder, ignore_errors=True)
+    scratch.rename(folder)
 
 
 def write_json(path: Path, data: Any, *, indent: int | None = 1) -> None:
-    """Write a JSON file through a neighbour and a rename."""
+    """Write a JSON file beside its path, then rename it into place."""
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(data, ensure_ascii=False, indent=indent) + "\n", encoding="utf-8")
     part.replace(path)

@@ -1,25 +1,22 @@
-"""From predictions to figures: a value for every query and metric, means, and the averages."""
+"""From predictions to figures: a value for every query and metric, means, and averages of means."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.benchmarks._data import Benchmark, Query
 from stitch_cir.benchmarks._predictions import Predictions
-from stitch_cir.benchmarks.metrics import average_precision, recall, subset_recall
+from stitch_cir.datasets import Benchmark, Metric, Task
 from stitch_cir.errors import RecordError
 
-__all__ = ["AVERAGE", "Scores", "score"]
+__all__ = ["Scores", "Values", "score", "with_averages"]
 
-AVERAGE = "(R@5+Rs@1)/2"
-"""The average that CIRR's papers print."""
-
-Metric = Callable[[Query, Predictions], float]
+Values = Mapping[str, Mapping[str, NDArray[np.float64]]]
+"""Per-query values (fractions) by task and metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +25,33 @@ class Scores:
 
     ``values`` holds the per-query values (fractions) by task and metric, in the order of ``ids``;
     ``headline`` are the figures that papers print, the first of them the one to compare by.
+    ``averages`` names the metrics of which a headline figure is the mean; ``kinds`` holds, by kind
+    of query, the mean of ``kind_metric`` and the number of queries.
     """
 
     benchmark: str
     split: str
     protocol: str
     ids: Mapping[str, tuple[str, ...]]
-    values: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    values: Values
     headline: Mapping[str, float]
     kinds: Mapping[str, tuple[float, int]]
     counts: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    averages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    kind_metric: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data, without the per-query values."""
+        """Return JSON-ready data, without the per-query values."""
         return {
             "benchmark": self.benchmark,
             "split": self.split,
             "protocol": self.protocol,
             "headline": {name: round(value, 4) for name, value in self.headline.items()},
             "tasks": {
-                task: {name: round(100 * float(own.mean()), 4) for name, own in metrics.items()}
+                task: {
+                    name: round(100 * float(values.mean()), 4) for name, values in metrics.items()
+                }
                 for task, metrics in self.values.items()
             },
             "kinds": {
@@ -61,122 +64,87 @@ class Scores:
 
 
 def score(benchmark: Benchmark, predictions: Predictions) -> Scores:
-    """Score predictions by the benchmark's protocol. Every query counts in every mean.
+    """Score predictions by the data set's protocol. Every query counts in every mean.
 
-    Raises ``RecordError`` for a split whose answers are withheld, and for CIRR's subset metric when
-    the rankings do not reach all five members and no subset file was given.
+    Metrics of the subset are left out where no rankings of it were given, and those of the gallery
+    where only the subset was ranked.
+
+    Raises ``RecordError`` for a split whose answers are withheld.
     """
     if not benchmark.labelled:
         raise RecordError(
             f"The answers of {benchmark.name} {benchmark.split} are not public.",
             hint="Send a submission to the data set's server: stitch bench submit.",
         )
-    metrics = _METRICS[benchmark.name](predictions)
-    values, ids = {}, {}
-    for task in benchmark.tasks:
-        ids[task.name] = tuple(query.id for query in task.queries)
-        values[task.name] = {
-            name: np.array([metric(query, predictions) for query in task.queries])
-            for name, metric in metrics.items()
-        }
-    counts = {"queries": len(benchmark.queries), "without_prediction": len(predictions.missing)}
-    notes = [*benchmark.notes, *predictions.notes, *_short(benchmark, predictions)]
+    dataset = benchmark.dataset
+    # a list of fifty need not hold the members of a group: a subset needs a ranking for itself
+    ranked = predictions.ranked or not predictions.subset
+    metrics = [
+        metric for metric in dataset.metrics if (predictions.subset if metric.on_subset else ranked)
+    ]
+    values = {
+        task.name: {metric.name: _values(metric, task, predictions) for metric in metrics}
+        for task in benchmark.tasks
+    }
     return Scores(
         benchmark.name,
         benchmark.split,
         benchmark.protocol,
-        ids,
+        {task.name: tuple(query.id for query in task.queries) for task in benchmark.tasks},
         values,
-        _headline(benchmark, values),
+        _headline(with_averages(values, dataset.averages)),
         _kinds(benchmark, values),
-        counts,
-        tuple(notes),
+        {"queries": len(benchmark.queries), "without_prediction": len(predictions.missing)},
+        (*benchmark.notes, *predictions.notes, *_short_lists(dataset.depth, predictions)),
+        dataset.averages,
+        dataset.kind_metric,
     )
 
 
-def _ranked(query: Query, predictions: Predictions) -> tuple[str, ...]:
-    return predictions.ranked.get(query.id, ())
-
-
-def _recall(k: int) -> Metric:
-    return lambda query, given: recall(_ranked(query, given), query.target or "", k)
-
-
-def _precision(k: int) -> Metric:
-    return lambda query, given: average_precision(_ranked(query, given), query.answers, k)
-
-
-def _subset(k: int) -> Metric:
-    def metric(query: Query, given: Predictions) -> float:
-        ranked = given.subset.get(query.id, _ranked(query, given))
-        return subset_recall(ranked, query.target or "", query.group, k)
-
-    return metric
-
-
-def _circo(given: Predictions) -> dict[str, Metric]:
-    depths = (5, 10, 25, 50)
+def with_averages(values: Values, averages: Mapping[str, tuple[str, ...]]) -> Values:
+    """Add the per-query values of every average whose metrics are all there, to each task."""
     return {
-        **{f"mAP@{k}": _precision(k) for k in depths},
-        **{f"R@{k}": _recall(k) for k in depths},
+        task: {
+            **metrics,
+            **{
+                name: np.mean([metrics[part] for part in parts], axis=0)
+                for name, parts in averages.items()
+                if all(part in metrics for part in parts)
+            },
+        }
+        for task, metrics in values.items()
     }
 
 
-def _cirr(given: Predictions) -> dict[str, Metric]:
-    whole = {f"R@{k}": _recall(k) for k in (1, 5, 10, 50)} if given.ranked else {}
-    # a list of fifty need not hold the five members: Rs then needs a ranking of its own
-    subset = {f"Rs@{k}": _subset(k) for k in (1, 2, 3)} if given.subset else {}
-    return {**whole, **subset}
+def _values(metric: Metric, task: Task, predictions: Predictions) -> NDArray[np.float64]:
+    """Compute the metric of every query: (queries,) float64. No prediction counts as a miss."""
+    lists = {**predictions.ranked, **(predictions.subset if metric.on_subset else {})}
+    return np.array([metric.compute(query, lists.get(query.id, ())) for query in task.queries])
 
 
-def _fashioniq(given: Predictions) -> dict[str, Metric]:
-    return {f"R@{k}": _recall(k) for k in (10, 50)}
-
-
-def _genecis(given: Predictions) -> dict[str, Metric]:
-    return {f"R@{k}": _recall(k) for k in (1, 2, 3)}
-
-
-_METRICS: dict[str, Callable[[Predictions], dict[str, Metric]]] = {
-    "circo": _circo,
-    "cirr": _cirr,
-    "cirr-captions": _cirr,
-    "fashioniq": _fashioniq,
-    "genecis": _genecis,
-    "stamps": _circo,
-}
-
-
-def _headline(
-    benchmark: Benchmark, values: Mapping[str, Mapping[str, NDArray[np.float64]]]
-) -> dict[str, float]:
-    """Means over the tasks, each task with equal weight, in percent."""
-    names = next(iter(values.values()))
-    found = {
-        name: 100 * float(np.mean([own[name].mean() for own in values.values()])) for name in names
+def _headline(values: Values) -> dict[str, float]:
+    """Average over the tasks, each task with equal weight, in percent."""
+    return {
+        name: 100 * float(np.mean([metrics[name].mean() for metrics in values.values()]))
+        for name in next(iter(values.values()))
     }
-    if "R@5" in found and "Rs@1" in found:
-        found[AVERAGE] = (found["R@5"] + found["Rs@1"]) / 2
-    return found
 
 
-def _kinds(
-    benchmark: Benchmark, values: Mapping[str, Mapping[str, NDArray[np.float64]]]
-) -> dict[str, tuple[float, int]]:
-    """mAP@10 for each kind of query (CIRCO's semantic aspects)."""
-    found: dict[str, list[float]] = {}
+def _kinds(benchmark: Benchmark, values: Values) -> dict[str, tuple[float, int]]:
+    """Average the data set's ``kind_metric`` over the queries of each kind, in percent."""
+    by_kind: dict[str, list[float]] = {}
     for task in benchmark.tasks:
-        if "mAP@10" not in values[task.name]:
+        metric = values[task.name].get(benchmark.dataset.kind_metric)
+        if metric is None:
             continue
-        for query, value in zip(task.queries, values[task.name]["mAP@10"], strict=True):
+        for query, value in zip(task.queries, metric, strict=True):
             for kind in query.kinds:
-                found.setdefault(kind, []).append(float(value))
-    return {kind: (100 * float(np.mean(own)), len(own)) for kind, own in sorted(found.items())}
+                by_kind.setdefault(kind, []).append(float(value))
+    return {kind: (100 * float(np.mean(each)), len(each)) for kind, each in sorted(by_kind.items())}
 
 
-def _short(benchmark: Benchmark, given: Predictions) -> list[str]:
-    deepest = 3 if benchmark.name == "genecis" else 50
-    short = sum(len(ranked) < deepest for ranked in given.ranked.values())
-    return (
-        [f"{short} lists are shorter than {deepest}: what lacks counts as wrong."] if short else []
-    )
+def _short_lists(depth: int, predictions: Predictions) -> list[str]:
+    short = sum(len(ranked) < depth for ranked in predictions.ranked.values())
+    if not short:
+        return []
+    return [f"{short} lists are shorter than {depth}: missing ranks count as wrong."]

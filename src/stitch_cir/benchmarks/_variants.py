@@ -1,4 +1,4 @@
-"""Ways of searching with the same encoded queries: the one asked for, its controls, its sweeps."""
+"""Ways of searching with the same encoded queries: the main one, its controls, its sweeps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ALPHAS", "TAUS", "Variant", "variants_of"]
 ALPHAS = tuple(round(0.1 * step, 1) for step in range(11))
 TAUS = (0.0001, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.3, 1.0, 10.0)
 
-Asked = Literal["composed", "image"]
+QueryKind = Literal["composed", "image"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class Variant:
     role: str
     label: str
     settings: SearchSettings
-    query: Asked = "composed"
+    query: QueryKind = "composed"
 
     def facts(self) -> dict[str, Any]:
-        """Give what shapes this variant's ranking, as JSON-ready data."""
+        """Return what shapes this variant's ranking, JSON-ready."""
         transition = self.settings.make_transition().settings()
         if self.query == "image":
             transition = {"transition": "none"}
@@ -44,15 +44,15 @@ class Variant:
 def variants_of(
     settings: SearchSettings, *, controls: bool = True, sweeps: bool = True
 ) -> list[Variant]:
-    """List the variants of a run, the main one first.
+    """Return the variants of a run, the main one first.
 
     Controls: the modification alone, the reference alone, and every other scorer under the same
-    queries. Ablation: transition and transport taken away one by one and together, where "without
-    transport" is mean pooling. Sweeps: α for a transition that has one, τ for a scorer that has.
+    queries. Ablation: transition and transport removed one by one and together, where "without
+    transport" is mean pooling. Sweeps: α for a transition that has it, τ for a scorer that has it.
     """
-    found = [Variant("main", "main", "as asked", settings)]
+    variants = [Variant("main", "main", "as asked", settings)]
     if controls:
-        found += [
+        variants += [
             Variant("image-only", "control", "image only", settings, "image"),
             Variant("text-only", "control", "text only", settings.with_(transition="text-only")),
         ]
@@ -63,19 +63,19 @@ def variants_of(
             "chamfer": "Chamfer",
             "sinkhorn": "Sinkhorn",
         }
-        found += [
+        variants += [
             Variant(name, "control", label, settings.with_(scorer=name))
             for name, label in scorers.items()
             if name != settings.scorer
         ]
         if settings.transition != "none" and settings.scorer != "mean":
-            still = settings.with_(transition="none")
-            found += [
+            unmoved = settings.with_(transition="none")
+            variants += [
                 Variant(
                     "ablation-neither",
                     "ablation",
                     "neither transition nor transport",
-                    still.with_(scorer="mean"),
+                    unmoved.with_(scorer="mean"),
                 ),
                 Variant(
                     "ablation-transition",
@@ -83,16 +83,16 @@ def variants_of(
                     "transition only",
                     settings.with_(scorer="mean"),
                 ),
-                Variant("ablation-transport", "ablation", "transport only", still),
+                Variant("ablation-transport", "ablation", "transport only", unmoved),
             ]
     if sweeps and "alpha" in settings.make_transition().settings():
-        found += [
+        variants += [
             Variant(f"alpha-{alpha:.2f}", "sweep", f"α = {alpha:g}", settings.with_(alpha=alpha))
             for alpha in ALPHAS
         ]
     if sweeps and "tau" in settings.make_scorer().settings():
-        found += [
+        variants += [
             Variant(f"tau-{tau:g}", "sweep", f"τ = {tau:g}", settings.with_(tau=tau))
             for tau in TAUS
         ]
-    return found
+    return variants

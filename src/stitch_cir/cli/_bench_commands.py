@@ -11,17 +11,19 @@ from stitch_cir.cli import _options as o
 from stitch_cir.cli._command import Application
 from stitch_cir.cli._exit import guard, plain
 from stitch_cir.cli._output import console, counter, emit_json
+from stitch_cir.datasets import BUILT_IN
 from stitch_cir.errors import SettingError
 
 __all__ = ["DatasetArgument", "RootOption", "SplitOption", "bench"]
 
 DatasetArgument = Annotated[
-    str, typer.Argument(metavar="DATASET", help="circo, cirr, fashioniq, genecis or stamps.")
+    str,
+    typer.Argument(metavar="DATASET", help=f"{', '.join(BUILT_IN)}, or that of another package."),
 ]
 RootOption = Annotated[
     Path, typer.Option("--root", metavar="DIR", help="The data set's folder, or the one above it.")
 ]
-SplitOption = Annotated[str | None, typer.Option("--split", help="Split. [val; of GeneCIS all]")]
+SplitOption = Annotated[str | None, typer.Option("--split", help="Split. [the data set's first]")]
 PredictionsOption = Annotated[
     list[Path],
     typer.Option(
@@ -33,31 +35,31 @@ PredictionsOption = Annotated[
 ]
 
 bench = Application(
-    help="Benchmarks: CIRCO, CIRR, FashionIQ, GeneCIS, and stamps, which is made on the spot.",
+    help="Benchmarks: check data sets, run the method on them, score, compare, submit, report.",
     no_args_is_help=True,
 )
 
 
 @bench.command("check")
 def check(dataset: DatasetArgument, root: RootOption, as_json: o.JsonOption = False) -> None:
-    """Say file by file what of a data set is there, what is missing and where it is expected."""
+    """List file by file what of a data set is there, what is missing and where it is expected."""
     with guard(as_json=as_json):
-        from stitch_cir.benchmarks import check_benchmark, where_to_get
+        from stitch_cir.datasets import check_benchmark, load_dataset
 
-        places = check_benchmark(dataset, root)
-        missing = [place for place in places if not place.here]
+        entries = check_benchmark(dataset, root)
+        missing = [entry for entry in entries if not entry.here]
         if as_json:
-            emit_json([place.to_dict() for place in places])
+            emit_json([entry.to_dict() for entry in entries])
         else:
             out = console()
-            for place in places:
-                mark = "ok     " if place.here else "MISSING"
+            for entry in entries:
+                mark = "ok     " if entry.here else "MISSING"
                 out.print(
-                    f"{mark} {place.what:<24} {plain(place.path)} ({place.holds})", soft_wrap=True
+                    f"{mark} {entry.what:<24} {plain(entry.path)} ({entry.holds})", soft_wrap=True
                 )
-            out.print(f"{len(places) - len(missing)} of {len(places)} are there.")
+            out.print(f"{len(entries) - len(missing)} of {len(entries)} are there.")
             if missing:
-                out.print(f"To be had from: {where_to_get(dataset)}", soft_wrap=True)
+                out.print(f"To be had from: {load_dataset(dataset).source}", soft_wrap=True)
         if missing:
             raise typer.Exit(3)
 
@@ -85,7 +87,7 @@ def make(
         stitch bench make STAMPS --stamps demo/stamps --size small
     """
     with guard(as_json=as_json):
-        from stitch_cir.benchmarks import make_stamps_benchmark
+        from stitch_cir.datasets.stamps import make_stamps_benchmark
 
         with counter("drawing", quiet=quiet or as_json) as tell:
             made = make_stamps_benchmark(out, stamps, size, seed, tell)
@@ -111,8 +113,9 @@ def score(
     stitch bench score circo --root CIRCO --split val -p predictions.json
     """
     with guard(as_json=as_json):
-        from stitch_cir.benchmarks import intervals, load_benchmark, read_predictions
+        from stitch_cir.benchmarks import intervals, read_predictions
         from stitch_cir.benchmarks import score as compute
+        from stitch_cir.datasets import load_benchmark
 
         data = load_benchmark(dataset, root, split)
         found = compute(data, read_predictions(data, predictions, allow_missing=allow_missing))
@@ -129,10 +132,12 @@ def score(
             out.print(f"  {name:<14} {value:6.2f}{sure}")
         if len(found.values) > 1:
             for task, metrics in found.values.items():
-                told = "  ".join(f"{name} {100 * own.mean():.2f}" for name, own in metrics.items())
-                out.print(f"  {task:<18} {told}", soft_wrap=True)
+                figures = "  ".join(
+                    f"{name} {100 * values.mean():.2f}" for name, values in metrics.items()
+                )
+                out.print(f"  {task:<18} {figures}", soft_wrap=True)
         for kind, (value, count) in found.kinds.items():
-            out.print(f"  mAP@10 {kind:<30} {value:6.2f}  ({count})", soft_wrap=True)
+            out.print(f"  {found.kind_metric} {kind:<30} {value:6.2f}  ({count})", soft_wrap=True)
         for note in found.notes:
             out.print(f"note: {plain(note)}", soft_wrap=True)
 
@@ -146,9 +151,10 @@ def submit(
     split: SplitOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Check predictions and write the files that CIRCO's and CIRR's servers accept."""
+    """Check predictions and write the files that the data set's server accepts."""
     with guard(as_json=as_json):
-        from stitch_cir.benchmarks import load_benchmark, read_predictions, write_submission
+        from stitch_cir.benchmarks import read_predictions, write_submission
+        from stitch_cir.datasets import load_benchmark
 
         data = load_benchmark(dataset, root, split)
         files = write_submission(data, read_predictions(data, predictions), out)
@@ -186,8 +192,9 @@ def compare(
     """Compare two runs query by query: difference, 95 % bootstrap interval, paired test."""
     with guard(as_json=as_json):
         from stitch_cir.benchmarks import compare as contrast
-        from stitch_cir.benchmarks import load_benchmark, read_predictions
+        from stitch_cir.benchmarks import read_predictions
         from stitch_cir.benchmarks import score as compute
+        from stitch_cir.datasets import load_benchmark
 
         data = load_benchmark(dataset, root or _root_of(first), split)
         runs = [compute(data, read_predictions(data, files)) for files in (first, second)]

@@ -93,9 +93,10 @@ def run(
         stitch bench run cirr --root data --encoder ViT-L-14 --out runs/cirr-l14
     """
     with guard(as_json=as_json):
-        from stitch_cir.benchmarks import load_benchmark, price_benchmark, run_benchmark
+        from stitch_cir.benchmarks import RunOptions, estimate_benchmark_cost, run_benchmark
         from stitch_cir.benchmarks import sample as draw
         from stitch_cir.composers import TemplateComposer
+        from stitch_cir.datasets import load_benchmark
         from stitch_cir.encoders import load_encoder
         from stitch_cir.search import SearchSettings
         from stitch_cir.views import ViewRecipe
@@ -126,7 +127,7 @@ def run(
         composer = chosen_composer(models, settings)
         if dry_run:
             with progress_bar(quiet=quiet or as_json) as follow:
-                cost, notes = price_benchmark(
+                cost, notes = estimate_benchmark_cost(
                     data,
                     encoder=model,
                     composer=composer or TemplateComposer(),
@@ -148,11 +149,7 @@ def run(
                 composer=composer,
                 settings=settings,
                 recipe=recipe,
-                controls=controls,
-                sweeps=sweeps,
-                depth=depth,
-                galleries=galleries,
-                concurrency=models.concurrency,
+                options=RunOptions(controls, sweeps, depth, galleries, models.concurrency),
                 progress=follow,
             )
         if as_json:

@@ -1,4 +1,4 @@
-"""What a report is about: runs grouped by data set, their comparisons, and what must be told."""
+"""What a report is about: runs grouped by data set, their comparisons, and their caveats."""
 
 from __future__ import annotations
 
@@ -10,29 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from stitch_cir.benchmarks._compare import Comparison, compare_values
-from stitch_cir.benchmarks._data import Benchmark
-from stitch_cir.benchmarks._files import VARIANTS
-from stitch_cir.benchmarks._load import load_benchmark
-from stitch_cir.benchmarks._run_files import Run, Top, VariantResult, read_run
+from stitch_cir.benchmarks._predictions import VARIANTS
+from stitch_cir.benchmarks._run_files import QueryHead, Run, VariantResult, read_run
+from stitch_cir.benchmarks._score import Values, with_averages
+from stitch_cir.datasets import Benchmark, DataSet, load_dataset
 from stitch_cir.errors import RecordError, SettingError, StitchError
 
 __all__ = ["Section", "family", "gather", "some"]
 
-TITLES = {
-    "circo": "CIRCO",
-    "cirr": "CIRR",
-    "cirr-captions": "CIRR by captions,",
-    "fashioniq": "FashionIQ",
-    "genecis": "GeneCIS",
-    "stamps": "Stamps",
-}
-
 
 @dataclass(frozen=True)
 class Section:
-    """The runs of one data set, split and protocol. ``key`` is safe in file names and addresses.
+    """The runs of a data set, split and protocol. ``key`` is safe in file names and addresses.
 
-    ``data`` is the data set itself, None when it cannot be read (``notes`` then say so).
+    ``dataset`` is None for the runs of a plug-in that is not installed, ``data`` when the data set
+    cannot be read (``notes`` then say so).
     """
 
     key: str
@@ -40,13 +32,19 @@ class Section:
     split: str
     protocol: str
     runs: Mapping[str, Run]
+    dataset: DataSet | None
     data: Benchmark | None
     notes: tuple[str, ...] = field(default=())
 
     @property
     def title(self) -> str:
         """Data set and split, as papers write them."""
-        return f"{TITLES.get(self.benchmark, self.benchmark)} {self.split}"
+        return f"{self.dataset.title if self.dataset else self.benchmark} {self.split}"
+
+    @property
+    def kind_metric(self) -> str:
+        """The metric that is reported for each kind of query."""
+        return next(iter(self.runs.values())).main.kind_metric
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -58,41 +56,46 @@ class Section:
 
     @property
     def primary(self) -> tuple[str, ...]:
-        """One metric of each family, the first: what plots with one line a run show."""
+        """The first metric of each family: what plots with one line per run show."""
         return tuple({family(name): name for name in reversed(self.metrics)}.values())[::-1]
 
     def variants(self, *roles: str) -> Iterator[tuple[str, VariantResult]]:
-        """Give (run's label, variant) of these roles, the same variant of all runs together."""
+        """Yield (run's label, variant) of these roles, the same variant of all runs together."""
         order: dict[str, None] = {}
         for run in self.runs.values():
-            order |= dict.fromkeys(one.name for one in run.variants.values() if one.role in roles)
+            order |= dict.fromkeys(
+                variant.name for variant in run.variants.values() if variant.role in roles
+            )
         for name in order:
             for label, run in self.runs.items():
                 if name in run.variants:
                     yield label, run.variants[name]
 
     @cached_property
-    def tops(self) -> Mapping[tuple[str, str], Mapping[str, Top]]:
+    def heads(self) -> Mapping[tuple[str, str], Mapping[str, QueryHead]]:
         """Heads of the rankings by (run's label, variant's name), sweeps left out."""
         return {
-            (label, variant.name): _top(self.runs[label], variant.name)
+            (label, variant.name): _heads(self.runs[label], variant.name)
             for label, variant in self.variants("main", "control", "ablation")
         }
 
     @cached_property
     def differences(self) -> Mapping[tuple[str, str], Mapping[str, Comparison]]:
         """Every variant minus its run's main, by (run's label, variant's name) and metric."""
-        found = {}
+        differences = {}
         for label, run in self.runs.items():
             others = {
-                one.name: one.values
-                for one in run.variants.values()
-                if one.role in ("control", "ablation") and one.values and one.ids == run.main.ids
+                variant.name: self._values(variant)
+                for variant in run.variants.values()
+                if variant.role in ("control", "ablation")
+                and variant.values
+                and variant.ids == run.main.ids
             }
             if run.main.values:
-                for name, comparisons in compare_values(run.main.values, others).items():
-                    found[label, name] = {one.metric: one for one in comparisons}
-        return found
+                compared = compare_values(self._values(run.main), others)
+                for name, comparisons in compared.items():
+                    differences[label, name] = {each.metric: each for each in comparisons}
+        return differences
 
     @cached_property
     def against_first(self) -> Mapping[str, Mapping[str, Comparison]]:
@@ -100,46 +103,51 @@ class Section:
         first = next(iter(self.runs.values()))
         if not first.main.values:
             return {}
-        given = {
-            label: run.main.values
+        others = {
+            label: self._values(run.main)
             for label, run in self.runs.items()
             if run is not first and run.main.ids == first.main.ids and run.main.values
         }
+        compared = compare_values(self._values(first.main), others)
         return {
-            label: {one.metric: one for one in comparisons}
-            for label, comparisons in compare_values(first.main.values, given).items()
+            label: {each.metric: each for each in comparisons}
+            for label, comparisons in compared.items()
         }
 
+    def _values(self, variant: VariantResult) -> Values:
+        """Return the variant's per-query values, those of the data set's averages included."""
+        return with_averages(variant.values, self.dataset.averages if self.dataset else {})
 
-def _top(run: Run, variant: str) -> Mapping[str, Top]:
-    place = run.folder / VARIANTS / variant
+
+def _heads(run: Run, variant: str) -> Mapping[str, QueryHead]:
     try:
-        return run.top(variant)
+        return run.heads(variant)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(
             f"The rankings of {variant} in {run.folder} cannot be read: {error}.",
-            hint=f"Delete {place} and run the same stitch bench run again.",
+            hint=f"Delete {run.folder / VARIANTS / variant} and run the same stitch bench run "
+            "again.",
         ) from error
 
 
 def family(metric: str) -> str:
-    """Give what a metric is without its depth: mAP, R, Rs; an average is its own."""
+    """Return a metric's name without its depth: mAP, R, Rs; an average stays as it is."""
     return metric if metric.startswith("(") else metric.split("@")[0]
 
 
 def gather(folders: Sequence[Path | str], *, root: Path | None = None) -> tuple[Section, ...]:
-    """Read runs and group them. ``root`` says where the data sets lie now, if they were moved.
+    """Read runs and group them. ``root`` says where the data sets are now, if they were moved.
 
-    Raises ``SettingError`` when no run or one run twice is given, ``NotFoundError`` and
+    Raises ``SettingError`` when no run is given or a run twice, ``NotFoundError`` and
     ``RecordError`` for folders that hold no run.
     """
     if not folders:
         raise SettingError("No run was given.", hint="stitch bench report RUN…")
     runs = [read_run(folder) for folder in folders]
-    places = [run.folder.resolve() for run in runs]
-    for place in places:
-        if places.count(place) > 1:
-            raise SettingError(f"The run {place} is given twice.", hint="Give each run once.")
+    resolved = [run.folder.resolve() for run in runs]
+    for folder in resolved:
+        if resolved.count(folder) > 1:
+            raise SettingError(f"The run {folder} is given twice.", hint="Give each run once.")
     grouped: dict[tuple[str, str, str], dict[str, Run]] = {}
     for run in runs:
         facts = _facts(run)
@@ -181,13 +189,14 @@ def _section(
     keys[key] = None
     first = next(iter(runs.values()))
     notes = []
-    data = None
-    place = root or Path(str(_facts(first).get("root", "")))
+    dataset, data = None, None
+    root = root or Path(str(_facts(first).get("root", "")))
     try:
-        data = load_benchmark(benchmark, place, split)
+        dataset = load_dataset(benchmark)
+        data = dataset.read(root, split)
     except StitchError as error:
         notes.append(
-            f"The data set cannot be read at {place} ({error.message}) References, expected "
+            f"The data set cannot be read at {root} ({error.message}) References, expected "
             "answers and pictures are missing from the queries below; say where it is with --root."
         )
     warned: dict[str, list[str]] = {}
@@ -202,15 +211,15 @@ def _section(
                 f"{label} was asked other queries than {next(iter(runs))}: their figures stand "
                 "side by side, but no paired difference can be given."
             )
-    return Section(key, benchmark, split, protocol, runs, data, tuple(notes))
+    return Section(key, benchmark, split, protocol, runs, dataset, data, tuple(notes))
 
 
 def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
-    """Everything that a reader of the figures must know, said by the run or found here."""
+    """Yield everything that a reader of the figures must know, recorded or noticed here."""
     manifest, main = run.manifest, run.main
     if manifest.get("finished") is None:
         yield "This run is not finished: the variants below are those that are."
-    listed = [str(one.get("name")) for one in manifest.get("variants", ())]
+    listed = [str(variant.get("name")) for variant in manifest.get("variants", ())]
     missing = [name for name in listed if name not in run.variants]
     if missing:
         yield f"{len(missing)} of {len(listed)} variants have no results: {some(missing)}."
@@ -229,20 +238,20 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
             why: dict[str, list[str]] = {}
             for id in without:
                 why.setdefault(_reason(reasons.get(id)), []).append(str(id))
-            told = "; ".join(
+            listed_reasons = "; ".join(
                 f"{reason}: {some(ids)}" for reason, ids in list(why.items())[:_REASONS]
             )
             more = "" if len(why) <= _REASONS else f"; and {len(why) - _REASONS} other reasons"
             yield (
                 f"{len(without):,} ids of the gallery {task} could not be indexed and rank behind "
-                f"all others ({told}{more})."
+                f"all others ({listed_reasons}{more})."
             )
     if data is not None and dict(data.sources) != dict(_facts(run).get("sources", {})):
         yield (
             "The data set's files have changed since this run (their SHA-256 differ): what is "
             "shown below of queries and answers may not be what was asked."
         )
-    said = {str(note) for note in manifest.get("notes", ())}
+    printed = {str(note) for note in manifest.get("notes", ())}
     yield from manifest.get("notes", ())
     counted = [
         f"{name.replace('_', ' ')} {count:,}"
@@ -253,23 +262,23 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
         yield f"Counted: {', '.join(counted)}."
     for variant in run.variants.values():
         for note in variant.notes:
-            if note not in said:
-                said.add(note)
+            if note not in printed:
+                printed.add(note)
                 yield note if variant is main else f"{variant.label}: {note}"
 
 
 _REASONS = 4
 
 
-def _reason(told: Any) -> str:
-    """Give a reason without its file, so that equal reasons are told once."""
-    if not told:
+def _reason(recorded: Any) -> str:
+    """Return a reason without its file, so that equal reasons are printed once."""
+    if not recorded:
         return "no reason given"
-    first = str(told).split(". ")[0].rstrip(".")
+    first = str(recorded).split(". ")[0].rstrip(".")
     return re.sub(r"^.*[/\\][^/\\]*? (?=is |has |cannot )", "the file ", first)
 
 
 def some(ids: Sequence[str], count: int = 5) -> str:
-    """Name the first few and say how many more there are."""
+    """Return the first few ids and how many more there are."""
     rest = len(ids) - count
     return ", ".join(ids[:count]) + (f" and {rest:,} more" if rest > 0 else "")

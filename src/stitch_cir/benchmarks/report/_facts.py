@@ -1,4 +1,4 @@
-"""What shaped each run, as a table with a column a run: never a figure without its weights tag."""
+"""What shaped each run, one column per run: never a figure without its weights tag."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Facts = Mapping[str, str]
 
 
 def fact_tables(section: Section) -> list[Table]:
-    """Give the settings, and folded away the origin: hashes, versions, machine, times, usage."""
+    """Return the settings, and folded away the origin: hashes, versions, machine, times, usage."""
     shaped = {label: _settings(run) for label, run in section.runs.items()}
     origin = {label: _origin(run) for label, run in section.runs.items()}
     return [
@@ -26,13 +26,13 @@ def fact_tables(section: Section) -> list[Table]:
 
 def _table(key: str, title: str, facts: Mapping[str, Facts], *, folded: bool) -> Table:
     names: dict[str, None] = {}
-    for own in facts.values():
-        names |= dict.fromkeys(own)
+    for column in facts.values():
+        names |= dict.fromkeys(column)
     rows = []
     for name in names:
-        told = [own.get(name, "–") for own in facts.values()]
-        differ = len(set(told)) > 1
-        rows.append((Cell(name, strong=differ), *(Cell(value, strong=differ) for value in told)))
+        values = [column.get(name, "–") for column in facts.values()]
+        differ = len(set(values)) > 1
+        rows.append((Cell(name, strong=differ), *(Cell(value, strong=differ) for value in values)))
     lead = "In bold: what differs between the runs." if len(facts) > 1 else ""
     return Table(key, title, ("", *facts), tuple(rows), lead=lead, numeric=False, folded=folded)
 
@@ -44,15 +44,15 @@ def _settings(run: Run) -> Facts:
     composer: Mapping[str, Any] = manifest.get("composer", {})
     benchmark = manifest["benchmark"]
     sample = benchmark.get("sample")
-    asked = f"{benchmark.get('queries', 0):,}"
+    queries = f"{benchmark.get('queries', 0):,}"
     if sample:
-        asked += f", a sample with seed {sample.get('seed')}"
-    found = {
+        queries += f", a sample with seed {sample.get('seed')}"
+    shaped = {
         "Protocol": str(benchmark["protocol"]),
-        "Queries": asked,
-        "Encoder": _each(galleries, lambda one: one.get("encoder")),
-        "Weights tag": _each(galleries, lambda one: one.get("weights_tag")),
-        "Dimension": _each(galleries, lambda one: one.get("dim")),
+        "Queries": queries,
+        "Encoder": _each(galleries, lambda gallery: gallery.get("encoder")),
+        "Weights tag": _each(galleries, lambda gallery: gallery.get("weights_tag")),
+        "Dimension": _each(galleries, lambda gallery: gallery.get("dim")),
         "Composer": _list({**composer} if composer else {}),
         "Captions (K)": number(settings.get("captions")),
         "Transition": number(settings.get("transition")),
@@ -60,12 +60,12 @@ def _settings(run: Run) -> Facts:
         "Scorer": number(settings.get("scorer")),
         "τ on raw cosine": number(settings.get("tau")),
         "Gallery": _each(galleries, _size),
-        "Views": _each(galleries, lambda one: _list(one.get("recipe", {}))),
+        "Views": _each(galleries, lambda gallery: _list(gallery.get("recipe", {}))),
         "Preset": number(settings.get("preset")),
     }
     shown = {"captions", "transition", "alpha", "scorer", "tau", "preset"}
     rest = {name: value for name, value in settings.items() if name not in shown}
-    return {**found, "Other settings": _list(rest)}
+    return {**shaped, "Other settings": _list(rest)}
 
 
 def _origin(run: Run) -> Facts:
@@ -79,7 +79,7 @@ def _origin(run: Run) -> Facts:
         "Seconds": _list(manifest.get("seconds", {})),
         "Counts": _list({**manifest.get("counts", {}), **run.main.counts}),
         **{f"SHA-256 of {name}": str(digest) for name, digest in sources.items()},
-        "Vectors": _each(galleries, lambda one: one.get("fingerprint")),
+        "Vectors": _each(galleries, lambda gallery: gallery.get("fingerprint")),
         "Model usage": _list(manifest.get("usage", {})),
         "STiTch": str(manifest.get("stitch_version", "–")),
         "Versions": _list(manifest.get("versions", {})),
@@ -92,19 +92,19 @@ def _size(gallery: Mapping[str, Any]) -> str:
 
 
 def _each(galleries: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Any]) -> str:
-    """Say it once where all tasks agree, else task by task."""
-    told = {task: number(read(one)) for task, one in galleries.items()}
-    if len(set(told.values())) <= 1:
-        return next(iter(told.values()), "–")
-    return "; ".join(f"{task}: {value}" for task, value in told.items())
+    """Return the value once where all tasks agree, else task by task."""
+    values = {task: number(read(gallery)) for task, gallery in galleries.items()}
+    if len(set(values.values())) <= 1:
+        return next(iter(values.values()), "–")
+    return "; ".join(f"{task}: {value}" for task, value in values.items())
 
 
 def _is_range(data: list[Any] | tuple[Any, ...]) -> bool:
-    return len(data) == 2 and all(isinstance(one, float) for one in data)
+    return len(data) == 2 and all(isinstance(value, float) for value in data)
 
 
 def _list(data: Any) -> str:
-    """Write nested settings on one line: name value, …"""
+    """Return nested settings in one line: name value, …"""
     if not isinstance(data, Mapping):
         if isinstance(data, (list, tuple)):
             return (

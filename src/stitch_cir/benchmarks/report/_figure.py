@@ -1,4 +1,4 @@
-"""How a plot looks and becomes a file: one palette, light or dark, the same bytes every time."""
+"""How plots look and become files: a single palette, light or dark, the same bytes every time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
     "plain",
 ]
 
-# Okabe and Ito's palette: told apart with any colour vision; shapes and labels say it again
+# Okabe and Ito's palette: distinct with any colour vision; shapes and labels repeat it
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b8609a", "#a87800", "#3a9bd6", "#6f7782")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 INK, MUTED, LINE, PAPER = "#1c2026", "#5d6673", "#d8dde3", "#ffffff"
@@ -80,7 +80,7 @@ class Plot:
     png: bytes
 
     def inline(self, prefix: str) -> str:
-        """Give the SVG for a page: its colours follow the page's, its ids clash with none."""
+        """Return the SVG for a page: its colours follow the page's, its ids are unique."""
         text = self.svg[self.svg.index("<svg") :]
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
         text = re.sub(r'\bid="', f'id="{prefix}-', text)
@@ -95,13 +95,13 @@ class Plot:
 
 
 def plain(text: str) -> str:
-    """Make a name safe to draw: a dollar sign starts no formula, nothing unprintable is left."""
+    """Return a name that is safe to draw: no dollar sign starts a formula, all is printable."""
     return "".join(c for c in text if c.isprintable()).replace("$", r"\$")
 
 
 @contextmanager
 def axes(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
-    """Give a figure of this size in inches with one pair of axes, in the reports' style.
+    """Yield a figure of this size in inches with a pair of axes, in the reports' style.
 
     Raises ``SettingError`` when matplotlib is not installed.
     """
@@ -122,24 +122,24 @@ def finish(figure: Figure, key: str, title: str, alt: str) -> Plot:
     """Write the figure as SVG and PNG without a date or a version in it."""
     import matplotlib
 
-    picture, drawing = io.BytesIO(), io.BytesIO()
+    bitmap, drawing = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": key}), warnings.catch_warnings():
         # a name in a script that the font lacks: the SVG has it nevertheless
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
         figure.set_layout_engine("none")  # it is laid out; doing so again costs as much as drawing
-        figure.savefig(picture, format="png", dpi=150, metadata={"Software": None})
-    return Plot(key, title, alt, drawing.getvalue().decode("utf-8"), picture.getvalue())
+        figure.savefig(bitmap, format="png", dpi=150, metadata={"Software": None})
+    return Plot(key, title, alt, drawing.getvalue().decode("utf-8"), bitmap.getvalue())
 
 
 def end_labels(axis: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write (x, y, text, colour) to the right of lines' ends, pushed apart where they meet."""
+    """Write (x, y, text, colour) to the right of lines' ends, spread where they overlap."""
     low, high = axis.get_ylim()
     gap = (high - low) * 0.065
-    placed: list[float] = []
+    heights: list[float] = []
     for x, y, text, colour in sorted(labels, key=lambda label: label[1]):
-        at = max(y, placed[-1] + gap) if placed else y
-        placed.append(at)
+        at = max(y, heights[-1] + gap) if heights else y
+        heights.append(at)
         axis.annotate(
             plain(text),
             (x, at),

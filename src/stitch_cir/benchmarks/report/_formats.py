@@ -1,4 +1,4 @@
-"""A table once, in every form: numbers are formatted here and nowhere else."""
+"""Tables in every form: numbers are formatted here and nowhere else."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Cell:
 class Table:
     """Rows under named columns; the first ``heads`` columns name the row, the others are numbers.
 
-    ``lead`` says what the table tells, ``groups`` the rows before which a rule is drawn.
+    ``lead`` explains the table, ``groups`` the rows before which a rule is drawn.
     """
 
     key: str
@@ -51,28 +51,28 @@ class Table:
 
 
 def percent(value: float) -> str:
-    """Two decimals, as papers print percentages."""
+    """Return two decimals, as papers print percentages."""
     return f"{value:.2f}"
 
 
 def span(interval: Interval | None) -> str:
-    """Give an interval in brackets, nothing for none."""
+    """Return an interval in brackets, "" for None."""
     return "" if interval is None else f"[{percent(interval.low)}, {percent(interval.high)}]"
 
 
 def change(value: float) -> str:
-    """Give a difference in points with its sign; the minus is a minus, not a hyphen."""
+    """Return a difference in points with its sign; the minus is a minus, not a hyphen."""
     text = f"{value:+.2f}"
     return "0.00" if float(text) == 0 else text.replace("-", "−")
 
 
 def change_span(interval: Interval) -> str:
-    """Give a difference's interval in brackets."""
+    """Return a difference's interval in brackets."""
     return f"[{change(interval.low)}, {change(interval.high)}]"
 
 
 def number(value: Any) -> str:
-    """Give a setting as a person writes it."""
+    """Return a setting as a person writes it."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -81,7 +81,7 @@ def number(value: Any) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Make any text plain in GitHub's Markdown, in a table too; line breaks become spaces."""
+    """Escape any text for GitHub's Markdown, in a table too; line breaks become spaces."""
     flat = " ".join(text.split())
     flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     flat = re.sub(r"([\\`*_\[\]|~#!$]|(?<!\w)@)", r"\\\1", flat)
@@ -112,12 +112,12 @@ _LATEX = {
 
 
 def escape_latex(text: str) -> str:
-    """Make any text plain in LaTeX (UTF-8 input, T1 fonts)."""
+    """Escape any text for LaTeX (UTF-8 input, T1 fonts)."""
     return "".join(_LATEX.get(c, c) for c in " ".join(text.split()))
 
 
 def markdown(table: Table) -> str:
-    """Give a GitHub table with its heading."""
+    """Return a GitHub table with its heading."""
     lines = [f"### {escape_markdown(table.title)}", ""]
     if table.lead:
         lines += [escape_markdown(table.lead), ""]
@@ -141,7 +141,7 @@ def _markdown_cell(cell: Cell) -> str:
 
 
 def latex(table: Table, caption: str) -> str:
-    """Give a table in booktabs' style; a wide one is shrunk to the line (graphicx)."""
+    """Return a table in booktabs' style; a wide table is shrunk to the line (graphicx)."""
     wide = table.numeric and len(table.columns) > 5
     others = len(table.columns) - table.heads
     # texts break into lines, numbers never do
@@ -153,8 +153,8 @@ def latex(table: Table, caption: str) -> str:
         " & ".join(map(escape_latex, table.columns)) + r" \\",
         r"\midrule",
     ]
-    for place, row in enumerate(table.rows):
-        if place and place in table.groups:
+    for number, row in enumerate(table.rows):
+        if number and number in table.groups:
             body.append(r"\midrule")
         body.append(" & ".join(_latex_cell(cell) for cell in row) + r" \\")
     body += [r"\bottomrule", r"\end{tabular}"]

@@ -11,12 +11,12 @@ from stitch_cir.benchmarks.report._contents import Section
 from stitch_cir.benchmarks.report._figure import Plot
 from stitch_cir.benchmarks.report._formats import Table
 
-__all__ = ["Part", "render_page"]
+__all__ = ["ReportPart", "render_page"]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A section with everything that is written of it. ``index`` is its query browser's."""
+class ReportPart:
+    """A section with everything that is written about it. ``index`` is its query browser's."""
 
     section: Section
     facts: Sequence[Table]
@@ -27,28 +27,28 @@ class Part:
 
     @property
     def summary(self) -> str:
-        """Say in a line what was measured with which weights: it goes with every figure."""
-        told = []
+        """One line that says what was measured with which weights: it goes with every figure."""
+        described = []
         for label, run in self.section.runs.items():
             galleries = list(run.manifest.get("gallery", {}).values())
             encoders = dict.fromkeys(
-                f"{one.get('encoder')} ({one.get('weights_tag')})" for one in galleries
+                f"{gallery.get('encoder')} ({gallery.get('weights_tag')})" for gallery in galleries
             )
             composer = run.manifest.get("composer", {})
             names = dict.fromkeys(
                 str(composer[name]) for name in ("composer", "name", "model") if composer.get(name)
             )
-            who = f"{label}: " if len(self.section.runs) > 1 else ""
-            asked = run.manifest["benchmark"].get("queries", 0)
-            told.append(
-                f"{who}{asked:,} queries, encoder {', '.join(encoders) or 'unknown'}"
+            prefix = f"{label}: " if len(self.section.runs) > 1 else ""
+            count = run.manifest["benchmark"].get("queries", 0)
+            described.append(
+                f"{prefix}{count:,} queries, encoder {', '.join(encoders) or 'unknown'}"
                 + (f", composer {', '.join(names)}" if names else "")
             )
-        return f"{self.section.protocol}. {'; '.join(told)}."
+        return f"{self.section.protocol}. {'; '.join(described)}."
 
 
-def render_page(parts: Sequence[Part]) -> str:
-    """Give ``index.html``; it needs no network and no server, only its neighbours on disk."""
+def render_page(parts: Sequence[ReportPart]) -> str:
+    """Return ``index.html``; it needs no network and no server, only the files beside it."""
     import jinja2  # only a page needs a template engine
 
     def read(name: str) -> str:

@@ -1,32 +1,28 @@
-"""Published figures, in a table of their own that says whose weights they are."""
+"""Published figures of the data set, printed apart and said to be what they are."""
 
 from __future__ import annotations
 
-import json
-from importlib import resources
-from typing import Any
-
 from stitch_cir.benchmarks.report._contents import Section
 from stitch_cir.benchmarks.report._formats import Cell, Table
+from stitch_cir.datasets import DISCLAIMER, PublishedAblation, PublishedFigures
 
 __all__ = ["published_tables"]
 
 
 def published_tables(section: Section) -> list[Table]:
-    """Give what papers print for exactly this data set and split; nothing for any other."""
-    data = json.loads(resources.files(__package__).joinpath("published.json").read_text("utf-8"))
-    for entry in data["tables"]:
-        if (entry["benchmark"], entry["split"]) == (section.benchmark, section.split):
-            found = [_methods(entry, data)]
-            return [*found, _ablation(entry, data)] if "ablation" in entry else found
-    return []
+    """Return what papers print for exactly this data set and split; nothing for any other."""
+    if section.dataset is None or section.split not in section.dataset.published:
+        return []
+    figures = section.dataset.published[section.split]
+    methods = _methods(figures)
+    return [methods] if figures.ablation is None else [methods, _ablation(figures.ablation)]
 
 
-def _methods(entry: dict[str, Any], data: dict[str, Any]) -> Table:
-    columns = [f"{metric}, {data['weights'][size]}" for size, metric in entry["columns"]]
+def _methods(figures: PublishedFigures) -> Table:
+    columns = [f"{metric}, {weights}" for weights, metric in figures.columns]
     rows = tuple(
-        (Cell(method), Cell(data["sources"][method]), *map(_value, values))
-        for method, values in entry["rows"].items()
+        (Cell(method), Cell(figures.citations.get(method, "–")), *map(_value, values))
+        for method, values in figures.rows.items()
     )
     return Table(
         "published",
@@ -34,28 +30,27 @@ def _methods(entry: dict[str, Any], data: dict[str, Any]) -> Table:
         ("Method", "Source", *columns),
         rows,
         heads=2,
-        lead=data["label"],
+        lead=DISCLAIMER,
     )
 
 
-def _ablation(entry: dict[str, Any], data: dict[str, Any]) -> Table:
-    ablation = entry["ablation"]
+def _ablation(ablation: PublishedAblation) -> Table:
     rows = tuple(
-        (Cell(transition), Cell(transport), *map(_value, ablation[name]))
-        for name, transition, transport in (
-            ("neither", "no", "no"),
-            ("transition", "yes", "no"),
-            ("transport", "no", "yes"),
-            ("both", "yes", "yes"),
+        (Cell(transition), Cell(transport), *map(_value, values))
+        for transition, transport, values in (
+            ("no", "no", ablation.neither),
+            ("yes", "no", ablation.transition),
+            ("no", "yes", ablation.transport),
+            ("yes", "yes", ablation.both),
         )
     )
     return Table(
         "published-ablation",
         "STiTch's published ablation, not measured here",
-        ("Transition", "Transport", *ablation["metrics"]),
+        ("Transition", "Transport", *ablation.metrics),
         rows,
         heads=2,
-        lead=f"Weights: {data['weights']['G']}.",
+        lead=f"Weights: {ablation.weights}.",
     )
 
 

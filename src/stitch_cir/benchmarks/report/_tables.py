@@ -19,9 +19,9 @@ from stitch_cir.benchmarks.report._formats import (
 )
 from stitch_cir.benchmarks.report._published import published_tables
 
-__all__ = ["KNOBS", "name_of", "sweep", "tables_of"]
+__all__ = ["SWEPT", "name_of", "sweep", "tables_of"]
 
-KNOBS = {"alpha": "α", "tau": "τ"}
+SWEPT = {"alpha": "α", "tau": "τ"}
 ABLATION = (
     ("ablation-neither", "no", "no"),
     ("ablation-transition", "yes", "no"),
@@ -31,51 +31,51 @@ ABLATION = (
 
 
 def name_of(variant: VariantResult) -> str:
-    """What a reader calls a variant."""
+    """Return the name that a reader knows a variant by."""
     return "main" if variant.role == "main" else variant.label
 
 
-def sweep(run: Run, knob: str) -> list[tuple[float, VariantResult]]:
-    """Give (value, variant) of a sweep with main in its place, by value; empty without a sweep."""
+def sweep(run: Run, parameter: str) -> list[tuple[float, VariantResult]]:
+    """Return (value, variant) of a sweep by value, main included; empty without a sweep."""
     swept = {
-        float(one.settings[knob]): one
-        for one in run.variants.values()
-        if one.role == "sweep" and one.name.startswith(f"{knob}-") and one.headline
+        float(variant.settings[parameter]): variant
+        for variant in run.variants.values()
+        if variant.role == "sweep" and variant.name.startswith(f"{parameter}-") and variant.headline
     }
-    if swept and run.main.settings.get(knob) is not None:
-        swept[float(run.main.settings[knob])] = run.main
+    if swept and run.main.settings.get(parameter) is not None:
+        swept[float(run.main.settings[parameter])] = run.main
     return sorted(swept.items(), key=lambda pair: pair[0])
 
 
 def tables_of(section: Section) -> list[Table]:
-    """Give every table that the section has data for, in the order of reading."""
-    found: list[Table | None] = []
+    """Return every table that the section has data for, in the order of reading."""
+    tables: list[Table | None] = []
     if section.metrics:
-        found = [
+        tables = [
             _figures(section),
             _differences(section),
             _between_runs(section),
             _ablation(section),
             _tasks(section),
             _kinds(section),
-            *(_sweep(section, knob) for knob in KNOBS),
+            *(_sweep(section, parameter) for parameter in SWEPT),
         ]
-    return [table for table in found if table is not None] + published_tables(section)
+    return [table for table in tables if table is not None] + published_tables(section)
 
 
 def _grouped(section: Section, pairs: Iterator[tuple[str, VariantResult]]) -> tuple[int, ...]:
-    """Rows before which another variant starts, where several runs stand together."""
+    """Return the rows before which another variant starts, where there are several runs."""
     if len(section.runs) == 1:
         return ()
     starts, row = [], 0
-    for _, own in groupby(pairs, key=lambda pair: pair[1].name):
+    for _, group in groupby(pairs, key=lambda pair: pair[1].name):
         starts.append(row)
-        row += len(list(own))
+        row += len(list(group))
     return tuple(starts)
 
 
 def _names(section: Section, label: str, variant: VariantResult) -> list[Cell]:
-    """Head cells: the variant, and the run where there are several."""
+    """Return the head cells: the variant, and the run where there are several."""
     strong = variant.role == "main"
     run = [Cell(label, strong=strong)] if len(section.runs) > 1 else []
     return [Cell(name_of(variant), strong=strong), *run]
@@ -107,11 +107,13 @@ def _by_variant(
     cells: Callable[[str, VariantResult], Iterable[Cell]],
     **words: str,
 ) -> Table:
-    """Make a table with a row a variant and a column a metric."""
+    """Return a table with one row per variant and one column per metric."""
     head = _head(section, "Variant")
     return Table(
         columns=(*head, *section.metrics),
-        rows=tuple((*_names(section, label, one), *cells(label, one)) for label, one in pairs),
+        rows=tuple(
+            (*_names(section, label, variant), *cells(label, variant)) for label, variant in pairs
+        ),
         heads=len(head),
         groups=_grouped(section, iter(pairs)),
         **words,  # type: ignore[arg-type]
@@ -120,11 +122,11 @@ def _by_variant(
 
 def _figures(section: Section) -> Table:
     pairs = list(section.variants("main", "control"))
-    best = _best(one for _, one in pairs)
+    best = _best(variant for _, variant in pairs)
     return _by_variant(
         section,
         pairs,
-        lambda _, one: (_figure(one, metric, best) for metric in section.metrics),
+        lambda _, variant: (_figure(variant, metric, best) for metric in section.metrics),
         key="figures",
         title="Figures and controls",
         lead="In percent, with 95 % bootstrap intervals over the queries; in bold the best of each "
@@ -134,16 +136,16 @@ def _figures(section: Section) -> Table:
 
 def _differences(section: Section) -> Table | None:
     pairs = [
-        (label, one)
-        for label, one in section.variants("control", "ablation")
-        if (label, one.name) in section.differences
+        (label, variant)
+        for label, variant in section.variants("control", "ablation")
+        if (label, variant.name) in section.differences
     ]
     if not pairs:
         return None
     return _by_variant(
         section,
         pairs,
-        lambda label, one: _changes(section.differences[label, one.name], section.metrics),
+        lambda label, variant: _changes(section.differences[label, variant.name], section.metrics),
         key="differences",
         title="Difference to main",
         lead="Variant minus main on the same queries, in points: below zero, main is better. In "
@@ -152,12 +154,12 @@ def _differences(section: Section) -> Table | None:
     )
 
 
-def _changes(found: Mapping[str, Comparison], metrics: tuple[str, ...]) -> Iterator[Cell]:
+def _changes(comparisons: Mapping[str, Comparison], metrics: tuple[str, ...]) -> Iterator[Cell]:
     for metric in metrics:
-        if metric in found:
-            one = found[metric]
-            below = f"{change_span(one.difference)}\np {one.p:.4f}"
-            yield Cell(change(one.difference.mean), below)
+        if metric in comparisons:
+            comparison = comparisons[metric]
+            below = f"{change_span(comparison.difference)}\np {comparison.p:.4f}"
+            yield Cell(change(comparison.difference.mean), below)
         else:
             yield Cell("–")
 
@@ -167,8 +169,8 @@ def _between_runs(section: Section) -> Table | None:
         return None
     first = next(iter(section.runs))
     rows = tuple(
-        (Cell(label), *_changes(found, section.metrics))
-        for label, found in section.against_first.items()
+        (Cell(label), *_changes(comparisons, section.metrics))
+        for label, comparisons in section.against_first.items()
     )
     return Table(
         "runs",
@@ -192,11 +194,11 @@ def _ablation(section: Section) -> Table | None:
         starts.append(len(rows))
         for label, run in section.runs.items():
             if name in run.variants and "ablation-neither" in run.variants:
-                one = run.variants[name]
-                told = [Cell(transition), Cell(transport)]
-                told += [Cell(label)] if len(section.runs) > 1 else []
-                figures = [_figure(one, metric, best) for metric in section.metrics]
-                rows.append((*told, *figures))
+                head_cells = [Cell(transition), Cell(transport)]
+                head_cells += [Cell(label)] if len(section.runs) > 1 else []
+                variant = run.variants[name]
+                figures = [_figure(variant, metric, best) for metric in section.metrics]
+                rows.append((*head_cells, *figures))
     if not rows:
         return None
     head = _head(section, "Transition", "Transport")
@@ -214,24 +216,24 @@ def _ablation(section: Section) -> Table | None:
 
 def _tasks(section: Section) -> Table | None:
     pairs = list(section.variants("main"))
-    if all(len(one.values) < 2 for _, one in pairs):
+    if all(len(variant.values) < 2 for _, variant in pairs):
         return None
     head = _head(section, "Task")
-    tasks = dict.fromkeys(task for _, one in pairs for task in one.values)
+    tasks = dict.fromkeys(task for _, variant in pairs for task in variant.values)
     rows = tuple(
         (
             Cell(task),
             *([Cell(label)] if len(section.runs) > 1 else []),
             *(
-                Cell(percent(100 * float(own[metric].mean())) if metric in own else "–")
+                Cell(percent(100 * float(metrics[metric].mean())) if metric in metrics else "–")
                 for metric in section.metrics
             ),
-            Cell(f"{len(one.ids[task]):,}"),
+            Cell(f"{len(variant.ids[task]):,}"),
         )
         for task in tasks
-        for label, one in pairs
-        for own in [one.values.get(task, {})]
-        if own
+        for label, variant in pairs
+        for metrics in [variant.values.get(task, {})]
+        if metrics
     )
     return Table(
         "tasks",
@@ -244,21 +246,21 @@ def _tasks(section: Section) -> Table | None:
 
 
 def _kinds(section: Section) -> Table | None:
-    """Kinds down, variants across: a table for each run would hide the comparison of runs."""
+    """Return kinds down and variants across; a table for each run would hide how runs compare."""
     pairs = [pair for pair in section.variants("main", "control") if pair[1].kinds]
     if not pairs:
         return None
-    names = dict.fromkeys(name_of(one) for _, one in pairs)
+    names = dict.fromkeys(name_of(variant) for _, variant in pairs)
     cells: dict[tuple[str, str], dict[str, tuple[float, int]]] = {}
-    for label, one in pairs:
-        for kind, found in one.kinds.items():
-            cells.setdefault((kind, label), {})[name_of(one)] = found
+    for label, variant in pairs:
+        for kind, figure in variant.kinds.items():
+            cells.setdefault((kind, label), {})[name_of(variant)] = figure
     rows = []
-    for (kind, label), own in sorted(cells.items()):
+    for (kind, label), by_name in sorted(cells.items()):
         run = [Cell(label)] if len(section.runs) > 1 else []
-        counts = {count for _, count in own.values()}
+        counts = {count for _, count in by_name.values()}
         figures = [
-            Cell(percent(own[name][0]) if name in own else "–", strong=name == "main")
+            Cell(percent(by_name[name][0]) if name in by_name else "–", strong=name == "main")
             for name in names
         ]
         rows.append(
@@ -267,7 +269,7 @@ def _kinds(section: Section) -> Table | None:
     head = _head(section, "Kind")
     return Table(
         "kinds",
-        "mAP@10 by kind of query",
+        f"{section.kind_metric} by kind of query",
         (*head, *names, "Queries"),
         tuple(rows),
         heads=len(head),
@@ -275,27 +277,28 @@ def _kinds(section: Section) -> Table | None:
     )
 
 
-def _sweep(section: Section, knob: str) -> Table | None:
+def _sweep(section: Section, parameter: str) -> Table | None:
     swept = [
-        (label, value, one)
+        (label, value, variant)
         for label, run in section.runs.items()
-        for value, one in sweep(run, knob)
+        for value, variant in sweep(run, parameter)
     ]
-    best = _best(one for _, _, one in swept)
+    best = _best(variant for _, _, variant in swept)
     rows = [
         (
-            Cell(number(value), strong=one.role == "main"),
+            Cell(number(value), strong=variant.role == "main"),
             *([Cell(label)] if len(section.runs) > 1 else []),
-            *(_figure(one, metric, best) for metric in section.metrics),
+            *(_figure(variant, metric, best) for metric in section.metrics),
         )
-        for label, value, one in swept
+        for label, value, variant in swept
     ]
     if not rows:
         return None
-    head = _head(section, KNOBS[knob])
+    sign = SWEPT[parameter]
+    head = _head(section, sign)
     return Table(
-        knob,
-        f"Sweep of {KNOBS[knob]}",
+        parameter,
+        f"Sweep of {sign}",
         (*head, *section.metrics),
         tuple(rows),
         heads=len(head),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from stitch_cir.benchmarks.report._contents import Section, gather, some
 from stitch_cir.benchmarks.report._facts import fact_tables
 from stitch_cir.benchmarks.report._figure import Plot
 from stitch_cir.benchmarks.report._formats import escape_markdown, latex, markdown
-from stitch_cir.benchmarks.report._page import Part, render_page
+from stitch_cir.benchmarks.report._page import ReportPart, render_page
 from stitch_cir.benchmarks.report._plots import plots_of
 from stitch_cir.benchmarks.report._tables import tables_of
-from stitch_cir.benchmarks.report._thumbs import Shown, make_thumbs
+from stitch_cir.benchmarks.report._thumbs import Thumbnail, make_thumbnails
 from stitch_cir.errors import SettingError
 
 __all__ = ["COLUMNS", "Report", "write_report"]
@@ -42,7 +42,7 @@ class Report:
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data."""
+        """Return JSON-ready data."""
         return {
             "folder": str(self.folder),
             "files": [str(file) for file in self.files],
@@ -65,23 +65,23 @@ def write_report(
     Parameters
     ----------
     runs:
-        Folders of runs. Runs of one data set, split and protocol stand side by side; each other
-        data set has a section of its own.
+        Folders of runs. Runs of the same data set, split and protocol are shown side by side; each
+        other data set has a separate section.
     out:
-        Folder, made if need be. ``report.md``, ``report.csv``, ``report.tex``, ``index.html``,
-        ``plots/``, ``data/`` and ``thumbs/`` in it are written anew; thumbnails that are still
-        good are kept.
+        Folder, created if necessary. ``report.md``, ``report.csv``, ``report.tex``,
+        ``index.html``, ``plots/``, ``data/`` and ``thumbs/`` in it are rewritten; thumbnails that
+        are still valid are kept.
     root:
-        Where the data sets lie, when not where the runs found them.
+        Where the data sets are, when not where the runs read them.
     queries:
         How many queries of each data set the page shows, evenly spread; None: all, 0: none.
     progress:
-        Called with (thumbnails looked at, thumbnails wanted).
+        Called with (thumbnails done, thumbnails in all).
 
     Raises
     ------
     SettingError
-        No run, a run given twice, matplotlib missing, or a folder that cannot be written.
+        No run, the same run twice, matplotlib missing, or a folder that cannot be written.
     NotFoundError, RecordError
         A folder without a run, or a run that cannot be understood.
     """
@@ -108,11 +108,19 @@ def _write(
     progress: Callable[[int, int], None] | None,
 ) -> Report:
     folder.mkdir(parents=True, exist_ok=True)
-    shown = _thumbs(sections, browsers, folder / "thumbs", progress)
-    notes = [(*section.notes, *_unshown(own)) for section, own in zip(sections, shown, strict=True)]
+    thumbnails = _thumbnails(sections, browsers, folder / "thumbs", progress)
     parts = [
-        Part(section, fact_tables(section), tables_of(section), own, tuple(told), browser.index)
-        for section, own, told, browser in zip(sections, plots, notes, browsers, strict=True)
+        ReportPart(
+            section,
+            fact_tables(section),
+            tables_of(section),
+            section_plots,
+            (*section.notes, *_without_thumbnail(section_thumbnails)),
+            browser.index,
+        )
+        for section, section_plots, section_thumbnails, browser in zip(
+            sections, plots, thumbnails, browsers, strict=True
+        )
     ]
     files: dict[str, str | bytes] = {
         "report.md": _markdown(parts),
@@ -124,12 +132,12 @@ def _write(
         for plot in part.plots:
             files[f"plots/stitch-{plot.key}.svg"] = plot.svg
             files[f"plots/stitch-{plot.key}.png"] = plot.png
-    for browser, own_shown in zip(browsers, shown, strict=True):
-        for name, text in browser.files(own_shown).items():
+    for browser, section_thumbnails in zip(browsers, thumbnails, strict=True):
+        for name, text in browser.files(section_thumbnails).items():
             files[f"data/{name}"] = text
-    for part_of in ("data", "plots"):  # of an earlier report in the same folder
-        for old in (folder / part_of).glob("stitch-*"):
-            if f"{part_of}/{old.name}" not in files:
+    for subfolder in ("data", "plots"):  # of an earlier report in the same folder
+        for old in (folder / subfolder).glob("stitch-*"):
+            if f"{subfolder}/{old.name}" not in files:
                 old.unlink()
     for name, content in files.items():
         path = folder / name
@@ -141,43 +149,44 @@ def _write(
         folder,
         tuple(folder / name for name in files),
         sum(len(browser.index["queries"]) for browser in browsers),
-        sum(bool(one.thumb) for own_shown in shown for one in own_shown),
-        tuple(note for told in notes for note in told),
+        sum(bool(each.file) for of_section in thumbnails for each in of_section),
+        tuple(note for part in parts for note in part.notes),
     )
 
 
-def _thumbs(
+def _thumbnails(
     sections: Sequence[Section],
     browsers: Sequence[Browser],
     folder: Path,
     progress: Callable[[int, int], None] | None,
-) -> list[list[Shown]]:
-    total, before, found = sum(len(browser.images) for browser in browsers), 0, []
+) -> list[list[Thumbnail]]:
+    total, before = sum(len(browser.images) for browser in browsers), 0
+    thumbnails = []
     for section, browser in zip(sections, browsers, strict=True):
 
-        def tell(done: int, _: int, before: int = before) -> None:
+        def report(done: int, _: int, before: int = before) -> None:
             if progress is not None:
                 progress(before + done, total)
 
-        found.append(make_thumbs(section.data, browser.images, folder, tell))
+        thumbnails.append(make_thumbnails(section.data, browser.images, folder, report))
         before += len(browser.images)
-    return found
+    return thumbnails
 
 
-def _unshown(shown: Sequence[Shown]) -> Iterator[str]:
-    """Count by reason what has neither picture nor captions on the page."""
+def _without_thumbnail(thumbnails: Sequence[Thumbnail]) -> Iterator[str]:
+    """Count by reason what has neither thumbnail nor captions on the page."""
     reasons: dict[str, list[str]] = {}
-    for one in shown:
-        if one.problem:
-            reasons.setdefault(one.problem, []).append(one.id)
+    for thumbnail in thumbnails:
+        if thumbnail.problem:
+            reasons.setdefault(thumbnail.problem, []).append(thumbnail.id)
     for reason, ids in reasons.items():
         yield (
-            f"{len(ids):,} of the {len(shown):,} gallery ids below are shown by name only "
+            f"{len(ids):,} of the {len(thumbnails):,} gallery ids below are shown by name only "
             f"({reason}): {some(ids)}."
         )
 
 
-def _markdown(parts: Sequence[Part]) -> str:
+def _markdown(parts: Sequence[ReportPart]) -> str:
     lines = ["# Benchmark report", ""]
     for part in parts:
         section = part.section
@@ -195,7 +204,7 @@ def _markdown(parts: Sequence[Part]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _latex(parts: Sequence[Part]) -> str:
+def _latex(parts: Sequence[ReportPart]) -> str:
     lines = [
         "% needs: \\usepackage[T1]{fontenc} \\usepackage{textcomp,booktabs,graphicx}",
         "",
@@ -220,41 +229,43 @@ def _csv(sections: Sequence[Section]) -> str:
     writer.writeheader()
     for section in sections:
         for label, run in section.runs.items():
-            for one in run.variants.values():
+            for variant in run.variants.values():
                 same = {
                     "run": label,
                     "benchmark": section.benchmark,
                     "split": section.split,
-                    "variant": one.name,
-                    "role": one.role,
+                    "variant": variant.name,
+                    "role": variant.role,
                 }
-                compared = section.differences.get((label, one.name), {})
-                for row in _csv_rows(one, compared):
+                compared = section.differences.get((label, variant.name), {})
+                for row in _csv_rows(variant, compared):
                     writer.writerow({**same, **row})
     return out.getvalue()
 
 
-def _csv_rows(one: VariantResult, compared: Any) -> Iterator[dict[str, Any]]:
-    asked = sum(map(len, one.ids.values()))
-    for metric, value in one.headline.items():
-        row = {"metric": metric, "value": f"{value:.4f}", "n": asked}
-        if metric in one.intervals:
-            found = one.intervals[metric]
-            row |= {"low": f"{found.low:.4f}", "high": f"{found.high:.4f}"}
-        comparison: Comparison | None = compared.get(metric)
+def _csv_rows(
+    variant: VariantResult, compared: Mapping[str, Comparison]
+) -> Iterator[dict[str, Any]]:
+    queries = sum(map(len, variant.ids.values()))
+    for metric, value in variant.headline.items():
+        row = {"metric": metric, "value": f"{value:.4f}", "n": queries}
+        if metric in variant.intervals:
+            span = variant.intervals[metric]
+            row |= {"low": f"{span.low:.4f}", "high": f"{span.high:.4f}"}
+        comparison = compared.get(metric)
         if comparison is not None:
-            apart = comparison.difference
+            difference = comparison.difference
             row |= {
-                "difference": f"{apart.mean:.4f}",
-                "difference_low": f"{apart.low:.4f}",
-                "difference_high": f"{apart.high:.4f}",
+                "difference": f"{difference.mean:.4f}",
+                "difference_low": f"{difference.low:.4f}",
+                "difference_high": f"{difference.high:.4f}",
                 "p": f"{comparison.p:.6f}",
             }
         yield row
-    if len(one.values) > 1:
-        for task, metrics in one.values.items():
-            for metric, own in metrics.items():
-                mean = f"{100 * float(own.mean()):.4f}"
-                yield {"task": task, "metric": metric, "value": mean, "n": len(own)}
-    for kind, (value, count) in one.kinds.items():
-        yield {"kind": kind, "metric": "mAP@10", "value": f"{value:.4f}", "n": count}
+    if len(variant.values) > 1:
+        for task, metrics in variant.values.items():
+            for metric, values in metrics.items():
+                mean = f"{100 * float(values.mean()):.4f}"
+                yield {"task": task, "metric": metric, "value": mean, "n": len(values)}
+    for kind, (value, count) in variant.kinds.items():
+        yield {"kind": kind, "metric": variant.kind_metric, "value": f"{value:.4f}", "n": count}

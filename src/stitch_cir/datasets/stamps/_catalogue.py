@@ -1,4 +1,4 @@
-"""Which stamps show what: the curated list of names, checked against the stamps' own captions."""
+"""Which stamps show what: the curated list of names, checked against the stamps' captions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from stitch_cir.errors import NotFoundError, RecordError
 
-__all__ = ["HOW_TO_GET", "Catalogue", "Thing", "load_catalogue"]
+__all__ = ["HOW_TO_GET", "Catalogue", "NamedObject", "load_catalogue"]
 
 HOW_TO_GET = (
     "They are Debian's package tuxpaint-stamps-default (GPL-2): run `python "
@@ -23,7 +23,7 @@ HOW_TO_GET = (
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class NamedObject:
     """A nameable object: ``recolour`` is "hue", "tint" or None (natural colours only)."""
 
     name: str
@@ -34,43 +34,45 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Things by role, the stamps' folder, sizes of the cut-outs and a digest of all their bytes.
+    """Objects by role, the stamps' folder, sizes of the cut-outs and a digest of all their bytes.
 
     ``sizes``: (width, height) in pixels of each stamp once its transparent border is cut away.
     """
 
     folder: Path
-    coloured: tuple[Thing, ...]
-    natural: tuple[Thing, ...]
-    landmarks: tuple[Thing, ...]
+    coloured: tuple[NamedObject, ...]
+    natural: tuple[NamedObject, ...]
+    landmarks: tuple[NamedObject, ...]
     sizes: dict[str, tuple[int, int]]
     digest: str
 
-    def thing(self, name: str) -> Thing:
-        """Give the thing of that name."""
-        every = (*self.coloured, *self.natural, *self.landmarks)
-        return next(thing for thing in every if thing.name == name)
+    def object(self, name: str) -> NamedObject:
+        """Return the object of that name."""
+        objects = (*self.coloured, *self.natural, *self.landmarks)
+        return next(item for item in objects if item.name == name)
 
 
 def load_catalogue(folder: Path) -> Catalogue:
-    """Read the list of things and look at every stamp that it names.
+    """Read the list of objects and check every stamp that it names.
 
     Raises ``NotFoundError`` for a missing folder or stamp, ``RecordError`` for a stamp whose
-    caption does not name the thing.
+    caption does not name the object.
     """
     if not folder.is_dir():
         raise NotFoundError(f"There is no folder of stamps {folder}.", hint=HOW_TO_GET)
     listed = json.loads(files(__package__).joinpath("objects.json").read_text(encoding="utf-8"))
-    roles: dict[str, list[Thing]] = {"coloured": [], "natural": [], "landmark": []}
+    roles: dict[str, list[NamedObject]] = {"coloured": [], "natural": [], "landmark": []}
     sizes: dict[str, tuple[int, int]] = {}
     digest = hashlib.sha256()
     for entry in listed["objects"]:
-        thing = Thing(entry["name"], entry["plural"], tuple(entry["stamps"]), entry.get("recolour"))
-        for stamp in thing.stamps:
-            said = (thing.name, *entry.get("also", ()))
-            sizes[stamp] = _look(folder, stamp, said, digest)
-        subject = "natural" if thing.recolour is None else "coloured"
-        roles["landmark" if entry["role"] == "landmark" else subject].append(thing)
+        item = NamedObject(
+            entry["name"], entry["plural"], tuple(entry["stamps"]), entry.get("recolour")
+        )
+        for stamp in item.stamps:
+            names = (item.name, *entry.get("also", ()))
+            sizes[stamp] = _check_stamp(folder, stamp, names, digest)
+        subject = "natural" if item.recolour is None else "coloured"
+        roles["landmark" if entry["role"] == "landmark" else subject].append(item)
     return Catalogue(
         folder,
         tuple(roles["coloured"]),
@@ -81,18 +83,19 @@ def load_catalogue(folder: Path) -> Catalogue:
     )
 
 
-def _look(
-    folder: Path, stamp: str, said: tuple[str, ...], digest: hashlib._Hash
+def _check_stamp(
+    folder: Path, stamp: str, names: tuple[str, ...], digest: hashlib._Hash
 ) -> tuple[int, int]:
+    """Return the cut-out's (width, height) in pixels, and feed the file's bytes to the digest."""
     path = folder / stamp
     caption = path.with_suffix(".txt")
     if not path.is_file() or not caption.is_file():
         raise NotFoundError(f"{path} or its caption .txt is missing.", hint=HOW_TO_GET)
     text = caption.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
     plain = re.sub(r"[“”\"']", "", text).lower()
-    if not any(re.search(rf"{re.escape(name.lower())}\b", plain) for name in said):
+    if not any(re.search(rf"{re.escape(name.lower())}\b", plain) for name in names):
         raise RecordError(
-            f"{caption} says {text!r}, which does not name {said[0]!r}.",
+            f"{caption} says {text!r}, which does not name {names[0]!r}.",
             hint="The stamps are of another version than the list expects.",
         )
     content = path.read_bytes()

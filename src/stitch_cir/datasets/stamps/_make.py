@@ -1,4 +1,4 @@
-"""Making the benchmark's folder: pictures, annotations, attribute records, hashes, licence."""
+"""Making the benchmark's folder: images, annotations, attribute records, hashes, licence."""
 
 from __future__ import annotations
 
@@ -13,23 +13,21 @@ from typing import Any
 import numpy as np
 import PIL
 
-from stitch_cir.benchmarks._files import parse_json
-from stitch_cir.benchmarks.stamps._arrange import arrange
-from stitch_cir.benchmarks.stamps._catalogue import Catalogue, load_catalogue
-from stitch_cir.benchmarks.stamps._design import SIZES, Size, deal, design, generator
-from stitch_cir.benchmarks.stamps._draw import Artist
-from stitch_cir.benchmarks.stamps._paint import HEIGHT, WIDTH
-from stitch_cir.benchmarks.stamps._queries import annotate
-from stitch_cir.benchmarks.stamps._scene import Picture
+from stitch_cir.datasets._reader import parse_json
+from stitch_cir.datasets.stamps._arrange import arrange
+from stitch_cir.datasets.stamps._catalogue import Catalogue, load_catalogue
+from stitch_cir.datasets.stamps._dataset import IMAGE_LIST, IMAGES, STAMPS
+from stitch_cir.datasets.stamps._design import SIZES, Size, deal, design, generator
+from stitch_cir.datasets.stamps._draw import Artist
+from stitch_cir.datasets.stamps._paint import HEIGHT, WIDTH
+from stitch_cir.datasets.stamps._queries import annotate
+from stitch_cir.datasets.stamps._scene import SceneImage
 from stitch_cir.errors import SettingError
 
-__all__ = ["FOLDER", "IMAGES", "INFO", "Made", "make_stamps_benchmark", "plan"]
+__all__ = ["StampsReport", "make_stamps_benchmark", "plan"]
 
-FOLDER = "STAMPS"
-IMAGES = "images"
-INFO = "annotations/image_info_stamps.json"
 VERSION = 1
-"""Of the generator: raised whenever the same seed gives other scenes, queries or pictures."""
+"""Of the generator: raised whenever the same seed gives other scenes, queries or pixels."""
 NOTICE = """\
 The pictures in images/ are composed of stamps of the Tux Paint project (Debian package
 tuxpaint-stamps-default), Copyright 2002-2022 Bill Kendrick and contributors, licensed under the GNU
@@ -41,8 +39,8 @@ Which stamps a picture shows is written in scenes.jsonl.
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What was made: the folder, how many images and queries by split, how many were drawn now."""
+class StampsReport:
+    """What was made: the folder, the counts of images, queries by split, and images drawn now."""
 
     root: Path
     images: int
@@ -50,11 +48,11 @@ class Made:
     drawn: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data."""
+        """Return JSON-ready data."""
         return {**asdict(self), "root": str(self.root)}
 
     def summary(self) -> str:
-        """One line for people."""
+        """Return one line for people."""
         queries = ", ".join(f"{count:,} {split}" for split, count in self.queries.items())
         kept = f", {self.images - self.drawn:,} were there" if self.drawn < self.images else ""
         return (
@@ -68,12 +66,12 @@ def make_stamps_benchmark(
     size: str | Size = "small",
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> Made:
+) -> StampsReport:
     """Make the benchmark in ``out``, or finish it there.
 
-    The same size, seed, stamps and library versions give the same bytes. A run that was stopped
-    goes on where it was; a finished one is checked, and pictures that changed are drawn again.
-    ``progress`` is told (images done, of how many).
+    The same size, seed, stamps and library versions give the same bytes. An interrupted run is
+    resumed; a finished one is checked, and images that changed are drawn again. ``progress`` is
+    called with (images done, images in all).
 
     Raises ``SettingError`` for an unknown size or a folder that holds something else,
     ``NotFoundError`` without stamps, ``RecordError`` where they are of another version.
@@ -86,26 +84,28 @@ def make_stamps_benchmark(
         raise SettingError(f"The seed is {seed}.", hint="It must be at least 0.")
     root = Path(out)
     catalogue = load_catalogue(Path(stamps))
-    pictures, annotations = plan(catalogue, size, seed)
+    images, annotations = plan(catalogue, size, seed)
     recipe = _recipe(catalogue, size, seed)
     _claim(root, recipe)
-    drawn, hashes = _draw(root, pictures, Artist(catalogue, seed), progress)
-    _write_records(root, pictures, annotations, catalogue)
+    drawn, hashes = _draw(root, images, Artist(catalogue, seed), progress)
+    _write_records(root, images, annotations, catalogue)
     # written last: its presence says that the folder is complete
     _save(root / "checksums.txt", "".join(f"{h}  {name}\n" for name, h in hashes.items()))
-    return Made(root, len(pictures), {split: len(own) for split, own in annotations.items()}, drawn)
+    return StampsReport(
+        root, len(images), {split: len(records) for split, records in annotations.items()}, drawn
+    )
 
 
 def plan(
     catalogue: Catalogue, size: Size, seed: int
-) -> tuple[list[Picture], dict[str, list[dict[str, Any]]]]:
-    """Decide every picture and, by split, every query with its answers, before any is drawn.
+) -> tuple[list[SceneImage], dict[str, list[dict[str, Any]]]]:
+    """Plan every image and, by split, every query with its answers, before any is drawn.
 
-    Scenes and queries depend on the things' names only, not on the stamps' pixels.
+    Scenes and queries depend on the objects' names only, not on the stamps' pixels.
     """
     families = design(catalogue, size, seed)
-    pictures = [
-        Picture(
+    images = [
+        SceneImage(
             number,
             scene,
             arrange(scene, catalogue, generator(seed, 3, number)),
@@ -114,12 +114,12 @@ def plan(
         )
         for number, (family, scene) in enumerate(deal(families, size, seed), 1)
     ]
-    return pictures, annotate(families, pictures, catalogue, size, seed)
+    return images, annotate(families, images, catalogue, size, seed)
 
 
 def _recipe(catalogue: Catalogue, size: Size, seed: int) -> dict[str, Any]:
     return {
-        "benchmark": "stamps",
+        "benchmark": STAMPS.name,
         "version": VERSION,
         "size": size.name,
         "images": size.images,
@@ -134,15 +134,15 @@ def _recipe(catalogue: Catalogue, size: Size, seed: int) -> dict[str, Any]:
 
 
 def _claim(root: Path, recipe: dict[str, Any]) -> None:
-    """Write down what is being made; refuse a folder that holds anything else."""
-    place = root / "recipe.json"
+    """Record what is being made; refuse a folder that holds anything else."""
+    file = root / "recipe.json"
     try:
         (root / IMAGES).mkdir(parents=True, exist_ok=True)
         (root / "annotations").mkdir(exist_ok=True)
-        if place.is_file():
-            found = parse_json(place.read_bytes(), str(place))
+        if file.is_file():
+            earlier = parse_json(file.read_bytes(), str(file))
             other = sorted(
-                name for name in {*recipe, *found} if recipe.get(name) != found.get(name)
+                name for name in {*recipe, *earlier} if recipe.get(name) != earlier.get(name)
             )
             if other:
                 raise SettingError(
@@ -154,7 +154,7 @@ def _claim(root: Path, recipe: dict[str, Any]) -> None:
                 f"{root / IMAGES} holds pictures that this command did not make.",
                 hint="Choose an empty or a new folder.",
             )
-        _save(place, json.dumps(recipe, indent=1) + "\n")
+        _save(file, json.dumps(recipe, indent=1) + "\n")
     except OSError as error:
         raise SettingError(
             f"{root} cannot be written: {error.strerror or error}.", hint="Choose another folder."
@@ -163,26 +163,26 @@ def _claim(root: Path, recipe: dict[str, Any]) -> None:
 
 def _draw(
     root: Path,
-    pictures: Sequence[Picture],
+    images: Sequence[SceneImage],
     artist: Artist,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[int, dict[str, str]]:
-    """Draw what is missing or changed; give the number drawn and every file's SHA-256."""
-    known = _checksums(root / "checksums.txt")
+    """Draw what is missing or changed; return the number drawn and every file's SHA-256."""
+    recorded = _checksums(root / "checksums.txt")
     drawn, hashes = 0, {}
-    for number, picture in enumerate(pictures, 1):
-        name = f"{IMAGES}/{picture.file_name}"
+    for number, image in enumerate(images, 1):
+        name = f"{IMAGES}/{image.file_name}"
         path = root / name
         digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-        if digest is None or known.get(name, digest) != digest:
+        if digest is None or recorded.get(name, digest) != digest:
             part = path.with_suffix(".part")
-            artist.draw(picture).save(part, "JPEG", quality=90, subsampling=0)
+            artist.draw(image).save(part, "JPEG", quality=90, subsampling=0)
             digest = hashlib.sha256(part.read_bytes()).hexdigest()
             part.replace(path)
             drawn += 1
         hashes[name] = digest
         if progress is not None:
-            progress(number, len(pictures))
+            progress(number, len(images))
     return drawn, hashes
 
 
@@ -195,18 +195,18 @@ def _checksums(path: Path) -> dict[str, str]:
 
 def _write_records(
     root: Path,
-    pictures: Sequence[Picture],
+    images: Sequence[SceneImage],
     annotations: dict[str, list[dict[str, Any]]],
     catalogue: Catalogue,
 ) -> None:
     for split, records in annotations.items():
         _save(root / f"annotations/{split}.json", json.dumps(records, indent=1) + "\n")
-    images = [
-        {"id": picture.id, "file_name": picture.file_name, "width": WIDTH, "height": HEIGHT}
-        for picture in pictures
+    listed = [
+        {"id": image.id, "file_name": image.file_name, "width": WIDTH, "height": HEIGHT}
+        for image in images
     ]
-    _save(root / INFO, json.dumps({"images": images}) + "\n")
-    lines = "".join(json.dumps(picture.to_dict()) + "\n" for picture in pictures)
+    _save(root / IMAGE_LIST, json.dumps({"images": listed}) + "\n")
+    lines = "".join(json.dumps(image.to_dict()) + "\n" for image in images)
     _save(root / "scenes.jsonl", lines)
     _save(root / "NOTICE", NOTICE)
     for licence in (

@@ -1,18 +1,18 @@
-"""What an image of the benchmark shows, as attributes: the ground of every truth."""
+"""What an image of the benchmark shows, as attributes: the ground truth."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-__all__ = ["COLOURS", "COUNTS", "KINDS", "RELATIONS", "Part", "Picture", "Scene"]
+__all__ = ["COLOURS", "COUNTS", "KINDS", "RELATIONS", "Cutout", "Scene", "SceneImage"]
 
 KINDS = ("object", "colour", "count", "background", "relation")
 """Kinds of modification: each names the one attribute of a scene that it changes."""
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink")
 COUNTS = (1, 2, 3, 4)
 RELATIONS = ("left", "right", "front", "behind", "above", "below")
-"""Where the subject is, seen from the landmark."""
+"""Where the subject is, relative to the landmark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,18 @@ class Scene:
     relation: str | None = None
 
     def differs(self, other: Scene) -> tuple[str, ...]:
-        """Name the attributes in which the two scenes differ, ``landmark`` among them."""
+        """Return the attributes in which the two scenes differ, ``landmark`` included."""
         mine, theirs = asdict(self), asdict(other)
         return tuple(name for name, value in mine.items() if theirs[name] != value)
 
     def changed(self, kind: str, value: str | int) -> Scene:
-        """Give this scene with one attribute changed."""
+        """Return this scene with a changed attribute."""
         return replace(self, **{kind: value})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One cut-out in a picture: its stamp, name and colour, and its box (x, y, w, h) in pixels."""
+class Cutout:
+    """A cut-out in an image: its stamp, name and colour, and its box (x, y, w, h) in pixels."""
 
     stamp: str
     name: str
@@ -52,22 +52,22 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One image: its number, its scene, the parts from back to front, and where it belongs."""
+class SceneImage:
+    """An image: its number, its scene, the cut-outs from back to front, its family and split."""
 
     id: int
     scene: Scene
-    parts: tuple[Part, ...]
+    parts: tuple[Cutout, ...]
     family: int
     split: str
 
     @property
     def file_name(self) -> str:
-        """Name in the pictures' folder, in COCO's form."""
+        """Name in the folder of images, in COCO's form."""
         return f"{self.id:012d}.jpg"
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the attribute record, JSON-ready."""
+        """Return the attribute record, JSON-ready."""
         parts = [{**asdict(part), "box": list(part.box)} for part in self.parts]
         return {
             "id": self.id,

@@ -1,4 +1,4 @@
-"""How a modification is said: several templates a kind, filled with the scene's own words."""
+"""How a modification is worded: several templates a kind, filled with the scene's words."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from string import Formatter
 
 import numpy as np
 
-from stitch_cir.benchmarks.stamps._catalogue import Catalogue
-from stitch_cir.benchmarks.stamps._places import PLACES
-from stitch_cir.benchmarks.stamps._scene import Scene
+from stitch_cir.datasets.stamps._backgrounds import BACKGROUNDS
+from stitch_cir.datasets.stamps._catalogue import Catalogue
+from stitch_cir.datasets.stamps._scene import Scene
 
-__all__ = ["TEMPLATES", "say", "shared_concept"]
+__all__ = ["TEMPLATES", "phrase_modification", "shared_concept"]
 
 NUMBERS = ("no", "one", "two", "three", "four")
 _WHERE = {
@@ -73,12 +73,12 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 """By kind. "more", "less" and "single" join the templates of "count" where they apply."""
 
 
-def say(
+def phrase_modification(
     scene: Scene, kind: str, value: str | int, catalogue: Catalogue, random: np.random.Generator
 ) -> str:
-    """Word the wish that ``kind`` of ``scene`` become ``value``, in one of several ways.
+    """Return the request that ``kind`` of ``scene`` become ``value``, in one of several wordings.
 
-    Every wording alone, beside the reference, determines the wanted scene.
+    Every wording alone, beside the reference, determines the target scene.
     """
     words = _words(scene, kind, value, catalogue)
     templates = TEMPLATES[kind]
@@ -92,17 +92,17 @@ def say(
 
 
 def shared_concept(scene: Scene, catalogue: Catalogue) -> str:
-    """Name what the reference shows: "two red mugs", "a dog and a windmill"."""
-    said = _some(scene.object, scene.count, catalogue, scene.colour)
-    return said if scene.landmark is None else f"{said} and {_article(scene.landmark)}"
+    """Return what the reference shows: "two red mugs", "a dog and a windmill"."""
+    subject = _counted(scene.object, scene.count, catalogue, scene.colour)
+    return subject if scene.landmark is None else f"{subject} and {_article(scene.landmark)}"
 
 
 def _words(scene: Scene, kind: str, value: str | int, catalogue: Catalogue) -> dict[str, str]:
-    thing = catalogue.thing(scene.object)
+    thing = catalogue.object(scene.object)
     old = thing.name if scene.count == 1 else thing.plural
     words = {"old": old, "it": "it" if scene.count == 1 else "them"}
     if kind == "object":
-        other = catalogue.thing(str(value))
+        other = catalogue.object(str(value))
         words["new"] = _article(other.name) if scene.count == 1 else other.plural
     elif kind == "colour":
         words |= {"colour": str(value), "old_colour": str(scene.colour)}
@@ -110,18 +110,18 @@ def _words(scene: Scene, kind: str, value: str | int, catalogue: Catalogue) -> d
         words |= {"number": NUMBERS[int(value)], "old_number": NUMBERS[scene.count]}
         words |= {"thing": thing.name, "things": thing.plural}
     elif kind == "background":
-        place = PLACES[str(value)]
-        words |= {"place": place.phrase, "noun": place.noun}
+        background = BACKGROUNDS[str(value)]
+        words |= {"place": background.phrase, "noun": background.noun}
     else:
         words["where"] = _WHERE[str(value)].format(scene.landmark)
     return words
 
 
-def _some(name: str, count: int, catalogue: Catalogue, colour: str | None) -> str:
+def _counted(name: str, count: int, catalogue: Catalogue, colour: str | None) -> str:
     tint = "" if colour is None else f"{colour} "
     if count == 1:
         return _article(f"{tint}{name}")
-    return f"{NUMBERS[count]} {tint}{catalogue.thing(name).plural}"
+    return f"{NUMBERS[count]} {tint}{catalogue.object(name).plural}"
 
 
 def _article(name: str) -> str:

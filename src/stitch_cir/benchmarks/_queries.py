@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.benchmarks._data import Benchmark, Query, Task
+from stitch_cir.benchmarks._galleries import BenchmarkGallery
 from stitch_cir.benchmarks._run_files import read_compositions
-from stitch_cir.benchmarks._sources import Source
 from stitch_cir.composers import Composer, Composition, Reference, TemplateComposer
+from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
 from stitch_cir.encoders import DualEncoder, TextLimits
 from stitch_cir.errors import ImageError, QueryError
 from stitch_cir.gallery import Progress, ProgressEvent
@@ -25,7 +25,7 @@ from stitch_cir.search import (
     query_texts,
 )
 
-__all__ = ["Asked", "compose_queries", "composer_failure", "encode_queries"]
+__all__ = ["PreparedQuery", "compose_queries", "composer_failure", "encode_queries"]
 
 TEXTS = 256
 """Texts encoded between two steps of progress."""
@@ -33,22 +33,22 @@ _TEXT_ALONE = "only the modification was searched with:"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One query made ready for every variant.
+class PreparedQuery:
+    """One query, composed and encoded for every variant.
 
     ``encoded`` is None where there was nothing to compose from; ``row`` is the reference's row in
     its gallery, None where it has no vectors.
     """
 
     task: Task
-    query: Query
+    query: BenchmarkQuery
     encoded: Encoded | None
     row: int | None
 
 
 def compose_queries(
     benchmark: Benchmark,
-    sources: Mapping[str, Source],
+    galleries: Mapping[str, BenchmarkGallery],
     composer: Composer,
     count: int,
     file: Path,
@@ -58,9 +58,9 @@ def compose_queries(
 ) -> dict[str, Composition]:
     """Compose every query that ``file`` does not hold yet, and append it there at once.
 
-    A query that cannot be composed (its picture is missing or cannot be read, the composer has
+    A query that cannot be composed (its reference is missing or cannot be read, the composer has
     nothing for it) is searched with its modification alone; the composition's notes say so and why.
-    One without a modification either gets no captions.
+    Without a modification as well, it has no captions.
 
     Raises ``EndpointError`` and ``CacheError``, which concern all queries; what was composed stays.
     Raises ``QueryError`` when the composer could compose none of the queries: a run in which it had
@@ -69,17 +69,19 @@ def compose_queries(
     done = dict(read_compositions(file))
     _drop_unfinished_line(file)
     total = len(benchmark.queries)
-    tell = progress or (lambda event: None)
+    report = progress or (lambda event: None)
     with file.open("a", encoding="utf-8") as out:
         for task in benchmark.tasks:
             open_queries = [query for query in task.queries if query.id not in done]
-            made = _composed(task, open_queries, sources[task.name], composer, count, concurrency)
-            for query, composition in made:
+            compositions = _compose_task(
+                open_queries, galleries[task.name], composer, count, concurrency
+            )
+            for query, composition in compositions:
                 line = {"id": query.id, "composition": composition.to_dict()}
                 out.write(json.dumps(line, ensure_ascii=False) + "\n")
                 out.flush()
                 done[query.id] = composition
-                tell(ProgressEvent("composing", len(done), total))
+                report(ProgressEvent("composing", len(done), total))
     if done and all(composer_failure(composition) for composition in done.values()):
         # nothing of these is worth resuming from, and another composer may be tried here
         file.unlink()
@@ -99,7 +101,7 @@ def composer_failure(composition: Composition) -> str:
 
 
 def _drop_unfinished_line(file: Path) -> None:
-    """Take away what an interrupted run left after the last line break."""
+    """Remove what an interrupted run left after the last line break."""
     if file.is_file():
         content = file.read_bytes()
         whole = content.rfind(b"\n") + 1
@@ -108,38 +110,39 @@ def _drop_unfinished_line(file: Path) -> None:
                 stream.truncate(whole)
 
 
-def _composed(
-    task: Task,
-    queries: Sequence[Query],
-    source: Source,
+def _compose_task(
+    queries: Sequence[BenchmarkQuery],
+    gallery: BenchmarkGallery,
     composer: Composer,
     count: int,
     concurrency: int,
-) -> Iterator[tuple[Query, Composition]]:
-    seen = [query for query in queries if query.reference in source.rows]
-    wishes = [Wish(source.names[query.reference], query.text, query.id) for query in seen]
-    made = compose_many(source.gallery, wishes, composer, count, concurrency=concurrency)
-    for query, found in zip(seen, made, strict=True):
-        yield query, _or_text_alone(query, found, count)
+) -> Iterator[tuple[BenchmarkQuery, Composition]]:
+    """Yield every query with its composition, those whose reference has no vectors last."""
+    indexed = [query for query in queries if query.reference in gallery.rows]
+    requests = [Wish(gallery.names[query.reference], query.text, query.id) for query in indexed]
+    composed = compose_many(gallery.gallery, requests, composer, count, concurrency=concurrency)
+    for query, outcome in zip(indexed, composed, strict=True):
+        yield query, _or_text_alone(query, outcome, count)
     for query in queries:
-        if query.reference in source.rows:
+        if query.reference in gallery.rows:
             continue
-        # a recorded composition needs no picture; others make of the text what they can
-        reference = Reference(source.names.get(query.reference, query.reference))
-        wish = Wish(reference.id, query.text, query.id)
-        why = source.missing.get(query.reference, "it is not in the gallery")
+        # a recorded composition needs no image; other composers use what the text says
+        reference = Reference(gallery.names.get(query.reference, query.reference))
+        request = Wish(reference.id, query.text, query.id)
+        why = gallery.missing.get(query.reference, "it is not in the gallery")
         try:
             composition = composer.compose(reference, query.text, count)
             note = f"the reference {query.reference} has no vectors ({why})"
             yield query, _noted(composition, note)
         except (QueryError, ImageError) as error:
-            yield query, _or_text_alone(query, Composed(wish, error=error), count)
+            yield query, _or_text_alone(query, Composed(request, error=error), count)
 
 
-def _or_text_alone(query: Query, found: Composed, count: int) -> Composition:
-    if found.composition is not None:
-        return found.composition
-    note = f"{_TEXT_ALONE} {found.error}"
+def _or_text_alone(query: BenchmarkQuery, outcome: Composed, count: int) -> Composition:
+    """Return the composition, or one of the modification alone that says why."""
+    if outcome.composition is not None:
+        return outcome.composition
+    note = f"{_TEXT_ALONE} {outcome.error}"
     try:
         return _noted(TemplateComposer().compose(None, query.text, count), note)
     except QueryError as error:
@@ -153,50 +156,53 @@ def _noted(composition: Composition, note: str) -> Composition:
 
 def encode_queries(
     benchmark: Benchmark,
-    sources: Mapping[str, Source],
+    galleries: Mapping[str, BenchmarkGallery],
     compositions: Mapping[str, Composition],
     encoder: DualEncoder,
     *,
     progress: Progress | None = None,
-) -> tuple[list[Asked], list[str]]:
-    """Encode every different text once; give the queries in the benchmark's order, and notes."""
-    tell = progress or (lambda event: None)
-    wanted: dict[str, int] = {}
+) -> tuple[list[PreparedQuery], list[str]]:
+    """Encode every different text once; return the queries in the benchmark's order, and notes."""
+    report = progress or (lambda event: None)
+    number_of: dict[str, int] = {}
     for _, query in benchmark.queries.values():
         composition = compositions[query.id]
         if composition.captions:
             for text in query_texts(composition, query.text.strip()):
-                wanted.setdefault(text, len(wanted))
-    texts = list(wanted)
+                number_of.setdefault(text, len(number_of))
+    texts = list(number_of)
     vectors = np.empty((len(texts), encoder.dim), np.float32)
     for start in range(0, len(texts), TEXTS):
         part = texts[start : start + TEXTS]
         vectors[start : start + len(part)] = encoder.encode_texts(part)
-        tell(ProgressEvent("encoding texts", start + len(part), len(texts)))
-    asked = []
+        report(ProgressEvent("encoding texts", start + len(part), len(texts)))
+    prepared = []
     for task, query in benchmark.queries.values():
-        source, composition = sources[task.name], compositions[query.id]
-        row = source.rows.get(query.reference)
+        gallery, composition = galleries[task.name], compositions[query.id]
+        row = gallery.rows.get(query.reference)
         encoded = None
         if composition.captions:
-            text = query.text.strip()
-            own = vectors[[wanted[one] for one in query_texts(composition, text)]]
-            image = _original_view(source, row)
-            encoded = Encoded.of(composition, query.reference, text, own, image)
-        asked.append(Asked(task, query, encoded, row))
-    return asked, _cut_texts(encoder, texts)
+            modification = query.text.strip()
+            numbers = [number_of[text] for text in query_texts(composition, modification)]
+            image = _original_view(gallery, row)
+            encoded = Encoded.of(
+                composition, query.reference, modification, vectors[numbers], image
+            )
+        prepared.append(PreparedQuery(task, query, encoded, row))
+    return prepared, _cut_texts(encoder, texts)
 
 
-def _original_view(source: Source, row: int | None) -> NDArray[np.float32] | None:
-    """Give the vector of the reference's whole picture, which some transitions move."""
+def _original_view(gallery: BenchmarkGallery, row: int | None) -> NDArray[np.float32] | None:
+    """Return the vector of the whole reference image, which some transitions move: (d,)."""
     if row is None:
         return None
-    matrix = source.gallery.matrix()
+    matrix = gallery.gallery.matrix()
     first = int(matrix.offsets[row])
     return np.array(matrix.vectors[first]) if matrix.kinds[first] == 0 else None
 
 
 def _cut_texts(encoder: DualEncoder, texts: Sequence[str]) -> list[str]:
+    """Count the texts that are longer than the encoder reads, in a note."""
     if not isinstance(encoder, TextLimits) or not texts:
         return []
     cut = sum(count > encoder.context_length for count in encoder.count_tokens(texts))

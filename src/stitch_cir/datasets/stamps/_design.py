@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from stitch_cir.benchmarks.stamps._catalogue import Catalogue
-from stitch_cir.benchmarks.stamps._places import FLAT, GROUND, PLAIN
-from stitch_cir.benchmarks.stamps._scene import COLOURS, COUNTS, KINDS, Scene
+from stitch_cir.datasets.stamps._backgrounds import FLAT, GROUND, PLAIN
+from stitch_cir.datasets.stamps._catalogue import Catalogue
+from stitch_cir.datasets.stamps._scene import COLOURS, COUNTS, KINDS, Scene
 from stitch_cir.errors import SettingError
 
 __all__ = ["SIZES", "SPLITS", "Family", "Size", "deal", "design", "generator"]
@@ -27,7 +27,7 @@ PAIRS = (
     ("count", "background"),
     ("background", "relation"),
 )
-"""Where there is a relation, there is one of each thing, and no colour is asked for."""
+"""Where there is a relation, there is one of each object, and no colour is requested."""
 T = TypeVar("T")
 
 
@@ -66,7 +66,7 @@ class Family:
 
 
 def generator(*key: int) -> np.random.Generator:
-    """Make a generator of its own for each purpose, so that no step shifts another's numbers."""
+    """Return a separate generator for each purpose, so that no step shifts another's numbers."""
     # named explicitly: the stream of default_rng may change between versions of NumPy
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
 
@@ -74,10 +74,10 @@ def generator(*key: int) -> np.random.Generator:
 def design(catalogue: Catalogue, size: Size, seed: int) -> list[Family]:
     """Draw the families: each crosses a few values of one attribute with as many of another.
 
-    The pairs of attributes take turns; what is not crossed is drawn once and stays fixed. So every
-    reference has neighbours in each of two directions, one of them the wanted scene, and the asked
-    value also occurs beside other values of the other attribute. Families take turns between val
-    and test.
+    The pairs of attributes alternate; what is not crossed is drawn once and stays fixed. So every
+    reference has neighbours in each of two directions, one of them the target scene, and the
+    requested value also occurs with other values of the other attribute. Families alternate between
+    val and test.
 
     Raises ``SettingError`` for families that cannot be shared out evenly, for other levels than 2
     and 4, and for fewer images than cells.
@@ -102,15 +102,15 @@ def _family(catalogue: Catalogue, number: int, count: int, seed: int) -> Family:
     crossed = PAIRS[number % len(PAIRS)]
     coloured = "colour" in crossed or bool(random.integers(2))
     paired = "relation" in crossed or (crossed == ("object", "background") and random.integers(2))
-    things = catalogue.coloured if coloured else catalogue.natural
-    # above and below need a place without ground, in front and behind one with it
+    objects = catalogue.coloured if coloured else catalogue.natural
+    # above and below need a background without ground, in front and behind one with it
     flat = bool(random.integers(2))
     scenic = (FLAT if flat else GROUND) if paired else (*GROUND, *FLAT)
     options: dict[str, Sequence[str | int]] = {
-        "object": [thing.name for thing in things],
+        "object": [item.name for item in objects],
         "colour": COLOURS,
         "count": COUNTS,
-        # every other place is plain, where colours are easier to see
+        # every other background is plain, where colours are easier to see
         "background": _pick(random, scenic, count // 2) + _pick(random, PLAIN, count // 2),
         "relation": _FLOATING if flat else _STANDING,
     }
@@ -137,16 +137,16 @@ _FLOATING = ("left", "right", "above", "below")
 
 
 def deal(families: Sequence[Family], size: Size, seed: int) -> list[tuple[Family, Scene]]:
-    """Give every cell one image and deal the rest to random cells, in an order that tells nothing.
+    """Return every cell once and the rest of the images in random cells, in a random order.
 
-    Returns ``size.images`` pairs; the place in the list becomes the image's number.
+    Returns ``size.images`` pairs; the position in the list becomes the image's number.
     """
     random = generator(seed, 2)
     cells = [(family, scene) for family in families for scene in family.cells]
     rest = random.integers(0, len(cells), size.images - len(cells))
-    dealt = cells + [cells[int(place)] for place in rest]
-    return [dealt[int(place)] for place in random.permutation(len(dealt))]
+    dealt = cells + [cells[int(index)] for index in rest]
+    return [dealt[int(index)] for index in random.permutation(len(dealt))]
 
 
 def _pick(random: np.random.Generator, values: Sequence[T], count: int) -> list[T]:
-    return [values[int(place)] for place in random.permutation(len(values))[:count]]
+    return [values[int(index)] for index in random.permutation(len(values))[:count]]

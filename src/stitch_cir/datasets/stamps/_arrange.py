@@ -1,18 +1,18 @@
-"""Where the things of a scene stand: boxes that make its count and its relation true."""
+"""Where the objects of a scene are: boxes that make its count and its relation true."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from stitch_cir.benchmarks.stamps._catalogue import Catalogue
-from stitch_cir.benchmarks.stamps._paint import HEIGHT, WIDTH
-from stitch_cir.benchmarks.stamps._places import PLACES
-from stitch_cir.benchmarks.stamps._scene import Part, Scene
+from stitch_cir.datasets.stamps._backgrounds import BACKGROUNDS
+from stitch_cir.datasets.stamps._catalogue import Catalogue
+from stitch_cir.datasets.stamps._paint import HEIGHT, WIDTH
+from stitch_cir.datasets.stamps._scene import Cutout, Scene
 
 __all__ = ["arrange"]
 
 # centre x, then centre y (or the foot's y, on a ground), and the greatest width and height, all as
-# shares of the picture
+# shares of the image
 _Slot = tuple[float, float, float, float]
 _AFLOAT: dict[int, tuple[tuple[_Slot, ...], ...]] = {
     1: (((0.5, 0.5, 0.7, 0.72),),),
@@ -53,13 +53,13 @@ _PAIRS_GROUNDED: dict[str, tuple[_Slot, _Slot]] = {
 }
 
 
-def arrange(scene: Scene, catalogue: Catalogue, random: np.random.Generator) -> tuple[Part, ...]:
-    """Place the landmark and the subjects, from back to front.
+def arrange(scene: Scene, catalogue: Catalogue, random: np.random.Generator) -> tuple[Cutout, ...]:
+    """Position the landmark and the subjects, from back to front.
 
-    What no question asks about varies: which stamp of the name, place within the slot, size,
+    What no query depends on varies: which stamp of the name, position within the slot, size,
     mirroring.
     """
-    ground = PLACES[scene.background].ground
+    ground = BACKGROUNDS[scene.background].ground
     if ground is None:
         ground = scene.relation in ("front", "behind")
     if scene.landmark is not None and scene.relation is not None:
@@ -83,15 +83,15 @@ def _part(
     catalogue: Catalogue,
     random: np.random.Generator,
     ground: bool,
-) -> Part:
-    stamps = catalogue.thing(name).stamps
+) -> Cutout:
+    stamps = catalogue.object(name).stamps
     stamp = stamps[int(random.integers(len(stamps)))]
     mirrored = bool(random.integers(2))
     share, dx, dy = (int(random.integers(0, 101)) / 100 for _ in range(3))
     wide, tall = catalogue.sizes[stamp]
     scale = min(slot[2] * WIDTH / wide, slot[3] * HEIGHT / tall) * (0.82 + 0.18 * share)
     w, h = max(1, round(wide * scale)), max(1, round(tall * scale))
-    # jitter within the slot's own width, so that neighbours stay apart and the relation true
+    # jitter within the slot's width, so that neighbours stay apart and the relation true
     room = max(0.0, slot[2] * WIDTH - w)
     x = slot[0] * WIDTH - w / 2 + (dx - 0.5) * min(room, 0.1 * WIDTH)
     if ground:
@@ -101,4 +101,4 @@ def _part(
         y = slot[1] * HEIGHT - h / 2 + (dy - 0.5) * min(spare, 0.1 * HEIGHT)
     x = min(max(x, 1.0), WIDTH - w - 1.0)
     y = min(max(y, 1.0), HEIGHT - h - 1.0)
-    return Part(stamp, name, colour, (round(x), round(y), w, h), mirrored)
+    return Cutout(stamp, name, colour, (round(x), round(y), w, h), mirrored)

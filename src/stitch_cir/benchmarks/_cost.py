@@ -1,4 +1,4 @@
-"""What composing a benchmark would cost, read off its references alone: nothing is indexed."""
+"""What composing a benchmark would cost, from its references alone: nothing is indexed."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import hashlib
 import io
 from pathlib import Path
 
-from stitch_cir.benchmarks._data import Benchmark, Query, Task
-from stitch_cir.benchmarks._sources import cut_region
+from stitch_cir.benchmarks._galleries import cut_region
 from stitch_cir.chat import Estimate
 from stitch_cir.composers import Composer, CostEstimator, Reference
 from stitch_cir.concepts import Concept
+from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
 from stitch_cir.encoders import ConceptReader, DualEncoder
 from stitch_cir.errors import ImageError, NotFoundError, QueryError
 from stitch_cir.gallery import Progress, ProgressEvent
 from stitch_cir.images import open_image
 from stitch_cir.search import required_image_side
 
-__all__ = ["price_benchmark"]
+__all__ = ["estimate_benchmark_cost"]
 
 
-def price_benchmark(
+def estimate_benchmark_cost(
     benchmark: Benchmark,
     *,
     encoder: DualEncoder,
@@ -28,10 +28,10 @@ def price_benchmark(
     count: int,
     progress: Progress | None = None,
 ) -> tuple[Estimate, tuple[str, ...]]:
-    """Return what composing all queries would ask models for, and notes on what is not in it.
+    """Return what composing all queries would request from models, and what it leaves out.
 
-    Only the references are opened, and only for a composer that asks a model; no gallery is made,
-    and no model is asked. ``count`` captions are composed for each query.
+    Only the references are opened, and only for a composer that uses a model; no gallery is made,
+    and no model is called. ``count`` captions are composed for each query.
 
     Raises ``NotFoundError`` or ``QueryError`` with the first reason when no query at all can be
     composed by this composer.
@@ -60,10 +60,10 @@ def price_benchmark(
     return total, (note,)
 
 
-def _reference(task: Task, query: Query, encoder: DualEncoder, side: int) -> Reference:
-    """Return the reference as a composer will see it once the gallery is indexed.
+def _reference(task: Task, query: BenchmarkQuery, encoder: DualEncoder, side: int) -> Reference:
+    """Return the reference as a composer receives it once the gallery is indexed.
 
-    Raises ``NotFoundError`` or ``ImageError`` where its image cannot be had.
+    Raises ``NotFoundError`` or ``ImageError`` where its image cannot be read.
     """
     if task.captions:
         return Reference(query.reference, captions=task.captions.get(query.reference, ()))

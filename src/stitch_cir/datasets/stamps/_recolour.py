@@ -1,4 +1,4 @@
-"""Colouring a cut-out so that it takes a colour's name and keeps its light and lines."""
+"""Colouring a cut-out so that it fits a colour's name and keeps its light and lines."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ NEAR, FAR = 32.0, 58.0
 
 
 def recolour(image: Image.Image, colour: str, how: str) -> Image.Image:
-    """Give a recoloured copy of an RGBA image.
+    """Return a recoloured copy of an RGBA image.
 
     ``how`` "hue" turns only pixels near the dominant hue, so that wheels, windows and trims stay;
-    "tint" turns every pixel, for white and grey things. Saturation and value are scaled so that
-    their medians meet the colour's own: folds and outlines stay, a pale thing becomes strong.
+    "tint" turns every pixel, for white and grey objects. Saturation and value are scaled so that
+    their medians meet the colour's: folds and outlines stay, a pale object becomes strong.
     """
     pixels = np.asarray(image, dtype=np.uint8)
     hsv = np.asarray(image.convert("RGB").convert("HSV"), dtype=np.float32)

@@ -1,0 +1,52 @@
+"""Benchmark data sets, each an object in a file of its own, and the registry that finds them."""
+
+from stitch_cir.datasets._data import Benchmark, BenchmarkQuery, Box, GalleryKind, Task
+from stitch_cir.datasets._dataset import DataSet, GroupRole, SubmissionFile
+from stitch_cir.datasets._published import DISCLAIMER, PublishedAblation, PublishedFigures
+from stitch_cir.datasets._reader import Reader, parse_json
+from stitch_cir.datasets._registry import (
+    BUILT_IN,
+    LayoutEntry,
+    check_benchmark,
+    dataset_names,
+    load_benchmark,
+    load_dataset,
+)
+from stitch_cir.datasets.metrics import (
+    Metric,
+    average_precision,
+    average_precisions,
+    recall,
+    recalls,
+    subset_recall,
+    subset_recalls,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "DISCLAIMER",
+    "Benchmark",
+    "BenchmarkQuery",
+    "Box",
+    "DataSet",
+    "GalleryKind",
+    "GroupRole",
+    "LayoutEntry",
+    "Metric",
+    "PublishedAblation",
+    "PublishedFigures",
+    "Reader",
+    "SubmissionFile",
+    "Task",
+    "average_precision",
+    "average_precisions",
+    "check_benchmark",
+    "dataset_names",
+    "load_benchmark",
+    "load_dataset",
+    "parse_json",
+    "recall",
+    "recalls",
+    "subset_recall",
+    "subset_recalls",
+]

@@ -1,0 +1,18 @@
+"""A compositional benchmark with known truth, made of captioned cut-outs of Tux Paint's stamps."""
+
+from stitch_cir.datasets.stamps._dataset import STAMPS
+from stitch_cir.datasets.stamps._design import SIZES, Size
+from stitch_cir.datasets.stamps._make import StampsReport, make_stamps_benchmark
+from stitch_cir.datasets.stamps._scene import COLOURS, COUNTS, KINDS, RELATIONS
+
+__all__ = [
+    "COLOURS",
+    "COUNTS",
+    "KINDS",
+    "RELATIONS",
+    "SIZES",
+    "STAMPS",
+    "Size",
+    "StampsReport",
+    "make_stamps_benchmark",
+]
