@@ -266,4 +266,16 @@ TRANSITIONS = Registry(
     },
 )
 RERANKERS = Registry("reranker", "stitch_cir.rerankers", "stitch_cir.reranker:Reranker")
-DATASETS = Registry("data set", "stitch_cir.datasets", "stitch_cir.datasets:DataSet")
+DATASETS = Registry(
+    "data set",
+    "stitch_cir.datasets",
+    "stitch_cir.datasets:DataSet",
+    {
+        "circo": "stitch_cir.datasets.circo:CIRCO",
+        "cirr": "stitch_cir.datasets.cirr:CIRR",
+        "cirr-captions": "stitch_cir.datasets.cirr_captions:CIRR_CAPTIONS",
+        "fashioniq": "stitch_cir.datasets.fashioniq:FASHIONIQ",
+        "genecis": "stitch_cir.datasets.genecis:GENECIS",
+        "stamps": "stitch_cir.datasets.stamps:STAMPS",
+    },
+)

@@ -212,7 +212,7 @@ def test_check_names_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_annotations_that_are_missing_or_odd(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="no benchmark"):
+    with pytest.raises(SettingError, match="no data set"):
         load_benchmark("imagenet", tmp_path)
     with pytest.raises(SettingError, match="no split"):
         load_benchmark("circo", tmp_path, "train")

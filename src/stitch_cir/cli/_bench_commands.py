@@ -11,14 +11,16 @@ from stitch_cir.cli import _options as o
 from stitch_cir.cli._command import Application
 from stitch_cir.cli._exit import guard, plain
 from stitch_cir.cli._output import console, counter, emit_json
-from stitch_cir.datasets import BUILT_IN
 from stitch_cir.errors import SettingError
+from stitch_cir.plugins import DATASETS
 
 __all__ = ["DatasetArgument", "RootOption", "SplitOption", "bench"]
 
 DatasetArgument = Annotated[
     str,
-    typer.Argument(metavar="DATASET", help=f"{', '.join(BUILT_IN)}, or that of another package."),
+    typer.Argument(
+        metavar="DATASET", help=f"{', '.join(DATASETS.built_in)}, or that of another package."
+    ),
 ]
 RootOption = Annotated[
     Path, typer.Option("--root", metavar="DIR", help="The data set's folder, or the one above it.")

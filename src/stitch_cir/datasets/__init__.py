@@ -1,17 +1,15 @@
-"""Benchmark data sets, each an object in a file of its own, and the registry that finds them."""
+"""Benchmark data sets, each an object in a separate file, and what they are read into."""
 
 from stitch_cir.datasets._data import Benchmark, BenchmarkQuery, Box, GalleryKind, Task
 from stitch_cir.datasets._dataset import DataSet, GroupRole, SubmissionFile
-from stitch_cir.datasets._published import DISCLAIMER, PublishedAblation, PublishedFigures
-from stitch_cir.datasets._reader import Reader, parse_json
-from stitch_cir.datasets._registry import (
-    BUILT_IN,
+from stitch_cir.datasets._load import (
     LayoutEntry,
     check_benchmark,
-    dataset_names,
     load_benchmark,
     load_dataset,
 )
+from stitch_cir.datasets._published import DISCLAIMER, PublishedAblation, PublishedFigures
+from stitch_cir.datasets._reader import Reader, parse_json
 from stitch_cir.datasets.metrics import (
     Metric,
     average_precision,
@@ -23,7 +21,6 @@ from stitch_cir.datasets.metrics import (
 )
 
 __all__ = [
-    "BUILT_IN",
     "DISCLAIMER",
     "Benchmark",
     "BenchmarkQuery",
@@ -41,7 +38,6 @@ __all__ = [
     "average_precision",
     "average_precisions",
     "check_benchmark",
-    "dataset_names",
     "load_benchmark",
     "load_dataset",
     "parse_json",
