@@ -262,7 +262,7 @@ TRANSITIONS = Registry(
         "text-only": "stitch_cir.transition:TextOnly",
         "pdv": "stitch_cir.transition:PDV",
         "semantic-increment": "stitch_cir.transition:SemanticIncrement",
-        "away": "stitch_cir.transition:Away",
+        "away": "stitch_cir.transition:ReferenceSubtraction",
     },
 )
 RERANKERS = Registry("reranker", "stitch_cir.rerankers", "stitch_cir.reranker:Reranker")

@@ -16,7 +16,7 @@ from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, QueryError, RecordError, SettingError
 from stitch_cir.gallery import Gallery, index_captions
 from stitch_cir.search import SearchSettings, hubness, search
-from stitch_cir.transition import Away, Linear
+from stitch_cir.transition import Linear, ReferenceSubtraction
 from stitch_cir.transport import ConditionalTransport
 from tests.benchmarks import layouts
 
@@ -190,14 +190,16 @@ def test_fewer_captions_than_forms_and_nothing_known():
 def test_away_is_linear_less_a_share_of_the_reference():
     eye = np.eye(3, dtype=np.float32)
     # (½, 0, ½) − ½·(0, 1, 0), then unit length
-    moved = Away(0.5, 0.5).refine(eye[:1], eye[2], before=eye[1:2])
+    moved = ReferenceSubtraction(0.5, 0.5).refine(eye[:1], eye[2], reference_captions=eye[1:2])
     np.testing.assert_allclose(moved, [[3**-0.5, -(3**-0.5), 3**-0.5]], atol=1e-6)
     linear = Linear(0.5).refine(eye[:2], eye[2])
-    np.testing.assert_array_equal(Away(0.5, 0.0).refine(eye[:2], eye[2], before=eye[1:2]), linear)
-    np.testing.assert_array_equal(Away(0.5, 0.5).refine(eye[:2], eye[2]), linear)
-    np.testing.assert_array_equal(Away().refine(eye[:2], None), eye[:2])
+    np.testing.assert_array_equal(
+        ReferenceSubtraction(0.5, 0.0).refine(eye[:2], eye[2], reference_captions=eye[1:2]), linear
+    )
+    np.testing.assert_array_equal(ReferenceSubtraction(0.5, 0.5).refine(eye[:2], eye[2]), linear)
+    np.testing.assert_array_equal(ReferenceSubtraction().refine(eye[:2], None), eye[:2])
     with pytest.raises(SettingError):
-        Away(0.5, 1.5)
+        ReferenceSubtraction(0.5, 1.5)
 
 
 # hubness, by hand

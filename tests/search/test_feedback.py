@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import stitch_cir as st
-from stitch_cir.transition import step_away
+from stitch_cir.transition import rocchio_step
 from tests.conftest import CountingEncoder
 
 
@@ -16,40 +16,40 @@ def unit(*rows: list[float]) -> np.ndarray:
     return array / np.linalg.norm(array, axis=1, keepdims=True)
 
 
-def test_a_step_away_by_hand() -> None:
+def test_a_rocchio_step_by_hand() -> None:
     captions = unit([1, 0, 0], [0, 1, 0])
     rejected = unit([0, 0, 1], [1, 0, 0])
-    moved = step_away(captions, rejected, 0.5)
+    moved = rocchio_step(captions, rejected, 0.5)
     expected = [[0.75, 0, -0.25], [-0.25, 1, -0.25]]
     np.testing.assert_allclose(moved, unit(*expected), atol=1e-6)
     assert moved.dtype == np.float32
 
 
-def test_a_step_away_laws() -> None:
+def test_a_rocchio_step_laws() -> None:
     random = np.random.default_rng(0)
     captions, rejected = (unit(*random.normal(size=(n, 8)).tolist()) for n in (5, 3))
-    np.testing.assert_array_equal(step_away(captions, rejected, 0.0), captions)
-    moved = step_away(captions, rejected, 0.4)
+    np.testing.assert_array_equal(rocchio_step(captions, rejected, 0.0), captions)
+    moved = rocchio_step(captions, rejected, 0.4)
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-6)
     mean = rejected.mean(axis=0)
     assert (moved @ mean < captions @ mean).all()
-    np.testing.assert_allclose(step_away(captions, rejected[::-1], 0.4), moved, atol=1e-6)
+    np.testing.assert_allclose(rocchio_step(captions, rejected[::-1], 0.4), moved, atol=1e-6)
     np.testing.assert_allclose(
-        step_away(captions, np.repeat(rejected, 2, 0), 0.4), moved, atol=1e-6
+        rocchio_step(captions, np.repeat(rejected, 2, 0), 0.4), moved, atol=1e-6
     )
 
 
-def test_what_a_step_away_refuses() -> None:
+def test_what_a_rocchio_step_refuses() -> None:
     one = unit([1, 0])
     for beta in (-0.1, math.nan, math.inf):
         with pytest.raises(st.SettingError, match="weight of rejected"):
-            step_away(one, one, beta)
+            rocchio_step(one, one, beta)
     with pytest.raises(st.VectorError, match="cancels"):
-        step_away(one, one, 1.0)
+        rocchio_step(one, one, 1.0)
     with pytest.raises(st.VectorError, match="dimensions"):
-        step_away(one, unit([1, 0, 0]), 0.5)
+        rocchio_step(one, unit([1, 0, 0]), 0.5)
     with pytest.raises(st.VectorError):
-        step_away(one, np.empty((0, 2), np.float32), 0.5)
+        rocchio_step(one, np.empty((0, 2), np.float32), 0.5)
     with pytest.raises(st.SettingError, match="less_weight"):
         st.SearchSettings(less_weight=-1.0)
 

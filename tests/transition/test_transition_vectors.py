@@ -45,7 +45,7 @@ def test_linear_is_the_formula_caption_by_caption(ask: Ask, alpha: float) -> Non
 def test_refined_rows_are_unit_float32(ask: Ask, alpha: float) -> None:
     for transition in (*ALL, Linear(alpha), PDV(1.4, alpha)):
         refined = transition.refine(
-            ask.captions, ask.modification, before=ask.before, reference_image=ask.image
+            ask.captions, ask.modification, reference_captions=ask.before, reference_image=ask.image
         )
         assert refined.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(refined, axis=1), 1, atol=1e-5)
@@ -77,7 +77,7 @@ def test_the_ends_of_alpha_are_the_controls(ask: Ask) -> None:
 @LAW
 def test_pdv_is_the_formula(ask: Ask, scale: float, weight: float) -> None:
     refined = PDV(scale, weight).refine(
-        ask.captions, ask.modification, before=ask.before, reference_image=ask.image
+        ask.captions, ask.modification, reference_captions=ask.before, reference_image=ask.image
     )
     reference = normalise(ask.before.astype(float).mean(axis=0))
     step = scale * (ask.captions.astype(float) - reference)
@@ -88,7 +88,7 @@ def test_pdv_is_the_formula(ask: Ask, scale: float, weight: float) -> None:
 @given(ask=asks())
 @LAW
 def test_pdv_at_scale_one_is_the_composition_and_at_zero_the_reference(ask: Ask) -> None:
-    given_all = {"before": ask.before, "reference_image": ask.image}
+    given_all = {"reference_captions": ask.before, "reference_image": ask.image}
     same = PDV(1.0, 0.0).refine(ask.captions, None, **given_all)
     np.testing.assert_allclose(same, ask.captions, atol=1e-5)
     back = PDV(0.0, 0.0).refine(ask.captions, None, **given_all)
@@ -100,8 +100,10 @@ def test_pdv_at_scale_one_is_the_composition_and_at_zero_the_reference(ask: Ask)
 @LAW
 def test_pdv_without_an_image_is_text_alone(ask: Ask, weight: float) -> None:
     np.testing.assert_array_equal(
-        PDV(1.3, weight).refine(ask.captions, None, before=ask.before),
-        PDV(1.3, 0.0).refine(ask.captions, None, before=ask.before, reference_image=ask.image),
+        PDV(1.3, weight).refine(ask.captions, None, reference_captions=ask.before),
+        PDV(1.3, 0.0).refine(
+            ask.captions, None, reference_captions=ask.before, reference_image=ask.image
+        ),
     )
 
 
@@ -114,7 +116,9 @@ def test_without_modification_and_reference_captions_stay(transition: Transition
 def test_names_protocol_and_settings(transition: Transition) -> None:
     assert isinstance(transition, Transition)
     assert transition.settings()["transition"] == transition.name
-    assert transition.needs_before == (transition.name in ("away", "pdv", "semantic-increment"))
+    assert transition.needs_reference_captions == (
+        transition.name in ("away", "pdv", "semantic-increment")
+    )
 
 
 def test_names_pass_their_settings_on() -> None:
@@ -154,9 +158,11 @@ def test_a_sum_that_cancels_is_an_error_and_not_nan() -> None:
     with pytest.raises(VectorError, match=r"mixture \(row 1\) cancels"):
         Linear(0.5).refine(CAPTIONS, -CAPTIONS[1])
     with pytest.raises(VectorError, match="mean caption of the reference"):
-        PDV().refine(CAPTIONS, None, before=np.stack([CAPTIONS[0], -CAPTIONS[0]]))
+        PDV().refine(CAPTIONS, None, reference_captions=np.stack([CAPTIONS[0], -CAPTIONS[0]]))
     with pytest.raises(VectorError, match="fusion"):
-        PDV(1.0, 0.5).refine(CAPTIONS[:1], None, before=CAPTIONS[:1], reference_image=-CAPTIONS[0])
+        PDV(1.0, 0.5).refine(
+            CAPTIONS[:1], None, reference_captions=CAPTIONS[:1], reference_image=-CAPTIONS[0]
+        )
 
 
 @EVERY
@@ -175,6 +181,8 @@ def test_unusable_modifications_are_refused(modification: np.ndarray) -> None:
 
 def test_unusable_references_are_refused() -> None:
     with pytest.raises(VectorError, match="captions of the reference"):
-        PDV().refine(CAPTIONS, None, before=np.ones((1, 2)))
+        PDV().refine(CAPTIONS, None, reference_captions=np.ones((1, 2)))
     with pytest.raises(VectorError, match="reference image"):
-        PDV(1.0, 0.5).refine(CAPTIONS, None, before=CAPTIONS, reference_image=np.ones(2))
+        PDV(1.0, 0.5).refine(
+            CAPTIONS, None, reference_captions=CAPTIONS, reference_image=np.ones(2)
+        )

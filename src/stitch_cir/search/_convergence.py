@@ -8,14 +8,14 @@ import numpy as np
 
 from stitch_cir.gallery import ViewMatrix
 from stitch_cir.search._results import Query
-from stitch_cir.transport import Scorer, TransportPlan
+from stitch_cir.transport import IterativeScorer, Scorer, TransportPlan
 
 __all__ = ["convergence_note", "is_iterative", "plans_converged"]
 
 
 def is_iterative(scorer: Scorer) -> bool:
     """Return whether a scorer iterates to its plans, and so may stop before they are exact."""
-    return "max_iterations" in scorer.settings()
+    return isinstance(scorer, IterativeScorer)
 
 
 def plans_converged(

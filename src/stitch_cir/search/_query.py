@@ -15,7 +15,7 @@ from PIL import Image
 from stitch_cir.composers import Composition, Reference
 from stitch_cir.concepts import Concept
 from stitch_cir.encoders import ConceptReader, DualEncoder, TextLimits, encode_set
-from stitch_cir.errors import ImageError, NotFoundError, QueryError
+from stitch_cir.errors import ImageError, NotFoundError, QueryError, VectorError
 from stitch_cir.gallery import Gallery
 from stitch_cir.hints import similar_path
 from stitch_cir.images import MAX_PIXELS, open_image, open_regular, to_srgb
@@ -194,11 +194,17 @@ class Encoded:
         refined = transition.refine(
             self.captions,
             self.modification,
-            before=self.before,
+            reference_captions=self.before,
             reference_image=self.image,
         )
         refined = np.ascontiguousarray(refined, dtype=np.float32)
-        if len(refined) == len(self.captions) and transition.name != "text-only":
+        if transition.keeps_captions:
+            if len(refined) != len(self.captions):
+                raise VectorError(
+                    f"The transition {transition.name} made {len(refined)} vectors of "
+                    f"{len(self.captions)} captions.",
+                    hint="One that does not keep the captions says so: keeps_captions = False.",
+                )
             labels = self.composition.texts
             weights = np.asarray([one.weight for one in self.composition.captions], np.float32)
         else:
@@ -247,7 +253,7 @@ def build_query(
     wording = (text or "").strip()
     texts = query_texts(composition, wording)
     notes = (*notes, *_cut_texts(encoder, texts, len(composition.captions), bool(wording)))
-    image = _original_view(gallery, seen) if seen and transition.name == "pdv" else None
+    image = _original_view(gallery, seen) if seen and transition.needs_reference_image else None
     encoded = Encoded.of(composition, name, wording, encoder.encode_texts(texts), image)
     return encoded.refine(transition), notes
 

@@ -14,7 +14,7 @@ from stitch_cir.gallery import Gallery, ViewMatrix, matcher
 from stitch_cir.search._results import Query
 from stitch_cir.search._settings import SearchSettings
 from stitch_cir.search._suggest import suggest_ids
-from stitch_cir.transition import step_away
+from stitch_cir.transition import rocchio_step
 
 __all__ = ["away_from", "rejected_ids", "row_of", "rows_to_rank", "shortfall"]
 
@@ -87,7 +87,7 @@ def away_from(
     rows = [row for id in ids if (row := row_of(matrix, id)) is not None]
     if not rows:
         return query
-    vectors = step_away(query.vectors, np.asarray(matrix.means[rows]), weight)
+    vectors = rocchio_step(query.vectors, np.asarray(matrix.means[rows]), weight)
     return replace(query, vectors=vectors, less_like=ids)
 
 

@@ -1,4 +1,4 @@
-"""Moving caption vectors (or their scores) toward the modification the user asked for.
+"""Moving caption vectors (or the images' scores) toward the modification.
 
 Pure mathematics on unit vectors: no files, no models.
 
@@ -8,23 +8,32 @@ Pure mathematics on unit vectors: no files, no models.
 [[0.7070000171661377, 0.0, 0.7070000171661377], [0.0, 0.7070000171661377, 0.7070000171661377]]
 """
 
-from stitch_cir.transition._away import Away
-from stitch_cir.transition._feedback import step_away
-from stitch_cir.transition._increment import SemanticIncrement
-from stitch_cir.transition._linear import Linear, NoTransition, TextOnly
-from stitch_cir.transition._pdv import PDV
-from stitch_cir.transition._protocol import Transition
-from stitch_cir.transition._registry import TRANSITION_NAMES, transition_by_name
+from stitch_cir.transition._protocol import (
+    TRANSITION_NAMES,
+    Transition,
+    TransitionBase,
+    transition_by_name,
+)
+from stitch_cir.transition._scores import SemanticIncrement
+from stitch_cir.transition._vectors import (
+    PDV,
+    Linear,
+    NoTransition,
+    ReferenceSubtraction,
+    TextOnly,
+    rocchio_step,
+)
 
 __all__ = [
     "PDV",
     "TRANSITION_NAMES",
-    "Away",
     "Linear",
     "NoTransition",
+    "ReferenceSubtraction",
     "SemanticIncrement",
     "TextOnly",
     "Transition",
-    "step_away",
+    "TransitionBase",
+    "rocchio_step",
     "transition_by_name",
 ]

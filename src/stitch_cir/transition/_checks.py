@@ -1,4 +1,4 @@
-"""Checks of settings and vectors, and the one normalisation all transitions use."""
+"""Checks of settings and vectors, and the normalisation that all transitions use."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Doubles = NDArray[np.float64]
 LARGEST = 1000.0
 """Largest factor: far beyond it nothing is left of the other summand in float32."""
 SHORTEST = 1e-6
-"""A vector shorter than this is what rounding left of nothing; its direction means nothing."""
+"""A vector shorter than this is rounding error; its direction means nothing."""
 
 
 def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
-    """Give ``value`` as a float if it is finite and in [low, high]; else ``SettingError``."""
+    """Return ``value`` as a float if it is finite and in [low, high]; else ``SettingError``."""
     fits = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not fits or not math.isfinite(value) or not low <= value <= high:
         if math.isfinite(low) and math.isfinite(high):
@@ -35,12 +35,12 @@ def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf
     return float(value)
 
 
-def read_rows(what: str, given: ArrayLike, dim: int | None = None) -> Doubles:
+def read_rows(what: str, vectors: ArrayLike, dim: int | None = None) -> Doubles:
     """Read (n, d) vectors, n ≥ 1, as float64.
 
     Raises ``VectorError`` for another shape, other than ``dim`` dimensions, or NaN or infinity.
     """
-    array = np.asarray(given)
+    array = np.asarray(vectors)
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "iuf":
         raise VectorError(
             f"The {what} have shape {array.shape} and type {array.dtype}.",
@@ -57,9 +57,9 @@ def read_rows(what: str, given: ArrayLike, dim: int | None = None) -> Doubles:
     return rows
 
 
-def read_row(what: str, given: ArrayLike, dim: int) -> Doubles:
+def read_row(what: str, vector: ArrayLike, dim: int) -> Doubles:
     """Read one (d,) vector as float64; raises as :func:`read_rows` does."""
-    array = np.asarray(given)
+    array = np.asarray(vector)
     if array.ndim != 1:
         raise VectorError(
             f"The {what} has shape {array.shape}.", hint=f"Give one vector of shape ({dim},)."
@@ -71,7 +71,7 @@ def read_row(what: str, given: ArrayLike, dim: int) -> Doubles:
 def to_unit(what: str, vectors: Doubles) -> NDArray[np.float32]:
     """Divide every row by its length: (n, d) float32.
 
-    Raises ``VectorError`` where a row has cancelled to nothing: no direction would be better than
+    Raises ``VectorError`` where a row has cancelled to zero: no direction would be better than
     any other, and NaN would spread through all scores.
     """
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -1,23 +1,31 @@
-"""What a transition is, and the two halves that change nothing."""
+"""What a transition is, the base that changes nothing, and transitions by name."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.plugins import TRANSITIONS
 from stitch_cir.transition._checks import read_rows
 
-__all__ = ["Plain", "Transition"]
+__all__ = ["TRANSITION_NAMES", "Transition", "TransitionBase", "transition_by_name"]
 
 Vectors = NDArray[np.float32]
 Scores = NDArray[np.floating[Any]]
 
+TRANSITION_NAMES: tuple[str, ...] = tuple(TRANSITIONS.built_in)
+"""Names of the built-in transitions, the method's own first. ``TRANSITIONS.names()`` has all."""
+
 
 @runtime_checkable
 class Transition(Protocol):
-    """Leans target captions toward the modification: on the vectors, or on the scores."""
+    """Moves target captions toward the modification: their vectors, or the images' scores.
+
+    :class:`TransitionBase` has a default for every member but ``name`` and ``settings``.
+    """
 
     @property
     def name(self) -> str:
@@ -25,17 +33,38 @@ class Transition(Protocol):
         ...
 
     @property
-    def needs_before(self) -> bool:
+    def needs_reference_captions(self) -> bool:
         """Whether plain captions of the unchanged reference are of use."""
         ...
 
     @property
+    def needs_reference_image(self) -> bool:
+        """Whether the vector of the reference image is of use."""
+        ...
+
+    @property
+    def keeps_captions(self) -> bool:
+        """Whether row k of :meth:`refine` is caption k moved, and keeps its text and weight.
+
+        Otherwise the rows stand for the modification, evenly weighted.
+        """
+        ...
+
+    @property
     def combines_scores(self) -> bool:
-        """Whether :meth:`combine` uses the scores of those captions (a score-level transition)."""
+        """Whether :meth:`combine` uses the scores of the reference's captions."""
+        ...
+
+    @property
+    def combines_monotonically(self) -> bool:
+        """Whether :meth:`combine` rises, or stays, with ``scores`` and falls with the others.
+
+        Bounds of both then bound the result, and a search need not score every image.
+        """
         ...
 
     def settings(self) -> dict[str, Any]:
-        """Name and every setting that changes a ranking, as JSON-ready data."""
+        """Return ``{"transition": name}`` and every setting that changes a ranking, JSON-ready."""
         ...
 
     def refine(
@@ -43,7 +72,7 @@ class Transition(Protocol):
         captions: Vectors,
         modification: Vectors | None,
         *,
-        before: Vectors | None = None,
+        reference_captions: Vectors | None = None,
         reference_image: Vectors | None = None,
     ) -> Vectors:
         """Move the caption vectors.
@@ -54,49 +83,72 @@ class Transition(Protocol):
             (K, d) unit rows f(t_k), the target captions.
         modification:
             (d,) unit vector f(m), or ``None`` where there is no modification text.
-        before:
+        reference_captions:
             (R, d) unit rows, plain captions of the unchanged reference, or ``None``.
         reference_image:
-            (d,) unit vector of the reference picture, or ``None``.
+            (d,) unit vector of the reference image, or ``None``.
 
-        Returns (K', d) float32 unit rows; K' = K except for text-only.
+        Returns (K', d) float32 unit rows; K' = K where captions are kept.
 
         Raises ``VectorError`` for vectors of the wrong shape, that are not finite, or that cancel
         to zero.
         """
         ...
 
-    def combine(self, after: Scores, before: Scores | None) -> Scores:
-        """Combine scores (N,) of the refined captions with those (N,) of ``before``, if any.
+    def combine(self, scores: Scores, reference_scores: Scores | None) -> Scores:
+        """Combine scores (N,) of the refined captions with those (N,) of the reference's captions.
 
-        Must give ``after`` itself where ``before`` is ``None``.
+        Returns (N,), of the float type of ``scores``; ``scores`` itself where ``reference_scores``
+        is ``None``.
         """
         ...
 
 
-class Plain:
-    """Base of the built-in transitions: captions and scores stay what they are."""
+class TransitionBase:
+    """Base of transitions: needs nothing, and returns captions and scores unchanged."""
 
     __slots__ = ()
 
-    needs_before: ClassVar[bool] = False
+    needs_reference_captions: ClassVar[bool] = False
+    needs_reference_image: ClassVar[bool] = False
+    keeps_captions: ClassVar[bool] = True
     combines_scores: ClassVar[bool] = False
     combines_monotonically: ClassVar[bool] = False
-    """Whether :meth:`combine` never falls as ``after`` rises, and never rises as ``before`` does:
-    then bounds of both bound the result, and a search need not score everything."""
 
     def refine(
         self,
         captions: Vectors,
         modification: Vectors | None,
         *,
-        before: Vectors | None = None,
+        reference_captions: Vectors | None = None,
         reference_image: Vectors | None = None,
     ) -> Vectors:
-        """Give the captions, (K, d) float32, unchanged."""
+        """Return the captions, (K, d) float32, unchanged."""
         read_rows("captions", captions)
         return np.asarray(captions, dtype=np.float32)
 
-    def combine(self, after: Scores, before: Scores | None) -> Scores:
-        """Give ``after``, (N,), unchanged."""
-        return after
+    def combine(self, scores: Scores, reference_scores: Scores | None) -> Scores:
+        """Return ``scores``, (N,), unchanged."""
+        return scores
+
+
+def transition_by_name(
+    name: str, *, options: Mapping[str, Any] | None = None, **shared: Any
+) -> Transition:
+    """Make a transition, built-in or of another package.
+
+    Parameters
+    ----------
+    name:
+        One of ``stitch_cir.plugins.TRANSITIONS.names()``.
+    options:
+        Settings of this transition; it must have all of them.
+    shared:
+        Settings such as ``alpha`` and ``scale``, for the transitions that have them. They are
+        checked whatever the name.
+
+    Raises ``SettingError`` for an unknown name, a value outside its range, or an option that the
+    transition does not have.
+    """
+    transition: Transition = TRANSITIONS.make_from(name, shared, options)
+    return transition

@@ -13,6 +13,7 @@ Pure mathematics on cosines: no files, no models. Every scorer has the same scal
 [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 """
 
+from stitch_cir.transport._blocks import Block
 from stitch_cir.transport._bounds import BoundedScorer, SetBound, member_bounds
 from stitch_cir.transport._conditional import ConditionalTransport
 from stitch_cir.transport._exact import ExactTransport
@@ -23,7 +24,13 @@ from stitch_cir.transport._front import (
     transport_plan,
 )
 from stitch_cir.transport._plan import TransportPlan
-from stitch_cir.transport._scorer import Scorer
+from stitch_cir.transport._scorer import (
+    Attention,
+    BlockScorer,
+    DeviceScorer,
+    IterativeScorer,
+    Scorer,
+)
 from stitch_cir.transport._sets import PointSets
 from stitch_cir.transport._simple import Chamfer, MeanPooling, PointToPoint
 from stitch_cir.transport._sinkhorn import Sinkhorn
@@ -31,10 +38,15 @@ from stitch_cir.transport._torch import TorchScorer, open_device, score_sets_tor
 
 __all__ = [
     "SCORER_NAMES",
+    "Attention",
+    "Block",
+    "BlockScorer",
     "BoundedScorer",
     "Chamfer",
     "ConditionalTransport",
+    "DeviceScorer",
     "ExactTransport",
+    "IterativeScorer",
     "MeanPooling",
     "PointSets",
     "PointToPoint",

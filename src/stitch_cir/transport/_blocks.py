@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from stitch_cir.errors import VectorError
 from stitch_cir.transport._marginals import Floats, Marginal, read_marginal
 
-__all__ = ["Batch", "Block", "read_batch", "score_in_blocks"]
+__all__ = ["Batch", "Block", "average", "chamfer", "read_batch", "score_in_blocks", "tops"]
 
 BLOCK_ELEMENTS = 1 << 17
 """Similarities in a block: with two work arrays of that size it stays within the L2 cache."""
@@ -27,8 +27,8 @@ BLOCK_ELEMENTS = 1 << 17
 class Block:
     """n pairs of sets.
 
-    ``s``: (K, M, n) similarities, C-contiguous, 0 where caption or view is absent, so that whatever
-    stood in a padded place cannot get into a sum. ``p``: K captions, ``q``: M views.
+    ``s``: (K, M, n) similarities, C-contiguous, 0 where caption or view is absent, so that no
+    padding gets into a sum. ``p``: K captions, ``q``: M views.
     """
 
     s: Floats
@@ -45,9 +45,9 @@ class Block:
         return np.asarray(rows | columns)
 
     def side(self, axis: int) -> tuple[Floats, NDArray[np.bool_] | None, bool]:
-        """Give weights, absence and evenness of the members along ``axis``, shaped to meet ``s``.
+        """Return weights, absence and evenness of the members along ``axis``, shaped to meet ``s``.
 
-        ``axis`` 1 runs over views (the look of a caption), 0 over captions (the look of a view).
+        ``axis`` 1 runs over views (the attention of a caption), 0 over captions (that of a view).
         """
         marginal = self.q if axis == 1 else self.p
         lift = (None, slice(None), slice(None)) if axis == 1 else (slice(None), None, slice(None))
@@ -148,7 +148,7 @@ def score_in_blocks(batch: Batch, score: Callable[[Block], Floats]) -> Floats:
     members can cause: checking n scores is cheaper than checking n·K·M similarities.
     """
     scores = np.empty(len(batch), dtype=batch.dtype)
-    # exp of a very negative number is 0, as wanted; NaN in the input is reported below
+    # exp of a very negative number is 0, as it should be; NaN in the input is reported below
     with np.errstate(under="ignore", over="ignore", invalid="ignore"):
         for part, block in batch.blocks():
             scores[part] = score(block)
@@ -159,3 +159,28 @@ def score_in_blocks(batch: Batch, score: Callable[[Block], Floats]) -> Floats:
             hint="Check the vectors they were computed from.",
         )
     return scores.reshape(batch.shape)
+
+
+def tops(block: Block, axis: int) -> Floats:
+    """Return the largest similarity among present members along ``axis``, kept as an axis of 1.
+
+    Absent members are set to −∞ first: multiplying them by 0 instead would let them win against
+    negative similarities.
+    """
+    _, absent, _ = block.side(axis)
+    s = block.s if absent is None else np.where(absent, np.array(-np.inf, block.s.dtype), block.s)
+    return np.asarray(s.max(axis=axis, keepdims=True))
+
+
+def average(values: Floats, marginal: Marginal) -> Floats:
+    """Return the weighted mean of ``values`` (size, n) over its first axis: (n,)."""
+    if marginal.even:
+        return np.asarray(values.mean(axis=0))
+    return np.asarray((marginal.weights * values).sum(axis=0))
+
+
+def chamfer(block: Block) -> Floats:
+    """Score a block by ``Σ_k p_k max_m s_km + Σ_m q_m max_k s_km``: (n,)."""
+    captions = average(tops(block, 1)[:, 0], block.p)
+    views = average(tops(block, 0)[0], block.q)
+    return captions + views

@@ -19,15 +19,15 @@ class SetBound:
 
     ``kind``:
 
-    - ``"members"``: every look is a weighted average of the similarities it sees, hence at most
+    - ``"members"``: every attention takes a weighted average of similarities, hence at most
       their maximum (:func:`member_bounds`);
     - ``"means"``: the score *is* ``2 p̄ · q̄``, with p̄ and q̄ the weighted means of the two sets;
     - ``"original"``: the score *is* ``2 p̄ · y_0``, with y_0 the original view.
 
-    ``curvature``: c ≥ 0 where a look moreover is at most ``mean + c · range²``, ``None`` where
-    nothing better than the maximum is known. ``gap``: g ≥ 0 where a look is at least
+    ``curvature``: c ≥ 0 where that average is at most ``mean + c · range²``, ``None`` where
+    nothing better than the maximum is known. ``gap``: g ≥ 0 where it is at least
     ``max − g · log(1/w)``, w the weight of the largest similarity, so that the score is bounded
-    from below too; ``None`` where it is not. (Conditional transport: g = τ. Its look is
+    from below too; ``None`` where it is not. (Conditional transport: g = τ. Its average is
     ``τ (L + KL)`` with ``L = log Σ_j w_j e^{s_j/τ} ≥ max/τ + log w`` and KL ≥ 0 the divergence of
     the softmax from the weights.)
 
@@ -47,10 +47,10 @@ class SetBound:
 
 @runtime_checkable
 class BoundedScorer(Protocol):
-    """A scorer that can say how it is bounded; others are computed for every image."""
+    """A scorer whose scores are bounded from above; others are computed for every image."""
 
     def set_bound(self) -> SetBound:
-        """Say how the score is bounded."""
+        """Return how the score is bounded."""
         ...
 
 
@@ -80,30 +80,30 @@ def member_bounds(
     Returns (n, Q) float32, up to float32 rounding at least the score of every scorer that keeps the
     marginals.
 
-    *Proof.* Such a score is ``Σ_k p_k f_k + Σ_m q_m b_m`` with each look ``f_k`` an average of
+    *Proof.* Such a score is ``Σ_k p_k f_k + Σ_m q_m b_m`` with each ``f_k`` an average of
     ``s_k·`` and ``b_m`` one of ``s_·m`` (see ``BlockScorer.upper_bound``). It is at most the
-    maximum, and that moves by at most ε when every similarity does. The look of conditional
+    maximum, and that moves by at most ε when every similarity does. The average of conditional
     transport is ``f(β) = Σ w s / Σ w`` with ``w = q e^{βs}`` and β = 1/τ; ``f(0)`` is the weighted
     mean, and ``f'(β)`` is the variance of s under w, at most R²/4 for similarities within a range R
     (Popoviciu 1935). Hence ``f(1/τ) ≤ mean + R²/(4τ)``; mean and range move by at most ε and 2ε.
     Both bounds hold, so the smaller does; the averages with p and q finish the proof. ∎
     """
-    look: Floats = s.max(axis=1)
+    top: Floats = s.max(axis=1)
     if curvature is not None:
         mean = s.mean(axis=1) if q is None else np.einsum("kmnq,mn->knq", s, q)
-        look = _smaller(look, s.min(axis=1), mean, error, curvature)
-    total: Floats = (look * p[:, None, :]).sum(axis=0)
-    look = s.max(axis=0)
+        top = _smaller(top, s.min(axis=1), mean, error, curvature)
+    total: Floats = (top * p[:, None, :]).sum(axis=0)
+    top = s.max(axis=0)
     if curvature is not None:
         mean = np.einsum("kmnq,kq->mnq", s, p)
-        look = _smaller(look, s.min(axis=0), mean, error, curvature)
-    total += look.mean(axis=0) if q is None else (look * q[:, :, None]).sum(axis=0)
+        top = _smaller(top, s.min(axis=0), mean, error, curvature)
+    total += top.mean(axis=0) if q is None else (top * q[:, :, None]).sum(axis=0)
     total += 2.0 * error
     return np.asarray(total, dtype=np.float32)
 
 
 def _smaller(top: Floats, low: Floats, mean: Floats, error: Floats, curvature: float) -> Floats:
-    """Give the smaller of the two bounds of a look, less the ε that both have in common."""
+    """Return the smaller of the two bounds of an average, less the ε that both have in common."""
     spread = top - low
     spread += 2.0 * error
     spread *= spread

@@ -7,12 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from stitch_cir.transport._blocks import Block
+from stitch_cir.transport._blocks import Block, average, tops
 from stitch_cir.transport._bounds import SetBound
-from stitch_cir.transport._checks import positive
 from stitch_cir.transport._marginals import Floats
-from stitch_cir.transport._reduce import average, tops
-from stitch_cir.transport._scorer import BlockScorer, Looks
+from stitch_cir.transport._scorer import Attention, BlockScorer, Tensor, positive
 
 __all__ = ["ConditionalTransport"]
 
@@ -24,7 +22,7 @@ SOFT = 0.01
 
 @dataclass(frozen=True, slots=True)
 class ConditionalTransport(BlockScorer):
-    r"""Each caption looks for its views, each view for its captions; no iterations.
+    r"""Each caption attends to views and each view to captions, by softmax; no iterations.
 
     .. math::
 
@@ -55,32 +53,45 @@ class ConditionalTransport(BlockScorer):
         object.__setattr__(self, "tau", positive("tau", self.tau))
 
     def settings(self) -> dict[str, Any]:
-        """Name and τ, JSON-ready."""
+        """Return name and τ, JSON-ready."""
         return {"scorer": self.name, "tau": self.tau}
 
     def set_bound(self) -> SetBound:
-        """At most Chamfer and little less; for a large τ at most a little above the mean."""
+        """Return: Chamfer, which is little more; for a large τ a little above the mean."""
         return SetBound("members", 0.25 / self.tau if self.tau >= SOFT else None, self.tau)
+
+    def score_tensors(self, s: Tensor, p: Tensor, q: Tensor) -> Tensor:
+        """Score n pairs on a device: (n,)."""
+        halves = []
+        for axis, weights in ((2, q[:, None, :]), (1, p[:, :, None])):
+            absent = weights == 0
+            top = s.masked_fill(absent, -np.inf).amax(axis, keepdim=True)
+            gap = (s - top).masked_fill(absent, 0.0)
+            pull = (gap * self._sharpness).exp() * weights
+            halves.append(top.squeeze(axis) + (pull * gap).sum(axis) / pull.sum(axis))
+        return (halves[0] * p).sum(1) + (halves[1] * q).sum(1)
 
     @property
     def _sharpness(self) -> float:
         return min(1.0 / self.tau, SHARPEST)
 
-    def _score(self, block: Block) -> Floats:
-        captions = average(_found(block, 1, self._sharpness), block.p)
-        views = average(_found(block, 0, self._sharpness), block.q)
+    def score_block(self, block: Block) -> Floats:
+        """Score a block: (n,)."""
+        captions = average(_attended(block, 1, self._sharpness), block.p)
+        views = average(_attended(block, 0, self._sharpness), block.q)
         return captions + views
 
-    def _look(self, block: Block) -> Looks:
-        looks = []
+    def attend(self, block: Block) -> Attention:
+        """Explain a block."""
+        halves = []
         for axis in (1, 0):
             pull, _, _ = _pulls(block, axis, self._sharpness)
-            looks.append(pull / pull.sum(axis=axis, keepdims=True))
-        return Looks(*looks)
+            halves.append(pull / pull.sum(axis=axis, keepdims=True))
+        return Attention(*halves)
 
 
-def _found(block: Block, axis: int, sharpness: float) -> Floats:
-    """Give the similarity that a look along ``axis`` finds: (K, n) for axis 1, (M, n) for axis 0.
+def _attended(block: Block, axis: int, sharpness: float) -> Floats:
+    """Return the mean similarity under the softmax along ``axis``: (K, n) for 1, (M, n) for 0.
 
     Written as ``max + Σ softmax·(s − max)``. The sum has no positive term, so the result never
     exceeds the maximum, even after rounding: the Chamfer bound is exact in floating point.
@@ -92,7 +103,7 @@ def _found(block: Block, axis: int, sharpness: float) -> Floats:
 
 
 def _pulls(block: Block, axis: int, sharpness: float) -> tuple[Floats, Floats, Floats]:
-    """Give the softmax along ``axis`` before its division, (K, M, n); s − max; and max.
+    """Return the softmax along ``axis`` before its division, (K, M, n); s − max; and max.
 
     The weights multiply ``exp`` instead of adding their logarithm inside: the largest member has
     exp(0) = 1, so the divisor is at least its weight and cannot vanish.
@@ -103,7 +114,7 @@ def _pulls(block: Block, axis: int, sharpness: float) -> tuple[Floats, Floats, F
     pull = gap * gap.dtype.type(sharpness)
     if absent is not None:
         # −∞ only now: a sharpness that has rounded to 0 times −∞ would be NaN; so would be the
-        # product of pull and gap later, hence gap becomes 0 where nobody is
+        # product of pull and gap later, hence gap becomes 0 where members are absent
         np.copyto(pull, -np.inf, where=absent)
         np.copyto(gap, 0.0, where=absent)
     np.exp(pull, out=pull)

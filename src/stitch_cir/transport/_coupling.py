@@ -1,4 +1,4 @@
-"""What the optimal transports share: their score and looks follow from a coupling P."""
+"""What the optimal transports share: score and attention follow from a coupling P."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stitch_cir.transport._blocks import Block
 from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._marginals import Floats
-from stitch_cir.transport._scorer import BlockScorer, Looks
+from stitch_cir.transport._scorer import Attention, BlockScorer
 
 __all__ = ["Coupling", "CouplingScorer", "full_marginals"]
 
@@ -40,19 +40,21 @@ class CouplingScorer(BlockScorer):
     _precision: ClassVar[type[np.float64] | None] = np.float64
 
     def set_bound(self) -> SetBound:
-        """At most Chamfer (``upper_bound``), which needs no iteration."""
+        """Return: at most Chamfer (``upper_bound``), which needs no iteration."""
         return SetBound("members", costly=True)
 
     @abstractmethod
     def _couple(self, block: Block) -> Coupling:
         """Find the couplings of a block."""
 
-    def _score(self, block: Block) -> Floats:
+    def score_block(self, block: Block) -> Floats:
+        """Score a block: (n,)."""
         return np.asarray(2.0 * (self._couple(block).mass * block.s).sum(axis=(0, 1)))
 
-    def _look(self, block: Block) -> Looks:
+    def attend(self, block: Block) -> Attention:
+        """Explain a block."""
         coupling = self._couple(block)
-        return Looks(
+        return Attention(
             _conditional(coupling.mass, 1, block.side(1)[0]),
             _conditional(coupling.mass, 0, block.side(0)[0]),
             converged=coupling.converged,
@@ -62,14 +64,14 @@ class CouplingScorer(BlockScorer):
 
 
 def _conditional(mass: NDArray[np.float64], axis: int, otherwise: Floats) -> Floats:
-    """Divide a coupling by its sums along ``axis``; a member without mass looks everywhere."""
+    """Divide a coupling by its sums along ``axis``; a member without mass attends to all."""
     total = mass.sum(axis=axis, keepdims=True)
     empty = total <= 0
     return np.where(empty, otherwise, mass / np.where(empty, 1.0, total))
 
 
 def full_marginals(block: Block) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give p (K, n) and q (M, n) in float64, written out for every pair."""
+    """Return p (K, n) and q (M, n) in float64, written out for every pair."""
     rows, columns, count = block.s.shape
     p = np.broadcast_to(block.p.weights.astype(np.float64), (rows, count))
     q = np.broadcast_to(block.q.weights.astype(np.float64), (columns, count))

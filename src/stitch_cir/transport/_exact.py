@@ -14,7 +14,7 @@ from stitch_cir.transport._simplex import solve
 __all__ = ["ExactTransport"]
 
 CHUNK_ELEMENTS = 1 << 20
-"""Elements of basis inverses held at a time."""
+"""Elements of basis inverses in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class ExactTransport(CouplingScorer):
             \sum_{km} P_{km} s_{km} = 2 - 2\, \text{EMD}, \quad \text{cost } 1 - s .
 
     The earth mover's distance of Rubner, Tomasi & Guibas (IJCV 2000), solved as a linear program to
-    1e-10 whatever the ties and zero weights. Where several plans are optimal one of them is given.
+    1e-10 whatever the ties and zero weights. Of several optimal plans one is returned.
     """
 
     name: ClassVar[str] = "exact"
 
     def settings(self) -> dict[str, Any]:
-        """Name, JSON-ready."""
+        """Return the name, JSON-ready."""
         return {"scorer": self.name}
 
     def _couple(self, block: Block) -> Coupling:

@@ -1,4 +1,4 @@
-"""The front door: sets in, scores or plans out."""
+"""Scorers by name, and sets in, scores or plans out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from stitch_cir.errors import VectorError
 from stitch_cir.plugins import SCORERS
-from stitch_cir.transport._checks import whole
 from stitch_cir.transport._conditional import ConditionalTransport
 from stitch_cir.transport._plan import TransportPlan
-from stitch_cir.transport._scorer import Scorer
+from stitch_cir.transport._scorer import Scorer, whole
 from stitch_cir.transport._sets import PointSets
 
 __all__ = ["SCORER_NAMES", "score_sets", "scorer_by_name", "transport_plan"]
@@ -22,7 +21,7 @@ SCORER_NAMES: tuple[str, ...] = tuple(SCORERS.built_in)
 """Names of the built-in scorers; the first is the method's own. ``SCORERS.names()`` has all."""
 
 SIMILARITIES = 1 << 22
-"""Similarities held at a time (16 MiB): bounds memory for any gallery."""
+"""Similarities in memory at a time (16 MiB): bounds memory for any gallery."""
 QUERY_MEMBERS = 512
 """Captions multiplied with the gallery at a time, so that many queries share one pass over it."""
 
@@ -66,7 +65,7 @@ def score_sets(
         Conditional transport at its default τ when ``None``.
     block:
         Gallery sets multiplied at a time; changes memory and speed, not scores beyond rounding.
-        ``None`` chooses so that 16 MiB of similarities are held.
+        ``None`` chooses so that 16 MiB of similarities are in memory.
 
     Returns (B, N) float32 scores in [−2, 2], larger is better.
 
@@ -80,16 +79,16 @@ def score_sets(
     p, captions, views = queries.marginals(), queries.size, gallery.size
     together = max(1, QUERY_MEMBERS // captions)
     for first in range(0, len(queries), together):
-        asked = queries.vectors[first : first + together]
-        stacked = asked.reshape(-1, queries.dim).T
+        several = queries.vectors[first : first + together]
+        stacked = several.reshape(-1, queries.dim).T
         step = block or max(1, SIMILARITIES // (views * stacked.shape[1]))
         for start in range(0, len(gallery), step):
-            held = gallery.part(start, start + step)
-            q = held.marginals()
-            product = held.vectors.reshape(-1, gallery.dim) @ stacked
-            similarities = product.reshape(len(held), views, len(asked), captions)
+            part = gallery.part(start, start + step)
+            q = part.marginals()
+            product = part.vectors.reshape(-1, gallery.dim) @ stacked
+            similarities = product.reshape(len(part), views, len(several), captions)
             # query by query: a view of the product, where a joint batch would have to be copied
-            for i in range(len(asked)):
+            for i in range(len(several)):
                 scores[first + i, start : start + step] = scorer.score_similarities(
                     similarities[:, :, i].swapaxes(1, 2), None if p is None else p[first + i], q
                 )

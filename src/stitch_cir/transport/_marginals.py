@@ -21,7 +21,7 @@ class Marginal:
     """The weights of one side for n pairs of sets, members first.
 
     ``weights``: (size, n) or (size, 1) where all n pairs share them; every column sums to 1.
-    ``absent``: same shape, bool, true where the weight is 0; ``None`` when nobody is absent.
+    ``absent``: same shape, bool, true where the weight is 0; ``None`` when none is absent.
     ``even``: all members of all pairs count the same, so plain means may be used.
     """
 
@@ -30,7 +30,7 @@ class Marginal:
     even: bool
 
     def part(self, start: int, stop: int) -> Marginal:
-        """Give the marginal of the pairs ``start:stop``."""
+        """Return the marginal of the pairs ``start:stop``."""
         if self.weights.shape[1] == 1:
             return self
         absent = None if self.absent is None else self.absent[:, start:stop]
@@ -39,7 +39,7 @@ class Marginal:
 
 def read_marginal(
     side: str,
-    given: ArrayLike | None,
+    weights: ArrayLike | None,
     size: int,
     batch: tuple[int, ...],
     dtype: np.dtype[Any],
@@ -50,18 +50,18 @@ def read_marginal(
     ----------
     side:
         ``"p"`` or ``"q"``, for messages.
-    given:
+    weights:
         (..., size), broadcastable against ``batch``: weights ≥ 0 of any sum, or bool (true =
-        present). ``None``: everybody is present and counts the same.
+        present). ``None``: all members are present and count the same.
     size, batch, dtype:
         Number of members, batch shape of the similarities, and the float type to compute in.
 
     Raises ``VectorError`` for a wrong shape, negative or non-finite weights, or a set without any
     member. Weights so small that they round to 0 in ``dtype`` count as absent.
     """
-    if given is None:
+    if weights is None:
         return Marginal(np.full((size, 1), 1.0 / size, dtype=dtype), None, True)
-    array = np.asarray(given)
+    array = np.asarray(weights)
     if array.ndim == 0 or array.shape[-1] != size:
         raise VectorError(
             f"The marginal {side} has shape {array.shape}, but its side has {size} members.",
@@ -76,20 +76,20 @@ def read_marginal(
         array = np.broadcast_to(array, (*batch, size)).reshape(-1, size)
     else:
         array = array[None, :]
-    weights = np.array(array.T, dtype=np.float64, order="C")
-    if weights.shape[1] == 0:
-        return Marginal(weights.astype(dtype), None, False)
-    largest = weights.max(axis=0)
-    if not np.isfinite(weights).all() or bool((weights < 0).any()) or bool((largest <= 0).any()):
+    columns = np.array(array.T, dtype=np.float64, order="C")
+    if columns.shape[1] == 0:
+        return Marginal(columns.astype(dtype), None, False)
+    largest = columns.max(axis=0)
+    if not np.isfinite(columns).all() or bool((columns < 0).any()) or bool((largest <= 0).any()):
         raise VectorError(
-            f"The marginal {side} is not usable: {_trouble(weights)}.",
-            hint="Weights must be finite and at least 0, and one of every set above 0.",
+            f"The marginal {side} is not usable: {_trouble(columns)}.",
+            hint="Weights must be finite and at least 0, and at least one of every set above 0.",
         )
-    if bool((weights == weights[:1]).all()):
+    if bool((columns == columns[:1]).all()):
         return Marginal(np.full((size, 1), 1.0 / size, dtype=dtype), None, True)
-    weights /= largest  # first by the largest: a sum of huge weights could overflow
-    weights /= weights.sum(axis=0)
-    rounded = weights.astype(dtype)
+    columns /= largest  # first by the largest: a sum of huge weights could overflow
+    columns /= columns.sum(axis=0)
+    rounded = columns.astype(dtype)
     absent = rounded == 0
     return Marginal(rounded, absent if absent.any() else None, False)
 

@@ -1,4 +1,4 @@
-"""The plan: who looked at whom, how much, and what it added to the score."""
+"""The plan: which members attend to which, how much, and what that adds to the score."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class TransportPlan:
     Attributes
     ----------
     forward:
-        (..., K, M), where caption k looks: the row of a present caption sums to 1.
+        (..., K, M), the attention of caption k: the row of a present caption sums to 1.
     backward:
-        (..., K, M), where view m looks: the column of a present view sums to 1. For couplings
+        (..., K, M), the attention of view m: the column of a present view sums to 1. For couplings
         (Sinkhorn, exact) forward and backward are the coupling's two conditionals. An absent
         caption's row and an absent view's column are 0 in both.
     p, q:
@@ -72,7 +72,7 @@ class TransportPlan:
         return np.asarray(0.5 * (forward + self.q[..., None, :] * self.backward))
 
     def contribution_of_captions(self) -> Doubles:
-        """What each caption's own look adds to the score, (..., K).
+        """Return what the attention of each caption adds to the score, (..., K).
 
         ``p_k Σ_m forward_km s_km``; with :meth:`contribution_of_views` it sums to the score. For
         couplings each side holds exactly half of it.
@@ -80,11 +80,11 @@ class TransportPlan:
         return np.asarray(self.p * (self.forward * self.similarities).sum(axis=-1))
 
     def contribution_of_views(self) -> Doubles:
-        """What each view's own look adds to the score, (..., M): ``q_m Σ_k backward_km s_km``."""
+        """Return what the attention of each view adds, (..., M): ``q_m Σ_k backward_km s_km``."""
         return np.asarray(self.q * (self.backward * self.similarities).sum(axis=-2))
 
     def best_view(self) -> NDArray[np.int64]:
-        """Give the index of the view that explains the match best, (...,).
+        """Return the index of the view that explains the match best, (...,).
 
         It is the view m with the largest ``Σ_k joint_km (1 + s_km)``: the moved mass, weighted by
         closeness, which also decides where a coupling moves the same mass to every view. Absent
@@ -95,7 +95,7 @@ class TransportPlan:
         return np.asarray(closeness.argmax(axis=-1), dtype=np.int64)
 
     def pair(self, *index: int) -> TransportPlan:
-        """Give the plan of one pair of a batch; convergence data stay those of the whole batch.
+        """Return the plan of one pair of a batch; convergence data stay those of the whole batch.
 
         Raises ``VectorError`` when ``index`` does not name one pair.
         """
@@ -117,7 +117,7 @@ class TransportPlan:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data: nested lists of floats, batch axes first."""
+        """Return JSON-ready data: nested lists of floats, batch axes first."""
         return {
             "scorer": self.scorer,
             "settings": dict(self.settings),
@@ -150,7 +150,7 @@ def assemble_plan(
     iterations: int,
     marginal_error: float,
 ) -> TransportPlan:
-    """Give the arrays of n pairs, (n, K, M), (n, K) and (n, M), the batch's ``shape``; add scores.
+    """Build the plan of n pairs of arrays (n, K, M), (n, K) and (n, M), in the batch's ``shape``.
 
     The score is the sum of the contributions, so that an explanation always adds up.
     """

@@ -1,7 +1,8 @@
-"""What a scorer is, and the part all built-in scorers share."""
+"""What a scorer is, what it can do beyond scoring, and the base that the built-in ones share."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -9,19 +10,32 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stitch_cir.errors import VectorError
-from stitch_cir.transport._blocks import Block, read_batch, score_in_blocks
+from stitch_cir.errors import SettingError, VectorError
+from stitch_cir.transport._blocks import Block, chamfer, read_batch, score_in_blocks
 from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._marginals import Floats
 from stitch_cir.transport._plan import TransportPlan, assemble_plan
-from stitch_cir.transport._reduce import chamfer
 
-__all__ = ["BlockScorer", "Looks", "Scorer"]
+__all__ = [
+    "Attention",
+    "BlockScorer",
+    "DeviceScorer",
+    "IterativeScorer",
+    "Scorer",
+    "positive",
+    "whole",
+]
+
+Tensor = Any
+"""torch.Tensor; torch must be no dependency of this module, types included."""
 
 
 @runtime_checkable
 class Scorer(Protocol):
     """Scores a set of K captions against a set of M views from their cosines alone.
+
+    A scorer that is also a :class:`BoundedScorer`, a :class:`DeviceScorer` or an
+    :class:`IterativeScorer` has the members of these. :class:`BlockScorer` is a base for scorers.
 
     All scorers share one scale: scores lie in [−2, 2] for cosines in [−1, 1], larger is better, and
     one caption against one view gives twice their cosine.
@@ -37,7 +51,7 @@ class Scorer(Protocol):
         ...
 
     def settings(self) -> dict[str, Any]:
-        """Name and every setting that changes a score, as JSON-ready data."""
+        """Return ``{"scorer": name}`` and every setting that changes a score, JSON-ready."""
         ...
 
     def score_similarities(
@@ -46,22 +60,40 @@ class Scorer(Protocol):
         """Score: (...,), float32 for float32 similarities, otherwise float64."""
         ...
 
-    def upper_bound(
-        self, similarities: ArrayLike, p: ArrayLike | None = None, q: ArrayLike | None = None
-    ) -> Floats:
-        """Give (...,) numbers that no score of this scorer exceeds."""
-        ...
-
     def plan(
         self, similarities: ArrayLike, p: ArrayLike | None = None, q: ArrayLike | None = None
     ) -> TransportPlan:
-        """Explain the score: who looked at whom. Computed in float64."""
+        """Explain the score: which members attend to which. Computed in float64."""
+        ...
+
+
+@runtime_checkable
+class DeviceScorer(Protocol):
+    """A scorer that can also be computed on tensors, on whatever device they are."""
+
+    def score_tensors(self, s: Tensor, p: Tensor, q: Tensor) -> Tensor:
+        """Score n pairs of sets: (n,).
+
+        ``s``: (n, K, M) cosines, 0 where a member is absent; ``p``: (n, K) and ``q``: (n, M),
+        float32 weights of sum 1, 0 for absent members. The scores are those of
+        ``score_similarities`` within 1e-5.
+        """
+        ...
+
+
+@runtime_checkable
+class IterativeScorer(Protocol):
+    """A scorer whose plans are found by iterations, and may stop before they have converged."""
+
+    @property
+    def max_iterations(self) -> int:
+        """Iterations after which a plan is returned as it is, with ``converged=False``."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
-    """What a scorer says about a block: who looks at whom, and how the computation went.
+class Attention:
+    """How a scorer explains a block: which members attend to which, and how it was computed.
 
     ``forward`` and ``backward``: (K, M, n), see :class:`TransportPlan`. ``q``: (M, n) or (M, 1)
     where a scorer does not use the views' weights as given.
@@ -76,7 +108,7 @@ class Looks:
 
 
 class BlockScorer(ABC):
-    """Base of the built-in scorers: a subclass only scores and explains one block."""
+    """Base of scorers: checks, blocks and plans. A subclass scores and explains one block."""
 
     __slots__ = ()
 
@@ -85,18 +117,21 @@ class BlockScorer(ABC):
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """Name and settings, JSON-ready."""
+        """Return ``{"scorer": name}`` and the settings, JSON-ready."""
 
     @abstractmethod
-    def _score(self, block: Block) -> Floats:
+    def score_block(self, block: Block) -> Floats:
         """Score a block: (n,)."""
 
     @abstractmethod
-    def _look(self, block: Block) -> Looks:
+    def attend(self, block: Block) -> Attention:
         """Explain a block."""
 
     def set_bound(self) -> SetBound:
-        """Every built-in scorer that keeps the marginals is at most Chamfer (``upper_bound``)."""
+        """Return the bound of scorers that keep the marginals: Chamfer (see ``upper_bound``).
+
+        A subclass that does not keep them must override both.
+        """
         return SetBound("members")
 
     def score_similarities(
@@ -110,7 +145,7 @@ class BlockScorer(ABC):
             (..., K, M), the cosine of caption k and view m, of any strides.
         p, q:
             (..., K) and (..., M): weights ≥ 0 of any sum, or bool masks; 0 or false is an absent
-            member, whose similarities are never looked at. ``None``: evenly weighted.
+            member, whose similarities are not used. ``None``: evenly weighted.
 
         Returns (...,) scores, float32 for float32 or float16 similarities, otherwise float64.
 
@@ -118,7 +153,7 @@ class BlockScorer(ABC):
         no member, or a similarity of present members is not finite.
         """
         batch = read_batch(similarities, p, q, self._precision)
-        scores = score_in_blocks(batch, self._score)
+        scores = score_in_blocks(batch, self.score_block)
         single = np.asarray(similarities).dtype in (np.float32, np.float16)
         return scores.astype(np.float32) if single and scores.dtype != np.float32 else scores
 
@@ -159,17 +194,20 @@ class BlockScorer(ABC):
                         "Similarities of present members hold NaN or infinity.",
                         hint="Check the vectors they were computed from.",
                     )
-                looks = self._look(block)
-                for target, source in ((forward, looks.forward), (backward, looks.backward)):
+                attention = self.attend(block)
+                for target, source in (
+                    (forward, attention.forward),
+                    (backward, attention.backward),
+                ):
                     if (absent := block.absent) is not None:
                         source = np.where(absent, 0.0, source)
                     target[part] = source.transpose(2, 0, 1)
                 s[part] = block.s.transpose(2, 0, 1)
                 weights_p[part] = block.p.weights.T
-                weights_q[part] = (block.q.weights if looks.q is None else looks.q).T
-                converged = converged and looks.converged
-                iterations = max(iterations, looks.iterations)
-                error = max(error, looks.marginal_error)
+                weights_q[part] = (block.q.weights if attention.q is None else attention.q).T
+                converged = converged and attention.converged
+                iterations = max(iterations, attention.iterations)
+                error = max(error, attention.marginal_error)
         return assemble_plan(
             batch.shape,
             forward,
@@ -182,3 +220,28 @@ class BlockScorer(ABC):
             iterations=iterations,
             marginal_error=error,
         )
+
+
+def positive(name: str, value: Any, low: float | None = None) -> float:
+    """Return ``value`` as a float if it is finite, above 0 and at least ``low``.
+
+    Raises ``SettingError`` otherwise.
+    """
+    fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not fits or not math.isfinite(value) or value <= 0 or (low is not None and value < low):
+        span = "above 0" if low is None else f"of at least {low}"
+        raise SettingError(
+            f"{name} is {value!r}, outside its range.",
+            hint=f"{name} must be a finite number {span}.",
+        )
+    return float(value)
+
+
+def whole(name: str, value: Any, low: int = 1) -> int:
+    """Return ``value`` as an int of at least ``low``; raise ``SettingError`` otherwise."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise SettingError(
+            f"{name} is {value!r}, outside its range.",
+            hint=f"{name} must be a whole number of at least {low}.",
+        )
+    return value

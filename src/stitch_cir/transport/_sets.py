@@ -24,7 +24,7 @@ class PointSets:
     ----------
     vectors:
         (n, M, d) float32, finite everywhere; rows of present members have length 1 ± 1e-3. What
-        stands in absent places does not matter.
+        absent members hold does not matter.
     weights:
         (n, M), finite and ≥ 0, of any sum; normalised to sum 1 per set and kept as float32. Weight
         0 means the member is absent. ``None``: evenly weighted.
@@ -95,26 +95,26 @@ class PointSets:
         weights:
             n arrays (M_i,) or ``None`` for evenly weighted sets.
 
-        Returns n sets of length max M_i, zeros in the padded places, which are absent.
+        Returns n sets of length max M_i, zeros as padding, which is absent.
 
         Raises ``VectorError`` as the constructor does, and when shapes or counts do not fit.
         """
-        arrays = [np.asarray(one) for one in sets]
-        if not arrays or any(one.ndim != 2 or 0 in one.shape for one in arrays):
+        arrays = [np.asarray(each) for each in sets]
+        if not arrays or any(each.ndim != 2 or 0 in each.shape for each in arrays):
             raise VectorError(
-                f"Sets to pack have shapes {[one.shape for one in arrays]}.",
+                f"Sets to pack have shapes {[each.shape for each in arrays]}.",
                 hint="Give at least one array, each of shape (members, dimensions).",
             )
-        if len({one.shape[1] for one in arrays}) > 1:
+        if len({each.shape[1] for each in arrays}) > 1:
             raise VectorError(
-                f"Sets to pack have dimensions {sorted({one.shape[1] for one in arrays})}.",
+                f"Sets to pack have dimensions {sorted({each.shape[1] for each in arrays})}.",
                 hint="All vectors must come from the same encoder.",
             )
-        longest = max(len(one) for one in arrays)
+        longest = max(len(each) for each in arrays)
         vectors = np.zeros((len(arrays), longest, arrays[0].shape[1]), dtype=np.float32)
-        mask = np.arange(longest) < np.array([len(one) for one in arrays])[:, None]
-        for target, one in zip(vectors, arrays, strict=True):
-            target[: len(one)] = one
+        mask = np.arange(longest) < np.array([len(each) for each in arrays])[:, None]
+        for target, each in zip(vectors, arrays, strict=True):
+            target[: len(each)] = each
         if weights is None:
             return cls(vectors, mask=None if mask.all() else mask)
         if len(weights) != len(arrays):
@@ -123,14 +123,18 @@ class PointSets:
                 hint="Give one array, or None, for each set.",
             )
         padded = np.zeros(mask.shape)
-        for i, (one, given) in enumerate(zip(arrays, weights, strict=True)):
-            row = np.ones(len(one)) if given is None else np.asarray(given, dtype=np.float64)
-            if row.shape != (len(one),):
+        for i, (each, each_weights) in enumerate(zip(arrays, weights, strict=True)):
+            row = (
+                np.ones(len(each))
+                if each_weights is None
+                else np.asarray(each_weights, dtype=np.float64)
+            )
+            if row.shape != (len(each),):
                 raise VectorError(
-                    f"Set {i} has {len(one)} members but weights of shape {row.shape}.",
+                    f"Set {i} has {len(each)} members but weights of shape {row.shape}.",
                     hint="Give one weight a member.",
                 )
-            padded[i, : len(one)] = row
+            padded[i, : len(each)] = row
         return cls(vectors, _normalised(padded, mask), mask)
 
     def __len__(self) -> int:
@@ -148,7 +152,7 @@ class PointSets:
         return int(self.vectors.shape[2])
 
     def marginals(self) -> NDArray[np.float32] | None:
-        """Give what scorers take as p or q: (n, M) float32, 0 = absent; ``None`` = even and full.
+        """Return what scorers take as p or q: (n, M) float32, 0 = absent; ``None`` = even and full.
 
         A set that has a mask but no weights gives ones and zeros, which scorers normalise.
         """
@@ -159,7 +163,7 @@ class PointSets:
         return np.where(self.mask, self.weights, np.float32(0.0))
 
     def part(self, start: int, stop: int) -> PointSets:
-        """Give the sets ``start:stop`` as views of the same memory, unchecked."""
+        """Return the sets ``start:stop`` as views of the same memory, unchecked."""
         return PointSets.trusted(
             self.vectors[start:stop],
             None if self.weights is None else self.weights[start:stop],
@@ -168,7 +172,7 @@ class PointSets:
 
 
 def _normalised(weights: NDArray[np.generic], present: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Give weights (n, M) of sum 1 per set, 0 where absent."""
+    """Return weights (n, M) of sum 1 per set, 0 where absent."""
     if weights.shape != present.shape or weights.dtype.kind not in "biuf":
         raise VectorError(
             f"Weights have shape {weights.shape} and type {weights.dtype}.",
@@ -198,7 +202,7 @@ def _check_rows(vectors: NDArray[np.float32], present: NDArray[np.bool_]) -> Non
         where = np.argwhere(~finite)[0].tolist()
         raise VectorError(
             f"Vector {where[1]} of set {where[0]} holds NaN or infinity.",
-            hint="Check the encoder; padded places must be finite too, zeros for instance.",
+            hint="Check the encoder; padding must be finite too, zeros for instance.",
         )
     lengths = np.sqrt(np.einsum("nmd,nmd->nm", vectors, vectors))
     wrong = present & ~(np.abs(lengths - 1.0) <= UNIT_TOLERANCE)

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stitch_cir.errors import VectorError
-from stitch_cir.transport._blocks import Block
+from stitch_cir.transport._blocks import Block, average, chamfer, tops
 from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._marginals import Floats
-from stitch_cir.transport._reduce import average, chamfer, tops
-from stitch_cir.transport._scorer import BlockScorer, Looks
+from stitch_cir.transport._scorer import Attention, BlockScorer, Tensor
 
 __all__ = ["Chamfer", "MeanPooling", "PointToPoint"]
 
@@ -29,26 +28,34 @@ class Chamfer(BlockScorer):
     name: ClassVar[str] = "chamfer"
 
     def settings(self) -> dict[str, Any]:
-        """Name, JSON-ready."""
+        """Return the name, JSON-ready."""
         return {"scorer": self.name}
 
     def set_bound(self) -> SetBound:
-        """The bound of the others is this score."""
+        """Return: the bound of the others is this score."""
         return SetBound("members", gap=0.0)
 
-    def _score(self, block: Block) -> Floats:
+    def score_tensors(self, s: Tensor, p: Tensor, q: Tensor) -> Tensor:
+        """Score n pairs on a device: (n,)."""
+        captions = s.masked_fill((q == 0)[:, None, :], -np.inf).amax(2)
+        views = s.masked_fill((p == 0)[:, :, None], -np.inf).amax(1)
+        return (captions * p).sum(1) + (views * q).sum(1)
+
+    def score_block(self, block: Block) -> Floats:
+        """Score a block: (n,)."""
         return chamfer(block)
 
-    def _look(self, block: Block) -> Looks:
-        looks = []
+    def attend(self, block: Block) -> Attention:
+        """Explain a block."""
+        halves = []
         for axis in (1, 0):
-            # equally good members share the look by weight, as softmax does in the limit
+            # equally good members share the attention by weight, as softmax does in the limit
             weights, absent, _ = block.side(axis)
             hit = np.where(block.s == tops(block, axis), weights, 0.0)
             if absent is not None:
                 hit = np.where(absent, 0.0, hit)
-            looks.append(hit / hit.sum(axis=axis, keepdims=True))
-        return Looks(*looks)
+            halves.append(hit / hit.sum(axis=axis, keepdims=True))
+        return Attention(*halves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,66 +68,84 @@ class MeanPooling(BlockScorer):
     name: ClassVar[str] = "mean"
 
     def settings(self) -> dict[str, Any]:
-        """Name, JSON-ready."""
+        """Return the name, JSON-ready."""
         return {"scorer": self.name}
 
     def set_bound(self) -> SetBound:
-        """The score needs the sets' means only."""
+        """Return: the score needs the sets' means only."""
         return SetBound("means")
 
-    def _score(self, block: Block) -> Floats:
-        weights, _, even = block.side(1)
-        found = block.s.mean(axis=1) if even else (weights * block.s).sum(axis=1)
-        return 2.0 * average(found, block.p)
+    def score_tensors(self, s: Tensor, p: Tensor, q: Tensor) -> Tensor:
+        """Score n pairs on a device: (n,)."""
+        return 2.0 * ((s * q[:, None, :]).sum(2) * p).sum(1)
 
-    def _look(self, block: Block) -> Looks:
+    def score_block(self, block: Block) -> Floats:
+        """Score a block: (n,)."""
+        weights, _, even = block.side(1)
+        pooled = block.s.mean(axis=1) if even else (weights * block.s).sum(axis=1)
+        return 2.0 * average(pooled, block.p)
+
+    def attend(self, block: Block) -> Attention:
+        """Explain a block."""
         forward = np.broadcast_to(block.side(1)[0], block.s.shape)
         backward = np.broadcast_to(block.side(0)[0], block.s.shape)
-        return Looks(forward, backward)
+        return Attention(forward, backward)
 
 
 @dataclass(frozen=True, slots=True)
 class PointToPoint(BlockScorer):
     """Captions against the original view alone: ``2 Σ_k p_k s_k0``.
 
-    View 0 is the original picture; all other views and their weights are ignored, as if q were
-    all on view 0. With the given q it may therefore exceed Chamfer, whose mean over views also
+    View 0 is the whole image; all other views and their weights are ignored, as if q were
+    all on view 0. It may therefore exceed Chamfer under the original q, whose mean over views also
     counts bad ones. Raises ``VectorError`` where view 0 is absent.
     """
 
     name: ClassVar[str] = "point"
 
     def settings(self) -> dict[str, Any]:
-        """Name, JSON-ready."""
+        """Return the name, JSON-ready."""
         return {"scorer": self.name}
 
     def set_bound(self) -> SetBound:
-        """The score needs the original views only."""
+        """Return: the score needs the original views only."""
         return SetBound("original")
+
+    def score_tensors(self, s: Tensor, p: Tensor, q: Tensor) -> Tensor:
+        """Score n pairs on a device: (n,)."""
+        if bool((q[:, 0] == 0).any()):
+            raise _no_original()
+        return 2.0 * (s[:, :, 0] * p).sum(1)
 
     def upper_bound(
         self, similarities: ArrayLike, p: ArrayLike | None = None, q: ArrayLike | None = None
     ) -> Floats:
-        """Give the score itself: Chamfer is no bound here, for the marginals differ."""
+        """Return the score itself: Chamfer is no bound here, for the marginals differ."""
         return self.score_similarities(similarities, p, q)
 
-    def _score(self, block: Block) -> Floats:
+    def score_block(self, block: Block) -> Floats:
+        """Score a block: (n,)."""
         _need_original(block)
         return 2.0 * average(block.s[:, 0], block.p)
 
-    def _look(self, block: Block) -> Looks:
+    def attend(self, block: Block) -> Attention:
+        """Explain a block."""
         _need_original(block)
         columns = block.s.shape[1]
         one_hot = (np.arange(columns) == 0).astype(np.float64)[:, None]
         forward = np.broadcast_to(one_hot[None], block.s.shape)
         backward = np.broadcast_to(block.side(0)[0], block.s.shape)
-        # the other views look nowhere, for they hold no mass
-        return Looks(forward, np.where(one_hot[None] > 0, backward, 0.0), q=one_hot)
+        # the other views attend to nothing, for they hold no mass
+        return Attention(forward, np.where(one_hot[None] > 0, backward, 0.0), q=one_hot)
 
 
 def _need_original(block: Block) -> None:
     if block.q.absent is not None and bool(block.q.absent[0].any()):
-        raise VectorError(
-            "Point-to-point scoring needs view 0, the original view, and a set lacks it.",
-            hint="Give view 0 a weight above 0, or use another scorer.",
-        )
+        raise _no_original()
+
+
+def _no_original() -> VectorError:
+    return VectorError(
+        "Point-to-point scoring needs view 0, the original view, and a set lacks it.",
+        hint="Give view 0 a weight above 0, or use another scorer.",
+    )

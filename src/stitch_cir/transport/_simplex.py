@@ -38,7 +38,7 @@ class _State:
     ``cost`` (n, K·M); ``cells`` (n, R) basic cells as flat indices; ``inverse`` (n, R, R + 1) the
     basis inverse, with a zero column for the redundant last view; ``flow`` (n, R) whole numbers;
     ``nudge`` (n, R) the flow of the infinitely small shifts; ``slack`` (n,) rounding allowed in a
-    reduced cost; ``index`` (n,) place in the results.
+    reduced cost; ``index`` (n,) position in the results.
     """
 
     cost: Doubles
@@ -49,10 +49,10 @@ class _State:
     slack: Doubles
     index: Integers
 
-    def keep(self, wanted: NDArray[np.bool_]) -> None:
-        """Drop the problems that are not wanted."""
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """Drop the problems that are not kept."""
         for name in self.__slots__:
-            setattr(self, name, getattr(self, name)[wanted])
+            setattr(self, name, getattr(self, name)[kept])
 
 
 def solve(cost: Doubles, p: Doubles, q: Doubles) -> tuple[Doubles, NDArray[np.bool_], int]:
@@ -155,7 +155,7 @@ def _start(cost: Doubles, p: Doubles, q: Doubles) -> _State:
 
 
 def _nudges(size: int) -> Doubles:
-    """Give the infinitely small shifts of the first basis' flows, relative to each other: (size,).
+    """Return the infinitely small shifts of the first basis' flows, as ratios: (size,).
 
     Later bases hold sums of them with factors −1, 0 and 1, which must not vanish: powers of two
     guarantee it; beyond 50 cells float64 could not add these exactly, and large random whole

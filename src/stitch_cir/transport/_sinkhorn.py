@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.transport._blocks import Block
-from stitch_cir.transport._checks import positive, whole
 from stitch_cir.transport._coupling import Coupling, CouplingScorer, full_marginals
+from stitch_cir.transport._scorer import Tensor, positive, whole
 
 __all__ = ["Sinkhorn"]
 
@@ -64,13 +64,39 @@ class Sinkhorn(CouplingScorer):
         whole("max_iterations", self.max_iterations)
 
     def settings(self) -> dict[str, Any]:
-        """Name and settings, JSON-ready."""
+        """Return name and settings, JSON-ready."""
         return {
             "scorer": self.name,
             "epsilon": self.epsilon,
             "max_iterations": self.max_iterations,
             "tolerance": self.tolerance,
         }
+
+    def score_tensors(self, s: Tensor, p: Tensor, q: Tensor) -> Tensor:
+        """Score n pairs on a device: (n,).
+
+        Iterates all pairs in float64 until the last has converged; then rounds onto p and q.
+        """
+        s, p, q = s.double(), p.double(), q.double()
+        kernel = (s - 1.0) / self.epsilon
+        log_p, log_q = p.log(), q.log()
+        row_sums = (kernel + log_q[:, None, :]).logsumexp(2)
+        for _ in range(self.max_iterations):
+            u = log_p - row_sums
+            v = log_q - (kernel + u[:, :, None]).logsumexp(1)
+            row_sums = (kernel + v[:, None, :]).logsumexp(2)
+            error = ((u + row_sums).exp() - p).abs().sum(1)
+            if bool((error <= self.tolerance).all()):
+                break
+        mass = (kernel + u[:, :, None] + v[:, None, :]).exp()
+        mass = mass * _shrink_tensor(mass.sum(2), p)[:, :, None]
+        mass = mass * _shrink_tensor(mass.sum(1), q)[:, None, :]
+        missing_p = (p - mass.sum(2)).clamp(min=0.0)
+        missing_q = (q - mass.sum(1)).clamp(min=0.0)
+        total = missing_p.sum(1)[:, None, None]
+        total = total.masked_fill(total <= 0, 1.0)
+        mass = mass + missing_p[:, :, None] * missing_q[:, None, :] / total
+        return 2.0 * (mass * s).sum((1, 2))
 
     def _couple(self, block: Block) -> Coupling:
         p, q = full_marginals(block)
@@ -99,14 +125,14 @@ def _potentials(
     u, v, error = np.zeros_like(log_p), log_q.copy(), np.full(p.shape[1], np.inf)
     # the pairs still running, as indices into the results
     running = np.arange(p.shape[1])
-    found = _log_sum(kernel + v[None], 1)
+    row_sums = _log_sum(kernel + v[None], 1)
     iterations = 0
     for iterations in range(1, max_iterations + 1):
-        now_u = log_p - found
+        now_u = log_p - row_sums
         now_v = log_q - _log_sum(kernel + now_u[:, None], 0)
         # the sums over rows measure the error and are the first half of the next iteration
-        found = _log_sum(kernel + now_v[None], 1)
-        now_error = np.abs(np.exp(now_u + found) - p).sum(axis=0)
+        row_sums = _log_sum(kernel + now_v[None], 1)
+        now_error = np.abs(np.exp(now_u + row_sums) - p).sum(axis=0)
         done = now_error <= tolerance
         if iterations == max_iterations:
             done[:] = True
@@ -117,13 +143,13 @@ def _potentials(
             running = running[keep]
             if not len(running):
                 break
-            kernel, found = kernel[:, :, keep], found[:, keep]
+            kernel, row_sums = kernel[:, :, keep], row_sums[:, keep]
             p, log_p, log_q = p[:, keep], log_p[:, keep], log_q[:, keep]
     return u, v, error, iterations
 
 
 def _log_sum(x: Doubles, axis: int) -> Doubles:
-    """Give log Σ exp along ``axis`` of (K, M, n), stable for any magnitude."""
+    """Return log Σ exp along ``axis`` of (K, M, n), stable for any magnitude."""
     top = x.max(axis=axis, keepdims=True)
     x -= top
     np.exp(x, out=x)
@@ -146,6 +172,10 @@ def _round_to_marginals(mass: Doubles, p: Doubles, q: Doubles) -> Doubles:
     return mass + filling
 
 
-def _shrink(sums: Doubles, wanted: Doubles) -> Doubles:
-    share: Doubles = np.minimum(wanted / np.where(sums > 0, sums, 1.0), 1.0)
+def _shrink(sums: Doubles, target: Doubles) -> Doubles:
+    share: Doubles = np.minimum(target / np.where(sums > 0, sums, 1.0), 1.0)
     return share
+
+
+def _shrink_tensor(sums: Tensor, target: Tensor) -> Tensor:
+    return (target / sums.masked_fill(sums <= 0, 1.0)).clamp(max=1.0)

@@ -1,4 +1,4 @@
-"""SEIZE's semantic increment: a transition on scores instead of vectors."""
+"""The transition that moves scores instead of vectors: SEIZE's semantic increment."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from stitch_cir.errors import VectorError
 from stitch_cir.transition._checks import LARGEST, number
-from stitch_cir.transition._protocol import Plain, Scores
+from stitch_cir.transition._protocol import Scores, TransitionBase
 
 __all__ = ["SemanticIncrement"]
 
 
 @dataclass(frozen=True, slots=True)
-class SemanticIncrement(Plain):
+class SemanticIncrement(TransitionBase):
     r"""Reward images that gained by the edit, and punish those that lost.
 
     .. math::
@@ -35,15 +35,15 @@ class SemanticIncrement(Plain):
     loss:
         λ₋ ≥ 0, likewise.
 
-    The vectors stay unchanged; without ``before`` the scores do too. Raises ``SettingError`` for a
-    factor outside its range.
+    The vectors stay unchanged; without captions of the reference the scores do too. Raises
+    ``SettingError`` for a factor outside its range.
     """
 
     gain: float = 0.13
     loss: float = 2.1
 
     name: ClassVar[str] = "semantic-increment"
-    needs_before: ClassVar[bool] = True
+    needs_reference_captions: ClassVar[bool] = True
     combines_scores: ClassVar[bool] = True
     combines_monotonically: ClassVar[bool] = True
 
@@ -53,21 +53,22 @@ class SemanticIncrement(Plain):
         object.__setattr__(self, "loss", number("loss", self.loss, 0.0, LARGEST))
 
     def settings(self) -> dict[str, Any]:
-        """Name and factors, JSON-ready."""
+        """Return name and factors, JSON-ready."""
         return {"transition": self.name, "gain": self.gain, "loss": self.loss}
 
-    def combine(self, after: Scores, before: Scores | None) -> Scores:
-        """Give s, of the shape and float type of ``after``.
+    def combine(self, scores: Scores, reference_scores: Scores | None) -> Scores:
+        """Return s, of the shape and float type of ``scores``.
 
         Raises ``VectorError`` when the two score arrays differ in shape.
         """
-        if before is None:
-            return after
-        if np.shape(after) != np.shape(before):
+        if reference_scores is None:
+            return scores
+        if np.shape(scores) != np.shape(reference_scores):
             raise VectorError(
-                f"There are scores of shape {np.shape(after)} after and {np.shape(before)} before.",
+                f"There are scores of shape {np.shape(scores)} after and "
+                f"{np.shape(reference_scores)} before.",
                 hint="Both must score the same images.",
             )
-        increment = after - before
+        increment = scores - reference_scores
         fallen, risen = np.minimum(increment, 0.0), np.maximum(increment, 0.0)
-        return np.asarray(after + self.loss * fallen + self.gain * risen, dtype=after.dtype)
+        return np.asarray(scores + self.loss * fallen + self.gain * risen, dtype=scores.dtype)
