@@ -37,8 +37,8 @@ def test_an_answer_is_asked_for_once_and_only_what_is_missing(cache):
     chat = Chat(backend, cache)
     assert [r.text for r in chat.samples(ASK, 2, Sampling())] == ["answer 0", "answer 1"]
     assert [r.text for r in chat.samples(ASK, 4, Sampling())][2:] == ["answer 2", "answer 3"]
-    assert [(first, count) for _, first, count in backend.asked] == [(0, 2), (2, 2)]
-    assert (chat.usage.asked, chat.usage.cached) == (4, 2)
+    assert [(first, count) for _, first, count in backend.requests] == [(0, 2), (2, 2)]
+    assert (chat.usage.requested, chat.usage.cached) == (4, 2)
     again = Chat(ScriptedChat(["other"]), cache, offline=True)
     assert [r.text for r in again.samples(ASK, 4, Sampling())][3] == "answer 3"
 
@@ -88,7 +88,7 @@ def test_offline_a_missing_answer_is_an_error_that_says_what_to_do(cache):
     with pytest.raises(EndpointError, match=r"not in the cache .*answers\.sqlite") as caught:
         chat.samples(ASK, 3, Sampling())
     assert "import" in caught.value.hint
-    assert chat.usage.asked == 0
+    assert chat.usage.requested == 0
 
 
 def test_an_interruption_keeps_what_was_answered_and_nothing_half(cache):
@@ -122,12 +122,12 @@ def test_equal_questions_under_way_are_asked_once(cache):
     gate.set()
     for thread in threads:
         thread.join()
-    assert len(backend.asked) == 1
+    assert len(backend.requests) == 1
 
 
 def test_a_back_end_that_gives_too_few_is_an_error_and_nothing_is_kept(cache):
     class Short(ScriptedChat):
-        def ask(self, messages, count, sampling, first=0):
+        def sample(self, messages, count, sampling, first=0):
             return [Reply("x")] * (count - 1)
 
     with pytest.raises(EndpointError, match="1 answers instead of 2"):

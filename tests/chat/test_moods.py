@@ -30,7 +30,7 @@ def test_an_end_point_is_asked_as_it_takes_it_and_that_is_remembered(name):
     sampling = Sampling(max_tokens=8)
     with serving(answer) as server:
         chat = OpenAIChat("m", base_url=server.url)
-        replies = chat.ask(TEXT, 3, sampling, 0)
+        replies = chat.sample(TEXT, 3, sampling, 0)
         assert [reply.text for reply in replies if reply.text] == [reply.text for reply in replies]
         assert len(replies) == 3
         if "seed" not in missing:
@@ -38,7 +38,7 @@ def test_an_end_point_is_asked_as_it_takes_it_and_that_is_remembered(name):
                 f"A red dress, take {i}." for i in range(3)
             ]
         before = len(server.requests)
-        chat.ask(TEXT, 3, sampling, 3)
+        chat.sample(TEXT, 3, sampling, 3)
         again = server.requests[before:]
         assert len(again) == (3 if "n" in missing else 1)
         assert not missing & set().union(*again)
@@ -55,7 +55,7 @@ def test_a_refusal_for_good_is_one_error_with_the_reason_and_what_to_do(name):
         serving(lambda handler, _: handler.send(status, body, retry_after_ms="1")) as server,
         pytest.raises(EndpointError, match=message) as caught,
     ):
-        OpenAIChat("m", base_url=server.url).ask(SEEING, 3, Sampling(), 0)
+        OpenAIChat("m", base_url=server.url).sample(SEEING, 3, Sampling(), 0)
     assert hint in caught.value.hint
     assert len(server.requests) <= 2
 
@@ -67,7 +67,7 @@ def test_a_limit_on_images_is_read_and_the_examples_are_left_out(name):
     with serving(limited) as server:
         chat = OpenAIChat("m", base_url=server.url)
         with pytest.raises(PromptTooLargeError, match=rf"at most {most} image") as caught:
-            chat.ask([Message("user", (ImagePart.of(RED),) * 3)], 2, Sampling(), 0)
+            chat.sample([Message("user", (ImagePart.of(RED),) * 3)], 2, Sampling(), 0)
         assert caught.value.most_images == most
         composer = ChatComposer(Chat(chat))
         made = composer.compose(Reference("a.png", RED), "in red", 3)
@@ -115,7 +115,7 @@ def test_a_refused_content_is_no_answer_and_no_error():
     }
     with serving(lambda handler, _: handler.send(400, azure)) as server:
         chat = OpenAIChat("m", base_url=server.url)
-        replies = chat.ask(SEEING, 2, Sampling(), 0)
+        replies = chat.sample(SEEING, 2, Sampling(), 0)
         made = ChatComposer(Chat(chat)).compose(Reference("a.png", RED), "a red dress", 2)
     assert [(reply.text, reply.finish) for reply in replies] == [(None, "content_filter")] * 2
     assert "4 blocked by a content filter" in made.notes[0]
@@ -137,7 +137,7 @@ def test_an_overload_in_a_body_of_status_200_is_tried_again():
         handler.send(200, busy if len(seen) < 3 else completion("A red dress."), retry_after_ms="1")
 
     with serving(answer) as server:
-        (reply,) = OpenAIChat("m", base_url=server.url).ask(TEXT, 1, Sampling(), 0)
+        (reply,) = OpenAIChat("m", base_url=server.url).sample(TEXT, 1, Sampling(), 0)
     assert reply.text == "A red dress."
     assert len(seen) == 3
 
@@ -154,7 +154,7 @@ def test_a_model_that_is_still_loading_is_waited_for():
             handler.send(200, answers(body))
 
     with serving(answer) as server:
-        assert len(OpenAIChat("m", base_url=server.url).ask(TEXT, 3, Sampling(), 0)) == 3
+        assert len(OpenAIChat("m", base_url=server.url).sample(TEXT, 3, Sampling(), 0)) == 3
     # a passing trouble teaches nothing: the last request still asks for all at once
     assert seen[-1]["n"] == 3
 
@@ -167,7 +167,7 @@ def test_more_choices_than_asked_for_are_cut_and_put_in_order():
         handler.send(200, data)
 
     with serving(answer) as server:
-        replies = OpenAIChat("m", base_url=server.url).ask(TEXT, 3, Sampling(), 0)
+        replies = OpenAIChat("m", base_url=server.url).sample(TEXT, 3, Sampling(), 0)
     assert [reply.text for reply in replies] == ["first", "second", "third"]
 
 
@@ -180,5 +180,5 @@ def test_azure_addresses_keep_their_version_and_servers_nearby_need_no_key():
 
     with serving(answer) as server:
         url = server.url.replace("/v1", "/openai/deployments/gpt?api-version=2024-10-21")
-        OpenAIChat("gpt", base_url=url).ask(TEXT, 1, Sampling(), 0)
+        OpenAIChat("gpt", base_url=url).sample(TEXT, 1, Sampling(), 0)
     assert paths == ["/openai/deployments/gpt/chat/completions?api-version=2024-10-21"]

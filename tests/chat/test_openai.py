@@ -43,7 +43,7 @@ def texts(replies):
 
 def test_k_samples_are_asked_for_in_one_request_with_the_sampling_of_the_paper():
     with serving(says("a", "b", "c", "d", "e")) as server:
-        replies = OpenAIChat("m", base_url=server.url).ask(ASK, 5, Sampling(seed=3), 1)
+        replies = OpenAIChat("m", base_url=server.url).sample(ASK, 5, Sampling(seed=3), 1)
     assert texts(replies) == ["e", "a", "b", "c", "d"]
     (request,) = server.requests
     assert request["n"] == 5
@@ -59,9 +59,9 @@ def test_an_end_point_without_n_is_asked_concurrently_and_order_is_kept():
 
     with serving(one) as server:
         chat = OpenAIChat("m", base_url=server.url, concurrency=2)
-        assert texts(chat.ask(ASK, 5, Sampling(), 0)) == [f"sample {i}" for i in range(5)]
+        assert texts(chat.sample(ASK, 5, Sampling(), 0)) == [f"sample {i}" for i in range(5)]
         assert server.busiest <= 2
-        assert texts(chat.ask(ASK, 2, Sampling(), 5)) == ["sample 5", "sample 6"]
+        assert texts(chat.sample(ASK, 2, Sampling(), 5)) == ["sample 5", "sample 6"]
     assert [request.get("n") for request in server.requests] == [5] + [None] * 6
 
 
@@ -75,9 +75,9 @@ def test_a_refused_parameter_is_left_out_from_then_on_and_said(name):
 
     with serving(answer) as server:
         chat = OpenAIChat("m", base_url=server.url)
-        assert texts(chat.ask(ASK, 2, Sampling(), 0)) == ["x", "x"]
+        assert texts(chat.sample(ASK, 2, Sampling(), 0)) == ["x", "x"]
         count = len(server.requests)
-        chat.ask(ASK, 1, Sampling(), 0)
+        chat.sample(ASK, 1, Sampling(), 0)
         assert len(server.requests) == count + 1
     told = name in ("top_k", "seed")
     assert chat.notes() == ((f"the end point does not take {name}",) if told else ())
@@ -89,7 +89,7 @@ def test_a_refused_parameter_is_left_out_from_then_on_and_said(name):
 def test_passing_troubles_are_tried_again(trouble):
     with serving(first(trouble, says("fine"))) as server:
         chat = OpenAIChat("m", base_url=server.url)
-        assert texts(chat.ask(ASK, 1, Sampling(), 0)) == ["fine"]
+        assert texts(chat.sample(ASK, 1, Sampling(), 0)) == ["fine"]
     assert len(server.requests) == 2
 
 
@@ -120,7 +120,7 @@ def test_lasting_troubles_are_one_clear_error_without_the_key(trouble, message, 
             "m", base_url=server.url, retries=1, timeout=0.1 if "0.1" in message else 9
         )
         with pytest.raises(EndpointError, match=message) as caught:
-            chat.ask(ASK, 1, Sampling(), 0)
+            chat.sample(ASK, 1, Sampling(), 0)
     assert hint in caught.value.hint
     assert "127.0.0.1" in caught.value.message
     assert KEY not in str(caught.value)
@@ -131,14 +131,14 @@ def test_lasting_troubles_are_one_clear_error_without_the_key(trouble, message, 
 @pytest.mark.parametrize("content", [None, ["a", "list"], 7, {"a": 1}])
 def test_a_reply_that_is_no_text_is_a_reply_without_text(content):
     with serving(says(content)) as server:
-        (reply,) = OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+        (reply,) = OpenAIChat("m", base_url=server.url).sample(ASK, 1, Sampling(), 0)
     assert reply.text is None
 
 
 def test_a_megabyte_of_prose_arrives_whole():
     prose = "word " * 200_000
     with serving(says(prose)) as server:
-        (reply,) = OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+        (reply,) = OpenAIChat("m", base_url=server.url).sample(ASK, 1, Sampling(), 0)
     assert reply.text == prose
 
 
@@ -146,7 +146,7 @@ def test_pictures_travel_in_their_place_as_small_jpegs():
     picture = ImagePart.of(Image.new("RGB", (2000, 1000), "red"))
     message = Message("user", ("before", picture, "after"))
     with serving(says("x")) as server:
-        OpenAIChat("m", base_url=server.url).ask([message], 1, Sampling(), 0)
+        OpenAIChat("m", base_url=server.url).sample([message], 1, Sampling(), 0)
     parts = server.requests[0]["messages"][0]["content"]
     assert [part["type"] for part in parts] == ["text", "image_url", "text"]
     head, data = parts[1]["image_url"]["url"].split(",")
@@ -160,13 +160,13 @@ def test_no_key_is_an_error_for_a_distant_end_point_only(monkeypatch):
     monkeypatch.delenv("STITCH_API_KEY")
     for url, name in ((None, "api.openai.com"), ("https://far.example/v1", "far.example")):
         with pytest.raises(EndpointError, match=f"no key for {name}") as caught:
-            OpenAIChat("m", base_url=url).ask(ASK, 1, Sampling(), 0)
+            OpenAIChat("m", base_url=url).sample(ASK, 1, Sampling(), 0)
         assert "STITCH_API_KEY" in caught.value.hint
     with serving(says("x")) as server:
-        assert OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+        assert OpenAIChat("m", base_url=server.url).sample(ASK, 1, Sampling(), 0)
     # nobody listens there any more
     with pytest.raises(EndpointError, match="cannot be reached"):
-        OpenAIChat("m", base_url=server.url, retries=0).ask(ASK, 1, Sampling(), 0)
+        OpenAIChat("m", base_url=server.url, retries=0).sample(ASK, 1, Sampling(), 0)
 
 
 def test_settings_never_hold_user_password_or_query():
@@ -230,21 +230,23 @@ def test_what_is_no_address_is_refused_at_once(url):
 def test_an_address_may_be_given_with_what_follows_it():
     with serving(says("x")) as server:
         for url in (f"{server.url}/chat/completions", f" {server.url}/ "):
-            assert texts(OpenAIChat("m", base_url=url).ask(ASK, 1, Sampling(), 0)) == ["x"]
+            assert texts(OpenAIChat("m", base_url=url).sample(ASK, 1, Sampling(), 0)) == ["x"]
 
 
 @pytest.mark.parametrize("key", ["sk-abc\ndef", "sk-ключ"])
 def test_a_key_that_cannot_be_one_is_an_error_that_does_not_show_it(monkeypatch, key):
     monkeypatch.setenv("STITCH_API_KEY", key)
     with pytest.raises(EndpointError, match="STITCH_API_KEY holds") as caught:
-        OpenAIChat("m", base_url="http://127.0.0.1:9/v1").ask(ASK, 1, Sampling(), 0)
+        OpenAIChat("m", base_url="http://127.0.0.1:9/v1").sample(ASK, 1, Sampling(), 0)
     assert key not in str(caught.value)
 
 
 def test_half_a_surrogate_pair_in_a_question_travels_as_a_question_mark():
     with serving(says("x")) as server:
         chat = OpenAIChat("m", base_url=server.url)
-        assert texts(chat.ask([Message("user", ("lone \ud800 half",))], 1, Sampling(), 0)) == ["x"]
+        assert texts(chat.sample([Message("user", ("lone \ud800 half",))], 1, Sampling(), 0)) == [
+            "x"
+        ]
     assert server.requests[0]["messages"][0]["content"] == "lone ? half"
 
 
@@ -252,7 +254,7 @@ def test_tls_to_a_server_without_it_says_so():
     with serving(says("x")) as server:
         url = server.url.replace("http:", "https:")
         with pytest.raises(EndpointError, match="cannot be reached") as caught:
-            OpenAIChat("m", base_url=url, retries=0).ask(ASK, 1, Sampling(), 0)
+            OpenAIChat("m", base_url=url, retries=0).sample(ASK, 1, Sampling(), 0)
     assert "http://" in caught.value.hint
 
 

@@ -51,7 +51,7 @@ def test_the_time_out_holds_for_the_whole_request_against_single_bytes():
     with serving(drips(released)) as server:
         chat = OpenAIChat("m", base_url=server.url, timeout=0.3, retries=0)
         with pytest.raises(EndpointError, match=r"within 0\.3 seconds \(1 try\)") as caught:
-            chat.ask(ASK, 1, Sampling(), 0)
+            chat.sample(ASK, 1, Sampling(), 0)
         released.set()
     assert "--model-timeout" in caught.value.hint
 
@@ -60,7 +60,7 @@ def test_all_tries_together_keep_to_the_total_time_out():
     with serving(fails(503, retry_after="100", retry_after_ms="")) as server:
         chat = OpenAIChat("m", base_url=server.url, total_timeout=0.2, retries=1000)
         with pytest.raises(EndpointError, match=r"within 0\.2 seconds, all tries counted"):
-            chat.ask(ASK, 1, Sampling(), 0)
+            chat.sample(ASK, 1, Sampling(), 0)
     assert len(server.requests) <= 1  # the second would come after the delay
 
 
@@ -75,7 +75,7 @@ def test_closing_ends_requests_under_way_and_refuses_later_ones():
 
     def ask():
         try:
-            chat.ask(ASK, 3, Sampling(), 0)
+            chat.sample(ASK, 3, Sampling(), 0)
         except EndpointError as error:
             caught.append(error)
 
@@ -89,7 +89,7 @@ def test_closing_ends_requests_under_way_and_refuses_later_ones():
         assert not waiting.is_alive()
         released.set()
     with pytest.raises(EndpointError, match="was stopped"):
-        chat.ask(ASK, 1, Sampling(), 0)
+        chat.sample(ASK, 1, Sampling(), 0)
     assert [error.message.endswith("was stopped.") for error in caught] == [True]
     chat.close()
     OpenAIChat("m", base_url=server.url).close()
@@ -112,7 +112,7 @@ def test_a_delay_that_was_asked_for_is_kept_and_told(naps):
     told: list[str] = []
     with serving(first(fails(429, retry_after="75", retry_after_ms=""), says("fine"))) as server:
         chat = OpenAIChat("m", base_url=server.url, report=told.append)
-        assert [reply.text for reply in chat.ask(ASK, 1, Sampling(), 0)] == ["fine"]
+        assert [reply.text for reply in chat.sample(ASK, 1, Sampling(), 0)] == ["fine"]
     assert naps == [75.0]
     assert told == [f"waiting 75 s for 127.0.0.1:{server.server_address[1]}, as it requested"]
 
@@ -124,7 +124,7 @@ def test_a_delay_beyond_the_time_out_is_an_error_that_counts_one_try(naps, secon
         serving(fails(429, "slow down", retry_after=seconds, retry_after_ms="")) as server,
         pytest.raises(EndpointError, match=message) as caught,
     ):
-        OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+        OpenAIChat("m", base_url=server.url).sample(ASK, 1, Sampling(), 0)
     assert (len(server.requests), naps) == (1, [])
     assert "--model-timeout" in caught.value.hint
 
@@ -134,7 +134,7 @@ def test_without_a_delay_the_tries_grow_apart_and_are_counted(naps):
         serving(fails(500, "out of memory", retry_after_ms="")) as server,
         pytest.raises(EndpointError, match=r"out of memory \(5 tries\)"),
     ):
-        OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+        OpenAIChat("m", base_url=server.url).sample(ASK, 1, Sampling(), 0)
     assert naps == [0.5, 1.0, 2.0, 4.0]
     assert len(server.requests) == 5
 
@@ -169,7 +169,7 @@ def test_a_redirect_to_another_host_never_gets_the_image():
         with pytest.raises(
             EndpointError, match=r"redirects to http://127\.0\.0\.1:\d+/v1/chat"
         ) as caught:
-            OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+            OpenAIChat("m", base_url=server.url).sample(ASK, 1, Sampling(), 0)
         assert "x=1" not in caught.value.message
     assert elsewhere.requests == []
     assert len(server.requests) == 1
@@ -187,10 +187,10 @@ def test_a_redirect_on_the_same_host_is_followed_where_it_keeps_the_request(stat
     with serving(answer) as server:
         chat = OpenAIChat("m", base_url=server.url)
         if works:
-            assert chat.ask(ASK, 1, Sampling(), 0)[0].text == "fine"
+            assert chat.sample(ASK, 1, Sampling(), 0)[0].text == "fine"
         else:
             with pytest.raises(EndpointError, match="redirects to"):
-                chat.ask(ASK, 1, Sampling(), 0)
+                chat.sample(ASK, 1, Sampling(), 0)
 
 
 def test_an_endless_reply_is_given_up_once():
@@ -203,7 +203,7 @@ def test_an_endless_reply_is_given_up_once():
             handler.wfile.write(b" " * (1 << 18))
 
     with serving(answer) as server, pytest.raises(EndpointError, match="more than 8 MiB"):
-        OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)
+        OpenAIChat("m", base_url=server.url).sample(ASK, 1, Sampling(), 0)
     assert len(server.requests) == 1
 
 
@@ -215,7 +215,7 @@ def test_this_machine_is_reached_whatever_the_proxy_variables_say(monkeypatch, n
     monkeypatch.setenv(name, proxy)
     monkeypatch.setenv("SSL_CERT_FILE", "/nope/ca.pem")
     with serving(says("fine")) as server:
-        assert OpenAIChat("m", base_url=server.url).ask(ASK, 1, Sampling(), 0)[0].text == "fine"
+        assert OpenAIChat("m", base_url=server.url).sample(ASK, 1, Sampling(), 0)[0].text == "fine"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_this_machine_is_reached_whatever_the_proxy_variables_say(monkeypatch, n
 def test_a_variable_that_makes_requests_impossible_is_named(monkeypatch, name, value, message):
     monkeypatch.setenv(name, value)
     with pytest.raises(EndpointError, match=message) as caught:
-        OpenAIChat("m", base_url="https://far.example/v1").ask(ASK, 1, Sampling(), 0)
+        OpenAIChat("m", base_url="https://far.example/v1").sample(ASK, 1, Sampling(), 0)
     assert name in caught.value.hint
     assert "word" not in str(caught.value)
 
@@ -245,7 +245,7 @@ def test_a_proxy_that_is_away_is_named_when_a_host_cannot_be_reached(monkeypatch
     with pytest.raises(
         EndpointError, match=r"through the proxy http://127\.0\.0\.1:9 \(HTTP_PROXY\)"
     ) as caught:
-        chat.ask(ASK, 1, Sampling(), 0)
+        chat.sample(ASK, 1, Sampling(), 0)
     assert "NO_PROXY" in caught.value.hint
     assert "word" not in str(caught.value)
 

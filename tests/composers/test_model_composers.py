@@ -81,7 +81,7 @@ def test_one_stage_shows_the_reference_and_keeps_k_samples():
     assert made.texts == tuple(f"A red dress number {i}." for i in range(5))
     assert {caption.origin for caption in made.captions} == {"chat:scripted"}
     assert made.notes == ()
-    ((messages, first, count),) = backend.asked
+    ((messages, first, count),) = backend.requests
     assert (first, count) == (0, 5)
     assert messages[-1].parts[-2] == ImagePart("ab" * 32)
     assert "in red" in messages[-1].parts[-1]
@@ -95,7 +95,7 @@ def test_unusable_replies_are_asked_again_within_the_budget():
     backend = ScriptedChat(said)
     made = ChatComposer(Chat(backend)).compose(SEEN, "an animal", 4)
     assert made.texts == ("A cat.", "A dog.", "A fox.", "A cow.")
-    assert [(first, count) for _, first, count in backend.asked] == [(0, 4), (4, 3)]
+    assert [(first, count) for _, first, count in backend.requests] == [(0, 4), (4, 3)]
     assert made.notes == ("of 7 replies 3 could not be used: 1 empty, 1 refused, 1 repeated",)
 
 
@@ -103,7 +103,7 @@ def test_what_is_then_missing_is_written_by_the_template_composer_and_marked():
     reference = Reference("a.png", RED, ("a blue dress",))
     backend = ScriptedChat(["A red dress."])
     made = ChatComposer(Chat(backend), retries=2).compose(reference, "in red", 3)
-    assert sum(count for _, _, count in backend.asked) == 5
+    assert sum(count for _, _, count in backend.requests) == 5
     assert len(set(made.texts)) == 3
     assert made.captions[0].origin == "chat:scripted"
     assert all(caption.origin.startswith("template:") for caption in made.captions[1:])
@@ -173,7 +173,7 @@ def test_two_stage_rewrites_each_caption_of_the_gallery_in_turn():
     )
     assert made.reference_captions == ("a dress", "a blue gown")
     assert "rewritten from the gallery's captions" in made.notes
-    assert sorted(count for _, _, count in backend.asked) == [2, 3]
+    assert sorted(count for _, _, count in backend.requests) == [2, 3]
 
 
 def test_two_stage_asks_a_captioner_where_there_are_no_captions():
@@ -207,7 +207,7 @@ def test_a_price_is_told_before_and_falls_with_the_cache(tmp_path):
     composer.compose(SEEN, "in red", 5)
     after = composer.estimate(SEEN, "in red", 5)
     assert (after.requests, after.answers, after.cached, after.prompt_tokens) == (0, 0, 6, 0)
-    assert chat.usage.asked == 6
+    assert chat.usage.requested == 6
     assert composer.estimate(None, "in red", 5).answers == 0
     cache.close()
 

@@ -183,7 +183,7 @@ def test_contents_of_every_shape_become_replies(message, finish, text, marked):
         "message": {"role": "assistant", **message},
     }
     with serving(lambda handler, _: handler.send(200, data)) as server:
-        (reply,) = OpenAIChat("m", base_url=server.url).ask([], 1, Sampling(), 0)
+        (reply,) = OpenAIChat("m", base_url=server.url).sample([], 1, Sampling(), 0)
     assert (reply.text, reply.finish) == (text, marked)
 
 

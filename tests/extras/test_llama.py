@@ -74,7 +74,7 @@ DRESS = Reference("dress", None, ("a short blue dress without sleeves",))
 
 
 def test_k_samples_of_one_request(base_url: str, tmp_path: Path) -> None:
-    replies = OpenAIChat("smollm2", base_url=base_url).ask(
+    replies = OpenAIChat("smollm2", base_url=base_url).sample(
         [Message("user", ("Name a colour and a place.",))], 3, SAMPLING
     )
     assert len(replies) == 3
@@ -99,7 +99,7 @@ def test_two_stages_from_captions_and_again_from_the_cache(base_url: str, tmp_pa
 def test_a_server_without_eyes_says_so(base_url: str) -> None:
     message = Message("user", (ImagePart.of(Image.new("RGB", (64, 64))), "What is this?"))
     with pytest.raises(StitchError):
-        OpenAIChat("smollm2", base_url=base_url, retries=0).ask([message], 1, SAMPLING)
+        OpenAIChat("smollm2", base_url=base_url, retries=0).sample([message], 1, SAMPLING)
 
 
 def test_the_command(base_url: str, tmp_path: Path) -> None:

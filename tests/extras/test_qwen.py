@@ -97,23 +97,25 @@ SAMPLING = Sampling(temperature=1.0, top_p=1.0, top_k=50, max_tokens=12, seed=3)
 
 def test_samples_are_seeded_and_see_the_pictures(qwen_folder: Path) -> None:
     chat = QwenChat(str(qwen_folder), device="cpu")
-    first = chat.ask(messages(), 3, SAMPLING)
+    first = chat.sample(messages(), 3, SAMPLING)
     assert len(first) == 3
     assert len({reply.text for reply in first}) > 1
-    assert [reply.text for reply in chat.ask(messages(), 3, SAMPLING)] == [
+    assert [reply.text for reply in chat.sample(messages(), 3, SAMPLING)] == [
         reply.text for reply in first
     ]
     assert first[0].prompt_tokens > 60
     assert all(reply.completion_tokens <= 12 for reply in first)
     greedy = Sampling(temperature=0.0, max_tokens=12)
-    one, two = (chat.ask(messages(seed), 2, greedy) for seed in (0, 50))
+    one, two = (chat.sample(messages(seed), 2, greedy) for seed in (0, 50))
     assert one[0].text == one[1].text
     assert one[0].text != two[0].text
 
 
 def test_a_text_alone(qwen_folder: Path) -> None:
     assert (
-        len(QwenChat(str(qwen_folder)).ask([Message("user", ("a dog <|im_end|>",))], 2, SAMPLING))
+        len(
+            QwenChat(str(qwen_folder)).sample([Message("user", ("a dog <|im_end|>",))], 2, SAMPLING)
+        )
         == 2
     )
 
@@ -146,10 +148,10 @@ def test_missing_tensors_and_files(qwen_folder: Path, tmp_path: Path) -> None:
     tensors.pop(next(name for name in tensors if name.endswith("norm.weight")))
     save_file(tensors, broken / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match="lacks 1 tensors"):
-        QwenChat(str(broken)).ask(messages(), 1, SAMPLING)
+        QwenChat(str(broken)).sample(messages(), 1, SAMPLING)
     (broken / "model.safetensors").unlink()
     with pytest.raises(ModelError, match="cannot be loaded"):
-        QwenChat(str(broken)).ask(messages(), 1, SAMPLING)
+        QwenChat(str(broken)).sample(messages(), 1, SAMPLING)
 
 
 def test_another_family(qwen_folder: Path, tmp_path: Path) -> None:
@@ -157,10 +159,10 @@ def test_another_family(qwen_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(qwen_folder, broken)
     edit_json(broken / "config.json", model_type="siglip", text_config={}, vision_config={})
     with pytest.raises(ModelError, match="siglip"):
-        QwenChat(str(broken)).ask(messages(), 1, SAMPLING)
+        QwenChat(str(broken)).sample(messages(), 1, SAMPLING)
 
 
 def test_a_model_that_is_not_here() -> None:
     with pytest.raises(ModelError, match="Qwen2-VL-0B") as raised:
-        QwenChat("Qwen/Qwen2-VL-0B").ask(messages(), 1, SAMPLING)
+        QwenChat("Qwen/Qwen2-VL-0B").sample(messages(), 1, SAMPLING)
     assert "stitch models pull" in str(raised.value.hint)

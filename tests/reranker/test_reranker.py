@@ -45,9 +45,9 @@ def test_pictures_are_shown_where_both_have_them_else_captions_are_read():
         reference, "in blue", [Candidate("a", RED, (), "11"), Candidate("b", None, ("a blue cup",))]
     )
     assert verdicts == [Verdict("a", 1.0, ("yes",)), Verdict("b", 1.0, ("yes",))]
-    asked = {str(messages[-1].parts) for messages, _, _ in backend.asked}
+    asked = {str(messages[-1].parts) for messages, _, _ in backend.requests}
     seen = next(
-        messages for messages, _, _ in backend.asked if ImagePart("11") in messages[-1].parts
+        messages for messages, _, _ in backend.requests if ImagePart("11") in messages[-1].parts
     )
     assert seen[-1].parts.index(ImagePart("00")) < seen[-1].parts.index(ImagePart("11"))
     assert any("a red cup" in text and "a blue cup" in text for text in asked)
@@ -106,7 +106,7 @@ def test_a_yes_comes_before_a_no_each_in_transport_order(run, gallery):
     assert judged[0].score == plain[2].score
     assert judged[0].fused == pytest.approx(plain[2].score + 1)
     assert judged[1].fused == pytest.approx(plain[0].score - 1)
-    assert judged.usage["verifier"]["asked"] == 3
+    assert judged.usage["verifier"]["requested"] == 3
     assert judged.reranker["model"] == "scripted"
     data = judged.to_dict()
     assert data["settings"]["verify"] == 3
@@ -122,7 +122,7 @@ def test_hits_beyond_the_judged_ones_stay_behind_and_more_than_k_may_be_judged(r
     count = min(5, len(gallery) - 1)
     wide = run(ChatReranker(Chat(ScriptedChat(["no"]))), verify=count)
     assert len(wide) == 3
-    assert wide.usage["verifier"]["asked"] == count
+    assert wide.usage["verifier"]["requested"] == count
 
 
 def test_with_weight_zero_nothing_moves_and_off_means_not_asked(run, gallery):
@@ -152,12 +152,12 @@ def limited(most, *, captions=False):
     sent = []
 
     class Limited(ScriptedChat):
-        def ask(self, messages, count, sampling, first=0):
+        def sample(self, messages, count, sampling, first=0):
             images = sum(isinstance(part, ImagePart) for part in messages[-1].parts)
             sent.append(images)
             if images > most:
                 raise PromptTooLargeError(f"It takes at most {most} image(s).", most_images=most)
-            return super().ask(messages, count, sampling, first)
+            return super().sample(messages, count, sampling, first)
 
     reranker = ChatReranker(Chat(Limited(["yes"])))
     texts = ("a cup",) if captions else ()
@@ -204,7 +204,7 @@ def test_answers_without_a_verdict_are_noted_not_kept_and_reach_the_results(run,
     healthy = Chat(ScriptedChat(["yes"]), cache)
     judged = run(ChatReranker(healthy), verify=3)
     assert {hit.verdict.yes for hit in judged} == {1.0}
-    assert healthy.usage.asked == 3
+    assert healthy.usage.requested == 3
     assert not any(note.startswith("verifier:") for note in judged.notes)
     more = ChatReranker(Chat(ScriptedChat(["yes"])), max_tokens=500)
     assert more.settings()["sampling"]["max_tokens"] == 500

@@ -1,4 +1,4 @@
-"""What a language model must offer: sampled answers to a list of messages."""
+"""The protocol of language models: sampled replies to a list of messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ChatBackend"]
 
 @runtime_checkable
 class ChatBackend(Protocol):
-    """A language model that samples answers, with or without eyes."""
+    """A language model, text-only or multimodal, that samples replies."""
 
     @property
     def model(self) -> str:
@@ -35,11 +35,15 @@ class ChatBackend(Protocol):
         """What a user should know, e.g. a sampling parameter that the model does not take."""
         ...
 
-    def ask(
+    def sample(
         self, messages: Sequence[Message], count: int, sampling: Sampling, first: int
     ) -> list[Reply]:
-        """Draw the samples ``first`` … ``first + count − 1`` of the answer, in this order.
+        """Draw the samples ``first`` … ``first + count − 1`` of the reply, in this order.
 
-        Thread-safe. Raises ``EndpointError`` or ``ModelError`` when there is no answer to be had.
+        Thread-safe. Raises ``EndpointError`` or ``ModelError`` when there is no reply.
         """
+        ...
+
+    def close(self) -> None:
+        """Cancel the requests under way, where the back end can."""
         ...

@@ -1,4 +1,4 @@
-"""A language model with a memory: ask once, remember for ever, count what it cost."""
+"""A language model with a cache: every sample is drawn once, stored, and counted."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["Chat", "Usage", "has_text"]
 
 
 def has_text(reply: Reply) -> bool:
-    """Say whether a reply holds an answer: text that is no thought and was not cut off in one."""
+    """Return whether a reply holds an answer: text outside of thoughts."""
     return bool(visible(reply.text or "").text)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was asked for: samples from the model and from the cache; the model's tokens."""
+    """Samples that were requested from the model, or taken from the cache; the model's tokens."""
 
-    asked: int = 0
+    requested: int = 0
     cached: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -39,26 +39,25 @@ class Usage:
         return Usage(*(a - b for a, b in zip(self._values(), other._values(), strict=True)))
 
     def _values(self) -> tuple[int, ...]:
-        return (self.asked, self.cached, self.prompt_tokens, self.completion_tokens)
+        return (self.requested, self.cached, self.prompt_tokens, self.completion_tokens)
 
     def to_dict(self) -> dict[str, int]:
-        """Give JSON-ready data."""
+        """Return JSON-ready data."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """One line for people."""
+        """Return one line for users."""
         return (
-            f"{self.asked} answers asked for, {self.cached} from the cache, "
+            f"{self.requested} answers asked for, {self.cached} from the cache, "
             f"{self.prompt_tokens:,} + {self.completion_tokens:,} tokens"
         )
 
 
 class Chat:
-    """A back end and its cache. Thread-safe; equal questions under way are asked once.
+    """A back end and its cache. Thread-safe; equal requests at the same time are sent once.
 
     Answers that cannot be used (empty, declined, cut off) are stored as a record of what happened,
-    but are no final answers: the next time the model is asked again, and what it says then takes
-    their place.
+    but are not final: the next time the sample is drawn again and replaces them.
 
     With ``offline=True`` only the cache answers, with what it has: a missing answer is an
     ``EndpointError``.
@@ -67,7 +66,7 @@ class Chat:
     def __init__(
         self, backend: ChatBackend, cache: AnswerCache | None = None, *, offline: bool = False
     ) -> None:
-        """Wrap ``backend``; without ``cache`` nothing is remembered."""
+        """Wrap ``backend``; without ``cache`` no answer is stored."""
         self.backend = backend
         self.cache = cache
         self.offline = offline
@@ -83,29 +82,27 @@ class Chat:
 
     @property
     def usage(self) -> Usage:
-        """What was asked for so far."""
+        """What was used so far."""
         return self._usage
 
     def settings(self) -> dict[str, Any]:
-        """Name the model and what the back end records."""
+        """Return the model's name and what the back end records."""
         return {"model": self.model, **self.backend.settings()}
 
     def notes(self) -> tuple[str, ...]:
-        """Say what a user should know of the back end, and of the answers from the cache.
+        """Return what a user should know of the back end, and of the answers from the cache.
 
-        The parameters that an end point did not take are recorded with its answers.
+        The parameters that an end point did not accept are recorded with its answers.
         """
         remembered = (f"the end point does not take {name}" for name in sorted(self._left_out))
         return tuple(dict.fromkeys((*self.backend.notes(), *remembered)))
 
     def close(self) -> None:
-        """End the requests under way, where the back end can; the cache stays open."""
-        close = getattr(self.backend, "close", None)
-        if close is not None:
-            close()
+        """Cancel the requests under way, where the back end can; the cache stays open."""
+        self.backend.close()
 
     def key(self, messages: Sequence[Message], sampling: Sampling) -> str:
-        """Give the key under which the answers to these messages are stored."""
+        """Return the key under which the answers to these messages are stored."""
         return answer_key(self._request(messages, sampling))
 
     def samples(
@@ -127,28 +124,28 @@ class Chat:
         with self._lock:
             turn = self._under_way.setdefault(key, threading.Lock())
         with turn:
-            known = {i: self._known(key, i, usable) for i in range(first, first + count)}
-            for start, length in _runs([i for i, reply in known.items() if reply is None]):
-                fresh = self._ask(messages, length, sampling, start)
+            replies = {i: self._cached(key, i, usable) for i in range(first, first + count)}
+            for start, length in _runs([i for i, reply in replies.items() if reply is None]):
+                fresh = self._sample(messages, length, sampling, start)
                 self._store(request, key, start, fresh, usable)
-                known.update(zip(range(start, start + length), fresh, strict=True))
-                self._count(fresh, asked=True)
-        return [reply for reply in known.values() if reply is not None]
+                replies.update(zip(range(start, start + length), fresh, strict=True))
+                self._count(fresh, cached=False)
+        return [reply for reply in replies.values() if reply is not None]
 
     def missing(
         self, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
     ) -> int:
-        """Count the samples that :meth:`samples` would ask the model for."""
+        """Count the samples that :meth:`samples` would request from the model."""
         key = self.key(messages, sampling)
         return sum(self._stored(key, i, has_text) is None for i in range(first, first + count))
 
     def peek(
         self, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
     ) -> list[Reply] | None:
-        """Give the samples if the cache has them all, else ``None``; nothing is counted."""
+        """Return the samples if the cache has them all, else ``None``; nothing is counted."""
         key = self.key(messages, sampling)
-        known = [self._stored(key, i, has_text) for i in range(first, first + count)]
-        replies = [reply for reply in known if reply is not None]
+        stored = [self._stored(key, i, has_text) for i in range(first, first + count)]
+        replies = [reply for reply in stored if reply is not None]
         return replies if len(replies) == count else None
 
     def _request(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
@@ -162,7 +159,7 @@ class Chat:
         replies: Sequence[Reply],
         usable: Callable[[Reply], bool],
     ) -> None:
-        """Keep answers; what another process has stored meanwhile stays, if it is usable."""
+        """Store answers; what another process has stored meanwhile is kept if it is usable."""
         if self.cache is None:
             return
         origin = self.backend.settings()
@@ -179,15 +176,15 @@ class Chat:
         reply = None if self.cache is None else self.cache.get(key, sample)
         return reply if reply is None or self.offline or usable(reply) else None
 
-    def _known(self, key: str, sample: int, usable: Callable[[Reply], bool]) -> Reply | None:
+    def _cached(self, key: str, sample: int, usable: Callable[[Reply], bool]) -> Reply | None:
         reply = self._stored(key, sample, usable)
         if reply is not None and self.cache is not None:
-            self._count([reply], asked=False)
+            self._count([reply], cached=True)
             left_out = self.cache.origin(key, sample).get("left_out", ())
             self._left_out.update(str(name) for name in left_out if name != "n")
         return reply
 
-    def _ask(
+    def _sample(
         self, messages: Sequence[Message], count: int, sampling: Sampling, first: int
     ) -> list[Reply]:
         if self.offline:
@@ -198,7 +195,7 @@ class Chat:
                 hint="Import your colleague's answers (stitch answers import FILE), or ask the "
                 "model without --offline.",
             )
-        replies = self.backend.ask(messages, count, sampling, first)
+        replies = self.backend.sample(messages, count, sampling, first)
         if len(replies) != count:
             raise EndpointError(
                 f"{self.model} gave {len(replies)} answers instead of {count}.",
@@ -206,16 +203,16 @@ class Chat:
             )
         return replies
 
-    def _count(self, replies: Sequence[Reply], *, asked: bool) -> None:
+    def _count(self, replies: Sequence[Reply], *, cached: bool) -> None:
         with self._lock:
             u = self._usage
-            if not asked:
+            if cached:
                 self._usage = Usage(
-                    u.asked, u.cached + len(replies), u.prompt_tokens, u.completion_tokens
+                    u.requested, u.cached + len(replies), u.prompt_tokens, u.completion_tokens
                 )
                 return
             self._usage = Usage(
-                u.asked + len(replies),
+                u.requested + len(replies),
                 u.cached,
                 u.prompt_tokens + sum(reply.prompt_tokens for reply in replies),
                 u.completion_tokens + sum(reply.completion_tokens for reply in replies),

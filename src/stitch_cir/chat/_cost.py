@@ -1,4 +1,4 @@
-"""What a batch would cost before it starts: requests, answers, tokens."""
+"""Estimates of what a batch will cost: requests, answers, tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PIXELS_A_SIDE = 28
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Requests still to be made, if nothing goes wrong.
+    """Requests that remain to be sent, unless some must be repeated.
 
     ``requests`` counts calls where the end point gives several answers at once, else there are as
     many as ``answers``; ``cached`` answers cost nothing. ``prompt_tokens`` is estimated (four
@@ -39,7 +39,7 @@ class Estimate:
         return Estimate(**{name: mine[name] + theirs[name] for name in mine})
 
     def to_dict(self) -> dict[str, int]:
-        """Give JSON-ready data."""
+        """Return JSON-ready data."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class Estimate:
 def estimate(
     chat: Chat, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
 ) -> Estimate:
-    """Estimate one question of which ``count`` samples are wanted."""
+    """Estimate the cost of ``count`` samples of the answer to one prompt."""
     missing = chat.missing(messages, count, sampling, first)
     return Estimate(
         requests=1 if missing else 0,
@@ -72,14 +72,14 @@ def prompt_tokens(messages: Sequence[Message]) -> int:
         total += 4
         for part in message.parts:
             if isinstance(part, ImagePart):
-                total += _picture_tokens(part)
+                total += _image_tokens(part)
             else:
                 total += math.ceil(len(part) / _CHARACTERS_A_TOKEN)
     return total
 
 
-def _picture_tokens(picture: ImagePart) -> int:
-    if picture.image is None:
+def _image_tokens(part: ImagePart) -> int:
+    if part.image is None:
         return (IMAGE_SIDE // _PIXELS_A_SIDE) ** 2
-    scale = min(1.0, IMAGE_SIDE / max(picture.image.size))
-    return math.prod(math.ceil(side * scale / _PIXELS_A_SIDE) for side in picture.image.size)
+    scale = min(1.0, IMAGE_SIDE / max(part.image.size))
+    return math.prod(math.ceil(side * scale / _PIXELS_A_SIDE) for side in part.image.size)

@@ -1,4 +1,4 @@
-"""A prompt that gives up its worked examples where an end point takes fewer images or less text."""
+"""A prompt that drops its worked examples where an end point accepts fewer images or less text."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 class FittingPrompt:
     """Chooses between a prompt and its form without examples, and remembers what was refused.
 
-    Answers to either form that are in the cache are used before anything is asked, so that a run
-    from the cache takes the form that the first run took.
+    Cached answers to either form are used before a request is sent, so that a run from the cache
+    uses the form that the first run used.
     """
 
     def __init__(self, prompt: Prompt) -> None:
@@ -25,22 +25,22 @@ class FittingPrompt:
         self._short = prompt.shortened()
         self._reason = ""
 
-    def choose(self, is_known: Callable[[Prompt], bool]) -> Prompt:
-        """Return the form to ask next; ``is_known`` tests whether the cache answers a form."""
-        if self._short is None or is_known(self.full):
+    def choose(self, is_cached: Callable[[Prompt], bool]) -> Prompt:
+        """Return the form to send next; ``is_cached`` tests whether the cache has its answers."""
+        if self._short is None or is_cached(self.full):
             return self.full
-        return self._short if self._reason or is_known(self._short) else self.full
+        return self._short if self._reason or is_cached(self._short) else self.full
 
-    def ask(
-        self, ask: Callable[[Prompt], T], is_known: Callable[[Prompt], bool]
+    def run(
+        self, send: Callable[[Prompt], T], is_cached: Callable[[Prompt], bool]
     ) -> tuple[T, Prompt, list[str]]:
-        """Ask by the form that fits; return the result, that form, and notes about it.
+        """Send the form that fits; return the result, that form, and notes about it.
 
         Raises ``PromptTooLargeError`` when the end point refuses the short form too.
         """
-        prompt = self.choose(is_known)
+        prompt = self.choose(is_cached)
         try:
-            return ask(prompt), prompt, self._notes(prompt)
+            return send(prompt), prompt, self._notes(prompt)
         except PromptTooLargeError as error:
             if self._short is None or prompt is self._short:
                 raise
@@ -49,15 +49,15 @@ class FittingPrompt:
                 if error.most_images is None
                 else f"the end point takes at most {error.most_images} image(s) a request"
             )
-        return ask(self._short), self._short, self._notes(self._short)
+        return send(self._short), self._short, self._notes(self._short)
 
     @property
     def form(self) -> Prompt:
-        """The form that is asked where the cache knows neither."""
+        """The form that is sent where the cache has neither."""
         return self._short if self._reason and self._short is not None else self.full
 
     def notes(self) -> list[str]:
-        """Say so when the end point refused the full form."""
+        """Return a note when the end point refused the full form."""
         return self._notes(self.form)
 
     def _notes(self, prompt: Prompt) -> list[str]:

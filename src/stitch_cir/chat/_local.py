@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from stitch_cir.chat._messages import ImagePart, Message, Reply, Sampling
-from stitch_cir.chat.endpoint._wire import IMAGE_SIDE, reduce_picture
+from stitch_cir.chat.endpoint._wire import IMAGE_SIDE, reduce_image
 from stitch_cir.errors import ModelError
 from stitch_cir.hints import install_command
 from stitch_cir.places import data_folder
@@ -20,13 +20,13 @@ from stitch_cir.places import data_folder
 __all__ = ["FAMILY", "QwenChat"]
 
 FAMILY = ("qwen2_vl", "qwen2_5_vl")
-_PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
+_IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
 _PAD = "<|image_pad|>"
 _SAMPLED_BYTES = 1 << 20
 
 
 class QwenChat:
-    """Samples answers with a checkpoint of the Qwen2-VL family (the paper's Qwen2-VL-7B is one).
+    """Samples replies with a checkpoint of the Qwen2-VL family (the paper's Qwen2-VL-7B is one).
 
     The prompt is the one any other back end gets, in the family's ChatML. Samples that are drawn
     together come from one seeded call; temperature 0 is greedy. One request runs at a time.
@@ -64,14 +64,17 @@ class QwenChat:
         return self._name
 
     def settings(self) -> Mapping[str, Any]:
-        """Name the back end, how pictures are shown, and the device."""
+        """Return the back end, the size of images, and the device."""
         return {"backend": "transformers", "image_side": IMAGE_SIDE, "device": self._device}
 
     def notes(self) -> tuple[str, ...]:
-        """Nothing to say."""
+        """Return no notes."""
         return ()
 
-    def ask(
+    def close(self) -> None:
+        """Do nothing: a generation cannot be stopped."""
+
+    def sample(
         self, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
     ) -> list[Reply]:
         """Draw ``count`` samples in one seeded call."""
@@ -79,8 +82,8 @@ class QwenChat:
             model, tokenizer, processor, device = self._open()
             import torch
 
-            text, pictures = _chatml(messages)
-            inputs = _inputs(text, pictures, tokenizer, processor, model)
+            text, images = _chatml(messages)
+            inputs = _inputs(text, images, tokenizer, processor, model)
             inputs = {name: value.to(device) for name, value in inputs.items()}
             torch.manual_seed(sampling.seed + first)
             drawing: dict[str, Any] = {"do_sample": False, "num_return_sequences": 1}
@@ -128,10 +131,10 @@ class QwenChat:
             ) from error
         local = {"local_files_only": True}
         pulled = data_folder() / "models" / self._path.replace("/", "--")
-        place = str(pulled) if pulled.is_dir() else self._path
+        source = str(pulled) if pulled.is_dir() else self._path
         device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            config = AutoConfig.from_pretrained(place, **local)
+            config = AutoConfig.from_pretrained(source, **local)
             if config.model_type not in FAMILY:
                 raise ModelError(
                     f"{self._path} is a model of the kind {config.model_type!r}.",
@@ -139,17 +142,17 @@ class QwenChat:
                     "through an OpenAI-compatible server (--base-url).",
                 )
             model, info = AutoModelForImageTextToText.from_pretrained(
-                place, dtype="auto", output_loading_info=True, **local
+                source, dtype="auto", output_loading_info=True, **local
             )
-            tokenizer = AutoTokenizer.from_pretrained(place, **local)
-            processor = processor_class.from_pretrained(place, **local)
+            tokenizer = AutoTokenizer.from_pretrained(source, **local)
+            processor = processor_class.from_pretrained(source, **local)
             model = model.to(device).eval()
         except ModelError:
             raise
         except Exception as error:  # each library below has classes of its own
-            said = " ".join(str(error).split())[:300]
+            reason = " ".join(str(error).split())[:300]
             raise ModelError(
-                f"The model {self._path} cannot be loaded: {said}",
+                f"The model {self._path} cannot be loaded: {reason}",
                 hint="Give a folder with config.json, the .safetensors, tokenizer.json and "
                 "preprocessor_config.json, or fetch one first: stitch models pull "
                 "Qwen/Qwen2-VL-7B-Instruct",
@@ -164,7 +167,7 @@ class QwenChat:
 
 
 def _processor_class() -> Any:
-    """Give the image processor that needs no torchvision, under its old or its new name."""
+    """Return the image processor that needs no torchvision, under its old or its new name."""
     try:
         from transformers.models.qwen2_vl import image_processing_pil_qwen2_vl as module
 
@@ -176,8 +179,8 @@ def _processor_class() -> Any:
 
 
 def _chatml(messages: Sequence[Message]) -> tuple[str, list[Image.Image]]:
-    """Spell messages in ChatML; special tokens in a user's own words are defused."""
-    pictures: list[Image.Image] = []
+    """Encode messages as ChatML; special tokens in a user's text are made harmless."""
+    images: list[Image.Image] = []
     turns = []
     if messages[0].role != "system":
         turns.append("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n")
@@ -187,34 +190,34 @@ def _chatml(messages: Sequence[Message]) -> tuple[str, list[Image.Image]]:
             if isinstance(part, ImagePart):
                 if part.image is None:
                     raise ModelError(f"The picture {part.content[:12]} is not at hand.")
-                pictures.append(reduce_picture(part.image, IMAGE_SIDE))
-                content += _PICTURE
+                images.append(reduce_image(part.image, IMAGE_SIDE))
+                content += _IMAGE
             else:
                 content += part.replace("<|", "< |")
         turns.append(f"<|im_start|>{message.role}\n{content}<|im_end|>\n")
-    return "".join(turns) + "<|im_start|>assistant\n", pictures
+    return "".join(turns) + "<|im_start|>assistant\n", images
 
 
 def _inputs(
-    text: str, pictures: list[Image.Image], tokenizer: Any, processor: Any, model: Any
+    text: str, images: list[Image.Image], tokenizer: Any, processor: Any, model: Any
 ) -> dict[str, Any]:
-    """Make tensors; each picture's place is widened to as many tokens as it has merged patches."""
+    """Make tensors; each image's placeholder is repeated once per merged patch."""
     import torch
 
-    seen: dict[str, Any] = {}
-    if pictures:
-        seen = dict(processor(images=pictures, return_tensors="pt"))
+    vision: dict[str, Any] = {}
+    if images:
+        vision = dict(processor(images=images, return_tensors="pt"))
         merged = processor.merge_size**2
         pieces = text.split(_PAD)
-        counts = [int(grid.prod()) // merged for grid in seen["image_grid_thw"]]
+        counts = [int(grid.prod()) // merged for grid in vision["image_grid_thw"]]
         text = pieces[0] + "".join(
             _PAD * count + piece for count, piece in zip(counts, pieces[1:], strict=True)
         )
     encoded = tokenizer(text, return_tensors="pt", add_special_tokens=False)
     ids = encoded["input_ids"]
     pad = tokenizer.convert_tokens_to_ids(_PAD)
-    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), **seen}
-    if seen:
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), **vision}
+    if vision:
         # newer versions lay out positions by the kind of each token
         import inspect
 

@@ -1,4 +1,4 @@
-"""What goes to a language model and what comes back, as plain data."""
+"""Messages to a language model and its replies, as plain data."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ SAMPLING_PRESETS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """A picture inside a message.
+    """An image inside a message.
 
     ``content`` identifies it (SHA-256 of the file, else of the pixels) and stands for it in
-    fingerprints; ``image`` is an upright RGB picture, ``None`` when only answers already in the
-    cache can be used.
+    fingerprints; ``image`` is an upright RGB image, ``None`` when only answers already in the cache
+    can be used.
     """
 
     content: str
@@ -35,7 +35,7 @@ class ImagePart:
 
     @classmethod
     def of(cls, image: Image.Image, content: str | None = None) -> ImagePart:
-        """Wrap a picture; without ``content`` its pixels identify it."""
+        """Wrap an image; without ``content`` its pixels identify it."""
         if content is None:
             rgb = image.convert("RGB")
             content = hashlib.sha256(repr(rgb.size).encode() + rgb.tobytes()).hexdigest()
@@ -47,7 +47,7 @@ Part: TypeAlias = str | ImagePart
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn: text and pictures in their order."""
+    """One turn: text and images in their order."""
 
     role: Literal["system", "user", "assistant"]
     parts: tuple[Part, ...]
@@ -100,7 +100,7 @@ class Sampling:
 
     @classmethod
     def from_preset(cls, preset: str = "paper", **overrides: Any) -> Sampling:
-        """Take a preset and override single values; ``None`` means "not given".
+        """Take a preset and override single values; ``None`` keeps the preset's.
 
         Raises ``SettingError`` for an unknown preset or parameter.
         """
@@ -109,9 +109,9 @@ class Sampling:
                 f"There is no sampling preset {preset!r}.",
                 hint=f"Presets: {', '.join(SAMPLING_PRESETS)}.",
             )
-        given = {name: value for name, value in overrides.items() if value is not None}
+        changes = {name: value for name, value in overrides.items() if value is not None}
         try:
-            return replace(cls(**SAMPLING_PRESETS[preset]), **given)
+            return replace(cls(**SAMPLING_PRESETS[preset]), **changes)
         except TypeError as error:
             raise SettingError(
                 f"Sampling has no such parameter: {error}.",
@@ -119,7 +119,7 @@ class Sampling:
             ) from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data, recorded with every answer."""
+        """Return JSON-ready data, recorded with every answer."""
         return asdict(self)
 
 
@@ -128,7 +128,7 @@ class Reply:
     """One sampled answer.
 
     ``text`` is ``None`` when the model gave no text; ``finish`` says why it stopped (``"stop"``,
-    ``"length"``, …); token counts are the model's own, 0 where it does not tell. The prompt's
+    ``"length"``, …); token counts are the model's own, 0 where it reports none. The prompt's
     tokens are counted with the first sample of a request.
     """
 
@@ -138,5 +138,5 @@ class Reply:
     completion_tokens: int = 0
 
     def to_dict(self) -> Mapping[str, Any]:
-        """Give JSON-ready data."""
+        """Return JSON-ready data."""
         return asdict(self)

@@ -1,7 +1,7 @@
-"""Prompts as versioned data files: wording, worked examples and pictures, written by us.
+"""Prompts as versioned data files: wording, worked examples and their images.
 
 A prompt is a TOML file. Its name is its version: a changed wording gets a new name, and the digest
-of file and pictures goes into every composition. ``{image}`` stands for a picture, any other
+of file and images goes into every composition. ``{image}`` stands for an image, any other
 ``{word}`` for a field.
 """
 
@@ -36,15 +36,15 @@ _FIELDS: dict[str, frozenset[str]] = {
     "verify": frozenset({"image", "modification", "candidate"}),
     "verify-text": frozenset({"caption", "modification", "candidate"}),
 }
-"""Fields a query of each kind fills in."""
-_PICTURES: dict[str, tuple[str, ...]] = {
+"""Fields that a query of each kind fills in."""
+_IMAGE_FIELDS: dict[str, tuple[str, ...]] = {
     "edit": ("image",),
     "caption": ("image",),
     "rewrite": (),
     "verify": ("image", "candidate"),
     "verify-text": (),
 }
-"""Those of them that are pictures."""
+"""Those of them that are images."""
 
 
 class _File(BaseModel):
@@ -67,7 +67,7 @@ class _File(BaseModel):
 class Prompt:
     """A prompt that was read and checked.
 
-    ``digest`` (SHA-256) covers wording and pictures; ``labels`` are words a reply may begin with
+    ``digest`` (SHA-256) covers wording and images; ``labels`` are words a reply may begin with
     and that are dropped; ``max_words`` is the longest reply that is accepted.
     """
 
@@ -78,7 +78,7 @@ class Prompt:
     labels: tuple[str, ...]
     max_words: int
     _file: _File = field(repr=False, compare=False)
-    _pictures: Mapping[str, ImagePart] = field(repr=False, compare=False)
+    _images: Mapping[str, ImagePart] = field(repr=False, compare=False)
     without_examples: bool = False
 
     def shortened(self) -> Prompt | None:
@@ -92,9 +92,9 @@ class Prompt:
         return replace(self, _file=file, without_examples=True)
 
     def messages(self, **fields: Part) -> tuple[Message, ...]:
-        """Fill in a query: ``fields`` are texts, and pictures for ``image`` and ``candidate``.
+        """Fill in a query: ``fields`` are texts, and images for ``image`` and ``candidate``.
 
-        One user message holds introduction, worked examples and query, pictures between the words
+        One user message holds introduction, worked examples and query, images between the words
         (method §1); with ``turns`` the examples are turns of a conversation instead.
         """
         file = self._file
@@ -102,7 +102,7 @@ class Prompt:
         parts: list[Part] = [file.intro.strip() + "\n\n"] if file.intro else []
         for example in file.examples:
             shown: dict[str, Part] = {
-                name: self._pictures[value] if name in _PICTURES[file.kind] else value
+                name: self._images[value] if name in _IMAGE_FIELDS[file.kind] else value
                 for name, value in example.items()
             }
             if file.turns:
@@ -116,9 +116,9 @@ class Prompt:
         return (*messages, Message("user", _join(parts)))
 
     def preview(self) -> list[dict[str, str]]:
-        """Show the messages as texts, with names in braces where a query fills in."""
+        """Return the messages as texts, with names in braces where a query fills in."""
         fields: dict[str, Part] = {name: "{" + name + "}" for name in _FIELDS[self.kind]}
-        names = {picture.content: f"<{name}>" for name, picture in self._pictures.items()}
+        names = {image.content: f"<{name}>" for name, image in self._images.items()}
         return [
             {
                 "role": message.role,
@@ -131,13 +131,13 @@ class Prompt:
         ]
 
     def to_dict(self) -> dict[str, str]:
-        """Name prompt and digest, recorded with every composition."""
+        """Return name and digest of the prompt, recorded with every composition."""
         shortened = {"prompt_examples": "left out"} if self.without_examples else {}
         return {"prompt": self.name, "prompt_sha256": self.digest, **shortened}
 
 
 def prompt_names(kind: str | None = None) -> tuple[str, ...]:
-    """Give the names of the shipped prompts, all or those of one kind."""
+    """Return the names of the shipped prompts, all or those of one kind."""
     names = sorted(
         entry.name.removesuffix(".toml")
         for entry in resources.files(__package__).joinpath("prompts").iterdir()
@@ -147,13 +147,12 @@ def prompt_names(kind: str | None = None) -> tuple[str, ...]:
 
 
 def load_prompt(name: str, kind: str | None = None) -> Prompt:
-    """Read a shipped prompt by name, or a user's own by the path of its TOML file.
+    """Read a shipped prompt by name, or another by the path of its TOML file.
 
     Raises ``NotFoundError`` when there is none, ``SettingError`` when the file cannot be understood
-    or is of another ``kind`` than wanted.
+    or is of another ``kind`` than required.
     """
-    own = name.endswith(".toml")
-    prompt = _read(Path(name)) if own else _shipped(name)
+    prompt = _read(Path(name)) if name.endswith(".toml") else _shipped(name)
     if kind is not None and prompt.kind != kind:
         fitting = ", ".join(prompt_names(kind))
         raise SettingError(
@@ -168,10 +167,10 @@ def _shipped(name: str) -> Prompt:
     folder = Path(str(resources.files(__package__).joinpath("prompts")))
     path = folder / f"{name}.toml"
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name) or not path.is_file():
-        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
+        names = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
         raise NotFoundError(
             f"There is no prompt {name!r}.",
-            hint=f"{did_you_mean(name, known.split(', '))}Shipped are: {known}. For your own give "
+            hint=f"{did_you_mean(name, names.split(', '))}Shipped are: {names}. For your own give "
             "the path of a .toml file.",
         )
     return _read(path)
@@ -191,16 +190,16 @@ def _read(path: Path) -> Prompt:
         raise SettingError(f"The prompt {path} is no TOML: {error}.", hint=_HELP) from error
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(str(step) for step in problem["loc"])
-        raise SettingError(f"The prompt {path}: {place}: {problem['msg']}.", hint=_HELP) from error
+        field = ".".join(str(step) for step in problem["loc"])
+        raise SettingError(f"The prompt {path}: {field}: {problem['msg']}.", hint=_HELP) from error
     _check(file, path)
     digest = hashlib.sha256(content)
-    pictures = {}
+    images = {}
     for example in file.examples:
-        for key in _PICTURES[file.kind]:
-            if key in example and example[key] not in pictures:
-                pictures[example[key]] = _picture(path.parent / example[key], path)
-                digest.update(bytes.fromhex(pictures[example[key]].content))
+        for key in _IMAGE_FIELDS[file.kind]:
+            if key in example and example[key] not in images:
+                images[example[key]] = _load_image(path.parent / example[key], path)
+                digest.update(bytes.fromhex(images[example[key]].content))
     return Prompt(
         file.name,
         file.kind,
@@ -209,19 +208,19 @@ def _read(path: Path) -> Prompt:
         tuple(file.labels),
         file.max_words,
         file,
-        pictures,
+        images,
     )
 
 
-def _picture(place: Path, prompt: Path) -> ImagePart:
+def _load_image(file: Path, prompt: Path) -> ImagePart:
     try:
-        content = hashlib.sha256(place.read_bytes()).hexdigest()
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
         raise NotFoundError(
-            f"The prompt {prompt} names the picture {place}, which cannot be read.",
+            f"The prompt {prompt} names the picture {file}, which cannot be read.",
             hint="Pictures of a prompt lie beside its file.",
         ) from error
-    image: Image.Image = open_image(place)
+    image: Image.Image = open_image(file)
     return ImagePart(content, image)
 
 

@@ -1,4 +1,4 @@
-"""A back end without a model: it says what a function or a list tells it, for tests and demos."""
+"""A back end without a model: replies from a function or a list, for tests and demos."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from stitch_cir.chat._messages import Message, Reply, Sampling
 
 __all__ = ["ScriptedChat"]
 
-Said: TypeAlias = str | Reply | None
+ScriptedReply: TypeAlias = str | Reply | None
 
 
 class ScriptedChat:
-    """Answers from a script, the same for the same question.
+    """Returns replies from a script, the same for the same messages.
 
     Parameters
     ----------
     script:
-        A function of (messages, sample number) giving a text or a ``Reply``; or texts, of which
-        sample i is the i-th, over and over.
+        A function of (messages, sample number) returning a text or a ``Reply``; or texts, of
+        which sample i is the i-th, repeated cyclically.
     model:
         The recorded name.
     """
@@ -29,16 +29,15 @@ class ScriptedChat:
 
     def __init__(
         self,
-        script: Callable[[Sequence[Message], int], str | Reply | None]
-        | Sequence[str | Reply | None],
+        script: Callable[[Sequence[Message], int], ScriptedReply] | Sequence[ScriptedReply],
         *,
         model: str = "scripted",
     ) -> None:
         self._script = script
         self._model = model
         self._lock = threading.Lock()
-        self.asked: list[tuple[tuple[Message, ...], int, int]] = []
-        """What was asked: messages, first sample, how many."""
+        self.requests: list[tuple[tuple[Message, ...], int, int]] = []
+        """The requests so far: messages, first sample, how many."""
 
     @property
     def model(self) -> str:
@@ -46,24 +45,27 @@ class ScriptedChat:
         return self._model
 
     def settings(self) -> Mapping[str, Any]:
-        """Name the back end."""
+        """Return the name of the back end."""
         return {"backend": "scripted"}
 
     def notes(self) -> tuple[str, ...]:
-        """Nothing to say."""
+        """Return no notes."""
         return ()
 
-    def ask(
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+    def sample(
         self, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
     ) -> list[Reply]:
-        """Read the next ``count`` answers off the script."""
+        """Return samples ``first`` … ``first + count − 1`` of the script."""
         with self._lock:
-            self.asked.append((tuple(messages), first, count))
-        return [self._say(messages, number) for number in range(first, first + count)]
+            self.requests.append((tuple(messages), first, count))
+        return [self._reply(messages, number) for number in range(first, first + count)]
 
-    def _say(self, messages: Sequence[Message], number: int) -> Reply:
+    def _reply(self, messages: Sequence[Message], number: int) -> Reply:
         if callable(self._script):
-            said = self._script(messages, number)
+            entry = self._script(messages, number)
         else:
-            said = self._script[number % len(self._script)]
-        return said if isinstance(said, Reply) else Reply(said)
+            entry = self._script[number % len(self._script)]
+        return entry if isinstance(entry, Reply) else Reply(entry)

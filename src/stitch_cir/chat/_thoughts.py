@@ -1,4 +1,4 @@
-"""What a reply says once thoughts, channels, boxes and left-over special tokens are taken off."""
+"""The visible part of a reply: without thoughts, channels, boxes and left-over special tokens."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Visible:
 
 
 def visible(text: str) -> Visible:
-    """Return what a reply says after its thoughts, without channel, box and special tokens.
+    """Return the visible part of a reply: without thoughts, channel, box and special tokens.
 
     Reads the conventions of current reasoning models: tags such as ``<think>`` (whole, nested, or
     with only their closing half), ``◁think▷``, ``[THINK]``, harmony channels, boxes and
@@ -116,16 +116,16 @@ def _outside_thoughts(text: str) -> Visible:
     first = _OPEN.search(text)
     end = _last_end(text)
     if end:
-        after = text[end:]
-        reopened = _OPEN.search(after)
-        answer = _plain(after if reopened is None else after[: reopened.start()])
+        rest = text[end:]
+        reopened = _OPEN.search(rest)
+        answer = _plain(rest if reopened is None else rest[: reopened.start()])
         if answer:
             return Visible(answer)
     if first is None:
         return Visible("" if end else _plain(text))
-    before = _plain(text[: first.start()])
-    if before or end:
-        return Visible(before or _between(text))
+    start = _plain(text[: first.start()])
+    if start or end:
+        return Visible(start or _between(text))
     return Visible("", unfinished=True)
 
 

@@ -97,7 +97,7 @@ def show_results(results: Results, out: Console) -> None:
     out.print(plain(_settings_line(results)), style="dim")
     for name, used in results.usage.items():
         out.print(
-            f"{name}: {used['asked']} answers asked for, {used['cached']} from the cache, "
+            f"{name}: {used['requested']} answers asked for, {used['cached']} from the cache, "
             f"{used['prompt_tokens']:,} + {used['completion_tokens']:,} tokens",
             style="dim",
         )

@@ -64,7 +64,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import the composers that talk to models only when they are asked for."""
+    """Import the composers that use models only when they are needed."""
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -1,4 +1,4 @@
-"""What a composer takes and gives: a reference and a modification in, target captions out."""
+"""The protocol of composers: a reference and a modification in, target captions out."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """All that is known of the picture the user points at; any part may be missing.
+    """The reference image and what is known of it; any part may be missing.
 
-    ``id`` is the gallery id or the file name, ``image`` an upright RGB picture, ``captions`` what
-    people or product data say of it, ``concepts`` what the encoder saw in it, ``content`` the
-    SHA-256 of the picture's file (answers of a model are remembered under it).
+    ``id`` is the gallery id or the file name, ``image`` an upright RGB image, ``captions`` come from
+    people or product data, ``concepts`` from zero-shot classification by the encoder, ``content``
+    is the SHA-256 of the image's file (answers of a model are cached under it).
     """
 
     id: str | None = None
@@ -46,7 +46,7 @@ class Reference:
 class Caption:
     """One target description. ``weight`` > 0 is its marginal before normalisation.
 
-    ``origin`` says who wrote it: ``"template:replace"``, ``"recorded"``, ``"user"``, …
+    ``origin`` names its source: ``"template:replace"``, ``"recorded"``, ``"user"``, …
     """
 
     text: str
@@ -59,7 +59,7 @@ class Composition:
     """The captions a composer made of a reference and a modification.
 
     ``reference_captions`` are plain captions of the *unchanged* reference (the transitions of SEIZE
-    and PDV need them); ``intent`` the words the transition leans on, where they are not the modification
+    and PDV need them); ``intent`` the text that the transition encodes, where it is not the modification
     itself; ``settings`` everything that shaped the captions; ``notes`` what a user should know
     (``"number changed, object unknown"``, a fall-back that was taken, …).
     """
@@ -78,7 +78,7 @@ class Composition:
         return tuple(caption.text for caption in self.captions)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data; :meth:`from_dict` makes an equal composition of it."""
+        """Return JSON-ready data, from which :meth:`from_dict` makes an equal composition."""
         return {
             "composer": self.composer,
             "modification": self.modification,
@@ -94,9 +94,9 @@ class Composition:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Composition:
-        """Make a composition of what :meth:`to_dict` gave.
+        """Make a composition from the data of :meth:`to_dict`.
 
-        Raises ``RecordError`` when a part is missing or of another kind.
+        Raises ``RecordError`` when a part is missing or of the wrong type.
         """
         try:
             # earlier files call them "before"
@@ -124,7 +124,7 @@ class Composition:
 
 @runtime_checkable
 class Composer(Protocol):
-    """Writes K captions of the wanted picture."""
+    """Writes K captions of the target image."""
 
     @property
     def name(self) -> str:
@@ -132,11 +132,11 @@ class Composer(Protocol):
         ...
 
     def settings(self) -> Mapping[str, Any]:
-        """Everything that shapes the captions, as JSON-ready data (recorded with results)."""
+        """Return everything that shapes the captions, as JSON-ready data (recorded with results)."""
         ...
 
     def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
-        """Write up to ``count`` *different* captions.
+        """Compose up to ``count`` *different* captions.
 
         Raises ``QueryError`` when there is neither a reference to describe nor a modification, or
         when this composer has no captions for the query.

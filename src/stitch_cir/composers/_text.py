@@ -1,4 +1,4 @@
-"""Cleaning what people type, and cutting texts to a bounded length."""
+"""Clean texts that people typed, and cut them to a bounded length."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BREAKS = {"Cc", "Zl", "Zp", "Zs"}
 
 
 def clean(text: str) -> str:
-    """Make one line of plain text: NFC, no control or invisible characters, straight quotes.
+    """Return one line of plain text: NFC, no control or invisible characters, straight quotes.
 
     Tags and entities are not interpreted: HTML is text like any other. Quotes around the whole
     text are dropped, and a text that holds nothing visible becomes ``""``.
@@ -70,7 +70,7 @@ def cut_words(text: str, limit: int) -> str:
 
 
 def tidy(text: str) -> str:
-    """Repair the seams of an edited text: doubled spaces, commas and joining words."""
+    """Clean up an edited text: doubled spaces, commas and joining words."""
     text = re.sub(r"\s+", " ", text)
     text = re.sub(r"\s+([,.;:])", r"\1", text)
     text = re.sub(r"([,;:])(?:\s*[,;:])+", r"\1", text)
@@ -78,17 +78,17 @@ def tidy(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Fold a text to the form in which two texts count as the same."""
+    """Fold a text to the form in which two texts compare equal."""
     return " ".join(re.sub(r"[.!?,;:]+(?=\s|$)", " ", clean(text).casefold()).split())
 
 
 def unique(texts: Iterable[str]) -> list[str]:
-    """Keep the first of texts that are the same but for case and punctuation; drop blank ones."""
-    seen: dict[str, str] = {}
+    """Return the first of texts that differ only in case and punctuation; drop blank ones."""
+    first: dict[str, str] = {}
     for text in texts:
-        if text and fold(text) not in seen:
-            seen[fold(text)] = text
-    return list(seen.values())
+        if text and fold(text) not in first:
+            first[fold(text)] = text
+    return list(first.values())
 
 
 _DANGLING = frozenset("a an the and or but with of in on at to by for from is are".split())

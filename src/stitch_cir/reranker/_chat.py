@@ -1,4 +1,4 @@
-"""A verifier that asks a chat model yes or no."""
+"""A reranker that judges by the yes or no of a chat model."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 class ChatReranker:
-    """Asks "is this the reference, changed as asked?" once for every candidate.
+    """Asks a model of every candidate whether it shows the reference after the modification.
 
-    Where both have pixels the model is shown both images, else it reads their captions. An end
-    point that takes fewer images than the prompt's examples need is asked without them; one that
-    takes a single image reads captions, where both have them. With several ``samples`` the share of
-    "yes" is the verdict, drawn at ``temperature``; one sample is greedy.
+    Where both have pixels the model gets both images, else their captions. An end point that
+    accepts fewer images than the prompt's examples need gets the prompt without them; one that
+    accepts a single image gets captions, where both have them. With several ``samples``, drawn at
+    ``temperature``, the verdict is the share of "yes"; a single sample is greedy.
 
     Parameters
     ----------
@@ -45,14 +45,12 @@ class ChatReranker:
     prompt, text_prompt:
         Prompts of the kinds ``verify`` and ``verify-text``.
     samples:
-        Answers a candidate, 1 … 50.
+        Samples for each candidate, 1 … 50.
     temperature, seed:
         Of sampling, when there are several samples.
     max_tokens:
         New tokens an answer; models that think need hundreds.
     """
-
-    image_side = 768
 
     def __init__(
         self,
@@ -70,8 +68,8 @@ class ChatReranker:
                 f"The verifier's samples are {samples}.", hint="It must be between 1 and 50."
             )
         self.chat = chat
-        self._seeing = FittingPrompt(load_prompt(prompt, "verify"))
-        self._reading = FittingPrompt(load_prompt(text_prompt, "verify-text"))
+        self._image_prompt = FittingPrompt(load_prompt(prompt, "verify"))
+        self._text_prompt = FittingPrompt(load_prompt(text_prompt, "verify-text"))
         self._samples = samples
         warmth = temperature if samples > 1 else 0.0
         self._sampling = Sampling(
@@ -81,10 +79,10 @@ class ChatReranker:
         self._captions_only = ""
 
     def settings(self) -> Mapping[str, Any]:
-        """Name model, prompts and sampling."""
+        """Return model, prompts and sampling."""
         return {
             **self.chat.settings(),
-            "prompts": [self._seeing.form.to_dict(), self._reading.form.to_dict()],
+            "prompts": [self._image_prompt.form.to_dict(), self._text_prompt.form.to_dict()],
             "samples": self._samples,
             **({"reads": "captions"} if self._captions_only else {}),
             "sampling": self._sampling.to_dict(),
@@ -96,24 +94,24 @@ class ChatReranker:
         """Judge every candidate, several at a time.
 
         Raises ``QueryError`` when a pair has neither pixels nor captions in common,
-        ``EndpointError`` when the model cannot be asked.
+        ``EndpointError`` when the model cannot be used.
         """
 
-        def ask(candidate: Candidate) -> tuple[Verdict, list[Reply]]:
+        def judge(candidate: Candidate) -> tuple[Verdict, list[Reply]]:
             replies = self._replies(reference, modification, candidate)
             shares = [read_verdict(reply) for reply in replies]
-            said = tuple((reply.text or "")[:80] for reply in replies)
-            return Verdict(candidate.id, sum(shares) / len(shares), said), replies
+            texts = tuple((reply.text or "")[:80] for reply in replies)
+            return Verdict(candidate.id, sum(shares) / len(shares), texts), replies
 
         if not candidates:
             return []
         with ThreadPoolExecutor(min(len(candidates), self.chat.backend.concurrency)) as pool:
-            judged = list(pool.map(ask, candidates))
+            judged = list(pool.map(judge, candidates))
         self._note([reply for _, replies in judged for reply in replies])
         return [verdict for verdict, _ in judged]
 
     def notes(self) -> tuple[str, ...]:
-        """Say what a user should know of the last verdicts and of the end point."""
+        """Return what a user should know of the last verdicts and of the end point."""
         return (*self._notes, *(f"verifier: {note}" for note in self.chat.notes()))
 
     def usage(self) -> Usage:
@@ -121,13 +119,13 @@ class ChatReranker:
         return self.chat.usage
 
     def close(self) -> None:
-        """End the model's requests under way."""
+        """Cancel the model's requests under way."""
         self.chat.close()
 
     def _note(self, replies: Sequence[Reply]) -> None:
-        """Keep what is to be said of replies without a verdict."""
+        """Store notes about replies without a verdict."""
         self._notes = {}
-        for prompt in (self._seeing, self._reading):
+        for prompt in (self._image_prompt, self._text_prompt):
             self._notes.update(dict.fromkeys(f"verifier: {note}" for note in prompt.notes()))
         if self._captions_only:
             self._notes[f"verifier: judged {self._captions_only}"] = None
@@ -145,11 +143,11 @@ class ChatReranker:
     def _replies(
         self, reference: Candidate, modification: str, candidate: Candidate
     ) -> list[Reply]:
-        """Ask about one candidate, by captions where the end point does not take two images."""
+        """Sample replies about one candidate, from captions where two images are not accepted."""
         readable = bool(reference.captions and candidate.captions)
         if not (self._captions_only and readable):
             try:
-                return self._ask(reference, modification, candidate)
+                return self._sample(reference, modification, candidate)
             except PromptTooLargeError as error:
                 if reference.image is None or candidate.image is None:
                     raise
@@ -161,51 +159,52 @@ class ChatReranker:
                         most_images=error.most_images,
                     ) from None
                 self._captions_only = f"from captions, not images: {error.message}"
-        blind = replace(reference, image=None), replace(candidate, image=None)
-        return self._ask(blind[0], modification, blind[1])
+        return self._sample(
+            replace(reference, image=None), modification, replace(candidate, image=None)
+        )
 
-    def _ask(self, reference: Candidate, modification: str, candidate: Candidate) -> list[Reply]:
-        fitting, fields = self._question(reference, modification, candidate)
+    def _sample(self, reference: Candidate, modification: str, candidate: Candidate) -> list[Reply]:
+        fitting, fields = self._prompt(reference, modification, candidate)
 
-        def ask(prompt: Prompt) -> list[Reply]:
+        def send(prompt: Prompt) -> list[Reply]:
             messages = prompt.messages(**fields)
             return self.chat.samples(messages, self._samples, self._sampling, usable=is_verdict)
 
-        replies, _, _ = fitting.ask(ask, self._is_known(fields))
+        replies, _, _ = fitting.run(send, self._is_cached(fields))
         return replies
 
-    def _is_known(self, fields: Mapping[str, Part]) -> Callable[[Prompt], bool]:
-        """Return a test whether the answers to a prompt are in the cache."""
+    def _is_cached(self, fields: Mapping[str, Part]) -> Callable[[Prompt], bool]:
+        """Return a predicate: are the answers to a prompt in the cache?"""
 
-        def is_known(prompt: Prompt) -> bool:
+        def is_cached(prompt: Prompt) -> bool:
             messages = prompt.messages(**fields)
             return self.chat.peek(messages, self._samples, self._sampling) is not None
 
-        return is_known
+        return is_cached
 
     def estimate(
         self, reference: Candidate, modification: str, candidates: Sequence[Candidate]
     ) -> Estimate:
-        """Say what :meth:`judge` would ask for."""
+        """Return what :meth:`judge` would request."""
         total = Estimate(queries=1)
         for candidate in candidates:
-            fitting, fields = self._question(reference, modification, candidate)
-            messages = fitting.choose(self._is_known(fields)).messages(**fields)
+            fitting, fields = self._prompt(reference, modification, candidate)
+            messages = fitting.choose(self._is_cached(fields)).messages(**fields)
             total += estimate(self.chat, messages, self._samples, self._sampling)
         return total
 
-    def _question(
+    def _prompt(
         self, reference: Candidate, modification: str, candidate: Candidate
     ) -> tuple[FittingPrompt, dict[str, Part]]:
         """Return the prompt for a pair and the fields to fill in."""
         if reference.image is not None and candidate.image is not None:
-            return self._seeing, {
+            return self._image_prompt, {
                 "image": ImagePart.of(reference.image, reference.content),
                 "modification": modification,
                 "candidate": ImagePart.of(candidate.image, candidate.content),
             }
         if reference.captions and candidate.captions:
-            return self._reading, {
+            return self._text_prompt, {
                 "caption": " ".join(reference.captions[:3]),
                 "modification": modification,
                 "candidate": " ".join(candidate.captions[:3]),
@@ -218,16 +217,16 @@ class ChatReranker:
 
 
 def read_verdict(reply: Reply) -> float:
-    """Read a reply: 1 for yes, 0 for no (the first of both words counts), ½ for anything else.
+    """Return 1 for a reply of yes, 0 for no (the first of both words decides), ½ for anything else.
 
-    Thoughts before the answer do not count.
+    Thoughts before the answer are ignored.
     """
-    said = _verdict(reply)
-    return 0.5 if said is None else float(said == "yes")
+    verdict = _verdict(reply)
+    return 0.5 if verdict is None else float(verdict == "yes")
 
 
 def is_verdict(reply: Reply) -> bool:
-    """Say whether a reply is yes or no."""
+    """Return whether a reply is yes or no."""
     return _verdict(reply) is not None
 
 

@@ -1,4 +1,4 @@
-"""Every answer of a language model, kept in SQLite under the hash of all that shaped it."""
+"""The cache of a language model's answers: SQLite, keyed by the hash of all that shaped them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from stitch_cir.sqlite_files import connect_for_writing
 
 __all__ = ["AnswerCache", "answer_key", "default_cache", "request_of"]
 
-_PLACE = frozenset({"host", "device", "left_out"})
-"""Settings that say where a model ran and what its end point did not take: recorded, but no part
-of the key, so that answers can be used elsewhere."""
+_LOCATION_SETTINGS = frozenset({"host", "device", "left_out"})
+"""Settings that describe where a model ran and what its end point did not accept: recorded, but
+not part of the key, so that answers can be used elsewhere."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -44,28 +44,30 @@ _VERSION = 1
 
 
 def default_cache() -> Path:
-    """Give the user's own file: ``answers.sqlite`` in the data folder."""
+    """Return the path of the default cache: ``answers.sqlite`` in the user's data folder."""
     return data_folder() / "answers.sqlite"
 
 
 def request_of(
     model: str, settings: Mapping[str, Any], messages: Sequence[Message], sampling: Sampling
 ) -> dict[str, Any]:
-    """Say everything that shapes an answer: model, its settings, messages, sampling and seed.
+    """Return everything that shapes an answer: model, its settings, messages, sampling and seed.
 
-    Pictures are named by their content; where the model runs is left out.
+    Images are named by their content; where the model runs is left out.
     """
     return {
         "version": _VERSION,
         "model": model,
-        "settings": {name: value for name, value in settings.items() if name not in _PLACE},
+        "settings": {
+            name: value for name, value in settings.items() if name not in _LOCATION_SETTINGS
+        },
         "messages": [message.to_dict() for message in messages],
         "sampling": sampling.to_dict(),
     }
 
 
 def answer_key(request: Mapping[str, Any]) -> str:
-    """Hash a request (SHA-256 of canonical JSON): equal keys mean interchangeable answers."""
+    """Return the SHA-256 of a request (canonical JSON): equal keys, interchangeable answers."""
     text = json.dumps(request, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -74,7 +76,7 @@ class AnswerCache:
     """Answers by key and sample number. Thread-safe; several processes may share one file.
 
     Every answer is one transaction: an interruption loses nothing and leaves nothing half-written.
-    Raises ``CacheError`` when the file cannot be opened, or is no such cache.
+    Raises ``CacheError`` when the file cannot be opened, or is not such a cache.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -104,13 +106,13 @@ class AnswerCache:
             raise self._broken(error) from error
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._db.close()
 
     def get(self, key: str, sample: int) -> Reply | None:
-        """Give one answer, or ``None``."""
-        row = self._one(
+        """Return one answer, or ``None``."""
+        row = self._row(
             "SELECT text, finish, prompt_tokens, completion_tokens FROM answers "
             "WHERE key = ? AND sample = ?",
             (key, sample),
@@ -126,14 +128,14 @@ class AnswerCache:
         *,
         replace: bool = False,
     ) -> None:
-        """Store samples ``first`` … of a request; what is there already stays.
+        """Store samples ``first`` … of a request; existing answers are kept.
 
-        With ``replace`` they take the place of answers that turned out to be unusable. ``origin``
+        With ``replace`` they replace existing answers, which turned out to be unusable. ``origin``
         records where the model ran.
         """
         key = answer_key(request)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        place = json.dumps(dict(origin), sort_keys=True, ensure_ascii=False, default=str)
+        location = json.dumps(dict(origin), sort_keys=True, ensure_ascii=False, default=str)
         rows = [
             (
                 key,
@@ -142,7 +144,7 @@ class AnswerCache:
                 reply.finish,
                 reply.prompt_tokens,
                 reply.completion_tokens,
-                place,
+                location,
                 now,
             )
             for number, reply in enumerate(replies)
@@ -158,11 +160,11 @@ class AnswerCache:
         *,
         replace: bool = False,
     ) -> int:
-        """Insert rows in one transaction and count the new answers.
+        """Insert rows in one transaction and return the number of new answers.
 
-        Known answers stay, unless ``replace`` is set or they hold no text.
+        Existing answers are kept, unless ``replace`` is set or they hold no text.
         """
-        known = (
+        condition = (
             ""
             if replace
             else " WHERE TRIM(COALESCE(answers.text, '')) = ''"
@@ -177,7 +179,7 @@ class AnswerCache:
                         "text = excluded.text, finish = excluded.finish, "
                         "prompt_tokens = excluded.prompt_tokens, "
                         "completion_tokens = excluded.completion_tokens, "
-                        f"origin = excluded.origin, created = excluded.created{known}",
+                        f"origin = excluded.origin, created = excluded.created{condition}",
                         answers,
                     )
                     return cursor.rowcount
@@ -203,13 +205,13 @@ class AnswerCache:
                 raise self._broken(error) from error
 
     def origin(self, key: str, sample: int) -> dict[str, Any]:
-        """Return where the model of one answer ran; empty when it is not known."""
-        row = self._one("SELECT origin FROM answers WHERE key = ? AND sample = ?", (key, sample))
+        """Return where the model of one answer ran; empty when it is not condition."""
+        row = self._row("SELECT origin FROM answers WHERE key = ? AND sample = ?", (key, sample))
         data = {} if row is None else json.loads(row[0])
         return data if isinstance(data, dict) else {}
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """Give every request with its answers, in the order of keys and samples.
+        """Yield every request with its answers, in the order of keys and samples.
 
         Columns: key, request (JSON), sample, text, finish, prompt tokens, completion tokens,
         origin (JSON), created.
@@ -242,7 +244,7 @@ class AnswerCache:
             "models": {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows},
         }
 
-    def _one(self, query: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    def _row(self, query: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
         with self._lock:
             try:
                 row: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()

@@ -1,4 +1,4 @@
-"""Handing answers on: a JSONL file with a manifest, for reruns of the exact numbers elsewhere."""
+"""Export and import of answers: a JSONL file with a manifest, to reproduce numbers elsewhere."""
 
 from __future__ import annotations
 
@@ -58,19 +58,19 @@ class _Line(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did: answers read, new ones, and those that differ from ours (ours stay)."""
+    """Counts of an import: answers read, new ones, and those that differ from ours (kept)."""
 
     read: int
     added: int
     differing: int
 
     def to_dict(self) -> dict[str, int]:
-        """Give JSON-ready data."""
+        """Return JSON-ready data."""
         return {"read": self.read, "added": self.added, "differing": self.differing}
 
 
 def export_answers(cache: AnswerCache, path: Path | str) -> dict[str, Any]:
-    """Write every answer to a JSONL file, the same bytes for the same answers; give the manifest.
+    """Write every answer to a JSONL file and return the manifest; equal answers, equal bytes.
 
     Raises ``CacheError`` when the file cannot be written.
     """
@@ -118,7 +118,7 @@ def export_answers(cache: AnswerCache, path: Path | str) -> dict[str, Any]:
 
 
 def import_answers(cache: AnswerCache, path: Path | str) -> ImportReport:
-    """Read an exported file into a cache, all of it or nothing; answers that are known stay.
+    """Read an exported file into a cache, all of it or nothing; existing answers are kept.
 
     Raises ``NotFoundError`` without such a file, ``CacheError`` when it is cut short or altered.
     """
@@ -148,9 +148,9 @@ def import_answers(cache: AnswerCache, path: Path | str) -> ImportReport:
         text = json.dumps(entry.request, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         requests.append((entry.key, str(entry.request.get("model", "")), text))
         for a in entry.answers:
-            known = cache.get(entry.key, a.sample)
-            both = known is not None and bool(known.text) and bool(a.text)
-            differing += known is not None and both and known.text != a.text
+            cached = cache.get(entry.key, a.sample)
+            both = cached is not None and bool(cached.text) and bool(a.text)
+            differing += cached is not None and both and cached.text != a.text
             origin = json.dumps(a.origin, sort_keys=True, ensure_ascii=False)
             answers.append(
                 (
@@ -176,7 +176,7 @@ def _check(model: type[M], line: bytes, where: str) -> M:
         return model.model_validate_json(line)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(str(step) for step in problem["loc"])
+        field = ".".join(str(step) for step in problem["loc"])
         raise CacheError(
-            f"{where}: {place + ': ' if place else ''}{problem['msg']}.", hint=_EXPECTED
+            f"{where}: {field + ': ' if field else ''}{problem['msg']}.", hint=_EXPECTED
         ) from error

@@ -1,4 +1,4 @@
-"""Forgetting answers: those that hold none, or all of a model."""
+"""Deletion of cached answers: those without text, or all of a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ForgetReport", "forget_answers"]
 
 @dataclass(frozen=True, slots=True)
 class ForgetReport:
-    """What was forgotten, and how many answers are left in the cache."""
+    """How many answers were deleted, and how many are left in the cache."""
 
     forgotten: int
     kept: int
@@ -32,21 +32,21 @@ def forget_answers(
 
     Raises ``NotFoundError`` when the cache has no answer of that model.
     """
-    known: set[str] = set()
+    models: set[str] = set()
     chosen: list[tuple[str, int]] = []
     total = 0
     for key, request, sample, text, finish, *_ in cache.rows():
         total += 1
         author = str(json.loads(request)["model"])
-        known.add(author)
+        models.add(author)
         if model not in (None, author):
             continue
         if everything or not has_text(Reply(text, finish)):
             chosen.append((key, sample))
-    if model is not None and model not in known:
+    if model is not None and model not in models:
         raise NotFoundError(
             f"{cache.path} holds no answers of {model!r}.",
-            hint=f"It holds answers of: {', '.join(sorted(known)) or 'no model'}.",
+            hint=f"It holds answers of: {', '.join(sorted(models)) or 'no model'}.",
         )
     forgotten = cache.forget(chosen)
     return ForgetReport(forgotten, total - forgotten)

@@ -59,7 +59,7 @@ def check_address(url: str | None) -> str | None:
 
 
 def is_openai(base_url: str | None) -> bool:
-    """Say whether an address is OpenAI's own."""
+    """Return whether an address is that of OpenAI."""
     return base_url is None or (urlsplit(base_url).hostname or "").endswith("openai.com")
 
 

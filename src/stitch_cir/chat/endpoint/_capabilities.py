@@ -1,4 +1,4 @@
-"""What one end point turned out to take: learned from its refusals, kept for its later requests."""
+"""What one end point accepts: learned from its refusals, used for its later requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BUDGETS = ("max_tokens", "max_completion_tokens")
 
 
 class Capabilities:
-    """Shapes requests so that an end point takes them.
+    """Shapes requests so that an end point accepts them.
 
     Starts from the whole protocol and leaves out what the end point refused. Used by one thread at
     a time (the one of the event loop); reading :meth:`left_out` elsewhere is safe.
@@ -34,7 +34,7 @@ class Capabilities:
         return self._left_out
 
     def notes(self) -> tuple[str, ...]:
-        """Say what is sent otherwise than the sampling settings say."""
+        """Return how requests differ from the sampling settings."""
         notes = [f"the end point does not take {name}" for name in sorted(self._left_out - {"n"})]
         if self._budget is None:
             notes.append("the end point does not take a limit on new tokens")
@@ -81,7 +81,7 @@ class Capabilities:
         self._left_out |= frozenset(names)
 
     def learn(self, refusal: Refusal, body: Mapping[str, Any]) -> bool:
-        """Take in what a refusal of ``body`` says; return whether another try is worth it."""
+        """Learn from a refusal of ``body``; return whether another try is worthwhile."""
         if refusal.kind == "system" and not self._merges_system:
             self._merges_system = body["messages"][0]["role"] == "system"
             return self._merges_system

@@ -16,7 +16,7 @@ _KEPT = "Answers so far are kept: run the same command again."
 def refusal_error(
     where: str, model: str, refusal: Refusal, *, tries: int, longest_wait: float, images: int
 ) -> EndpointError:
-    """Make the error for a refusal. ``where`` names the end point, ``tries`` counts requests."""
+    """Build the error for a refusal. ``where`` names the end point, ``tries`` counts requests."""
     reason = refusal.reason
     match refusal.kind:
         case "key":
@@ -77,7 +77,7 @@ def refusal_error(
 def no_answer_error(
     where: str, url: str, failure: NoAnswerError, *, tries: int, timeout: float
 ) -> EndpointError:
-    """Make the error for requests without a response."""
+    """Build the error for requests without a response."""
     match failure.kind:
         case "timeout":
             return EndpointError(
@@ -105,7 +105,7 @@ def no_answer_error(
 
 
 def _advice(detail: str) -> str:
-    """Say what to do about a failed connection, by the words of its error."""
+    """Return what to do about a failed connection, by the text of its error."""
     if "WRONG_VERSION_NUMBER" in detail or "record layer" in detail.lower():
         return "The server does not speak TLS: give --base-url http://… instead of https://…."
     if "CERTIFICATE_VERIFY_FAILED" in detail:

@@ -17,27 +17,33 @@ from stitch_cir.chat.endpoint._capabilities import Capabilities
 from stitch_cir.chat.endpoint._errors import no_answer_error, refusal_error
 from stitch_cir.chat.endpoint._loop import BackgroundLoop, LoopClosedError
 from stitch_cir.chat.endpoint._refusals import Refusal, read_refusal
-from stitch_cir.chat.endpoint._transport import OPENAI_URL, Answer, NoAnswerError, Transport
-from stitch_cir.chat.endpoint._wire import IMAGE_SIDE, count_images, decode, read_replies, spell
+from stitch_cir.chat.endpoint._transport import OPENAI_URL, NoAnswerError, Response, Transport
+from stitch_cir.chat.endpoint._wire import (
+    IMAGE_SIDE,
+    count_images,
+    decode,
+    encode_messages,
+    read_replies,
+)
 from stitch_cir.errors import EndpointError, SettingError
 
 __all__ = ["OpenAIChat"]
 
 _log = logging.getLogger("stitch_cir.chat")
 _TRIALS = (("n",), ("top_k",), ("seed",), ("n", "top_k", "seed"))
-"""What is left out on trial, in this order, when a refusal names no parameter."""
+"""Parameters that are left out on trial, in this order, when a refusal names none."""
 _LONGEST_PAUSE = 8.0
-_WORTH_A_WORD = 3.0
+_REPORTED_PAUSE = 3.0
 
 
 class OpenAIChat:
     """Chat completions of one model at one end point.
 
-    K samples are asked for in one request (``n``); an end point that gives fewer, or refuses, is
-    asked for the rest concurrently. What an end point takes is learned from its refusals, whatever
-    their status and body: parameters it names, or without which it answers, are left out from then
-    on, and :meth:`notes` says so. Time-outs, 408, 409, 425, 429 and 5xx are tried again with
-    exponential delay, heeding ``Retry-After`` up to ``timeout``.
+    K samples are requested at once (``n``); where an end point returns fewer, or refuses, the rest
+    is requested concurrently. What an end point accepts is learned from its refusals, whatever
+    their status and body: parameters that it names, or without which it answers, are left out from
+    then on, and :meth:`notes` lists them. Time-outs, 408, 409, 425, 429 and 5xx are retried with
+    exponential delay, respecting ``Retry-After`` up to ``timeout``.
 
     Parameters
     ----------
@@ -53,8 +59,8 @@ class OpenAIChat:
     concurrency:
         Requests under way at a time, over all threads.
     total_timeout:
-        Seconds one call of :meth:`ask` may take with all its requests, tries and delays; ``None``:
-        no limit.
+        Seconds one call of :meth:`sample` may take with all its requests, tries and delays;
+        ``None``: no limit.
     report:
         Gets a line whenever a delay of more than three seconds begins; by default the logger
         ``stitch_cir.chat``.
@@ -108,7 +114,7 @@ class OpenAIChat:
         return self._concurrency
 
     def settings(self) -> Mapping[str, Any]:
-        """Name the end point (without user, password and query) and how images are sent.
+        """Return the end point (without user, password and query) and the size of images.
 
         ``left_out`` lists the parameters that this end point turned out not to take.
         """
@@ -121,41 +127,41 @@ class OpenAIChat:
         }
 
     def notes(self) -> tuple[str, ...]:
-        """Say which sampling parameters the end point does not take."""
+        """Return which sampling parameters the end point does not accept."""
         return self._capabilities.notes()
 
     def close(self) -> None:
-        """End the requests under way and refuse later ones; their callers get ``EndpointError``."""
+        """Cancel requests under way and refuse later ones; callers get ``EndpointError``."""
         self._loop.close()
 
-    def ask(
+    def sample(
         self, messages: Sequence[Message], count: int, sampling: Sampling, first: int = 0
     ) -> list[Reply]:
         """Draw ``count`` samples: one request where the end point allows, else concurrently.
 
         Raises ``PromptTooLargeError`` when the end point takes fewer images or less text,
-        ``EndpointError`` when there is no answer to be had.
+        ``EndpointError`` when there is no reply.
         """
-        wire = spell(messages)
+        wire = encode_messages(messages)
         with self._lock:
             if self._transport is None:
                 self._transport = self._open()
         try:
-            return self._loop.run(self._ask_within(wire, count, sampling, first))
+            return self._loop.run(self._sample_within(wire, count, sampling, first))
         except LoopClosedError:
             raise EndpointError(
                 f"The request to {host_of(self._base_url)} was stopped.",
                 hint="The program is ending, or the model was closed.",
             ) from None
 
-    async def _ask_within(
+    async def _sample_within(
         self, wire: list[dict[str, Any]], count: int, sampling: Sampling, first: int
     ) -> list[Reply]:
         import openai
 
         try:
             async with asyncio.timeout(self._total_timeout) as clock:
-                return await self._ask(wire, count, sampling, first)
+                return await self._sample(wire, count, sampling, first)
         except TimeoutError:
             if not clock.expired():
                 raise
@@ -175,7 +181,7 @@ class OpenAIChat:
                 "own log.",
             ) from None
 
-    async def _ask(
+    async def _sample(
         self, wire: list[dict[str, Any]], count: int, sampling: Sampling, first: int
     ) -> list[Reply]:
         replies: list[Reply] = []
@@ -205,10 +211,10 @@ class OpenAIChat:
         unexplained: EndpointError | None = None
         while True:
             body = self._capabilities.body(self._model, wire, count, sampling, first, without=trial)
-            answer, refusal, tries = await self._send(body, count_images(wire))
+            response, refusal, tries = await self._send(body, count_images(wire))
             if refusal is None:
                 self._capabilities.remember(trial)
-                return read_replies(decode(answer.text))
+                return read_replies(decode(response.text))
             if refusal.kind == "filter":
                 return [Reply(None, "content_filter")] * count
             if refusal.kind in ("other", "system", "stream") and self._capabilities.learn(
@@ -242,14 +248,14 @@ class OpenAIChat:
 
     async def _send(
         self, body: Mapping[str, Any], images: int
-    ) -> tuple[Answer, Refusal | None, int]:
+    ) -> tuple[Response, Refusal | None, int]:
         """Send a request until it is answered or refused for good; also count the requests."""
         assert self._transport is not None
         pause = 0.5
         for tries in range(1, self._retries + 2):
             last = tries == self._retries + 1
             try:
-                answer = await self._transport.post(body)
+                response = await self._transport.post(body)
             except NoAnswerError as failure:
                 if last or failure.kind in ("redirect", "size"):
                     raise no_answer_error(
@@ -257,20 +263,20 @@ class OpenAIChat:
                     ) from None
                 wait = None
             else:
-                refusal = _refusal_in(answer, images)
+                refusal = _refusal_in(response, images)
                 if refusal is None or not refusal.passing or last:
-                    return answer, refusal, tries
+                    return response, refusal, tries
                 if refusal.status in (500, 501) and "n" in body:
-                    return answer, refusal, tries  # llama.cpp refuses n so: ask without it first
+                    return response, refusal, tries  # llama.cpp refuses n so: ask without it first
                 if refusal.wait is not None and refusal.wait > self._timeout:
-                    return answer, refusal, tries
+                    return response, refusal, tries
                 wait = refusal.wait
             await self._pause(pause if wait is None else wait, requested=wait is not None)
             pause = min(2 * pause, _LONGEST_PAUSE)
         raise AssertionError("the last try returns or raises")
 
     async def _pause(self, seconds: float, *, requested: bool) -> None:
-        if seconds > _WORTH_A_WORD:
+        if seconds > _REPORTED_PAUSE:
             why = "as it requested" if requested else "before the next try"
             self._report(f"waiting {seconds:.0f} s for {host_of(self._base_url)}, {why}")
         await asyncio.sleep(seconds)
@@ -307,22 +313,22 @@ class OpenAIChat:
         return text if len(text) <= 400 else text[:399] + "…"
 
 
-def _refusal_in(answer: Answer, images: int) -> Refusal | None:
+def _refusal_in(response: Response, images: int) -> Refusal | None:
     """Read a response's refusal; some end points send it with status 200."""
-    if answer.status < 300:
+    if response.status < 300:
         try:
-            data = decode(answer.text)
+            data = decode(response.text)
         except (ValueError, RecursionError):
-            return None if answer.text.lstrip()[:1] in ("{", "[") else _no_completion(answer)
+            return None if response.text.lstrip()[:1] in ("{", "[") else _no_completion(response)
         fault = data.get("error") if isinstance(data, dict) else None
         if not fault:
             return None
         code = fault.get("code") if isinstance(fault, dict) else None
         status = code if type(code) is int and 400 <= code < 600 else 400
-        return read_refusal(status, answer.text, answer.headers, images)
-    return read_refusal(answer.status, answer.text, answer.headers, images)
+        return read_refusal(status, response.text, response.headers, images)
+    return read_refusal(response.status, response.text, response.headers, images)
 
 
-def _no_completion(answer: Answer) -> Refusal:
-    refusal = read_refusal(404, answer.text, answer.headers)
-    return replace(refusal, status=answer.status, reason=f"no completion but {refusal.reason}")
+def _no_completion(response: Response) -> Refusal:
+    refusal = read_refusal(404, response.text, response.headers)
+    return replace(refusal, status=response.status, reason=f"no completion but {refusal.reason}")

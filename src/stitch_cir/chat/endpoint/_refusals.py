@@ -1,4 +1,4 @@
-"""Reading what an end point said when it did not answer: the reason, its kind, when to return."""
+"""Refusals of an end point: the reason, its kind, and when to try again."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Refusal:
 
     @property
     def passing(self) -> bool:
-        """Say whether the same request may succeed later."""
+        """Whether the same request may succeed later."""
         return self.kind == "busy"
 
 
@@ -133,8 +133,8 @@ def read_refusal(status: int, text: str, headers: Mapping[str, str], images: int
     """Read a refusal out of status, body and headers of a request that held ``images`` images."""
     body = _json(text)
     reason = _reason(body) or _page(text) or f"HTTP status {status}"
-    known = f"{reason} {' '.join(_codes(body))}"
-    kind = _kind(status, known, images)
+    explanation = f"{reason} {' '.join(_codes(body))}"
+    kind = _kind(status, explanation, images)
     return Refusal(
         status,
         reason,
@@ -198,9 +198,9 @@ def _explanation(body: Any, depth: int) -> str:
         return f"{'.'.join(map(str, body.get('loc') or ()))}: {body['msg']}"
     raw = body["metadata"].get("raw") if isinstance(body.get("metadata"), dict) else None
     for value in (raw, body.get("error"), body.get("message"), body.get("detail")):
-        said = _explanation(value, depth - 1) if value else ""
-        if said:
-            return said
+        text = _explanation(value, depth - 1) if value else ""
+        if text:
+            return text
     return ""
 
 
@@ -233,7 +233,7 @@ def _codes(body: Any) -> list[str]:
 
 
 def _parameters(body: Any, reason: str) -> tuple[str, ...]:
-    """Name the parameters a body complains about: by its fields, else by its words."""
+    """Return the parameters that a body complains about: by its fields, else by its words."""
     names: set[str] = set()
     for name, value in _fields(body):
         if name == "param" and isinstance(value, str):

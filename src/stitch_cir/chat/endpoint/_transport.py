@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from stitch_cir.errors import EndpointError
 from stitch_cir.proxies import describe_fault, is_loopback, local_context
 
-__all__ = ["Answer", "NoAnswerError", "Transport"]
+__all__ = ["NoAnswerError", "Response", "Transport"]
 
 MOST_BYTES = 8 << 20
 """A reply is cut off beyond this: K captions are a few kilobytes."""
@@ -20,7 +20,7 @@ _CONNECT_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """An HTTP response: status, headers (lower case) and decoded body."""
 
     status: int
@@ -80,7 +80,7 @@ class Transport:
                 f"The end point {parts.hostname} cannot be asked: {sentence}.", hint=hint
             ) from None
 
-    async def post(self, body: Mapping[str, Any]) -> Answer:
+    async def post(self, body: Mapping[str, Any]) -> Response:
         """Send a request, at most ``concurrency`` at a time, and return the response.
 
         Raises ``NoAnswerError`` when there is none. Waiting for a turn is not counted.
@@ -110,7 +110,7 @@ class Transport:
             except openai.APIConnectionError as error:
                 raise _no_answer(error) from None
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, headers, response.text)
+        return Response(response.status_code, headers, response.text)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -137,9 +137,9 @@ def _no_answer(error: Exception) -> NoAnswerError:
     while cause is not None and len(details) < 4:
         if isinstance(cause, NoAnswerError):
             return cause
-        said = " ".join(str(cause).split())
-        if said and said not in details:
-            details.append(said)
+        message = " ".join(str(cause).split())
+        if message and message not in details:
+            details.append(message)
         cause = cause.__cause__ or cause.__context__
     return NoAnswerError("connection", details[0] if details else type(error).__name__)
 

@@ -1,4 +1,4 @@
-"""Messages and completions as the chat-completions protocol spells them."""
+"""Messages and completions in the format of the chat-completions protocol."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = [
     "IMAGE_SIDE",
     "count_images",
     "decode",
+    "encode_messages",
     "merge_system",
     "read_replies",
-    "reduce_picture",
-    "spell",
+    "reduce_image",
 ]
 
 IMAGE_SIDE = 768
@@ -31,7 +31,7 @@ _FILTERED = frozenset(
 )
 
 
-def spell(messages: Sequence[Message]) -> list[dict[str, Any]]:
+def encode_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """Encode messages as JSON-ready data, images as data URLs.
 
     Raises ``EndpointError`` when an image is known by its content only.
@@ -53,7 +53,7 @@ def _part(part: Part) -> dict[str, Any]:
             f"The picture {part.content[:12]} is not at hand, and its answers are not in the cache."
         )
     stream = io.BytesIO()
-    reduce_picture(part.image, IMAGE_SIDE).save(stream, "JPEG", quality=90)
+    reduce_image(part.image, IMAGE_SIDE).save(stream, "JPEG", quality=90)
     data = base64.b64encode(stream.getvalue()).decode()
     return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}
 
@@ -63,7 +63,7 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def reduce_picture(image: Image.Image, side: int) -> Image.Image:
+def reduce_image(image: Image.Image, side: int) -> Image.Image:
     """Scale an RGB image down until its longer side has at most ``side`` pixels."""
     image = image.convert("RGB")
     scale = side / max(image.size)
@@ -74,7 +74,7 @@ def reduce_picture(image: Image.Image, side: int) -> Image.Image:
 
 
 def count_images(wire: Sequence[Mapping[str, Any]]) -> int:
-    """Count the images in spelled messages."""
+    """Count the images in encoded messages."""
     return sum(
         part["type"] == "image_url"
         for message in wire
@@ -122,12 +122,12 @@ def _join(joined: dict[int, dict[str, Any]], choice: Any) -> None:
     """Add one event of a stream to the choice that it is a part of."""
     index = choice.get("index") or 0
     start: dict[str, Any] = {"index": index, "finish_reason": None, "message": {"content": ""}}
-    known = joined.setdefault(index, start)
-    known["finish_reason"] = choice.get("finish_reason") or known["finish_reason"]
+    partial = joined.setdefault(index, start)
+    partial["finish_reason"] = choice.get("finish_reason") or partial["finish_reason"]
     delta = choice.get("delta") or {}
     for name in ("content", "reasoning_content", "reasoning", "refusal"):
         if isinstance(delta.get(name), str):
-            known["message"][name] = (known["message"].get(name) or "") + delta[name]
+            partial["message"][name] = (partial["message"].get(name) or "") + delta[name]
 
 
 def read_replies(data: Any) -> list[Reply]:

@@ -1,4 +1,4 @@
-"""The one-stage composer: a multimodal model sees the reference and describes the wanted picture."""
+"""The one-stage composer: a multimodal model sees the reference and describes the target image."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from stitch_cir.composers.llm._sampling import Collected, collect, fill
 from stitch_cir.composers.rules._template import TemplateComposer
 from stitch_cir.errors import QueryError, SettingError
 
-__all__ = ["ChatComposer", "check_count", "describe", "remarks", "template_alone"]
+__all__ = ["ChatComposer", "caption_notes", "check_count", "describe", "template_alone"]
 
 
 class ChatComposer:
-    """Samples K captions of the changed picture from a multimodal chat model (method §1).
+    """Samples K captions of the target image from a multimodal chat model (method §1).
 
-    Replies that are empty, refused, overlong or repeated are asked for again, ``retries`` samples
-    at most (default: as many as captions); the template composer writes what is then still
-    missing, and both captions and notes say so. An end point that takes fewer images, or less text,
-    than the prompt's examples need is asked without them; the composition's settings and notes
-    record it. A query without reference has nothing to show the model: the template composer
-    answers it alone, and the composition carries that composer's name, settings and a note.
+    Replies that are empty, refused, overlong or repeated are drawn again, ``retries`` samples at
+    most (default: as many as captions); the template composer writes what is then still missing,
+    and both captions and notes record it. An end point that accepts fewer images, or less text,
+    than the prompt's examples need gets the prompt without them; the composition's settings and
+    notes record it. A query without reference has no image to show: the template composer composes
+    it alone, and the composition carries that composer's name, settings and a note.
 
     Parameters
     ----------
     chat:
         The model and its cache.
     prompt:
-        Name of a shipped prompt of kind ``edit``, or the path of one's own.
+        Name of a shipped prompt of kind ``edit``, or the path of another.
     sampling:
         How replies are drawn; the preset ``paper`` by default.
     num_reference_captions:
@@ -55,7 +55,7 @@ class ChatComposer:
     """
 
     required_image_side = 768
-    """Pictures are wanted with a shorter side of about this many pixels."""
+    """Shorter side of the reference image in pixels, about."""
 
     def __init__(
         self,
@@ -80,11 +80,11 @@ class ChatComposer:
 
     @property
     def name(self) -> str:
-        """Give ``"chat"``."""
+        """Return ``"chat"``."""
         return "chat"
 
     def settings(self) -> Mapping[str, Any]:
-        """Name model, prompt, sampling and budget."""
+        """Return model, prompt, sampling and budget."""
         return {
             "composer": self.name,
             **self.chat.settings(),
@@ -94,16 +94,16 @@ class ChatComposer:
         }
 
     def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
-        """Write K captions; see the class for what happens to unusable replies.
+        """Compose K captions; the class describes what happens to unusable replies.
 
-        Raises ``QueryError`` when the reference has no picture, ``EndpointError`` when the model
-        cannot be asked.
+        Raises ``QueryError`` when the reference has no image, ``EndpointError`` when the model
+        cannot be used.
         """
         check_count(count)
         if reference is None:
             return template_alone(self._template, modification, count, self.settings())
         text = clean(modification)
-        picture = _picture(reference)
+        image = _reference_image(reference)
         read = partial(
             read_caption,
             labels=self._prompt.full.labels,
@@ -112,41 +112,41 @@ class ChatComposer:
         )
         budget = count if self._retries is None else self._retries
 
-        def ask(prompt: Prompt) -> Collected:
-            questions = [prompt.messages(image=picture, modification=text)]
-            return collect(self.chat, questions, count, self._sampling, read, budget)
+        def send(prompt: Prompt) -> Collected:
+            prompts = [prompt.messages(image=image, modification=text)]
+            return collect(self.chat, prompts, count, self._sampling, read, budget)
 
-        found, prompt, shortened = self._prompt.ask(ask, self._is_known(picture, text, count))
-        notes = [*shortened, *found.notes(count), *self.chat.notes()]
-        written: Sequence[Caption] = ()
-        if len(found.captions) < count:
-            written = self._template.compose(reference, modification, count).captions
-        captions, filled = fill(found.captions, f"chat:{self.chat.model}", count, written)
+        collected, prompt, shortened = self._prompt.run(send, self._is_cached(image, text, count))
+        notes = [*shortened, *collected.notes(count), *self.chat.notes()]
+        substitutes: Sequence[Caption] = ()
+        if len(collected.captions) < count:
+            substitutes = self._template.compose(reference, modification, count).captions
+        captions, filled = fill(collected.captions, f"chat:{self.chat.model}", count, substitutes)
         if filled:
             notes.append(f"{filled} of {count} captions were written by the template composer")
         reference_captions: tuple[str, ...] = ()
-        keys = list(found.keys)
+        keys = list(collected.keys)
         if self._num_reference_captions:
-            described = describe(self.chat, picture, self._num_reference_captions, self._sampling)
+            described = describe(self.chat, image, self._num_reference_captions, self._sampling)
             reference_captions = tuple(described.captions)
             keys += described.keys
-            notes += remarks(described, "plain captions of the reference")
+            notes += caption_notes(described, "plain captions of the reference")
         settings = {**self.settings(), **prompt.to_dict(), "answers": keys}
         return Composition(captions, text, self.name, reference_captions, settings, tuple(notes))
 
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
-        """Say what :meth:`compose` would ask the model for, unless replies must be asked again."""
+        """Return what :meth:`compose` would request, unless replies must be drawn again."""
         check_count(count)
         total = Estimate(queries=1)
         if reference is None:
             return total
-        picture = _picture(reference)
+        image = _reference_image(reference)
         text = clean(modification)
-        prompt = self._prompt.choose(self._is_known(picture, text, count))
-        messages = prompt.messages(image=picture, modification=text)
+        prompt = self._prompt.choose(self._is_cached(image, text, count))
+        messages = prompt.messages(image=image, modification=text)
         total += estimate(self.chat, messages, count, self._sampling)
         if self._num_reference_captions:
-            plain = _plain(picture)
+            plain = _caption_prompt(image)
             total += estimate(self.chat, plain, self._num_reference_captions, self._sampling)
         return total
 
@@ -155,21 +155,21 @@ class ChatComposer:
         return self.chat.usage
 
     def close(self) -> None:
-        """End the model's requests under way."""
+        """Cancel the model's requests under way."""
         self.chat.close()
 
-    def _is_known(self, picture: ImagePart, text: str, count: int) -> Callable[[Prompt], bool]:
-        """Return a test whether the answers to a prompt are in the cache."""
+    def _is_cached(self, image: ImagePart, text: str, count: int) -> Callable[[Prompt], bool]:
+        """Return a predicate: are the answers to a prompt in the cache?"""
 
-        def is_known(prompt: Prompt) -> bool:
-            messages = prompt.messages(image=picture, modification=text)
+        def is_cached(prompt: Prompt) -> bool:
+            messages = prompt.messages(image=image, modification=text)
             return self.chat.peek(messages, count, self._sampling) is not None
 
-        return is_known
+        return is_cached
 
 
 def check_count(count: int) -> None:
-    """Raise ``SettingError`` unless at least one caption is wanted."""
+    """Raise ``SettingError`` unless at least one caption is requested."""
     if count < 1:
         raise SettingError(f"The number of captions is {count}.", hint="Ask for at least 1.")
 
@@ -177,44 +177,46 @@ def check_count(count: int) -> None:
 def template_alone(
     template: TemplateComposer, modification: str, count: int, instead_of: Mapping[str, Any]
 ) -> Composition:
-    """Answer a query without reference by the template composer, under its name and settings.
+    """Compose a query without reference by the template composer, under its name and settings.
 
     ``instead_of`` are the settings of the composer that was chosen.
     """
-    made = template.compose(None, modification, count)
+    composition = template.compose(None, modification, count)
     note = (
         f"no reference image: the template composer wrote the captions, {instead_of['composer']} "
         f"({instead_of['model']}) was not used"
     )
-    settings = {**made.settings, "instead_of": instead_of["composer"]}
-    return replace(made, reference_captions=(), settings=settings, notes=(note, *made.notes))
+    settings = {**composition.settings, "instead_of": instead_of["composer"]}
+    return replace(
+        composition, reference_captions=(), settings=settings, notes=(note, *composition.notes)
+    )
 
 
 def describe(
-    chat: Chat, picture: ImagePart, count: int, sampling: Sampling, prompt: str = "caption-1"
+    chat: Chat, image: ImagePart, count: int, sampling: Sampling, prompt: str = "caption-1"
 ) -> Collected:
-    """Ask for up to ``count`` plain captions of an image."""
+    """Sample up to ``count`` plain captions of an image."""
     loaded = load_prompt(prompt, "caption")
     read = partial(read_caption, labels=loaded.labels, max_words=loaded.max_words)
-    return collect(chat, [loaded.messages(image=picture)], count, sampling, read, count)
+    return collect(chat, [loaded.messages(image=image)], count, sampling, read, count)
 
 
-def remarks(described: Collected, what: str) -> list[str]:
-    """Say what was wrong with plain captions; that some were alike is no fault."""
+def caption_notes(described: Collected, what: str) -> list[str]:
+    """Return what was wrong with plain captions; repeated ones are no fault."""
     if not set(described.rejected) - {"repeated"}:
         return []
     return [f"{what}: {note}" for note in described.notes(len(described.captions))]
 
 
-def _plain(picture: ImagePart) -> tuple[Message, ...]:
-    return load_prompt("caption-1", "caption").messages(image=picture)
+def _caption_prompt(image: ImagePart) -> tuple[Message, ...]:
+    return load_prompt("caption-1", "caption").messages(image=image)
 
 
-def _picture(reference: Reference) -> ImagePart:
+def _reference_image(reference: Reference) -> ImagePart:
     if reference.image is not None:
         return ImagePart.of(reference.image, reference.content)
     if reference.content is not None:
-        # the file is gone, but answers about its content may be remembered
+        # the file is gone, but answers about its content may be cached
         return ImagePart(reference.content)
     raise QueryError(
         f"The reference {reference.id!r} has no picture that a model could be shown.",

@@ -1,4 +1,4 @@
-"""Composers that talk to models, made from plain options: what a name and a command line can say."""
+"""Make models and composers from plain options, such as those of a command line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def make_chat(
     """Make a model with its cache.
 
     ``model`` is a name at an OpenAI-compatible end point, or ``transformers:PATH`` for one that
-    runs here. ``cache`` is a file, an open cache, ``None`` for the user's own file, ``False`` for
+    runs here. ``cache`` is a file, an open cache, ``None`` for the default file, ``False`` for
     none. ``timeout``, ``request_retries``, ``total_timeout`` and ``report`` are those of
     :class:`~stitch_cir.chat.OpenAIChat`; ``role`` names who needs the model. Raises
     ``SettingError`` without a model.
@@ -73,7 +73,7 @@ def make_chat_composer(
 ) -> ChatComposer:
     """Make the one-stage composer; ``endpoint`` are the options of :func:`make_chat`.
 
-    ``retries`` counts samples drawn again, ``request_retries`` requests sent again.
+    ``retries`` limits samples drawn again, ``request_retries`` requests sent again.
     """
     chat = make_chat(model, **endpoint)
     return ChatComposer(
@@ -97,12 +97,12 @@ def make_two_stage_composer(
 ) -> TwoStageComposer:
     """Make the two-stage composer; ``captioner`` is a model's name as ``model`` is."""
     chat = make_chat(model, **endpoint)
-    seeing = None
+    captioner_chat = None
     if captioner:
-        seeing = make_chat(captioner, **{**endpoint, "cache": chat.cache or False})
+        captioner_chat = make_chat(captioner, **{**endpoint, "cache": chat.cache or False})
     return TwoStageComposer(
         chat,
-        captioner=seeing,
+        captioner=captioner_chat,
         prompt=prompt or "rewrite-1",
         sampling=sampling,
         retries=retries,

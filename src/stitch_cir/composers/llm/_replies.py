@@ -1,4 +1,4 @@
-"""Reading what a model wrote: one caption, or the reason why it is none."""
+"""Parse a model's reply: one caption, or the reason why it has none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from stitch_cir.chat import Reply, visible
 from stitch_cir.composers._text import clean, fold
 
-__all__ = ["Rejected", "is_usable", "read_caption"]
+__all__ = ["Rejected", "is_final", "read_caption"]
 
 MOST_CHARACTERS = 600
 _FENCED = re.compile(r"```[\w-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
@@ -37,35 +37,35 @@ _MUSING = re.compile(
     r"look|start)|i (?:need|have|should|must|will|am going) to\b|we (?:need|have|should|must) (?:to )?)",
     re.IGNORECASE,
 )
-"""How models begin to think aloud; no caption begins so."""
+"""Beginnings of thoughts that are written out; no caption begins so."""
 _PASSING = frozenset(
     {"no text", "empty", "refused", "cut off", "blocked by a content filter", "thought, no answer"}
 )
-"""Reasons that may be gone at the next try: such a reply is no final answer."""
+"""Reasons that may not recur at the next try: such a reply is not final."""
 _QUOTES = "\"'“”‘’«»`*_ "
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A reply that is no caption, and why."""
+    """A reply without a usable caption, and the reason."""
 
     reason: str
 
     @property
     def passing(self) -> bool:
-        """Say whether the model may answer better when it is asked again."""
+        """Whether another sample may be usable."""
         return self.reason in _PASSING
 
 
-def is_usable(read: str | Rejected) -> bool:
-    """Say whether a reply that was read so may be kept as the final answer."""
-    return isinstance(read, str) or not read.passing
+def is_final(parsed: str | Rejected) -> bool:
+    """Return whether a parsed reply is final: a caption, or rejected for good."""
+    return isinstance(parsed, str) or not parsed.passing
 
 
 def read_caption(
     reply: Reply, labels: Sequence[str], max_words: int, modification: str = ""
 ) -> str | Rejected:
-    """Read one caption out of a reply.
+    """Return the caption in a reply, or why it is rejected.
 
     Thoughts, channels and special tokens of reasoning models, JSON around a caption, code fences,
     one label of the prompt, list numbers, quotes and an opening line such as "Here is the caption:"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from stitch_cir.chat import Chat, Message, Reply, Sampling
 from stitch_cir.composers._protocol import Caption
 from stitch_cir.composers._text import fold
-from stitch_cir.composers.llm._replies import Rejected, is_usable
+from stitch_cir.composers.llm._replies import Rejected, is_final
 
 __all__ = ["Collected", "collect", "fill", "first_round"]
 
@@ -26,7 +26,7 @@ class Collected:
     max_tokens: int = 0
 
     def notes(self, count: int) -> list[str]:
-        """Say what was rejected, if anything, and what to do about it."""
+        """Return what was rejected, if anything, and what to do about it."""
         if not self.rejected:
             return []
         why = ", ".join(f"{number} {reason}" for reason, number in sorted(self.rejected.items()))
@@ -48,79 +48,79 @@ class Collected:
 
 def collect(
     chat: Chat,
-    questions: Sequence[Sequence[Message]],
+    prompts: Sequence[Sequence[Message]],
     count: int,
     sampling: Sampling,
     read: Callable[[Reply], str | Rejected],
     budget: int,
 ) -> Collected:
-    """Draw up to ``count`` different captions, sample i from question i mod Q.
+    """Draw up to ``count`` different captions, sample i from prompt i mod Q.
 
-    What cannot be used, and what repeats another reply, is asked for again, at most ``budget``
-    samples over all. Which samples are drawn depends on the replies alone, so a run from the cache
+    Replies that are unusable or repeat another are drawn again, at most ``budget`` samples in
+    all. Which samples are drawn depends on the replies alone, so a run from the cache
     draws the same.
     """
-    found = Collected(
-        keys=[chat.key(messages, sampling) for messages in questions],
+    collected = Collected(
+        keys=[chat.key(messages, sampling) for messages in prompts],
         max_tokens=sampling.max_tokens,
     )
-    seen: set[str] = set()
+    folded: set[str] = set()
     missing, left = count, count + budget
     while missing and left:
         take = min(missing, left)
-        for reply in _draw(chat, questions, take, sampling, found.samples, read):
+        for reply in _draw(chat, prompts, take, sampling, collected.samples, read):
             caption = read(reply)
             if isinstance(caption, Rejected):
-                found.rejected[caption.reason] += 1
-            elif fold(caption) in seen:
-                found.rejected["repeated"] += 1
+                collected.rejected[caption.reason] += 1
+            elif fold(caption) in folded:
+                collected.rejected["repeated"] += 1
             else:
-                seen.add(fold(caption))
-                found.captions.append(caption)
-        found.samples += take
+                folded.add(fold(caption))
+                collected.captions.append(caption)
+        collected.samples += take
         left -= take
-        missing = count - len(found.captions)
-    return found
+        missing = count - len(collected.captions)
+    return collected
 
 
 def first_round(
-    questions: Sequence[Sequence[Message]], count: int, start: int = 0
+    prompts: Sequence[Sequence[Message]], count: int, start: int = 0
 ) -> list[tuple[Sequence[Message], int, int]]:
-    """Split samples ``start`` … into (question, how many, its first sample), empty ones left out.
+    """Split samples ``start`` … into (prompt, how many, its first sample), without empty ones.
 
-    Sample i is sample i // Q of question i mod Q.
+    Sample i is sample i // Q of prompt i mod Q.
     """
-    total = len(questions)
+    total = len(prompts)
     parts = []
-    for number, messages in enumerate(questions):
-        before = len(range(number, start, total))
-        after = len(range(number, start + count, total))
-        if after > before:
-            parts.append((messages, after - before, before))
+    for number, messages in enumerate(prompts):
+        first = len(range(number, start, total))
+        end = len(range(number, start + count, total))
+        if end > first:
+            parts.append((messages, end - first, first))
     return parts
 
 
 def _draw(
     chat: Chat,
-    questions: Sequence[Sequence[Message]],
+    prompts: Sequence[Sequence[Message]],
     count: int,
     sampling: Sampling,
     start: int,
     read: Callable[[Reply], str | Rejected],
 ) -> list[Reply]:
-    parts = first_round(questions, count, start)
+    parts = first_round(prompts, count, start)
 
-    def ask(part: tuple[Sequence[Message], int, int]) -> list[Reply]:
+    def sample(part: tuple[Sequence[Message], int, int]) -> list[Reply]:
         messages, number, first = part
         return chat.samples(
-            messages, number, sampling, first, usable=lambda reply: is_usable(read(reply))
+            messages, number, sampling, first, usable=lambda reply: is_final(read(reply))
         )
 
     if len(parts) == 1:
-        return ask(parts[0])
+        return sample(parts[0])
     with ThreadPoolExecutor(min(len(parts), chat.backend.concurrency)) as pool:
-        drawn = list(pool.map(ask, parts))
-    # back into the order of samples: each question in turn
+        drawn = list(pool.map(sample, parts))
+    # back into the order of samples: each prompt in turn
     longest = max(len(replies) for replies in drawn)
     return [replies[i] for i in range(longest) for replies in drawn if i < len(replies)]
 
@@ -128,11 +128,11 @@ def _draw(
 def fill(
     captions: Sequence[str], origin: str, count: int, others: Sequence[Caption]
 ) -> tuple[tuple[Caption, ...], int]:
-    """Complete ``captions`` to ``count`` with others' captions; also count how many were needed."""
+    """Complete ``captions`` to ``count`` with others' captions; also return how many were needed."""
     chosen = {fold(text): Caption(text, 1.0, origin) for text in captions[:count]}
-    own = len(chosen)
+    num_sampled = len(chosen)
     for caption in others:
         if len(chosen) >= count:
             break
         chosen.setdefault(fold(caption.text), caption)
-    return tuple(chosen.values()), len(chosen) - own
+    return tuple(chosen.values()), len(chosen) - num_sampled

@@ -21,7 +21,7 @@ from stitch_cir.chat import (
 )
 from stitch_cir.composers._protocol import Caption, Composition, Reference
 from stitch_cir.composers._text import clean, cut_characters, unique
-from stitch_cir.composers.llm._chat import check_count, describe, remarks, template_alone
+from stitch_cir.composers.llm._chat import caption_notes, check_count, describe, template_alone
 from stitch_cir.composers.llm._replies import read_caption
 from stitch_cir.composers.llm._sampling import Collected, collect, fill, first_round
 from stitch_cir.composers.rules._template import TemplateComposer
@@ -36,19 +36,19 @@ _WORDS_A_CAPTION = 20
 class TwoStageComposer:
     """Rewrites captions of the reference with a text model (CIReVL, Karthik et al., ICLR 2024).
 
-    The captions are, in this order: those the gallery has; else what ``captioner``, a model that
-    sees, says of the picture; else what the encoder saw, in words. Sample i rewrites caption i mod
-    C, so that K captions of one picture become K different wishes (as LDRE does). Unusable replies
-    are treated as by :class:`ChatComposer`.
+    The captions come from the first of these sources that has any: the gallery; ``captioner``, a
+    multimodal model; the concepts that the encoder recognised. Sample i rewrites caption i mod C, so
+    that different captions of one image become different target captions (as in LDRE). Unusable
+    replies are treated as by :class:`ChatComposer`.
 
     Parameters
     ----------
     chat:
         The text model and its cache.
     captioner:
-        A model that sees, for pictures without captions.
+        A multimodal model, for images without captions.
     prompt:
-        Name of a shipped prompt of kind ``rewrite``, or the path of one's own.
+        Name of a shipped prompt of kind ``rewrite``, or the path of another.
     sampling, retries:
         As for :class:`ChatComposer`.
     sources:
@@ -77,11 +77,11 @@ class TwoStageComposer:
 
     @property
     def name(self) -> str:
-        """Give ``"two-stage"``."""
+        """Return ``"two-stage"``."""
         return "two-stage"
 
     def settings(self) -> Mapping[str, Any]:
-        """Name both models, prompt, sampling and budget."""
+        """Return both models, prompt, sampling and budget."""
         return {
             "composer": self.name,
             **self.chat.settings(),
@@ -93,10 +93,10 @@ class TwoStageComposer:
         }
 
     def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
-        """Write K captions.
+        """Compose K captions.
 
-        Raises ``QueryError`` when nothing can be said of the reference, ``EndpointError`` when a
-        model cannot be asked.
+        Raises ``QueryError`` when there is no caption of the reference to start from,
+        ``EndpointError`` when a model cannot be used.
         """
         check_count(count)
         if reference is None:
@@ -112,49 +112,51 @@ class TwoStageComposer:
         )
         budget = count if self._retries is None else self._retries
 
-        def ask(prompt: Prompt) -> Collected:
+        def send(prompt: Prompt) -> Collected:
             questions = _questions(prompt, plain, text)
             return collect(self.chat, questions, count, self._sampling, read, budget)
 
-        found, prompt, shortened = self._prompt.ask(ask, self._is_known(plain, text, count))
+        collected, prompt, shortened = self._prompt.run(send, self._is_cached(plain, text, count))
         notes = [
             f"rewritten from {described.source}",
             *described.notes,
             *shortened,
-            *found.notes(count),
+            *collected.notes(count),
             *self.chat.notes(),
         ]
-        written: Sequence[Caption] = ()
-        if len(found.captions) < count:
-            known = Reference(reference.id, None, plain, reference.concepts)
-            written = self._template.compose(known, modification, count).captions
-        captions, filled = fill(found.captions, f"two-stage:{self.chat.model}", count, written)
+        substitutes: Sequence[Caption] = ()
+        if len(collected.captions) < count:
+            described_reference = Reference(reference.id, None, plain, reference.concepts)
+            substitutes = self._template.compose(described_reference, modification, count).captions
+        captions, filled = fill(
+            collected.captions, f"two-stage:{self.chat.model}", count, substitutes
+        )
         if filled:
             notes.append(f"{filled} of {count} captions were written by the template composer")
         settings = {
             **self.settings(),
             **prompt.to_dict(),
-            "answers": [*described.keys, *found.keys],
+            "answers": [*described.keys, *collected.keys],
         }
         return Composition(captions, text, self.name, plain, settings, tuple(notes))
 
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
-        """Say what :meth:`compose` would ask for.
+        """Return what :meth:`compose` would request.
 
-        Captions that are still to be written are taken to be 20 words long.
+        Captions that are yet to be sampled are assumed to be 20 words long.
         """
         check_count(count)
         total = Estimate(queries=1)
         if reference is None:
             return total
-        wanted = min(count, self._sources)
+        num_captions = min(count, self._sources)
         if not reference.captions and self.captioner is not None and reference.image is not None:
             messages = load_prompt("caption-1", "caption").messages(
                 image=ImagePart.of(reference.image, reference.content)
             )
-            total += estimate(self.captioner, messages, wanted, self._sampling)
-            if self.captioner.peek(messages, wanted, self._sampling) is None:
-                plain = tuple("word " * _WORDS_A_CAPTION + str(i) for i in range(wanted))
+            total += estimate(self.captioner, messages, num_captions, self._sampling)
+            if self.captioner.peek(messages, num_captions, self._sampling) is None:
+                plain = tuple("word " * _WORDS_A_CAPTION + str(i) for i in range(num_captions))
                 return total + self._estimate(plain, modification, count)
         plain = self._describe(reference, count).captions
         return total + self._estimate(plain, modification, count)
@@ -162,7 +164,7 @@ class TwoStageComposer:
     def _estimate(self, plain: tuple[str, ...], modification: str, count: int) -> Estimate:
         total = Estimate()
         text = clean(modification)
-        prompt = self._prompt.choose(self._is_known(plain, text, count))
+        prompt = self._prompt.choose(self._is_cached(plain, text, count))
         for messages, number, first in first_round(_questions(prompt, plain, text), count):
             total += estimate(self.chat, messages, number, self._sampling, first)
         return total
@@ -173,37 +175,37 @@ class TwoStageComposer:
         return usage if self.captioner is None else usage + self.captioner.usage
 
     def close(self) -> None:
-        """End both models' requests under way."""
+        """Cancel both models' requests under way."""
         self.chat.close()
         if self.captioner is not None:
             self.captioner.close()
 
-    def _is_known(self, plain: Sequence[str], text: str, count: int) -> Callable[[Prompt], bool]:
-        """Return a test whether the answers to a prompt are in the cache."""
+    def _is_cached(self, plain: Sequence[str], text: str, count: int) -> Callable[[Prompt], bool]:
+        """Return a predicate: are the answers to a prompt in the cache?"""
 
-        def is_known(prompt: Prompt) -> bool:
+        def is_cached(prompt: Prompt) -> bool:
             questions = first_round(_questions(prompt, plain, text), count)
             return all(
                 self.chat.peek(messages, number, self._sampling, first) is not None
                 for messages, number, first in questions
             )
 
-        return is_known
+        return is_cached
 
     def _describe(self, reference: Reference, count: int) -> _Described:
-        """Describe the reference by the best source that has something to say."""
+        """Return captions of the reference from the first source that has any."""
         most = min(count, self._sources)
-        known = unique(clean(text) for text in reference.captions)
-        if known:
-            cut = tuple(cut_characters(text, _CAPTION_CHARACTERS) for text in known[:most])
+        captions = unique(clean(text) for text in reference.captions)
+        if captions:
+            cut = tuple(cut_characters(text, _CAPTION_CHARACTERS) for text in captions[:most])
             return _Described(cut, "the gallery's captions")
         keys: list[str] = []
         notes: list[str] = []
         if self.captioner is not None and reference.image is not None:
-            picture = ImagePart.of(reference.image, reference.content)
-            described = describe(self.captioner, picture, most, self._sampling)
+            image = ImagePart.of(reference.image, reference.content)
+            described = describe(self.captioner, image, most, self._sampling)
             keys = described.keys
-            notes = [*remarks(described, "captioner"), *self.captioner.notes()]
+            notes = [*caption_notes(described, "captioner"), *self.captioner.notes()]
             if described.captions:
                 source = f"captions by {self.captioner.model}"
                 return _Described(tuple(described.captions), source, keys, notes)

@@ -1,4 +1,4 @@
-"""Compositions as others publish them, read into records of our own and written back.
+"""Compositions in the formats that others publish, converted to records and back.
 
 LDRE and SEIZE publish one JSON list a data set; a query is an object such as ::
 
@@ -47,9 +47,9 @@ _EXPECTED = (
 
 
 def published_records(content: bytes, where: str) -> list[dict[str, Any]]:
-    """Read a published file into the data of our own records, one a query, in the file's order.
+    """Convert a published file to the data of records, one a query, in the file's order.
 
-    Of several lists of rewritten captions the longest counts; the record's ``source`` names it.
+    Of several lists of rewritten captions the longest is used; the record's ``source`` names it.
     Raises ``RecordError`` naming the first query that cannot be understood.
     """
     try:
@@ -95,8 +95,8 @@ def _first(entry: Mapping[str, Any], names: Iterable[str]) -> Any:
 
 
 def _lists(entry: Mapping[str, Any], pattern: re.Pattern[str]) -> dict[str, list[str]]:
-    """Give the texts under every key that fits, one text as a list of one; repeats are dropped."""
-    found = {}
+    """Return the texts under every matching key, a single text as a list; repeats are dropped."""
+    texts_by_key = {}
     for name, value in entry.items():
         if not pattern.match(name):
             continue
@@ -104,8 +104,8 @@ def _lists(entry: Mapping[str, Any], pattern: re.Pattern[str]) -> dict[str, list
         if isinstance(values, list) and all(isinstance(text, str) for text in values):
             texts = unique(text for text in values if clean(text))
             if texts:
-                found[name] = texts
-    return found
+                texts_by_key[name] = texts
+    return texts_by_key
 
 
 def published_text(records: Iterable[tuple[str | None, Any, Composition]]) -> str:

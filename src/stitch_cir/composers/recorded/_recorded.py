@@ -1,4 +1,4 @@
-"""Captions from a file: one composition a line, written once and reused for ever."""
+"""Compositions from a file, one a line: written once, used many times."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class RecordedComposer:
     """Looks captions up in a JSONL file by reference and modification.
 
     The file is read and checked once, here; what stays in memory is each line as it stands in the
-    file, taken apart only when it is asked for. When a query is recorded twice the later line
-    counts, so that appending corrects.
+    file, parsed when its query is composed. When a query is recorded twice the later line is used,
+    so that appending corrects.
 
     Parameters
     ----------
@@ -71,30 +71,30 @@ class RecordedComposer:
         self._sha256 = digest.hexdigest()
 
     def __len__(self) -> int:
-        """Count the different queries in the file."""
+        """Return the number of different queries in the file."""
         return len(self._lines)
 
     @property
     def name(self) -> str:
-        """Give ``"recorded"``."""
+        """Return ``"recorded"``."""
         return "recorded"
 
     def settings(self) -> Mapping[str, Any]:
-        """Name the file and the digest of its contents."""
+        """Return the file's name and the digest of its contents."""
         return {"composer": self.name, "file": self._path.name, "sha256": self._sha256}
 
     def records(self) -> Iterator[tuple[str | None, str | int | None, Composition]]:
-        """Give every query as (reference, id, composition), in the file's order."""
+        """Yield every query as (reference, id, composition), in the file's order."""
         from stitch_cir.composers.recorded._records import parse_record
 
         for (reference, _), (number, line) in self._lines.items():
             record = parse_record(line, f"{self._path}:{number}")
-            known = None if reference is None else Reference(reference)
+            query_reference = None if reference is None else Reference(reference)
             count = len(record.captions)
-            yield reference, record.id, self.compose(known, record.modification, count)
+            yield reference, record.id, self.compose(query_reference, record.modification, count)
 
     def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
-        """Give the first ``count`` recorded captions of a query.
+        """Return the first ``count`` recorded captions of a query.
 
         A reference is found by its whole id, else by the ends of the paths (``a.jpg`` in the file
         serves ``photos/a.jpg``). Modifications may differ in case, spaces and end punctuation.
@@ -126,7 +126,7 @@ class RecordedComposer:
         )
 
     def _adopt(self, content: bytes) -> None:
-        """Take over a published list; what stays in memory are records of our own."""
+        """Read a published list; what stays in memory are records in this package's format."""
         from stitch_cir.composers.recorded._published import published_records
 
         for number, data in enumerate(published_records(content, str(self._path))):
@@ -157,16 +157,16 @@ class RecordedComposer:
         if name is not None:
             parts = _parts(name)
             fitting = [
-                known
-                for known in self._names.get((parts[-1], wording), ())
-                if _ends_alike(parts, _parts(known))
+                recorded
+                for recorded in self._names.get((parts[-1], wording), ())
+                if _ends_alike(parts, _parts(recorded))
             ]
             if not fitting and _number(name):
                 # COCO's 281438 is the file 000000281438.jpg
                 fitting = [
-                    known
-                    for known in self._names.get((_number(name), wording), ())
-                    if _number(known) == _number(name)
+                    recorded
+                    for recorded in self._names.get((_number(name), wording), ())
+                    if _number(recorded) == _number(name)
                 ]
             if len(fitting) == 1:
                 return self._lines[fitting[0], wording]
@@ -187,7 +187,7 @@ def write_compositions(
     *,
     append: bool = True,
 ) -> int:
-    """Write pairs of (reference, composition) to a JSONL file, and count them.
+    """Write pairs of (reference, composition) to a JSONL file; return their number.
 
     The reference is its id or file name, a ``Reference``, or ``None`` for a text alone. With
     ``append=False`` an existing file is replaced. Reading them back gives captions, weights,
@@ -230,17 +230,17 @@ def _name(reference: Named) -> str | None:
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    """Cut a path of any system into its parts; an id without slashes is one part."""
+    """Split a path of any system into its parts; an id without slashes is one part."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     return tuple(part for part in parts if part != "/") or (name,)
 
 
 def _number(name: str) -> str:
-    """Give the number that a file is named by, without leading zeros; "" when it is none."""
+    """Return the number in a file's name, without leading zeros; "" when it is not a number."""
     stem = _parts(name)[-1].split(".", 1)[0]
     return (stem.lstrip("0") or "0") if stem.isascii() and stem.isdigit() else ""
 
 
-def _ends_alike(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    short = min(len(one), len(other))
-    return one[-short:] == other[-short:]
+def _ends_alike(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    length = min(len(first), len(second))
+    return first[-length:] == second[-length:]

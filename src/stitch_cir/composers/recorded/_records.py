@@ -31,7 +31,7 @@ _EXPECTED = (
 class Record(BaseModel):
     """One line. ``reference`` is a gallery id, a file name, or null for a text alone.
 
-    ``weights`` and ``origins``, where given, have one entry for each caption. ``source`` tells
+    ``weights`` and ``origins``, where present, have one entry for each caption. ``source`` records
     what composed the captions first.
     """
 
@@ -82,21 +82,21 @@ class Record(BaseModel):
 
     @classmethod
     def from_composition(cls, reference: str | None, composition: Composition) -> Record:
-        """Make the line of a composition; what can be left out is left out."""
+        """Make the line of a composition, without fields at their defaults."""
         captions = composition.captions
         settings = dict(composition.settings)
-        again = composition.composer == "recorded"
+        is_recorded = composition.composer == "recorded"
         return cls.model_construct(
             reference=reference,
             modification=composition.modification,
             captions=[caption.text for caption in captions],
             weights=_unless_all([caption.weight for caption in captions], 1.0),
             reference_captions=list(composition.reference_captions),
-            id=settings.get("record") if again else None,
+            id=settings.get("record") if is_recorded else None,
             origins=_unless_all([caption.origin for caption in captions], "recorded"),
             notes=list(composition.notes),
             source=settings.get("source")
-            if again
+            if is_recorded
             else {"composer": composition.composer, "settings": settings},
         )
 
@@ -141,7 +141,7 @@ def parse_record(line: bytes, where: str) -> Record:
 
 
 def _first(error: ValidationError) -> str:
-    """Say what is wrong in the first place that is."""
+    """Return what is wrong in the first invalid field."""
     problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(step) for step in problem["loc"])
-    return f"{place}: {problem['msg']}" if place else str(problem["msg"])
+    field = ".".join(str(step) for step in problem["loc"])
+    return f"{field}: {problem['msg']}" if field else str(problem["msg"])
