@@ -2,6 +2,7 @@
 # make test: set up and run every test
 # make test-extras: the tests of the optional back ends, each in an environment of its own
 # make test-browser: the page in headless Chromium (Debian's package, installed where that may be done)
+# make test-chaos: faults at every write, flipped bits, damaged files, bad days of models and clients
 # make lint: formatting, types, layers
 # make pins: hash the exact versions of the test environments
 # make bench: measure, as ratios in one run
@@ -9,6 +10,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PHOTOS ?=
 JOBS ?= 2
+CHAOS ?= 1
 EXTRAS ?= transformers open-clip llama mcp
 CHROMIUM ?= /usr/bin/chromium
 AXE := .venv-extras/browser/node_modules/axe-core/axe.min.js
@@ -16,7 +18,7 @@ AXE := .venv-extras/browser/node_modules/axe-core/axe.min.js
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-extras test-browser lint pins bench clean
+.PHONY: demo test test-extras test-browser test-chaos lint pins bench clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("stitch needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
@@ -36,6 +38,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(JOBS)
+
+test-chaos: $(VENV)/.installed-test
+	STITCH_CHAOS=$(CHAOS) $(BIN)/python -m pytest -n $(JOBS) tests/chaos
 
 test-extras: $(EXTRAS:%=test-%)
 

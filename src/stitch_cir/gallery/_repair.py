@@ -47,6 +47,15 @@ class Mended:
     structure: bool = False
     facts: bool = False
 
+    def __or__(self, later: Mended) -> Mended:
+        """Return this together with what was repaired later; what failed is as it is now."""
+        return Mended(
+            {**self.ids, **later.ids},
+            later.failed,
+            self.structure or later.structure,
+            self.facts or later.facts,
+        )
+
 
 def mend(directory: Path, damaged: Sequence[StoredSet], files: FromFiles | None) -> Mended:
     """Repair records; without ``files`` only what is proved right by its digest.

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["verify"]
 
+ROUNDS = 3
+"""How often what was repaired is checked, and what then shows is repaired as well."""
+
 
 @dataclass(slots=True)
 class _Findings:
@@ -66,21 +69,26 @@ def verify(
     """
     cache = directory / "cache"
     found = _check(store, facts, cache)
-    mended = Mended()
-    if found.damaged or found.structure or found.facts:
+    before, mended = found, Mended()
+    # an index that is built anew may show damaged records that were not to be seen before
+    for _ in range(ROUNDS):
+        if not (found.damaged or found.structure or found.facts):
+            break
         files = None
         if encoder is not None:
             files = FromFiles(encoder(), facts["recipe"], path_of, max_pixels)
         try:
-            mended = mend(directory, [one for one, _ in found.damaged], files)
+            now = mend(directory, [stored for stored, _ in found.damaged], files)
         except GalleryDamagedError as error:
             found.problems.append(f"database: {error.message}")
+            break
         except GalleryError as error:
             found.problems.append(f"nothing can be repaired here: {error.message}")
-    if mended.ids or mended.structure or mended.facts:
-        before, found = found, _check(store, facts, cache)
-    else:
-        before = found
+            break
+        mended = mended | now
+        if not (now.ids or now.structure or now.facts):
+            break
+        found = _check(store, facts, cache)
     problems, repaired = _lines(store, cache, before, found, mended, asked=encoder is not None)
     missing = changed = 0
     state: dict[str, Any] = {"complete": None, "waiting": None}

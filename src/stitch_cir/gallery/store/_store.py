@@ -190,11 +190,11 @@ class Store(Database):
         return Item(*rows[0]) if rows else None
 
     def items(self) -> Iterator[Item]:
-        """Stream all items in id order."""
+        """Stream all items in id order, but for those whose id is damaged so as to be no text."""
         after = b""
         while page := self.rows(
             "SELECT CAST(id AS BLOB), id, path, size, mtime_ns, hash FROM items "
-            "WHERE id > CAST(? AS TEXT) ORDER BY id LIMIT ?",
+            "WHERE id > CAST(? AS TEXT) AND typeof(id) = 'text' ORDER BY id LIMIT ?",
             (after, _PAGE),
         ):
             yield from (Item(*row[1:]) for row in page)

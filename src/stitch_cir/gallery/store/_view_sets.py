@@ -78,6 +78,9 @@ def views(store: Store, id: str) -> list[StoredView]:
         if not sound or len(vector) % 4:
             raise store.damaged(id)
         found.append(StoredView(np.frombuffer(vector, dtype="<f4"), caption=text))
+    if not found and store.find_id(id) is not None:
+        # every item has views: what leads to them is damaged
+        raise store.damaged(id)
     return found
 
 
@@ -112,7 +115,7 @@ def sets(store: Store) -> Iterator[StoredSet]:
     while page := store.rows(
         f"SELECT CAST(i.id AS BLOB), i.id, i.hash, c.vectors, {sound} "
         "FROM items i LEFT JOIN contents c USING (hash) "
-        "WHERE i.id > CAST(? AS TEXT) ORDER BY i.id LIMIT ?",
+        "WHERE i.id > CAST(? AS TEXT) AND typeof(i.id) = 'text' ORDER BY i.id LIMIT ?",
         (after, _PAGE),
     ):
         captions: dict[str, list[tuple[int, str, Any, bool]]] = {}
@@ -126,6 +129,11 @@ def sets(store: Store) -> Iterator[StoredSet]:
         for _, id, hash, blob, is_sound in page:
             yield _stored_set(id, hash, blob, bool(is_sound), captions.get(id, []))
         after = page[-1][0]
+    # what is no text any more has no place in the order, and would never let the pages end
+    for (raw,) in store.rows("SELECT id FROM items WHERE typeof(id) <> 'text'"):
+        # without its hash: vectors that are whole must not be ranked under this name
+        name = f"(an id that cannot be read: {raw!r})"
+        yield StoredSet(name, None, b"", (), (), "its id is damaged")
 
 
 def problem_of(stored: StoredSet, dim: int) -> str | None:
