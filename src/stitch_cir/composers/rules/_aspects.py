@@ -1,4 +1,4 @@
-"""The parts of a scene that words and edits name: its pattern, its colours, its place."""
+"""The parts of a scene that words and edits name: its pattern, its colours, its location."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _ASPECTS = {
     "print": "pattern",
     "colour": "colours",
     "color": "colours",
-    "background": "place",
-    "setting": "place",
-    "place": "place",
-    "location": "place",
-    "scenery": "place",
+    "background": "location",
+    "setting": "location",
+    "place": "location",
+    "location": "location",
+    "scenery": "location",
     "light": "light",
     "lighting": "light",
     "view": "view",
@@ -27,13 +27,13 @@ _ASPECTS = {
     "perspective": "view",
     "viewpoint": "view",
 }
-"""Words for a part of a scene, and the part."""
+"""Words for a part of a scene, and the field of ``Scene``."""
 PARTS_OF_EDITS = {
     "colour": "colours",
     "pattern": "pattern",
     "attribute": "attributes",
     "number": "number",
-    "place": "place",
+    "place": "location",
     "light": "light",
     "view": "view",
     "medium": "medium",

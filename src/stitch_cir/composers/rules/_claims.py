@@ -1,4 +1,4 @@
-"""Notes that hold: what the composer says it did, checked against the captions it wrote."""
+"""Notes on edits, checked against the captions that were written."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from stitch_cir.composers.rules._scene import Scene
 __all__ = ["checked_notes"]
 
 _WRITTEN = {"more": "several", "fewer": "few", "another": "two", "both": "two", "a few": "few"}
-"""Numbers of edits as captions write them."""
+"""Numbers of edits in the form that captions use."""
 _SMALL = frozenset(
     "a an the of in on at to with and or is are be it its some any as by for from has have that".split()
 )
 
 
 def checked_notes(
-    edits: Sequence[Edit], before: Scene, reference: Sequence[str], captions: Sequence[Caption]
+    edits: Sequence[Edit], unchanged: Scene, reference: Sequence[str], captions: Sequence[Caption]
 ) -> list[str]:
     """Return one note for each edit: what was done, or that no caption shows it.
 
-    ``before`` is the unchanged scene as an encoder saw it, ``reference`` the captions people wrote
-    of it. The caption with the user's own words proves nothing, unless there is no other.
+    ``unchanged`` is the reference's scene as an encoder saw it, ``reference`` are captions people
+    wrote of it. The caption with the user's text proves nothing, unless there is no other.
     """
-    written = [one.text for one in captions if one.origin != "template:words"]
-    texts = written or [one.text for one in captions]
-    return [_note(edit, before, reference, texts) for edit in edits]
+    written = [caption.text for caption in captions if caption.origin != "template:words"]
+    texts = written or [caption.text for caption in captions]
+    return [_note(edit, unchanged, reference, texts) for edit in edits]
 
 
-def _note(edit: Edit, before: Scene, reference: Sequence[str], texts: Sequence[str]) -> str:
-    note = edit.note(before.object)
+def _note(edit: Edit, unchanged: Scene, reference: Sequence[str], texts: Sequence[str]) -> str:
+    note = edit.note(unchanged.object)
     match edit.kind:
         case "keep":
-            return _kept(edit, before, reference, texts, note)
+            return _kept(edit, unchanged, reference, texts, note)
         case "remove":
             left = any(_holds(text, head_noun(edit.object)) for text in texts)
             return f"still in a caption: {edit.object}" if left and edit.object else note
@@ -53,7 +53,7 @@ def _note(edit: Edit, before: Scene, reference: Sequence[str], texts: Sequence[s
 
 
 def _kept(
-    edit: Edit, before: Scene, reference: Sequence[str], texts: Sequence[str], note: str
+    edit: Edit, unchanged: Scene, reference: Sequence[str], texts: Sequence[str], note: str
 ) -> str:
     """Check what was to be kept: an aspect of the scene, a thing, or the main object."""
     aspect = aspect_of(edit.subject)
@@ -62,13 +62,13 @@ def _kept(
     if reference:  # people's captions are edited word by word: what no edit names stays in them
         return note
     if not edit.subject:
-        shown = before.object and any(_holds(text, before.object) for text in texts)
+        shown = unchanged.object and any(_holds(text, unchanged.object) for text in texts)
         return note if shown else "nothing to keep: the object of the reference is not known"
-    value = getattr(before, aspect) if aspect else ""
-    spelled = " ".join(value) if isinstance(value, tuple) else value
-    if spelled and any(_holds(text, spelled) for text in texts):
+    value = getattr(unchanged, aspect) if aspect else ""
+    words = " ".join(value) if isinstance(value, tuple) else value
+    if words and any(_holds(text, words) for text in texts):
         return note
-    if spelled:
+    if words:
         return f"in no caption: {note}"
     return f"not known of the reference, so not kept: {bare(edit.subject)}"
 

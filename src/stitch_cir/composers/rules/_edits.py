@@ -1,4 +1,4 @@
-"""What a modification asks for, as data: a tuple of small edits."""
+"""A modification as data: a tuple of small edits."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ EditKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One wish. ``object`` is what is wanted, ``subject`` what it is about.
+    """One change. ``object`` is the new content, ``subject`` what it applies to.
 
-    An empty ``subject`` means the main object of the picture. For a removal ``object`` is what
-    goes; for a number it is ``"two"``, ``"more"``, ``"fewer"``, ``"another"``, … and ``subject``
+    An empty ``subject`` means the main object of the image. For a removal ``object`` is what is
+    removed; for a number it is ``"two"``, ``"more"``, ``"fewer"``, ``"another"``, … and ``subject``
     the counted thing; for a replacement ``subject`` is the old thing.
     """
 
@@ -28,9 +28,9 @@ class Edit:
     subject: str = ""
 
     def note(self, main: str = "") -> str:
-        """Say in one line, fit for showing to a user, what was understood.
+        """Return one line for users that describes the edit.
 
-        ``main`` is what the main object is taken for.
+        ``main`` is the assumed main object.
         """
         about = f" of '{self.subject}'" if self.subject else ""
         match self.kind:
@@ -54,10 +54,10 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A modification as understood: its cleaned words and the edits found in them.
+    """A parsed modification: its cleaned text and the edits in it.
 
     ``english`` is false when the words do not look like English (then there are no edits);
-    ``alone`` is true when the text describes the wanted picture by itself.
+    ``alone`` is true when the text describes the target image without the reference.
     """
 
     text: str
@@ -66,5 +66,5 @@ class Reading:
 
     @property
     def alone(self) -> bool:
-        """True when a whole scene is described and nothing refers back to the reference."""
+        """Whether a whole scene is described and nothing refers back to the reference."""
         return bool(self.edits) and self.edits[0].kind == "scene"

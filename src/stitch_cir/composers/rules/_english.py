@@ -1,4 +1,4 @@
-"""Small rules of English: a or an, one or many, numbers in words."""
+"""Rules of English: articles, plurals, gerunds, numbers in words."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SAME_IN_S = ("ss", "us", "is", "as")
 
 
 def article(word: str) -> str:
-    """Choose ``"a"`` or ``"an"`` by the sound the word begins with."""
+    """Return ``"a"`` or ``"an"`` by the sound the word begins with."""
     first = word.split(" ", 1)[0]
     if _LIKE_VOWEL.match(first):
         return "an"
@@ -45,16 +45,16 @@ def article(word: str) -> str:
 
 @cache
 def plural(noun: str) -> str:
-    """Give the plural of a noun or of a phrase's last word; plurals are left as they are."""
+    """Return the plural of a noun or of a phrase's last word; plurals are left as they are."""
     head, _, last = noun.rpartition(" ")
     if head and noun.lower() not in lexicon().plurals:
         return f"{head} {plural(last)}"
     low = noun.lower()
     if not noun or not low[-1:].isalpha() or is_plural(noun) or low in lexicon().uncountable:
         return noun
-    known = lexicon().plurals.get(low)
-    if known is not None:
-        return known
+    irregular = lexicon().plurals.get(low)
+    if irregular is not None:
+        return irregular
     if re.search(r"(?:s|x|z|ch|sh)$", low):
         return noun + "es"
     if re.search(r"[^aeiou]y$", low):
@@ -64,14 +64,14 @@ def plural(noun: str) -> str:
 
 @cache
 def singular(noun: str) -> str:
-    """Give the singular of a noun or of a phrase's last word; singulars are left as they are."""
+    """Return the singular of a noun or of a phrase's last word; singulars are left as they are."""
     head, _, last = noun.rpartition(" ")
     if head and noun.lower() not in lexicon().singulars:
         return f"{head} {singular(last)}"
     low = noun.lower()
-    known = lexicon().singulars.get(low)
-    if known is not None:
-        return known
+    irregular = lexicon().singulars.get(low)
+    if irregular is not None:
+        return irregular
     if low in lexicon().nouns and not low.endswith("s"):
         return noun
     if re.search(r"(?:ss|x|z|ch|sh)es$", low):
@@ -85,7 +85,7 @@ def singular(noun: str) -> str:
 
 @cache
 def is_plural(noun: str) -> bool:
-    """Tell whether the last word of a phrase is a plural."""
+    """Return whether the last word of a phrase is a plural."""
     low = noun.lower()
     for form in (low, low.rpartition(" ")[2]):
         if form in lexicon().singulars:
@@ -114,7 +114,7 @@ def gerund(phrase: str) -> str:
 
 
 def singular_head(noun: str) -> str:
-    """Give the singular of the last word in lower case: what two phrases must share to match."""
+    """Return the singular of the last word in lower case, by which two phrases match."""
     return singular(noun.strip().lower().rpartition(" ")[2])
 
 

@@ -1,4 +1,4 @@
-"""The word lists behind the template composer, and finding colours and nouns with them."""
+"""The word lists of the template composer, and the colours they find in texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOUN_LISTS = ("garments", "animals", "people", "food", "furniture", "vehicles",
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Word lists in lower case; ``nouns`` are things that can be the main object of a picture.
+    """Word lists in lower case; ``nouns`` are things that can be the main object of an image.
 
     ``colour_nouns`` are colours that are also things (an *orange*), so that they count as colours
     only where a colour is expected. ``comparatives`` maps *longer* to *long*.
@@ -46,7 +46,7 @@ class Lexicon:
 
 @cache
 def lexicon() -> Lexicon:
-    """Read the word lists, once."""
+    """Return the word lists, read once."""
     file = resources.files(__package__) / "words" / "english.json"
     raw: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8"))
 
@@ -68,7 +68,7 @@ def lexicon() -> Lexicon:
         nouns=frozenset(word for name in _NOUN_LISTS for word in words(name)),
         comparatives=pairs("comparatives"),
         plurals=plurals,
-        singulars={many: one for one, many in plurals.items() if many != one},
+        singulars={many: single for single, many in plurals.items() if many != single},
     )
 
 
@@ -85,11 +85,11 @@ def alternatives(words: Iterable[str]) -> str:
 
 @cache
 def colour_pattern() -> str:
-    """Give the regular expression of a colour phrase: ``dark red``, ``black and white``."""
+    """Return the regular expression of a colour phrase: ``dark red``, ``black and white``."""
     lex = lexicon()
     shade = f"(?:(?:{alternatives(lex.shades | lex.comparatives.keys())})[ -])*"
-    one = rf"{shade}(?:{alternatives(lex.colours)})(?:[ -]?colou?red)?"
-    return rf"\b{one}(?:(?:, and |, | and |/| & |-and-| or ){one})*\b"
+    colour = rf"{shade}(?:{alternatives(lex.colours)})(?:[ -]?colou?red)?"
+    return rf"\b{colour}(?:(?:, and |, | and |/| & |-and-| or ){colour})*\b"
 
 
 @cache
@@ -102,21 +102,21 @@ def _compiled() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def is_colour(text: str) -> str | None:
-    """Give the colour phrase when the whole text is one ("a darker blue colour"), else ``None``."""
-    found = _compiled()[1].fullmatch(text.strip())
-    return None if found is None else found.group(1)
+    """Return the colour when a text is nothing else ("a darker blue colour"), else ``None``."""
+    match = _compiled()[1].fullmatch(text.strip())
+    return None if match is None else match.group(1)
 
 
 def find_colours(text: str) -> Iterator[re.Match[str]]:
-    """Find colour phrases that qualify a following word; an *orange* on its own is a fruit."""
-    for found in _compiled()[0].finditer(text):
-        alone = found.group().lower() in lexicon().colour_nouns
-        follows = re.match(r" [a-z]+", text[found.end() :], re.I)
-        if not alone or (follows and follows.group().strip().lower() not in _AFTER_NOUN):
-            yield found
+    """Yield colour phrases that qualify a following word; an *orange* by itself is a fruit."""
+    for match in _compiled()[0].finditer(text):
+        alone = match.group().lower() in lexicon().colour_nouns
+        follows = re.match(r" [a-z]+", text[match.end() :], re.I)
+        if not alone or (follows and follows.group().strip().lower() not in _NOT_QUALIFIED):
+            yield match
 
 
-_AFTER_NOUN = frozenset(
+_NOT_QUALIFIED = frozenset(
     "and or is are was were in on at of with from to by near next beside under over for that which "
     "who has have being sits lies stands".split()
 )

@@ -1,4 +1,4 @@
-"""From the words of a modification to edits."""
+"""The parser of modifications: from text to edits."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from stitch_cir.composers.rules._phrases import (
     without_colours,
 )
 from stitch_cir.composers.rules._predicates import (
+    added_thing,
     looks_like_view,
     predicate,
     prepositional,
-    wanted_thing,
 )
 
 __all__ = ["read_modification"]
@@ -39,7 +39,7 @@ Handler = Callable[[re.Match[str]], list[Edit]]
 
 
 def read_modification(text: str) -> Reading:
-    """Read a cleaned modification. Nothing is lost: words not understood become ``other`` edits."""
+    """Parse a cleaned modification. Nothing is lost: words not understood become ``other`` edits."""
     if not text:
         return Reading(text)
     if not looks_english(text):
@@ -67,7 +67,7 @@ def _read_sentence(sentence: str) -> list[Edit]:
 
 
 def _is_scene(text: str) -> bool:
-    """Tell a sentence that describes a picture by itself from one that changes a picture."""
+    """Return whether a sentence describes an image rather than a change of one."""
     words = text.split()
     if len(words) < 4 or BACK_TO_REFERENCE.search(text) or _imperative().match(text):
         return False
@@ -110,16 +110,16 @@ def _read_clause(clause: str) -> list[Edit]:
     ):
         return [Edit("keep")]
     for pattern, handler in _rules():
-        found = pattern.fullmatch(clause)
-        if found is not None:
-            edits = handler(found)
+        match = pattern.fullmatch(clause)
+        if match is not None:
+            edits = handler(match)
             if edits:
                 return edits
     return _noun_or_other(clause)
 
 
 def _noun_or_other(clause: str) -> list[Edit]:
-    """Take a clause that is no known operation: a predicate, a thing, or just words."""
+    """Parse a clause without a verb of change: a predicate, a thing, or just words."""
     if _is_scene(clause):
         return [Edit("scene", clause)]
     edits = predicate(clause)
@@ -135,7 +135,7 @@ def _noun_or_other(clause: str) -> list[Edit]:
 
 
 def _replace(old: str, new: str) -> list[Edit]:
-    """Put ``new`` for ``old``; colours and numbers on both sides are a change of just those."""
+    """Replace ``old`` by ``new``; colours and numbers on both sides change only those."""
     old, new = bare(old), new.strip()
     if re.fullmatch(r"colou?rs?", old, re.I):
         return [Edit("colour", (is_colour(new) or bare(new)).lower())]
@@ -150,7 +150,7 @@ def _replace(old: str, new: str) -> list[Edit]:
         and (old_number or not rest)
     ):
         return [Edit("number", number, rest or old_rest)]
-    if _about_place(old):
+    if _is_background(old):
         return prepositional(new) or [
             Edit("place", f"in {new}" if is_noun(head_noun(new)) else new)
         ]
@@ -167,7 +167,7 @@ def _background(what: str) -> Edit:
     return Edit("place", f"on {article(what)} {what} background")
 
 
-def _about_place(text: str) -> bool:
+def _is_background(text: str) -> bool:
     return (
         re.fullmatch(
             r"(?:back ?ground|setting|scenery|location|place|scene|surroundings?)", text, re.I
@@ -176,8 +176,8 @@ def _about_place(text: str) -> bool:
     )
 
 
-def _change(found: re.Match[str]) -> list[Edit]:
-    subject, new = bare(found["x"]), found["y"]
+def _change(match: re.Match[str]) -> list[Edit]:
+    subject, new = bare(match["x"]), match["y"]
     colour_of = re.fullmatch(r"colou?rs? of (?:the )?(.+)|(.+?)(?:'s)? colou?rs?", subject, re.I)
     if colour_of:
         thing = bare(colour_of[1] or colour_of[2] or "")
@@ -204,9 +204,9 @@ def _it(text: str) -> bool:
     )
 
 
-def _make(found: re.Match[str]) -> list[Edit]:
+def _make(match: re.Match[str]) -> list[Edit]:
     """Read "make the dog white", "make it a cat", "make the sleeves longer"."""
-    rest = found["y"]
+    rest = match["y"]
     pronoun = re.match(
         r"(?:it|them|this|that|everything|the (?:image|photo|picture|object|scene))\b\s*",
         rest,
@@ -227,9 +227,9 @@ def _make(found: re.Match[str]) -> list[Edit]:
 
 
 def _about(subject: str, what: str) -> list[Edit]:
-    """Read what is said of a subject; an empty one is the main object."""
+    """Parse what follows a subject; an empty subject is the main object."""
     subject = "" if _it(subject) else bare(subject)
-    if _about_place(subject):
+    if _is_background(subject):
         thing = bare(re.sub(r"^(?:an? |to )", "", what))
         return prepositional(what) or [_background(thing)]
     if re.fullmatch(r"(?:the )?colou?rs?", subject, re.I):
@@ -248,15 +248,15 @@ def _about(subject: str, what: str) -> list[Edit]:
 _TAKES_SUBJECT = ("colour", "attribute", "pattern", "replace", "number", "place", "view", "other")
 
 
-def _remove(found: re.Match[str]) -> list[Edit]:
-    phrase = found["x"]
+def _remove(match: re.Match[str]) -> list[Edit]:
+    phrase = match["x"]
     only = re.match(
         r"(?:all|everything|everyone) (?:but|except)(?: for)? (?:the )?(.+)", phrase, re.I
     )
     if only:
         number, noun = leading_number(only[1])
         return [Edit("number", number or "one", bare(noun))]
-    gone, after = split_phrase(phrase)
+    removed, after = split_phrase(phrase)
     extra = (
         []
         if not after
@@ -265,14 +265,14 @@ def _remove(found: re.Match[str]) -> list[Edit]:
         )
         else _read_clause(after)
     )
-    names = parts_of_list(phrase if re.match(r"(?:and|or|,)", after) else gone)
+    names = parts_of_list(phrase if re.match(r"(?:and|or|,)", after) else removed)
     names = [re.sub(r"^other ", "", name, flags=re.I) for name in names]
     return [Edit("remove", name) for name in names] + extra
 
 
-def _add(found: re.Match[str]) -> list[Edit]:
+def _add(match: re.Match[str]) -> list[Edit]:
     edits: list[Edit] = []
-    phrase = found["x"].strip()
+    phrase = match["x"].strip()
     none = re.fullmatch(r"(?:no|not any|zero) (.+)", phrase, re.I)
     if none:
         return [Edit("remove", name) for name in parts_of_list(none[1])]
@@ -291,7 +291,7 @@ def _add(found: re.Match[str]) -> list[Edit]:
     for part in re.split(r",\s*(?:and )?|\s+and (?=(?:an?|the|some|with) )", phrase):
         part = part.strip()
         if part:
-            edits.append(wanted_thing(part))
+            edits.append(added_thing(part))
     return edits
 
 
@@ -323,8 +323,8 @@ def _count(text: str) -> list[Edit]:
     return [Edit("number", number, thing), *(_read_clause(after) if after else [])]
 
 
-def _keep(found: re.Match[str]) -> list[Edit]:
-    thing, rest = split_phrase(re.sub(r"^(?:the )?same ", "", found["x"], flags=re.I))
+def _keep(match: re.Match[str]) -> list[Edit]:
+    thing, rest = split_phrase(re.sub(r"^(?:the )?same ", "", match["x"], flags=re.I))
     thing = re.sub(r"^same ", "", bare(thing), flags=re.I)
     if rest.lower().startswith("of "):
         thing, rest = f"{thing} {rest}", ""
@@ -337,16 +337,16 @@ def _keep(found: re.Match[str]) -> list[Edit]:
     ]
 
 
-def _predicate_of(found: re.Match[str]) -> list[Edit]:
-    subject = bare(found["x"])
+def _predicate_of(match: re.Match[str]) -> list[Edit]:
+    subject = bare(match["x"])
     if not (
         is_noun(head_noun(subject))
         or _it(subject)
-        or _about_place(subject)
+        or _is_background(subject)
         or re.search(r"colou?r", subject)
     ):
         return []
-    verb, what = found["v"].lower(), found["y"]
+    verb, what = match["v"].lower(), match["y"]
     if verb in ("has", "have", "wears", "wear"):
         return _add(_X.fullmatch(what)) if _X.fullmatch(what) else []  # type: ignore[arg-type]
     return _about(subject, what)
@@ -355,25 +355,25 @@ def _predicate_of(found: re.Match[str]) -> list[Edit]:
 _X = re.compile(r"(?P<x>.+)", re.S)
 
 
-def _instead(found: re.Match[str]) -> list[Edit]:
-    return _replace(found["x"], found["y"])
+def _instead(match: re.Match[str]) -> list[Edit]:
+    return _replace(match["x"], match["y"])
 
 
-def _instead_first(found: re.Match[str]) -> list[Edit]:
+def _instead_first(match: re.Match[str]) -> list[Edit]:
     """Read "instead of a dog a cat": the second article or a comma parts old from new."""
     parts = re.match(
         r"(?P<x>(?:(?:an?|the|some|two|three) )?[\w -]+?)(?:, ?(?:make it |have |show |use |put )?| (?=(?:an?|the|some|two|three) ))(?P<y>.+)",
-        found["x"],
+        match["x"],
         re.I,
     )
     if parts:
         return _instead(parts)
-    return [Edit("remove", bare(split_phrase(found["x"])[0]))]
+    return [Edit("remove", bare(split_phrase(match["x"])[0]))]
 
 
-def _alone(found: re.Match[str]) -> list[Edit]:
+def _alone(match: re.Match[str]) -> list[Edit]:
     """Read "Y instead", where Y may be a colour, a place or a thing."""
-    new = found["y"].strip(" ,")
+    new = match["y"].strip(" ,")
     edits = predicate(new) if not re.match(r"an? ", new, re.I) or is_colour(new) else []
     if edits and edits[0].kind not in ("other", "replace"):
         return edits
@@ -382,27 +382,27 @@ def _alone(found: re.Match[str]) -> list[Edit]:
     )
 
 
-def _put(found: re.Match[str]) -> list[Edit]:
+def _put(match: re.Match[str]) -> list[Edit]:
     """Read "put a hat on the dog", "place it on a table"."""
-    thing, where = split_phrase(found["x"])
+    thing, where = split_phrase(match["x"])
     if not re.match(rf"(?:{PREPOSITION}|from|to)\b", where, re.I):
-        return [wanted_thing(found["x"])]
+        return [added_thing(match["x"])]
     if _it(bare(thing)):
         return prepositional(where) or [Edit("place", where)]
     if re.match(r"(?:the|its|his|her|their) ", thing, re.I):
         return [Edit("keep", "", bare(thing)), *(prepositional(where) or [Edit("place", where)])]
-    return [Edit("add", found["x"].strip())]
+    return [Edit("add", match["x"].strip())]
 
 
 def _whole(kind: str) -> Handler:
-    def handler(found: re.Match[str]) -> list[Edit]:
-        return predicate(found["y"]) if kind == "predicate" else prepositional(found[0])
+    def handler(match: re.Match[str]) -> list[Edit]:
+        return predicate(match["y"]) if kind == "predicate" else prepositional(match[0])
 
     return handler
 
 
-def _view(found: re.Match[str]) -> list[Edit]:
-    return [Edit("view", found[0])] if looks_like_view(found[0]) else []
+def _view(match: re.Match[str]) -> list[Edit]:
+    return [Edit("view", match[0])] if looks_like_view(match[0]) else []
 
 
 @cache
@@ -447,15 +447,15 @@ def _rules() -> tuple[tuple[re.Pattern[str], Handler], ...]:
     return tuple((re.compile(pattern, re.I | re.S), handler) for pattern, handler in rules)
 
 
-def _keep_verb(found: re.Match[str]) -> list[Edit]:
+def _keep_verb(match: re.Match[str]) -> list[Edit]:
     text = re.sub(
         r"^(?:keep|maintain|preserve|retain|leave|still|has|have|is|are|with|of|from)\s+",
         "",
-        found["x"],
+        match["x"],
         flags=re.I,
     )
     return _keep(_X.fullmatch(text)) if _X.fullmatch(text) else []  # type: ignore[arg-type]
 
 
-def _make_from_change(found: re.Match[str]) -> list[Edit]:
-    return _about(bare(found["x"]), found["y"])
+def _make_from_change(match: re.Match[str]) -> list[Edit]:
+    return _about(bare(match["x"]), match["y"])

@@ -1,4 +1,4 @@
-"""Telling phrases apart: where a noun phrase ends, what its head is, what lists and clauses are."""
+"""Split texts into sentences, clauses, lists and noun phrases, and find the heads of phrases."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ _FRAME = re.compile(
 
 
 def unframe(clause: str) -> str:
-    """Drop polite and framing words before what is really asked ("show me", "same but")."""
+    """Drop polite and framing words at the beginning ("show me", "same but")."""
     clause = re.sub(r"[,\s]+(?:please|thanks|thank you)$", "", clause, flags=re.I)
     while True:
-        found = _FRAME.match(clause)
-        if found is None or found.end() == len(clause):
+        match = _FRAME.match(clause)
+        if match is None or match.end() == len(clause):
             return clause
-        clause = clause[found.end() :].lstrip(" ,")
+        clause = clause[match.end() :].lstrip(" ,")
 
 
 def sentences(text: str) -> list[str]:
-    """Cut a text at the ends of sentences."""
+    """Split a text into sentences."""
     return [s.strip(" .!?;") for s in re.split(r"(?<=[.!?;])\s+", text) if s.strip(" .!?;")]
 
 
 @cache
 def _starter() -> re.Pattern[str]:
-    """What a new clause begins with after a comma or "and"."""
+    """Return the pattern of words that begin a new clause after a comma or "and"."""
     lex = lexicon()
     return re.compile(
         r"(?:it|they|(?:the |his |her |its )?[\w-]+(?: [\w-]+)? (?:is|are|has|have|should|becomes?|replaces)|the [\w-]+"
@@ -72,7 +72,7 @@ def _starter() -> re.Pattern[str]:
 
 
 def clauses(sentence: str) -> list[str]:
-    """Cut a sentence into the wishes it joins; "red and white" stays together."""
+    """Split a sentence into clauses; "red and white" stays together."""
     pieces: list[str] = []
     start = 0
     for joint in re.finditer(
@@ -123,7 +123,7 @@ def bare(phrase: str) -> str:
 
 
 def parts_of_list(phrase: str) -> list[str]:
-    """Cut "the hat, the glasses and the dog" into its parts; colours joined by "and" stay."""
+    """Split "the hat, the glasses and the dog" into its parts; colours joined by "and" stay."""
     parts = re.split(
         r",\s*(?:and |or |nor )?|\s+(?:and|or|nor)\s+(?:the |a |an |any |no )?", phrase, flags=re.I
     )
@@ -144,30 +144,30 @@ def _boundary() -> re.Pattern[str]:
 
 
 def split_phrase(phrase: str) -> tuple[str, str]:
-    """Cut "a red dress with dots" into the noun phrase and what follows it."""
-    for found in _boundary().finditer(phrase):
-        before = phrase[: found.start()].strip()
+    """Split "a red dress with dots" into the noun phrase and what follows it."""
+    for match in _boundary().finditer(phrase):
+        before = phrase[: match.start()].strip()
         if not bare(before):
             continue
-        if found.group().lower() in ("and", "or"):
-            rest = phrase[found.end() :].strip()
+        if match.group().lower() in ("and", "or"):
+            rest = phrase[match.end() :].strip()
             # "black and white dog": the joining word is part of the phrase
             if re.fullmatch(rf".*\b(?:{colour_pattern()})", before, re.I) and re.match(
                 colour_pattern(), rest, re.I
             ):
                 continue
-        if found.group().lower() == "of" and re.search(
+        if match.group().lower() == "of" and re.search(
             r"\b(?:group|pair|couple|team|piece|set|bottle|cup|glass|bowl|pack|lots?|slice|plate|herd|flock|number)$",
             before,
             re.I,
         ):
             continue
-        return before, phrase[found.start() :].strip(" ,")
+        return before, phrase[match.start() :].strip(" ,")
     return phrase.strip(), ""
 
 
 def head_noun(phrase: str) -> str:
-    """Give the noun a phrase is about: the longest known noun that ends it, else its last word."""
+    """Return the head of a phrase: the longest listed noun that ends it, else its last word."""
     words = bare(split_phrase(phrase)[0]).lower().split()
     for length in (3, 2, 1):
         tail = " ".join(words[-length:])
@@ -177,7 +177,7 @@ def head_noun(phrase: str) -> str:
 
 
 def is_noun(word: str) -> bool:
-    """Tell whether a word or its singular is in the lists of things, parts or places."""
+    """Return whether a word or its singular is in the lists of things, parts or places."""
     lex = lexicon()
     low = word.lower()
     return any(
@@ -187,9 +187,9 @@ def is_noun(word: str) -> bool:
     )
 
 
-def same_thing(one: str, other: str) -> bool:
-    """Tell whether two nouns name the same thing: equal heads, number and case aside."""
-    a, b = (singular(head_noun(text)) for text in (one, other))
+def same_thing(first: str, second: str) -> bool:
+    """Return whether two nouns name the same thing: equal heads up to number and case."""
+    a, b = (singular(head_noun(text)) for text in (first, second))
     if not a or not b:
         return False
     kin = a in _KIN.get(b, ()) or b in _KIN.get(a, ())
@@ -219,7 +219,7 @@ _FUNCTION = frozenset(
 
 
 def looks_english(text: str) -> bool:
-    """Tell English from other languages by letters and by the small words every sentence needs."""
+    """Return whether a text looks English, by its letters and its function words."""
     letters = [c for c in text if c.isalpha()]
     if not letters:
         return True
@@ -227,14 +227,14 @@ def looks_english(text: str) -> bool:
         return False
     words = re.findall(r"[^\W\d_]+", text.lower())
     foreign = sum(word in _FOREIGN for word in words)
-    known = sum(word in _FUNCTION or _known(word) for word in words)
+    recognised = sum(word in _FUNCTION or _in_lexicon(word) for word in words)
     if len(words) == 1:
         return bool(words[0].isascii())
     ours = sum(word in _FUNCTION for word in words)
-    return known > 0 and (foreign == 0 or (ours >= foreign and 4 * known >= len(words)))
+    return recognised > 0 and (foreign == 0 or (ours >= foreign and 4 * recognised >= len(words)))
 
 
-def _known(word: str) -> bool:
+def _in_lexicon(word: str) -> bool:
     lex = lexicon()
     return (
         is_noun(word)
@@ -255,20 +255,20 @@ def _known(word: str) -> bool:
 
 
 def leading_number(phrase: str) -> tuple[str, str]:
-    """Cut a leading number off a phrase: ``("two", "white dogs")``."""
-    found = re.match(
+    """Split a leading number off a phrase: ``("two", "white dogs")``."""
+    match = re.match(
         rf"(?:(?:only|just|exactly|at least) )?({NUMBER}|more|fewer|another|additional|extra)\b(?: more)?(?: of)?\s*",
         phrase,
         re.I,
     )
-    if found is None:
+    if match is None:
         return "", phrase
-    return number_word(found.group(1)), phrase[found.end() :]
+    return number_word(match.group(1)), phrase[match.end() :]
 
 
 def without_colours(phrase: str) -> tuple[str, tuple[str, ...]]:
-    """Cut colours off a noun phrase: ``("dress", ("dark red",))``."""
-    found = list(find_colours(phrase))
-    for match in reversed(found):
+    """Split colours off a noun phrase: ``("dress", ("dark red",))``."""
+    colours = list(find_colours(phrase))
+    for match in reversed(colours):
         phrase = phrase[: match.start()] + phrase[match.end() :]
-    return " ".join(phrase.split()), tuple(match.group().lower() for match in found)
+    return " ".join(phrase.split()), tuple(match.group().lower() for match in colours)

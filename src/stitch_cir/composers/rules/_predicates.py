@@ -1,4 +1,4 @@
-"""Reading what is said *of* something: colours, patterns, attributes, places, views, styles."""
+"""Parse predicates: colours, patterns, attributes, locations, views, styles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stitch_cir.composers.rules._lexicon import alternatives, find_colours, is_c
 from stitch_cir.composers.rules._phrases import PREPOSITION, bare, head_noun, is_noun, split_phrase
 from stitch_cir.composers.rules._qualified import adjective_of_one, is_participle, qualified_noun
 
-__all__ = ["looks_like_view", "predicate", "prepositional", "wanted_thing"]
+__all__ = ["added_thing", "looks_like_view", "predicate", "prepositional"]
 
 _VIEW = re.compile(
     r"(?:(?:is |are )?(?:seen|shot|taken|viewed|photographed|captured|shown|pictured)?\s*(?:from|at) (?:the |a |an )?"
@@ -25,12 +25,12 @@ _VIEW = re.compile(
 
 
 def looks_like_view(text: str) -> bool:
-    """Tell a viewpoint, a crop or a direction someone faces."""
+    """Return whether a text is a viewpoint, a crop or a direction someone faces."""
     return _VIEW.fullmatch(text.strip()) is not None
 
 
 def predicate(text: str) -> list[Edit]:
-    """Read what may follow "is": "a darker blue and striped", "more formal", "a tank top"."""
+    """Parse what may follow "is": "a darker blue and striped", "more formal", "a tank top"."""
     text = re.sub(
         r"^(?:is|are|be|a bit|a little|a lot|slightly|much|bit|also|now)\s+(?=\S)",
         "",
@@ -72,17 +72,19 @@ def predicate(text: str) -> list[Edit]:
 
 
 def _rest(text: str) -> list[Edit]:
-    """Read what hangs behind a predicate: "with short sleeves", "in colour", "on a beach"."""
+    """Parse what follows a predicate: "with short sleeves", "in colour", "on a beach"."""
     if re.fullmatch(
         r"in (?:colou?r|colou?red|appearance|style|length|size|shade|tone|shape)s?", text, re.I
     ):
         return []
-    gone = re.fullmatch(r"(?:without|with no|that has no|has no|have no)(?: any)? (.+)", text, re.I)
-    if gone:
-        return [Edit("remove", bare(gone[1]))]
+    removed = re.fullmatch(
+        r"(?:without|with no|that has no|has no|have no)(?: any)? (.+)", text, re.I
+    )
+    if removed:
+        return [Edit("remove", bare(removed[1]))]
     thing = re.fullmatch(r"(?:with|has|have|that has|that have|which has) (.+)", text, re.I)
     if thing:
-        return [wanted_thing(part) for part in re.split(r" and (?=(?:an?|with|has) )", thing[1])]
+        return [added_thing(part) for part in re.split(r" and (?=(?:an?|with|has) )", thing[1])]
     return prepositional(text) or [Edit("other", text)]
 
 
@@ -93,8 +95,8 @@ def _negated(what: str, whole: str) -> list[Edit]:
 
 
 def _parts(text: str) -> list[str]:
-    """Cut "blue and striped" at its joints, but leave "black and white" whole."""
-    colours = [found.span() for found in find_colours(text)]
+    """Split "blue and striped" at the conjunction, but not "black and white"."""
+    colours = [match.span() for match in find_colours(text)]
     pieces, start = [], 0
     for joint in re.finditer(r",\s*(?:and )?|\s+(?:and|but)\s+", text):
         if not any(a < joint.start() and joint.end() <= b for a, b in colours):
@@ -105,7 +107,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _simple(text: str) -> list[Edit]:
-    """Read one part of a predicate."""
+    """Parse one part of a predicate."""
     lex = lexicon()
     quality = adjective_of_one(text)
     if quality:
@@ -189,10 +191,10 @@ def _simple(text: str) -> list[Edit]:
 
 def _coloured(words: str) -> tuple[str, str] | None:
     """Cut "red and white stripes" into colour and rest, when it begins with a colour."""
-    for found in find_colours(words):
-        rest = words[found.end() :].strip(" -")
-        if found.start() == 0 and rest:
-            return found.group().lower(), rest
+    for match in find_colours(words):
+        rest = words[match.end() :].strip(" -")
+        if match.start() == 0 and rest:
+            return match.group().lower(), rest
         break
     return None
 
@@ -266,8 +268,8 @@ def prepositional(text: str) -> list[Edit]:
     return []
 
 
-def wanted_thing(phrase: str) -> Edit:
-    """Read a thing that is to be there: a pattern or colour of the whole is no separate thing."""
+def added_thing(phrase: str) -> Edit:
+    """Parse a thing to add; a pattern or colour of the whole is not a separate thing."""
     phrase = re.sub(r"^(?:with|and|also|has|have) ", "", phrase.strip(), flags=re.I)
     low = bare(phrase).lower()
     lex = lexicon()

@@ -1,4 +1,4 @@
-"""Telling a qualified noun ("red dress", "knitted hat") from a participle ("curled up")."""
+"""Distinguish a qualified noun ("red dress", "knitted hat") from a participle ("curled up")."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOT_PARTICIPLES = frozenset(
     "steed tweed weed wicked king ring wing thing string spring sibling evening morning wedding "
     "ceiling".split()
 )
-"""Words that end as participles do and are none."""
+"""Words that end like participles and are not."""
 _BEHIND_PARTICIPLES = frozenset(
     "up down out off on in open away together back well high low sideways upright forward forwards "
     "backward backwards apart over around now indoors outdoors left right straight alone together "
@@ -60,7 +60,7 @@ def qualified_noun(words: str) -> Literal["", "thing", "detail", "place", "colou
     lex = lexicon()
     if low in lex.patterns or low in lex.attributes or is_colour(low):
         return ""
-    head, last, known = head_noun(low), several[-1], is_noun(head_noun(low))
+    head, last, listed = head_noun(low), several[-1], is_noun(head_noun(low))
     first = _leading_quality(low)
     if first and last in _TONES:
         return "colour"
@@ -68,13 +68,13 @@ def qualified_noun(words: str) -> Literal["", "thing", "detail", "place", "colou
         return ""
     if low in lex.ing_nouns or low in lex.nouns:
         return "thing"
-    if several[0] in _NO_ADJECTIVES or (first in lex.attributes - lex.patterns and not known):
+    if several[0] in _NO_ADJECTIVES or (first in lex.attributes - lex.patterns and not listed):
         return ""
     if not first and not is_participle(several[0]) and several[0] not in lex.ing_nouns:
         return ""
-    if not first and several[0].endswith("ing") and not _qualifies(several[0], known, head):
+    if not first and several[0].endswith("ing") and not _qualifies(several[0], listed, head):
         return ""
-    if known:
+    if listed:
         return "thing" if lex.nouns & {head, singular(head)} else "place"
     if last in _DETAILS:
         return "detail"
@@ -100,17 +100,17 @@ def _leading_quality(low: str) -> str:
     return ""
 
 
-def _qualifies(gerund: str, known: bool, head: str) -> bool:
+def _qualifies(gerund: str, listed: bool, head: str) -> bool:
     """Return whether an -ing word qualifies a noun: "running dog", not "holding shoes"."""
     lex = lexicon()
     if gerund in lex.ing_nouns or gerund in _NOT_PARTICIPLES:
-        return known
+        return listed
     stem = gerund.removesuffix("ing")
     stems = {stem, f"{stem}e", stem[:-1] if stem[-1:] == stem[-2:-1] else stem}
     if stems & _TAKE_OBJECTS:
         # "riding boots" are boots, "holding boots" is what somebody does
         return head in lex.garments and bool(stems & {"ride", "drive"})
-    return known
+    return listed
 
 
 def adjective_of_one(text: str) -> str:
@@ -122,7 +122,7 @@ def adjective_of_one(text: str) -> str:
 
 
 def qualities(words: str) -> tuple[str, ...]:
-    """Cut what stands before a noun into its qualities: ``("polka dot", "long")``."""
+    """Split what precedes a noun into its qualities: ``("polka dot", "long")``."""
     lex = lexicon()
     several, cut = words.lower().split(), []
     while several:

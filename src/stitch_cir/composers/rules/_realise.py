@@ -1,4 +1,4 @@
-"""From a scene to English: noun phrases, then captions of different emphasis."""
+"""Render a scene as English: noun phrases, then captions of different emphasis."""
 
 from __future__ import annotations
 
@@ -11,16 +11,23 @@ from stitch_cir.composers.rules._lexicon import lexicon
 from stitch_cir.composers.rules._phrases import head_noun, leading_number
 from stitch_cir.composers.rules._scene import Scene
 
-__all__ = ["edits_phrase", "full", "name_it", "noun_phrase", "only_changes", "with_object"]
+__all__ = [
+    "edits_phrase",
+    "noun_phrase",
+    "only_changes",
+    "render_caption",
+    "with_medium",
+    "with_object",
+]
 
-_ONE = ("one", "a single", "single", "1")
+_SINGLE = ("one", "a single", "single", "1")
 
 
 def noun_phrase(scene: Scene, *, plain: bool = False, positive: bool = False) -> str:
     """Write the object with its number, qualities and colours: "two long red dresses".
 
-    ``plain`` leaves the qualities out; ``positive`` turns "longer" into "long", as a picture by
-    itself would be described.
+    ``plain`` leaves the qualities out; ``positive`` turns "longer" into "long", as an image would be
+    described without a reference.
     """
     noun = scene.object or "thing"
     before: list[str] = []
@@ -41,7 +48,7 @@ def noun_phrase(scene: Scene, *, plain: bool = False, positive: bool = False) ->
                 before = [b for b in before if b not in scene.pattern]
             else:
                 before.append(scene.pattern)
-    many = scene.number not in ("", *_ONE)
+    many = scene.number not in ("", *_SINGLE)
     words = list(dict.fromkeys([*before, plural(noun) if many else noun]))
     phrase = " ".join(words)
     low = noun.lower()
@@ -119,40 +126,44 @@ def _extras(scene: Scene, *, positive: bool) -> list[str]:
     return worn
 
 
-def full(
+def render_caption(
     scene: Scene,
     *,
-    place: bool = True,
+    with_location: bool = True,
     extras: bool = True,
     positive: bool = False,
     plain: bool = False,
 ) -> str:
-    """Write the scene as one caption, optionally without what surrounds the object."""
+    """Render the scene as one caption, optionally without the object's surroundings."""
     if scene.sentence:
-        return tidy(", ".join([scene.sentence, *_tail(scene, place=place, positive=positive)]))
+        return tidy(
+            ", ".join(
+                [scene.sentence, *_tail(scene, with_location=with_location, positive=positive)]
+            )
+        )
     parts = [noun_phrase(scene, positive=positive, plain=plain)]
     if not scene.object:
         parts = []
     if extras:
         parts += _extras(scene, positive=positive)
         parts += [part for part in scene.loose]
-    if place:
-        parts += [part for part in (scene.place, scene.light) if part]
+    if with_location:
+        parts += [part for part in (scene.location, scene.light) if part]
     text = " ".join(parts)
-    if place and scene.view:
+    if with_location and scene.view:
         text = f"{text}, {scene.view}"
     if scene.medium and text:
-        text = name_it(scene.medium, text)
+        text = with_medium(scene.medium, text)
     elif scene.medium:
         text = f"{article(scene.medium)} {scene.medium}"
     return tidy(text)
 
 
-def _tail(scene: Scene, *, place: bool, positive: bool) -> list[str]:
+def _tail(scene: Scene, *, with_location: bool, positive: bool) -> list[str]:
     tail = [*scene.loose, *_extras(scene, positive=positive)]
     attributes = [a for a in scene.attributes]
     tail = [*attributes, *tail]
-    if place and scene.view:
+    if with_location and scene.view:
         tail.append(scene.view)
     if scene.medium:
         tail.append(
@@ -166,8 +177,8 @@ def _tail(scene: Scene, *, place: bool, positive: bool) -> list[str]:
 _MODES = ("black and white", "greyscale", "grayscale", "sepia", "color", "colour", "monochrome")
 
 
-def name_it(medium: str, text: str) -> str:
-    """Say of which kind the picture is: "a drawing of a dog", "a dog in black and white"."""
+def with_medium(medium: str, text: str) -> str:
+    """Add the medium of the image: "a drawing of a dog", "a dog in black and white"."""
     if medium in _MODES:
         return f"{text} in {medium}"
     if medium.startswith("in "):
@@ -181,7 +192,7 @@ def name_it(medium: str, text: str) -> str:
 
 
 def with_object(scene: Scene, words: str) -> str:
-    """Join the user's own words to the plain object: "a dress with long sleeves"."""
+    """Join the user's text to the plain object: "a dress with long sleeves"."""
     name = noun_phrase(scene, plain=True) if scene.object else ""
     words = words.strip(" .!?;")
     if not name:
@@ -198,9 +209,9 @@ def with_object(scene: Scene, words: str) -> str:
 
 
 def only_changes(before: Scene, after: Scene, named: frozenset[str] = frozenset()) -> Scene:
-    """Leave of a changed scene only its object and what the edits changed or ``named``.
+    """Reduce a changed scene to its object and what the edits changed or ``named``.
 
-    "In red" said of a red dress changes nothing, and still asks for red.
+    "In red" changes nothing of a red dress, and still requires red.
     """
 
     def changed(name: str) -> str:
@@ -215,7 +226,7 @@ def only_changes(before: Scene, after: Scene, named: frozenset[str] = frozenset(
         loose=tuple(text for text in after.loose if text not in before.loose),
         pattern=changed("pattern"),
         number=changed("number"),
-        place=changed("place"),
+        location=changed("location"),
         light=changed("light"),
         view=changed("view"),
         medium=changed("medium"),
@@ -223,12 +234,17 @@ def only_changes(before: Scene, after: Scene, named: frozenset[str] = frozenset(
 
 
 def edits_phrase(change: Scene) -> str:
-    """Say only what changed, in words of the target: "red, with long sleeves, on a beach"."""
-    said = [*change.colours, change.pattern, *change.attributes, *_extras(change, positive=False)]
-    said += [*change.loose, change.place, change.light, change.view]
+    """Render only what changed, in words of the target: "red, with long sleeves, on a beach"."""
+    phrases = [
+        *change.colours,
+        change.pattern,
+        *change.attributes,
+        *_extras(change, positive=False),
+    ]
+    phrases += [*change.loose, change.location, change.light, change.view]
     if change.medium:
-        said.append(_as(change.medium))
-    return ", ".join(text for text in said if text)
+        phrases.append(_as(change.medium))
+    return ", ".join(text for text in phrases if text)
 
 
 def _as(medium: str) -> str:

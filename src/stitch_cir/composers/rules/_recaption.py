@@ -1,4 +1,4 @@
-"""Editing captions that people wrote of the reference: what survives the edit stays as it is."""
+"""Edit captions that people wrote of the reference: what no edit changes stays as it is."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SHOWN = re.compile(
 
 
 def unframe_caption(caption: str) -> str:
-    """Drop "The image shows …" and "… is shown": every picture is shown."""
+    """Drop "The image shows …" and "… is shown"."""
     text = _SHOWN.sub("", _FRAME.sub("", caption.strip(), count=1)).rstrip(" .")
     if text.split(" ", 1)[0].lower() in _OPENERS:
         text = text[0].lower() + text[1:]
@@ -51,10 +51,10 @@ _OPENERS = frozenset("a an the two three four five six several many some group h
 
 
 def edit_caption(caption: str, edits: Iterable[Edit]) -> str:
-    """Take out of a caption what the edits contradict, and put in what has a clear place.
+    """Remove from a caption what the edits contradict, and insert what has a clear position.
 
-    Colours are exchanged, replaced nouns swapped, removed things and old places dropped, counted
-    nouns inflected. The rest stays; may be empty when nothing survives.
+    Colours and replaced nouns are exchanged, removed things and old locations dropped, counted
+    nouns inflected. The rest stays; the result may be empty.
     """
     text = unframe_caption(caption)
     for edit in edits:
@@ -68,7 +68,7 @@ def edit_caption(caption: str, edits: Iterable[Edit]) -> str:
             case "number":
                 text = _recount(text, edit)
             case "place":
-                text = _drop_place(text)
+                text = _drop_location(text)
     return _articles(tidy(text))
 
 
@@ -95,7 +95,7 @@ def _replace_noun(text: str, edit: Edit) -> str:
 
 
 def _swap(text: str, old: str, new: str) -> str:
-    """Put a phrase in the place of the noun phrase that ends in ``old``."""
+    """Substitute a phrase for the noun phrase that ends in ``old``."""
     head = singular(head_noun(old))
     if not head:
         return text
@@ -105,13 +105,13 @@ def _swap(text: str, old: str, new: str) -> str:
     if same_thing(first, old):
         return f"{new} {after}".strip()
     noun = rf"(?:{re.escape(head)}|{re.escape(plural(head))})"
-    found = re.search(
+    match = re.search(
         rf"\b(?:an?|the|two|three|its|his|her)\s+(?:[\w'-]+\s+){{0,3}}?{noun}\b", text, re.I
     )
-    found = found or re.search(rf"\b{noun}\b", text, re.I)
-    if found is None:
+    match = match or re.search(rf"\b{noun}\b", text, re.I)
+    if match is None:
         return text
-    return f"{text[: found.start()]}{new}{text[found.end() :]}"
+    return f"{text[: match.start()]}{new}{text[match.end() :]}"
 
 
 def _drop(text: str, name: str) -> str:
@@ -125,9 +125,9 @@ def _drop(text: str, name: str) -> str:
         rf",? (?:with|wearing|and|holding|without|by|next to|beside|near|in|on|of|has|have) {words}",
         words,
     ):
-        found = re.search(rf"{joint}\b{noun}\b", text, re.I)
-        if found is not None and found.start() > 0:
-            return text[: found.start()] + text[found.end() :]
+        match = re.search(rf"{joint}\b{noun}\b", text, re.I)
+        if match is not None and match.start() > 0:
+            return text[: match.start()] + text[match.end() :]
     return re.sub(rf"\b{noun}\b", "", text, flags=re.I)
 
 
@@ -143,29 +143,29 @@ def _recount(text: str, edit: Edit) -> str:
     )
     if edit.subject and not same_thing(edit.subject, head_noun(rest)):
         return text
-    one = number in ("one", "single", "a single", "1")
-    if not rest or (one and not is_plural(rest)):
+    is_single = number in ("one", "single", "a single", "1")
+    if not rest or (is_single and not is_plural(rest)):
         return text
-    return f"{number} {singular(rest) if one else plural(singular(rest))} {after}".strip()
+    return f"{number} {singular(rest) if is_single else plural(singular(rest))} {after}".strip()
 
 
-_PLACE = re.compile(
+_LOCATION = re.compile(
     rf",? (?:{PREPOSITION}|standing (?:on|in)|set against)\s(?:(?!with\b|and\b)[\w'-]+\s?)+$", re.I
 )
 
 
-def _drop_place(text: str) -> str:
-    """Drop the place a caption ends with, when something else is left."""
-    found = None
+def _drop_location(text: str) -> str:
+    """Drop the location a caption ends with, when something else is left."""
+    match = None
     for candidate in re.finditer(rf" (?:{PREPOSITION}) ", text, re.I):
-        found = candidate
-    if found is None or len(text[: found.start()].split()) < 2:
+        match = candidate
+    if match is None or len(text[: match.start()].split()) < 2:
         return text
-    return text[: found.start()] if _PLACE.search(text[found.start() :]) else text
+    return text[: match.start()] if _LOCATION.search(text[match.start() :]) else text
 
 
 def _articles(text: str) -> str:
-    """Make "a" and "an" agree again with the word that now follows."""
+    """Correct "a" and "an" for the word that now follows."""
 
     def agree(match: re.Match[str]) -> str:
         fitting = article(match[2])
@@ -175,8 +175,8 @@ def _articles(text: str) -> str:
 
 
 def content_parts(edits: Iterable[Edit]) -> list[str]:
-    """Say what is wanted without what is not: no removed thing, no old object, no "instead of"."""
-    said: list[str] = []
+    """Return the content that edits add: no removed thing, no old object, no "instead of"."""
+    phrases: list[str] = []
     for edit in edits:
         about = bare(edit.subject)
         match edit.kind:
@@ -184,21 +184,21 @@ def content_parts(edits: Iterable[Edit]) -> list[str]:
                 continue
             case "add":
                 thing = edit.object
-                said.append(
+                phrases.append(
                     thing if thing.lower().startswith(("in ", "with ")) else f"with {thing}"
                 )
             case "number":
                 noun = about and (about if edit.object in ("one", "another") else plural(about))
-                said.append(f"{edit.object} {noun}".strip())
+                phrases.append(f"{edit.object} {noun}".strip())
             case "colour" | "attribute" | "pattern":
-                said.append(f"{edit.object} {about}".strip())
+                phrases.append(f"{edit.object} {about}".strip())
             case "place" | "view" | "other":
-                said.append(f"{about} {edit.object}".strip())
+                phrases.append(f"{about} {edit.object}".strip())
             case _:
-                said.append(edit.object)
-    return [tidy(part) for part in dict.fromkeys(said) if tidy(part)]
+                phrases.append(edit.object)
+    return [tidy(part) for part in dict.fromkeys(phrases) if tidy(part)]
 
 
 def content_of(edits: Iterable[Edit]) -> str:
-    """Join what is wanted to one phrase."""
+    """Return the content that edits add as one phrase."""
     return ", ".join(content_parts(edits))

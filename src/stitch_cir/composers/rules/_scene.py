@@ -1,4 +1,4 @@
-"""A picture in words, built from what is known of the reference, and changed by edits."""
+"""The content of an image in words, built from the reference and changed by edits."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from stitch_cir.composers.rules._phrases import (
 from stitch_cir.composers.rules._qualified import qualities
 from stitch_cir.concepts import Concept, ConceptKind
 
-__all__ = ["Scene", "apply_edits", "believe", "scenes_of"]
+__all__ = ["Scene", "apply_edits", "prefer_named_object", "scenes_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a picture shows, part by part; an empty part is unknown.
+    """The content of an image, part by part; an empty part is unknown.
 
-    ``extras`` are things that are with the object ("long sleeves"), ``loose`` phrases that follow
-    it ("running on grass"), ``sentence`` a description of the whole that stands for all parts.
-    ``share`` is how far the object is believed to be the right one, relative to the best (0, 1].
+    ``extras`` are things that belong to the object ("long sleeves"), ``loose`` phrases that follow
+    it ("running on grass"), ``sentence`` a description of the whole instead of all parts.
+    ``share`` is the confidence in the object relative to the most likely one, in (0, 1].
     """
 
     object: str = ""
@@ -42,19 +42,19 @@ class Scene:
     number: str = ""
     extras: tuple[str, ...] = ()
     loose: tuple[str, ...] = ()
-    place: str = ""
+    location: str = ""
     light: str = ""
     view: str = ""
     medium: str = ""
     sentence: str = ""
-    gone: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     share: float = 1.0
 
 
 def scenes_of(reference: Reference | None, hypotheses: int) -> list[Scene]:
     """Build the unchanged scenes, one for each hypothesis of what the object is, best first.
 
-    Captions people wrote are preferred to what an encoder saw. Always at least one scene.
+    Captions people wrote are preferred to an encoder's concepts. Always at least one scene.
     """
     if reference is None:
         return [Scene()]
@@ -93,14 +93,14 @@ def _from_caption(caption: str) -> Scene:
 
 
 def _from_concepts(concepts: Sequence[Concept], hypotheses: int) -> list[Scene]:
-    def seen(kind: ConceptKind, least: float) -> list[Concept]:
+    def concepts_of(kind: ConceptKind, least: float) -> list[Concept]:
         fitting = [c for c in concepts if c.kind == kind and c.text.strip() and c.weight >= least]
         return sorted(fitting, key=lambda c: -c.weight)
 
     def best(kind: ConceptKind, least: float = 0.2) -> str:
-        return next((c.text.strip().lower() for c in seen(kind, least)), "")
+        return next((c.text.strip().lower() for c in concepts_of(kind, least)), "")
 
-    colours = seen("colour", 0.2)
+    colours = concepts_of("colour", 0.2)
     if colours:
         # a second colour counts only when it is nearly as strong as the first
         colours = [c for c in colours if c.weight >= 0.6 * colours[0].weight][:2]
@@ -109,10 +109,10 @@ def _from_concepts(concepts: Sequence[Concept], hypotheses: int) -> list[Scene]:
         colours=tuple(" and ".join(c.text.lower() for c in colours).split("|")) if colours else (),
         pattern=best("pattern"),
         light=_phrase(best("light", 0.35), "in"),
-        place=_phrase(background, "on" if "background" in background else "in"),
+        location=_phrase(background, "on" if "background" in background else "in"),
         medium="" if medium in ("photo", "photograph", "a photo", "picture") else bare(medium),
     )
-    objects = seen("object", 0.0)[:hypotheses]
+    objects = concepts_of("object", 0.0)[:hypotheses]
     if not objects:
         return [base]
     top = objects[0].weight or 1.0
@@ -133,12 +133,12 @@ def _phrase(text: str, preposition: str) -> str:
 
 
 def apply_edits(scenes: Sequence[Scene], edits: Iterable[Edit]) -> list[Scene]:
-    """Apply edits in order to every hypothesis; what the user names is believed before the encoder.
+    """Apply edits in order to every hypothesis; the user's object has priority over the encoder's.
 
-    Hypotheses that become the same scene are joined.
+    Hypotheses that become the same scene are merged.
     """
     edits = tuple(edits)
-    changed = list(believe(scenes, edits))
+    changed = list(prefer_named_object(scenes, edits))
     for edit in edits:
         changed = [_apply(scene, edit) for scene in changed]
         if edit.kind == "remove" and any(scene.object for scene in changed):
@@ -152,7 +152,7 @@ def apply_edits(scenes: Sequence[Scene], edits: Iterable[Edit]) -> list[Scene]:
 
 
 def _keeping(scene: Scene, before: Scene, edits: Sequence[Edit]) -> Scene:
-    """Give a scene back what was to be kept and went with the object ("same pattern, a dress")."""
+    """Restore what is to be kept and was lost with the object ("same pattern, a dress")."""
     changed = {PARTS_OF_EDITS.get(edit.kind, "") for edit in edits}
     for edit in edits:
         aspect = aspect_of(edit.subject) if edit.kind == "keep" else ""
@@ -161,8 +161,8 @@ def _keeping(scene: Scene, before: Scene, edits: Sequence[Edit]) -> Scene:
     return scene
 
 
-def believe(scenes: Sequence[Scene], edits: Sequence[Edit]) -> list[Scene]:
-    """Put the object the user names ("same dress", "make the dog white") before the encoder's."""
+def prefer_named_object(scenes: Sequence[Scene], edits: Sequence[Edit]) -> list[Scene]:
+    """Move the object the user names ("same dress", "make the dog white") before the encoder's."""
     for edit in edits:
         name = head_noun(edit.subject) if edit.kind != "remove" else ""
         if not lexicon().nouns & {name, singular(name)}:
@@ -178,16 +178,16 @@ def believe(scenes: Sequence[Scene], edits: Sequence[Edit]) -> list[Scene]:
             singular(s.object) in lexicon().people for s in scenes
         ):
             continue
-        one = name if name in lexicon().pairs else singular(name)
+        named_object = name if name in lexicon().pairs else singular(name)
         if (
             edit.kind == "replace"
             or not scenes[0].object
             or scenes[0].share < 1.0
             or len(scenes) > 1
         ):
-            return [replace(scenes[0], object=one, share=1.0)]
+            return [replace(scenes[0], object=named_object, share=1.0)]
         if edit.kind in ("keep", "colour", "attribute"):
-            return [replace(scenes[0], object=one, share=1.0), *scenes]
+            return [replace(scenes[0], object=named_object, share=1.0), *scenes]
     return list(scenes)
 
 
@@ -209,7 +209,7 @@ def _apply(scene: Scene, edit: Edit) -> Scene:
             return _counted(scene, edit, about_main)
         case "place":
             if about_main or not scene.object:
-                return replace(scene, place=edit.object)
+                return replace(scene, location=edit.object)
             return replace(scene, loose=(*scene.loose, f"the {bare(edit.subject)} {edit.object}"))
         case "light":
             return replace(scene, light=edit.object)
@@ -226,8 +226,8 @@ def _apply(scene: Scene, edit: Edit) -> Scene:
         case "scene":
             return replace(scene, sentence=f"{scene.sentence}. {edit.object}".strip(". "))
         case "other":
-            said = f"{bare(edit.subject)} {edit.object}".strip()
-            return replace(scene, loose=(*scene.loose, said))
+            words = f"{bare(edit.subject)} {edit.object}".strip()
+            return replace(scene, loose=(*scene.loose, words))
         case _:
             return scene
 
@@ -240,7 +240,7 @@ def _replaced(scene: Scene, edit: Edit, about_main: bool) -> Scene:
         return _added(_removed(scene, bare(edit.subject)), edit.object)
     before = phrase[: -len(head)].strip().lower() if phrase.lower().endswith(head) else ""
     if not edit.subject and same_thing(head, scene.object):
-        # "blue dress" said of a dress changes the dress
+        # "blue dress" with a dress as the reference changes the dress
         attributes = (*scene.attributes, *qualities(before))
         return replace(
             scene, object=singular(head) if number else head, colours=colours or scene.colours,
@@ -251,17 +251,17 @@ def _replaced(scene: Scene, edit: Edit, about_main: bool) -> Scene:
         colours=colours,
         attributes=qualities(before),
         number=number,
-        place=scene.place,
+        location=scene.location,
         light=scene.light,
         view=scene.view,
         medium=scene.medium,
-        gone=(*scene.gone, bare(edit.subject) or scene.object),
+        removed=(*scene.removed, bare(edit.subject) or scene.object),
         share=scene.share,
     )
 
 
 def _added(scene: Scene, thing: str) -> Scene:
-    """Add a thing; a new kind of sleeves takes the place of the old."""
+    """Add a thing; new sleeves replace the old."""
     head = head_noun(thing)
     kept = tuple(extra for extra in scene.extras if head_noun(extra) != head or not is_noun(head))
     attributes = tuple(a for a in scene.attributes if not _conflicts(a, thing))
@@ -309,8 +309,8 @@ def _removed(scene: Scene, name: str) -> Scene:
         attributes=tuple(filter(keeps, scene.attributes)),
         extras=tuple(filter(keeps, scene.extras)),
         loose=tuple(filter(keeps, scene.loose)),
-        place=scene.place if keeps(scene.place) else "",
-        gone=(*scene.gone, name),
+        location=scene.location if keeps(scene.location) else "",
+        removed=(*scene.removed, name),
     )
 
 
@@ -328,10 +328,10 @@ def _counted(scene: Scene, edit: Edit, about_main: bool) -> Scene:
         words, colours = without_colours(thing)
         named = head_noun(words)
         before = words.lower().removesuffix(named).strip()
-        one = named if named in lexicon().pairs else singular(named)
+        named_object = named if named in lexicon().pairs else singular(named)
         number = "two" if edit.object == "another" else edit.object
         return replace(
-            scene, number=number, object=one or scene.object, colours=colours or scene.colours,
+            scene, number=number, object=named_object or scene.object, colours=colours or scene.colours,
             attributes=(*scene.attributes, before) if before else scene.attributes,
         )  # fmt: skip
     many = edit.object == "another" or edit.object == "one"

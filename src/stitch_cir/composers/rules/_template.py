@@ -1,4 +1,4 @@
-"""The default composer: captions by rules, without a model, the same for the same input."""
+"""The default composer: captions by rules, without a model, deterministic."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from stitch_cir.composers.rules._claims import checked_notes
 from stitch_cir.composers.rules._edits import Reading
 from stitch_cir.composers.rules._forms import (
     Candidate,
+    append_phrases,
     from_captions,
     from_scenes,
     from_text,
-    glued,
     reworded,
     unchanged,
 )
 from stitch_cir.composers.rules._parser import read_modification
 from stitch_cir.composers.rules._realise import noun_phrase
-from stitch_cir.composers.rules._scene import Scene, apply_edits, believe, scenes_of
+from stitch_cir.composers.rules._scene import Scene, apply_edits, prefer_named_object, scenes_of
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import QueryError, SettingError
 
@@ -36,7 +36,7 @@ _REFERENCE_CAPTIONS = 64
 
 
 class TemplateComposer:
-    """Writes captions from what is known of the reference and what the modification says.
+    """Writes captions from the captions or concepts of the reference and the modification.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ class TemplateComposer:
 
     @property
     def name(self) -> str:
-        """Give ``"template"``."""
+        """Return ``"template"``."""
         return "template"
 
     def settings(self) -> Mapping[str, Any]:
-        """Name the version of the grammar and the limits."""
+        """Return the version of the grammar and the limits."""
         return {
             "composer": self.name,
             "grammar": GRAMMAR,
@@ -81,7 +81,7 @@ class TemplateComposer:
         }
 
     def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
-        """Write up to ``count`` different captions; the first is the most complete.
+        """Compose up to ``count`` different captions; the first is the most complete.
 
         Raises ``QueryError`` when there is no modification and nothing is known of the reference,
         ``SettingError`` when ``count`` is below 1.
@@ -95,47 +95,49 @@ class TemplateComposer:
                 f"the modification was cut from {len(text):,} to {self._max_characters:,} characters"
             )
             text = cut_characters(text, self._max_characters)
-        known = _known(reference)
-        if not text and known is None:
+        described = _cleaned(reference)
+        if not text and described is None:
             raise QueryError(
                 "There is nothing to compose captions from: no modification, and nothing is known "
                 "of the reference.",
                 hint="Say what should change, or give a reference with captions or a picture.",
             )
         reading = read_modification(text)
-        scenes = scenes_of(known, self._hypotheses)
-        if reference is not None and known is None:
+        scenes = scenes_of(described, self._hypotheses)
+        if reference is not None and described is None:
             notes.append("nothing is known of the reference in words; only the modification counts")
-        captions = self._write(known, scenes, reading, count)
-        notes += _understood(reading, scenes[0], () if known is None else known.captions, captions)
+        captions = self._write(described, scenes, reading, count)
+        notes += _understood(
+            reading, scenes[0], () if described is None else described.captions, captions
+        )
         return Composition(
             captions=captions,
             modification=text,
             composer=self.name,
-            reference_captions=self._reference_captions(known, _named(scenes), count),
+            reference_captions=self._reference_captions(described, _named(scenes), count),
             settings=self.settings(),
             notes=tuple(notes),
         )
 
     def _write(
-        self, known: Reference | None, scenes: list[Scene], reading: Reading, count: int
+        self, described: Reference | None, scenes: list[Scene], reading: Reading, count: int
     ) -> tuple[Caption, ...]:
-        """Take the best forms for what is known, then others in other words until K are there."""
-        captions = known.captions if known is not None else ()
+        """Write the best forms for what is known, then paraphrases until there are K."""
+        captions = described.captions if described is not None else ()
         after = apply_edits(scenes, reading.edits)
         pool: Iterable[Candidate]
         if not reading.text:
             pool = unchanged(captions, _named(scenes))
-        elif known is None:
+        elif described is None:
             pool = from_text(reading, after)
         elif not reading.english:
             pool = _word_for_word(captions, scenes, reading)
         elif captions:
             pool = from_captions(captions, after, reading, count)
         else:
-            # the user's own name for the object also goes before their words
+            # the user's name for the object also precedes their text
             if any(edit.kind == "keep" for edit in reading.edits):
-                scenes = believe(scenes, reading.edits)
+                scenes = prefer_named_object(scenes, reading.edits)
             nameless = not any(scene.object for scene in after)
             pool = from_scenes(_named(scenes) if nameless else scenes, _named(after), reading)
         first = list(pool)
@@ -153,20 +155,20 @@ class TemplateComposer:
         return cut_characters(cut, self._max_words * _CHARACTERS_A_WORD)
 
     def _reference_captions(
-        self, known: Reference | None, scenes: list[Scene], count: int
+        self, described: Reference | None, scenes: list[Scene], count: int
     ) -> tuple[str, ...]:
-        if known is None:
+        if described is None:
             return ()
-        texts = [self._cut(text) for text, _, _ in unchanged(known.captions, scenes)]
+        texts = [self._cut(text) for text, _, _ in unchanged(described.captions, scenes)]
         return tuple(unique(texts)[:count])
 
 
 def _word_for_word(
     captions: tuple[str, ...], scenes: list[Scene], reading: Reading
 ) -> Iterable[Candidate]:
-    """Use a text that was not understood as it is, beside what is known of the reference."""
+    """Yield a text that was not understood as it is, after captions of the reference."""
     for caption in captions[:3]:
-        yield glued(caption, [reading.text]), 1.0, "words"
+        yield append_phrases(caption, [reading.text]), 1.0, "words"
     for scene in scenes:
         if scene.object:
             yield f"{noun_phrase(scene, plain=True)}, {reading.text}", 1.0, "words"
@@ -174,12 +176,12 @@ def _word_for_word(
 
 
 def _named(scenes: list[Scene]) -> list[Scene]:
-    """Call what the encoder could not name a thing: "a red thing", never "a photo of, red"."""
+    """Name an unknown object "thing": "a red thing", never "a photo of, red"."""
     return [s if s.object or s.sentence else replace(s, object="thing") for s in scenes]
 
 
-def _known(reference: Reference | None) -> Reference | None:
-    """Clean what is known of the reference; ``None`` when there are no words about it."""
+def _cleaned(reference: Reference | None) -> Reference | None:
+    """Return the reference with cleaned texts; ``None`` when it has neither captions nor concepts."""
     if reference is None:
         return None
     captions = unique(clean(text) for text in reference.captions[:_REFERENCE_CAPTIONS])

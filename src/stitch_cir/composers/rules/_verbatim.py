@@ -1,4 +1,4 @@
-"""Captions by joining words, not by understanding them: what is wanted beside what is known."""
+"""Captions by joining texts without a grammar: the modification's words, then the reference's."""
 
 from __future__ import annotations
 
@@ -24,22 +24,21 @@ CHARACTERS = 600
 
 
 class VerbatimComposer:
-    """Writes "<what is wanted>, <what is known of the reference>", for each that is known.
+    """Writes "<content words>, <caption of the reference>" for each caption of the reference.
 
-    For galleries of captions, and requests that no grammar follows. What is wanted are the
-    modification's own words without commands and what is to go; known are the reference's
-    captions, whole and their first noun phrases alone. What is wanted comes first, since
-    text encoders weigh the beginning most. A query without captions of the reference is what is
-    wanted alone.
+    For galleries of captions, and modifications that no grammar covers. The content words are the
+    modification without commands and without what it removes; they come first, since text encoders
+    weigh the beginning most. Each caption of the reference is used whole, and as its first noun
+    phrase. Without captions of the reference the content words are the only caption.
     """
 
     @property
     def name(self) -> str:
-        """Give ``"verbatim"``."""
+        """Return ``"verbatim"``."""
         return "verbatim"
 
     def settings(self) -> Mapping[str, Any]:
-        """Name the version of the wording, and its numbers."""
+        """Return the version of the wording, and its numbers."""
         return {
             "composer": self.name,
             "wording": WORDING,
@@ -48,7 +47,7 @@ class VerbatimComposer:
         }
 
     def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
-        """Write up to ``count`` different captions, those with whole captions first.
+        """Compose up to ``count`` different captions, those with whole captions first.
 
         Raises ``QueryError`` without modification and captions, ``SettingError`` for a ``count``
         below 1.
@@ -56,50 +55,52 @@ class VerbatimComposer:
         if count < 1:
             raise SettingError(f"The number of captions is {count}.", hint="Ask for at least 1.")
         text = cut_characters(clean(modification), CHARACTERS)
-        known = _known(() if reference is None else reference.captions)
-        if not text and not known:
+        plain = _distinct(() if reference is None else reference.captions)
+        if not text and not plain:
             raise QueryError(
                 "There is nothing to compose captions from: no modification, and no caption of the "
                 "reference is known.",
                 hint="Say what should change, or index the gallery with captions.",
             )
-        wanted = content_words(text)
-        notes = [f"verbatim: {wanted}"] if wanted else ["no modification"]
-        if not known:
+        content = content_words(text)
+        notes = [f"verbatim: {content}"] if content else ["no modification"]
+        if not plain:
             notes.append("nothing is known of the reference in words; only the modification counts")
         return Composition(
-            captions=_captions(wanted, known, count),
+            captions=_captions(content, plain, count),
             modification=text,
             composer=self.name,
-            reference_captions=tuple(known),
+            reference_captions=tuple(plain),
             settings=self.settings(),
             notes=tuple(notes),
-            intent=wanted,
+            intent=content,
         )
 
 
-def _known(captions: Sequence[str]) -> list[str]:
-    """Clean and pick captions; one that only strings others together says nothing new."""
-    cleaned = unique(unframe_caption(clean(one)) for one in captions)
-    folded = [fold(one) for one in cleaned]
+def _distinct(captions: Sequence[str]) -> list[str]:
+    """Return the first cleaned captions, without those that only concatenate others."""
+    cleaned = unique(unframe_caption(clean(caption)) for caption in captions)
+    folded = [fold(caption) for caption in cleaned]
     kept = [
-        one
-        for one, own in zip(cleaned, folded, strict=True)
-        if not any(other != own and other in own for other in folded)
+        caption
+        for caption, text in zip(cleaned, folded, strict=True)
+        if not any(other != text and other in text for other in folded)
     ]
-    return [cut_characters(one, CHARACTERS) for one in kept[:REFERENCES]]
+    return [cut_characters(caption, CHARACTERS) for caption in kept[:REFERENCES]]
 
 
-def _captions(wanted: str, known: list[str], count: int) -> tuple[Caption, ...]:
-    if not known:
-        return (Caption(wanted, 1.0, "verbatim:alone"),)
-    if not wanted:
-        return tuple(Caption(one, 1.0, "verbatim:reference") for one in known[:count])
-    subjects = unique(split_phrase(one)[0].strip(" ,.").lower() for one in known)
-    whole = known[: count if count < 3 else max(1, count - len(subjects))]
-    captions = [Caption(f"{wanted}, {one}", 1.0 / len(whole), "verbatim:caption") for one in whole]
+def _captions(content: str, plain: list[str], count: int) -> tuple[Caption, ...]:
+    if not plain:
+        return (Caption(content, 1.0, "verbatim:alone"),)
+    if not content:
+        return tuple(Caption(caption, 1.0, "verbatim:reference") for caption in plain[:count])
+    subjects = unique(split_phrase(caption)[0].strip(" ,.").lower() for caption in plain)
+    whole = plain[: count if count < 3 else max(1, count - len(subjects))]
+    captions = [
+        Caption(f"{content}, {caption}", 1.0 / len(whole), "verbatim:caption") for caption in whole
+    ]
     subjects = subjects[: count - len(captions)]
     for subject in subjects:
         weight = SUBJECT_SHARE / len(subjects)
-        captions.append(Caption(f"{wanted}, {subject}", weight, "verbatim:subject"))
+        captions.append(Caption(f"{content}, {subject}", weight, "verbatim:subject"))
     return tuple({fold(caption.text): caption for caption in reversed(captions)}.values())[::-1]

@@ -1,7 +1,7 @@
-"""What a modification wants, in its own words: without commands, frames and what is to go.
+"""The content words of a modification: without commands, frames and what it removes.
 
-The parser of the template composer reads edits and writes new captions of them; that helps where
-it understands. People's own requests are often beyond a grammar ("Target on three puppies sleeping
+The parser of the template composer parses edits and writes new captions from them, which helps
+where it succeeds. Real modifications are often beyond a grammar ("Target on three puppies sleeping
 in baggage rather showing one"), and a misread one is worse than its words. So this only *drops*
 words, by three small lists of patterns, and keeps all others in their order.
 """
@@ -15,7 +15,7 @@ from stitch_cir.composers._text import clean
 
 __all__ = ["content_words"]
 
-_PICTURE = r"(?:image|photo|photograph|picture|pic|shot|scene)"
+_IMAGE = r"(?:image|photo|photograph|picture|pic|shot|scene)"
 _SHOWS = (
     r"(?:show(?:s|ing|n)?|depict(?:s|ing)?|display(?:s|ing)?|features?|has|have|having|is of|"
     r"contains?|includ(?:es?|ing)|(?:should|must)(?: (?:show|have|be|contain|display|include))?)"
@@ -32,7 +32,7 @@ _TO_GO = (
     r"[^,.;]*?(?=[,.;]| and | but |$)(?: and(?= ))?",
     r",?\s*\bno \w+(?: \w+)?(?=[,.;]|$)",
 )
-"""Parts of a sentence that name what is not wanted: a text encoder would look for it."""
+"""Parts of a sentence that name what is removed: a text encoder would look for it."""
 _OLD_FOR_NEW = (
     (r"\b(?:change|alter) the colou?rs? of (?:the |its )?([^,.;]+?) (?:in)?to (?:be )?([\w -]+)", r"\2 \1"),
     (
@@ -58,26 +58,26 @@ _OLD_FOR_NEW = (
 )  # fmt: skip
 """Replacements: the new thing stays, the old one goes."""
 _FRAMES = (
-    rf"(?:in )?(?:the |this |an? )?(?:target|desired|new|second|other|modified|same)? ?(?:{_PICTURE}|one)"
+    rf"(?:in )?(?:the |this |an? )?(?:target|desired|new|second|other|modified|same)? ?(?:{_IMAGE}|one)"
     rf" {_SHOWS}\s+",
-    rf"(?:an? |the )?{_PICTURE} of\s+",
+    rf"(?:an? |the )?{_IMAGE} of\s+",
     rf"{_SHOWS}\s+(?:only |just )?",
     r"(?:please |now |then |also )?(?:mak(?:es?|ing)|give|put|adds?|adding|target(?:ing)?|"
     r"focus(?:ing)?(?: more)?|more focused|get|change|use|place|needs?|want|let|create|include|keep)"
-    rf"(?: (?:it|them|this|(?:the )?{_PICTURE})\b)?"
+    rf"(?: (?:it|them|this|(?:the )?{_IMAGE})\b)?"
     r"(?: (?:with|on|to|into|at|of|in|as|be|so|have|for|like|look like|more like)\b)*\s+",
     r"(?:it'?s|it is|they are|they're|there (?:is|are)|has|have|is|are|be|to|with(?: the addition of)?"
     r"|the same|same|but|and)\s+",
 )
-"""Beginnings of a clause that say only that a picture shall show what follows."""
+"""Beginnings of a clause that only announce the content that follows."""
 
 
 def content_words(modification: str) -> str:
-    """Give the words of a modification that name what shall be seen, in their order.
+    """Return the words of a modification that name the target's content, in their order.
 
-    Sentences are read one by one: old things of replacements go first, then what is not wanted,
-    then the commands and frames at the beginnings of clauses. Where nothing would be left, as in
-    "remove the hat", the modification stays whole.
+    From each sentence the old parts of replacements are dropped first, then what is removed, then
+    commands and frames at the beginnings of clauses. Where nothing would be left, as in "remove the
+    hat", the modification stays whole.
 
     >>> content_words("The target photo shows two dogs instead of a cat. Make it a close-up")
     'two dogs. a close-up'
@@ -90,21 +90,21 @@ def content_words(modification: str) -> str:
         for pattern in _to_go():
             sentence = pattern.sub(" ", sentence)
         parts = re.split(r",\s*(?:and |but )?", " ".join(sentence.split()).strip(" ,.;"))
-        said = ", ".join(filter(None, (_unframed(part) for part in parts)))
-        said = re.sub(r"\s+(?:and|but|with)$", "", said)
-        if said:
-            kept.append(said)
+        phrase = ", ".join(filter(None, (_unframed(part) for part in parts)))
+        phrase = re.sub(r"\s+(?:and|but|with)$", "", phrase)
+        if phrase:
+            kept.append(phrase)
     return ". ".join(kept) or text
 
 
 def _unframed(part: str) -> str:
-    """Drop frames until none is left; one that is all there is stays."""
+    """Drop frames until none is left, unless nothing else would remain."""
     while True:
         before = part
         for pattern in _frames():
-            found = pattern.match(part)
-            if found is not None and found.end() < len(part):
-                part = part[found.end() :]
+            match = pattern.match(part)
+            if match is not None and match.end() < len(part):
+                part = part[match.end() :]
         if part == before:
             return part.strip(" ,.;")
 
