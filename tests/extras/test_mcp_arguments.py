@@ -12,7 +12,6 @@ import pytest
 
 import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.errors import GalleryBusyError
 from stitch_cir.mcp import create_server
 from tests.conftest import noise
 
@@ -161,22 +160,6 @@ def test_notes_of_the_gallery_are_given(
         result = call(name, **arguments)
         assert result.structured_content["notes"].count(note) == 1
         assert note in words(result)
-
-
-def test_a_writer_in_the_middle_of_it_is_waited_out(
-    call: Call, gallery: st.Gallery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    left, real = [2], st.Gallery.matrix
-
-    def disturbed(self: st.Gallery) -> Any:
-        if left[0]:
-            left[0] -= 1
-            raise GalleryBusyError("It was changed while it was searched.")
-        return real(self)
-
-    monkeypatch.setattr(st.Gallery, "matrix", disturbed)
-    assert not call("search", text="red").is_error
-    assert left == [0]
 
 
 def test_answers_stay_small(photos: Path) -> None:

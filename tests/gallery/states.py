@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stitch_cir.gallery import Gallery
+from stitch_cir.gallery import GalleryReader
 
 LOGS = ("-wal", "-shm", "-journal")
 
@@ -48,7 +48,7 @@ def flip(blob: bytes, place: int = 3, mask: int = 0x80) -> bytes:
     return bytes(spoiled)
 
 
-def ranked(gallery: Gallery) -> dict[str, np.ndarray]:
+def ranked(gallery: GalleryReader) -> dict[str, np.ndarray]:
     """Give what searches see: by id the vectors of the packed matrix."""
     matrix = gallery.matrix()
     bounds = matrix.offsets
@@ -58,7 +58,7 @@ def ranked(gallery: Gallery) -> dict[str, np.ndarray]:
     }
 
 
-def recorded(gallery: Gallery) -> dict[str, np.ndarray]:
+def recorded(gallery: GalleryReader) -> dict[str, np.ndarray]:
     """Give what the database says: by id the vectors of the view set."""
     ids = gallery.find(limit=10_000)[1]
     return {id: np.stack([view.vector for view in gallery.views(id)]) for id in ids}

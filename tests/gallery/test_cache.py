@@ -273,11 +273,9 @@ def test_several_processes_build_at_once(indexed: Path) -> None:
         """
         import sys
         from stitch_cir.gallery import Gallery
-        gallery = Gallery.open(sys.argv[1])
         sys.stdin.readline()
         for _ in range(5):
-            matrix = gallery.matrix()
-            gallery._packed.forget()
+            matrix = Gallery.open(sys.argv[1]).matrix()
         print(len(matrix.ids), matrix.vectors.shape[0])
         """
     )

@@ -11,8 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import stitch_cir as st
-from stitch_cir.errors import GalleryBusyError, GalleryDamagedError, GalleryError
-from stitch_cir.gallery import Gallery
+from stitch_cir.gallery import Gallery, Snapshot, remove_picture
 from stitch_cir.server import ServerSettings, is_local
 from stitch_cir.server._listen import addresses, listen
 from tests.server.conftest import TOKEN, jpeg
@@ -167,39 +166,43 @@ def test_origins_are_exact(origin: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"),
-    [(GalleryBusyError("x"), 200), (GalleryError("x"), 200), (GalleryDamagedError("x"), 500)],
+    ("method", "ask"),
+    [
+        ("find", lambda client: client.get("/api/images")),
+        ("match", lambda client: client.get("/api/images/red.png")),
+        ("views", lambda client: client.post("/api/search", json={"text": "red"})),
+        (
+            "views",
+            lambda client: client.post("/api/explain", json={"text": "red", "id": "red.png"}),
+        ),
+    ],
 )
-def test_what_a_writer_disturbs_is_tried_again(
+def test_an_answer_shows_one_generation(
     serve: Callable[..., TestClient],
+    photos: Path,
     monkeypatch: pytest.MonkeyPatch,
-    error: GalleryError,
-    status: int,
+    method: str,
+    ask: Callable[[TestClient], Any],
 ) -> None:
-    """Two times; an error that would only come again is not."""
+    """An image is removed while an answer that shows it is put together."""
     client = serve()
-    calls = (
-        ("find", lambda: client.get("/api/images")),
-        ("find", lambda: client.get("/health")),
-        ("info", lambda: client.get("/api/gallery")),
-        ("views", lambda: client.get("/api/images/red.png")),
-        ("content_hash", lambda: client.get("/api/thumbnails/red.png")),
-        ("matrix", lambda: client.post("/api/search", json={"text": "red"})),
-    )
-    for name, ask in calls:
-        left = [2]
-        real: Any = getattr(Gallery, name)
+    before = ask(client).json()
+    real: Any = getattr(Snapshot, method)
 
-        def disturbed(*args: Any, left: list[int] = left, real: Any = real, **more: Any) -> Any:
-            if left[0]:
-                left[0] -= 1
-                raise error
-            return real(*args, **more)
+    def meanwhile(*args: Any, **options: Any) -> Any:
+        result = real(*args, **options)
+        with Gallery.open(photos) as gallery:
+            if "red.png" in gallery:
+                remove_picture(gallery.directory, "red.png")
+        return result
 
-        with monkeypatch.context() as patch:
-            patch.setattr(Gallery, name, disturbed)
-            assert ask().status_code == status, name
-            assert left == [0 if status == 200 else 1], name
+    with monkeypatch.context() as patch:
+        patch.setattr(Snapshot, method, meanwhile)
+        during = ask(client).json()
+    for answer in (before, during):
+        answer.get("results", {}).pop("seconds", None)
+    assert during == before
+    assert client.get("/api/images/red.png").status_code == 404
 
 
 # -- where it listens ------------------------------------------------------------------------------

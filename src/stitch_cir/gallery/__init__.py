@@ -2,9 +2,11 @@
 
 from stitch_cir.gallery._gallery import Gallery
 from stitch_cir.gallery._names import matcher
+from stitch_cir.gallery._path_mask import PathMask
 from stitch_cir.gallery._progress import Progress, ProgressEvent
-from stitch_cir.gallery._public import PathMask, read_steadily
+from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery._report import IndexReport, VerifyReport
+from stitch_cir.gallery._snapshot import Snapshot
 from stitch_cir.gallery.cache._codes import Codes, write_codes
 from stitch_cir.gallery.cache._format import ViewMatrix
 from stitch_cir.gallery.index._edit import ADDED, add_pictures, remove_picture
@@ -16,10 +18,12 @@ __all__ = [
     "DEFAULT_DIRECTORY",
     "Codes",
     "Gallery",
+    "GalleryReader",
     "IndexReport",
     "PathMask",
     "Progress",
     "ProgressEvent",
+    "Snapshot",
     "StoredView",
     "VerifyReport",
     "ViewMatrix",
@@ -27,7 +31,6 @@ __all__ = [
     "index_captions",
     "index_folder",
     "matcher",
-    "read_steadily",
     "remove_picture",
     "write_codes",
 ]

@@ -1,66 +1,58 @@
-"""An open gallery: what it holds, where its pictures are, and its packed vectors."""
+"""An open gallery: snapshots of what it holds, its encoder, and every way to change it."""
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from stitch_cir.errors import GalleryError, GalleryMismatchError, GalleryMissingError
 from stitch_cir.gallery._nowhere import no_gallery
+from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery._report import VerifyReport
+from stitch_cir.gallery._snapshot import Generation, Snapshot
 from stitch_cir.gallery._verify import verify
 from stitch_cir.gallery.cache._format import ViewMatrix
 from stitch_cir.gallery.cache._packed import PackedVectors
 from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY
-from stitch_cir.gallery.index._options import recorded_options
-from stitch_cir.gallery.index._scan import id_of
-from stitch_cir.gallery.store import _vanished
 from stitch_cir.gallery.store._database import DATABASE
-from stitch_cir.gallery.store._provenance import (
-    check_encoder,
-    completeness,
-    incomplete_note,
-    root_of,
-)
-from stitch_cir.gallery.store._store import Store, to_path
-from stitch_cir.gallery.store._view_sets import StoredView, views
+from stitch_cir.gallery.store._provenance import check_encoder
+from stitch_cir.gallery.store._store import Store
 from stitch_cir.images import MAX_PIXELS
-from stitch_cir.views import ViewRecipe
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
 
 __all__ = ["Gallery"]
 
-_FACTS = (
-    "encoder",
-    "weights_tag",
-    "dim",
-    "fingerprint",
-    "recipe",
-    "captions",
-    "created",
-    "stitch_version",
-)
+T = TypeVar("T")
+
+_MAX_IDLE = 8
+"""Connections that are kept open for the next snapshots."""
 
 
-class Gallery:
-    """A gallery on disk, opened for searching. Safe to share between threads."""
+class Gallery(GalleryReader):
+    """A gallery on disk. Safe to share between threads.
+
+    Single questions are answered from what is committed at that moment; whatever needs several
+    answers that agree takes a :meth:`snapshot`.
+    """
 
     def __init__(self, directory: Path, store: Store, encoder: DualEncoder | None) -> None:
         """Use :meth:`open`."""
         self.directory = directory
-        self._store = store
+        self._live = store
         self._facts = store.meta()
         self._encoder = encoder
-        self._packed = PackedVectors(store, directory / "cache")
-        self._damaged: set[str] = set()
+        self._packed = PackedVectors(directory / "cache")
+        self._current: Generation | None = None
+        self._idle: list[Store] = []
+        self._is_closed = False
+        self._resources: dict[type, Any] = {}
         self._lock = threading.RLock()
 
     @classmethod
-    def open(cls, place: Path | str, *, encoder: DualEncoder | None = None) -> Gallery:
+    def open(cls, path: Path | str, *, encoder: DualEncoder | None = None) -> Gallery:
         """Open a gallery directory, or the one inside an indexed folder.
 
         Without ``encoder`` the recorded one is loaded by name when it is first needed.
@@ -72,17 +64,17 @@ class Gallery:
         GalleryMismatchError
             Another encoder made the vectors.
         """
-        given = Path(place)
-        inside = given / DEFAULT_DIRECTORY
+        path = Path(path)
+        inside = path / DEFAULT_DIRECTORY
         try:
-            directory = next((d for d in (given, inside) if (d / DATABASE).is_file()), None)
+            directory = next((d for d in (path, inside) if (d / DATABASE).is_file()), None)
         except OSError as error:
             raise GalleryError(
-                f"The gallery at {given} cannot be read: {error.strerror or error}.",
+                f"The gallery at {path} cannot be read: {error.strerror or error}.",
                 hint="Check the permissions of the folder, and the disk.",
             ) from error
         if directory is None:
-            raise no_gallery(given)
+            raise no_gallery(path)
         gallery = cls(directory, Store(directory), encoder)
         if "fingerprint" not in gallery._facts:
             gallery.close()
@@ -95,23 +87,30 @@ class Gallery:
         return gallery
 
     def close(self) -> None:
-        """Let go of the database; a gallery may also simply be dropped."""
-        self._packed.forget()
-        self._store.close()
+        """Close the database; a gallery may also simply be dropped. Open snapshots stay usable."""
+        with self._lock:
+            self._is_closed = True
+            self._current = None
+            self._resources.clear()
+            for store in (*self._idle, self._live):
+                store.close()
+            self._idle.clear()
 
     def __enter__(self) -> Gallery:
-        """Open for a ``with`` block."""
+        """Return the gallery itself."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close at the end of a ``with`` block."""
+        """Close the gallery."""
         self.close()
 
-    # -- what it is ------------------------------------------------------------------------------
+    @property
+    def _store(self) -> Store:
+        return self._live
 
     @property
     def encoder(self) -> DualEncoder:
-        """The encoder that made the vectors, loaded when first asked for."""
+        """The encoder that made the vectors, loaded when it is first needed."""
         with self._lock:
             if self._encoder is None:
                 # imported here: only who encodes should wait for an inference engine
@@ -123,208 +122,108 @@ class Gallery:
             return self._encoder
 
     @property
-    def recipe(self) -> ViewRecipe:
-        """How the views of every picture were chosen."""
-        return ViewRecipe.from_dict(self._facts["recipe"])
-
-    @property
-    def root(self) -> Path | None:
-        """The folder of the pictures; None for a gallery of captions only."""
-        return root_of(self._facts, self.directory)
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """All gallery ids, sorted."""
-        return self.matrix().ids
-
-    def __len__(self) -> int:
-        """Count the images."""
-        return len(self.matrix().ids)
-
-    def __contains__(self, id: object) -> bool:
-        """Tell whether this is exactly the id of an item; never a path."""
-        return isinstance(id, str) and self._store.item(id) is not None
-
-    def find(self, words: str = "", *, offset: int = 0, limit: int = 60) -> tuple[int, list[str]]:
-        """Look ids up in id order: how many match, and ``limit`` of them from ``offset`` on.
-
-        ``words`` must stand in the id or in one of the captions, whatever their case and Unicode
-        spelling; empty words match everything.
-        """
-        return self._store.find(words, offset, limit)
-
-    @property
-    def generation(self) -> int:
-        """Count of committed changes; it grows whenever another process changes the gallery."""
-        return self._store.generation()
-
-    def info(self) -> dict[str, Any]:
-        """Give counts and everything that shaped the vectors, as JSON-ready data."""
-        root = self.root
-        distinct = "SELECT COUNT(DISTINCT hash) FROM items"
-        return {
-            "directory": str(self.directory),
-            "root": None if root is None else os.path.realpath(root),
-            "images": self._store.count("items"),
-            "distinct_pictures": int(self._store.value(distinct)),
-            "captioned": len(self._store.captioned_ids()),
-            "skipped": self._store.count("skipped"),
-            "vanished": _vanished.count(self._store),
-            **self.completeness(),
-            **recorded_options(self._store),
-            **{name: self._facts.get(name) for name in _FACTS},
-            "generation": self._store.generation(),
-        }
-
-    def completeness(self) -> dict[str, Any]:
-        """Say whether the last run of indexing came to its end, and how many files wait if not.
-
-        Both are None for a gallery that was last written by a version that did not record it;
-        ``waiting`` alone is None when the files had not been counted yet.
-        """
-        return completeness(self._store.meta())
-
-    def incomplete_note(self) -> str | None:
-        """Say in a sentence that the gallery is incomplete, or return None."""
-        return incomplete_note(self._store.meta())
-
-    @property
-    def max_pixels(self) -> int:
-        """Largest width × height that indexing allowed, and that its files may be opened with."""
-        return int(recorded_options(self._store)["max_pixels"])
-
-    # -- single items ----------------------------------------------------------------------------
-
-    def resolve(self, reference: str | Path) -> str | None:
-        """Find the gallery id of an id or of a path below the root; None if it is neither.
-
-        Case and Unicode spelling do not matter where no file is spelled exactly like that.
-        """
-        text = os.fspath(reference)
-        names = [id_of(os.fsencode(text))]
-        root = self.root
-        if root is not None and "\0" not in text:
-            names += [
-                id_of(os.fsencode(path.relative_to(base)))
-                for path in _spellings(Path(text))
-                for base in _spellings(root)
-                if path.is_relative_to(base)
-            ]
-        exact = next((name for name in names if self._store.item(name) is not None), None)
-        if exact is not None:
-            return exact
-        similar = (self._store.find_id(name) for name in dict.fromkeys(names))
-        near = next((id for id in similar if id is not None), None)
-        return near if near is None or self._may_be(Path(text), near) else None
-
-    def match(self, name: str) -> str | None:
-        """Find the id that ``name`` is, whatever its case and Unicode spelling; never a path."""
-        return name if name in self else self._store.find_id(name)
-
-    def _may_be(self, path: Path, id: str) -> bool:
-        """Return whether a path that is spelled otherwise than an id may mean its file."""
-        indexed = self.path(id)
-        try:
-            # another file of nearly the same name is not in the gallery
-            return not path.is_file() or (indexed is not None and path.samefile(indexed))
-        except (OSError, ValueError):
-            return True
-
-    def path(self, id: str) -> Path | None:
-        """Where the picture lies (it may be gone by now); None for captions only."""
-        item = self._store.item(id)
-        root = self.root
-        if item is None or item.path is None or root is None:
-            return None
-        return Path(os.path.normpath(root)) / to_path(item.path)
-
-    def size(self, id: str) -> tuple[int, int] | None:
-        """Give the upright (width, height) of a picture in pixels; None for captions only."""
-        return self._store.size(id)
-
-    def captions(self, id: str) -> list[str]:
-        """Give the captions of an item, in order."""
-        return self._store.captions(id)
-
-    def views(self, id: str) -> list[StoredView]:
-        """Give the view set of an item: image views first, then caption views."""
-        return views(self._store, id)
-
-    def content_hash(self, id: str) -> str | None:
-        """Give the SHA-256 of a picture's file; None for captions only."""
-        item = self._store.item(id)
-        return None if item is None else item.hash
-
-    def ids_with_content(self, hash: str) -> list[str]:
-        """Give the ids of all pictures whose file has this SHA-256."""
-        return self._store.ids_with_content(hash)
-
-    def duplicates(self, id: str) -> list[str]:
-        """Give the ids of the other pictures whose file is byte-identical."""
-        hash = self.content_hash(id)
-        return [] if hash is None else [i for i in self.ids_with_content(hash) if i != id]
-
-    def skipped(self) -> list[tuple[str, str]]:
-        """Give (id, reason) of the files that are left out because of their content."""
-        return [
-            tuple(row) for row in self._store.rows("SELECT id, reason FROM skipped ORDER BY id")
-        ]
-
-    # -- packed vectors --------------------------------------------------------------------------
-
-    @property
     def notes(self) -> list[str]:
-        """What is unusual about how the gallery is read at present, each said once.
+        """What is unusual about how the gallery is read at present, each once.
 
         For example that its cache was damaged and has been rebuilt, that nothing can be written,
         or that images are left out because their records are damaged.
         """
         with self._lock:
-            found = [*self._store.notes, *self._packed.notes]
-            if self._damaged:
-                found.append(
-                    f"The database's records of {', '.join(sorted(self._damaged))} are damaged; "
-                    "these images are left out. Repair the gallery: stitch verify GALLERY --repair"
-                )
-            return list(dict.fromkeys(found))
+            current = [] if self._current is None else self._current.notes
+            return list(dict.fromkeys([*self._live.notes, *current]))
 
-    @property
-    def damaged(self) -> frozenset[str]:
-        """Ids in the matrix that must not be shown, because their records are damaged since."""
-        with self._lock:
-            return frozenset(self._damaged)
+    # -- snapshots -------------------------------------------------------------------------------
 
     def matrix(self) -> ViewMatrix:
-        """Give all view sets as memory-mapped arrays, rebuilt from the database when stale.
+        """Return all view sets, as they are now, as memory-mapped arrays.
 
-        A cache that was damaged, cut short, or made from another state of the database is rebuilt
-        too; damaged records are left out. :attr:`notes` says so. Where nothing can be written, the
-        arrays live in a temporary folder until the process ends, or in memory.
+        Raises what :meth:`snapshot` and its ``matrix`` raise.
+        """
+        with self.snapshot() as snapshot:
+            return snapshot.matrix()
+
+    def snapshot(self) -> Snapshot:
+        """Return what is committed now; it stays as it is, whatever others commit meanwhile.
 
         Raises ``GalleryMismatchError`` when the gallery was meanwhile rebuilt by another encoder,
-        ``GalleryMissingError`` when it was deleted, ``GalleryDamagedError`` when every record is
-        damaged.
+        ``GalleryMissingError`` when it was deleted.
+        """
+        store = self._borrow()
+        try:
+            store.begin_reading()
+            generation = self._generation_of(store)
+        except BaseException:
+            self._give_back(store)
+            raise
+        return Snapshot(self, store, generation, load=self._load, release=self._give_back)
+
+    def _borrow(self) -> Store:
+        """Return a connection for one snapshot alone, or the one that shows a single state anyway.
+
+        Connections are opened anew where another file has taken the database's place; an older one
+        stays open for the snapshots that read it.
         """
         with self._lock:
-            self._store.refresh()
-            return self._packed.current(self._refresh)
+            if self._live.is_outdated():
+                self._live = Store(self.directory)
+            if not self._live.is_live:
+                return self._live
+            while self._idle:
+                store = self._idle.pop()
+                if not store.is_outdated():
+                    return store
+                store.close()
+        return Store(self.directory)
 
-    def _refresh(self) -> int:
-        """Take over changed facts, unless the vectors are now another encoder's."""
-        facts = self._store.meta()
-        if facts.get("fingerprint") != self._facts["fingerprint"]:
-            raise GalleryMismatchError(
-                f"The gallery {self.directory} was rebuilt with another encoder while it was open.",
-                hint="Open it again.",
-            )
-        self._facts = facts
-        self._damaged = set()
-        return int(facts["dim"])
-
-    def leave_out(self, id: str) -> None:
-        """Remember that the record of an image turned out to be damaged, until the next change."""
+    def _give_back(self, store: Store) -> None:
+        store.end_reading()
         with self._lock:
-            self._damaged.add(id)
+            if store is self._live:
+                return
+            if store.is_live and len(self._idle) < _MAX_IDLE and not self._is_closed:
+                self._idle.append(store)
+            elif store.is_live:
+                store.close()
+
+    def _generation_of(self, store: Store) -> Generation:
+        """Return what belongs to the state that ``store`` reads."""
+        state = store.state()
+        with self._lock:
+            if self._current is not None and self._current.state == state:
+                return self._current
+            facts = store.meta()
+            if facts.get("fingerprint") != self._facts["fingerprint"]:
+                raise GalleryMismatchError(
+                    f"The gallery {self.directory} was rebuilt with another encoder while it was "
+                    "open.",
+                    hint="Open it again.",
+                )
+            generation = Generation(state, facts)
+            # a thread that was overtaken by a commit keeps its generation for itself
+            if self._live.state() == state and not self._is_closed:
+                self._facts, self._current = facts, generation
+            return generation
+
+    def _load(self, store: Store, generation: Generation) -> ViewMatrix:
+        """Return the vectors of a generation that ``store`` reads; one thread packs at a time."""
+        with self._lock:
+            if generation.matrix is None:
+                dim = int(generation.facts["dim"])
+                opened = self._packed.open(store, dim, self._live.state)
+                generation.matrix, generation.packing_notes = opened
+            return generation.matrix
+
+    def resource(self, kind: type[T]) -> T:
+        """Return this gallery's instance of ``kind``, made when it is first needed.
+
+        What is worth keeping from one search to the next lives as long as the open gallery.
+        """
+        with self._lock:
+            if kind not in self._resources:
+                self._resources[kind] = kind()
+            return cast(T, self._resources[kind])
+
+    # -- checking --------------------------------------------------------------------------------
 
     def verify(
         self, *, read_files: bool = False, repair: bool = False, max_pixels: int = MAX_PIXELS
@@ -338,9 +237,10 @@ class Gallery:
         ``max_pixels`` pixels), which loads the encoder.
         """
         with self._lock:
-            self._store.refresh()
+            if self._live.is_outdated():
+                self._live = Store(self.directory)
             return verify(
-                self._store,
+                self._live,
                 self._facts,
                 self.directory,
                 self.path,
@@ -348,8 +248,3 @@ class Gallery:
                 max_pixels=max_pixels,
                 read_files=read_files,
             )
-
-
-def _spellings(path: Path) -> tuple[Path, Path]:
-    """Give an absolute path as it is written, and with all links followed."""
-    return Path(os.path.normpath(path.absolute())), Path(os.path.realpath(path))

@@ -144,7 +144,7 @@ def _check(store: Store, facts: Mapping[str, Any], cache: Path) -> _Findings:
         lines = store.rows("PRAGMA integrity_check")
         found.structure += [str(line) for (line,) in lines if line != "ok"]
         found.facts = store.facts_are_damaged()
-        with store.snapshot():
+        with store.read_transaction():
             _check_sets(store, facts["dim"], cache, found)
         for item in store.items():
             found.images += 1

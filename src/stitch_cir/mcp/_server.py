@@ -10,7 +10,7 @@ from mcp.types import ToolAnnotations
 from pydantic import ValidationError
 
 from stitch_cir.composers import Composer
-from stitch_cir.gallery import Gallery, read_steadily
+from stitch_cir.gallery import Gallery
 from stitch_cir.mcp._arguments import explain_faults
 from stitch_cir.mcp._tools import Tools
 
@@ -49,7 +49,7 @@ def create_server(gallery: Gallery, *, composer: Composer | None = None) -> MCPS
     server = _Server(
         "stitch",
         title="STiTch",
-        instructions=_ABOUT.format(count=read_steadily(lambda: len(gallery))),
+        instructions=_ABOUT.format(count=len(gallery)),
         version=__version__,
         log_level="WARNING",
     )

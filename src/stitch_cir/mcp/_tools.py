@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from stitch_cir.composers import Composer
 from stitch_cir.errors import ImageError, StitchError
 from stitch_cir.explain import caption_shares, draw_hit, fit, matches, summary
-from stitch_cir.gallery import Gallery, PathMask, read_steadily
+from stitch_cir.gallery import Gallery, PathMask
 from stitch_cir.hints import one_line
 from stitch_cir.images import open_image
 from stitch_cir.mcp._answers import CaptionOut, Composed, Explained, Found, HitOut, Meeting
@@ -62,8 +62,7 @@ def _plainly(tool: F) -> F:
     @wraps(tool)
     def run(self: Tools, *args: Any, **kwargs: Any) -> Any:
         try:
-            # a writer may replace the gallery's files in the middle of it
-            return read_steadily(lambda: tool(self, *args, **kwargs))
+            return tool(self, *args, **kwargs)
         except StitchError as error:
             said = self.hide(str(error))
             raise ToolError(f"{type(error).__name__}: {said}") from error
@@ -218,7 +217,7 @@ class Tools:
             id=hit.id,
             score=round(hit.score, 6),
             best_view=hit.best_view.label,
-            captions=self._gallery.captions(hit.id),
+            captions=list(hit.captions),
         )
 
 

@@ -16,7 +16,7 @@ from stitch_cir.composers import Composition, Reference
 from stitch_cir.concepts import Concept
 from stitch_cir.encoders import ConceptReader, DualEncoder, TextLimits, encode_set
 from stitch_cir.errors import ImageError, NotFoundError, QueryError, VectorError
-from stitch_cir.gallery import Gallery
+from stitch_cir.gallery import GalleryReader
 from stitch_cir.hints import similar_path
 from stitch_cir.images import MAX_PIXELS, open_image, open_regular, to_srgb
 from stitch_cir.search._results import Query, View
@@ -52,7 +52,7 @@ class Seen:
     notes: tuple[str, ...] = ()
     content: str | None = None
 
-    def describe(self, gallery: Gallery) -> Reference:
+    def describe(self, gallery: GalleryReader) -> Reference:
         """Tell a composer all that is known: the picture, its captions, what the encoder sees."""
         captions = () if self.gallery_id is None else tuple(gallery.captions(self.gallery_id))
         concepts: tuple[Concept, ...] = ()
@@ -65,7 +65,7 @@ ReferenceLike: TypeAlias = "str | Path | Image.Image | Seen | None"
 """A gallery id, a path, an open picture, one already looked at, or nothing."""
 
 
-def look_at(gallery: Gallery, reference: ReferenceLike, *, side: int = 0) -> Seen | None:
+def look_at(gallery: GalleryReader, reference: ReferenceLike, *, side: int = 0) -> Seen | None:
     """Find and open a reference; gallery ids win over paths of the same name.
 
     Its shorter side is decoded with at least ``side`` pixels, and as many as the encoder needs.
@@ -92,7 +92,7 @@ def look_at(gallery: Gallery, reference: ReferenceLike, *, side: int = 0) -> See
     return _outside(gallery, str(reference), image, content)
 
 
-def _meant(gallery: Gallery, name: str) -> str:
+def _meant(gallery: GalleryReader, name: str) -> str:
     """Return which image or file was probably meant, or ""."""
     if name.partition("://")[0] in ("http", "https"):
         return "Addresses are not opened: save the picture, and give its file."
@@ -101,7 +101,7 @@ def _meant(gallery: Gallery, name: str) -> str:
     return ids if near is None else f"Did you mean '{near}'?"
 
 
-def look_up(gallery: Gallery, id: str, *, side: int = 0) -> Seen:
+def look_up(gallery: GalleryReader, id: str, *, side: int = 0) -> Seen:
     """Look at an image of the gallery; unlike in :func:`look_at`, ``id`` is never taken for a path.
 
     Raises ``NotFoundError`` when the gallery has no such id.
@@ -116,7 +116,12 @@ def look_up(gallery: Gallery, id: str, *, side: int = 0) -> Seen:
 
 
 def look_at_upload(
-    gallery: Gallery, name: str, content: bytes, *, side: int = 0, max_pixels: int = MAX_PIXELS
+    gallery: GalleryReader,
+    name: str,
+    content: bytes,
+    *,
+    side: int = 0,
+    max_pixels: int = MAX_PIXELS,
 ) -> Seen:
     """Look at the bytes of a picture's file, as :func:`look_at` does with a file outside.
 
@@ -128,12 +133,12 @@ def look_at_upload(
     return _outside(gallery, name, image, hashlib.sha256(content).hexdigest())
 
 
-def _outside(gallery: Gallery, name: str, image: Image.Image, content: str) -> Seen:
+def _outside(gallery: GalleryReader, name: str, image: Image.Image, content: str) -> Seen:
     twins = tuple(gallery.ids_with_content(content))
     return Seen(name, image, twins[0] if twins else None, twins, _notes_of(image), content)
 
 
-def _from_gallery(gallery: Gallery, id: str, side: int) -> Seen:
+def _from_gallery(gallery: GalleryReader, id: str, side: int) -> Seen:
     own = (id, *gallery.duplicates(id))
     path = gallery.path(id)
     if path is None:
@@ -234,7 +239,7 @@ def query_texts(composition: Composition, text: str) -> list[str]:
 
 
 def build_query(
-    gallery: Gallery,
+    gallery: GalleryReader,
     seen: Seen | None,
     text: str | None,
     composition: Composition | None,
@@ -280,21 +285,25 @@ def _cut_texts(
     return notes
 
 
-def _reference_set(gallery: Gallery, seen: Seen) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    if seen.gallery_id is not None:
-        views = gallery.views(seen.gallery_id)
+def _reference_set(
+    gallery: GalleryReader, seen: Seen
+) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    views = [] if seen.gallery_id is None else gallery.views(seen.gallery_id)
+    if views:
         labels = tuple(View(i, view.box, view.caption).label for i, view in enumerate(views))
         return np.stack([view.vector for view in views]).astype(np.float32), labels
-    assert seen.image is not None
+    if seen.image is None:
+        raise NotFoundError(f"The reference {seen.name!r} is no longer in the gallery.")
     boxes = gallery.recipe.boxes(*seen.image.size, content_key(seen.image))
     vectors = encode_set(gallery.encoder, gallery.recipe, [seen.image], [boxes])[0]
     return vectors, tuple(View(i, box).label for i, box in enumerate(boxes))
 
 
-def _original_view(gallery: Gallery, seen: Seen) -> NDArray[np.float32] | None:
+def _original_view(gallery: GalleryReader, seen: Seen) -> NDArray[np.float32] | None:
     """Give the vector of the whole reference picture, (d,), where there is a picture."""
-    if seen.gallery_id is not None:
-        first = gallery.views(seen.gallery_id)[0]
+    views = [] if seen.gallery_id is None else gallery.views(seen.gallery_id)
+    if views:
+        first = views[0]
         return None if first.box is None else np.asarray(first.vector, dtype=np.float32)
     if seen.image is None:
         return None

@@ -38,7 +38,7 @@ def rerank(
         )
     known = seen.describe(gallery)
     reference = Candidate(seen.name, seen.image, known.captions, known.content)
-    candidates = [_candidate(gallery, hit) for hit in hits[:count]]
+    candidates = [_candidate(hit) for hit in hits[:count]]
     verdicts = reranker.judge(reference, (text or "").strip(), candidates)
     return combine_scores(hits, verdicts, weight)
 
@@ -61,11 +61,11 @@ def combine_scores(
     return tuple(replace(hit, rank=place) for place, hit in enumerate(order, 1))
 
 
-def _candidate(gallery: Gallery, hit: Hit) -> Candidate:
+def _candidate(hit: Hit) -> Candidate:
     image = None
     if hit.path is not None:
         try:
             image = open_image(hit.path, max_pixels=hit.max_pixels, decode_side=_IMAGE_SIDE)
         except ImageError:
             image = None  # gone or damaged since it was indexed: its captions may still do
-    return Candidate(hit.id, image, tuple(gallery.captions(hit.id)), gallery.content_hash(hit.id))
+    return Candidate(hit.id, image, hit.captions, hit.content)

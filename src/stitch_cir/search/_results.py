@@ -76,7 +76,8 @@ class Hit:
     ``score`` is in [−2, 2], larger is better (two ways of looking, each a weighted mean cosine).
     ``plan`` says who matched whom: K captions against ``views``. Where a reranker was used,
     ``verdict`` is its answer and ``fused`` the score that ranks the judged hits. ``max_pixels`` is
-    what the gallery allows when ``path`` is opened.
+    what the gallery allows when ``path`` is opened. ``size`` is the image's upright (width, height)
+    in pixels and ``content`` the SHA-256 of its file; both are None for captions only.
     """
 
     rank: int
@@ -88,6 +89,13 @@ class Hit:
     verdict: Verdict | None = None
     fused: float | None = None
     max_pixels: int = MAX_PIXELS
+    size: tuple[int, int] | None = None
+    content: str | None = None
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """The captions of the image, in order."""
+        return tuple(view.caption for view in self.views if view.caption is not None)
 
     @property
     def best_view(self) -> View:

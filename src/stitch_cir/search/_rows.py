@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.errors import GalleryEmptyError, NotFoundError
-from stitch_cir.gallery import Gallery, ViewMatrix, matcher
+from stitch_cir.gallery import GalleryReader, ViewMatrix, matcher
 from stitch_cir.search._results import Query
 from stitch_cir.search._settings import SearchSettings
 from stitch_cir.search._suggest import suggest_ids
@@ -26,7 +26,7 @@ def row_of(matrix: ViewMatrix, id: str) -> int | None:
 
 
 def rows_to_rank(
-    gallery: Gallery, matrix: ViewMatrix, settings: SearchSettings, left_out: Collection[str]
+    gallery: GalleryReader, matrix: ViewMatrix, settings: SearchSettings, left_out: Collection[str]
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Apply filters before ranking: row numbers (n,) int64 in id order, and notes.
 
@@ -64,7 +64,7 @@ def _unmatched(name: str, pattern: str, ids: Sequence[str]) -> str:
     return f"The pattern {pattern!r} of {name} matches no image.{hint}"
 
 
-def rejected_ids(gallery: Gallery, less_like: Sequence[str]) -> dict[str, str]:
+def rejected_ids(gallery: GalleryReader, less_like: Sequence[str]) -> dict[str, str]:
     """Give the rejected images and their duplicates, each with the id that named it first."""
     found: dict[str, str] = {}
     for given in less_like:

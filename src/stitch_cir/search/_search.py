@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,13 +20,12 @@ from stitch_cir.composers import (
     edit_captions,
 )
 from stitch_cir.errors import (
-    GalleryBusyError,
     NotFoundError,
     QueryError,
     RowDamagedError,
     SettingError,
 )
-from stitch_cir.gallery import Gallery, ViewMatrix
+from stitch_cir.gallery import Gallery, GalleryReader, Snapshot, ViewMatrix
 from stitch_cir.reranker import Reranker
 from stitch_cir.search._bounded import Ranking, rank_by_bounds
 from stitch_cir.search._convergence import convergence_note
@@ -127,43 +127,44 @@ def search(
     settings = settings.with_(device=open_device(settings.device))
     clock = Clock()
     recorders = {"composer": UsageRecorder(composer), "verifier": UsageRecorder(reranker)}
-    ask = _prepare(gallery, reference, text, captions, less_like, composer, settings, clock)
-    wanted = min(settings.k or DEFAULT_HITS, len(ask.rows))
-    k = min(max(wanted, settings.verify), len(ask.rows))
-    short = ask.rows
-    if settings.shortlist is not None:
-        short = shortlist_rows(ask.matrix, ask.rows, ask.query, max(settings.shortlist, k))
     best_of: Callable[..., Ranking] = rank_by_bounds
     if settings.device != "cpu":
         best_of = partial(rank_on_device, device=settings.device)
-    ranking = best_of(ask.matrix, short, ask.query, ask.scorer, ask.transition, k)
-    if _leave_out_damaged(gallery, ask.matrix, ranking):
-        return search(
-            gallery,
-            reference=reference,
-            text=text,
-            captions=captions,
-            less_like=less_like,
-            composer=composer,
-            reranker=reranker,
-            settings=settings,
+    with ExitStack() as stack:
+        ask = _prepare(
+            gallery, stack, reference, text, captions, less_like, composer, settings, clock
         )
-    clock.lap("rank")
-    recall = None
-    if settings.shortlist is not None and settings.measure_recall:
-        exact = best_of(ask.matrix, ask.rows, ask.query, ask.scorer, ask.transition, k)
-        recall = float(np.isin(exact.rows, ranking.rows).mean())
-        clock.lap("recall")
-    floor = -np.inf if settings.min_score is None else settings.min_score
-    hits = tuple(
-        _hit(gallery, ask, place, row, score)
-        for place, (row, score) in enumerate(
-            zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True), 1
+        while True:
+            wanted = min(settings.k or DEFAULT_HITS, len(ask.rows))
+            k = min(max(wanted, settings.verify), len(ask.rows))
+            short = ask.rows
+            if settings.shortlist is not None:
+                short = shortlist_rows(ask.matrix, ask.rows, ask.query, max(settings.shortlist, k))
+            ranking = best_of(ask.matrix, short, ask.query, ask.scorer, ask.transition, k)
+            ids = [ask.matrix.ids[row] for row in ranking.rows.tolist()]
+            if not _leave_out_damaged(ask.snapshot, ask.matrix, ids):
+                break
+            candidates = _candidates(ask.snapshot, ask.seen, less_like, settings)
+            ask = replace(ask, rows=candidates.rows)
+        clock.lap("rank")
+        recall = None
+        if settings.shortlist is not None and settings.measure_recall:
+            exact = best_of(ask.matrix, ask.rows, ask.query, ask.scorer, ask.transition, k)
+            recall = float(np.isin(exact.rows, ranking.rows).mean())
+            clock.lap("recall")
+        floor = -np.inf if settings.min_score is None else settings.min_score
+        hits = tuple(
+            _hit(ask, rank, row, score)
+            for rank, (row, score) in enumerate(
+                zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True), 1
+            )
+            if score >= floor
         )
-        if score >= floor
-    )
-    notes = shortfall(settings, len(ask.rows), len(ask.matrix.ids), len(ranking.rows), len(hits))
-    clock.lap("explain")
+        notes = shortfall(
+            settings, len(ask.rows), len(ask.matrix.ids), len(ranking.rows), len(hits)
+        )
+        clock.lap("explain")
+        results = _results(ask, settings, hits, ranking, clock, recall, notes)
     told = None
     remarks: tuple[str, ...] = ()
     if settings.verify and reranker is not None:
@@ -173,11 +174,17 @@ def search(
         told = reranker.settings()
         remarks = reranker.notes()
         clock.lap("verify")
-    results = _results(gallery, ask, settings, hits[:wanted], ranking, clock, recall, notes)
     usage = {
         name: used for name, recorder in recorders.items() if (used := recorder.read()) is not None
     }
-    return replace(results, reranker=told, usage=usage, notes=(*results.notes, *remarks))
+    return replace(
+        results,
+        hits=hits[:wanted],
+        reranker=told,
+        usage=usage,
+        notes=(*results.notes, *remarks),
+        seconds=clock.laps,
+    )
 
 
 def locate(
@@ -198,25 +205,23 @@ def locate(
     """
     settings = (settings or SearchSettings()).with_(k=1, shortlist=None)
     clock = Clock()
-    known = gallery.resolve(id)
-    if known is None:
-        raise NotFoundError(
-            f"The gallery {gallery.directory} has no image {id!r}.",
-            hint=suggest_ids(gallery, id) or "Give an id as printed by a search.",
+    with ExitStack() as stack:
+        ask = _prepare(
+            gallery, stack, reference, text, captions, less_like, composer, settings, clock, id
         )
-    ask = _prepare(gallery, reference, text, captions, less_like, composer, settings, clock)
-    row = row_of(ask.matrix, known)
-    if row is None or not np.isin(row, ask.rows):
-        raise NotFoundError(
-            f"The image {known!r} is left out of this search: it is the reference (or its "
-            "duplicate), or a filter excludes it.",
-            hint="Add include_reference (--include-reference), or loosen the filters.",
-        )
-    place, score = place_of(ask.matrix, ask.rows, row, ask.query, ask.scorer, ask.transition)
-    clock.lap("rank")
-    hit = _hit(gallery, ask, place, row, score)
-    everything = Ranking(np.array([row]), np.array([score]), 0, len(ask.rows))
-    return _results(gallery, ask, settings, (hit,), everything, clock, None)
+        known = _resolve(ask.snapshot, id)
+        row = row_of(ask.matrix, known)
+        if row is None or not np.isin(row, ask.rows):
+            raise NotFoundError(
+                f"The image {known!r} is left out of this search: it is the reference (or its "
+                "duplicate), or a filter excludes it.",
+                hint="Add include_reference (--include-reference), or loosen the filters.",
+            )
+        rank, score = place_of(ask.matrix, ask.rows, row, ask.query, ask.scorer, ask.transition)
+        clock.lap("rank")
+        hit = _hit(ask, rank, row, score)
+        everything = Ranking(np.array([row]), np.array([score]), 0, len(ask.rows))
+        return _results(ask, settings, (hit,), everything, clock, None)
 
 
 def nothing_asked() -> QueryError:
@@ -231,6 +236,7 @@ def nothing_asked() -> QueryError:
 class _Ask:
     """A query made ready to rank: what is searched, among which rows, and how it is scored."""
 
+    snapshot: Snapshot
     matrix: ViewMatrix
     rows: NDArray[np.int64]
     query: Query
@@ -240,8 +246,18 @@ class _Ask:
     seen: Seen | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """What may be ranked in one snapshot: row numbers (n,) ascending, and the rejected images."""
+
+    rows: NDArray[np.int64]
+    rejected: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
 def _prepare(
     gallery: Gallery,
+    stack: ExitStack,
     reference: ReferenceLike,
     text: str | None,
     captions: Sequence[str | Caption],
@@ -249,31 +265,67 @@ def _prepare(
     composer: Composer | None,
     settings: SearchSettings,
     clock: Clock,
+    id: str | None = None,
 ) -> _Ask:
-    seen = look_at(gallery, reference, side=required_image_side(composer))
-    if seen is None and not (text or "").strip() and not captions:
-        raise nothing_asked()
-    matrix = gallery.matrix()
-    rejected = rejected_ids(gallery, less_like)
-    own = () if seen is None or settings.include_reference else seen.own_ids
-    rows, filtered = rows_to_rank(gallery, matrix, settings, {*own, *rejected, *gallery.damaged})
-    incomplete = gallery.incomplete_note()
-    if incomplete is not None:
-        filtered = (incomplete, *filtered)
+    """Compose and encode the query, and open in ``stack`` the snapshot that it is ranked in.
+
+    No snapshot is open while the composer works, which may take minutes; but what can be refused,
+    is refused before it is called.
+    """
+    with gallery.snapshot() as first:
+        if id is not None:
+            _resolve(first, id)
+        seen = look_at(first, reference, side=required_image_side(composer))
+        if seen is None and not (text or "").strip() and not captions:
+            raise nothing_asked()
+        candidates = _candidates(first, seen, less_like, settings)
     clock.lap("open")
     composition = _composition(gallery, seen, text, captions, composer, settings)
     clock.lap("compose")
+    snapshot = stack.enter_context(gallery.snapshot())
+    if snapshot.commit != first.commit:
+        candidates = _candidates(snapshot, seen, less_like, settings)
+    matrix = snapshot.matrix()
     transition = settings.make_transition()
-    query, notes = build_query(gallery, seen, text, composition, transition)
-    if rejected:
-        query = away_from(query, matrix, rejected, settings.less_weight)
+    query, notes = build_query(snapshot, seen, text, composition, transition)
+    if candidates.rejected:
+        query = away_from(query, matrix, candidates.rejected, settings.less_weight)
     clock.lap("encode")
     if settings.hub_weight:
         query = replace(query, handicap=handicap(matrix, settings))
         clock.lap("hubness")
-    told = () if composition is None else composition.notes
-    notes = (*told, *notes, *filtered)
-    return _Ask(matrix, rows, query, settings.make_scorer(), transition, notes, seen)
+    composer_notes = () if composition is None else composition.notes
+    notes = (*composer_notes, *notes, *candidates.notes)
+    scorer = settings.make_scorer()
+    return _Ask(snapshot, matrix, candidates.rows, query, scorer, transition, notes, seen)
+
+
+def _resolve(snapshot: Snapshot, id: str) -> str:
+    """Return the gallery id of an id or a path. Raises ``NotFoundError``."""
+    known = snapshot.resolve(id)
+    if known is None:
+        raise NotFoundError(
+            f"The gallery {snapshot.directory} has no image {id!r}.",
+            hint=suggest_ids(snapshot, id) or "Give an id as printed by a search.",
+        )
+    return known
+
+
+def _candidates(
+    snapshot: Snapshot, seen: Seen | None, less_like: Sequence[str], settings: SearchSettings
+) -> _Candidates:
+    matrix = snapshot.matrix()
+    rejected = rejected_ids(snapshot, less_like)
+    reference_ids: set[str] = set()
+    if seen is not None and not settings.include_reference:
+        twins = () if seen.content is None else snapshot.ids_with_content(seen.content)
+        reference_ids = {*seen.own_ids, *twins}
+    left_out = {*reference_ids, *rejected, *snapshot.damaged}
+    rows, notes = rows_to_rank(snapshot, matrix, settings, left_out)
+    incomplete = snapshot.incomplete_note()
+    if incomplete is not None:
+        notes = (incomplete, *notes)
+    return _Candidates(rows, rejected, notes)
 
 
 def required_image_side(composer: Composer | None) -> int:
@@ -297,38 +349,44 @@ def _composition(
     return compose(gallery, reference=seen, text=text, composer=composer, settings=settings)
 
 
-def _leave_out_damaged(gallery: Gallery, matrix: ViewMatrix, ranking: Ranking) -> bool:
+def _leave_out_damaged(snapshot: Snapshot, matrix: ViewMatrix, ids: Sequence[str]) -> bool:
     """Leave out hits whose records are damaged, though the cache has them; return if there were."""
     damaged = False
-    for row in ranking.rows.tolist():
+    for id in ids:
+        row = row_of(matrix, id)
+        assert row is not None
         try:
-            gallery.views(matrix.ids[row])
-        except RowDamagedError as error:
-            gallery.leave_out(error.id)
+            sound = len(snapshot.views(id)) == matrix.offsets[row + 1] - matrix.offsets[row]
+        except RowDamagedError:
+            sound = False
+        if not sound:
+            snapshot.leave_out(id)
             damaged = True
     return damaged
 
 
-def _hit(gallery: Gallery, ask: _Ask, place: int, row: int, score: float) -> Hit:
-    matrix = ask.matrix
+def _hit(ask: _Ask, rank: int, row: int, score: float) -> Hit:
+    snapshot, matrix = ask.snapshot, ask.matrix
     id = matrix.ids[row]
     members = np.asarray(matrix.vectors[matrix.offsets[row] : matrix.offsets[row + 1]])
     views = tuple(
         View(index=index, box=view.box, caption=view.caption)
-        for index, view in enumerate(gallery.views(id))
+        for index, view in enumerate(snapshot.views(id))
     )
-    if len(views) != len(members):
-        raise GalleryBusyError(
-            f"The gallery {gallery.directory} was changed while it was searched.",
-            hint="Ask again.",
-        )
-    plan = ask.scorer.plan(ask.query.vectors @ members.T, ask.query.weights, None)
-    path = gallery.path(id)
-    return Hit(place, id, score, plan, views, path, max_pixels=gallery.max_pixels)
+    return Hit(
+        rank,
+        id,
+        score,
+        ask.scorer.plan(ask.query.vectors @ members.T, ask.query.weights, None),
+        views,
+        snapshot.path(id),
+        max_pixels=snapshot.max_pixels,
+        size=snapshot.size(id),
+        content=snapshot.content_hash(id),
+    )
 
 
 def _results(
-    gallery: Gallery,
     ask: _Ask,
     settings: SearchSettings,
     hits: tuple[Hit, ...],
@@ -342,18 +400,18 @@ def _results(
         hits=hits,
         query=ask.query,
         settings=settings,
-        gallery=_provenance(gallery),
+        gallery=_provenance(ask.snapshot),
         ranked=len(ask.rows),
         bounded=ranking.bounded,
         scored=ranking.scored,
         seconds=clock.laps,
         shortlist_recall=recall,
         # each once: a composition repeats what was noted about its reference
-        notes=tuple(dict.fromkeys((*ask.notes, *notes, *unsettled, *gallery.notes))),
+        notes=tuple(dict.fromkeys((*ask.notes, *notes, *unsettled, *ask.snapshot.notes))),
     )
 
 
-def _provenance(gallery: Gallery) -> dict[str, Any]:
+def _provenance(gallery: GalleryReader) -> dict[str, Any]:
     """What shaped the gallery's side of the ranking."""
     info = gallery.info()
     keep = ("directory", "encoder", "weights_tag", "dim", "fingerprint", "recipe", "generation")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from pathlib import PurePath
 
-from stitch_cir.gallery import Gallery
+from stitch_cir.gallery import GalleryReader
 
 __all__ = ["suggest_ids"]
 
@@ -13,7 +13,7 @@ _COMPARED = 20_000
 """Ids compared letter by letter: a second of work at most."""
 
 
-def suggest_ids(gallery: Gallery, name: str) -> str:
+def suggest_ids(gallery: GalleryReader, name: str) -> str:
     """Return "Did you mean 'dress/dress-01.jpg'?" or "" where no id is like ``name``.
 
     First the ids that end in the same file name, whatever their folder and case; else those that

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import GalleryMissingError, StitchError
-from stitch_cir.gallery import Gallery, PathMask, read_steadily
+from stitch_cir.gallery import Gallery, GalleryReader, PathMask, Snapshot
 from stitch_cir.server._batching import BatchingEncoder
 
 __all__ = ["Keeper"]
@@ -59,9 +59,10 @@ class Keeper:
                 self.name = self._mask.name
             return self._opened
 
-    def steadily(self, run: Callable[[Gallery], T]) -> T:
-        """Read from the gallery, again where a writer replaced something in the middle of it."""
-        return read_steadily(lambda: run(self.gallery()))
+    def read(self, run: Callable[[Snapshot], T]) -> T:
+        """Return what ``run`` reads from one generation of the gallery."""
+        with self.gallery().snapshot() as snapshot:
+            return run(snapshot)
 
     def count(self) -> float:
         """Count the images; NaN while there is no gallery."""
@@ -72,9 +73,9 @@ class Keeper:
 
     def images(self) -> int:
         """Count the images. Raises what :meth:`gallery` raises."""
-        return self.steadily(lambda gallery: gallery.find("", limit=0)[0])
+        return self.gallery().find("", limit=0)[0]
 
-    def notes(self, gallery: Gallery) -> list[str]:
+    def notes(self, gallery: GalleryReader) -> list[str]:
         """Return the notes of a gallery without the server's paths, first that it is incomplete."""
         incomplete = gallery.incomplete_note()
         notes = [*([incomplete] if incomplete else []), *gallery.notes]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from stitch_cir.errors import ImageError, NotFoundError
 from stitch_cir.explain import caption_card, fit
-from stitch_cir.gallery import Gallery
+from stitch_cir.gallery import GalleryReader
 from stitch_cir.images import open_image
 from stitch_cir.server._errors import GoneError
 from stitch_cir.server._shelf import Shelf
@@ -40,7 +40,9 @@ class Pictures:
         """Start with nothing made."""
         self.shelf: Shelf[Picture] = Shelf(room)
 
-    def of_image(self, gallery: Gallery, id: str, side: int) -> tuple[str, Callable[[], Picture]]:
+    def of_image(
+        self, gallery: GalleryReader, id: str, side: int
+    ) -> tuple[str, Callable[[], Picture]]:
         """Give the tag of an image's picture, longest side ≤ ``side``, and how to make it.
 
         Raises ``NotFoundError`` for an unknown id, ``GoneError`` when its file is gone; making
@@ -62,7 +64,8 @@ class Pictures:
                 f"The file of {id!r} is gone.", hint="Run stitch index to take it out."
             ) from error
         tag = _tag(gallery.content_hash(id), facts.st_size, facts.st_mtime_ns, side)
-        return tag, lambda: self._make(tag, lambda: _open(path, id, side, gallery.max_pixels))
+        max_pixels = gallery.max_pixels
+        return tag, lambda: self._make(tag, lambda: _open(path, id, side, max_pixels))
 
     def of_bytes(self, content: bytes, sha256: str, side: int, max_pixels: int) -> Picture:
         """Make the picture of an upload."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +99,7 @@ class Questions:
                 settings=one.settings,
             )
 
-        return self._keeper.steadily(run)
+        return run(self._keeper.gallery())
 
     def search(self, ask: Ask) -> tuple[Gallery, Question, Results]:
         """Rank the gallery."""
@@ -108,7 +108,7 @@ class Questions:
             one = self._read(gallery, ask)
             return gallery, one, search(gallery, **one.asked())
 
-        return self._keeper.steadily(run)
+        return run(self._keeper.gallery())
 
     def locate(self, ask: Ask, id: str) -> tuple[Gallery, Results]:
         """Explain one image, with its true rank."""
@@ -118,7 +118,7 @@ class Questions:
             _must_hold(gallery, id)
             return gallery, locate(gallery, id, **one.asked())
 
-        return self._keeper.steadily(run)
+        return run(self._keeper.gallery())
 
     def asks_model(self, ask: Ask, *, composing: bool = False) -> bool:
         """Say whether the answer waits for a composer that may ask a model.
@@ -197,7 +197,7 @@ class Questions:
         data["notes"] = self.notes(gallery, results)
         if results.query.composition is not None:
             data["composition"] = self.composition(results.query.composition)
-        data["hits"] = [self.hit(gallery, hit, prefix) for hit in results]
+        data["hits"] = [self.hit(hit, prefix) for hit in results]
         return data
 
     def composition(self, composition: Composition) -> dict[str, Any]:
@@ -211,24 +211,26 @@ class Questions:
         notes = (self._keeper.say(note) for note in results.notes)
         return list(dict.fromkeys((*notes, *self._keeper.notes(gallery))))
 
-    def hit(self, gallery: Gallery, hit: Hit, prefix: str = "") -> dict[str, Any]:
+    def hit(self, hit: Hit, prefix: str = "") -> dict[str, Any]:
         """Give one hit as JSON-ready data."""
         return {
             "rank": hit.rank,
             "score": round(hit.score, 6),
             "best_view": view_facts(hit.best_view),
-            **image_facts(gallery, hit.id, prefix),
+            **image_facts(hit.id, hit.size, hit.captions, prefix),
         }
 
 
-def image_facts(gallery: Gallery, id: str, prefix: str = "") -> dict[str, Any]:
-    """Give what is told of every image."""
-    width, height = gallery.size(id) or (None, None)
+def image_facts(
+    id: str, size: tuple[int, int] | None, captions: Sequence[str], prefix: str = ""
+) -> dict[str, Any]:
+    """Return what is shown of every image: its upright size in pixels, captions and addresses."""
+    width, height = size or (None, None)
     return {
         "id": id,
         "width": width,
         "height": height,
-        "captions": gallery.captions(id),
+        "captions": list(captions),
         "image": picture_url("files", id, prefix),
         "thumbnail": picture_url("thumbnails", id, prefix),
     }

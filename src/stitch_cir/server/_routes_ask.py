@@ -69,7 +69,7 @@ def router(services: Services) -> APIRouter:
                 for match in matches(query, hit, least=0.001)
             ]
             return {
-                "hit": questions.hit(gallery, hit, request.scope["root_path"]),
+                "hit": questions.hit(hit, request.scope["root_path"]),
                 "views": [view_facts(view) for view in hit.views],
                 "captions": list(query.labels),
                 "weights": [round(float(weight), 6) for weight in query.weights],

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from stitch_cir.composers import TemplateComposer
 from stitch_cir.errors import NotFoundError
-from stitch_cir.gallery import Gallery
+from stitch_cir.gallery import Snapshot
 from stitch_cir.search import SearchSettings, View
 from stitch_cir.server._metrics import CONTENT_TYPE
 from stitch_cir.server._models import GalleryInfo, Health, ImageDetail, ImageList
@@ -49,9 +49,9 @@ def router(services: Services) -> APIRouter:
     @routes.get("/api/gallery", response_model=GalleryInfo, responses=problems(404))
     async def about(request: Request) -> Response:
         """Say what the gallery is, what may be asked, and within which limits."""
-        return JSONResponse(await services.desk.run(request, lambda: keeper.steadily(_about)))
+        return JSONResponse(await services.desk.run(request, lambda: keeper.read(_about)))
 
-    def _about(gallery: Gallery) -> dict[str, Any]:
+    def _about(gallery: Snapshot) -> dict[str, Any]:
         from stitch_cir import __version__
 
         info = gallery.info()
@@ -86,12 +86,12 @@ def router(services: Services) -> APIRouter:
     ) -> Response:
         """List images in id order."""
 
-        def work(gallery: Gallery) -> dict[str, Any]:
+        def work(gallery: Snapshot) -> dict[str, Any]:
             total, ids = gallery.find(q.strip(), offset=offset, limit=limit)
-            found = [image_facts(gallery, id, request.scope["root_path"]) for id in ids]
+            found = [_image(gallery, id, request.scope["root_path"]) for id in ids]
             return {"total": total, "offset": offset, "images": found}
 
-        return JSONResponse(await services.desk.run(request, lambda: keeper.steadily(work)))
+        return JSONResponse(await services.desk.run(request, lambda: keeper.read(work)))
 
     @routes.get(
         "/api/images/{id:image_id}", response_model=ImageDetail, responses=problems(404, 422)
@@ -99,7 +99,7 @@ def router(services: Services) -> APIRouter:
     async def image(request: Request, id: ImageId) -> Response:
         """Show one image and its views."""
 
-        def work(gallery: Gallery) -> dict[str, Any]:
+        def work(gallery: Snapshot) -> dict[str, Any]:
             known = gallery.match(id)
             if known is None:
                 raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
@@ -107,9 +107,9 @@ def router(services: Services) -> APIRouter:
                 view_facts(View(index, view.box, view.caption))
                 for index, view in enumerate(gallery.views(known))
             ]
-            return {**image_facts(gallery, known, request.scope["root_path"]), "views": views}
+            return {**_image(gallery, known, request.scope["root_path"]), "views": views}
 
-        return JSONResponse(await services.desk.run(request, lambda: keeper.steadily(work)))
+        return JSONResponse(await services.desk.run(request, lambda: keeper.read(work)))
 
     @routes.get(
         "/api/files/{id:image_id}",
@@ -132,16 +132,20 @@ def router(services: Services) -> APIRouter:
     async def _picture(request: Request, id: str, side: int) -> Response:
         known = request.headers.get("if-none-match", "")
 
-        def work(gallery: Gallery) -> Response:
-            tag, make = services.pictures.of_image(gallery, id, side)
+        def work() -> Response:
+            tag, make = keeper.read(lambda gallery: services.pictures.of_image(gallery, id, side))
             headers = {"etag": tag, "cache-control": "private, max-age=60"}
             if tag in known or known.strip() == "*":
                 return Response(status_code=304, headers=headers)
             return Response(make().content, media_type="image/jpeg", headers=headers)
 
-        return await services.picture_desk.run(request, lambda: keeper.steadily(work))
+        return await services.picture_desk.run(request, work)
 
     return routes
+
+
+def _image(gallery: Snapshot, id: str, prefix: str) -> dict[str, Any]:
+    return image_facts(id, gallery.size(id), gallery.captions(id), prefix)
 
 
 _JPEG: dict[int | str, dict[str, object]] = {

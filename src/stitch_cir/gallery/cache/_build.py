@@ -13,7 +13,7 @@ import sqlite3
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -36,13 +36,22 @@ _ALIVE = "alive"
 """File in a cache that is being built, locked for as long as its process lives."""
 
 
-def build(store: Store, dim: int, cache: Path, *, old: Path | None = None) -> Path:
-    """Stream one state of the database into a new cache below the folder ``cache``; give its place.
+def build(
+    store: Store,
+    dim: int,
+    cache: Path,
+    newest: Callable[[], tuple[int, str]],
+    *,
+    old: Path | None = None,
+) -> Path:
+    """Stream one state of the database into a new cache below ``cache``; return its path.
 
-    Memory does not grow with the gallery's vectors. Damaged records are looked up in the caches
-    below ``old`` (``cache`` by default). The new folder gets the rights of the database's file, so
-    that whoever may read one may read the other. Raises ``OSError`` where nothing can be written,
-    ``GalleryDamagedError`` when every record is damaged.
+    The state is that of the read transaction of ``store``, or the present one without; ``newest``
+    returns what is committed when the cache is complete. Memory does not grow with the gallery's
+    vectors. Damaged records are looked up in the caches below ``old`` (``cache`` by default). The
+    new folder gets the rights of the database's file, so that whoever may read one may read the
+    other. Raises ``OSError`` where nothing can be written, ``GalleryDamagedError`` when every
+    record is damaged.
     """
     with suppress(FileExistsError):
         # not its parents: a gallery that was deleted stays deleted
@@ -51,7 +60,7 @@ def build(store: Store, dim: int, cache: Path, *, old: Path | None = None) -> Pa
     scratch = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
     try:
         with _mark_alive(scratch):
-            with store.snapshot():
+            with store.read_transaction():
                 generation, commit = store.state()
                 packed = _write_sets(store, dim, scratch, Salvage(store, old or cache))
                 packed["structure"] = _structure(store)
@@ -69,7 +78,7 @@ def build(store: Store, dim: int, cache: Path, *, old: Path | None = None) -> Pa
             # the first line vouches for the manifest as the manifest does for the other files
             (scratch / "manifest").write_bytes(b"%d\n%s" % (zlib.crc32(body), body))
         _share(scratch, store.file)
-        return _swap_in(scratch, cache, store, (generation, commit), dim)
+        return _swap_in(scratch, cache, newest, (generation, commit), dim)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -81,7 +90,7 @@ def pack_in_memory(store: Store, dim: int, *, old: Path) -> ViewMatrix:
     """
     sound = _SoundSets(store, dim, Salvage(store, old))
     ids, members, kinds, offsets = [], [], [], [0]
-    with store.snapshot():
+    with store.read_transaction():
         generation, commit = store.state()
         for id, views, pictures in sound:
             ids.append(id)
@@ -202,7 +211,13 @@ def _share(folder: Path, database: Path) -> None:
                 os.chown(path, facts.st_uid, facts.st_gid)
 
 
-def _swap_in(scratch: Path, cache: Path, store: Store, state: tuple[int, str], dim: int) -> Path:
+def _swap_in(
+    scratch: Path,
+    cache: Path,
+    newest: Callable[[], tuple[int, str]],
+    state: tuple[int, str],
+    dim: int,
+) -> Path:
     place = cache / str(state[0])
     for _ in range(3):
         try:
@@ -216,11 +231,11 @@ def _swap_in(scratch: Path, cache: Path, store: Store, state: tuple[int, str], d
                 broken = Path(tempfile.mkdtemp(prefix="broken-", dir=cache))
                 with suppress(FileNotFoundError):
                     place.rename(broken / "cache")
-    newest = store.state()[0]
+    last = max(newest()[0], state[0])
     for old in cache.iterdir():
         # older generations, those of a future that was lost with its commits, and what died
         # half-built; readers keep what they have mapped
-        stale = old.name.isdigit() and not state[0] <= int(old.name) <= max(newest, state[0])
+        stale = old.name.isdigit() and not state[0] <= int(old.name) <= last
         if stale or old.name.startswith("broken-") or _is_abandoned(old):
             shutil.rmtree(old, ignore_errors=True)
     return place

@@ -1,4 +1,4 @@
-"""The packed vectors of an open gallery: from its cache, built anew, or in memory."""
+"""The packed vectors of one state of a gallery: from its cache, built anew, or in memory."""
 
 from __future__ import annotations
 
@@ -20,125 +20,124 @@ from stitch_cir.gallery.store._store import Store
 
 __all__ = ["PackedVectors"]
 
-_TRIES = 5
-"""How often a cache is built when others commit faster than it can be opened."""
 _NAMED = 5
 """Ids that a note names, at most."""
 
+State = tuple[int, str]
+
 
 class PackedVectors:
-    """Gives the vectors of the database's present state; ``notes`` say what is unusual about them.
+    """Opens the vectors of the state that a store reads; temporary folders live as long as this.
 
     Not safe to share between threads: the gallery holds a lock.
     """
 
-    def __init__(self, store: Store, cache: Path) -> None:
-        """Look for the cache below the folder ``cache``; nothing is opened yet."""
-        self._store = store
+    def __init__(self, cache: Path) -> None:
+        """Look for caches below the folder ``cache``; nothing is opened yet."""
         self._cache = cache
-        self._matrix: ViewMatrix | None = None
-        self.notes: list[str] = []
 
-    def forget(self) -> None:
-        """Let go of the arrays."""
-        self._matrix = None
+    def open(
+        self, store: Store, dim: int, newest: Callable[[], State]
+    ) -> tuple[ViewMatrix, tuple[str, ...]]:
+        """Return the vectors of the state that ``store`` reads, and what is unusual about them.
 
-    def current(self, refresh: Callable[[], int]) -> ViewMatrix:
-        """Give all view sets as they are in the database now.
-
-        ``refresh`` is called before another state than the last one is opened, and returns the
-        length of the vectors. Raises ``GalleryDamagedError`` when every record is damaged,
-        ``GalleryError`` when a disk does not hold what was written to it.
+        ``store`` is within a read transaction; ``newest`` returns what is committed by now. Raises
+        ``GalleryDamagedError`` when every record is damaged, ``GalleryError`` when a disk does not
+        hold what was written to it.
         """
-        state = self._store.state()
-        if self._matrix is not None and (self._matrix.generation, self._matrix.commit) == state:
-            return self._matrix
-        dim = refresh()
-        self.notes = []
+        state = store.state()
         matrix = open_cache(self._cache, state, dim)
+        notes: list[str] = []
         if matrix is None:
-            self._explain(state)
-            matrix = self._rebuild(dim)
-        self._note_damage(matrix)
-        self._matrix = matrix
+            notes = _why_rebuilt(self._cache / str(state[0]), state)
+            try:
+                matrix = self._build(store, dim, self._cache, newest)
+            except OSError as error:
+                # a medium that cannot be written still answers
+                matrix, where = self._build_elsewhere(store, dim, newest)
+                reason = error.strerror or error
+                notes = [f"{self._cache} cannot be written ({reason}); the vectors were packed "]
+                notes[0] += where
+        if matrix is None:
+            # others committed, and replaced this cache, before it was open
+            matrix, _ = self._build_elsewhere(store, dim, newest)
+            notes = []
+        return matrix, (*notes, *_damage_notes(matrix))
+
+    def _build(
+        self, store: Store, dim: int, cache: Path, newest: Callable[[], State]
+    ) -> ViewMatrix | None:
+        """Build a cache and open it; None when somebody replaced it before it was open."""
+        state = store.state()
+        path = build(store, dim, cache, newest, old=self._cache)
+        matrix = open_cache(cache, state, dim)
+        if matrix is None and newest() == state and path.exists():
+            raise GalleryError(
+                f"The cache {path} does not hold what was just written to it.",
+                hint="Check the disk, or choose another place with --gallery DIR.",
+            )
         return matrix
 
-    def _explain(self, state: tuple[int, str]) -> None:
-        place = self._cache / str(state[0])
-        try:
-            there = place.exists()
-        except OSError:
-            there = False
-        if not there:
-            return
-        if is_of_another_format(place):
-            self.notes.append("The cache was of another version and has been rebuilt.")
-        elif is_of_another_commit(place, state):
-            self.notes.append(
-                "The cache belonged to another state of the gallery (a backup put back, or a power "
-                "cut) and has been rebuilt."
-            )
-        else:
-            self.notes.append("The cache was damaged and has been rebuilt.")
-
-    def _rebuild(self, dim: int) -> ViewMatrix:
-        try:
-            return self._build(dim, self._cache)
-        except OSError as error:
-            # a medium that cannot be written still answers
-            reason = error.strerror or str(error)
-        why = f"{self._cache} cannot be written ({reason}); the vectors were packed"
-        self.notes = []
+    def _build_elsewhere(
+        self, store: Store, dim: int, newest: Callable[[], State]
+    ) -> tuple[ViewMatrix, str]:
+        """Pack into a temporary folder, or in memory where there is none; say where."""
+        reason: object = "it is gone again"
         try:
             scratch = tempfile.mkdtemp(prefix="stitch-")
             weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
-            matrix = self._build(dim, Path(scratch))
-            self.notes.append(f"{why} in a temporary folder, which takes time at every start.")
-        except OSError as error:
-            matrix = pack_in_memory(self._store, dim, old=self._cache)
-            self.notes.append(
-                f"{why} in memory, because there is no temporary folder with room either "
-                f"({error.strerror or error}); this takes time at every start."
-            )
-        return matrix
-
-    def _build(self, dim: int, cache: Path) -> ViewMatrix:
-        for _ in range(_TRIES):
-            place = build(self._store, dim, cache, old=self._cache)
-            state = self._store.state()
-            matrix = open_cache(cache, state, dim)
+            matrix = self._build(store, dim, Path(scratch), newest)
             if matrix is not None:
-                return matrix
-            if self._store.state() == state and place == cache / str(state[0]) and place.exists():
-                raise GalleryError(
-                    f"The cache {place} does not hold what was just written to it.",
-                    hint="Check the disk, or choose another place with --gallery DIR.",
-                )
-            # a newer state was committed meanwhile, and this cache was outdated before it was open
-        return pack_in_memory(self._store, dim, old=self._cache)
-
-    def _note_damage(self, matrix: ViewMatrix) -> None:
-        if matrix.structure:
-            self.notes.append(
-                f"The database is damaged ({matrix.structure.splitlines()[-1]}), so images or "
-                "captions may be missing. Look closer: stitch verify GALLERY --repair"
-            )
-        if matrix.damaged:
-            self.notes.append(
-                f"{_count(matrix.damaged, 'record is', 'records are')} damaged in the database and "
-                f"left out of every search: {_name(matrix.damaged)}. Repair the gallery: "
-                "stitch verify GALLERY --repair"
-            )
-        if matrix.mended:
-            self.notes.append(
-                f"{_count(matrix.mended, 'record is', 'records are')} damaged in the database; the "
-                f"vectors were taken from an older cache: {_name(matrix.mended)}. Repair the "
-                "gallery: stitch verify GALLERY --repair"
-            )
+                return matrix, "in a temporary folder, which takes time at every start."
+        except OSError as error:
+            reason = error.strerror or error
+        return pack_in_memory(store, dim, old=self._cache), (
+            f"in memory, because there is no temporary folder with room either ({reason}); this "
+            "takes time at every start."
+        )
 
 
-def _count(ids: tuple[str, ...], one: str, many: str) -> str:
-    return f"{len(ids)} {one if len(ids) == 1 else many}"
+def _why_rebuilt(path: Path, state: State) -> list[str]:
+    """Return why the cache at ``path`` is not used; nothing where there is none."""
+    try:
+        if not path.exists():
+            return []
+    except OSError:
+        return []
+    if is_of_another_format(path):
+        return ["The cache was of another version and has been rebuilt."]
+    if is_of_another_commit(path, state):
+        return [
+            "The cache belonged to another state of the gallery (a backup put back, or a power "
+            "cut) and has been rebuilt."
+        ]
+    return ["The cache was damaged and has been rebuilt."]
+
+
+def _damage_notes(matrix: ViewMatrix) -> list[str]:
+    notes = []
+    if matrix.structure:
+        notes.append(
+            f"The database is damaged ({matrix.structure.splitlines()[-1]}), so images or "
+            "captions may be missing. Look closer: stitch verify GALLERY --repair"
+        )
+    if matrix.damaged:
+        notes.append(
+            f"{_count(matrix.damaged, 'record is', 'records are')} damaged in the database and "
+            f"left out of every search: {_name(matrix.damaged)}. Repair the gallery: "
+            "stitch verify GALLERY --repair"
+        )
+    if matrix.mended:
+        notes.append(
+            f"{_count(matrix.mended, 'record is', 'records are')} damaged in the database; the "
+            f"vectors were taken from an older cache: {_name(matrix.mended)}. Repair the "
+            "gallery: stitch verify GALLERY --repair"
+        )
+    return notes
+
+
+def _count(ids: tuple[str, ...], singular: str, plural: str) -> str:
+    return f"{len(ids)} {singular if len(ids) == 1 else plural}"
 
 
 def _name(ids: tuple[str, ...]) -> str:

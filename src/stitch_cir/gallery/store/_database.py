@@ -61,18 +61,18 @@ class Database:
         if hasattr(self, "_connection"):
             self._connection.close()
 
-    def refresh(self) -> bool:
-        """Open the file again if another one has taken its place; return whether that was done.
+    @property
+    def is_live(self) -> bool:
+        """Whether this connection sees what others commit."""
+        return self._reading is None or self._reading.live
+
+    def is_outdated(self) -> bool:
+        """Return whether another file has taken the place of the one that is open.
 
         Also if it was changed behind a connection that cannot see changes (read-only media). Raises
         ``GalleryMissingError`` when it was deleted.
         """
-        with self._lock:
-            if self._reading is None or not self._reading.is_outdated():
-                return False
-            self._connection.close()
-            self._open_for_reading()
-            return True
+        return self._reading is not None and self._reading.is_outdated()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Give a new connection the functions that statements use."""
@@ -156,10 +156,28 @@ class Database:
     def _put_fact(self, key: str, value: str) -> None:
         self.rows("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, f'"{value}"'))
 
+    def begin_reading(self) -> None:
+        """Begin to read one state of the database, whatever others commit, from the next read on.
+
+        A connection that does not see what others commit needs no transaction for it.
+        """
+        if self.is_live:
+            self.rows("BEGIN")
+
+    def end_reading(self) -> None:
+        """End what :meth:`begin_reading` began; without it, do nothing."""
+        if self.is_live:
+            with self._lock, suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
     @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Read one state of the database throughout, whatever others commit meanwhile."""
+    def read_transaction(self) -> Iterator[None]:
+        """Read one state throughout, which is that of the transaction that is open, if one is."""
         with self._lock:
+            if self._connection.in_transaction:
+                yield
+                return
             self.rows("BEGIN")
             try:
                 yield

@@ -1,35 +1,13 @@
-"""What a server needs of a gallery: to read it while others write, and to hide where it lies."""
+"""Messages about a gallery without the paths of the machine it lies on."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
-from stitch_cir.errors import GalleryBusyError, GalleryError
 from stitch_cir.gallery._gallery import Gallery
 
-__all__ = ["PathMask", "read_steadily"]
-
-T = TypeVar("T")
-
-_TRIES = 3
-
-
-def read_steadily(read: Callable[[], T]) -> T:
-    """Return what ``read`` returns, again where a writer replaced something in the middle of it.
-
-    Raises what ``read`` raises; errors that a writer can be the cause of only at the third try.
-    """
-    for _ in range(_TRIES - 1):
-        try:
-            return read()
-        except GalleryError as error:
-            # its subclasses say what is wrong, and would say it again
-            if type(error) is not GalleryError and not isinstance(error, GalleryBusyError):
-                raise
-    return read()
+__all__ = ["PathMask"]
 
 
 class PathMask:

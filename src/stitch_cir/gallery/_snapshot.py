@@ -1,0 +1,137 @@
+"""One generation of a gallery, whatever others commit while it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stitch_cir.gallery._reader import GalleryReader
+from stitch_cir.gallery.cache._format import ViewMatrix
+from stitch_cir.gallery.store._store import Store
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders import DualEncoder
+    from stitch_cir.gallery._gallery import Gallery
+
+__all__ = ["Generation", "Snapshot"]
+
+
+@dataclass(slots=True)
+class Generation:
+    """What belongs to one commit and is kept until the next: its facts, its packed vectors.
+
+    ``matrix`` is None until it is needed; ``packing_notes`` say what was unusual about it.
+    ``damaged`` are ids of the matrix whose records in the database turned out to be damaged since;
+    they must not be shown.
+    """
+
+    state: tuple[int, str]
+    facts: dict[str, Any]
+    matrix: ViewMatrix | None = field(default=None, repr=False)
+    packing_notes: tuple[str, ...] = ()
+    damaged: frozenset[str] = frozenset()
+
+    @property
+    def notes(self) -> list[str]:
+        """What is unusual about the vectors, and which images are left out."""
+        if not self.damaged:
+            return list(self.packing_notes)
+        return [
+            *self.packing_notes,
+            f"The database's records of {', '.join(sorted(self.damaged))} are damaged; "
+            "these images are left out. Repair the gallery: stitch verify GALLERY --repair",
+        ]
+
+
+class Snapshot(GalleryReader):
+    """One generation of a gallery: ids, vectors, view boxes, captions, paths and notes that agree.
+
+    Vectors come from the cache of its commit, everything else from a read transaction of the same
+    commit. Safe to share between threads. Close it soon, best with a ``with`` block, and ask no
+    model meanwhile: on a network share a writer waits for it.
+    """
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        store: Store,
+        generation: Generation,
+        *,
+        load: Callable[[Store, Generation], ViewMatrix],
+        release: Callable[[Store], None],
+    ) -> None:
+        """Use :meth:`Gallery.snapshot`."""
+        self.directory = gallery.directory
+        self._facts = generation.facts
+        self._gallery = gallery
+        self._generation = generation
+        self._reading: Store | None = store
+        self._load = load
+        self._release = release
+
+    def close(self) -> None:
+        """End the read transaction; closing twice does no harm."""
+        store, self._reading = self._reading, None
+        if store is not None:
+            self._release(store)
+
+    def __enter__(self) -> Snapshot:
+        """Return the snapshot itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the snapshot."""
+        self.close()
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Return the snapshot itself, which stays open after the ``with`` block."""
+        return nullcontext(self)
+
+    @property
+    def _store(self) -> Store:
+        if self._reading is None:
+            raise RuntimeError("The snapshot is closed.")
+        return self._reading
+
+    @property
+    def generation(self) -> int:
+        """Number of the commit it shows."""
+        return self._generation.state[0]
+
+    @property
+    def commit(self) -> str:
+        """Identifier of the commit it shows; unlike the generation it never repeats."""
+        return self._generation.state[1]
+
+    @property
+    def encoder(self) -> DualEncoder:
+        """The encoder that made the vectors, loaded when it is first needed."""
+        return self._gallery.encoder
+
+    @property
+    def notes(self) -> list[str]:
+        """What is unusual about how this generation is read, each once."""
+        return list(dict.fromkeys([*self._store.notes, *self._generation.notes]))
+
+    def matrix(self) -> ViewMatrix:
+        """Return all view sets as memory-mapped arrays; they stay valid after :meth:`close`.
+
+        They are rebuilt from the database when there is no sound cache of its commit: one that was
+        damaged, cut short, or made from another state is not used. Damaged records are left out.
+        :attr:`notes` say so. Where nothing can be written, the arrays live in a temporary folder
+        until the process ends, or in memory.
+
+        Raises ``GalleryDamagedError`` when every record is damaged.
+        """
+        return self._load(self._store, self._generation)
+
+    @property
+    def damaged(self) -> frozenset[str]:
+        """Ids of the matrix that must not be shown, because their records are damaged since."""
+        return self._generation.damaged
+
+    def leave_out(self, id: str) -> None:
+        """Remember that the record of an image is damaged, for this and later snapshots of it."""
+        self._generation.damaged |= {id}
