@@ -76,7 +76,7 @@ def test_notes_and_readiness_are_typed(photos: Path, monkeypatch: pytest.MonkeyP
         async with AsyncClient("http://a.test", transport=httpx2.ASGITransport(app)) as client:
             health = await client.health()
             assert health.ready
-            assert health.pools["models"]["held"] == 0
+            assert health.pools["models"].held == 0
             assert (await client.gallery()).notes == (told,)
             assert told in (await client.search("red")).notes
             assert told in (await client.explain("red.png", "red")).notes
