@@ -25,7 +25,7 @@ def run(
     dataset: DatasetArgument,
     root: RootOption,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run; resumed there.")
+        Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run; goes on there.")
     ],
     split: SplitOption = None,
     encoder: o.EncoderOption = None,
@@ -38,11 +38,13 @@ def run(
     image_weight: o.ImageWeightOption = None,
     gain: o.GainOption = None,
     loss: o.LossOption = None,
+    transition_option: o.TransitionOptionOption = None,
     hub_weight: o.HubOption = None,
     hub_neighbours: o.HubNeighboursOption = None,
     scorer: o.ScorerOption = None,
     tau: o.TauOption = None,
     epsilon: o.EpsilonOption = None,
+    scorer_option: o.ScorerOptionOption = None,
     views: Annotated[int, typer.Option("--views", help="Views an image (M).")] = 10,
     view_kind: Annotated[
         str, typer.Option("--view-kind", help="grid, random (seeded) or dense.")
@@ -64,14 +66,14 @@ def run(
         typer.Option(
             "--galleries",
             metavar="DIR",
-            help="Where indexed images are kept, to share them between runs. [RUN/galleries]",
+            help="Where indexed pictures are kept, to share them between runs. [RUN/galleries]",
         ),
     ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run",
-            help="Only estimate the calls and tokens that composing costs; nothing is indexed.",
+            help="Only say how many calls and tokens composing would cost; nothing is indexed.",
         ),
     ] = False,
     device: Annotated[
@@ -88,7 +90,7 @@ def run(
     """Run the method on a benchmark: index, compose, search, score; controls and sweeps too.
 
     The folder RUN then holds predictions and figures of every way of searching, beside a manifest
-    of everything that shaped them. Interrupt it whenever you like: the same command resumes it.
+    of everything that shaped them. Interrupt it whenever you like: the same command goes on.
 
         stitch bench run cirr --root data --encoder ViT-L-14 --out runs/cirr-l14
     """
@@ -112,11 +114,13 @@ def run(
                 image_weight=image_weight,
                 gain=gain,
                 loss=loss,
+                transition_options=o.plug_in_options("--transition-option", transition_option),
                 hub_weight=hub_weight,
                 hub_neighbours=hub_neighbours,
                 scorer=scorer,
                 tau=tau,
                 epsilon=epsilon,
+                scorer_options=o.plug_in_options("--scorer-option", scorer_option),
             ),
         )
         data = load_benchmark(dataset, root, split)
@@ -142,45 +146,45 @@ def run(
                     console().print(f"note: {plain(note)}", soft_wrap=True)
             return
         with progress_bar(quiet=quiet or as_json) as follow:
-            finished = run_benchmark(
+            found = run_benchmark(
                 data,
                 out,
                 encoder=model,
                 composer=composer,
                 settings=settings,
-                options=RunOptions(recipe, controls, sweeps, depth, galleries, models.concurrency),
+                recipe=recipe,
+                options=RunOptions(controls, sweeps, depth, galleries, models.concurrency),
                 progress=follow,
             )
         if as_json:
-            figures = {variant.name: dict(variant.headline) for variant in _shown(finished)}
-            counts = finished.manifest["counts"]
-            emit_json({"run": str(finished.folder), "counts": counts, "variants": figures})
+            told = {one.name: dict(one.headline) for one in _shown(found)}
+            counts = found.manifest["counts"]
+            emit_json({"run": str(found.folder), "counts": counts, "variants": told})
         else:
-            _show(finished)
+            _show(found)
 
 
-def _shown(finished: Run) -> list[VariantResult]:
-    return [variant for variant in finished.variants.values() if variant.role != "sweep"]
+def _shown(found: Run) -> list[VariantResult]:
+    return [one for one in found.variants.values() if one.role != "sweep"]
 
 
-def _show(finished: Run) -> None:
+def _show(found: Run) -> None:
     from rich.table import Table
 
     out = console()
-    manifest = finished.manifest
+    manifest = found.manifest
     out.print(f"{plain(manifest['benchmark']['protocol'])}", soft_wrap=True)
     counts = {name: count for name, count in manifest["counts"].items() if count}
-    counted = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())
-    out.print(counted, soft_wrap=True, style="dim")
-    if finished.main.headline:
+    told = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())
+    out.print(told, soft_wrap=True, style="dim")
+    if found.main.headline:
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("")
-        for name in finished.main.headline:
+        for name in found.main.headline:
             table.add_column(name, justify="right")
-        for variant in _shown(finished):
-            figures = (f"{value:.2f}" for value in variant.headline.values())
-            table.add_row(variant.label, *figures)
+        for one in _shown(found):
+            table.add_row(one.label, *(f"{value:.2f}" for value in one.headline.values()))
         out.print(table)
-    for note in dict.fromkeys((*manifest["notes"], *finished.main.notes)):
+    for note in dict.fromkeys((*manifest["notes"], *found.main.notes)):
         out.print(f"note: {plain(note)}", soft_wrap=True)
-    out.print(f"Report: stitch bench report {plain(str(finished.folder))}", soft_wrap=True)
+    out.print(f"Report: stitch bench report {plain(str(found.folder))}", soft_wrap=True)

@@ -8,64 +8,58 @@
         for hit in client.search("in red instead", reference="dress.jpg"):
             print(hit.rank, hit.score, hit.id)
 
-Answers are the models of :mod:`stitch_cir.wire`. Errors are those of the library
-(:mod:`stitch_cir.errors`), raised here as the server raised them there; errors that only a server
-or a connection has are :class:`ApiError`.
+Errors are those of the library (:mod:`stitch_cir.errors`), raised here as the server raised them
+there; what only a connection can do wrong is :class:`ApiError`.
 """
 
-from stitch_cir.client._arguments import ImageSource, QueryArguments, ReferenceLike
+from stitch_cir.client._ask import Asking, Picture, ReferenceLike, Settings
 from stitch_cir.client._async import AsyncClient
 from stitch_cir.client._client import Client
 from stitch_cir.client._errors import ApiError, UnreachableError
-from stitch_cir.wire import (
-    AddedImages,
-    CaptionInfo,
-    CompositionInfo,
-    EditedCaption,
+from stitch_cir.client._types import (
+    Added,
+    Caption,
+    Composition,
     Explanation,
     GalleryInfo,
     Health,
-    HitInfo,
+    Hit,
+    Image,
     ImageDetail,
-    ImageInfo,
     ImagePage,
-    MatchInfo,
-    PlanInfo,
-    PoolState,
-    QueryInfo,
-    QuerySettings,
-    SearchResults,
-    SkippedImage,
-    UploadInfo,
-    ViewInfo,
+    Match,
+    Plan,
+    Query,
+    Results,
+    Skipped,
+    Upload,
+    View,
 )
 
 __all__ = [
-    "AddedImages",
+    "Added",
     "ApiError",
+    "Asking",
     "AsyncClient",
-    "CaptionInfo",
+    "Caption",
     "Client",
-    "CompositionInfo",
-    "EditedCaption",
+    "Composition",
     "Explanation",
     "GalleryInfo",
     "Health",
-    "HitInfo",
+    "Hit",
+    "Image",
     "ImageDetail",
-    "ImageInfo",
     "ImagePage",
-    "ImageSource",
-    "MatchInfo",
-    "PlanInfo",
-    "PoolState",
-    "QueryArguments",
-    "QueryInfo",
-    "QuerySettings",
+    "Match",
+    "Picture",
+    "Plan",
+    "Query",
     "ReferenceLike",
-    "SearchResults",
-    "SkippedImage",
+    "Results",
+    "Settings",
+    "Skipped",
     "UnreachableError",
-    "UploadInfo",
-    "ViewInfo",
+    "Upload",
+    "View",
 ]

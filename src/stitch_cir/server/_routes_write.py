@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -14,10 +14,9 @@ from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import add_pictures, remove_picture
 from stitch_cir.server._errors import RequestError, TokenError, TokenMissingError
 from stitch_cir.server._forms import form_schema, read_form
-from stitch_cir.server._responses import error_responses, json_response
-from stitch_cir.server._services import Services
+from stitch_cir.server._models import Added
+from stitch_cir.server._services import Services, problems
 from stitch_cir.server._uploads import name_option
-from stitch_cir.wire import MAX_TEXT, AddedImages, SkippedImage
 
 __all__ = ["router"]
 
@@ -29,57 +28,53 @@ _CAPTIONS_FIELD = {
 }
 # for the description only: the token is checked by hand, with errors in the common shape
 _TOKEN = [Depends(HTTPBearer(scheme_name="token", auto_error=False))]
-_Text = Annotated[str, Field(max_length=MAX_TEXT)]
+_Text = Annotated[str, Field(max_length=2000)]
 _CAPTIONS = TypeAdapter(list[Annotated[list[_Text], Field(max_length=16)]])
 
 
 def router(services: Services) -> APIRouter:
-    """Return the routes."""
+    """Make the routes."""
     routes = APIRouter(tags=["writing"])
-    provider, settings = services.provider, services.settings
+    keeper, settings = services.keeper, services.settings
 
     @routes.post(
         "/api/images",
-        response_model=AddedImages,
+        response_model=Added,
         dependencies=_TOKEN,
         openapi_extra=form_schema(_FILES, captions=_CAPTIONS_FIELD),
-        responses=error_responses(401, 403, 404, 409, 413, 422),
+        responses=problems(401, 403, 404, 409, 413, 422),
     )
     async def add(request: Request) -> Response:
-        """Add images: they are written below `added` in the gallery's folder and indexed."""
+        """Add pictures: they are written below `added` in the gallery's folder and indexed."""
         _check_token(request, settings.token)
-        files, fields = await read_form(
+        sent, fields = await read_form(
             request,
             files=settings.files,
             file_bytes=settings.upload_bytes,
             fields=frozenset({"captions"}),
         )
-        captions = _read_captions(fields.get("captions"), len(files))
+        captions = _read_captions(fields.get("captions"), len(sent))
 
-        def work() -> AddedImages:
-            gallery = provider.gallery()
+        def work() -> dict[str, Any]:
+            gallery = keeper.gallery()
             ids, skipped = add_pictures(
                 gallery.directory,
-                [(file.name, file.content) for file in files],
-                encoder=provider.encoder,
+                [(one.name, one.content) for one in sent],
+                encoder=keeper.encoder,
                 captions=captions,
                 max_pixels=settings.upload_pixels,
             )
-            return AddedImages(
-                added=tuple(ids),
-                skipped=tuple(
-                    SkippedImage(name=name, reason=name_option(reason)) for name, reason in skipped
-                ),
-            )
+            told = [{"name": name, "reason": name_option(reason)} for name, reason in skipped]
+            return {"added": ids, "skipped": told}
 
-        return json_response(await services.executor.run(request, work))
+        return JSONResponse(await services.desk.run(request, work))
 
     @routes.delete(
         "/api/images/{id:image_id}",
         status_code=204,
         response_class=Response,
         dependencies=_TOKEN,
-        responses=error_responses(401, 403, 404, 409, 422),
+        responses=problems(401, 403, 404, 409, 422),
     )
     async def remove(
         request: Request, id: Annotated[str, Path(description="A gallery id.")]
@@ -88,12 +83,12 @@ def router(services: Services) -> APIRouter:
         _check_token(request, settings.token)
 
         def work() -> None:
-            gallery = provider.gallery()
+            gallery = keeper.gallery()
             if id not in gallery:
                 raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
             remove_picture(gallery.directory, id)
 
-        await services.executor.run(request, work)
+        await services.desk.run(request, work)
         return Response(status_code=204)
 
     return routes
@@ -105,13 +100,13 @@ def _check_token(request: Request, token: str | None) -> None:
             "Nobody may change this gallery through the server.",
             hint="Start it with --token-file FILE.",
         )
-    scheme, _, sent = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not sent.strip():
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not given.strip():
         raise TokenMissingError(
             "This needs the server's token.", hint="Send the header Authorization: Bearer TOKEN."
         )
-    # compared in constant time: how long it takes reveals nothing about the token
-    if not hmac.compare_digest(sent.strip().encode(), token.encode()):
+    # compared in constant time: how long it takes tells nothing about the token
+    if not hmac.compare_digest(given.strip().encode(), token.encode()):
         raise TokenError("The token is wrong.", hint="Ask whoever runs the server.")
 
 
