@@ -56,12 +56,10 @@ GALLERIES = "galleries"
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run is carried out.
+    """How a run is carried out; none of it changes what the main ranking is.
 
     Parameters
     ----------
-    recipe:
-        The views of every image; :class:`ViewRecipe`'s defaults if None.
     controls, sweeps:
         Whether to rank in the other ways too (see :func:`variants_of`).
     depth:
@@ -75,7 +73,6 @@ class RunOptions:
     Raises ``SettingError`` for a depth below 1.
     """
 
-    recipe: ViewRecipe | None = None
     controls: bool = True
     sweeps: bool = True
     depth: int = 50
@@ -120,6 +117,7 @@ def run_benchmark(
     encoder: DualEncoder,
     composer: Composer | None = None,
     settings: SearchSettings | None = None,
+    recipe: ViewRecipe | None = None,
     options: RunOptions | None = None,
     progress: Progress | None = None,
 ) -> Run:
@@ -129,11 +127,11 @@ def run_benchmark(
     ----------
     benchmark:
         What :func:`load_benchmark` returns, or a :func:`sample` of it.
-    encoder, composer, settings:
+    encoder, composer, settings, recipe:
         What a search takes; k, filters and the verifier of ``settings`` are not used, and every
         image is scored exactly.
     options:
-        Views, which variants are ranked, how deep, and where galleries are kept.
+        Which variants are ranked, how deep, and where galleries are kept.
 
     Raises ``SettingError`` when ``out`` holds another run, ``NotFoundError`` when images are
     missing altogether, ``QueryError`` when the composer can compose none of the queries, and what
@@ -143,14 +141,14 @@ def run_benchmark(
     composer = composer or TemplateComposer()
     encoder = centred_on_captions(benchmark, encoder)
     folder = Path(out)
-    facts = _facts(benchmark, encoder, composer, settings, options)
+    facts = _facts(benchmark, encoder, composer, settings, recipe, options.depth)
     _claim(folder, facts)
-    clock = _Stopwatch()
+    clock = _Clock()
     galleries = open_galleries(
         benchmark,
         Path(options.galleries or folder / GALLERIES) / f"{benchmark.name}-{benchmark.split}",
         encoder=encoder,
-        recipe=options.recipe,
+        recipe=recipe,
         progress=progress,
     )
     clock.lap("index")
@@ -227,7 +225,7 @@ def _published_form(
     return prediction_data(dataset, "recall", predictions.ranked), subset
 
 
-class _Stopwatch:
+class _Clock:
     """Seconds of each part of a run."""
 
     def __init__(self) -> None:
@@ -254,7 +252,8 @@ def _facts(
     encoder: DualEncoder,
     composer: Composer,
     settings: SearchSettings,
-    options: RunOptions,
+    recipe: ViewRecipe | None,
+    depth: int,
 ) -> dict[str, Any]:
     """Return everything that shapes the results, with a digest of it as ``key``."""
     ids = "\n".join(benchmark.queries)
@@ -273,10 +272,10 @@ def _facts(
             "weights_tag": encoder.weights_tag,
             "fingerprint": encoder.fingerprint,
         },
-        "recipe": (options.recipe or ViewRecipe()).to_dict(),
+        "recipe": (recipe or ViewRecipe()).to_dict(),
         "composer": dict(composer.settings()),
         "settings": settings.to_dict(),
-        "depth": options.depth,
+        "depth": depth,
     }
     body = json.dumps(shaped, sort_keys=True, default=str).encode()
     shaped["key"] = hashlib.sha256(body).hexdigest()

@@ -73,8 +73,8 @@ CIRCO = DataSet(
     layout={
         "queries, val": "annotations/val.json",
         "queries, test": "annotations/test.json",
-        "list of the images": IMAGE_LIST,
-        "images": IMAGES,
+        "the gallery's images": IMAGE_LIST,
+        "pictures": IMAGES,
     },
     source="CIRCO's annotations: https://github.com/miccunifi/CIRCO; images: COCO 2017 unlabeled.",
     load=_load,

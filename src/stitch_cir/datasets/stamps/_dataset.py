@@ -26,10 +26,10 @@ STAMPS = DataSet(
     layout={
         "queries, val": "annotations/val.json",
         "queries, test": "annotations/test.json",
-        "list of the images": IMAGE_LIST,
-        "images": IMAGES,
+        "the gallery's images": IMAGE_LIST,
+        "pictures": IMAGES,
         "attributes of every image": "scenes.jsonl",
-        "checksums, written last": "checksums.txt",
+        "written when all is there": "checksums.txt",
     },
     source="Make it: stitch bench make DIR --stamps STAMPS --size small.",
     load=_load,
