@@ -35,7 +35,7 @@ def main() -> int:
     """Serve the gallery, take every picture, give the exit code."""
     gallery = sys.argv[1] if len(sys.argv) > 1 else "demo/gallery"
     app = create_app(gallery, settings=ServerSettings(rate=0))
-    app.state.services.keeper.warm_up()
+    app.state.services.provider.warm_up()
     chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
     with serving(app) as site, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)

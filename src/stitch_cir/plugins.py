@@ -158,15 +158,6 @@ class Registry:
         """Return the names of the options that the plug-in ``name`` is made with."""
         return _parameters(self.load(name))
 
-    def missing_members(self, made: object) -> tuple[str, ...]:
-        """Return the members of the protocol that an object lacks."""
-        return tuple(name for name in _members(self._protocol()) if not hasattr(made, name))
-
-    def _protocol(self) -> type:
-        module, _, attribute = self.protocol.partition(":")
-        protocol: type = getattr(import_module(module), attribute)
-        return protocol
-
     def _address(self, name: str) -> str:
         """Return the ``module:attribute`` of a name."""
         if name in self.built_in:
@@ -201,10 +192,11 @@ class Registry:
 
     def _checked(self, name: str, made: Any) -> Any:
         """Return ``made`` where it has every member of the protocol."""
-        attribute = self.protocol.partition(":")[2]
-        if isinstance(made, self._protocol()):
+        module, _, attribute = self.protocol.partition(":")
+        protocol = getattr(import_module(module), attribute)
+        if isinstance(made, protocol):
             return made
-        missing = self.missing_members(made)
+        missing = [member for member in _members(protocol) if not hasattr(made, member)]
         lacks = f"lacks {', '.join(missing)}" if missing else f"is a {type(made).__name__}"
         raise SettingError(
             f"The {self.kind} {name!r} ({self._address(name)}) is no {attribute}: it {lacks}.",
@@ -273,12 +265,7 @@ TRANSITIONS = Registry(
         "away": "stitch_cir.transition:ReferenceSubtraction",
     },
 )
-RERANKERS = Registry(
-    "reranker",
-    "stitch_cir.rerankers",
-    "stitch_cir.reranker:Reranker",
-    {"chat": "stitch_cir.reranker:make_chat_reranker"},
-)
+RERANKERS = Registry("reranker", "stitch_cir.rerankers", "stitch_cir.reranker:Reranker")
 DATASETS = Registry(
     "data set",
     "stitch_cir.datasets",

@@ -41,7 +41,7 @@ HOSTILE = "<script>alert(1)</script> & 100% of a_b \\ $x$ | `c`"
 
 
 def paint(data: Benchmark, *, without: Sequence[str] = ()) -> None:
-    """Give every image of the gallery a small picture, except some."""
+    """Draw a small file for every image of the gallery, except some."""
     for task in data.tasks:
         task.images.mkdir(parents=True, exist_ok=True)
         for number, id in enumerate(task.gallery):
@@ -52,7 +52,7 @@ def paint(data: Benchmark, *, without: Sequence[str] = ()) -> None:
 
 def variants(*, sweeps: bool = True) -> list[tuple[str, str, str, dict[str, Any]]]:
     """Names, roles, labels and settings of all variants, main first."""
-    found = [("main", "main", "as asked", dict(SETTINGS))]
+    found = [("main", "main", "main", dict(SETTINGS))]
     found += [(name, "control", label, dict(SETTINGS)) for name, label in CONTROLS.items()]
     found += [(name, "ablation", label, dict(SETTINGS)) for name, label in ABLATION.items()]
     if sweeps:

@@ -208,7 +208,7 @@ def test_check_names_what_is_missing(tmp_path: Path) -> None:
         check_benchmark("cirr", tmp_path / "nowhere")
     shown = CliRunner().invoke(app, ["bench", "check", "cirr", "--root", str(tmp_path)])
     assert shown.exit_code == 3
-    assert "MISSING pictures, val" in shown.output
+    assert "MISSING images, val" in shown.output
 
 
 def test_annotations_that_are_missing_or_odd(tmp_path: Path) -> None:

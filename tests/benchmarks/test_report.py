@@ -186,8 +186,8 @@ def test_runs_of_other_queries_are_not_compared_but_told(tmp_path: Path, circo: 
     manifest["benchmark"]["sample"] = sample
     (part / "manifest.json").write_text(json.dumps(manifest))
     report = write_report([whole, part], tmp_path / "out")
-    assert any("part was asked other queries than whole" in note for note in report.notes)
-    assert "part: Only a sample of 1 queries was asked (seed 4)." in report.notes
+    assert any("part has other queries than whole" in note for note in report.notes)
+    assert "part: Only a sample of 1 queries was searched with (seed 4)." in report.notes
     assert "### Difference to whole" not in (tmp_path / "out/report.md").read_text("utf-8")
     index, _, entries = browser(tmp_path / "out", "circo-val")
     part_main = [v["run"] for v in index["variants"]].index("part")

@@ -64,8 +64,8 @@ def test_missing_and_damaged_pictures_are_told_and_shown_by_name(
     report = write_report([make_run(tmp_path / "run", circo)], out)
     _, gallery, _ = browser(out, "circo-val")
     problems = {id: (thumb, problem) for id, thumb, problem, _ in gallery}
-    assert problems["1"] == problems["2"] == ("", "the picture is missing")
-    assert problems["3"] == ("", "the picture is of no known image format")
+    assert problems["1"] == problems["2"] == ("", "the image is missing")
+    assert problems["3"] == ("", "the image is of no known image format")
     (note,) = (note for note in report.notes if "missing" in note)
     assert note.startswith("2 of the ")
     assert "1, 2" in note or "2, 1" in note
@@ -119,7 +119,7 @@ def test_captions_stand_where_there_is_no_picture(tmp_path: Path) -> None:
     assert shown[target][:2] == [f"{target} runs", HOSTILE]
     assert shown[task.queries[0].reference] == []  # it has none, and this is told
     assert any("it has no captions" in note for note in report.notes)
-    assert report.pictures == 0
+    assert report.images == 0
     assert not (tmp_path / "out/thumbs").exists()
     assert entries
 
@@ -215,5 +215,5 @@ def test_fewer_queries_are_spread_evenly(run: Path, tmp_path: Path) -> None:
     index, _, entries = browser(tmp_path / "out", "circo-val")
     assert (report.queries, index["total"], len(entries)) == (1, 2, 1)
     none = write_report([run], tmp_path / "out", queries=0)
-    assert none.queries == none.pictures == 0
+    assert none.queries == none.images == 0
     assert not list((tmp_path / "out/data").glob("*-000.js"))  # the earlier report's are gone

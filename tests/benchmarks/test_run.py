@@ -182,7 +182,7 @@ def test_missing_pictures_are_counted_and_no_query_leaves_the_mean(tmp_path: Pat
     assert any("has no vectors" in note for note in run.compositions()["1"].notes)
     image_only = run.variants["image-only"]
     assert image_only.values["val"]["mAP@5"][1] == 0
-    assert any("could not be asked" in note for note in image_only.notes)
+    assert any("could not be searched with" in note for note in image_only.notes)
 
 
 def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -330,7 +330,7 @@ def test_a_query_with_nothing_to_ask_is_a_miss(tmp_path: Path) -> None:
     assert run.manifest["counts"]["queries_not_composed"] == 1
     assert run.main.values["val"]["mAP@5"].shape == (2,)
     assert run.main.values["val"]["mAP@5"][1] == 0
-    assert any("could not be asked" in note for note in run.main.notes)
+    assert any("could not be searched with" in note for note in run.main.notes)
     assert run.heads()["1"].hits == ()
 
 
@@ -341,7 +341,7 @@ def test_the_command(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, [*command, "--out", str(out), "-q", "--no-sweeps"])
     assert shown.exit_code == 0, shown.output
     assert "conditional" not in shown.output
-    for label in ("as asked", "image only", "text only", "Chamfer", "transition only"):
+    for label in ("main", "image only", "text only", "Chamfer", "transition only"):
         assert label in shown.output
     shown = CliRunner().invoke(app, [*command, "--out", str(out), "--no-sweeps", "--json"])
     assert json.loads(shown.output)["variants"]["main"] == dict(read_run(out).main.headline)

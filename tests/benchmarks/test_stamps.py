@@ -312,7 +312,7 @@ def test_what_cannot_be_made_is_told(made: Path, stamps: Path, tmp_path: Path) -
         make_stamps_benchmark(made, stamps, TINY, 4)
     (tmp_path / "own" / "images").mkdir(parents=True)
     (tmp_path / "own" / "images" / "holiday.jpg").write_bytes(b"")
-    with pytest.raises(SettingError, match="pictures that this command did not make"):
+    with pytest.raises(SettingError, match="images that this command did not make"):
         make_stamps_benchmark(tmp_path / "own", stamps, TINY)
     assert [path.name for path in (tmp_path / "own").rglob("*.*")] == ["holiday.jpg"]
 

@@ -12,7 +12,7 @@ import pytest
 import stitch_cir as st
 from stitch_cir.client import ApiError, AsyncClient
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.gallery import index_folder
+from stitch_cir.gallery import Snapshot, index_folder
 from stitch_cir.server import ServerSettings, create_app
 
 
@@ -69,14 +69,15 @@ def test_notes_and_readiness_are_typed(photos: Path, monkeypatch: pytest.MonkeyP
     index_folder(photos, encoder=HashEncoder())
     app = create_app(photos, encoder=HashEncoder(), settings=ServerSettings(rate=0))
     note = f"The cache below {photos} has been rebuilt."
-    monkeypatch.setattr(st.Gallery, "notes", property(lambda gallery: [note]))
+    for reader in (st.Gallery, Snapshot):
+        monkeypatch.setattr(reader, "notes", property(lambda gallery: [note]))
     told = "The cache below photos has been rebuilt."
 
     async def session() -> None:
         async with AsyncClient("http://a.test", transport=httpx2.ASGITransport(app)) as client:
             health = await client.health()
             assert health.ready
-            assert health.pools["models"]["held"] == 0
+            assert health.pools["models"].held == 0
             assert (await client.gallery()).notes == (told,)
             assert told in (await client.search("red")).notes
             assert told in (await client.explain("red.png", "red")).notes

@@ -90,7 +90,8 @@ def test_a_search_gives_text_data_and_thumbnails(call: Call, gallery: st.Gallery
     hits = result.structured_content["hits"]
     assert [hit["id"] for hit in hits] == [hit.id for hit in own]
     assert hits[0]["score"] == pytest.approx(own[0].score, abs=1e-5)
-    assert result.structured_content["captions"] == list(own.query.labels)
+    assert result.structured_content["query"]["labels"] == list(own.query.labels)
+    assert hits[0]["best_view"]["label"] == own[0].best_view.label
     assert "blue.png" in words(result)
     assert [max(picture.size) for picture in pictures(result)] == [256, 256]
 
@@ -112,11 +113,21 @@ def test_captions_are_composed(call: Call) -> None:
 @pytest.mark.parametrize(("picture", "count"), [("heatmap", 1), ("all", 1), ("none", 0)])
 def test_a_hit_is_explained(call: Call, picture: str, count: int) -> None:
     result = call("explain", id="blue.png", text="in blue", reference="red.png", picture=picture)
-    told = result.structured_content
-    assert words(result).startswith(told["summary"])
-    assert sum(told["gives"].values()) == pytest.approx(told["score"], abs=1e-4)
-    assert told["matches"][0]["mass"] >= told["matches"][-1]["mass"]
+    explained = result.structured_content
+    assert words(result).startswith(explained["summary"])
+    assert len(explained["shares"]) == len(explained["captions"])
+    assert sum(explained["shares"]) == pytest.approx(explained["hit"]["score"], abs=1e-4)
+    assert explained["matches"][0]["mass"] >= explained["matches"][-1]["mass"]
     assert len(pictures(result)) == count
+
+
+def test_the_ranking_that_search_returned_is_explained(call: Call) -> None:
+    query = {"text": "blue", "alpha": 0.9, "less_like": ["red.png"]}
+    best, *_ = call("search", **query).structured_content["hits"]
+    explained = call("explain", id=best["id"], picture="none", **query).structured_content
+    assert explained["hit"] == best
+    other = call("explain", id=best["id"], picture="none", text="blue").structured_content
+    assert other["hit"]["score"] != best["score"]
 
 
 @pytest.mark.parametrize(

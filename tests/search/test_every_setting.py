@@ -17,12 +17,11 @@ import stitch_cir as st
 from stitch_cir import plugins
 from stitch_cir.chat import Chat, ScriptedChat
 from stitch_cir.cli import _bench_run, _search_commands
-from stitch_cir.client._ask import Settings as ClientSettings
 from stitch_cir.composers import ChatComposer, Composer, TwoStageComposer, composer_by_name
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.server._models import Settings as ServerSettings
 from stitch_cir.transition import TRANSITION_NAMES
 from stitch_cir.transport import SCORER_NAMES
+from stitch_cir.wire import QuerySettings
 
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 COLOURS = [(220, 30, 30), (40, 160, 60), (40, 80, 210), (240, 215, 40), (15, 15, 15)]
@@ -161,11 +160,7 @@ def test_what_is_printed_of_a_method_is_what_it_used() -> None:
 
 # -- every setting on every front: the table of docs/settings.md is the list of exceptions ---------
 
-SPELLED = {
-    "measure_recall": "no_recall",
-    "transition_options": "transition_option",
-    "scorer_options": "scorer_option",
-}
+SPELLED = {"measure_recall": "no_recall"}
 """Options of the command line with another name."""
 
 
@@ -199,8 +194,7 @@ def test_the_table_of_settings_is_true() -> None:
         assert option in search
         assert (row["explain"] == "yes") == (option in explain), name
         assert (row["bench run"] == "yes") == (option in run and name != "device"), name
-        assert (row["API, clients"] == "yes") == (name in ServerSettings.model_fields), name
-        assert (name in ServerSettings.model_fields) == (name in ClientSettings.__annotations__)
+        assert (row["API, clients"] == "yes") == (name in QuerySettings.__annotations__), name
         for front in ("explain", "bench run", "API, clients"):
             assert row[front] == "yes" or len(row[front]) > 8, f"{name}: say why not in {front}"
 

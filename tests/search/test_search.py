@@ -258,7 +258,7 @@ def test_results_are_recorded_whole(gallery: st.Gallery) -> None:
     assert data["gallery"]["fingerprint"] == gallery.encoder.fingerprint
     assert data["gallery"]["recipe"]["count"] == 10
     assert data["composition"]["composer"] == "template"
-    assert len(data["hits"][0]["plan"]["forward"]) == len(data["query"]["members"])
+    assert len(data["hits"][0]["plan"]["forward"]) == len(data["query"]["labels"])
     with pytest.raises(dataclasses.FrozenInstanceError):
         results.ranked = 3  # type: ignore[misc]
 

@@ -55,7 +55,7 @@ class Running:
     def settled(self) -> bool:
         """Wait until nothing is held any more."""
         for _ in range(200):
-            if not (self.services.desk.held or self.services.picture_desk.held):
+            if not (self.services.executor.held or self.services.image_executor.held):
                 return True
             time.sleep(0.05)
         return False

@@ -8,8 +8,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 import stitch_cir as st
+from stitch_cir import wire
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.server import _models as models
 from tests.server.conftest import jpeg
 
 BLUE = {"reference": {"id": "red.png"}, "text": "in blue instead", "settings": {"k": 3}}
@@ -19,7 +19,7 @@ def test_health_and_gallery(client: TestClient, photos: Path) -> None:
     health = client.get("/health").json()
     assert (health["status"], health["version"], health["images"]) == ("ok", st.__version__, 8)
     about = client.get("/api/gallery").json()
-    models.GalleryInfo.model_validate(about)
+    wire.GalleryInfo.model_validate(about)
     assert about["name"] == photos.name
     assert about["images"] == 8
     assert about["encoder"] == "test"
@@ -31,7 +31,7 @@ def test_health_and_gallery(client: TestClient, photos: Path) -> None:
 
 def test_images_by_page_and_by_words(client: TestClient) -> None:
     page = client.get("/api/images?offset=2&limit=3").json()
-    models.ImageList.model_validate(page)
+    wire.ImagePage.model_validate(page)
     assert page["total"] == 8
     assert [one["id"] for one in page["images"]] == [
         "green.png",
@@ -42,14 +42,14 @@ def test_images_by_page_and_by_words(client: TestClient) -> None:
     assert [one["id"] for one in found["images"]] == ["pairs/red-blue.png", "red.png"]
     assert client.get("/api/images", params={"q": "%"}).json()["total"] == 0
     detail = client.get(page["images"][1]["image"].replace("/files/", "/images/")).json()
-    models.ImageDetail.model_validate(detail)
+    wire.ImageDetail.model_validate(detail)
     assert len(detail["views"]) == 10
     assert detail["views"][0]["box"] == [0, 0, 1, 1]
 
 
 def test_search_agrees_with_the_library(client: TestClient, photos: Path) -> None:
     told = client.post("/api/search", json=BLUE).json()
-    models.Found.model_validate(told)
+    wire.SearchResponse.model_validate(told)
     gallery = st.Gallery.open(photos, encoder=HashEncoder())
     known = st.search(
         gallery, reference="red.png", text="in blue instead", settings=st.SearchSettings(k=3)
@@ -69,7 +69,7 @@ def test_compose_edit_and_search_again(client: TestClient) -> None:
     edited = [{**caption, "on": number == 0} for number, caption in enumerate(composed["captions"])]
     edited[0]["text"], edited[0]["weight"] = "a yellow square", 2.5
     results = client.post("/api/search", json={**BLUE, "captions": edited}).json()["results"]
-    assert results["query"]["members"] == ["a yellow square"]
+    assert results["query"]["labels"] == ["a yellow square"]
     assert results["composition"]["captions"][0]["weight"] == 2.5
     assert results["hits"][0]["id"] in ("yellow.png", "pairs/green-yellow.png")
     off = client.post("/api/search", json={**BLUE, "captions": [{"text": "x", "on": False}]})
@@ -91,9 +91,9 @@ def test_less_like_this(client: TestClient) -> None:
 
 def test_explain_and_its_pictures(client: TestClient) -> None:
     told = client.post("/api/explain", json={**BLUE, "id": "yellow.png"}).json()
-    models.Explained.model_validate(told)
+    wire.Explanation.model_validate(told)
     rows, columns = len(told["captions"]), len(told["views"])
-    for name in ("forward", "backward", "mass", "similarities"):
+    for name in ("forward", "backward", "joint", "similarities"):
         assert len(told["plan"][name]) == rows
         assert {len(row) for row in told["plan"][name]} == {columns}
     assert sum(told["shares"]) == pytest.approx(told["plan"]["score"])
@@ -139,7 +139,7 @@ def test_an_upload_is_a_reference(client: TestClient, photos: Path) -> None:
         "/api/uploads", files={"file": ("a.jpg", jpeg(size=(300, 200)), "image/jpeg")}
     )
     kept = sent.json()
-    models.Uploaded.model_validate(kept)
+    wire.UploadInfo.model_validate(kept)
     assert (kept["width"], kept["height"], kept["gallery_id"]) == (300, 200, None)
     shown = client.get(f"/api/uploads/{kept['upload']}")
     assert Image.open(io.BytesIO(shown.content)).size == (300, 200)
@@ -199,7 +199,7 @@ def test_the_page_and_its_headers(client: TestClient) -> None:
 
 def test_openapi_holds_examples(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
-    assert document["components"]["schemas"]["Ask"]["examples"]
+    assert document["components"]["schemas"]["QueryRequest"]["examples"]
     assert {"/api/search", "/api/images/{id}", "/api/uploads"} <= set(document["paths"])
     assert document["paths"]["/api/images"]["post"]["security"] == [{"token": []}]
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"

@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
 from stitch_cir.server import _bodies
-from stitch_cir.server._bodies import Bodies, Body
+from stitch_cir.server._bodies import BodyBudget, LimitedBody
 from stitch_cir.server._errors import ClientLeftError
 from tests.server.conftest import TOKEN, jpeg
 from tests.server.running import Running, head
@@ -110,13 +110,13 @@ def test_only_so_much_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
         sent.append(message)
 
     async def run() -> None:
-        body = Body(
+        body = LimitedBody(
             scope(transfer_encoding="chunked"),
             receive,  # type: ignore[arg-type]
             send,
             limit=10,
             seconds=60.0,
-            bodies=Bodies(10**6),
+            bodies=BodyBudget(10**6),
         )
         await body.send({"type": "http.response.start", "status": 413, "headers": []})
         await body.send({"type": "http.response.body", "body": b"no"})
@@ -163,8 +163,8 @@ def test_a_body_cut_short_is_the_clients_leaving() -> None:
         raise AssertionError
 
     async def run() -> None:
-        limits: dict[str, Any] = {"limit": 10, "seconds": 5.0, "bodies": Bodies(10)}
-        body = Body(scope(content_length="5"), receive, send, **limits)  # type: ignore[arg-type]
+        limits: dict[str, Any] = {"limit": 10, "seconds": 5.0, "bodies": BodyBudget(10)}
+        body = LimitedBody(scope(content_length="5"), receive, send, **limits)  # type: ignore[arg-type]
         with pytest.raises(ClientLeftError):
             await body.receive()
 

@@ -137,8 +137,8 @@ def test_stopping_waits_for_work_but_not_for_a_model(photos: Path, hanging: Hang
         async with httpx2.AsyncClient(transport=transport, base_url="http://a.test") as client:
             stuck = asyncio.ensure_future(client.post("/api/search", json=MODEL))
             await all_begun(hanging, 1)
-            work = services.desk._pool.submit(lambda: done.wait(60))
-            services.desk._jobs.add(work)
+            work = services.executor._pool.submit(lambda: done.wait(60))
+            services.executor._jobs.add(work)
             done.set()
             assert services.stop(60.0) is False  # at once: it is the model that hangs
             assert work.result()

@@ -82,7 +82,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 def test_schema_and_validation_agree(small: TestClient) -> None:
     document = small.get("/openapi.json").json()
-    ask = {**document["components"]["schemas"]["Ask"], "components": document["components"]}
+    ask = {
+        **document["components"]["schemas"]["QueryRequest"],
+        "components": document["components"],
+    }
     validator = jsonschema_rs.validator_for(ask)
     differing = []
     for body in BODIES:

@@ -65,7 +65,7 @@ def test_what_is_no_picture(client: TestClient, content: bytes, status: int) -> 
     assert answer.status_code == status, answer.text
     if status != 200:
         assert set(answer.json()["error"]) == {"type", "message", "hint"}
-        assert len(client.app.state.services.uploads.shelf) == 0  # type: ignore[attr-defined]
+        assert len(client.app.state.services.uploads.cache) == 0  # type: ignore[attr-defined]
 
 
 def test_metadata_is_not_handed_on(client: TestClient) -> None:

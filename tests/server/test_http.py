@@ -1,4 +1,4 @@
-"""The protocol's own questions: methods, names, addresses of any id, other sites."""
+"""The protocol's own queries: methods, names, addresses of any id, other sites."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def test_uploads_leave_when_there_is_no_room(serve: Callable[..., TestClient]) -
 
 def test_caches_stay_within_their_bounds(serve: Callable[..., TestClient], photos: Path) -> None:
     """Some hundred different requests; what is kept is counted, not timed."""
-    client = serve(pictures_bytes=20_000, uploads_bytes=20_000, most_hits=10)
+    client = serve(rendered_bytes=20_000, uploads_bytes=20_000, most_hits=10)
     services = client.app.state.services  # type: ignore[attr-defined]
     ids = [one["id"] for one in client.get("/api/images").json()["images"]]
     for number in range(300):
@@ -121,16 +121,16 @@ def test_caches_stay_within_their_bounds(serve: Callable[..., TestClient], photo
         if number % 3 == 0:
             content = jpeg((number % 255, 0, 0))
             assert client.post("/api/uploads", files={"file": content}).status_code == 200
-    for shelf in (
-        services.pictures.shelf,
-        services.uploads.shelf,
-        services.questions.seen,
-        services.keeper.encoder.known_texts,
-        services.keeper.encoder.known_concepts,
+    for cache in (
+        services.renderer.cache,
+        services.uploads.cache,
+        services.queries.references,
+        services.provider.encoder.text_vectors,
+        services.provider.encoder.image_concepts,
     ):
-        assert 0 < shelf.bytes <= shelf.room
-    assert services.desk.held == services.picture_desk.held == 0
-    assert len(services.uploads.shelf) < 100
+        assert 0 < cache.bytes <= cache.room
+    assert services.executor.held == services.image_executor.held == 0
+    assert len(services.uploads.cache) < 100
 
 
 # -- a gallery that changes under the server ---------------------------------------------------------
@@ -215,12 +215,12 @@ def test_a_fault_is_not_shown_but_logged_without_text(
     monkeypatch,
     caplog: pytest.LogCaptureFixture,  # type: ignore[no-untyped-def]
 ) -> None:
-    from stitch_cir.server._questions import Questions
+    from stitch_cir.server._queries import QueryService
 
     def fail(*_: object) -> None:
         raise RuntimeError("secret wish of a user")
 
-    monkeypatch.setattr(Questions, "search", fail)
+    monkeypatch.setattr(QueryService, "search", fail)
     for with_text in (False, True):
         caplog.clear()
         client = serve(log_text=with_text)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from stitch_cir.server._routes_page import static_folder
+from stitch_cir.server._page_routes import static_folder
 
 FILES = sorted(path.name for path in static_folder().iterdir() if path.is_file())
 TEXTS = {name: (static_folder() / name).read_text(encoding="utf-8") for name in FILES}

@@ -22,42 +22,42 @@ from stitch_cir.encoders import (
 )
 from stitch_cir.server import ServerSettings
 from stitch_cir.server._batching import Batcher, BatchingEncoder, batching
-from stitch_cir.server._desk import Desk
+from stitch_cir.server._cache import ByteBoundedCache
 from stitch_cir.server._errors import ClientLeftError, DeadlineError, QueueFullError, status_of
-from stitch_cir.server._limits import Meter
-from stitch_cir.server._pictures import picture_url
-from stitch_cir.server._shelf import Shelf
+from stitch_cir.server._executor import RequestExecutor
+from stitch_cir.server._rendering import image_url
+from stitch_cir.server._request_limits import RateLimiter
 from stitch_cir.views import ViewBox, ViewRecipe
 from tests.conftest import CountingEncoder, noise
 
 
 def test_a_shelf_is_bounded_by_bytes() -> None:
-    shelf: Shelf[str] = Shelf(10)
-    assert shelf.put("a", "A", 4)
-    assert shelf.put("b", "B", 4)
-    assert shelf.get("a") == "A"  # now b is the oldest
-    assert shelf.put("c", "C", 4)
-    assert (shelf.get("a"), shelf.get("b"), shelf.get("c")) == ("A", None, "C")
-    assert not shelf.put("d", "D", 11)
-    assert (len(shelf), shelf.bytes) == (2, 8)
-    assert shelf.put("a", "again", 1)
-    assert (shelf.get("a"), shelf.bytes) == ("again", 5)
+    cache: ByteBoundedCache[str] = ByteBoundedCache(10)
+    assert cache.put("a", "A", 4)
+    assert cache.put("b", "B", 4)
+    assert cache.get("a") == "A"  # now b is the oldest
+    assert cache.put("c", "C", 4)
+    assert (cache.get("a"), cache.get("b"), cache.get("c")) == ("A", None, "C")
+    assert not cache.put("d", "D", 11)
+    assert (len(cache), cache.bytes) == (2, 8)
+    assert cache.put("a", "again", 1)
+    assert (cache.get("a"), cache.bytes) == ("again", 5)
 
 
 def test_a_shelf_forgets_with_time() -> None:
     now = [0.0]
-    shelf: Shelf[str] = Shelf(10, seconds=5, clock=lambda: now[0])
-    shelf.put("a", "A", 4)
+    cache: ByteBoundedCache[str] = ByteBoundedCache(10, seconds=5, clock=lambda: now[0])
+    cache.put("a", "A", 4)
     now[0] = 4.0
-    shelf.put("b", "B", 4)
-    assert (shelf.get("a"), shelf.age("a")) == ("A", 4.0)
+    cache.put("b", "B", 4)
+    assert (cache.get("a"), cache.age("a")) == ("A", 4.0)
     now[0] = 5.0
-    assert (shelf.get("a"), shelf.get("b"), shelf.bytes) == (None, "B", 4)
+    assert (cache.get("a"), cache.get("b"), cache.bytes) == (None, "B", 4)
 
 
 def test_a_meter_counts_each_client_alone_and_forgets_the_oldest() -> None:
     now = [0.0]
-    meter = Meter(2.0, 3.0, clock=lambda: now[0])
+    meter = RateLimiter(2.0, 3.0, clock=lambda: now[0])
     assert [meter.allows("a") for _ in range(4)] == [True, True, True, False]
     assert meter.allows("b")
     now[0] = 0.5
@@ -103,7 +103,7 @@ def test_every_error_has_a_status() -> None:
     ],
 )
 def test_addresses_of_pictures(id: str, url: str) -> None:
-    assert picture_url("files", id) == url
+    assert image_url("files", id) == url
 
 
 # -- batching --------------------------------------------------------------------------------------
@@ -210,8 +210,8 @@ def test_texts_and_concepts_are_remembered_within_bounds() -> None:
         encoder.encode_texts(["red", "blue", "red"])
     assert inner.texts == ["red", "blue"]
     for number in range(30_000):
-        encoder.known_texts.put(str(number), np.zeros(64, np.float32), 600)
-    assert encoder.known_texts.bytes <= encoder.known_texts.room
+        encoder.text_vectors.put(str(number), np.zeros(64, np.float32), 600)
+    assert encoder.text_vectors.bytes <= encoder.text_vectors.room
 
 
 def test_a_batching_encoder_can_what_its_encoder_can() -> None:
@@ -236,7 +236,7 @@ def test_a_batching_encoder_can_what_its_encoder_can() -> None:
     assert mini.encode_dense_views([image], [[ViewBox()]]).shape == (1, 1, 384)  # type: ignore[attr-defined]
 
 
-# -- the desk --------------------------------------------------------------------------------------
+# -- the executor --------------------------------------------------------------------------------------
 
 
 class Asker:
@@ -250,13 +250,13 @@ class Asker:
         return {"type": "http.disconnect"}
 
 
-def desk(**options: object) -> Desk:
-    return Desk("test", **{"threads": 1, "queue": 1, "deadline": 10.0, **options})  # type: ignore[arg-type]
+def executor(**options: object) -> RequestExecutor:
+    return RequestExecutor("test", **{"threads": 1, "queue": 1, "deadline": 10.0, **options})  # type: ignore[arg-type]
 
 
 def test_a_full_queue_is_refused_and_a_deadline_kept() -> None:
     async def run() -> None:
-        counter, release = desk(deadline=0.3), threading.Event()
+        counter, release = executor(deadline=0.3), threading.Event()
         done: list[int] = []
 
         def work(number: int) -> int:
@@ -280,7 +280,7 @@ def test_a_full_queue_is_refused_and_a_deadline_kept() -> None:
 
 def test_work_of_a_client_that_left_is_dropped_if_it_has_not_begun() -> None:
     async def run() -> None:
-        counter, release = desk(), threading.Event()
+        counter, release = executor(), threading.Event()
         done: list[str] = []
         first, second = Asker(), Asker()
         one = asyncio.ensure_future(
@@ -303,7 +303,7 @@ def test_work_of_a_client_that_left_is_dropped_if_it_has_not_begun() -> None:
 
 def test_an_error_of_the_work_comes_through() -> None:
     async def run() -> None:
-        counter = desk()
+        counter = executor()
         with pytest.raises(ZeroDivisionError):
             await counter.run(Asker(), lambda: 1 // 0)  # type: ignore[arg-type]
         counter.close()

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from stitch_cir.errors import SettingError
 from stitch_cir.server import ServerSettings
-from stitch_cir.server._prefix import ForwardedPrefix
+from stitch_cir.server._prefix import ForwardedPrefixMiddleware
 from stitch_cir.server._serve import prepare
 from stitch_cir.server._settings import read_prefix
 
@@ -98,7 +98,7 @@ def ask(app: Any, peer: str, *headers: tuple[str, str], path: str = "/api/images
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
 def test_the_header_of_a_proxy_on_this_machine(serve: Callable[..., TestClient], peer: str) -> None:
-    app = ForwardedPrefix(serve().app)
+    app = ForwardedPrefixMiddleware(serve().app)
     answer = ask(app, peer, ("X-Forwarded-Prefix", "/pics"))
     assert answer.json()["images"][0]["image"].startswith("/pics/api/files/")
 
@@ -107,7 +107,7 @@ def test_the_header_of_a_proxy_on_this_machine(serve: Callable[..., TestClient],
 def test_the_header_of_anybody_else_does_not_count(
     serve: Callable[..., TestClient], peer: str
 ) -> None:
-    answer = ask(ForwardedPrefix(serve().app), peer, ("X-Forwarded-Prefix", "/evil"))
+    answer = ask(ForwardedPrefixMiddleware(serve().app), peer, ("X-Forwarded-Prefix", "/evil"))
     assert answer.json()["images"][0]["image"].startswith("/api/files/")
 
 
@@ -126,7 +126,7 @@ def test_without_trust_the_header_does_not_count(serve: Callable[..., TestClient
 
 
 def test_two_proxies_in_a_row_each_add_their_part(serve: Callable[..., TestClient]) -> None:
-    app = ForwardedPrefix(serve().app)
+    app = ForwardedPrefixMiddleware(serve().app)
     twice = ask(app, "127.0.0.1", ("X-Forwarded-Prefix", "/a"), ("X-Forwarded-Prefix", "/b"))
     listed = ask(app, "127.0.0.1", ("X-Forwarded-Prefix", "/a, /b/"))
     for answer in (twice, listed):
@@ -134,7 +134,9 @@ def test_two_proxies_in_a_row_each_add_their_part(serve: Callable[..., TestClien
 
 
 def test_a_header_that_is_no_path_is_refused(serve: Callable[..., TestClient]) -> None:
-    answer = ask(ForwardedPrefix(serve().app), "127.0.0.1", ("X-Forwarded-Prefix", '/a"><b>'))
+    answer = ask(
+        ForwardedPrefixMiddleware(serve().app), "127.0.0.1", ("X-Forwarded-Prefix", '/a"><b>')
+    )
     assert answer.status_code == 422
     assert "X-Forwarded-Prefix" in json.loads(answer.text)["error"]["message"]
 

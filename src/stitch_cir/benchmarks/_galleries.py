@@ -91,7 +91,7 @@ def open_galleries(
     for (images, kind), tasks in shared.items():
         if kind != "captions" and not images.is_dir():
             raise NotFoundError(
-                f"The pictures of {benchmark.name} are missing: there is no folder {images}.",
+                f"The images of {benchmark.name} are missing: there is no folder {images}.",
                 hint=f"See what is expected where: {check}",
             )
         index = _INDEXERS[kind]

@@ -110,7 +110,9 @@ def rank_queries(
             for prepared, vectors in searchable:
                 subset[prepared.query.id] = _rank_group(prepared, gallery, vectors, variant).names
     order = list(benchmark.queries)
-    notes = [f"{count:,} queries could not be asked: {why}." for why, count in failures.items()]
+    notes = [
+        f"{count:,} queries could not be searched with: {why}." for why, count in failures.items()
+    ]
     counted = [f"{note} They count as misses." for note in notes]
     if approximate:
         notes.append(

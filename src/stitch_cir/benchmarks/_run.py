@@ -56,10 +56,12 @@ GALLERIES = "galleries"
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run is carried out; none of it changes what the main ranking is.
+    """How a run is carried out.
 
     Parameters
     ----------
+    recipe:
+        The views of every image; :class:`ViewRecipe`'s defaults if None.
     controls, sweeps:
         Whether to rank in the other ways too (see :func:`variants_of`).
     depth:
@@ -73,6 +75,7 @@ class RunOptions:
     Raises ``SettingError`` for a depth below 1.
     """
 
+    recipe: ViewRecipe | None = None
     controls: bool = True
     sweeps: bool = True
     depth: int = 50
@@ -117,7 +120,6 @@ def run_benchmark(
     encoder: DualEncoder,
     composer: Composer | None = None,
     settings: SearchSettings | None = None,
-    recipe: ViewRecipe | None = None,
     options: RunOptions | None = None,
     progress: Progress | None = None,
 ) -> Run:
@@ -127,11 +129,11 @@ def run_benchmark(
     ----------
     benchmark:
         What :func:`load_benchmark` returns, or a :func:`sample` of it.
-    encoder, composer, settings, recipe:
+    encoder, composer, settings:
         What a search takes; k, filters and the verifier of ``settings`` are not used, and every
         image is scored exactly.
     options:
-        Which variants are ranked, how deep, and where galleries are kept.
+        Views, which variants are ranked, how deep, and where galleries are kept.
 
     Raises ``SettingError`` when ``out`` holds another run, ``NotFoundError`` when images are
     missing altogether, ``QueryError`` when the composer can compose none of the queries, and what
@@ -141,14 +143,14 @@ def run_benchmark(
     composer = composer or TemplateComposer()
     encoder = centred_on_captions(benchmark, encoder)
     folder = Path(out)
-    facts = _facts(benchmark, encoder, composer, settings, recipe, options.depth)
+    facts = _facts(benchmark, encoder, composer, settings, options)
     _claim(folder, facts)
-    clock = _Clock()
+    clock = _Stopwatch()
     galleries = open_galleries(
         benchmark,
         Path(options.galleries or folder / GALLERIES) / f"{benchmark.name}-{benchmark.split}",
         encoder=encoder,
-        recipe=recipe,
+        recipe=options.recipe,
         progress=progress,
     )
     clock.lap("index")
@@ -225,7 +227,7 @@ def _published_form(
     return prediction_data(dataset, "recall", predictions.ranked), subset
 
 
-class _Clock:
+class _Stopwatch:
     """Seconds of each part of a run."""
 
     def __init__(self) -> None:
@@ -252,8 +254,7 @@ def _facts(
     encoder: DualEncoder,
     composer: Composer,
     settings: SearchSettings,
-    recipe: ViewRecipe | None,
-    depth: int,
+    options: RunOptions,
 ) -> dict[str, Any]:
     """Return everything that shapes the results, with a digest of it as ``key``."""
     ids = "\n".join(benchmark.queries)
@@ -272,10 +273,10 @@ def _facts(
             "weights_tag": encoder.weights_tag,
             "fingerprint": encoder.fingerprint,
         },
-        "recipe": (recipe or ViewRecipe()).to_dict(),
+        "recipe": (options.recipe or ViewRecipe()).to_dict(),
         "composer": dict(composer.settings()),
         "settings": settings.to_dict(),
-        "depth": depth,
+        "depth": options.depth,
     }
     body = json.dumps(shaped, sort_keys=True, default=str).encode()
     shaped["key"] = hashlib.sha256(body).hexdigest()

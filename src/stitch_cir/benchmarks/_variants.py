@@ -50,7 +50,7 @@ def variants_of(
     queries. Ablation: transition and transport removed one by one and together, where "without
     transport" is mean pooling. Sweeps: α for a transition that has it, τ for a scorer that has it.
     """
-    variants = [Variant("main", "main", "as asked", settings)]
+    variants = [Variant("main", "main", "main", settings)]
     if controls:
         variants += [
             Variant("image-only", "control", "image only", settings, "image"),

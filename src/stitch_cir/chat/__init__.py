@@ -3,7 +3,6 @@
 from stitch_cir.chat._backend import ChatBackend
 from stitch_cir.chat._chat import Chat, Usage, has_text
 from stitch_cir.chat._cost import Estimate, estimate
-from stitch_cir.chat._factory import make_chat
 from stitch_cir.chat._fitting import FittingPrompt
 from stitch_cir.chat._local import QwenChat
 from stitch_cir.chat._messages import SAMPLING_PRESETS, ImagePart, Message, Reply, Sampling
@@ -42,7 +41,6 @@ __all__ = [
     "has_text",
     "import_answers",
     "load_prompt",
-    "make_chat",
     "prompt_names",
     "visible",
 ]

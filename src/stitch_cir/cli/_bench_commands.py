@@ -82,9 +82,9 @@ def make(
     quiet: o.QuietOption = False,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Make the benchmark stamps: pictures with known attributes, queries, all right answers.
+    """Make the benchmark stamps: images with known attributes, queries, all right answers.
 
-    Interrupt it whenever you like: the next run goes on, and mends what changed.
+    Interrupt it whenever you like: the next run resumes it, and repairs what changed.
 
         stitch bench make STAMPS --stamps demo/stamps --size small
     """
@@ -120,27 +120,29 @@ def score(
         from stitch_cir.datasets import load_benchmark
 
         data = load_benchmark(dataset, root, split)
-        found = compute(data, read_predictions(data, predictions, allow_missing=allow_missing))
-        spans = intervals(found)
+        scores = compute(data, read_predictions(data, predictions, allow_missing=allow_missing))
+        spans = intervals(scores)
         if as_json:
             ends = {name: [round(s.low, 4), round(s.high, 4)] for name, s in spans.items()}
-            emit_json({**found.to_dict(), "intervals": ends})
+            emit_json({**scores.to_dict(), "intervals": ends})
             return
         out = console()
-        out.print(f"{plain(found.protocol)} · {found.counts['queries']:,} queries", soft_wrap=True)
-        for name, value in found.headline.items():
+        out.print(
+            f"{plain(scores.protocol)} · {scores.counts['queries']:,} queries", soft_wrap=True
+        )
+        for name, value in scores.headline.items():
             span = spans.get(name)
-            sure = "" if span is None else f"   [{span.low:.2f}, {span.high:.2f}]"
-            out.print(f"  {name:<14} {value:6.2f}{sure}")
-        if len(found.values) > 1:
-            for task, metrics in found.values.items():
+            interval = "" if span is None else f"   [{span.low:.2f}, {span.high:.2f}]"
+            out.print(f"  {name:<14} {value:6.2f}{interval}")
+        if len(scores.values) > 1:
+            for task, metrics in scores.values.items():
                 figures = "  ".join(
                     f"{name} {100 * values.mean():.2f}" for name, values in metrics.items()
                 )
                 out.print(f"  {task:<18} {figures}", soft_wrap=True)
-        for kind, (value, count) in found.kinds.items():
-            out.print(f"  {found.kind_metric} {kind:<30} {value:6.2f}  ({count})", soft_wrap=True)
-        for note in found.notes:
+        for kind, (value, count) in scores.kinds.items():
+            out.print(f"  {scores.kind_metric} {kind:<30} {value:6.2f}  ({count})", soft_wrap=True)
+        for note in scores.notes:
             out.print(f"note: {plain(note)}", soft_wrap=True)
 
 
@@ -200,19 +202,19 @@ def compare(
 
         data = load_benchmark(dataset, root or _root_of(first), split)
         runs = [compute(data, read_predictions(data, files)) for files in (first, second)]
-        found = contrast(*runs)
+        comparisons = contrast(*runs)
         if as_json:
-            emit_json([one.to_dict() for one in found])
+            emit_json([comparison.to_dict() for comparison in comparisons])
             return
         out = console()
         out.print(
             f"{'metric':<10} {'first':>7} {'second':>7} {'difference':>11}  95 % interval      p"
         )
-        for one in found:
-            span = one.difference
+        for each in comparisons:
+            span = each.difference
             out.print(
-                f"{one.metric:<10} {one.first:7.2f} {one.second:7.2f} {span.mean:+11.2f}  "
-                f"[{span.low:+.2f}, {span.high:+.2f}]   {one.p:.4f}",
+                f"{each.metric:<10} {each.first:7.2f} {each.second:7.2f} {span.mean:+11.2f}  "
+                f"[{span.low:+.2f}, {span.high:+.2f}]   {each.p:.4f}",
                 soft_wrap=True,
             )
 
@@ -226,5 +228,7 @@ def _root_of(files: list[Path]) -> Path:
 
     runs = [file for file in files if file.is_dir()]
     if not runs:
-        raise SettingError("It is not known where the data set lies.", hint="Say so: --root DIR")
+        raise SettingError(
+            "It is not known where the data set is.", hint="Name its folder: --root DIR"
+        )
     return Path(read_run(runs[0]).manifest["benchmark"]["root"])

@@ -25,7 +25,7 @@ def run(
     dataset: DatasetArgument,
     root: RootOption,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run; goes on there.")
+        Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run; resumed there.")
     ],
     split: SplitOption = None,
     encoder: o.EncoderOption = None,
@@ -38,13 +38,11 @@ def run(
     image_weight: o.ImageWeightOption = None,
     gain: o.GainOption = None,
     loss: o.LossOption = None,
-    transition_option: o.TransitionOptionOption = None,
     hub_weight: o.HubOption = None,
     hub_neighbours: o.HubNeighboursOption = None,
     scorer: o.ScorerOption = None,
     tau: o.TauOption = None,
     epsilon: o.EpsilonOption = None,
-    scorer_option: o.ScorerOptionOption = None,
     views: Annotated[int, typer.Option("--views", help="Views an image (M).")] = 10,
     view_kind: Annotated[
         str, typer.Option("--view-kind", help="grid, random (seeded) or dense.")
@@ -66,14 +64,14 @@ def run(
         typer.Option(
             "--galleries",
             metavar="DIR",
-            help="Where indexed pictures are kept, to share them between runs. [RUN/galleries]",
+            help="Where indexed images are kept, to share them between runs. [RUN/galleries]",
         ),
     ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run",
-            help="Only say how many calls and tokens composing would cost; nothing is indexed.",
+            help="Only estimate the calls and tokens that composing costs; nothing is indexed.",
         ),
     ] = False,
     device: Annotated[
@@ -90,7 +88,7 @@ def run(
     """Run the method on a benchmark: index, compose, search, score; controls and sweeps too.
 
     The folder RUN then holds predictions and figures of every way of searching, beside a manifest
-    of everything that shaped them. Interrupt it whenever you like: the same command goes on.
+    of everything that shaped them. Interrupt it whenever you like: the same command resumes it.
 
         stitch bench run cirr --root data --encoder ViT-L-14 --out runs/cirr-l14
     """
@@ -114,13 +112,11 @@ def run(
                 image_weight=image_weight,
                 gain=gain,
                 loss=loss,
-                transition_options=o.plug_in_options("--transition-option", transition_option),
                 hub_weight=hub_weight,
                 hub_neighbours=hub_neighbours,
                 scorer=scorer,
                 tau=tau,
                 epsilon=epsilon,
-                scorer_options=o.plug_in_options("--scorer-option", scorer_option),
             ),
         )
         data = load_benchmark(dataset, root, split)
@@ -146,45 +142,45 @@ def run(
                     console().print(f"note: {plain(note)}", soft_wrap=True)
             return
         with progress_bar(quiet=quiet or as_json) as follow:
-            found = run_benchmark(
+            finished = run_benchmark(
                 data,
                 out,
                 encoder=model,
                 composer=composer,
                 settings=settings,
-                recipe=recipe,
-                options=RunOptions(controls, sweeps, depth, galleries, models.concurrency),
+                options=RunOptions(recipe, controls, sweeps, depth, galleries, models.concurrency),
                 progress=follow,
             )
         if as_json:
-            told = {one.name: dict(one.headline) for one in _shown(found)}
-            counts = found.manifest["counts"]
-            emit_json({"run": str(found.folder), "counts": counts, "variants": told})
+            figures = {variant.name: dict(variant.headline) for variant in _shown(finished)}
+            counts = finished.manifest["counts"]
+            emit_json({"run": str(finished.folder), "counts": counts, "variants": figures})
         else:
-            _show(found)
+            _show(finished)
 
 
-def _shown(found: Run) -> list[VariantResult]:
-    return [one for one in found.variants.values() if one.role != "sweep"]
+def _shown(finished: Run) -> list[VariantResult]:
+    return [variant for variant in finished.variants.values() if variant.role != "sweep"]
 
 
-def _show(found: Run) -> None:
+def _show(finished: Run) -> None:
     from rich.table import Table
 
     out = console()
-    manifest = found.manifest
+    manifest = finished.manifest
     out.print(f"{plain(manifest['benchmark']['protocol'])}", soft_wrap=True)
     counts = {name: count for name, count in manifest["counts"].items() if count}
-    told = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())
-    out.print(told, soft_wrap=True, style="dim")
-    if found.main.headline:
+    counted = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())
+    out.print(counted, soft_wrap=True, style="dim")
+    if finished.main.headline:
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("")
-        for name in found.main.headline:
+        for name in finished.main.headline:
             table.add_column(name, justify="right")
-        for one in _shown(found):
-            table.add_row(one.label, *(f"{value:.2f}" for value in one.headline.values()))
+        for variant in _shown(finished):
+            figures = (f"{value:.2f}" for value in variant.headline.values())
+            table.add_row(variant.label, *figures)
         out.print(table)
-    for note in dict.fromkeys((*manifest["notes"], *found.main.notes)):
+    for note in dict.fromkeys((*manifest["notes"], *finished.main.notes)):
         out.print(f"note: {plain(note)}", soft_wrap=True)
-    out.print(f"Report: stitch bench report {plain(str(found.folder))}", soft_wrap=True)
+    out.print(f"Report: stitch bench report {plain(str(finished.folder))}", soft_wrap=True)

@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from stitch_cir.composers import Composer
-    from stitch_cir.reranker import Reranker
+    from stitch_cir.reranker import ChatReranker
 
 __all__ = ["ModelOptions", "takes_models"]
 
@@ -147,17 +147,14 @@ class ModelOptions:
         self._refuse_unused(verifying=verifying)
         return None if self.composer is None else composer_by_name(self.composer)
 
-    def make_reranker(self, name: str, model: str | None, samples: int) -> Reranker:
-        """Make the reranker ``name``; without a model of its own ``chat`` uses the composer's."""
-        from stitch_cir.plugins import RERANKERS
+    def make_reranker(self, model: str | None, samples: int) -> ChatReranker:
+        """Make the verifier; without a model of its own it asks the composer's."""
+        from stitch_cir.composers import make_chat
+        from stitch_cir.reranker import ChatReranker
 
-        options: dict[str, Any] = {}
-        if name == "chat":
-            budget = 8 if self.max_tokens is None else self.max_tokens
-            options = {"samples": samples, "max_tokens": budget, **self._endpoint()}
-            options["model"] = model or self.model
-        reranker: Reranker = RERANKERS.make(name, **options)
-        return reranker
+        chat = make_chat(model or self.model, role="verifier", **self._endpoint())
+        budget = 8 if self.max_tokens is None else self.max_tokens
+        return ChatReranker(chat, samples=samples, max_tokens=budget)
 
     def _endpoint(self) -> dict[str, Any]:
         return {

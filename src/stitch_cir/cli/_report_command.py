@@ -30,14 +30,14 @@ def report(
     ] = "all",
     root: Annotated[
         Path | None,
-        typer.Option("--root", metavar="DIR", help="Where the data sets lie, if they were moved."),
+        typer.Option("--root", metavar="DIR", help="Where the data sets are, if they were moved."),
     ] = None,
     as_json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
-    """Write Markdown, CSV, LaTeX and a page with plots and every query, in pictures.
+    """Write Markdown, CSV, LaTeX and a page with plots and every query, with its images.
 
-    Runs of one data set stand side by side. Needs the extra `report` (matplotlib).
+    Runs of the same data set are shown side by side. Needs the extra `report` (matplotlib).
 
     stitch bench report runs/cirr runs/cirr-pdv --out report
     """
@@ -46,16 +46,16 @@ def report(
 
         folder = out or runs[0].with_name(runs[0].resolve().name + "-report")
         with counter("thumbnails", quiet=quiet or as_json) as tell:
-            found = write_report(runs, folder, root=root, queries=_count(queries), progress=tell)
+            written = write_report(runs, folder, root=root, queries=_count(queries), progress=tell)
         if as_json:
-            emit_json(found.to_dict())
+            emit_json(written.to_dict())
             return
         screen = console()
-        for file in found.files:
-            if file.parent == found.folder:
+        for file in written.files:
+            if file.parent == written.folder:
                 screen.print(f"written: {plain(str(file))}", soft_wrap=True)
-        screen.print(f"{found.queries:,} queries and {found.pictures:,} pictures on the page.")
-        for note in found.notes:
+        screen.print(f"{written.queries:,} queries and {written.images:,} images on the page.")
+        for note in written.notes:
             screen.print(f"note: {plain(note)}", soft_wrap=True)
 
 

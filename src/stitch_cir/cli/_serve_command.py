@@ -148,12 +148,14 @@ def serve(
             )
             _log_as_json(with_text=log_text)
             services = app.state.services
-            services.keeper.warm_up()
+            services.provider.warm_up()
 
             def listening(addresses: Sequence[str]) -> None:
-                count = int(services.keeper.count())
+                count = int(services.provider.count())
                 where = " and ".join(addresses)
-                typer.echo(f"{plain(services.keeper.name)}: {count:,} images at {where}", err=True)
+                typer.echo(
+                    f"{plain(services.provider.name)}: {count:,} images at {where}", err=True
+                )
                 if not local:
                     typer.echo(
                         "Other machines can reach this, unencrypted: put a reverse proxy with TLS "

@@ -8,58 +8,64 @@
         for hit in client.search("in red instead", reference="dress.jpg"):
             print(hit.rank, hit.score, hit.id)
 
-Errors are those of the library (:mod:`stitch_cir.errors`), raised here as the server raised them
-there; what only a connection can do wrong is :class:`ApiError`.
+Answers are the models of :mod:`stitch_cir.wire`. Errors are those of the library
+(:mod:`stitch_cir.errors`), raised here as the server raised them there; errors that only a server
+or a connection has are :class:`ApiError`.
 """
 
-from stitch_cir.client._ask import Asking, Picture, ReferenceLike, Settings
+from stitch_cir.client._arguments import ImageSource, QueryArguments, ReferenceLike
 from stitch_cir.client._async import AsyncClient
 from stitch_cir.client._client import Client
 from stitch_cir.client._errors import ApiError, UnreachableError
-from stitch_cir.client._types import (
-    Added,
-    Caption,
-    Composition,
+from stitch_cir.wire import (
+    AddedImages,
+    CaptionInfo,
+    CompositionInfo,
+    EditedCaption,
     Explanation,
     GalleryInfo,
     Health,
-    Hit,
-    Image,
+    HitInfo,
     ImageDetail,
+    ImageInfo,
     ImagePage,
-    Match,
-    Plan,
-    Query,
-    Results,
-    Skipped,
-    Upload,
-    View,
+    MatchInfo,
+    PlanInfo,
+    PoolState,
+    QueryInfo,
+    QuerySettings,
+    SearchResults,
+    SkippedImage,
+    UploadInfo,
+    ViewInfo,
 )
 
 __all__ = [
-    "Added",
+    "AddedImages",
     "ApiError",
-    "Asking",
     "AsyncClient",
-    "Caption",
+    "CaptionInfo",
     "Client",
-    "Composition",
+    "CompositionInfo",
+    "EditedCaption",
     "Explanation",
     "GalleryInfo",
     "Health",
-    "Hit",
-    "Image",
+    "HitInfo",
     "ImageDetail",
+    "ImageInfo",
     "ImagePage",
-    "Match",
-    "Picture",
-    "Plan",
-    "Query",
+    "ImageSource",
+    "MatchInfo",
+    "PlanInfo",
+    "PoolState",
+    "QueryArguments",
+    "QueryInfo",
+    "QuerySettings",
     "ReferenceLike",
-    "Results",
-    "Settings",
-    "Skipped",
+    "SearchResults",
+    "SkippedImage",
     "UnreachableError",
-    "Upload",
-    "View",
+    "UploadInfo",
+    "ViewInfo",
 ]

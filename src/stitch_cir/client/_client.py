@@ -1,26 +1,37 @@
-"""The client that waits for its answers."""
+"""The blocking client."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TypeVar, Unpack
+from typing import Concatenate, ParamSpec, TypeVar
 
 import httpx2
 
-from stitch_cir.client import _calls as calls
-from stitch_cir.client import _types as t
-from stitch_cir.client._ask import Asking, Picture
+from stitch_cir.client import _requests as requests
 from stitch_cir.client._connection import connect, options, unreachable
 
 __all__ = ["Client"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def _method(
+    request: Callable[P, requests.Call[T]],
+) -> Callable[Concatenate[Client, P], T]:
+    """Return the method that sends a request; name, signature and documentation are its."""
+
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._send(request(*args, **kwargs))
+
+    requests.bind(request, method)
+    return method
+
+
 class Client:
-    """Speaks to one ``stitch serve``; safe to share between threads; a context manager.
+    """Client of one ``stitch serve``; safe to share between threads; a context manager.
 
     Parameters
     ----------
@@ -31,13 +42,13 @@ class Client:
     timeout:
         Seconds to wait for a connection and between parts of an answer.
     retries:
-        How often to ask again when the server is too busy (429, 503), after the time it names.
+        How often to retry when the server is too busy (429, 503), after the time it names.
     transport:
         Another way to the server, e.g. a proxy or one in this process.
 
-    Every method raises what the server raised (:mod:`stitch_cir.errors`), ``ApiError`` for what
-    only a server can say, ``UnreachableError`` without an answer. Queries take ``text`` (what
-    should change), ``reference`` (a gallery id, an :class:`Upload` or an image), ``captions``
+    Every method raises what the server raised (:mod:`stitch_cir.errors`), ``ApiError`` for errors
+    that only a server has, ``UnreachableError`` without an answer. Queries take ``text`` (what
+    should change), ``reference`` (a gallery id, an upload or an image of an answer), ``captions``
     (edited ones), ``less_like`` and ``settings``.
     """
 
@@ -50,77 +61,32 @@ class Client:
         retries: int = 2,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        """Make a client; it connects at the first request."""
+        """Connect at the first request."""
         self._http = connect(httpx2.Client, options(base_url, token, timeout), transport)
         self._retries = retries
         self._limits: Mapping[str, int] | None = None
 
-    def health(self) -> t.Health:
-        """Ask whether the server works."""
-        return self._send(calls.health())
-
-    def gallery(self) -> t.GalleryInfo:
-        """Ask what the gallery is, what may be asked, and within which limits."""
-        return self._send(calls.gallery())
-
-    def images(self, q: str = "", *, offset: int = 0, limit: int = 60) -> t.ImagePage:
-        """List images in id order; ``q`` is looked for in ids and captions."""
-        return self._send(calls.images(q, offset, limit))
-
-    def image(self, id: str) -> t.ImageDetail:
-        """Show one image and its views."""
-        return self._send(calls.image(id))
-
-    def file(self, id: str, *, side: int = 1600) -> bytes:
-        """Get a picture as JPEG, upright, without metadata, its longest side at most ``side``."""
-        return self._send(calls.file(id, side))
-
-    def thumbnail(self, id: str, *, side: int = 256) -> bytes:
-        """Get the same, small; an item without picture gives a card with its captions."""
-        return self._send(calls.thumbnail(id, side))
-
-    def upload(self, picture: Picture) -> t.Upload:
-        """Send a picture to be a reference; the server keeps it in memory for a while."""
-        return self._send(calls.upload(picture))
-
-    def compose(self, text: str = "", **ask: Unpack[Asking]) -> t.Composition:
-        """Have target captions written without searching."""
-        return self._send(calls.compose(text, ask))
-
-    def search(self, text: str = "", **ask: Unpack[Asking]) -> t.Results:
-        """Search: a reference picture, changed as the text says."""
-        return self._send(calls.search(text, ask))
-
-    def explain(self, id: str, text: str = "", **ask: Unpack[Asking]) -> t.Explanation:
-        """Ask why the image ``id`` ranks where it does in a search."""
-        return self._send(calls.explain(id, text, ask))
-
-    def explain_picture(
-        self, id: str, text: str = "", *, kind: str = "matches", **ask: Unpack[Asking]
-    ) -> bytes:
-        """Get that as a PNG: ``matches``, ``heatmap``, ``contributions`` or ``all``."""
-        return self._send(calls.explain_picture(id, text, kind, ask))
-
-    def sheet(self, text: str = "", **ask: Unpack[Asking]) -> str:
-        """Get a search as one self-contained HTML page."""
-        return self._send(calls.sheet(text, ask))
-
-    def add_images(
-        self, pictures: Sequence[Picture], *, captions: Sequence[Sequence[str]] | None = None
-    ) -> t.Added:
-        """Add pictures to the gallery (token), with a list of captions for each."""
-        return self._send(calls.add_images(pictures, captions))
-
-    def remove_image(self, id: str) -> None:
-        """Take an image out of the gallery for good (token)."""
-        self._send(calls.remove_image(id))
+    health = _method(requests.health)
+    gallery = _method(requests.gallery)
+    images = _method(requests.images)
+    image = _method(requests.image)
+    file = _method(requests.file)
+    thumbnail = _method(requests.thumbnail)
+    upload = _method(requests.upload)
+    compose = _method(requests.compose)
+    search = _method(requests.search)
+    explain = _method(requests.explain)
+    explanation_image = _method(requests.explanation_image)
+    sheet = _method(requests.sheet)
+    add_images = _method(requests.add_images)
+    remove_image = _method(requests.remove_image)
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
     def __enter__(self) -> Client:
-        """Give itself; leaving the block closes it."""
+        """Return the client; leaving the block closes it."""
         return self
 
     def __exit__(
@@ -132,19 +98,19 @@ class Client:
         """Close the connections."""
         self.close()
 
-    def _send(self, call: calls.Call[T]) -> T:
-        if call.largest > calls.SMALL_FILE:
+    def _send(self, call: requests.Call[T]) -> T:
+        if call.largest > requests.SMALL_FILE:
             # a server refuses too large a file while it is still being sent
             if self._limits is None:
-                self._limits = (self.gallery()).limits
-            calls.check_size(call, self._limits)
+                self._limits = self.gallery().limits
+            requests.check_size(call, self._limits)
         for left in range(self._retries, -1, -1):
             try:
                 response = self._http.request(call.method, call.path, **call.options)
             except httpx2.HTTPError as error:
                 raise unreachable(self._http.base_url, error) from error
-            wait = calls.wait_seconds(response)
+            wait = requests.wait_seconds(response)
             if wait is None or not left:
                 break
             time.sleep(wait)
-        return calls.read(call, response)
+        return requests.read(call, response)

@@ -1,4 +1,4 @@
-"""What both clients do around a request: where to, with which token, and who did not answer."""
+"""The connection of both clients: address, token, certificates, and errors without an answer."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ C = TypeVar("C")
 
 
 def options(base_url: str, token: str | None, timeout: float) -> dict[str, Any]:
-    """Check what a client was made with, and give what its connection is made with.
+    """Check the arguments of a client, and return those of its connection.
 
-    Raises ``SettingError`` for an address that is none, ``UnreachableError`` for certificates that
+    Raises ``SettingError`` for an invalid address, ``UnreachableError`` for certificates that
     cannot be read.
     """
     try:
@@ -46,7 +46,7 @@ def _verification(base_url: str) -> ssl.SSLContext | bool:
 
 
 def connect(kind: Callable[..., C], arguments: dict[str, Any], transport: Any) -> C:
-    """Make an HTTP client.
+    """Return an HTTP client.
 
     Raises ``UnreachableError`` naming the variable of the environment that makes it impossible.
     """
@@ -68,7 +68,7 @@ def _no_address(base_url: object) -> SettingError:
 
 
 def unreachable(base_url: httpx2.URL, error: httpx2.HTTPError) -> UnreachableError:
-    """Say that there was no answer, and why."""
+    """Return the error of a request without an answer."""
     if isinstance(error, httpx2.TimeoutException):
         return UnreachableError(
             f"{base_url} did not answer in time.", hint="Make the client with a longer timeout."

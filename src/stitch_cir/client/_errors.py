@@ -3,7 +3,7 @@
 ::
 
     StitchError
-    └── ApiError               only a server can say this; ``type`` says which, e.g. RateError
+    └── ApiError               an error that only a server has, named by ``type``, e.g. RateError
         └── UnreachableError   no answer at all: nobody listens, the connection broke, time is up
 """
 
@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from stitch_cir import errors
+from stitch_cir.wire import ErrorResponse
 
 __all__ = ["ApiError", "UnreachableError", "not_understood", "read_error"]
 
@@ -26,7 +27,7 @@ class ApiError(errors.StitchError):
     """
 
     def __init__(self, message: str, *, hint: str = "", type: str, status: int) -> None:
-        """Keep what the answer said."""
+        """Take the answer's message, hint, type and status."""
         super().__init__(message, hint=hint)
         self.type = type
         self.status = status
@@ -36,38 +37,28 @@ class UnreachableError(ApiError):
     """There was no answer."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        """Say who did not answer."""
+        """Take the message and the hint; the status is 0."""
         super().__init__(message, hint=hint, type="UnreachableError", status=0)
 
 
-class _Text(BaseModel):
-    type: str
-    message: str
-    hint: str = ""
-
-
-class _Body(BaseModel):
-    error: _Text
-
-
 def read_error(status: int, headers: Mapping[str, str], content: bytes) -> errors.StitchError:
-    """Make the exception of an answer of status 400 or above; its note names the request."""
+    """Return the exception of an answer of status 400 or above; its note names the request."""
     try:
-        told = _Body.model_validate_json(content).error
+        detail = ErrorResponse.model_validate_json(content).error
     except ValidationError:
         # e.g. a reverse proxy's own page
         return not_understood(status, "an error in another form than a STiTch server's")
     error: errors.StitchError
-    if told.type in errors.__all__:
-        error = getattr(errors, told.type)(told.message, hint=told.hint)
+    if detail.type in errors.__all__:
+        error = getattr(errors, detail.type)(detail.message, hint=detail.hint)
     else:
-        error = ApiError(told.message, hint=told.hint, type=told.type, status=status)
+        error = ApiError(detail.message, hint=detail.hint, type=detail.type, status=status)
     error.add_note(f"HTTP {status}, request id {headers.get('x-request-id', '(none)')}")
     return error
 
 
 def not_understood(status: int, what: str) -> ApiError:
-    """Make the exception for an answer of another form than the contract's."""
+    """Return the exception for an answer that breaks the contract."""
     return ApiError(
         f"The server answered (HTTP {status}) with {what}.",
         hint="Is it `stitch serve`, of this client's version? See /health.",

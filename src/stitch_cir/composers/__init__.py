@@ -22,6 +22,7 @@ from stitch_cir.composers.rules._verbatim import VerbatimComposer
 if TYPE_CHECKING:
     from stitch_cir.composers.llm._chat import ChatComposer
     from stitch_cir.composers.llm._factories import (
+        make_chat,
         make_chat_composer,
         make_two_stage_composer,
     )
@@ -43,6 +44,7 @@ __all__ = [
     "VerbatimComposer",
     "composer_by_name",
     "edit_captions",
+    "make_chat",
     "make_chat_composer",
     "make_two_stage_composer",
     "model_usage",
@@ -55,6 +57,7 @@ _LAZY = {
     "ChatComposer": "llm._chat",
     "TwoStageComposer": "llm._two_stage",
     "published_text": "recorded._published",
+    "make_chat": "llm._factories",
     "make_chat_composer": "llm._factories",
     "make_two_stage_composer": "llm._factories",
 }

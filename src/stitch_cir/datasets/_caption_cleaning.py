@@ -2,11 +2,11 @@
 
 In this order, and nothing else:
 
-1. whitespace is made single, blank captions are dropped;
-2. refusals are dropped ("I cannot provide descriptions …"): they do not say what is to be seen;
-3. frames are taken off ("The image shows …", "… is pictured."): every image shows something;
+1. whitespace is collapsed, blank captions are dropped;
+2. refusals are dropped ("I cannot provide descriptions …"): they do not describe the image;
+3. frames are removed ("The image shows …", "… is pictured."): every image shows something;
 4. captions of a single word are dropped;
-5. of captions that are the same but for case and punctuation the first stays, and one that another
+5. of captions that differ only in case and punctuation the first stays, and a caption that another
    caption begins with is dropped as a fragment;
 6. the first ``MOST`` stay.
 """
@@ -30,9 +30,9 @@ _REFUSAL = re.compile(
     r"|important to (?:remember|be mindful)|sexually|harmful|I can",
     re.I,
 )
-_PICTURE = r"(?:image|photo|picture|photograph)"
+_IMAGE = r"(?:image|photo|picture|photograph)"
 _FRAME = re.compile(
-    rf"^(?:(?:the|this|an?) {_PICTURE}(?: also)? (?:shows|depicts|features|displays|captures"
+    rf"^(?:(?:the|this|an?) {_IMAGE}(?: also)? (?:shows|depicts|features|displays|captures"
     r"|contains|presents|is of|showcases|has)"
     r"|(?:this|it) is (?:an? )?(?:image|photo|picture)? ?(?:of)?"
     rf"|(?:the |this )?(?:image|photo|picture) of|in (?:the|this) (?:image|picture|photo),?"
@@ -41,18 +41,18 @@ _FRAME = re.compile(
 )
 _SHOWN = re.compile(
     r",? (?:(?:is|are) (?:shown|pictured|featured|depicted|displayed|presented|seen|visible"
-    rf"|captured)(?: in (?:the|this) (?:image|photo|picture))?|in (?:the|this) {_PICTURE})\.?$",
+    rf"|captured)(?: in (?:the|this) (?:image|photo|picture))?|in (?:the|this) {_IMAGE})\.?$",
     re.I,
 )
 
 
 def clean_captions(captions: Iterable[str]) -> tuple[str, ...]:
-    """Clean one image's captions by the rule above; may leave none.
+    """Return one image's captions cleaned by the rule above, possibly none.
 
     >>> clean_captions(["The image shows a red  bus.", "A red bus", "Bus", "A red bus is parked."])
     ('A red bus is parked',)
     """
-    found: dict[str, str] = {}
+    by_key: dict[str, str] = {}
     for caption in captions:
         text = " ".join(caption.split())
         if not text or _REFUSAL.search(text):
@@ -60,19 +60,19 @@ def clean_captions(captions: Iterable[str]) -> tuple[str, ...]:
         text = _unframed(text)
         key = _fold(text)
         if len(key.split()) >= SHORTEST:
-            found.setdefault(key, text)
+            by_key.setdefault(key, text)
     kept = [
         text
-        for key, text in found.items()
-        if not any(other != key and other.startswith(key) for other in found)
+        for key, text in by_key.items()
+        if not any(other != key and other.startswith(key) for other in by_key)
     ]
     return tuple(kept[:MOST])
 
 
 def caption_views(captions: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the view set of an image: its captions and, of several, the first three joined.
+    """Return the view set of an image: its captions and, of several, the first three joined.
 
-    The joined one stands for the image as a whole, as the original view does beside its crops.
+    The joined caption stands for the image as a whole, as the original view does beside its crops.
     """
     if len(captions) < 2:
         return captions

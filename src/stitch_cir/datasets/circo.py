@@ -73,8 +73,8 @@ CIRCO = DataSet(
     layout={
         "queries, val": "annotations/val.json",
         "queries, test": "annotations/test.json",
-        "the gallery's images": IMAGE_LIST,
-        "pictures": IMAGES,
+        "list of the images": IMAGE_LIST,
+        "images": IMAGES,
     },
     source="CIRCO's annotations: https://github.com/miccunifi/CIRCO; images: COCO 2017 unlabeled.",
     load=_load,

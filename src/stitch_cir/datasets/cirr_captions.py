@@ -60,7 +60,7 @@ CIRR_CAPTIONS = replace(
         for split, protocol in CIRR.splits.items()
     },
     layout={
-        **{what: path for what, path in CIRR.layout.items() if not what.startswith("pictures")},
+        **{what: path for what, path in CIRR.layout.items() if not what.startswith("images")},
         "captions of the gallery": CANDIDATES,
     },
     source=f"{CIRR.source} Captions: {FILE}, as WeiMoCIR publishes it, at one of "

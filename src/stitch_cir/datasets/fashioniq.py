@@ -70,7 +70,7 @@ FASHIONIQ = DataSet(
             f"gallery, {category}": f"image_splits/split.{category}.val.json"
             for category in CATEGORIES
         },
-        "pictures (.jpg or .png)": "images",
+        "images (.jpg or .png)": "images",
     },
     source="FashionIQ's annotations: https://github.com/XiaoxiaoGuo/fashion-iq.",
     load=_load,

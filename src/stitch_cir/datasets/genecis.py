@@ -74,8 +74,8 @@ GENECIS = DataSet(
     splits={"all": "GeneCIS: every query its own gallery; ties fall against the target"},
     layout={
         **{f"queries, {name}": f"genecis/{name}.json" for name in TASKS},
-        "pictures of the object tasks": COCO,
-        "pictures of the attribute tasks": GENOME,
+        "images of the object tasks": COCO,
+        "images of the attribute tasks": GENOME,
     },
     source="GeneCIS' annotations: https://github.com/facebookresearch/genecis.",
     load=_load,

@@ -1,6 +1,6 @@
 """One gallery as tools for assistants: a Model Context Protocol server. Needs the extra ``mcp``.
 
-Imports nothing heavy by itself: what needs the SDK is imported when it is asked for.
+Imports nothing heavy by itself: what needs the SDK is imported when it is used.
 """
 
 from __future__ import annotations

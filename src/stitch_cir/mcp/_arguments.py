@@ -1,7 +1,7 @@
-"""What the tools take: lenient, because many assistants fill in every argument.
+"""The arguments of the tools: lenient, because many assistants fill in every argument.
 
-``null``, ``""`` and lists of empty texts are as good as nothing; numbers may be texts, and one text
-a list of one. What cannot be read is one plain line.
+``null``, ``""`` and lists of empty texts count as left out; numbers may be texts, and a single text
+a list. What cannot be read is reported in one plain line.
 """
 
 from __future__ import annotations
@@ -11,104 +11,105 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from stitch_cir.wire import MAX_CAPTIONS, MAX_NEGATIVES, MAX_TEXT
+
 __all__ = [
-    "MOST_HITS",
-    "MOST_SHOWN",
+    "MAX_HITS",
+    "MAX_THUMBNAILS",
     "Alpha",
     "Captions",
-    "Count",
-    "Drawing",
+    "DrawingKind",
     "Id",
     "K",
-    "LessLike",
+    "Negatives",
+    "NumCaptions",
+    "NumThumbnails",
     "Reference",
-    "Shown",
     "Text",
-    "explain_faults",
+    "describe_errors",
 ]
 
-MOST_HITS = 100
-MOST_SHOWN = 20
+MAX_HITS = 100
+MAX_THUMBNAILS = 20
 
 
-def _text(value: Any) -> Any:
+def _drop_blank(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-def _texts(value: Any) -> Any:
+def _to_list(value: Any) -> Any:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list):
         return value
-    return [item for item in value if _text(item) is not None] or None
+    return [item for item in value if _drop_blank(item) is not None] or None
 
 
-def _word(value: Any) -> Any:
-    value = _text(value)
+def _lower_case(value: Any) -> Any:
+    value = _drop_blank(value)
     return value.strip().lower() if isinstance(value, str) else value
 
 
-_Blank = BeforeValidator(_text)
-# the bounds belong to what is inside: around it they would be asked of None too
-_Line = Annotated[str, Field(max_length=2000)]
+_Blank = BeforeValidator(_drop_blank)
+# the bounds belong to the inner type: around the union they would apply to None too
+_Line = Annotated[str, Field(max_length=MAX_TEXT)]
 
 Text = Annotated[
     _Line | None,
     _Blank,
     Field(
         description="What should change in the reference, e.g. 'in red instead'; without a "
-        "reference, what the picture should show.",
+        "reference, what the image should show.",
     ),
 ]
 Reference = Annotated[
     str | None,
     _Blank,
-    Field(description="Gallery id of the picture pointed at, as given by a search."),
+    Field(description="Gallery id of the reference image, as returned by a search."),
 ]
 Captions = Annotated[
-    Annotated[list[_Line], Field(max_length=64)] | None,
-    BeforeValidator(_texts),
+    Annotated[list[_Line], Field(max_length=MAX_CAPTIONS)] | None,
+    BeforeValidator(_to_list),
     Field(description="Target captions to use instead of composed ones."),
 ]
-Count = Annotated[
-    Annotated[int, Field(ge=1, le=64)] | None, _Blank, Field(description="How many. [5]")
+NumCaptions = Annotated[
+    Annotated[int, Field(ge=1, le=MAX_CAPTIONS)] | None, _Blank, Field(description="How many. [5]")
 ]
 Id = Annotated[str, Field(min_length=1, description="Gallery id of the image to explain.")]
 K = Annotated[
     Annotated[int, Field(ge=1)] | None,
     _Blank,
     Field(
-        description=f"How many hits, at most {MOST_HITS}; fewer where the gallery holds fewer. "
-        "[10]",
+        description=f"How many hits, at most {MAX_HITS}; fewer where the gallery holds fewer. [10]",
     ),
 ]
-Shown = Annotated[
+NumThumbnails = Annotated[
     Annotated[int, Field(ge=0)] | None,
     _Blank,
-    Field(description=f"How many hits to show as pictures, at most {MOST_SHOWN}. [4]"),
+    Field(description=f"How many hits to show as thumbnails, at most {MAX_THUMBNAILS}. [4]"),
 ]
-LessLike = Annotated[
-    Annotated[list[str], Field(max_length=100)] | None,
-    BeforeValidator(_texts),
-    Field(description="Gallery ids of rejected pictures."),
+Negatives = Annotated[
+    Annotated[list[str], Field(max_length=MAX_NEGATIVES)] | None,
+    BeforeValidator(_to_list),
+    Field(description="Gallery ids of rejected images."),
 ]
 Alpha = Annotated[
     Annotated[float, Field(ge=0, le=1)] | None,
     _Blank,
     Field(description="Weight of the text over the captions. [0.45]"),
 ]
-Drawing = Annotated[
+DrawingKind = Annotated[
     Literal["all", "matches", "heatmap", "contributions", "none"] | None,
-    BeforeValidator(_word),
-    Field(description="The picture to draw. [matches]"),
+    BeforeValidator(_lower_case),
+    Field(description="What to draw. [matches]"),
 ]
 
 
-def explain_faults(faults: Sequence[Any]) -> str:
+def describe_errors(errors: Sequence[Any]) -> str:
     """Return one line that says which argument is wrong and what it may be."""
     lines = []
-    for fault in faults:
-        where = ".".join(str(part) for part in fault["loc"]) or "the arguments"
-        sent = "" if fault["type"] == "missing" else f" (sent: {str(fault.get('input'))[:40]!r})"
-        lines.append(f"{where}: {str(fault['msg'])[:300]}{sent}")
+    for error in errors:
+        where = ".".join(str(part) for part in error["loc"]) or "the arguments"
+        sent = "" if error["type"] == "missing" else f" (sent: {str(error.get('input'))[:40]!r})"
+        lines.append(f"{where}: {str(error['msg'])[:300]}{sent}")
     return "; ".join(dict.fromkeys(lines)) + ". The tool's schema says what each argument may be."

@@ -1,4 +1,4 @@
-"""The server around the tools."""
+"""The server of the tools."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pydantic import ValidationError
 
 from stitch_cir.composers import Composer
 from stitch_cir.gallery import Gallery
-from stitch_cir.mcp._arguments import explain_faults
+from stitch_cir.mcp._arguments import describe_errors
 from stitch_cir.mcp._tools import Tools
 
 __all__ = ["create_server"]
 
 _ABOUT = (
     "Composed image search over one gallery of {count:,} images. Begin with search (text alone "
-    "finds pictures; their ids can be references); compose shows the target captions before "
+    "finds images; their ids can be references); compose shows the target captions before "
     "searching; explain says why an image ranks where it does. Images are named by gallery ids."
 )
 
 
 class _Server(MCPServer):  # type: ignore[misc]
-    """Says in a plain line what is wrong with the arguments of a tool."""
+    """Reports invalid arguments of a tool in one plain line."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         """Call a tool. Raises ``ToolError``."""
@@ -33,12 +33,12 @@ class _Server(MCPServer):  # type: ignore[misc]
         except ToolError as error:
             if not isinstance(error.__cause__, ValidationError):
                 raise
-            faults = error.__cause__.errors(include_url=False, include_context=False)
-            raise ToolError(f"{name}: {explain_faults(faults)}") from None
+            errors = error.__cause__.errors(include_url=False, include_context=False)
+            raise ToolError(f"{name}: {describe_errors(errors)}") from None
 
 
 def create_server(gallery: Gallery, *, composer: Composer | None = None) -> MCPServer:
-    """Make a Model Context Protocol server with the tools ``search``, ``compose``, ``explain``.
+    """Return a Model Context Protocol server with the tools ``search``, ``compose``, ``explain``.
 
     ``composer`` writes target captions; ``None`` is the template composer. Run it with
     ``server.run("stdio")``, or connect the SDK's client to it in the same process.

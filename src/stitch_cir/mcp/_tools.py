@@ -12,7 +12,6 @@ from typing import Annotated, Any, TypeVar
 import PIL.Image
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ImageContent, TextContent
-from pydantic import BaseModel
 
 from stitch_cir.composers import Composer
 from stitch_cir.errors import ImageError, StitchError
@@ -20,19 +19,18 @@ from stitch_cir.explain import caption_shares, draw_hit, fit, matches, summary
 from stitch_cir.gallery import Gallery, PathMask
 from stitch_cir.hints import one_line
 from stitch_cir.images import open_image
-from stitch_cir.mcp._answers import CaptionOut, Composed, Explained, Found, HitOut, Meeting
 from stitch_cir.mcp._arguments import (
-    MOST_HITS,
-    MOST_SHOWN,
+    MAX_HITS,
+    MAX_THUMBNAILS,
     Alpha,
     Captions,
-    Count,
-    Drawing,
+    DrawingKind,
     Id,
     K,
-    LessLike,
+    Negatives,
+    NumCaptions,
+    NumThumbnails,
     Reference,
-    Shown,
     Text,
 )
 from stitch_cir.search import (
@@ -40,32 +38,45 @@ from stitch_cir.search import (
     Results,
     SearchSettings,
     Seen,
+    View,
     compose,
     locate,
     look_up,
     required_image_side,
     search,
 )
+from stitch_cir.wire import (
+    CompositionInfo,
+    ExplanationSummary,
+    MatchInfo,
+    QueryInfo,
+    RankedImage,
+    RankedImages,
+    ViewInfo,
+    WireModel,
+)
 
 __all__ = ["Tools"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-THUMBNAIL = 256
-PICTURE_BYTES = 96 << 10
-"""Characters that all pictures of one answer take together: it is read whole by a model."""
+_THUMBNAIL_SIDE = 256
+_THUMBNAILS = 4
+_NUM_CAPTIONS = 5
+_IMAGE_CHARACTERS = 96 << 10
+"""Characters of all images of an answer together: a model reads it whole."""
 
 
-def _plainly(tool: F) -> F:
+def _as_tool(method: F) -> F:
     """Turn the library's errors into tool errors with message and hint, without its paths."""
 
-    @wraps(tool)
+    @wraps(method)
     def run(self: Tools, *args: Any, **kwargs: Any) -> Any:
         try:
-            return tool(self, *args, **kwargs)
+            return method(self, *args, **kwargs)
         except StitchError as error:
-            said = self.hide(str(error))
-            raise ToolError(f"{type(error).__name__}: {said}") from error
+            message = self.hide_paths(str(error))
+            raise ToolError(f"{type(error).__name__}: {message}") from error
 
     return run  # type: ignore[return-value]
 
@@ -74,151 +85,170 @@ class Tools:
     """The tools of one gallery; may be called from several threads."""
 
     def __init__(self, gallery: Gallery, composer: Composer | None = None) -> None:
-        """Ask ``gallery``; ``composer`` writes the captions (``None``: the template composer)."""
+        """Search ``gallery``; ``composer`` writes captions (``None``: the template composer)."""
         self._gallery = gallery
         self._composer = composer
-        self.hide = PathMask(gallery).hide
+        self.hide_paths = PathMask(gallery).hide
 
-    @_plainly
+    @_as_tool
     def search(
         self,
         text: Text = None,
         reference: Reference = None,
         k: K = None,
         captions: Captions = None,
-        less_like: LessLike = None,
+        less_like: Negatives = None,
         alpha: Alpha = None,
-        pictures: Shown = None,
-    ) -> Annotated[CallToolResult, Found]:
-        """Search the gallery for a picture like the reference, but changed as the text says.
+        pictures: NumThumbnails = None,
+    ) -> Annotated[CallToolResult, RankedImages]:
+        """Search the gallery for an image like the reference, but changed as the text says.
 
-        Without a reference it finds what the text describes; without a text, pictures like the
-        reference. Gives ranked gallery ids with scores, and the best as thumbnails.
+        Without a reference it finds what the text describes; without a text, images like the
+        reference. Returns ranked gallery ids with scores, and the best as thumbnails.
         """
-        changed = {} if alpha is None else {"alpha": alpha}
         notes = []
-        if k is not None and k > MOST_HITS:
-            notes.append(f"k is {k}, but at most {MOST_HITS} hits are given.")
-            k = MOST_HITS
+        if k is not None and k > MAX_HITS:
+            notes.append(f"k is {k}, but at most {MAX_HITS} hits are given.")
+            k = MAX_HITS
         results = search(
             self._gallery,
-            reference=self._look(reference),
-            text=text or "",
-            captions=captions or (),
-            less_like=tuple(less_like or ()),
-            composer=self._composer,
-            settings=SearchSettings.from_preset("paper", k=k, **changed),
+            settings=_settings(alpha, k),
+            **self._query(text, reference, captions, less_like),
         )
         notes = self._notes(notes, results.notes)
-        shown = results.hits[: min(4 if pictures is None else pictures, MOST_SHOWN)]
+        shown = results.hits[: min(_THUMBNAILS if pictures is None else pictures, MAX_THUMBNAILS)]
+        query = results.query
         return _answer(
             _table(results, notes),
-            Found(
-                hits=[self._hit(hit) for hit in results],
-                captions=list(results.query.labels),
+            RankedImages(
+                hits=tuple(self._hit(hit) for hit in results),
+                query=QueryInfo(
+                    reference=query.reference,
+                    text=query.text,
+                    labels=query.labels,
+                    weights=_rounded(query.weights),
+                    less_like=query.less_like,
+                ),
                 ranked=results.ranked,
-                notes=notes,
+                notes=tuple(notes),
             ),
             [(f"#{hit.rank} {one_line(hit.id)}", _thumbnail(hit)) for hit in shown],
         )
 
-    @_plainly
+    @_as_tool
     def compose(
         self,
         text: Text = None,
         reference: Reference = None,
-        captions: Count = None,
-    ) -> Annotated[CallToolResult, Composed]:
+        captions: NumCaptions = None,
+    ) -> Annotated[CallToolResult, CompositionInfo]:
         """Write the target captions of a search without searching.
 
-        They can be edited and given back to search or explain.
+        They can be edited and sent back to search or explain.
         """
-        made = compose(
+        count = _NUM_CAPTIONS if captions is None else captions
+        composition = compose(
             self._gallery,
-            reference=self._look(reference),
+            reference=self._resolve_reference(reference),
             text=text or "",
             composer=self._composer,
-            settings=SearchSettings(captions=5 if captions is None else captions),
+            settings=SearchSettings(captions=count),
         )
-        notes = self._notes(made.notes)
-        lines = [f"{number}. {text}" for number, text in enumerate(made.texts, 1)]
+        notes = self._notes(composition.notes)
+        lines = [f"{number}. {text}" for number, text in enumerate(composition.texts, 1)]
         return _answer(
             "\n".join([*lines, *notes]),
-            Composed(
-                captions=[CaptionOut(text=one.text, weight=one.weight) for one in made.captions],
-                composer=made.composer,
-                notes=notes,
-            ),
+            CompositionInfo.model_validate({**composition.to_dict(), "notes": notes}),
         )
 
-    @_plainly
+    @_as_tool
     def explain(
         self,
         id: Id,
         text: Text = None,
         reference: Reference = None,
         captions: Captions = None,
-        picture: Drawing = None,
-    ) -> Annotated[CallToolResult, Explained]:
-        """Explain why one image ranks where it does: which captions met which parts of it.
+        less_like: Negatives = None,
+        alpha: Alpha = None,
+        picture: DrawingKind = None,
+    ) -> Annotated[CallToolResult, ExplanationSummary]:
+        """Explain why one image ranks where it does: which captions matched which parts of it.
 
-        Give the same text, reference and captions as in the search. The picture shows the matched
-        parts as boxes, the match as a heat map, and what each caption gave to the score.
+        Give the same text, reference, captions, less_like and alpha as in the search. The drawing
+        shows the matched parts as boxes, the match as a heat map, and each caption's share of the
+        score.
         """
         results = locate(
             self._gallery,
             id,
-            reference=self._look(reference),
-            text=text or "",
-            captions=captions or (),
-            composer=self._composer,
+            settings=_settings(alpha),
+            **self._query(text, reference, captions, less_like),
         )
         query, hit = results.query, results[0]
-        told = summary(query, hit)
-        gives = dict(zip(query.labels, caption_shares(hit).tolist(), strict=True))
         kind = picture or "matches"
-        drawn = [] if kind == "none" else [("", draw_hit(query, hit, kind=kind))]
-        notes = self._notes(results.notes)
-        return _answer(
-            "\n".join([told, *notes]),
-            Explained(
-                rank=hit.rank,
-                id=hit.id,
-                score=hit.score,
-                summary=told,
-                gives={label: round(given, 6) for label, given in gives.items()},
-                matches=[
-                    Meeting(
-                        caption=match.label,
-                        view=match.view.label,
-                        cosine=round(match.similarity, 6),
-                        mass=round(match.mass, 6),
-                    )
-                    for match in matches(query, hit)
-                ],
-                notes=notes,
+        drawings = [] if kind == "none" else [("", draw_hit(query, hit, kind=kind))]
+        explanation = ExplanationSummary(
+            hit=self._hit(hit),
+            captions=query.labels,
+            weights=_rounded(query.weights),
+            matches=tuple(
+                MatchInfo.model_validate({**match.to_dict(), "view": _view(match.view)})
+                for match in matches(query, hit)
             ),
-            drawn,
+            shares=_rounded(caption_shares(hit)),
+            summary=summary(query, hit),
+            notes=tuple(self._notes(results.notes)),
         )
+        return _answer("\n".join([explanation.summary, *explanation.notes]), explanation, drawings)
+
+    def _query(
+        self,
+        text: str | None,
+        reference: str | None,
+        captions: Sequence[str] | None,
+        less_like: Sequence[str] | None,
+    ) -> dict[str, Any]:
+        """Return the arguments of ``search`` and ``locate``."""
+        return {
+            "reference": self._resolve_reference(reference),
+            "text": text or "",
+            "captions": captions or (),
+            "less_like": tuple(less_like or ()),
+            "composer": self._composer,
+        }
 
     def _notes(self, *notes: Iterable[str]) -> list[str]:
         """Return the notes of an answer and of the gallery, each once, without its paths."""
-        return [self.hide(note) for note in dict.fromkeys(chain(*notes, self._gallery.notes))]
+        unique = dict.fromkeys(chain(*notes, self._gallery.notes))
+        return [self.hide_paths(note) for note in unique]
 
-    def _look(self, reference: str | None) -> Seen | None:
+    def _resolve_reference(self, reference: str | None) -> Seen | None:
         # by id only: an assistant must not read files of its choice
         if reference is None:
             return None
         return look_up(self._gallery, reference, side=required_image_side(self._composer))
 
-    def _hit(self, hit: Hit) -> HitOut:
-        return HitOut(
+    def _hit(self, hit: Hit) -> RankedImage:
+        return RankedImage(
             rank=hit.rank,
             id=hit.id,
             score=round(hit.score, 6),
-            best_view=hit.best_view.label,
-            captions=list(hit.captions),
+            best_view=_view(hit.best_view),
+            captions=tuple(hit.captions),
         )
+
+
+def _settings(alpha: float | None, k: int | None = None) -> SearchSettings:
+    changes = {} if alpha is None else {"alpha": alpha}
+    return SearchSettings.from_preset("paper", k=k, **changes)
+
+
+def _view(view: View) -> ViewInfo:
+    return ViewInfo.model_validate({**view.to_dict(), "label": view.label})
+
+
+def _rounded(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(round(float(value), 6) for value in values)
 
 
 def _table(results: Results, notes: Sequence[str]) -> str:
@@ -232,38 +262,38 @@ def _table(results: Results, notes: Sequence[str]) -> str:
 def _thumbnail(hit: Hit) -> PIL.Image.Image | None:
     if hit.path is None:
         return None
+    side = _THUMBNAIL_SIDE
     try:
-        return fit(
-            open_image(hit.path, max_pixels=hit.max_pixels, decode_side=THUMBNAIL), THUMBNAIL
-        )
+        return fit(open_image(hit.path, max_pixels=hit.max_pixels, decode_side=side), side)
     except ImageError:
         return None
 
 
 def _answer(
     text: str,
-    structured: BaseModel,
-    pictures: Sequence[tuple[str, PIL.Image.Image | None]] = (),
+    structured: WireModel,
+    images: Sequence[tuple[str, PIL.Image.Image | None]] = (),
 ) -> CallToolResult:
-    """Give text, then pictures with their names, and the same as data."""
+    """Return text, then images with their names, and the same as data."""
     content: list[TextContent | ImageContent] = [TextContent(text=text)]
-    room = PICTURE_BYTES // max(1, len(pictures))
-    for name, picture in pictures:
+    limit = _IMAGE_CHARACTERS // max(1, len(images))
+    for name, image in images:
         if name:
-            shown = name if picture is not None else f"{name}: there is no picture to show"
-            content.append(TextContent(text=shown))
-        if picture is not None:
-            content.append(_image(picture, room))
-    return CallToolResult(content=content, structured_content=structured.model_dump())
+            line = name if image is not None else f"{name}: there is no picture to show"
+            content.append(TextContent(text=line))
+        if image is not None:
+            content.append(_image_content(image, limit))
+    data = structured.model_dump(mode="json", exclude_unset=True)
+    return CallToolResult(content=content, structured_content=data)
 
 
-def _image(picture: PIL.Image.Image, room: int) -> ImageContent:
-    """Write a picture as JPEG in at most ``room`` characters, coarser or smaller where it must."""
+def _image_content(image: PIL.Image.Image, limit: int) -> ImageContent:
+    """Return an image as JPEG in at most ``limit`` characters, coarser or smaller as needed."""
     while True:
         for quality in (85, 70, 50):
             buffer = io.BytesIO()
-            picture.save(buffer, "JPEG", quality=quality, optimize=True)
+            image.save(buffer, "JPEG", quality=quality, optimize=True)
             data = base64.b64encode(buffer.getvalue()).decode("ascii")
-            if len(data) <= room or max(picture.size) <= 64:
+            if len(data) <= limit or max(image.size) <= 64:
                 return ImageContent(data=data, mime_type="image/jpeg")
-        picture = fit(picture, max(picture.size) * 3 // 4)
+        image = fit(image, max(image.size) * 3 // 4)

@@ -19,13 +19,12 @@ from stitch_cir.chat import (
     Usage,
     estimate,
     load_prompt,
-    make_chat,
     visible,
 )
 from stitch_cir.errors import PromptTooLargeError, QueryError, SettingError
 from stitch_cir.reranker._protocol import Candidate, Verdict
 
-__all__ = ["ChatReranker", "make_chat_reranker", "read_verdict"]
+__all__ = ["ChatReranker", "read_verdict"]
 
 Part: TypeAlias = str | ImagePart
 _WORD = re.compile(r"[^\W\d_]+")
@@ -215,19 +214,6 @@ class ChatReranker:
             "they have neither pictures nor captions in common.",
             hint="Search without --verify, or index captions for both.",
         )
-
-
-def make_chat_reranker(
-    *, model: str | None = None, samples: int = 1, max_tokens: int = 8, **endpoint: Any
-) -> ChatReranker:
-    """Make the reranker that a model's name stands for.
-
-    ``endpoint`` are the options of :func:`stitch_cir.chat.make_chat`.
-
-    Raises ``SettingError`` without a model.
-    """
-    chat = make_chat(model, role="verifier", **endpoint)
-    return ChatReranker(chat, samples=samples, max_tokens=max_tokens)
 
 
 def read_verdict(reply: Reply) -> float:

@@ -170,7 +170,7 @@ class Results:
             "query": {
                 "reference": self.query.reference,
                 "text": self.query.text,
-                "members": list(self.query.labels),
+                "labels": list(self.query.labels),
                 "weights": [round(float(weight), 6) for weight in self.query.weights],
                 "less_like": list(self.query.less_like),
             },

@@ -1,4 +1,4 @@
-"""The application: its parts, its layers, its routes."""
+"""The application: its services, its middleware, its routes."""
 
 from __future__ import annotations
 
@@ -11,71 +11,81 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from stitch_cir.composers import Composer
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.search import SearchSettings
 from stitch_cir.server import (
-    _ids,
-    _routes_ask,
-    _routes_gallery,
-    _routes_page,
-    _routes_uploads,
-    _routes_write,
+    _gallery_routes,
+    _page_routes,
+    _query_routes,
+    _upload_routes,
+    _write_routes,
 )
+from stitch_cir.server._access_log import AccessLogMiddleware
 from stitch_cir.server._batching import BatchingEncoder, batching
-from stitch_cir.server._describe import describe_limits
-from stitch_cir.server._desk import Desk
-from stitch_cir.server._envelope import Envelope
 from stitch_cir.server._errors import install
-from stitch_cir.server._keeper import Keeper
-from stitch_cir.server._limits import Gate
+from stitch_cir.server._executor import RequestExecutor
+from stitch_cir.server._gallery_provider import GalleryProvider
 from stitch_cir.server._metrics import Metrics
-from stitch_cir.server._pictures import Pictures
-from stitch_cir.server._prefix import Prefix
-from stitch_cir.server._questions import ComposerMaker, Questions
+from stitch_cir.server._prefix import PathPrefixMiddleware
+from stitch_cir.server._queries import ComposerFactory, QueryService
+from stitch_cir.server._rendering import ImageRenderer
+from stitch_cir.server._request_limits import RequestLimitsMiddleware
+from stitch_cir.server._responses import describe_limits
 from stitch_cir.server._services import Services
 from stitch_cir.server._settings import ServerSettings
-from stitch_cir.server._uploads import Uploads
+from stitch_cir.server._uploads import UploadStore
 
 __all__ = ["create_app"]
 
 _ABOUT = (
-    "Search a gallery with a picture and a text that says what should change. "
+    "Search a gallery with an image and a text that says what should change. "
     "Images are named by gallery ids, never by paths; no address is ever fetched."
 )
 
 
+class _IdConvertor(PathConvertor):
+    """The rest of an address, line breaks included, which the framework's ``path`` stops at."""
+
+    regex = "(?s:.*)"
+
+
+def _template_composer(settings: SearchSettings) -> Composer | None:
+    return None
+
+
 def create_app(
-    place: Path | str,
+    directory: Path | str,
     *,
     encoder: DualEncoder | None = None,
     settings: ServerSettings | None = None,
-    make_composer: ComposerMaker | None = None,
+    make_composer: ComposerFactory | None = None,
     static: Path | None = None,
 ) -> FastAPI:
-    """Make the ASGI application that serves one gallery.
+    """Return the ASGI application that serves one gallery.
 
     Parameters
     ----------
-    place:
+    directory:
         A gallery directory, or an indexed folder.
     encoder:
-        Who made its vectors; the recorded one is loaded otherwise.
+        The encoder of its vectors; the recorded one is loaded otherwise.
     settings:
         Limits, token, logging.
     make_composer:
-        Gives the composer for the settings of a query; ``None`` is the template composer.
+        Returns the composer for the settings of a query; ``None`` is the template composer.
     static:
         Another folder with the page's files.
 
-    ``app.state.services`` holds its parts; ``services.keeper.warm_up()`` opens the models. Raises
-    what ``Gallery.open`` raises.
+    ``app.state.services`` holds its services; ``services.provider.warm_up()`` opens the models.
+    Raises what ``Gallery.open`` raises.
     """
     from stitch_cir import __version__
 
-    _ids.register()
-    services = _services(place, encoder, settings or ServerSettings(), make_composer)
+    register_url_convertor("image_id", _IdConvertor())
+    services = _services(directory, encoder, settings or ServerSettings(), make_composer)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -95,7 +105,7 @@ def create_app(
     )
     app.state.services = services
     app.state.finished = True
-    app.add_middleware(Gate, settings=services.settings)
+    app.add_middleware(RequestLimitsMiddleware, settings=services.settings)
     if services.settings.cors:
         app.add_middleware(
             CORSMiddleware,
@@ -104,42 +114,50 @@ def create_app(
             allow_headers=["authorization", "content-type"],
             expose_headers=["retry-after", "x-request-id"],
         )
-    app.add_middleware(Envelope, metrics=services.metrics, log_text=services.settings.log_text)
-    app.add_middleware(Prefix, prefix=services.settings.root_path)
+    app.add_middleware(
+        AccessLogMiddleware, metrics=services.metrics, log_text=services.settings.log_text
+    )
+    app.add_middleware(PathPrefixMiddleware, prefix=services.settings.root_path)
     routers = (
-        _routes_page.router(static),
-        _routes_gallery.router(services),
-        _routes_write.router(services),
-        _routes_uploads.router(services),
-        _routes_ask.router(services),
+        _page_routes.router(static),
+        _gallery_routes.router(services),
+        _write_routes.router(services),
+        _upload_routes.router(services),
+        _query_routes.router(services),
     )
     for router in routers:
         app.include_router(router)
     describe_limits(app, services.settings)
-    install(app, services.keeper.say, [route for router in routers for route in router.routes])
+    install(
+        app, services.provider.hide_paths, [route for router in routers for route in router.routes]
+    )
     return app
 
 
 def _services(
-    place: Path | str,
+    directory: Path | str,
     encoder: DualEncoder | None,
     settings: ServerSettings,
-    make_composer: ComposerMaker | None,
+    make_composer: ComposerFactory | None,
 ) -> Services:
     metrics = Metrics()
     limits: dict[str, Any] = {"queue": settings.queue, "deadline": settings.deadline}
-    desk = Desk("work", threads=settings.threads, **limits)
-    # a page asks for dozens of thumbnails at once: they must not stand before a search
-    picture_desk = Desk("pictures", threads=2, queue=4 * settings.queue, deadline=settings.deadline)
-    # a model that hangs keeps the threads that wait for it: they must be nobody else's
-    model_desk = Desk(
+    executor = RequestExecutor("work", threads=settings.threads, **limits)
+    # a page asks for dozens of thumbnails at once: they must not delay a search
+    image_executor = RequestExecutor(
+        "pictures", threads=2, queue=4 * settings.queue, deadline=settings.deadline
+    )
+    # a model that hangs keeps the threads that wait for it: nothing else may run on them
+    model_executor = RequestExecutor(
         "models",
         threads=settings.model_threads,
         queue=settings.model_queue,
         deadline=settings.model_deadline,
         hint="Is the model's end point alive? Ask for fewer captions, or raise --model-deadline.",
     )
-    health_desk = Desk("health", threads=1, queue=settings.queue, deadline=settings.deadline)
+    health_executor = RequestExecutor(
+        "health", threads=1, queue=settings.queue, deadline=settings.deadline
+    )
 
     def wrap(inner: DualEncoder) -> BatchingEncoder:
         return batching(
@@ -147,35 +165,32 @@ def _services(
             seconds=settings.batch_seconds,
             texts=settings.batch_texts,
             images=settings.batch_images,
-            busy=desk.active,
+            busy=executor.active,
             observe=metrics.encoder,
         )
 
-    def template(settings: SearchSettings) -> Composer | None:
-        return None
-
-    keeper = Keeper(place, encoder, wrap)
-    uploads = Uploads(settings)
-    pictures = Pictures(settings.pictures_bytes)
-    maker = make_composer or template
-    questions = Questions(keeper, uploads, settings, maker)
-    metrics.gauge("requests_held", "Requests worked on or waiting", lambda: desk.held)
-    metrics.gauge("models_held", "Requests that ask a model, or wait", lambda: model_desk.held)
-    metrics.gauge("pictures_held", "Pictures made or waiting", lambda: picture_desk.held)
-    metrics.gauge("uploads", "Uploads in memory", lambda: len(uploads.shelf))
-    metrics.gauge("uploads_bytes", "Bytes of uploads", lambda: uploads.shelf.bytes)
-    metrics.gauge("pictures_bytes", "Bytes of made pictures", lambda: pictures.shelf.bytes)
-    metrics.gauge("gallery_images", "Images in the gallery", keeper.count)
+    provider = GalleryProvider(directory, encoder, wrap)
+    uploads = UploadStore(settings)
+    renderer = ImageRenderer(settings.rendered_bytes)
+    maker = make_composer or _template_composer
+    queries = QueryService(provider, uploads, settings, maker)
+    metrics.gauge("requests_held", "Requests in work or waiting", lambda: executor.held)
+    metrics.gauge("models_held", "Requests that ask a model, or wait", lambda: model_executor.held)
+    metrics.gauge("pictures_held", "Images rendered or waiting", lambda: image_executor.held)
+    metrics.gauge("uploads", "Uploads in memory", lambda: len(uploads.cache))
+    metrics.gauge("uploads_bytes", "Bytes of uploads", lambda: uploads.cache.bytes)
+    metrics.gauge("pictures_bytes", "Bytes of rendered images", lambda: renderer.cache.bytes)
+    metrics.gauge("gallery_images", "Images in the gallery", provider.count)
     return Services(
         settings,
-        keeper,
+        provider,
         uploads,
-        pictures,
-        questions,
+        renderer,
+        queries,
         metrics,
-        desk,
-        picture_desk,
-        model_desk,
-        health_desk,
+        executor,
+        image_executor,
+        model_executor,
+        health_executor,
         maker,
     )

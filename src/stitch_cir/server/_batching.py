@@ -19,7 +19,7 @@ from PIL import Image
 
 from stitch_cir.concepts import Concept
 from stitch_cir.encoders import ConceptReader, DenseEncoder, DualEncoder, TextLimits
-from stitch_cir.server._shelf import Shelf
+from stitch_cir.server._cache import ByteBoundedCache
 from stitch_cir.views import ViewBox
 
 __all__ = ["Batcher", "BatchingEncoder", "batching"]
@@ -142,8 +142,8 @@ class BatchingEncoder:
         self._texts = Batcher(self._texts_now, most=texts, seconds=seconds, busy=busy)
         self._views = Batcher(self._views_now, most=images, seconds=seconds, busy=busy)
         self._concepts = Batcher(self._concepts_now, most=images, seconds=seconds, busy=busy)
-        self.known_texts: Shelf[NDArray[np.float32]] = Shelf(8 << 20)
-        self.known_concepts: Shelf[tuple[Concept, ...]] = Shelf(2 << 20)
+        self.text_vectors: ByteBoundedCache[NDArray[np.float32]] = ByteBoundedCache(8 << 20)
+        self.image_concepts: ByteBoundedCache[tuple[Concept, ...]] = ByteBoundedCache(2 << 20)
 
     def warm_up(self) -> None:
         """Open the models now, by using them."""
@@ -153,12 +153,12 @@ class BatchingEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode n texts: (n, d) float32, unit rows."""
-        known = {text: self.known_texts.get(text) for text in texts}
+        known = {text: self.text_vectors.get(text) for text in texts}
         missing = [text for text, vector in known.items() if vector is None]
         if missing:
             for text, own in zip(missing, self._texts(missing), strict=True):
                 known[text] = own
-                self.known_texts.put(text, own, own.nbytes + 4 * len(text) + 200)
+                self.text_vectors.put(text, own, own.nbytes + 4 * len(text) + 200)
         if not known:
             return np.empty((0, self.dim), np.float32)
         return np.stack([vector for text in texts if (vector := known[text]) is not None])
@@ -202,14 +202,14 @@ class _Reads(BatchingEncoder):
     def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
         """Read the concepts of pictures; see ``ConceptReader``."""
         keys = [hashlib.sha256(repr(i.size).encode() + i.tobytes()).digest() for i in images]
-        known = dict(zip(keys, map(self.known_concepts.get, keys), strict=True))
+        known = dict(zip(keys, map(self.image_concepts.get, keys), strict=True))
         by_key = dict(zip(keys, images, strict=True))
         missing = [key for key, found in known.items() if found is None]
         if missing:
             new = self._concepts([by_key[key] for key in missing])
             for key, own in zip(missing, new, strict=True):
                 known[key] = own
-                self.known_concepts.put(key, own, 200 + 100 * len(own))
+                self.image_concepts.put(key, own, 200 + 100 * len(own))
         return [found for key in keys if (found := known[key]) is not None]
 
 

@@ -21,21 +21,21 @@ from stitch_cir.server._errors import (
     QueueFullError,
 )
 
-__all__ = ["Bodies", "Body", "too_large"]
+__all__ = ["BodyBudget", "LimitedBody", "too_large"]
 
 DRAIN_BYTES = 256 << 20
 """Most bytes that are read and thrown away behind an early answer."""
 
 
 @dataclass(slots=True)
-class Bodies:
+class BodyBudget:
     """Bytes of all bodies in memory; only the event loop's thread counts."""
 
     room: int
     held: int = 0
 
 
-class Body:
+class LimitedBody:
     """``receive`` and ``send`` of one request, with the body's limits in between.
 
     :meth:`receive` raises ``BodyTooLargeError`` beyond ``limit`` bytes, ``BodyTimeoutError`` after
@@ -51,7 +51,7 @@ class Body:
         *,
         limit: int,
         seconds: float,
-        bodies: Bodies,
+        bodies: BodyBudget,
     ) -> None:
         """Count from now on; :meth:`release` gives the memory back."""
         headers = Headers(scope=scope)

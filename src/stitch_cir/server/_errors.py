@@ -26,7 +26,7 @@ from stitch_cir.errors import (
     SettingError,
     StitchError,
 )
-from stitch_cir.server._models import Settings
+from stitch_cir.wire import ErrorDetail, ErrorResponse, QuerySettings
 
 __all__ = [
     "BodyTimeoutError",
@@ -168,15 +168,15 @@ def status_of(error: StitchError) -> int:
 def error_response(error: StitchError, say: Callable[[str], str] = str) -> JSONResponse:
     """Tell an error; ``say`` takes out of messages what clients need not know."""
     headers = error.headers if isinstance(error, ServerError) else None
-    body = {
-        "type": type(error).__name__,
-        "message": _plain(say(error.message)),
-        "hint": _plain(say(error.hint)),
-    }
-    return JSONResponse({"error": body}, status_of(error), headers)
+    detail = ErrorDetail(
+        type=type(error).__name__,
+        message=_escape_surrogates(say(error.message)),
+        hint=_escape_surrogates(say(error.hint)),
+    )
+    return JSONResponse(ErrorResponse(error=detail).model_dump(), status_of(error), headers)
 
 
-def _plain(text: str) -> str:
+def _escape_surrogates(text: str) -> str:
     """Escape halves of surrogate pairs, which no JSON can carry."""
     return text.encode("utf-8", "backslashreplace").decode()
 
@@ -229,7 +229,11 @@ def _read_validation(problems: Any, kind: str) -> RequestError:
             f"The body is sent as {kind[:80] or 'nothing in particular'}, not as JSON.",
             hint="Send the header Content-Type: application/json",
         )
-    if first.get("type") == "extra_forbidden" and parts and parts[0] in Settings.model_fields:
+    if (
+        first.get("type") == "extra_forbidden"
+        and parts
+        and parts[0] in QuerySettings.__annotations__
+    ):
         return RequestError(
             f"{parts[0]} belongs into settings.",
             hint=f'Send it there: {{"settings": {{"{parts[0]}": …}}}}.',

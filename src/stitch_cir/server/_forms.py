@@ -14,7 +14,7 @@ from python_multipart.multipart import parse_options_header
 
 from stitch_cir.server._errors import BodyTooLargeError, RequestError
 
-__all__ = ["Sent", "form_schema", "read_form"]
+__all__ = ["FormFile", "form_schema", "read_form"]
 
 _FIELD_BYTES = 256 << 10
 _HEADER_BYTES = 8 << 10
@@ -22,7 +22,7 @@ _EXTENDED = re.compile(rb";\s*filename\*=(utf-8|iso-8859-1)'[^']*'([!-:<-~]+)", 
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class FormFile:
     """A file of a form: the name the client gave it (not to be trusted), and its bytes."""
 
     name: str
@@ -45,7 +45,7 @@ def form_schema(file: dict[str, Any], **fields: dict[str, Any]) -> dict[str, Any
 
 async def read_form(
     request: Request, *, files: int, file_bytes: int, fields: frozenset[str] = frozenset()
-) -> tuple[list[Sent], dict[str, str]]:
+) -> tuple[list[FormFile], dict[str, str]]:
     """Read the files named ``file`` (1 … ``files``) and the texts named in ``fields``.
 
     Raises ``RequestError`` for anything else: another content type, a broken or unfinished body,
@@ -77,7 +77,7 @@ class _Form:
         self._part = _Part()
         self._header = (bytearray(), bytearray())
         self._header_bytes = 0
-        self._sent: list[Sent] = []
+        self._sent: list[FormFile] = []
         self._texts: dict[str, str] = {}
         self._complete = False
 
@@ -93,7 +93,7 @@ class _Form:
             "on_end": self._finish,
         }
 
-    def read(self) -> tuple[list[Sent], dict[str, str]]:
+    def read(self) -> tuple[list[FormFile], dict[str, str]]:
         if not self._complete:
             raise _malformed("it is not complete")
         if not self._sent:
@@ -144,7 +144,7 @@ class _Form:
     def _end(self) -> None:
         part = self._part
         if part.filename is not None:
-            self._sent.append(Sent(part.filename, bytes(part.content)))
+            self._sent.append(FormFile(part.filename, bytes(part.content)))
         elif part.name is not None:
             self._texts[part.name] = part.content.decode("utf-8", "replace")
         self._part = _Part()

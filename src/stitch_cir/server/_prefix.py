@@ -15,7 +15,7 @@ from stitch_cir.errors import SettingError
 from stitch_cir.server._errors import RequestError, error_response
 from stitch_cir.server._settings import read_prefix
 
-__all__ = ["ForwardedPrefix", "Prefix", "route_path"]
+__all__ = ["ForwardedPrefixMiddleware", "PathPrefixMiddleware", "route_path"]
 
 _HEADER = "x-forwarded-prefix"
 
@@ -26,11 +26,11 @@ def route_path(scope: Scope) -> str:
     return _below(path, scope.get("root_path", ""))
 
 
-class Prefix:
+class PathPrefixMiddleware:
     """Route requests below a path, and leave that path in ``scope["root_path"]``.
 
     The configured path counts, else the ``root_path`` of whoever calls the application: uvicorn,
-    another application that mounts it, or :class:`ForwardedPrefix`.
+    another application that mounts it, or :class:`ForwardedPrefixMiddleware`.
     """
 
     def __init__(self, app: ASGIApp, *, prefix: str) -> None:
@@ -51,7 +51,7 @@ class Prefix:
         await self._app(scope, receive, send)
 
 
-class ForwardedPrefix:
+class ForwardedPrefixMiddleware:
     """Take the path from the header ``X-Forwarded-Prefix`` of a proxy on this machine.
 
     It must lie outside of what replaces the peer's address by the client's: only the peer shows

@@ -19,7 +19,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stitch_cir.server._listen import addresses, listen
-from stitch_cir.server._prefix import ForwardedPrefix
+from stitch_cir.server._prefix import ForwardedPrefixMiddleware
 from stitch_cir.server._settings import ServerSettings
 
 __all__ = ["prepare", "serve"]
@@ -64,7 +64,7 @@ def prepare(app: FastAPI, *, trust_proxy: bool = False) -> uvicorn.Server:
         trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
         # uvicorn would wrap what it is passed: the prefix needs the peer, not the proxy's client
         served = ProxyHeadersMiddleware(served, trusted_hosts=trusted)
-        served = ForwardedPrefix(served)
+        served = ForwardedPrefixMiddleware(served)
     config = uvicorn.Config(
         served,
         http=_protocol(settings.header_seconds),

@@ -37,7 +37,7 @@ class ServerSettings:
         Largest file and picture that may be sent.
     uploads_bytes, uploads_seconds:
         Memory for all uploads together, and how long one is kept.
-    pictures_bytes:
+    rendered_bytes:
         Memory for thumbnails and other re-encoded pictures.
     json_bytes, text_characters, most_captions, most_hits:
         Largest JSON body; longest text and caption; most captions and hits of one request.
@@ -71,7 +71,7 @@ class ServerSettings:
     upload_pixels: int = 55_000_000
     uploads_bytes: int = 256 * MiB
     uploads_seconds: float = 3600.0
-    pictures_bytes: int = 64 * MiB
+    rendered_bytes: int = 64 * MiB
     json_bytes: int = 1 * MiB
     text_characters: int = 2000
     most_captions: int = 64

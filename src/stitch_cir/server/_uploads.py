@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from stitch_cir.errors import ImageTooLargeError, NotFoundError
 from stitch_cir.images import open_image
+from stitch_cir.server._cache import ByteBoundedCache
 from stitch_cir.server._settings import ServerSettings
-from stitch_cir.server._shelf import Shelf
 
-__all__ = ["Upload", "Uploads", "name_option"]
+__all__ = ["StoredUpload", "UploadStore", "name_option"]
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class StoredUpload:
     """A picture's file as it was sent, its upright size, and its SHA-256."""
 
     token: str
@@ -24,33 +24,35 @@ class Upload:
     sha256: str
 
 
-class Uploads:
+class UploadStore:
     """Keeps uploads under tokens that cannot be guessed; the least recently used leave first."""
 
     def __init__(self, settings: ServerSettings) -> None:
         """Take limits from ``settings``."""
         self.max_pixels = settings.upload_pixels
         self._seconds = settings.uploads_seconds
-        self.shelf: Shelf[Upload] = Shelf(settings.uploads_bytes, seconds=settings.uploads_seconds)
+        self.cache: ByteBoundedCache[StoredUpload] = ByteBoundedCache(
+            settings.uploads_bytes, seconds=settings.uploads_seconds
+        )
 
-    def add(self, content: bytes) -> Upload:
+    def add(self, content: bytes) -> StoredUpload:
         """Check and keep a picture. Raises ``ImageError`` when it is none, or too large."""
         try:
             image = open_image(content, max_pixels=self.max_pixels, decode_side=64)
         except ImageTooLargeError as error:
             raise ImageTooLargeError(error.message, hint=name_option(error.hint)) from error
-        upload = Upload(
+        upload = StoredUpload(
             token=secrets.token_urlsafe(18),
             content=content,
             size=image.info["full_size"],
             sha256=hashlib.sha256(content).hexdigest(),
         )
-        self.shelf.put(upload.token, upload, len(content))
+        self.cache.put(upload.token, upload, len(content))
         return upload
 
-    def get(self, token: str) -> Upload:
+    def get(self, token: str) -> StoredUpload:
         """Give an upload. Raises ``NotFoundError`` for an unknown or expired token."""
-        found = self.shelf.get(token)
+        found = self.cache.get(token)
         if found is None:
             raise NotFoundError(
                 "There is no such upload, or it has expired.", hint="Upload the picture again."
@@ -59,7 +61,7 @@ class Uploads:
 
     def expires_in(self, token: str) -> float:
         """Give the seconds for which an upload is kept at most."""
-        return max(0.0, self._seconds - (self.shelf.age(token) or 0.0))
+        return max(0.0, self._seconds - (self.cache.age(token) or 0.0))
 
 
 def name_option(hint: str) -> str:

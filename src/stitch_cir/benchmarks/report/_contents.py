@@ -197,7 +197,7 @@ def _section(
     except StitchError as error:
         notes.append(
             f"The data set cannot be read at {root} ({error.message}) References, expected "
-            "answers and pictures are missing from the queries below; say where it is with --root."
+            "answers and images are missing from the queries below; say where it is with --root."
         )
     warned: dict[str, list[str]] = {}
     for label, run in runs.items():
@@ -208,8 +208,8 @@ def _section(
     for label, run in runs.items():
         if run is not first and run.main.ids != first.main.ids:
             notes.append(
-                f"{label} was asked other queries than {next(iter(runs))}: their figures stand "
-                "side by side, but no paired difference can be given."
+                f"{label} has other queries than {next(iter(runs))}: their figures are shown "
+                "side by side, but without a paired difference."
             )
     return Section(key, benchmark, split, protocol, runs, dataset, data, tuple(notes))
 
@@ -226,7 +226,7 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
     sample = _facts(run).get("sample")
     if sample:
         yield (
-            f"Only a sample of {sample.get('count'):,} queries was asked (seed "
+            f"Only a sample of {sample.get('count'):,} queries was searched with (seed "
             f"{sample.get('seed')})."
         )
     if not main.headline:
@@ -249,7 +249,7 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
     if data is not None and dict(data.sources) != dict(_facts(run).get("sources", {})):
         yield (
             "The data set's files have changed since this run (their SHA-256 differ): what is "
-            "shown below of queries and answers may not be what was asked."
+            "shown below of queries and answers may differ from those of the run."
         )
     printed = {str(note) for note in manifest.get("notes", ())}
     yield from manifest.get("notes", ())

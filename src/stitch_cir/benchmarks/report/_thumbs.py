@@ -77,7 +77,7 @@ def _show(benchmark: str, task: Task, id: str, folder: Path) -> Thumbnail:
         return Thumbnail(id, problem="no file is named for it")
     source, box = task.images / task.files[id], task.boxes.get(id)
     if not source.is_file():
-        return Thumbnail(id, problem="the picture is missing")
+        return Thumbnail(id, problem="the image is missing")
     # by what it shows, not by where the data set is: the same report on every machine
     key = "\0".join((benchmark, task.files[id], str(box), str(SIDE)))
     name = hashlib.sha256(os.fsencode(key)).hexdigest()[:20] + ".jpg"
@@ -87,7 +87,7 @@ def _show(benchmark: str, task: Task, id: str, folder: Path) -> Thumbnail:
     try:
         small = _small(source, box)
     except ImageError as error:
-        return Thumbnail(id, problem=f"the picture {_PROBLEMS.get(type(error), 'cannot be read')}")
+        return Thumbnail(id, problem=f"the image {_PROBLEMS.get(type(error), 'cannot be read')}")
     folder.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
     small.save(part, "JPEG", quality=82, optimize=True)

@@ -38,7 +38,7 @@ class Report:
     folder: Path
     files: tuple[Path, ...]
     queries: int
-    pictures: int
+    images: int
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class Report:
             "folder": str(self.folder),
             "files": [str(file) for file in self.files],
             "queries": self.queries,
-            "pictures": self.pictures,
+            "images": self.images,
             "notes": list(self.notes),
         }
 

@@ -7,7 +7,7 @@ import numpy as np
 from stitch_cir.datasets.stamps._backgrounds import BACKGROUNDS
 from stitch_cir.datasets.stamps._catalogue import Catalogue
 from stitch_cir.datasets.stamps._paint import HEIGHT, WIDTH
-from stitch_cir.datasets.stamps._scene import Cutout, Scene
+from stitch_cir.datasets.stamps._scene import Cutout, StampScene
 
 __all__ = ["arrange"]
 
@@ -53,7 +53,9 @@ _PAIRS_GROUNDED: dict[str, tuple[_Slot, _Slot]] = {
 }
 
 
-def arrange(scene: Scene, catalogue: Catalogue, random: np.random.Generator) -> tuple[Cutout, ...]:
+def arrange(
+    scene: StampScene, catalogue: Catalogue, random: np.random.Generator
+) -> tuple[Cutout, ...]:
     """Position the landmark and the subjects, from back to front.
 
     What no query depends on varies: which stamp of the name, position within the slot, size,

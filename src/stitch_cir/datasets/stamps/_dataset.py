@@ -26,10 +26,10 @@ STAMPS = DataSet(
     layout={
         "queries, val": "annotations/val.json",
         "queries, test": "annotations/test.json",
-        "the gallery's images": IMAGE_LIST,
-        "pictures": IMAGES,
+        "list of the images": IMAGE_LIST,
+        "images": IMAGES,
         "attributes of every image": "scenes.jsonl",
-        "written when all is there": "checksums.txt",
+        "checksums, written last": "checksums.txt",
     },
     source="Make it: stitch bench make DIR --stamps STAMPS --size small.",
     load=_load,

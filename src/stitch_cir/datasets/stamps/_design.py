@@ -11,7 +11,7 @@ import numpy as np
 
 from stitch_cir.datasets.stamps._backgrounds import FLAT, GROUND, PLAIN
 from stitch_cir.datasets.stamps._catalogue import Catalogue
-from stitch_cir.datasets.stamps._scene import COLOURS, COUNTS, KINDS, Scene
+from stitch_cir.datasets.stamps._scene import COLOURS, COUNTS, KINDS, StampScene
 from stitch_cir.errors import SettingError
 
 __all__ = ["SIZES", "SPLITS", "Family", "Size", "deal", "design", "generator"]
@@ -62,7 +62,7 @@ class Family:
     number: int
     split: str
     levels: dict[str, tuple[str | int, ...]]
-    cells: tuple[Scene, ...]
+    cells: tuple[StampScene, ...]
 
 
 def generator(*key: int) -> np.random.Generator:
@@ -115,7 +115,7 @@ def _family(catalogue: Catalogue, number: int, count: int, seed: int) -> Family:
         "relation": _FLOATING if flat else _STANDING,
     }
     levels = {kind: tuple(_pick(random, options[kind], count)) for kind in KINDS}
-    base = Scene(
+    base = StampScene(
         object=str(levels["object"][0]),
         colour=str(levels["colour"][0]) if coloured else None,
         count=1 if paired else int(levels["count"][0]),
@@ -136,7 +136,7 @@ _STANDING = ("left", "right", "front", "behind")
 _FLOATING = ("left", "right", "above", "below")
 
 
-def deal(families: Sequence[Family], size: Size, seed: int) -> list[tuple[Family, Scene]]:
+def deal(families: Sequence[Family], size: Size, seed: int) -> list[tuple[Family, StampScene]]:
     """Return every cell once and the rest of the images in random cells, in a random order.
 
     Returns ``size.images`` pairs; the position in the list becomes the image's number.

@@ -151,7 +151,7 @@ def _claim(root: Path, recipe: dict[str, Any]) -> None:
                 )
         elif any((root / IMAGES).iterdir()):
             raise SettingError(
-                f"{root / IMAGES} holds pictures that this command did not make.",
+                f"{root / IMAGES} holds images that this command did not make.",
                 hint="Choose an empty or a new folder.",
             )
         _save(file, json.dumps(recipe, indent=1) + "\n")

@@ -9,7 +9,7 @@ from typing import Any
 
 from stitch_cir.datasets.stamps._catalogue import Catalogue
 from stitch_cir.datasets.stamps._design import SPLITS, Family, Size, generator
-from stitch_cir.datasets.stamps._scene import KINDS, Scene, SceneImage
+from stitch_cir.datasets.stamps._scene import KINDS, SceneImage, StampScene
 from stitch_cir.datasets.stamps._wording import phrase_modification, shared_concept
 from stitch_cir.errors import SettingError
 
@@ -25,7 +25,7 @@ class Modification:
     value: str | int
 
     @property
-    def target_scene(self) -> Scene:
+    def target_scene(self) -> StampScene:
         """The scene of every right answer."""
         return self.reference.scene.changed(self.kind, self.value)
 
@@ -44,7 +44,7 @@ def annotate(
 
     Raises ``SettingError`` when the design has fewer different queries of a kind.
     """
-    by_scene: dict[Scene, list[SceneImage]] = {}
+    by_scene: dict[StampScene, list[SceneImage]] = {}
     for image in images:
         by_scene.setdefault(image.scene, []).append(image)
     annotations = {}
@@ -85,7 +85,7 @@ def _choose(
     families: Sequence[Family],
     kind: str,
     quota: int,
-    by_scene: dict[Scene, list[SceneImage]],
+    by_scene: dict[StampScene, list[SceneImage]],
     key: tuple[int, ...],
 ) -> list[Modification]:
     """Take from each family in turn, and within it from each pair of cells in turn."""
@@ -105,7 +105,7 @@ def _choose(
 
 
 def _of_family(
-    family: Family, kind: str, by_scene: dict[Scene, list[SceneImage]], key: tuple[int, ...]
+    family: Family, kind: str, by_scene: dict[StampScene, list[SceneImage]], key: tuple[int, ...]
 ) -> Iterator[Modification]:
     """Yield the family's modifications of a kind in random order, each cell's images in turn."""
     pairs = [

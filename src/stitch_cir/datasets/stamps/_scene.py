@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-__all__ = ["COLOURS", "COUNTS", "KINDS", "RELATIONS", "Cutout", "Scene", "SceneImage"]
+__all__ = ["COLOURS", "COUNTS", "KINDS", "RELATIONS", "Cutout", "SceneImage", "StampScene"]
 
 KINDS = ("object", "colour", "count", "background", "relation")
 """Kinds of modification: each names the one attribute of a scene that it changes."""
@@ -16,7 +16,7 @@ RELATIONS = ("left", "right", "front", "behind", "above", "below")
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class StampScene:
     """The attributes of an image; two images with equal scenes answer the same queries.
 
     ``colour`` is None for objects in their natural colours; ``landmark`` and ``relation`` are both
@@ -30,12 +30,12 @@ class Scene:
     landmark: str | None = None
     relation: str | None = None
 
-    def differs(self, other: Scene) -> tuple[str, ...]:
+    def differs(self, other: StampScene) -> tuple[str, ...]:
         """Return the attributes in which the two scenes differ, ``landmark`` included."""
         mine, theirs = asdict(self), asdict(other)
         return tuple(name for name, value in mine.items() if theirs[name] != value)
 
-    def changed(self, kind: str, value: str | int) -> Scene:
+    def changed(self, kind: str, value: str | int) -> StampScene:
         """Return this scene with a changed attribute."""
         return replace(self, **{kind: value})  # type: ignore[arg-type]
 
@@ -56,7 +56,7 @@ class SceneImage:
     """An image: its number, its scene, the cut-outs from back to front, its family and split."""
 
     id: int
-    scene: Scene
+    scene: StampScene
     parts: tuple[Cutout, ...]
     family: int
     split: str

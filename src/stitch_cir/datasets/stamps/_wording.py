@@ -8,7 +8,7 @@ import numpy as np
 
 from stitch_cir.datasets.stamps._backgrounds import BACKGROUNDS
 from stitch_cir.datasets.stamps._catalogue import Catalogue
-from stitch_cir.datasets.stamps._scene import Scene
+from stitch_cir.datasets.stamps._scene import StampScene
 
 __all__ = ["TEMPLATES", "phrase_modification", "shared_concept"]
 
@@ -74,7 +74,11 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 
 
 def phrase_modification(
-    scene: Scene, kind: str, value: str | int, catalogue: Catalogue, random: np.random.Generator
+    scene: StampScene,
+    kind: str,
+    value: str | int,
+    catalogue: Catalogue,
+    random: np.random.Generator,
 ) -> str:
     """Return the request that ``kind`` of ``scene`` become ``value``, in one of several wordings.
 
@@ -91,15 +95,15 @@ def phrase_modification(
     return Formatter().vformat(template, (), words)
 
 
-def shared_concept(scene: Scene, catalogue: Catalogue) -> str:
+def shared_concept(scene: StampScene, catalogue: Catalogue) -> str:
     """Return what the reference shows: "two red mugs", "a dog and a windmill"."""
     subject = _counted(scene.object, scene.count, catalogue, scene.colour)
     return subject if scene.landmark is None else f"{subject} and {_article(scene.landmark)}"
 
 
-def _words(scene: Scene, kind: str, value: str | int, catalogue: Catalogue) -> dict[str, str]:
-    thing = catalogue.object(scene.object)
-    old = thing.name if scene.count == 1 else thing.plural
+def _words(scene: StampScene, kind: str, value: str | int, catalogue: Catalogue) -> dict[str, str]:
+    subject = catalogue.object(scene.object)
+    old = subject.name if scene.count == 1 else subject.plural
     words = {"old": old, "it": "it" if scene.count == 1 else "them"}
     if kind == "object":
         other = catalogue.object(str(value))
@@ -108,7 +112,7 @@ def _words(scene: Scene, kind: str, value: str | int, catalogue: Catalogue) -> d
         words |= {"colour": str(value), "old_colour": str(scene.colour)}
     elif kind == "count":
         words |= {"number": NUMBERS[int(value)], "old_number": NUMBERS[scene.count]}
-        words |= {"thing": thing.name, "things": thing.plural}
+        words |= {"thing": subject.name, "things": subject.plural}
     elif kind == "background":
         background = BACKGROUNDS[str(value)]
         words |= {"place": background.phrase, "noun": background.noun}

@@ -18,7 +18,7 @@ export function factsLine(results) {
     `${gallery.encoder} (${gallery.weights_tag})`,
     `${SCORERS[s.scorer] ?? s.scorer}${s.scorer === "conditional" ? `, τ ${s.tau}` : s.scorer === "sinkhorn" ? `, ε ${s.epsilon}` : ""}`,
     `${s.transition} transition${moving[s.transition] ?? ""}`,
-    results.composition ? `K ${results.query.members.length}` : `${results.query.members.length} views of the reference`,
+    results.composition ? `K ${results.query.labels.length}` : `${results.query.labels.length} views of the reference`,
     `preset ${s.preset}`,
     `${results.ranked.toLocaleString("en")} ranked`,
     `${Math.max(1, Math.round(1000 * total))} ms`,

@@ -13,7 +13,7 @@ const figure = (value) => (value < 0.0005 ? "0" : value.toFixed(3).replace(/^0/,
 /** The plan as captions by views, tinted by how much goes there. */
 export function planTable(explained, direction) {
   const { plan, views, captions } = explained;
-  const matrix = { both: plan.mass, forward: plan.forward, backward: plan.backward }[direction];
+  const matrix = { both: plan.joint, forward: plan.forward, backward: plan.backward }[direction];
   const total = direction === "both" ? matrix.flat().reduce((sum, one) => sum + one, 0) || 1 : 1;
   const most = Math.max(...matrix.flat()) / total || 1;
   const cell = (value, caption, view) => {

@@ -40,12 +40,12 @@
 
   const variantName = v => (index.runs.length > 1 ? `${v.run}: ` : "") + v.name;
   const chosen = () => [Number($("ranking").value), $("other").value === "" ? null : Number($("other").value)];
-  const far = place => (place > 0 ? place : 1e6);
+  const far = rank => (rank > 0 ? rank : 1e6);
 
-  function told(place) {
-    if (place === -1) return "not asked";
+  function rankText(rank) {
+    if (rank === -1) return "not in this run";
     if (!index.labelled) return "";
-    return place > 0 ? `#${place.toLocaleString("en")}` : "not found";
+    return rank > 0 ? `#${rank.toLocaleString("en")}` : "not found";
   }
 
   async function openSection(key) {
@@ -59,7 +59,7 @@
     for (const name of ["result", "order"]) $(name).disabled = !index.labelled;
     for (const name of ["search", "kind"]) $(name).value = "";
     $("result").value = "all";
-    $("order").value = "given";
+    $("order").value = "dataset";
   }
 
   function filter() {
@@ -67,12 +67,12 @@
     const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
     const kind = $("kind").value, result = $("result").value, order = $("order").value;
     rows = index.queries.map((_, n) => n).filter(n => {
-      const [id, text, kinds, places] = index.queries[n];
-      const hay = `${id} ${text}`.toLowerCase(), place = places[a];
+      const [id, text, kinds, ranks] = index.queries[n];
+      const hay = `${id} ${text}`.toLowerCase(), rank = ranks[a];
       return words.every(word => hay.includes(word))
         && (kind === "" || kinds.includes(Number(kind)))
-        && (result === "all" || (result === "first" && place === 1) || (result === "ten" && place > 0 && place <= 10)
-          || (result === "late" && place > 10) || (result === "never" && place === 0));
+        && (result === "all" || (result === "first" && rank === 1) || (result === "ten" && rank > 0 && rank <= 10)
+          || (result === "late" && rank > 10) || (result === "never" && rank === 0));
     });
     const at = (n, v) => far(index.queries[n][3][v]);
     const apart = n => Math.log(at(n, b ?? a)) - Math.log(at(n, a));
@@ -92,11 +92,11 @@
     $("back").disabled = page === 0;
     $("more").disabled = page === pages - 1;
     $("list").replaceChildren(...rows.slice(page * PAGE, (page + 1) * PAGE).map(n => {
-      const [id, text, , places] = index.queries[n];
-      const shown = told(places[a]) + (b === null ? "" : ` / ${told(places[b])}`);
+      const [id, text, , ranks] = index.queries[n];
+      const shown = rankText(ranks[a]) + (b === null ? "" : ` / ${rankText(ranks[b])}`);
       const row = make("button", { type: "button", class: "row", "aria-current": n === current ? "true" : null },
         make("span", {}, text || id),
-        make("span", { class: places[a] > 0 && places[a] <= 10 ? "place found" : "place" }, shown));
+        make("span", { class: ranks[a] > 0 && ranks[a] <= 10 ? "rank top" : "rank" }, shown));
       row.addEventListener("click", () => show(n, true));
       return make("li", {}, row);
     }));
@@ -111,7 +111,7 @@
       if (captions.length > 4) box.append(make("details", {}, make("summary", {}, `${captions.length - 4} more captions`), items(captions.slice(4))));
       return box;
     }
-    return make("div", { class: "frame", title: problem }, "no picture");
+    return make("div", { class: "frame", title: problem }, "no image");
   }
 
   function card(image, lines, marks, role) {
@@ -126,45 +126,45 @@
     const runs = [...new Set([a, b ?? a].map(v => index.runs.indexOf(index.variants[v].run)))];
     const same = runs.length > 1 && JSON.stringify(entry.composed[runs[0]]) === JSON.stringify(entry.composed[runs[1]]);
     (same ? runs.slice(0, 1) : runs).forEach(run => {
-      const one = entry.composed[run];
+      const composition = entry.composed[run];
       if (runs.length > 1) parts.push(make("p", { class: "by" }, same ? runs.map(each => index.runs[each]).join(" and ") : index.runs[run]));
-      if (!one) { parts.push(make("p", { class: "muted" }, "Nothing was composed.")); return; }
-      parts.push(make("ol", { class: "captions" }, ...one.captions.map(([text, weight, origin]) =>
+      if (!composition) { parts.push(make("p", { class: "muted" }, "Nothing was composed.")); return; }
+      parts.push(make("ol", { class: "captions" }, ...composition.captions.map(([text, weight, origin]) =>
         make("li", {}, text, make("small", {}, `${origin}${weight === 1 ? "" : `, weight ${weight}`}`)))));
-      for (const text of one.reference_captions) parts.push(make("p", { class: "by" }, `before: ${text}`));
-      for (const note of one.notes) parts.push(make("p", { class: "by" }, `note: ${note}`));
-      parts.push(make("p", { class: "by" }, `composed by ${one.by}`));
+      for (const text of composition.reference_captions) parts.push(make("p", { class: "by" }, `reference: ${text}`));
+      for (const note of composition.notes) parts.push(make("p", { class: "by" }, `note: ${note}`));
+      parts.push(make("p", { class: "by" }, `composed by ${composition.by}`));
     });
     return make("div", {}, make("h4", {}, "Composed"), ...parts);
   }
 
-  function expected(entry, a, places) {
+  function expected(entry, a, ranks) {
     const box = make("div", { class: "expected" }, make("h4", {}, entry.answers.length > 1 ? `Expected (${entry.answers.length} right answers)` : "Expected"));
     if (!entry.answers.length) {
       box.append(make("p", { class: "muted" }, index.labelled ? "The expected answers cannot be shown: the data set is not here." : "The right answers of this split are not public."));
       return box;
     }
-    const depth = index.depths[a], own = entry.places[a];
+    const depth = index.depths[a], answerRanks = entry.places[a];
     box.append(make("ul", { class: "cards" }, ...entry.answers.map((image, n) => {
-      const first = entry.answers.length === 1 ? places[a] : 0;
-      const at = own[n] || first;
-      const where = at ? `place ${at.toLocaleString("en")}` : (places[a] === 0 && entry.answers.length === 1) ? "in no ranking" : `not in the first ${depth}`;
+      const first = entry.answers.length === 1 ? ranks[a] : 0;
+      const at = answerRanks[n] || first;
+      const where = at ? `rank ${at.toLocaleString("en")}` : (ranks[a] === 0 && entry.answers.length === 1) ? "in no ranking" : `not in the first ${depth}`;
       return card(image, [make("b", {}, where), make("br"), gallery[image][0]], [], "expected");
     })));
-    box.append(make("p", { class: "by" }, `Places in the ranking “${variantName(index.variants[a])}”.`));
+    box.append(make("p", { class: "by" }, `Ranks in “${variantName(index.variants[a])}”.`));
     return box;
   }
 
-  function ranking(entry, v, places) {
+  function ranking(entry, v, ranks) {
     const hits = entry.tops[v];
-    const note = told(places[v]);
-    const box = make("div", {}, make("h4", {}, `Retrieved: ${variantName(index.variants[v])}` + (index.labelled && places[v] >= 0 ? ` (first right answer: ${places[v] > 0 ? note : "not found"})` : "")));
-    if (!hits) { box.append(make("p", { class: "muted" }, "This run was not asked this query.")); return box; }
+    const note = rankText(ranks[v]);
+    const box = make("div", {}, make("h4", {}, `Retrieved: ${variantName(index.variants[v])}` + (index.labelled && ranks[v] >= 0 ? ` (first right answer: ${ranks[v] > 0 ? note : "not found"})` : "")));
+    if (!hits) { box.append(make("p", { class: "muted" }, "This run does not have this query.")); return box; }
     box.append(make("ol", { class: "cards" }, ...hits.map(([image, score], n) => {
       const marks = [];
       if (entry.answers.includes(image)) marks.push(["right answer", true]);
       if (image === entry.reference) marks.push(["the reference itself", false]);
-      return card(image, [make("b", {}, `#${n + 1}`), ` ${score.toFixed(3)}`, make("br"), gallery[image][0]], marks, `place ${n + 1}`);
+      return card(image, [make("b", {}, `#${n + 1}`), ` ${score.toFixed(3)}`, make("br"), gallery[image][0]], marks, `rank ${n + 1}`);
     })));
     return box;
   }
@@ -172,16 +172,16 @@
   async function show(n, focus = false) {
     current = n;
     const mine = ++turn;
-    const [id, text, kinds, places] = index.queries[n];
+    const [id, text, kinds, ranks] = index.queries[n];
     const [a, b] = chosen();
     const where = rows.indexOf(n);
     if (where >= 0) page = Math.floor(where / PAGE);
-    // rows and steps are drawn anew: the keyboard's place must survive that
+    // rows and steps are redrawn: the keyboard's focus must survive that
     const held = document.activeElement;
     const heldRow = held?.classList.contains("row"), heldStep = held?.classList.contains("step") ? held.getAttribute("aria-label") : null;
     drawList();
     if (heldRow) $("list").querySelector("[aria-current]")?.focus({ preventScroll: true });
-    $("said").textContent = `Query ${id}: ${text}. ${told(places[a])}`;
+    $("spoken").textContent = `Query ${id}: ${text}. ${rankText(ranks[a])}`;
     const row = $("list").querySelector("[aria-current]");
     if (row && (row.offsetTop < $("list").scrollTop || row.offsetTop + row.offsetHeight > $("list").scrollTop + $("list").clientHeight)) {
       $("list").scrollTop = row.offsetTop - $("list").clientHeight / 3;  // never moves the page itself
@@ -203,15 +203,15 @@
       return button;
     };
     const meta = [`Query ${id}`, ...kinds.map(kind => index.kinds[kind]), ...(entry.shared ? [`shared concept: ${entry.shared}`] : [])];
-    const asked = make("div", { class: "asked" }, make("h4", {}, "Asked"),
-      entry.reference === null ? make("p", { class: "muted" }, "The reference is not known.")
+    const request = make("div", { class: "request" }, make("h4", {}, "Query"),
+      entry.reference === null ? make("p", { class: "muted" }, "The reference is unknown.")
         : make("div", {}, frame(entry.reference, "reference"), make("div", { class: "about" }, make("b", {}, "reference"), make("br"), gallery[entry.reference][0])));
     $("query").replaceChildren(
-      make("div", { class: "asked-line" },
+      make("div", { class: "query-line" },
         make("div", {}, make("h3", { id: "query-title" }, text ? `“${text}”` : "(no text)"), make("div", { class: "muted" }, meta.join(" · "))),
         make("div", { class: "steps" }, step("Previous query", where - 1, "←"), step("Next query", where < 0 ? 0 : where + 1, "→"))),
-      make("div", { class: "three" }, asked, composed(entry, a, b), expected(entry, a, places)),
-      make("div", { class: b === null ? "rankings" : "rankings two" }, ranking(entry, a, places), b === null ? null : ranking(entry, b, places)));
+      make("div", { class: "three" }, request, composed(entry, a, b), expected(entry, a, ranks)),
+      make("div", { class: b === null ? "rankings" : "rankings two" }, ranking(entry, a, ranks), b === null ? null : ranking(entry, b, ranks)));
     if (heldStep) ($("query").querySelector(`.step[aria-label="${heldStep}"]:enabled`) ?? $("query")).focus({ preventScroll: true });
     if (focus && matchMedia("(max-width: 48rem)").matches) $("query").scrollIntoView({ block: "start" });
   }
@@ -248,7 +248,7 @@
 
   function start() {
     filter();
-    // the address stays as it is until somebody picks a query
+    // the address stays as it is until a query is chosen
     const hash = location.hash;
     if (rows.length) show(rows[0]).then(() => history.replaceState(null, "", hash || location.pathname + location.search));
     else refresh();
@@ -272,7 +272,7 @@
   $("more").addEventListener("click", () => { page += 1; drawList(); });
   document.addEventListener("keydown", event => {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.target.closest("input, select, .scroll")) return;
-    if ($("queries").getBoundingClientRect().top > innerHeight) return;  // somebody reads the tables
+    if ($("queries").getBoundingClientRect().top > innerHeight) return;  // the tables are being read
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const to = rows[rows.indexOf(current) + (step ?? 0)];
     if (step && to !== undefined && current !== null) { event.preventDefault(); show(to); }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from fastapi.security import HTTPBearer
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -14,9 +14,10 @@ from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import add_pictures, remove_picture
 from stitch_cir.server._errors import RequestError, TokenError, TokenMissingError
 from stitch_cir.server._forms import form_schema, read_form
-from stitch_cir.server._models import Added
-from stitch_cir.server._services import Services, problems
+from stitch_cir.server._responses import error_responses, json_response
+from stitch_cir.server._services import Services
 from stitch_cir.server._uploads import name_option
+from stitch_cir.wire import MAX_TEXT, AddedImages, SkippedImage
 
 __all__ = ["router"]
 
@@ -28,53 +29,57 @@ _CAPTIONS_FIELD = {
 }
 # for the description only: the token is checked by hand, with errors in the common shape
 _TOKEN = [Depends(HTTPBearer(scheme_name="token", auto_error=False))]
-_Text = Annotated[str, Field(max_length=2000)]
+_Text = Annotated[str, Field(max_length=MAX_TEXT)]
 _CAPTIONS = TypeAdapter(list[Annotated[list[_Text], Field(max_length=16)]])
 
 
 def router(services: Services) -> APIRouter:
-    """Make the routes."""
+    """Return the routes."""
     routes = APIRouter(tags=["writing"])
-    keeper, settings = services.keeper, services.settings
+    provider, settings = services.provider, services.settings
 
     @routes.post(
         "/api/images",
-        response_model=Added,
+        response_model=AddedImages,
         dependencies=_TOKEN,
         openapi_extra=form_schema(_FILES, captions=_CAPTIONS_FIELD),
-        responses=problems(401, 403, 404, 409, 413, 422),
+        responses=error_responses(401, 403, 404, 409, 413, 422),
     )
     async def add(request: Request) -> Response:
-        """Add pictures: they are written below `added` in the gallery's folder and indexed."""
+        """Add images: they are written below `added` in the gallery's folder and indexed."""
         _check_token(request, settings.token)
-        sent, fields = await read_form(
+        files, fields = await read_form(
             request,
             files=settings.files,
             file_bytes=settings.upload_bytes,
             fields=frozenset({"captions"}),
         )
-        captions = _read_captions(fields.get("captions"), len(sent))
+        captions = _read_captions(fields.get("captions"), len(files))
 
-        def work() -> dict[str, Any]:
-            gallery = keeper.gallery()
+        def work() -> AddedImages:
+            gallery = provider.gallery()
             ids, skipped = add_pictures(
                 gallery.directory,
-                [(one.name, one.content) for one in sent],
-                encoder=keeper.encoder,
+                [(file.name, file.content) for file in files],
+                encoder=provider.encoder,
                 captions=captions,
                 max_pixels=settings.upload_pixels,
             )
-            told = [{"name": name, "reason": name_option(reason)} for name, reason in skipped]
-            return {"added": ids, "skipped": told}
+            return AddedImages(
+                added=tuple(ids),
+                skipped=tuple(
+                    SkippedImage(name=name, reason=name_option(reason)) for name, reason in skipped
+                ),
+            )
 
-        return JSONResponse(await services.desk.run(request, work))
+        return json_response(await services.executor.run(request, work))
 
     @routes.delete(
         "/api/images/{id:image_id}",
         status_code=204,
         response_class=Response,
         dependencies=_TOKEN,
-        responses=problems(401, 403, 404, 409, 422),
+        responses=error_responses(401, 403, 404, 409, 422),
     )
     async def remove(
         request: Request, id: Annotated[str, Path(description="A gallery id.")]
@@ -83,12 +88,12 @@ def router(services: Services) -> APIRouter:
         _check_token(request, settings.token)
 
         def work() -> None:
-            gallery = keeper.gallery()
+            gallery = provider.gallery()
             if id not in gallery:
                 raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
             remove_picture(gallery.directory, id)
 
-        await services.desk.run(request, work)
+        await services.executor.run(request, work)
         return Response(status_code=204)
 
     return routes
@@ -100,13 +105,13 @@ def _check_token(request: Request, token: str | None) -> None:
             "Nobody may change this gallery through the server.",
             hint="Start it with --token-file FILE.",
         )
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not given.strip():
+    scheme, _, sent = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not sent.strip():
         raise TokenMissingError(
             "This needs the server's token.", hint="Send the header Authorization: Bearer TOKEN."
         )
-    # compared in constant time: how long it takes tells nothing about the token
-    if not hmac.compare_digest(given.strip().encode(), token.encode()):
+    # compared in constant time: how long it takes reveals nothing about the token
+    if not hmac.compare_digest(sent.strip().encode(), token.encode()):
         raise TokenError("The token is wrong.", hint="Ask whoever runs the server.")
 
 

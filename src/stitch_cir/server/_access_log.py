@@ -17,7 +17,7 @@ from stitch_cir.server._logging import log_fault, log_request
 from stitch_cir.server._metrics import Metrics
 from stitch_cir.server._prefix import route_path
 
-__all__ = ["CSP", "Envelope"]
+__all__ = ["CSP", "AccessLogMiddleware"]
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -34,7 +34,7 @@ _HEADERS = {
 }
 
 
-class Envelope:
+class AccessLogMiddleware:
     """The outermost layer: no exception passes it, no answer leaves without its headers."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, log_text: bool) -> None:

@@ -8,15 +8,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-__all__ = ["Shelf"]
+__all__ = ["ByteBoundedCache"]
 
 V = TypeVar("V")
 
 
-class Shelf(Generic[V]):
+class ByteBoundedCache(Generic[V]):
     """Keeps values by key, at most ``room`` bytes of them, each for ``seconds``; thread-safe.
 
-    A value larger than the whole shelf is not kept.
+    A value larger than the whole cache is not kept.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Shelf(Generic[V]):
         seconds: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make an empty shelf; ``clock`` gives seconds."""
+        """Make an empty cache; ``clock`` gives seconds."""
         self.room = room
         self._seconds = seconds
         self._clock = clock

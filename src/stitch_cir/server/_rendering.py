@@ -15,10 +15,10 @@ from stitch_cir.errors import ImageError, NotFoundError
 from stitch_cir.explain import caption_card, fit
 from stitch_cir.gallery import GalleryReader
 from stitch_cir.images import open_image
+from stitch_cir.server._cache import ByteBoundedCache
 from stitch_cir.server._errors import GoneError
-from stitch_cir.server._shelf import Shelf
 
-__all__ = ["LARGEST_SIDE", "SMALLEST_SIDE", "Picture", "Pictures", "picture_url"]
+__all__ = ["LARGEST_SIDE", "SMALLEST_SIDE", "ImageRenderer", "RenderedImage", "image_url"]
 
 SMALLEST_SIDE, LARGEST_SIDE = 64, 2048
 _RENDERING = 2
@@ -26,23 +26,23 @@ _RENDERING = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class RenderedImage:
     """A JPEG file and its entity tag."""
 
     content: bytes
     tag: str
 
 
-class Pictures:
+class ImageRenderer:
     """Makes JPEG files of what the gallery holds, and keeps them within ``room`` bytes."""
 
     def __init__(self, room: int) -> None:
         """Start with nothing made."""
-        self.shelf: Shelf[Picture] = Shelf(room)
+        self.cache: ByteBoundedCache[RenderedImage] = ByteBoundedCache(room)
 
     def of_image(
         self, gallery: GalleryReader, id: str, side: int
-    ) -> tuple[str, Callable[[], Picture]]:
+    ) -> tuple[str, Callable[[], RenderedImage]]:
         """Give the tag of an image's picture, longest side ≤ ``side``, and how to make it.
 
         Raises ``NotFoundError`` for an unknown id, ``GoneError`` when its file is gone; making
@@ -67,7 +67,7 @@ class Pictures:
         max_pixels = gallery.max_pixels
         return tag, lambda: self._make(tag, lambda: _open(path, id, side, max_pixels))
 
-    def of_bytes(self, content: bytes, sha256: str, side: int, max_pixels: int) -> Picture:
+    def of_bytes(self, content: bytes, sha256: str, side: int, max_pixels: int) -> RenderedImage:
         """Make the picture of an upload."""
 
         def draw() -> Image.Image:
@@ -75,15 +75,15 @@ class Pictures:
 
         return self._make(_tag(sha256, side), draw)
 
-    def _make(self, tag: str, draw: Callable[[], Image.Image]) -> Picture:
-        known = self.shelf.get(tag)
+    def _make(self, tag: str, draw: Callable[[], Image.Image]) -> RenderedImage:
+        known = self.cache.get(tag)
         if known is not None:
             return known
         buffer = io.BytesIO()
         # only pixels are written: no EXIF, no position, no profile
         draw().save(buffer, "JPEG", quality=85, optimize=True)
-        made = Picture(buffer.getvalue(), tag)
-        self.shelf.put(tag, made, len(made.content) + 200)
+        made = RenderedImage(buffer.getvalue(), tag)
+        self.cache.put(tag, made, len(made.content) + 200)
         return made
 
 
@@ -107,7 +107,7 @@ def _tag(*parts: object) -> str:
     return '"' + hashlib.sha256(repr((_RENDERING, *parts)).encode()).hexdigest()[:32] + '"'
 
 
-def picture_url(kind: str, id: str, prefix: str = "") -> str:
+def image_url(kind: str, id: str, prefix: str = "") -> str:
     """Return the address of an image's pixels; ``kind`` is ``files`` or ``thumbnails``.
 
     ``prefix`` is the path that the server is called below, e.g. ``/pics``.

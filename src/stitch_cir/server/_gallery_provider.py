@@ -13,13 +13,13 @@ from stitch_cir.errors import GalleryMissingError, StitchError
 from stitch_cir.gallery import Gallery, GalleryReader, PathMask, Snapshot
 from stitch_cir.server._batching import BatchingEncoder
 
-__all__ = ["Keeper"]
+__all__ = ["GalleryProvider"]
 
 T = TypeVar("T")
 Wrap = Callable[[DualEncoder], BatchingEncoder]
 
 
-class Keeper:
+class GalleryProvider:
     """Gives the gallery to every request, as it is now; safe to share between threads."""
 
     def __init__(self, place: Path | str, encoder: DualEncoder | None, wrap: Wrap) -> None:
@@ -79,7 +79,7 @@ class Keeper:
         """Return the notes of a gallery without the server's paths, first that it is incomplete."""
         incomplete = gallery.incomplete_note()
         notes = [*([incomplete] if incomplete else []), *gallery.notes]
-        return [self.say(note) for note in dict.fromkeys(notes)]
+        return [self.hide_paths(note) for note in dict.fromkeys(notes)]
 
     def _look(self) -> tuple[int, int]:
         try:
@@ -90,6 +90,6 @@ class Keeper:
             ) from error
         return facts.st_dev, facts.st_ino
 
-    def say(self, text: str) -> str:
+    def hide_paths(self, text: str) -> str:
         """Take the server's own paths out of a message."""
         return text if self._mask is None else self._mask.hide(text)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from stitch_cir.server._bodies import Bodies, Body, too_large
+from stitch_cir.server._bodies import BodyBudget, LimitedBody, too_large
 from stitch_cir.server._errors import (
     EncodingError,
     HostError,
@@ -22,7 +22,7 @@ from stitch_cir.server._errors import (
 from stitch_cir.server._prefix import route_path
 from stitch_cir.server._settings import ServerSettings
 
-__all__ = ["Gate", "Meter"]
+__all__ = ["RateLimiter", "RequestLimitsMiddleware"]
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _MULTIPART_EXTRA = 64 << 10
@@ -31,7 +31,7 @@ _MOST_CLIENTS = 4096
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(?::[0-9]{0,5})?")
 
 
-class Meter:
+class RateLimiter:
     """A token bucket for each client, for the last few thousand of them."""
 
     def __init__(
@@ -59,15 +59,15 @@ class Meter:
         return allowed
 
 
-class Gate:
+class RequestLimitsMiddleware:
     """Refuses what need not be looked at, and counts and times bodies while they arrive."""
 
     def __init__(self, app: ASGIApp, *, settings: ServerSettings) -> None:
         """Wrap ``app``."""
         self._app = app
         self._settings = settings
-        self._bodies = Bodies(settings.bodies_bytes)
-        self._meter = Meter(settings.rate, settings.burst) if settings.rate else None
+        self._bodies = BodyBudget(settings.bodies_bytes)
+        self._rate_limiter = RateLimiter(settings.rate, settings.burst) if settings.rate else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request in, or answer it here."""
@@ -77,7 +77,7 @@ class Gate:
         headers = Headers(scope=scope)
         limit = self._limit(scope)
         seconds = self._settings.body_seconds
-        body = Body(scope, receive, send, limit=limit, seconds=seconds, bodies=self._bodies)
+        body = LimitedBody(scope, receive, send, limit=limit, seconds=seconds, bodies=self._bodies)
         problem = self._problem(scope, headers, limit)
         try:
             if problem is not None:
@@ -98,7 +98,7 @@ class Gate:
 
     def _problem(self, scope: Scope, headers: Headers, limit: int) -> ServerError | None:
         client = (scope.get("client") or ("", 0))[0]
-        if self._meter is not None and not self._meter.allows(client):
+        if self._rate_limiter is not None and not self._rate_limiter.allows(client):
             return RateError(
                 "Too many requests.",
                 hint=f"At most {self._settings.rate:g} a second; ask again in a moment.",

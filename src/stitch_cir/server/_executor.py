@@ -19,14 +19,15 @@ from stitch_cir.server._errors import (
     ServerError,
     StoppingError,
 )
+from stitch_cir.wire import PoolState
 
-__all__ = ["Desk"]
+__all__ = ["RequestExecutor"]
 
 T = TypeVar("T")
 _HINT = "Ask for less (fewer captions, a smaller gallery), or raise --deadline."
 
 
-class Desk:
+class RequestExecutor:
     """A pool of ``threads`` with at most ``queue`` requests waiting for one."""
 
     def __init__(
@@ -57,15 +58,15 @@ class Desk:
         """Requests that are worked on."""
         return min(self._held, self._threads)
 
-    def state(self) -> dict[str, int | bool]:
-        """Give threads, requests held, how many may be held, and whether every thread is busy."""
+    def state(self) -> PoolState:
+        """Return how busy the pool is."""
         held = self._held
-        return {
-            "threads": self._threads,
-            "held": held,
-            "room": self._room,
-            "saturated": held >= self._threads,
-        }
+        return PoolState(
+            threads=self._threads,
+            held=held,
+            room=self._room,
+            saturated=held >= self._threads,
+        )
 
     async def run(self, request: Request, work: Callable[[], T]) -> T:
         """Do ``work`` in a thread and give its result.

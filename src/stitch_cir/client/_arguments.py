@@ -1,0 +1,121 @@
+"""From a caller's arguments to the JSON and forms that the server takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias, TypedDict
+from urllib.parse import quote
+
+from stitch_cir.errors import NotFoundError, QueryError
+from stitch_cir.wire import (
+    CaptionInfo,
+    EditedCaption,
+    ImageInfo,
+    QuerySettings,
+    UploadInfo,
+)
+
+__all__ = [
+    "ImageSource",
+    "QueryArguments",
+    "ReferenceLike",
+    "caption_form",
+    "form_files",
+    "image_path",
+    "query_json",
+    "upload_hint",
+]
+
+ReferenceLike: TypeAlias = str | UploadInfo | ImageInfo | None
+"""A gallery id, an upload, an image or hit of an answer, or nothing."""
+
+ImageSource: TypeAlias = str | Path | bytes
+"""The path of an image file, or its bytes."""
+
+
+class QueryArguments(TypedDict, total=False):
+    """What a query holds besides its text.
+
+    ``captions``: edited target captions instead of composed ones; ``less_like``: gallery ids of
+    rejected images; ``settings``: what changes the ranking, see ``docs/settings.md``.
+    """
+
+    reference: ReferenceLike
+    captions: Sequence[str | CaptionInfo | EditedCaption] | None
+    less_like: Sequence[str]
+    settings: QuerySettings
+
+
+def query_json(text: str, query: QueryArguments, **more: str) -> dict[str, Any]:
+    """Return the JSON of a query. Raises ``QueryError`` for a reference of another kind."""
+    data: dict[str, Any] = {"text": text, **more}
+    reference = query.get("reference")
+    if isinstance(reference, UploadInfo):
+        data["reference"] = {"upload": reference.upload}
+    elif isinstance(reference, (str, ImageInfo)):
+        data["reference"] = {"id": reference if isinstance(reference, str) else reference.id}
+    elif reference is not None:
+        raise QueryError(
+            f"The reference is a {type(reference).__name__}; the server knows ids and uploads.",
+            hint="Send it first: reference=client.upload(image)",
+        )
+    captions = query.get("captions")
+    if captions is not None:
+        data["captions"] = [
+            {"text": caption} if isinstance(caption, str) else caption.model_dump()
+            for caption in captions
+        ]
+    data["less_like"] = list(query.get("less_like", ()))
+    settings: dict[str, Any] = {**query.get("settings", {})}
+    data["settings"] = {
+        name: value if isinstance(value, (str, int, float)) else list(value)
+        for name, value in settings.items()
+        if value is not None
+    }
+    return data
+
+
+def upload_hint(query: QueryArguments) -> str:
+    """Return what to do about a reference that is a file here and not an id, else ``""``."""
+    reference = query.get("reference")
+    try:
+        is_file = isinstance(reference, str) and Path(reference).is_file()
+    except (OSError, ValueError):
+        return ""
+    if not is_file:
+        return ""
+    return f"It is a file here: send it first, reference=client.upload({reference!r})"
+
+
+def image_path(kind: str, id: str) -> str:
+    """Return the address of an image; ids may hold slashes and segments that addresses drop."""
+    odd = any(part in ("", ".", "..") for part in id.split("/"))
+    quoted = quote(id, safe="").replace(".", "%2E") if odd else quote(id)
+    return f"/api/{kind}/{quoted}"
+
+
+def form_files(images: Sequence[ImageSource]) -> list[tuple[str, tuple[str, bytes]]]:
+    """Return the form's files. Raises ``NotFoundError`` for a path that cannot be read."""
+    return [("file", _form_file(number, image)) for number, image in enumerate(images, 1)]
+
+
+def _form_file(number: int, image: ImageSource) -> tuple[str, bytes]:
+    if isinstance(image, bytes):
+        return f"image-{number}", image
+    path = Path(image)
+    try:
+        return path.name, path.read_bytes()
+    except OSError as error:
+        raise NotFoundError(
+            f"The image {str(path)!r} cannot be read: {error.strerror or error}.",
+            hint="Give the path of a file.",
+        ) from error
+
+
+def caption_form(captions: Sequence[Sequence[str]] | None) -> dict[str, str]:
+    """Return the form's field with a list of captions for each file."""
+    if captions is None:
+        return {}
+    return {"captions": json.dumps([list(texts) for texts in captions], ensure_ascii=False)}

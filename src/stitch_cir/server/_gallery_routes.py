@@ -1,0 +1,159 @@
+"""Routes that describe the gallery and return its images."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+
+from stitch_cir.composers import TemplateComposer
+from stitch_cir.errors import NotFoundError
+from stitch_cir.gallery import Snapshot
+from stitch_cir.search import SearchSettings, View
+from stitch_cir.server._metrics import CONTENT_TYPE
+from stitch_cir.server._queries import image_info, view_info
+from stitch_cir.server._rendering import LARGEST_SIDE, SMALLEST_SIDE
+from stitch_cir.server._responses import error_responses, image_response, json_response
+from stitch_cir.server._services import Services
+from stitch_cir.transition import TRANSITION_NAMES
+from stitch_cir.transport import SCORER_NAMES
+from stitch_cir.wire import GalleryInfo, Health, ImageDetail, ImageInfo, ImagePage
+
+__all__ = ["router"]
+
+ImageId = Annotated[str, Path(description="A gallery id; it may hold slashes.")]
+Side = Annotated[int, Query(ge=SMALLEST_SIDE, le=LARGEST_SIDE)]
+
+_JPEG: dict[int | str, dict[str, object]] = {
+    **image_response("image/jpeg"),
+    304: {"description": "The client has it already"},
+}
+
+
+def router(services: Services) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(tags=["gallery"])
+    provider, settings = services.provider, services.settings
+
+    @routes.get("/health", response_model=Health, responses=error_responses(404))
+    async def health(request: Request) -> Response:
+        """Return that the server works, and whether it is ready for more."""
+        from stitch_cir import __version__
+
+        count = await services.health_executor.run(request, provider.images)
+        pools = services.pools()
+        ready = not any(pool.saturated for pool in pools.values())
+        return json_response(
+            Health(status="ok", version=__version__, images=count, ready=ready, pools=pools)
+        )
+
+    @routes.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """Return counts and times in Prometheus' format."""
+        return Response(services.metrics.text(), media_type=CONTENT_TYPE)
+
+    @routes.get("/api/gallery", response_model=GalleryInfo, responses=error_responses(404))
+    async def about(request: Request) -> Response:
+        """Describe the gallery, the choices of a query, and the limits."""
+        return json_response(await services.executor.run(request, lambda: provider.read(_info)))
+
+    def _info(gallery: Snapshot) -> GalleryInfo:
+        from stitch_cir import __version__
+
+        info = gallery.info()
+        composer = services.make_composer(SearchSettings()) or TemplateComposer()
+        counts = ("images", "complete", "waiting", "captioned", "generation")
+        fields = (*counts, "encoder", "weights_tag", "dim", "recipe")
+        return GalleryInfo(
+            name=provider.name,
+            **{name: info[name] for name in fields},
+            version=__version__,
+            defaults=SearchSettings().to_dict(),
+            choices={"transitions": tuple(TRANSITION_NAMES), "scorers": tuple(SCORER_NAMES)},
+            limits={
+                "upload_bytes": settings.upload_bytes,
+                "pixels": settings.upload_pixels,
+                "text_characters": settings.text_characters,
+                "k": settings.most_hits,
+                "captions": settings.most_captions,
+                "files": settings.files,
+            },
+            composer=dict(composer.settings()),
+            writable=settings.token is not None,
+            notes=tuple(provider.notes(gallery)),
+        )
+
+    @routes.get("/api/images", response_model=ImagePage, responses=error_responses(404, 422))
+    async def images(
+        request: Request,
+        offset: Annotated[int, Query(ge=0, le=1 << 31)] = 0,
+        limit: Annotated[int, Query(ge=1, le=500)] = 60,
+        q: Annotated[str, Query(max_length=200, description="In ids and captions.")] = "",
+    ) -> Response:
+        """List images in id order."""
+
+        def work(gallery: Snapshot) -> ImagePage:
+            total, ids = gallery.find(q.strip(), offset=offset, limit=limit)
+            page = tuple(_image_info(gallery, id, request.scope["root_path"]) for id in ids)
+            return ImagePage(total=total, offset=offset, images=page)
+
+        return json_response(await services.executor.run(request, lambda: provider.read(work)))
+
+    @routes.get(
+        "/api/images/{id:image_id}", response_model=ImageDetail, responses=error_responses(404, 422)
+    )
+    async def image(request: Request, id: ImageId) -> Response:
+        """Return one image and its views."""
+
+        def work(gallery: Snapshot) -> ImageDetail:
+            stored = gallery.match(id)
+            if stored is None:
+                raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
+            views = tuple(
+                view_info(View(index, view.box, view.caption))
+                for index, view in enumerate(gallery.views(stored))
+            )
+            return ImageDetail(
+                **dict(_image_info(gallery, stored, request.scope["root_path"])), views=views
+            )
+
+        return json_response(await services.executor.run(request, lambda: provider.read(work)))
+
+    @routes.get(
+        "/api/files/{id:image_id}",
+        response_class=Response,
+        responses={**error_responses(404, 410, 422), **_JPEG},
+    )
+    async def file(request: Request, id: ImageId, side: Side = 1600) -> Response:
+        """Return an image upright, without metadata, its longest side at most `side` pixels."""
+        return await _image(request, id, side)
+
+    @routes.get(
+        "/api/thumbnails/{id:image_id}",
+        response_class=Response,
+        responses={**error_responses(404, 410, 422), **_JPEG},
+    )
+    async def thumbnail(request: Request, id: ImageId, side: Side = 256) -> Response:
+        """Return the same, small; an item without an image gets a card with its captions."""
+        return await _image(request, id, side)
+
+    async def _image(request: Request, id: str, side: int) -> Response:
+        etags = request.headers.get("if-none-match", "")
+
+        def work() -> Response:
+            tag, render = provider.read(
+                lambda gallery: services.renderer.of_image(gallery, id, side)
+            )
+            headers = {"etag": tag, "cache-control": "private, max-age=60"}
+            if tag in etags or etags.strip() == "*":
+                return Response(status_code=304, headers=headers)
+            return Response(render().content, media_type="image/jpeg", headers=headers)
+
+        return await services.image_executor.run(request, work)
+
+    return routes
+
+
+def _image_info(gallery: Snapshot, id: str, prefix: str) -> ImageInfo:
+    return image_info(id, gallery.size(id), gallery.captions(id), prefix)

@@ -1,0 +1,318 @@
+"""From a request to a call of the library, and from its results to what crosses the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stitch_cir.composers import (
+    Caption,
+    Composer,
+    Composition,
+    RecordedComposer,
+    TemplateComposer,
+    VerbatimComposer,
+)
+from stitch_cir.errors import NotFoundError, QueryError
+from stitch_cir.explain import caption_shares, matches, summary
+from stitch_cir.gallery import Gallery
+from stitch_cir.search import (
+    Hit,
+    Results,
+    SearchSettings,
+    Seen,
+    View,
+    compose,
+    locate,
+    look_at_upload,
+    look_up,
+    required_image_side,
+    search,
+)
+from stitch_cir.server._cache import ByteBoundedCache
+from stitch_cir.server._errors import RequestError
+from stitch_cir.server._gallery_provider import GalleryProvider
+from stitch_cir.server._rendering import image_url
+from stitch_cir.server._settings import ServerSettings
+from stitch_cir.server._uploads import UploadStore
+from stitch_cir.wire import (
+    CompositionInfo,
+    Explanation,
+    HitInfo,
+    ImageInfo,
+    MatchInfo,
+    PlanInfo,
+    QueryRequest,
+    SearchResults,
+    UploadReference,
+    ViewInfo,
+)
+
+__all__ = [
+    "ComposerFactory",
+    "QueryService",
+    "ResolvedQuery",
+    "image_info",
+    "view_info",
+]
+
+ComposerFactory = Callable[[SearchSettings], Composer | None]
+
+_REFERENCE_BYTES = 48 << 20
+_WITHOUT_MODEL = (TemplateComposer, RecordedComposer, VerbatimComposer)
+"""Composers that never wait for a model."""
+_LEAST_MASS = 0.001
+"""Matches with a smaller share of the plan are left out of an explanation."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedQuery:
+    """A request in the library's terms: the reference looked up, captions and settings checked."""
+
+    reference: Seen | None
+    text: str
+    captions: tuple[Caption, ...]
+    less_like: tuple[str, ...]
+    settings: SearchSettings
+    composer: Composer | None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of ``search`` and ``locate``."""
+        return {
+            "reference": self.reference,
+            "text": self.text,
+            "captions": self.captions,
+            "less_like": self.less_like,
+            "composer": self.composer,
+            "settings": self.settings,
+        }
+
+
+class QueryService:
+    """Answers queries; every method may be called from several threads.
+
+    ``prefix`` is the path that the addresses of images lie below.
+    """
+
+    def __init__(
+        self,
+        provider: GalleryProvider,
+        uploads: UploadStore,
+        settings: ServerSettings,
+        make_composer: ComposerFactory,
+    ) -> None:
+        """Look references up in ``provider``'s gallery and among ``uploads``."""
+        self._provider = provider
+        self._uploads = uploads
+        self._settings = settings
+        self._make_composer = make_composer
+        self.references: ByteBoundedCache[Seen] = ByteBoundedCache(_REFERENCE_BYTES)
+
+    def compose(self, request: QueryRequest) -> CompositionInfo:
+        """Return target captions; edited ones are ignored."""
+
+        def run(gallery: Gallery) -> CompositionInfo:
+            query = self._resolve(gallery, request)
+            return self._composition_info(
+                compose(
+                    gallery,
+                    reference=query.reference,
+                    text=query.text,
+                    composer=query.composer,
+                    settings=query.settings,
+                )
+            )
+
+        return run(self._provider.gallery())
+
+    def search(self, request: QueryRequest, prefix: str) -> SearchResults:
+        """Rank the gallery."""
+
+        def run(gallery: Gallery) -> SearchResults:
+            results = search(gallery, **self._resolve(gallery, request).arguments())
+            return self._results_info(gallery, results, prefix)
+
+        return run(self._provider.gallery())
+
+    def search_with_reference(self, request: QueryRequest) -> tuple[Seen | None, Results]:
+        """Rank the gallery; return the reference and the library's own results."""
+
+        def run(gallery: Gallery) -> tuple[Seen | None, Results]:
+            query = self._resolve(gallery, request)
+            return query.reference, search(gallery, **query.arguments())
+
+        return run(self._provider.gallery())
+
+    def locate(self, request: QueryRequest, id: str) -> Results:
+        """Rank one image, with its true rank."""
+
+        def run(gallery: Gallery) -> Results:
+            return self._locate(gallery, request, id)
+
+        return run(self._provider.gallery())
+
+    def explain(self, request: QueryRequest, id: str, prefix: str) -> Explanation:
+        """Explain why an image ranks where it does."""
+
+        def run(gallery: Gallery) -> Explanation:
+            results = self._locate(gallery, request, id)
+            return self._explanation(gallery, results, prefix)
+
+        return run(self._provider.gallery())
+
+    def may_wait_for_model(self, request: QueryRequest, *, composing: bool = False) -> bool:
+        """Return whether the answer may wait for a model that writes captions.
+
+        ``composing``: captions are to be written even where edited ones were sent.
+        """
+        if not request.text.strip() or (request.captions is not None and not composing):
+            return False
+        composer = self._make_composer(_search_settings(request))
+        if composer is None or isinstance(composer, _WITHOUT_MODEL):
+            return False
+        # without a reference there is nothing to show a model: the template composer writes
+        return request.reference is not None or not hasattr(composer, "chat")
+
+    # -- from a request ----------------------------------------------------------------------------
+
+    def _locate(self, gallery: Gallery, request: QueryRequest, id: str) -> Results:
+        query = self._resolve(gallery, request)
+        _require_image(gallery, id)
+        return locate(gallery, id, **query.arguments())
+
+    def _resolve(self, gallery: Gallery, request: QueryRequest) -> ResolvedQuery:
+        self._check_limits(request)
+        settings = _search_settings(request)
+        captions: tuple[Caption, ...] = ()
+        if request.captions is not None:
+            captions = tuple(
+                Caption(sent.text, sent.weight) for sent in request.captions if sent.on
+            )
+            if not captions:
+                raise QueryError(
+                    "No target caption is switched on.", hint="Switch one on, or write one."
+                )
+        for id in request.less_like:
+            _require_image(gallery, id)
+        composer = self._make_composer(settings)
+        reference = self._resolve_reference(gallery, request, required_image_side(composer))
+        less_like = tuple(request.less_like)
+        return ResolvedQuery(reference, request.text, captions, less_like, settings, composer)
+
+    def _check_limits(self, request: QueryRequest) -> None:
+        limits = self._settings
+        texts = [request.text, *(caption.text for caption in request.captions or ())]
+        if max(map(len, texts)) > limits.text_characters:
+            raise RequestError(
+                f"A text has more than {limits.text_characters:,} characters.",
+                hint="Say it shorter.",
+            )
+        if len(request.captions or ()) > limits.most_captions:
+            raise RequestError(
+                f"There are more than {limits.most_captions} captions.", hint="Send fewer."
+            )
+        if (request.settings.get("k") or 0) > limits.most_hits:
+            raise RequestError(f"k is larger than {limits.most_hits}.", hint="Ask for fewer hits.")
+
+    def _resolve_reference(self, gallery: Gallery, request: QueryRequest, side: int) -> Seen | None:
+        """Return the reference; the images of recent ones stay in memory."""
+        sent = request.reference_object()
+        if sent is None:
+            return None
+        key = (sent.model_dump_json(), gallery.directory, gallery.generation, side)
+        cached = self.references.get(key)
+        if cached is not None:
+            return cached
+        if isinstance(sent, UploadReference):
+            content = self._uploads.get(sent.upload).content
+            limit = self._uploads.max_pixels
+            reference = look_at_upload(gallery, "(upload)", content, side=side, max_pixels=limit)
+        else:
+            reference = look_up(gallery, sent.id, side=side)
+        image = reference.image
+        if image is not None:
+            self.references.put(key, reference, 3 * image.width * image.height + 1000)
+        return reference
+
+    # -- to the wire, without the server's own paths -----------------------------------------------
+
+    def _results_info(self, gallery: Gallery, results: Results, prefix: str) -> SearchResults:
+        data = results.to_dict()
+        data["gallery"]["directory"] = self._provider.name
+        data["notes"] = self._notes(gallery, results)
+        if results.query.composition is not None:
+            data["composition"] = self._composition_info(results.query.composition)
+        data["hits"] = [_hit_info(hit, prefix) for hit in results]
+        return SearchResults.model_validate(data)
+
+    def _composition_info(self, composition: Composition) -> CompositionInfo:
+        notes = [self._provider.hide_paths(note) for note in composition.notes]
+        return CompositionInfo.model_validate({**composition.to_dict(), "notes": notes})
+
+    def _notes(self, gallery: Gallery, results: Results) -> tuple[str, ...]:
+        """Return the notes of a search and of its gallery, each once."""
+        notes = (self._provider.hide_paths(note) for note in results.notes)
+        return tuple(dict.fromkeys((*notes, *self._provider.notes(gallery))))
+
+    def _explanation(self, gallery: Gallery, results: Results, prefix: str) -> Explanation:
+        query, hit = results.query, results[0]
+        return Explanation(
+            hit=_hit_info(hit, prefix),
+            views=tuple(view_info(view) for view in hit.views),
+            captions=query.labels,
+            weights=tuple(round(float(weight), 6) for weight in query.weights),
+            plan=PlanInfo.model_validate(hit.plan.to_dict()),
+            matches=tuple(
+                MatchInfo.model_validate({**match.to_dict(), "view": view_info(match.view)})
+                for match in matches(query, hit, least=_LEAST_MASS)
+            ),
+            shares=tuple(caption_shares(hit).tolist()),
+            summary=summary(query, hit),
+            notes=self._notes(gallery, results),
+        )
+
+
+def image_info(
+    id: str, size: tuple[int, int] | None, captions: Sequence[str], prefix: str = ""
+) -> ImageInfo:
+    """Return what every answer holds of an image; ``size`` is upright, in pixels."""
+    width, height = size or (None, None)
+    return ImageInfo(
+        id=id,
+        width=width,
+        height=height,
+        captions=tuple(captions),
+        image=image_url("files", id, prefix),
+        thumbnail=image_url("thumbnails", id, prefix),
+    )
+
+
+def view_info(view: View) -> ViewInfo:
+    """Return one view with its label."""
+    return ViewInfo.model_validate({**view.to_dict(), "label": view.label})
+
+
+def _hit_info(hit: Hit, prefix: str) -> HitInfo:
+    return HitInfo(
+        **dict(image_info(hit.id, hit.size, hit.captions, prefix)),
+        rank=hit.rank,
+        score=round(hit.score, 6),
+        best_view=view_info(hit.best_view),
+    )
+
+
+def _search_settings(request: QueryRequest) -> SearchSettings:
+    """Return the settings of a query. Raises ``SettingError``."""
+    changes: dict[str, Any] = {
+        name: value for name, value in request.settings.items() if value is not None
+    }
+    for name in ("include", "exclude"):
+        if name in changes:
+            changes[name] = tuple(changes[name])
+    return SearchSettings.from_preset(changes.pop("preset", "paper"), **changes)
+
+
+def _require_image(gallery: Gallery, id: str) -> None:
+    if gallery.match(id) is None:
+        raise NotFoundError(f"The gallery has no image {id!r}.", hint="See GET /api/images.")

@@ -1,0 +1,109 @@
+"""Routes that answer queries."""
+
+from __future__ import annotations
+
+import io
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from stitch_cir.explain import Sheet, draw_hit, render_html
+from stitch_cir.server._executor import RequestExecutor
+from stitch_cir.server._responses import error_responses, image_response, json_response
+from stitch_cir.server._services import Services
+from stitch_cir.wire import (
+    ComposeResponse,
+    ExplainRequest,
+    Explanation,
+    ExplanationImageRequest,
+    QueryRequest,
+    SearchResponse,
+)
+
+__all__ = ["router"]
+
+_SHEET_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+_ERRORS = error_responses(400, 404, 409, 413, 422, 502)
+
+
+def router(services: Services) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(tags=["queries"], responses=_ERRORS)
+    queries = services.queries
+
+    def executor(query: QueryRequest, *, composing: bool = False) -> RequestExecutor:
+        waits = queries.may_wait_for_model(query, composing=composing)
+        return services.model_executor if waits else services.executor
+
+    @routes.post("/api/compose", response_model=ComposeResponse)
+    async def compose(request: Request, query: QueryRequest) -> Response:
+        """Write the target captions of a query without searching."""
+        _remember_text(request, query)
+        run = executor(query, composing=True).run
+        composition = await run(request, lambda: queries.compose(query))
+        return json_response(ComposeResponse(composition=composition))
+
+    @routes.post("/api/search", response_model=SearchResponse)
+    async def search(request: Request, query: QueryRequest) -> Response:
+        """Search: a reference image, changed as the text says."""
+        _remember_text(request, query)
+
+        def work() -> Response:
+            results = queries.search(query, request.scope["root_path"])
+            return json_response(SearchResponse(results=results))
+
+        return await executor(query).run(request, work)
+
+    @routes.post("/api/explain", response_model=Explanation)
+    async def explain(request: Request, query: ExplainRequest) -> Response:
+        """Explain why an image ranks where it does."""
+        _remember_text(request, query)
+
+        def work() -> Response:
+            return json_response(queries.explain(query, query.id, request.scope["root_path"]))
+
+        return await executor(query).run(request, work)
+
+    @routes.post(
+        "/api/explain/picture",
+        response_class=Response,
+        responses=image_response("image/png"),
+    )
+    async def explanation_image(request: Request, query: ExplanationImageRequest) -> Response:
+        """Draw the explanation: matched views, the plan as a heat map, or the captions' shares."""
+        _remember_text(request, query)
+
+        def work() -> bytes:
+            results = queries.locate(query, query.id)
+            buffer = io.BytesIO()
+            draw_hit(results.query, results[0], kind=query.kind).save(buffer, "PNG")
+            return buffer.getvalue()
+
+        return Response(await executor(query).run(request, work), media_type="image/png")
+
+    @routes.post(
+        "/api/sheet",
+        response_class=Response,
+        responses={200: {"description": "A page", "content": {"text/html": {}}}},
+    )
+    async def sheet(request: Request, query: QueryRequest) -> Response:
+        """Return a self-contained page of a search."""
+        _remember_text(request, query)
+
+        def work() -> str:
+            reference, results = queries.search_with_reference(query)
+            image = None if reference is None else reference.image
+            return render_html(Sheet(services.provider.name, [results], [image]))
+
+        headers = {
+            "content-security-policy": _SHEET_CSP,
+            "content-disposition": 'attachment; filename="stitch.html"',
+        }
+        return HTMLResponse(await executor(query).run(request, work), headers=headers)
+
+    return routes
+
+
+def _remember_text(request: Request, query: QueryRequest) -> None:
+    """Leave the user's text for the log, which writes it only where that is switched on."""
+    request.state.text = query.text

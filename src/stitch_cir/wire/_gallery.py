@@ -1,0 +1,153 @@
+"""What a server answers about itself, its gallery, its images and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "AddedImages",
+    "ErrorDetail",
+    "ErrorResponse",
+    "GalleryInfo",
+    "Health",
+    "ImageDetail",
+    "ImageInfo",
+    "ImagePage",
+    "PoolState",
+    "SkippedImage",
+    "UploadInfo",
+    "ViewInfo",
+    "WireModel",
+]
+
+
+class WireModel(BaseModel):
+    """An answer: immutable, finite numbers only; unknown fields of a newer server are dropped."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class ErrorDetail(WireModel):
+    """What happened, and what to do next."""
+
+    type: str = Field(description="The class of the error, e.g. NotFoundError.")
+    message: str
+    hint: str = ""
+
+
+class ErrorResponse(WireModel):
+    """Every error has this shape."""
+
+    error: ErrorDetail
+
+
+class PoolState(WireModel):
+    """How busy some of the server's threads are."""
+
+    threads: int
+    held: int = Field(description="Requests in work or waiting.")
+    room: int = Field(description="Requests that may be held; more are answered 503.")
+    saturated: bool = Field(description="Every thread is busy: the next request waits.")
+
+
+class Health(WireModel):
+    """The server works; it is not ``ready`` while a pool of threads is saturated."""
+
+    status: Literal["ok"]
+    version: str
+    images: int
+    ready: bool = Field(default=True, description="No pool of threads is saturated.")
+    pools: Mapping[str, PoolState] = Field(default_factory=dict)
+
+
+class GalleryInfo(WireModel):
+    """What the gallery is, which ``choices`` a query has, and within which ``limits``."""
+
+    name: str
+    images: int
+    complete: bool | None = None
+    waiting: int | None = None
+    encoder: str
+    weights_tag: str
+    dim: int
+    recipe: Mapping[str, Any]
+    captioned: int
+    generation: int
+    version: str
+    defaults: Mapping[str, Any]
+    choices: Mapping[str, tuple[str, ...]]
+    limits: Mapping[str, int]
+    composer: Mapping[str, Any]
+    writable: bool
+    notes: tuple[str, ...] = Field(
+        default=(), description="What happened to the gallery, e.g. a cache rebuilt."
+    )
+
+
+class ViewInfo(WireModel):
+    """One view: ``box`` is (x0, y0, x1, y1) in fractions of the sides, or it is a ``caption``."""
+
+    index: int
+    label: str
+    box: tuple[float, float, float, float] | None = None
+    flip: bool | None = None
+    caption: str | None = None
+
+
+class ImageInfo(WireModel):
+    """One image of the gallery; ``width`` and ``height`` (pixels) are null for captions only.
+
+    ``image`` and ``thumbnail`` are addresses on the server.
+    """
+
+    id: str
+    width: int | None
+    height: int | None
+    captions: tuple[str, ...]
+    image: str
+    thumbnail: str
+
+
+class ImageDetail(ImageInfo):
+    """One image with its views."""
+
+    views: tuple[ViewInfo, ...]
+
+
+class ImagePage(WireModel):
+    """Some of ``total`` images, from ``offset`` on, in id order."""
+
+    total: int
+    offset: int
+    images: tuple[ImageInfo, ...]
+
+
+class UploadInfo(WireModel):
+    """An image the server keeps in memory for ``expires_in`` seconds, to be a reference.
+
+    ``gallery_id`` is set when the gallery holds the same content.
+    """
+
+    upload: str
+    width: int
+    height: int
+    sha256: str
+    gallery_id: str | None
+    expires_in: float
+
+
+class SkippedImage(WireModel):
+    """An image that was not added, and why."""
+
+    name: str
+    reason: str
+
+
+class AddedImages(WireModel):
+    """The gallery ids of the images that were added, and the files that were skipped."""
+
+    added: tuple[str, ...]
+    skipped: tuple[SkippedImage, ...]

@@ -1,0 +1,191 @@
+"""What a server answers to a query: target captions, ranked images, explanations.
+
+A tool for assistants answers the first part of what the HTTP API does, under the same names:
+:class:`RankedImages` of :class:`SearchResults`, :class:`ExplanationSummary` of
+:class:`Explanation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import Field
+
+from stitch_cir.wire._gallery import ImageInfo, ViewInfo, WireModel
+
+__all__ = [
+    "CaptionInfo",
+    "ComposeResponse",
+    "CompositionInfo",
+    "Explanation",
+    "ExplanationSummary",
+    "HitInfo",
+    "MatchInfo",
+    "PlanInfo",
+    "QueryInfo",
+    "RankedImage",
+    "RankedImages",
+    "SearchResponse",
+    "SearchResults",
+]
+
+Matrix = tuple[tuple[float, ...], ...]
+
+
+class CaptionInfo(WireModel):
+    """A target caption; ``origin`` says who wrote it: a rule, a model, a record or the user."""
+
+    text: str
+    weight: float = 1.0
+    origin: str = "user"
+
+
+class CompositionInfo(WireModel):
+    """The target captions that a composer made of a reference and a modification."""
+
+    captions: tuple[CaptionInfo, ...]
+    modification: str
+    composer: str
+    reference_captions: tuple[str, ...] = Field(
+        default=(), description="Captions of the reference as it is, where the composer wrote some."
+    )
+    settings: Mapping[str, Any] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    intent: str = ""
+
+
+class ComposeResponse(WireModel):
+    """The answer to a request for target captions."""
+
+    composition: CompositionInfo
+
+
+class QueryInfo(WireModel):
+    """The set that was searched with: ``labels`` are its K texts, ``weights`` sum to 1."""
+
+    reference: str | None
+    text: str | None
+    labels: tuple[str, ...]
+    weights: tuple[float, ...]
+    less_like: tuple[str, ...] = ()
+
+
+class RankedImage(WireModel):
+    """One ranked image."""
+
+    id: str = Field(description="Its gallery id, to be a reference or to be explained.")
+    rank: int = Field(description="From 1, the best.")
+    score: float = Field(description="Between -2 and 2, larger is better.")
+    best_view: ViewInfo = Field(description="The view that matched best.")
+    captions: tuple[str, ...] = Field(description="Its captions in the gallery, if any.")
+
+
+class HitInfo(RankedImage, ImageInfo):
+    """One ranked image with its size and its addresses on the server."""
+
+
+class RankedImages(WireModel):
+    """Ranked images, best first; iterates over them."""
+
+    hits: tuple[RankedImage, ...]
+    query: QueryInfo
+    ranked: int = Field(description="How many images took part, after filters.")
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[RankedImage]:  # type: ignore[override]
+        """Iterate over the hits, best first."""
+        return iter(self.hits)
+
+    def __len__(self) -> int:
+        """Count the hits."""
+        return len(self.hits)
+
+    def __getitem__(self, index: int) -> RankedImage:
+        """Return the hit at ``index`` (0 is the best)."""
+        return self.hits[index]
+
+
+class SearchResults(RankedImages):
+    """Ranked hits with everything that made them: composition, settings, counts, times."""
+
+    hits: tuple[HitInfo, ...]
+    composition: CompositionInfo | None
+    settings: Mapping[str, Any]
+    gallery: Mapping[str, Any] = Field(default_factory=dict)
+    scored: int = Field(description="Images whose view sets were scored exactly.")
+    bounded: int = Field(default=0, description="Images that were bounded instead.")
+    shortlist_recall: float | None = None
+    seconds: Mapping[str, float]
+    verifier: Mapping[str, Any] | None = None
+    usage: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[HitInfo]:  # type: ignore[override]
+        """Iterate over the hits, best first."""
+        return iter(self.hits)
+
+    def __getitem__(self, index: int) -> HitInfo:
+        """Return the hit at ``index`` (0 is the best)."""
+        return self.hits[index]
+
+
+class SearchResponse(WireModel):
+    """The answer to a search."""
+
+    results: SearchResults
+
+
+class PlanInfo(WireModel):
+    """The transport plan: K captions (rows) by M views, each matrix (K, M).
+
+    A row of ``forward`` and a column of ``backward`` sum to 1, all of ``joint`` to 1;
+    ``similarities`` are cosines. ``p`` (K,) and ``q`` (M,) are the weights of both sides.
+    """
+
+    forward: Matrix
+    backward: Matrix
+    joint: Matrix
+    similarities: Matrix
+    score: float
+    scorer: str = ""
+    settings: Mapping[str, Any] = Field(default_factory=dict)
+    p: tuple[float, ...] = ()
+    q: tuple[float, ...] = ()
+    contribution_of_captions: tuple[float, ...] = ()
+    contribution_of_views: tuple[float, ...] = ()
+    best_view: int | None = None
+    converged: bool = True
+    iterations: int = 0
+    marginal_error: float = 0.0
+
+
+class MatchInfo(WireModel):
+    """One caption, counted from 0, and one view that matched."""
+
+    caption: int
+    label: str = Field(description="The caption's text.")
+    view: ViewInfo
+    similarity: float = Field(description="Their cosine.")
+    forward: float
+    backward: float
+    mass: float = Field(description="Their share of the whole plan, 0 to 1.")
+
+
+class ExplanationSummary(WireModel):
+    """Why an image ranks where it does; ``shares`` of the K captions sum to the score."""
+
+    hit: RankedImage
+    captions: tuple[str, ...]
+    weights: tuple[float, ...]
+    matches: tuple[MatchInfo, ...]
+    shares: tuple[float, ...] = Field(description="What each caption contributed to the score.")
+    summary: str
+    notes: tuple[str, ...] = ()
+
+
+class Explanation(ExplanationSummary):
+    """The same with the image's views and the whole plan."""
+
+    hit: HitInfo
+    views: tuple[ViewInfo, ...]
+    plan: PlanInfo
