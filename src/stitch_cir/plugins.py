@@ -265,7 +265,12 @@ TRANSITIONS = Registry(
         "away": "stitch_cir.transition:ReferenceSubtraction",
     },
 )
-RERANKERS = Registry("reranker", "stitch_cir.rerankers", "stitch_cir.reranker:Reranker")
+RERANKERS = Registry(
+    "reranker",
+    "stitch_cir.rerankers",
+    "stitch_cir.reranker:Reranker",
+    {"chat": "stitch_cir.reranker:make_chat_reranker"},
+)
 DATASETS = Registry(
     "data set",
     "stitch_cir.datasets",

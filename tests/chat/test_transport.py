@@ -9,9 +9,7 @@ import threading
 import pytest
 
 from stitch_cir.chat import Message, OpenAIChat, Sampling
-from stitch_cir.chat.endpoint import _openai as module
 from stitch_cir.chat.endpoint._refusals import read_refusal
-from stitch_cir.chat.endpoint._transport import MOST_BYTES
 from stitch_cir.errors import EndpointError
 from stitch_cir.proxies import applying_proxy, is_loopback, is_near
 from tests.chat.fake_server import completion, fails, first, says, serving
@@ -103,7 +101,7 @@ def naps(monkeypatch):
     async def sleep(seconds):
         taken.append(seconds)
 
-    monkeypatch.setattr(module.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     yield taken
     assert asyncio.sleep is sleep
 
@@ -199,7 +197,7 @@ def test_an_endless_reply_is_given_up_once():
         handler.send_header("content-type", "application/json")
         handler.end_headers()
         handler.close_connection = True
-        for _ in range(MOST_BYTES // (1 << 18) + 8):
+        for _ in range((8 << 20) // (1 << 18) + 8):  # more than the 8 MiB that are read
             handler.wfile.write(b" " * (1 << 18))
 
     with serving(answer) as server, pytest.raises(EndpointError, match="more than 8 MiB"):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from stitch_cir.chat import make_chat
 from stitch_cir.cli._app import app
-from stitch_cir.composers import make_chat
 from stitch_cir.errors import SettingError
 from tests.chat.fake_server import completion, fails, says, serving
 

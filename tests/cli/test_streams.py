@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stitch_cir.cli._streams import _OutputFile, spell
+from stitch_cir.cli._streams import _OutputFile, transliterate
 from stitch_cir.errors import SettingError
 from tests.cli.runs import process, run_here
 from tests.cli.test_cli import ENCODER, stitch
@@ -72,13 +72,13 @@ def test_a_byte_that_is_no_text_is_valid_json_too(
 
 def test_letters_are_spelled_in_others() -> None:
     def spelled(text: str) -> str:
-        return spell(UnicodeEncodeError("ascii", text, 0, len(text), ""))[0]
+        return transliterate(UnicodeEncodeError("ascii", text, 0, len(text), ""))[0]
 
     assert spelled("→α“…·") == '->alpha"...-'
     assert spelled("é赤👗") == "???"
     assert spelled("\udce9") == "\\udce9"
     with pytest.raises(UnicodeDecodeError):
-        spell(UnicodeDecodeError("ascii", b"\xe9", 0, 1, ""))
+        transliterate(UnicodeDecodeError("ascii", b"\xe9", 0, 1, ""))
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -1,4 +1,4 @@
-"""The second opinion: what is asked, how answers are read, and how they reorder hits."""
+"""The reranker: what it sends to the model, how it parses replies and reorders hits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from stitch_cir import SearchSettings, search
 from stitch_cir.chat import AnswerCache, Chat, ImagePart, Reply, ScriptedChat
 from stitch_cir.errors import PromptTooLargeError, QueryError, SettingError
 from stitch_cir.reranker import Candidate, ChatReranker, Reranker, Verdict
-from stitch_cir.reranker._chat import read_verdict
 
 RED = Image.new("RGB", (8, 8), "red")
 
@@ -33,10 +32,12 @@ RED = Image.new("RGB", (8, 8), "red")
     ],
 )
 def test_replies_are_read(text, yes):
-    assert read_verdict(Reply(text)) == yes
+    red, blue = (Candidate(name, captions=(f"a {name} dress",)) for name in ("red", "blue"))
+    (verdict,) = ChatReranker(Chat(ScriptedChat([text]))).judge(red, "in blue", [blue])
+    assert verdict.yes == yes
 
 
-def test_pictures_are_shown_where_both_have_them_else_captions_are_read():
+def test_images_are_sent_where_both_have_them_else_captions():
     backend = ScriptedChat(["yes"])
     reranker = ChatReranker(Chat(backend))
     assert isinstance(reranker, Reranker)
@@ -134,7 +135,7 @@ def test_with_weight_zero_nothing_moves_and_off_means_not_asked(run, gallery):
     assert off[0].verdict is None
 
 
-def test_a_verifier_needs_a_change_to_check(gallery, run):
+def test_a_reranker_needs_a_change_to_check(gallery, run):
     reranker = ChatReranker(Chat(ScriptedChat(["yes"])))
     settings = SearchSettings(k=2, verify=2)
     for query in ({"text": "a red thing"}, {"reference": gallery.ids[0]}):

@@ -3,6 +3,7 @@
 from stitch_cir.chat._backend import ChatBackend
 from stitch_cir.chat._chat import Chat, Usage, has_text
 from stitch_cir.chat._cost import Estimate, estimate
+from stitch_cir.chat._factory import ChatOptions, make_chat
 from stitch_cir.chat._fitting import FittingPrompt
 from stitch_cir.chat._local import QwenChat
 from stitch_cir.chat._messages import SAMPLING_PRESETS, ImagePart, Message, Reply, Sampling
@@ -19,6 +20,7 @@ __all__ = [
     "AnswerCache",
     "Chat",
     "ChatBackend",
+    "ChatOptions",
     "Estimate",
     "FittingPrompt",
     "ForgetReport",
@@ -41,6 +43,7 @@ __all__ = [
     "has_text",
     "import_answers",
     "load_prompt",
+    "make_chat",
     "prompt_names",
     "visible",
 ]

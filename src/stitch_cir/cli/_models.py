@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from stitch_cir.composers import Composer
-    from stitch_cir.reranker import ChatReranker
+    from stitch_cir.reranker import Reranker
 
 __all__ = ["ModelOptions", "takes_models"]
 
@@ -147,14 +147,18 @@ class ModelOptions:
         self._refuse_unused(verifying=verifying)
         return None if self.composer is None else composer_by_name(self.composer)
 
-    def make_reranker(self, model: str | None, samples: int) -> ChatReranker:
-        """Make the verifier; without a model of its own it asks the composer's."""
-        from stitch_cir.composers import make_chat
-        from stitch_cir.reranker import ChatReranker
+    def make_reranker(self, model: str | None, samples: int) -> Reranker:
+        """Make the reranker; without a model of its own it uses the composer's."""
+        from stitch_cir.plugins import RERANKERS
 
-        chat = make_chat(model or self.model, role="verifier", **self._endpoint())
-        budget = 8 if self.max_tokens is None else self.max_tokens
-        return ChatReranker(chat, samples=samples, max_tokens=budget)
+        reranker: Reranker = RERANKERS.make(
+            "chat",
+            model=model or self.model,
+            samples=samples,
+            max_tokens=8 if self.max_tokens is None else self.max_tokens,
+            **self._endpoint(),
+        )
+        return reranker
 
     def _endpoint(self) -> dict[str, Any]:
         return {

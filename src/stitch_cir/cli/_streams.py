@@ -12,9 +12,9 @@ from typing import TextIO
 
 from stitch_cir.errors import SettingError
 
-__all__ = ["is_utf8", "prepare", "spell"]
+__all__ = ["is_utf8", "prepare", "transliterate"]
 
-_SPELLED = {
+_TRANSLITERATIONS = {
     "→": "->",
     "←": "<-",
     "⇄": "<->",
@@ -39,19 +39,19 @@ _SPELLED = {
     "\u202f": " ",
 }
 """What the command's own texts use, in letters that every code page has."""
-_HANDLER = "stitch-spell"
+_HANDLER = "stitch-transliterate"
 _READER_LEFT = (errno.EPIPE, errno.ESHUTDOWN, errno.ECONNRESET)
 
 
 def prepare() -> None:
     """Replace stdout and stderr by streams that never fail for a reason a user cannot see.
 
-    Letters that the stream's encoding lacks are spelled in others. When a reader (head, less) has
+    Letters that the stream's encoding lacks are transliterated. When a reader (head, less) has
     left, output ends silently while the work goes on to its end and its exit code. A disk that is
     full raises ``SettingError`` once. What was closed by the caller reads as empty and swallows
     what is written, so that no file that is opened later gets its number.
     """
-    codecs.register_error(_HANDLER, spell)
+    codecs.register_error(_HANDLER, transliterate)
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -61,18 +61,18 @@ def prepare() -> None:
     sys.stderr = _stream(sys.stderr, 2)
 
 
-def spell(error: UnicodeError) -> tuple[str, int]:
+def transliterate(error: UnicodeError) -> tuple[str, int]:
     """Return letters that every code page has in place of what cannot be encoded."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     letters = error.object[error.start : error.end]
-    return "".join(_spell(letter) for letter in letters), error.end
+    return "".join(_transliterate(letter) for letter in letters), error.end
 
 
-def _spell(letter: str) -> str:
+def _transliterate(letter: str) -> str:
     if "\ud800" <= letter <= "\udfff":  # a byte of a file name that is no text
         return f"\\u{ord(letter):04x}"
-    return _SPELLED.get(letter, "?")
+    return _TRANSLITERATIONS.get(letter, "?")
 
 
 def is_utf8(stream: TextIO) -> bool:

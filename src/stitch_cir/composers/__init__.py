@@ -22,7 +22,6 @@ from stitch_cir.composers.rules._verbatim import VerbatimComposer
 if TYPE_CHECKING:
     from stitch_cir.composers.llm._chat import ChatComposer
     from stitch_cir.composers.llm._factories import (
-        make_chat,
         make_chat_composer,
         make_two_stage_composer,
     )
@@ -44,7 +43,6 @@ __all__ = [
     "VerbatimComposer",
     "composer_by_name",
     "edit_captions",
-    "make_chat",
     "make_chat_composer",
     "make_two_stage_composer",
     "model_usage",
@@ -57,7 +55,6 @@ _LAZY = {
     "ChatComposer": "llm._chat",
     "TwoStageComposer": "llm._two_stage",
     "published_text": "recorded._published",
-    "make_chat": "llm._factories",
     "make_chat_composer": "llm._factories",
     "make_two_stage_composer": "llm._factories",
 }

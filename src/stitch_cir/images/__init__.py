@@ -13,7 +13,7 @@ from stitch_cir.images._formats import (
 from stitch_cir.images._limits import MAX_PIXELS
 from stitch_cir.images._open import decode, open_image
 from stitch_cir.images._probe import has_colour_profile, is_camera_raw
-from stitch_cir.images._regular import open_regular, spell
+from stitch_cir.images._regular import open_regular, printable_path
 
 __all__ = [
     "EXTENSIONS",
@@ -28,6 +28,6 @@ __all__ = [
     "is_camera_raw",
     "open_image",
     "open_regular",
-    "spell",
+    "printable_path",
     "to_srgb",
 ]

@@ -24,7 +24,7 @@ from stitch_cir.images._limits import (
 from stitch_cir.images._load import Opened, mended, opened
 from stitch_cir.images._pixels import ON_THE_SIDE, TURNS, upright_rgb
 from stitch_cir.images._probe import is_camera_raw, unread_kind
-from stitch_cir.images._regular import open_regular, spell, unreadable
+from stitch_cir.images._regular import open_regular, printable_path, unreadable
 from stitch_cir.images._streams import size_of
 
 __all__ = ["decode", "open_image"]
@@ -87,7 +87,9 @@ def open_image(
             io.BytesIO(source), "the picture", max_pixels=max_pixels, decode_side=decode_side
         )
     with open_regular(source) as stream:
-        return decode(stream, spell(source), max_pixels=max_pixels, decode_side=decode_side)
+        return decode(
+            stream, printable_path(source), max_pixels=max_pixels, decode_side=decode_side
+        )
 
 
 def decode(

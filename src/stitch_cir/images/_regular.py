@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stitch_cir.errors import ImageError
 
-__all__ = ["open_regular", "spell", "unreadable"]
+__all__ = ["open_regular", "printable_path", "unreadable"]
 
 
 def open_regular(path: Path, name: str = "") -> io.BufferedReader:
@@ -19,7 +19,7 @@ def open_regular(path: Path, name: str = "") -> io.BufferedReader:
 
     Raises ``ImageError`` with the reason when that is impossible.
     """
-    name = name or spell(path)
+    name = name or printable_path(path)
     try:
         descriptor = os.open(
             path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -32,8 +32,8 @@ def open_regular(path: Path, name: str = "") -> io.BufferedReader:
     return os.fdopen(descriptor, "rb")
 
 
-def spell(path: Path | str) -> str:
-    """Write a path so that it can be printed, whatever bytes its name has."""
+def printable_path(path: Path | str) -> str:
+    """Return a path as text that can be printed, whatever bytes its name has."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 

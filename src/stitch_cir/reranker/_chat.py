@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 from stitch_cir.chat import (
     Chat,
+    ChatOptions,
     Estimate,
     FittingPrompt,
     ImagePart,
@@ -19,12 +20,13 @@ from stitch_cir.chat import (
     Usage,
     estimate,
     load_prompt,
+    make_chat,
     visible,
 )
 from stitch_cir.errors import PromptTooLargeError, QueryError, SettingError
 from stitch_cir.reranker._protocol import Candidate, Verdict
 
-__all__ = ["ChatReranker", "read_verdict"]
+__all__ = ["ChatReranker", "make_chat_reranker", "read_verdict"]
 
 Part: TypeAlias = str | ImagePart
 _WORD = re.compile(r"[^\W\d_]+")
@@ -214,6 +216,18 @@ class ChatReranker:
             "they have neither pictures nor captions in common.",
             hint="Search without --verify, or index captions for both.",
         )
+
+
+def make_chat_reranker(
+    *,
+    model: str | None = None,
+    samples: int = 1,
+    max_tokens: int = 8,
+    **options: Unpack[ChatOptions],
+) -> ChatReranker:
+    """Make a reranker; ``options`` are those of :func:`~stitch_cir.chat.make_chat`."""
+    chat = make_chat(model, role="verifier", **options)
+    return ChatReranker(chat, samples=samples, max_tokens=max_tokens)
 
 
 def read_verdict(reply: Reply) -> float:
