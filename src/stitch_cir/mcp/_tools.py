@@ -121,7 +121,7 @@ class Tools:
         return _answer(
             _table(results, notes),
             RankedImages(
-                hits=tuple(self._hit(hit) for hit in results),
+                hits=tuple(_hit(hit) for hit in results),
                 query=QueryInfo(
                     reference=query.reference,
                     text=query.text,
@@ -188,7 +188,7 @@ class Tools:
         kind = picture or "matches"
         drawings = [] if kind == "none" else [("", draw_hit(query, hit, kind=kind))]
         explanation = ExplanationSummary(
-            hit=self._hit(hit),
+            hit=_hit(hit),
             captions=query.labels,
             weights=_rounded(query.weights),
             matches=tuple(
@@ -228,14 +228,15 @@ class Tools:
             return None
         return look_up(self._gallery, reference, side=required_image_side(self._composer))
 
-    def _hit(self, hit: Hit) -> RankedImage:
-        return RankedImage(
-            rank=hit.rank,
-            id=hit.id,
-            score=round(hit.score, 6),
-            best_view=_view(hit.best_view),
-            captions=tuple(hit.captions),
-        )
+
+def _hit(hit: Hit) -> RankedImage:
+    return RankedImage(
+        rank=hit.rank,
+        id=hit.id,
+        score=round(hit.score, 6),
+        best_view=_view(hit.best_view),
+        captions=hit.captions,
+    )
 
 
 def _settings(alpha: float | None, k: int | None = None) -> SearchSettings:

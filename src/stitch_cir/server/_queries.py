@@ -111,55 +111,37 @@ class QueryService:
 
     def compose(self, request: QueryRequest) -> CompositionInfo:
         """Return target captions; edited ones are ignored."""
-
-        def run(gallery: Gallery) -> CompositionInfo:
-            query = self._resolve(gallery, request)
-            return self._composition_info(
-                compose(
-                    gallery,
-                    reference=query.reference,
-                    text=query.text,
-                    composer=query.composer,
-                    settings=query.settings,
-                )
-            )
-
-        return run(self._provider.gallery())
+        gallery = self._provider.gallery()
+        query = self._resolve(gallery, request)
+        composition = compose(
+            gallery,
+            reference=query.reference,
+            text=query.text,
+            composer=query.composer,
+            settings=query.settings,
+        )
+        return self._composition_info(composition)
 
     def search(self, request: QueryRequest, prefix: str) -> SearchResults:
         """Rank the gallery."""
-
-        def run(gallery: Gallery) -> SearchResults:
-            results = search(gallery, **self._resolve(gallery, request).arguments())
-            return self._results_info(gallery, results, prefix)
-
-        return run(self._provider.gallery())
+        gallery = self._provider.gallery()
+        results = search(gallery, **self._resolve(gallery, request).arguments())
+        return self._results_info(gallery, results, prefix)
 
     def search_with_reference(self, request: QueryRequest) -> tuple[Seen | None, Results]:
         """Rank the gallery; return the reference and the library's own results."""
-
-        def run(gallery: Gallery) -> tuple[Seen | None, Results]:
-            query = self._resolve(gallery, request)
-            return query.reference, search(gallery, **query.arguments())
-
-        return run(self._provider.gallery())
+        gallery = self._provider.gallery()
+        query = self._resolve(gallery, request)
+        return query.reference, search(gallery, **query.arguments())
 
     def locate(self, request: QueryRequest, id: str) -> Results:
         """Rank one image, with its true rank."""
-
-        def run(gallery: Gallery) -> Results:
-            return self._locate(gallery, request, id)
-
-        return run(self._provider.gallery())
+        return self._locate(self._provider.gallery(), request, id)
 
     def explain(self, request: QueryRequest, id: str, prefix: str) -> Explanation:
         """Explain why an image ranks where it does."""
-
-        def run(gallery: Gallery) -> Explanation:
-            results = self._locate(gallery, request, id)
-            return self._explanation(gallery, results, prefix)
-
-        return run(self._provider.gallery())
+        gallery = self._provider.gallery()
+        return self._explanation(gallery, self._locate(gallery, request, id), prefix)
 
     def may_wait_for_model(self, request: QueryRequest, *, composing: bool = False) -> bool:
         """Return whether the answer may wait for a model that writes captions.
@@ -274,9 +256,9 @@ class QueryService:
 
 
 def image_info(
-    id: str, size: tuple[int, int] | None, captions: Sequence[str], prefix: str = ""
+    id: str, size: tuple[int, int] | None, captions: Sequence[str], prefix: str
 ) -> ImageInfo:
-    """Return what every answer holds of an image; ``size`` is upright, in pixels."""
+    """Return what every answer holds of an image: its upright size, captions and addresses."""
     width, height = size or (None, None)
     return ImageInfo(
         id=id,
