@@ -184,7 +184,7 @@ class ExplanationSummary(WireModel):
 
 
 class Explanation(ExplanationSummary):
-    """The same with the image's views and the whole plan."""
+    """An explanation with the image's views and the whole plan."""
 
     hit: HitInfo
     views: tuple[ViewInfo, ...]

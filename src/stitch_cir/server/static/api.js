@@ -1,5 +1,7 @@
 // The HTTP API: one function an address; every failure is an ApiError with message and hint.
 
+/** @import * as wire from './types/wire' */
+
 /** Where the server is called: beside the page's files, so that it may lie below any path. */
 const BASE = new URL("../", import.meta.url);
 const at = (path) => new URL(path, BASE).href;
@@ -68,12 +70,17 @@ export const thumbnail = (id, side = 384) => at(`api/thumbnails/${idPath(id)}?si
 export const picture = (id, side = 1200) => at(`api/files/${idPath(id)}?side=${side}`);
 export const uploadUrl = (token) => at(`api/uploads/${encodeURIComponent(token)}`);
 
+/** @returns {Promise<wire.GalleryInfo>} */
 export const about = () => read("api/gallery");
+/** @returns {Promise<wire.ImagePage>} */
 export const images = ({ offset, limit, q }, signal) =>
   read(`api/images?${new URLSearchParams({ offset, limit, q })}`, { signal });
+/** @type {(ask: wire.QueryRequest, signal?) => Promise<wire.SearchResponse>} */
 export const search = (ask, signal) => read("api/search", { json: ask, signal });
+/** @type {(ask: wire.QueryRequest, id: string, signal?) => Promise<wire.Explanation>} */
 export const explain = (ask, id, signal) => read("api/explain", { json: { ...ask, id }, signal });
 
+/** @param {wire.QueryRequest} ask */
 export async function explainPicture(ask, id, kind) {
   return (await call("api/explain/picture", { json: { ...ask, id, kind } })).blob();
 }
@@ -82,6 +89,7 @@ export async function sheet(ask) {
   return (await call("api/sheet", { json: ask })).blob();
 }
 
+/** @returns {Promise<wire.UploadInfo>} */
 export function upload(file, signal) {
   const form = new FormData();
   form.append("file", file, file.name || "pasted");

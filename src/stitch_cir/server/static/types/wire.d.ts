@@ -1,0 +1,353 @@
+// Written by scripts/wire_types.py from the models of stitch_cir.wire: do not edit.
+
+/** The gallery ids of the images that were added, and the files that were skipped. */
+export interface AddedImages {
+  added: string[];
+  skipped: SkippedImage[];
+}
+
+/** A target caption; ``origin`` says who wrote it: a rule, a model, a record or the user. */
+export interface CaptionInfo {
+  text: string;
+  weight?: number;
+  origin?: string;
+}
+
+/** The answer to a request for target captions. */
+export interface ComposeResponse {
+  composition: CompositionInfo;
+}
+
+/** The target captions that a composer made of a reference and a modification. */
+export interface CompositionInfo {
+  captions: CaptionInfo[];
+  modification: string;
+  composer: string;
+  /** Captions of the reference as it is, where the composer wrote some. */
+  reference_captions?: string[];
+  settings?: Record<string, unknown>;
+  notes?: string[];
+  intent?: string;
+}
+
+/** A target caption to search with; those of a composition may be sent back as they are. */
+export interface EditedCaption {
+  text: string;
+  weight?: number;
+  /** Whether it counts. */
+  on?: boolean;
+}
+
+/** What happened, and what to do next. */
+export interface ErrorDetail {
+  /** The class of the error, e.g. NotFoundError. */
+  type: string;
+  message: string;
+  hint?: string;
+}
+
+/** Every error has this shape. */
+export interface ErrorResponse {
+  error: ErrorDetail;
+}
+
+/** A query and the image to explain. */
+export interface ExplainRequest {
+  /** An id, as an object or as it is, or an upload. */
+  reference?: GalleryReference | UploadReference | string | null;
+  /** What should be different. */
+  text?: string;
+  /** Edited target captions; those that are off do not count. */
+  captions?: EditedCaption[] | null;
+  /** Ids of rejected images. */
+  less_like?: string[];
+  settings?: QuerySettings;
+  id: string;
+}
+
+/** An explanation with the image's views and the whole plan. */
+export interface Explanation {
+  hit: HitInfo;
+  captions: string[];
+  weights: number[];
+  matches: MatchInfo[];
+  /** What each caption contributed to the score. */
+  shares: number[];
+  summary: string;
+  notes?: string[];
+  views: ViewInfo[];
+  plan: PlanInfo;
+}
+
+/** A query, the image to explain, and how to draw the explanation. */
+export interface ExplanationImageRequest {
+  /** An id, as an object or as it is, or an upload. */
+  reference?: GalleryReference | UploadReference | string | null;
+  /** What should be different. */
+  text?: string;
+  /** Edited target captions; those that are off do not count. */
+  captions?: EditedCaption[] | null;
+  /** Ids of rejected images. */
+  less_like?: string[];
+  settings?: QuerySettings;
+  id: string;
+  kind?: "all" | "matches" | "heatmap" | "contributions";
+}
+
+/** What the gallery is, which ``choices`` a query has, and within which ``limits``. */
+export interface GalleryInfo {
+  name: string;
+  images: number;
+  complete?: boolean | null;
+  waiting?: number | null;
+  encoder: string;
+  weights_tag: string;
+  dim: number;
+  recipe: Record<string, unknown>;
+  captioned: number;
+  generation: number;
+  version: string;
+  defaults: Record<string, unknown>;
+  choices: Record<string, string[]>;
+  limits: Record<string, number>;
+  composer: Record<string, unknown>;
+  writable: boolean;
+  /** What happened to the gallery, e.g. a cache rebuilt. */
+  notes?: string[];
+}
+
+/** An image of the gallery as the reference. */
+export interface GalleryReference {
+  /** A gallery id. */
+  id: string;
+}
+
+/** The server works; it is not ``ready`` while a pool of threads is saturated. */
+export interface Health {
+  status: "ok";
+  version: string;
+  images: number;
+  /** No pool of threads is saturated. */
+  ready?: boolean;
+  pools?: Record<string, PoolState>;
+}
+
+/** One ranked image with its size and its addresses on the server. */
+export interface HitInfo {
+  /** Its gallery id, to be a reference or to be explained. */
+  id: string;
+  width: number | null;
+  height: number | null;
+  /** Its captions in the gallery, if any. */
+  captions: string[];
+  image: string;
+  thumbnail: string;
+  /** From 1, the best. */
+  rank: number;
+  /** Between -2 and 2, larger is better. */
+  score: number;
+  /** The view that matched best. */
+  best_view: ViewInfo;
+}
+
+/** One image with its views. */
+export interface ImageDetail {
+  id: string;
+  width: number | null;
+  height: number | null;
+  captions: string[];
+  image: string;
+  thumbnail: string;
+  views: ViewInfo[];
+}
+
+/**
+ * One image of the gallery; `width` and `height` (pixels) are null for captions only.
+ *
+ * `image` and `thumbnail` are addresses on the server.
+ */
+export interface ImageInfo {
+  id: string;
+  width: number | null;
+  height: number | null;
+  captions: string[];
+  image: string;
+  thumbnail: string;
+}
+
+/** Some of ``total`` images, from ``offset`` on, in id order. */
+export interface ImagePage {
+  total: number;
+  offset: number;
+  images: ImageInfo[];
+}
+
+/** One caption, counted from 0, and one view that matched. */
+export interface MatchInfo {
+  caption: number;
+  /** The caption's text. */
+  label: string;
+  view: ViewInfo;
+  /** Their cosine. */
+  similarity: number;
+  forward: number;
+  backward: number;
+  /** Their share of the whole plan, 0 to 1. */
+  mass: number;
+}
+
+/**
+ * The transport plan: K captions (rows) by M views, each matrix (K, M).
+ *
+ * A row of `forward` and a column of `backward` sum to 1, all of `joint` to 1;
+ * `similarities` are cosines. `p` (K,) and `q` (M,) are the weights of both sides.
+ */
+export interface PlanInfo {
+  forward: number[][];
+  backward: number[][];
+  joint: number[][];
+  similarities: number[][];
+  score: number;
+  scorer?: string;
+  settings?: Record<string, unknown>;
+  p?: number[];
+  q?: number[];
+  contribution_of_captions?: number[];
+  contribution_of_views?: number[];
+  best_view?: number | null;
+  converged?: boolean;
+  iterations?: number;
+  marginal_error?: number;
+}
+
+/** How busy some of the server's threads are. */
+export interface PoolState {
+  threads: number;
+  /** Requests in work or waiting. */
+  held: number;
+  /** Requests that may be held; more are answered 503. */
+  room: number;
+  /** Every thread is busy: the next request waits. */
+  saturated: boolean;
+}
+
+/** The set that was searched with: ``labels`` are its K texts, ``weights`` sum to 1. */
+export interface QueryInfo {
+  reference: string | null;
+  text: string | null;
+  labels: string[];
+  weights: number[];
+  less_like?: string[];
+}
+
+/** A query: a reference, a modification, or both; or edited captions. */
+export interface QueryRequest {
+  /** An id, as an object or as it is, or an upload. */
+  reference?: GalleryReference | UploadReference | string | null;
+  /** What should be different. */
+  text?: string;
+  /** Edited target captions; those that are off do not count. */
+  captions?: EditedCaption[] | null;
+  /** Ids of rejected images. */
+  less_like?: string[];
+  settings?: QuerySettings;
+}
+
+/** What changes the ranking; a setting that is left out has the preset's value. */
+export interface QuerySettings {
+  /** Number of hits. */
+  k?: number | null;
+  /** K, the number of target captions that the composer writes. */
+  captions?: number | null;
+  preset?: string | null;
+  transition?: string | null;
+  /** Weight of the text, 0 to 1. */
+  alpha?: number | null;
+  scorer?: string | null;
+  /** Temperature on raw cosine, above 0. */
+  tau?: number | null;
+  /** Of the transition away, 0 to 1: the share of the reference removed. */
+  beta?: number | null;
+  /** Of the transition pdv: how far it steps along the change. */
+  scale?: number | null;
+  /** Of the transition pdv, 0 to 1: weight of the moved reference. */
+  image_weight?: number | null;
+  /** Of semantic-increment, 0 to 1000: weight of a rising score. */
+  gain?: number | null;
+  /** Of semantic-increment, 0 to 1000: weight of a falling score. */
+  loss?: number | null;
+  /** Of the scorer sinkhorn, at least 1e-6: its entropy. */
+  epsilon?: number | null;
+  /** Hubness times this is subtracted from an image's score; 0 is off. */
+  hub_weight?: number | null;
+  /** Neighbours that hubness averages over. */
+  hub_neighbours?: number | null;
+  /** Weight of less_like, 0 to 1000. */
+  less_weight?: number | null;
+  min_score?: number | null;
+  /** Rank only ids that match one of these patterns. */
+  include?: string[] | null;
+  /** Leave out ids that match one of these patterns. */
+  exclude?: string[] | null;
+  include_reference?: boolean | null;
+}
+
+/** The answer to a search. */
+export interface SearchResponse {
+  results: SearchResults;
+}
+
+/** Ranked hits with everything that made them: composition, settings, counts, times. */
+export interface SearchResults {
+  hits: HitInfo[];
+  query: QueryInfo;
+  /** How many images took part, after filters. */
+  ranked: number;
+  notes?: string[];
+  composition: CompositionInfo | null;
+  settings: Record<string, unknown>;
+  gallery?: Record<string, unknown>;
+  /** Images whose view sets were scored exactly. */
+  scored: number;
+  /** Images that were bounded instead. */
+  bounded?: number;
+  shortlist_recall?: number | null;
+  seconds: Record<string, number>;
+  verifier?: Record<string, unknown> | null;
+  usage?: Record<string, Record<string, unknown>>;
+}
+
+/** An image that was not added, and why. */
+export interface SkippedImage {
+  name: string;
+  reason: string;
+}
+
+/**
+ * An image the server keeps in memory for `expires_in` seconds, to be a reference.
+ *
+ * `gallery_id` is set when the gallery holds the same content.
+ */
+export interface UploadInfo {
+  upload: string;
+  width: number;
+  height: number;
+  sha256: string;
+  gallery_id: string | null;
+  expires_in: number;
+}
+
+/** An uploaded image as the reference. */
+export interface UploadReference {
+  /** The token that POST /api/uploads returned. */
+  upload: string;
+}
+
+/** One view: ``box`` is (x0, y0, x1, y1) in fractions of the sides, or it is a ``caption``. */
+export interface ViewInfo {
+  index: number;
+  label: string;
+  box?: [number, number, number, number] | null;
+  flip?: boolean | null;
+  caption?: string | null;
+}
