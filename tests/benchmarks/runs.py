@@ -13,8 +13,8 @@ from typing import Any
 
 from PIL import Image
 
-from stitch_cir.benchmarks import Predictions, score
-from stitch_cir.benchmarks._run_files import QueryHead, VariantResult, write_json, write_variant
+from stitch_cir.benchmarks import Predictions, QueryHead, VariantResult, score
+from stitch_cir.benchmarks._run_files import write_json, write_variant
 from stitch_cir.datasets import Benchmark
 
 SETTINGS = {

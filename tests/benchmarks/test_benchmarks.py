@@ -191,6 +191,16 @@ def test_missing_predictions_count_as_misses_when_allowed(tmp_path: Path) -> Non
     assert any("count as misses" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("name", ["circo", "cirr", "fashioniq", "genecis"])
+def test_no_prediction_at_all_scores_nothing(tmp_path: Path, name: str) -> None:
+    getattr(layouts, name)(tmp_path)
+    data = load_benchmark(name, tmp_path)
+    nothing = read_predictions(data, [put(tmp_path / "p.json", {})], allow_missing=True)
+    found = score(data, nothing)
+    assert set(found.headline.values()) == {0.0}
+    assert {span.high for span in intervals(found).values()} == {0.0}
+
+
 def test_without_the_list_of_images_the_gallery_is_unknown_and_told(tmp_path: Path) -> None:
     base = layouts.circo(tmp_path)
     (base / "COCO2017_unlabeled/annotations/image_info_unlabeled2017.json").unlink()

@@ -12,9 +12,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from stitch_cir.benchmarks._run_files import read_run
+from stitch_cir.benchmarks import read_run
 from stitch_cir.benchmarks.report import write_report
-from stitch_cir.benchmarks.report._contents import gather
 from stitch_cir.cli._app import app
 from stitch_cir.datasets import Benchmark, load_benchmark
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
@@ -262,7 +261,7 @@ def test_errors_say_what_to_do(run: Path, tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(SettingError, match="No run"):
         write_report([], tmp_path / "out")
     with pytest.raises(SettingError, match="twice"):
-        gather([run, run])
+        write_report([run, run], tmp_path / "out")
     with pytest.raises(NotFoundError, match="holds no run"):
         write_report([tmp_path], tmp_path / "out")
     (tmp_path / "file").write_text("")
@@ -281,6 +280,14 @@ def test_errors_say_what_to_do(run: Path, tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(SettingError, match="matplotlib") as caught:
         write_report([run], tmp_path / "out")
     assert "[report]'" in caught.value.hint
+
+
+def test_a_run_that_does_not_name_the_metric_of_its_kinds_is_read(run: Path) -> None:
+    file = run / "variants/main/metrics.json"
+    data = json.loads(file.read_text())
+    assert data.pop("kind_metric") == "mAP@10"
+    file.write_text(json.dumps(data))
+    assert read_run(run).main.kind_metric == "mAP@10"
 
 
 def test_the_command_writes_beside_the_run(run: Path) -> None:

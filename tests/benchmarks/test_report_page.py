@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from stitch_cir.benchmarks._run_files import read_run
+from stitch_cir.benchmarks import read_run
 from stitch_cir.benchmarks.report import write_report
 from stitch_cir.benchmarks.report._formats import escape_latex, escape_markdown
 from stitch_cir.benchmarks.report._thumbs import make_thumbnails
