@@ -12,7 +12,7 @@ from PIL import Image
 
 import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.gallery import Gallery, add_pictures, index_folder, remove_picture
+from stitch_cir.gallery import Gallery, index_folder
 from tests.conftest import COLOURS
 
 SETTINGS = st.SearchSettings(k=5)
@@ -114,7 +114,7 @@ NEW_CAPTIONS = (("green and black",), ())
 
 def add(root: Path) -> None:
     """Add two images by hand, one with a caption."""
-    add_pictures(root / "images/.stitch", NEW, encoder=HashEncoder(), captions=NEW_CAPTIONS)
+    Gallery.open(root / "images/.stitch", encoder=HashEncoder()).add(NEW, captions=NEW_CAPTIONS)
 
 
 def add_again(root: Path) -> None:
@@ -133,15 +133,15 @@ def added(root: Path) -> None:
 
 def remove(root: Path) -> None:
     """Take out an added image and one of the folder."""
-    remove_picture(root / "images/.stitch", "added/new.png")
-    remove_picture(root / "images/.stitch", "b.png")
+    Gallery.open(root / "images/.stitch").remove("added/new.png")
+    Gallery.open(root / "images/.stitch").remove("b.png")
 
 
 def remove_again(root: Path) -> None:
     with Gallery.open(root / "images", encoder=HashEncoder()) as gallery:
         left = [id for id in ("added/new.png", "b.png") if id in gallery.ids]
     for id in left:
-        remove_picture(root / "images/.stitch", id)
+        Gallery.open(root / "images/.stitch").remove(id)
     index(root, captions=False)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stitch_cir.errors import GalleryError
-from stitch_cir.gallery import Gallery, add_pictures, index_folder, remove_picture
+from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery.index import _pending as pending
 from stitch_cir.gallery.store._database import Database
 from stitch_cir.gallery.store._store import Store
@@ -82,7 +82,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, after: int) -> Iterator[list[str]]:
 def add(folder: Path, encoder: FakeEncoder, content: list[bytes]) -> list[str]:
     pictures = [("new.png", one) for one in content]
     captions = [["the first"], ["the second"]]
-    return add_pictures(folder / ".stitch", pictures, encoder=encoder, captions=captions)[0]
+    return Gallery.open(folder, encoder=encoder).add(pictures, captions=captions)[0]
 
 
 def assert_clean(folder: Path, *, count: int) -> None:
@@ -127,7 +127,7 @@ def test_the_steps_are_all_there_are(
         add(indexed, encoder, content)
     assert 12 <= len(steps) <= 17
     with dying(monkeypatch, 99) as steps:
-        remove_picture(indexed / ".stitch", "added/new.png")
+        Gallery.open(indexed).remove("added/new.png")
     assert 5 <= len(steps) <= 9
 
 
@@ -141,7 +141,7 @@ def test_a_removal_that_dies(
 ) -> None:
     add(indexed, encoder, content)
     with dying(monkeypatch, step):
-        remove_picture(indexed / ".stitch", "added/new.png")
+        Gallery.open(indexed).remove("added/new.png")
     with Gallery.open(indexed) as gallery:
         removed = "added/new.png" not in gallery
     index_folder(indexed, encoder=encoder)
@@ -155,7 +155,7 @@ def test_a_removal_that_dies(
 
 
 def add_one(folder: Path, encoder: FakeEncoder, content: bytes) -> list[str]:
-    return add_pictures(folder / ".stitch", [("new.png", content)], encoder=encoder)[0]
+    return Gallery.open(folder, encoder=encoder).add([("new.png", content)])[0]
 
 
 def test_a_file_of_the_users_is_never_rolled_back(
@@ -181,7 +181,7 @@ def test_another_file_at_a_removed_name_is_not_deleted(
     with monkeypatch.context() as patch:
         patch.setattr(pending, "_delete", die)
         with pytest.raises(Died):
-            remove_picture(indexed / ".stitch", "added/new.png")
+            Gallery.open(indexed).remove("added/new.png")
     picture(95, (60, 60)).save(indexed / "added" / "new.png")
     assert index_folder(indexed, encoder=encoder).added == 1
     assert_clean(indexed, count=6)
@@ -201,7 +201,7 @@ def test_a_file_that_cannot_be_deleted_stays_out(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", refuse)
         with pytest.raises(GalleryError, match=r"was taken out.* cannot be deleted: Input/output"):
-            remove_picture(indexed / ".stitch", "added/new.png")
+            Gallery.open(indexed).remove("added/new.png")
         report = index_folder(indexed, encoder=encoder)
         assert (report.added, report.kept_out) == (0, 1)
     assert index_folder(indexed, encoder=encoder).kept_out == 0

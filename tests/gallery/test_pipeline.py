@@ -18,7 +18,7 @@ from stitch_cir.encoders import PreparingEncoder, encode_set, load_encoder
 from stitch_cir.errors import SettingError, VectorError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
 from stitch_cir.gallery.index import _decode as decode_module
-from stitch_cir.gallery.index._pipeline import EncodingLine
+from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.index._write import IN_FLIGHT
 from stitch_cir.gallery.store._store import Store
 from stitch_cir.views import ViewBox, ViewRecipe
@@ -96,7 +96,7 @@ def test_parts_keep_their_order_when_a_later_one_is_ready_first() -> None:
 
     encoder.before_preparing = first_waits_for_second
     images, boxes = pictures(5)
-    with EncodingLine(encoder, ONE, ahead=2) as line:
+    with EncodingPipeline(encoder, ONE, ahead=2) as line:
         made = [line.submit(images, boxes), line.submit(images[::-1], boxes)]
         there, back = (future.result() for future in made)
     expected = FakeEncoder().encode_views(images, boxes)
@@ -112,7 +112,7 @@ def test_few_parts_are_prepared_ahead_of_a_slow_model() -> None:
     encoder.before_preparing = lambda number: full.set() if number == 2 else None
     encoder.before_encoding = lambda number: None if full.wait(10) else pytest.fail("not ahead")
     images, boxes = pictures(10)
-    with EncodingLine(encoder, ONE, ahead=2) as line:
+    with EncodingPipeline(encoder, ONE, ahead=2) as line:
         for future in [line.submit(images, boxes) for _ in range(4)]:
             future.result()
     assert encoder.encoded == 20
@@ -129,7 +129,7 @@ def test_an_error_stops_what_was_queued_behind_it() -> None:
 
     encoder.before_encoding = refuse
     images, boxes = pictures(8)
-    with EncodingLine(encoder, ONE, ahead=2) as line:
+    with EncodingPipeline(encoder, ONE, ahead=2) as line:
         first, second = line.submit(images, boxes), line.submit(images, boxes)
         with pytest.raises(ValueError, match="the second part"):
             first.result()
@@ -146,7 +146,7 @@ def test_built_in_encoders_give_the_same_vectors_in_parts(tmp_path: Path, kind: 
     for spec in ("mini", str(write_towers(tmp_path / "towers", patches=True))):
         encoder = load_encoder(spec)
         assert isinstance(encoder, PreparingEncoder)
-        with EncodingLine(encoder, recipe, ahead=2) as line:
+        with EncodingPipeline(encoder, recipe, ahead=2) as line:
             made = line.submit(images, boxes).result()
         assert np.array_equal(made, encode_set(encoder, recipe, images, boxes))
 
@@ -298,4 +298,4 @@ def test_a_wrong_number_of_rows_is_refused(folder: Path) -> None:
 
 def test_dense_views_need_an_encoder_that_has_them() -> None:
     with pytest.raises(SettingError, match="patch vectors"):
-        EncodingLine(FakeEncoder(), ViewRecipe(kind="dense"), ahead=1)
+        EncodingPipeline(FakeEncoder(), ViewRecipe(kind="dense"), ahead=1)

@@ -13,8 +13,8 @@ import pytest
 
 import stitch_cir as st
 from stitch_cir.composers import Composition, TemplateComposer
-from stitch_cir.errors import GalleryMismatchError, GalleryMissingError
-from stitch_cir.gallery import Gallery, Snapshot, index_folder, remove_picture
+from stitch_cir.errors import GalleryMismatchError, GalleryMissingError, SettingError
+from stitch_cir.gallery import Gallery, Snapshot, index_folder
 from tests.gallery.fakes import FakeEncoder
 from tests.gallery.states import equal, ranked, recorded
 
@@ -39,7 +39,7 @@ def commit(indexed: Path, encoder: FakeEncoder, paint: Paint) -> Callable[[], No
         captions = indexed.parent / "captions.jsonl"
         captions.write_text('{"id": "b.png", "captions": ["a hat", "two hats"]}\n')
         index_folder(indexed, encoder=encoder, captions=captions)
-        remove_picture(indexed / ".stitch", "sub/c.png")
+        Gallery.open(indexed).remove("sub/c.png")
         Gallery.open(indexed).matrix()
 
     return change
@@ -187,3 +187,36 @@ def test_no_read_transaction_is_open_while_a_composer_works(
         hit = results.hit("b.png")
         assert hit is not None
         assert hit.captions == ("a hat", "two hats")
+
+
+def test_an_open_gallery_adds_indexes_and_removes(
+    indexed: Path, encoder: FakeEncoder, paint: Paint
+) -> None:
+    content = (indexed / "b.png").read_bytes()
+    with Gallery.open(indexed, encoder=encoder) as gallery:
+        ids, skipped = gallery.add([("copy.png", content), ("x.png", b"no image")])
+        assert (ids, [name for name, _ in skipped]) == (["added/copy.png"], ["x.png"])
+        paint(indexed / "new.png", 60)
+        report = gallery.index(progress=lambda event: None, batch_size=2)
+        assert (report.added, report.images) == (1, 7)
+        gallery.remove("new.png")
+        assert gallery.index().kept_out == 1
+        assert set(gallery.ids) == {
+            "a.png",
+            "added/copy.png",
+            "b.png",
+            "sub/c.png",
+            "sub/d.jpg",
+            "sub/deep/e.webp",
+        }
+        assert gallery.captions("b.png") == ["a red dress"]
+
+
+def test_a_gallery_of_captions_has_no_folder_to_index(tmp_path: Path, encoder: FakeEncoder) -> None:
+    (tmp_path / "captions.jsonl").write_text('{"id": "a", "captions": ["a red dress"]}\n')
+    st.index_captions(tmp_path / "captions.jsonl", tmp_path / "g", encoder=encoder)
+    with (
+        Gallery.open(tmp_path / "g", encoder=encoder) as gallery,
+        pytest.raises(SettingError, match="captions only"),
+    ):
+        gallery.index()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stitch_cir.errors import GalleryError, NotFoundError
-from stitch_cir.gallery import Gallery, add_pictures, index_captions, index_folder
+from stitch_cir.gallery import Gallery, index_captions, index_folder
 from stitch_cir.gallery.store import _vanished as vanished
 from tests.gallery.fakes import FakeEncoder, picture
 
@@ -298,10 +298,10 @@ def test_nothing_is_added_to_an_empty_mount_point(
     content = (folder / "a.png").read_bytes()
     take_away(folder, tmp_path / "away")
     with pytest.raises(GalleryError, match="is empty, where 5 images were: nothing was added"):
-        add_pictures(tmp_path / "g", [("new.png", content)], encoder=encoder)
+        Gallery.open(tmp_path / "g", encoder=encoder).add([("new.png", content)])
     assert list(folder.iterdir()) == []
     bring_back(folder, tmp_path / "away")
     index_folder(folder, tmp_path / "g", encoder=encoder)
-    assert add_pictures(tmp_path / "g", [("new.png", content)], encoder=encoder)[0]
+    assert Gallery.open(tmp_path / "g", encoder=encoder).add([("new.png", content)])[0]
     report = index_folder(folder, tmp_path / "g", encoder=encoder)
     assert (report.unchanged, report.reread) == (6, 0)

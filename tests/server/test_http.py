@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import stitch_cir as st
-from stitch_cir.gallery import Gallery, Snapshot, remove_picture
+from stitch_cir.gallery import Gallery, Snapshot
 from stitch_cir.server import ServerSettings, is_local
 from stitch_cir.server._listen import addresses, listen
 from tests.server.conftest import TOKEN, jpeg
@@ -193,7 +193,7 @@ def test_an_answer_shows_one_generation(
         result = real(*args, **options)
         with Gallery.open(photos) as gallery:
             if "red.png" in gallery:
-                remove_picture(gallery.directory, "red.png")
+                gallery.remove("red.png")
         return result
 
     with monkeypatch.context() as patch:

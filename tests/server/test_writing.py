@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.gallery import add_pictures, remove_picture
+from stitch_cir.gallery import Gallery
 from stitch_cir.gallery.store._database import write_lock
 from tests.gallery.fakes import to_schema
 from tests.server.conftest import TOKEN, jpeg
@@ -162,9 +162,9 @@ def test_captions_that_are_none(writable: TestClient, photos: Path, captions: st
 )
 def test_names_are_cleaned(photos: Path, given: str, kept: str) -> None:
     st.index_folder(photos, encoder=HashEncoder())
-    added, skipped = add_pictures(photos / ".stitch", [(given, ORANGE)], encoder=HashEncoder())
+    added, skipped = Gallery.open(photos / ".stitch", encoder=HashEncoder()).add([(given, ORANGE)])
     assert (added, skipped) == ([f"added/{kept}"], [])
-    remove_picture(photos / ".stitch", added[0])
+    Gallery.open(photos / ".stitch").remove(added[0])
     assert not (photos / added[0]).exists()
 
 
@@ -178,7 +178,7 @@ def test_nothing_is_left_when_recording_fails(photos: Path, monkeypatch) -> None
 
     monkeypatch.setattr(Store, "put_captions", fail)
     with pytest.raises(RuntimeError):
-        add_pictures(photos / ".stitch", [("a.jpg", ORANGE)], encoder=HashEncoder())
+        Gallery.open(photos / ".stitch", encoder=HashEncoder()).add([("a.jpg", ORANGE)])
     assert list((photos / "added").iterdir()) == []
     assert len(st.Gallery.open(photos, encoder=HashEncoder())) == 8
 
@@ -187,7 +187,7 @@ def test_a_gallery_of_the_first_schema_is_read_and_brought_up_to_date(photos: Pa
     st.index_folder(photos, encoder=HashEncoder())
     to_schema(photos / ".stitch", 1)
     assert len(st.Gallery.open(photos, encoder=HashEncoder())) == 8
-    remove_picture(photos / ".stitch", "red.png")
+    Gallery.open(photos / ".stitch").remove("red.png")
     assert st.index_folder(photos, encoder=HashEncoder()).kept_out == 1
 
 
@@ -196,7 +196,7 @@ def test_captions_only(tmp_path: Path) -> None:
     file.write_text('{"id": "a", "captions": ["x"]}\n{"id": "b", "captions": ["y"]}\n')
     st.index_captions(file, tmp_path / "g", encoder=HashEncoder())
     with pytest.raises(st.SettingError, match="captions only"):
-        add_pictures(tmp_path / "g", [("a.jpg", ORANGE)], encoder=HashEncoder())
-    remove_picture(tmp_path / "g", "a")
+        Gallery.open(tmp_path / "g", encoder=HashEncoder()).add([("a.jpg", ORANGE)])
+    Gallery.open(tmp_path / "g").remove("a")
     report = st.index_captions(file, tmp_path / "g", encoder=HashEncoder())
     assert (report.images, report.kept_out) == (1, 1)

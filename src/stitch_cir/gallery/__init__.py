@@ -3,14 +3,14 @@
 from stitch_cir.gallery._gallery import Gallery
 from stitch_cir.gallery._names import matcher
 from stitch_cir.gallery._path_mask import PathMask
-from stitch_cir.gallery._progress import Progress, ProgressEvent
 from stitch_cir.gallery._reader import GalleryReader
-from stitch_cir.gallery._report import IndexReport, VerifyReport
+from stitch_cir.gallery._report import IndexReport, Progress, ProgressEvent, VerifyReport
 from stitch_cir.gallery._snapshot import Snapshot
 from stitch_cir.gallery.cache._codes import Codes, write_codes
 from stitch_cir.gallery.cache._format import ViewMatrix
-from stitch_cir.gallery.index._edit import ADDED, add_pictures, remove_picture
+from stitch_cir.gallery.index._edit import ADDED
 from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY, index_captions, index_folder
+from stitch_cir.gallery.index._options import IndexOptions
 from stitch_cir.gallery.store._view_sets import StoredView
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Codes",
     "Gallery",
     "GalleryReader",
+    "IndexOptions",
     "IndexReport",
     "PathMask",
     "Progress",
@@ -27,10 +28,8 @@ __all__ = [
     "StoredView",
     "VerifyReport",
     "ViewMatrix",
-    "add_pictures",
     "index_captions",
     "index_folder",
     "matcher",
-    "remove_picture",
     "write_codes",
 ]

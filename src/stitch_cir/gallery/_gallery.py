@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
-from stitch_cir.errors import GalleryError, GalleryMismatchError, GalleryMissingError
+from stitch_cir.errors import (
+    GalleryError,
+    GalleryMismatchError,
+    GalleryMissingError,
+    SettingError,
+)
 from stitch_cir.gallery._nowhere import no_gallery
 from stitch_cir.gallery._reader import GalleryReader
-from stitch_cir.gallery._report import VerifyReport
+from stitch_cir.gallery._report import IndexReport, VerifyReport
 from stitch_cir.gallery._snapshot import Generation, Snapshot
 from stitch_cir.gallery._verify import verify
 from stitch_cir.gallery.cache._format import ViewMatrix
 from stitch_cir.gallery.cache._packed import PackedVectors
-from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY
+from stitch_cir.gallery.index._edit import add_images, remove_image
+from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY, index_folder
+from stitch_cir.gallery.index._options import IndexOptions
 from stitch_cir.gallery.store._database import DATABASE
 from stitch_cir.gallery.store._provenance import check_encoder
 from stitch_cir.gallery.store._store import Store
@@ -222,6 +230,63 @@ class Gallery(GalleryReader):
             if kind not in self._resources:
                 self._resources[kind] = kind()
             return cast(T, self._resources[kind])
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def add(
+        self,
+        images: Sequence[tuple[str, bytes]],
+        *,
+        captions: Sequence[Sequence[str]] = (),
+        max_pixels: int = MAX_PIXELS,
+    ) -> tuple[list[str], list[tuple[str, str]]]:
+        """Write images below ``root/added`` and index them, and nothing else.
+
+        Parameters
+        ----------
+        images:
+            Proposed names, and the files' bytes. Only letters, digits, blanks and a few signs of a
+            name survive, its ending follows the content, and a name that is taken gets a number: no
+            file is ever overwritten.
+        captions:
+            For each image its captions, or nothing at all.
+        max_pixels:
+            See :func:`stitch_cir.images.open_image`.
+
+        Returns the new ids, and (name, reason) of what was not added.
+
+        Raises ``GalleryBusyError``, ``GalleryMismatchError``, ``SettingError`` (a gallery of
+        captions only has no folder), ``GalleryError`` where nothing can be written.
+        """
+        return add_images(
+            self.directory,
+            images,
+            encoder=self.encoder,
+            captions=captions,
+            max_pixels=max_pixels,
+        )
+
+    def remove(self, id: str) -> None:
+        """Remove an item; it stays out at later indexing.
+
+        The file stays where it is and its id is remembered, unless it lies below ``added``: then it
+        is deleted. Raises ``NotFoundError`` for an unknown id, ``GalleryBusyError``,
+        ``GalleryError``.
+        """
+        remove_image(self.directory, id)
+
+    def index(self, **options: Unpack[IndexOptions]) -> IndexReport:
+        """Bring the gallery up to date with its folder, by :func:`index_folder` and its options.
+
+        Raises ``SettingError`` for a gallery of captions only, see :func:`index_captions`.
+        """
+        root = self.root
+        if root is None:
+            raise SettingError(
+                "This gallery has captions only: there is no folder to index.",
+                hint="Give its captions: stitch index --captions FILE --gallery DIR.",
+            )
+        return index_folder(root, self.directory, encoder=self.encoder, **options)
 
     # -- checking --------------------------------------------------------------------------------
 

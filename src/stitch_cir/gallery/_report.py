@@ -1,12 +1,30 @@
-"""What an indexing run and a verification found."""
+"""What indexing and verification report, while they run and at their end."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeAlias
 
-__all__ = ["IndexReport", "Tally", "VerifyReport"]
+__all__ = ["IndexCounters", "IndexReport", "Progress", "ProgressEvent", "VerifyReport"]
 
+
+@dataclass(frozen=True, slots=True)
+class ProgressEvent:
+    """One step: ``done`` of ``total`` in a ``stage`` (``total`` is None while it is unknown).
+
+    ``skipped`` is the reason when the file ``path`` had to be left out.
+    """
+
+    stage: str
+    done: int
+    total: int | None
+    path: str | None = None
+    skipped: str | None = None
+
+
+Progress: TypeAlias = Callable[[ProgressEvent], None]
+"""Receives the steps of long work: the library itself never prints."""
 
 _SECONDS = ("seconds", "encoding_seconds", "waiting_seconds")
 
@@ -15,17 +33,17 @@ _SECONDS = ("seconds", "encoding_seconds", "waiting_seconds")
 class IndexReport:
     """Counts of one indexing run.
 
-    ``images`` counts what the gallery holds now; ``encoded`` pictures that went through the
-    encoder; ``duplicates`` new ids that share the vectors of a byte-identical picture;
+    ``images`` counts what the gallery holds now; ``encoded`` images that went through the
+    encoder; ``duplicates`` new ids that share the vectors of a byte-identical image;
     ``captioned`` items whose captions were set or changed; ``kept_out`` files (or captioned ids)
     that were removed by hand. ``removed`` items are gone from the gallery, ``returned`` ones had
     vanished and are back; ``vanished`` counts those whose vectors and captions are still kept.
     ``reread`` counts the unchanged ones that had to be read, because a time differed.
     ``excluded`` says how many files and folders each pattern or marker left out. ``skipped`` holds
     (id, reason) of everything left out because of what it is, what is remembered from earlier runs
-    included; ``unknown_captions`` ids that have captions but no picture.
+    included; ``unknown_captions`` ids that have captions but no file.
 
-    ``seconds`` is the whole run; ``encoding_seconds`` what the model's calls on pictures took, and
+    ``seconds`` is the whole run; ``encoding_seconds`` what the model's calls on images took, and
     ``waiting_seconds`` how long, before those calls, the model had no input: the first wait, when
     nothing is decoded yet, included.
     """
@@ -53,7 +71,7 @@ class IndexReport:
     notes: tuple[str, ...]
 
     def summary(self) -> str:
-        """Say it in one line."""
+        """Return it in one line."""
         counts = (
             (self.added, "added"),
             (self.changed, "changed"),
@@ -70,12 +88,12 @@ class IndexReport:
             (self.kept_out, "removed by hand stay out"),
             (len(self.unknown_captions), "captions of unknown images ignored"),
         )
-        told = ", ".join(f"{count} {what}" for count, what in counts if count)
+        shown = ", ".join(f"{count} {what}" for count, what in counts if count)
         images = "1 image" if self.images == 1 else f"{self.images} images"
-        return f"{images} in the gallery: {told or 'nothing to do'}."
+        return f"{images} in the gallery: {shown or 'nothing to do'}."
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data."""
+        """Return JSON-ready data."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             **plain,
@@ -87,7 +105,7 @@ class IndexReport:
 
 
 @dataclass(slots=True)
-class Tally:
+class IndexCounters:
     """An :class:`IndexReport` in the making."""
 
     added: int = 0
@@ -114,8 +132,8 @@ class Tally:
         """Make the report of a finished run."""
         counted = {field.name: getattr(self, field.name) for field in fields(self)}
         lists = ("skipped", "unknown_captions", "notes")
-        told: dict[str, Any] = {name: tuple(sorted(counted.pop(name))) for name in lists}
-        return IndexReport(images=images, seconds=seconds, **counted, **told)
+        texts: dict[str, Any] = {name: tuple(sorted(counted.pop(name))) for name in lists}
+        return IndexReport(images=images, seconds=seconds, **counted, **texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +165,7 @@ class VerifyReport:
         return not (self.problems or stale)
 
     def summary(self) -> str:
-        """Say it in one line."""
+        """Return it in one line."""
         state = "sound" if self.sound else "undamaged, but not up to date"
         if self.problems:
             state = f"{len(self.problems)} problem(s)"
@@ -177,7 +195,7 @@ class VerifyReport:
         return " ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data."""
+        """Return JSON-ready data."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         lists = {"problems": list(self.problems), "repaired": list(self.repaired)}
         return {**plain, **lists, "sound": self.sound}

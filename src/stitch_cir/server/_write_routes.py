@@ -11,7 +11,6 @@ from fastapi.security import HTTPBearer
 from pydantic import Field, TypeAdapter, ValidationError
 
 from stitch_cir.errors import NotFoundError
-from stitch_cir.gallery import add_pictures, remove_picture
 from stitch_cir.server._errors import RequestError, TokenError, TokenMissingError
 from stitch_cir.server._forms import form_schema, read_form
 from stitch_cir.server._responses import error_responses, json_response
@@ -57,11 +56,8 @@ def router(services: Services) -> APIRouter:
         captions = _read_captions(fields.get("captions"), len(files))
 
         def work() -> AddedImages:
-            gallery = provider.gallery()
-            ids, skipped = add_pictures(
-                gallery.directory,
+            ids, skipped = provider.gallery().add(
                 [(file.name, file.content) for file in files],
-                encoder=provider.encoder,
                 captions=captions,
                 max_pixels=settings.upload_pixels,
             )
@@ -91,7 +87,7 @@ def router(services: Services) -> APIRouter:
             gallery = provider.gallery()
             if id not in gallery:
                 raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
-            remove_picture(gallery.directory, id)
+            gallery.remove(id)
 
         await services.executor.run(request, work)
         return Response(status_code=204)

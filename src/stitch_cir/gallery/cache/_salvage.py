@@ -16,7 +16,7 @@ from typing import NamedTuple
 from stitch_cir.errors import StitchError
 from stitch_cir.gallery.cache._format import ViewMatrix, map_unchecked
 from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST, row_digest
-from stitch_cir.gallery.store._store import Store, spell_boxes
+from stitch_cir.gallery.store._store import Store, boxes_to_json
 from stitch_cir.gallery.store._view_sets import StoredSet
 from stitch_cir.views import ViewRecipe
 
@@ -110,7 +110,7 @@ class Salvage:
             recipe = ViewRecipe.from_dict(self._store.meta()["recipe"])
         except (StitchError, KeyError):
             return None
-        return None if recipe.kind == "random" else spell_boxes(recipe.boxes(1, 1, b""))
+        return None if recipe.kind == "random" else boxes_to_json(recipe.boxes(1, 1, b""))
 
     def _unsound_rows(self) -> list[tuple[ContentRow, bytes]]:
         if self._unsound is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.errors import NotFoundError, RecordError
-from stitch_cir.gallery._report import Tally
+from stitch_cir.gallery._report import IndexCounters
 from stitch_cir.gallery.store._store import Store
 from stitch_cir.hints import missing_file_hint
 
@@ -52,7 +52,7 @@ def read_captions(file: Path) -> dict[str, tuple[str, ...]]:
 
 
 def captions_of_items(
-    store: Store, texts: Mapping[str, tuple[str, ...]], tally: Tally
+    store: Store, texts: Mapping[str, tuple[str, ...]], counters: IndexCounters
 ) -> dict[str, tuple[str, ...]]:
     """Keep the captions whose id is an item, or one that vanished; report the rest."""
     known: dict[str, tuple[str, ...]] = {}
@@ -60,7 +60,7 @@ def captions_of_items(
         exact = store.item(id) or store.vanished(id)
         found = store.find_id(id) if exact is None else id
         if found is None:
-            tally.unknown_captions.append(id)
+            counters.unknown_captions.append(id)
         else:
             known[found] = (*known.get(found, ()), *own)
     return known

@@ -1,4 +1,4 @@
-"""Single pictures put in and taken out by hand, without looking at the rest of the folder."""
+"""Add and remove single images without looking at the rest of the folder."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ from stitch_cir.views import ViewBox, ViewRecipe, content_key
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
 
-__all__ = ["ADDED", "add_pictures", "remove_picture"]
+__all__ = ["ADDED", "add_images", "remove_image"]
 
-_LONGEST = 80
-_KEPT = frozenset(" -_()")
+_MAX_STEM_BYTES = 80
+_SIGNS = frozenset(" -_()")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _New:
+class _NewImage:
     name: str
     content: bytes
     hash: str
@@ -59,51 +59,37 @@ class _New:
     captions: tuple[str, ...]
 
 
-def add_pictures(
-    place: Path,
-    pictures: Sequence[tuple[str, bytes]],
+def add_images(
+    directory: Path,
+    images: Sequence[tuple[str, bytes]],
     *,
     encoder: DualEncoder,
     captions: Sequence[Sequence[str]] = (),
     max_pixels: int = MAX_PIXELS,
 ) -> tuple[list[str], list[tuple[str, str]]]:
-    """Write pictures below ``root/added`` and index them, and nothing else.
+    """Write images below ``root/added`` and index them, and nothing else.
 
-    Parameters
-    ----------
-    place:
-        The gallery's directory.
-    pictures:
-        Names as somebody gave them, and the files' bytes. Only letters, digits, blanks and a few
-        signs of a name survive, its ending follows the content, and a name that is taken gets a
-        number: no file is ever overwritten.
-    captions:
-        For each picture its captions, or nothing at all.
-
-    Returns the new ids, and (name, reason) of what was not added. Files are written when all are
-    encoded, and taken away again when they cannot be recorded.
-
-    Raises ``GalleryBusyError``, ``GalleryMismatchError``, ``SettingError`` (a gallery of captions
-    only has no folder), ``GalleryError`` where nothing can be written.
+    Parameters are those of :meth:`Gallery.add`, for the gallery at ``directory``. Files are written
+    when all images are encoded, and deleted again when they cannot be recorded.
     """
-    if captions and len(captions) != len(pictures):
+    if captions and len(captions) != len(images):
         raise SettingError(
-            f"There are captions for {len(captions)} of {len(pictures)} pictures.",
+            f"There are captions for {len(captions)} of {len(images)} pictures.",
             hint="Give one list of captions for each picture, empty where there are none.",
         )
-    with _opened(place) as store:
-        root = root_of(store.meta(), place)
+    with _opened(directory) as store:
+        root = root_of(store.meta(), directory)
         if root is None:
             raise SettingError(
                 "This gallery has captions only: there is no folder for pictures.",
                 hint="Index a folder of pictures, or add captions with stitch index.",
             )
-        check_encoder(store.meta(), encoder, place)
+        check_encoder(store.meta(), encoder, directory)
         require_present(store, root)
         recipe = ViewRecipe.from_dict(store.meta()["recipe"])
-        new: list[_New] = []
+        new: list[_NewImage] = []
         skipped: list[tuple[str, str]] = []
-        for number, (name, content) in enumerate(pictures):
+        for number, (name, content) in enumerate(images):
             try:
                 image = open_image(content, max_pixels=max_pixels, decode_side=encoder.decode_side)
             except ImageError as error:
@@ -113,106 +99,106 @@ def add_pictures(
             clean = tuple(dict.fromkeys(filter(None, (" ".join(t.split()) for t in texts))))
             hash = hashlib.sha256(content).hexdigest()
             boxes = recipe.boxes(*image.size, content_key(image))
-            new.append(_New(name, content, hash, image, boxes, clean))
-        return _record(store, place, root, recipe, encoder, new), skipped
+            new.append(_NewImage(name, content, hash, image, boxes, clean))
+        return _record(store, directory, root, recipe, encoder, new), skipped
 
 
 def _record(
     store: Store,
-    place: Path,
+    directory: Path,
     root: Path,
     recipe: ViewRecipe,
     encoder: DualEncoder,
-    new: Sequence[_New],
+    new: Sequence[_NewImage],
 ) -> list[str]:
-    unseen = {one.hash: one for one in new if not store.has_content(one.hash)}
+    unencoded = {image.hash: image for image in new if not store.has_content(image.hash)}
     vectors = {}
-    if unseen:
-        shape = (len(unseen), recipe.count, encoder.dim)
-        images = [one.image for one in unseen.values()]
-        found = encode_set(encoder, recipe, images, [one.boxes for one in unseen.values()])
-        vectors = dict(zip(unseen, checked(found, shape, list(unseen)), strict=True))
-    texts = dict.fromkeys(t for one in new for t in one.captions if not store.has_caption(t))
-    words = encoder.encode_texts(list(texts))
+    if unencoded:
+        shape = (len(unencoded), recipe.count, encoder.dim)
+        images = [image.image for image in unencoded.values()]
+        rows = encode_set(encoder, recipe, images, [image.boxes for image in unencoded.values()])
+        vectors = dict(zip(unencoded, checked(rows, shape, list(unencoded)), strict=True))
+    texts = dict.fromkeys(t for image in new for t in image.captions if not store.has_caption(t))
+    caption_vectors = encoder.encode_texts(list(texts))
     if texts:
-        words = checked(words, (len(texts), encoder.dim), list(texts))
+        caption_vectors = checked(caption_vectors, (len(texts), encoder.dim), list(texts))
     ids: list[str] = []
     files: list[Path] = []
     try:
         if new:
             folder = _folder(root)
-            _told(folder, lambda: files.extend(_write_files(store, folder, new)))
+            _translate_errors(folder, lambda: files.extend(_write_files(store, folder, new)))
         with store.transaction():
-            store.put_caption_vectors(list(texts), words)
-            for one, file in zip(new, files, strict=True):
+            store.put_caption_vectors(list(texts), caption_vectors)
+            for image, file in zip(new, files, strict=True):
                 facts = facts_of(file.stat())
                 path = os.fsencode(f"{ADDED}{os.sep}{file.name}")
-                if one.hash in vectors:
-                    size = one.image.info["full_size"]
-                    store.put_content(one.hash, size, one.boxes, vectors.pop(one.hash))
+                if image.hash in vectors:
+                    size = image.image.info["full_size"]
+                    store.put_content(image.hash, size, image.boxes, vectors.pop(image.hash))
                 # without mark: the file loses its other link only when all is recorded
-                item = Item(id_of(path), path, facts.size, facts.mtime_ns, one.hash)
+                item = Item(id_of(path), path, facts.size, facts.mtime_ns, image.hash)
                 store.put_item(item)
-                store.put_captions(item.id, one.captions)
+                store.put_captions(item.id, image.captions)
                 ids.append(item.id)
             store.set_removed(store.removed() - set(ids))
             mark_added(store, files)
     except BaseException:
-        # what this cannot undo now is undone at the next opening; the first error is the one to say
+        # what cannot be undone now is undone at the next opening; the first error is reported
         with suppress(StitchError, OSError):
-            settle(store, place)
+            settle(store, directory)
         raise
     with suppress(StitchError, OSError):
-        settle(store, place)
+        settle(store, directory)
     return ids
 
 
-def remove_picture(place: Path, id: str) -> None:
-    """Take an item out; it stays out at later indexing.
+def remove_image(directory: Path, id: str) -> None:
+    """Remove an item; it stays out at later indexing.
 
     The file stays where it is and its id is remembered, unless it lies below ``added``: then it is
     deleted. Raises ``NotFoundError`` for an unknown id, ``GalleryBusyError``, ``GalleryError``.
     """
-    with _opened(place) as store:
+    with _opened(directory) as store:
         item = store.item(id)
         if item is None:
-            raise NotFoundError(f"The gallery {place} has no image {id!r}.")
-        root = root_of(store.meta(), place)
-        own = None if root is None or item.path is None else _own_file(root, item.path)
+            raise NotFoundError(f"The gallery {directory} has no image {id!r}.")
+        root = root_of(store.meta(), directory)
+        added_file = None if root is None or item.path is None else _added_file(root, item.path)
         with store.transaction():
             store.remove_items([id])
             store.set_removed({*store.removed(), id})
-            if own is not None:
-                intend_to_delete(store, item, own)
+            if added_file is not None:
+                intend_to_delete(store, item, added_file)
         store.sweep()
-        problem = None if own is None else settle(store, place)
+        problem = None if added_file is None else settle(store, directory)
         if problem is not None:
             raise GalleryError(
-                f"{id} was taken out of the gallery, but its file {own} cannot be deleted: "
+                f"{id} was taken out of the gallery, but its file {added_file} cannot be deleted: "
                 f"{problem.strerror or problem}.",
                 hint="Check its permissions; it is deleted at the next change of the gallery.",
             ) from problem
 
 
-def _own_file(root: Path, path: bytes) -> Path | None:
-    """Give the file if it was added by hand: directly below ``added``, and no way out of it."""
+def _added_file(root: Path, path: bytes) -> Path | None:
+    """Return the file if it was added by hand: directly below ``added``, and no way out of it."""
     file = root / to_path(path)
     real = Path(os.path.realpath(root)) / ADDED
     return file if Path(os.path.realpath(file.parent)) == real else None
 
 
 @contextmanager
-def _opened(place: Path) -> Iterator[Store]:
-    with write_lock(place), closing(Store(place, write=True)) as store:
+def _opened(directory: Path) -> Iterator[Store]:
+    with write_lock(directory), closing(Store(directory, write=True)) as store:
         # files and rows must not part company when the power fails
         store.rows("PRAGMA synchronous = FULL")
-        settle(store, place)
+        settle(store, directory)
         yield store
 
 
 def _folder(root: Path) -> Path:
     folder = Path(os.path.realpath(root)) / ADDED
-    _told(folder, lambda: folder.mkdir(exist_ok=True))
+    _translate_errors(folder, lambda: folder.mkdir(exist_ok=True))
     if os.path.realpath(folder) != str(folder):
         raise GalleryError(
             f"The folder {folder} leads elsewhere; nothing is written through a link.",
@@ -221,19 +207,19 @@ def _folder(root: Path) -> Path:
     return folder
 
 
-def _write_files(store: Store, folder: Path, new: Sequence[_New]) -> Iterator[Path]:
-    """Write beside its place first: who indexes meanwhile never sees half a file."""
+def _write_files(store: Store, folder: Path, new: Sequence[_NewImage]) -> Iterator[Path]:
+    """Write beside the final name first: who indexes meanwhile never sees half a file."""
     taken: set[Path] = set()
     plan = []
-    for one in new:
+    for image in new:
         part = folder / f".part-{secrets.token_hex(8)}"
-        file = _free_name(folder, one, taken)
+        file = _free_name(folder, image, taken)
         taken.add(file)
         plan.append((part, file))
     intend_to_add(store, plan)
-    for one, (part, file) in zip(new, plan, strict=True):
+    for image, (part, file) in zip(new, plan, strict=True):
         with part.open("xb") as stream:
-            stream.write(one.content)
+            stream.write(image.content)
             stream.flush()
             os.fsync(stream.fileno())
         while True:
@@ -242,14 +228,14 @@ def _write_files(store: Store, folder: Path, new: Sequence[_New]) -> Iterator[Pa
                 break
             except FileExistsError:
                 # somebody else was quicker with this name
-                file = _free_name(folder, one, taken)
+                file = _free_name(folder, image, taken)
                 taken.add(file)
                 intend_to_add(store, [(part, file)])
         yield file
 
 
-def _free_name(folder: Path, one: _New, taken: Collection[Path]) -> Path:
-    stem, ending = _stem(one.name), _ending(one.content)
+def _free_name(folder: Path, image: _NewImage, taken: Collection[Path]) -> Path:
+    stem, ending = _stem(image.name), _ending(image.content)
     number = 1
     while True:
         file = folder / (f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
@@ -260,8 +246,10 @@ def _free_name(folder: Path, one: _New, taken: Collection[Path]) -> Path:
 
 def _stem(name: str) -> str:
     last = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
-    kept = "".join(c if c.isalnum() or c in _KEPT else "_" for c in last.rpartition(".")[0] or last)
-    short = kept.encode()[:_LONGEST].decode(errors="ignore").strip(" _")
+    kept = "".join(
+        c if c.isalnum() or c in _SIGNS else "_" for c in last.rpartition(".")[0] or last
+    )
+    short = kept.encode()[:_MAX_STEM_BYTES].decode(errors="ignore").strip(" _")
     return short or "picture"
 
 
@@ -270,11 +258,11 @@ def _ending(content: bytes) -> str:
     return next(ending for ending, name in EXTENSIONS.items() if name == format)
 
 
-def _told(place: Path, act: Callable[[], T]) -> T:
+def _translate_errors(path: Path, act: Callable[[], T]) -> T:
     try:
         return act()
     except OSError as error:
         raise GalleryError(
-            f"Nothing can be changed in {place}: {error.strerror or error}.",
+            f"Nothing can be changed in {path}: {error.strerror or error}.",
             hint="Check free space and permissions.",
         ) from error

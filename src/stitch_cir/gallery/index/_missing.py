@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stitch_cir.errors import GalleryError, NotFoundError
-from stitch_cir.gallery._progress import Progress, ProgressEvent
-from stitch_cir.gallery._report import Tally
+from stitch_cir.gallery._report import IndexCounters, Progress, ProgressEvent
 from stitch_cir.gallery.index import _survey
-from stitch_cir.gallery.index._scan import Found, id_of, sniff
+from stitch_cir.gallery.index._scan import FileEntry, id_of, sniff
 from stitch_cir.gallery.store._provenance import has_left
 from stitch_cir.gallery.store._store import Store, to_path
 from stitch_cir.images import EXTENSIONS, RAW_EXTENSIONS
@@ -19,7 +18,7 @@ from stitch_cir.images import EXTENSIONS, RAW_EXTENSIONS
 __all__ = ["check_missing", "refuse_emptying", "require_images", "require_present"]
 
 
-def require_images(root: Path, entries: Iterable[Found]) -> None:
+def require_images(root: Path, entries: Iterable[FileEntry]) -> None:
     """Raise ``NotFoundError`` when the walk of a folder meets nothing that may be an image."""
     others = raw = excluded = 0
     for entry in entries:
@@ -63,7 +62,7 @@ def require_present(store: Store, root: Path) -> None:
 
 
 def check_missing(
-    store: Store, old: Store | None, root: Path, tally: Tally, tell: Progress
+    store: Store, old: Store | None, root: Path, counters: IndexCounters, progress: Progress
 ) -> None:
     """Keep what seems to be away, and refuse to let go of more than half of the images.
 
@@ -99,8 +98,8 @@ def check_missing(
             f"the folder is empty, where {len(ids)} images were: they are kept. Mount the disk, "
             "or let them go with --allow-missing"
         )
-        tally.skipped.append((folder, reason))
-        tell(ProgressEvent("scanning", 0, None, folder, reason))
+        counters.skipped.append((folder, reason))
+        progress(ProgressEvent("scanning", 0, None, folder, reason))
 
 
 def _not_met(store: Store, old: Store | None) -> list[tuple[str, bytes, int]]:

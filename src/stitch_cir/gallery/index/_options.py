@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from stitch_cir.errors import GalleryDamagedError, GalleryMissingError, SettingError
+from stitch_cir.gallery._report import Progress
 from stitch_cir.gallery.index._exclude import Exclusions
 from stitch_cir.gallery.store._database import DATABASE
 from stitch_cir.gallery.store._store import Store
 from stitch_cir.gallery.store._vanished import KEEP_DAYS
 from stitch_cir.images import MAX_PIXELS
 
-__all__ = ["Options", "recorded_options"]
+__all__ = ["FolderOptions", "IndexOptions", "IndexSettings", "recorded_options"]
 
 _UNSET: dict[str, Any] = {
     "exclude": [],
@@ -27,8 +28,94 @@ _UNSET: dict[str, Any] = {
 }
 
 
+class IndexOptions(TypedDict, total=False):
+    """What :func:`index_folder` takes besides the folder, the gallery, the encoder and the views.
+
+    captions:
+        File of JSON lines with captions by id; they become caption views, and earlier captions that
+        are not in this file go. Without a file, earlier captions stay (a rebuild encodes them
+        again).
+    only:
+        Ids to index; whatever else lies in the folder is treated as if it were not there.
+    progress:
+        Called with a :class:`ProgressEvent` at every step.
+    rebuild:
+        Encode everything again. Searches see the old gallery until the new one is complete; an
+        interrupted rebuild continues where it was.
+    restore_removed:
+        Take back what was removed by hand; otherwise those ids stay out.
+    exclude:
+        Shell patterns of files and folders to leave out, compared with names, or with a slash in
+        them with paths below the folder; an empty sequence takes them all back. Recorded, and with
+        ``None`` the recorded ones count.
+    default_excludes:
+        Whether the built-in patterns and markers (``@eaDir``, ``.nomedia``, …) count too. Recorded
+        likewise; true in a new gallery.
+    keep_days:
+        For how many days vectors and captions of files that have gone are kept. Recorded likewise;
+        30 in a new gallery.
+    change_times:
+        Whether a file whose time of last change of status differs is read again, although size and
+        modification time are the same. Recorded likewise; true in a new gallery. Switch it off
+        where a file system gives each file a new one at every mount.
+    allow_missing:
+        Let the gallery be empty, or lose more than half of its images, or those of a folder that
+        is empty now.
+    forget:
+        Drop at once what has gone, and what had gone before; includes ``allow_missing``.
+    batch_size:
+        Images encoded and written together; 16 by default.
+    workers:
+        Threads that decode, and as many that prepare; by default one for each core, at most eight.
+    max_pixels:
+        See :func:`stitch_cir.images.open_image`. Recorded when it is set, and used by later runs
+        and searches; at first 179 megapixels.
+    memory:
+        Bytes that images may take together while they are decoded and while they wait for the
+        encoder (its memory comes on top); an image that needs more alone is left out. By
+        default half of what the machine or container has up to 2 GB, a quarter up to 4 GB.
+    """
+
+    captions: Path | str | None
+    only: Collection[str] | None
+    progress: Progress | None
+    rebuild: bool
+    restore_removed: bool
+    exclude: Sequence[str] | None
+    default_excludes: bool | None
+    keep_days: float | None
+    change_times: bool | None
+    allow_missing: bool
+    forget: bool
+    batch_size: int
+    workers: int | None
+    max_pixels: int | None
+    memory: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSettings:
+    """The options of one run, with their defaults; :class:`IndexOptions` explains them."""
+
+    captions: Path | str | None = None
+    only: Collection[str] | None = None
+    progress: Progress | None = None
+    rebuild: bool = False
+    restore_removed: bool = False
+    exclude: Sequence[str] | None = None
+    default_excludes: bool | None = None
+    keep_days: float | None = None
+    change_times: bool | None = None
+    allow_missing: bool = False
+    forget: bool = False
+    batch_size: int = 16
+    workers: int | None = None
+    max_pixels: int | None = None
+    memory: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
-class Options:
+class FolderOptions:
     """Options that stay with a gallery until they are set again."""
 
     exclusions: Exclusions
@@ -37,32 +124,22 @@ class Options:
     change_times: bool
 
     @classmethod
-    def of(
-        cls,
-        directory: Path,
-        exclude: Sequence[str] | None,
-        default_excludes: bool | None,
-        keep_days: float | None,
-        max_pixels: int | None,
-        change_times: bool | None,
-    ) -> Options:
-        """Return these options, or else those that the gallery ``directory`` has recorded.
+    def of(cls, directory: Path, settings: IndexSettings) -> FolderOptions:
+        """Return the options of a run, or else those that the gallery ``directory`` has recorded.
 
         Raises ``SettingError`` for a pattern or a number that makes no sense.
         """
-        if max_pixels is not None and max_pixels < 1:
-            raise SettingError(f"max_pixels is {max_pixels!r}.", hint="It must be at least 1.")
-        if keep_days is not None and not (keep_days >= 0 and math.isfinite(keep_days)):
-            raise SettingError(
-                f"keep_days is {keep_days!r}.", hint="Give a number of days, 0 or more."
-            )
-        recorded = _recorded(directory) if (directory / DATABASE).is_file() else _UNSET
-        patterns = recorded["exclude"] if exclude is None else exclude
-        defaults = recorded["default_excludes"] if default_excludes is None else default_excludes
-        days = recorded["keep_days"] if keep_days is None else keep_days
-        pixels = recorded["max_pixels"] if max_pixels is None else max_pixels
-        times = recorded["change_times"] if change_times is None else change_times
-        return cls(Exclusions(patterns, defaults=defaults), days, pixels, times)
+        pixels, days = settings.max_pixels, settings.keep_days
+        if pixels is not None and pixels < 1:
+            raise SettingError(f"max_pixels is {pixels!r}.", hint="It must be at least 1.")
+        if days is not None and not (days >= 0 and math.isfinite(days)):
+            raise SettingError(f"keep_days is {days!r}.", hint="Give a number of days, 0 or more.")
+        chosen = _recorded(directory) if (directory / DATABASE).is_file() else dict(_UNSET)
+        for name in _UNSET:
+            if getattr(settings, name) is not None:
+                chosen[name] = getattr(settings, name)
+        exclusions = Exclusions(chosen["exclude"], defaults=chosen["default_excludes"])
+        return cls(exclusions, chosen["keep_days"], chosen["max_pixels"], chosen["change_times"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is recorded with the gallery."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stitch_cir.gallery._report import Tally
+from stitch_cir.gallery._report import IndexCounters
 from stitch_cir.gallery.store._store import Store, to_path
 from stitch_cir.images import has_colour_profile
 
@@ -13,7 +13,7 @@ __all__ = ["check_colours"]
 _PAGE = 512
 
 
-def check_colours(store: Store, root: Path, tally: Tally) -> None:
+def check_colours(store: Store, root: Path, counters: IndexCounters) -> None:
     """Find, among contents of earlier versions, those whose colour profiles were ignored then.
 
     Only headers are read. The others are current; these stay outdated and are encoded again.
@@ -27,6 +27,6 @@ def check_colours(store: Store, root: Path, tally: Tally) -> None:
         after = page[-1][0]
     if count:
         which = "1 image has" if count == 1 else f"{count} images have"
-        tally.notes.append(
+        counters.notes.append(
             f"{which} a colour profile, which earlier versions ignored: encoded again"
         )

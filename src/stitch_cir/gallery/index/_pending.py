@@ -79,12 +79,12 @@ def intend_to_delete(store: Store, item: Item, file: Path) -> None:
     )
 
 
-def settle(store: Store, place: Path) -> OSError | None:
+def settle(store: Store, directory: Path) -> OSError | None:
     """Roll back or finish what is pending; return the first error that left something to do.
 
     The store must be open for writing and its lock be held: then no other process is at work here.
     """
-    root = root_of(store.meta(), place)
+    root = root_of(store.meta(), directory)
     if root is None:
         return None
     folder = Path(os.path.realpath(root)) / ADDED

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
     from stitch_cir.views import ViewBox, ViewRecipe
 
-__all__ = ["EncodingLine"]
+__all__ = ["EncodingPipeline"]
 
 Job = Callable[[], Any]
 
 
-class EncodingLine:
+class EncodingPipeline:
     """Encodes batches in the order they come, in a thread of its own; a context manager.
 
     At most ``ahead`` parts (inputs of one model call) are prepared or being prepared at a time,
@@ -80,7 +80,7 @@ class EncodingLine:
         self._preparing.shutdown(wait=True, cancel_futures=True)
         self._encoding.shutdown(wait=True, cancel_futures=True)
 
-    def __enter__(self) -> EncodingLine:
+    def __enter__(self) -> EncodingPipeline:
         """Give the line itself."""
         return self
 

@@ -14,7 +14,7 @@ from stitch_cir.gallery.store._database import DATABASE
 from stitch_cir.hints import missing_file_hint
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, format_of, is_camera_raw
 
-__all__ = ["Facts", "Found", "facts_of", "id_of", "scan", "sniff"]
+__all__ = ["Facts", "FileEntry", "facts_of", "id_of", "scan", "sniff"]
 
 _INT64 = 2**63
 _UNSETTLED = -1
@@ -64,7 +64,7 @@ _UNKNOWN = Facts(0, 0, None)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FileEntry:
     """One directory entry: a file, or (with ``problem``) what cannot be looked at and why.
 
     ``path`` is relative to the root, in the file system's own bytes. ``named`` tells that the file
@@ -98,7 +98,9 @@ def sniff(path: Path) -> bool:
         return False
 
 
-def scan(root: Path, *, leave_out: Path, exclusions: Exclusions | None = None) -> Iterator[Found]:
+def scan(
+    root: Path, *, leave_out: Path, exclusions: Exclusions | None = None
+) -> Iterator[FileEntry]:
     """Walk ``root`` in a fixed order; hidden entries, ``leave_out`` and galleries are left out.
 
     What ``exclusions`` (by default the built-in ones) leave out comes as one entry, and is not
@@ -130,7 +132,7 @@ class _Walk:
         self._exclusions = exclusions
         self._entered: set[tuple[int, int]] = set()
 
-    def entries(self) -> Iterator[Found]:
+    def entries(self) -> Iterator[FileEntry]:
         """Yield files, and what cannot be looked at or is excluded."""
         pending = [iter(self._enter(""))]
         while pending:
@@ -139,7 +141,7 @@ class _Walk:
             if entry is None:
                 pending.pop()
                 continue
-            if isinstance(entry, Found):
+            if isinstance(entry, FileEntry):
                 yield entry
                 continue
             below = entry.path[len(self._prefix) :]
@@ -149,7 +151,7 @@ class _Walk:
                 folder = entry.is_dir()
                 excluded = self._excluded(below, folder=folder)
                 if excluded is not None:
-                    yield Found(path, excluded=excluded)
+                    yield FileEntry(path, excluded=excluded)
                     continue
                 if folder:
                     if not (entry.is_symlink() and self._is_walked_anyway(entry.path)):
@@ -159,22 +161,22 @@ class _Walk:
                 # a dangling link, a loop of links, or a file that left meanwhile
                 excluded = self._excluded(below, folder=False)
                 problem = None if excluded else f"cannot be read: {error.strerror}"
-                yield Found(path, problem=problem, excluded=excluded)
+                yield FileEntry(path, problem=problem, excluded=excluded)
                 continue
             named = Path(entry.name).suffix.lower() in EXTENSIONS
             if _is_in_the_cloud(stat):
                 # opening it would download it, and a whole library with it
                 if named:
-                    yield Found(path, problem=_IN_THE_CLOUD)
+                    yield FileEntry(path, problem=_IN_THE_CLOUD)
             elif named or entry.is_file():
-                yield Found(path, facts_of(stat), named)
+                yield FileEntry(path, facts_of(stat), named)
 
     def _excluded(self, below: str, *, folder: bool) -> str | None:
         slashes = below if os.sep == "/" else below.replace(os.sep, "/")
         above = slashes.rpartition("/")[0] or self._real_root.replace(os.sep, "/")
         return self._exclusions.reason(slashes, folder=folder, parent=above.rpartition("/")[2])
 
-    def _enter(self, below: str) -> list[os.DirEntry[str] | Found]:
+    def _enter(self, below: str) -> list[os.DirEntry[str] | FileEntry]:
         folder = Path(self._prefix + below)
         try:
             stat = folder.stat()
@@ -185,13 +187,15 @@ class _Walk:
             with os.scandir(self._prefix + below) as listing:
                 entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
         except OSError as error:
-            return [Found(os.fsencode(below), problem=f"folder cannot be read: {error.strerror}")]
+            return [
+                FileEntry(os.fsencode(below), problem=f"folder cannot be read: {error.strerror}")
+            ]
         names = {entry.name for entry in entries}
         # another gallery, or a folder that asks for it
         marker = DATABASE if DATABASE in names else self._exclusions.marker(names)
         if below and marker is not None:
-            return [Found(os.fsencode(below), excluded=marker)]
-        shown: list[os.DirEntry[str] | Found] = []
+            return [FileEntry(os.fsencode(below), excluded=marker)]
+        shown: list[os.DirEntry[str] | FileEntry] = []
         for entry in entries:
             if not entry.name.startswith("."):
                 shown.append(entry)
@@ -199,7 +203,7 @@ class _Walk:
                 name = entry.name[1 : -len(_STUB)]
                 path = os.fsencode(f"{below}{os.sep}{name}" if below else name)
                 if Path(name).suffix.lower() in EXTENSIONS:
-                    shown.append(Found(path, problem=_IN_THE_CLOUD))
+                    shown.append(FileEntry(path, problem=_IN_THE_CLOUD))
         return shown
 
     def _is_walked_anyway(self, link: str) -> bool:

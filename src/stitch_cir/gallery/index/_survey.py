@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from stitch_cir.gallery._progress import Progress, ProgressEvent
-from stitch_cir.gallery._report import Tally
+from stitch_cir.gallery._report import IndexCounters, Progress, ProgressEvent
 from stitch_cir.gallery.index._decode import Candidate
-from stitch_cir.gallery.index._scan import Facts, Found, id_of, sniff
+from stitch_cir.gallery.index._scan import Facts, FileEntry, id_of, sniff
 from stitch_cir.gallery.index._write import Writer
 from stitch_cir.gallery.store._store import Store, to_path
 from stitch_cir.images import RAW_EXTENSIONS
@@ -39,41 +38,47 @@ _JUDGED = (
 )
 
 
-def note(store: Store, root: Path, entries: Iterable[Found], tally: Tally, tell: Progress) -> int:
-    """Write down what the scan found and count what is no picture; give the number of candidates.
+def note(
+    store: Store,
+    root: Path,
+    entries: Iterable[FileEntry],
+    counters: IndexCounters,
+    progress: Progress,
+) -> int:
+    """Record what the scan met, count what is no image, and return the number of candidates.
 
-    Only files without a picture's ending that are new or changed are looked into. Nothing of the
+    Only files without an image's ending that are new or changed are looked into. Nothing of the
     gallery changes.
     """
     store.rows("CREATE TEMP TABLE found (id TEXT PRIMARY KEY, path BLOB, size, mtime_ns, mark)")
     for table in ("unread", "excluded", "away"):
-        store.rows(f"CREATE TEMP TABLE {table} (place TEXT PRIMARY KEY)")
+        store.rows(f"CREATE TEMP TABLE {table} (folder TEXT PRIMARY KEY)")
     store.rows("CREATE TEMP TABLE found_others (id TEXT PRIMARY KEY, size, mtime_ns, mark)")
     count = 0
     for entry in entries:
         id = id_of(entry.path)
         if entry.excluded is not None:
             store.run("INSERT OR IGNORE INTO temp.excluded VALUES (?)", [(id,)])
-            tally.excluded[entry.excluded] = tally.excluded.get(entry.excluded, 0) + 1
+            counters.excluded[entry.excluded] = counters.excluded.get(entry.excluded, 0) + 1
         elif entry.problem is not None:
             store.run("INSERT OR IGNORE INTO temp.unread VALUES (?)", [(id,)])
-            tally.skipped.append((id or ".", entry.problem))
-            tell(ProgressEvent("scanning", count, None, id, entry.problem))
-        elif not entry.named and not _is_picture(store, root, id, entry):
+            counters.skipped.append((id or ".", entry.problem))
+            progress(ProgressEvent("scanning", count, None, id, entry.problem))
+        elif not entry.named and not _is_image(store, root, id, entry):
             row = (id, *entry.facts)
             store.run("INSERT OR REPLACE INTO temp.found_others VALUES (?, ?, ?, ?)", [row])
-            tally.other_files += 1
+            counters.other_files += 1
         else:
             row_of = (id, entry.path, *entry.facts)
             new = store.run("INSERT OR IGNORE INTO temp.found VALUES (?, ?, ?, ?, ?)", [row_of])
             if not new:
                 reason = "another file's name is escaped to the same id"
-                tally.skipped.append((id, reason))
-                tell(ProgressEvent("scanning", count, None, id, reason))
+                counters.skipped.append((id, reason))
+                progress(ProgressEvent("scanning", count, None, id, reason))
                 continue
             count += 1
             if count % 1000 == 0:
-                tell(ProgressEvent("scanning", count, None, id))
+                progress(ProgressEvent("scanning", count, None, id))
     return count
 
 
@@ -103,7 +108,7 @@ def record(store: Store) -> None:
         )
 
 
-def _is_picture(store: Store, root: Path, id: str, entry: Found) -> bool:
+def _is_image(store: Store, root: Path, id: str, entry: FileEntry) -> bool:
     # earlier versions took camera raw for damaged images, or for its thumbnail
     is_raw = Path(id).suffix.lower() in RAW_EXTENSIONS
     tables = {"others": False} if is_raw else {"items": True, "skipped": True, "others": False}
@@ -118,7 +123,7 @@ def _is_picture(store: Store, root: Path, id: str, entry: Found) -> bool:
 
 
 def changed(store: Store, writer: Writer, max_pixels: int) -> Iterator[Candidate]:
-    """Give the files that must be read, in id order; tell the writer about the others."""
+    """Yield the files that must be read, in id order; report the others to the writer."""
     after = ""
     while page := store.rows(
         f"SELECT * FROM ({_JUDGED}) WHERE id > ?2 ORDER BY id LIMIT ?3",
@@ -153,7 +158,7 @@ def missing_twin(store: Store, hash: str) -> str | None:
 
 
 def missing(store: Store) -> list[str]:
-    """Give the items whose files are gone, but none below a folder that cannot be looked into.
+    """Return the items whose files are gone, but none below a folder that cannot be looked into.
 
     Nor any below a folder that seems to be away (see :mod:`stitch_cir.gallery.index._missing`).
     """
@@ -166,10 +171,10 @@ def missing(store: Store) -> list[str]:
 
 
 def is_below(store: Store, id: str, table: str) -> bool:
-    """Return whether an id is in one of the survey's tables of places, or a folder above it is."""
+    """Return whether an id is in one of the survey's tables of folders, or a folder above it is."""
     met = store.value(
-        f"SELECT 1 FROM temp.{table} WHERE place IN ('', ?1) OR "
-        "substr(?1, 1, length(place) + 1) = place || '/'",
+        f"SELECT 1 FROM temp.{table} WHERE folder IN ('', ?1) OR "
+        "substr(?1, 1, length(folder) + 1) = folder || '/'",
         (id,),
     )
     return met is not None

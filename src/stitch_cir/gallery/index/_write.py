@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from stitch_cir.encoders import TextLimits, too_long
 from stitch_cir.errors import VectorError
-from stitch_cir.gallery._progress import Progress, ProgressEvent
-from stitch_cir.gallery._report import Tally
+from stitch_cir.gallery._report import IndexCounters, Progress, ProgressEvent
 from stitch_cir.gallery.index._decode import Decoded
-from stitch_cir.gallery.index._pipeline import EncodingLine
+from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.store._provenance import set_waiting
 from stitch_cir.gallery.store._store import Item, Store
 from stitch_cir.gallery.store._vanished import let_go
@@ -59,9 +58,9 @@ class Writer:
     def __init__(
         self,
         store: Store,
-        line: EncodingLine,
-        tally: Tally,
-        tell: Progress,
+        pipeline: EncodingPipeline,
+        counters: IndexCounters,
+        progress: Progress,
         *,
         dim: int,
         total: int,
@@ -70,17 +69,17 @@ class Writer:
         most_held: int,
         missing_twin: Callable[[str], str | None],
     ) -> None:
-        """Write into ``store``; count in ``tally``; tell progress of ``total`` files.
+        """Write into ``store``; count in ``counters``; tell progress of ``total`` files.
 
         ``to_read`` of them are new or changed, which the gallery records as waiting until they are
         written. ``dim`` is the vectors' length; a batch is handed over early when its images take
         ``most_held`` bytes; ``missing_twin`` finds, by content, an item whose file is gone.
         """
         self._store = store
-        self._line = line
+        self._pipeline = pipeline
         self._dim = dim
-        self._tally = tally
-        self._tell = tell
+        self._counters = counters
+        self._progress = progress
         self._total = total
         self._to_read = to_read
         self._batch_size = batch_size
@@ -93,12 +92,12 @@ class Writer:
 
     def unchanged(self, id: str) -> None:
         """Count a file that need not be read."""
-        self._tally.unchanged += 1
+        self._counters.unchanged += 1
         self._step(id)
 
     def skip(self, id: str, reason: str) -> None:
         """Report a file that is left out."""
-        self._tally.skipped.append((id, reason))
+        self._counters.skipped.append((id, reason))
         self._step(id, reason)
 
     def add(self, decoded: Decoded) -> None:
@@ -138,7 +137,9 @@ class Writer:
         vectors = None
         if self._new:
             images = [decoded.image for decoded in self._new.values() if decoded.image is not None]
-            vectors = self._line.submit(images, [decoded.boxes for decoded in self._new.values()])
+            vectors = self._pipeline.submit(
+                images, [decoded.boxes for decoded in self._new.values()]
+            )
             holds = [decoded.hold for decoded in self._new.values() if decoded.hold is not None]
 
             def release(done: Future[NDArray[np.float32]]) -> None:
@@ -162,7 +163,7 @@ class Writer:
             for decoded in batch.files:
                 self._put(decoded)
             set_waiting(self._store, self._to_read)
-        self._tally.encoded += len(batch.new)
+        self._counters.encoded += len(batch.new)
         for decoded in batch.files:
             problem = decoded.problem
             self._step(decoded.candidate.id, None if problem is None else problem.reason)
@@ -178,11 +179,16 @@ class Writer:
         )
 
     def _put(self, decoded: Decoded) -> None:
-        store, tally, file, problem = self._store, self._tally, decoded.candidate, decoded.problem
+        store, counters, file, problem = (
+            self._store,
+            self._counters,
+            decoded.candidate,
+            decoded.problem,
+        )
         size, mtime_ns, mark = file.facts
-        tally.notes += decoded.notes
+        counters.notes += decoded.notes
         if problem is not None:
-            tally.skipped.append((file.id, problem.reason))
+            counters.skipped.append((file.id, problem.reason))
             if problem.of_content:
                 left_out = Item(file.id, file.path, size, mtime_ns, mark=mark)
                 let_go(store, [file.id])
@@ -195,38 +201,38 @@ class Writer:
         if kept is not None:
             store.put_item(item)
             if kept.hash in (None, decoded.hash):
-                tally.returned += 1
+                counters.returned += 1
             else:
-                tally.changed += 1
+                counters.changed += 1
             return
         if before is not None and before.hash == decoded.hash:
-            tally.unchanged += 1
-            tally.reread += 1
+            counters.unchanged += 1
+            counters.reread += 1
             store.put_item(item)
             return
         old = self._missing_twin(decoded.hash) if before is None else None
         if old is not None:
-            tally.moved += 1
+            counters.moved += 1
             store.rename_item(old, item)
             return
         if before is None:
-            tally.added += 1
-            tally.duplicates += bool(store.ids_with_content(decoded.hash))
+            counters.added += 1
+            counters.duplicates += bool(store.ids_with_content(decoded.hash))
         else:
-            tally.changed += 1
+            counters.changed += 1
         store.put_item(item)
 
     def _step(self, id: str, skipped: str | None = None) -> None:
         self._done += 1
-        self._tell(ProgressEvent("indexing", self._done, self._total, id, skipped))
+        self._progress(ProgressEvent("indexing", self._done, self._total, id, skipped))
 
 
 def encode_captions(
     store: Store,
     encoder: DualEncoder,
     texts: Mapping[str, Sequence[str]],
-    tally: Tally,
-    tell: Progress,
+    counters: IndexCounters,
+    progress: Progress,
     *,
     make_items: bool = False,
 ) -> None:
@@ -255,12 +261,12 @@ def encode_captions(
             for id in ids:
                 if make_items and store.item(id) is None:
                     store.put_item(Item(id))
-                    tally.added += 1
+                    counters.added += 1
                 store.put_captions(id, wanted[id])
-        tally.captioned += len(ids)
-        tell(ProgressEvent("captions", start + len(ids), len(changed), ids[-1]))
+        counters.captioned += len(ids)
+        progress(ProgressEvent("captions", start + len(ids), len(changed), ids[-1]))
     if cut:
-        tally.notes.append(_cut_note(encoder, cut, wanted))
+        counters.notes.append(_cut_note(encoder, cut, wanted))
 
 
 def _cut_note(

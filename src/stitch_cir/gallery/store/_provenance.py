@@ -32,16 +32,16 @@ __all__ = [
 
 
 def record(
-    store: Store, encoder: DualEncoder, recipe: ViewRecipe, root: Path | None, place: Path
+    store: Store, encoder: DualEncoder, recipe: ViewRecipe, root: Path | None, directory: Path
 ) -> None:
-    """Write down encoder, views and root (inside a transaction of the caller's)."""
+    """Record encoder, views and root (inside a transaction of the caller's)."""
     store.set_meta(
         encoder=encoder.name,
         weights_tag=encoder.weights_tag,
         dim=encoder.dim,
         fingerprint=encoder.fingerprint,
         recipe=recipe.to_dict(),
-        root=None if root is None else _spell_root(root, place),
+        root=None if root is None else _stored_root(root, directory),
         survey={"complete": False, "waiting": None},
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         stitch_version=_version(),
@@ -53,17 +53,17 @@ def begin(
     encoder: DualEncoder,
     recipe: ViewRecipe | None,
     root: Path | None,
-    place: Path,
+    directory: Path,
     *,
     may_move: bool = False,
 ) -> ViewRecipe:
-    """Record what shapes the vectors, or compare with what is recorded; give the recipe."""
+    """Record what shapes the vectors, or compare with what is recorded; return the recipe."""
     facts = store.meta()
     if "fingerprint" in facts:
-        return check(facts, encoder, recipe, place, root, may_move=may_move)
+        return check(facts, encoder, recipe, directory, root, may_move=may_move)
     chosen = recipe or ViewRecipe()
     with store.transaction():
-        record(store, encoder, chosen, root, place)
+        record(store, encoder, chosen, root, directory)
     return chosen
 
 
@@ -82,7 +82,7 @@ def completeness(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def incomplete_note(facts: Mapping[str, Any]) -> str | None:
-    """Say in a sentence that a gallery is incomplete, or return None."""
+    """Return a sentence that says that a gallery is incomplete, or None."""
     survey = completeness(facts)
     if survey["complete"] is not False:
         return None
@@ -105,62 +105,66 @@ def check(
     facts: Mapping[str, Any],
     encoder: DualEncoder,
     recipe: ViewRecipe | None,
-    place: Path,
+    directory: Path,
     root: Path | None,
     *,
     may_move: bool = False,
 ) -> ViewRecipe:
-    """Compare with what is recorded; give the recorded recipe.
+    """Compare with what is recorded; return the recorded recipe.
 
     With ``may_move`` the root may be another one if nothing is left of the recorded one.
 
     Raises ``GalleryMismatchError`` when encoder, views or root differ.
     """
-    check_encoder(facts, encoder, place)
+    check_encoder(facts, encoder, directory)
     recorded = ViewRecipe.from_dict(facts["recipe"])
     if recipe is not None and recipe != recorded:
         raise GalleryMismatchError(
-            f"The gallery {place} was made with the views {_say(recorded)}, not {_say(recipe)}.",
+            f"The gallery {directory} was made with the views {_describe(recorded)}, not "
+            f"{_describe(recipe)}.",
             hint="Use the same views, or encode everything again: stitch index FOLDER --rebuild",
         )
-    known = root_of(facts, place)
-    if _real(known) != _real(root) and not (may_move and root and known and has_left(known)):
+    recorded_root = root_of(facts, directory)
+    if _real(recorded_root) != _real(root) and not (
+        may_move and root and recorded_root and has_left(recorded_root)
+    ):
         raise GalleryMismatchError(
-            f"The gallery {place} was made from {_say_root(known)}, not from {_say_root(root)}.",
+            f"The gallery {directory} was made from {_describe_root(recorded_root)}, not from "
+            f"{_describe_root(root)}.",
             hint="Choose another place with --gallery DIR, or start afresh with --rebuild.",
         )
     return recorded
 
 
-def check_encoder(facts: Mapping[str, Any], encoder: DualEncoder, place: Path) -> None:
+def check_encoder(facts: Mapping[str, Any], encoder: DualEncoder, directory: Path) -> None:
     """Raise ``GalleryMismatchError`` unless this encoder made the gallery's vectors."""
     if facts["fingerprint"] == encoder.fingerprint:
         return
     made = f"{facts['encoder']} ({facts['weights_tag']}, {facts['fingerprint'][:12]})"
-    given = f"{encoder.name} ({encoder.weights_tag}, {encoder.fingerprint[:12]})"
+    current = f"{encoder.name} ({encoder.weights_tag}, {encoder.fingerprint[:12]})"
     raise GalleryMismatchError(
-        f"The vectors of the gallery {place} were made by {made}; the encoder here is {given}. "
-        "Vectors of two encoders cannot be compared.",
+        f"The vectors of the gallery {directory} were made by {made}; the encoder here is "
+        f"{current}. Vectors of two encoders cannot be compared.",
         hint=f"Use the encoder {facts['encoder']}, or encode everything again: "
         f"stitch index FOLDER --encoder {encoder.name} --rebuild",
     )
 
 
-def root_of(facts: Mapping[str, Any], place: Path) -> Path | None:
-    """Give the folder the gallery was made from, or None for captions only."""
+def root_of(facts: Mapping[str, Any], directory: Path) -> Path | None:
+    """Return the folder the gallery was made from, or None for captions only."""
     root = facts.get("root")
-    return None if root is None else place / Path(root)
+    return None if root is None else directory / Path(root)
 
 
-def is_of(facts: Mapping[str, Any], root: Path, place: Path) -> bool:
+def is_of(facts: Mapping[str, Any], root: Path, directory: Path) -> bool:
     """Return whether a gallery was made from this folder."""
-    return _real(root_of(facts, place)) == _real(root)
+    return _real(root_of(facts, directory)) == _real(root)
 
 
-def set_root(store: Store, root: Path, place: Path) -> None:
+def set_root(store: Store, root: Path, directory: Path) -> None:
     """Record that the folder is now called ``root``."""
     with store.transaction():
-        store.set_meta(root=_spell_root(root, place))
+        store.set_meta(root=_stored_root(root, directory))
 
 
 def has_left(root: Path) -> bool:
@@ -171,9 +175,9 @@ def has_left(root: Path) -> bool:
         return False
 
 
-def _spell_root(root: Path, place: Path) -> str:
-    """Spell the root relative to a gallery inside it (both can then be moved), else absolute."""
-    real, inside = Path(os.path.realpath(root)), Path(os.path.realpath(place))
+def _stored_root(root: Path, directory: Path) -> str:
+    """Return the root relative to a gallery inside it (both can then be moved), else absolute."""
+    real, inside = Path(os.path.realpath(root)), Path(os.path.realpath(directory))
     return os.path.relpath(real, inside) if inside.is_relative_to(real) else str(real)
 
 
@@ -181,11 +185,11 @@ def _real(root: Path | None) -> str | None:
     return None if root is None else os.path.realpath(root)
 
 
-def _say_root(root: Path | None) -> str:
+def _describe_root(root: Path | None) -> str:
     return "captions only" if root is None else f"the folder {os.path.realpath(root)}"
 
 
-def _say(recipe: ViewRecipe) -> str:
+def _describe(recipe: ViewRecipe) -> str:
     if recipe.kind != "random":
         return f"{recipe.kind} × {recipe.count}"
     return (
@@ -200,4 +204,4 @@ def _version() -> str:
     try:
         return metadata.version("stitch-cir")
     except metadata.PackageNotFoundError:
-        return "unknown"
+        return "unrecorded_root"

@@ -22,7 +22,7 @@ from stitch_cir.gallery.store._digest import META_DIGEST_KEYS, row_digest
 from stitch_cir.gallery.store._schema import DIGESTS_SINCE, TABLES
 from stitch_cir.views import ViewBox
 
-__all__ = ["Item", "Store", "spell_boxes", "to_path"]
+__all__ = ["Item", "Store", "boxes_to_json", "to_path"]
 
 _PAGE = 256
 _ORPHANS = (
@@ -272,7 +272,7 @@ class Store(Database):
         vectors: NDArray[np.float32],
     ) -> None:
         """Keep the views of one content: upright size, M boxes, (M, d) float32 unit rows."""
-        spelled = spell_boxes(boxes)
+        spelled = boxes_to_json(boxes)
         blob = np.ascontiguousarray(vectors, dtype="<f4").tobytes()
         self.put_content_row(hash, *size, spelled, blob)
         self.set_current([hash])
@@ -389,7 +389,7 @@ def _read_facts(stored: Mapping[str, str]) -> dict[str, Any] | None:
     return facts if facts.get("meta_digest", digest) == digest else None
 
 
-def spell_boxes(boxes: Sequence[ViewBox]) -> str:
+def boxes_to_json(boxes: Sequence[ViewBox]) -> str:
     """Spell boxes as they are stored."""
     return json.dumps([[b.x0, b.y0, b.x1, b.y1, int(b.flip)] for b in boxes])
 
