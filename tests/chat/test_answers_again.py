@@ -56,11 +56,11 @@ def test_what_was_no_answer_is_asked_for_again_and_replaced(cache, bad):
     healthy = Chat(ScriptedChat(GOOD), cache)
     made = ChatComposer(healthy).compose(SEEN, "in red", 3)
     assert made.texts == tuple(GOOD[:3])
-    assert healthy.usage.requested == 3
+    assert healthy.usage().requested == 3
     # and what it says now is final
     again = Chat(ScriptedChat(["never"]), cache)
     assert ChatComposer(again).compose(SEEN, "in red", 3) == made
-    assert again.usage.requested == 0
+    assert again.usage().requested == 0
 
 
 def test_offline_the_record_of_a_failed_run_gives_the_same_run(cache):
@@ -77,7 +77,7 @@ def test_only_what_is_missing_is_asked_for_and_priced(cache):
     assert chat.peek(ASK, 3, Sampling()) is None
     texts = [reply.text for reply in chat.samples(ASK, 3, Sampling())]
     assert texts == ["A cat.", GOOD[1], "A dog."]
-    assert (chat.usage.requested, chat.usage.cached) == (1, 2)
+    assert (chat.usage().requested, chat.usage().cached) == (1, 2)
     assert chat.missing(ASK, 3, Sampling()) == 0
 
 
@@ -93,7 +93,7 @@ def test_a_cache_of_an_older_version_with_empty_answers_is_mended(tmp_path):
     chat = Chat(ScriptedChat(["A dog."]), cache)
     assert chat.samples(ASK, 1, Sampling())[0].text == "A dog."
     assert chat.samples(ASK, 1, Sampling())[0].text == "A dog."
-    assert chat.usage.requested == 1
+    assert chat.usage().requested == 1
     cache.close()
 
 

@@ -38,7 +38,7 @@ def test_an_answer_is_asked_for_once_and_only_what_is_missing(cache):
     assert [r.text for r in chat.samples(ASK, 2, Sampling())] == ["answer 0", "answer 1"]
     assert [r.text for r in chat.samples(ASK, 4, Sampling())][2:] == ["answer 2", "answer 3"]
     assert [(first, count) for _, first, count in backend.requests] == [(0, 2), (2, 2)]
-    assert (chat.usage.requested, chat.usage.cached) == (4, 2)
+    assert (chat.usage().requested, chat.usage().cached) == (4, 2)
     again = Chat(ScriptedChat(["other"]), cache, offline=True)
     assert [r.text for r in again.samples(ASK, 4, Sampling())][3] == "answer 3"
 
@@ -88,7 +88,7 @@ def test_offline_a_missing_answer_is_an_error_that_says_what_to_do(cache):
     with pytest.raises(EndpointError, match=r"not in the cache .*answers\.sqlite") as caught:
         chat.samples(ASK, 3, Sampling())
     assert "import" in caught.value.hint
-    assert chat.usage.requested == 0
+    assert chat.usage().requested == 0
 
 
 def test_an_interruption_keeps_what_was_answered_and_nothing_half(cache):

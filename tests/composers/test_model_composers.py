@@ -207,7 +207,7 @@ def test_a_price_is_told_before_and_falls_with_the_cache(tmp_path):
     composer.compose(SEEN, "in red", 5)
     after = composer.estimate(SEEN, "in red", 5)
     assert (after.requests, after.answers, after.cached, after.prompt_tokens) == (0, 0, 6, 0)
-    assert chat.usage.requested == 6
+    assert chat.usage().requested == 6
     assert composer.estimate(None, "in red", 5).answers == 0
     cache.close()
 

@@ -205,7 +205,7 @@ def test_answers_without_a_verdict_are_noted_not_kept_and_reach_the_results(run,
     healthy = Chat(ScriptedChat(["yes"]), cache)
     judged = run(ChatReranker(healthy), verify=3)
     assert {hit.verdict.yes for hit in judged} == {1.0}
-    assert healthy.usage.requested == 3
+    assert healthy.usage().requested == 3
     assert not any(note.startswith("verifier:") for note in judged.notes)
     more = ChatReranker(Chat(ScriptedChat(["yes"])), max_tokens=500)
     assert more.settings()["sampling"]["max_tokens"] == 500

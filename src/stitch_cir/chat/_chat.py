@@ -80,9 +80,8 @@ class Chat:
         """The model's recorded name."""
         return self.backend.model
 
-    @property
     def usage(self) -> Usage:
-        """What was used so far."""
+        """Return what was used so far."""
         return self._usage
 
     def settings(self) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from stitch_cir.composers._protocol import (
     UsesReferenceImage,
     model_usage,
 )
-from stitch_cir.composers._registry import composer_by_name
 from stitch_cir.composers.recorded._recorded import RecordedComposer, write_compositions
 from stitch_cir.composers.rules._template import TemplateComposer
 from stitch_cir.composers.rules._verbatim import VerbatimComposer
+from stitch_cir.plugins import COMPOSERS
 
 if TYPE_CHECKING:
     from stitch_cir.composers.llm._chat import ChatComposer
@@ -49,6 +49,16 @@ __all__ = [
     "published_text",
     "write_compositions",
 ]
+
+
+def composer_by_name(name: str, **options: Any) -> Composer:
+    """Make the composer of that name (``stitch_cir.plugins``); ``options`` go to its constructor.
+
+    Raises ``SettingError`` for an unknown name, for a plug-in that cannot be imported, and for
+    options the composer does not take.
+    """
+    composer: Composer = COMPOSERS.make(name, **options)
+    return composer
 
 
 _LAZY = {

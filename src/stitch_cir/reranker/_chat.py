@@ -118,7 +118,7 @@ class ChatReranker:
 
     def usage(self) -> Usage:
         """Return the answers and tokens that were used so far."""
-        return self.chat.usage
+        return self.chat.usage()
 
     def close(self) -> None:
         """Cancel the model's requests under way."""

@@ -171,8 +171,8 @@ class TwoStageComposer:
 
     def usage(self) -> Usage:
         """Return the answers and tokens that both models used so far."""
-        usage = self.chat.usage
-        return usage if self.captioner is None else usage + self.captioner.usage
+        usage = self.chat.usage()
+        return usage if self.captioner is None else usage + self.captioner.usage()
 
     def close(self) -> None:
         """Cancel both models' requests under way."""
