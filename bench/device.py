@@ -15,20 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bench.encoders import make_clip
 from bench.pictures import make_photos
 from bench.rows import Row
-from bench.scan import exact
+from bench.scan import exact, problem
 from bench.timing import in_turn, ratio, seconds
 from bench.vectors import World, write_matrix
 from stitch_cir import index_folder, load_encoder
-from stitch_cir.gallery import ViewMatrix
 from stitch_cir.images import open_image
-from stitch_cir.search._device import rank_on_device
-from stitch_cir.transition import NoTransition
-from stitch_cir.transport import ConditionalTransport
+from stitch_cir.ranking import OnDevice, Ranking
 from stitch_cir.views import ViewRecipe
 
 SIZES = ((100_000, 10, 512), (1_000_000, 5, 256))
@@ -58,14 +53,19 @@ def search_row(device: str, sets: int, views: int, dim: int) -> Row:
     world = World.make(dim)
     with tempfile.TemporaryDirectory() as folder:
         matrix = write_matrix(world, Path(folder) / "g", sets, views)
-        sent = seconds(lambda: on_device(matrix, world, 0))
+        solver = OnDevice("cuda")
+
+        def on_device(seed: int) -> Ranking:
+            return solver.solve(problem(matrix, world.query(seed)), K)
+
+        sent = seconds(lambda: on_device(0))
         for seed in range(QUERIES):
-            here, there = exact(matrix, world.query(seed)), on_device(matrix, world, seed)
+            here, there = exact(matrix, world.query(seed)), on_device(seed)
             assert here.rows.tolist() == there.rows.tolist()
             assert here.scores.tolist() == there.scores.tolist()
         times = in_turn(
             {
-                "device": lambda: on_device(matrix, world, 0),
+                "device": lambda: on_device(0),
                 "cpu": lambda: exact(matrix, world.query(0)),
             },
             ROUNDS,
@@ -76,19 +76,6 @@ def search_row(device: str, sets: int, views: int, dim: int) -> Row:
         ratio(times["device"], times["cpu"]),
         raw={**raw, "first_query_with_transfer_s": sent, "equal_queries": QUERIES},
         sizes={"sets": sets, "views": views, "dim": dim, "device": device},
-    )
-
-
-def on_device(matrix: ViewMatrix, world: World, seed: int) -> Any:
-    everything = np.arange(len(matrix.ids))
-    return rank_on_device(
-        matrix,
-        everything,
-        world.query(seed),
-        ConditionalTransport(),
-        NoTransition(),
-        K,
-        device="cuda",
     )
 
 

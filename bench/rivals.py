@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.vectors import Captions
 from stitch_cir.gallery import ViewMatrix
-from stitch_cir.search import Query
 
 TAU = 0.001
 
@@ -19,12 +19,12 @@ def is_here(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def product(matrix: ViewMatrix, query: Query) -> np.ndarray:
+def product(matrix: ViewMatrix, query: Captions) -> np.ndarray:
     """The float32 matrix product alone: (T, K)."""
     return np.asarray(matrix.vectors @ query.vectors.T)
 
 
-def textbook(matrix: ViewMatrix, query: Query, k: int = 10) -> np.ndarray:
+def textbook(matrix: ViewMatrix, query: Captions, k: int = 10) -> np.ndarray:
     """Conditional transport as it is written, over all sets at once; the best k rows."""
     s = product(matrix, query).reshape(len(matrix.ids), -1, len(query.vectors))
 
@@ -36,7 +36,7 @@ def textbook(matrix: ViewMatrix, query: Query, k: int = 10) -> np.ndarray:
     return np.argsort(-(look(1) + look(2)), kind="stable")[:k]
 
 
-def textbook_torch(matrix: ViewMatrix) -> Callable[[Query], np.ndarray]:
+def textbook_torch(matrix: ViewMatrix) -> Callable[[Captions], np.ndarray]:
     """The same in torch, vectors already a tensor on the map."""
     import torch
 
@@ -46,7 +46,7 @@ def textbook_torch(matrix: ViewMatrix) -> Callable[[Query], np.ndarray]:
     sets = len(matrix.ids)
 
     @torch.inference_mode()
-    def ask(query: Query, k: int = 10) -> np.ndarray:
+    def ask(query: Captions, k: int = 10) -> np.ndarray:
         s = (vectors @ torch.from_numpy(query.vectors).T).view(sets, -1, len(query.vectors))
         score = sum(((s / TAU).softmax(dim=axis) * s).sum(dim=axis).mean(dim=1) for axis in (1, 2))
         best: Any = torch.topk(score, k).indices
@@ -55,7 +55,7 @@ def textbook_torch(matrix: ViewMatrix) -> Callable[[Query], np.ndarray]:
     return ask
 
 
-def pot_batch(matrix: ViewMatrix, query: Query, epsilon: float = 0.01) -> np.ndarray:
+def pot_batch(matrix: ViewMatrix, query: Captions, epsilon: float = 0.01) -> np.ndarray:
     """POT's batched Sinkhorn over all sets."""
     from ot.batch import solve_batch
 
@@ -64,7 +64,7 @@ def pot_batch(matrix: ViewMatrix, query: Query, epsilon: float = 0.01) -> np.nda
     return np.asarray(solved.value_linear)
 
 
-def pot_loop(matrix: ViewMatrix, query: Query, epsilon: float = 0.01) -> np.ndarray:
+def pot_loop(matrix: ViewMatrix, query: Captions, epsilon: float = 0.01) -> np.ndarray:
     """POT's Sinkhorn, one set after the other."""
     import ot
 
@@ -74,14 +74,14 @@ def pot_loop(matrix: ViewMatrix, query: Query, epsilon: float = 0.01) -> np.ndar
     return np.array([ot.sinkhorn2(p, q, cost, epsilon, method="sinkhorn_log") for cost in costs])
 
 
-def faiss_flat(matrix: ViewMatrix) -> Callable[[Query], np.ndarray]:
+def faiss_flat(matrix: ViewMatrix) -> Callable[[Captions], np.ndarray]:
     """faiss' exact search on one mean vector an image: a coarser answer."""
     import faiss
 
     index = faiss.IndexFlatIP(matrix.means.shape[1])
     index.add(np.ascontiguousarray(matrix.means))
 
-    def ask(query: Query, k: int = 10) -> np.ndarray:
+    def ask(query: Captions, k: int = 10) -> np.ndarray:
         mean = (query.weights @ query.vectors)[None]
         return np.asarray(index.search(np.ascontiguousarray(mean, np.float32), k)[1][0])
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,18 +24,20 @@ import numpy as np
 from bench import rivals, scan_plot
 from bench.rows import Row
 from bench.timing import in_turn, ratio, seconds
-from bench.vectors import World, first, write_matrix
+from bench.vectors import Captions, World, first, write_matrix
 from stitch_cir.gallery import ViewMatrix
-from stitch_cir.search import Query, _bounded, _fused, rank_many
-from stitch_cir.search._bounded import Ranking, rank_by_bounds
-from stitch_cir.search._rank import rank
-from stitch_cir.transition import NoTransition
+from stitch_cir.ranking import Bounded, Exhaustive, Ranking, RankingProblem, Scanner
 from stitch_cir.transport import ConditionalTransport, Scorer, Sinkhorn
 
 CIRCO, SETS, VIEWS, DIM, K = 123_403, 100_000, 10, 512, 10
 QUERIES = 800
 ROUNDS = 7
 STAMPS = Path("demo/stamps")
+PLAIN = Bounded(scanner=Scanner(patience=None))
+"""The exact search without the extra fast, however often it is timed."""
+COMPILED = Bounded(scanner=Scanner(patience=0))
+TIGHT = Bounded(0, first=K, scanner=PLAIN.scanner)
+"""Bounds a gallery of any size and looks at few sets first: it shows how tight the bounds are."""
 
 
 def run() -> Iterator[Row]:
@@ -47,19 +50,22 @@ def run() -> Iterator[Row]:
         yield from against_pot(first(matrix, 1000), world)
         yield memory(folder)
         yield from in_batches(folder, matrix, world)
-        scan_plot.curves(matrix, world, exact)
+        scan_plot.curves(matrix, world, exact, COMPILED)
     yield growth(5, 256)
 
 
-def exact(
-    matrix: ViewMatrix, query: Query, scorer: Scorer | None = None, *, compiled: bool = False
-) -> Ranking:
-    """The exact best ten of the whole gallery, as ``search`` finds them, without the extra fast."""
-    _fused.PATIENCE = 0 if compiled else 1 << 60
+def problem(matrix: ViewMatrix, query: Captions, scorer: Scorer | None = None) -> RankingProblem:
+    """The problem of ranking the whole gallery."""
     everything = np.arange(len(matrix.ids))
-    return rank_by_bounds(
-        matrix, everything, query, scorer or ConditionalTransport(), NoTransition(), K
-    )
+    scorer = scorer or ConditionalTransport()
+    return RankingProblem(matrix, everything, query.vectors, query.weights, scorer)
+
+
+def exact(
+    matrix: ViewMatrix, query: Captions, scorer: Scorer | None = None, *, solver: Bounded = PLAIN
+) -> Ranking:
+    """The exact best ten of the whole gallery, as ``search`` finds them."""
+    return solver.solve(problem(matrix, query, scorer), K)
 
 
 def stamps() -> list[Row]:
@@ -76,18 +82,14 @@ def stamps() -> list[Row]:
         gallery = Gallery.open(place, encoder=encoder)
         matrix, transition = gallery.matrix(), SearchSettings().make_transition()
         scored = []
-        # too small a gallery to be bounded, and so few to look at first: it shows how tight bounds are
-        worth, first_look = _bounded.WORTH_BOUNDING, _bounded.FIRST
-        _bounded.WORTH_BOUNDING, _bounded.FIRST = 0, K
         for text in ("a red car", "a bird in a tree", "fruit", "a boat on the sea", "a clock"):
             composition = compose(gallery, text=text)
-            query, _ = build_query(gallery, None, text, composition, transition)
-            found = exact(matrix, query)
-            rows, scores = rank_all(matrix, query)
-            assert found.rows.tolist() == rows.tolist()
-            assert found.scores.tolist() == scores.tolist()
+            built, _ = build_query(gallery, None, text, composition, transition)
+            query = Captions(built.vectors, built.weights)
+            found, everything = exact(matrix, query, solver=TIGHT), rank_all(matrix, query)
+            assert found.rows.tolist() == everything.rows.tolist()
+            assert found.scores.tolist() == everything.scores.tolist()
             scored.append(found.scored)
-        _bounded.WORTH_BOUNDING, _bounded.FIRST = worth, first_look
     return [
         Row(
             "the stamps: share of the sets scored for the exact top 10",
@@ -99,9 +101,8 @@ def stamps() -> list[Row]:
     ]
 
 
-def rank_all(matrix: ViewMatrix, query: Query) -> tuple[np.ndarray, np.ndarray]:
-    everything = np.arange(len(matrix.ids))
-    return rank(matrix, everything, query, ConditionalTransport(), NoTransition(), K)
+def rank_all(matrix: ViewMatrix, query: Captions) -> Ranking:
+    return Exhaustive().solve(problem(matrix, query), K)
 
 
 def against_others(matrix: ViewMatrix, world: World) -> list[Row]:
@@ -112,7 +113,7 @@ def against_others(matrix: ViewMatrix, world: World) -> list[Row]:
         "numpy": lambda: rivals.textbook(matrix, query),
     }
     if rivals.is_here("numba"):
-        calls["compiled"] = lambda: exact(matrix, query, compiled=True)
+        calls["compiled"] = lambda: exact(matrix, query, solver=COMPILED)
     if rivals.is_here("torch"):
         in_torch = rivals.textbook_torch(matrix)
         calls["torch"] = lambda: in_torch(query)
@@ -124,7 +125,7 @@ def against_others(matrix: ViewMatrix, world: World) -> list[Row]:
     sizes = {"sets": len(matrix.ids), "views": VIEWS, "dim": DIM, "captions": 5}
     found = [exact(matrix, world.query(seed)) for seed in range(20)]
     raw["scored"] = statistics.mean(one.scored for one in found)
-    assert found[0].rows.tolist() == rank_all(matrix, query)[0].tolist()
+    assert found[0].rows.tolist() == rank_all(matrix, query).rows.tolist()
     rows = []
     for own in [name for name in ("exact", "compiled") if name in times]:
         ours = "exact top 10" + (", extra fast" if own == "compiled" else "")
@@ -263,7 +264,9 @@ def child(task: str, folder: Path) -> dict[str, Any]:
     found: list[Ranking] = []
 
     def ask() -> None:
-        found.extend(rank_many(matrix, queries, ConditionalTransport(), NoTransition(), 50))
+        everything = problem(matrix, queries[0])
+        problems = [replace(everything, vectors=v, weights=w) for v, w in queries]
+        found.extend(PLAIN.solve_many(problems, 50))
 
     with Watch() as watch:
         taken = seconds(ask)

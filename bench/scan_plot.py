@@ -19,7 +19,9 @@ LATEST = Path(__file__).parent / "latest-scan.json"
 MOST = {"POT batch Sinkhorn": 10_000, "POT one by one": 1_000}
 
 
-def curves(matrix: ViewMatrix, world: World, exact: Callable[..., Any]) -> dict[str, Any]:
+def curves(
+    matrix: ViewMatrix, world: World, exact: Callable[..., Any], compiled: Any
+) -> dict[str, Any]:
     """Measure every method at every size that it can be waited for; write numbers and picture."""
     query = world.query(0)
     found: dict[str, list[tuple[int, float]]] = {}
@@ -29,7 +31,7 @@ def curves(matrix: ViewMatrix, world: World, exact: Callable[..., Any]) -> dict[
             "exact, by bounds (ours)": partial(exact, part, query)
         }
         if rivals.is_here("numba"):
-            calls["exact, by bounds, extra fast"] = partial(exact, part, query, compiled=True)
+            calls["exact, by bounds, extra fast"] = partial(exact, part, query, solver=compiled)
         calls |= {
             "float32 product alone": partial(rivals.product, part, query),
             "textbook, NumPy": partial(rivals.textbook, part, query),

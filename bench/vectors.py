@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from stitch_cir.gallery import Codes, ViewMatrix, write_codes
-from stitch_cir.search import Query
 
 RANK = 64
 BLOCK = 4096
@@ -23,6 +23,13 @@ MODALITIES = 0.35
 # squares sum to 1: modality, image or wanted image, own latent, noise
 VIEW = np.sqrt(np.array([0.50, 0.34, 0.10, 0.06], dtype=np.float32))
 CAPTION = np.sqrt(np.array([0.52, 0.25, 0.08, 0.15], dtype=np.float32))
+
+
+class Captions(NamedTuple):
+    """A query: vectors (K, d) float32 unit rows and weights (K,) float32 of sum 1."""
+
+    vectors: np.ndarray
+    weights: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class World:
             VIEW[0] * self.pictures + (VIEW[1] * image + VIEW[2] * own) @ self.latent + noise
         )
 
-    def query(self, seed: int, count: int = 5) -> Query:
+    def query(self, seed: int, count: int = 5) -> Captions:
         """Make a query of ``count`` captions."""
         random = np.random.default_rng((seed, 2))
         wanted = units(random.standard_normal((1, RANK), np.float32))
@@ -63,8 +70,7 @@ class World:
         noise = CAPTION[3] * units(random.standard_normal((count, self.dim), np.float32))
         mixed = (CAPTION[1] * wanted + CAPTION[2] * own) @ self.latent
         vectors = units(CAPTION[0] * self.texts + mixed + noise)
-        even = np.full(count, 1 / count, np.float32)
-        return Query(vectors, even, ("",) * count, None, None, None)
+        return Captions(vectors, np.full(count, 1 / count, np.float32))
 
 
 def write_matrix(world: World, folder: Path, sets: int, views: int) -> ViewMatrix:

@@ -15,7 +15,8 @@ from stitch_cir.datasets._caption_cleaning import caption_views, clean_captions
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, QueryError, RecordError, SettingError
 from stitch_cir.gallery import Gallery, index_captions
-from stitch_cir.search import SearchSettings, hubness, search
+from stitch_cir.ranking import hubness
+from stitch_cir.search import SearchSettings, search
 from stitch_cir.transition import Linear, ReferenceSubtraction
 from stitch_cir.transport import ConditionalTransport
 from tests.benchmarks import layouts

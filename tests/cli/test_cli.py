@@ -4,16 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+import stitch_cir as st
 from stitch_cir import StitchError, errors
 from stitch_cir.cli._app import app
 from stitch_cir.cli._exit import exit_code
-from stitch_cir.search import _bounded
+from stitch_cir.cli._output import show_results
+from stitch_cir.ranking import Bounded
 
 ENCODER = ("--encoder", "test")
 
@@ -54,14 +58,15 @@ def test_indexing_again_takes_the_encoder_of_the_gallery(indexed: Path, tmp_path
     assert "8 unchanged" in stitch("index", indexed, "-g", elsewhere, "-q").stdout
 
 
-def test_a_search_by_bounds_says_so(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = ("search", indexed, "blue", "-k", 2)
-    assert "8 of 8 view sets scored exactly · " in stitch(*asked).stdout
-    monkeypatch.setattr(_bounded, "WORTH_BOUNDING", 0)
-    assert "of 8 view sets scored exactly, 8 bounded · " in stitch(*asked).stdout
-    told = json.loads(stitch(*asked, "--json").stdout)
-    assert told["bounded"] == 8
-    assert 2 <= told["scored"] <= 8
+def test_a_search_by_bounds_says_so(indexed: Path) -> None:
+    assert "8 of 8 view sets scored exactly · " in stitch("search", indexed, "blue", "-k", 2).stdout
+    gallery = st.Gallery.open(indexed, encoder=st.load_encoder("test"))
+    settings = st.SearchSettings(k=2)
+    results = st.search(gallery, text="blue", settings=settings, solver=Bounded(0, first=2))
+    out = Console(file=StringIO(), width=200)
+    show_results(results, out)
+    line = f"{results.scored} of 8 view sets scored exactly, 8 bounded · "
+    assert line in out.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_json_everywhere(indexed: Path, tmp_path: Path) -> None:

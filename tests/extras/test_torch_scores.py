@@ -15,10 +15,7 @@ import torch
 import stitch_cir as st
 from stitch_cir.errors import ModelError, SettingError, VectorError
 from stitch_cir.gallery import ViewMatrix
-from stitch_cir.search import _device, _search
-from stitch_cir.search._device import rank_on_device
-from stitch_cir.search._rank import rank
-from stitch_cir.search._results import Query
+from stitch_cir.ranking import Exhaustive, OnDevice, RankingProblem
 from stitch_cir.transition import transition_by_name
 from stitch_cir.transport import (
     Chamfer,
@@ -121,44 +118,55 @@ def ragged(random: np.random.Generator, count: int, dim: int, *, even: bool = Fa
 @pytest.mark.parametrize("resident", [False, True])
 @pytest.mark.parametrize("even", [False, True])
 def test_rankings_are_exactly_those_of_numpy(
-    scorer: Scorer,
-    transition: str,
-    resident: bool,
-    even: bool,
-    device: str,
-    monkeypatch: pytest.MonkeyPatch,
+    scorer: Scorer, transition: str, resident: bool, even: bool, device: str
 ) -> None:
-    for limit in ("BLOCK_BYTES", "RESIDENT_BLOCK_BYTES"):
-        monkeypatch.setattr(_device, limit, 4 * 6 * 16 * 50)
+    block = 4 * 6 * 16 * 50
+    solver = OnDevice(device, 1 << 40 if resident else 0, block, block)
     random = np.random.default_rng(11)
     matrix = ragged(random, 150, 16, even=even)
-    moved = transition_by_name(transition, alpha=0.45)
+    combines = transition == "semantic-increment"
     for trial in range(2):
-        query = Query(
+        problem = RankingProblem(
+            matrix,
+            np.flatnonzero(random.random(150) > 0.2) if trial else np.arange(150),
             unit(random, 5, 16),
             np.full(5, 0.2, np.float32),
-            tuple("abcde"),
-            None,
-            None,
-            "text",
-            before=unit(random, 3, 16) if transition == "semantic-increment" else None,
+            scorer,
+            transition_by_name(transition, alpha=0.45),
+            unit(random, 3, 16) if combines else None,
+            random.random(150) if trial else None,
+            np.arange(5) if trial else None,
         )
-        rows = np.flatnonzero(random.random(150) > 0.2) if trial else np.arange(150)
-        for k in (1, 10, len(rows)):
-            wanted = rank(matrix, rows, query, scorer, moved, k)
-            found = rank_on_device(
-                matrix, rows, query, scorer, moved, k, device=device, resident=resident
-            )
-            assert np.array_equal(found.rows, wanted[0])
-            assert np.array_equal(found.scores, wanted[1])
-    assert bool(_device._kept) == resident
-    del matrix
-    assert not _device._kept  # the device's copy goes with the gallery
+        for k in (1, 10, len(problem.rows)):
+            expected = Exhaustive().solve(problem, k)
+            (found,) = solver.solve_many([problem], k)
+            assert np.array_equal(found.rows, expected.rows)
+            assert np.array_equal(found.scores, expected.scores)
+    assert solver.resident_count == resident
+    del matrix, problem
+    assert solver.resident_count == 0  # the device's copy goes with the gallery
 
 
-def test_a_search_records_the_device_and_ranks_the_same(
-    tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_stays_on_a_device_goes_with_its_solver(device: str) -> None:
+    random = np.random.default_rng(12)
+    matrix = ragged(random, 9, 16)
+    even = np.full(2, 0.5, np.float32)
+    problem = RankingProblem(matrix, np.arange(9), unit(random, 2, 16), even, Chamfer())
+    calls: list[tuple[int, int]] = []
+    solver = OnDevice(device)
+    found = solver.solve_many([problem, problem], 0, progress=lambda *done: calls.append(done))
+    assert [len(ranking.rows) for ranking in found] == [0, 0]
+    assert calls == [(1, 2), (2, 2)]
+    assert solver.device == device
+    # half of a GPU's free memory holds this gallery; on the CPU nothing has to be sent
+    solver.solve(problem, 3)
+    assert solver.resident_count == (device != "cpu")
+    keeping = OnDevice(device, 1 << 40)
+    keeping.solve(problem, 3)
+    del keeping, solver, matrix, problem  # the copies went with the solvers, before the vectors
+
+
+def test_a_search_records_the_device_and_ranks_the_same(tmp_path: Path, device: str) -> None:
     from PIL import Image
 
     photos = tmp_path / "photos"
@@ -169,20 +177,15 @@ def test_a_search_records_the_device_and_ranks_the_same(
     st.index_folder(photos, encoder=encoder)
     gallery = st.Gallery.open(photos, encoder=encoder)
 
-    def ask(device: str) -> st.Results:
-        settings = st.SearchSettings(k=3, device=device)
-        return st.search(gallery, reference="red.png", text="in blue", settings=settings)
-
-    plain = ask("cpu")
+    settings = st.SearchSettings(k=3, device="auto")
+    query = {"reference": "red.png", "text": "in blue"}
+    plain = st.search(gallery, **query, settings=st.SearchSettings(k=3))  # type: ignore[arg-type]
     assert plain.settings.device == "cpu"
-    chosen = device
-    if device == "cpu":
-        # without a GPU, torch's own CPU device stands in for one
-        chosen = "cpu:0"
-        monkeypatch.setattr(_search, "open_device", lambda name: chosen)
-    other = ask("auto")
-    assert other.settings.device == chosen
-    assert other.to_dict()["settings"]["device"] == chosen
+    # without a GPU, torch's own CPU device stands in for one
+    solver = OnDevice("cpu:0") if device == "cpu" else None
+    other = st.search(gallery, **query, settings=settings, solver=solver)  # type: ignore[arg-type]
+    assert other.settings.device == ("cpu:0" if device == "cpu" else device)
+    assert other.to_dict()["settings"]["device"] == other.settings.device
     assert [(hit.id, hit.score) for hit in other] == [(hit.id, hit.score) for hit in plain]
 
 

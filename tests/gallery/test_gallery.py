@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,19 @@ def test_importing_and_opening_is_light(indexed: Path) -> None:
         [sys.executable, "-c", code, str(indexed)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_an_open_gallery_keeps_is_dropped_when_it_is_closed(
+    indexed: Path, encoder: FakeEncoder
+) -> None:
+    class Kept:
+        pass
+
+    opened = Gallery.open(indexed, encoder=encoder)
+    kept = opened.resource(Kept)
+    assert opened.resource(Kept) is kept
+    assert Gallery.open(indexed, encoder=encoder).resource(Kept) is not kept
+    reference = weakref.ref(kept)
+    del kept
+    opened.close()
+    assert reference() is None

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +10,7 @@ from PIL import Image
 
 import stitch_cir as st
 from stitch_cir.explain import caption_shares
-from stitch_cir.search import _bounded
-from stitch_cir.search._rank import rank
+from stitch_cir.ranking import Bounded
 from stitch_cir.transition import TRANSITION_NAMES
 from stitch_cir.transport import SCORER_NAMES, ConditionalTransport
 from tests.conftest import CountingEncoder
@@ -176,16 +174,14 @@ def test_a_shortlist_says_what_it_lost(gallery: st.Gallery) -> None:
 @pytest.mark.parametrize("scorer", SCORER_NAMES)
 @pytest.mark.parametrize("transition", ["linear", "semantic-increment"])
 def test_bounds_change_no_result_and_are_told(
-    gallery: st.Gallery, monkeypatch: pytest.MonkeyPatch, scorer: str, transition: str
+    gallery: st.Gallery, scorer: str, transition: str
 ) -> None:
     asked = {"reference": "red.png", "text": "in blue instead"}
     chosen = settings(scorer=scorer, transition=transition)
     whole = st.search(gallery, **asked, settings=chosen)  # type: ignore[arg-type]
     assert (whole.bounded, whole.scored) == (0, 7)
-    monkeypatch.setattr(_bounded, "WORTH_BOUNDING", 0)
-    monkeypatch.setattr(_bounded, "FIRST", 1)
-    monkeypatch.setattr(_bounded, "WORTH_IF_COSTLY", 0)
-    quick = st.search(gallery, **asked, settings=chosen)  # type: ignore[arg-type]
+    solver = Bounded(0, 0, first=1)
+    quick = st.search(gallery, **asked, settings=chosen, solver=solver)  # type: ignore[arg-type]
     assert [(h.id, h.score) for h in quick] == [(h.id, h.score) for h in whole]
     two_sided = transition == "linear" or scorer not in ("sinkhorn", "exact")
     assert quick.bounded == quick.to_dict()["bounded"] == (7 if two_sided else 0)
@@ -261,19 +257,6 @@ def test_results_are_recorded_whole(gallery: st.Gallery) -> None:
     assert len(data["hits"][0]["plan"]["forward"]) == len(data["query"]["labels"])
     with pytest.raises(dataclasses.FrozenInstanceError):
         results.ranked = 3  # type: ignore[misc]
-
-
-def test_ties_fall_to_the_smaller_id_in_any_block(gallery: st.Gallery, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    query = st.search(gallery, text="red", settings=settings()).query
-    flat = dataclasses.replace(query, vectors=np.zeros_like(query.vectors))
-    matrix = gallery.matrix()
-    rows = np.arange(len(matrix.ids))
-    monkeypatch.setattr(sys.modules[rank.__module__], "BLOCK_BYTES", 1)
-    found, scores = rank(
-        matrix, rows, flat, ConditionalTransport(), settings().make_transition(), 5
-    )
-    assert found.tolist() == [0, 1, 2, 3, 4]
-    assert set(scores.tolist()) == {0.0}
 
 
 def test_an_empty_gallery(tmp_path: Path, encoder: CountingEncoder) -> None:

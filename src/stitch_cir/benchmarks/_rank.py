@@ -17,7 +17,14 @@ from stitch_cir.benchmarks._variants import Variant
 from stitch_cir.datasets import Benchmark
 from stitch_cir.errors import VectorError
 from stitch_cir.gallery import Progress, ProgressEvent, ViewMatrix
-from stitch_cir.search import Query, handicap, is_iterative, plans_converged, rank, rank_many
+from stitch_cir.ranking import Exhaustive
+from stitch_cir.search import (
+    GallerySolvers,
+    Query,
+    is_iterative,
+    plans_converged,
+    ranking_problem,
+)
 
 __all__ = ["Ranked", "rank_queries"]
 
@@ -78,7 +85,8 @@ def rank_queries(
     approximate = 0
     for task in benchmark.tasks:
         gallery = galleries[task.name]
-        penalty = handicap(gallery.gallery.matrix(), variant.settings)
+        solvers = gallery.gallery.resource(GallerySolvers)
+        penalty = solvers.hubness_penalty(gallery.gallery.matrix(), variant.settings)
         searchable: list[tuple[PreparedQuery, Query]] = []
         for prepared in queries:
             if prepared.task.name != task.name:
@@ -89,7 +97,7 @@ def rank_queries(
                 heads[prepared.query.id] = QueryHead(prepared.query.id, (), None)
                 continue
             if penalty is not None:
-                vectors = replace(vectors, handicap=penalty)
+                vectors = replace(vectors, hubness_penalty=penalty)
             searchable.append((prepared, vectors))
         if role == "gallery":
             rankings = []
@@ -168,18 +176,23 @@ def _rank_task(
 ) -> list[_Ranking]:
     """Rank the task's whole gallery for each query."""
     ids = {row: id for id, row in gallery.rows.items()}
-    exclude = [
-        [] if keep_reference or prepared.row is None else [prepared.row] for prepared, _ in queries
+    matrix, rows = gallery.gallery.matrix(), gallery.candidates
+    problems = [
+        ranking_problem(
+            matrix,
+            rows,
+            vectors,
+            variant.settings,
+            excluded=() if keep_reference or prepared.row is None else (prepared.row,),
+        )
+        for prepared, vectors in queries
     ]
-    results = rank_many(
-        gallery.gallery.matrix(),
-        [vectors for _, vectors in queries],
-        variant.settings.make_scorer(),
-        variant.settings.make_transition(),
-        depth,
-        rows=gallery.candidates,
-        exclude=exclude,
-        progress=lambda done, total: report(ProgressEvent(stage, done, total)),
+    results = (
+        gallery.gallery.resource(GallerySolvers)
+        .on("cpu")
+        .solve_many(
+            problems, depth, progress=lambda done, total: report(ProgressEvent(stage, done, total))
+        )
     )
     rankings = []
     for (prepared, vectors), result in zip(queries, results, strict=True):
@@ -203,13 +216,11 @@ def _rank_group(
     scored: list[tuple[float, bool, str]] = []
     if ids:
         rows = np.array(sorted(ids), dtype=np.int64)
-        settings = variant.settings
-        ordered, scores = rank(
-            matrix, rows, vectors, settings.make_scorer(), settings.make_transition(), len(rows)
-        )
+        problem = ranking_problem(matrix, rows, vectors, variant.settings)
+        ranking = Exhaustive().solve(problem, len(rows))
         scored = [
             (-float(score), ids[int(row)] in query.answers, ids[int(row)])
-            for row, score in zip(ordered, scores, strict=True)
+            for row, score in zip(ranking.rows, ranking.scores, strict=True)
         ]
         scored.sort(key=lambda entry: entry[:2])
     rest = sorted(

@@ -2,14 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from stitch_cir.search._bounded import Ranking, rank_many
 from stitch_cir.search._convergence import is_iterative, plans_converged
-from stitch_cir.search._hubness import handicap, hubness
 from stitch_cir.search._query import Encoded, Seen, look_at_upload, look_up, query_texts
-from stitch_cir.search._rank import rank
 from stitch_cir.search._results import Hit, Query, Results, View
 from stitch_cir.search._search import compose, locate, required_image_side, search
 from stitch_cir.search._settings import PRESETS, SearchSettings
+from stitch_cir.search._solvers import GallerySolvers, ranking_problem
 
 if TYPE_CHECKING:
     from stitch_cir.search._batch import (
@@ -24,9 +22,9 @@ __all__ = [
     "PRESETS",
     "Composed",
     "Encoded",
+    "GallerySolvers",
     "Hit",
     "Query",
-    "Ranking",
     "Results",
     "SearchSettings",
     "Seen",
@@ -35,16 +33,13 @@ __all__ = [
     "compose",
     "compose_many",
     "estimate_many",
-    "handicap",
-    "hubness",
     "is_iterative",
     "locate",
     "look_at_upload",
     "look_up",
     "plans_converged",
     "query_texts",
-    "rank",
-    "rank_many",
+    "ranking_problem",
     "read_wishes",
     "required_image_side",
     "search",

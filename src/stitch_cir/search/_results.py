@@ -53,8 +53,9 @@ class Query:
 
     ``vectors``: (K, d) float32 unit rows after transition; ``weights``: (K,) float32, sum 1;
     ``labels``: K texts that say what each row is. ``before`` is the set of the unchanged
-    reference's captions, (R, d), for score-level transitions only. ``handicap``: (N,) points taken
-    off the score of each row of the gallery, see :func:`stitch_cir.search.hubness`.
+    reference's captions, (R, d), for score-level transitions only. ``hubness_penalty``: (N,)
+    points taken off the score of each row of the gallery, see
+    :func:`stitch_cir.ranking.hubness`.
     ``less_like``: the gallery ids of rejected pictures, which ``vectors`` were moved away from.
     """
 
@@ -65,7 +66,7 @@ class Query:
     reference: str | None
     text: str | None
     before: NDArray[np.float32] | None = field(default=None, repr=False)
-    handicap: NDArray[np.float64] | None = field(default=None, repr=False)
+    hubness_penalty: NDArray[np.float64] | None = field(default=None, repr=False)
     less_like: tuple[str, ...] = ()
 
 

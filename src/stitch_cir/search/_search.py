@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,21 +25,24 @@ from stitch_cir.errors import (
     SettingError,
 )
 from stitch_cir.gallery import Gallery, GalleryReader, Snapshot, ViewMatrix
+from stitch_cir.ranking import Exhaustive, Ranking, RankingProblem, Solver
 from stitch_cir.reranker import Reranker
-from stitch_cir.search._bounded import Ranking, rank_by_bounds
+from stitch_cir.search._candidates import (
+    away_from,
+    rejected_ids,
+    row_of,
+    select_candidates,
+    shortfall,
+)
 from stitch_cir.search._convergence import convergence_note
-from stitch_cir.search._device import rank_on_device
-from stitch_cir.search._hubness import handicap
 from stitch_cir.search._meters import Clock, UsageRecorder
 from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
-from stitch_cir.search._rank import place_of, shortlist_rows
 from stitch_cir.search._rerank import rerank
 from stitch_cir.search._results import Hit, Query, Results, View
-from stitch_cir.search._rows import away_from, rejected_ids, row_of, rows_to_rank, shortfall
 from stitch_cir.search._settings import SearchSettings
+from stitch_cir.search._solvers import GallerySolvers, ranking_problem
 from stitch_cir.search._suggest import suggest_ids
-from stitch_cir.transition import Transition
-from stitch_cir.transport import Scorer, open_device
+from stitch_cir.transport import open_device
 
 __all__ = ["compose", "locate", "required_image_side", "search"]
 
@@ -81,6 +83,7 @@ def search(
     composer: Composer | None = None,
     reranker: Reranker | None = None,
     settings: SearchSettings | None = None,
+    solver: Solver | None = None,
 ) -> Results:
     """Search a gallery for the reference, changed as the text says (method §§1–4).
 
@@ -106,6 +109,9 @@ def search(
         Judges the best ``settings.verify`` hits again, before they are returned.
     settings:
         Everything else that changes the ranking.
+    solver:
+        Computes the ranking; every solver returns the same. By default the gallery's, on
+        ``settings.device``.
 
     Raises
     ------
@@ -124,54 +130,54 @@ def search(
             f"{settings.verify} hits are to be verified, but there is no verifier.",
             hint="Give one: search(…, reranker=ChatReranker(chat)), or --verify-model NAME.",
         )
-    settings = settings.with_(device=open_device(settings.device))
+    if solver is None:
+        solver = gallery.resource(GallerySolvers).on(open_device(settings.device))
+    settings = settings.with_(device=solver.device)
     clock = Clock()
     recorders = {"composer": UsageRecorder(composer), "verifier": UsageRecorder(reranker)}
-    best_of: Callable[..., Ranking] = rank_by_bounds
-    if settings.device != "cpu":
-        best_of = partial(rank_on_device, device=settings.device)
     with ExitStack() as stack:
-        ask = _prepare(
+        prepared = _prepare(
             gallery, stack, reference, text, captions, less_like, composer, settings, clock
         )
         while True:
-            wanted = min(settings.k or DEFAULT_HITS, len(ask.rows))
-            k = min(max(wanted, settings.verify), len(ask.rows))
-            short = ask.rows
+            problem, matrix = prepared.problem, prepared.matrix
+            hit_count = min(settings.k or DEFAULT_HITS, len(problem.rows))
+            k = min(max(hit_count, settings.verify), len(problem.rows))
+            short = problem
             if settings.shortlist is not None:
-                short = shortlist_rows(ask.matrix, ask.rows, ask.query, max(settings.shortlist, k))
-            ranking = best_of(ask.matrix, short, ask.query, ask.scorer, ask.transition, k)
-            ids = [ask.matrix.ids[row] for row in ranking.rows.tolist()]
-            if not _leave_out_damaged(ask.snapshot, ask.matrix, ids):
+                short = problem.shortlisted(max(settings.shortlist, k))
+            ranking = solver.solve(short, k)
+            ids = [matrix.ids[row] for row in ranking.rows.tolist()]
+            if not _leave_out_damaged(prepared.snapshot, matrix, ids):
                 break
-            candidates = _candidates(ask.snapshot, ask.seen, less_like, settings)
-            ask = replace(ask, rows=candidates.rows)
+            candidates = _candidates(prepared.snapshot, prepared.seen, less_like, settings)
+            prepared = replace(prepared, problem=replace(problem, rows=candidates.rows))
         clock.lap("rank")
         recall = None
         if settings.shortlist is not None and settings.measure_recall:
-            exact = best_of(ask.matrix, ask.rows, ask.query, ask.scorer, ask.transition, k)
+            exact = solver.solve(problem, k)
             recall = float(np.isin(exact.rows, ranking.rows).mean())
             clock.lap("recall")
         floor = -np.inf if settings.min_score is None else settings.min_score
         hits = tuple(
-            _hit(ask, rank, row, score)
+            _hit(prepared, rank, row, score)
             for rank, (row, score) in enumerate(
                 zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True), 1
             )
             if score >= floor
         )
         notes = shortfall(
-            settings, len(ask.rows), len(ask.matrix.ids), len(ranking.rows), len(hits)
+            settings, len(problem.rows), len(matrix.ids), len(ranking.rows), len(hits)
         )
         clock.lap("explain")
-        results = _results(ask, settings, hits, ranking, clock, recall, notes)
-    told = None
+        results = _results(prepared, settings, hits, ranking, clock, recall, notes)
+    reranker_settings = None
     remarks: tuple[str, ...] = ()
     if settings.verify and reranker is not None:
         hits = rerank(
-            gallery, ask.seen, text, hits, reranker, settings.verify, settings.verify_weight
+            gallery, prepared.seen, text, hits, reranker, settings.verify, settings.verify_weight
         )
-        told = reranker.settings()
+        reranker_settings = reranker.settings()
         remarks = reranker.notes()
         clock.lap("verify")
     usage = {
@@ -179,8 +185,8 @@ def search(
     }
     return replace(
         results,
-        hits=hits[:wanted],
-        reranker=told,
+        hits=hits[:hit_count],
+        reranker=reranker_settings,
         usage=usage,
         notes=(*results.notes, *remarks),
         seconds=clock.laps,
@@ -206,22 +212,23 @@ def locate(
     settings = (settings or SearchSettings()).with_(k=1, shortlist=None)
     clock = Clock()
     with ExitStack() as stack:
-        ask = _prepare(
+        prepared = _prepare(
             gallery, stack, reference, text, captions, less_like, composer, settings, clock, id
         )
-        known = _resolve(ask.snapshot, id)
-        row = row_of(ask.matrix, known)
-        if row is None or not np.isin(row, ask.rows):
+        problem = prepared.problem
+        known = _resolve(prepared.snapshot, id)
+        row = row_of(prepared.matrix, known)
+        if row is None or not np.isin(row, problem.rows):
             raise NotFoundError(
                 f"The image {known!r} is left out of this search: it is the reference (or its "
                 "duplicate), or a filter excludes it.",
                 hint="Add include_reference (--include-reference), or loosen the filters.",
             )
-        rank, score = place_of(ask.matrix, ask.rows, row, ask.query, ask.scorer, ask.transition)
+        rank, score = Exhaustive().rank_of(problem, row)
         clock.lap("rank")
-        hit = _hit(ask, rank, row, score)
-        everything = Ranking(np.array([row]), np.array([score]), 0, len(ask.rows))
-        return _results(ask, settings, (hit,), everything, clock, None)
+        hit = _hit(prepared, rank, row, score)
+        ranking = Ranking(np.array([row]), np.array([score]), 0, len(problem.rows))
+        return _results(prepared, settings, (hit,), ranking, clock, None)
 
 
 def nothing_asked() -> QueryError:
@@ -233,15 +240,13 @@ def nothing_asked() -> QueryError:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
-    """A query made ready to rank: what is searched, among which rows, and how it is scored."""
+class _Prepared:
+    """A query ready to be ranked in a snapshot, and what its results say about it."""
 
+    problem: RankingProblem
     snapshot: Snapshot
     matrix: ViewMatrix
-    rows: NDArray[np.int64]
     query: Query
-    scorer: Scorer
-    transition: Transition
     notes: tuple[str, ...]
     seen: Seen | None
 
@@ -266,7 +271,7 @@ def _prepare(
     settings: SearchSettings,
     clock: Clock,
     id: str | None = None,
-) -> _Ask:
+) -> _Prepared:
     """Compose and encode the query, and open in ``stack`` the snapshot that it is ranked in.
 
     No snapshot is open while the composer works, which may take minutes; but what can be refused,
@@ -286,18 +291,18 @@ def _prepare(
     if snapshot.commit != first.commit:
         candidates = _candidates(snapshot, seen, less_like, settings)
     matrix = snapshot.matrix()
-    transition = settings.make_transition()
-    query, notes = build_query(snapshot, seen, text, composition, transition)
+    query, notes = build_query(snapshot, seen, text, composition, settings.make_transition())
     if candidates.rejected:
         query = away_from(query, matrix, candidates.rejected, settings.less_weight)
     clock.lap("encode")
     if settings.hub_weight:
-        query = replace(query, handicap=handicap(matrix, settings))
+        penalty = gallery.resource(GallerySolvers).hubness_penalty(matrix, settings)
+        query = replace(query, hubness_penalty=penalty)
         clock.lap("hubness")
     composer_notes = () if composition is None else composition.notes
     notes = (*composer_notes, *notes, *candidates.notes)
-    scorer = settings.make_scorer()
-    return _Ask(snapshot, matrix, candidates.rows, query, scorer, transition, notes, seen)
+    problem = ranking_problem(matrix, candidates.rows, query, settings)
+    return _Prepared(problem, snapshot, matrix, query, notes, seen)
 
 
 def _resolve(snapshot: Snapshot, id: str) -> str:
@@ -321,7 +326,7 @@ def _candidates(
         twins = () if seen.content is None else snapshot.ids_with_content(seen.content)
         reference_ids = {*seen.own_ids, *twins}
     left_out = {*reference_ids, *rejected, *snapshot.damaged}
-    rows, notes = rows_to_rank(snapshot, matrix, settings, left_out)
+    rows, notes = select_candidates(snapshot, matrix, settings, left_out)
     incomplete = snapshot.incomplete_note()
     if incomplete is not None:
         notes = (incomplete, *notes)
@@ -365,8 +370,8 @@ def _leave_out_damaged(snapshot: Snapshot, matrix: ViewMatrix, ids: Sequence[str
     return damaged
 
 
-def _hit(ask: _Ask, rank: int, row: int, score: float) -> Hit:
-    snapshot, matrix = ask.snapshot, ask.matrix
+def _hit(prepared: _Prepared, rank: int, row: int, score: float) -> Hit:
+    problem, snapshot, matrix = prepared.problem, prepared.snapshot, prepared.matrix
     id = matrix.ids[row]
     members = np.asarray(matrix.vectors[matrix.offsets[row] : matrix.offsets[row + 1]])
     views = tuple(
@@ -377,7 +382,7 @@ def _hit(ask: _Ask, rank: int, row: int, score: float) -> Hit:
         rank,
         id,
         score,
-        ask.scorer.plan(ask.query.vectors @ members.T, ask.query.weights, None),
+        problem.scorer.plan(problem.vectors @ members.T, problem.weights, None),
         views,
         snapshot.path(id),
         max_pixels=snapshot.max_pixels,
@@ -387,7 +392,7 @@ def _hit(ask: _Ask, rank: int, row: int, score: float) -> Hit:
 
 
 def _results(
-    ask: _Ask,
+    prepared: _Prepared,
     settings: SearchSettings,
     hits: tuple[Hit, ...],
     ranking: Ranking,
@@ -395,19 +400,19 @@ def _results(
     recall: float | None,
     notes: Sequence[str] = (),
 ) -> Results:
-    unsettled = convergence_note(ask.scorer, [hit.plan for hit in hits])
+    unsettled = convergence_note(prepared.problem.scorer, [hit.plan for hit in hits])
     return Results(
         hits=hits,
-        query=ask.query,
+        query=prepared.query,
         settings=settings,
-        gallery=_provenance(ask.snapshot),
-        ranked=len(ask.rows),
+        gallery=_provenance(prepared.snapshot),
+        ranked=len(prepared.problem.rows),
         bounded=ranking.bounded,
         scored=ranking.scored,
         seconds=clock.laps,
         shortlist_recall=recall,
         # each once: a composition repeats what was noted about its reference
-        notes=tuple(dict.fromkeys((*ask.notes, *notes, *unsettled, *ask.snapshot.notes))),
+        notes=tuple(dict.fromkeys((*prepared.notes, *notes, *unsettled, *prepared.snapshot.notes))),
     )
 
 

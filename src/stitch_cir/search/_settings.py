@@ -71,7 +71,7 @@ class SearchSettings:
     hub_weight, hub_neighbours:
         γ in [0, 1000] takes ``γ · hubness`` off the score of images that are near everything (0:
         never); k, the neighbours that hubness averages over (see
-        :func:`stitch_cir.search.hubness`).
+        :func:`stitch_cir.ranking.hubness`).
     shortlist:
         ``None`` scores every view set. A number n first keeps the n images whose normalised mean
         vector is nearest to the mean caption, then scores those only.

@@ -16,19 +16,19 @@ from stitch_cir.search._settings import SearchSettings
 from stitch_cir.search._suggest import suggest_ids
 from stitch_cir.transition import rocchio_step
 
-__all__ = ["away_from", "rejected_ids", "row_of", "rows_to_rank", "shortfall"]
+__all__ = ["away_from", "rejected_ids", "row_of", "select_candidates", "shortfall"]
 
 
 def row_of(matrix: ViewMatrix, id: str) -> int | None:
-    """Find the row of an id; ``matrix.ids`` are sorted."""
+    """Return the row of an id, or ``None``; ``matrix.ids`` are sorted."""
     row = bisect_left(matrix.ids, id)
     return row if row < len(matrix.ids) and matrix.ids[row] == id else None
 
 
-def rows_to_rank(
+def select_candidates(
     gallery: GalleryReader, matrix: ViewMatrix, settings: SearchSettings, left_out: Collection[str]
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Apply filters before ranking: row numbers (n,) int64 in id order, and notes.
+    """Return the rows that the filters leave to rank, (n,) int64 in id order, and notes.
 
     A note says which pattern matches no image: a filter never fails silently.
     """
@@ -37,18 +37,18 @@ def rows_to_rank(
             f"The gallery {gallery.directory} holds no image.",
             hint="Index a folder that has pictures: stitch index FOLDER",
         )
-    wanted = np.array([id not in left_out for id in matrix.ids])
+    kept = np.array([id not in left_out for id in matrix.ids])
     notes = []
     for name, patterns in (("include", settings.include), ("exclude", settings.exclude)):
-        matched = np.zeros(len(wanted), bool)
+        matched = np.zeros(len(kept), bool)
         for pattern in patterns:
-            matches = np.fromiter(map(matcher([pattern]), matrix.ids), bool, len(wanted))
+            matches = np.fromiter(map(matcher([pattern]), matrix.ids), bool, len(kept))
             matched |= matches
             if not matches.any():
                 notes.append(_unmatched(name, pattern, matrix.ids))
         if patterns:
-            wanted &= matched == (name == "include")
-    rows = np.flatnonzero(wanted).astype(np.int64)
+            kept &= matched == (name == "include")
+    rows = np.flatnonzero(kept).astype(np.int64)
     if not len(rows):
         raise GalleryEmptyError(
             f"No image is left to rank of the {len(matrix.ids)} in {gallery.directory}.",
@@ -65,18 +65,18 @@ def _unmatched(name: str, pattern: str, ids: Sequence[str]) -> str:
 
 
 def rejected_ids(gallery: GalleryReader, less_like: Sequence[str]) -> dict[str, str]:
-    """Give the rejected images and their duplicates, each with the id that named it first."""
-    found: dict[str, str] = {}
-    for given in less_like:
-        id = gallery.resolve(given)
+    """Return the rejected images and their duplicates, each with the id that named it first."""
+    rejected: dict[str, str] = {}
+    for name in less_like:
+        id = gallery.resolve(name)
         if id is None:
             raise NotFoundError(
-                f"The gallery {gallery.directory} has no image {given!r} to search less like.",
-                hint=suggest_ids(gallery, given) or "Give an id as printed by a search.",
+                f"The gallery {gallery.directory} has no image {name!r} to search less like.",
+                hint=suggest_ids(gallery, name) or "Give an id as printed by a search.",
             )
-        for own in (id, *gallery.duplicates(id)):
-            found.setdefault(own, id)
-    return found
+        for duplicate in (id, *gallery.duplicates(id)):
+            rejected.setdefault(duplicate, id)
+    return rejected
 
 
 def away_from(
@@ -94,7 +94,7 @@ def away_from(
 def shortfall(
     settings: SearchSettings, taking_part: int, held: int, ranked: int, kept: int
 ) -> list[str]:
-    """Say why there are fewer hits than were requested.
+    """Return notes on why there are fewer hits than were requested.
 
     Of ``held`` images in the gallery ``taking_part`` were left by the filters, of the ``ranked``
     best ``kept`` by the minimal score.

@@ -28,8 +28,9 @@ def integer_product(codes: NDArray[np.uint8], columns: NDArray[np.int8]) -> NDAr
 
     Exact for d up to 260,000. One thread; safe to call from several.
     """
-    found: NDArray[np.int32] = _session().run(None, {"codes": codes, "columns": columns})[0]
-    return found
+    inputs = {"codes": codes, "columns": columns}
+    products: NDArray[np.int32] = _session().run(None, inputs)[0]
+    return products
 
 
 @cache
@@ -44,7 +45,7 @@ def _session() -> Any:
 
 
 def model() -> bytes:
-    """Give the graph as an ONNX file (opset 13)."""
+    """Return the graph as an ONNX file (opset 13)."""
     node = b"".join(_field(1, name) for name in (b"codes", b"columns", b"zero"))
     node += _field(2, b"products") + _field(4, b"MatMulInteger")
     zero = _number(2, _UINT8) + _field(8, b"zero") + _field(9, bytes([ZERO]))

@@ -9,16 +9,16 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.search._products import LARGEST
-from stitch_cir.search._results import Query
+from stitch_cir.ranking._problem import CaptionSet
+from stitch_cir.ranking._products import LARGEST
 
-__all__ = ["Asked"]
+__all__ = ["QueryBatch"]
 
 Floats: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryBatch:
     """Q queries of K captions each; rows and columns run over captions first, then queries.
 
     ``vectors``: (K·Q, d) float32; ``weights``: (K, Q) of sum 1; ``whole`` and ``finer``: (d, K·Q)
@@ -37,10 +37,13 @@ class Asked:
     lost_coarse: Floats
 
     @classmethod
-    def of(cls, queries: Sequence[Query]) -> Asked:
+    def of(cls, queries: Sequence[CaptionSet]) -> QueryBatch:
         """Lay queries of equally many captions side by side."""
-        captions = np.stack([query.vectors for query in queries], axis=1).astype(np.float32)
-        weights = np.stack([query.weights for query in queries], axis=1).astype(np.float64)
+        captions = np.stack([vectors for vectors, _ in queries], axis=1).astype(np.float32)
+        even = np.full(len(captions), 1.0 / len(captions), np.float32)
+        weights = np.stack(
+            [even if weights is None else weights for _, weights in queries], axis=1
+        ).astype(np.float64)
         weights /= weights.max(axis=0)
         weights = (weights / weights.sum(axis=0)).astype(np.float32)
         # absent captions must not win a maximum: the heaviest stands in their place
@@ -70,21 +73,21 @@ class Asked:
 
     @property
     def dim(self) -> int:
-        """d."""
+        """The length of a vector, d."""
         return int(self.vectors.shape[1])
 
     @property
     def captions(self) -> int:
-        """K."""
+        """The number of captions of a query, K."""
         return len(self.weights)
 
     def base(self, centre: Floats) -> Floats:
-        """Give the similarity of every caption to the centre: (K, Q) float32."""
+        """Return the similarity of every caption to the centre: (K, Q) float32."""
         exact = self.vectors.astype(np.float64) @ centre.astype(np.float64)
         return exact.reshape(self.weights.shape).astype(np.float32)
 
     def mean(self) -> Floats:
-        """Give the weighted mean of every query's captions: (Q, d) float32."""
+        """Return the weighted mean of every query's captions: (Q, d) float32."""
         shaped = self.vectors.reshape(*self.weights.shape, -1).astype(np.float64)
         return np.asarray(np.einsum("kqd,kq->qd", shaped, self.weights), dtype=np.float32)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stitch_cir.gallery import Codes, ViewMatrix, write_codes
-from stitch_cir.search import Query
+from stitch_cir.ranking import RankingProblem
+from stitch_cir.transport import Chamfer, Scorer
 
 KINDS = ("smooth", "ties", "duplicates", "against", "close", "outlier", "axes", "one")
 
@@ -63,30 +64,31 @@ def pack(vectors: np.ndarray, sizes: np.ndarray, scratch: Path | None = None) ->
     )
 
 
-def ask(
-    vectors: np.ndarray, weights: np.ndarray | None = None, before: np.ndarray | None = None
-) -> Query:
-    if weights is None:
-        weights = np.ones(len(vectors))
+def captions(
+    matrix: ViewMatrix, vectors: np.ndarray, scorer: Scorer | None = None, **fields: Any
+) -> RankingProblem:
+    """Rank the whole gallery for these captions, evenly weighted unless the fields say otherwise."""
+    weights = fields.pop("weights", None)
+    weights = np.ones(len(vectors)) if weights is None else weights
     shares = (weights / weights.sum()).astype(np.float32)
-    return Query(vectors, shares, ("",) * len(vectors), None, None, None, before)
+    rows = fields.pop("rows", np.arange(len(matrix.ids)))
+    return RankingProblem(matrix, rows, vectors, shares, scorer or Chamfer(), **fields)
 
 
-def problem(
+def random_problem(
     rng: np.random.Generator, kind: str, scratch: Path | None, *, ragged: bool
-) -> tuple[ViewMatrix, Query]:
-    """A gallery of 1 to 80 sets and a query, K and M from 1."""
+) -> RankingProblem:
+    """A gallery of 1 to 80 sets and a query, K and M from 1, with captions of a reference."""
     dim, count = int(rng.integers(2, 40)), int(rng.integers(1, 81))
-    captions, most = int(rng.integers(1, 7)), int(rng.integers(1, 7))
+    size, most = int(rng.integers(1, 7)), int(rng.integers(1, 7))
     sizes = rng.integers(1, most + 1, count) if ragged else np.full(count, most)
     matrix = pack(draw(rng, kind, int(sizes.sum()), dim), sizes, scratch)
-    asked = draw(rng, "smooth" if kind == "against" else kind, captions, dim)
+    vectors = draw(rng, "smooth" if kind == "against" else kind, size, dim)
     if kind == "against":
-        asked = unit(np.abs(asked) + 0.1)
-    weights = None if rng.random() < 0.4 else rng.integers(0, 4, captions) + 1e-3
-    if weights is not None and captions > 1 and rng.random() < 0.3:
-        weights[rng.integers(captions)] = 0.0
-    query = ask(asked, weights, draw(rng, kind, int(rng.integers(1, 4)), dim))
-    if rng.random() < 0.3:  # something is taken off every image's score
-        query = replace(query, handicap=rng.normal(0.2, 0.5, count).round(1))
-    return matrix, query
+        vectors = unit(np.abs(vectors) + 0.1)
+    weights = None if rng.random() < 0.4 else rng.integers(0, 4, size) + 1e-3
+    if weights is not None and size > 1 and rng.random() < 0.3:
+        weights[rng.integers(size)] = 0.0
+    reference = draw(rng, kind, int(rng.integers(1, 4)), dim)
+    penalty = rng.normal(0.2, 0.5, count).round(1) if rng.random() < 0.3 else None
+    return captions(matrix, vectors, weights=weights, reference_vectors=reference, penalty=penalty)

@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 import pytest
 
-from stitch_cir.search import _products
-from stitch_cir.search._products import LARGEST, integer_product
+from stitch_cir.ranking import _products
+from stitch_cir.ranking._products import LARGEST, integer_product
 
 
 def test_the_graph_is_sound() -> None:

@@ -1,0 +1,37 @@
+"""Ranking packed view sets against a caption set: problem → solver → ranking, numbers only.
+
+A :class:`RankingProblem` says what is ranked and how it is scored; every solver returns the same
+:class:`Ranking`, at another cost. It knows no composer, no text, no image and no gallery.
+"""
+
+from stitch_cir.ranking._bounded import Bounded
+from stitch_cir.ranking._exhaustive import Exhaustive
+from stitch_cir.ranking._hubness import HubnessCache, hubness
+from stitch_cir.ranking._on_device import OnDevice
+from stitch_cir.ranking._problem import (
+    PackedCodes,
+    PackedSets,
+    Progress,
+    Ranking,
+    RankingProblem,
+    Solver,
+)
+from stitch_cir.ranking._scan import Scanner
+from stitch_cir.ranking._scores import rescore_float64, score_rows
+
+__all__ = [
+    "Bounded",
+    "Exhaustive",
+    "HubnessCache",
+    "OnDevice",
+    "PackedCodes",
+    "PackedSets",
+    "Progress",
+    "Ranking",
+    "RankingProblem",
+    "Scanner",
+    "Solver",
+    "hubness",
+    "rescore_float64",
+    "score_rows",
+]

@@ -1,0 +1,199 @@
+"""The exact best k without scoring everything: bound all sets, score those that may matter.
+
+The ranking is that of ``Exhaustive``, which scores every set: same rows, order and float64 scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.ranking._exhaustive import Exhaustive
+from stitch_cir.ranking._problem import CaptionSet, Progress, Ranking, RankingProblem
+from stitch_cir.ranking._scan import Scanner
+from stitch_cir.ranking._scores import (
+    BLOCK_BYTES,
+    ROUNDING,
+    kth_largest,
+    rescore_float64,
+    score_rows,
+)
+from stitch_cir.transport import BoundedScorer, SetBound
+
+__all__ = ["Bounded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """Bound every score, then score the sets that may be among the best. Safe to share by threads.
+
+    No parameter changes a ranking.
+
+    Parameters
+    ----------
+    worth_bounding, worth_bounding_if_costly:
+        Numbers in the vectors to rank below which scoring all of them is as fast; the second for
+        scorers that iterate.
+    first:
+        Sets scored before the first look at the cut, at least.
+    tried, too_many:
+        Once this share of the sets was scored, and this share still waits, all are scored in order:
+        that is cheaper than picking.
+    captions_per_scan:
+        Captions of different queries scanned together.
+    bounds_per_scan:
+        Bounds held at a time, 4 bytes each.
+    block_bytes:
+        Upper bound on the view vectors scored at a time.
+    scanner:
+        Computes the bounds.
+    """
+
+    worth_bounding: int = 1 << 23
+    worth_bounding_if_costly: int = 1 << 20
+    first: int = 64
+    tried: float = 1 / 32
+    too_many: float = 0.5
+    captions_per_scan: int = 512
+    bounds_per_scan: int = 1 << 26
+    block_bytes: int = BLOCK_BYTES
+    scanner: Scanner = field(default_factory=Scanner)
+
+    device: ClassVar[str] = "cpu"
+
+    def solve(self, problem: RankingProblem, k: int) -> Ranking:
+        """Rank the candidates and return the best ``k``, or all where there are fewer."""
+        rows = problem.candidates
+        bound = self._usable_bound(problem, rows)
+        if bound is None:
+            return self._score_all(problem, k)
+        return self._best(problem, rows, self._bounds([problem], rows, bound)[0], k)
+
+    def solve_many(
+        self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None
+    ) -> list[Ranking]:
+        """Return what :meth:`solve` returns for each problem, in order.
+
+        Problems with the same ``sets`` and ``rows`` (the same objects), equal transitions where
+        scores are combined, and equally many captions are scanned in blocks over both queries
+        and sets. Memory beyond the map does not grow with the number of problems.
+        """
+        rankings: dict[int, Ranking] = {}
+
+        def finish(number: int, bounds: NDArray[np.float32] | None) -> None:
+            problem = problems[number]
+            if bounds is None:
+                rankings[number] = self._score_all(problem, k)
+            else:
+                kept = problem.included()
+                rankings[number] = self._best(problem, problem.rows[kept], bounds[kept], k)
+            if progress is not None:
+                progress(len(rankings), len(problems))
+
+        groups: dict[tuple[SetBound, tuple[object, ...]], list[int]] = {}
+        for number, problem in enumerate(problems):
+            usable = self._usable_bound(problem, problem.rows)
+            if usable is None:
+                finish(number, None)
+            else:
+                groups.setdefault((usable, _scan_key(problem)), []).append(number)
+        for (bound, _), members in groups.items():
+            rows = problems[members[0]].rows
+            captions = len(problems[members[0]].vectors)
+            together = min(self.captions_per_scan // captions, self.bounds_per_scan // len(rows))
+            together = max(1, together)
+            for start in range(0, len(members), together):
+                part = members[start : start + together]
+                found = self._bounds([problems[number] for number in part], rows, bound)
+                for number, bounds in zip(part, found, strict=True):
+                    finish(number, bounds)
+        return [rankings[number] for number in range(len(problems))]
+
+    def _usable_bound(self, problem: RankingProblem, rows: NDArray[np.int64]) -> SetBound | None:
+        """Return how the scores are bounded; ``None`` where scoring everything is the way."""
+        if not len(rows) or not isinstance(problem.scorer, BoundedScorer):
+            return None
+        bound = problem.scorer.set_bound()
+        bounds_combine = problem.transition.combines_monotonically and bound.two_sided
+        if problem.combines and not bounds_combine:
+            return None
+        sets = problem.sets
+        if bound.kind == "means" and sets.lengths is None:
+            return None
+        views = int((sets.offsets[rows + 1] - sets.offsets[rows]).sum())
+        least = self.worth_bounding_if_costly if bound.costly else self.worth_bounding
+        return bound if views * problem.vectors.shape[1] >= least else None
+
+    def _bounds(
+        self, problems: Sequence[RankingProblem], rows: NDArray[np.int64], bound: SetBound
+    ) -> NDArray[np.float32]:
+        """Bound the combined scores, less the penalties, from above: (Q, n)."""
+        first = problems[0]
+        caption_sets = [problem.caption_sets() for problem in problems]
+        refined: list[CaptionSet] = [captions[0] for captions in caption_sets]
+        bounds = self.scanner.scan(first.sets, rows, refined, bound)
+        if first.combines:
+            reference = [captions[1] for captions in caption_sets]
+            lower = self.scanner.scan(first.sets, rows, reference, bound, lower=True)
+            with np.errstate(invalid="ignore"):
+                bounds = np.asarray(first.transition.combine(bounds, lower), dtype=np.float32)
+            # infinities that cancel: a set with NaN or infinity in its vectors
+            bounds[np.isnan(bounds)] = np.inf
+        for row, problem in zip(bounds, problems, strict=True):
+            if problem.penalty is not None:
+                penalty = problem.penalty[rows]
+                # rounding to float32 and subtracting: an ulp of either each
+                row -= penalty.astype(np.float32)
+                row += np.float32(2.0**-22) * (np.abs(row) + np.abs(penalty)).astype(np.float32)
+        return bounds
+
+    def _score_all(self, problem: RankingProblem, k: int) -> Ranking:
+        return Exhaustive(self.block_bytes).solve(problem, k)
+
+    def _best(
+        self,
+        problem: RankingProblem,
+        rows: NDArray[np.int64],
+        bounds: NDArray[np.float32],
+        k: int,
+    ) -> Ranking:
+        """Score in the order of the bounds until no bound beats the k-th best score.
+
+        The cut only rises, so what falls below it stays below. A set that is left out has an exact
+        score of at most its bound, which is below the k-th best float32 score less its rounding: it
+        is not among the best k, tied or not.
+        """
+        count = len(rows)
+        k = min(k, count)
+        if not k:
+            return Ranking(rows[:0], np.empty(0), count, 0)
+        size = min(count, max(self.first, 4 * k))
+        picked = np.argpartition(-bounds, size - 1)[:size]
+        scores = score_rows(problem, rows[picked], block_bytes=self.block_bytes)
+        cut = kth_largest(scores, k)
+        waiting = np.setdiff1d(np.flatnonzero(bounds >= cut - ROUNDING), picked)
+        waiting = waiting[np.argsort(-bounds[waiting], kind="stable")]
+        while len(waiting):
+            if len(picked) > self.tried * count and len(waiting) > self.too_many * count:
+                ranking = self._score_all(problem, k)
+                return Ranking(ranking.rows, ranking.scores, count, count)
+            size *= 2
+            now, waiting = waiting[:size], waiting[size:]
+            more = score_rows(problem, rows[now], block_bytes=self.block_bytes)
+            scores, picked = np.append(scores, more), np.append(picked, now)
+            cut = kth_largest(scores, k)
+            waiting = waiting[bounds[waiting] >= cut - ROUNDING]
+        close = rows[np.sort(picked[scores >= cut - ROUNDING])]
+        ordered, fine = rescore_float64(problem, close, block_bytes=self.block_bytes)
+        return Ranking(ordered[:k], fine[:k], count, len(picked))
+
+
+def _scan_key(problem: RankingProblem) -> tuple[object, ...]:
+    """Return what problems that are scanned together have in common."""
+    sizes = [len(vectors) for vectors, _ in problem.caption_sets()]
+    combination = repr(problem.transition.settings()) if problem.combines else None
+    return (id(problem.sets), id(problem.rows), combination, *sizes)

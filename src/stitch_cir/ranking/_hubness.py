@@ -1,0 +1,93 @@
+"""Images that are near everything, measured on the gallery alone."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.ranking._problem import PackedSets
+from stitch_cir.ranking._scores import pad_sets
+from stitch_cir.transport import PointSets, Scorer, score_sets
+
+__all__ = ["HubnessCache", "hubness"]
+
+BANK = 10_000
+"""Most views of the bank; of more, images evenly spread over the gallery are taken."""
+VIEWS_EACH = 3
+"""Most views an image adds to the bank, so that large sets do not outvote the others."""
+
+
+class HubnessCache:
+    """Hubness penalties, with the last hubness kept: it costs as much as thousands of searches.
+
+    The cache refers to the vectors weakly, so it keeps no closed gallery's map alive. Safe to share
+    between threads.
+    """
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._lock = threading.Lock()
+        self._vectors: weakref.ref[NDArray[np.float32]] | None = None
+        self._settings: tuple[dict[str, Any], int] | None = None
+        self._hubness: NDArray[np.float64] = np.empty(0)
+
+    def hubness_penalty(
+        self, sets: PackedSets, scorer: Scorer, weight: float, neighbours: int = 200
+    ) -> NDArray[np.float64] | None:
+        """Return ``weight`` · hubness, (n,) float64; ``None`` for the weight 0."""
+        if not weight:
+            return None
+        settings = (scorer.settings(), neighbours)
+        with self._lock:
+            vectors = None if self._vectors is None else self._vectors()
+            if vectors is not sets.vectors or self._settings != settings:
+                self._hubness = hubness(sets, scorer, neighbours)
+                self._vectors, self._settings = weakref.ref(sets.vectors), settings
+            return weight * self._hubness
+
+
+def hubness(
+    sets: PackedSets,
+    scorer: Scorer,
+    neighbours: int = 200,
+    *,
+    bank: int = BANK,
+    views_each: int = VIEWS_EACH,
+) -> NDArray[np.float64]:
+    """Return how near each image is to those that are nearest to it: (n,) float64, as scores.
+
+    h(y) is the mean of the ``neighbours`` best scores of image y among queries of one view each,
+    taken from the *other* images. High-dimensional spaces have hubs that come up for every query;
+    taking γ·h(y) off their score is the correction of CSLS (Conneau et al., "Word translation
+    without parallel data", ICLR 2018, with γ = ½ of our two-way scores), against a bank that is the
+    gallery itself: no query is looked at, so each is still answered on its own.
+
+    The ``bank`` holds at most so many views, ``views_each`` of an image; of more, images evenly
+    spread over the gallery are taken. With fewer queries than ``neighbours`` all of them count; an
+    image alone in its gallery has 0.
+    """
+    count = len(sets.offsets) - 1
+    sizes = sets.offsets[1:] - sets.offsets[:-1]
+    each = np.minimum(sizes, views_each)
+    images = np.arange(count)
+    if int(each.sum()) > bank:
+        images = np.unique(np.linspace(0, count - 1, max(1, bank // views_each)).astype(np.int64))
+    owners = np.repeat(images, each[images])
+    indices = np.concatenate([sets.offsets[i] + np.arange(each[i]) for i in images])
+    queries = PointSets(np.asarray(sets.vectors[indices], dtype=np.float32)[:, None])
+    means = np.zeros(count)
+    for size in np.unique(sizes):  # sets of one size together: no padding, whatever the largest is
+        rows = np.flatnonzero(sizes == size).astype(np.int64)
+        views, _ = pad_sets(sets, rows)
+        scores = score_sets(queries, PointSets(views), scorer).astype(np.float64)
+        scores[owners[:, None] == rows] = -np.inf
+        kept = min(neighbours, len(owners))
+        best = np.partition(scores, len(owners) - kept, axis=0)[len(owners) - kept :]
+        finite = np.isfinite(best)
+        total = np.where(finite, best, 0.0).sum(axis=0)
+        means[rows] = total / np.maximum(finite.sum(axis=0), 1)
+    return means

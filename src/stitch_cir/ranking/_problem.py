@@ -1,0 +1,192 @@
+"""What is ranked, as numbers only, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.transition import NoTransition, Transition
+from stitch_cir.transport import Scorer
+
+__all__ = [
+    "CaptionSet",
+    "PackedCodes",
+    "PackedSets",
+    "Progress",
+    "Ranking",
+    "RankingProblem",
+    "Solver",
+]
+
+Floats: TypeAlias = NDArray[np.float32]
+CaptionSet: TypeAlias = "tuple[Floats, Floats | None]"
+"""Vectors (K, d) float32 and weights (K,) float32 of sum 1; ``None``: evenly weighted."""
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with (problems done, of how many)."""
+
+
+class PackedCodes(Protocol):
+    """View vectors in eight bits, with how far off each set is (docs/exact-search.md)."""
+
+    @property
+    def codes(self) -> NDArray[np.uint8]:
+        """(T, d) uint8, whole numbers + 128."""
+
+    @property
+    def scales(self) -> Floats:
+        """(T,) float32 > 0."""
+
+    @property
+    def errors(self) -> Floats:
+        """(n, 2) float32, the largest ‖v − centre − scale · c‖ and ‖scale · c‖ of each set."""
+
+    @property
+    def centre(self) -> Floats:
+        """(d,) float32."""
+
+
+class PackedSets(Protocol):
+    """n view sets, packed one after the other; the gallery's ``ViewMatrix`` is such an object.
+
+    Caches of solvers follow the lifetime of ``vectors``: the same array means the same sets.
+    """
+
+    @property
+    def vectors(self) -> Floats:
+        """(T, d) float32 unit rows."""
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """(n + 1,) int64; the views of row i are ``vectors[offsets[i] : offsets[i + 1]]``."""
+
+    @property
+    def means(self) -> Floats:
+        """(n, d) float32, the normalised mean of each set."""
+
+    @property
+    def lengths(self) -> Floats | None:
+        """(n,) float32, the length of each mean before it was normalised, or ``None``."""
+
+    @property
+    def codes(self) -> PackedCodes | None:
+        """The vectors in eight bits; ``None``: bounds are computed from float32."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankingProblem:
+    """One query against n packed view sets, as numbers.
+
+    Parameters
+    ----------
+    sets:
+        The packed view sets, n of them.
+    rows:
+        (r,) int64, ascending: the sets that take part. Problems that share this array are scanned
+        together by ``solve_many``.
+    vectors, weights:
+        (K, d) float32 unit rows, the captions after transition, and (K,) float32 of sum 1.
+    scorer:
+        Scores a caption set against a view set.
+    transition:
+        Combines the scores of the captions with those of ``reference_vectors``, where it is a
+        transition that does so.
+    reference_vectors:
+        (R, d) float32 unit rows, captions of the unchanged reference, or ``None``.
+    penalty:
+        (n,) float64 taken off the score of each set (see :class:`HubnessCache`), or ``None``.
+    excluded:
+        (e,) int64, rows that are left out of ``rows`` for this query alone, in any order.
+    """
+
+    sets: PackedSets = field(repr=False)
+    rows: NDArray[np.int64] = field(repr=False)
+    vectors: Floats = field(repr=False)
+    weights: Floats
+    scorer: Scorer
+    transition: Transition = field(default_factory=NoTransition)
+    reference_vectors: Floats | None = field(default=None, repr=False)
+    penalty: NDArray[np.float64] | None = field(default=None, repr=False)
+    excluded: NDArray[np.int64] | None = field(default=None, repr=False)
+
+    @property
+    def candidates(self) -> NDArray[np.int64]:
+        """(c,) int64, ascending: ``rows`` without ``excluded``."""
+        return self.rows if self.excluded is None else self.rows[self.included()]
+
+    def included(self) -> NDArray[np.bool_]:
+        """Return which of ``rows`` are candidates: (r,) bool."""
+        if self.excluded is None:
+            return np.ones(len(self.rows), bool)
+        return np.isin(self.rows, self.excluded, invert=True)
+
+    @property
+    def combines(self) -> bool:
+        """Whether the scores of two caption sets are combined."""
+        return self.transition.combines_scores and self.reference_vectors is not None
+
+    def caption_sets(self) -> tuple[CaptionSet, ...]:
+        """Return the caption sets to score: the captions, and the reference's where they count."""
+        refined: CaptionSet = (self.vectors, self.weights)
+        if not self.combines or self.reference_vectors is None:
+            return (refined,)
+        return (refined, (self.reference_vectors, None))
+
+    def combine(
+        self, scores: Sequence[NDArray[np.floating[Any]]], rows: NDArray[np.int64]
+    ) -> NDArray[np.floating[Any]]:
+        """Combine the scores (m,) of every caption set for ``rows`` (m,), less the penalty.
+
+        The result has the dtype of the first scores.
+        """
+        refined, *rest = scores
+        reference = rest[0] if rest else None
+        combined = np.asarray(self.transition.combine(refined, reference), dtype=refined.dtype)
+        if self.penalty is None:
+            return combined
+        return combined - self.penalty[rows].astype(refined.dtype)
+
+    def shortlisted(self, count: int) -> RankingProblem:
+        """Return the problem of the ``count`` candidates whose mean view is nearest.
+
+        Nearness is the product of the set's normalised mean with the weighted mean caption.
+        """
+        rows = self.candidates
+        if count < len(rows):
+            nearness = np.asarray(self.sets.means)[rows] @ (self.weights @ self.vectors)
+            rows = np.sort(rows[np.argpartition(-nearness, count - 1)[:count]])
+        return replace(self, rows=rows, excluded=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """The best sets of one problem.
+
+    ``rows``: (≤ k,) int64 row numbers, best first, equal scores by row number; ``scores``: (≤ k,)
+    float64. ``bounded``: sets whose upper bound was computed, 0 where everything was scored right
+    away; ``scored``: sets scored exactly.
+    """
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    bounded: int
+    scored: int
+
+
+class Solver(Protocol):
+    """Solves ranking problems exactly: every solver returns the same rows and the same scores."""
+
+    @property
+    def device(self) -> str:
+        """Where sets are scored: ``"cpu"`` or a torch device."""
+
+    def solve(self, problem: RankingProblem, k: int) -> Ranking:
+        """Rank the candidates and return the best ``k``, or all where there are fewer."""
+
+    def solve_many(
+        self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None
+    ) -> list[Ranking]:
+        """Return what :meth:`solve` returns for each problem, in order."""

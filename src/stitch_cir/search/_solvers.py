@@ -1,0 +1,64 @@
+"""From a query and its settings to a ranking problem, and the solvers of an open gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.gallery import ViewMatrix
+from stitch_cir.ranking import Bounded, HubnessCache, OnDevice, RankingProblem, Solver
+from stitch_cir.search._results import Query
+from stitch_cir.search._settings import SearchSettings
+
+__all__ = ["GallerySolvers", "ranking_problem"]
+
+
+class GallerySolvers:
+    """The solvers of one open gallery, with what they keep for its next query.
+
+    ``gallery.resource(GallerySolvers)`` returns the gallery's own. Safe to share between threads.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing kept."""
+        self._bounded = Bounded()
+        self._on_device: dict[str, OnDevice] = {}
+        self._hubness = HubnessCache()
+
+    def on(self, device: str) -> Solver:
+        """Return the solver that scores on ``device``, as ``open_device`` names it."""
+        if device == "cpu":
+            return self._bounded
+        return self._on_device.setdefault(device, OnDevice(device))
+
+    def hubness_penalty(
+        self, matrix: ViewMatrix, settings: SearchSettings
+    ) -> NDArray[np.float64] | None:
+        """Return what the settings take off every image's score, (n,), or ``None`` for nothing."""
+        return self._hubness.hubness_penalty(
+            matrix, settings.make_scorer(), settings.hub_weight, settings.hub_neighbours
+        )
+
+
+def ranking_problem(
+    matrix: ViewMatrix,
+    rows: NDArray[np.int64],
+    query: Query,
+    settings: SearchSettings,
+    *,
+    excluded: Collection[int] = (),
+) -> RankingProblem:
+    """Return the problem of ranking ``rows`` (r,) ascending, less ``excluded``, for the query."""
+    return RankingProblem(
+        matrix,
+        rows,
+        query.vectors,
+        query.weights,
+        settings.make_scorer(),
+        settings.make_transition(),
+        query.before,
+        query.hubness_penalty,
+        np.fromiter(excluded, np.int64, len(excluded)) if excluded else None,
+    )
