@@ -115,7 +115,7 @@ def test_compose_edit_and_feed_back(indexed: Path, tmp_path: Path) -> None:
         stitch("search", indexed, "-c", "all green", "-c", "green again", "-k", 1, "--json").stdout
     )
     assert edited["hits"][0]["id"] == "green.png"
-    assert edited["query"]["members"] == ["all green", "green again"]
+    assert edited["query"]["labels"] == ["all green", "green again"]
 
 
 def test_explain_draws(indexed: Path, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_settings_reach_the_ranking(indexed: Path) -> None:
     assert (chosen["alpha"], chosen["tau"], chosen["scorer"]) == (0.0, 0.05, "chamfer")
     assert chosen["preset"] == "custom"
     assert data["ranked"] == 6
-    assert len(data["query"]["members"]) == 2
+    assert len(data["query"]["labels"]) == 2
 
 
 @pytest.mark.parametrize(
