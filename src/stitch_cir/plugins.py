@@ -158,6 +158,15 @@ class Registry:
         """Return the names of the options that the plug-in ``name`` is made with."""
         return _parameters(self.load(name))
 
+    def missing_members(self, made: object) -> tuple[str, ...]:
+        """Return the members of the protocol that an object lacks."""
+        return tuple(name for name in _members(self._protocol()) if not hasattr(made, name))
+
+    def _protocol(self) -> type:
+        module, _, attribute = self.protocol.partition(":")
+        protocol: type = getattr(import_module(module), attribute)
+        return protocol
+
     def _address(self, name: str) -> str:
         """Return the ``module:attribute`` of a name."""
         if name in self.built_in:
@@ -192,11 +201,10 @@ class Registry:
 
     def _checked(self, name: str, made: Any) -> Any:
         """Return ``made`` where it has every member of the protocol."""
-        module, _, attribute = self.protocol.partition(":")
-        protocol = getattr(import_module(module), attribute)
-        if isinstance(made, protocol):
+        attribute = self.protocol.partition(":")[2]
+        if isinstance(made, self._protocol()):
             return made
-        missing = [member for member in _members(protocol) if not hasattr(made, member)]
+        missing = self.missing_members(made)
         lacks = f"lacks {', '.join(missing)}" if missing else f"is a {type(made).__name__}"
         raise SettingError(
             f"The {self.kind} {name!r} ({self._address(name)}) is no {attribute}: it {lacks}.",

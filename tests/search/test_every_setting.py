@@ -160,7 +160,11 @@ def test_what_is_printed_of_a_method_is_what_it_used() -> None:
 
 # -- every setting on every front: the table of docs/settings.md is the list of exceptions ---------
 
-SPELLED = {"measure_recall": "no_recall"}
+SPELLED = {
+    "measure_recall": "no_recall",
+    "transition_options": "transition_option",
+    "scorer_options": "scorer_option",
+}
 """Options of the command line with another name."""
 
 

@@ -38,11 +38,13 @@ def run(
     image_weight: o.ImageWeightOption = None,
     gain: o.GainOption = None,
     loss: o.LossOption = None,
+    transition_option: o.TransitionOptionOption = None,
     hub_weight: o.HubOption = None,
     hub_neighbours: o.HubNeighboursOption = None,
     scorer: o.ScorerOption = None,
     tau: o.TauOption = None,
     epsilon: o.EpsilonOption = None,
+    scorer_option: o.ScorerOptionOption = None,
     views: Annotated[int, typer.Option("--views", help="Views an image (M).")] = 10,
     view_kind: Annotated[
         str, typer.Option("--view-kind", help="grid, random (seeded) or dense.")
@@ -112,11 +114,13 @@ def run(
                 image_weight=image_weight,
                 gain=gain,
                 loss=loss,
+                transition_options=o.plug_in_options("--transition-option", transition_option),
                 hub_weight=hub_weight,
                 hub_neighbours=hub_neighbours,
                 scorer=scorer,
                 tau=tau,
                 epsilon=epsilon,
+                scorer_options=o.plug_in_options("--scorer-option", scorer_option),
             ),
         )
         data = load_benchmark(dataset, root, split)

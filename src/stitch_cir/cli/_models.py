@@ -147,17 +147,19 @@ class ModelOptions:
         self._refuse_unused(verifying=verifying)
         return None if self.composer is None else composer_by_name(self.composer)
 
-    def make_reranker(self, model: str | None, samples: int) -> Reranker:
-        """Make the reranker; without a model of its own it uses the composer's."""
+    def make_reranker(self, name: str, model: str | None, samples: int) -> Reranker:
+        """Make the reranker ``name``; without a model of its own ``chat`` uses the composer's."""
         from stitch_cir.plugins import RERANKERS
 
-        reranker: Reranker = RERANKERS.make(
-            "chat",
-            model=model or self.model,
-            samples=samples,
-            max_tokens=8 if self.max_tokens is None else self.max_tokens,
-            **self._endpoint(),
-        )
+        options: dict[str, Any] = {}
+        if name == "chat":
+            options = {
+                "model": model or self.model,
+                "samples": samples,
+                "max_tokens": 8 if self.max_tokens is None else self.max_tokens,
+                **self._endpoint(),
+            }
+        reranker: Reranker = RERANKERS.make(name, **options)
         return reranker
 
     def _endpoint(self) -> dict[str, Any]:

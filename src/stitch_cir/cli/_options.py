@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from stitch_cir.errors import SettingError
 
 __all__ = [
     "AlphaOption",
@@ -29,16 +32,20 @@ __all__ = [
     "PresetOption",
     "QuietOption",
     "ReferenceOption",
+    "RerankerOption",
     "ScaleOption",
     "ScorerOption",
+    "ScorerOptionOption",
     "TauOption",
     "TextArgument",
     "TransitionOption",
+    "TransitionOptionOption",
     "VerifyModelOption",
     "VerifyOption",
     "VerifySamplesOption",
     "VerifyWeightOption",
     "given",
+    "plug_in_options",
 ]
 
 GalleryArgument = Annotated[
@@ -117,6 +124,22 @@ ScorerOption = Annotated[
         help="conditional, sinkhorn, exact, chamfer, mean or point. [conditional]",
     ),
 ]
+TransitionOptionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--transition-option",
+        metavar="NAME=VALUE",
+        help="A setting of a transition of another package; repeatable.",
+    ),
+]
+ScorerOptionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scorer-option",
+        metavar="NAME=VALUE",
+        help="A setting of a scorer of another package; repeatable.",
+    ),
+]
 TauOption = Annotated[
     float | None, typer.Option("--tau", help="Temperature on raw cosine, above 0. [0.001]")
 ]
@@ -153,6 +176,10 @@ EncoderOption = Annotated[
 VerifyOption = Annotated[
     int, typer.Option("--verify", metavar="N", help="Ask a model about the best N hits. [0]")
 ]
+RerankerOption = Annotated[
+    str,
+    typer.Option("--reranker", metavar="NAME", help="chat, or one of another package."),
+]
 VerifyModelOption = Annotated[
     str | None,
     typer.Option("--verify-model", metavar="NAME", help="The verifier's model. [--model]"),
@@ -166,6 +193,27 @@ VerifySamplesOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+def plug_in_options(option: str, pairs: list[str] | None) -> dict[str, Any] | None:
+    """Read NAME=VALUE pairs, values as JSON where they are, else as text; ``None`` without any.
+
+    Raises ``SettingError`` for a pair without a name or value.
+    """
+    if not pairs:
+        return None
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if not name or not value:
+            raise SettingError(
+                f"{option} is {pair!r}.", hint=f"Write {option} NAME=VALUE, for example depth=3."
+            )
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
 
 
 def given(**options: Any) -> dict[str, Any]:

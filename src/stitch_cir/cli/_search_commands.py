@@ -54,6 +54,7 @@ def search(
     image_weight: o.ImageWeightOption = None,
     gain: o.GainOption = None,
     loss: o.LossOption = None,
+    transition_option: o.TransitionOptionOption = None,
     hub_weight: o.HubOption = None,
     hub_neighbours: o.HubNeighboursOption = None,
     less_like: o.LessLikeOption = None,
@@ -61,6 +62,7 @@ def search(
     scorer: o.ScorerOption = None,
     tau: o.TauOption = None,
     epsilon: o.EpsilonOption = None,
+    scorer_option: o.ScorerOptionOption = None,
     shortlist: Annotated[
         int | None,
         typer.Option("--shortlist", help="Score only the N images nearest by mean vector."),
@@ -86,6 +88,7 @@ def search(
         bool, typer.Option("--open", help="Show the contact sheet in the browser.")
     ] = False,
     verify: o.VerifyOption = 0,
+    reranker: o.RerankerOption = "chat",
     verify_model: o.VerifyModelOption = None,
     verify_weight: o.VerifyWeightOption = None,
     verify_samples: o.VerifySamplesOption = 1,
@@ -120,12 +123,14 @@ def search(
                 image_weight=image_weight,
                 gain=gain,
                 loss=loss,
+                transition_options=o.plug_in_options("--transition-option", transition_option),
                 hub_weight=hub_weight,
                 hub_neighbours=hub_neighbours,
                 less_weight=less_weight,
                 scorer=scorer,
                 tau=tau,
                 epsilon=epsilon,
+                scorer_options=o.plug_in_options("--scorer-option", scorer_option),
                 shortlist=shortlist,
                 min_score=min_score,
                 include=include,
@@ -140,7 +145,8 @@ def search(
         )
         if sheet is not None:
             check_output(sheet, (*PAGES, *PICTURES))
-        _check_reranker(verify, verify_model, models)
+        if reranker == "chat":
+            _check_reranker(verify, verify_model, models)
         opened = open_gallery(gallery, encoder, texts=bool(text), text=text, reference=reference)
         if sheet is not None:
             refuse_inputs(sheet, opened, reference)
@@ -151,7 +157,9 @@ def search(
             captions=caption or (),
             less_like=less_like or (),
             composer=chosen_composer(models, settings),
-            reranker=models.make_reranker(verify_model, verify_samples) if verify else None,
+            reranker=(
+                models.make_reranker(reranker, verify_model, verify_samples) if verify else None
+            ),
             settings=settings,
         )
         if as_json:
@@ -184,6 +192,7 @@ def explain(
     image_weight: o.ImageWeightOption = None,
     gain: o.GainOption = None,
     loss: o.LossOption = None,
+    transition_option: o.TransitionOptionOption = None,
     hub_weight: o.HubOption = None,
     hub_neighbours: o.HubNeighboursOption = None,
     less_like: o.LessLikeOption = None,
@@ -191,6 +200,7 @@ def explain(
     scorer: o.ScorerOption = None,
     tau: o.TauOption = None,
     epsilon: o.EpsilonOption = None,
+    scorer_option: o.ScorerOptionOption = None,
     include_reference: o.IncludeReferenceOption = False,
     picture: Annotated[
         Path | None,
@@ -231,12 +241,14 @@ def explain(
                 image_weight=image_weight,
                 gain=gain,
                 loss=loss,
+                transition_options=o.plug_in_options("--transition-option", transition_option),
                 hub_weight=hub_weight,
                 hub_neighbours=hub_neighbours,
                 less_weight=less_weight,
                 scorer=scorer,
                 tau=tau,
                 epsilon=epsilon,
+                scorer_options=o.plug_in_options("--scorer-option", scorer_option),
                 include_reference=include_reference,
             ),
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from stitch_cir.errors import SettingError
@@ -56,18 +57,21 @@ class SearchSettings:
     captions:
         K, the number of target captions asked of the composer, 1 … 64.
     transition, alpha, beta:
-        Name in ``TRANSITION_NAMES``; α in [0, 1] weighs the modification (linear, away), β in
-        [0, 1] is how much of the reference is taken away (away).
+        Name in ``stitch_cir.plugins.TRANSITIONS.names()``; α in [0, 1] weighs the modification
+        (linear, away), β in [0, 1] is how much of the reference is taken away (away).
     scale, image_weight:
         λ in [−1000, 1000], the length of the step along the change, and w in [0, 1], the weight
         of the reference image moved by it (pdv).
     gain, loss:
         λ₊ and λ₋ in [0, 1000], how much rising and falling scores count (semantic-increment).
+    transition_options, scorer_options:
+        Settings of a transition or scorer of another package beyond these: numbers, texts or
+        booleans by name. It must have all of them.
     less_weight:
         Weight in [0, 1000] of pictures the user rejected (``search(…, less_like=…)``).
     scorer, tau, epsilon:
-        Name in ``SCORER_NAMES``; τ > 0 on raw cosine (conditional transport); ε ≥ 1e-6 (Sinkhorn,
-        whose results say so where it did not converge).
+        Name in ``stitch_cir.plugins.SCORERS.names()``; τ > 0 on raw cosine (conditional transport);
+        ε ≥ 1e-6 (Sinkhorn, whose results say so where it did not converge).
     hub_weight, hub_neighbours:
         γ in [0, 1000] takes ``γ · hubness`` off the score of images that are near everything (0:
         never); k, the neighbours that hubness averages over (see
@@ -102,10 +106,12 @@ class SearchSettings:
     image_weight: float = 0.25
     gain: float = 0.13
     loss: float = 2.1
+    transition_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     less_weight: float = 0.3
     scorer: str = "conditional"
     tau: float = 0.001
     epsilon: float = 0.01
+    scorer_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     hub_weight: float = 0.0
     hub_neighbours: int = 200
     shortlist: int | None = None
@@ -141,6 +147,8 @@ class SearchSettings:
             )
         if self.preset not in (*PRESETS, "custom"):
             raise _no_preset(self.preset)
+        for name in ("transition_options", "scorer_options"):
+            object.__setattr__(self, name, _plug_in_options(name, getattr(self, name)))
         self.make_transition()
         self.make_scorer()
 
@@ -153,11 +161,11 @@ class SearchSettings:
         if preset not in PRESETS:
             raise _no_preset(preset)
         given = {name: value for name, value in overrides.items() if value is not None}
-        unknown = set(given) - {field.name for field in fields(cls)}
+        unknown = set(given) - {each.name for each in fields(cls)}
         if unknown:
             raise SettingError(
                 f"There is no setting {sorted(unknown)[0]!r}.",
-                hint=f"Settings: {', '.join(field.name for field in fields(cls))}.",
+                hint=f"Settings: {', '.join(each.name for each in fields(cls))}.",
             )
         base = PRESETS[preset]
         changed = any(given.get(name, value) != value for name, value in base.items())
@@ -167,6 +175,7 @@ class SearchSettings:
         """Build the transition these settings name."""
         return transition_by_name(
             self.transition,
+            options=self.transition_options,
             alpha=self.alpha,
             beta=self.beta,
             scale=self.scale,
@@ -177,16 +186,17 @@ class SearchSettings:
 
     def make_scorer(self) -> Scorer:
         """Build the scorer these settings name."""
-        return scorer_by_name(self.scorer, tau=self.tau, epsilon=self.epsilon)
+        return scorer_by_name(
+            self.scorer, options=self.scorer_options, tau=self.tau, epsilon=self.epsilon
+        )
 
     def method(self) -> str:
         """Return transition and scorer with the values that shape them, for one line of output."""
-        transition, scorer = self.make_transition().settings(), self.make_scorer().settings()
-        spelled = [
-            " ".join((name, *(f"{_SIGNS[key]} {given[key]:g}" for key in given if key in _SIGNS)))
-            for name, given in ((self.transition, transition), (self.scorer, scorer))
-        ]
-        return f"transition {spelled[0]} · {spelled[1]}"
+        transition = _described(
+            self.transition, self.make_transition().settings(), self.transition_options
+        )
+        scorer = _described(self.scorer, self.make_scorer().settings(), self.scorer_options)
+        return f"transition {transition} · {scorer}"
 
     def hub_settings(self) -> dict[str, Any]:
         """Give γ and k, JSON-ready; nothing where hubs are left alone."""
@@ -199,8 +209,35 @@ class SearchSettings:
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data, recorded with every result."""
-        return asdict(self)
+        """Return JSON-ready data, recorded with every result; without options that are empty."""
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if value or name not in ("transition_options", "scorer_options")
+        }
+
+
+def _described(name: str, settings: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """Return a name with the settings that shape it, such as ``linear α 0.45``."""
+    signed = [f"{_SIGNS[key]} {settings[key]:g}" for key in settings if key in _SIGNS]
+    others = [f"{key} {options[key]}" for key in options if key not in _SIGNS]
+    return " ".join((name, *signed, *others))
+
+
+def _plug_in_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options as a dictionary. Raises ``SettingError`` unless they are plain values."""
+    usable = isinstance(options, Mapping) and all(
+        isinstance(key, str)
+        and isinstance(value, (bool, int, float, str))
+        and not (isinstance(value, float) and not math.isfinite(value))
+        for key, value in options.items()
+    )
+    if not usable:
+        raise SettingError(
+            f"{name} is {options!r}.",
+            hint="It must map names to finite numbers, texts or booleans.",
+        )
+    return dict(options)
 
 
 def _no_preset(name: str) -> SettingError:

@@ -10,14 +10,13 @@ from fastapi.responses import Response
 from stitch_cir.composers import TemplateComposer
 from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import Snapshot
+from stitch_cir.plugins import SCORERS, TRANSITIONS
 from stitch_cir.search import SearchSettings, View
 from stitch_cir.server._metrics import CONTENT_TYPE
 from stitch_cir.server._queries import image_info, view_info
 from stitch_cir.server._rendering import LARGEST_SIDE, SMALLEST_SIDE
 from stitch_cir.server._responses import error_responses, image_response, json_response
 from stitch_cir.server._services import Services
-from stitch_cir.transition import TRANSITION_NAMES
-from stitch_cir.transport import SCORER_NAMES
 from stitch_cir.wire import GalleryInfo, Health, ImageDetail, ImageInfo, ImagePage
 
 __all__ = ["router"]
@@ -70,7 +69,7 @@ def router(services: Services) -> APIRouter:
             **{name: info[name] for name in fields},
             version=__version__,
             defaults=SearchSettings().to_dict(),
-            choices={"transitions": tuple(TRANSITION_NAMES), "scorers": tuple(SCORER_NAMES)},
+            choices={"transitions": TRANSITIONS.names(), "scorers": SCORERS.names()},
             limits={
                 "upload_bytes": settings.upload_bytes,
                 "pixels": settings.upload_pixels,

@@ -7,10 +7,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import Response
 
+from stitch_cir.plugins import SCORERS, TRANSITIONS
 from stitch_cir.search import PRESETS
 from stitch_cir.server._settings import ServerSettings
-from stitch_cir.transition import TRANSITION_NAMES
-from stitch_cir.transport import SCORER_NAMES
 from stitch_cir.wire import ErrorResponse, WireModel
 
 __all__ = ["describe_limits", "error_responses", "image_response", "json_response"]
@@ -69,7 +68,7 @@ def _bound(document: dict[str, Any], settings: ServerSettings) -> None:
     schemas = document["components"]["schemas"]
     query = schemas["QuerySettings"]["properties"]
     query["k"]["anyOf"][0]["maximum"] = settings.most_hits
-    names = {"preset": PRESETS, "transition": TRANSITION_NAMES, "scorer": SCORER_NAMES}
+    names = {"preset": PRESETS, "transition": TRANSITIONS.names(), "scorer": SCORERS.names()}
     for name, choices in names.items():
         query[name]["anyOf"][0]["enum"] = list(choices)
     for name in ("QueryRequest", "ExplainRequest", "ExplanationImageRequest"):

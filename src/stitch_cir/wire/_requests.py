@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -43,6 +43,8 @@ _Positive = Annotated[_Number, Field(json_schema_extra={"exclusiveMinimum": 0})]
 _Entropy = Annotated[_Number, Field(json_schema_extra={"minimum": 1e-6})]
 # which names there are is the library's to say: the server adds them to its description
 _Name = Annotated[str, Field(max_length=64)]
+_ShortText = Annotated[str, Field(max_length=256)]
+_PlugInOptions = Annotated[Mapping[_Name, bool | int | _Number | _ShortText], Field(max_length=32)]
 _Patterns = Annotated[Sequence[Annotated[str, Field(max_length=256)]], Field(max_length=20)]
 # a weight above 0 that is switched on: without one there is nothing to search with
 _ANY_ACTIVE = {
@@ -128,6 +130,14 @@ class QuerySettings(TypedDict, total=False):
     loss: Annotated[
         _Weight | None,
         Field(description="Of semantic-increment, 0 to 1000: weight of a falling score."),
+    ]
+    transition_options: Annotated[
+        _PlugInOptions | None,
+        Field(description="Settings of a transition of another package, by name."),
+    ]
+    scorer_options: Annotated[
+        _PlugInOptions | None,
+        Field(description="Settings of a scorer of another package, by name."),
     ]
     epsilon: Annotated[
         _Entropy | None, Field(description="Of the scorer sinkhorn, at least 1e-6: its entropy.")

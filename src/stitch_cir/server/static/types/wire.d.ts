@@ -276,6 +276,10 @@ export interface QuerySettings {
   gain?: number | null;
   /** Of semantic-increment, 0 to 1000: weight of a falling score. */
   loss?: number | null;
+  /** Settings of a transition of another package, by name. */
+  transition_options?: Record<string, boolean | number | string> | null;
+  /** Settings of a scorer of another package, by name. */
+  scorer_options?: Record<string, boolean | number | string> | null;
   /** Of the scorer sinkhorn, at least 1e-6: its entropy. */
   epsilon?: number | null;
   /** Hubness times this is subtracted from an image's score; 0 is off. */
