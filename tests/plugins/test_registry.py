@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from importlib import metadata
-from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -29,20 +26,6 @@ class Half:
 
 def refuse(**options: Any) -> None:
     raise RuntimeError("no licence")
-
-
-@pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch):
-    """Return a function that installs entry points, name → value, in a registry's group."""
-    module = ModuleType("other_package")
-    module.Half, module.refuse = Half, refuse  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "other_package", module)
-
-    def into(registry: Registry, *points: tuple[str, str]) -> None:
-        made = EntryPoints(EntryPoint(name, value, registry.group) for name, value in points)
-        monkeypatch.setattr(metadata, "entry_points", lambda **asked: made.select(**asked))
-
-    return into
 
 
 @EVERY
@@ -70,33 +53,33 @@ def test_there_are_six_kinds() -> None:
 
 @EVERY
 def test_an_unknown_name_lists_the_others(registry: Registry, install) -> None:
-    install(registry, ("another", "other_package:Half"))
+    install(registry, ("another", Half))
     with pytest.raises(SettingError, match=f"There is no {registry.kind} 'anothr'") as caught:
         registry.load("anothr")
     assert "Did you mean 'another'?" in caught.value.hint
 
 
 def test_plug_ins_of_other_packages_follow_the_built_in_ones(install) -> None:
-    install(SCORERS, ("zeta", "other_package:Half"), ("beta", "other_package:Half"))
+    install(SCORERS, ("zeta", Half), ("beta", Half))
     assert SCORERS.names() == (*SCORERS.built_in, "beta", "zeta")
     assert SCORERS.load("zeta") is Half
 
 
 def test_a_built_in_name_is_not_taken(install) -> None:
-    install(SCORERS, ("chamfer", "other_package:Half"))
+    install(SCORERS, ("chamfer", Half))
     assert SCORERS.names() == tuple(SCORERS.built_in)
     assert SCORERS.make("chamfer").name == "chamfer"
 
 
 def test_two_packages_of_one_name_are_refused(install) -> None:
-    install(SCORERS, ("soft", "other_package:Half"), ("soft", "third_package:Soft"))
+    install(SCORERS, ("soft", Half), ("soft", "third_package:Soft"))
     with pytest.raises(SettingError, match="Several packages bring a scorer 'soft'"):
         SCORERS.load("soft")
 
 
 @pytest.mark.parametrize("name", ["a:b", "bf16@", "-soft", "sø"])
 def test_names_that_options_could_not_spell_are_refused(install, name: str) -> None:
-    install(ENCODERS, (name, "other_package:Half"))
+    install(ENCODERS, (name, Half))
     assert name not in ENCODERS.names()
     with pytest.raises(SettingError, match="cannot be named"):
         ENCODERS.load(name)
@@ -120,13 +103,13 @@ def test_whatever_a_package_raises_on_import_is_one_error(
 
 
 def test_whatever_a_plug_in_raises_when_it_is_made_is_one_error(install) -> None:
-    install(SCORERS, ("soft", "other_package:refuse"))
+    install(SCORERS, ("soft", refuse))
     with pytest.raises(SettingError, match="'soft' cannot be made with no options: no licence"):
         SCORERS.make("soft")
 
 
 def test_an_object_without_the_members_of_its_kind_is_refused(install) -> None:
-    install(SCORERS, ("half", "other_package:Half"))
+    install(SCORERS, ("half", Half))
     with pytest.raises(SettingError, match="is no Scorer: it lacks plan, score_similarities"):
         SCORERS.make("half")
 
