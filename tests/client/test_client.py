@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -281,3 +282,14 @@ def test_the_asynchronous_client(photos: Path) -> None:
 def test_both_clients_have_the_same_methods() -> None:
     names = {name for name in dir(Client) if not name.startswith("_")}
     assert names == {name for name in dir(AsyncClient) if not name.startswith("_")}
+
+
+def test_methods_are_documented_with_their_signatures() -> None:
+    assert str(inspect.signature(Client("http://a.test").images)) == (
+        "(q: 'str' = '', *, offset: 'int' = 0, limit: 'int' = 60) -> 'ImagePage'"
+    )
+    for name in ("search", "upload", "add_images"):
+        blocking, awaited = getattr(Client, name), getattr(AsyncClient, name)
+        assert inspect.signature(blocking) == inspect.signature(awaited)
+        assert blocking.__doc__ == awaited.__doc__
+        assert blocking.__name__ == name

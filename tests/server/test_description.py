@@ -15,7 +15,7 @@ from stitch_cir.server import ServerSettings, create_app
 from tests.server.conftest import jpeg
 
 TEXT = {"text": "red"}
-LIMITS = {"most_hits": 7, "most_captions": 3, "text_characters": 50, "files": 2}
+LIMITS = {"max_hits": 7, "max_captions": 3, "text_characters": 50, "files": 2}
 BODIES: list[dict[str, Any]] = [
     TEXT,
     {},

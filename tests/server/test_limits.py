@@ -110,7 +110,7 @@ def test_uploads_leave_when_there_is_no_room(serve: Callable[..., TestClient]) -
 
 def test_caches_stay_within_their_bounds(serve: Callable[..., TestClient], photos: Path) -> None:
     """Some hundred different requests; what is kept is counted, not timed."""
-    client = serve(rendered_bytes=20_000, uploads_bytes=20_000, most_hits=10)
+    client = serve(rendered_bytes=20_000, uploads_bytes=20_000, max_hits=10)
     services = client.app.state.services  # type: ignore[attr-defined]
     ids = [one["id"] for one in client.get("/api/images").json()["images"]]
     for number in range(300):

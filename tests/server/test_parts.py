@@ -148,7 +148,7 @@ class Slow:
 
 
 def batcher(function: Slow, **options: object) -> Batcher[int, int]:
-    return Batcher(function, **{"most": 8, "seconds": 0.05, "busy": lambda: 6, **options})  # type: ignore[arg-type]
+    return Batcher(function, **{"max_inputs": 8, "seconds": 0.05, "busy": lambda: 6, **options})  # type: ignore[arg-type]
 
 
 def test_what_is_asked_together_is_one_call() -> None:

@@ -38,7 +38,7 @@ class Client:
     base_url:
         Its address, e.g. ``http://127.0.0.1:8000``.
     token:
-        The server's token, needed to add and remove pictures.
+        The server's token, needed to add and remove images.
     timeout:
         Seconds to wait for a connection and between parts of an answer.
     retries:

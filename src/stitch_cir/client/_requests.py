@@ -99,7 +99,7 @@ def wait_seconds(response: httpx2.Response) -> float | None:
 
 
 def bind(request: Callable[..., Any], method: Callable[..., Any]) -> None:
-    """Give ``method`` the name, documentation and signature of ``request``, with ``self``."""
+    """Set the name, documentation and signature of ``request`` on ``method``, with ``self``."""
     signature = inspect.signature(request)
     self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     method.__name__, method.__doc__ = request.__name__, request.__doc__

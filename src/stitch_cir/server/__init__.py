@@ -1,6 +1,6 @@
 """One gallery over HTTP: an API and a page. Needs the extra ``server``.
 
-Imports nothing heavy by itself: what needs FastAPI is imported when it is asked for.
+Imports nothing heavy by itself: what needs FastAPI is imported when it is used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def __getattr__(name: str) -> Any:
         return JsonLines
     if name not in ("create_app", "serve"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    _need_packages()
+    _require_packages()
     if name == "create_app":
         from stitch_cir.server._app import create_app
 
@@ -35,15 +35,15 @@ def __getattr__(name: str) -> Any:
     return serve
 
 
-def _need_packages() -> None:
+def _require_packages() -> None:
     """Raise ``SettingError`` with the command that installs what is missing."""
     from importlib.util import find_spec
 
     from stitch_cir.errors import SettingError
     from stitch_cir.hints import install_command
 
-    wanted = {"fastapi", "uvicorn", "python_multipart", "prometheus_client", "threadpoolctl"}
-    missing = sorted(name for name in wanted if find_spec(name) is None)
+    required = {"fastapi", "uvicorn", "python_multipart", "prometheus_client", "threadpoolctl"}
+    missing = sorted(name for name in required if find_spec(name) is None)
     if missing:
         raise SettingError(
             f"The server needs packages that are not installed: {', '.join(missing)}.",

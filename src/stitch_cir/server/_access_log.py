@@ -1,4 +1,4 @@
-"""What every answer gets, whatever happens inside: headers, a request id, a log line, a figure.
+"""The outermost middleware: security headers, a request id, a log line and metrics.
 
 HEAD is answered here too, on every address: as GET, without the body.
 """
@@ -35,7 +35,7 @@ _HEADERS = {
 
 
 class AccessLogMiddleware:
-    """The outermost layer: no exception passes it, no answer leaves without its headers."""
+    """Log and count every request; no exception passes, no answer leaves without its headers."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, log_text: bool) -> None:
         """Wrap ``app``."""
@@ -53,11 +53,11 @@ class AccessLogMiddleware:
         if method == "HEAD":
             scope = {**scope, "method": "GET"}
         request_id = secrets.token_hex(8)
-        told: dict[str, Any] = {"status": None, "bytes": 0}
+        sent: dict[str, Any] = {"status": None, "bytes": 0}
 
-        async def framed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                told["status"] = message["status"]
+                sent["status"] = message["status"]
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
@@ -67,29 +67,29 @@ class AccessLogMiddleware:
             elif message["type"] == "http.response.body":
                 if method == "HEAD":
                     message = {**message, "body": b""}
-                told["bytes"] += len(message.get("body", b""))
+                sent["bytes"] += len(message.get("body", b""))
             await send(message)
 
         try:
-            await self._app(scope, receive, framed)
+            await self._app(scope, receive, send_with_headers)
         except Exception as error:
             log_fault(request_id, error, with_text=self._log_text)
-            if told["status"] is not None:
+            if sent["status"] is not None:
                 raise  # half an answer is out: the connection must be cut
             body = {
                 "type": "InternalError",
                 "message": "An unexpected fault of the server.",
                 "hint": f"Its log says more, under the id {request_id}.",
             }
-            await JSONResponse({"error": body}, 500)(scope, receive, framed)
+            await JSONResponse({"error": body}, 500)(scope, receive, send_with_headers)
         finally:
-            self._note(scope, method, request_id, told, time.perf_counter() - started)
+            self._record(scope, method, request_id, sent, time.perf_counter() - started)
 
-    def _note(
-        self, scope: Scope, method: str, request_id: str, told: dict[str, Any], seconds: float
+    def _record(
+        self, scope: Scope, method: str, request_id: str, sent: dict[str, Any], seconds: float
     ) -> None:
-        # what the client sees as no answer at all is counted as 499
-        status = told["status"] or 499
+        # a request without any answer is counted as 499
+        status = sent["status"] or 499
         route = getattr(scope.get("route"), "path_format", "unmatched")
         self._metrics.request(method, route, status, seconds)
         facts: dict[str, Any] = {
@@ -98,7 +98,7 @@ class AccessLogMiddleware:
             "route": route,
             "status": status,
             "ms": round(1e3 * seconds, 1),
-            "bytes": told["bytes"],
+            "bytes": sent["bytes"],
         }
         if self._log_text:
             facts["path"] = scope["path"]

@@ -1,8 +1,8 @@
-"""One encoder for all requests: what they ask at the same time goes through it in one call.
+"""One encoder for all requests: concurrent calls are batched into one.
 
-Whoever finds the encoder free takes along what has gathered meanwhile, so a lone request never
-waits, and the busier the server, the larger its batches. Where several requests are under way but
-have not come to the encoder yet, a few milliseconds are waited for them.
+A thread that gets the encoder takes along the inputs that have queued meanwhile, so a lone request
+never waits, and the busier the server, the larger its batches. Where several requests are under way
+but have not reached the encoder yet, it waits a few milliseconds for them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 Observer = Callable[[str, int], None]
-"""Told the kind of a call and how many inputs it had."""
+"""Called with the kind of a call and its number of inputs."""
 
 
 class _Job(Generic[In, Out]):
@@ -43,23 +43,23 @@ class _Job(Generic[In, Out]):
 
 
 class Batcher(Generic[In, Out]):
-    """Gathers the inputs of several threads for one call of ``function`` at a time.
+    """Combines the inputs of several threads into one call of ``function`` at a time.
 
-    ``function`` takes n inputs and gives n outputs. ``most`` bounds the inputs of one call (a
-    thread's own inputs are never split); ``busy`` says how many threads may be on their way here.
+    ``function`` maps n inputs to n outputs. ``max_inputs`` bounds one call (the inputs of a single
+    thread are never split); ``busy`` returns how many threads may be about to call.
     """
 
     def __init__(
         self,
         function: Callable[[Sequence[In]], Sequence[Out]],
         *,
-        most: int,
+        max_inputs: int,
         seconds: float,
         busy: Callable[[], int],
     ) -> None:
-        """Wait at most ``seconds`` for others while ``busy()`` says that there are others."""
+        """Wait at most ``seconds`` for others while ``busy()`` exceeds the threads waiting here."""
         self._function = function
-        self._most = most
+        self._max_inputs = max_inputs
         self._seconds = seconds
         self._busy = busy
         self._turn = threading.Lock()
@@ -67,12 +67,12 @@ class Batcher(Generic[In, Out]):
         self._waiting: list[_Job[In, Out]] = []
 
     def __call__(self, inputs: Sequence[In]) -> Sequence[Out]:
-        """Give the outputs of this thread's inputs; raises what ``function`` raises for them."""
+        """Return the outputs of this thread's inputs; raises what ``function`` raises for them."""
         job: _Job[In, Out] = _Job(inputs)
         with self._lock:
             self._waiting.append(job)
         with self._turn:
-            # whoever had the turn before may have taken this job along
+            # the previous thread may have taken this job along
             while not job.done:
                 self._run(self._gather())
         if job.error is not None:
@@ -86,13 +86,13 @@ class Batcher(Generic[In, Out]):
             with self._lock:
                 waiting = len(self._waiting)
                 inputs = sum(len(job.inputs) for job in self._waiting)
-            if inputs >= self._most or waiting >= self._busy():
+            if inputs >= self._max_inputs or waiting >= self._busy():
                 break
             time.sleep(self._seconds / 8)
         with self._lock:
             taken, count = 0, 0
             for job in self._waiting:
-                if taken and count + len(job.inputs) > self._most:
+                if taken and count + len(job.inputs) > self._max_inputs:
                     break
                 taken, count = taken + 1, count + len(job.inputs)
             batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
@@ -100,25 +100,25 @@ class Batcher(Generic[In, Out]):
 
     def _run(self, batch: list[_Job[In, Out]]) -> None:
         try:
-            found = self._function([one for job in batch for one in job.inputs])
+            outputs = self._function([value for job in batch for value in job.inputs])
         except Exception as error:
             if len(batch) == 1:
                 batch[0].error = error
                 return
-            for job in batch:  # one bad input must not fail the others
+            for job in batch:  # a bad input must not fail the others
                 self._run([job])
             return
         start = 0
         for job in batch:
-            job.results = found[start : start + len(job.inputs)]
+            job.results = outputs[start : start + len(job.inputs)]
             start += len(job.inputs)
 
 
 class BatchingEncoder:
-    """A ``DualEncoder`` in front of another one; gives what that gives.
+    """A ``DualEncoder`` in front of another; its vectors are the same.
 
-    Vectors of texts and concepts of pictures are remembered (bounded): a page that moves a slider
-    asks for the same texts again and again.
+    Vectors of texts and concepts of images are cached (bounded): a page that moves a slider sends
+    the same texts again and again.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class BatchingEncoder:
         busy: Callable[[], int],
         observe: Observer,
     ) -> None:
-        """Put ``encoder`` behind batches of at most ``texts`` and ``images``."""
+        """Call ``encoder`` in batches of at most ``texts`` texts and ``images`` images."""
         self._inner: Any = encoder
         self._observe = observe
         self.name = encoder.name
@@ -139,41 +139,41 @@ class BatchingEncoder:
         self.dim = encoder.dim
         self.decode_side = encoder.decode_side
         self.fingerprint = encoder.fingerprint
-        self._texts = Batcher(self._texts_now, most=texts, seconds=seconds, busy=busy)
-        self._views = Batcher(self._views_now, most=images, seconds=seconds, busy=busy)
-        self._concepts = Batcher(self._concepts_now, most=images, seconds=seconds, busy=busy)
+        self._texts = Batcher(self._texts_now, max_inputs=texts, seconds=seconds, busy=busy)
+        self._views = Batcher(self._views_now, max_inputs=images, seconds=seconds, busy=busy)
+        self._concepts = Batcher(self._concepts_now, max_inputs=images, seconds=seconds, busy=busy)
         self.text_vectors: ByteBoundedCache[NDArray[np.float32]] = ByteBoundedCache(8 << 20)
         self.image_concepts: ByteBoundedCache[tuple[Concept, ...]] = ByteBoundedCache(2 << 20)
 
     def warm_up(self) -> None:
-        """Open the models now, by using them."""
-        self._inner.encode_texts(["a picture"])
+        """Open the models by using them."""
+        self._inner.encode_texts(["an image"])
         grey = Image.new("RGB", (self.decode_side, self.decode_side), (128, 128, 128))
         self._inner.encode_views([grey], [[ViewBox()]])
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode n texts: (n, d) float32, unit rows."""
-        known = {text: self.text_vectors.get(text) for text in texts}
-        missing = [text for text, vector in known.items() if vector is None]
+        cached = {text: self.text_vectors.get(text) for text in texts}
+        missing = [text for text, vector in cached.items() if vector is None]
         if missing:
-            for text, own in zip(missing, self._texts(missing), strict=True):
-                known[text] = own
-                self.text_vectors.put(text, own, own.nbytes + 4 * len(text) + 200)
-        if not known:
+            for text, encoded in zip(missing, self._texts(missing), strict=True):
+                cached[text] = encoded
+                self.text_vectors.put(text, encoded, encoded.nbytes + 4 * len(text) + 200)
+        if not cached:
             return np.empty((0, self.dim), np.float32)
-        return np.stack([vector for text in texts if (vector := known[text]) is not None])
+        return np.stack([vector for text in texts if (vector := cached[text]) is not None])
 
     def _texts_now(self, texts: Sequence[str]) -> Sequence[NDArray[np.float32]]:
         self._observe("texts", len(texts))
         vectors: NDArray[np.float32] = self._inner.encode_texts(texts)
-        # rows of their own: a remembered row must not keep its whole batch in memory
+        # copies: a cached row must not keep its whole batch in memory
         return [vector.copy() for vector in vectors]
 
     def encode_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> NDArray[np.float32]:
-        """Encode n pictures' M boxes: (n, M, d) float32, unit rows."""
-        pairs = [(image, tuple(own)) for image, own in zip(images, boxes, strict=True)]
+        """Encode M boxes of each of n images: (n, M, d) float32, unit rows."""
+        pairs = [(image, tuple(views)) for image, views in zip(images, boxes, strict=True)]
         if not pairs:
             return np.empty((0, 0, self.dim), np.float32)
         return np.stack(self._views(pairs))
@@ -182,53 +182,53 @@ class BatchingEncoder:
         self, pairs: Sequence[tuple[Image.Image, tuple[ViewBox, ...]]]
     ) -> Sequence[NDArray[np.float32]]:
         self._observe("views", len(pairs))
-        found: list[NDArray[np.float32] | None] = [None] * len(pairs)
+        encoded: list[NDArray[np.float32] | None] = [None] * len(pairs)
         for count in dict.fromkeys(len(boxes) for _, boxes in pairs):
             numbers = [n for n, (_, boxes) in enumerate(pairs) if len(boxes) == count]
             vectors = self._inner.encode_views(
                 [pairs[n][0] for n in numbers], [pairs[n][1] for n in numbers]
             )
-            for number, own in zip(numbers, vectors, strict=True):
-                found[number] = own
-        return [own for own in found if own is not None]
+            for number, views in zip(numbers, vectors, strict=True):
+                encoded[number] = views
+        return [views for views in encoded if views is not None]
 
     def _concepts_now(self, images: Sequence[Image.Image]) -> Sequence[tuple[Concept, ...]]:
         self._observe("concepts", len(images))
-        found: list[tuple[Concept, ...]] = self._inner.read_concepts(images)
-        return found
+        concepts: list[tuple[Concept, ...]] = self._inner.read_concepts(images)
+        return concepts
 
 
-class _Reads(BatchingEncoder):
+class _ConceptMixin(BatchingEncoder):
     def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
-        """Read the concepts of pictures; see ``ConceptReader``."""
+        """Return the concepts of images; see ``ConceptReader``."""
         keys = [hashlib.sha256(repr(i.size).encode() + i.tobytes()).digest() for i in images]
-        known = dict(zip(keys, map(self.image_concepts.get, keys), strict=True))
+        cached = dict(zip(keys, map(self.image_concepts.get, keys), strict=True))
         by_key = dict(zip(keys, images, strict=True))
-        missing = [key for key, found in known.items() if found is None]
+        missing = [key for key, concepts in cached.items() if concepts is None]
         if missing:
             new = self._concepts([by_key[key] for key in missing])
-            for key, own in zip(missing, new, strict=True):
-                known[key] = own
-                self.image_concepts.put(key, own, 200 + 100 * len(own))
-        return [found for key in keys if (found := known[key]) is not None]
+            for key, concepts in zip(missing, new, strict=True):
+                cached[key] = concepts
+                self.image_concepts.put(key, concepts, 200 + 100 * len(concepts))
+        return [stored for key in keys if (stored := cached[key]) is not None]
 
 
-class _Counts(BatchingEncoder):
+class _TextLimitsMixin(BatchingEncoder):
     @property
     def context_length(self) -> int:
-        """Tokens of a text that are read."""
+        """The number of tokens of a text that the encoder reads."""
         return int(self._inner.context_length)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count each text's tokens."""
+        """Return the number of tokens of each text."""
         counts: list[int] = self._inner.count_tokens(texts)
         return counts
 
 
-class _Dense(BatchingEncoder):
+class _DenseMixin(BatchingEncoder):
     @property
     def has_patches(self) -> bool:
-        """Whether the encoder gives patch vectors."""
+        """Whether the encoder has patch vectors."""
         return bool(self._inner.has_patches)
 
     def encode_dense_views(
@@ -240,9 +240,13 @@ class _Dense(BatchingEncoder):
 
 
 def batching(encoder: DualEncoder, **options: Any) -> BatchingEncoder:
-    """Put an encoder behind batches; the result can exactly what the encoder can."""
-    abilities = ((ConceptReader, _Reads), (TextLimits, _Counts), (DenseEncoder, _Dense))
+    """Return an encoder that batches calls; it has exactly the abilities of ``encoder``."""
+    abilities = (
+        (ConceptReader, _ConceptMixin),
+        (TextLimits, _TextLimitsMixin),
+        (DenseEncoder, _DenseMixin),
+    )
     bases = tuple(mixin for protocol, mixin in abilities if isinstance(encoder, protocol))
     kind = type("BatchingEncoder", bases or (BatchingEncoder,), {})
-    made: BatchingEncoder = kind(encoder, **options)
-    return made
+    batched: BatchingEncoder = kind(encoder, **options)
+    return batched

@@ -1,4 +1,4 @@
-"""Bodies while they arrive: counted, timed, and read to their end after an early answer.
+"""Request bodies while they arrive: counted, timed, and read to the end after an early answer.
 
 A server that closes a connection with unread bytes resets it, and a client that is still sending
 loses the answer. So an early answer (413, 401, 429, …) goes out at once, and what still arrives is
@@ -24,22 +24,22 @@ from stitch_cir.server._errors import (
 __all__ = ["BodyBudget", "LimitedBody", "too_large"]
 
 DRAIN_BYTES = 256 << 20
-"""Most bytes that are read and thrown away behind an early answer."""
+"""Bytes that are read and thrown away after an early answer, at most."""
 
 
 @dataclass(slots=True)
 class BodyBudget:
-    """Bytes of all bodies in memory; only the event loop's thread counts."""
+    """Bytes of all bodies in memory; only the event loop's thread changes it."""
 
     room: int
     held: int = 0
 
 
 class LimitedBody:
-    """``receive`` and ``send`` of one request, with the body's limits in between.
+    """``receive`` and ``send`` of a request, with limits on its body.
 
     :meth:`receive` raises ``BodyTooLargeError`` beyond ``limit`` bytes, ``BodyTimeoutError`` after
-    ``seconds``, ``QueueFullError`` when all bodies together have no room left, and
+    ``seconds``, ``QueueFullError`` when all bodies together exceed their budget, and
     ``ClientLeftError`` when the client leaves before the body is complete.
     """
 
@@ -53,7 +53,7 @@ class LimitedBody:
         seconds: float,
         bodies: BodyBudget,
     ) -> None:
-        """Count from now on; :meth:`release` gives the memory back."""
+        """Count from now on; :meth:`release` returns the memory to the budget."""
         headers = Headers(scope=scope)
         self._receive = receive
         self._send = send
@@ -66,12 +66,12 @@ class LimitedBody:
             "transfer-encoding" not in headers
         )
         self._read_any = False
-        # such a client waits for leave to send, and reads a refusal instead
+        # such a client waits for "100 Continue" before it sends, and reads a refusal instead
         self._waits = headers.get("expect", "").lower() == "100-continue"
         self._drains = False
 
     async def receive(self) -> Message:
-        """Give the next part of the body, or the client's leaving."""
+        """Return the next part of the body."""
         if self._complete:
             return await self._receive()
         self._read_any = True
@@ -102,7 +102,7 @@ class LimitedBody:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass an answer on; behind an early one, read what still arrives."""
+        """Send an answer; after an early one, read what still arrives."""
         if message["type"] == "http.response.start" and not self._complete:
             self._drains = self._read_any or not self._waits
             MutableHeaders(scope=message)["connection"] = "close"
@@ -124,13 +124,13 @@ class LimitedBody:
                     self._complete = not message.get("more_body", False)
 
     def release(self) -> None:
-        """Give back the room that the body took among all bodies."""
+        """Return the memory of the body to the budget of all bodies."""
         self._bodies.held -= self._count
         self._count = 0
 
 
 def too_large(limit: int) -> BodyTooLargeError:
-    """Make the error of a body of more than ``limit`` bytes."""
+    """Return the error of a body of more than ``limit`` bytes."""
     return BodyTooLargeError(
         f"The body has more than {limit:,} bytes.", hint="Send less, or raise --max-upload-mb."
     )

@@ -1,4 +1,4 @@
-"""A cache that is bounded by bytes: the least recently used leave first."""
+"""A cache bounded by bytes, which drops the least recently used values first."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ V = TypeVar("V")
 
 
 class ByteBoundedCache(Generic[V]):
-    """Keeps values by key, at most ``room`` bytes of them, each for ``seconds``; thread-safe.
+    """Holds values by key, at most ``room`` bytes of them, each for ``seconds``; thread-safe.
 
-    A value larger than the whole cache is not kept.
+    A value larger than the whole cache is not stored.
     """
 
     def __init__(
@@ -26,64 +26,64 @@ class ByteBoundedCache(Generic[V]):
         seconds: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make an empty cache; ``clock`` gives seconds."""
+        """Start empty; ``clock`` returns seconds."""
         self.room = room
         self._seconds = seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, tuple[V, int, float]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple[V, int, float]] = OrderedDict()
         self._bytes = 0
 
     def __len__(self) -> int:
-        """Count the values that are kept and still fresh."""
+        """Count the values that have not expired."""
         with self._lock:
-            self._drop_old()
-            return len(self._kept)
+            self._drop_expired()
+            return len(self._entries)
 
     @property
     def bytes(self) -> int:
-        """Bytes of all values that are kept."""
+        """Bytes of all values that have not expired."""
         with self._lock:
-            self._drop_old()
+            self._drop_expired()
             return self._bytes
 
     def put(self, key: Hashable, value: V, size: int) -> bool:
-        """Keep a value of ``size`` bytes; tell whether it fits at all."""
+        """Store a value of ``size`` bytes; return whether it fits at all."""
         with self._lock:
-            self._drop_old()
+            self._drop_expired()
             self._drop(key)
             if size > self.room:
                 return False
             while self._bytes + size > self.room:
-                self._drop(next(iter(self._kept)))
-            self._kept[key] = (value, size, self._clock())
+                self._drop(next(iter(self._entries)))
+            self._entries[key] = (value, size, self._clock())
             self._bytes += size
             return True
 
     def get(self, key: Hashable) -> V | None:
-        """Give a value and move it to the front, its age unchanged; None where there is none."""
+        """Return a value, now the most recently used, its age unchanged; None if there is none."""
         with self._lock:
-            self._drop_old()
-            found = self._kept.get(key)
-            if found is None:
+            self._drop_expired()
+            entry = self._entries.get(key)
+            if entry is None:
                 return None
-            self._kept.move_to_end(key)
-            return found[0]
+            self._entries.move_to_end(key)
+            return entry[0]
 
     def age(self, key: Hashable) -> float | None:
-        """Give the seconds since a value was put."""
+        """Return the seconds since a value was stored."""
         with self._lock:
-            found = self._kept.get(key)
-            return None if found is None else self._clock() - found[2]
+            entry = self._entries.get(key)
+            return None if entry is None else self._clock() - entry[2]
 
     def _drop(self, key: Hashable) -> None:
-        found = self._kept.pop(key, None)
-        if found is not None:
-            self._bytes -= found[1]
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._bytes -= entry[1]
 
-    def _drop_old(self) -> None:
+    def _drop_expired(self) -> None:
         if self._seconds is None:
             return
         limit = self._clock() - self._seconds
-        for key in [key for key, (_, _, born) in self._kept.items() if born <= limit]:
+        for key in [key for key, (_, _, stored) in self._entries.items() if stored <= limit]:
             self._drop(key)

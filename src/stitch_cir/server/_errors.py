@@ -1,4 +1,4 @@
-"""Errors to HTTP statuses, in one place; and the one shape in which they are told."""
+"""The HTTP status of every error, and the shape in which errors are answered."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ __all__ = [
 
 
 class ServerError(StitchError):
-    """What can go wrong between client and library; carries its own status."""
+    """An error of the HTTP exchange, not of the library; its class has the status."""
 
     status: ClassVar[int] = 500
     headers: ClassVar[dict[str, str]] = {}
@@ -63,7 +63,7 @@ class RequestError(ServerError):
 
 
 class GoneError(ServerError):
-    """The gallery knows the picture, but its file is gone."""
+    """The gallery holds the image, but its file is gone."""
 
     status = 410
 
@@ -90,7 +90,7 @@ class EncodingError(ServerError):
 
 
 class RateError(ServerError):
-    """This client asks too often."""
+    """This client sends too many requests."""
 
     status = 429
     headers: ClassVar[dict[str, str]] = {"retry-after": "1"}
@@ -131,7 +131,7 @@ class TokenError(ServerError):
 
 
 class HostError(ServerError):
-    """The server was called by a name that is not its own, or by another site's page."""
+    """The request names another host, or comes from another site's page."""
 
     status = 421
 
@@ -159,19 +159,19 @@ _STATUSES: tuple[tuple[type[StitchError], int], ...] = (
 
 
 def status_of(error: StitchError) -> int:
-    """Give the status of an error: its own, or that of the first class in the table that fits."""
+    """Return the status of an error: of its class, or of its first base class in the table."""
     if isinstance(error, ServerError):
         return error.status
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
-def error_response(error: StitchError, say: Callable[[str], str] = str) -> JSONResponse:
-    """Tell an error; ``say`` takes out of messages what clients need not know."""
+def error_response(error: StitchError, redact: Callable[[str], str] = str) -> JSONResponse:
+    """Return the answer to an error; ``redact`` removes the server's own paths from messages."""
     headers = error.headers if isinstance(error, ServerError) else None
     detail = ErrorDetail(
         type=type(error).__name__,
-        message=_escape_surrogates(say(error.message)),
-        hint=_escape_surrogates(say(error.hint)),
+        message=_escape_surrogates(redact(error.message)),
+        hint=_escape_surrogates(redact(error.hint)),
     )
     return JSONResponse(ErrorResponse(error=detail).model_dump(), status_of(error), headers)
 
@@ -181,23 +181,23 @@ def _escape_surrogates(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def install(app: FastAPI, say: Callable[[str], str], routes: Sequence[BaseRoute]) -> None:
-    """Let an application, which has these ``routes``, tell all errors in this shape."""
+def install(app: FastAPI, redact: Callable[[str], str], routes: Sequence[BaseRoute]) -> None:
+    """Answer all errors of an application, which has these ``routes``, in this shape."""
 
-    async def told(request: Request, error: Exception) -> JSONResponse:
+    async def answer_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, StitchError)
-        return error_response(error, say)
+        return error_response(error, redact)
 
-    async def not_valid(request: Request, error: Exception) -> JSONResponse:
+    async def answer_invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         kind = request.headers.get("content-type", "")
         return error_response(_read_validation(error.errors(), kind))
 
-    async def by_status(request: Request, error: Exception) -> JSONResponse:
+    async def answer_status(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         if isinstance(error.__cause__, StitchError):
             # raised while the body was read, which the framework calls a parsing error
-            return error_response(error.__cause__, say)
+            return error_response(error.__cause__, redact)
         response = error_response(_read_http(error.status_code))
         response.status_code = error.status_code
         response.headers.update(error.headers or {})
@@ -205,13 +205,13 @@ def install(app: FastAPI, say: Callable[[str], str], routes: Sequence[BaseRoute]
             response.headers["allow"] = ", ".join(_methods(routes, request))
         return response
 
-    app.add_exception_handler(StitchError, told)
-    app.add_exception_handler(RequestValidationError, not_valid)
-    app.add_exception_handler(HTTPException, by_status)
+    app.add_exception_handler(StitchError, answer_error)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
+    app.add_exception_handler(HTTPException, answer_status)
 
 
 def _methods(routes: Sequence[BaseRoute], request: Request) -> list[str]:
-    """List the methods of all routes at an address: the framework names those of the first."""
+    """Return the methods of all routes at an address: the framework names those of the first."""
     methods = {
         method
         for route in routes

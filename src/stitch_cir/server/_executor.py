@@ -1,4 +1,4 @@
-"""Where requests wait for a thread: bounded, with a deadline, while the client is still there."""
+"""Thread pools for requests: a bounded queue, a deadline, and no work for clients that left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from stitch_cir.wire import PoolState
 __all__ = ["RequestExecutor"]
 
 T = TypeVar("T")
-_HINT = "Ask for less (fewer captions, a smaller gallery), or raise --deadline."
 
 
 class RequestExecutor:
@@ -33,9 +32,9 @@ class RequestExecutor:
     def __init__(
         self, name: str, *, threads: int, queue: int, deadline: float, hint: str = ""
     ) -> None:
-        """Start no thread yet; ``deadline`` in seconds counts from asking, waiting included.
+        """Start no thread yet; ``deadline`` in seconds includes the time in the queue.
 
-        ``hint`` says what to do when work takes longer than that.
+        ``hint`` says what to do when work takes longer.
         """
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"stitch-{name}")
         self._threads = threads
@@ -51,11 +50,11 @@ class RequestExecutor:
 
     @property
     def held(self) -> int:
-        """Requests that are worked on or wait."""
+        """Requests in work or in the queue."""
         return self._held
 
     def active(self) -> int:
-        """Requests that are worked on."""
+        """Return the number of requests in work."""
         return min(self._held, self._threads)
 
     def state(self) -> PoolState:
@@ -69,7 +68,7 @@ class RequestExecutor:
         )
 
     async def run(self, request: Request, work: Callable[[], T]) -> T:
-        """Do ``work`` in a thread and give its result.
+        """Run ``work`` in a thread and return its result.
 
         Work that has not begun is dropped when the client leaves or the deadline passes; work that
         has begun is finished, and its result thrown away.
@@ -93,7 +92,7 @@ class RequestExecutor:
             self._jobs.add(job)
         job.add_done_callback(self._leave)
         answer = asyncio.wrap_future(job)
-        left = asyncio.ensure_future(_until_left(request))
+        left = asyncio.ensure_future(_until_disconnected(request))
         released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._released.add(released)
         try:
@@ -122,13 +121,13 @@ class RequestExecutor:
                 self._jobs.discard(job)
 
     def release(self) -> None:
-        """Answer every request that still waits; from the event loop's thread."""
+        """Answer every waiting request with an error; from the event loop's thread."""
         for released in self._released:
             if not released.done():
                 released.set_result(None)
 
     def close(self, seconds: float | None = None) -> bool:
-        """Drop what waits, and let what has begun finish within ``seconds`` (``None``: for ever).
+        """Drop the queue, and let running work finish within ``seconds`` (``None``: for ever).
 
         Returns whether all of it has finished.
         """
@@ -138,8 +137,8 @@ class RequestExecutor:
         return not wait_for(jobs, seconds).not_done
 
 
-async def _until_left(request: Request) -> None:
-    """Return when the client has closed the connection, or sends a body that nobody waits for."""
+async def _until_disconnected(request: Request) -> None:
+    """Return when the client has closed the connection, or sends an unexpected body."""
     with suppress(ServerError):
         while (await request.receive())["type"] != "http.disconnect":
             pass

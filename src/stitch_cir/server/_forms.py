@@ -1,4 +1,4 @@
-"""Multipart bodies, read into memory: nothing a client sends is written to a disk unasked."""
+"""Multipart bodies, read into memory: nothing a client sends is written to a disk."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Part:
 
 
 def form_schema(file: dict[str, Any], **fields: dict[str, Any]) -> dict[str, Any]:
-    """Describe a form for ``/openapi.json``, which cannot see what is read by hand."""
+    """Return the description of a form, which the framework cannot see, for ``/openapi.json``."""
     schema = {"type": "object", "required": ["file"], "properties": {"file": file, **fields}}
     content = {"multipart/form-data": {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}
@@ -68,7 +68,7 @@ async def read_form(
 
 
 class _Form:
-    """Takes parts as they come in, and refuses the first that is not wanted."""
+    """Collects parts as they arrive, and refuses the first that is not allowed."""
 
     def __init__(self, files: int, file_bytes: int, fields: frozenset[str]) -> None:
         self._files = files
@@ -155,11 +155,11 @@ class _Form:
 
 def _extended(disposition: bytes) -> str | None:
     """Read ``filename*=UTF-8''…`` (RFC 8187): forms should not hold it, but some clients do."""
-    found = _EXTENDED.search(disposition)
-    if found is None:
+    match = _EXTENDED.search(disposition)
+    if match is None:
         return None
-    charset, spelled = (part.decode("ascii") for part in found.groups())
-    return unquote(spelled, encoding=charset, errors="replace")
+    charset, quoted = (part.decode("ascii") for part in match.groups())
+    return unquote(quoted, encoding=charset, errors="replace")
 
 
 def _text(value: bytes | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The open gallery of a server: opened again when it was replaced, named without its place."""
+"""The open gallery of a server, opened again when it was replaced on the disk."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ Wrap = Callable[[DualEncoder], BatchingEncoder]
 
 
 class GalleryProvider:
-    """Gives the gallery to every request, as it is now; safe to share between threads."""
+    """Provides the gallery to every request, as it is now; safe to share between threads."""
 
-    def __init__(self, place: Path | str, encoder: DualEncoder | None, wrap: Wrap) -> None:
-        """Open ``place`` and its encoder (the recorded one without ``encoder``).
+    def __init__(self, directory: Path | str, encoder: DualEncoder | None, wrap: Wrap) -> None:
+        """Open ``directory`` and its encoder (the recorded one without ``encoder``).
 
         Raises what ``Gallery.open`` and loading the encoder raise.
         """
-        opened = Gallery.open(place, encoder=encoder)
+        opened = Gallery.open(directory, encoder=encoder)
         self.directory = opened.directory.absolute()
         self.encoder = wrap(opened.encoder)
         opened.close()
         self._lock = threading.Lock()
-        self._mark: tuple[int, int] | None = None
+        self._opened_identity: tuple[int, int] | None = None
         self._opened: Gallery | None = None
         self._mask: PathMask | None = None
         self.name = ""
         self.gallery()
 
     def warm_up(self) -> None:
-        """Open models and vectors now instead of at the first request."""
+        """Open models and vectors before the first request."""
         self.encoder.warm_up()
         self.gallery().matrix()
 
     def gallery(self) -> Gallery:
-        """Give the gallery that is at the place now.
+        """Return the gallery that is in the directory now.
 
-        Raises ``GalleryMissingError`` when it was deleted, ``GalleryMismatchError`` when another
-        one, of another encoder, has taken its place.
+        Raises ``GalleryMissingError`` when it was deleted, ``GalleryMismatchError`` when a gallery
+        of another encoder has replaced it.
         """
-        mark = self._look()
+        identity = self._identity()
         with self._lock:
-            if self._opened is None or mark != self._mark:
+            if self._opened is None or identity != self._opened_identity:
                 # an older one is not closed: requests under way still read it
                 self._opened = Gallery.open(self.directory, encoder=self.encoder)
-                self._mark = mark
+                self._opened_identity = identity
                 self._mask = PathMask(self._opened)
                 self.name = self._mask.name
             return self._opened
@@ -65,14 +65,14 @@ class GalleryProvider:
             return run(snapshot)
 
     def count(self) -> float:
-        """Count the images; NaN while there is no gallery."""
+        """Return the number of images; NaN while there is no gallery."""
         try:
             return self.images()
         except StitchError:
             return math.nan
 
     def images(self) -> int:
-        """Count the images. Raises what :meth:`gallery` raises."""
+        """Return the number of images. Raises what :meth:`gallery` raises."""
         return self.gallery().find("", limit=0)[0]
 
     def notes(self, gallery: GalleryReader) -> list[str]:
@@ -81,7 +81,7 @@ class GalleryProvider:
         notes = [*([incomplete] if incomplete else []), *gallery.notes]
         return [self.hide_paths(note) for note in dict.fromkeys(notes)]
 
-    def _look(self) -> tuple[int, int]:
+    def _identity(self) -> tuple[int, int]:
         try:
             facts = (self.directory / "gallery.sqlite").stat()
         except OSError as error:
@@ -91,5 +91,5 @@ class GalleryProvider:
         return facts.st_dev, facts.st_ino
 
     def hide_paths(self, text: str) -> str:
-        """Take the server's own paths out of a message."""
+        """Return a message without the paths of the server."""
         return text if self._mask is None else self._mask.hide(text)

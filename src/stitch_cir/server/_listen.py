@@ -1,4 +1,4 @@
-"""Listening: sockets of our own, so that a taken port is a clear error and port 0 is known."""
+"""Listening sockets, opened here so that a port in use is a clear error and port 0 is resolved."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from stitch_cir.errors import SettingError
 __all__ = ["addresses", "is_local", "listen"]
 
 _BACKLOG = 256
-# an address of documentation (RFC 5737): nothing is sent, only the way out is looked up
-_ELSEWHERE = (("192.0.2.1", 9), ("2001:db8::1", 9))
+# reserved for documentation (RFC 5737): nothing is sent, only the outgoing route is looked up
+_EXAMPLE_ADDRESSES = (("192.0.2.1", 9), ("2001:db8::1", 9))
 
 
 def is_local(host: str) -> bool:
-    """Say whether only this machine reaches a server on ``host``."""
+    """Return whether only this machine can reach a server on ``host``."""
     if host.lower() == "localhost":
         return True
     try:
@@ -29,9 +29,9 @@ def is_local(host: str) -> bool:
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Take every address of ``host``, IPv4 and IPv6, at one port (0: any free one).
+    """Bind every address of ``host``, IPv4 and IPv6, at one port (0: any free port).
 
-    ``::`` takes IPv4 too. Raises ``SettingError`` when none can be taken, or one is in use.
+    ``::`` binds IPv4 too. Raises ``SettingError`` when none can be bound, or a port is in use.
     """
     if not 0 <= port <= 65535:
         raise SettingError(f"The port is {port}.", hint="It must be between 0 and 65535.")
@@ -41,7 +41,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
             if listeners:
                 address = (address[0], listeners[0].getsockname()[1], *address[2:])
             with suppress(_UnavailableError):
-                listeners.append(_take(family, address))
+                listeners.append(_bind(family, address))
         if not listeners:
             raise OSError(errno.EADDRNOTAVAIL, "this machine has no such address")
     except OSError as error:
@@ -65,13 +65,13 @@ class _UnavailableError(Exception):
 
 
 def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[Any, ...]]]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     # IPv4 first: it is what people type
-    unique = dict.fromkeys((family, address) for family, _, _, _, address in found)
-    return sorted(unique, key=lambda one: one[0] != socket.AF_INET)
+    unique = dict.fromkeys((family, address) for family, _, _, _, address in resolved)
+    return sorted(unique, key=lambda entry: entry[0] != socket.AF_INET)
 
 
-def _take(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
+def _bind(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
     both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
     try:
         return socket.create_server(address, family=family, backlog=_BACKLOG, dualstack_ipv6=both)
@@ -82,7 +82,7 @@ def _take(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.sock
 
 
 def addresses(host: str, listeners: Sequence[socket.socket]) -> list[str]:
-    """Give the addresses under which a browser reaches the listeners, best first.
+    """Return the URLs under which a browser reaches the listeners, best first.
 
     A listener on every address of the machine is reached as ``localhost`` and by the address of
     the machine in its network, where it has one.
@@ -93,15 +93,15 @@ def addresses(host: str, listeners: Sequence[socket.socket]) -> list[str]:
         return [f"http://localhost:{port}", *(_url(name, port) for name in _outside(listeners))]
     if host.lower() == "localhost":
         return [f"http://localhost:{port}"]
-    return [_url(_spelled(address), port) for address in bound]
+    return [_url(_with_zone(address), port) for address in bound]
 
 
 def _outside(listeners: Sequence[socket.socket]) -> list[str]:
-    """Give this machine's addresses on the way to other networks."""
+    """Return this machine's addresses on the way to other networks."""
     names = []
     families = {listener.family for listener in listeners}
     dual = any(listener.getsockname()[0] == "::" for listener in listeners)
-    for family, other in zip((socket.AF_INET, socket.AF_INET6), _ELSEWHERE, strict=True):
+    for family, other in zip((socket.AF_INET, socket.AF_INET6), _EXAMPLE_ADDRESSES, strict=True):
         if family not in families and not (dual and family == socket.AF_INET):
             continue
         with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -110,7 +110,7 @@ def _outside(listeners: Sequence[socket.socket]) -> list[str]:
     return names
 
 
-def _spelled(address: tuple[Any, ...]) -> str:
+def _with_zone(address: tuple[Any, ...]) -> str:
     zone = address[3] if len(address) > 3 else 0
     name: str = address[0]
     return f"{name}%25{socket.if_indextoname(zone)}" if zone and "%" not in name else name

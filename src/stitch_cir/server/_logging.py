@@ -1,4 +1,4 @@
-"""Logs as JSON lines, without what users typed unless that is asked for."""
+"""Logs as JSON lines, without what users typed unless that is switched on."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ LOGGER = logging.getLogger("stitch_cir.server")
 class JsonLines(logging.Formatter):
     """One JSON object a line; line breaks and control characters are escaped by JSON.
 
-    What other libraries log may quote a request: without ``with_text`` only who said it is kept.
+    Messages of other libraries may quote a request: without ``with_text`` only the logger's name
+    is written.
     """
 
     def __init__(self, *, with_text: bool = False) -> None:
-        """Say whether messages of other libraries may be written out."""
+        """Write messages of other libraries only ``with_text``."""
         super().__init__()
         self._with_text = with_text
 
     def format(self, record: logging.LogRecord) -> str:
-        """Spell one record."""
+        """Return the line of a record."""
         facts: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

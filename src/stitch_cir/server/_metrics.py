@@ -15,10 +15,10 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """The figures of one application."""
+    """The metrics of one application."""
 
     def __init__(self) -> None:
-        """Start everything at nought."""
+        """Register the counters and histograms."""
         self._registry = CollectorRegistry()
         names = ("method", "route", "status")
         self._requests = Counter(
@@ -43,20 +43,20 @@ class Metrics:
         )
 
     def gauge(self, name: str, about: str, read: Callable[[], float]) -> None:
-        """Add a figure that is read when it is asked for."""
+        """Add a gauge that is read at every scrape."""
         Gauge(f"stitch_{name}", about, registry=self._registry).set_function(read)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one request; ``route`` is its template, never its path."""
-        known = method if method in _METHODS else "other"
-        self._requests.labels(known, route, str(status)).inc()
+        """Count a request; ``route`` is its template, never its path."""
+        label = method if method in _METHODS else "other"
+        self._requests.labels(label, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def encoder(self, kind: str, inputs: int) -> None:
-        """Count one call of the encoder."""
+        """Count a call of the encoder."""
         self._calls.labels(kind).inc()
         self._batch.labels(kind).observe(inputs)
 
     def text(self) -> bytes:
-        """Give all figures."""
+        """Return all metrics as text."""
         return write_out(self._registry)

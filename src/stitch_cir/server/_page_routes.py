@@ -26,15 +26,15 @@ _TYPES = {
 
 
 def static_folder() -> Path:
-    """Where the page's files lie in the package."""
+    """Return the directory of the page's files in the package."""
     return Path(str(resources.files(__package__))) / "static"
 
 
 def router(folder: Path | None = None) -> APIRouter:
-    """Make the routes; files that come later are not served."""
+    """Return the routes; files that are added later are not served."""
     routes = APIRouter(include_in_schema=False)
     root = folder or static_folder()
-    known = {
+    files = {
         path.relative_to(root).as_posix(): path
         for path in sorted(root.rglob("*"))
         if path.is_file() and path.suffix in _TYPES
@@ -42,25 +42,25 @@ def router(folder: Path | None = None) -> APIRouter:
 
     @routes.get("/")
     def page(request: Request) -> Response:
-        """Give the page.
+        """Return the page.
 
         Its addresses are relative, so that it works below any path that ends with a slash. Where
-        the path is known they hold it: ``/pics`` is then as good as ``/pics/``.
+        the path is configured they hold it, so that ``/pics`` works like ``/pics/``.
         """
         return _file(request, "index.html", request.scope["root_path"])
 
     @routes.get("/favicon.ico")
     def icon(request: Request) -> Response:
-        """Give the page's icon to browsers that look for it there."""
+        """Return the page's icon to browsers that look for it there."""
         return _file(request, "icon.svg")
 
     @routes.get("/static/{name:path}")
     def static(request: Request, name: str) -> Response:
-        """Give one of the page's files."""
+        """Return a file of the page."""
         return _file(request, name)
 
     def _file(request: Request, name: str, prefix: str = "") -> Response:
-        path = known.get(name)
+        path = files.get(name)
         if path is None:
             raise NotFoundError("The page has no such file.")
         content = path.read_bytes()

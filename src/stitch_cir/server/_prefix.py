@@ -1,7 +1,7 @@
 """Serving below a path such as ``/pics``: which path that is, and how requests are routed below it.
 
-Two kinds of reverse proxy exist: some strip the path before they hand a request on, some do not.
-Both work, without being named, because the path is taken off only where it is there.
+Some reverse proxies strip the path before they forward a request, some do not. Both work without
+a setting, because the path is removed only where it is present.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def route_path(scope: Scope) -> str:
 class PathPrefixMiddleware:
     """Route requests below a path, and leave that path in ``scope["root_path"]``.
 
-    The configured path counts, else the ``root_path`` of whoever calls the application: uvicorn,
+    The configured path counts, else the ``root_path`` of the caller of the application: uvicorn,
     another application that mounts it, or :class:`ForwardedPrefixMiddleware`.
     """
 
@@ -96,7 +96,7 @@ def _in_origin_form(scope: Scope) -> Scope:
 
 
 def _below(path: str, prefix: str) -> str:
-    """Take ``prefix`` off ``path`` where it is there as whole segments."""
+    """Return ``path`` without ``prefix``, where it begins with it as whole segments."""
     if prefix and (path == prefix or path.startswith(prefix + "/")):
         return path[len(prefix) :]
     return path

@@ -190,12 +190,12 @@ class QueryService:
                 f"A text has more than {limits.text_characters:,} characters.",
                 hint="Say it shorter.",
             )
-        if len(request.captions or ()) > limits.most_captions:
+        if len(request.captions or ()) > limits.max_captions:
             raise RequestError(
-                f"There are more than {limits.most_captions} captions.", hint="Send fewer."
+                f"There are more than {limits.max_captions} captions.", hint="Send fewer."
             )
-        if (request.settings.get("k") or 0) > limits.most_hits:
-            raise RequestError(f"k is larger than {limits.most_hits}.", hint="Ask for fewer hits.")
+        if (request.settings.get("k") or 0) > limits.max_hits:
+            raise RequestError(f"k is larger than {limits.max_hits}.", hint="Ask for fewer hits.")
 
     def _resolve_reference(self, gallery: Gallery, request: QueryRequest, side: int) -> Seen | None:
         """Return the reference; the images of recent ones stay in memory."""

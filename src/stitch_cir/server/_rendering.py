@@ -1,4 +1,4 @@
-"""Pictures as clients get them: looked up by id, upright, without metadata, cached."""
+"""Images as clients get them: looked up by id, upright, without metadata, cached."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["LARGEST_SIDE", "SMALLEST_SIDE", "ImageRenderer", "RenderedImage", "i
 
 SMALLEST_SIDE, LARGEST_SIDE = 64, 2048
 _RENDERING = 2
-"""Part of every entity tag: counts the changes of how pixels are made (2: in sRGB)."""
+"""Part of every entity tag: the version of how pixels are rendered (2: in sRGB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +34,29 @@ class RenderedImage:
 
 
 class ImageRenderer:
-    """Makes JPEG files of what the gallery holds, and keeps them within ``room`` bytes."""
+    """Renders images of the gallery as JPEG, and caches ``room`` bytes of them."""
 
     def __init__(self, room: int) -> None:
-        """Start with nothing made."""
+        """Start with an empty cache."""
         self.cache: ByteBoundedCache[RenderedImage] = ByteBoundedCache(room)
 
     def of_image(
         self, gallery: GalleryReader, id: str, side: int
     ) -> tuple[str, Callable[[], RenderedImage]]:
-        """Give the tag of an image's picture, longest side ≤ ``side``, and how to make it.
+        """Return an image's entity tag and the function that renders it, longest side ≤ ``side``.
 
-        Raises ``NotFoundError`` for an unknown id, ``GoneError`` when its file is gone; making
-        it raises ``ImageError`` when the file is damaged.
+        Raises ``NotFoundError`` for an unknown id, ``GoneError`` when its file is gone;
+        rendering raises ``ImageError`` when the file is damaged.
         """
-        known = gallery.match(id)
-        if known is None:
+        stored = gallery.match(id)
+        if stored is None:
             raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
-        id = known
+        id = stored
         path = gallery.path(id)
         if path is None:
             texts = gallery.captions(id)
             tag = _tag("card", *texts, side)
-            return tag, lambda: self._make(tag, lambda: caption_card(id, texts, side))
+            return tag, lambda: self._render(tag, lambda: caption_card(id, texts, side))
         try:
             facts = path.stat()
         except (OSError, ValueError) as error:
@@ -65,26 +65,26 @@ class ImageRenderer:
             ) from error
         tag = _tag(gallery.content_hash(id), facts.st_size, facts.st_mtime_ns, side)
         max_pixels = gallery.max_pixels
-        return tag, lambda: self._make(tag, lambda: _open(path, id, side, max_pixels))
+        return tag, lambda: self._render(tag, lambda: _open(path, id, side, max_pixels))
 
     def of_bytes(self, content: bytes, sha256: str, side: int, max_pixels: int) -> RenderedImage:
-        """Make the picture of an upload."""
+        """Return the rendered image of an upload."""
 
         def draw() -> Image.Image:
             return shrink(open_image(content, max_pixels=max_pixels, decode_side=side), side)
 
-        return self._make(_tag(sha256, side), draw)
+        return self._render(_tag(sha256, side), draw)
 
-    def _make(self, tag: str, draw: Callable[[], Image.Image]) -> RenderedImage:
-        known = self.cache.get(tag)
-        if known is not None:
-            return known
+    def _render(self, tag: str, draw: Callable[[], Image.Image]) -> RenderedImage:
+        cached = self.cache.get(tag)
+        if cached is not None:
+            return cached
         buffer = io.BytesIO()
         # only pixels are written: no EXIF, no position, no profile
         draw().save(buffer, "JPEG", quality=85, optimize=True)
-        made = RenderedImage(buffer.getvalue(), tag)
-        self.cache.put(tag, made, len(made.content) + 200)
-        return made
+        rendered = RenderedImage(buffer.getvalue(), tag)
+        self.cache.put(tag, rendered, len(rendered.content) + 200)
+        return rendered
 
 
 def _open(path: Path, id: str, side: int, max_pixels: int) -> Image.Image:
@@ -99,7 +99,7 @@ def _open(path: Path, id: str, side: int, max_pixels: int) -> Image.Image:
 
 
 def shrink(image: Image.Image, side: int) -> Image.Image:
-    """Scale a picture down, never up, until its longest side has ``side`` pixels."""
+    """Return an image scaled down, never up, to a longest side of ``side`` pixels."""
     return image if max(image.size) <= side else fit(image, side)
 
 

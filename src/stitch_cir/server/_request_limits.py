@@ -1,4 +1,4 @@
-"""What is refused before any work begins: wrong names, other sites' pages, haste, large bodies."""
+"""Requests refused before any work: wrong hosts, other sites' pages, too many, large bodies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["RateLimiter", "RequestLimitsMiddleware"]
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _MULTIPART_EXTRA = 64 << 10
 """Boundaries, names and headers around the files of a multipart body."""
-_MOST_CLIENTS = 4096
+_MAX_CLIENTS = 4096
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(?::[0-9]{0,5})?")
 
 
@@ -37,30 +37,30 @@ class RateLimiter:
     def __init__(
         self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Let each client ask ``rate`` times a second, after ``burst`` times at once."""
+        """Allow each client ``rate`` requests a second, after ``burst`` at once."""
         self._rate = rate
         self._burst = burst
         self._clock = clock
         self._clients: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def __len__(self) -> int:
-        """Count the clients that are remembered."""
+        """Count the clients with a bucket."""
         return len(self._clients)
 
     def allows(self, client: str) -> bool:
-        """Count one request of ``client``; tell whether it may be served."""
+        """Count a request of ``client``; return whether it may be served."""
         now = self._clock()
         left, since = self._clients.pop(client, (self._burst, now))
         left = min(self._burst, left + (now - since) * self._rate)
         allowed = left >= 1
         self._clients[client] = (left - 1 if allowed else left, now)
-        if len(self._clients) > _MOST_CLIENTS:
+        if len(self._clients) > _MAX_CLIENTS:
             self._clients.popitem(last=False)
         return allowed
 
 
 class RequestLimitsMiddleware:
-    """Refuses what need not be looked at, and counts and times bodies while they arrive."""
+    """Refuses requests by their headers, and limits bodies while they arrive."""
 
     def __init__(self, app: ASGIApp, *, settings: ServerSettings) -> None:
         """Wrap ``app``."""
@@ -70,7 +70,7 @@ class RequestLimitsMiddleware:
         self._rate_limiter = RateLimiter(settings.rate, settings.burst) if settings.rate else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let one request in, or answer it here."""
+        """Serve a request, or refuse it here."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -88,7 +88,7 @@ class RequestLimitsMiddleware:
             body.release()
 
     def _limit(self, scope: Scope) -> int:
-        """Give the largest body in bytes that this address takes."""
+        """Return the largest body in bytes that this address takes."""
         path = route_path(scope)
         if path == "/api/uploads":
             return self._settings.upload_bytes + _MULTIPART_EXTRA
@@ -133,6 +133,6 @@ class RequestLimitsMiddleware:
 
 
 def _name_of(host: str) -> str:
-    """Take the port off a Host header; what is no name with a port has no name."""
-    spelled = _HOST.fullmatch(host.strip().lower())
-    return "" if spelled is None else spelled[1]
+    """Return the name of a Host header without its port, ``""`` where it is malformed."""
+    match = _HOST.fullmatch(host.strip().lower())
+    return "" if match is None else match[1]

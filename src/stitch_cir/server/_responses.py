@@ -17,11 +17,11 @@ __all__ = ["describe_limits", "error_responses", "image_response", "json_respons
 _DESCRIPTIONS = {
     400: "The body is no UTF-8, or cut short",
     401: "No token was sent",
-    403: "Wrong token, or nobody may write",
+    403: "Wrong token, or writing is switched off",
     404: "Unknown id, upload or address",
     408: "The body did not arrive in time",
     409: "The gallery is being written, or nothing is left to rank",
-    410: "The file of this picture is gone",
+    410: "The file of this image is gone",
     413: "Too many bytes or pixels",
     415: "Not an image, or a compressed body",
     421: "Called by a wrong name, or by another site's page",
@@ -53,7 +53,7 @@ def json_response(answer: WireModel) -> Response:
 
 
 def describe_limits(app: FastAPI, settings: ServerSettings) -> None:
-    """Let ``app`` describe what it takes within ``settings``, made when it is first read."""
+    """Put the limits of ``settings`` into the description of ``app`` when it is first read."""
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -67,14 +67,14 @@ def describe_limits(app: FastAPI, settings: ServerSettings) -> None:
 def _bound(document: dict[str, Any], settings: ServerSettings) -> None:
     schemas = document["components"]["schemas"]
     query = schemas["QuerySettings"]["properties"]
-    query["k"]["anyOf"][0]["maximum"] = settings.most_hits
+    query["k"]["anyOf"][0]["maximum"] = settings.max_hits
     names = {"preset": PRESETS, "transition": TRANSITIONS.names(), "scorer": SCORERS.names()}
     for name, choices in names.items():
         query[name]["anyOf"][0]["enum"] = list(choices)
     for name in ("QueryRequest", "ExplainRequest", "ExplanationImageRequest"):
         properties = schemas[name]["properties"]
         properties["text"]["maxLength"] = settings.text_characters
-        properties["captions"]["anyOf"][0]["maxItems"] = settings.most_captions
+        properties["captions"]["anyOf"][0]["maxItems"] = settings.max_captions
     text = schemas["EditedCaption"]["properties"]["text"]
     text["maxLength"] = min(text["maxLength"], settings.text_characters)
     form = document["paths"]["/api/images"]["post"]["requestBody"]["content"]

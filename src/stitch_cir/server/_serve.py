@@ -1,4 +1,4 @@
-"""Serving: until the process is told to stop, and then for no longer than the grace time."""
+"""Serving until the process is stopped, and then for no longer than the grace time."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def serve(
     trust_proxy: bool = False,
     listening: Callable[[Sequence[str]], None] | None = None,
 ) -> bool:
-    """Serve an application until the process is told to stop; say whether all work was finished.
+    """Serve an application until the process is stopped; return whether all work was finished.
 
-    ``port`` 0 takes any free one; ``listening`` gets the addresses, best first, once connections
+    ``port`` 0 is any free port; ``listening`` is called with the URLs, best first, once connections
     are taken. With ``trust_proxy`` the client's address and the path that the server is called
     below are taken from a reverse proxy on this machine. Work that has not finished ``grace``
     seconds (a setting) after the end keeps its thread: the caller should leave the process with
@@ -57,7 +57,7 @@ def serve(
 
 
 def prepare(app: FastAPI, *, trust_proxy: bool = False) -> uvicorn.Server:
-    """Make the HTTP server of an application; run it with the sockets of :func:`listen`."""
+    """Return the HTTP server of an application; run it with the sockets of :func:`listen`."""
     settings: ServerSettings = app.state.services.settings
     served: Any = app
     if trust_proxy:
@@ -82,7 +82,7 @@ def prepare(app: FastAPI, *, trust_proxy: bool = False) -> uvicorn.Server:
 
 
 class _Server(uvicorn.Server):
-    """Tells the application when it must have stopped: one grace for answers and work together."""
+    """Sets the application's deadline for stopping: one grace for answers and work together."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
@@ -92,15 +92,15 @@ class _Server(uvicorn.Server):
         state = self._state
         grace = state.services.settings.grace
         state.stop_at = time.monotonic() + grace
-        # whose work takes longer gets an answer, while there is time left to send it
+        # longer work is answered with an error while there is time left to send it
         asyncio.get_running_loop().call_later(0.8 * grace, state.services.release)
         await super().shutdown(sockets)
 
 
 def _protocol(seconds: float) -> type[asyncio.Protocol]:
-    """Make a protocol that closes connections whose headers do not arrive within ``seconds``."""
+    """Return a protocol that closes connections whose headers do not arrive within ``seconds``."""
 
-    class Patient(H11Protocol):
+    class HeaderTimeoutProtocol(H11Protocol):
         _timer: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
@@ -128,4 +128,4 @@ def _protocol(seconds: float) -> type[asyncio.Protocol]:
                 self._timer.cancel()
                 self._timer = None
 
-    return Patient
+    return HeaderTimeoutProtocol

@@ -1,4 +1,4 @@
-"""What the routes work with, made once for each application."""
+"""The objects that the routes share, one set for each application."""
 
 from __future__ import annotations
 

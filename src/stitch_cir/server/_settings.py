@@ -1,4 +1,4 @@
-"""Every limit of the server in one place."""
+"""The settings and limits of a server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ServerSettings:
     Parameters
     ----------
     token:
-        Who sends it may add and remove pictures; ``None``: nobody may.
+        Requests with it may add and remove images; ``None``: none may.
     log_text:
         Write what users typed (and paths, which may hold ids) into the log.
     hosts:
@@ -34,21 +34,21 @@ class ServerSettings:
         The path that a reverse proxy serves this server below, e.g. ``/pics``; the addresses in
         answers begin with it. Whether the proxy strips it does not matter.
     upload_bytes, upload_pixels:
-        Largest file and picture that may be sent.
+        Largest image that may be sent, in bytes of its file and in pixels.
     uploads_bytes, uploads_seconds:
-        Memory for all uploads together, and how long one is kept.
+        Memory for all uploads together, and how long an upload is kept.
     rendered_bytes:
-        Memory for thumbnails and other re-encoded pictures.
-    json_bytes, text_characters, most_captions, most_hits:
-        Largest JSON body; longest text and caption; most captions and hits of one request.
+        Memory for thumbnails and other rendered images.
+    json_bytes, text_characters, max_captions, max_hits:
+        Largest JSON body; longest text and caption; largest numbers of captions and hits.
     bodies_bytes:
         Memory for all bodies that are arriving or worked on, together.
     files:
-        Most pictures added by one request.
+        Largest number of images added by a request.
     rate, burst:
-        Requests a second of one client, and how many it may have saved up; rate 0: no limit.
+        Requests a second of one client, and how many it may send at once; rate 0: no limit.
     threads, queue:
-        Requests worked on at a time, and how many more may wait.
+        Requests in work at a time, and how many more may wait.
     model_threads, model_queue:
         The same for requests whose captions a language model writes: they have threads of their
         own, so that a model that hangs takes nothing else with it.
@@ -56,11 +56,11 @@ class ServerSettings:
         Seconds for the work of one request, for one that asks a model, for its body to arrive, and
         for its headers.
     grace:
-        Seconds in which what has begun may finish once the server is to stop.
+        Seconds in which running work may finish once the server is to stop.
     cors:
         Origins whose pages may call the API from a browser, e.g. ``http://localhost:3000``.
     batch_seconds, batch_texts, batch_images:
-        How long and how many texts or pictures are collected for one call of the encoder.
+        How long and how many texts or images are collected for one call of the encoder.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -74,8 +74,8 @@ class ServerSettings:
     rendered_bytes: int = 64 * MiB
     json_bytes: int = 1 * MiB
     text_characters: int = 2000
-    most_captions: int = 64
-    most_hits: int = 500
+    max_captions: int = 64
+    max_hits: int = 500
     bodies_bytes: int = 512 * MiB
     files: int = 16
     rate: float = 50.0
@@ -97,14 +97,15 @@ class ServerSettings:
     def __post_init__(self) -> None:
         """Check the ranges."""
         object.__setattr__(self, "root_path", read_prefix(self.root_path))
-        for one in fields(self):
-            value = getattr(self, one.name)
+        for entry in fields(self):
+            value = getattr(self, entry.name)
             if isinstance(value, (str, bool, tuple, type(None))):
                 continue
-            least = 0 if one.name in _FROM_ZERO else 1e-3
+            least = 0 if entry.name in _FROM_ZERO else 1e-3
             if not (math.isfinite(value) and value >= least):
                 raise SettingError(
-                    f"{one.name} is {value!r}.", hint=f"It must be a number of at least {least:g}."
+                    f"{entry.name} is {value!r}.",
+                    hint=f"It must be a number of at least {least:g}.",
                 )
         if self.token is not None and len(self.token) < 16:
             raise SettingError(

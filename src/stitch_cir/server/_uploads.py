@@ -1,4 +1,4 @@
-"""Uploaded references: in memory only, bounded, for a while."""
+"""Uploaded reference images: in memory only, bounded, for a while."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["StoredUpload", "UploadStore", "name_option"]
 
 @dataclass(frozen=True, slots=True)
 class StoredUpload:
-    """A picture's file as it was sent, its upright size, and its SHA-256."""
+    """An image file as it was sent, its upright size, and its SHA-256."""
 
     token: str
     content: bytes
@@ -25,10 +25,10 @@ class StoredUpload:
 
 
 class UploadStore:
-    """Keeps uploads under tokens that cannot be guessed; the least recently used leave first."""
+    """Stores uploads under random tokens; the least recently used are dropped first."""
 
     def __init__(self, settings: ServerSettings) -> None:
-        """Take limits from ``settings``."""
+        """Start empty, within the limits of ``settings``."""
         self.max_pixels = settings.upload_pixels
         self._seconds = settings.uploads_seconds
         self.cache: ByteBoundedCache[StoredUpload] = ByteBoundedCache(
@@ -36,7 +36,7 @@ class UploadStore:
         )
 
     def add(self, content: bytes) -> StoredUpload:
-        """Check and keep a picture. Raises ``ImageError`` when it is none, or too large."""
+        """Check and store an image. Raises ``ImageError`` for other files and images too large."""
         try:
             image = open_image(content, max_pixels=self.max_pixels, decode_side=64)
         except ImageTooLargeError as error:
@@ -51,19 +51,19 @@ class UploadStore:
         return upload
 
     def get(self, token: str) -> StoredUpload:
-        """Give an upload. Raises ``NotFoundError`` for an unknown or expired token."""
-        found = self.cache.get(token)
-        if found is None:
+        """Return an upload. Raises ``NotFoundError`` for an unknown or expired token."""
+        upload = self.cache.get(token)
+        if upload is None:
             raise NotFoundError(
                 "There is no such upload, or it has expired.", hint="Upload the picture again."
             )
-        return found
+        return upload
 
     def expires_in(self, token: str) -> float:
-        """Give the seconds for which an upload is kept at most."""
+        """Return the seconds after which an upload expires at the latest."""
         return max(0.0, self._seconds - (self.cache.age(token) or 0.0))
 
 
 def name_option(hint: str) -> str:
-    """Name the server's option for more pixels where a hint names that of indexing."""
+    """Return a hint with the server's option for more pixels instead of that of indexing."""
     return hint.replace("--max-megapixels", "--max-upload-megapixels")

@@ -1,4 +1,4 @@
-"""Routes that change the gallery; each asks for the token first."""
+"""Routes that change the gallery; each checks the token first."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def router(services: Services) -> APIRouter:
     async def remove(
         request: Request, id: Annotated[str, Path(description="A gallery id.")]
     ) -> Response:
-        """Take an image out for good; its file stays, unless it was added through the server."""
+        """Remove an image for good; its file stays, unless it was added through the server."""
         _check_token(request, settings.token)
 
         def work() -> None:

@@ -2,7 +2,7 @@
 
 /** @import * as wire from './types/wire' */
 
-/** Where the server is called: beside the page's files, so that it may lie below any path. */
+/** The base of the API: beside the page's files, so that it may lie below any path. */
 const BASE = new URL("../", import.meta.url);
 const at = (path) => new URL(path, BASE).href;
 
@@ -40,13 +40,13 @@ async function call(path, { json, form, method, signal } = {}) {
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => null);
-  const told = body?.error ?? {
+  const detail = body?.error ?? {
     type: "ServerError",
     message: `The server answered with status ${response.status}.`,
     hint: "Its log says more.",
   };
   const wait = Number.parseFloat(response.headers.get("retry-after") ?? "");
-  throw new ApiError(response.status, told, Number.isFinite(wait) ? wait : null);
+  throw new ApiError(response.status, detail, Number.isFinite(wait) ? wait : null);
 }
 
 const read = async (path, options) => {

@@ -1,7 +1,7 @@
 // The page: one question in the form, one answer beside it, and the browser's history between them.
 
 import * as api from "./api.js";
-import { mountAsking } from "./asking.js";
+import { mountSearch } from "./search.js";
 import { announce, byId, download, plural, toast } from "./dom.js";
 import { mountForm } from "./form.js";
 import { mountGallery } from "./gallery.js";
@@ -17,13 +17,13 @@ const GATHER = new Set(["alpha", "captions-count", "tune", "more", "edit"]);
 
 const gallery = mountGallery({ onPick: ({ id }) => form.setReference({ id }), showNotes: () => view.notes(galleryNotes()), marked: () => state.draft.ref?.id ?? null });
 const form = mountForm({ tune, submit, mark: gallery.mark });
-const asking = mountAsking({ showForm: form.show, acts, tools, quiet: gallery.stop });
+const runner = mountSearch({ showForm: form.show, acts, tools, quiet: gallery.stop });
 const byTrail = (by) => history.go(by);
 let explain = null; // its files come when it is first needed
 let helping = false;
 let leaving = null; // a step back that the browser has not taken yet
 
-// -- asking, step by step --------------------------------------------------------------------------
+// -- queries, step by step -------------------------------------------------------------------------
 
 const address = (fragment) => `${location.pathname}${fragment ? `#${fragment}` : ""}`;
 
@@ -41,7 +41,7 @@ async function go(query, kind) {
   if (kind !== "more") trail.record(state.pos, query, kind);
   trail.show(state.pos, byTrail);
   if (kind === "search" || kind === "less") byId("pictures").scrollIntoView();
-  return asking.run(query, { keep: kind !== "search", more: kind === "more" });
+  return runner.run(query, { keep: kind !== "search", more: kind === "more" });
 }
 
 /** Change one thing; ask again where an answer is on the screen. */
@@ -80,7 +80,7 @@ function browse() {
 }
 
 function showGallery() {
-  asking.stop();
+  runner.stop();
   if (state.shown) learn(); // it may have grown, or have something to say, since it was looked at
   state.browsing = true;
   state.shown = null;
@@ -123,7 +123,7 @@ async function restore() {
   trail.show(state.pos, byTrail);
   if (query.ref?.upload === null) refuseUpload(query);
   else if (allOff(query)) refuseCaptions(query);
-  else await asking.run(query, { fresh: false });
+  else await runner.run(query, { fresh: false });
   if (explained !== null && state.shown?.results) await openExplain(explained, arrived);
 }
 
@@ -145,14 +145,14 @@ function refuseUpload(query) {
     hint: "Choose or drop the image again; words and settings are in place.",
     actions: [{ label: "Choose an image", act: () => byId("file").click(), main: true }, { label: "To the gallery", act: browse }],
   };
-  asking.refuse(query, why, { ...query, ref: null });
+  runner.refuse(query, why, { ...query, ref: null });
 }
 
 /** A link switches every caption off: there is nothing to search with, and nothing to fall back on. */
 function refuseCaptions(query) {
   const on = () => tune("edit", (one) => (one.captions = one.captions.map((caption) => ({ ...caption, on: true }))));
   const anew = asksSomething({ ...query, captions: null }) && { label: "Compose anew", act: () => tune("anew", (one) => (one.captions = null)) };
-  asking.refuse(query, {
+  runner.refuse(query, {
     title: "All captions are switched off",
     text: "Nothing is left to search with.",
     actions: [{ label: "Switch them on", act: on, main: true }, anew],
@@ -169,7 +169,7 @@ function acts(query) {
     less: ({ id }) => less(id),
     more: () => tune("more", (one) => (one.hits = Math.min(one.hits + HITS, mostHits()))),
     lower: () => tune("tune", (one) => (one.settings.min_score = null)),
-    retry: () => asking.run(query),
+    retry: () => runner.run(query),
     browse,
     choose: () => byId("file").click(),
     standard: () => tune("tune", (one) => (one.settings = noSettings())),
@@ -221,7 +221,7 @@ async function withUpload(call) {
   try {
     return await call(toAsk(query, mostHits()));
   } catch (error) {
-    if (error.status !== 404 || !(await asking.renew(query))) throw error;
+    if (error.status !== 404 || !(await runner.renew(query))) throw error;
     return call(toAsk(query, mostHits()));
   }
 }
@@ -323,7 +323,7 @@ function listen() {
       byId("captions").open = true;
       byId("captions").querySelector("summary").focus();
     },
-    Escape: asking.cancel,
+    Escape: runner.cancel,
   }, { onOpen: enterHelp, onClose: () => history.state?.help && stepBack() });
 }
 

@@ -1,4 +1,4 @@
-// What the page knows at a moment. Changed by app.js, form.js and asking.js only.
+// What the page knows at a moment. Changed by app.js, form.js and search.js only.
 
 import { copyQuery, emptyQuery, sameQuestion } from "./query.js";
 

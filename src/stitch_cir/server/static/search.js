@@ -1,4 +1,4 @@
-// Asking the server, one question at a time: waiting, the answer, or what went wrong.
+// Sending queries to the server, one at a time: waiting, the answer, or the error.
 
 import * as api from "./api.js";
 import { announce, byId, plural } from "./dom.js";
@@ -13,10 +13,10 @@ const CACHED = 30;
 const GHOST_AFTER = 140; // ms: a quick answer shows no grey tiles
 
 /**
- * Put asking in order. `showForm()`; `acts(query)` gives what can be done with results; `tools()`
- * the buttons above them; `quiet()` stops whatever else fills the stage.
+ * Connect the search. `showForm()`; `acts(query)` returns the actions on results; `tools()` the
+ * buttons above them; `quiet()` stops whatever else fills the stage.
  */
-export function mountAsking({ showForm, acts, tools, quiet }) {
+export function mountSearch({ showForm, acts, tools, quiet }) {
   const cache = new Map();
   let running = null;
 
