@@ -9,7 +9,11 @@ from stitch_cir.composers.rules._edits import Edit
 from stitch_cir.composers.rules._english import article, gerund
 from stitch_cir.composers.rules._lexicon import alternatives, find_colours, is_colour, lexicon
 from stitch_cir.composers.rules._phrases import PREPOSITION, bare, head_noun, is_noun, split_phrase
-from stitch_cir.composers.rules._qualified import adjective_of_one, is_participle, qualified_noun
+from stitch_cir.composers.rules._qualified import (
+    adjective_of_pronoun,
+    is_participle,
+    qualified_noun,
+)
 
 __all__ = ["added_thing", "looks_like_view", "predicate", "prepositional"]
 
@@ -109,7 +113,7 @@ def _parts(text: str) -> list[str]:
 def _simple(text: str) -> list[Edit]:
     """Parse one part of a predicate."""
     lex = lexicon()
-    quality = adjective_of_one(text)
+    quality = adjective_of_pronoun(text)
     if quality:
         return _simple(quality)
     painted = re.fullmatch(r"(?:painted|dyed|tinted|colou?red)(?: in)? (.+)", text, re.I)

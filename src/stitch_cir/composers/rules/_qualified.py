@@ -9,7 +9,7 @@ from stitch_cir.composers.rules._english import singular
 from stitch_cir.composers.rules._lexicon import find_colours, is_colour, lexicon
 from stitch_cir.composers.rules._phrases import head_noun, is_noun, split_phrase
 
-__all__ = ["adjective_of_one", "is_participle", "qualified_noun", "qualities"]
+__all__ = ["adjective_of_pronoun", "is_participle", "qualified_noun", "qualities"]
 
 _NOT_PARTICIPLES = frozenset(
     "red bed bread breed deed feed hundred kindred moped naked need reed sacred seed shed sled speed "
@@ -113,7 +113,7 @@ def _qualifies(gerund: str, listed: bool, head: str) -> bool:
     return listed
 
 
-def adjective_of_one(text: str) -> str:
+def adjective_of_pronoun(text: str) -> str:
     """Return the adjective of "a longer one" or "the striped ones", or ``""`` for other phrases."""
     match = re.fullmatch(r"(?:an? |the |some )?(?P<what>[\w -]+?) (?:one|ones|version)", text, re.I)
     if match is None or _NO_ADJECTIVES & set(match["what"].lower().split()):
