@@ -77,7 +77,7 @@ def _connect_with_journal(file: Path, timeout: float) -> sqlite3.Connection:
 
 
 def _is_on_a_network(file: Path) -> bool:
-    """Return whether a file lies on a network file system, as far as the system tells (Linux)."""
+    """Return whether a file lies on a network file system, as far as the system says (Linux)."""
     folder = os.path.realpath(file.absolute().parent)
     kind, longest = "", -1
     try:
@@ -87,7 +87,7 @@ def _is_on_a_network(file: Path) -> bool:
     for line in lines:
         # the mount point is the fifth field, the kind of file system the first one behind " - "
         fields, _, rest = line.partition(" - ")
-        point = _OCTAL.sub(lambda found: chr(int(found[1], 8)), fields.split(" ")[4])
+        point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), fields.split(" ")[4])
         inside = folder == point or folder.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= longest:
             kind, longest = rest.split(" ")[0], len(point)

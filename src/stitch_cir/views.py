@@ -1,4 +1,4 @@
-"""View boxes: which crops of a picture form its view set, cut reproducibly (method §3)."""
+"""View boxes: which crops of an image form its view set, cut reproducibly (method §3)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ViewBox", "ViewRecipe", "content_key", "cut", "pad_to_ratio"]
 
 @dataclass(frozen=True, slots=True)
 class ViewBox:
-    """One crop as fractions of the picture's sides, 0 ≤ x0 < x1 ≤ 1 and 0 ≤ y0 < y1 ≤ 1.
+    """One crop as fractions of the image's sides, 0 ≤ x0 < x1 ≤ 1 and 0 ≤ y0 < y1 ≤ 1.
 
     ``flip`` mirrors the crop left to right. The box (0, 0, 1, 1) without flip is the original view.
     """
@@ -47,17 +47,17 @@ _GRID: tuple[ViewBox, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class ViewRecipe:
-    """How the M = ``count`` views of every picture are chosen; the first is always the original.
+    """How the M = ``count`` views of every image are chosen; the first is always the original.
 
-    ``kind="grid"``: the same boxes for every picture: original, halves, centre, quadrants; beyond
+    ``kind="grid"``: the same boxes for every image: original, halves, centre, quadrants; beyond
     ten, windows of 1/3, 1/4, … of the sides, row by row. ``count`` 1 is the original alone.
 
     ``kind="dense"``: the boxes of the grid, but encoded from the patch vectors of one forward pass
-    a picture (see ``DenseEncoder``): cheaper, and not the same vectors.
+    an image (see ``DenseEncoder``): cheaper, and not the same vectors.
 
     ``kind="random"``: RandomResizedCrop (area ``scale``, aspect ``ratio`` drawn log-uniformly, ten
     tries, then the largest centred crop of an allowed aspect) and a mirror with probability ½, as
-    in method §3, but seeded from ``seed`` and the picture's own content.
+    in method §3, but seeded from ``seed`` and the content of the image.
 
     Raises ``SettingError`` for values outside their ranges.
     """
@@ -86,7 +86,7 @@ class ViewRecipe:
         _check_span("ratio", self.ratio, 1e6)
 
     def boxes(self, width: int, height: int, key: bytes) -> tuple[ViewBox, ...]:
-        """Choose the boxes of a picture of ``width`` × ``height`` pixels.
+        """Return the boxes of an image of ``width`` × ``height`` pixels.
 
         ``key`` identifies its content (see :func:`content_key`); the grid ignores size and key.
         """
@@ -119,7 +119,7 @@ class ViewRecipe:
         return _fractions((width - w) // 2, (height - h) // 2, w, h, width, height, flip)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data, recorded with the gallery."""
+        """Return JSON-ready data, recorded with the gallery."""
         return {**asdict(self), "scale": list(self.scale), "ratio": list(self.ratio)}
 
     @classmethod
@@ -173,7 +173,7 @@ def _fractions(left: int, top: int, w: int, h: int, width: int, height: int, fli
 
 
 def content_key(image: Image.Image) -> bytes:
-    """Identify an upright picture by what it shows: 32 bytes.
+    """Return 32 bytes that identify what an upright image shows.
 
     A digest of its size and a small RGB reduction, so that lossless copies (another container,
     another EXIF orientation) get equal random views.
@@ -183,7 +183,7 @@ def content_key(image: Image.Image) -> bytes:
 
 
 def cut(image: Image.Image, box: ViewBox) -> Image.Image:
-    """Cut one view out of a picture: at least one pixel, mirrored if the box says so."""
+    """Return one view of an image: at least one pixel, mirrored if the box says so."""
     left = min(round(box.x0 * image.width), image.width - 1)
     top = min(round(box.y0 * image.height), image.height - 1)
     right = max(round(box.x1 * image.width), left + 1)
@@ -197,13 +197,13 @@ def cut(image: Image.Image, box: ViewBox) -> Image.Image:
 
 
 LONGEST_PADDED = 4096
-"""Longest side of a padded picture: 1 × 20,000 pixels must not become 16,000 × 20,000."""
+"""Longest side of a padded image: 1 × 20,000 pixels must not become 16,000 × 20,000."""
 
 
 def pad_to_ratio(image: Image.Image, ratio: float = 1.25) -> Image.Image:
     """Zero-pad the short side, centred, until long/short is ``ratio`` (target padding, method §3).
 
-    Pictures whose sides differ by less than ``ratio`` stay as they are. A picture to be padded
+    Images whose sides differ by less than ``ratio`` stay as they are. An image to be padded
     whose long side exceeds ``LONGEST_PADDED`` is scaled down to it first.
 
     Raises ``SettingError`` for a ratio below 1.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +15,6 @@ from stitch_cir.errors import (
     GalleryMissingError,
     SettingError,
 )
-from stitch_cir.gallery._nowhere import no_gallery
 from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery._report import IndexReport, VerifyReport
 from stitch_cir.gallery._snapshot import Generation, Snapshot
@@ -26,6 +27,7 @@ from stitch_cir.gallery.index._options import IndexOptions
 from stitch_cir.gallery.store._database import DATABASE
 from stitch_cir.gallery.store._provenance import check_encoder
 from stitch_cir.gallery.store._store import Store
+from stitch_cir.hints import shell_word
 from stitch_cir.images import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ class Gallery(GalleryReader):
                 hint="Check the permissions of the folder, and the disk.",
             ) from error
         if directory is None:
-            raise no_gallery(path)
+            raise _no_gallery(path)
         gallery = cls(directory, Store(directory), encoder)
         if "fingerprint" not in gallery._facts:
             gallery.close()
@@ -313,3 +315,29 @@ class Gallery(GalleryReader):
                 max_pixels=max_pixels,
                 read_files=read_files,
             )
+
+
+def _no_gallery(directory: Path) -> GalleryMissingError:
+    """Build the error for a folder without gallery; it names the gallery of a folder above."""
+    # "." and ".." would run together with the full stop
+    real = Path(os.path.realpath(directory))
+    shown = real if directory.name in ("", "..") else directory
+    above = next((folder for folder in real.parents if _holds_gallery(folder)), None)
+    if above is not None and directory.is_dir():
+        inside = real.relative_to(above).as_posix()
+        return GalleryMissingError(
+            f"There is no gallery at {shown}, but the folder {above} above it has one.",
+            hint=f"Search that, only below this folder: stitch search {shell_word(above)} "
+            f"TEXT --include {shell_word(glob.escape(inside) + '/*')}",
+        )
+    return GalleryMissingError(
+        f"There is no gallery at {shown}.",
+        hint=f"Make one first: stitch index {shell_word(directory)}",
+    )
+
+
+def _holds_gallery(folder: Path) -> bool:
+    try:
+        return (folder / DEFAULT_DIRECTORY / DATABASE).is_file()
+    except OSError:
+        return False

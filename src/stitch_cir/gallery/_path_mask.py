@@ -19,9 +19,9 @@ class PathMask:
         paths = [gallery.directory, gallery.directory.absolute()]
         if root is not None:
             paths += [Path(os.path.normpath(root)), Path(os.path.normpath(root.absolute()))]
-        spelled = {str(path) for path in paths} | {os.path.realpath(path) for path in paths}
+        spellings = {str(path) for path in paths} | {os.path.realpath(path) for path in paths}
         # the longest first: the gallery's directory may lie in the folder
-        self._private = tuple(sorted((s for s in spelled if len(s) > 2), key=len, reverse=True))
+        self._private = tuple(sorted((s for s in spellings if len(s) > 2), key=len, reverse=True))
         whole = root if root is not None else gallery.directory
         self.name = Path(os.path.realpath(whole)).name or "gallery"
 

@@ -23,7 +23,7 @@ from stitch_cir.views import ViewRecipe, content_key
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
 
-__all__ = ["FromFiles", "Mended", "mend"]
+__all__ = ["FromFiles", "Repairs", "repair"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class FromFiles:
 
 
 @dataclass(slots=True)
-class Mended:
+class Repairs:
     """How records were repaired, and why others were not, by id; ``structure``: the indexes,
     ``facts``: what is recorded about the whole.
     """
@@ -47,9 +47,9 @@ class Mended:
     structure: bool = False
     facts: bool = False
 
-    def __or__(self, later: Mended) -> Mended:
+    def __or__(self, later: Repairs) -> Repairs:
         """Return this together with what was repaired later; what failed is as it is now."""
-        return Mended(
+        return Repairs(
             {**self.ids, **later.ids},
             later.failed,
             self.structure or later.structure,
@@ -57,26 +57,26 @@ class Mended:
         )
 
 
-def mend(directory: Path, damaged: Sequence[StoredSet], files: FromFiles | None) -> Mended:
+def repair(directory: Path, damaged: Sequence[StoredSet], files: FromFiles | None) -> Repairs:
     """Repair records; without ``files`` only what is proved right by its digest.
 
     Raises ``GalleryBusyError`` and ``GalleryError`` where nothing can be written.
     """
-    mended = Mended()
+    repairs = Repairs()
     with write_lock(directory), closing(Store(directory, write=True)) as store:
         if any(line != "ok" for (line,) in store.rows("PRAGMA integrity_check")):
             # rows that an index does not lead to any more are still in the table
             store.rows("REINDEX")
-            mended.structure = True
-        mended.facts = _restore_facts(store)
+            repairs.structure = True
+        repairs.facts = _restore_facts(store)
         salvage = Salvage(store, directory / "cache")
         for stored in damaged:
             if _from_copies(store, salvage, stored):
-                mended.ids[stored.id] = "was damaged in the database; repaired from the cache"
+                repairs.ids[stored.id] = "was damaged in the database; repaired from the cache"
             elif files is not None:
-                _from_file(store, salvage, stored, files, mended)
+                _from_file(store, salvage, stored, files, repairs)
         store.sweep()
-    return mended
+    return repairs
 
 
 def _restore_facts(store: Store) -> bool:
@@ -128,7 +128,7 @@ def _restore_texts(store: Store, texts: Iterable[str]) -> None:
         )
     ]
     for (text,) in lost:
-        near = [one for one in free if len(one) == len(text) and _distance(one, text) == 1]
+        near = [other for other in free if len(other) == len(text) and _distance(other, text) == 1]
         if len(near) == 1:
             with store.transaction():
                 store.rows(
@@ -137,8 +137,8 @@ def _restore_texts(store: Store, texts: Iterable[str]) -> None:
                 )
 
 
-def _distance(one: bytes, two: bytes) -> int:
-    return sum(a != b for a, b in zip(one, two, strict=True))
+def _distance(first: bytes, second: bytes) -> int:
+    return sum(a != b for a, b in zip(first, second, strict=True))
 
 
 def _are_numbered(store: Store, id: str) -> bool:
@@ -147,18 +147,18 @@ def _are_numbered(store: Store, id: str) -> bool:
 
 
 def _from_file(
-    store: Store, salvage: Salvage, stored: StoredSet, files: FromFiles, mended: Mended
+    store: Store, salvage: Salvage, stored: StoredSet, files: FromFiles, repairs: Repairs
 ) -> None:
     """Encode a record again; note how, or why that was impossible."""
     item = store.item(stored.id)
     if item is None:
-        mended.failed[stored.id] = "its id is damaged; run stitch index FOLDER"
+        repairs.failed[stored.id] = "its id is damaged; run stitch index FOLDER"
         return
     how = "was damaged in the database; encoded again"
     if item.hash is not None and salvage.content(item.hash, (item.id,)) is None:
         problem = _encode_image(store, item, files)
         if problem is not None:
-            mended.failed[stored.id] = problem
+            repairs.failed[stored.id] = problem
             return
     elif item.hash is not None:
         row = salvage.content(item.hash, (item.id,))
@@ -167,7 +167,7 @@ def _from_file(
             store.put_content_row(*row)
     texts = store.captions(item.id)
     if not texts and item.hash is None:
-        mended.failed[stored.id] = "its captions are lost; index their file again"
+        repairs.failed[stored.id] = "its captions are lost; index their file again"
         return
     unknown = [text for text in texts if salvage.caption(text, (item.id,)) is None]
     if texts and not _are_numbered(store, item.id):
@@ -182,7 +182,7 @@ def _from_file(
             if vector is not None:
                 store.put_caption_row(text, vector)
         store.put_captions(item.id, texts)
-    mended.ids[stored.id] = how
+    repairs.ids[stored.id] = how
 
 
 def _encode_image(store: Store, item: Item, files: FromFiles) -> str | None:
@@ -201,12 +201,12 @@ def _encode_image(store: Store, item: Item, files: FromFiles) -> str | None:
     if (facts.st_size, facts.st_mtime_ns) != (item.size, item.mtime_ns):
         return "its file has changed; run stitch index FOLDER"
     hash = hashlib.sha256(content).hexdigest()
-    known = store.value(
+    is_encoded = store.value(
         f"SELECT 1 FROM contents WHERE hash = ? AND digest IS {CONTENT_DIGEST}", (hash,)
     )
     encoder = files.encoder
     recipe = ViewRecipe.from_dict(files.recipe)
-    if not known:
+    if not is_encoded:
         try:
             image = open_image(
                 content, max_pixels=files.max_pixels, decode_side=encoder.decode_side
@@ -217,7 +217,7 @@ def _encode_image(store: Store, item: Item, files: FromFiles) -> str | None:
         vectors = encode_set(encoder, recipe, [image], [boxes])
         vectors = checked(vectors, (1, len(boxes), encoder.dim), [item.id])
     with store.transaction():
-        if not known:
+        if not is_encoded:
             store.put_content(hash, image.info["full_size"], boxes, vectors[0])
         # its hash may be what was damaged: size and time say that this is the file that was indexed
         store.rows("UPDATE items SET hash = ? WHERE id = ?", (hash, item.id))

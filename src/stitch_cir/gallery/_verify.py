@@ -19,7 +19,7 @@ import numpy as np
 
 from stitch_cir.errors import GalleryDamagedError, GalleryError
 from stitch_cir.gallery._check_files import check_files
-from stitch_cir.gallery._repair import FromFiles, Mended, mend
+from stitch_cir.gallery._repair import FromFiles, Repairs, repair
 from stitch_cir.gallery._report import VerifyReport
 from stitch_cir.gallery.cache._format import ViewMatrix, open_cache
 from stitch_cir.gallery.index._scan import id_of
@@ -38,7 +38,7 @@ ROUNDS = 3
 
 @dataclass(slots=True)
 class _Findings:
-    """What one look at everything found; ``damaged`` are sets with what is wrong with each."""
+    """What checking everything found; ``damaged`` are sets with what is wrong with each."""
 
     images: int = 0
     views: int = 0
@@ -68,28 +68,30 @@ def verify(
     ``read_files``. Raises what loading the encoder raises.
     """
     cache = directory / "cache"
-    found = _check(store, facts, cache)
-    before, mended = found, Mended()
+    findings = _check(store, facts, cache)
+    before, repairs = findings, Repairs()
     # an index that is built anew may show damaged records that were not to be seen before
     for _ in range(ROUNDS):
-        if not (found.damaged or found.structure or found.facts):
+        if not (findings.damaged or findings.structure or findings.facts):
             break
         files = None
         if encoder is not None:
             files = FromFiles(encoder(), facts["recipe"], path_of, max_pixels)
         try:
-            now = mend(directory, [stored for stored, _ in found.damaged], files)
+            now = repair(directory, [stored for stored, _ in findings.damaged], files)
         except GalleryDamagedError as error:
-            found.problems.append(f"database: {error.message}")
+            findings.problems.append(f"database: {error.message}")
             break
         except GalleryError as error:
-            found.problems.append(f"nothing can be repaired here: {error.message}")
+            findings.problems.append(f"nothing can be repaired here: {error.message}")
             break
-        mended = mended | now
+        repairs = repairs | now
         if not (now.ids or now.structure or now.facts):
             break
-        found = _check(store, facts, cache)
-    problems, repaired = _lines(store, cache, before, found, mended, asked=encoder is not None)
+        findings = _check(store, facts, cache)
+    problems, repaired = _lines(
+        store, cache, before, findings, repairs, requested=encoder is not None
+    )
     missing = changed = 0
     state: dict[str, Any] = {"complete": None, "waiting": None}
     try:
@@ -98,8 +100,8 @@ def verify(
     except GalleryDamagedError as error:
         problems.append(f"database: {error.message}")
     return VerifyReport(
-        found.images,
-        found.views,
+        findings.images,
+        findings.views,
         missing,
         changed,
         tuple(dict.fromkeys(problems)),
@@ -111,80 +113,87 @@ def verify(
 
 
 def _lines(
-    store: Store, cache: Path, before: _Findings, found: _Findings, mended: Mended, *, asked: bool
+    store: Store,
+    cache: Path,
+    before: _Findings,
+    findings: _Findings,
+    repairs: Repairs,
+    *,
+    requested: bool,
 ) -> tuple[list[str], list[str]]:
     """Return what is wrong, and what was repaired, a line each."""
-    repaired = [f"{id}: {how}" for id, how in sorted(mended.ids.items())]
-    if before.structure and not found.structure:
+    repaired = [f"{id}: {how}" for id, how in sorted(repairs.ids.items())]
+    if before.structure and not findings.structure:
         repaired.insert(0, f"database: {before.structure[0]}; its indexes were built anew")
-    if mended.facts:
+    if repairs.facts:
         repaired.insert(0, "database: the facts it records were damaged; repaired from the cache")
-    problems = [f"database: {line}" for line in found.structure] + found.problems
-    if found.facts:
+    problems = [f"database: {line}" for line in findings.structure] + findings.problems
+    if findings.facts:
         problems.append("database: the facts it records are damaged; a copy is in the cache")
-    for stored, reason in found.damaged:
-        more = mended.failed.get(stored.id)
+    for stored, reason in findings.damaged:
+        more = repairs.failed.get(stored.id)
         advice = more or "not in any cache; stitch verify GALLERY --repair encodes it again"
         problems.append(f"{stored.id}: {reason} ({advice})")
     # what is left of a damaged record may be in a cache that is otherwise useless
-    if found.cache is not None and not found.damaged:
-        line = f"cache: {found.cache}; {_throw_away(cache, store)}"
-        (repaired if asked else problems).append(line)
-    elif found.cache is not None:
-        problems.append(f"cache: {found.cache}; kept until the database is repaired")
-    if not asked:
+    if findings.cache is not None and not findings.damaged:
+        line = f"cache: {findings.cache}; {_throw_away(cache, store)}"
+        (repaired if requested else problems).append(line)
+    elif findings.cache is not None:
+        problems.append(f"cache: {findings.cache}; kept until the database is repaired")
+    if not requested:
         problems = [*repaired, *problems]
         repaired = []
     return problems, repaired
 
 
 def _check(store: Store, facts: Mapping[str, Any], cache: Path) -> _Findings:
-    found = _Findings()
+    findings = _Findings()
     try:
         lines = store.rows("PRAGMA integrity_check")
-        found.structure += [str(line) for (line,) in lines if line != "ok"]
-        found.facts = store.facts_are_damaged()
+        findings.structure += [str(line) for (line,) in lines if line != "ok"]
+        findings.facts = store.facts_are_damaged()
         with store.read_transaction():
-            _check_sets(store, facts["dim"], cache, found)
+            _check_sets(store, facts["dim"], cache, findings)
         for item in store.items():
-            found.images += 1
+            findings.images += 1
             if item.path is not None and not _is_name_of(item.id, item.path):
-                found.problems.append(
+                findings.problems.append(
                     f"{item.id}: its record names another file ({item.path!r}); "
                     "run stitch index FOLDER"
                 )
     except GalleryDamagedError as error:
-        found.problems.append(f"database: {error.message}")
-    return found
+        findings.problems.append(f"database: {error.message}")
+    return findings
 
 
-def _check_sets(store: Store, dim: int, cache: Path, found: _Findings) -> None:
+def _check_sets(store: Store, dim: int, cache: Path, findings: _Findings) -> None:
     """Check all vectors, and the cache's rows against them."""
     state = store.state()
     matrix = open_cache(cache, state, dim, complete=True)
     if matrix is None and (cache / str(state[0])).exists():
-        found.cache = "damaged"
+        findings.cache = "damaged"
     recorded = store.meta().get("dim")
     if recorded != dim:
-        found.problems.append(f"database: vectors have {recorded} dimensions, expected {dim}")
+        findings.problems.append(f"database: vectors have {recorded} dimensions, expected {dim}")
         return
     matched = 0
     agrees = True
     for stored in sets(store):
         problem = problem_of(stored, dim)
-        found.views += (len(stored.image_views) + sum(map(len, stored.caption_views))) // (4 * dim)
+        size = len(stored.image_views) + sum(map(len, stored.caption_views))
+        findings.views += size // (4 * dim)
         row = None if matrix is None else _row_of(matrix, stored.id)
         matched += row is not None
-        if problem is None and matrix is not None and stored.id not in matrix.mended:
+        if problem is None and matrix is not None and stored.id not in matrix.salvaged:
             same = row is not None and _agrees(matrix, row, stored, dim)
             if not same and not store.has_digests:
                 problem = "database and cache differ, and nothing says which is right"
             else:
                 agrees = agrees and same
         if problem is not None:
-            found.damaged.append((stored, problem))
+            findings.damaged.append((stored, problem))
     if matrix is not None and not (agrees and matched == len(matrix.ids)):
-        found.cache = "does not hold what the database holds"
+        findings.cache = "does not hold what the database holds"
 
 
 def _row_of(matrix: ViewMatrix, id: str) -> int | None:
@@ -194,21 +203,21 @@ def _row_of(matrix: ViewMatrix, id: str) -> int | None:
 
 def _agrees(matrix: ViewMatrix, row: int, stored: StoredSet, dim: int) -> bool:
     start, end = matrix.offsets[row : row + 2]
-    pictures = int((matrix.kinds[start:end] == 0).sum())
+    image_count = int((matrix.kinds[start:end] == 0).sum())
     return np.array_equal(
         matrix.vectors[start:end], stored.members(dim), equal_nan=True
-    ) and pictures * 4 * dim == len(stored.image_views)
+    ) and image_count * 4 * dim == len(stored.image_views)
 
 
 def _is_name_of(id: str, path: bytes) -> bool:
     """Return whether an id is a path's, whichever system and Unicode form spelled either."""
-    one, two = (unicodedata.normalize("NFC", s.replace("\\", "/")) for s in (id, id_of(path)))
-    return one == two
+    first, second = (unicodedata.normalize("NFC", s.replace("\\", "/")) for s in (id, id_of(path)))
+    return first == second
 
 
 def _throw_away(cache: Path, store: Store) -> str:
-    place = cache / str(store.state()[0])
-    shutil.rmtree(place, ignore_errors=True)
-    if place.exists():
-        return f"delete {place}"
+    path = cache / str(store.state()[0])
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        return f"delete {path}"
     return "thrown away, the next search builds a new one"

@@ -63,7 +63,7 @@ def lab_transform() -> ImageCmsTransform:
 
 
 def changes_colours(profile: object, mode: str) -> bool:
-    """Tell whether images of ``mode`` with this embedded profile are not in sRGB."""
+    """Return whether images of ``mode`` with this embedded profile are not in sRGB."""
     return profile_transform(profile, mode) is not None
 
 
@@ -76,7 +76,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _is_visible(transform: ImageCmsTransform, mode: str) -> bool:
-    """Tell whether a transform changes any of some hundred colours."""
+    """Return whether a transform changes any of some hundred colours."""
     if mode == "CMYK":
         return True
     levels = np.arange(0, 256, 1 if mode == "L" else 51).astype(np.uint8)

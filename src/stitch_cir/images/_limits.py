@@ -79,7 +79,7 @@ def quiet_decoders() -> Iterator[None]:
 
 @contextmanager
 def raised_limit(max_pixels: int) -> Iterator[None]:
-    """Let Pillow decode ``max_pixels`` where its own limit is lower; the caller counts them.
+    """Raise the limit of Pillow to ``max_pixels`` where it is lower; the caller counts them.
 
     Pillow has one limit for the whole process: it is raised while a thread needs that, and put
     back afterwards.

@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from stitch_cir.errors import ImageError
 from stitch_cir.images._streams import Splice, essential_parts, padded, size_of
 
-__all__ = ["Opened", "mended", "opened"]
+__all__ = ["Opened", "opened", "repaired"]
 
 _END_OF_JPEG = b"\xff\xd9" * 16
 _JPEG_TAILS = (_END_OF_JPEG, b"\x55\xa3\x19\x6c" * 16 + _END_OF_JPEG)
@@ -70,7 +70,7 @@ def _open(source: Splice | BinaryIO, format: str, profile: bytes | None) -> Open
     return Opened(image, profile or image.info.get("icc_profile"), source)
 
 
-def mended(stream: BinaryIO, format: str, prepare: Prepare) -> tuple[Opened, float, bool]:
+def repaired(stream: BinaryIO, format: str, prepare: Prepare) -> tuple[Opened, float, bool]:
     """Load what is left of a damaged image; ``prepare`` is called before its pixels are decoded.
 
     Returns the image, the share of it that is missing or wrong (0…1), and whether decoding ended
@@ -143,25 +143,27 @@ def _attempt(stream: BinaryIO, format: str, prepare: Prepare, attempt: int) -> t
     return part, False
 
 
-def _difference(one: Image.Image, two: Image.Image, *, grey_end: bool) -> float:
+def _difference(first: Image.Image, second: Image.Image, *, grey_end: bool) -> float:
     """Return the share of pixels that differ; with ``grey_end``, and of rows of one grey below."""
-    if one.size != two.size or one.mode != two.mode:
+    if first.size != second.size or first.mode != second.mode:
         return 1.0
     different = last = 0
-    for row in range(one.height):
-        box = (0, row, one.width, row + 1)
-        left, right = np.asarray(one.crop(box)), np.asarray(two.crop(box))
-        pixels = (left != right).reshape(one.width, -1).any(axis=1).sum()
+    for row in range(first.height):
+        box = (0, row, first.width, row + 1)
+        left, right = np.asarray(first.crop(box)), np.asarray(second.crop(box))
+        pixels = (left != right).reshape(first.width, -1).any(axis=1).sum()
         different += int(pixels)
         last = row if pixels else last
     if grey_end and different:
         # behind the first missing bits a JPEG has no values, whatever stands there
-        fill = np.asarray(one.crop((one.width - 1, one.height - 1, one.width, one.height)))[0, 0]
-        for row in range(one.height - 1, last, -1):
-            if (np.asarray(one.crop((0, row, one.width, row + 1))) != fill).any():
+        fill = np.asarray(
+            first.crop((first.width - 1, first.height - 1, first.width, first.height))
+        )[0, 0]
+        for row in range(first.height - 1, last, -1):
+            if (np.asarray(first.crop((0, row, first.width, row + 1))) != fill).any():
                 break
-            different += one.width
-    return different / (one.width * one.height)
+            different += first.width
+    return different / (first.width * first.height)
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from stitch_cir.images._limits import (
     quiet_decoders,
     raised_limit,
 )
-from stitch_cir.images._load import Opened, mended, opened
+from stitch_cir.images._load import Opened, opened, repaired
 from stitch_cir.images._pixels import ON_THE_SIDE, TURNS, upright_rgb
 from stitch_cir.images._probe import is_camera_raw, unread_kind
 from stitch_cir.images._regular import open_regular, printable_path, unreadable
@@ -34,7 +34,7 @@ Admit: TypeAlias = Callable[[int], AbstractContextManager[object]]
 
 _LARGEST_LOSS = 0.5
 """Share of an image that may be missing."""
-_KNOWN = "Known: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC."
+_FORMATS = "Known: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC."
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +159,11 @@ def _decode(stream: BinaryIO, format: str, name: str, limits: _Limits) -> Image.
             raise
         except Exception as error:
             held.close()
-            part, note = _mended(stream, format, name, prepare, admit, error)
+            part, note = _repaired(stream, format, name, prepare, admit, error)
         else:
             if not is_whole:
                 held.close()
-                part, note = _mended(stream, format, name, prepare, admit, None)
+                part, note = _repaired(stream, format, name, prepare, admit, None)
         with part.image as image:
             return _finished(image, part, format, full, limits.decode_side, note)
 
@@ -226,7 +226,7 @@ def _reduced(size: tuple[int, int], decode_side: int | None) -> tuple[int, int]:
     return -(-size[0] // factor), -(-size[1] // factor)
 
 
-def _mended(
+def _repaired(
     stream: BinaryIO,
     format: str,
     name: str,
@@ -246,7 +246,7 @@ def _mended(
             admit(image, 2)  # two attempts are compared
 
     try:
-        part, share, failed = mended(stream, format, prepared)
+        part, share, failed = repaired(stream, format, prepared)
     except (ImageError, MemoryError, Image.DecompressionBombError):
         raise
     except Exception as again:
@@ -298,10 +298,10 @@ def _not_an_image(name: str, kind: str | None) -> NotAnImageError:
     if kind == CAMERA_RAW:
         return NotAnImageError(
             f"{name} is not an image of a known format: camera raw is not read.",
-            hint=f"Export a JPEG and use that. {_KNOWN}",
+            hint=f"Export a JPEG and use that. {_FORMATS}",
         )
     what = f": it is {kind}" if kind else ""
-    return NotAnImageError(f"{name} is not an image of a known format{what}.", hint=_KNOWN)
+    return NotAnImageError(f"{name} is not an image of a known format{what}.", hint=_FORMATS)
 
 
 def _broken(name: str, reason: str) -> BrokenImageError:

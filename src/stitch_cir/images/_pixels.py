@@ -106,7 +106,7 @@ def _converter(image: Image.Image) -> Convert:
 
 
 def _is_padding(image: Image.Image) -> bool:
-    """Tell whether the alpha of a BMP is 0 everywhere: its programs leave that byte empty."""
+    """Return whether the alpha of a BMP is 0 everywhere: its programs leave that byte empty."""
     return (
         image.format == "BMP"
         and image.mode == "RGBA"

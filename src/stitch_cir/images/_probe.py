@@ -48,7 +48,7 @@ _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 
 
 def is_camera_raw(stream: BinaryIO, name: str) -> bool:
-    """Tell whether a file is a camera raw file, by its name or by what its header says."""
+    """Return whether a file is a camera raw file, by its name or by what its header says."""
     if Path(name).suffix.lower() in RAW_EXTENSIONS:
         return True
     stream.seek(0)
@@ -59,7 +59,7 @@ def is_camera_raw(stream: BinaryIO, name: str) -> bool:
 
 
 def is_raw_tiff(stream: BinaryIO) -> bool:
-    """Tell whether a TIFF holds a camera's sensor values: those are no image yet.
+    """Return whether a TIFF holds a camera's sensor values: those are no image yet.
 
     Tags of DNG or of a colour filter say so anywhere; otherwise a camera maker's name beside a
     thumbnail that points to further images, or beside the maker's own compression.
@@ -147,7 +147,7 @@ def _unread_jpeg(stream: BinaryIO) -> str | None:
 
 
 def has_colour_profile(path: Path) -> bool | None:
-    """Tell whether an image's embedded profile changes its colours; None if it cannot be read.
+    """Return whether an image's embedded profile changes its colours; None if it cannot be read.
 
     Only headers are read, no pixel is decoded.
     """

@@ -186,8 +186,8 @@ def _png(stream: BinaryIO, *, bare: bool) -> Essentials:
                 return
             position = end
 
-    found = _joined(parts())
-    return Essentials(found, profile)
+    joined = _joined(parts())
+    return Essentials(joined, profile)
 
 
 def _is_intact(stream: BinaryIO, position: int, length: int) -> bool:
@@ -261,7 +261,7 @@ def frames_of_jpeg(stream: BinaryIO) -> Iterator[int]:
 
 
 def _is_used(mark: int, start: bytes, *, bare: bool) -> bool:
-    """Tell whether a segment says how to read the pixels, and is long enough to say it."""
+    """Return whether a segment says how to read the pixels, and is long enough to say it."""
     if mark == 0xE0:
         return start.startswith(b"JFIF\0") and len(start) >= 14
     if mark == 0xEE:

@@ -92,10 +92,10 @@ def pack_in_memory(store: Store, dim: int, *, old: Path) -> ViewMatrix:
     ids, members, kinds, offsets = [], [], [], [0]
     with store.read_transaction():
         generation, commit = store.state()
-        for id, views, pictures in sound:
+        for id, views, image_count in sound:
             ids.append(id)
             members.append(views)
-            kinds.append(np.arange(len(views)) >= pictures)
+            kinds.append(np.arange(len(views)) >= image_count)
             offsets.append(offsets[-1] + len(views))
         structure = _structure(store)
     empty: NDArray[np.float32] = np.empty((0, dim), np.float32)
@@ -109,7 +109,7 @@ def pack_in_memory(store: Store, dim: int, *, old: Path) -> ViewMatrix:
         generation,
         commit=commit,
         damaged=tuple(sound.damaged),
-        mended=tuple(sound.mended),
+        salvaged=tuple(sound.salvaged),
         structure=structure,
     )
     for array in (matrix.vectors, matrix.offsets, matrix.kinds, matrix.means):
@@ -125,10 +125,10 @@ class _SoundSets:
         self._dim = dim
         self._salvage = salvage
         self.damaged: list[str] = []
-        self.mended: list[str] = []
+        self.salvaged: list[str] = []
 
     def __iter__(self) -> Iterator[tuple[str, NDArray[np.float32], int]]:
-        """Give each id with its (m, d) float32 views and how many of them are image views."""
+        """Yield each id with its (m, d) float32 views and how many of them are image views."""
         sound = 0
         for stored in sets(self._store):
             if problem_of(stored, self._dim) is not None:
@@ -136,7 +136,7 @@ class _SoundSets:
                 if problem_of(stored, self._dim) is not None:
                     self.damaged.append(stored.id)
                     continue
-                self.mended.append(stored.id)
+                self.salvaged.append(stored.id)
             sound += 1
             yield stored.id, stored.members(self._dim), len(stored.image_views) // (4 * self._dim)
         if self.damaged and not sound:
@@ -175,7 +175,7 @@ def _write_sets(store: Store, dim: int, scratch: Path, salvage: Salvage) -> dict
         (scratch / "lengths").open("wb") as lengths,
         (scratch / "kinds").open("wb") as kinds,
     ):
-        for id, members, pictures in sound:
+        for id, members, image_count in sound:
             ids.append(id)
             offsets.append(offsets[-1] + len(members))
             vectors.write(members.tobytes())
@@ -183,7 +183,7 @@ def _write_sets(store: Store, dim: int, scratch: Path, salvage: Salvage) -> dict
             means.write(mean.astype("<f4").tobytes())
             lengths.write(np.float32(length).astype("<f4").tobytes())
             total += mean * length * len(members)
-            kinds.write(b"\0" * pictures + b"\1" * (len(members) - pictures))
+            kinds.write(b"\0" * image_count + b"\1" * (len(members) - image_count))
     bounds = np.asarray(offsets, dtype="<i8")
     (scratch / "offsets").write_bytes(bounds.tobytes())
     written = np.empty((0, dim), np.float32)
@@ -195,12 +195,12 @@ def _write_sets(store: Store, dim: int, scratch: Path, salvage: Salvage) -> dict
         "images": len(ids),
         "views": offsets[-1],
         "damaged": sound.damaged,
-        "mended": sound.mended,
+        "mended": sound.salvaged,
     }
 
 
 def _share(folder: Path, database: Path) -> None:
-    """Give a cache the rights (and, for root, the owner) of the database it was made from."""
+    """Copy to a cache the rights (and, for root, the owner) of the database it was made from."""
     with suppress(OSError):
         facts = database.stat()
         rights = facts.st_mode & 0o666 | 0o600
@@ -218,19 +218,19 @@ def _swap_in(
     state: tuple[int, str],
     dim: int,
 ) -> Path:
-    place = cache / str(state[0])
+    path = cache / str(state[0])
     for _ in range(3):
         try:
-            scratch.rename(place)
+            scratch.rename(path)
             break
         except OSError:
             if open_cache(cache, state, dim) is not None:
                 break  # another process was faster, with the same content
-            if place.exists():
+            if path.exists():
                 # a damaged one, or one of another state, is in the way
                 broken = Path(tempfile.mkdtemp(prefix="broken-", dir=cache))
                 with suppress(FileNotFoundError):
-                    place.rename(broken / "cache")
+                    path.rename(broken / "cache")
     last = max(newest()[0], state[0])
     for old in cache.iterdir():
         # older generations, those of a future that was lost with its commits, and what died
@@ -238,7 +238,7 @@ def _swap_in(
         stale = old.name.isdigit() and not state[0] <= int(old.name) <= last
         if stale or old.name.startswith("broken-") or _is_abandoned(old):
             shutil.rmtree(old, ignore_errors=True)
-    return place
+    return path
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The view vectors in eight bits, with how far off each set is: for scans that only need bounds.
 
-A view v is written as ``μ + a · c``: μ the mean of all views (the direction that all pictures
+A view v is written as ``μ + a · c``: μ the mean of all views (the direction that all images
 share costs no precision), a a scale of its own, c whole numbers within ±127, stored with an offset
 of 128. What is lost, ‖v − μ − a c‖, is measured and kept, so that a scan can bound every similarity
 by Cauchy and Schwarz instead of trusting it.

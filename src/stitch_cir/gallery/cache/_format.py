@@ -46,7 +46,7 @@ class ViewMatrix:
     float32, the length of each mean before it was normalised, and ``codes`` the vectors in eight
     bits; both make searching quicker, not different, and may be absent. ``commit`` identifies the
     state of the database it was made from; ``damaged`` are the ids whose records were damaged
-    there, and which are therefore not in ``ids``; ``mended`` those whose vectors came from an
+    there, and which are therefore not in ``ids``; ``salvaged`` those whose vectors came from an
     older cache instead, proved by the digest of the record. ``structure`` says what was wrong with
     the structure of the database, if anything was.
     """
@@ -61,7 +61,7 @@ class ViewMatrix:
     codes: Codes | None = field(default=None, repr=False)
     commit: str = ""
     damaged: tuple[str, ...] = ()
-    mended: tuple[str, ...] = ()
+    salvaged: tuple[str, ...] = ()
     structure: str = ""
 
 
@@ -73,24 +73,24 @@ def open_cache(
     ``dim`` is the length of the gallery's vectors; ``complete`` compares every checksum of every
     byte.
     """
-    place = cache / str(state[0])
+    folder = cache / str(state[0])
     try:
-        manifest = read_manifest(place)
+        manifest = read_manifest(folder)
         if manifest["format"] != FORMAT or manifest["dim"] != dim:
             return None
         if (manifest["generation"], manifest["commit"]) != state:
             return None
         for name in FILES:
-            if not _is_sound(place / name, manifest["files"][name], complete=complete):
+            if not _is_sound(folder / name, manifest["files"][name], complete=complete):
                 return None
-        return _map(place, manifest)
+        return _map(folder, manifest)
     except _UNUSABLE:
         return None
 
 
-def read_manifest(place: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest of a cache; raises one of ``_UNUSABLE`` unless its checksum is right."""
-    checksum, _, body = (place / "manifest").read_bytes().partition(b"\n")
+    checksum, _, body = (folder / "manifest").read_bytes().partition(b"\n")
     if int(checksum) != zlib.crc32(body):
         raise ValueError("the manifest is damaged")
     manifest: dict[str, Any] = json.loads(body)
@@ -99,60 +99,60 @@ def read_manifest(place: Path) -> dict[str, Any]:
 
 def read_manifests(cache: Path) -> list[dict[str, Any]]:
     """Read the manifest of every cache below the folder ``cache`` that has a whole one."""
-    found = []
+    manifests = []
     try:
         for folder in sorted(cache.iterdir()):
             with suppress(*_UNUSABLE):
-                found.append(dict(read_manifest(folder)))
+                manifests.append(dict(read_manifest(folder)))
     except OSError:
         pass
-    return found
+    return manifests
 
 
-def is_of_another_format(place: Path) -> bool:
+def is_of_another_format(folder: Path) -> bool:
     """Return whether the cache at ``place`` is whole, but of another version of this format."""
     try:
-        return bool(read_manifest(place)["format"] != FORMAT)
+        return bool(read_manifest(folder)["format"] != FORMAT)
     except _UNUSABLE:
         return False
 
 
-def is_of_another_commit(place: Path, state: tuple[int, str]) -> bool:
+def is_of_another_commit(folder: Path, state: tuple[int, str]) -> bool:
     """Return whether the cache at ``place`` is whole, but of another state of the database."""
     try:
-        manifest = read_manifest(place)
+        manifest = read_manifest(folder)
         return (manifest["generation"], manifest["commit"]) != state
     except _UNUSABLE:
         return False
 
 
-def map_unchecked(place: Path) -> ViewMatrix | None:
+def map_unchecked(folder: Path) -> ViewMatrix | None:
     """Map a cache whatever its checksums, commit and format say; None where that is impossible."""
     try:
-        _, _, body = (place / "manifest").read_bytes().partition(b"\n")
-        return _map(place, json.loads(body))
+        _, _, body = (folder / "manifest").read_bytes().partition(b"\n")
+        return _map(folder, json.loads(body))
     except _UNUSABLE:
         return None
 
 
-def _map(place: Path, manifest: dict[str, Any]) -> ViewMatrix:
+def _map(folder: Path, manifest: dict[str, Any]) -> ViewMatrix:
     images, views, dim = (int(manifest[name]) for name in ("images", "views", "dim"))
-    ids = tuple(json.loads((place / "ids").read_text(encoding="utf-8")))
-    offsets = np.fromfile(place / "offsets", "<i8")
-    kinds = np.fromfile(place / "kinds", np.uint8)
+    ids = tuple(json.loads((folder / "ids").read_text(encoding="utf-8")))
+    offsets = np.fromfile(folder / "offsets", "<i8")
+    kinds = np.fromfile(folder / "kinds", np.uint8)
     if len(ids) != images or offsets.shape != (images + 1,) or kinds.shape != (views,) or dim < 1:
         raise ValueError("the manifest belongs to other files")
     if offsets[0] != 0 or offsets[-1] != views or (np.diff(offsets) < 1).any():
         raise ValueError("the offsets bound no sets")
     for name, size in (("vectors", views * dim), ("means", images * dim), ("lengths", images)):
-        if (place / name).stat().st_size != 4 * size:
+        if (folder / name).stat().st_size != 4 * size:
             raise ValueError("the manifest belongs to other files")
     for array in (offsets, kinds):
         array.setflags(write=False)
     facts: dict[str, Any] = {
         "commit": str(manifest.get("commit", "")),
         "damaged": tuple(manifest.get("damaged", ())),
-        "mended": tuple(manifest.get("mended", ())),
+        "salvaged": tuple(manifest.get("mended", ())),
         "structure": str(manifest.get("structure", "")),
     }
     if not images:  # an empty file cannot be mapped
@@ -160,13 +160,13 @@ def _map(place: Path, manifest: dict[str, Any]) -> ViewMatrix:
         return ViewMatrix(ids, empty, offsets, kinds, empty, manifest["generation"], **facts)
     return ViewMatrix(
         ids,
-        np.memmap(place / "vectors", "<f4", "r", shape=(views, dim)),
+        np.memmap(folder / "vectors", "<f4", "r", shape=(views, dim)),
         offsets,
         kinds,
-        np.memmap(place / "means", "<f4", "r", shape=(images, dim)),
+        np.memmap(folder / "means", "<f4", "r", shape=(images, dim)),
         manifest["generation"],
-        np.memmap(place / "lengths", "<f4", "r", shape=(images,)),
-        map_codes(place, images, views, dim),
+        np.memmap(folder / "lengths", "<f4", "r", shape=(images,)),
+        map_codes(folder, images, views, dim),
         **facts,
     )
 

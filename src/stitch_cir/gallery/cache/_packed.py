@@ -127,10 +127,10 @@ def _damage_notes(matrix: ViewMatrix) -> list[str]:
             f"left out of every search: {_name(matrix.damaged)}. Repair the gallery: "
             "stitch verify GALLERY --repair"
         )
-    if matrix.mended:
+    if matrix.salvaged:
         notes.append(
-            f"{_count(matrix.mended, 'record is', 'records are')} damaged in the database; the "
-            f"vectors were taken from an older cache: {_name(matrix.mended)}. Repair the "
+            f"{_count(matrix.salvaged, 'record is', 'records are')} damaged in the database; the "
+            f"vectors were taken from an older cache: {_name(matrix.salvaged)}. Repair the "
             "gallery: stitch verify GALLERY --repair"
         )
     return notes

@@ -70,19 +70,19 @@ class Salvage:
 
     def content(self, hash: str, ids: Sequence[str]) -> ContentRow | None:
         """Return the row of a content as it was written; ``ids`` are items that have it."""
-        found = self._store.rows(f"{_CONTENTS} WHERE hash = ?", (hash,))
-        if not found:
+        rows = self._store.rows(f"{_CONTENTS} WHERE hash = ?", (hash,))
+        if not rows:
             # its key may be what was damaged
             rows = self._unsound_rows()
             return next(
                 (ContentRow(hash, *r[1:]) for r, d in rows if row_digest(hash, *r[1:]) == d), None
             )
-        row, digest = ContentRow(*found[0][:5]), found[0][5]
+        row, digest = ContentRow(*rows[0][:5]), rows[0][5]
         usual = self._usual_boxes()
         boxes = [row.boxes] if usual is None else [row.boxes, usual]
         copies = [blob for id in ids for blob, _ in self._sets(id)]
-        for spelled, blob in product(boxes, [row.vectors, *copies]):
-            candidate = row._replace(boxes=spelled, vectors=blob)
+        for boxes_json, blob in product(boxes, [row.vectors, *copies]):
+            candidate = row._replace(boxes=boxes_json, vectors=blob)
             if row_digest(*candidate) == digest:
                 return candidate
         if row.vectors in copies and row.boxes == usual:
@@ -91,13 +91,13 @@ class Salvage:
 
     def caption(self, text: str, ids: Sequence[str]) -> bytes | None:
         """Return the vector of a caption as it was written; ``ids`` are items that have it."""
-        found = self._store.rows(f"{_CAPTIONS} WHERE text = ?", (text,))
+        rows = self._store.rows(f"{_CAPTIONS} WHERE text = ?", (text,))
         candidates: list[bytes]
-        if not found:
+        if not rows:
             rows = self._store.rows(f"{_CAPTIONS} WHERE digest IS NOT {CAPTION_DIGEST}")
             candidates = [v for _, v, d in rows if row_digest(text, v) == d]
             return candidates[0] if candidates else None
-        _, vector, digest = found[0]
+        _, vector, digest = rows[0]
         copies = [blob for id in ids for _, blobs in self._sets(id) for blob in blobs]
         candidates = [blob for blob in (vector, *copies) if row_digest(text, blob) == digest]
         if not candidates and vector in copies:
@@ -105,7 +105,7 @@ class Salvage:
         return candidates[0] if candidates else None
 
     def _usual_boxes(self) -> str | None:
-        """Return the boxes that every content has, spelled; None where they differ."""
+        """Return the boxes that every content has, as they are stored; None where they differ."""
         try:
             recipe = ViewRecipe.from_dict(self._store.meta()["recipe"])
         except (StitchError, KeyError):
@@ -119,7 +119,7 @@ class Salvage:
         return self._unsound
 
     def _sets(self, id: str) -> Iterator[tuple[bytes, list[bytes]]]:
-        """Give every copy of an item's set: the bytes of its image views, and of each caption."""
+        """Yield every copy of an item's set: the bytes of its image views, and of each caption."""
         if self._copies is None:
             self._copies = _open_all(self._cache)
         for matrix in self._copies:
@@ -136,5 +136,5 @@ def _open_all(cache: Path) -> list[ViewMatrix]:
         folders = sorted(cache.iterdir(), key=lambda folder: folder.name)
     except OSError:
         return []
-    found = (map_unchecked(folder) for folder in folders if folder.name.isdigit())
-    return [matrix for matrix in found if matrix is not None]
+    matrices = (map_unchecked(folder) for folder in folders if folder.name.isdigit())
+    return [matrix for matrix in matrices if matrix is not None]

@@ -101,13 +101,13 @@ class MemoryBudget:
         return Hold(self, size)
 
     def advance(self, number: int) -> None:
-        """Say that the image of this number is the next to be used."""
+        """Make the image of this number the next to be used."""
         with self._changed:
             self._first = number
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let nobody wait any more."""
+        """Wake everybody who waits, with ``CancelledError``."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

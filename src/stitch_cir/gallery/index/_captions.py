@@ -43,27 +43,29 @@ def read_captions(file: Path) -> dict[str, tuple[str, ...]]:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise RecordError(f"{file}:{line} is not UTF-8.", hint="Save it as UTF-8.") from error
-    found: dict[str, dict[str, None]] = {}
-    for place, record in _records(file, text):
-        id, captions = _check(place, record)
+    captions_by_id: dict[str, dict[str, None]] = {}
+    for position, record in _records(file, text):
+        id, captions = _check(position, record)
         words = (" ".join(caption.split()) for caption in captions)
-        found.setdefault(id.removeprefix("./"), {}).update(dict.fromkeys(filter(None, words)))
-    return {id: tuple(captions) for id, captions in found.items()}
+        captions_by_id.setdefault(id.removeprefix("./"), {}).update(
+            dict.fromkeys(filter(None, words))
+        )
+    return {id: tuple(captions) for id, captions in captions_by_id.items()}
 
 
 def captions_of_items(
     store: Store, texts: Mapping[str, tuple[str, ...]], counters: IndexCounters
 ) -> dict[str, tuple[str, ...]]:
     """Keep the captions whose id is an item, or one that vanished; report the rest."""
-    known: dict[str, tuple[str, ...]] = {}
-    for id, own in texts.items():
+    by_item: dict[str, tuple[str, ...]] = {}
+    for id, captions in texts.items():
         exact = store.item(id) or store.vanished(id)
-        found = store.find_id(id) if exact is None else id
-        if found is None:
+        item_id = store.find_id(id) if exact is None else id
+        if item_id is None:
             counters.unknown_captions.append(id)
         else:
-            known[found] = (*known.get(found, ()), *own)
-    return known
+            by_item[item_id] = (*by_item.get(item_id, ()), *captions)
+    return by_item
 
 
 def record_captions(
@@ -96,7 +98,7 @@ def _records(file: Path, text: str) -> list[tuple[str, Any]]:
     return records
 
 
-def _check(place: str, record: Any) -> tuple[str, list[str]]:
+def _check(position: str, record: Any) -> tuple[str, list[str]]:
     from pydantic import ValidationError
 
     try:
@@ -104,12 +106,12 @@ def _check(place: str, record: Any) -> tuple[str, list[str]]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise _malformed(place, f"{where}: {first['msg']}" if where else first["msg"]) from error
+        raise _malformed(position, f"{where}: {first['msg']}" if where else first["msg"]) from error
     for text in (line.id, *line.captions):
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise _malformed(place, "half of a surrogate pair is no text") from error
+            raise _malformed(position, "half of a surrogate pair is no text") from error
     return line.id, line.captions
 
 
@@ -132,11 +134,11 @@ def _model() -> type[BaseModel]:
 
         @field_validator("captions", mode="before")
         @classmethod
-        def _one_is_a_list(cls, given: Any) -> Any:
-            return [given] if isinstance(given, str) else given
+        def _wrap_single_text(cls, value: Any) -> Any:
+            return [value] if isinstance(value, str) else value
 
     return Line
 
 
-def _malformed(place: str, reason: str) -> RecordError:
-    return RecordError(f"{place} cannot be understood: {reason}.", hint=_EXPECTED)
+def _malformed(position: str, reason: str) -> RecordError:
+    return RecordError(f"{position} cannot be understood: {reason}.", hint=_EXPECTED)

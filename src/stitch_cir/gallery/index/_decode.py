@@ -41,7 +41,7 @@ class Candidate:
 class Problem:
     """Why a file is left out. One of its content is remembered, one of access is tried again.
 
-    ``max_pixels`` is set for a picture that was too large under this limit.
+    ``max_pixels`` is set for an image that was too large under this limit.
     """
 
     reason: str
@@ -53,7 +53,7 @@ class Problem:
 class Decoded:
     """A candidate after reading; without ``image`` its content is known, or there is a problem.
 
-    ``size`` is the upright (width, height) before any reduction; ``notes`` are worth telling, but
+    ``size`` is the upright (width, height) before any reduction; ``notes`` are worth reporting, but
     no reason to leave the file out; ``hold`` counts the memory of ``image``.
     """
 
@@ -99,7 +99,7 @@ class Decoder:
         self._ahead = ahead
 
     def run(self, candidates: Iterable[Candidate]) -> Generator[Decoded, None, None]:
-        """Give the candidates decoded, in their own order; close it to stop early."""
+        """Yield the candidates decoded, in their own order; close it to stop early."""
         waiting: deque[tuple[int, Future[Decoded]]] = deque()
 
         def next_in_order() -> Decoded:
@@ -166,8 +166,8 @@ class Decoder:
 
 
 def _misnamed(candidate: Candidate, head: bytes) -> tuple[str, ...]:
-    promised = EXTENSIONS.get(Path(candidate.id).suffix.lower())
-    found = format_of(head)
-    if promised is None or found is None or promised == found:
+    by_name = EXTENSIONS.get(Path(candidate.id).suffix.lower())
+    by_content = format_of(head)
+    if by_name is None or by_content is None or by_name == by_content:
         return ()
-    return (f"{candidate.id} is a {found} by its content, whatever its name says",)
+    return (f"{candidate.id} is a {by_content} by its content, whatever its name says",)

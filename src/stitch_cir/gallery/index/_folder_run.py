@@ -20,7 +20,6 @@ from stitch_cir.gallery.index._captions import captions_of_items, read_captions,
 from stitch_cir.gallery.index._decode import Decoder
 from stitch_cir.gallery.index._missing import check_missing, require_images
 from stitch_cir.gallery.index._options import FolderOptions, IndexSettings
-from stitch_cir.gallery.index._outdated import check_colours
 from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
 from stitch_cir.gallery.index._scan import FileEntry, id_of, scan
@@ -98,7 +97,7 @@ class FolderRun:
                 is_guarded = False  # started afresh from another folder
             total = self._survey(store, old, entries, is_guarded=is_guarded)
             back = self._counters.returned = _vanished.bring_back(store)
-            check_colours(store, root, self._counters)
+            _survey.check_colours(store, root, self._counters)
             self._encode(store, recipe, total)
             self._note_rereads()
             self._counters.unchanged = max(0, self._counters.unchanged - back)

@@ -73,8 +73,8 @@ def check_missing(
 
     Raises ``GalleryError``; nothing has been changed by then.
     """
-    known = old or store
-    images = known.value("SELECT COUNT(*) FROM items WHERE path NOT NULL")
+    current = old or store
+    images = current.value("SELECT COUNT(*) FROM items WHERE path NOT NULL")
     missing = [
         row for row in _not_met(store, old) if not _survey.is_below(store, row[0], "excluded")
     ]
@@ -85,10 +85,10 @@ def check_missing(
     away = {id for ids in kept.values() for id in ids}
     lost = gone - away
     if 2 * len(lost) > images:
-        refuse_emptying(known, len(lost), images, f"in the folder {root}")
+        refuse_emptying(current, len(lost), images, f"in the folder {root}")
     if old is not None and (unread or away):
         raise GalleryError(
-            f"{len(unread) + len(away)} images of the gallery {known.file.parent} cannot be read "
+            f"{len(unread) + len(away)} images of the gallery {current.file.parent} cannot be read "
             "now, so a rebuild would lose them: nothing was changed.",
             hint="Mount what is away and try again, or rebuild without them: --allow-missing "
             "keeps their captions.",
@@ -117,11 +117,11 @@ def _not_met(store: Store, old: Store | None) -> list[tuple[str, bytes, int]]:
     return [(id, path, size) for id, path, size in rows]
 
 
-def refuse_emptying(known: Store, lost: int, images: int, where: str) -> None:
+def refuse_emptying(current: Store, lost: int, images: int, where: str) -> None:
     """Raise the ``GalleryError`` that says how many images would leave."""
     raise GalleryError(
-        f"{lost} of the {images} images of the gallery {known.file.parent} are no longer {where}: "
-        "nothing was changed.",
+        f"{lost} of the {images} images of the gallery {current.file.parent} are no longer "
+        f"{where}: nothing was changed.",
         hint="Is a disk or a share not mounted? If they have gone for good, --allow-missing takes "
         "them out and keeps their vectors and captions for a while; --forget drops both at once.",
     )

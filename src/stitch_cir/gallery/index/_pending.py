@@ -2,7 +2,7 @@
 
 Before a file is written or deleted, the intention is committed; after the database has changed, the
 rest is done and the intention dropped. What is interrupted in between is rolled back (an addition
-that nobody was told of) or finished (a deletion) when the gallery is next opened for writing. The
+that was not reported) or finished (a deletion) when the gallery is next opened for writing. The
 content of the database does not change with intentions, so caches stay valid.
 """
 
@@ -38,7 +38,7 @@ def intend_to_add(store: Store, files: Sequence[tuple[Path, Path]]) -> None:
 
 
 def put_file(store: Store, part: Path, file: Path) -> None:
-    """Let ``file`` have the content of ``part``, which stays until :func:`settle`.
+    """Create ``file`` with the content of ``part``, which stays until :func:`settle`.
 
     Raises ``FileExistsError`` rather than replace a file, and other ``OSError``.
     """

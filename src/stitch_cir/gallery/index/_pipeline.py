@@ -1,4 +1,4 @@
-"""Encoding beside everything else: pictures are prepared ahead of a model that never waits for us.
+"""Encoding beside everything else: images are prepared ahead of a model that never waits for us.
 
     decode (threads) → collect a batch → prepare (threads) → model (one thread) → write
                      ╰──────── caller's thread ────────╯                        ╰ caller's thread
@@ -62,10 +62,10 @@ class EncodingPipeline:
     def submit(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> Future[NDArray[np.float32]]:
-        """Queue n ≥ 1 pictures with M boxes each; the future gives (n, M, d) float32.
+        """Queue n ≥ 1 images with M boxes each; the future gives (n, M, d) float32.
 
         What the encoder raises comes out of the future. Keep few futures open: that, not this
-        queue, bounds the pictures that wait.
+        queue, bounds the images that wait.
         """
         jobs, encode = self._split(images, boxes)
         with self._lock:
@@ -81,7 +81,7 @@ class EncodingPipeline:
         self._encoding.shutdown(wait=True, cancel_futures=True)
 
     def __enter__(self) -> EncodingPipeline:
-        """Give the line itself."""
+        """Return the pipeline itself."""
         return self
 
     def __exit__(
@@ -90,13 +90,13 @@ class EncodingPipeline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the line."""
+        """Close the pipeline."""
         self.close()
 
     def _split(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> tuple[list[Job], Callable[[Any], NDArray[np.float32]]]:
-        """Give jobs that prepare parts, and what encodes a part."""
+        """Return jobs that prepare parts, and what encodes a part."""
         if isinstance(self._encoder, PreparingEncoder):
             dense = self._recipe.kind == "dense"
             jobs = self._encoder.prepare_views(images, boxes, dense=dense)

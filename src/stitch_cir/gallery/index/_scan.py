@@ -1,4 +1,4 @@
-"""Walk a folder: which files might be pictures, without opening any of them."""
+"""Walk a folder: which files might be images, without opening any of them."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ _UNKNOWN = Facts(0, 0, None)
 class FileEntry:
     """One directory entry: a file, or (with ``problem``) what cannot be looked at and why.
 
-    ``path`` is relative to the root, in the file system's own bytes. ``named`` tells that the file
-    has a picture's ending. Of and below what has a problem, nothing may be called removed.
+    ``path`` is relative to the root, in the file system's own bytes. ``named`` means that the file
+    has an image's ending. Of and below what has a problem, nothing may be called removed.
     ``excluded`` is the pattern or marker that leaves this file, or this folder with everything
     below it, out of the gallery.
     """
@@ -87,7 +87,7 @@ def id_of(path: bytes) -> str:
 
 
 def sniff(path: Path) -> bool:
-    """Tell from a file's first bytes whether it is an image; camera raw is none, though a TIFF."""
+    """Return whether a file is an image by its first bytes; camera raw is none, though a TIFF."""
     try:
         with path.open("rb") as stream:
             format = format_of(stream.read(HEAD_BYTES))

@@ -10,10 +10,11 @@ from stitch_cir.gallery.index._decode import Candidate
 from stitch_cir.gallery.index._scan import Facts, FileEntry, id_of, sniff
 from stitch_cir.gallery.index._write import Writer
 from stitch_cir.gallery.store._store import Store, to_path
-from stitch_cir.images import RAW_EXTENSIONS
+from stitch_cir.images import RAW_EXTENSIONS, has_colour_profile
 
 __all__ = [
     "changed",
+    "check_colours",
     "count_changed",
     "is_below",
     "missing",
@@ -178,3 +179,22 @@ def is_below(store: Store, id: str, table: str) -> bool:
         (id,),
     )
     return met is not None
+
+
+def check_colours(store: Store, root: Path, counters: IndexCounters) -> None:
+    """Find, among contents of earlier versions, those whose colour profiles were ignored then.
+
+    Only headers are read. The others are current; these stay outdated and are encoded again.
+    """
+    after, count = "", 0
+    while page := store.outdated(after, _PAGE):
+        answers = [(hash, has_colour_profile(root / to_path(path))) for hash, path in page]
+        with store.transaction():
+            store.set_current(hash for hash, answer in answers if answer is False)
+        count += sum(answer is True for _, answer in answers)
+        after = page[-1][0]
+    if count:
+        which = "1 image has" if count == 1 else f"{count} images have"
+        counters.notes.append(
+            f"{which} a colour profile, which earlier versions ignored: encoded again"
+        )

@@ -1,4 +1,4 @@
-"""From decoded pictures and captions to rows: encoded in batches, one transaction each."""
+"""From decoded images and captions to rows: encoded in batches, one transaction each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MOST_WAITING = 256
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Files written together; ``new`` are the pictures to encode, ``vectors`` theirs to come."""
+    """Files written together; ``new`` are the images to encode, ``vectors`` theirs to come."""
 
     files: list[Decoded]
     new: dict[str, Decoded]
@@ -69,7 +69,7 @@ class Writer:
         most_held: int,
         missing_twin: Callable[[str], str | None],
     ) -> None:
-        """Write into ``store``; count in ``counters``; tell progress of ``total`` files.
+        """Write into ``store``; count in ``counters``; report the progress of ``total`` files.
 
         ``to_read`` of them are new or changed, which the gallery records as waiting until they are
         written. ``dim`` is the vectors' length; a batch is handed over early when its images take
@@ -105,7 +105,7 @@ class Writer:
         hash = decoded.hash
         if decoded.image is not None and hash is not None:
             # a byte-identical file may have been decoded before its twin was written
-            if self._is_known(hash):
+            if self._is_encoded(hash):
                 decoded = decoded.without_image()
             else:
                 self._new[hash] = decoded
@@ -123,7 +123,7 @@ class Writer:
         while self._in_flight:
             self._write(self._in_flight.popleft())
 
-    def _is_known(self, hash: str) -> bool:
+    def _is_encoded(self, hash: str) -> bool:
         coming = (batch.new for batch in self._in_flight)
         return any(hash in new for new in (self._new, *coming)) or self._store.has_content(hash)
 
@@ -158,8 +158,8 @@ class Writer:
         vectors = self._checked(batch)
         self._to_read -= len(batch.files)
         with self._store.transaction():
-            for (hash, decoded), own in zip(batch.new.items(), vectors, strict=True):
-                self._store.put_content(hash, decoded.size, decoded.boxes, own)
+            for (hash, decoded), rows in zip(batch.new.items(), vectors, strict=True):
+                self._store.put_content(hash, decoded.size, decoded.boxes, rows)
             for decoded in batch.files:
                 self._put(decoded)
             set_waiting(self._store, self._to_read)
@@ -236,45 +236,45 @@ def encode_captions(
     *,
     make_items: bool = False,
 ) -> None:
-    """Make ``texts`` the captions of the gallery; captions that are known are not encoded again.
+    """Replace the captions of the gallery by ``texts``; only new ones are encoded.
 
     Items that are not in ``texts`` lose theirs, vanished ones too. With ``make_items``, ids that
     are no item become one; otherwise every id must be one, or one that has vanished.
     """
-    wanted = {**dict.fromkeys(store.captioned_ids(vanished=True), ()), **texts}
-    changed = [id for id, own in wanted.items() if store.captions(id) != list(own)]
+    by_id = {**dict.fromkeys(store.captioned_ids(vanished=True), ()), **texts}
+    changed = [id for id, captions in by_id.items() if store.captions(id) != list(captions)]
     cut: dict[str, int] = {}
     for start in range(0, len(changed), _CAPTION_BATCH):
         ids = changed[start : start + _CAPTION_BATCH]
-        unknown = [
+        new = [
             text
-            for text in dict.fromkeys(text for id in ids for text in wanted[id])
+            for text in dict.fromkeys(text for id in ids for text in by_id[id])
             if not store.has_caption(text)
         ]
         vectors: NDArray[np.float32] = np.empty((0, encoder.dim), np.float32)
-        if unknown:
-            shape = (len(unknown), encoder.dim)
-            vectors = checked(encoder.encode_texts(unknown), shape, unknown)
-            cut |= dict(too_long(encoder, unknown))
+        if new:
+            shape = (len(new), encoder.dim)
+            vectors = checked(encoder.encode_texts(new), shape, new)
+            cut |= dict(too_long(encoder, new))
         with store.transaction():
-            store.put_caption_vectors(unknown, vectors)
+            store.put_caption_vectors(new, vectors)
             for id in ids:
                 if make_items and store.item(id) is None:
                     store.put_item(Item(id))
                     counters.added += 1
-                store.put_captions(id, wanted[id])
+                store.put_captions(id, by_id[id])
         counters.captioned += len(ids)
         progress(ProgressEvent("captions", start + len(ids), len(changed), ids[-1]))
     if cut:
-        counters.notes.append(_cut_note(encoder, cut, wanted))
+        counters.notes.append(_cut_note(encoder, cut, by_id))
 
 
 def _cut_note(
-    encoder: DualEncoder, cut: Mapping[str, int], wanted: Mapping[str, Sequence[str]]
+    encoder: DualEncoder, cut: Mapping[str, int], by_id: Mapping[str, Sequence[str]]
 ) -> str:
-    """Say how many captions were cut, and name the first few with their lengths."""
+    """Return a note: how many captions were cut, and the first few with their lengths."""
     assert isinstance(encoder, TextLimits)
-    ids = {id: max(cut.get(text, 0) for text in own) for id, own in wanted.items() if own}
+    ids = {id: max(cut.get(text, 0) for text in texts) for id, texts in by_id.items() if texts}
     named = [f"{id} ({count})" for id, count in ids.items() if count]
     more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
     return (

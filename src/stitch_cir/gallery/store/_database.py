@@ -75,11 +75,11 @@ class Database:
         return self._reading is not None and self._reading.is_outdated()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Give a new connection the functions that statements use."""
+        """Add the functions that statements use to a new connection."""
         add_functions(connection)
 
     def _open_for_writing(self) -> sqlite3.Connection:
-        with _in_words(self.file):
+        with _translated_errors(self.file):
             connection = connect_for_writing(self.file, timeout=30)
             try:
                 self._prepare(connection)
@@ -90,7 +90,7 @@ class Database:
             return connection
 
     def _open_for_reading(self) -> None:
-        with _in_words(self.file):
+        with _translated_errors(self.file):
             reading = open_for_reading(self.file)
             self._connection, self._reading = reading.connection, reading
             if reading.folder is not None:
@@ -104,18 +104,18 @@ class Database:
                 raise
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and give all its rows."""
-        with self._lock, _in_words(self.file):
+        """Run one statement and return all its rows."""
+        with self._lock, _translated_errors(self.file):
             return self._connection.execute(statement, values).fetchall()
 
     def value(self, statement: str, values: Sequence[Any] = ()) -> Any:
-        """Give the first column of the first row, or None."""
+        """Return the first column of the first row, or None."""
         rows = self.rows(statement, values)
         return rows[0][0] if rows else None
 
     def run(self, statement: str, values: Iterable[Sequence[Any]]) -> int:
-        """Run one statement for each tuple of values; give the number of rows it changed."""
-        with self._lock, _in_words(self.file):
+        """Run one statement for each tuple of values; return the number of rows it changed."""
+        with self._lock, _translated_errors(self.file):
             return self._connection.executemany(statement, values).rowcount
 
     @contextmanager
@@ -138,7 +138,7 @@ class Database:
                 raise
 
     def _seal(self) -> None:
-        """Give the commit its number and id, and the facts their digest, which are all in ``meta``.
+        """Record the number and id of the commit and the digest of the facts, all in ``meta``.
 
         The number repeats when a database goes back to an earlier state (a backup put back, a power
         cut); the id never does, so what was derived from another state is never taken for this
@@ -188,7 +188,7 @@ class Database:
 
 @contextmanager
 def write_lock(directory: Path) -> Iterator[None]:
-    """Let one process at a time write a gallery; the operating system frees it when one dies.
+    """Allow one process at a time to write a gallery; the system frees the lock when one dies.
 
     Makes the directory. Raises ``GalleryBusyError`` at once when another process holds the lock,
     ``GalleryError`` when nothing can be written there.
@@ -242,7 +242,7 @@ def meta_digest(facts: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _in_words(file: Path) -> Iterator[None]:
+def _translated_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:

@@ -35,7 +35,7 @@ def row_digest(*columns: str | bytes | int | float | None) -> bytes:
 
 
 def add_functions(connection: sqlite3.Connection) -> None:
-    """Let SQL statements of a connection call ``row_digest``, and read damaged text.
+    """Add ``row_digest`` to the SQL functions of a connection, which also reads damaged text.
 
     Text that is no UTF-8 any more is escaped instead of raising: one flipped bit must not stop a
     listing of all rows.

@@ -111,20 +111,20 @@ def _look(file: Path) -> tuple[_Facts | None, ...]:
 
     None for those that are absent.
     """
-    found: list[_Facts | None] = []
+    facts_of_files: list[_Facts | None] = []
     for ending in ("", *_LOGS, "-shm"):
         try:
             facts = file.with_name(file.name + ending).stat()
         except FileNotFoundError:
-            found.append(None)
+            facts_of_files.append(None)
         except OSError as error:
             raise GalleryError(
                 f"The gallery {file.parent} cannot be read: {error.strerror or error}.",
                 hint="Check the permissions of the folder, and the disk.",
             ) from error
         else:
-            found.append((facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns))
-    return tuple(found)
+            facts_of_files.append((facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns))
+    return tuple(facts_of_files)
 
 
 def _copy(file: Path) -> tuple[Path, tuple[_Facts | None, ...]]:

@@ -1,25 +1,23 @@
-"""What the gallery's tables hold, in Python's terms: items, contents, captions, view sets."""
+"""The tables of a gallery, in Python's terms: items, contents, captions and their vectors."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.errors import GalleryDamagedError, RowDamagedError
+from stitch_cir.errors import RowDamagedError
 from stitch_cir.gallery._names import compose, fold
-from stitch_cir.gallery.cache._format import read_manifests
-from stitch_cir.gallery.store._database import DATABASE, Database, meta_digest
-from stitch_cir.gallery.store._digest import META_DIGEST_KEYS, row_digest
-from stitch_cir.gallery.store._schema import DIGESTS_SINCE, TABLES
+from stitch_cir.gallery.store._database import DATABASE
+from stitch_cir.gallery.store._digest import row_digest
+from stitch_cir.gallery.store._facts import FactsStore
+from stitch_cir.gallery.store._schema import DIGESTS_SINCE
 from stitch_cir.views import ViewBox
 
 __all__ = ["Item", "Store", "boxes_to_json", "to_path"]
@@ -48,124 +46,16 @@ class Item:
     mark: int | None = None
 
 
-class Store(Database):
+class Store(FactsStore):
     """The gallery's tables. Several puts belong into one ``transaction()``."""
 
     def __init__(self, directory: Path, *, write: bool = False, name: str = DATABASE) -> None:
         """Open the database ``name`` in ``directory``; with ``write``, create it if need be."""
         super().__init__(directory / name, write=write)
-        self._known_content: tuple[Any, str] | None = None
-        self.needs_facts = True
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         super()._prepare(connection)
         connection.create_function("fold", 1, fold, deterministic=True)
-
-    # -- facts about the whole -------------------------------------------------------------------
-
-    def meta(self) -> dict[str, Any]:
-        """Give all recorded facts; an interrupted first run may have left none.
-
-        Facts that are damaged are taken from a cache's copy of them, if their digest proves it
-        right. Raises ``GalleryDamagedError`` otherwise, unless ``needs_facts`` is false (for a
-        gallery that is being rebuilt): then there are none.
-        """
-        stored = dict(self.rows("SELECT key, value FROM meta"))
-        facts = _read_facts(stored)
-        if facts is None:
-            copy = self.proved_facts(stored)
-            facts = None if copy is None else _read_facts(copy)
-        if facts is None and self.needs_facts:
-            raise self._facts_damaged()
-        return facts or {}
-
-    def facts_are_damaged(self) -> bool:
-        """Return whether what is recorded about the gallery as a whole is not what was written."""
-        return _read_facts(dict(self.rows("SELECT key, value FROM meta"))) is None
-
-    def proved_facts(self, stored: Mapping[str, str]) -> dict[str, str] | None:
-        """Return the facts as they were stored, from a cache's copy; None without a proved one."""
-        for manifest in read_manifests(self.file.parent / "cache"):
-            copy = manifest.get("meta")
-            if isinstance(copy, dict) and stored.get("meta_digest") == f'"{meta_digest(copy)}"':
-                fresh = {key: stored[key] for key in META_DIGEST_KEYS if key in stored}
-                return {**copy, **fresh}
-        return None
-
-    def _facts_damaged(self) -> GalleryDamagedError:
-        return GalleryDamagedError(
-            f"What {self.file} records about the gallery as a whole is damaged.",
-            hint="Encode everything again: stitch index FOLDER --rebuild",
-        )
-
-    def set_meta(self, **facts: Any) -> None:
-        """Record facts, replacing earlier ones of the same name.
-
-        Outside of a transaction this is one of its own, which leaves the content as it is.
-        """
-        if not self._connection.in_transaction:
-            with self.transaction(changes_content=False):
-                self.set_meta(**facts)
-            return
-        self.run(
-            "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-            [(key, json.dumps(value)) for key, value in facts.items()],
-        )
-        self.seal_facts()
-
-    def generation(self) -> int:
-        """Count of committed changes; it repeats when an earlier state is put back."""
-        return self.state()[0]
-
-    def state(self) -> tuple[int, str]:
-        """Return the generation and what identifies the content; equal ones mean equal content.
-
-        Raises ``GalleryDamagedError`` when they cannot be read.
-        """
-        stored = dict(
-            self.rows("SELECT key, value FROM meta WHERE key IN ('generation', 'commit')")
-        )
-        try:
-            generation = int(stored["generation"])
-        except (KeyError, ValueError) as error:
-            raise self._facts_damaged() from error
-        return generation, stored.get("commit") or self._digest_of_content()
-
-    def _digest_of_content(self) -> str:
-        """Identify the content of a database of a schema that recorded no commits.
-
-        Contents are named by their hashes, so the items, their captions and the facts say it all.
-        """
-        changes = self.value("PRAGMA data_version")
-        if self._known_content is None or self._known_content[0] != changes:
-            digest = hashlib.blake2b(digest_size=16)
-            for statement in (
-                "SELECT key, value FROM meta ORDER BY key",
-                "SELECT id, hash FROM items ORDER BY id",
-                "SELECT id, position, text FROM captions ORDER BY id, position",
-            ):
-                for row in self.rows(statement):
-                    digest.update(row_digest(*row))
-            self._known_content = (changes, digest.hexdigest())
-        return self._known_content[1]
-
-    def count(self, table: str) -> int:
-        """Count the rows of a table."""
-        return int(self.value(f"SELECT COUNT(*) FROM {table}"))
-
-    def adopt(self, file: Path) -> None:
-        """Replace everything by the content of another database, in one transaction."""
-        # as bytes: a name need not be valid UTF-8
-        self.rows("ATTACH CAST(? AS TEXT) AS fresh", (os.fsencode(file.absolute()),))
-        try:
-            with self.transaction():
-                for table in TABLES:
-                    self.rows(f"DELETE FROM main.{table}")
-                    self.rows(f"INSERT INTO main.{table} SELECT * FROM fresh.{table}")
-                self.rows("DELETE FROM main.meta WHERE key <> 'generation'")
-                self.rows("INSERT OR IGNORE INTO main.meta SELECT * FROM fresh.meta")
-        finally:
-            self.rows("DETACH fresh")
 
     # -- items and contents ----------------------------------------------------------------------
 
@@ -201,7 +91,7 @@ class Store(Database):
             after = page[-1][0]
 
     def find(self, words: str, offset: int, limit: int) -> tuple[int, list[str]]:
-        """Count the items whose id or a caption holds ``words``, and give a page of their ids.
+        """Count the items whose id or a caption holds ``words``, and return a page of their ids.
 
         Case and Unicode spelling do not matter.
         """
@@ -230,23 +120,23 @@ class Store(Database):
             self.rows(f"DELETE FROM {table} WHERE id = ?", (item.id,))
 
     def rename_item(self, old: str, new: Item) -> None:
-        """Let a moved picture keep its captions under its new id."""
+        """Rename the item of a file that has moved, which keeps its captions."""
         self.put_item(new)
         self.rows("UPDATE OR IGNORE captions SET id = ? WHERE id = ?", (new.id, old))
         self.remove_items([old])
         self.rows("DELETE FROM vanished WHERE id = ?", (old,))
 
     def remove_items(self, ids: Sequence[str]) -> None:
-        """Let items leave, and with them what nothing else refers to (see :meth:`sweep`)."""
+        """Remove items; :meth:`sweep` removes what nothing refers to any more."""
         self.run("DELETE FROM items WHERE id = ?", [(id,) for id in ids])
 
     def ids_with_content(self, hash: str) -> list[str]:
-        """Give the ids of all items with this content, in order."""
+        """Return the ids of all items with this content, in order."""
         rows = self.rows("SELECT id FROM items WHERE hash = ? ORDER BY id", (hash,))
         return [row[0] for row in rows]
 
     def has_content(self, hash: str) -> bool:
-        """Tell whether an image of this content is already encoded, by today's way of decoding."""
+        """Return whether an image of this content is encoded, from pixels as decoded today."""
         statement = (
             "SELECT 1 FROM contents WHERE hash = ?1 AND ?1 NOT IN (SELECT hash FROM outdated)"
         )
@@ -271,16 +161,16 @@ class Store(Database):
         boxes: Sequence[ViewBox],
         vectors: NDArray[np.float32],
     ) -> None:
-        """Keep the views of one content: upright size, M boxes, (M, d) float32 unit rows."""
-        spelled = boxes_to_json(boxes)
+        """Store the views of one content: upright size, M boxes, (M, d) float32 unit rows."""
+        boxes_json = boxes_to_json(boxes)
         blob = np.ascontiguousarray(vectors, dtype="<f4").tobytes()
-        self.put_content_row(hash, *size, spelled, blob)
+        self.put_content_row(hash, *size, boxes_json, blob)
         self.set_current([hash])
 
     def put_content_row(
         self, hash: str, width: int, height: int, boxes: str, vectors: bytes
     ) -> None:
-        """Keep one content as it is stored, with its digest."""
+        """Store one content as a row, with its digest."""
         row = (hash, width, height, boxes, vectors)
         self.rows(
             "INSERT OR REPLACE INTO contents (hash, width, height, boxes, vectors, digest)"
@@ -289,7 +179,7 @@ class Store(Database):
         )
 
     def size(self, id: str) -> tuple[int, int] | None:
-        """Give the upright (width, height) of an item's picture."""
+        """Return the upright (width, height) of an item's image."""
         rows = self.rows(
             "SELECT width, height FROM contents WHERE hash = (SELECT hash FROM items WHERE id = ?)",
             (id,),
@@ -326,11 +216,11 @@ class Store(Database):
         )
 
     def removed(self) -> frozenset[str]:
-        """Give the ids that were taken out by hand."""
+        """Return the ids that were taken out by hand."""
         return frozenset(id for (id,) in self.rows("SELECT id FROM removed"))
 
     def set_removed(self, ids: Iterable[str]) -> None:
-        """Make these the ids that indexing leaves out."""
+        """Replace the ids that indexing leaves out."""
         self.rows("DELETE FROM removed")
         self.run("INSERT OR IGNORE INTO removed VALUES (?)", [(id,) for id in ids])
 
@@ -344,34 +234,34 @@ class Store(Database):
     # -- captions --------------------------------------------------------------------------------
 
     def captions(self, id: str) -> list[str]:
-        """Give the captions of an item, in order."""
+        """Return the captions of an item, in order."""
         rows = self.rows("SELECT text FROM captions WHERE id = ? ORDER BY position", (id,))
         return [row[0] for row in rows]
 
     def captioned_ids(self, *, vanished: bool = False) -> list[str]:
-        """Give the ids of all items that have captions; also of vanished ones if asked to."""
+        """Return the ids of all items that have captions; with ``vanished`` of those too."""
         items = "SELECT id FROM items" + (" UNION SELECT id FROM vanished" if vanished else "")
         rows = self.rows(f"SELECT DISTINCT id FROM captions WHERE id IN ({items}) ORDER BY id")
         return [row[0] for row in rows]
 
     def has_caption(self, text: str) -> bool:
-        """Tell whether this caption is already encoded."""
+        """Return whether this caption is already encoded."""
         return self.value("SELECT 1 FROM caption_vectors WHERE text = ?", (text,)) is not None
 
     def put_caption_vectors(self, texts: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Keep the vectors of n captions: (n, d) float32 unit rows."""
+        """Store the vectors of n captions: (n, d) float32 unit rows."""
         for text, vector in zip(texts, vectors, strict=True):
             self.put_caption_row(text, vector.astype("<f4").tobytes())
 
     def put_caption_row(self, text: str, vector: bytes) -> None:
-        """Keep one caption's vector as it is stored, with its digest."""
+        """Store one caption's vector as a row, with its digest."""
         self.rows(
             "INSERT OR REPLACE INTO caption_vectors (text, vector, digest) VALUES (?, ?, ?)",
             (text, vector, row_digest(text, vector)),
         )
 
     def put_captions(self, id: str, texts: Sequence[str]) -> None:
-        """Make these the captions of an item."""
+        """Replace the captions of an item."""
         self.rows("DELETE FROM captions WHERE id = ?", (id,))
         self.run(
             "INSERT INTO captions VALUES (?, ?, ?)",
@@ -379,21 +269,11 @@ class Store(Database):
         )
 
 
-def _read_facts(stored: Mapping[str, str]) -> dict[str, Any] | None:
-    """Read the facts; None when they are not what was recorded."""
-    try:
-        facts = {key: json.loads(value) for key, value in stored.items()}
-    except (TypeError, ValueError, RecursionError):
-        return None
-    digest = meta_digest(stored)
-    return facts if facts.get("meta_digest", digest) == digest else None
-
-
 def boxes_to_json(boxes: Sequence[ViewBox]) -> str:
-    """Spell boxes as they are stored."""
+    """Return boxes as they are stored."""
     return json.dumps([[b.x0, b.y0, b.x1, b.y1, int(b.flip)] for b in boxes])
 
 
 def to_path(path: bytes) -> Path:
-    """Turn the file system's bytes into a path."""
+    """Return a path of the file system's bytes."""
     return Path(os.fsdecode(path))

@@ -54,9 +54,9 @@ def bring_back(store: Store) -> int:
 
 
 def take_over(store: Store, old: Store) -> None:
-    """Let a rebuild know the items of the old gallery that it did not meet, and what vanished.
+    """Copy into a rebuild the items of the old gallery that it did not meet, and what vanished.
 
-    Their contents are not known to the new encoder, so only ids and captions can come back.
+    Their contents are not encoded by the new encoder, so only ids and captions can come back.
     """
     now = _now(old)
     rows = [
@@ -85,8 +85,8 @@ def expire(store: Store, days: float) -> int:
 
 def count(store: Store) -> int:
     """Count the vanished items; 0 for a gallery of an older version that is only read."""
-    known = store.value("SELECT 1 FROM sqlite_master WHERE name = 'vanished'")
-    return store.count("vanished") if known else 0
+    exists = store.value("SELECT 1 FROM sqlite_master WHERE name = 'vanished'")
+    return store.count("vanished") if exists else 0
 
 
 def _now(store: Store) -> int:

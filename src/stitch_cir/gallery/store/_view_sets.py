@@ -53,7 +53,7 @@ class StoredSet:
 
 
 def views(store: Store, id: str) -> list[StoredView]:
-    """Give the view set of an item: image views first, then caption views.
+    """Return the view set of an item: image views first, then caption views.
 
     Raises ``RowDamagedError`` when what is stored is not what was written.
     """
@@ -62,12 +62,12 @@ def views(store: Store, id: str) -> list[StoredView]:
         "FROM items i LEFT JOIN contents c USING (hash) WHERE i.id = ?",
         (id,),
     )
-    found: list[StoredView] = []
+    members: list[StoredView] = []
     if rows and rows[0][0] is not None:
         _, boxes, blob, sound = rows[0]
         if not sound:
             raise store.damaged(id)
-        found = _image_views(store, id, boxes, blob)
+        members = _image_views(store, id, boxes, blob)
     rows = store.rows(
         f"SELECT t.text, v.vector, {_sound(store, 'v', CAPTION_DIGEST)} "
         "FROM captions t LEFT JOIN caption_vectors v USING (text) "
@@ -77,27 +77,27 @@ def views(store: Store, id: str) -> list[StoredView]:
     for text, vector, sound in rows:
         if not sound or len(vector) % 4:
             raise store.damaged(id)
-        found.append(StoredView(np.frombuffer(vector, dtype="<f4"), caption=text))
-    if not found and store.find_id(id) is not None:
+        members.append(StoredView(np.frombuffer(vector, dtype="<f4"), caption=text))
+    if not members and store.find_id(id) is not None:
         # every item has views: what leads to them is damaged
         raise store.damaged(id)
-    return found
+    return members
 
 
 def _image_views(store: Store, id: str, boxes: str, blob: bytes) -> list[StoredView]:
     try:
-        spelled = json.loads(boxes)
-        vectors = np.frombuffer(blob, dtype="<f4").reshape(len(spelled), -1)
+        rows = json.loads(boxes)
+        vectors = np.frombuffer(blob, dtype="<f4").reshape(len(rows), -1)
         return [
             StoredView(vector, box=ViewBox(x0, y0, x1, y1, bool(flip)))
-            for (x0, y0, x1, y1, flip), vector in zip(spelled, vectors, strict=True)
+            for (x0, y0, x1, y1, flip), vector in zip(rows, vectors, strict=True)
         ]
     except (TypeError, ValueError, RecursionError) as error:
         raise store.damaged(id) from error
 
 
 def _sound(store: Store, table: str, digest: str) -> str:
-    """Give SQL that tells whether a row is there and is what was written."""
+    """Return SQL that is true where a row exists and is what was written."""
     column = "vector" if digest is CAPTION_DIGEST else "vectors"
     if not store.has_digests:
         return f"typeof({table}.{column}) = 'blob'"
@@ -157,7 +157,7 @@ def problem_of(stored: StoredSet, dim: int) -> str | None:
 
 
 def _of_table(digest: str, table: str) -> str:
-    """Give the SQL of a digest with its columns qualified by a table's name."""
+    """Return the SQL of a digest with its columns qualified by a table's name."""
     return re.sub(r"\b(hash|width|height|boxes|vectors|text|vector)\b", rf"{table}.\1", digest)
 
 
