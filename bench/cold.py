@@ -15,7 +15,7 @@ from stitch_cir import index_folder, load_encoder
 
 BARE = """
 import onnxruntime
-from stitch_cir.encoders._files import data_file, text_model
+from stitch_cir.encoders.mini._files import data_file, text_model
 for file in (data_file("efficientnet-lite2.onnx"), text_model()):
     onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
 """

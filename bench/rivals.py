@@ -15,7 +15,7 @@ from stitch_cir.gallery import ViewMatrix
 TAU = 0.001
 
 
-def is_here(module: str) -> bool:
+def is_installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 

@@ -112,12 +112,12 @@ def against_others(matrix: ViewMatrix, world: World) -> list[Row]:
         "product": lambda: rivals.product(matrix, query),
         "numpy": lambda: rivals.textbook(matrix, query),
     }
-    if rivals.is_here("numba"):
+    if rivals.is_installed("numba"):
         calls["compiled"] = lambda: exact(matrix, query, solver=COMPILED)
-    if rivals.is_here("torch"):
+    if rivals.is_installed("torch"):
         in_torch = rivals.textbook_torch(matrix)
         calls["torch"] = lambda: in_torch(query)
-    if rivals.is_here("faiss"):
+    if rivals.is_installed("faiss"):
         flat = rivals.faiss_flat(matrix)
         calls["faiss"] = lambda: flat(query)
     times = in_turn(calls, ROUNDS)

@@ -30,7 +30,7 @@ def curves(
         calls: dict[str, Callable[[], Any]] = {
             "exact, by bounds (ours)": partial(exact, part, query)
         }
-        if rivals.is_here("numba"):
+        if rivals.is_installed("numba"):
             calls["exact, by bounds, extra fast"] = partial(exact, part, query, solver=compiled)
         calls |= {
             "float32 product alone": partial(rivals.product, part, query),
@@ -38,10 +38,10 @@ def curves(
             "POT batch Sinkhorn": partial(rivals.pot_batch, part, query),
             "POT one by one": partial(rivals.pot_loop, part, query),
         }
-        if rivals.is_here("torch"):
+        if rivals.is_installed("torch"):
             in_torch = rivals.textbook_torch(part)
             calls["textbook, torch"] = partial(in_torch, query)
-        if rivals.is_here("faiss"):
+        if rivals.is_installed("faiss"):
             flat = rivals.faiss_flat(part)
             calls["faiss flat, one mean vector"] = partial(flat, query)
         kept = {name: call for name, call in calls.items() if size <= MOST.get(name, size)}
@@ -51,7 +51,7 @@ def curves(
             for name, times in in_turn(calls, rounds).items():
                 found.setdefault(name, []).append((size, statistics.median(times)))
     LATEST.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    if rivals.is_here("matplotlib"):
+    if rivals.is_installed("matplotlib"):
         draw(found, LATEST.with_suffix(".png"))
     else:
         print("no plot: matplotlib is not installed")

@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from mini_words import ATTRIBUTES, COLOURS, GROUPS, PLAIN_GROUPS, RENAMED, UNNAMED
-from stitch_cir.encoders import _files
-from stitch_cir.encoders._text import TextTower
+from stitch_cir.encoders.mini import _files
+from stitch_cir.encoders.mini._text import TextTower
 
 DATA = Path(__file__).parent.parent / "src/stitch_cir/encoders/data"
 MOST_LABELS = 120

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from stitch_cir.encoders import ConceptReader, DualEncoder, MiniEncoder, _files, load_encoder
+from stitch_cir.encoders import ConceptReader, DualEncoder, MiniEncoder, load_encoder
+from stitch_cir.encoders.mini import _files
 from stitch_cir.errors import ModelError, VectorError
 from stitch_cir.views import ViewBox, ViewRecipe
 from tests.conftest import noise

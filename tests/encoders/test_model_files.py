@@ -13,12 +13,13 @@ from typer.testing import CliRunner
 
 from stitch_cir import cores
 from stitch_cir.cli._app import app
-from stitch_cir.encoders import MiniEncoder, _files, _vocabulary, load_encoder
-from stitch_cir.encoders._catalogue import is_here
-from stitch_cir.encoders._digests import file_sha256
-from stitch_cir.encoders._files import MANIFEST_SHA256
-from stitch_cir.encoders._model_file import ModelFile
+from stitch_cir.encoders import MiniEncoder, load_encoder
 from stitch_cir.encoders._session import open_session
+from stitch_cir.encoders.mini import _files, _vocabulary
+from stitch_cir.encoders.mini._files import MANIFEST_SHA256
+from stitch_cir.encoders.store._catalogue import is_installed
+from stitch_cir.encoders.store._digests import file_sha256
+from stitch_cir.encoders.store._model_file import ModelFile
 from stitch_cir.errors import ModelError, SettingError
 from stitch_cir.places import data_folder
 from stitch_cir.views import ViewBox
@@ -173,7 +174,7 @@ def refuse(place: Path) -> Callable[..., object]:
 def test_the_home_of_another_user_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "is_file", refuse(home))
     with pytest.raises(ModelError, match=r"models cannot be read: Permission denied") as raised:
-        is_here("ViT-L-14")
+        is_installed("ViT-L-14")
     assert "STITCH_HOME" in raised.value.hint
 
 

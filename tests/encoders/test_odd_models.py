@@ -15,11 +15,13 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 import stitch_cir as st
-from stitch_cir.encoders import _hub, _onnx, load_encoder, pull_model
-from stitch_cir.encoders._hub import _choose
-from stitch_cir.encoders._onnx import OnnxTowers
-from stitch_cir.encoders._preprocess import CLIP_MEAN, Preprocess
-from stitch_cir.encoders._tokenizer import pad_token_id, plain_tokenizer
+from stitch_cir.encoders import load_encoder, pull_model
+from stitch_cir.encoders.clip import _onnx
+from stitch_cir.encoders.clip._onnx import OnnxTowers
+from stitch_cir.encoders.clip._preprocess import CLIP_MEAN, Preprocess
+from stitch_cir.encoders.clip._tokenizer import pad_token_id, plain_tokenizer
+from stitch_cir.encoders.store import _hub
+from stitch_cir.encoders.store._hub import _choose
 from stitch_cir.errors import ModelError
 from stitch_cir.views import ViewBox
 from tests.conftest import noise
@@ -202,7 +204,7 @@ def test_filters_are_numbers_or_names(value: object, number: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"resample": "sharpest"}, "does not say how pictures are prepared"),
+        ({"resample": "sharpest"}, "does not say how images are prepared"),
         ({"resample": 17}, "no resampling filter 17"),
         ({"rescale_factor": 1 / 127.5}, "instead of 1/255"),
         ({"rescale_factor": "half"}, "instead of 1/255"),

@@ -166,7 +166,7 @@ def test_the_preprocessor_must_be_usable(towers: Path) -> None:
     with pytest.raises(ModelError, match="do_normalize"):
         load_encoder(str(towers))
     (towers / "preprocessor_config.json").write_text(json.dumps({"crop_size": 16}))
-    with pytest.raises(ModelError, match="how pictures are prepared"):
+    with pytest.raises(ModelError, match="how images are prepared"):
         load_encoder(str(towers))
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from stitch_cir.encoders._dense import coverage
-from stitch_cir.encoders._preprocess import CLIP_MEAN, CLIP_STD, Preprocess
+from stitch_cir.encoders.clip._preprocess import CLIP_MEAN, CLIP_STD, Preprocess
 from stitch_cir.errors import ModelError
 
 
@@ -87,7 +87,7 @@ def test_reads_old_and_new_forms(config: dict) -> None:
     ],
 )
 def test_refuses_what_gives_no_square(config: dict) -> None:
-    with pytest.raises(ModelError, match="how pictures are prepared"):
+    with pytest.raises(ModelError, match="how images are prepared"):
         Preprocess.from_config(config, "x")
 
 

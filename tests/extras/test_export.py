@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from stitch_cir.encoders import check_model, export_model, load_encoder
-from stitch_cir.encoders._export import check_golden
+from stitch_cir.encoders.clip._export import check_golden
 from stitch_cir.errors import ModelError, SettingError
 from stitch_cir.views import ViewBox, ViewRecipe
 
@@ -68,7 +68,7 @@ def test_check(pair: tuple[Path, Path]) -> None:
 
 
 def test_golden_vectors_of_another_model_are_refused(pair: tuple[Path, Path]) -> None:
-    from stitch_cir.encoders._model_file import read_model_file
+    from stitch_cir.encoders.store._model_file import read_model_file
 
     record = read_model_file(pair[1])
     assert record is not None
@@ -108,7 +108,7 @@ def test_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
 def test_nothing_is_left_when_export_fails(
     clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stitch_cir.encoders._export.LEAST_COSINE", 1.1)
+    monkeypatch.setattr("stitch_cir.encoders.clip._export.LEAST_COSINE", 1.1)
     with pytest.raises(ModelError, match="cosine"):
         export_model(f"transformers:{clip_folder}", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

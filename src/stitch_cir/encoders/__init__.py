@@ -1,14 +1,12 @@
-"""Pictures and texts into one space of unit vectors."""
+"""Images and texts into one space of unit vectors."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from stitch_cir.encoders._catalogue import CatalogueEntry, catalogue, models_folder
 from stitch_cir.encoders._centred import CentredEncoder
 from stitch_cir.encoders._dense import check_recipe, encode_set
 from stitch_cir.encoders._hash import HashEncoder
-from stitch_cir.encoders._mini import MiniEncoder
 from stitch_cir.encoders._protocol import (
     ConceptReader,
     DenseEncoder,
@@ -18,6 +16,8 @@ from stitch_cir.encoders._protocol import (
     too_long,
 )
 from stitch_cir.encoders._registry import encoder_names, load_encoder, load_mini, load_test
+from stitch_cir.encoders.mini._encoder import MiniEncoder
+from stitch_cir.encoders.store._catalogue import CatalogueEntry, catalogue, models_folder
 
 __all__ = [
     "CatalogueEntry",
@@ -47,15 +47,15 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # fetching and exporting import what searching never needs
     if name == "pull_model":
-        from stitch_cir.encoders._hub import pull_model
+        from stitch_cir.encoders.store._hub import pull_model
 
         return pull_model
     if name == "export_model":
-        from stitch_cir.encoders._export import export_model
+        from stitch_cir.encoders.clip._export import export_model
 
         return export_model
     if name == "check_model":
-        from stitch_cir.encoders._check import check_model
+        from stitch_cir.encoders.store._check import check_model
 
         return check_model
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

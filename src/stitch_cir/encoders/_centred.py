@@ -58,10 +58,10 @@ class CentredEncoder:
     def encode_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> NDArray[np.float32]:
-        """Refuse pictures: the mean is one of texts. Raises ``VectorError``."""
+        """Refuse images: the mean is one of texts. Raises ``VectorError``."""
         raise VectorError(
             "An encoder centred on captions encodes texts alone.",
-            hint="Index pictures with the encoder itself.",
+            hint="Index images with the encoder itself.",
         )
 
     @property

@@ -2,7 +2,7 @@
 
 The idea is MaskCLIP's (Zhou et al., ECCV 2022): patch tokens of CLIP's last layer, taken through
 the same final norm and projection as the class token, lie near the words for what is there. One
-forward pass then serves all regions of a picture, at the price of fidelity: a patch has seen its
+forward pass then serves all regions of an image, at the price of fidelity: a patch has seen its
 surroundings, and a real crop has more pixels. ``python -m bench encoders`` measures both.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stitch_cir.encoders._preprocess import Geometry
+from stitch_cir.encoders.clip._preprocess import Geometry
 from stitch_cir.errors import SettingError
 from stitch_cir.views import ViewBox, ViewRecipe
 
@@ -53,24 +53,24 @@ def encode_set(
 
 
 def pool_patches(
-    picture: NDArray[np.float32],
+    whole: NDArray[np.float32],
     patches: NDArray[np.float32],
     boxes: Sequence[ViewBox],
     geometry: Geometry,
 ) -> NDArray[np.float32]:
-    """Pool the boxes of one picture: (M, d) float32, rows not normalised.
+    """Pool the boxes of one image: (M, d) float32, rows not normalised.
 
-    ``picture`` (d,) is the vector of the whole picture and stands for the box that covers it;
+    ``whole`` (d,) is the vector of the whole image and stands for the box that covers it;
     ``patches`` (g², d) are made unit before they are averaged by covered area. Mirroring a box does
     not change what it covers.
     """
     grid = round(len(patches) ** 0.5)
     length = np.linalg.norm(patches, axis=1, keepdims=True)
     unit = patches / np.maximum(length, 1e-12)
-    vectors = np.empty((len(boxes), len(picture)), np.float32)
+    vectors = np.empty((len(boxes), len(whole)), np.float32)
     for number, box in enumerate(boxes):
         if (box.x0, box.y0, box.x1, box.y1) == _WHOLE:
-            vectors[number] = picture
+            vectors[number] = whole
             continue
         across = coverage(box.x0, box.x1, geometry.scale_x, geometry.shift_x, grid)
         down = coverage(box.y0, box.y1, geometry.scale_y, geometry.shift_y, grid)
@@ -79,7 +79,7 @@ def pool_patches(
 
 
 def coverage(low: float, high: float, scale: float, shift: float, grid: int) -> NDArray[np.float32]:
-    """Say how much of each of ``grid`` patches a span covers: (grid,) float32, sum 1.
+    """Return how much of each of ``grid`` patches a span covers: (grid,) float32, sum 1.
 
     A span that was cropped away takes the nearest patch.
     """

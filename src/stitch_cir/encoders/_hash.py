@@ -36,7 +36,7 @@ class HashEncoder:
 
     Words that are no colour hash to fixed pseudo-random directions, so different texts differ.
     Fast, exact on every machine, and meaningful enough to test a whole search: the text ``"red"``
-    finds red pictures. Registered as ``test``.
+    finds red images. Registered as ``test``.
     """
 
     name = "test"
@@ -53,26 +53,26 @@ class HashEncoder:
     def encode_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> NDArray[np.float32]:
-        """Encode n pictures' M boxes: (n, M, 64) float32, unit rows."""
+        """Encode n images' M boxes: (n, M, 64) float32, unit rows."""
         rows = [
-            [self._mix(cut(image, box)) for box in own]
-            for image, own in zip(images, boxes, strict=True)
+            [self._mix(cut(image, box)) for box in each]
+            for image, each in zip(images, boxes, strict=True)
         ]
         return np.asarray(rows, dtype=np.float32).reshape(len(images), -1, self.dim)
 
     def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
-        """Name the two strongest colours of each picture."""
-        found = []
+        """Name the two strongest colours of each image."""
+        concepts = []
         for image in images:
             shares = _shares(image)
             best = np.argsort(-shares, kind="stable")[:2].tolist()
             names = list(COLOURS)
-            found.append(
+            concepts.append(
                 tuple(
                     Concept(names[n], "colour", float(shares[n])) for n in best if shares[n] > 0.1
                 )
             )
-        return found
+        return concepts
 
     def _mix(self, image: Image.Image) -> NDArray[np.float32]:
         shares = _shares(image)

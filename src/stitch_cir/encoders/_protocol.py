@@ -95,10 +95,10 @@ class DenseEncoder(Protocol):
 
 @runtime_checkable
 class PreparingEncoder(Protocol):
-    """An encoder whose work on pictures can be split: preparing them, and the model's own calls.
+    """An encoder whose work on images can be split: preparing them, and the model's own calls.
 
-    Optional. Indexing then prepares the next pictures in other threads while the model works;
-    without it an encoder gets whole pictures in ``encode_views``. Both ways give the same vectors.
+    Optional. Indexing then prepares the next images in other threads while the model works;
+    without it an encoder gets whole images in ``encode_views``. Both ways give the same vectors.
     """
 
     def prepare_views(
@@ -108,7 +108,7 @@ class PreparingEncoder(Protocol):
         *,
         dense: bool = False,
     ) -> list[Callable[[], Any]]:
-        """Split n pictures' M boxes into jobs: each prepares what one model call takes.
+        """Split n images' M boxes into jobs: each prepares what one model call takes.
 
         Jobs may run in any thread, several at a time; until one runs it has copied no pixels.
         ``dense`` asks for the work of ``encode_dense_views``.
@@ -118,7 +118,7 @@ class PreparingEncoder(Protocol):
     def encode_prepared(self, part: Any) -> NDArray[np.float32]:
         """Encode what one job gave: (v, d) float32, unit rows.
 
-        The rows of all jobs, in their order, are those of (n, M, d), picture by picture.
+        The rows of all jobs, in their order, are those of (n, M, d), image by image.
         """
         ...
 

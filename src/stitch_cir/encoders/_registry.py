@@ -6,10 +6,10 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from stitch_cir.encoders._catalogue import NAME, catalogue, folder_for, is_here
 from stitch_cir.encoders._hash import HashEncoder
-from stitch_cir.encoders._mini import MiniEncoder
 from stitch_cir.encoders._protocol import DualEncoder
+from stitch_cir.encoders.mini._encoder import MiniEncoder
+from stitch_cir.encoders.store._catalogue import NAME, catalogue, is_installed, model_dir
 from stitch_cir.errors import ModelError, SettingError, StitchError
 from stitch_cir.hints import did_you_mean
 from stitch_cir.plugins import ENCODERS
@@ -20,20 +20,20 @@ BACK_ENDS = ("onnx", "transformers", "open_clip")
 
 
 def load_mini() -> MiniEncoder:
-    """Give the built-in encoder; its models are opened when first needed."""
+    """Return the built-in encoder; its models are opened when first needed."""
     return MiniEncoder()
 
 
 def load_test() -> HashEncoder:
-    """Give the deterministic encoder for tests."""
+    """Return the deterministic encoder for tests."""
     return HashEncoder()
 
 
 def encoder_names() -> tuple[str, ...]:
-    """Give the names of all encoders that can be loaded here without a path."""
+    """Return the names of all encoders that can be loaded here without a path."""
     pulled: tuple[str, ...] = ()
     with suppress(StitchError):  # without a folder of models none was pulled
-        pulled = tuple(name for name in catalogue() if is_here(name))
+        pulled = tuple(name for name in catalogue() if is_installed(name))
     return tuple(sorted({*ENCODERS.names(), *pulled}))
 
 
@@ -62,20 +62,20 @@ def load_encoder(
     ModelError
         A file is missing or damaged; the message names it and the command that gets it.
     """
-    plain, given = _split_precision(name)
-    precision = precision or given
-    if plain in ENCODERS.built_in:  # without reading every installed package's metadata
-        return _plugged_in(plain, device, precision)
+    base, suffix = _split_precision(name)
+    precision = precision or suffix
+    if base in ENCODERS.built_in:  # without reading every installed package's metadata
+        return _plugged_in(base, device, precision)
     device = device or os.environ.get("STITCH_DEVICE") or None
-    backend, _, place = plain.partition(":")
-    if backend in BACK_ENDS and place:
-        return _load(backend, place, device, precision)
-    if plain in catalogue():
-        return _load_known(plain, device, precision)
-    if plain in ENCODERS.names():
-        return _plugged_in(plain, device, precision)
-    if Path(plain).is_dir():
-        return _load(_backend_of(Path(plain), device, precision), plain, device, precision)
+    backend, _, source = base.partition(":")
+    if backend in BACK_ENDS and source:
+        return _load(backend, source, device, precision)
+    if base in catalogue():
+        return _load_known(base, device, precision)
+    if base in ENCODERS.names():
+        return _plugged_in(base, device, precision)
+    if Path(base).is_dir():
+        return _load(_backend_of(Path(base), device, precision), base, device, precision)
     raise SettingError(
         f"There is no encoder {name!r}.",
         hint=did_you_mean(name, (*encoder_names(), *catalogue()))
@@ -101,8 +101,8 @@ def _plugged_in(name: str, device: str | None, precision: str | None) -> DualEnc
 
 
 def _split_precision(name: str) -> tuple[str, str | None]:
-    plain, mark, precision = name.rpartition("@")
-    return (plain, precision) if mark and precision in ("fp32", "bf16") else (name, None)
+    base, mark, precision = name.rpartition("@")
+    return (base, precision) if mark and precision in ("fp32", "bf16") else (name, None)
 
 
 def _refuse_precision(name: str, precision: str | None) -> None:
@@ -122,39 +122,39 @@ def _refuse_device(name: str, device: str | None) -> None:
     )
 
 
-def _load(backend: str, place: str, device: str | None, precision: str | None) -> DualEncoder:
+def _load(backend: str, source: str, device: str | None, precision: str | None) -> DualEncoder:
     if backend == "open_clip":
-        from stitch_cir.encoders._open_clip import load_open_clip
+        from stitch_cir.encoders.clip._open_clip import load_open_clip
 
-        return load_open_clip(place, device=device, precision=precision)
+        return load_open_clip(source, device=device, precision=precision)
     if backend == "onnx":
-        from stitch_cir.encoders._onnx import load_onnx
+        from stitch_cir.encoders.clip._onnx import load_onnx
 
-        return load_onnx(place, device=device, precision=precision)
-    from stitch_cir.encoders._transformers import load_transformers
+        return load_onnx(source, device=device, precision=precision)
+    from stitch_cir.encoders.clip._transformers import load_transformers
 
-    return load_transformers(place, device=device, precision=precision)
+    return load_transformers(source, device=device, precision=precision)
 
 
 def _load_known(name: str, device: str | None, precision: str | None) -> DualEncoder:
-    entry, folder = catalogue()[name], folder_for(name)
-    if not is_here(name):
+    entry, folder = catalogue()[name], model_dir(name)
+    if not is_installed(name):
         raise ModelError(
             f"The model {name} is not on this machine: there is no {folder / NAME}.",
             hint=f"Get it from {entry.source}: stitch models pull {name}",
         )
     if entry.backend == "onnx":
-        from stitch_cir.encoders._onnx import load_onnx
+        from stitch_cir.encoders.clip._onnx import load_onnx
 
         return load_onnx(str(folder), device=device, precision=precision, name=name)
-    from stitch_cir.encoders._transformers import load_transformers
+    from stitch_cir.encoders.clip._transformers import load_transformers
 
     return load_transformers(str(folder), device=device, precision=precision, name=name)
 
 
 def _backend_of(folder: Path, device: str | None, precision: str | None) -> str:
     """ONNX where the folder has towers; torch where it also has a checkpoint and that was meant."""
-    from stitch_cir.encoders._onnx import has_towers
+    from stitch_cir.encoders.clip._onnx import has_towers
 
     torch_meant = precision == "bf16" or (device or "cpu") != "cpu"
     checkpoint = any(folder.glob("*.safetensors")) or any(folder.glob("pytorch_model*.bin"))

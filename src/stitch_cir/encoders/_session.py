@@ -53,14 +53,14 @@ def open_session(
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=list(providers))
     except Exception as error:  # onnxruntime's own classes are not public
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
         raise ModelError(
-            f"The model file {file} cannot be opened: {said[:300]}", hint=_advice(said, file)
+            f"The model file {file} cannot be opened: {message[:300]}", hint=_advice(message, file)
         ) from error
 
 
-def _advice(said: str, file: Path) -> str:
-    low = said.lower()
+def _advice(message: str, file: Path) -> str:
+    low = message.lower()
     if "opset" in low or "ir version" in low or "ir_version" in low:
         return (
             "It is newer than this onnxruntime: update onnxruntime, or export with a lower opset."
@@ -80,7 +80,7 @@ def run_session(
 
     Raises ``ModelError`` naming ``what`` was run, where the model cannot compute it.
     """
-    types = {one.name: _TYPES.get(one.type) for one in session.get_inputs()}
+    types = {each.name: _TYPES.get(each.type) for each in session.get_inputs()}
     fed = {
         name: array if types.get(name) is None else array.astype(types[name], copy=False)
         for name, array in feeds.items()
@@ -88,8 +88,8 @@ def run_session(
     try:
         return list(session.run(list(outputs), fed))
     except Exception as error:  # onnxruntime's own classes are not public
-        said = " ".join(str(error).split())[:300]
+        message = " ".join(str(error).split())[:300]
         raise ModelError(
-            f"{what} cannot be run: {said}",
+            f"{what} cannot be run: {message}",
             hint="Its files do not belong together, or memory ran out. Try: stitch models check",
         ) from error

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.encoders._digests import joint_sha256
-from stitch_cir.encoders._model_file import local_folder, read_model_file, spell_name
-from stitch_cir.encoders._preprocess import Preprocess
-from stitch_cir.encoders._torch import check_choices, loading, placed
-from stitch_cir.encoders._towers import TowerEncoder, TowersInfo
+from stitch_cir.encoders.clip._preprocess import Preprocess
+from stitch_cir.encoders.clip._torch import check_choices, loading, placed
+from stitch_cir.encoders.clip._towers import TowerEncoder, TowersInfo
+from stitch_cir.encoders.store._digests import joint_sha256
+from stitch_cir.encoders.store._model_file import encoder_name, local_folder, read_model_file
 from stitch_cir.errors import ModelError
 
 __all__ = ["FAMILIES", "HfTowers", "load_transformers"]
@@ -21,7 +21,7 @@ __all__ = ["FAMILIES", "HfTowers", "load_transformers"]
 _TOKENIZERS = ("tokenizer.json", "vocab.json", "spiece.model")
 FAMILIES = ("clip", "siglip")
 _FIXED = (
-    " SigLIP 2 of a fixed resolution is of the kind siglip; this one (NaFlex) takes pictures of "
+    " SigLIP 2 of a fixed resolution is of the kind siglip; this one (NaFlex) takes images of "
     "any shape, cut into patches, which is not built here."
 )
 _EXPECTED = (
@@ -32,7 +32,7 @@ _EXPECTED = (
 
 
 def load_transformers(
-    place: str,
+    source: str,
     *,
     device: str | None = None,
     precision: str | None = None,
@@ -47,26 +47,26 @@ def load_transformers(
         or its checkpoint lacks tensors; CUDA was asked for and there is none.
     """
     device, precision = check_choices(device, precision)
-    folder = local_folder(place, _EXPECTED)
+    folder = local_folder(source, _EXPECTED)
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         # transformers would make an empty tokenizer of nothing, without a word
         raise ModelError(f"{folder} lacks tokenizer.json.", hint=_EXPECTED)
-    known = read_model_file(folder)
-    if known is not None:
-        known.check_files(folder)
+    record = read_model_file(folder)
+    if record is not None:
+        record.check_files(folder)
     towers = HfTowers(folder, device, precision)
     preprocess = Preprocess.from_folder(folder)
     side = towers.side
     if preprocess.side != side:
         raise ModelError(
-            f"{folder}: pictures are prepared with {preprocess.side} pixels a side, but the model "
+            f"{folder}: images are prepared with {preprocess.side} pixels a side, but the model "
             f"takes {side}.",
             hint=_EXPECTED,
         )
     suffix = "" if precision == "fp32" else f"@{precision}"
-    spelled = spell_name("transformers", place, precision) if name is None else name + suffix
-    tag = known.weights_tag if known else folder.name if Path(place).is_dir() else place
-    return TowerEncoder(spelled, tag, towers, preprocess)
+    full_name = encoder_name("transformers", source, precision) if name is None else name + suffix
+    tag = record.weights_tag if record else folder.name if Path(source).is_dir() else source
+    return TowerEncoder(full_name, tag, towers, preprocess)
 
 
 class HfTowers:
@@ -128,7 +128,7 @@ class HfTowers:
         return self._tokenizer
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Give token ids of any length."""
+        """Return token ids of any length."""
         if self._sigmoid:
             texts = [text.lower() for text in texts]  # SigLIP was trained on lower case
         encoded = self._tokenizer(
@@ -144,21 +144,21 @@ class HfTowers:
     def text(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Encode token ids: (n, d) float32."""
         # SigLIP reads its last position, so every text is filled up to the context
-        width = self.info.context if self._sigmoid else max(len(own) for own in ids)
+        width = self.info.context if self._sigmoid else max(len(row_ids) for row_ids in ids)
         pad = self.pad
         batch = np.full((len(ids), width), pad, np.int64)
         mask = np.zeros((len(ids), width), np.int64)
-        for row, own in enumerate(ids):
-            batch[row, : len(own)] = own
-            mask[row, : len(own)] = 1
+        for row, row_ids in enumerate(ids):
+            batch[row, : len(row_ids)] = row_ids
+            mask[row, : len(row_ids)] = 1
         with self._torch.inference_mode():
-            given = {"input_ids": self._there(batch)}
+            inputs = {"input_ids": self._there(batch)}
             if not self._sigmoid:
-                given["attention_mask"] = self._there(mask)
-            return self._back(self._model.get_text_features(**given))
+                inputs["attention_mask"] = self._there(mask)
+            return self._back(self._model.get_text_features(**inputs))
 
     def vision(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Encode prepared pictures: (n, d) float32."""
+        """Encode prepared images: (n, d) float32."""
         with self._torch.inference_mode():
             tensor = self._there(pixels).to(self._dtype)
             return self._back(self._model.get_image_features(pixel_values=tensor))
@@ -166,7 +166,7 @@ class HfTowers:
     def patches(
         self, pixels: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Encode pictures and patches: the class token's way, taken by every token."""
+        """Encode images and patches: the class token's way, taken by every token."""
         with self._torch.inference_mode():
             tensor = self._there(pixels).to(self._dtype)
             tower = self._model.vision_model

@@ -1,7 +1,7 @@
 """CLIP's image preprocessing, written once on Pillow and NumPy (method §3).
 
 resize (bicubic) → centre crop → 1/255 → (x − mean) / std, exactly as transformers' Pillow
-processors do it; before it, target padding: pictures longer than 1.25 : 1 are zero-padded to that.
+processors do it; before it, target padding: images longer than 1.25 : 1 are zero-padded to that.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ LONGEST_RESIZED = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Where a picture's points lie in the model's input: u = x · scale + shift, both in [0, 1].
+    """Where an image's points lie in the model's input: u = x · scale + shift, both in [0, 1].
 
-    ``x`` is a fraction of the picture's side, ``u`` of the input's; values outside were cropped.
+    ``x`` is a fraction of the image's side, ``u`` of the input's; values outside were cropped.
     """
 
     scale_x: float
@@ -44,7 +44,7 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """From an RGB picture to a tensor (3, side, side) float32.
+    """From an RGB image to a tensor (3, side, side) float32.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class Preprocess:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(
-                f"{where} does not say how pictures are prepared: {error!r}.",
+                f"{where} does not say how images are prepared: {error!r}.",
                 hint="Expected are size, crop_size, image_mean, image_std as transformers writes "
                 "them.",
             ) from error
@@ -115,7 +115,7 @@ class Preprocess:
 
     @classmethod
     def from_folder(cls, folder: Path) -> Preprocess:
-        """Read how a model's folder has pictures prepared.
+        """Read how a model's folder has images prepared.
 
         ``preprocessor_config.json``, or the part ``image_processor`` of ``processor_config.json``,
         the one file that transformers 5 writes for a whole processor. Raises ``ModelError`` when
@@ -126,7 +126,7 @@ class Preprocess:
             if not alone.exists():
                 raise ModelError(
                     f"{folder} holds neither {alone.name} nor {whole.name}, so it is not known "
-                    "how pictures are prepared.",
+                    "how images are prepared.",
                     hint="Fetch the model again, or copy one of the two beside its weights.",
                 )
             return cls.from_file(alone)
@@ -152,7 +152,7 @@ class Preprocess:
         return cls.from_config(data, str(path))
 
     def to_config(self) -> dict[str, Any]:
-        """Give the content of a ``preprocessor_config.json``; padding is recorded elsewhere."""
+        """Return the content of a ``preprocessor_config.json``; padding is recorded elsewhere."""
         square = {"height": self.side, "width": self.side}
         return {
             "do_resize": True,
@@ -177,7 +177,7 @@ class Preprocess:
         return asdict(self)
 
     def __call__(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """Prepare n RGB pictures: (n, 3, side, side) float32."""
+        """Prepare n RGB images: (n, 3, side, side) float32."""
         tensors = np.empty((len(images), 3, self.side, self.side), np.float32)
         for number, image in enumerate(images):
             self._one(image, tensors[number])
@@ -189,7 +189,7 @@ class Preprocess:
             image = pad_to_ratio(image, self.pad)
         resized = image.resize(self._resized(*image.size), Image.Resampling(self.resample))
         if self.resize is not None:
-            # a window that leaves the picture is filled with zeros, as transformers does
+            # a window that leaves the image is filled with zeros, as transformers does
             left = (resized.width - self.side) // 2
             top = (resized.height - self.side) // 2
             resized = resized.crop((left, top, left + self.side, top + self.side))
@@ -208,7 +208,7 @@ class Preprocess:
         return (self.resize, other) if width <= height else (other, self.resize)
 
     def geometry(self, width: int, height: int) -> Geometry:
-        """Say where the points of a picture of this size lie in the model's input."""
+        """Return where the points of an image of this size lie in the model's input."""
         padded_w, padded_h = float(width), float(height)
         if self.pad is not None and max(width, height) / min(width, height) >= self.pad:
             if width < height:
@@ -226,7 +226,7 @@ class Preprocess:
 
 @functools.cache
 def _table(mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.float32]:
-    """Give the value of each of 256 bytes in each channel: (3, 256) float32.
+    """Return the value of each of 256 bytes in each channel: (3, 256) float32.
 
     Rounded where transformers rounds, so that both agree to the last bits of float32.
     """

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.encoders._digests import file_sha256
-from stitch_cir.encoders._export_parts import Tower, export_parts
-from stitch_cir.encoders._model_file import GOLDEN_TEXTS, ModelFile, golden_pictures
-from stitch_cir.encoders._onnx import load_onnx
 from stitch_cir.encoders._protocol import DualEncoder
 from stitch_cir.encoders._registry import load_encoder
-from stitch_cir.encoders._torch import loading
-from stitch_cir.encoders._towers import TowerEncoder
+from stitch_cir.encoders.clip._export_parts import Tower, export_parts
+from stitch_cir.encoders.clip._onnx import load_onnx
+from stitch_cir.encoders.clip._torch import loading
+from stitch_cir.encoders.clip._towers import TowerEncoder
+from stitch_cir.encoders.store._digests import file_sha256
+from stitch_cir.encoders.store._model_file import GOLDEN_TEXTS, ModelFile, golden_images
 from stitch_cir.errors import ModelError, SettingError
 from stitch_cir.views import ViewBox
 
@@ -30,7 +30,7 @@ OPSET = 17
 
 
 def export_model(spec: str, folder: Path) -> tuple[ModelFile, float]:
-    """Export ``transformers:…`` or ``open_clip:…`` to ``folder``; give its record and the cosine.
+    """Export ``transformers:…`` or ``open_clip:…`` to ``folder``; return its record and the cosine.
 
     The folder then holds ``text.onnx``, ``vision.onnx`` (with patch vectors where the model has
     them), ``tokenizer.json``, ``preprocessor_config.json`` and ``stitch-model.json``.
@@ -65,7 +65,7 @@ def export_model(spec: str, folder: Path) -> tuple[ModelFile, float]:
 
 
 def check_golden(encoder: DualEncoder, record: ModelFile) -> float:
-    """Compare an encoder with the kept golden vectors; give the least cosine.
+    """Compare an encoder with the kept golden vectors; return the least cosine.
 
     Raises ``ModelError`` when it is below 0.9999 or there are none.
     """
@@ -133,6 +133,6 @@ def _export(torch: Any, tower: Tower, file: Path) -> None:
 
 
 def _golden(encoder: DualEncoder) -> dict[str, NDArray[np.float32]]:
-    pictures = golden_pictures()
-    views = encoder.encode_views(pictures, [(ViewBox(),)] * len(pictures))[:, 0]
+    images = golden_images()
+    views = encoder.encode_views(images, [(ViewBox(),)] * len(images))[:, 0]
     return {"texts": encoder.encode_texts(GOLDEN_TEXTS), "pictures": views}

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.encoders._digests import joint_sha256
-from stitch_cir.encoders._model_file import (
+from stitch_cir.encoders._session import open_session, run_session
+from stitch_cir.encoders.clip._preprocess import Preprocess
+from stitch_cir.encoders.clip._tokenizer import pad_token_id, plain_tokenizer
+from stitch_cir.encoders.clip._towers import TowerEncoder, TowersInfo
+from stitch_cir.encoders.store._digests import joint_sha256
+from stitch_cir.encoders.store._model_file import (
     ModelFile,
+    encoder_name,
     local_folder,
     read_model_file,
-    spell_name,
 )
-from stitch_cir.encoders._preprocess import Preprocess
-from stitch_cir.encoders._session import open_session, run_session
-from stitch_cir.encoders._tokenizer import pad_token_id, plain_tokenizer
-from stitch_cir.encoders._towers import TowerEncoder, TowersInfo
 from stitch_cir.errors import ModelError, SettingError
 
 __all__ = ["OnnxTowers", "find_towers", "has_towers", "load_onnx"]
@@ -37,7 +37,7 @@ _EXPECTED = (
 
 
 def load_onnx(
-    place: str, *, device: str | None = None, precision: str | None = None, name: str | None = None
+    source: str, *, device: str | None = None, precision: str | None = None, name: str | None = None
 ) -> TowerEncoder:
     """Load a folder of ONNX towers, as exported here or as published on a hub.
 
@@ -53,21 +53,21 @@ def load_onnx(
             f"The precision of ONNX towers is that of their files, not {precision!r}.",
             hint="Use the transformers: or open_clip: back end for bf16.",
         )
-    folder = local_folder(place, _EXPECTED)
+    folder = local_folder(source, _EXPECTED)
     preprocess = Preprocess.from_folder(folder)
     towers = OnnxTowers(folder, device, preprocess.side)
-    known = towers.known
-    tag = known.weights_tag if known else folder.name if Path(place).is_dir() else place
-    return TowerEncoder(name or spell_name("onnx", place), tag, towers, preprocess)
+    record = towers.known
+    tag = record.weights_tag if record else folder.name if Path(source).is_dir() else source
+    return TowerEncoder(name or encoder_name("onnx", source), tag, towers, preprocess)
 
 
 def has_towers(folder: Path) -> bool:
-    """Say whether a folder holds both towers."""
+    """Return whether a folder holds both towers."""
     return all(any((folder / name).is_file() for name in names) for names in (_TEXT, _VISION))
 
 
 def find_towers(folder: Path) -> tuple[Path, Path]:
-    """Give the text and the vision tower of a folder. Raises ``ModelError``."""
+    """Return the text and the vision tower of a folder. Raises ``ModelError``."""
     found = []
     for names in (_TEXT, _VISION):
         file = next((folder / name for name in names if (folder / name).is_file()), None)
@@ -90,8 +90,8 @@ class OnnxTowers:
         self._tokenizer = _open_tokenizer(folder / "tokenizer.json")
         self._text = _session(text, device)
         self._vision = _session(vision, device)
-        self._feeds = {one.name for one in self._text.get_inputs()}
-        taken = [one.name for one in self._vision.get_inputs()]
+        self._feeds = {each.name for each in self._text.get_inputs()}
+        taken = [each.name for each in self._vision.get_inputs()]
         if len(taken) != 1:
             raise ModelError(
                 f"{vision} takes {', '.join(taken)}, not pixels alone.",
@@ -105,7 +105,7 @@ class OnnxTowers:
             )
         self._text_output = _output(self._text, ("text_embeds", "pooler_output"), text)
         self._image_output = _output(self._vision, ("image_embeds", "pooler_output"), vision)
-        outputs = {one.name for one in self._vision.get_outputs()}
+        outputs = {each.name for each in self._vision.get_outputs()}
         config = _config(folder)
         self._fill = bool(config.get("fill", False))
         self._pad = int(config["pad"])
@@ -121,9 +121,9 @@ class OnnxTowers:
         )
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Give token ids of any length."""
-        given = [text.lower() for text in texts] if self._lower else list(texts)
-        return [encoding.ids for encoding in self._tokenizer.encode_batch(given)]
+        """Return token ids of any length."""
+        lowered = [text.lower() for text in texts] if self._lower else list(texts)
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(lowered)]
 
     def text(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Encode token ids: (n, d) float32."""
@@ -147,7 +147,7 @@ class OnnxTowers:
         return np.asarray(found, dtype=np.float32)
 
     def vision(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Encode prepared pictures: (n, d) float32."""
+        """Encode prepared images: (n, d) float32."""
         feeds = {self._pixels: pixels}
         (found,) = run_session(self._vision, [self._image_output], feeds, self._names[1])
         return np.asarray(found, dtype=np.float32)
@@ -155,7 +155,7 @@ class OnnxTowers:
     def patches(
         self, pixels: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Encode pictures and patches, where the vision tower has the output ``patch_embeds``."""
+        """Encode images and patches, where the vision tower has the output ``patch_embeds``."""
         names = [self._image_output, "patch_embeds"]
         feeds = {self._pixels: pixels}
         pooled, tokens = run_session(self._vision, names, feeds, self._names[1])
@@ -163,7 +163,7 @@ class OnnxTowers:
 
     def _dim(self, file: Path, context: int, side: int) -> int:
         shapes = [
-            {one.name: one.shape for one in session.get_outputs()}[name]
+            {each.name: each.shape for each in session.get_outputs()}[name]
             for session, name in (
                 (self._text, self._text_output),
                 (self._vision, self._image_output),
@@ -175,13 +175,13 @@ class OnnxTowers:
             texts, images = self._measured(context, side)
         if texts != images:
             raise ModelError(
-                f"The towers do not meet: texts have {texts} numbers, pictures {images}.",
+                f"The towers do not meet: texts have {texts} numbers, images {images}.",
                 hint=f"{file.parent} mixes files of two models: fetch them again.",
             )
         return int(images)
 
     def _measured(self, context: int, side: int) -> tuple[int, int]:
-        """Return the length of a text's and of a picture's vector, by encoding one of each."""
+        """Return the length of a text's and of an image's vector, by encoding one of each."""
         text = self._encode([[self._pad] * 2], context)
         image = self.vision(np.zeros((1, 3, side, side), np.float32))
         return int(text.shape[-1]), int(image.shape[-1])
@@ -233,11 +233,11 @@ def _session(file: Path, device: str | None) -> Any:
     return session
 
 
-def _output(session: Any, wanted: Sequence[str], file: Path) -> str:
-    names = [one.name for one in session.get_outputs()]
-    found = next((name for name in wanted if name in names), None)
+def _output(session: Any, expected: Sequence[str], file: Path) -> str:
+    names = [each.name for each in session.get_outputs()]
+    found = next((name for name in expected if name in names), None)
     if found is None:
-        raise ModelError(f"{file} gives {', '.join(names)}, not {wanted[0]}.", hint=_EXPECTED)
+        raise ModelError(f"{file} gives {', '.join(names)}, not {expected[0]}.", hint=_EXPECTED)
     return found
 
 
@@ -253,9 +253,9 @@ def _open_tokenizer(file: Path) -> Any:
 
 def _config(folder: Path) -> dict[str, Any]:
     """Read what towers cannot tell: from our own file, else from a hub's ``config.json``."""
-    known = read_model_file(folder)
-    if known is not None and known.towers:
-        return known.towers
+    record = read_model_file(folder)
+    if record is not None and record.towers:
+        return record.towers
     try:
         data = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         text, vision = data.get("text_config", {}), data.get("vision_config", {})

@@ -10,14 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.concepts import Concept, ConceptKind
-from stitch_cir.encoders._colour import Palette
-from stitch_cir.encoders._files import data_file
+from stitch_cir.encoders.mini._colour import ColourStatistics, Palette
+from stitch_cir.encoders.mini._files import data_file
 
-__all__ = ["Vocabulary", "group_weights", "load_vocabulary", "name_objects"]
+__all__ = [
+    "Vocabulary",
+    "group_weights",
+    "load_vocabulary",
+    "name_appearance",
+    "name_objects",
+    "weigh_attributes",
+]
 
 LEAST = 0.04
 LEAST_FOR_EACH = 0.001
 """Probability a group needs to be named: so much, and so much more for each of its labels."""
+IN_CAPTIONS = ("dark", "plain background", "drawing")
+"""Attributes worth a word in a caption: the others are what one expects of an image."""
+LEAST_COLOUR = 0.15
+MOST_COLOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +36,7 @@ class Vocabulary:
     """All concepts with their centred text vectors, (n, 384) float32 each.
 
     ``mean`` (384,) is the mean text vector of the labels; it is subtracted on both sides of the
-    joint space. ``members`` holds
-    the label numbers of each group.
+    joint space. ``members`` holds the label numbers of each group.
     """
 
     labels: tuple[str, ...] = field(repr=False)
@@ -57,7 +67,7 @@ def load_vocabulary() -> Vocabulary:
         tuple(labels),
         names,
         tuple(names.index(name) for name in data["plain"]),
-        tuple(np.asarray(own, dtype=np.int64) for _, own in groups),
+        tuple(np.asarray(members, dtype=np.int64) for _, members in groups),
         tuple(data["unnamed"]),
         Palette(data["colours"]),
         tuple((name, kind) for name, kind in data["attributes"]),
@@ -71,7 +81,7 @@ def group_weights(
 ) -> NDArray[np.float32]:
     """Add up label probabilities (M, 1000) by group: (M, groups)."""
     order = np.concatenate(vocabulary.members)
-    starts = np.cumsum([0, *(len(own) for own in vocabulary.members[:-1])])
+    starts = np.cumsum([0, *(len(members) for members in vocabulary.members[:-1])])
     return np.add.reduceat(probabilities[:, order], starts, axis=1)
 
 
@@ -86,24 +96,48 @@ def name_objects(
     """
     left = probabilities.astype(np.float64).copy()
     left[list(vocabulary.unnamed)] = 0
-    found: list[Concept] = []
+    concepts: list[Concept] = []
     plain = [(vocabulary.groups[number], vocabulary.members[number]) for number in vocabulary.plain]
-    while len(found) < most:
-        weights = np.array([left[own].sum() for _, own in plain])
+    while len(concepts) < most:
+        weights = np.array([left[members].sum() for _, members in plain])
         label = int(left.argmax())
         if weights.max() > left[label]:
             inner = np.flatnonzero(weights >= 0.85 * weights.max()).tolist()
             group = min(inner, key=lambda g: (len(plain[g][1]), -weights[g]))
-            name, own = plain[group]
+            name, members = plain[group]
             whole = float(weights[group])
-            best = int(own[left[own].argmax()])
-            if left[best] >= 0.75 * whole and whole > 0.5 and len(own) > 1:
+            best = int(members[left[members].argmax()])
+            if left[best] >= 0.75 * whole and whole > 0.5 and len(members) > 1:
                 name = vocabulary.labels[best]
         else:
-            own = np.array([label])
+            members = np.array([label])
             whole, name = float(left[label]), vocabulary.labels[label]
-        if whole < LEAST + LEAST_FOR_EACH * len(own):
+        if whole < LEAST + LEAST_FOR_EACH * len(members):
             break
-        found.append(Concept(name, "object", min(1.0, whole)))
-        left[own] = 0
-    return found
+        concepts.append(Concept(name, "object", min(1.0, whole)))
+        left[members] = 0
+    return concepts
+
+
+def weigh_attributes(measured: ColourStatistics) -> NDArray[np.float32]:
+    """Weigh the attributes, in the vocabulary's order, each in [0, 1]: (7,) float32."""
+    dark = np.clip((0.45 - measured.light) / 0.2, 0, 1)
+    bright = np.clip((measured.light - 0.7) / 0.2, 0, 1)
+    drawn = np.clip((measured.flat - 0.75) / 0.2, 0, 1) if not measured.plain else 0.0
+    # a grey thing on white is no black-and-white image
+    grey = 0.0 if measured.plain else np.clip((0.012 - measured.chroma) / 0.008, 0, 1)
+    plain = float(measured.plain)
+    return np.array([dark, bright, plain, 1 - plain, drawn, 1 - drawn, grey], dtype=np.float32)
+
+
+def name_appearance(measured: ColourStatistics, words: Vocabulary) -> list[Concept]:
+    """Name the colours and attributes of one measured region, the heaviest first."""
+    concepts = []
+    for number in np.argsort(-measured.colours[0], kind="stable")[:MOST_COLOURS].tolist():
+        share = float(measured.colours[0, number])
+        if share >= LEAST_COLOUR:
+            concepts.append(Concept(words.palette.names[number], "colour", min(1.0, share)))
+    for (name, kind), weight in zip(words.attributes, weigh_attributes(measured), strict=True):
+        if weight >= 0.5 and name in IN_CAPTIONS:
+            concepts.append(Concept(name, kind, float(weight)))
+    return concepts

@@ -19,8 +19,8 @@ from PIL import Image
 
 from stitch_cir.concepts import Concept
 from stitch_cir.encoders._dense import pool_patches
-from stitch_cir.encoders._preprocess import Geometry, Preprocess
-from stitch_cir.encoders._zero_shot import ZeroShotReader
+from stitch_cir.encoders.clip._preprocess import Geometry, Preprocess
+from stitch_cir.encoders.clip._zero_shot import ZeroShotReader
 from stitch_cir.errors import ModelError, SettingError, VectorError
 from stitch_cir.views import ViewBox, cut
 
@@ -57,7 +57,7 @@ class Towers(Protocol):
         ...
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Give each text's token ids, special tokens included, of any length."""
+        """Return each text's token ids, special tokens included, of any length."""
         ...
 
     def text(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
@@ -65,13 +65,13 @@ class Towers(Protocol):
         ...
 
     def vision(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Encode prepared pictures (n, 3, side, side): (n, d)."""
+        """Encode prepared images (n, 3, side, side): (n, d)."""
         ...
 
     def patches(
         self, pixels: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Encode pictures and each of their patches: (n, d) and (n, grid², d), row by row."""
+        """Encode images and each of their patches: (n, d) and (n, grid², d), row by row."""
         ...
 
 
@@ -79,7 +79,7 @@ class Towers(Protocol):
 class Prepared:
     """The input of one model call: ``pixels`` (v, 3, side, side) float32.
 
-    For dense views ``boxes`` and ``geometries`` say, for each picture, what to pool; else empty.
+    For dense views ``boxes`` and ``geometries`` say, for each image, what to pool; else empty.
     """
 
     pixels: NDArray[np.float32]
@@ -124,7 +124,7 @@ class TowerEncoder:
 
     @property
     def decode_side(self) -> int:
-        """Twice the input's side: crops of a picture need more pixels than the picture itself."""
+        """Twice the input's side: crops of an image need more pixels than the image itself."""
         return 2 * self._preprocess.side
 
     @property
@@ -139,7 +139,7 @@ class TowerEncoder:
 
     @property
     def preprocess(self) -> Preprocess:
-        """How pictures are prepared."""
+        """How images are prepared."""
         return self._preprocess
 
     @functools.cached_property
@@ -175,8 +175,8 @@ class TowerEncoder:
             return np.empty((0, self.dim), np.float32)
         context = self.context_length
         ids = [
-            own if len(own) <= context else [*own[: context - 1], own[-1]]
-            for own in self._towers.tokenize(texts)
+            each if len(each) <= context else [*each[: context - 1], each[-1]]
+            for each in self._towers.tokenize(texts)
         ]
         # texts of one length together: less padding, the same numbers
         order = sorted(range(len(ids)), key=lambda number: len(ids[number]))
@@ -190,18 +190,18 @@ class TowerEncoder:
     def encode_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> NDArray[np.float32]:
-        """Encode n pictures' M boxes as real crops: (n, M, d) float32, unit rows.
+        """Encode n images' M boxes as real crops: (n, M, d) float32, unit rows.
 
-        Raises ``VectorError`` when the pictures do not have the same number of boxes.
+        Raises ``VectorError`` when the images do not have the same number of boxes.
         """
         return self._joined(images, boxes, dense=False)
 
     def encode_dense_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> NDArray[np.float32]:
-        """Encode boxes from the patch vectors of one pass a picture: (n, M, d), unit rows.
+        """Encode boxes from the patch vectors of one pass an image: (n, M, d), unit rows.
 
-        The whole picture keeps its own vector; every other box is the mean of the patches it
+        The whole image keeps its own vector; every other box is the mean of the patches it
         covers, by area (see :func:`pool_patches`). Raises ``SettingError`` when the model gives no
         patch vectors.
         """
@@ -217,7 +217,9 @@ class TowerEncoder:
         """Split into jobs that cut, resize and normalise; see ``PreparingEncoder``."""
         _same_count(images, boxes)
         if not dense:
-            views = [(image, box) for image, own in zip(images, boxes, strict=True) for box in own]
+            views = [
+                (image, box) for image, each in zip(images, boxes, strict=True) for box in each
+            ]
             return [partial(self._prepare, views[slice(*span)]) for span in _spans(len(views))]
         if not self._towers.info.grid:
             raise SettingError(
@@ -235,12 +237,12 @@ class TowerEncoder:
         with self._turn:
             if not part.boxes:
                 return self._unit(self._towers.vision(part.pixels))
-            pictures, patches = self._towers.patches(part.pixels)
-        pooled = map(pool_patches, pictures, patches, part.boxes, part.geometries)
+            wholes, patches = self._towers.patches(part.pixels)
+        pooled = map(pool_patches, wholes, patches, part.boxes, part.geometries)
         return self._unit(np.concatenate(list(pooled)))
 
     def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
-        """Say what pictures show, zero-shot; see ``ConceptReader``."""
+        """Read what images show, zero-shot; see ``ConceptReader``."""
         return self._reader.read(images)
 
     @functools.cached_property
@@ -290,7 +292,7 @@ def _spans(count: int) -> list[tuple[int, int]]:
 
 
 def _same_count(images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]) -> int:
-    if len(images) != len(boxes) or len({len(own) for own in boxes}) > 1:
+    if len(images) != len(boxes) or len({len(each) for each in boxes}) > 1:
         raise VectorError(
             "Every image needs its boxes, and all the same number of them.",
             hint="Pass one list of M boxes for each image.",

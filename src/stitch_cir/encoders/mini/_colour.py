@@ -9,20 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stitch_cir.encoders._vision import box_weights
+from stitch_cir.encoders.mini._vision import box_weights
 from stitch_cir.views import ViewBox
 
-__all__ = ["Looks", "Palette", "measure", "shrink"]
+__all__ = ["ColourStatistics", "Palette", "measure", "shrink"]
 
 SIDE = 48
-"""Pictures are measured at SIDE × SIDE: colour names need no detail."""
+"""Images are measured at SIDE × SIDE: colour names need no detail."""
 NEAR_BACKGROUND = 0.07
 """Pixels closer than this to the background's colour (OKLab distance) belong to it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
-    """What pixels say of a picture.
+class ColourStatistics:
+    """What pixels say of an image.
 
     ``colours``: (M, C) float32, share of each colour name in each box, background left out where
     it is plain; ``light``: mean OKLab lightness in [0, 1]; ``plain``: whether the border is of one
@@ -43,9 +43,9 @@ class Palette:
     def __init__(self, colours: Sequence[tuple[str, Sequence[str]]]) -> None:
         """Take names and sRGB anchors such as ``"#d01f1f"``."""
         self.names = tuple(name for name, _ in colours)
-        anchors = [bytes.fromhex(anchor[1:]) for _, given in colours for anchor in given]
+        anchors = [bytes.fromhex(anchor[1:]) for _, hexes in colours for anchor in hexes]
         self._anchors = oklab(np.frombuffer(b"".join(anchors), np.uint8).reshape(-1, 3))
-        self._owner = np.repeat(np.arange(len(colours)), [len(given) for _, given in colours])
+        self._owner = np.repeat(np.arange(len(colours)), [len(hexes) for _, hexes in colours])
 
     def name_pixels(self, lab: NDArray[np.float32]) -> NDArray[np.float32]:
         """Name pixels (P, 3): (P, C) float32 with one 1 in each row."""
@@ -59,12 +59,14 @@ _WEIGHTS = np.array([0.5, 2.0, 2.0], dtype=np.float32)
 
 
 def shrink(image: Image.Image) -> NDArray[np.uint8]:
-    """Reduce an RGB picture to what is measured: (SIDE, SIDE, 3)."""
+    """Reduce an RGB image to what is measured: (SIDE, SIDE, 3)."""
     return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.uint8)
 
 
-def measure(small: NDArray[np.uint8], boxes: Sequence[ViewBox], palette: Palette) -> Looks:
-    """Measure a picture (see :func:`shrink`) and its boxes."""
+def measure(
+    small: NDArray[np.uint8], boxes: Sequence[ViewBox], palette: Palette
+) -> ColourStatistics:
+    """Measure an image (see :func:`shrink`) and its boxes."""
     lab = oklab(small.reshape(-1, 3))
     grid = lab.reshape(SIDE, SIDE, 3)
     border = np.concatenate([grid[0], grid[-1], grid[1:-1, 0], grid[1:-1, -1]])
@@ -84,7 +86,7 @@ def measure(small: NDArray[np.uint8], boxes: Sequence[ViewBox], palette: Palette
     # a box that holds background only is described by it
     share = np.where(amount > 0.01, inside / np.maximum(amount, 1e-9), weights)
     steps = np.abs(np.diff(small.astype(np.int16), axis=1)).max(axis=2)
-    return Looks(
+    return ColourStatistics(
         colours=(share @ names).astype(np.float32),
         light=float(lab[:, 0].mean()),
         plain=plain,

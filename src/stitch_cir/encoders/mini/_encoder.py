@@ -1,6 +1,6 @@
 """``mini``: the built-in encoder that works everywhere, a stand-in below CLIP.
 
-A picture's region is a distribution over concepts, and its vector the weighted sum of the concepts'
+An image's region is a distribution over concepts, and its vector the weighted sum of the concepts'
 centred text vectors (the idea of ConSE, Norouzi et al., ICLR 2014, with groups and colours added):
 
     v = unit( unit(Σ_l w_l (e_l − µ)) + g · unit(Σ_g w_g (e_g − µ)) + c · Σ_c w_c u_c + … )
@@ -24,16 +24,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stitch_cir.concepts import Concept
-from stitch_cir.encoders._colour import measure, shrink
-from stitch_cir.encoders._files import TEXT_SHA256, TEXT_SIZE, manifest, verify_files
-from stitch_cir.encoders._looks import name_looks, weigh_attributes
-from stitch_cir.encoders._text import CONTEXT, TextTower
-from stitch_cir.encoders._vision import VisionTower, fit
-from stitch_cir.encoders._vocabulary import (
+from stitch_cir.encoders.mini._colour import measure, shrink
+from stitch_cir.encoders.mini._files import TEXT_SHA256, TEXT_SIZE, manifest, verify_files
+from stitch_cir.encoders.mini._text import CONTEXT, TextTower
+from stitch_cir.encoders.mini._vision import VisionTower, fit
+from stitch_cir.encoders.mini._vocabulary import (
     Vocabulary,
     group_weights,
     load_vocabulary,
+    name_appearance,
     name_objects,
+    weigh_attributes,
 )
 from stitch_cir.errors import VectorError
 from stitch_cir.views import ViewBox
@@ -55,12 +56,12 @@ WHOLE = (ViewBox(),)
 
 
 PART = 16
-"""Pictures prepared in one job."""
+"""Images prepared in one job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A picture as the network takes it (h, w, 3), as colours are measured, and its boxes."""
+    """An image as the network takes it (h, w, 3), as colours are measured, and its boxes."""
 
     pixels: NDArray[np.uint8]
     small: NDArray[np.uint8]
@@ -110,9 +111,9 @@ class MiniEncoder:
     def encode_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> NDArray[np.float32]:
-        """Encode n pictures' M boxes: (n, M, 384) float32, unit rows; see ``DualEncoder``.
+        """Encode n images' M boxes: (n, M, 384) float32, unit rows; see ``DualEncoder``.
 
-        Raises ``VectorError`` when the pictures do not have the same number of boxes.
+        Raises ``VectorError`` when the images do not have the same number of boxes.
         """
         _check_boxes(images, boxes)
         if not len(images):
@@ -142,15 +143,15 @@ class MiniEncoder:
         with _two_threads() as pool:
             return np.concatenate(list(pool.map(self._encode, part)))
 
-    def _encode(self, one: Prepared) -> NDArray[np.float32]:
+    def _encode(self, prepared: Prepared) -> NDArray[np.float32]:
         words = load_vocabulary()
-        probabilities = _softmax(self._vision.logits(one.pixels, one.boxes))
-        looks = measure(one.small, one.boxes, words.palette)
+        probabilities = _softmax(self._vision.logits(prepared.pixels, prepared.boxes))
+        measured = measure(prepared.small, prepared.boxes, words.palette)
         vectors = _blend(probabilities, words.label_vectors, RECIPE["labels"])
         groups = group_weights(words, probabilities)
         vectors += RECIPE["group_share"] * _blend(groups, words.group_vectors, RECIPE["groups"])
-        vectors += RECIPE["colour_share"] * (looks.colours @ _unit(words.colour_vectors))
-        attributes = weigh_attributes(looks) @ _unit(words.attribute_vectors)
+        vectors += RECIPE["colour_share"] * (measured.colours @ _unit(words.colour_vectors))
+        attributes = weigh_attributes(measured) @ _unit(words.attribute_vectors)
         return _unit(vectors + RECIPE["attribute_share"] * attributes)
 
     has_patches = True
@@ -163,7 +164,7 @@ class MiniEncoder:
     def encode_dense_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> NDArray[np.float32]:
-        """Encode boxes; all views of ``mini`` are dense, pooled from one pass a picture."""
+        """Encode boxes; all views of ``mini`` are dense, pooled from one pass an image."""
         return self.encode_views(images, boxes)
 
     @property
@@ -176,13 +177,13 @@ class MiniEncoder:
         return self._text.count(texts)
 
     def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
-        """Say what pictures show; see ``ConceptReader``."""
+        """Read what images show; see ``ConceptReader``."""
         return [self._read(image, load_vocabulary()) for image in images]
 
     def _read(self, image: Image.Image, words: Vocabulary) -> tuple[Concept, ...]:
         probabilities = _softmax(self._vision.logits(fit(image), WHOLE))[0]
-        looks = measure(shrink(image), WHOLE, words.palette)
-        return (*name_objects(words, probabilities), *name_looks(looks, words))
+        measured = measure(shrink(image), WHOLE, words.palette)
+        return (*name_objects(words, probabilities), *name_appearance(measured, words))
 
 
 def _two_threads() -> ThreadPoolExecutor:
@@ -201,7 +202,7 @@ def _prepare_all(
 
 
 def _check_boxes(images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]) -> None:
-    if len(images) != len(boxes) or len({len(own) for own in boxes}) > 1:
+    if len(images) != len(boxes) or len({len(each) for each in boxes}) > 1:
         raise VectorError(
             "Every image needs its boxes, and all the same number of them.",
             hint="Pass one list of M boxes for each image.",

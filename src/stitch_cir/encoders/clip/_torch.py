@@ -29,7 +29,7 @@ def check_choices(device: str | None, precision: str | None) -> tuple[str | None
 
 
 def placed(device: str | None, precision: str) -> tuple[Any, Any]:
-    """Give torch's device and dtype; CUDA where there is one, unless another was asked for.
+    """Return torch's device and dtype; CUDA where there is one, unless another was asked for.
 
     On a GPU, convolutions in float32 are float32 from then on: torch would otherwise compute them
     in TensorFloat-32, which moves the vectors by about 1e-4 and so makes them another machine's.

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.encoders._digests import file_sha256
-from stitch_cir.encoders._model_file import spell_name
-from stitch_cir.encoders._open_clip_tags import (
+from stitch_cir.encoders.clip._open_clip_tags import (
     CheckpointSettings,
     settings_of_file,
     settings_of_tag,
 )
-from stitch_cir.encoders._preprocess import CLIP_MEAN, CLIP_STD, Preprocess
-from stitch_cir.encoders._torch import check_choices, loading, placed
-from stitch_cir.encoders._towers import TowerEncoder, TowersInfo
+from stitch_cir.encoders.clip._preprocess import CLIP_MEAN, CLIP_STD, Preprocess
+from stitch_cir.encoders.clip._torch import check_choices, loading, placed
+from stitch_cir.encoders.clip._towers import TowerEncoder, TowersInfo
+from stitch_cir.encoders.store._digests import file_sha256
+from stitch_cir.encoders.store._model_file import encoder_name
 from stitch_cir.errors import ModelError
 
 __all__ = ["OpenClipTowers", "cached_weights", "load_open_clip"]
@@ -35,7 +35,7 @@ _EXPECTED = (
 
 
 def load_open_clip(
-    place: str, *, device: str | None = None, precision: str | None = None
+    spec: str, *, device: str | None = None, precision: str | None = None
 ) -> TowerEncoder:
     """Load ``MODEL/PRETRAINED``; PRETRAINED is a tag, a file of weights, or ``TAG=FILE``.
 
@@ -45,15 +45,15 @@ def load_open_clip(
         open_clip is not installed; it knows no such model or weights; they are not here; the file
         lacks tensors; CUDA was asked for and there is none.
     """
-    model, _, pretrained = place.partition("/")
+    model, _, pretrained = spec.partition("/")
     if not model or not pretrained:
-        raise ModelError(f"{place!r} names no model and weights.", hint=_EXPECTED)
+        raise ModelError(f"{spec!r} names no model and weights.", hint=_EXPECTED)
     device, precision = check_choices(device, precision)
     tag, path = _file_of(pretrained)
     if path is not None:
         pretrained = str(path.resolve()) if tag is None else f"{tag}={path.resolve()}"
     towers = OpenClipTowers(model, pretrained, device, precision)
-    name = spell_name("open_clip", f"{model}/{pretrained}", precision)
+    name = encoder_name("open_clip", f"{model}/{pretrained}", precision)
     shown = pretrained if path is None else tag or path.name
     return TowerEncoder(name, shown, towers, towers.preprocess, notes=towers.notes)
 
@@ -118,7 +118,7 @@ class OpenClipTowers:
         return self._tokenizer
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Give token ids of any length."""
+        """Return token ids of any length."""
         if hasattr(self._tokenizer, "encode") and hasattr(self._tokenizer, "sot_token_id"):
             start, end = self._tokenizer.sot_token_id, self._tokenizer.eot_token_id
             # a special token in a user's text is letters, and must not end it for the model
@@ -130,21 +130,21 @@ class OpenClipTowers:
     def text(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Encode token ids: (n, d) float32."""
         batch = np.zeros((len(ids), self.info.context), np.int64)
-        for row, own in enumerate(ids):
-            batch[row, : len(own)] = own
+        for row, row_ids in enumerate(ids):
+            batch[row, : len(row_ids)] = row_ids
         with self._torch.inference_mode():
-            given = self._torch.from_numpy(batch).to(self._device)
-            return self._back(self._model.encode_text(given))
+            batch_on_device = self._torch.from_numpy(batch).to(self._device)
+            return self._back(self._model.encode_text(batch_on_device))
 
     def vision(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Encode prepared pictures: (n, d) float32."""
+        """Encode prepared images: (n, d) float32."""
         with self._torch.inference_mode():
             return self._back(self._model.encode_image(self._there(pixels)))
 
     def patches(
         self, pixels: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Encode pictures and patches: the class token's way, taken by every token."""
+        """Encode images and patches: the class token's way, taken by every token."""
         with self._torch.inference_mode():
             pooled, tokens = joint_tokens(self._model.visual, self._there(pixels))
             return self._back(pooled), self._back(tokens)
@@ -199,9 +199,9 @@ def _weights(open_clip: Any, model: str, pretrained: str) -> tuple[Path, Checkpo
         )
     found = cached_weights(config)
     if found is None:
-        wanted = config.get("hf_hub") or config.get("url")
+        origin = config.get("hf_hub") or config.get("url")
         raise ModelError(
-            f"The weights {pretrained!r} of {model} are not on this machine: {wanted} is in no "
+            f"The weights {pretrained!r} of {model} are not on this machine: {origin} is in no "
             "cache.",
             hint=f"Get them: stitch models pull open_clip:{model}/{pretrained}",
         )
@@ -232,11 +232,11 @@ def _prepared(config: dict[str, Any]) -> Preprocess:
     size = config.get("size", 224)
     side = int(size[0] if isinstance(size, (tuple, list)) else size)
     if isinstance(size, (tuple, list)) and len(set(size)) != 1:
-        raise ModelError(f"The model takes pictures of {size}, which are not square.")
+        raise ModelError(f"The model takes images of {size}, which are not square.")
     mode = config.get("resize_mode", "shortest")
     if mode not in ("shortest", "squash"):
         raise ModelError(
-            f"The model wants pictures resized by {mode!r}, which is not built here.",
+            f"The model wants images resized by {mode!r}, which is not built here.",
             hint="Models with resize_mode shortest or squash can be used.",
         )
     return Preprocess(

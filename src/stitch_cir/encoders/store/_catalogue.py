@@ -12,7 +12,7 @@ from typing import Any, Literal
 from stitch_cir.errors import ModelError
 from stitch_cir.places import data_folder
 
-__all__ = ["NAME", "CatalogueEntry", "catalogue", "folder_for", "is_here", "models_folder"]
+__all__ = ["NAME", "CatalogueEntry", "catalogue", "is_installed", "model_dir", "models_folder"]
 
 NAME = "stitch-model.json"
 """Written last into a model's folder: where it lies, the model is whole."""
@@ -31,38 +31,38 @@ class CatalogueEntry:
     source: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data, with the folder it is pulled to and whether it is there."""
+        """Return JSON-ready data, with the folder it is pulled to and whether it is there."""
         return {
             **asdict(self),
-            "folder": str(folder_for(self.name)),
-            "here": is_here(self.name),
+            "folder": str(model_dir(self.name)),
+            "here": is_installed(self.name),
         }
 
 
 @functools.cache
 def catalogue() -> dict[str, CatalogueEntry]:
-    """Give all entries by name, in the order they are listed."""
-    file = resources.files(__package__).joinpath("data", "catalogue.json")
+    """Return all entries by name, in the order they are listed."""
+    file = resources.files("stitch_cir.encoders").joinpath("data", "catalogue.json")
     entries = json.loads(file.read_text(encoding="utf-8"))["models"]
     return {entry["name"]: CatalogueEntry(**entry) for entry in entries}
 
 
 def models_folder() -> Path:
-    """Give the folder that models are pulled to."""
+    """Return the folder that models are pulled to."""
     return data_folder() / "models"
 
 
-def folder_for(name: str) -> Path:
-    """Give the folder of a catalogue name or hub id, whether or not it exists."""
+def model_dir(name: str) -> Path:
+    """Return the folder of a catalogue name or hub id, whether or not it exists."""
     return models_folder() / name.replace("/", "--")
 
 
-def is_here(name: str) -> bool:
+def is_installed(name: str) -> bool:
     """Return whether a catalogue name or hub id was pulled, wholly.
 
     Raises ``ModelError`` where the folder of models may not be looked into.
     """
-    mark = folder_for(name) / NAME
+    mark = model_dir(name) / NAME
     try:
         return mark.is_file()
     except OSError as error:

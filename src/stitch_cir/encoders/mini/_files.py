@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.encoders._digests import check_file
+from stitch_cir.encoders.store._digests import check_file
 from stitch_cir.errors import ModelError
 
 __all__ = ["data_file", "manifest", "text_model", "verify_files"]
@@ -89,4 +89,4 @@ def _check(file: Path, size: int, sha256: str, package: str, *, fresh: bool = Fa
 
 
 def _folder() -> Path:
-    return Path(str(resources.files(__package__).joinpath("data")))
+    return Path(str(resources.files("stitch_cir.encoders").joinpath("data")))

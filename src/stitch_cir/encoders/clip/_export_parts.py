@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from stitch_cir.encoders._model_file import GOLDEN_TEXTS
-from stitch_cir.encoders._open_clip import OpenClipTowers, joint_tokens
-from stitch_cir.encoders._towers import Towers
-from stitch_cir.encoders._transformers import HfTowers
+from stitch_cir.encoders.clip._open_clip import OpenClipTowers, joint_tokens
+from stitch_cir.encoders.clip._towers import Towers
+from stitch_cir.encoders.clip._transformers import HfTowers
+from stitch_cir.encoders.store._model_file import GOLDEN_TEXTS
 from stitch_cir.errors import ModelError
 
 __all__ = ["ExportParts", "Tower", "export_parts"]
@@ -197,7 +197,7 @@ def _open_clip_tokenizer(tokenizer: Any) -> str:
 
 
 def _check_tokenizer(towers: Towers, parts: ExportParts) -> None:
-    from stitch_cir.encoders._tokenizer import plain_tokenizer
+    from stitch_cir.encoders.clip._tokenizer import plain_tokenizer
 
     json.loads(parts.tokenizer)
     made = plain_tokenizer(parts.tokenizer)

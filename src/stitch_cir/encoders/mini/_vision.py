@@ -1,4 +1,4 @@
-"""The vision tower of ``mini``: EfficientNet-Lite2, one pass a picture, pooled over view boxes."""
+"""The vision tower of ``mini``: EfficientNet-Lite2, one pass an image, pooled over view boxes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stitch_cir.encoders._files import data_file
 from stitch_cir.encoders._session import open_session
+from stitch_cir.encoders.mini._files import data_file
 from stitch_cir.views import ViewBox
 
 __all__ = ["VisionTower", "box_weights", "fit"]
 
 SIDE = 288
-"""The input has about SIDE × SIDE pixels, in the picture's own shape."""
+"""The input has about SIDE × SIDE pixels, in the image's own shape."""
 STRIDE = 32
 MOST_STRETCHED = 3.0
-"""Pictures longer than this are squeezed to it: a strip has no shape to keep."""
+"""Images longer than this are squeezed to it: a strip has no shape to keep."""
 
 
 class VisionTower:
-    """Pictures to label logits for each view box. Opened at the first picture; threads share it."""
+    """Images to label logits for each view box. Opened at the first image; threads share it."""
 
     def __init__(self) -> None:
         """Open nothing yet."""
@@ -35,23 +35,23 @@ class VisionTower:
         """Open the session once."""
         with self._lock:
             if self._session is None:
-                # threads that spin between pictures would starve decoding and NumPy
+                # threads that spin between images would starve decoding and NumPy
                 file = data_file("efficientnet-lite2.onnx")
                 self._session = open_session(file, spinning=False)
             return self._session
 
     def logits(self, pixels: NDArray[np.uint8], boxes: Sequence[ViewBox]) -> NDArray[np.float32]:
-        """Score the 1,000 labels in each box of a picture (see :func:`fit`): (M, 1000) float32.
+        """Score the 1,000 labels in each box of an image (see :func:`fit`): (M, 1000) float32.
 
         One forward pass; the feature map is averaged over each box (a flip changes nothing).
         """
         cells = box_weights(boxes, pixels.shape[0] // STRIDE, pixels.shape[1] // STRIDE)
-        found = self.open().run(None, {"image": pixels[None], "boxes": cells})[0]
-        return np.asarray(found, dtype=np.float32)
+        logits = self.open().run(None, {"image": pixels[None], "boxes": cells})[0]
+        return np.asarray(logits, dtype=np.float32)
 
 
 def fit(image: Image.Image) -> NDArray[np.uint8]:
-    """Resize an RGB picture to about SIDE² pixels, sides multiples of the stride: (h, w, 3)."""
+    """Resize an RGB image to about SIDE² pixels, sides multiples of the stride: (h, w, 3)."""
     shape = min(max(image.width / image.height, 1 / MOST_STRETCHED), MOST_STRETCHED)
     width = max(STRIDE, round(SIDE * shape**0.5 / STRIDE) * STRIDE)
     height = max(STRIDE, round(SIDE * shape**-0.5 / STRIDE) * STRIDE)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.encoders._catalogue import folder_for, is_here
-from stitch_cir.encoders._export import check_golden
-from stitch_cir.encoders._files import verify_files
-from stitch_cir.encoders._model_file import GOLDEN_TEXTS, read_model_file
 from stitch_cir.encoders._registry import load_encoder
+from stitch_cir.encoders.clip._export import check_golden
+from stitch_cir.encoders.mini._files import verify_files
+from stitch_cir.encoders.store._catalogue import is_installed, model_dir
+from stitch_cir.encoders.store._model_file import GOLDEN_TEXTS, read_model_file
 
 __all__ = ["check_model"]
 
@@ -47,7 +47,7 @@ def check_model(name: str) -> dict[str, Any]:
 
 
 def _folder(name: str) -> Path | None:
-    place = name.split("@")[0].rpartition(":")[2]
-    if Path(place).is_dir():
-        return Path(place)
-    return folder_for(place) if is_here(place) else None
+    source = name.split("@")[0].rpartition(":")[2]
+    if Path(source).is_dir():
+        return Path(source)
+    return model_dir(source) if is_installed(source) else None

@@ -26,9 +26,9 @@ def file_sha256(path: Path, *, fresh: bool = False) -> str:
     state = f"{facts.st_size}|{facts.st_mtime_ns}|{facts.st_ctime_ns}|{facts.st_ino}"
     key, memory = f"{location}|{state}", _memory()
     if not fresh and memory is not None:
-        known = _read(memory).get(key)
-        if known is not None:
-            return known
+        recorded = _read(memory).get(key)
+        if recorded is not None:
+            return recorded
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if memory is not None:

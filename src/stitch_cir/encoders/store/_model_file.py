@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stitch_cir.encoders._catalogue import NAME, folder_for, is_here
-from stitch_cir.encoders._digests import check_file
+from stitch_cir.encoders.store._catalogue import NAME, is_installed, model_dir
+from stitch_cir.encoders.store._digests import check_file
 from stitch_cir.errors import ModelError
 
 __all__ = [
     "GOLDEN_TEXTS",
     "ModelFile",
-    "golden_pictures",
+    "encoder_name",
+    "golden_images",
     "local_folder",
     "read_model_file",
-    "spell_name",
 ]
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -78,29 +78,29 @@ def read_model_file(folder: Path) -> ModelFile | None:
         ) from error
 
 
-def local_folder(place: str, expected: str) -> Path:
+def local_folder(source: str, expected: str) -> Path:
     """Find a model's folder: a path, a pulled hub id, or an id in the hub client's own cache.
 
     Nothing is fetched. Raises ``ModelError`` whose hint is the command that gets it, and for a path
     what is ``expected`` in the folder.
     """
-    path = Path(place).expanduser()
+    path = Path(source).expanduser()
     if path.is_dir():
         return path.resolve()
-    if not _HUB_ID.fullmatch(place) or place.startswith("."):
-        raise ModelError(f"There is no model folder {place}.", hint=expected)
-    pulled = folder_for(place)
-    if is_here(place):
+    if not _HUB_ID.fullmatch(source) or source.startswith("."):
+        raise ModelError(f"There is no model folder {source}.", hint=expected)
+    pulled = model_dir(source)
+    if is_installed(source):
         return pulled
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(place, local_files_only=True))
+        return Path(snapshot_download(source, local_files_only=True))
     except LocalEntryNotFoundError as error:
         raise ModelError(
-            f"The model {place} is not on this machine: there is no {pulled / NAME}.",
-            hint=f"Get it: stitch models pull {place}",
+            f"The model {source} is not on this machine: there is no {pulled / NAME}.",
+            hint=f"Get it: stitch models pull {source}",
         ) from error
     except OSError as error:
         raise ModelError(
@@ -110,16 +110,16 @@ def local_folder(place: str, expected: str) -> Path:
         ) from error
 
 
-def spell_name(backend: str, place: str, precision: str = "fp32") -> str:
+def encoder_name(backend: str, source: str, precision: str = "fp32") -> str:
     """Spell the name under which :func:`load_encoder` opens the same model from anywhere."""
-    path = Path(place).expanduser()
-    where = str(path.resolve()) if path.is_dir() else place
+    path = Path(source).expanduser()
+    where = str(path.resolve()) if path.is_dir() else source
     return f"{backend}:{where}" + ("" if precision == "fp32" else f"@{precision}")
 
 
-def golden_pictures() -> Sequence[Image.Image]:
-    """Draw the pictures whose vectors are kept: smooth colours, wide and tall, always the same."""
-    pictures = []
+def golden_images() -> Sequence[Image.Image]:
+    """Draw the images whose vectors are kept: smooth colours, wide and tall, always the same."""
+    images = []
     for width, height, phase in ((320, 240, 0.0), (90, 300, 1.0)):
         x = np.linspace(0, 3, width)[None, :]
         y = np.linspace(0, 2, height)[:, None]
@@ -127,5 +127,5 @@ def golden_pictures() -> Sequence[Image.Image]:
             np.sin(x * (i + 1) + phase) * np.cos(y * (3 - i) - phase) for i in range(3)
         ]
         pixels = np.round(np.stack(waves, axis=-1) * 120 + 128).astype(np.uint8)
-        pictures.append(Image.fromarray(pixels))
-    return pictures
+        images.append(Image.fromarray(pixels))
+    return images

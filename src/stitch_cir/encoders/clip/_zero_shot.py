@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stitch_cir.concepts import Concept
-from stitch_cir.encoders._colour import measure, shrink
-from stitch_cir.encoders._looks import name_looks
-from stitch_cir.encoders._vocabulary import load_vocabulary, name_objects
+from stitch_cir.encoders.mini._colour import measure, shrink
+from stitch_cir.encoders.mini._vocabulary import load_vocabulary, name_appearance, name_objects
 from stitch_cir.places import data_folder
 from stitch_cir.views import ViewBox
 
@@ -53,7 +52,7 @@ class ZeroShotReader:
         self._labels: NDArray[np.float32] | None = None
 
     def read(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
-        """Read n pictures; see ``ConceptReader``."""
+        """Read n images; see ``ConceptReader``."""
         if not len(images):
             return []
         words = load_vocabulary()
@@ -61,43 +60,43 @@ class ZeroShotReader:
         logits = self._scale * (vectors @ self._label_vectors().T)
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-        found = []
-        for image, own in zip(images, probabilities, strict=True):
-            looks = measure(shrink(image), WHOLE, words.palette)
-            found.append((*name_objects(words, own), *name_looks(looks, words)))
-        return found
+        concepts = []
+        for image, weights in zip(images, probabilities, strict=True):
+            measured = measure(shrink(image), WHOLE, words.palette)
+            concepts.append((*name_objects(words, weights), *name_appearance(measured, words)))
+        return concepts
 
     def _label_vectors(self) -> NDArray[np.float32]:
         if self._labels is None:
-            place = _place(self._encoder.fingerprint)
+            file = _labels_file(self._encoder.fingerprint)
             labels = load_vocabulary().labels
-            known = _stored(place, len(labels))
-            if known is None:
-                known = self._encoder.encode_texts([PROMPT.format(label) for label in labels])
-                _store(place, known)
-            self._labels = known
+            vectors = _stored(file, len(labels))
+            if vectors is None:
+                vectors = self._encoder.encode_texts([PROMPT.format(label) for label in labels])
+                _store(file, vectors)
+            self._labels = vectors
         return self._labels
 
 
-def _place(fingerprint: str) -> Path:
+def _labels_file(fingerprint: str) -> Path:
     return data_folder() / "concepts" / f"{fingerprint[:32]}.npy"
 
 
-def _stored(place: Path, count: int) -> NDArray[np.float32] | None:
+def _stored(file: Path, count: int) -> NDArray[np.float32] | None:
     try:
-        vectors = np.load(place, allow_pickle=False)
+        vectors = np.load(file, allow_pickle=False)
     except (OSError, ValueError):
         return None
     fits = vectors.ndim == 2 and len(vectors) == count and vectors.dtype == np.float32
     return np.asarray(vectors) if fits else None
 
 
-def _store(place: Path, vectors: NDArray[np.float32]) -> None:
-    part = place.with_suffix(f".{os.getpid()}.part")
+def _store(file: Path, vectors: NDArray[np.float32]) -> None:
+    part = file.with_suffix(f".{os.getpid()}.part")
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            np.save(file, vectors, allow_pickle=False)
-        part.replace(place)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as stream:
+            np.save(stream, vectors, allow_pickle=False)
+        part.replace(file)
     except OSError:
         part.unlink(missing_ok=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.encoders._catalogue import catalogue, folder_for, models_folder
-from stitch_cir.encoders._digests import file_sha256
-from stitch_cir.encoders._model_file import ModelFile
+from stitch_cir.encoders.store._catalogue import catalogue, model_dir, models_folder
+from stitch_cir.encoders.store._digests import file_sha256
+from stitch_cir.encoders.store._model_file import ModelFile
 from stitch_cir.errors import ModelError, SettingError
 from stitch_cir.hints import install_command
 
@@ -65,7 +65,7 @@ class Pulled:
         return sum(self.files.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON-ready data."""
+        """Return JSON-ready data."""
         return {
             "name": self.name,
             "folder": str(self.folder),
@@ -114,7 +114,7 @@ def _pull(name: str, id: str, backend: str, tag: str, *, quiet: bool) -> Pulled:
         info = HfApi(endpoint=endpoint).model_info(id, files_metadata=True)
     siblings = {file.rfilename: file for file in info.siblings or []}
     chosen = _choose(id, list(siblings), backend)
-    folder = folder_for(name)
+    folder = model_dir(name)
     digests, sizes = {}, {}
     for file in chosen:
         with _reaching(id, endpoint):
@@ -137,7 +137,9 @@ def _choose(id: str, names: Sequence[str], backend: str) -> list[str]:
     """Choose the files that the back end reads; of several forms of weights, one."""
 
     def matching(*patterns: str) -> list[str]:
-        return [name for name in names if any(fnmatch.fnmatch(name, one) for one in patterns)]
+        return [
+            name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+        ]
 
     small = [name for name in names if name in _SMALL]
     towers, weights = matching(*_ONNX), matching(*_SAFE) or matching(*_BIN)
@@ -160,17 +162,17 @@ def _compare(file: Path, sibling: Any) -> None:
     """Compare a file with the hub's SHA-256, or for small files with git's own hash of it."""
     lfs = getattr(sibling, "lfs", None)
     if lfs is not None:
-        expected, found = lfs["sha256"], file_sha256(file, fresh=True)
+        expected, actual = lfs["sha256"], file_sha256(file, fresh=True)
     elif getattr(sibling, "blob_id", None):
         content = file.read_bytes()
         expected = sibling.blob_id
-        found = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        actual = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
     else:
         return
-    if expected != found:
+    if expected != actual:
         file.unlink()
         raise ModelError(
-            f"The fetched file {file} has the checksum {found[:12]}…, the hub says "
+            f"The fetched file {file} has the checksum {actual[:12]}…, the hub says "
             f"{str(expected)[:12]}…; it was removed.",
             hint="Fetch again; if it stays so, something between here and the hub alters files.",
         )
@@ -224,9 +226,9 @@ def _unreachable(id: str, endpoint: str | None, error: Exception) -> ModelError:
     )
 
 
-def _pull_open_clip(place: str) -> Pulled:
+def _pull_open_clip(spec: str) -> Pulled:
     """Let open_clip fetch its weights into its own cache; it compares the checksums it knows."""
-    model, _, tag = place.partition("/")
+    model, _, tag = spec.partition("/")
     try:
         import open_clip
     except ImportError as error:
@@ -242,4 +244,4 @@ def _pull_open_clip(place: str) -> Pulled:
         )
     with _reaching(str(config.get("hf_hub") or config.get("url")), None):
         file = Path(open_clip.download_pretrained(config))
-    return Pulled(f"open_clip:{place}", file.parent, {file.name: file.stat().st_size}, "")
+    return Pulled(f"open_clip:{spec}", file.parent, {file.name: file.stat().st_size}, "")

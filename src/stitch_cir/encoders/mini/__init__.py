@@ -1,0 +1,1 @@
+"""The built-in encoder: EfficientNet-Lite2 and MiniLM in one space of concepts."""

@@ -1,0 +1,1 @@
+"""Models on this machine: the catalogue, the hub, their files and checksums."""
