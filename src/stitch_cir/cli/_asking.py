@@ -33,7 +33,7 @@ def open_gallery(
     ``text`` and ``reference`` are what was written beside it: where there is no gallery, they may
     say what was meant.
     """
-    from stitch_cir.encoders import load_encoder
+    from stitch_cir.encoders import WarmUp, load_encoder
     from stitch_cir.gallery import Gallery
 
     loaded = None if encoder is None else load_encoder(encoder)
@@ -42,11 +42,10 @@ def open_gallery(
     except GalleryMissingError as error:
         hint = _meant(place, text, reference)
         raise GalleryMissingError(error.message, hint=hint or error.hint) from None
-    warm_up = getattr(gallery.encoder, "warm_up", None)
-    if texts and warm_up is not None:
+    if texts and isinstance(gallery.encoder, WarmUp):
         # The text model opens while the reference is read and looked at. The thread is no daemon:
         # leaving the process while a model is being opened would abort it.
-        threading.Thread(target=_quietly, args=(warm_up,)).start()
+        threading.Thread(target=_quietly, args=(gallery.encoder.warm_up,)).start()
     return gallery
 
 

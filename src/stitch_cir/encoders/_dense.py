@@ -9,27 +9,24 @@ surroundings, and a real crop has more pixels. ``python -m bench encoders`` meas
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stitch_cir.encoders._protocol import DenseEncoder, DualEncoder
 from stitch_cir.encoders.clip._preprocess import Geometry
 from stitch_cir.errors import SettingError
 from stitch_cir.views import ViewBox, ViewRecipe
 
 __all__ = ["check_recipe", "coverage", "encode_set", "pool_patches"]
 
-if TYPE_CHECKING:
-    from stitch_cir.encoders._protocol import DenseEncoder, DualEncoder
-
 _WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 def check_recipe(encoder: DualEncoder, recipe: ViewRecipe) -> None:
     """Raise ``SettingError`` when the recipe is dense and the encoder gives no patch vectors."""
-    if recipe.kind == "dense" and not getattr(encoder, "has_patches", False):
+    if recipe.kind == "dense" and not (isinstance(encoder, DenseEncoder) and encoder.has_patches):
         raise SettingError(
             f"The encoder {encoder.name} gives no patch vectors, which dense views need.",
             hint="Use --view-kind grid or random.",
@@ -47,8 +44,8 @@ def encode_set(
     Raises ``SettingError`` when the recipe is dense and the encoder gives no patch vectors.
     """
     check_recipe(encoder, recipe)
-    if recipe.kind == "dense":
-        return cast("DenseEncoder", encoder).encode_dense_views(images, boxes)
+    if recipe.kind == "dense" and isinstance(encoder, DenseEncoder):
+        return encoder.encode_dense_views(images, boxes)
     return encoder.encode_views(images, boxes)
 
 

@@ -1,4 +1,4 @@
-"""What the rest of the house needs from an encoder: two methods and four facts."""
+"""What an encoder is, and what it can do beyond encoding."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ __all__ = [
     "ConceptReader",
     "DenseEncoder",
     "DualEncoder",
+    "EncoderNotes",
     "PreparingEncoder",
     "TextLimits",
+    "WarmUp",
+    "encoder_notes",
     "too_long",
 ]
 
@@ -70,7 +73,7 @@ class DualEncoder(Protocol):
 
 @runtime_checkable
 class ConceptReader(Protocol):
-    """An encoder that can also say what it sees (the template composer asks for it)."""
+    """An encoder that also names what it sees, for the template composer."""
 
     def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
         """Read concepts: for each RGB image its concepts, the heaviest first within each kind."""
@@ -116,7 +119,7 @@ class PreparingEncoder(Protocol):
         ...
 
     def encode_prepared(self, part: Any) -> NDArray[np.float32]:
-        """Encode what one job gave: (v, d) float32, unit rows.
+        """Encode what one job returned: (v, d) float32, unit rows.
 
         The rows of all jobs, in their order, are those of (n, M, d), image by image.
         """
@@ -135,6 +138,30 @@ class TextLimits(Protocol):
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count each text's tokens, special ones included."""
         ...
+
+
+@runtime_checkable
+class EncoderNotes(Protocol):
+    """An encoder that has something to note about its model, such as a guessed setting."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know; shown with every index and search."""
+        ...
+
+
+@runtime_checkable
+class WarmUp(Protocol):
+    """An encoder that opens its models when they are first needed, or beforehand."""
+
+    def warm_up(self, *, texts: bool = True, images: bool = True) -> None:
+        """Open the models for texts, for images, or for both. Raises ``ModelError``."""
+        ...
+
+
+def encoder_notes(encoder: DualEncoder) -> tuple[str, ...]:
+    """Return what an encoder notes about its model; nothing where it is no ``EncoderNotes``."""
+    return tuple(encoder.notes) if isinstance(encoder, EncoderNotes) else ()
 
 
 def too_long(encoder: DualEncoder, texts: Sequence[str]) -> list[tuple[str, int]]:

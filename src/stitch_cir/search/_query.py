@@ -14,7 +14,7 @@ from PIL import Image
 
 from stitch_cir.composers import Composition, Reference
 from stitch_cir.concepts import Concept
-from stitch_cir.encoders import ConceptReader, DualEncoder, TextLimits, encode_set
+from stitch_cir.encoders import ConceptReader, DualEncoder, TextLimits, encode_set, encoder_notes
 from stitch_cir.errors import ImageError, NotFoundError, QueryError, VectorError
 from stitch_cir.gallery import GalleryReader
 from stitch_cir.hints import similar_path
@@ -247,7 +247,7 @@ def build_query(
 ) -> tuple[Query, tuple[str, ...]]:
     """Encode captions and modification, apply the transition; or take the reference's own views."""
     name = None if seen is None else seen.name
-    notes = (*(() if seen is None else seen.notes), *getattr(gallery.encoder, "notes", ()))
+    notes = (*(() if seen is None else seen.notes), *encoder_notes(gallery.encoder))
     if composition is None:
         assert seen is not None
         vectors, labels = _reference_set(gallery, seen)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stitch_cir.cores import usable_cores
-from stitch_cir.encoders import check_recipe
+from stitch_cir.encoders import check_recipe, encoder_notes
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery._report import IndexCounters, IndexReport, Progress
 from stitch_cir.gallery.index import _survey
@@ -65,7 +65,7 @@ class FolderRun:
         if recipe is not None:
             check_recipe(encoder, recipe)
         self._progress: Progress = settings.progress or (lambda event: None)
-        self._counters = IndexCounters(notes=list(getattr(encoder, "notes", ())))
+        self._counters = IndexCounters(notes=list(encoder_notes(encoder)))
         self._captions: dict[str, tuple[str, ...]] | None = None
         if settings.captions is not None:
             self._captions = read_captions(Path(settings.captions))

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from stitch_cir.encoders import encoder_notes
 from stitch_cir.gallery._report import IndexCounters, IndexReport, Progress
 from stitch_cir.gallery.index._captions import read_captions, record_captions
 from stitch_cir.gallery.index._folder_run import FolderRun
@@ -83,7 +84,7 @@ def index_captions(
     texts = {id: each for id, each in read_captions(Path(captions)).items() if each}
     progress = progress or (lambda event: None)
     started = time.perf_counter()
-    counters = IndexCounters(notes=list(getattr(encoder, "notes", ())))
+    counters = IndexCounters(notes=list(encoder_notes(encoder)))
     directory = Path(gallery_dir)
     start = partial(begin, encoder=encoder, recipe=None, root=None, directory=directory)
     with open_for_indexing(directory, start, rebuild=rebuild) as (store, _, old):
