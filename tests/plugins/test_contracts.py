@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -154,3 +158,14 @@ class Shuffles(FixedReranker):
 def test_a_broken_rule_is_named(check: Callable[[Any], None], plug_in: Any, rule: str) -> None:
     with pytest.raises(ContractError, match=rule):
         check(plug_in)
+
+
+def test_the_plug_in_of_the_documentation_keeps_the_contract(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
+    module = ModuleType("my_package")
+    monkeypatch.setitem(sys.modules, "my_package", module)
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(code, "docs/plugins.md", "exec"), vars(module))
+    module.test_push_keeps_the_contract()
