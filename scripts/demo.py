@@ -21,7 +21,8 @@ STAMP_QUERIES: tuple[tuple[str | None, str], ...] = (
     ("household/dishes/glass.png", "a teapot instead"),
     (None, "a bird with a long neck"),
 )
-OWN_TEXTS = ("in red instead", "in black and white", "at night", "without people")
+OWN_TEXTS = ("in red instead", "in black", "make it blue", "two of them")
+"""Requests that suit people and landscapes as well as clothes and things."""
 
 
 def main() -> int:

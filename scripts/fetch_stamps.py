@@ -7,6 +7,7 @@ is installed. The pictures stay under their licence: ``LICENSE-stamps`` is put b
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -65,7 +66,9 @@ def _download(root: Path) -> tuple[Path, Path]:
 
 
 def _apt(root: Path, *arguments: str) -> bool:
-    done = subprocess.run(["apt-get", "-qq", *arguments], cwd=root, check=False)
+    # a folder of the user's is closed to the user _apt, of which apt would warn every time
+    sandbox = ("-o", "APT::Sandbox::User=root") if os.geteuid() == 0 else ()
+    done = subprocess.run(["apt-get", "-qq", *sandbox, *arguments], cwd=root, check=False)
     return done.returncode == 0
 
 
