@@ -108,8 +108,8 @@ class Bounded:
             together = max(1, together)
             for start in range(0, len(members), together):
                 part = members[start : start + together]
-                found = self._bounds([problems[number] for number in part], rows, bound)
-                for number, bounds in zip(part, found, strict=True):
+                block = self._bounds([problems[number] for number in part], rows, bound)
+                for number, bounds in zip(part, block, strict=True):
                     finish(number, bounds)
         return [rankings[number] for number in range(len(problems))]
 
