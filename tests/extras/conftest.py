@@ -27,6 +27,7 @@ NEEDS = {
     "test_open_clip_tags.py": "open_clip",
     "test_llama.py": "xllamacpp",
     "test_mcp.py": "mcp",
+    "test_mcp_arguments.py": "mcp",
 }
 collect_ignore = [file for file, name in NEEDS.items() if importlib.util.find_spec(name) is None]
 

@@ -33,7 +33,7 @@ _JUDGED = (
     f"SELECT f.id AS id, f.path AS path, f.size AS size, f.mtime_ns AS mtime_ns, f.mark AS mark,"
     f" {_SAME.format('i')} AND i.path = f.path"
     "  AND i.hash NOT IN (SELECT hash FROM outdated) AS same,"
-    f" CASE WHEN {_SAME.format('s')} AND coalesce(s.max_pixels >= ?1, 1)"
+    f" CASE WHEN {_SAME.format('s')} AND coalesce(s.max_pixels >= ?, 1)"
     " THEN s.reason END AS reason"
     " FROM temp.found f LEFT JOIN items i USING (id) LEFT JOIN skipped s USING (id)"
 )
@@ -127,7 +127,7 @@ def changed(store: Store, writer: Writer, max_pixels: int) -> Iterator[Candidate
     """Yield the files that must be read, in id order; report the others to the writer."""
     after = ""
     while page := store.rows(
-        f"SELECT * FROM ({_JUDGED}) WHERE id > ?2 ORDER BY id LIMIT ?3",
+        f"SELECT * FROM ({_JUDGED}) WHERE id > ? ORDER BY id LIMIT ?",
         (max_pixels, after, _PAGE),
     ):
         for id, path, size, mtime_ns, mark, same, reason in page:
@@ -149,11 +149,11 @@ def count_changed(store: Store, max_pixels: int) -> int:
 def missing_twin(store: Store, hash: str) -> str | None:
     """Find an item of this content whose file the scan did not meet: it has moved."""
     rows = store.rows(
-        "SELECT id FROM items WHERE hash = ?1 AND id NOT IN (SELECT id FROM temp.found)"
+        "SELECT id FROM items WHERE hash = ? AND id NOT IN (SELECT id FROM temp.found)"
         " UNION ALL"
-        " SELECT id FROM vanished WHERE hash = ?1 AND id NOT IN (SELECT id FROM temp.found)"
+        " SELECT id FROM vanished WHERE hash = ? AND id NOT IN (SELECT id FROM temp.found)"
         " ORDER BY id",
-        (hash,),
+        (hash, hash),
     )
     return next((id for (id,) in rows if not is_below(store, id, "unread")), None)
 
@@ -174,9 +174,9 @@ def missing(store: Store) -> list[str]:
 def is_below(store: Store, id: str, table: str) -> bool:
     """Return whether an id is in one of the survey's tables of folders, or a folder above it is."""
     met = store.value(
-        f"SELECT 1 FROM temp.{table} WHERE folder IN ('', ?1) OR "
-        "substr(?1, 1, length(folder) + 1) = folder || '/'",
-        (id,),
+        f"SELECT 1 FROM temp.{table} WHERE folder IN ('', ?) OR "
+        "substr(?, 1, length(folder) + 1) = folder || '/'",
+        (id, id),
     )
     return met is not None
 

@@ -98,10 +98,10 @@ class Store(FactsStore):
         clause, values = "", tuple[str, ...]()
         if words:
             clause = (
-                " WHERE instr(fold(id), ?1) OR id IN"
-                " (SELECT id FROM captions WHERE instr(fold(text), ?1))"
+                " WHERE instr(fold(id), ?) OR id IN"
+                " (SELECT id FROM captions WHERE instr(fold(text), ?))"
             )
-            values = (fold(words),)
+            values = (fold(words), fold(words))
         total = int(self.value(f"SELECT COUNT(*) FROM items{clause}", values))
         rows = self.rows(
             f"SELECT id FROM items{clause} ORDER BY id LIMIT {int(limit)} OFFSET {int(offset)}",
@@ -138,7 +138,7 @@ class Store(FactsStore):
     def has_content(self, hash: str) -> bool:
         """Return whether an image of this content is encoded, from pixels as decoded today."""
         statement = (
-            "SELECT 1 FROM contents WHERE hash = ?1 AND ?1 NOT IN (SELECT hash FROM outdated)"
+            "SELECT 1 FROM contents WHERE hash = ? AND hash NOT IN (SELECT hash FROM outdated)"
         )
         return self.value(statement, (hash,)) is not None
 

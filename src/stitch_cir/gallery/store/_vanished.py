@@ -62,7 +62,7 @@ def take_over(store: Store, old: Store) -> None:
     rows = [
         (id, path, since)
         for id, path, since in old.rows(
-            "SELECT id, path, ?1 FROM items WHERE path NOT NULL"
+            "SELECT id, path, ? FROM items WHERE path NOT NULL"
             " UNION ALL SELECT id, path, since FROM vanished",
             (now,),
         )
