@@ -124,6 +124,7 @@ def _record(
         caption_vectors = checked(caption_vectors, (len(texts), encoder.dim), list(texts))
     ids: list[str] = []
     files: list[Path] = []
+    recorded = False
     try:
         if new:
             folder = _folder(root)
@@ -143,10 +144,13 @@ def _record(
                 ids.append(item.id)
             store.set_removed(store.removed() - set(ids))
             mark_added(store, files)
+            recorded = True
     except BaseException:
-        # what cannot be undone now is undone at the next opening; the first error is reported
-        with suppress(StitchError, OSError):
-            settle(store, directory)
+        # what cannot be undone now is undone at the next opening; the first error is reported. A
+        # commit that failed may stand on the disk all the same: only the next opening can tell
+        if not recorded:
+            with suppress(StitchError, OSError):
+                settle(store, directory)
         raise
     with suppress(StitchError, OSError):
         settle(store, directory)
