@@ -15,9 +15,8 @@ __all__ = ["main"]
 def main() -> None:
     """Import the command line and run it; until it runs, Ctrl-C ends the process with code 130."""
     handler = signal.getsignal(signal.SIGINT)
-    if (
-        handler is signal.default_int_handler
-    ):  # a job in the background ignores Ctrl-C, and stays so
+    # a job in the background ignores Ctrl-C, and stays so
+    if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
     from stitch_cir.cli import main as run
 

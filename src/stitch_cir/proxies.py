@@ -16,7 +16,7 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 def is_loopback(host: str | None) -> bool:
-    """Say whether a host name means this machine: no proxy can reach it."""
+    """Return whether a host name means this machine: no proxy can reach it."""
     if host is None:
         return False
     if host == "localhost" or host.endswith(".localhost"):
@@ -28,7 +28,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def is_near(host: str | None) -> bool:
-    """Say whether a host is this machine or of the local network, where keys are unusual."""
+    """Return whether a host is this machine or of the local network, where keys are unusual."""
     if host is None:
         return False
     try:
@@ -58,7 +58,7 @@ def applying_proxy(url: str) -> tuple[str, str] | None:
 
 
 def describe_fault(error: Exception) -> tuple[str, str]:
-    """Say which variable of the environment makes a client impossible: (sentence, what to do)."""
+    """Return which environment variable makes a client impossible: (sentence, what to do)."""
     for variable, kind in (("SSL_CERT_FILE", Path.is_file), ("SSL_CERT_DIR", Path.is_dir)):
         value = os.environ.get(variable)
         if value and not kind(Path(value)):
@@ -84,7 +84,7 @@ def describe_fault(error: Exception) -> tuple[str, str]:
 
 
 def _proxy_fault(value: str) -> str:
-    """Say what is wrong with a proxy's address; "" when nothing is."""
+    """Return what is wrong with a proxy's address; "" when nothing is."""
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
         port, host = parts.port, parts.hostname

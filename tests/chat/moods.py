@@ -21,7 +21,7 @@ def images(body: Body) -> int:
 
 
 def answers(body: Body) -> Body:
-    """Give as many numbered captions as ``n`` says."""
+    """Return as many numbered captions as ``n`` says."""
     start = body.get("seed", 0)
     return completion(*(f"A red dress, take {start + i}." for i in range(body.get("n", 1))))
 

@@ -263,7 +263,7 @@ def test_vectors_whose_length_the_exporter_left_open_are_measured(towers: Path) 
 
 
 def _open_length(file: Path, output: str, taken: str) -> None:
-    """Give an output a shape that only a run can tell, since it depends on the input's values."""
+    """Set an output's shape to one that only a run can tell, since it depends on the input's values."""
     model = onnx.load(str(file))
     for node in model.graph.node:
         node.output[:] = ["fixed" if one == output else one for one in node.output]

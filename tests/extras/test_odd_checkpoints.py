@@ -157,10 +157,10 @@ def test_pictures_of_any_shape_are_refused_by_name(siglip: Path) -> None:
 def test_code_of_a_checkpoint_is_neither_run_nor_asked_about(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def asked(*_: object) -> str:
+    def refuse(*_: object) -> str:
         raise AssertionError("the terminal was asked")
 
-    monkeypatch.setattr("builtins.input", asked)
+    monkeypatch.setattr("builtins.input", refuse)
     edit_json(clip / "config.json", model_type="unheard-of", auto_map={"AutoConfig": "own.Own"})
     (clip / "own.py").write_text("raise SystemExit('code was run')")
     with pytest.raises(ModelError, match="cannot be loaded"):

@@ -49,7 +49,7 @@ def flip(blob: bytes, place: int = 3, mask: int = 0x80) -> bytes:
 
 
 def ranked(gallery: GalleryReader) -> dict[str, np.ndarray]:
-    """Give what searches see: by id the vectors of the packed matrix."""
+    """Return what searches see: by id the vectors of the packed matrix."""
     matrix = gallery.matrix()
     bounds = matrix.offsets
     return {
@@ -59,7 +59,7 @@ def ranked(gallery: GalleryReader) -> dict[str, np.ndarray]:
 
 
 def recorded(gallery: GalleryReader) -> dict[str, np.ndarray]:
-    """Give what the database says: by id the vectors of the view set."""
+    """Return what the database holds: by id the vectors of the view set."""
     ids = gallery.find(limit=10_000)[1]
     return {id: np.stack([view.vector for view in gallery.views(id)]) for id in ids}
 

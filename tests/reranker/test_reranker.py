@@ -88,7 +88,7 @@ def run(gallery):
 
 
 def only(*ids):
-    """Say yes to the candidates with these contents."""
+    """Answer yes to the candidates with these contents."""
 
     def script(messages, number):
         return "yes" if messages[-1].parts[-2].content in ids else "no"

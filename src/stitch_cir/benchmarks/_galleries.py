@@ -19,7 +19,13 @@ from stitch_cir.gallery import Gallery, Progress, index_captions, index_folder
 from stitch_cir.images import open_image
 from stitch_cir.views import ViewRecipe
 
-__all__ = ["WIDEN", "BenchmarkGallery", "centred_on_captions", "cut_region", "open_galleries"]
+__all__ = [
+    "BenchmarkGallery",
+    "centred_on_captions",
+    "cut_region",
+    "open_galleries",
+    "widened_edges",
+]
 
 WIDEN = 0.7
 """How much of its size a region gains on each side before it is cut (GeneCIS)."""
@@ -213,6 +219,21 @@ _INDEXERS: Mapping[GalleryKind, _Indexer] = {
 }
 
 
+def widened_edges(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of a region, widened by 0.7 of its size on each side.
+
+    They stay within an image of ``size`` (width, height), all in pixels; a region outside of it has
+    edges that cross.
+    """
+    x, y, width, height = box
+    return (
+        max(0, round(x - WIDEN * width)),
+        max(0, round(y - WIDEN * height)),
+        min(size[0], round(x + (1 + WIDEN) * width)),
+        min(size[1], round(y + (1 + WIDEN) * height)),
+    )
+
+
 def cut_region(path: Path, box: Box) -> Image.Image:
     """Widen the region by 0.7 of its size on each side, cut it, pad it to a square with black.
 
@@ -221,13 +242,7 @@ def cut_region(path: Path, box: Box) -> Image.Image:
     if not path.is_file():
         raise NotFoundError(f"{path} is missing")
     image = open_image(path)
-    x, y, width, height = box
-    edges = (
-        max(0, round(x - WIDEN * width)),
-        max(0, round(y - WIDEN * height)),
-        min(image.width, round(x + (1 + WIDEN) * width)),
-        min(image.height, round(y + (1 + WIDEN) * height)),
-    )
+    edges = widened_edges(box, image.size)
     if edges[0] >= edges[2] or edges[1] >= edges[3]:
         raise NotFoundError(f"the region {box} lies outside of {path}")
     region = image.crop(edges)

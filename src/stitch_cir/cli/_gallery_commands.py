@@ -202,7 +202,7 @@ def index(
 
 @contextmanager
 def _reporting_waiting_files(place: Path | None) -> Iterator[None]:
-    """Say, when the run is interrupted, how many files are still to be indexed."""
+    """Print, when the run is interrupted, how many files are still to be indexed."""
     try:
         yield
     except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from stitch_cir.ranking._problem import Progress, Ranking, RankingProblem
+from stitch_cir.ranking._problem import Progress, Ranking, RankingProblem, solve_each
 from stitch_cir.ranking._scores import (
     BLOCK_BYTES,
     ROUNDING,
@@ -46,12 +46,7 @@ class Exhaustive:
         self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None
     ) -> list[Ranking]:
         """Solve the problems one after the other."""
-        rankings = []
-        for problem in problems:
-            rankings.append(self.solve(problem, k))
-            if progress is not None:
-                progress(len(rankings), len(problems))
-        return rankings
+        return solve_each(self, problems, k, progress)
 
     def rank_of(self, problem: RankingProblem, row: int) -> tuple[int, float]:
         """Return the 1-based rank of candidate ``row`` among all candidates, and its score."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.ranking._problem import PackedSets, Progress, Ranking, RankingProblem
+from stitch_cir.ranking._problem import PackedSets, Progress, Ranking, RankingProblem, solve_each
 from stitch_cir.ranking._scores import (
     BLOCK_BYTES,
     ROUNDING,
@@ -91,12 +91,7 @@ class OnDevice:
         self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None
     ) -> list[Ranking]:
         """Solve the problems one after the other."""
-        rankings = []
-        for problem in problems:
-            rankings.append(self.solve(problem, k))
-            if progress is not None:
-                progress(len(rankings), len(problems))
-        return rankings
+        return solve_each(self, problems, k, progress)
 
     def _place(self, vectors: NDArray[np.float32], scorer: TorchScorer) -> Any:
         """Return the vectors on the device, or ``None`` where they are sent in blocks."""

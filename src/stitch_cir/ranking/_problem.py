@@ -20,6 +20,7 @@ __all__ = [
     "Ranking",
     "RankingProblem",
     "Solver",
+    "solve_each",
 ]
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -190,3 +191,15 @@ class Solver(Protocol):
         self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None
     ) -> list[Ranking]:
         """Return what :meth:`solve` returns for each problem, in order."""
+
+
+def solve_each(
+    solver: Solver, problems: Sequence[RankingProblem], k: int, progress: Progress | None
+) -> list[Ranking]:
+    """Return the rankings of problems that are solved one after the other."""
+    rankings = []
+    for problem in problems:
+        rankings.append(solver.solve(problem, k))
+        if progress is not None:
+            progress(len(rankings), len(problems))
+    return rankings

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from stitch_cir.benchmarks._galleries import WIDEN
+from stitch_cir.benchmarks._galleries import widened_edges
 from stitch_cir.datasets import Benchmark, Box, Task
 from stitch_cir.errors import (
     BrokenImageError,
@@ -101,14 +101,7 @@ def _small(source: Path, box: Box | None) -> Image.Image:
         image = open_image(source, decode_side=SIDE)
     else:
         whole = open_image(source)
-        x, y, w, h = box
-        image = whole.crop(
-            (
-                max(0, round(x - WIDEN * w)),
-                max(0, round(y - WIDEN * h)),
-                max(1, min(whole.width, round(x + (1 + WIDEN) * w))),
-                max(1, min(whole.height, round(y + (1 + WIDEN) * h))),
-            )
-        )
+        left, top, right, bottom = widened_edges(box, whole.size)
+        image = whole.crop((left, top, max(1, right), max(1, bottom)))
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     return image
