@@ -30,6 +30,15 @@ def open_results(page: Page, site: str, **parts: Any) -> None:
     page.wait_for_selector(".tile .score")
 
 
+def close_dialog(page: Page) -> None:
+    """Press Escape, and wait for the step back that closes the dialog.
+
+    The browser takes that step later: an address opened before would be left again by it.
+    """
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => !history.state?.why && !history.state?.help")
+
+
 def pick(page: Page, id: str) -> None:
     """Take a picture of the gallery as the reference."""
     page.locator(f'.pic[data-id="{id}"]').click()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import RED_TO_BLUE, hits, link, open_results
+from tests.browser.steps import RED_TO_BLUE, close_dialog, hits, link, open_results
 
 NewPage = Callable[..., Page]
 AXE = Path(os.environ.get("STITCH_AXE", "axe.min.js"))
@@ -49,10 +49,10 @@ def test_axe_finds_no_serious_fault(new_page: NewPage, site: str, scheme: str, w
     page.wait_for_selector(".wires .link")
     page.locator("#why details").evaluate("one => { one.open = true; }")
     assert audit(page) == []
-    page.keyboard.press("Escape")
+    close_dialog(page)
     page.click("#help")
     assert audit(page) == []
-    page.keyboard.press("Escape")
+    close_dialog(page)
     page.goto(link(site, r="gone.png", t="x"))
     page.wait_for_selector(".state")
     assert audit(page) == []

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import draw
-from tests.browser.steps import drop, hits, open_results, pick, png, search
+from tests.browser.steps import close_dialog, drop, hits, open_results, pick, png, search
 
 NewPage = Callable[..., Page]
 
@@ -30,7 +30,7 @@ def test_the_page_says_image_and_nothing_else(page: Page, site: str) -> None:
     page.wait_for_selector(".wires .link")
     page.locator("#why details").evaluate("one => { one.open = true; }")
     words.append(page.locator("#why").inner_text())
-    page.keyboard.press("Escape")
+    close_dialog(page)
     page.click("#help")
     page.wait_for_selector("#help-dialog h3")
     words.append(page.locator("#help-dialog").inner_text())

@@ -9,7 +9,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import draw
-from tests.browser.steps import RED_TO_BLUE, drop, hits, link, open_results, pick, png, search
+from tests.browser.steps import (
+    RED_TO_BLUE,
+    close_dialog,
+    drop,
+    hits,
+    link,
+    open_results,
+    pick,
+    png,
+    search,
+)
 
 NewPage = Callable[..., Page]
 
@@ -91,7 +101,7 @@ def test_back_from_a_shared_explanation_shows_the_results(new_page: NewPage, sit
     expect(page.locator("#why-title .name")).to_have_attribute("title", "triangle/yellow.png")
     page.reload()
     expect(page.locator("#why-title .name")).to_have_attribute("title", "triangle/yellow.png")
-    page.keyboard.press("Escape")
+    close_dialog(page)
     expect(page.locator(".tile")).to_have_count(15)
     page.go_back()
     assert page.url == "about:blank"
@@ -136,7 +146,7 @@ def test_back_closes_the_help(page: Page, where: str) -> None:
     expect(help_).to_be_hidden()
     page.click("#help")
     expect(help_).to_be_visible()
-    page.keyboard.press("Escape")
+    close_dialog(page)
     expect(help_).to_be_hidden()
     page.wait_for_url(address)
     expect(page.locator("#help")).to_be_focused()

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
 from tests.browser.conftest import draw
-from tests.browser.steps import RED_TO_BLUE, hits, link, open_results
+from tests.browser.steps import RED_TO_BLUE, close_dialog, hits, link, open_results
 
 NewPage = Callable[..., Page]
 Serve = Callable[..., str]
@@ -132,7 +132,7 @@ def test_zoom_of_400_percent(new_page: NewPage, site: str) -> None:
     page.wait_for_selector(".wires .link")
     assert page.evaluate("document.getElementById('why').scrollWidth") <= 320
     page.get_by_role("button", name="Use as the new reference").last.scroll_into_view_if_needed()
-    page.keyboard.press("Escape")
+    close_dialog(page)
     page.click("#help")
     page.get_by_label("Single-key shortcuts").scroll_into_view_if_needed()
     expect(page.get_by_label("Single-key shortcuts")).to_be_in_viewport()
@@ -151,7 +151,7 @@ def test_forced_colours_show_what_is_chosen(new_page: NewPage, site: str) -> Non
         "all => all.slice(0, 2).map((one) => getComputedStyle(one).outlineStyle)"
     )
     assert (chosen, other) == ("solid", "none")
-    page.keyboard.press("Escape")
+    close_dialog(page)
     page.click("#to-gallery")
     pressed = page.locator('.pic[aria-pressed="true"]')
     expect(pressed).to_have_count(1)

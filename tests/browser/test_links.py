@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import ProgressEvent, index_folder
 from tests.browser.conftest import fill
-from tests.browser.steps import RED_TO_BLUE, hits, link, open_results, search
+from tests.browser.steps import RED_TO_BLUE, close_dialog, hits, link, open_results, search
 
 NewPage = Callable[..., Page]
 
@@ -75,7 +75,7 @@ def test_an_explained_image_that_is_not_here(page: Page, site: str) -> None:
     page.goto(link(site, **RED_TO_BLUE, x="gone.png"))
     expect(page.locator("#why .state")).to_contain_text("no image “gone.png”")
     expect(page.locator("#why .state")).not_to_contain_text("/api/")
-    page.keyboard.press("Escape")
+    close_dialog(page)
     expect(page.locator(".tile")).to_have_count(15)
 
 

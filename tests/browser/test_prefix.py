@@ -14,7 +14,7 @@ from stitch_cir.encoders import HashEncoder
 from stitch_cir.server import ServerSettings, create_app
 from stitch_cir.server._serve import prepare
 from tests.browser.conftest import draw, running
-from tests.browser.steps import drop, hits, pick, png, search
+from tests.browser.steps import close_dialog, drop, hits, pick, png, search
 
 NewPage = Callable[..., Page]
 Proxied = Callable[..., str]
@@ -83,7 +83,7 @@ def test_the_page_works(
     page.locator(".tile .pic").first.click()
     page.wait_for_selector(".wires .link")
     expect(page.locator(".canvas-frame img")).to_be_visible()
-    page.keyboard.press("Escape")
+    close_dialog(page)
     drop(page, png(draw("circle", "green", (300, 200))))
     expect(page.locator("#reference img")).to_have_attribute("alt", "Reference: own.png")
     search(page, "in red instead")
