@@ -74,7 +74,7 @@ def stamps() -> list[Row]:
         print("skipped the stamps: run make demo first, it fetches them")
         return []
     from stitch_cir import Gallery, SearchSettings, compose, index_folder, load_encoder
-    from stitch_cir.search._query import build_query
+    from stitch_cir.searcher._query import build_query
 
     encoder = load_encoder("mini")
     with tempfile.TemporaryDirectory() as place:

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from bench.pictures import make_photos
 from bench.rows import Row
 from stitch_cir import Gallery, index_folder, load_encoder
-from stitch_cir.search import SearchSettings, search
+from stitch_cir.searcher import SearchSettings, search
 
 COLOURS = ("red", "green", "blue", "yellow", "black", "white", "pink", "brown", "grey", "orange")
 THINGS = ("dress", "car", "dog", "house", "mug", "boat", "shirt", "chair", "flower", "bicycle")

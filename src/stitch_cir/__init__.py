@@ -37,7 +37,7 @@ from stitch_cir.explain import (
     summary,
 )
 from stitch_cir.gallery import Gallery, ProgressEvent, index_captions, index_folder
-from stitch_cir.search import Hit, Query, Results, SearchSettings, View, compose, locate, search
+from stitch_cir.searcher import Hit, Query, Results, SearchSettings, View, compose, locate, search
 from stitch_cir.views import ViewBox, ViewRecipe
 
 # From 1.29 on, ONNX Runtime reports its use to its makers, and leaves a device id in the user's

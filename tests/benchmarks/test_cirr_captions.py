@@ -16,7 +16,7 @@ from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, QueryError, RecordError, SettingError
 from stitch_cir.gallery import Gallery, index_captions
 from stitch_cir.ranking import hubness
-from stitch_cir.search import SearchSettings, search
+from stitch_cir.searcher import SearchSettings, search
 from stitch_cir.transition import Linear, ReferenceSubtraction
 from stitch_cir.transport import ConditionalTransport
 from tests.benchmarks import layouts

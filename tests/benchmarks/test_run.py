@@ -27,7 +27,7 @@ from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark,
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, SettingError
 from stitch_cir.gallery import Gallery, ProgressEvent
-from stitch_cir.search import SearchSettings, search
+from stitch_cir.searcher import SearchSettings, search
 from tests.benchmarks import layouts
 from tests.benchmarks.pictures import circo_pictures, cirr_pictures, paint
 

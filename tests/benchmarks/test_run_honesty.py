@@ -18,7 +18,7 @@ from stitch_cir.composers import ChatComposer, Composition, Reference, TemplateC
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, QueryError
-from stitch_cir.search import SearchSettings
+from stitch_cir.searcher import SearchSettings
 from tests.benchmarks import layouts
 from tests.benchmarks.pictures import circo_pictures
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from stitch_cir.benchmarks import RunOptions, run_benchmark
 from stitch_cir.datasets import Benchmark
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.search import SearchSettings
+from stitch_cir.searcher import SearchSettings
 from tests.conftest import noise
 
 MAIN_ONLY = RunOptions(controls=False, sweeps=False)

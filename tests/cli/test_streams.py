@@ -188,7 +188,7 @@ main()
     ("name", "start", "says"),
     [
         ("numpy", "stitch_launcher", "interrupted\n"),
-        ("stitch_cir.search", "stitch_launcher", "interrupted\n"),
+        ("stitch_cir.searcher", "stitch_launcher", "interrupted\n"),
         ("stitch_cir.cli._app", "stitch_cir.cli", "interrupted; what was finished is kept\n"),
         ("rich.console", "stitch_launcher", "interrupted; what was finished is kept\n"),
     ],

@@ -19,7 +19,7 @@ from stitch_cir.encoders import (
 )
 from stitch_cir.errors import GalleryMismatchError, ModelError, SettingError
 from stitch_cir.gallery import Gallery, index_folder
-from stitch_cir.search import SearchSettings, search
+from stitch_cir.searcher import SearchSettings, search
 from stitch_cir.views import ViewBox, ViewRecipe
 from tests.encoders.tiny_towers import DIM, write_towers
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from stitch_cir.encoders import load_encoder
 from stitch_cir.gallery import Gallery, index_folder
-from stitch_cir.search import SearchSettings, search
+from stitch_cir.searcher import SearchSettings, search
 from stitch_cir.views import ViewRecipe
 
 pytestmark = pytest.mark.skipif(

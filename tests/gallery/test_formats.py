@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery.store._store import Item, Store
-from stitch_cir.search._query import look_at
+from stitch_cir.searcher._query import look_at
 from tests.gallery.fakes import FakeEncoder, picture
 from tests.images.profiles import SWAPPED, rgb_profile
 

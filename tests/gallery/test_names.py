@@ -11,7 +11,7 @@ import pytest
 from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery._names import fold
-from stitch_cir.search import SearchSettings, locate, search
+from stitch_cir.searcher import SearchSettings, locate, search
 from tests.gallery.fakes import FakeEncoder
 
 NAMES = ("Caf\u00e9 M\u00fcller.png", "\ud55c\uad6d/\uc0ac\uc9c4.png")

@@ -17,7 +17,7 @@ from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
 from stitch_cir.gallery.index import _decode as decoding
 from stitch_cir.gallery.index._scan import Facts
 from stitch_cir.gallery.store._schema import _MIGRATIONS
-from stitch_cir.search import search
+from stitch_cir.searcher import search
 from tests.gallery.fakes import FakeEncoder, picture
 
 Paint = Callable[..., Path]

@@ -11,7 +11,7 @@ import pytest
 from stitch_cir.errors import GalleryMissingError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_captions, index_folder
 from stitch_cir.gallery.index import _folder_run as indexing
-from stitch_cir.search import search
+from stitch_cir.searcher import search
 from tests.gallery.fakes import FakeEncoder
 
 

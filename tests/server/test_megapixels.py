@@ -44,7 +44,7 @@ def test_a_raised_limit_holds_for_what_the_upload_is_for(
     serve: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a reference and as a thumbnail, not only while it is sent."""
-    from stitch_cir.search import _query
+    from stitch_cir.searcher import _query
 
     monkeypatch.setattr(_query, "MAX_PIXELS", 1000)
     client = serve(upload_pixels=PIXELS)

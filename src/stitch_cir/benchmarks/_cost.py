@@ -15,7 +15,7 @@ from stitch_cir.encoders import ConceptReader, DualEncoder
 from stitch_cir.errors import ImageError, NotFoundError, QueryError
 from stitch_cir.gallery import Progress, ProgressEvent
 from stitch_cir.images import open_image
-from stitch_cir.search import required_image_side
+from stitch_cir.searcher import required_image_side
 
 __all__ = ["estimate_benchmark_cost"]
 

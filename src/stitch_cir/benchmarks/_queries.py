@@ -17,7 +17,7 @@ from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
 from stitch_cir.encoders import DualEncoder, TextLimits
 from stitch_cir.errors import ImageError, QueryError
 from stitch_cir.gallery import Progress, ProgressEvent
-from stitch_cir.search import (
+from stitch_cir.searcher import (
     Composed,
     Encoded,
     Wish,

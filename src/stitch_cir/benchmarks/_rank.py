@@ -18,7 +18,7 @@ from stitch_cir.datasets import Benchmark
 from stitch_cir.errors import VectorError
 from stitch_cir.gallery import Progress, ProgressEvent, ViewMatrix
 from stitch_cir.ranking import Exhaustive
-from stitch_cir.search import (
+from stitch_cir.searcher import (
     GallerySolvers,
     Query,
     is_iterative,

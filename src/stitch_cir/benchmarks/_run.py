@@ -44,7 +44,7 @@ from stitch_cir.datasets import Benchmark, BenchmarkQuery, DataSet, Task
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Progress
-from stitch_cir.search import SearchSettings
+from stitch_cir.searcher import SearchSettings
 from stitch_cir.views import ViewRecipe
 
 __all__ = ["RunOptions", "run_benchmark", "sample"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from stitch_cir.search import SearchSettings
+from stitch_cir.searcher import SearchSettings
 
 __all__ = ["ALPHAS", "TAUS", "Variant", "variants_of"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stitch_cir.cli._models import ModelOptions
     from stitch_cir.composers import Composer
     from stitch_cir.gallery import Gallery
-    from stitch_cir.search import SearchSettings
+    from stitch_cir.searcher import SearchSettings
 
 __all__ = ["chosen_composer", "composer_choice", "open_gallery"]
 

@@ -100,7 +100,7 @@ def run(
         from stitch_cir.composers import TemplateComposer
         from stitch_cir.datasets import load_benchmark
         from stitch_cir.encoders import load_encoder
-        from stitch_cir.search import SearchSettings
+        from stitch_cir.searcher import SearchSettings
         from stitch_cir.views import ViewRecipe
 
         settings = SearchSettings.from_preset(

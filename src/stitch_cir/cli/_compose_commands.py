@@ -19,7 +19,7 @@ from stitch_cir.cli._output import console, counter, emit_json, show_composition
 if TYPE_CHECKING:
     from stitch_cir.composers import Composer, Composition
     from stitch_cir.gallery import Gallery
-    from stitch_cir.search import Composed, SearchSettings, Wish
+    from stitch_cir.searcher import Composed, SearchSettings, Wish
 
 __all__ = ["compose"]
 
@@ -68,7 +68,7 @@ def compose(
     """
     with guard(as_json=as_json):
         from stitch_cir.errors import SettingError
-        from stitch_cir.search import SearchSettings, Wish, read_wishes
+        from stitch_cir.searcher import SearchSettings, Wish, read_wishes
 
         settings = SearchSettings.from_preset(preset, **o.given(captions=captions))
         if queries is not None and (text or reference):
@@ -111,7 +111,7 @@ def _one(
     as_json: bool,
 ) -> None:
     from stitch_cir.composers import write_compositions
-    from stitch_cir.search import compose as run
+    from stitch_cir.searcher import compose as run
 
     composition = run(gallery, reference=reference, text=text, composer=composer, settings=settings)
     if save is not None:
@@ -146,7 +146,7 @@ def _price(
     as_json: bool,
 ) -> None:
     from stitch_cir.composers import TemplateComposer
-    from stitch_cir.search import estimate_many
+    from stitch_cir.searcher import estimate_many
 
     asked = composer or TemplateComposer()
     with counter("pricing", quiet=quiet or as_json) as tell:
@@ -174,7 +174,7 @@ def _many(
     as_json: bool,
 ) -> None:
     from stitch_cir.composers import TemplateComposer, model_usage, write_compositions
-    from stitch_cir.search import compose_many
+    from stitch_cir.searcher import compose_many
 
     asked = composer or TemplateComposer()
     made: list[tuple[str | None, Composition]] = []

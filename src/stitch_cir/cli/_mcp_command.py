@@ -29,7 +29,7 @@ def mcp(
     with guard():
         from stitch_cir.cli._asking import chosen_composer, open_gallery
         from stitch_cir.mcp import create_server
-        from stitch_cir.search import SearchSettings
+        from stitch_cir.searcher import SearchSettings
 
         # stdout is the assistant's: whatever a model or a plug-in prints while it opens goes astray
         with redirect_stdout(sys.stderr):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stitch_cir.composers import Composition
     from stitch_cir.explain import Match
     from stitch_cir.gallery import ProgressEvent
-    from stitch_cir.search import Hit, Results
+    from stitch_cir.searcher import Hit, Results
 
 __all__ = [
     "console",

@@ -33,7 +33,7 @@ from stitch_cir.cli._output import (
 
 if TYPE_CHECKING:
     from stitch_cir.gallery import Gallery
-    from stitch_cir.search import Results
+    from stitch_cir.searcher import Results
 
 __all__ = ["explain", "search"]
 
@@ -109,8 +109,8 @@ def search(
         stitch search photos "in red instead" -r photos/dress.jpg
     """
     with guard(as_json=as_json):
-        from stitch_cir.search import SearchSettings
-        from stitch_cir.search import search as run
+        from stitch_cir.searcher import SearchSettings
+        from stitch_cir.searcher import search as run
 
         settings = SearchSettings.from_preset(
             preset,
@@ -225,7 +225,7 @@ def explain(
     """
     with guard(as_json=as_json):
         from stitch_cir.explain import check_kind, draw_hit, matches, summary
-        from stitch_cir.search import SearchSettings, locate
+        from stitch_cir.searcher import SearchSettings, locate
 
         check_kind(kind or "all")
         if picture is not None:

@@ -19,7 +19,7 @@ from stitch_cir.cli._models import ModelOptions, takes_models
 
 if TYPE_CHECKING:
     from stitch_cir.composers import Composer
-    from stitch_cir.search import SearchSettings
+    from stitch_cir.searcher import SearchSettings
 
 __all__ = ["serve"]
 
@@ -218,7 +218,7 @@ class _Maker:
     """
 
     def __init__(self, models: ModelOptions, deadline: float) -> None:
-        from stitch_cir.search import SearchSettings
+        from stitch_cir.searcher import SearchSettings
 
         self._models = models
         self._deadline = deadline

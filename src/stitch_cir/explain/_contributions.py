@@ -19,7 +19,7 @@ from stitch_cir.explain._draw import (
 )
 from stitch_cir.explain._fonts import font
 from stitch_cir.explain._table import caption_halves, member
-from stitch_cir.search import Hit, Query
+from stitch_cir.searcher import Hit, Query
 
 __all__ = ["draw_contributions"]
 

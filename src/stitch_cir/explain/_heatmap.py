@@ -26,7 +26,7 @@ from stitch_cir.explain._draw import (
 from stitch_cir.explain._fonts import font
 from stitch_cir.explain._table import caption_shares, member
 from stitch_cir.images import open_image
-from stitch_cir.search import Hit, Query, View
+from stitch_cir.searcher import Hit, Query, View
 from stitch_cir.views import ViewBox, cut
 
 __all__ = ["draw_heatmap"]

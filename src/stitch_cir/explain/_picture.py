@@ -25,7 +25,7 @@ from stitch_cir.explain._heatmap import draw_heatmap
 from stitch_cir.explain._table import Match, matches
 from stitch_cir.hints import did_you_mean
 from stitch_cir.images import open_image
-from stitch_cir.search import Hit, Query
+from stitch_cir.searcher import Hit, Query
 from stitch_cir.views import ViewBox
 
 __all__ = ["KINDS", "check_kind", "draw_hit", "draw_matches"]

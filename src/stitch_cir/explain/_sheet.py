@@ -27,7 +27,7 @@ from stitch_cir.explain._draw import (
 from stitch_cir.explain._fonts import font
 from stitch_cir.explain._picture import draw_hit
 from stitch_cir.explain._table import summary
-from stitch_cir.search import Results
+from stitch_cir.searcher import Results
 
 __all__ = ["Sheet", "render_html", "render_png"]
 

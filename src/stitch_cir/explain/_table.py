@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.search import Hit, Query, View
+from stitch_cir.searcher import Hit, Query, View
 from stitch_cir.views import ViewBox
 
 __all__ = ["Match", "caption_halves", "caption_shares", "matches", "member", "summary"]

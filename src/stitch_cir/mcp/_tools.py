@@ -33,7 +33,7 @@ from stitch_cir.mcp._arguments import (
     Reference,
     Text,
 )
-from stitch_cir.search import (
+from stitch_cir.searcher import (
     Hit,
     Results,
     SearchSettings,

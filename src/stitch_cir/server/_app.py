@@ -15,7 +15,7 @@ from starlette.convertors import PathConvertor, register_url_convertor
 
 from stitch_cir.composers import Composer
 from stitch_cir.encoders import DualEncoder
-from stitch_cir.search import SearchSettings
+from stitch_cir.searcher import SearchSettings
 from stitch_cir.server import (
     _gallery_routes,
     _page_routes,

@@ -11,7 +11,7 @@ from stitch_cir.composers import TemplateComposer
 from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import Snapshot
 from stitch_cir.plugins import SCORERS, TRANSITIONS
-from stitch_cir.search import SearchSettings, View
+from stitch_cir.searcher import SearchSettings, View
 from stitch_cir.server._metrics import CONTENT_TYPE
 from stitch_cir.server._queries import image_info, view_info
 from stitch_cir.server._rendering import LARGEST_SIDE, SMALLEST_SIDE

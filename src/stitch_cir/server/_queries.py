@@ -17,7 +17,7 @@ from stitch_cir.composers import (
 from stitch_cir.errors import NotFoundError, QueryError
 from stitch_cir.explain import caption_shares, matches, summary
 from stitch_cir.gallery import Gallery
-from stitch_cir.search import (
+from stitch_cir.searcher import (
     Hit,
     Results,
     SearchSettings,

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 
 from stitch_cir.plugins import SCORERS, TRANSITIONS
-from stitch_cir.search import PRESETS
+from stitch_cir.searcher import PRESETS
 from stitch_cir.server._settings import ServerSettings
 from stitch_cir.wire import ErrorResponse, WireModel
 

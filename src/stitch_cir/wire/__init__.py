@@ -1,7 +1,7 @@
 """Everything that crosses a process, as pydantic models: server, client and assistants share them.
 
 Requests are strict and refuse unknown fields; answers are frozen and drop them, so that a client
-understands a newer server. Fields are named as in Python: what :class:`stitch_cir.search.Query`
+understands a newer server. Fields are named as in Python: what :class:`stitch_cir.searcher.Query`
 calls ``labels`` is ``labels`` here.
 """
 

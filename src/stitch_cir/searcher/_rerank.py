@@ -9,8 +9,8 @@ from stitch_cir.errors import ImageError, QueryError
 from stitch_cir.gallery import Gallery
 from stitch_cir.images import open_image
 from stitch_cir.reranker import Candidate, Reranker, Verdict
-from stitch_cir.search._query import Seen
-from stitch_cir.search._results import Hit
+from stitch_cir.searcher._query import Seen
+from stitch_cir.searcher._results import Hit
 
 __all__ = ["combine_scores", "rerank"]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from stitch_cir.errors import GalleryEmptyError, NotFoundError
 from stitch_cir.gallery import GalleryReader, ViewMatrix, matcher
-from stitch_cir.search._results import Query
-from stitch_cir.search._settings import SearchSettings
-from stitch_cir.search._suggest import suggest_ids
+from stitch_cir.searcher._results import Query
+from stitch_cir.searcher._settings import SearchSettings
+from stitch_cir.searcher._suggest import suggest_ids
 from stitch_cir.transition import rocchio_step
 
 __all__ = ["away_from", "rejected_ids", "row_of", "select_candidates", "shortfall"]

@@ -19,8 +19,8 @@ from stitch_cir.errors import ImageError, NotFoundError, QueryError, VectorError
 from stitch_cir.gallery import GalleryReader
 from stitch_cir.hints import similar_path
 from stitch_cir.images import MAX_PIXELS, open_image, open_regular, to_srgb
-from stitch_cir.search._results import Query, View
-from stitch_cir.search._suggest import suggest_ids
+from stitch_cir.searcher._results import Query, View
+from stitch_cir.searcher._suggest import suggest_ids
 from stitch_cir.transition import Transition
 from stitch_cir.views import content_key
 

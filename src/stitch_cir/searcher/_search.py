@@ -27,21 +27,21 @@ from stitch_cir.errors import (
 from stitch_cir.gallery import Gallery, GalleryReader, Snapshot, ViewMatrix
 from stitch_cir.ranking import Exhaustive, Ranking, RankingProblem, Solver
 from stitch_cir.reranker import Reranker
-from stitch_cir.search._candidates import (
+from stitch_cir.searcher._candidates import (
     away_from,
     rejected_ids,
     row_of,
     select_candidates,
     shortfall,
 )
-from stitch_cir.search._convergence import convergence_note
-from stitch_cir.search._meters import Clock, UsageRecorder
-from stitch_cir.search._query import ReferenceLike, Seen, build_query, look_at
-from stitch_cir.search._rerank import rerank
-from stitch_cir.search._results import Hit, Query, Results, View
-from stitch_cir.search._settings import SearchSettings
-from stitch_cir.search._solvers import GallerySolvers, ranking_problem
-from stitch_cir.search._suggest import suggest_ids
+from stitch_cir.searcher._convergence import convergence_note
+from stitch_cir.searcher._meters import Clock, UsageRecorder
+from stitch_cir.searcher._query import ReferenceLike, Seen, build_query, look_at
+from stitch_cir.searcher._rerank import rerank
+from stitch_cir.searcher._results import Hit, Query, Results, View
+from stitch_cir.searcher._settings import SearchSettings
+from stitch_cir.searcher._solvers import GallerySolvers, ranking_problem
+from stitch_cir.searcher._suggest import suggest_ids
 from stitch_cir.transport import open_device
 
 __all__ = ["compose", "locate", "required_image_side", "search"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from stitch_cir.gallery import ViewMatrix
-from stitch_cir.search._results import Query
+from stitch_cir.searcher._results import Query
 from stitch_cir.transport import IterativeScorer, Scorer, TransportPlan
 
 __all__ = ["convergence_note", "is_iterative", "plans_converged"]

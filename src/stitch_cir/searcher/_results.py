@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stitch_cir.composers import Composition
 from stitch_cir.images import MAX_PIXELS
 from stitch_cir.reranker import Verdict
-from stitch_cir.search._settings import SearchSettings
+from stitch_cir.searcher._settings import SearchSettings
 from stitch_cir.transport import TransportPlan
 from stitch_cir.views import ViewBox
 

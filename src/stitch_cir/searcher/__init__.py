@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from stitch_cir.search._convergence import is_iterative, plans_converged
-from stitch_cir.search._query import Encoded, Seen, look_at_upload, look_up, query_texts
-from stitch_cir.search._results import Hit, Query, Results, View
-from stitch_cir.search._search import compose, locate, required_image_side, search
-from stitch_cir.search._settings import PRESETS, SearchSettings
-from stitch_cir.search._solvers import GallerySolvers, ranking_problem
+from stitch_cir.searcher._convergence import is_iterative, plans_converged
+from stitch_cir.searcher._query import Encoded, Seen, look_at_upload, look_up, query_texts
+from stitch_cir.searcher._results import Hit, Query, Results, View
+from stitch_cir.searcher._search import compose, locate, required_image_side, search
+from stitch_cir.searcher._settings import PRESETS, SearchSettings
+from stitch_cir.searcher._solvers import GallerySolvers, ranking_problem
 
 if TYPE_CHECKING:
-    from stitch_cir.search._batch import (
+    from stitch_cir.searcher._batch import (
         Composed,
         Wish,
         compose_many,
@@ -50,6 +50,6 @@ def __getattr__(name: str) -> Any:
     """Import composing by the batch, which knows what models cost, only when it is asked for."""
     if name not in ("Composed", "Wish", "compose_many", "estimate_many", "read_wishes"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from stitch_cir.search import _batch
+    from stitch_cir.searcher import _batch
 
     return getattr(_batch, name)

@@ -22,8 +22,8 @@ from stitch_cir.errors import (
 )
 from stitch_cir.gallery import Gallery
 from stitch_cir.hints import missing_file_hint
-from stitch_cir.search._query import look_at
-from stitch_cir.search._search import nothing_asked, required_image_side
+from stitch_cir.searcher._query import look_at
+from stitch_cir.searcher._search import nothing_asked, required_image_side
 
 __all__ = ["Composed", "Wish", "compose_many", "estimate_many", "read_wishes"]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from stitch_cir.gallery import ViewMatrix
 from stitch_cir.ranking import Bounded, HubnessCache, OnDevice, RankingProblem, Solver
-from stitch_cir.search._results import Query
-from stitch_cir.search._settings import SearchSettings
+from stitch_cir.searcher._results import Query
+from stitch_cir.searcher._settings import SearchSettings
 
 __all__ = ["GallerySolvers", "ranking_problem"]
 
