@@ -28,6 +28,17 @@ def test_importing_the_library_loads_no_model_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_importing_the_library_imports_none_of_its_parts() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import stitch_cir; "
+        "print(*sorted(set(sys.modules) - before - {'__future__'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["stitch_cir", "stitch_cir.errors"]
+
+
 def test_opening_a_model_leaves_its_checksums_and_nothing_else(tmp_path: Path) -> None:
     """ONNX Runtime's telemetry, which calls out, would leave a device id in the user's cache."""
     home = tmp_path / "home"

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import stitch_cir
 from stitch_cir.cli._app import app
 
 ROOT = Path(__file__).parent.parent
@@ -52,9 +51,3 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
-
-
-def test_nothing_public_is_unexported() -> None:
-    for name in stitch_cir.__all__:
-        assert hasattr(stitch_cir, name), name
-    assert len(set(stitch_cir.__all__)) == len(stitch_cir.__all__)

@@ -1,4 +1,4 @@
-"""STiTch: search the way people think – *this* picture, but changed.
+"""STiTch: search the way people think – *this* image, but changed.
 
 ::
 
@@ -10,35 +10,82 @@
     results = st.search(gallery, reference="photos/dress.jpg", text="in red instead")
     for hit in results:
         print(hit.rank, hit.score, hit.path)
+
+Importing the library imports none of its parts: each name below is imported when it is first used.
+The public packages (``stitch_cir.transport``, ``stitch_cir.gallery``, …) are attributes, imported
+in the same way; ``docs/python.md`` lists them.
 """
 
 import os as _os
 
-from stitch_cir.composers import (
-    Caption,
-    Composer,
-    Composition,
-    RecordedComposer,
-    Reference,
-    TemplateComposer,
+from stitch_cir.errors import (
+    BrokenImageError,
+    CacheError,
+    EndpointError,
+    GalleryBusyError,
+    GalleryDamagedError,
+    GalleryEmptyError,
+    GalleryError,
+    GalleryMismatchError,
+    GalleryMissingError,
+    ImageError,
+    ImageTooLargeError,
+    MemoryLimitError,
+    ModelError,
+    NotAnImageError,
+    NotFoundError,
+    PromptTooLargeError,
+    QueryError,
+    RecordError,
+    RowDamagedError,
+    SettingError,
+    StitchError,
+    VectorError,
 )
-from stitch_cir.encoders import DualEncoder, load_encoder
-from stitch_cir.errors import *  # noqa: F403
-from stitch_cir.errors import __all__ as _errors
-from stitch_cir.explain import (
-    Sheet,
-    draw_contributions,
-    draw_heatmap,
-    draw_hit,
-    draw_matches,
-    matches,
-    render_html,
-    render_png,
-    summary,
-)
-from stitch_cir.gallery import Gallery, ProgressEvent, index_captions, index_folder
-from stitch_cir.searcher import Hit, Query, Results, SearchSettings, View, compose, locate, search
-from stitch_cir.views import ViewBox, ViewRecipe
+
+TYPE_CHECKING = False  # importing typing takes longer than importing all of this
+if TYPE_CHECKING:
+    from stitch_cir.composers import (
+        Caption,
+        Composer,
+        Composition,
+        RecordedComposer,
+        Reference,
+        TemplateComposer,
+    )
+    from stitch_cir.encoders import DualEncoder, load_encoder
+    from stitch_cir.explain import (
+        Sheet,
+        draw_contributions,
+        draw_heatmap,
+        draw_hit,
+        draw_matches,
+        matches,
+        render_html,
+        render_png,
+        summary,
+    )
+    from stitch_cir.gallery import (
+        Gallery,
+        GalleryReader,
+        IndexOptions,
+        IndexReport,
+        ProgressEvent,
+        Snapshot,
+        index_captions,
+        index_folder,
+    )
+    from stitch_cir.searcher import (
+        Hit,
+        Query,
+        Results,
+        SearchSettings,
+        View,
+        compose,
+        locate,
+        search,
+    )
+    from stitch_cir.views import ViewBox, ViewRecipe
 
 # From 1.29 on, ONNX Runtime reports its use to its makers, and leaves a device id in the user's
 # cache, unless this is set before it is loaded. Nothing calls out unasked; another choice is kept.
@@ -47,21 +94,46 @@ _os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 __version__ = "0.1.0"
 
 __all__ = [
-    *_errors,
+    "BrokenImageError",
+    "CacheError",
     "Caption",
     "Composer",
     "Composition",
     "DualEncoder",
+    "EndpointError",
     "Gallery",
+    "GalleryBusyError",
+    "GalleryDamagedError",
+    "GalleryEmptyError",
+    "GalleryError",
+    "GalleryMismatchError",
+    "GalleryMissingError",
+    "GalleryReader",
     "Hit",
+    "ImageError",
+    "ImageTooLargeError",
+    "IndexOptions",
+    "IndexReport",
+    "MemoryLimitError",
+    "ModelError",
+    "NotAnImageError",
+    "NotFoundError",
     "ProgressEvent",
+    "PromptTooLargeError",
     "Query",
+    "QueryError",
+    "RecordError",
     "RecordedComposer",
     "Reference",
     "Results",
+    "RowDamagedError",
     "SearchSettings",
+    "SettingError",
     "Sheet",
+    "Snapshot",
+    "StitchError",
     "TemplateComposer",
+    "VectorError",
     "View",
     "ViewBox",
     "ViewRecipe",
@@ -80,3 +152,89 @@ __all__ = [
     "search",
     "summary",
 ]
+
+_PACKAGES = (
+    "benchmarks",
+    "chat",
+    "client",
+    "composers",
+    "concepts",
+    "datasets",
+    "encoders",
+    "errors",
+    "explain",
+    "gallery",
+    "images",
+    "mcp",
+    "plugins",
+    "ranking",
+    "reranker",
+    "searcher",
+    "server",
+    "testing",
+    "transition",
+    "transport",
+    "views",
+    "wire",
+)
+"""The public packages and modules."""
+
+_HOMES = {
+    "Caption": "composers",
+    "Composer": "composers",
+    "Composition": "composers",
+    "DualEncoder": "encoders",
+    "Gallery": "gallery",
+    "GalleryReader": "gallery",
+    "Hit": "searcher",
+    "IndexOptions": "gallery",
+    "IndexReport": "gallery",
+    "ProgressEvent": "gallery",
+    "Query": "searcher",
+    "RecordedComposer": "composers",
+    "Reference": "composers",
+    "Results": "searcher",
+    "SearchSettings": "searcher",
+    "Sheet": "explain",
+    "Snapshot": "gallery",
+    "TemplateComposer": "composers",
+    "View": "searcher",
+    "ViewBox": "views",
+    "ViewRecipe": "views",
+    "compose": "searcher",
+    "draw_contributions": "explain",
+    "draw_heatmap": "explain",
+    "draw_hit": "explain",
+    "draw_matches": "explain",
+    "index_captions": "gallery",
+    "index_folder": "gallery",
+    "load_encoder": "encoders",
+    "locate": "searcher",
+    "matches": "explain",
+    "render_html": "explain",
+    "render_png": "explain",
+    "search": "searcher",
+    "summary": "explain",
+}
+"""Public names that are imported when they are first used, and the packages that define them."""
+
+if not TYPE_CHECKING:  # so that type checkers still refuse names that do not exist
+
+    def __getattr__(name: str) -> object:
+        """Return a public package, or a public name from the package that defines it."""
+        from importlib import import_module
+
+        if name in _PACKAGES:
+            return import_module(f"stitch_cir.{name}")
+        if name not in _HOMES:
+            raise AttributeError(f"module 'stitch_cir' has no attribute {name!r}")
+        value = getattr(import_module(f"stitch_cir.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_PACKAGES, *(name for name in globals() if name.startswith("__"))})
+
+
+del TYPE_CHECKING

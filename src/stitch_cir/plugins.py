@@ -45,8 +45,8 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
+from stitch_cir._hints import did_you_mean
 from stitch_cir.errors import SettingError, StitchError
-from stitch_cir.hints import did_you_mean
 
 __all__ = [
     "COMPOSERS",

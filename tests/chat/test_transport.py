@@ -8,10 +8,10 @@ import threading
 
 import pytest
 
+from stitch_cir._proxies import applying_proxy, is_loopback, is_near
 from stitch_cir.chat import Message, OpenAIChat, Sampling
 from stitch_cir.chat.endpoint._refusals import read_refusal
 from stitch_cir.errors import EndpointError
-from stitch_cir.proxies import applying_proxy, is_loopback, is_near
 from tests.chat.fake_server import completion, fails, first, says, serving
 
 ASK = [Message("user", ("What is it?",))]

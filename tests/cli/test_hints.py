@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stitch_cir import hints
+from stitch_cir import _hints as hints
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,7 +58,7 @@ def test_a_clone_installed_and_then_imported_from_elsewhere(
 ) -> None:
     record = {"url": (tmp_path / "my clone").as_uri(), "dir_info": {}}
     monkeypatch.setattr(metadata, "distribution", lambda name: Installed(record))
-    monkeypatch.setattr(hints, "__file__", str(tmp_path / "lib" / "stitch_cir" / "hints.py"))
+    monkeypatch.setattr(hints, "__file__", str(tmp_path / "lib" / "stitch_cir" / "_hints.py"))
     assert hints.install_command("mcp") == f"pip install '{tmp_path}/my clone[mcp]'"
 
 

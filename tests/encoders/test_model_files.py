@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from stitch_cir import cores
+from stitch_cir import _cores as cores
+from stitch_cir._paths import data_folder
 from stitch_cir.cli._app import app
 from stitch_cir.encoders import MiniEncoder, load_encoder
 from stitch_cir.encoders._session import open_session
@@ -21,7 +22,6 @@ from stitch_cir.encoders.store._catalogue import is_installed
 from stitch_cir.encoders.store._digests import file_sha256
 from stitch_cir.encoders.store._model_file import ModelFile
 from stitch_cir.errors import ModelError, SettingError
-from stitch_cir.places import data_folder
 from stitch_cir.views import ViewBox
 from tests.conftest import noise
 from tests.encoders.tiny_towers import write_towers

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import stitch_cir.sqlite_files as sqlite_files
+from stitch_cir import _sqlite_files as sqlite_files
 from stitch_cir.chat import AnswerCache
 from stitch_cir.gallery import Gallery, index_folder
 from tests.gallery.fakes import FakeEncoder

@@ -11,11 +11,11 @@ from typing import Any
 
 from PIL import Image
 
+from stitch_cir._hints import install_command
+from stitch_cir._paths import data_folder
 from stitch_cir.chat._messages import ImagePart, Message, Reply, Sampling
 from stitch_cir.chat.endpoint._wire import IMAGE_SIDE, reduce_image
 from stitch_cir.errors import ModelError
-from stitch_cir.hints import install_command
-from stitch_cir.places import data_folder
 
 __all__ = ["FAMILY", "QwenChat"]
 

@@ -20,9 +20,9 @@ from typing import Any, Literal
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stitch_cir._hints import did_you_mean
 from stitch_cir.chat._messages import ImagePart, Message, Part
 from stitch_cir.errors import NotFoundError, SettingError
-from stitch_cir.hints import did_you_mean
 from stitch_cir.images import open_image
 
 __all__ = ["Prompt", "PromptKind", "load_prompt", "prompt_names"]

@@ -1,20 +1,41 @@
-"""The command ``stitch``."""
+"""The command ``stitch``.
+
+Importing this package imports hardly anything, so that :func:`main` sees to Ctrl-C first.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-import threading
+
+TYPE_CHECKING = False  # importing typing takes longer than importing all of this
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
 
 __all__ = ["main"]
 
 
-def main(*, interruptible: bool = False) -> None:
+def main() -> None:
     """Run the command line with streams that any terminal takes, and leave with its exit code.
 
-    ``interruptible`` restores Ctrl-C, which the launcher turned off while it imported.
+    Ctrl-C raises ``KeyboardInterrupt`` as usual, except while a module is being imported. A job in
+    the background ignores Ctrl-C, and stays so.
     """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:
+        _run()
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        _run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run() -> NoReturn:
+    import threading
+
     code: object = 1
     before = threading.enumerate()
     try:
@@ -22,8 +43,6 @@ def main(*, interruptible: bool = False) -> None:
         from stitch_cir.cli._streams import prepare
 
         prepare()
-        if interruptible:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             app(prog_name="stitch")
         except SystemExit as end:
@@ -33,10 +52,24 @@ def main(*, interruptible: bool = False) -> None:
             if thread not in before and not thread.daemon:
                 thread.join()  # here, where Ctrl-C ends in a word and not in a traceback
     except KeyboardInterrupt:
+        _leave()
+    sys.exit(code)  # type: ignore[arg-type]
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    """Raise ``KeyboardInterrupt``; end at once where an import could swallow or rewrite it."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib."):
+            _leave()
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
+def _leave() -> NoReturn:
+    if sys.stderr is not None:
         sys.stderr.write("interrupted; what was finished is kept\n")
         sys.stderr.flush()
-        os._exit(130)
-    sys.exit(code)  # type: ignore[arg-type]
+    os._exit(130)
 
 
 def _finish(code: object) -> object:

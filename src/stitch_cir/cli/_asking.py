@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stitch_cir._hints import shell_word, similar_path
 from stitch_cir.errors import GalleryMissingError, StitchError
-from stitch_cir.hints import shell_word, similar_path
 
 if TYPE_CHECKING:
     from stitch_cir.cli._models import ModelOptions

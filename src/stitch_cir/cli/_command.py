@@ -12,11 +12,11 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from stitch_cir._hints import shell_word
 from stitch_cir.cli._exit import EPILOG, EXIT_INTERRUPTED, plain, show_error
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._usage import UsageError, explain, refuse_unusable
 from stitch_cir.errors import SettingError
-from stitch_cir.hints import shell_word
 
 __all__ = ["Application"]
 

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import typer
 
+from stitch_cir._hints import one_line
 from stitch_cir.cli._streams import is_utf8
 from stitch_cir.errors import (
     CacheError,
@@ -24,7 +25,6 @@ from stitch_cir.errors import (
     StitchError,
     VectorError,
 )
-from stitch_cir.hints import one_line
 
 __all__ = [
     "EPILOG",

@@ -9,9 +9,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stitch_cir._hints import shell_word
 from stitch_cir.cli._exit import plain
 from stitch_cir.errors import SettingError
-from stitch_cir.hints import shell_word
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import typer
 
-from stitch_cir.hints import shell_word
+from stitch_cir._hints import shell_word
 
 __all__ = ["UsageError", "explain", "refuse_unusable"]
 

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from stitch_cir._proxies import applying_proxy, describe_fault, local_context
 from stitch_cir.client._errors import UnreachableError
 from stitch_cir.errors import SettingError
-from stitch_cir.proxies import applying_proxy, describe_fault, local_context
 
 __all__ = ["connect", "options", "unreachable"]
 

@@ -6,12 +6,12 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from stitch_cir._hints import did_you_mean
 from stitch_cir.encoders._hash import HashEncoder
 from stitch_cir.encoders._protocol import DualEncoder
 from stitch_cir.encoders.mini._encoder import MiniEncoder
 from stitch_cir.encoders.store._catalogue import NAME, catalogue, is_installed, model_dir
 from stitch_cir.errors import ModelError, SettingError, StitchError
-from stitch_cir.hints import did_you_mean
 from stitch_cir.plugins import ENCODERS
 
 __all__ = ["encoder_names", "load_encoder", "load_mini", "load_test"]

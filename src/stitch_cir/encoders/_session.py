@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.cores import usable_cores
+from stitch_cir._cores import usable_cores
 from stitch_cir.errors import ModelError
 
 __all__ = ["open_session", "run_session"]

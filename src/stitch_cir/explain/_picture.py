@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from PIL import Image, ImageDraw
 
+from stitch_cir._hints import did_you_mean
 from stitch_cir.errors import ImageError, SettingError
 from stitch_cir.explain._contributions import draw_contributions
 from stitch_cir.explain._draw import (
@@ -23,7 +24,6 @@ from stitch_cir.explain._draw import (
 from stitch_cir.explain._fonts import font
 from stitch_cir.explain._heatmap import draw_heatmap
 from stitch_cir.explain._table import Match, matches
-from stitch_cir.hints import did_you_mean
 from stitch_cir.images import open_image
 from stitch_cir.searcher import Hit, Query
 from stitch_cir.views import ViewBox

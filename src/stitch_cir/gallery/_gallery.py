@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
+from stitch_cir._hints import shell_word
 from stitch_cir.errors import (
     GalleryError,
     GalleryMismatchError,
@@ -27,7 +28,6 @@ from stitch_cir.gallery.index._options import IndexOptions
 from stitch_cir.gallery.store._database import DATABASE
 from stitch_cir.gallery.store._provenance import check_encoder
 from stitch_cir.gallery.store._store import Store
-from stitch_cir.hints import shell_word
 from stitch_cir.images import MAX_PIXELS
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.util import find_spec
 
+    from stitch_cir._hints import install_command
     from stitch_cir.errors import SettingError
-    from stitch_cir.hints import install_command
 
     if find_spec("mcp") is None:
         raise SettingError(

@@ -13,11 +13,11 @@ import PIL.Image
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ImageContent, TextContent
 
+from stitch_cir._hints import one_line
 from stitch_cir.composers import Composer
 from stitch_cir.errors import ImageError, StitchError
 from stitch_cir.explain import caption_shares, draw_hit, fit, matches, summary
 from stitch_cir.gallery import Gallery, PathMask
-from stitch_cir.hints import one_line
 from stitch_cir.images import open_image
 from stitch_cir.mcp._arguments import (
     MAX_HITS,

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.cores import usable_cores
+from stitch_cir._cores import usable_cores
 from stitch_cir.ranking._fused import Loop, compiled_loop
 from stitch_cir.ranking._problem import CaptionSet, PackedCodes, PackedSets
 from stitch_cir.ranking._products import ZERO, integer_product

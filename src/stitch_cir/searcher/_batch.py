@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stitch_cir._hints import missing_file_hint
 from stitch_cir.chat import Estimate
 from stitch_cir.composers import Composer, Composition, CostEstimator
 from stitch_cir.errors import (
@@ -21,7 +22,6 @@ from stitch_cir.errors import (
     StitchError,
 )
 from stitch_cir.gallery import Gallery
-from stitch_cir.hints import missing_file_hint
 from stitch_cir.searcher._query import look_at
 from stitch_cir.searcher._search import nothing_asked, required_image_side
 

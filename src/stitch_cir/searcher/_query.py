@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stitch_cir._hints import similar_path
 from stitch_cir.composers import Composition, Reference
 from stitch_cir.concepts import Concept
 from stitch_cir.encoders import ConceptReader, DualEncoder, TextLimits, encode_set, encoder_notes
 from stitch_cir.errors import ImageError, NotFoundError, QueryError, VectorError
 from stitch_cir.gallery import GalleryReader
-from stitch_cir.hints import similar_path
 from stitch_cir.images import MAX_PIXELS, open_image, open_regular, to_srgb
 from stitch_cir.searcher._results import Query, View
 from stitch_cir.searcher._suggest import suggest_ids

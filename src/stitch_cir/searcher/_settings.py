@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from stitch_cir._hints import did_you_mean
 from stitch_cir.errors import SettingError
-from stitch_cir.hints import did_you_mean
 from stitch_cir.transition import Transition, transition_by_name
 from stitch_cir.transport import Scorer, scorer_by_name
 

@@ -39,8 +39,8 @@ def _require_packages() -> None:
     """Raise ``SettingError`` with the command that installs what is missing."""
     from importlib.util import find_spec
 
+    from stitch_cir._hints import install_command
     from stitch_cir.errors import SettingError
-    from stitch_cir.hints import install_command
 
     required = {"fastapi", "uvicorn", "python_multipart", "prometheus_client", "threadpoolctl"}
     missing = sorted(name for name in required if find_spec(name) is None)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stitch_cir._hints import install_command
 from stitch_cir.errors import ModelError, SettingError, VectorError
-from stitch_cir.hints import install_command
 from stitch_cir.transport._conditional import ConditionalTransport
 from stitch_cir.transport._front import SIMILARITIES
 from stitch_cir.transport._marginals import read_marginal

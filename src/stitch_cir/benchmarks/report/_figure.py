@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stitch_cir._hints import install_command
 from stitch_cir.errors import SettingError
-from stitch_cir.hints import install_command
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

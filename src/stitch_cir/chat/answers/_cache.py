@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stitch_cir._paths import data_folder
+from stitch_cir._sqlite_files import connect_for_writing
 from stitch_cir.chat._messages import Message, Reply, Sampling
 from stitch_cir.errors import CacheError
-from stitch_cir.places import data_folder
-from stitch_cir.sqlite_files import connect_for_writing
 
 __all__ = ["AnswerCache", "answer_key", "default_cache", "request_of"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
+from stitch_cir._proxies import is_near
 from stitch_cir.errors import EndpointError, SettingError
-from stitch_cir.proxies import is_near
 
 __all__ = ["KEY_VARIABLES", "check_address", "host_of", "is_openai", "read_key"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from stitch_cir._proxies import applying_proxy
 from stitch_cir.chat.endpoint._address import KEY_VARIABLES
 from stitch_cir.chat.endpoint._refusals import Refusal
 from stitch_cir.chat.endpoint._transport import NoAnswerError
 from stitch_cir.errors import EndpointError, PromptTooLargeError
-from stitch_cir.proxies import applying_proxy
 
 __all__ = ["no_answer_error", "refusal_error"]
 

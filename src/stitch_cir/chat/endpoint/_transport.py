@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from stitch_cir._proxies import describe_fault, is_loopback, local_context
 from stitch_cir.errors import EndpointError
-from stitch_cir.proxies import describe_fault, is_loopback, local_context
 
 __all__ = ["NoAnswerError", "Response", "Transport"]
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, TypeAlias
 
+from stitch_cir._hints import missing_file_hint
 from stitch_cir.composers._protocol import Composition, Reference
 from stitch_cir.composers._text import fold
 from stitch_cir.errors import NotFoundError, QueryError, RecordError, SettingError
-from stitch_cir.hints import missing_file_hint
 
 __all__ = ["RecordedComposer", "write_compositions"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from stitch_cir._hints import install_command
 from stitch_cir.errors import ModelError, SettingError, StitchError
-from stitch_cir.hints import install_command
 
 __all__ = ["DEVICES", "PRECISIONS", "check_choices", "loading", "placed"]
 

@@ -9,8 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from stitch_cir._paths import data_folder
 from stitch_cir.errors import ModelError
-from stitch_cir.places import data_folder
 
 __all__ = ["NAME", "CatalogueEntry", "catalogue", "is_installed", "model_dir", "models_folder"]
 

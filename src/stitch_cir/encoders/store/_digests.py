@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from stitch_cir._paths import data_folder
 from stitch_cir.errors import ModelError, SettingError
-from stitch_cir.places import data_folder
 
 __all__ = ["check_file", "file_sha256", "joint_sha256"]
 

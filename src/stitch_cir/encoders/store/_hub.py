@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stitch_cir._hints import install_command
 from stitch_cir.encoders.store._catalogue import catalogue, model_dir, models_folder
 from stitch_cir.encoders.store._digests import file_sha256
 from stitch_cir.encoders.store._model_file import ModelFile
 from stitch_cir.errors import ModelError, SettingError
-from stitch_cir.hints import install_command
 
 __all__ = ["Pulled", "pull_model"]
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stitch_cir._hints import missing_file_hint
 from stitch_cir.errors import NotFoundError, RecordError
 from stitch_cir.gallery._report import IndexCounters
 from stitch_cir.gallery.store._store import Store
-from stitch_cir.hints import missing_file_hint
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stitch_cir.cores import usable_cores
+from stitch_cir._cores import usable_cores
 from stitch_cir.encoders import check_recipe, encoder_notes
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery._report import IndexCounters, IndexReport, Progress

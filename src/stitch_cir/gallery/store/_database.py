@@ -13,11 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from stitch_cir._sqlite_files import connect_for_writing, uses_rollback_journal
 from stitch_cir.errors import GalleryBusyError, GalleryDamagedError, GalleryError
 from stitch_cir.gallery.store._digest import META_DIGEST_KEYS, add_functions, row_digest
 from stitch_cir.gallery.store._reading import Reading, open_for_reading
 from stitch_cir.gallery.store._schema import migrate
-from stitch_cir.sqlite_files import connect_for_writing, uses_rollback_journal
 
 __all__ = ["DATABASE", "Database", "delete_database", "meta_digest", "write_lock"]
 
