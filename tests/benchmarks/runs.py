@@ -140,7 +140,7 @@ def make_run(
                 for task in data.tasks
             },
             "composer": {"composer": "template", "version": 1},
-            "settings": {**SETTINGS, "captions": 5, "preset": "paper"},
+            "settings": {**SETTINGS, "num_captions": 5, "preset": "paper"},
             "variants": [{"name": name, "role": role} for name, role, *_ in listed],
             "usage": {},
             "versions": {"python": "3.11"},

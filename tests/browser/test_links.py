@@ -99,7 +99,7 @@ def test_a_number_that_cannot_be_is_refused_where_it_is_typed(page: Page, site: 
     page.click("#settings .advanced summary")
     asked: list[str] = []
     page.on("request", lambda sent: asked.append(sent.url))
-    for name, value in [("tau", "0"), ("beta", "2"), ("hits", "0"), ("less_weight", "-1")]:
+    for name, value in [("tau", "0"), ("beta", "2"), ("hits", "0"), ("negative_weight", "-1")]:
         page.fill(f"#set-{name}", value)
         page.press(f"#set-{name}", "Tab")
         expect(page.locator(f".field:has(#set-{name}) .wrong")).to_contain_text(

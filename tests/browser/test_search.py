@@ -160,7 +160,7 @@ def test_captions_are_edited_weighed_switched_off_and_added(page: Page, site: st
     assert members(page) == edited
     assert not page.locator("#captions input[type=checkbox]").nth(1).is_checked()
     page.click("#settings > summary")
-    expect(page.locator("#set-captions")).to_be_disabled()
+    expect(page.locator("#set-num_captions")).to_be_disabled()
     expect(page.locator("#hint-captions")).to_have_text("Your own captions are used.")
     page.get_by_role("button", name="Compose anew").click()
     expect(page.locator("#captions-count")).to_have_text(str(len(composed)))
@@ -185,8 +185,8 @@ def test_settings(page: Page, site: str) -> None:
     assert asked.value.post_data_json["settings"]["alpha"] == 0.5
     expect(page.locator("#facts")).to_contain_text("α 0.5")
     with page.expect_request("**/api/search") as asked:
-        page.locator("#set-captions").press("Home")
-    assert asked.value.post_data_json["settings"]["captions"] == 1
+        page.locator("#set-num_captions").press("Home")
+    assert asked.value.post_data_json["settings"]["num_captions"] == 1
     expect(page.locator("#captions textarea")).to_have_count(1)
     page.click("#settings .advanced summary")
     page.select_option("#set-scorer", "chamfer")

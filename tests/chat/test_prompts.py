@@ -18,17 +18,17 @@ query = "{caption} -> {modification}"
 
 
 def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query():
-    assert set(prompt_names()) >= {"edit-1", "fashion-1", "caption-1", "rewrite-1", "verify-1"}
+    assert set(prompt_names()) >= {"edit-1", "fashion-1", "caption-1", "rewrite-1", "rerank-1"}
     fields = {"caption": "CAPTION", "modification": "CHANGE", "image": PICTURE}
     for name in prompt_names():
         prompt = load_prompt(name)
-        candidate = PICTURE if prompt.kind == "verify" else "CANDIDATE"
+        candidate = PICTURE if prompt.kind == "rerank" else "CANDIDATE"
         messages = prompt.messages(**fields, candidate=candidate)
         assert messages[-1].role == "user"
         text = "".join(part for part in messages[-1].parts if isinstance(part, str))
         assert "{" not in text
         assert ("CHANGE" in text) == (prompt.kind != "caption")
-        assert (PICTURE in messages[-1].parts) == (prompt.kind in ("edit", "caption", "verify"))
+        assert (PICTURE in messages[-1].parts) == (prompt.kind in ("edit", "caption", "rerank"))
         assert len(prompt.digest) == 64
         assert prompt.preview()[-1]["role"] == "user"
 

@@ -227,15 +227,24 @@ def test_help_and_version_and_completion() -> None:
 
 def test_less_like_and_weights_of_it(indexed: Path) -> None:
     told = stitch(
-        "search", indexed, "red", "-k", 3, "--less-like", "red.png", "--less-weight", 0.2, "--json"
+        "search",
+        indexed,
+        "red",
+        "-k",
+        3,
+        "--negative",
+        "red.png",
+        "--negative-weight",
+        0.2,
+        "--json",
     )
     found = json.loads(told.stdout)
-    assert found["query"]["less_like"] == ["red.png"]
-    assert found["settings"]["less_weight"] == 0.2
+    assert found["query"]["negatives"] == ["red.png"]
+    assert found["settings"]["negative_weight"] == 0.2
     assert "red.png" not in [hit["id"] for hit in found["hits"]]
-    assert stitch("search", indexed, "red", "--less-like", "nope").exit_code == 3
-    assert stitch("search", indexed, "red", "--less-weight", -1).exit_code == 2
-    assert stitch("explain", indexed, "red.png", "red", "--less-like", "red.png").exit_code == 3
+    assert stitch("search", indexed, "red", "--negative", "nope").exit_code == 3
+    assert stitch("search", indexed, "red", "--negative-weight", -1).exit_code == 2
+    assert stitch("explain", indexed, "red.png", "red", "--negative", "red.png").exit_code == 3
 
 
 def test_parts_of_an_explanation(indexed: Path, tmp_path: Path) -> None:

@@ -68,24 +68,24 @@ def test_every_command_that_composes_takes_the_options(command: str) -> None:
     assert "--model-retries" in shown
 
 
-def test_a_verifier_without_a_model_is_called_so(indexed: Path) -> None:
-    wrong = stitch("search", indexed, "in blue", "-r", "red.png", "--verify", 3)
+def test_a_reranker_without_a_model_is_called_so(indexed: Path) -> None:
+    wrong = stitch("search", indexed, "in blue", "-r", "red.png", "--rerank", 3)
     assert wrong.exit_code == 2
-    assert "--verify-model" in wrong.stderr
+    assert "--rerank-model" in wrong.stderr
     assert "omposer" not in wrong.stderr
-    with pytest.raises(SettingError, match="The verifier needs a model") as caught:
-        make_chat(None, role="verifier")
-    assert "--verify-model" in caught.value.hint
+    with pytest.raises(SettingError, match="The reranker needs a model") as caught:
+        make_chat(None, role="reranker")
+    assert "--rerank-model" in caught.value.hint
 
 
-def test_a_verifier_that_thinks_gets_more_tokens(indexed: Path) -> None:
+def test_a_reranker_that_thinks_gets_more_tokens(indexed: Path) -> None:
     def answer(handler, body):  # type: ignore[no-untyped-def]
         enough = body["max_tokens"] > 100
         text, finish = ("yes", "stop") if enough else ("<think>Is it", "length")
         handler.send(200, completion(text, finish=finish))
 
     with serving(answer) as server:
-        ask = ("search", indexed, "in blue", "-r", "red.png", "--verify", 2, "--model", "m")
+        ask = ("search", indexed, "in blue", "-r", "red.png", "--rerank", 2, "--model", "m")
         ask = (*ask, "--base-url", server.url, "--json")
         unclear = json.loads(stitch(*ask).stdout)
         assert unclear["hits"][0]["verdict"]["yes"] == 0.5

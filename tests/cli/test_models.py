@@ -144,17 +144,17 @@ def test_a_bad_file_of_queries_is_one_clear_error(
     assert message in made.stderr
 
 
-def test_a_verifier_is_asked_about_the_best_hits(indexed: Path) -> None:
+def test_a_reranker_is_asked_about_the_best_hits(indexed: Path) -> None:
     with serving(says("yes")) as server:
         ask = ("search", indexed, "in blue", "-r", "red.png", "-k", 3, "--model", "m")
-        found = stitch(*ask, "--base-url", server.url, "--verify", 2)
+        found = stitch(*ask, "--base-url", server.url, "--rerank", 2)
     assert found.exit_code == 0, found.output
     shown = " ".join(found.stdout.split())
     assert "yes 100%" in shown
-    assert "verified 2 by m, weight 1" in shown
-    assert "verifier: 2 answers asked for" in shown
+    assert "reranked 2 by m, weight 1" in shown
+    assert "reranker: 2 answers asked for" in shown
     assert len(server.requests) == 2
-    assert stitch("search", indexed, "in blue", "-r", "red.png", "--verify", 2).exit_code == 2
+    assert stitch("search", indexed, "in blue", "-r", "red.png", "--rerank", 2).exit_code == 2
 
 
 def test_options_that_would_be_ignored_are_refused(indexed: Path, tmp_path: Path) -> None:

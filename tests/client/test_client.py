@@ -102,7 +102,7 @@ def test_a_search_is_that_of_the_library(client: Client, photos: Path) -> None:
 
 
 def test_captions_go_back_edited(client: Client) -> None:
-    made = client.compose("in blue", reference="red.png", settings={"captions": 3})
+    made = client.compose("in blue", reference="red.png", settings={"num_captions": 3})
     assert len(made.captions) == 3
     edited = [
         EditedCaption(text="all green"),
@@ -116,9 +116,9 @@ def test_captions_go_back_edited(client: Client) -> None:
 
 def test_a_hit_is_the_next_reference_and_another_is_rejected(client: Client) -> None:
     first = client.search("blue")[0]
-    found = client.search("in red", reference=first, less_like=["white.png"])
+    found = client.search("in red", reference=first, negatives=["white.png"])
     assert found.query.reference == first.id
-    assert found.query.less_like == ("white.png",)
+    assert found.query.negatives == ("white.png",)
     assert "white.png" not in [hit.id for hit in found]
 
 
@@ -135,7 +135,7 @@ def test_an_upload_is_a_reference(client: Client, tmp_path: Path, kind: str) -> 
 
 
 def test_a_hit_is_explained(client: Client) -> None:
-    asked: Any = {"reference": "red.png", "settings": {"captions": 4}}
+    asked: Any = {"reference": "red.png", "settings": {"num_captions": 4}}
     why = client.explain("blue.png", "in blue", **asked)
     assert why.hit.id == "blue.png"
     assert len(why.captions) == len(why.plan.forward) == 4

@@ -100,7 +100,7 @@ def test_captions_and_rejections_are_used(call: Call) -> None:
     edited = call("search", captions=["green"], pictures=0)
     assert edited.structured_content["hits"][0]["id"] == "green.png"
     assert pictures(edited) == []
-    result = call("search", text="blue", less_like=["blue.png"], alpha=0.2)
+    result = call("search", text="blue", negatives=["blue.png"], alpha=0.2)
     assert "blue.png" not in [hit["id"] for hit in result.structured_content["hits"]]
 
 
@@ -122,7 +122,7 @@ def test_a_hit_is_explained(call: Call, picture: str, count: int) -> None:
 
 
 def test_the_ranking_that_search_returned_is_explained(call: Call) -> None:
-    query = {"text": "blue", "alpha": 0.9, "less_like": ["red.png"]}
+    query = {"text": "blue", "alpha": 0.9, "negatives": ["red.png"]}
     best, *_ = call("search", **query).structured_content["hits"]
     explained = call("explain", id=best["id"], picture="none", **query).structured_content
     assert explained["hit"] == best
@@ -137,7 +137,7 @@ def test_the_ranking_that_search_returned_is_explained(call: Call) -> None:
         ("search", {"text": "x", "reference": "nope.png"}, "Give an id as printed by a search"),
         ("search", {"text": "x", "reference": "/etc/passwd"}, "NotFoundError"),
         ("search", {"text": "x", "k": 0}, "greater than or equal to 1"),
-        ("search", {"text": "x", "less_like": ["nope.png"]}, "nope.png"),
+        ("search", {"text": "x", "negatives": ["nope.png"]}, "nope.png"),
         ("explain", {"id": "nope.png", "text": "x"}, "NotFoundError"),
         ("explain", {"text": "x"}, "id"),
     ],

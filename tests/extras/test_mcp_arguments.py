@@ -43,12 +43,12 @@ FILLED = [
     ("search", {"text": "", "reference": "red.png"}, {"reference": "red.png"}),
     ("search", {"text": "blue", "reference": ""}, {"text": "blue"}),
     ("search", {"text": "blue", "reference": " "}, {"text": "blue"}),
-    ("search", {"text": "blue", "less_like": ""}, {"text": "blue"}),
-    ("search", {"text": "blue", "less_like": [""]}, {"text": "blue"}),
+    ("search", {"text": "blue", "negatives": ""}, {"text": "blue"}),
+    ("search", {"text": "blue", "negatives": [""]}, {"text": "blue"}),
     (
         "search",
-        {"text": "blue", "less_like": "red.png"},
-        {"text": "blue", "less_like": ["red.png"]},
+        {"text": "blue", "negatives": "red.png"},
+        {"text": "blue", "negatives": ["red.png"]},
     ),
     ("search", {"text": "blue", "captions": ""}, {"text": "blue"}),
     ("search", {"text": "blue", "captions": ["", ""]}, {"text": "blue"}),
@@ -62,8 +62,8 @@ FILLED = [
     ("search", {"text": "blue", "k": ""}, {"text": "blue"}),
     ("search", {"text": "blue", "pictures": "1"}, {"text": "blue", "pictures": 1}),
     ("search", {"text": "blue", "pictures": 21}, {"text": "blue", "pictures": 20}),
-    ("compose", {"text": "in blue", "captions": None}, {"text": "in blue"}),
-    ("compose", {"text": "in blue", "captions": ""}, {"text": "in blue"}),
+    ("compose", {"text": "in blue", "num_captions": None}, {"text": "in blue"}),
+    ("compose", {"text": "in blue", "num_captions": ""}, {"text": "in blue"}),
     ("compose", {"text": None, "reference": "red.png"}, {"text": "", "reference": "red.png"}),
     (
         "explain",
@@ -133,7 +133,7 @@ def test_a_wrong_argument_is_one_plain_line(
     ("name", "arguments"),
     [
         ("search", {"text": "x", "reference": "nope.png"}),
-        ("search", {"text": "x", "less_like": ["nope.png"]}),
+        ("search", {"text": "x", "negatives": ["nope.png"]}),
         ("explain", {"id": "nope.png", "text": "x"}),
     ],
 )

@@ -46,7 +46,7 @@ def test_a_reference(spelled: Spelled) -> None:
             assert gallery.match(name) == id
             assert gallery.resolve(gallery.root.resolve() / name) == id
         assert search(gallery, reference=typed, settings=SearchSettings(k=1)).query.reference == id
-        assert search(gallery, less_like=[typed], captions=["red"]).query.less_like == (id,)
+        assert search(gallery, negatives=[typed], captions=["red"]).query.negatives == (id,)
         assert locate(gallery, typed, captions=["red"])[0].id == id
         assert typed not in gallery, "an id is what it is"
 

@@ -27,12 +27,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "scale": {"transition": "pdv", "scale": 0.6, "image_weight": 0.5},
     "gain": {"transition": "semantic-increment", "gain": 1.0, "loss": 0.5},
     "beta": {"transition": "away", "beta": 0.4},
-    "hubness": {"hub_weight": 0.4, "hub_neighbours": 5},
+    "hubness": {"hubness_weight": 0.4, "hubness_neighbours": 5},
     "shortlist": {"shortlist": 12},
     "filters": {"include": ("*e-*",), "exclude": ("white-*",)},
     "min-score": {"min_score": 0.9},
     "with-reference": {"include_reference": True},
-    "negatives": {"less_weight": 0.6},
+    "negatives": {"negative_weight": 0.6},
     "public-code": {"preset": "public-code"},
     "captions": {"preset": "captions"},
 }
@@ -63,7 +63,7 @@ def ranking(gallery: st.Gallery, name: str) -> list[list[Any]]:
     if name == "text":
         query["reference"] = None
     if name == "negatives":
-        query["less_like"] = ("blue-blue.png", "blue-white.png")
+        query["negatives"] = ("blue-blue.png", "blue-white.png")
     if name == "edited":
         query["captions"] = ("green and yellow", "black")
     results = st.search(gallery, composer=FixedComposer(), settings=settings, **query)

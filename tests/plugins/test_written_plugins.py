@@ -229,7 +229,7 @@ def test_the_command_line_takes_them(
 ) -> None:
     st.index_folder(photos, tmp_path / "gallery", encoder=HashEncoder())
     options = (
-        "--scorer blend --scorer-option share=0.25 --transition push --verify 3 --reranker short"
+        "--scorer blend --scorer-option share=0.25 --transition push --rerank 3 --reranker short"
     )
     run = run_here(
         monkeypatch, "search", tmp_path / "gallery", "in blue", "-r", "red.png", "--json",

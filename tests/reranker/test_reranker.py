@@ -100,36 +100,36 @@ def test_a_yes_comes_before_a_no_each_in_transport_order(run, gallery):
     plain = run()
     last = plain[2].id
     content = gallery.content_hash(last)
-    judged = run(only(content), verify=3)
+    judged = run(only(content), rerank=3)
     assert [hit.id for hit in judged] == [last, plain[0].id, plain[1].id]
     assert [hit.rank for hit in judged] == [1, 2, 3]
     assert judged[0].verdict.yes == 1.0
     assert judged[0].score == plain[2].score
     assert judged[0].fused == pytest.approx(plain[2].score + 1)
     assert judged[1].fused == pytest.approx(plain[0].score - 1)
-    assert judged.usage["verifier"]["requested"] == 3
+    assert judged.usage["reranker"]["requested"] == 3
     assert judged.reranker["model"] == "scripted"
     data = judged.to_dict()
-    assert data["settings"]["verify"] == 3
+    assert data["settings"]["rerank"] == 3
     assert data["hits"][0]["verdict"] == {"yes": 1.0, "replies": ["yes"]}
 
 
 def test_hits_beyond_the_judged_ones_stay_behind_and_more_than_k_may_be_judged(run, gallery):
     plain = run()
-    first = run(only("none"), verify=1)
+    first = run(only("none"), rerank=1)
     assert [hit.id for hit in first] == [hit.id for hit in plain]
     assert first[1].verdict is None
     assert "verdict" not in first[1].to_dict()
     count = min(5, len(gallery) - 1)
-    wide = run(ChatReranker(Chat(ScriptedChat(["no"]))), verify=count)
+    wide = run(ChatReranker(Chat(ScriptedChat(["no"]))), rerank=count)
     assert len(wide) == 3
-    assert wide.usage["verifier"]["requested"] == count
+    assert wide.usage["reranker"]["requested"] == count
 
 
 def test_with_weight_zero_nothing_moves_and_off_means_not_asked(run, gallery):
     plain = run()
     content = gallery.content_hash(plain[2].id)
-    assert [h.id for h in run(only(content), verify=3, verify_weight=0)] == [h.id for h in plain]
+    assert [h.id for h in run(only(content), rerank=3, rerank_weight=0)] == [h.id for h in plain]
     off = run(only(content))
     assert off.reranker is None
     assert off[0].verdict is None
@@ -137,13 +137,13 @@ def test_with_weight_zero_nothing_moves_and_off_means_not_asked(run, gallery):
 
 def test_a_reranker_needs_a_change_to_check(gallery, run):
     reranker = ChatReranker(Chat(ScriptedChat(["yes"])))
-    settings = SearchSettings(k=2, verify=2)
+    settings = SearchSettings(k=2, rerank=2)
     for query in ({"text": "a red thing"}, {"reference": gallery.ids[0]}):
         with pytest.raises(QueryError, match="needs a reference and a text"):
             search(gallery, reranker=reranker, settings=settings, **query)
-    with pytest.raises(SettingError, match="no verifier"):
-        run(verify=2)
-    for wrong in ({"verify": -1}, {"verify_weight": -1.0}, {"verify_weight": float("nan")}):
+    with pytest.raises(SettingError, match="no reranker"):
+        run(rerank=2)
+    for wrong in ({"rerank": -1}, {"rerank_weight": -1.0}, {"rerank_weight": float("nan")}):
         with pytest.raises(SettingError):
             SearchSettings(**wrong)
 
@@ -173,7 +173,7 @@ def test_examples_are_left_out_where_an_end_point_takes_two_images():
     assert sent.count(6) <= 3
     assert sent.count(2) == 3
     assert reranker.settings()["prompts"][0]["prompt_examples"] == "left out"
-    assert any("without the examples of the prompt verify-1" in note for note in reranker.notes())
+    assert any("without the examples of the prompt rerank-1" in note for note in reranker.notes())
     sent.clear()
     reranker.judge(reference, "in green", candidates[:1])
     assert sent == [2]
@@ -190,23 +190,23 @@ def test_captions_are_read_where_an_end_point_takes_one_image_else_the_limit_is_
     reranker, reference, candidates, _ = limited(1)
     with pytest.raises(PromptTooLargeError, match="shows two images a question") as caught:
         reranker.judge(reference, "in blue", candidates)
-    assert "--verify-model" in caught.value.hint
+    assert "--rerank-model" in caught.value.hint
 
 
 def test_answers_without_a_verdict_are_noted_not_kept_and_reach_the_results(run, tmp_path):
     cache = AnswerCache(tmp_path / "a.sqlite")
     thinking = ChatReranker(Chat(ScriptedChat([Reply("<think>Is it", "length")]), cache))
-    judged = run(thinking, verify=3)
+    judged = run(thinking, rerank=3)
     assert {hit.verdict.yes for hit in judged} == {0.5}
-    (note,) = [note for note in judged.notes if note.startswith("verifier:")]
+    (note,) = [note for note in judged.notes if note.startswith("reranker:")]
     assert "3 of 3 answers were neither yes nor no" in note
     assert "8 tokens" in note
     assert "--max-tokens" in note
     healthy = Chat(ScriptedChat(["yes"]), cache)
-    judged = run(ChatReranker(healthy), verify=3)
+    judged = run(ChatReranker(healthy), rerank=3)
     assert {hit.verdict.yes for hit in judged} == {1.0}
     assert healthy.usage().requested == 3
-    assert not any(note.startswith("verifier:") for note in judged.notes)
+    assert not any(note.startswith("reranker:") for note in judged.notes)
     more = ChatReranker(Chat(ScriptedChat(["yes"])), max_tokens=500)
     assert more.settings()["sampling"]["max_tokens"] == 500
     cache.close()

@@ -46,7 +46,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> st.Gallery:
 
 
 def rankings(gallery: st.Gallery, composer: Composer | None = None, **changes: object) -> list:
-    less = changes.pop("less_like", ())
+    less = changes.pop("negatives", ())
     settings = st.SearchSettings(**{"k": 12, **changes})  # type: ignore[arg-type]
     return [
         [
@@ -56,7 +56,7 @@ def rankings(gallery: st.Gallery, composer: Composer | None = None, **changes: o
                 reference=reference,
                 text=text,
                 composer=composer,
-                less_like=less,  # type: ignore[arg-type]
+                negatives=less,  # type: ignore[arg-type]
                 settings=settings,
             )
         ]
@@ -112,7 +112,7 @@ def test_every_composer_changes_a_ranking(mixed: st.Gallery, name: str, tmp_path
 @pytest.mark.parametrize(
     ("name", "value", "under"),
     [
-        ("captions", 1, {}),
+        ("num_captions", 1, {}),
         ("alpha", 0.9, {}),
         ("beta", 0.6, {"transition": "away"}),
         ("scale", 0.3, {"transition": "pdv"}),
@@ -121,9 +121,9 @@ def test_every_composer_changes_a_ranking(mixed: st.Gallery, name: str, tmp_path
         ("loss", 9.0, {"transition": "semantic-increment", "k": 30}),
         ("tau", 0.3, {}),
         ("epsilon", 1.0, {"scorer": "sinkhorn"}),
-        ("hub_weight", 0.9, {}),
-        ("hub_neighbours", 2, {"hub_weight": 0.9}),
-        ("less_weight", 2.0, {"less_like": ("m03.png",)}),
+        ("hubness_weight", 0.9, {}),
+        ("hubness_neighbours", 2, {"hubness_weight": 0.9}),
+        ("negative_weight", 2.0, {"negatives": ("m03.png",)}),
         ("min_score", 1.9, {}),
         ("include", ("m1*",), {}),
         ("exclude", ("m1*",), {}),
@@ -211,7 +211,9 @@ def test_the_page_offers_every_number_of_the_method() -> None:
         assert f'["{name}"' in address
 
 
-@pytest.mark.parametrize("name", ["hub_weight", "less_weight", "verify_weight", "gain", "loss"])
+@pytest.mark.parametrize(
+    "name", ["hubness_weight", "negative_weight", "rerank_weight", "gain", "loss"]
+)
 def test_weights_without_measure_are_refused_instead_of_overflowing(name: str) -> None:
     for value in (-0.1, 1e136, float("inf"), float("nan")):
         with pytest.raises(st.errors.SettingError, match=name):

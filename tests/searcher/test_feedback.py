@@ -50,14 +50,14 @@ def test_what_a_rocchio_step_refuses() -> None:
         rocchio_step(one, unit([1, 0, 0]), 0.5)
     with pytest.raises(st.VectorError):
         rocchio_step(one, np.empty((0, 2), np.float32), 0.5)
-    with pytest.raises(st.SettingError, match="less_weight"):
-        st.SearchSettings(less_weight=-1.0)
+    with pytest.raises(st.SettingError, match="negative_weight"):
+        st.SearchSettings(negative_weight=-1.0)
 
 
 def test_less_like_leaves_out_and_moves_away(gallery: st.Gallery, photos: Path) -> None:
     ask = {"text": "red", "settings": st.SearchSettings(k=6)}
     plain = st.search(gallery, **ask)
-    less = st.search(gallery, less_like=["red.png"], **ask)
+    less = st.search(gallery, negatives=["red.png"], **ask)
     assert plain[0].id == "red.png"
     assert "red.png" not in {hit.id for hit in less}
     # what is half red has fallen: its score is lower than before
@@ -65,10 +65,13 @@ def test_less_like_leaves_out_and_moves_away(gallery: st.Gallery, photos: Path) 
     assert before is not None
     assert after is not None
     assert after.score < before.score
-    assert less.to_dict()["query"]["less_like"] == ["red.png"]
-    assert less.to_dict()["settings"]["less_weight"] == 0.3
+    assert less.to_dict()["query"]["negatives"] == ["red.png"]
+    assert less.to_dict()["settings"]["negative_weight"] == 0.3
     still = st.search(
-        gallery, less_like=["red.png"], text="red", settings=st.SearchSettings(k=6, less_weight=0)
+        gallery,
+        negatives=["red.png"],
+        text="red",
+        settings=st.SearchSettings(k=6, negative_weight=0),
     )
     ranks = [[(hit.id, hit.score) for hit in results] for results in (still, plain)]
     assert ranks[0][:5] == ranks[1][1:]
@@ -80,13 +83,13 @@ def test_less_like_works_without_text_and_for_duplicates(
     (photos / "copy.png").write_bytes((photos / "red.png").read_bytes())
     st.index_folder(photos, encoder=encoder)
     gallery = st.Gallery.open(photos, encoder=encoder)
-    found = st.search(gallery, reference="pairs/red-blue.png", less_like=["red.png", "copy.png"])
+    found = st.search(gallery, reference="pairs/red-blue.png", negatives=["red.png", "copy.png"])
     assert not {"red.png", "copy.png", "pairs/red-blue.png"} & {hit.id for hit in found}
-    assert found.query.less_like == ("red.png",)
+    assert found.query.negatives == ("red.png",)
     with pytest.raises(st.NotFoundError, match="search less like"):
-        st.search(gallery, text="red", less_like=["nope.png"])
+        st.search(gallery, text="red", negatives=["nope.png"])
     with pytest.raises(st.NotFoundError, match="left out"):
-        st.locate(gallery, "red.png", text="red", less_like=["copy.png"])
+        st.locate(gallery, "red.png", text="red", negatives=["copy.png"])
 
 
 def test_captions_with_weights(gallery: st.Gallery) -> None:

@@ -97,7 +97,7 @@ def test_a_name_that_is_not_held_offers_what_was_meant(
 ) -> None:
     for ask in (
         lambda: st.search(gallery, reference=name, text="in blue"),
-        lambda: st.search(gallery, text="blue", less_like=[name]),
+        lambda: st.search(gallery, text="blue", negatives=[name]),
         lambda: st.locate(gallery, name, text="blue"),
     ):
         with pytest.raises(st.NotFoundError) as raised:

@@ -220,7 +220,7 @@ def test_nothing_asked_and_bad_settings(gallery: st.Gallery) -> None:
         {"tau": 0.0},
         {"tau": -1.0},
         {"tau": float("nan")},
-        {"captions": 0},
+        {"num_captions": 0},
         {"shortlist": 0},
         {"scorer": "best"},
         {"transition": "magic"},

@@ -78,14 +78,14 @@ def test_compose_edit_and_search_again(client: TestClient) -> None:
 
 
 def test_less_like_this(client: TestClient) -> None:
-    ask = {"text": "red", "settings": {"k": 3, "less_weight": 0.5}}
+    ask = {"text": "red", "settings": {"k": 3, "negative_weight": 0.5}}
     before = client.post("/api/search", json=ask).json()["results"]
     best = before["hits"][0]["id"]
-    after = client.post("/api/search", json={**ask, "less_like": [best]}).json()["results"]
+    after = client.post("/api/search", json={**ask, "negatives": [best]}).json()["results"]
     assert best not in [hit["id"] for hit in after["hits"]]
-    assert after["query"]["less_like"] == [best]
-    assert after["settings"]["less_weight"] == 0.5
-    unknown = client.post("/api/search", json={**ask, "less_like": ["nope"]})
+    assert after["query"]["negatives"] == [best]
+    assert after["settings"]["negative_weight"] == 0.5
+    unknown = client.post("/api/search", json={**ask, "negatives": ["nope"]})
     assert unknown.status_code == 404
 
 

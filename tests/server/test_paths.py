@@ -131,7 +131,7 @@ def test_no_path_leads_out(steady: TestClient, path: str) -> None:
             ("sheet", ask),
             ("explain", {"text": "red", "id": spelled}),
             ("explain/picture", {"text": "red", "id": spelled}),
-            ("search", {"text": "red", "less_like": [spelled]}),
+            ("search", {"text": "red", "negatives": [spelled]}),
             ("search", {"reference": {"upload": spelled}, "text": "in blue"}),
         ):
             answer = client.post(f"/api/{route}", json=body_json)

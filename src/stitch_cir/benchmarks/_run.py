@@ -130,7 +130,7 @@ def run_benchmark(
     benchmark:
         What :func:`load_benchmark` returns, or a :func:`sample` of it.
     encoder, composer, settings:
-        What a search takes; k, filters and the verifier of ``settings`` are not used, and every
+        What a search takes; k, filters and the reranker of ``settings`` are not used, and every
         image is scored exactly.
     options:
         Views, which variants are ranked, how deep, and where galleries are kept.
@@ -158,7 +158,7 @@ def run_benchmark(
         benchmark,
         galleries,
         composer,
-        settings.captions,
+        settings.num_captions,
         folder / COMPOSITIONS,
         concurrency=options.concurrency,
         progress=progress,

@@ -37,7 +37,7 @@ class Variant:
             "tau": None,
             **transition,
             **self.settings.make_scorer().settings(),
-            **self.settings.hub_settings(),
+            **self.settings.hubness_settings(),
         }
 
 

@@ -36,7 +36,7 @@ def make_chat(model: str | None, *, role: str = "composer", **options: Unpack[Ch
     model:
         A name at an OpenAI-compatible end point, or ``transformers:PATH`` for a local model.
     role:
-        What needs the model, for the error without one: ``"composer"`` or ``"verifier"``.
+        What needs the model, for the error without one: ``"composer"`` or ``"reranker"``.
     cache:
         A file, an open cache, ``None`` for the default file, ``False`` for none.
     offline:
@@ -55,7 +55,7 @@ def make_chat(model: str | None, *, role: str = "composer", **options: Unpack[Ch
     if unknown:
         raise TypeError(f"there is no option {', '.join(unknown)}")
     if not model:
-        option = "--verify-model NAME or --model NAME" if role == "verifier" else "--model NAME"
+        option = "--rerank-model NAME or --model NAME" if role == "reranker" else "--model NAME"
         raise SettingError(
             f"The {role} needs a model.",
             hint=f"Name one: {option} (with --base-url URL for a server of your own), or "

@@ -27,22 +27,22 @@ from stitch_cir.images import open_image
 
 __all__ = ["Prompt", "PromptKind", "load_prompt", "prompt_names"]
 
-PromptKind = Literal["edit", "caption", "rewrite", "verify", "verify-text"]
+PromptKind = Literal["edit", "caption", "rewrite", "rerank", "rerank-text"]
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 _FIELDS: dict[str, frozenset[str]] = {
     "edit": frozenset({"image", "modification"}),
     "caption": frozenset({"image"}),
     "rewrite": frozenset({"caption", "modification"}),
-    "verify": frozenset({"image", "modification", "candidate"}),
-    "verify-text": frozenset({"caption", "modification", "candidate"}),
+    "rerank": frozenset({"image", "modification", "candidate"}),
+    "rerank-text": frozenset({"caption", "modification", "candidate"}),
 }
 """Fields that a query of each kind fills in."""
 _IMAGE_FIELDS: dict[str, tuple[str, ...]] = {
     "edit": ("image",),
     "caption": ("image",),
     "rewrite": (),
-    "verify": ("image", "candidate"),
-    "verify-text": (),
+    "rerank": ("image", "candidate"),
+    "rerank-text": (),
 }
 """Those of them that are images."""
 

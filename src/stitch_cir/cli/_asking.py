@@ -86,7 +86,7 @@ def chosen_composer(models: ModelOptions, settings: SearchSettings) -> Composer 
     return models.make_composer(
         sampled_as,
         num_reference_captions=num_reference_captions,
-        verifying=settings.verify > 0,
+        reranking=settings.rerank > 0,
     )
 
 
@@ -95,4 +95,4 @@ def composer_choice(settings: SearchSettings) -> tuple[str, int]:
     described = settings.make_transition().needs_reference_captions
     # only the published presets say how a model samples
     sampled_as = "public-code" if settings.preset == "public-code" else "paper"
-    return sampled_as, settings.captions if described else 0
+    return sampled_as, settings.num_captions if described else 0

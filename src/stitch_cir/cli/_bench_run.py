@@ -29,7 +29,7 @@ def run(
     ],
     split: SplitOption = None,
     encoder: o.EncoderOption = None,
-    captions: o.CountOption = None,
+    num_captions: o.NumCaptionsOption = None,
     preset: o.PresetOption = "paper",
     transition: o.TransitionOption = None,
     alpha: o.AlphaOption = None,
@@ -39,8 +39,8 @@ def run(
     gain: o.GainOption = None,
     loss: o.LossOption = None,
     transition_option: o.TransitionOptionOption = None,
-    hub_weight: o.HubOption = None,
-    hub_neighbours: o.HubNeighboursOption = None,
+    hubness_weight: o.HubnessOption = None,
+    hubness_neighbours: o.HubnessNeighboursOption = None,
     scorer: o.ScorerOption = None,
     tau: o.TauOption = None,
     epsilon: o.EpsilonOption = None,
@@ -105,8 +105,8 @@ def run(
 
         settings = SearchSettings.from_preset(
             preset,
-            **o.given(
-                captions=captions,
+            **o.drop_unset(
+                num_captions=num_captions,
                 transition=transition,
                 alpha=alpha,
                 beta=beta,
@@ -115,8 +115,8 @@ def run(
                 gain=gain,
                 loss=loss,
                 transition_options=o.plug_in_options("--transition-option", transition_option),
-                hub_weight=hub_weight,
-                hub_neighbours=hub_neighbours,
+                hubness_weight=hubness_weight,
+                hubness_neighbours=hubness_neighbours,
                 scorer=scorer,
                 tau=tau,
                 epsilon=epsilon,
@@ -135,7 +135,7 @@ def run(
                     data,
                     encoder=model,
                     composer=composer or TemplateComposer(),
-                    count=settings.captions,
+                    count=settings.num_captions,
                     progress=follow,
                 )
             if as_json:

@@ -29,7 +29,7 @@ def compose(
     gallery: o.GalleryArgument,
     text: o.TextArgument = None,
     reference: o.ReferenceOption = None,
-    captions: o.CountOption = None,
+    num_captions: o.NumCaptionsOption = None,
     queries: Annotated[
         Path | None,
         typer.Option(
@@ -70,7 +70,7 @@ def compose(
         from stitch_cir.errors import SettingError
         from stitch_cir.searcher import SearchSettings, Wish, read_wishes
 
-        settings = SearchSettings.from_preset(preset, **o.given(captions=captions))
+        settings = SearchSettings.from_preset(preset, **o.drop_unset(num_captions=num_captions))
         if queries is not None and (text or reference):
             raise SettingError(
                 "--queries names many queries, but one is given as well.", hint="Give one of them."
@@ -150,7 +150,7 @@ def _price(
 
     asked = composer or TemplateComposer()
     with counter("pricing", quiet=quiet or as_json) as tell:
-        total, failed = estimate_many(gallery, wishes, asked, settings.captions, progress=tell)
+        total, failed = estimate_many(gallery, wishes, asked, settings.num_captions, progress=tell)
     if as_json:
         emit_json({"estimate": total.to_dict(), "failed": [_failure(one) for one in failed]})
     else:
@@ -181,7 +181,7 @@ def _many(
     failed: list[Composed] = []
     with counter("composing", quiet=quiet or as_json) as tell:
         stream = compose_many(
-            gallery, wishes, asked, settings.captions, concurrency=concurrency, progress=tell
+            gallery, wishes, asked, settings.num_captions, concurrency=concurrency, progress=tell
         )
         for one in stream:
             if one.composition is None:

@@ -108,12 +108,12 @@ class ModelOptions:
         preset: str = "paper",
         *,
         num_reference_captions: int = 0,
-        verifying: bool = False,
+        reranking: bool = False,
         total_timeout: float | None = None,
     ) -> Composer | None:
         """Make the composer that was asked for; ``None`` is the default one.
 
-        ``verifying`` says that a verifier uses options of models too; ``total_timeout`` is the most
+        ``reranking`` says that a reranker uses options of models too; ``total_timeout`` is the most
         seconds that the answers to one question may take. Raises ``SettingError`` when options
         contradict each other.
         """
@@ -144,7 +144,7 @@ class ModelOptions:
                     "chat", num_reference_captions=num_reference_captions, **options
                 )
             return composer_by_name("two-stage", captioner=self.captioner, **options)
-        self._refuse_unused(verifying=verifying)
+        self._refuse_unused(reranking=reranking)
         return None if self.composer is None else composer_by_name(self.composer)
 
     def make_reranker(self, name: str, model: str | None, samples: int) -> Reranker:
@@ -179,12 +179,12 @@ class ModelOptions:
         names = ("temperature", "top_p", "top_k", "max_tokens", "seed")
         return Sampling.from_preset(preset, **{name: getattr(self, name) for name in names})
 
-    def _refuse_unused(self, *, verifying: bool) -> None:
+    def _refuse_unused(self, *, reranking: bool) -> None:
         """A model's option without a model would be ignored silently."""
         from stitch_cir.errors import SettingError
 
         names = ["prompt", "captioner", "temperature", "top_p", "top_k"]
-        if not verifying:
+        if not reranking:
             names.append("max_tokens")
         unused = [name for name in names if getattr(self, name) is not None]
         if unused:

@@ -14,24 +14,28 @@ __all__ = [
     "AlphaOption",
     "BetaOption",
     "CaptionOption",
-    "CountOption",
     "EncoderOption",
     "EpsilonOption",
     "ExcludeOption",
     "GainOption",
     "GalleryArgument",
-    "HubNeighboursOption",
-    "HubOption",
+    "HubnessNeighboursOption",
+    "HubnessOption",
     "ImageWeightOption",
     "IncludeOption",
     "IncludeReferenceOption",
     "JsonOption",
-    "LessLikeOption",
-    "LessWeightOption",
     "LossOption",
+    "NegativeOption",
+    "NegativeWeightOption",
+    "NumCaptionsOption",
     "PresetOption",
     "QuietOption",
     "ReferenceOption",
+    "RerankModelOption",
+    "RerankOption",
+    "RerankSamplesOption",
+    "RerankWeightOption",
     "RerankerOption",
     "ScaleOption",
     "ScorerOption",
@@ -40,11 +44,7 @@ __all__ = [
     "TextArgument",
     "TransitionOption",
     "TransitionOptionOption",
-    "VerifyModelOption",
-    "VerifyOption",
-    "VerifySamplesOption",
-    "VerifyWeightOption",
-    "given",
+    "drop_unset",
     "plug_in_options",
 ]
 
@@ -65,8 +65,8 @@ CaptionOption = Annotated[
         "--caption", "-c", help="Use this target caption instead of composing; repeatable."
     ),
 ]
-CountOption = Annotated[
-    int | None, typer.Option("--captions", "-K", help="How many target captions (K). [5]")
+NumCaptionsOption = Annotated[
+    int | None, typer.Option("--num-captions", "-K", help="How many target captions (K). [5]")
 ]
 TransitionOption = Annotated[
     str | None,
@@ -100,22 +100,22 @@ LossOption = Annotated[
     float | None,
     typer.Option("--loss", help="What a falling score counts in `semantic-increment`. [2.1]"),
 ]
-HubOption = Annotated[
+HubnessOption = Annotated[
     float | None,
     typer.Option(
-        "--hub-weight", help="Take this times its hubness off an image's score; 0 is off. [0]"
+        "--hubness-weight", help="Take this times its hubness off an image's score; 0 is off. [0]"
     ),
 ]
-HubNeighboursOption = Annotated[
+HubnessNeighboursOption = Annotated[
     int | None,
-    typer.Option("--hub-neighbours", help="Neighbours that hubness averages over. [200]"),
+    typer.Option("--hubness-neighbours", help="Neighbours that hubness averages over. [200]"),
 ]
-LessLikeOption = Annotated[
+NegativeOption = Annotated[
     list[str] | None,
-    typer.Option("--less-like", metavar="ID", help="Search away from this image; repeatable."),
+    typer.Option("--negative", metavar="ID", help="Search away from this image; repeatable."),
 ]
-LessWeightOption = Annotated[
-    float | None, typer.Option("--less-weight", help="Weight of --less-like, 0 to 1000. [0.3]")
+NegativeWeightOption = Annotated[
+    float | None, typer.Option("--negative-weight", help="Weight of --negative, 0 to 1000. [0.3]")
 ]
 ScorerOption = Annotated[
     str | None,
@@ -173,23 +173,23 @@ EncoderOption = Annotated[
         "open_clip:MODEL/PRETRAINED. [the gallery's own, or mini]",
     ),
 ]
-VerifyOption = Annotated[
-    int, typer.Option("--verify", metavar="N", help="Ask a model about the best N hits. [0]")
+RerankOption = Annotated[
+    int, typer.Option("--rerank", metavar="N", help="Ask a model about the best N hits. [0]")
 ]
 RerankerOption = Annotated[
     str,
     typer.Option("--reranker", metavar="NAME", help="chat, or one of another package."),
 ]
-VerifyModelOption = Annotated[
+RerankModelOption = Annotated[
     str | None,
-    typer.Option("--verify-model", metavar="NAME", help="The verifier's model. [--model]"),
+    typer.Option("--rerank-model", metavar="NAME", help="The reranker's model. [--model]"),
 ]
-VerifyWeightOption = Annotated[
+RerankWeightOption = Annotated[
     float | None,
-    typer.Option("--verify-weight", help="Weight of its answer beside the score. [1]"),
+    typer.Option("--rerank-weight", help="Weight of its answer beside the score. [1]"),
 ]
-VerifySamplesOption = Annotated[
-    int, typer.Option("--verify-samples", help="Answers a hit; more give a share of yes.")
+RerankSamplesOption = Annotated[
+    int, typer.Option("--rerank-samples", help="Answers a hit; more give a share of yes.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
@@ -216,7 +216,7 @@ def plug_in_options(option: str, pairs: list[str] | None) -> dict[str, Any] | No
     return options
 
 
-def given(**options: Any) -> dict[str, Any]:
+def drop_unset(**options: Any) -> dict[str, Any]:
     """Drop what the user did not give, so that presets decide it; lists become tuples."""
     return {
         name: tuple(value) if isinstance(value, list) else value

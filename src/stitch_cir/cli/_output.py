@@ -122,8 +122,8 @@ def _settings_line(results: Results) -> str:
         line += sampled(results.query.composition)
     if results.reranker is not None:
         line += (
-            f" · verified {settings.verify} by {results.reranker.get('model')}, weight "
-            f"{settings.verify_weight:g}"
+            f" · reranked {settings.rerank} by {results.reranker.get('model')}, weight "
+            f"{settings.rerank_weight:g}"
         )
     if results.shortlist_recall is not None:
         line += f" · shortlist kept {results.shortlist_recall:.0%} of the exhaustive hits"

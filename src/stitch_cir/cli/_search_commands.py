@@ -45,7 +45,7 @@ def search(
     reference: o.ReferenceOption = None,
     k: Annotated[int | None, typer.Option("-k", help="How many hits. [10]")] = None,
     caption: o.CaptionOption = None,
-    captions: o.CountOption = None,
+    num_captions: o.NumCaptionsOption = None,
     preset: o.PresetOption = "paper",
     transition: o.TransitionOption = None,
     alpha: o.AlphaOption = None,
@@ -55,10 +55,10 @@ def search(
     gain: o.GainOption = None,
     loss: o.LossOption = None,
     transition_option: o.TransitionOptionOption = None,
-    hub_weight: o.HubOption = None,
-    hub_neighbours: o.HubNeighboursOption = None,
-    less_like: o.LessLikeOption = None,
-    less_weight: o.LessWeightOption = None,
+    hubness_weight: o.HubnessOption = None,
+    hubness_neighbours: o.HubnessNeighboursOption = None,
+    negative: o.NegativeOption = None,
+    negative_weight: o.NegativeWeightOption = None,
     scorer: o.ScorerOption = None,
     tau: o.TauOption = None,
     epsilon: o.EpsilonOption = None,
@@ -87,11 +87,11 @@ def search(
     show: Annotated[
         bool, typer.Option("--open", help="Show the contact sheet in the browser.")
     ] = False,
-    verify: o.VerifyOption = 0,
+    rerank: o.RerankOption = 0,
     reranker: o.RerankerOption = "chat",
-    verify_model: o.VerifyModelOption = None,
-    verify_weight: o.VerifyWeightOption = None,
-    verify_samples: o.VerifySamplesOption = 1,
+    rerank_model: o.RerankModelOption = None,
+    rerank_weight: o.RerankWeightOption = None,
+    rerank_samples: o.RerankSamplesOption = 1,
     encoder: o.EncoderOption = None,
     device: Annotated[
         str | None,
@@ -114,8 +114,8 @@ def search(
 
         settings = SearchSettings.from_preset(
             preset,
-            **o.given(
-                captions=captions,
+            **o.drop_unset(
+                num_captions=num_captions,
                 transition=transition,
                 alpha=alpha,
                 beta=beta,
@@ -124,9 +124,9 @@ def search(
                 gain=gain,
                 loss=loss,
                 transition_options=o.plug_in_options("--transition-option", transition_option),
-                hub_weight=hub_weight,
-                hub_neighbours=hub_neighbours,
-                less_weight=less_weight,
+                hubness_weight=hubness_weight,
+                hubness_neighbours=hubness_neighbours,
+                negative_weight=negative_weight,
                 scorer=scorer,
                 tau=tau,
                 epsilon=epsilon,
@@ -136,17 +136,17 @@ def search(
                 include=include,
                 exclude=exclude,
                 include_reference=include_reference,
-                verify_weight=verify_weight,
+                rerank_weight=rerank_weight,
                 device=device,
             ),
             k=k,
-            verify=verify,
+            rerank=rerank,
             measure_recall=not no_recall,
         )
         if sheet is not None:
             check_output(sheet, (*PAGES, *PICTURES))
         if reranker == "chat":
-            _check_reranker(verify, verify_model, models)
+            _check_reranker(rerank, rerank_model, models)
         opened = open_gallery(gallery, encoder, texts=bool(text), text=text, reference=reference)
         if sheet is not None:
             refuse_inputs(sheet, opened, reference)
@@ -155,10 +155,10 @@ def search(
             reference=reference,
             text=text,
             captions=caption or (),
-            less_like=less_like or (),
+            negatives=negative or (),
             composer=chosen_composer(models, settings),
             reranker=(
-                models.make_reranker(reranker, verify_model, verify_samples) if verify else None
+                models.make_reranker(reranker, rerank_model, rerank_samples) if rerank else None
             ),
             settings=settings,
         )
@@ -183,7 +183,7 @@ def explain(
     text: o.TextArgument = None,
     reference: o.ReferenceOption = None,
     caption: o.CaptionOption = None,
-    captions: o.CountOption = None,
+    num_captions: o.NumCaptionsOption = None,
     preset: o.PresetOption = "paper",
     transition: o.TransitionOption = None,
     alpha: o.AlphaOption = None,
@@ -193,10 +193,10 @@ def explain(
     gain: o.GainOption = None,
     loss: o.LossOption = None,
     transition_option: o.TransitionOptionOption = None,
-    hub_weight: o.HubOption = None,
-    hub_neighbours: o.HubNeighboursOption = None,
-    less_like: o.LessLikeOption = None,
-    less_weight: o.LessWeightOption = None,
+    hubness_weight: o.HubnessOption = None,
+    hubness_neighbours: o.HubnessNeighboursOption = None,
+    negative: o.NegativeOption = None,
+    negative_weight: o.NegativeWeightOption = None,
     scorer: o.ScorerOption = None,
     tau: o.TauOption = None,
     epsilon: o.EpsilonOption = None,
@@ -232,8 +232,8 @@ def explain(
             check_output(picture, PICTURES)
         settings = SearchSettings.from_preset(
             preset,
-            **o.given(
-                captions=captions,
+            **o.drop_unset(
+                num_captions=num_captions,
                 transition=transition,
                 alpha=alpha,
                 beta=beta,
@@ -242,9 +242,9 @@ def explain(
                 gain=gain,
                 loss=loss,
                 transition_options=o.plug_in_options("--transition-option", transition_option),
-                hub_weight=hub_weight,
-                hub_neighbours=hub_neighbours,
-                less_weight=less_weight,
+                hubness_weight=hubness_weight,
+                hubness_neighbours=hubness_neighbours,
+                negative_weight=negative_weight,
                 scorer=scorer,
                 tau=tau,
                 epsilon=epsilon,
@@ -261,7 +261,7 @@ def explain(
             reference=reference,
             text=text,
             captions=caption or (),
-            less_like=less_like or (),
+            negatives=negative or (),
             composer=chosen_composer(models, settings),
             settings=settings,
         )
@@ -292,8 +292,8 @@ def _check_reranker(count: int, model: str | None, models: ModelOptions) -> None
 
     if count and not (model or models.model):
         raise SettingError(
-            f"--verify {count} asks a model about the best {count} hits, and no model is named.",
-            hint="Add --verify-model NAME, with --base-url where it does not run at OpenAI.",
+            f"--rerank {count} asks a model about the best {count} hits, and no model is named.",
+            hint="Add --rerank-model NAME, with --base-url where it does not run at OpenAI.",
         )
 
 

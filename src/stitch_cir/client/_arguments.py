@@ -38,13 +38,13 @@ ImageSource: TypeAlias = str | Path | bytes
 class QueryArguments(TypedDict, total=False):
     """What a query holds besides its text.
 
-    ``captions``: edited target captions instead of composed ones; ``less_like``: gallery ids of
+    ``captions``: edited target captions instead of composed ones; ``negatives``: gallery ids of
     rejected images; ``settings``: what changes the ranking, see ``docs/settings.md``.
     """
 
     reference: ReferenceLike
     captions: Sequence[str | CaptionInfo | EditedCaption] | None
-    less_like: Sequence[str]
+    negatives: Sequence[str]
     settings: QuerySettings
 
 
@@ -67,7 +67,7 @@ def query_json(text: str, query: QueryArguments, **more: str) -> dict[str, Any]:
             {"text": caption} if isinstance(caption, str) else caption.model_dump()
             for caption in captions
         ]
-    data["less_like"] = list(query.get("less_like", ()))
+    data["negatives"] = list(query.get("negatives", ()))
     settings: dict[str, Any] = {**query.get("settings", {})}
     data["settings"] = {
         name: value if isinstance(value, (str, int, float)) else list(value)

@@ -49,7 +49,7 @@ class Client:
     Every method raises what the server raised (:mod:`stitch_cir.errors`), ``ApiError`` for errors
     that only a server has, ``UnreachableError`` without an answer. Queries take ``text`` (what
     should change), ``reference`` (a gallery id, an upload or an image of an answer), ``captions``
-    (edited ones), ``less_like`` and ``settings``.
+    (edited ones), ``negatives`` and ``settings``.
     """
 
     def __init__(

@@ -95,7 +95,7 @@ def _search_data(
 
 
 def _rejected(results: Results) -> tuple[str, ...]:
-    ids = results.query.less_like
+    ids = results.query.negatives
     return (f"Less like: {', '.join(ids)}.",) if ids else ()
 
 

@@ -97,7 +97,7 @@ class Tools:
         reference: Reference = None,
         k: K = None,
         captions: Captions = None,
-        less_like: Negatives = None,
+        negatives: Negatives = None,
         alpha: Alpha = None,
         pictures: NumThumbnails = None,
     ) -> Annotated[CallToolResult, RankedImages]:
@@ -113,7 +113,7 @@ class Tools:
         results = search(
             self._gallery,
             settings=_settings(alpha, k),
-            **self._query(text, reference, captions, less_like),
+            **self._query(text, reference, captions, negatives),
         )
         notes = self._notes(notes, results.notes)
         shown = results.hits[: min(_THUMBNAILS if pictures is None else pictures, MAX_THUMBNAILS)]
@@ -127,7 +127,7 @@ class Tools:
                     text=query.text,
                     labels=query.labels,
                     weights=_rounded(query.weights),
-                    less_like=query.less_like,
+                    negatives=query.negatives,
                 ),
                 ranked=results.ranked,
                 notes=tuple(notes),
@@ -140,19 +140,19 @@ class Tools:
         self,
         text: Text = None,
         reference: Reference = None,
-        captions: NumCaptions = None,
+        num_captions: NumCaptions = None,
     ) -> Annotated[CallToolResult, CompositionInfo]:
         """Write the target captions of a search without searching.
 
         They can be edited and sent back to search or explain.
         """
-        count = _NUM_CAPTIONS if captions is None else captions
+        count = _NUM_CAPTIONS if num_captions is None else num_captions
         composition = compose(
             self._gallery,
             reference=self._resolve_reference(reference),
             text=text or "",
             composer=self._composer,
-            settings=SearchSettings(captions=count),
+            settings=SearchSettings(num_captions=count),
         )
         notes = self._notes(composition.notes)
         lines = [f"{number}. {text}" for number, text in enumerate(composition.texts, 1)]
@@ -168,13 +168,13 @@ class Tools:
         text: Text = None,
         reference: Reference = None,
         captions: Captions = None,
-        less_like: Negatives = None,
+        negatives: Negatives = None,
         alpha: Alpha = None,
         picture: DrawingKind = None,
     ) -> Annotated[CallToolResult, ExplanationSummary]:
         """Explain why one image ranks where it does: which captions matched which parts of it.
 
-        Give the same text, reference, captions, less_like and alpha as in the search. The drawing
+        Give the same text, reference, captions, negatives and alpha as in the search. The drawing
         shows the matched parts as boxes, the match as a heat map, and each caption's share of the
         score.
         """
@@ -182,7 +182,7 @@ class Tools:
             self._gallery,
             id,
             settings=_settings(alpha),
-            **self._query(text, reference, captions, less_like),
+            **self._query(text, reference, captions, negatives),
         )
         query, hit = results.query, results[0]
         kind = picture or "matches"
@@ -206,14 +206,14 @@ class Tools:
         text: str | None,
         reference: str | None,
         captions: Sequence[str] | None,
-        less_like: Sequence[str] | None,
+        negatives: Sequence[str] | None,
     ) -> dict[str, Any]:
         """Return the arguments of ``search`` and ``locate``."""
         return {
             "reference": self._resolve_reference(reference),
             "text": text or "",
             "captions": captions or (),
-            "less_like": tuple(less_like or ()),
+            "negatives": tuple(negatives or ()),
             "composer": self._composer,
         }
 

@@ -45,7 +45,7 @@ class ChatReranker:
     chat:
         The model and its cache.
     prompt, text_prompt:
-        Prompts of the kinds ``verify`` and ``verify-text``.
+        Prompts of the kinds ``rerank`` and ``rerank-text``.
     samples:
         Samples for each candidate, 1 … 50.
     temperature, seed:
@@ -58,8 +58,8 @@ class ChatReranker:
         self,
         chat: Chat,
         *,
-        prompt: str = "verify-1",
-        text_prompt: str = "verify-text-1",
+        prompt: str = "rerank-1",
+        text_prompt: str = "rerank-text-1",
         samples: int = 1,
         temperature: float = 0.7,
         seed: int = 0,
@@ -67,11 +67,11 @@ class ChatReranker:
     ) -> None:
         if not 1 <= samples <= 50:
             raise SettingError(
-                f"The verifier's samples are {samples}.", hint="It must be between 1 and 50."
+                f"The reranker's samples are {samples}.", hint="It must be between 1 and 50."
             )
         self.chat = chat
-        self._image_prompt = FittingPrompt(load_prompt(prompt, "verify"))
-        self._text_prompt = FittingPrompt(load_prompt(text_prompt, "verify-text"))
+        self._image_prompt = FittingPrompt(load_prompt(prompt, "rerank"))
+        self._text_prompt = FittingPrompt(load_prompt(text_prompt, "rerank-text"))
         self._samples = samples
         warmth = temperature if samples > 1 else 0.0
         self._sampling = Sampling(
@@ -114,7 +114,7 @@ class ChatReranker:
 
     def notes(self) -> tuple[str, ...]:
         """Return what a user should know of the last verdicts and of the end point."""
-        return (*self._notes, *(f"verifier: {note}" for note in self.chat.notes()))
+        return (*self._notes, *(f"reranker: {note}" for note in self.chat.notes()))
 
     def usage(self) -> Usage:
         """Return the answers and tokens that were used so far."""
@@ -128,13 +128,13 @@ class ChatReranker:
         """Store notes about replies without a verdict."""
         self._notes = {}
         for prompt in (self._image_prompt, self._text_prompt):
-            self._notes.update(dict.fromkeys(f"verifier: {note}" for note in prompt.notes()))
+            self._notes.update(dict.fromkeys(f"reranker: {note}" for note in prompt.notes()))
         if self._captions_only:
-            self._notes[f"verifier: judged {self._captions_only}"] = None
+            self._notes[f"reranker: judged {self._captions_only}"] = None
         unclear = [reply for reply in replies if not is_verdict(reply)]
         if not unclear:
             return
-        note = f"verifier: {len(unclear)} of {len(replies)} answers were neither yes nor no"
+        note = f"reranker: {len(unclear)} of {len(replies)} answers were neither yes nor no"
         if any(reply.finish == "length" for reply in unclear):
             note += (
                 f"; it was cut off at {self._sampling.max_tokens} tokens, perhaps while thinking: "
@@ -155,9 +155,9 @@ class ChatReranker:
                     raise
                 if not readable:
                     raise PromptTooLargeError(
-                        f"The verifier shows two images a question. {error.message}",
+                        f"The reranker shows two images a question. {error.message}",
                         hint="Raise the server's limit (vLLM: --limit-mm-per-prompt), name another "
-                        "model (--verify-model), or search without --verify.",
+                        "model (--rerank-model), or search without --rerank.",
                         most_images=error.most_images,
                     ) from None
                 self._captions_only = f"from captions, not images: {error.message}"
@@ -212,9 +212,9 @@ class ChatReranker:
                 "candidate": " ".join(candidate.captions[:3]),
             }
         raise QueryError(
-            f"The verifier cannot compare {candidate.id!r} with the reference {reference.id!r}: "
+            f"The reranker cannot compare {candidate.id!r} with the reference {reference.id!r}: "
             "they have neither pictures nor captions in common.",
-            hint="Search without --verify, or index captions for both.",
+            hint="Search without --rerank, or index captions for both.",
         )
 
 
@@ -226,7 +226,7 @@ def make_chat_reranker(
     **options: Unpack[ChatOptions],
 ) -> ChatReranker:
     """Make a reranker; ``options`` are those of :func:`~stitch_cir.chat.make_chat`."""
-    chat = make_chat(model, role="verifier", **options)
+    chat = make_chat(model, role="reranker", **options)
     return ChatReranker(chat, samples=samples, max_tokens=max_tokens)
 
 

@@ -64,10 +64,10 @@ def _unmatched(name: str, pattern: str, ids: Sequence[str]) -> str:
     return f"The pattern {pattern!r} of {name} matches no image.{hint}"
 
 
-def rejected_ids(gallery: GalleryReader, less_like: Sequence[str]) -> dict[str, str]:
+def rejected_ids(gallery: GalleryReader, negatives: Sequence[str]) -> dict[str, str]:
     """Return the rejected images and their duplicates, each with the id that named it first."""
     rejected: dict[str, str] = {}
-    for name in less_like:
+    for name in negatives:
         id = gallery.resolve(name)
         if id is None:
             raise NotFoundError(
@@ -88,7 +88,7 @@ def away_from(
     if not rows:
         return query
     vectors = rocchio_step(query.vectors, np.asarray(matrix.means[rows]), weight)
-    return replace(query, vectors=vectors, less_like=ids)
+    return replace(query, vectors=vectors, negatives=ids)
 
 
 def shortfall(
@@ -104,8 +104,8 @@ def shortfall(
     images = "image takes" if taking_part == 1 else "images take"
     if settings.k is not None and settings.k > taking_part:
         notes.append(f"k is {settings.k}, but only {taking_part} {images} part{rest}.")
-    if settings.verify > kept:
-        notes.append(f"{settings.verify} hits were to be verified, but there are only {kept}.")
+    if settings.rerank > kept:
+        notes.append(f"{settings.rerank} hits were to be reranked, but there are only {kept}.")
     if kept < ranked:
         noun = "hit" if ranked - kept == 1 else "hits"
         notes.append(

@@ -32,9 +32,9 @@ def rerank(
     """
     if seen is None or not (text or "").strip():
         raise QueryError(
-            "The verifier needs a reference and a text: it checks whether a hit is the reference, "
+            "The reranker needs a reference and a text: it checks whether a hit is the reference, "
             "changed as the text says.",
-            hint="Give both, or search without --verify.",
+            hint="Give both, or search without --rerank.",
         )
     known = seen.describe(gallery)
     reference = Candidate(seen.name, seen.image, known.captions, known.content)

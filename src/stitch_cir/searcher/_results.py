@@ -56,7 +56,7 @@ class Query:
     reference's captions, (R, d), for score-level transitions only. ``hubness_penalty``: (N,)
     points taken off the score of each row of the gallery, see
     :func:`stitch_cir.ranking.hubness`.
-    ``less_like``: the gallery ids of rejected pictures, which ``vectors`` were moved away from.
+    ``negatives``: the gallery ids of rejected pictures, which ``vectors`` were moved away from.
     """
 
     vectors: NDArray[np.float32] = field(repr=False)
@@ -67,7 +67,7 @@ class Query:
     text: str | None
     before: NDArray[np.float32] | None = field(default=None, repr=False)
     hubness_penalty: NDArray[np.float64] | None = field(default=None, repr=False)
-    less_like: tuple[str, ...] = ()
+    negatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class Results:
                 "text": self.query.text,
                 "labels": list(self.query.labels),
                 "weights": [round(float(weight), 6) for weight in self.query.weights],
-                "less_like": list(self.query.less_like),
+                "negatives": list(self.query.negatives),
             },
             "composition": None if composition is None else composition.to_dict(),
             "settings": self.settings.to_dict(),
@@ -184,7 +184,7 @@ class Results:
             "shortlist_recall": self.shortlist_recall,
             "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
             "notes": list(self.notes),
-            "verifier": None if self.reranker is None else dict(self.reranker),
+            "reranker": None if self.reranker is None else dict(self.reranker),
             "usage": {name: dict(used) for name, used in self.usage.items()},
             "hits": [hit.to_dict(plan=plans) for hit in self.hits],
         }

@@ -67,7 +67,7 @@ def compose(
         raise nothing_asked()
     composer = composer or TemplateComposer()
     known = None if seen is None else seen.describe(gallery)
-    composition = composer.compose(known, text or "", settings.captions)
+    composition = composer.compose(known, text or "", settings.num_captions)
     if seen is not None and seen.notes:
         composition = replace(composition, notes=(*composition.notes, *seen.notes))
     return composition
@@ -79,7 +79,7 @@ def search(
     reference: ReferenceLike = None,
     text: str | None = None,
     captions: Sequence[str | Caption] = (),
-    less_like: Sequence[str] = (),
+    negatives: Sequence[str] = (),
     composer: Composer | None = None,
     reranker: Reranker | None = None,
     settings: SearchSettings | None = None,
@@ -100,13 +100,13 @@ def search(
     captions:
         Target captions to use instead of composing (an edited composition fed back); texts, or
         captions with weights.
-    less_like:
+    negatives:
         Gallery ids of pictures the user rejected: the query moves away from their mean by
-        ``settings.less_weight``, and they and their byte-identical duplicates are left out.
+        ``settings.negative_weight``, and they and their byte-identical duplicates are left out.
     composer:
         Who writes the captions; the template composer by default.
     reranker:
-        Judges the best ``settings.verify`` hits again, before they are returned.
+        Judges the best ``settings.rerank`` hits again, before they are returned.
     settings:
         Everything else that changes the ranking.
     solver:
@@ -125,24 +125,24 @@ def search(
         ``settings.device`` is a GPU, and torch or the device is missing.
     """
     settings = settings or SearchSettings()
-    if settings.verify and reranker is None:
+    if settings.rerank and reranker is None:
         raise SettingError(
-            f"{settings.verify} hits are to be verified, but there is no verifier.",
-            hint="Give one: search(…, reranker=ChatReranker(chat)), or --verify-model NAME.",
+            f"{settings.rerank} hits are to be reranked, but there is no reranker.",
+            hint="Give one: search(…, reranker=ChatReranker(chat)), or --rerank-model NAME.",
         )
     if solver is None:
         solver = gallery.resource(GallerySolvers).on(open_device(settings.device))
     settings = settings.with_(device=solver.device)
     clock = Clock()
-    recorders = {"composer": UsageRecorder(composer), "verifier": UsageRecorder(reranker)}
+    recorders = {"composer": UsageRecorder(composer), "reranker": UsageRecorder(reranker)}
     with ExitStack() as stack:
         prepared = _prepare(
-            gallery, stack, reference, text, captions, less_like, composer, settings, clock
+            gallery, stack, reference, text, captions, negatives, composer, settings, clock
         )
         while True:
             problem, matrix = prepared.problem, prepared.matrix
             hit_count = min(settings.k or DEFAULT_HITS, len(problem.rows))
-            k = min(max(hit_count, settings.verify), len(problem.rows))
+            k = min(max(hit_count, settings.rerank), len(problem.rows))
             short = problem
             if settings.shortlist is not None:
                 short = problem.shortlisted(max(settings.shortlist, k))
@@ -150,7 +150,7 @@ def search(
             ids = [matrix.ids[row] for row in ranking.rows.tolist()]
             if not _leave_out_damaged(prepared.snapshot, matrix, ids):
                 break
-            candidates = _candidates(prepared.snapshot, prepared.seen, less_like, settings)
+            candidates = _candidates(prepared.snapshot, prepared.seen, negatives, settings)
             prepared = replace(prepared, problem=replace(problem, rows=candidates.rows))
         clock.lap("rank")
         recall = None
@@ -173,13 +173,13 @@ def search(
         results = _results(prepared, settings, hits, ranking, clock, recall, notes)
     reranker_settings = None
     remarks: tuple[str, ...] = ()
-    if settings.verify and reranker is not None:
+    if settings.rerank and reranker is not None:
         hits = rerank(
-            gallery, prepared.seen, text, hits, reranker, settings.verify, settings.verify_weight
+            gallery, prepared.seen, text, hits, reranker, settings.rerank, settings.rerank_weight
         )
         reranker_settings = reranker.settings()
         remarks = reranker.notes()
-        clock.lap("verify")
+        clock.lap("rerank")
     usage = {
         name: used for name, recorder in recorders.items() if (used := recorder.read()) is not None
     }
@@ -200,7 +200,7 @@ def locate(
     reference: ReferenceLike = None,
     text: str | None = None,
     captions: Sequence[str | Caption] = (),
-    less_like: Sequence[str] = (),
+    negatives: Sequence[str] = (),
     composer: Composer | None = None,
     settings: SearchSettings | None = None,
 ) -> Results:
@@ -213,7 +213,7 @@ def locate(
     clock = Clock()
     with ExitStack() as stack:
         prepared = _prepare(
-            gallery, stack, reference, text, captions, less_like, composer, settings, clock, id
+            gallery, stack, reference, text, captions, negatives, composer, settings, clock, id
         )
         problem = prepared.problem
         known = _resolve(prepared.snapshot, id)
@@ -266,7 +266,7 @@ def _prepare(
     reference: ReferenceLike,
     text: str | None,
     captions: Sequence[str | Caption],
-    less_like: Sequence[str],
+    negatives: Sequence[str],
     composer: Composer | None,
     settings: SearchSettings,
     clock: Clock,
@@ -283,19 +283,19 @@ def _prepare(
         seen = look_at(first, reference, side=required_image_side(composer))
         if seen is None and not (text or "").strip() and not captions:
             raise nothing_asked()
-        candidates = _candidates(first, seen, less_like, settings)
+        candidates = _candidates(first, seen, negatives, settings)
     clock.lap("open")
     composition = _composition(gallery, seen, text, captions, composer, settings)
     clock.lap("compose")
     snapshot = stack.enter_context(gallery.snapshot())
     if snapshot.commit != first.commit:
-        candidates = _candidates(snapshot, seen, less_like, settings)
+        candidates = _candidates(snapshot, seen, negatives, settings)
     matrix = snapshot.matrix()
     query, notes = build_query(snapshot, seen, text, composition, settings.make_transition())
     if candidates.rejected:
-        query = away_from(query, matrix, candidates.rejected, settings.less_weight)
+        query = away_from(query, matrix, candidates.rejected, settings.negative_weight)
     clock.lap("encode")
-    if settings.hub_weight:
+    if settings.hubness_weight:
         penalty = gallery.resource(GallerySolvers).hubness_penalty(matrix, settings)
         query = replace(query, hubness_penalty=penalty)
         clock.lap("hubness")
@@ -317,10 +317,10 @@ def _resolve(snapshot: Snapshot, id: str) -> str:
 
 
 def _candidates(
-    snapshot: Snapshot, seen: Seen | None, less_like: Sequence[str], settings: SearchSettings
+    snapshot: Snapshot, seen: Seen | None, negatives: Sequence[str], settings: SearchSettings
 ) -> _Candidates:
     matrix = snapshot.matrix()
-    rejected = rejected_ids(snapshot, less_like)
+    rejected = rejected_ids(snapshot, negatives)
     reference_ids: set[str] = set()
     if seen is not None and not settings.include_reference:
         twins = () if seen.content is None else snapshot.ids_with_content(seen.content)

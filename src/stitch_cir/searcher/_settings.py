@@ -28,17 +28,17 @@ _SIGNS = {
 }
 _METHOD = {"transition": "linear", "scorer": "conditional"}
 PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {**_METHOD, "captions": 5, "alpha": 0.45, "tau": 0.001},
-    "public-code": {**_METHOD, "captions": 5, "alpha": 0.5, "tau": 0.001},
+    "paper": {**_METHOD, "num_captions": 5, "alpha": 0.45, "tau": 0.001},
+    "public-code": {**_METHOD, "num_captions": 5, "alpha": 0.5, "tau": 0.001},
     "captions": {
         "transition": "away",
         "scorer": "conditional",
-        "captions": 6,
+        "num_captions": 6,
         "alpha": 0.4,
         "beta": 0.08,
         "tau": 0.05,
-        "hub_weight": 0.42,
-        "hub_neighbours": 200,
+        "hubness_weight": 0.42,
+        "hubness_neighbours": 200,
     },
 }
 """Query-time halves of the two published settings (method §6; the views belong to the gallery), and
@@ -54,7 +54,7 @@ class SearchSettings:
     k:
         Number of hits wanted, ≥ 1; where fewer images take part, all of them come back, with a
         note. ``None``: ten, or all of a smaller gallery.
-    captions:
+    num_captions:
         K, the number of target captions asked of the composer, 1 … 64.
     transition, alpha, beta:
         Name in ``stitch_cir.plugins.TRANSITIONS.names()``; α in [0, 1] weighs the modification
@@ -67,12 +67,12 @@ class SearchSettings:
     transition_options, scorer_options:
         Settings of a transition or scorer of another package beyond these: numbers, texts or
         booleans by name. It must have all of them.
-    less_weight:
-        Weight in [0, 1000] of pictures the user rejected (``search(…, less_like=…)``).
+    negative_weight:
+        Weight in [0, 1000] of pictures the user rejected (``search(…, negatives=…)``).
     scorer, tau, epsilon:
         Name in ``stitch_cir.plugins.SCORERS.names()``; τ > 0 on raw cosine (conditional transport);
         ε ≥ 1e-6 (Sinkhorn, whose results say so where it did not converge).
-    hub_weight, hub_neighbours:
+    hubness_weight, hubness_neighbours:
         γ in [0, 1000] takes ``γ · hubness`` off the score of images that are near everything (0:
         never); k, the neighbours that hubness averages over (see
         :func:`stitch_cir.ranking.hubness`).
@@ -87,9 +87,9 @@ class SearchSettings:
         Shell-style patterns on gallery ids, applied *before* ranking (``*`` also matches ``/``).
     include_reference:
         Keep the reference and its byte-identical duplicates in the ranking.
-    verify, verify_weight:
+    rerank, rerank_weight:
         How many of the best hits a reranker judges (0: none) and the weight of its answer, in
-        [0, 1000], in ``score + verify_weight · (2·yes − 1)``.
+        [0, 1000], in ``score + rerank_weight · (2·yes − 1)``.
     device:
         Where view sets are scored: ``cpu`` (NumPy), ``cuda``, ``cuda:N`` or ``auto`` (torch, the
         extra ``torch``). It changes no ranking; results record the device that was used.
@@ -98,7 +98,7 @@ class SearchSettings:
     """
 
     k: int | None = None
-    captions: int = 5
+    num_captions: int = 5
     transition: str = "linear"
     alpha: float = 0.45
     beta: float = 0.1
@@ -107,21 +107,21 @@ class SearchSettings:
     gain: float = 0.13
     loss: float = 2.1
     transition_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    less_weight: float = 0.3
+    negative_weight: float = 0.3
     scorer: str = "conditional"
     tau: float = 0.001
     epsilon: float = 0.01
     scorer_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    hub_weight: float = 0.0
-    hub_neighbours: int = 200
+    hubness_weight: float = 0.0
+    hubness_neighbours: int = 200
     shortlist: int | None = None
     measure_recall: bool = True
     min_score: float | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     include_reference: bool = False
-    verify: int = 0
-    verify_weight: float = 1.0
+    rerank: int = 0
+    rerank_weight: float = 1.0
     device: str = "cpu"
     preset: str = "paper"
 
@@ -129,12 +129,12 @@ class SearchSettings:
         """Check every range once, here, so that no front end has to."""
         if self.k is not None:
             _whole("k", self.k, 1, None)
-        _whole("captions", self.captions, 1, 64)
+        _whole("num_captions", self.num_captions, 1, 64)
         if self.shortlist is not None:
             _whole("shortlist", self.shortlist, 1, None)
-        _whole("verify", self.verify, 0, None)
-        _whole("hub_neighbours", self.hub_neighbours, 1, None)
-        for name in ("hub_weight", "verify_weight", "less_weight"):
+        _whole("rerank", self.rerank, 0, None)
+        _whole("hubness_neighbours", self.hubness_neighbours, 1, None)
+        for name in ("hubness_weight", "rerank_weight", "negative_weight"):
             weight = getattr(self, name)
             if not (math.isfinite(weight) and 0 <= weight <= LARGEST_WEIGHT):
                 raise SettingError(
@@ -198,11 +198,14 @@ class SearchSettings:
         scorer = _described(self.scorer, self.make_scorer().settings(), self.scorer_options)
         return f"transition {transition} · {scorer}"
 
-    def hub_settings(self) -> dict[str, Any]:
+    def hubness_settings(self) -> dict[str, Any]:
         """Give γ and k, JSON-ready; nothing where hubs are left alone."""
-        if not self.hub_weight:
+        if not self.hubness_weight:
             return {}
-        return {"hub_weight": self.hub_weight, "hub_neighbours": self.hub_neighbours}
+        return {
+            "hubness_weight": self.hubness_weight,
+            "hubness_neighbours": self.hubness_neighbours,
+        }
 
     def with_(self, **changes: Any) -> SearchSettings:
         """Copy with some values changed (and checked again)."""

@@ -38,7 +38,7 @@ class GallerySolvers:
     ) -> NDArray[np.float64] | None:
         """Return what the settings take off every image's score, (n,), or ``None`` for nothing."""
         return self._hubness.hubness_penalty(
-            matrix, settings.make_scorer(), settings.hub_weight, settings.hub_neighbours
+            matrix, settings.make_scorer(), settings.hubness_weight, settings.hubness_neighbours
         )
 
 

@@ -73,7 +73,7 @@ class ResolvedQuery:
     reference: Seen | None
     text: str
     captions: tuple[Caption, ...]
-    less_like: tuple[str, ...]
+    negatives: tuple[str, ...]
     settings: SearchSettings
     composer: Composer | None
 
@@ -83,7 +83,7 @@ class ResolvedQuery:
             "reference": self.reference,
             "text": self.text,
             "captions": self.captions,
-            "less_like": self.less_like,
+            "negatives": self.negatives,
             "composer": self.composer,
             "settings": self.settings,
         }
@@ -175,12 +175,12 @@ class QueryService:
                 raise QueryError(
                     "No target caption is switched on.", hint="Switch one on, or write one."
                 )
-        for id in request.less_like:
+        for id in request.negatives:
             _require_image(gallery, id)
         composer = self._make_composer(settings)
         reference = self._resolve_reference(gallery, request, required_image_side(composer))
-        less_like = tuple(request.less_like)
-        return ResolvedQuery(reference, request.text, captions, less_like, settings, composer)
+        negatives = tuple(request.negatives)
+        return ResolvedQuery(reference, request.text, captions, negatives, settings, composer)
 
     def _check_limits(self, request: QueryRequest) -> None:
         limits = self._settings

@@ -102,7 +102,7 @@ class QuerySettings(TypedDict, total=False):
     k: Annotated[
         Annotated[int, Field(ge=1, le=1_000_000)] | None, Field(description="Number of hits.")
     ]
-    captions: Annotated[
+    num_captions: Annotated[
         Annotated[int, Field(ge=1, le=MAX_CAPTIONS)] | None,
         Field(description="K, the number of target captions that the composer writes."),
     ]
@@ -142,15 +142,15 @@ class QuerySettings(TypedDict, total=False):
     epsilon: Annotated[
         _Entropy | None, Field(description="Of the scorer sinkhorn, at least 1e-6: its entropy.")
     ]
-    hub_weight: Annotated[
+    hubness_weight: Annotated[
         _Weight | None,
         Field(description="Hubness times this is subtracted from an image's score; 0 is off."),
     ]
-    hub_neighbours: Annotated[
+    hubness_neighbours: Annotated[
         Annotated[int, Field(ge=1, le=1_000_000)] | None,
         Field(description="Neighbours that hubness averages over."),
     ]
-    less_weight: Annotated[_Weight | None, Field(description="Weight of less_like, 0 to 1000.")]
+    negative_weight: Annotated[_Weight | None, Field(description="Weight of negatives, 0 to 1000.")]
     min_score: _Number | None
     include: Annotated[
         _Patterns | None, Field(description="Rank only ids that match one of these patterns.")
@@ -178,7 +178,7 @@ class QueryRequest(_Request):
         default=None,
         description="Edited target captions; those that are off do not count.",
     )
-    less_like: Annotated[list[_Id], Field(max_length=MAX_NEGATIVES)] = Field(
+    negatives: Annotated[list[_Id], Field(max_length=MAX_NEGATIVES)] = Field(
         default_factory=list, description="Ids of rejected images."
     )
     settings: QuerySettings = Field(default_factory=lambda: QuerySettings())

@@ -68,7 +68,7 @@ class QueryInfo(WireModel):
     text: str | None
     labels: tuple[str, ...]
     weights: tuple[float, ...]
-    less_like: tuple[str, ...] = ()
+    negatives: tuple[str, ...] = ()
 
 
 class RankedImage(WireModel):
@@ -117,7 +117,7 @@ class SearchResults(RankedImages):
     bounded: int = Field(default=0, description="Images that were bounded instead.")
     shortlist_recall: float | None = None
     seconds: Mapping[str, float]
-    verifier: Mapping[str, Any] | None = None
+    reranker: Mapping[str, Any] | None = None
     usage: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
 
     def __iter__(self) -> Iterator[HitInfo]:  # type: ignore[override]

@@ -54,7 +54,7 @@ def _settings(run: Run) -> Facts:
         "Weights tag": _each(galleries, lambda gallery: gallery.get("weights_tag")),
         "Dimension": _each(galleries, lambda gallery: gallery.get("dim")),
         "Composer": _list({**composer} if composer else {}),
-        "Captions (K)": number(settings.get("captions")),
+        "Captions (K)": number(settings.get("num_captions", settings.get("captions"))),
         "Transition": number(settings.get("transition")),
         "α": number(settings.get("alpha")),
         "Scorer": number(settings.get("scorer")),

@@ -130,7 +130,7 @@ async function restore() {
 /** Say what of a link could not be read; it stays until the next question. */
 function warn(lost) {
   const root = byId("warning");
-  const names = { captions: "number of captions", less_weight: "weight of less like", min_score: "least score" };
+  const names = { num_captions: "number of captions", negative_weight: "weight of less like", min_score: "least score" };
   const parts = lost.map(([name, text]) => `${names[name] ?? name.replaceAll("_", " ")} “${text.slice(0, 40)}”`);
   root.hidden = lost.length === 0;
   root.textContent = lost.length === 0 ? "" : `Part of this link makes no sense and was left out: ${parts.join(", ")}. Everything else is as the link says.`;

@@ -23,6 +23,6 @@ export function factsLine(results) {
     `${results.ranked.toLocaleString("en")} ranked`,
     `${Math.max(1, Math.round(1000 * total))} ms`,
   ];
-  if (results.query.less_like.length > 0) parts.splice(4, 0, `less like ${s.less_weight}`);
+  if (results.query.negatives.length > 0) parts.splice(4, 0, `less like ${s.negative_weight}`);
   return parts.join(" · ");
 }

@@ -1,7 +1,7 @@
 // A query: what is asked, how it stands in the address, and how it goes to the server.
 //
 // Query = {ref: {id} | {upload, name} | null, text, captions: [{text, weight, on}] | null (edited ones),
-//          less: [id], hits, settings: {alpha, captions, transition, scorer, tau, beta, scale, …, less_weight,
+//          less: [id], hits, settings: {alpha, num_captions, transition, scorer, tau, beta, scale, …, negative_weight,
 //          min_score, include_reference}} where a setting that is null is the server's own.
 
 export const HITS = 24;
@@ -10,7 +10,7 @@ const MOST_CAPTIONS = 64;
 /** [name of the setting, key in the address, kind, least and most value] */
 const SETTINGS = [
   ["alpha", "a", "number", 0, 1],
-  ["captions", "k", "whole", 1, MOST_CAPTIONS],
+  ["num_captions", "k", "whole", 1, MOST_CAPTIONS],
   ["transition", "o", "name"],
   ["scorer", "s", "name"],
   ["tau", "tau", "number", Number.MIN_VALUE],
@@ -20,9 +20,9 @@ const SETTINGS = [
   ["gain", "ig", "number", 0, 1000],
   ["loss", "il", "number", 0, 1000],
   ["epsilon", "e", "number", 1e-6],
-  ["hub_weight", "hw", "number", 0, 1000],
-  ["hub_neighbours", "hn", "whole", 1, 1e6],
-  ["less_weight", "l", "number", 0, 1000],
+  ["hubness_weight", "hw", "number", 0, 1000],
+  ["hubness_neighbours", "hn", "whole", 1, 1e6],
+  ["negative_weight", "l", "number", 0, 1000],
   ["min_score", "m", "number", -2, 2],
   ["include_reference", "i", "flag"],
 ];
@@ -136,7 +136,7 @@ export function toAsk(query, most = Infinity) {
     reference,
     text: query.text.trim(),
     captions: query.captions?.map(({ text, weight, on }) => ({ text, weight, on })) ?? null,
-    less_like: query.less,
+    negatives: query.less,
     settings: { ...Object.fromEntries(settings), k: Math.max(1, Math.min(query.hits, most)) },
   };
 }

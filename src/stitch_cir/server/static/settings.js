@@ -22,7 +22,7 @@ export function mountSettings(info, { onChange, onReset }) {
     const under = el("p", { class: "hint", id: `hint-${name}`, text: hint });
     fields.set(name, (value, query) => {
       input.value = String(value ?? defaults[name]);
-      input.disabled = name === "captions" && query.captions !== null;
+      input.disabled = name === "num_captions" && query.captions !== null;
       under.textContent = input.disabled ? "Your own captions are used." : hint;
       say();
     });
@@ -85,7 +85,7 @@ export function mountSettings(info, { onChange, onReset }) {
   const k = Math.min(MOST_K, limits.captions);
   byId("settings-body").replaceChildren(
     slider("alpha", "α, weight of your words", "0 trusts the captions alone, 1 your words alone.", { min: 0, max: 1, step: 0.05, digits: 2 }),
-    slider("captions", "K, number of captions", "More captions see more ways to understand you.", { min: 1, max: k, step: 1, digits: 0 }),
+    slider("num_captions", "K, number of captions", "More captions see more ways to understand you.", { min: 1, max: k, step: 1, digits: 0 }),
     el(
       "details",
       { class: "advanced" },
@@ -99,9 +99,9 @@ export function mountSettings(info, { onChange, onReset }) {
       number("image_weight", "Reference image in “pdv”", { fallback: defaults.image_weight, min: "0", max: "1" }),
       number("gain", "Gain, for “semantic-increment”", { fallback: defaults.gain, min: "0" }),
       number("loss", "Loss, for “semantic-increment”", { fallback: defaults.loss, min: "0" }),
-      number("hub_weight", "Weight of hubness", { fallback: defaults.hub_weight, min: "0" }),
-      number("hub_neighbours", "Neighbours for hubness", { fallback: defaults.hub_neighbours, min: "1", step: "1" }),
-      number("less_weight", "Weight of “less like”", { fallback: defaults.less_weight, min: "0" }),
+      number("hubness_weight", "Weight of hubness", { fallback: defaults.hubness_weight, min: "0" }),
+      number("hubness_neighbours", "Neighbours for hubness", { fallback: defaults.hubness_neighbours, min: "1", step: "1" }),
+      number("negative_weight", "Weight of “less like”", { fallback: defaults.negative_weight, min: "0" }),
       number("min_score", "Least score", { fallback: defaults.min_score, min: "-2", max: "2" }),
       number("hits", "Hits", { fallback: HITS, min: "1", max: String(limits.k), step: "1" }),
       el("div", { class: "field pair" }, el("label", { for: reference.id, text: "Show the reference, too" }), reference),

@@ -60,7 +60,7 @@ export interface ExplainRequest {
   /** Edited target captions; those that are off do not count. */
   captions?: EditedCaption[] | null;
   /** Ids of rejected images. */
-  less_like?: string[];
+  negatives?: string[];
   settings?: QuerySettings;
   id: string;
 }
@@ -88,7 +88,7 @@ export interface ExplanationImageRequest {
   /** Edited target captions; those that are off do not count. */
   captions?: EditedCaption[] | null;
   /** Ids of rejected images. */
-  less_like?: string[];
+  negatives?: string[];
   settings?: QuerySettings;
   id: string;
   kind?: "all" | "matches" | "heatmap" | "contributions";
@@ -237,7 +237,7 @@ export interface QueryInfo {
   text: string | null;
   labels: string[];
   weights: number[];
-  less_like?: string[];
+  negatives?: string[];
 }
 
 /** A query: a reference, a modification, or both; or edited captions. */
@@ -249,7 +249,7 @@ export interface QueryRequest {
   /** Edited target captions; those that are off do not count. */
   captions?: EditedCaption[] | null;
   /** Ids of rejected images. */
-  less_like?: string[];
+  negatives?: string[];
   settings?: QuerySettings;
 }
 
@@ -258,7 +258,7 @@ export interface QuerySettings {
   /** Number of hits. */
   k?: number | null;
   /** K, the number of target captions that the composer writes. */
-  captions?: number | null;
+  num_captions?: number | null;
   preset?: string | null;
   transition?: string | null;
   /** Weight of the text, 0 to 1. */
@@ -283,11 +283,11 @@ export interface QuerySettings {
   /** Of the scorer sinkhorn, at least 1e-6: its entropy. */
   epsilon?: number | null;
   /** Hubness times this is subtracted from an image's score; 0 is off. */
-  hub_weight?: number | null;
+  hubness_weight?: number | null;
   /** Neighbours that hubness averages over. */
-  hub_neighbours?: number | null;
-  /** Weight of less_like, 0 to 1000. */
-  less_weight?: number | null;
+  hubness_neighbours?: number | null;
+  /** Weight of negatives, 0 to 1000. */
+  negative_weight?: number | null;
   min_score?: number | null;
   /** Rank only ids that match one of these patterns. */
   include?: string[] | null;
@@ -317,7 +317,7 @@ export interface SearchResults {
   bounded?: number;
   shortlist_recall?: number | null;
   seconds: Record<string, number>;
-  verifier?: Record<string, unknown> | null;
+  reranker?: Record<string, unknown> | null;
   usage?: Record<string, Record<string, unknown>>;
 }
 
