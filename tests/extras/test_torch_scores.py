@@ -38,7 +38,9 @@ SCORERS: tuple[Scorer, ...] = (
     ConditionalTransport(tau=0.05),
     ConditionalTransport(tau=1e-35),
     ConditionalTransport(tau=1e3),
+    ConditionalTransport(tau=0.01, rho=0.3 / 1.3),
     Chamfer(),
+    Chamfer(rho=0.9),
     MeanPooling(),
     PointToPoint(),
     Sinkhorn(epsilon=0.05),
@@ -112,7 +114,7 @@ def ragged(random: np.random.Generator, count: int, dim: int, *, even: bool = Fa
 
 
 @pytest.mark.parametrize(
-    "scorer", [*SCORERS[:2], *SCORERS[4:8]], ids=lambda scorer: str(scorer.settings())
+    "scorer", [*SCORERS[:2], *SCORERS[4:10]], ids=lambda scorer: str(scorer.settings())
 )
 @pytest.mark.parametrize("transition", ["linear", "semantic-increment"])
 @pytest.mark.parametrize("resident", [False, True])

@@ -32,7 +32,10 @@ SCORERS = (
     ConditionalTransport(0.03),
     ConditionalTransport(0.3),
     ConditionalTransport(30.0),
+    ConditionalTransport(0.001, rho=0.3 / 1.3),
+    ConditionalTransport(0.3, rho=0.9),
     Chamfer(),
+    Chamfer(rho=0.0),
     MeanPooling(),
     PointToPoint(),
 )
@@ -162,6 +165,7 @@ class CountingChamfer(Chamfer):
     __slots__ = ("batches",)
 
     def __init__(self) -> None:
+        super().__init__()
         object.__setattr__(self, "batches", [])
 
     def score_similarities(self, similarities: Any, p: Any = None, q: Any = None) -> Any:

@@ -10,6 +10,7 @@ from transport_problems import (
     KEEPING_MARGINALS,
     KINDS,
     LAW,
+    RHOS,
     SCORERS,
     SEEDS,
     Problem,
@@ -46,22 +47,24 @@ def test_scores_stay_in_range(problem: Problem) -> None:
         assert -2 - 1e-9 <= problem.score(scorer) <= 2 + 1e-9
 
 
-@given(problem=problems(), exponent=st.floats(-9, 3))
+@given(problem=problems(), exponent=st.floats(-9, 3), rho=RHOS)
 @LAW
-def test_conditional_transport_closes_in_on_chamfer(problem: Problem, exponent: float) -> None:
+def test_conditional_transport_closes_in_on_chamfer(
+    problem: Problem, exponent: float, rho: float
+) -> None:
     # a softmax weighted by w falls short of the maximum by at most τ log(1 / w of the maximum)
     tau = 10.0**exponent
     p, q = problem.full_p, problem.full_q
-    room = tau * (np.log(1 / p[p > 0].min()) + np.log(1 / q[q > 0].min()))
-    gap = problem.score(Chamfer()) - problem.score(ConditionalTransport(tau))
-    assert 0 <= gap <= room + 1e-12
+    room = 2 * (1 - rho) * np.log(1 / q[q > 0].min()) + 2 * rho * np.log(1 / p[p > 0].min())
+    gap = problem.score(Chamfer(rho)) - problem.score(ConditionalTransport(tau, rho))
+    assert 0 <= gap <= tau * room + 1e-12
 
 
-@given(problem=problems())
+@given(problem=problems(), rho=RHOS)
 @LAW
-def test_small_tau_is_chamfer_and_large_tau_is_mean_pooling(problem: Problem) -> None:
-    sharp, soft = ConditionalTransport(tau=1e-8), ConditionalTransport(tau=1e8)
-    assert problem.score(sharp) == pytest.approx(problem.score(Chamfer()), abs=1e-6)
+def test_small_tau_is_chamfer_and_large_tau_is_mean_pooling(problem: Problem, rho: float) -> None:
+    sharp, soft = ConditionalTransport(1e-8, rho), ConditionalTransport(1e8, rho)
+    assert problem.score(sharp) == pytest.approx(problem.score(Chamfer(rho)), abs=1e-6)
     assert problem.score(soft) == pytest.approx(problem.score(MeanPooling()), abs=1e-6)
 
 
@@ -147,25 +150,51 @@ def test_a_batch_equals_a_loop_of_singles(batch: Problem) -> None:
 @given(problem=problems())
 @LAW
 def test_no_scorer_exceeds_its_bound_and_most_share_chamfer(problem: Problem) -> None:
-    chamfer = problem.score(Chamfer())
     for scorer in SCORERS:
         bound = scorer.upper_bound(problem.s, problem.p, problem.q)
         assert problem.score(scorer) <= bound + 1e-9
     for scorer in KEEPING_MARGINALS:
+        bound = scorer.set_bound()
+        chamfer = problem.score(Chamfer(bound.rho))
         assert scorer.upper_bound(problem.s, problem.p, problem.q) == chamfer
 
 
-@given(batch=batches(), exponent=st.floats(-6, 6))
+@given(batch=batches(), exponent=st.floats(-6, 6), rho=st.floats(0, 1))
 @LAW
 def test_the_bound_of_conditional_transport_holds_after_rounding(
-    batch: Problem, exponent: float
+    batch: Problem, exponent: float, rho: float
 ) -> None:
-    scorer = ConditionalTransport(10.0**exponent)
+    scorer = ConditionalTransport(10.0**exponent, rho)
     for dtype in (np.float32, np.float64):
         s = batch.s.astype(dtype)
         scores = scorer.score_similarities(s, batch.p, batch.q)
         assert scores.dtype == dtype
         assert (scores <= scorer.upper_bound(s, batch.p, batch.q)).all()
+
+
+@given(batch=batches(), tau=st.sampled_from([0.001, 0.05, 1.0]), rho=st.floats(0, 1))
+@LAW
+def test_a_score_is_the_weighted_mean_of_its_two_directions(
+    batch: Problem, tau: float, rho: float
+) -> None:
+    for make in (lambda rho: ConditionalTransport(tau, rho), Chamfer):
+        captions, views, both = (
+            make(each).score_similarities(batch.s, batch.p, batch.q) for each in (0.0, 1.0, rho)
+        )
+        np.testing.assert_allclose(both, (1 - rho) * captions + rho * views, atol=1e-12)
+
+
+@given(batch=batches())
+@LAW
+def test_the_even_weight_changes_no_bit(batch: Problem) -> None:
+    # ρ = ½ multiplies by exactly 1: the scores are those of the paper's sum of both directions
+    for dtype in (np.float32, np.float64):
+        s = batch.s.astype(dtype)
+        # 2 p Σ and 2 q Σ, each rounded once and then halved, which is exact
+        captions, views = (
+            Chamfer(rho).score_similarities(s, batch.p, batch.q) / dtype(2) for rho in (0.0, 1.0)
+        )
+        assert (Chamfer().score_similarities(s, batch.p, batch.q) == captions + views).all()
 
 
 def test_point_to_point_may_exceed_chamfer() -> None:

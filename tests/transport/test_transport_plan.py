@@ -43,6 +43,8 @@ def test_contributions_and_mass_add_up(problem: Problem) -> None:
         captions, views = plan.contribution_of_captions(), plan.contribution_of_views()
         assert captions.shape + views.shape == problem.s.shape
         assert captions.sum() + views.sum() == pytest.approx(float(plan.score), abs=1e-12)
+        by_caption = plan.contribution_of_views_by_caption()
+        assert by_caption.sum() == pytest.approx(float(views.sum()), abs=1e-12)
         assert plan.score == pytest.approx(problem.score(scorer), abs=1e-9)
         assert plan.joint.sum() == pytest.approx(1, abs=1e-9)
         assert plan.q[plan.best_view()] > 0
@@ -55,6 +57,22 @@ def test_a_coupling_is_its_own_joint_and_shares_the_score_evenly(problem: Proble
     np.testing.assert_allclose(plan.p[:, None] * plan.forward, plan.joint, atol=1e-9)
     np.testing.assert_allclose(plan.q * plan.backward, plan.joint, atol=1e-9)
     assert plan.contribution_of_captions().sum() == pytest.approx(float(plan.score) / 2, abs=1e-9)
+
+
+def test_rho_weighs_contributions_and_mass() -> None:
+    s = np.array([[0.9, 0.1], [0.2, 0.3]])
+    even, mostly = Chamfer().plan(s), Chamfer(rho=0.2).plan(s)
+    np.testing.assert_array_equal(even.forward, mostly.forward)
+    assert (even.rho, mostly.rho, mostly.to_dict()["rho"]) == (0.5, 0.2, 0.2)
+    np.testing.assert_allclose(mostly.contribution_of_captions(), [0.72, 0.24])
+    np.testing.assert_allclose(mostly.contribution_of_views(), [0.18, 0.06])
+    np.testing.assert_allclose(mostly.contribution_of_views_by_caption(), [0.18, 0.06])
+    np.testing.assert_allclose(mostly.joint, [[0.5, 0.0], [0.0, 0.5]])
+    assert mostly.score == pytest.approx(1.2)
+    # a view that no caption looks at holds mass only as far as views look back
+    lonely = [[0.9, 0.5, 0.4]]
+    np.testing.assert_allclose(Chamfer(rho=0.3).plan(lonely).joint, [[0.8, 0.1, 0.1]])
+    np.testing.assert_allclose(Chamfer(rho=0).plan(lonely).joint, [[1.0, 0.0, 0.0]])
 
 
 def test_chamfer_looks_at_the_best_and_shares_ties_by_weight() -> None:

@@ -23,12 +23,15 @@ LAW = settings(max_examples=500, deadline=None, derandomize=True)
 # few iterations: the laws below hold whether or not Sinkhorn converges
 SINKHORN = Sinkhorn(epsilon=0.1, max_iterations=60)
 CONDITIONAL = ConditionalTransport(tau=0.05)
+RHOS = st.sampled_from([0.0, 0.3 / 1.3, 0.25, 0.5, 0.8, 1.0])
 KEEPING_MARGINALS: tuple[Scorer, ...] = (
     ConditionalTransport(),
     CONDITIONAL,
+    ConditionalTransport(tau=0.05, rho=0.3 / 1.3),
     SINKHORN,
     ExactTransport(),
     Chamfer(),
+    Chamfer(rho=0.8),
     MeanPooling(),
 )
 SCORERS: tuple[Scorer, ...] = (*KEEPING_MARGINALS, PointToPoint())

@@ -67,14 +67,11 @@ def matches(query: Query, hit: Hit, *, least: float = 0.01) -> tuple[Match, ...]
 def caption_halves(hit: Hit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Split a score over the captions, each direction by itself: (K,) and (K,).
 
-    First ``p_k Σ_m forward_km s_km``, what caption k's own look over the views gives; second
-    ``Σ_m q_m backward_km s_km``, what the views that look at caption k give.
+    First ``2 (1 − ρ) p_k Σ_m forward_km s_km``, what caption k's own look over the views gives;
+    second ``2 ρ Σ_m q_m backward_km s_km``, what the views that look at caption k give.
     All of both add up to ``plan.score``.
     """
-    plan = hit.plan
-    own = plan.contribution_of_captions()
-    met = ((plan.q * plan.backward) * plan.similarities).sum(axis=-1)
-    return np.asarray(own), np.asarray(met)
+    return hit.plan.contribution_of_captions(), hit.plan.contribution_of_views_by_caption()
 
 
 def caption_shares(hit: Hit) -> NDArray[np.float64]:

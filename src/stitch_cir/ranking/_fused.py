@@ -35,11 +35,11 @@ def chamfer_loop(
     scales: Any,
     spans: Any,
     captions: Any,
-    step: Any,
     weights: Any,
+    of_views: Any,
     scores: Any,
 ) -> None:
-    """Write the Chamfer score of each of n sets into ``scores`` (n,) float32.
+    """Write the Chamfer score of each of n sets into ``scores`` (n,) float32, of any ρ.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def chamfer_loop(
         (starts, sizes), each (n,) int64: set i has the views ``starts[i] … + sizes[i]``.
     captions:
         (whole numbers (K, d) int16, their sums times 128 (K,) int32, similarities to the centre
-        (K,) float32); a caption is ``step`` times its whole numbers.
-    step, weights:
-        float32, and (K,) float32 of sum 1.
+        (K,) float32, step float32); a caption is ``step`` times its whole numbers.
+    weights, of_views:
+        (K,) float32 of sum 2 (1 − ρ), and 2 ρ as float32: the factors of the two directions.
     """
     starts, sizes = spans
-    whole, shift, base = captions
+    whole, shift, base, step = captions
     count, dim = whole.shape
     low = np.float32(-3.0e38)
     tops = np.empty(count, np.float32)
@@ -77,4 +77,4 @@ def chamfer_loop(
         forward = np.float32(0.0)
         for k in range(count):
             forward += weights[k] * tops[k]
-        scores[i] = forward + backward / np.float32(sizes[i])
+        scores[i] = forward + of_views * (backward / np.float32(sizes[i]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -20,7 +20,7 @@ from stitch_cir.ranking._fused import Loop, compiled_loop
 from stitch_cir.ranking._problem import CaptionSet, PackedCodes, PackedSets
 from stitch_cir.ranking._products import ZERO, integer_product
 from stitch_cir.ranking._query_batch import QueryBatch
-from stitch_cir.transport import SetBound, member_bounds
+from stitch_cir.transport import SetBound, direction_weights, member_bounds
 
 __all__ = ["Scanner"]
 
@@ -82,8 +82,8 @@ class Scanner:
         codes = sets.codes if batch.dim <= WIDEST and bound.kind == "members" else None
         step, bounder = self.views_per_block, None
         if bound.kind == "members":
-            curvature = None if lower else bound.curvature
-            bounder = self._bounder(sets, batch, curvature, codes)
+            upper = replace(bound, curvature=None) if lower else bound
+            bounder = self._bounder(sets, batch, upper, codes)
             widest = int((sets.offsets[rows + 1] - sets.offsets[rows]).max())
             views = min(self.views_per_block, self.similarities_per_block // len(batch.vectors))
             step = max(1, views // widest)
@@ -112,18 +112,18 @@ class Scanner:
         self,
         sets: PackedSets,
         batch: QueryBatch,
-        curvature: float | None,
+        bound: SetBound,
         codes: PackedCodes | None,
     ) -> Bounder:
         """Choose how to bound from all views."""
         if codes is None:
-            return _plain(sets, batch, curvature)
-        loop = self._loop() if len(batch.steps) == 1 and curvature is None else None
+            return _plain(sets, batch, bound)
+        loop = self._loop() if len(batch.steps) == 1 and bound.curvature is None else None
         if loop is not None:
-            return _fused(sets, codes, batch, loop)
+            return _fused(sets, codes, batch, bound.rho, loop)
         few = len(batch.steps) < self.few
         finely = few or bool(batch.lost_coarse.max() > self.coarse_error)
-        return _coded(sets, codes, batch, curvature, few=few, finely=finely)
+        return _coded(sets, codes, batch, bound, few=few, finely=finely)
 
     def _loop(self) -> Loop | None:
         """Return the compiled loop; ``None`` while it would not pay, and without a compiler."""
@@ -145,19 +145,22 @@ def _on_all_cores(task: Callable[[int], None], items: Iterable[int]) -> None:
 def _gap(sets: PackedSets, rows: Rows, batch: QueryBatch, bound: SetBound) -> Floats:
     """Return how far a score may lie below Chamfer: (n, Q)."""
     assert bound.gap is not None
+    of_captions, of_views = direction_weights(bound.rho)
     sizes = sets.offsets[rows + 1] - sets.offsets[rows]
     least = np.where(batch.weights > 0, batch.weights, 1.0).min(axis=0)
-    return np.asarray(bound.gap * (np.log(sizes)[:, None] - np.log(least)), dtype=np.float32)
+    # a caption attends to views of equal weight, a view to captions of the query's weights
+    gap = of_captions * np.log(sizes)[:, None] - of_views * np.log(least)
+    return np.asarray(bound.gap * gap, dtype=np.float32)
 
 
-def _plain(sets: PackedSets, batch: QueryBatch, curvature: float | None) -> Bounder:
+def _plain(sets: PackedSets, batch: QueryBatch, of: SetBound) -> Bounder:
     def bound(rows: Rows) -> tuple[Floats, Floats]:
         indices, width, weights = _indices(sets, rows)
         products = sets.vectors[indices] @ batch.vectors.T
         s = products.reshape(len(rows), width, batch.captions, -1).transpose(2, 1, 0, 3)
         error = _rounding(batch, width) + batch.longest * np.float32(batch.dim * 2.0**-23)
         error = np.broadcast_to(error, s.shape[2:])
-        return member_bounds(s, batch.weights, weights, error, curvature), error
+        return member_bounds(s, batch.weights, weights, error, of), error
 
     return bound
 
@@ -166,7 +169,7 @@ def _coded(
     sets: PackedSets,
     codes: PackedCodes,
     batch: QueryBatch,
-    curvature: float | None,
+    of: SetBound,
     *,
     few: bool,
     finely: bool,
@@ -184,15 +187,18 @@ def _coded(
         scales = codes.scales[indices].reshape(len(rows), width)
         s = _similarities(products, scales, steps, base, few=few)
         error = _error(codes, rows, batch, lost, width)
-        return member_bounds(s, batch.weights, weights, error, curvature), error
+        return member_bounds(s, batch.weights, weights, error, of), error
 
     return bound
 
 
-def _fused(sets: PackedSets, codes: PackedCodes, batch: QueryBatch, loop: Loop) -> Bounder:
+def _fused(
+    sets: PackedSets, codes: PackedCodes, batch: QueryBatch, rho: float, loop: Loop
+) -> Bounder:
     whole = np.ascontiguousarray((64 * batch.whole.astype(np.int16) + batch.finer).T)
     shift = (ZERO * whole.sum(axis=1, dtype=np.int64)).astype(np.int32)
-    step, weights = batch.steps[0] / np.float32(64), np.ascontiguousarray(batch.weights[:, 0])
+    of_captions, of_views = (np.float32(each) for each in direction_weights(rho))
+    step, weights = batch.steps[0] / np.float32(64), of_captions * batch.weights[:, 0]
     base = np.ascontiguousarray(batch.base(codes.centre)[:, 0])
     # plain arrays: the compiler knows no memory maps
     code, scales = np.asarray(codes.codes), np.asarray(codes.scales)
@@ -201,7 +207,8 @@ def _fused(sets: PackedSets, codes: PackedCodes, batch: QueryBatch, loop: Loop) 
         starts = sets.offsets[rows]
         sizes = sets.offsets[rows + 1] - starts
         scores = np.empty(len(rows), np.float32)
-        loop(code, scales, (starts, sizes), (whole, shift, base), step, weights, scores)
+        captions = (whole, shift, base, step)
+        loop(code, scales, (starts, sizes), captions, weights, of_views, scores)
         error = _error(codes, rows, batch, batch.lost, int(sizes.max()))
         return scores[:, None] + 2 * error, error
 

@@ -88,7 +88,7 @@ def _check_bound(
         original = 2 * s[:, :, 0] @ p
         require_close(scores, original, "a scorer bounded by 'original' is 2 p̄ · y_0", LIGHT)
         return
-    largest = Chamfer().score_similarities(s, p, q)
+    largest = Chamfer(bound.rho).score_similarities(s, p, q)
     require(bool((scores <= largest + LIGHT).all()), "a scorer bounded by 'members' is ≤ Chamfer")
     if bound.gap is not None:
         smallest = min(float(p.min()), float(weights[weights > 0].min()))

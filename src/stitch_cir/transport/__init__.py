@@ -16,6 +16,7 @@ Pure mathematics on cosines: no files, no models. Every scorer has the same scal
 from stitch_cir.transport._blocks import Block
 from stitch_cir.transport._bounds import BoundedScorer, SetBound, member_bounds
 from stitch_cir.transport._conditional import ConditionalTransport
+from stitch_cir.transport._directions import direction_weights
 from stitch_cir.transport._exact import ExactTransport
 from stitch_cir.transport._front import (
     SCORER_NAMES,
@@ -55,6 +56,7 @@ __all__ = [
     "Sinkhorn",
     "TorchScorer",
     "TransportPlan",
+    "direction_weights",
     "member_bounds",
     "open_device",
     "score_sets",

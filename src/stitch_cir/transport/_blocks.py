@@ -15,9 +15,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stitch_cir.errors import VectorError
+from stitch_cir.transport._directions import direction_weights
 from stitch_cir.transport._marginals import Floats, Marginal, read_marginal
 
-__all__ = ["Batch", "Block", "average", "chamfer", "read_batch", "score_in_blocks", "tops"]
+__all__ = [
+    "Batch",
+    "Block",
+    "average",
+    "both_directions",
+    "chamfer",
+    "read_batch",
+    "score_in_blocks",
+    "tops",
+]
 
 BLOCK_ELEMENTS = 1 << 17
 """Similarities in a block: with two work arrays of that size it stays within the L2 cache."""
@@ -179,8 +189,18 @@ def average(values: Floats, marginal: Marginal) -> Floats:
     return np.asarray((marginal.weights * values).sum(axis=0))
 
 
-def chamfer(block: Block) -> Floats:
-    """Score a block by ``Σ_k p_k max_m s_km + Σ_m q_m max_k s_km``: (n,)."""
-    captions = average(tops(block, 1)[:, 0], block.p)
-    views = average(tops(block, 0)[0], block.q)
-    return captions + views
+def both_directions(block: Block, forward: Floats, backward: Floats, rho: float) -> Floats:
+    """Return ``2 [(1 − ρ) Σ_k p_k forward_k + ρ Σ_m q_m backward_m]``: (n,).
+
+    ``forward`` is (K, n), ``backward`` (M, n). Both factors are ≥ 0 and rounding keeps order, so
+    that larger forward and backward never give a smaller score, in floating point too.
+    """
+    of_captions, of_views = direction_weights(rho)
+    captions = average(forward, block.p) * of_captions
+    captions += average(backward, block.q) * of_views
+    return captions
+
+
+def chamfer(block: Block, rho: float = 0.5) -> Floats:
+    """Score a block by ``2 [(1 − ρ) Σ_k p_k max_m s_km + ρ Σ_m q_m max_k s_km]``: (n,)."""
+    return both_directions(block, tops(block, 1)[:, 0], tops(block, 0)[0], rho)

@@ -8,6 +8,8 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.transport._directions import EVEN, direction_weights
+
 __all__ = ["BoundedScorer", "SetBound", "member_bounds"]
 
 Floats = NDArray[np.float32]
@@ -32,12 +34,16 @@ class SetBound:
     the softmax from the weights.)
 
     ``costly``: the score takes far longer than its bound.
+
+    ``rho``: ρ in [0, 1], the weight of the views' direction in the score, and so in its bound; of
+    no account for the other kinds, whose two directions are equal.
     """
 
     kind: Literal["members", "means", "original"]
     curvature: float | None = None
     gap: float | None = None
     costly: bool = False
+    rho: float = EVEN
 
     @property
     def two_sided(self) -> bool:
@@ -59,7 +65,7 @@ def member_bounds(
     p: Floats,
     q: Floats | None,
     error: Floats,
-    curvature: float | None = None,
+    bound: SetBound,
 ) -> Floats:
     r"""Bound the scores of n sets under Q queries from above, whatever τ, ε or plan.
 
@@ -74,30 +80,37 @@ def member_bounds(
         (M, n) weights of the views, ≥ 0, columns of sum 1; ``None``: all present, evenly weighted.
     error:
         (n, Q) ε ≥ 0; the true similarities lie within ε of ``s``.
-    curvature:
-        c of :class:`SetBound`; 1/(4τ) for conditional transport.
+    bound:
+        The scorer's, of the kind ``"members"``: its ρ, and its curvature c, 1/(4τ) for conditional
+        transport.
 
     Returns (n, Q) float32, up to float32 rounding at least the score of every scorer that keeps the
-    marginals.
+    marginals at this ρ.
 
-    *Proof.* Such a score is ``Σ_k p_k f_k + Σ_m q_m b_m`` with each ``f_k`` an average of
-    ``s_k·`` and ``b_m`` one of ``s_·m`` (see ``BlockScorer.upper_bound``). It is at most the
-    maximum, and that moves by at most ε when every similarity does. The average of conditional
+    *Proof.* Such a score is ``2 (1 − ρ) Σ_k p_k f_k + 2 ρ Σ_m q_m b_m``, each ``f_k`` an average
+    of ``s_k·`` and ``b_m`` one of ``s_·m`` (see ``BlockScorer.upper_bound``). An average is at most
+    the maximum, and that moves by at most ε when every similarity does; the factors sum to 2, so
+    the score moves by at most 2ε. The average of conditional
     transport is ``f(β) = Σ w s / Σ w`` with ``w = q e^{βs}`` and β = 1/τ; ``f(0)`` is the weighted
     mean, and ``f'(β)`` is the variance of s under w, at most R²/4 for similarities within a range R
     (Popoviciu 1935). Hence ``f(1/τ) ≤ mean + R²/(4τ)``; mean and range move by at most ε and 2ε.
     Both bounds hold, so the smaller does; the averages with p and q finish the proof. ∎
     """
+    curvature = bound.curvature
+    of_captions, of_views = direction_weights(bound.rho)
     top: Floats = s.max(axis=1)
     if curvature is not None:
         mean = s.mean(axis=1) if q is None else np.einsum("kmnq,mn->knq", s, q)
         top = _smaller(top, s.min(axis=1), mean, error, curvature)
     total: Floats = (top * p[:, None, :]).sum(axis=0)
+    total *= np.float32(of_captions)
     top = s.max(axis=0)
     if curvature is not None:
         mean = np.einsum("kmnq,kq->mnq", s, p)
         top = _smaller(top, s.min(axis=0), mean, error, curvature)
-    total += top.mean(axis=0) if q is None else (top * q[:, :, None]).sum(axis=0)
+    views: Floats = top.mean(axis=0) if q is None else (top * q[:, :, None]).sum(axis=0)
+    views *= np.float32(of_views)
+    total += views
     total += 2.0 * error
     return np.asarray(total, dtype=np.float32)
 

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from stitch_cir.transport._blocks import Block, average, tops
+from stitch_cir.transport._blocks import Block, both_directions, tops
 from stitch_cir.transport._bounds import SetBound
+from stitch_cir.transport._directions import EVEN, direction_weights, read_rho
 from stitch_cir.transport._marginals import Floats
 from stitch_cir.transport._scorer import Attention, BlockScorer, Tensor, positive
 
@@ -29,36 +30,45 @@ class ConditionalTransport(BlockScorer):
         \text{forward}_k  = \sum_m \operatorname{softmax}_m(s_{km}/τ + \log q_m)\, s_{km}, \qquad
         \text{backward}_m = \sum_k \operatorname{softmax}_k(s_{km}/τ + \log p_k)\, s_{km},
 
-        \text{score} = \sum_k p_k\, \text{forward}_k + \sum_m q_m\, \text{backward}_m .
+        \text{score} = 2 \Bigl[(1 - ρ) \sum_k p_k\, \text{forward}_k
+            + ρ \sum_m q_m\, \text{backward}_m\Bigr] .
 
-    This is 2 minus the bidirectional cosine cost of conditional transport (Zheng & Zhou,
+    This is 2 minus twice the bidirectional cosine cost of conditional transport (Zheng & Zhou,
     "Exploiting Chain Rule and Bayes' Theorem to Compare Probability Distributions", NeurIPS 2021,
-    with ρ = 0.5), as STiTch uses it (arXiv 2605.21261).
+    which weighs its two directions as well). With ρ = ½ the factors are 1 and the score is the one
+    that STiTch uses (arXiv 2605.21261). ``forward + b · backward`` ranks as ρ = b / (1 + b) does:
+    b = 0.3 is ρ = 0.3 / 1.3 ≈ 0.231.
 
     Parameters
     ----------
     tau:
         Temperature τ > 0 on raw cosine (no logit scale). τ → 0 gives :class:`Chamfer`, τ → ∞
         :class:`MeanPooling`. The default 0.001 is CLIP's logit scale of 100 divided by 0.1.
+    rho:
+        ρ in [0, 1], the weight of the views' direction: 0 asks only whether every caption is met by
+        some view, 1 only whether every view is met by some caption.
 
-    Raises ``SettingError`` when τ is not a finite number above 0.
+    Raises ``SettingError`` when τ is not a finite number above 0 or ρ not a number in [0, 1].
     """
 
     tau: float = 0.001
+    rho: float = EVEN
 
     name: ClassVar[str] = "conditional"
 
     def __post_init__(self) -> None:
-        """Check τ."""
+        """Check τ and ρ."""
         object.__setattr__(self, "tau", positive("tau", self.tau))
+        object.__setattr__(self, "rho", read_rho(self.rho))
 
     def settings(self) -> dict[str, Any]:
-        """Return name and τ, JSON-ready."""
-        return {"scorer": self.name, "tau": self.tau}
+        """Return name, τ and ρ, JSON-ready."""
+        return {"scorer": self.name, "tau": self.tau, "rho": self.rho}
 
     def set_bound(self) -> SetBound:
         """Return: Chamfer, which is little more; for a large τ a little above the mean."""
-        return SetBound("members", 0.25 / self.tau if self.tau >= SOFT else None, self.tau)
+        curvature = 0.25 / self.tau if self.tau >= SOFT else None
+        return SetBound("members", curvature, self.tau, rho=self.rho)
 
     def score_tensors(self, s: Tensor, p: Tensor, q: Tensor) -> Tensor:
         """Score n pairs on a device: (n,)."""
@@ -69,7 +79,8 @@ class ConditionalTransport(BlockScorer):
             gap = (s - top).masked_fill(absent, 0.0)
             pull = (gap * self._sharpness).exp() * weights
             halves.append(top.squeeze(axis) + (pull * gap).sum(axis) / pull.sum(axis))
-        return (halves[0] * p).sum(1) + (halves[1] * q).sum(1)
+        of_captions, of_views = direction_weights(self.rho)
+        return of_captions * (halves[0] * p).sum(1) + of_views * (halves[1] * q).sum(1)
 
     @property
     def _sharpness(self) -> float:
@@ -77,9 +88,8 @@ class ConditionalTransport(BlockScorer):
 
     def score_block(self, block: Block) -> Floats:
         """Score a block: (n,)."""
-        captions = average(_attended(block, 1, self._sharpness), block.p)
-        views = average(_attended(block, 0, self._sharpness), block.q)
-        return captions + views
+        forward, backward = (_attended(block, axis, self._sharpness) for axis in (1, 0))
+        return both_directions(block, forward, backward, self.rho)
 
     def attend(self, block: Block) -> Attention:
         """Explain a block."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.errors import VectorError
+from stitch_cir.transport._directions import EVEN, direction_weights
 
 __all__ = ["TransportPlan", "assemble_plan"]
 
@@ -20,9 +21,9 @@ Doubles = NDArray[np.float64]
 class TransportPlan:
     """The explanation of a score; all arrays are float64, ``...`` is the batch (empty for a pair).
 
-    Every scorer's score is the sum of two halves over the same similarities s::
+    Every scorer's score is the sum of two directions over the same similarities s::
 
-        score = Σ_k p_k Σ_m forward_km s_km  +  Σ_m q_m Σ_k backward_km s_km
+        score = 2 (1 − ρ) Σ_k p_k Σ_m forward_km s_km  +  2 ρ Σ_m q_m Σ_k backward_km s_km
 
     Attributes
     ----------
@@ -40,6 +41,8 @@ class TransportPlan:
         (...,), in [−2, 2].
     settings:
         Name and settings of the scorer, JSON-ready.
+    rho:
+        ρ in [0, 1], the weight of the views' direction.
     converged, iterations, marginal_error:
         How an iterative scorer fared: whether all pairs met the tolerance, the iterations of the
         slowest pair, and the largest L1 distance of a pair's row sums from p before they were made
@@ -53,6 +56,7 @@ class TransportPlan:
     similarities: Doubles
     score: Doubles
     settings: Mapping[str, Any]
+    rho: float = EVEN
     converged: bool = True
     iterations: int = 0
     marginal_error: float = 0.0
@@ -64,24 +68,35 @@ class TransportPlan:
 
     @property
     def joint(self) -> Doubles:
-        """The mass that moves, (..., K, M), sum 1: ``½ (p_k forward_km + q_m backward_km)``.
+        """The mass that moves, (..., K, M), sum 1: ``(1 − ρ) p_k forward_km + ρ q_m backward_km``.
 
         For couplings this is the coupling itself.
         """
-        forward = self.p[..., :, None] * self.forward
-        return np.asarray(0.5 * (forward + self.q[..., None, :] * self.backward))
+        of_captions, of_views = direction_weights(self.rho)
+        forward = of_captions * (self.p[..., :, None] * self.forward)
+        return np.asarray(0.5 * (forward + of_views * (self.q[..., None, :] * self.backward)))
 
     def contribution_of_captions(self) -> Doubles:
         """Return what the attention of each caption adds to the score, (..., K).
 
-        ``p_k Σ_m forward_km s_km``; with :meth:`contribution_of_views` it sums to the score. For
-        couplings each side holds exactly half of it.
+        ``2 (1 − ρ) p_k Σ_m forward_km s_km``; with :meth:`contribution_of_views` it sums to the
+        score. For couplings each side holds exactly half of it.
         """
-        return np.asarray(self.p * (self.forward * self.similarities).sum(axis=-1))
+        attended = self.p * (self.forward * self.similarities).sum(axis=-1)
+        return np.asarray(direction_weights(self.rho)[0] * attended)
 
     def contribution_of_views(self) -> Doubles:
-        """Return what the attention of each view adds, (..., M): ``q_m Σ_k backward_km s_km``."""
-        return np.asarray(self.q * (self.backward * self.similarities).sum(axis=-2))
+        """Return what the attention of each view adds, (..., M): ``2 ρ q_m Σ_k backward_km s_km``.
+
+        :meth:`contribution_of_views_by_caption` splits it over the captions.
+        """
+        attended = self.q * (self.backward * self.similarities).sum(axis=-2)
+        return np.asarray(direction_weights(self.rho)[1] * attended)
+
+    def contribution_of_views_by_caption(self) -> Doubles:
+        """Return what the views that attend to each caption add to the score, (..., K)."""
+        attended = ((self.q[..., None, :] * self.backward) * self.similarities).sum(axis=-1)
+        return np.asarray(direction_weights(self.rho)[1] * attended)
 
     def best_view(self) -> NDArray[np.int64]:
         """Return the index of the view that explains the match best, (...,).
@@ -121,6 +136,7 @@ class TransportPlan:
         return {
             "scorer": self.scorer,
             "settings": dict(self.settings),
+            "rho": self.rho,
             "score": self.score.tolist(),
             "p": self.p.tolist(),
             "q": self.q.tolist(),
@@ -146,6 +162,7 @@ def assemble_plan(
     similarities: Doubles,
     *,
     settings: Mapping[str, Any],
+    rho: float,
     converged: bool,
     iterations: int,
     marginal_error: float,
@@ -154,8 +171,9 @@ def assemble_plan(
 
     The score is the sum of the contributions, so that an explanation always adds up.
     """
-    captions = (p * (forward * similarities).sum(axis=-1)).sum(axis=-1)
-    views = (q * (backward * similarities).sum(axis=-2)).sum(axis=-1)
+    of_captions, of_views = direction_weights(rho)
+    captions = of_captions * (p * (forward * similarities).sum(axis=-1)).sum(axis=-1)
+    views = of_views * (q * (backward * similarities).sum(axis=-2)).sum(axis=-1)
     rows, columns = similarities.shape[1:]
     return TransportPlan(
         forward=forward.reshape(*shape, rows, columns),
@@ -165,6 +183,7 @@ def assemble_plan(
         similarities=similarities.reshape(*shape, rows, columns),
         score=np.asarray(captions + views).reshape(shape),
         settings=settings,
+        rho=rho,
         converged=converged,
         iterations=iterations,
         marginal_error=marginal_error,

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from stitch_cir.errors import SettingError, VectorError
 from stitch_cir.transport._blocks import Block, chamfer, read_batch, score_in_blocks
 from stitch_cir.transport._bounds import SetBound
+from stitch_cir.transport._directions import EVEN
 from stitch_cir.transport._marginals import Floats
 from stitch_cir.transport._plan import TransportPlan, assemble_plan
 
@@ -115,6 +116,11 @@ class BlockScorer(ABC):
     name: ClassVar[str]
     _precision: ClassVar[type[np.float64] | None] = None
 
+    @property
+    def rho(self) -> float:
+        """ρ, the weight of the views' direction; ½ for scorers whose two directions are equal."""
+        return EVEN
+
     @abstractmethod
     def settings(self) -> dict[str, Any]:
         """Return ``{"scorer": name}`` and the settings, JSON-ready."""
@@ -132,7 +138,7 @@ class BlockScorer(ABC):
 
         A subclass that does not keep them must override both.
         """
-        return SetBound("members")
+        return SetBound("members", rho=self.rho)
 
     def score_similarities(
         self, similarities: ArrayLike, p: ArrayLike | None = None, q: ArrayLike | None = None
@@ -160,20 +166,23 @@ class BlockScorer(ABC):
     def upper_bound(
         self, similarities: ArrayLike, p: ArrayLike | None = None, q: ArrayLike | None = None
     ) -> Floats:
-        """Bound the score from above by the Chamfer score, ``(...,)``.
+        """Bound the score from above by the Chamfer score of the same ρ, ``(...,)``.
 
-        *Proof.* Let a scorer be ``Σ_k p_k Σ_m F_km s_km + Σ_m q_m Σ_k B_km s_km`` where each row of
-        F and each column of B is a probability distribution over present members (for conditional
-        transport the two softmaxes; for a coupling P, F = P / p and B = P / q, since P's row sums
-        are p and its column sums q; for mean pooling F = q and B = p). A weighted average never
-        exceeds its largest term, so ``Σ_m F_km s_km ≤ max_m s_km`` and
-        ``Σ_k B_km s_km ≤ max_k s_km``; averaging with p and q gives
-        ``score ≤ Σ_k p_k max_m s_km + Σ_m q_m max_k s_km``, the Chamfer score. ∎
+        *Proof.* Let a scorer be ``2 [(1 − ρ) Σ_k p_k Σ_m F_km s_km + ρ Σ_m q_m Σ_k B_km s_km]``
+        with ρ in [0, 1], where each row of F and each column of B is a probability distribution
+        over present members (for conditional transport the two softmaxes; for a coupling P,
+        F = P / p and B = P / q, since P's row sums are p and its column sums q; for mean pooling
+        F = q and B = p; the two sums of the last two are equal, so that any ρ gives the same). A
+        weighted average never exceeds its largest term, so ``Σ_m F_km s_km ≤ max_m s_km`` and
+        ``Σ_k B_km s_km ≤ max_k s_km``; averaging with p and q, and adding with the factors
+        2 (1 − ρ) ≥ 0 and 2 ρ ≥ 0, gives ``score ≤ 2 [(1 − ρ) Σ_k p_k max_m s_km +
+        ρ Σ_m q_m max_k s_km]``, the Chamfer score. ∎
 
         For conditional transport the bound also holds after rounding, in either float type; for
         the others up to rounding.
         """
-        return score_in_blocks(read_batch(similarities, p, q), chamfer)
+        batch = read_batch(similarities, p, q)
+        return score_in_blocks(batch, lambda block: chamfer(block, self.rho))
 
     def plan(
         self, similarities: ArrayLike, p: ArrayLike | None = None, q: ArrayLike | None = None
@@ -216,6 +225,7 @@ class BlockScorer(ABC):
             weights_q,
             s,
             settings=self.settings(),
+            rho=self.rho,
             converged=converged,
             iterations=iterations,
             marginal_error=error,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from stitch_cir.errors import VectorError
 from stitch_cir.transport._blocks import Block, average, chamfer, tops
 from stitch_cir.transport._bounds import SetBound
+from stitch_cir.transport._directions import EVEN, direction_weights, read_rho
 from stitch_cir.transport._marginals import Floats
 from stitch_cir.transport._scorer import Attention, BlockScorer, Tensor
 
@@ -19,31 +20,46 @@ __all__ = ["Chamfer", "MeanPooling", "PointToPoint"]
 
 @dataclass(frozen=True, slots=True)
 class Chamfer(BlockScorer):
-    """Two-way best match: ``Σ_k p_k max_m s_km + Σ_m q_m max_k s_km``.
+    """Two-way best match: ``2 [(1 − ρ) Σ_k p_k max_m s_km + ρ Σ_m q_m max_k s_km]``.
 
     The limit τ → 0 of conditional transport and an upper bound of every scorer that keeps the
-    marginals. Its first half is ColBERT's MaxSim (Khattab & Zaharia, SIGIR 2020) as a mean.
+    marginals, at the same ρ. With ρ = 0 it is ColBERT's MaxSim (Khattab & Zaharia, SIGIR 2020) as a
+    mean, times 2.
+
+    Parameters
+    ----------
+    rho:
+        ρ in [0, 1], the weight of the views' direction; see :class:`ConditionalTransport`.
+
+    Raises ``SettingError`` when ρ is not a number in [0, 1].
     """
+
+    rho: float = EVEN
 
     name: ClassVar[str] = "chamfer"
 
+    def __post_init__(self) -> None:
+        """Check ρ."""
+        object.__setattr__(self, "rho", read_rho(self.rho))
+
     def settings(self) -> dict[str, Any]:
-        """Return the name, JSON-ready."""
-        return {"scorer": self.name}
+        """Return name and ρ, JSON-ready."""
+        return {"scorer": self.name, "rho": self.rho}
 
     def set_bound(self) -> SetBound:
         """Return: the bound of the others is this score."""
-        return SetBound("members", gap=0.0)
+        return SetBound("members", gap=0.0, rho=self.rho)
 
     def score_tensors(self, s: Tensor, p: Tensor, q: Tensor) -> Tensor:
         """Score n pairs on a device: (n,)."""
         captions = s.masked_fill((q == 0)[:, None, :], -np.inf).amax(2)
         views = s.masked_fill((p == 0)[:, :, None], -np.inf).amax(1)
-        return (captions * p).sum(1) + (views * q).sum(1)
+        of_captions, of_views = direction_weights(self.rho)
+        return of_captions * (captions * p).sum(1) + of_views * (views * q).sum(1)
 
     def score_block(self, block: Block) -> Floats:
         """Score a block: (n,)."""
-        return chamfer(block)
+        return chamfer(block, self.rho)
 
     def attend(self, block: Block) -> Attention:
         """Explain a block."""

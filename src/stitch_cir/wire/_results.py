@@ -139,7 +139,8 @@ class PlanInfo(WireModel):
     """The transport plan: K captions (rows) by M views, each matrix (K, M).
 
     A row of ``forward`` and a column of ``backward`` sum to 1, all of ``joint`` to 1;
-    ``similarities`` are cosines. ``p`` (K,) and ``q`` (M,) are the weights of both sides.
+    ``similarities`` are cosines. ``p`` (K,) and ``q`` (M,) are the weights of both sides; ``rho``
+    is the weight of ``backward`` in score and ``joint``, 1 − ``rho`` that of ``forward``.
     """
 
     forward: Matrix
@@ -149,6 +150,7 @@ class PlanInfo(WireModel):
     score: float
     scorer: str = ""
     settings: Mapping[str, Any] = Field(default_factory=dict)
+    rho: float = 0.5
     p: tuple[float, ...] = ()
     q: tuple[float, ...] = ()
     contribution_of_captions: tuple[float, ...] = ()

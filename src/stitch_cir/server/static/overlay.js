@@ -23,7 +23,8 @@ export function links(explained, direction) {
       const backward = plan.backward[caption][view];
       const there = weight * forward;
       const back = (plan.q?.[view] ?? 1 / views.length) * backward;
-      const [value, mass] = { forward: [forward, there], backward: [backward, back], both: [(there + back) / 2, (there + back) / 2] }[direction];
+      const joint = plan.joint[caption][view];
+      const [value, mass] = { forward: [forward, there], backward: [backward, back], both: [joint, joint] }[direction];
       if (mass >= LEAST) found.push({ caption, view, value, mass });
     }
   }
