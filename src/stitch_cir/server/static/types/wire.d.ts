@@ -200,7 +200,8 @@ export interface MatchInfo {
  * The transport plan: K captions (rows) by M views, each matrix (K, M).
  *
  * A row of `forward` and a column of `backward` sum to 1, all of `joint` to 1;
- * `similarities` are cosines. `p` (K,) and `q` (M,) are the weights of both sides.
+ * `similarities` are cosines. `p` (K,) and `q` (M,) are the weights of both sides; `rho`
+ * is the weight of `backward` in score and `joint`, 1 − `rho` that of `forward`.
  */
 export interface PlanInfo {
   forward: number[][];
@@ -210,6 +211,7 @@ export interface PlanInfo {
   score: number;
   scorer?: string;
   settings?: Record<string, unknown>;
+  rho?: number;
   p?: number[];
   q?: number[];
   contribution_of_captions?: number[];
