@@ -35,6 +35,19 @@ def make_gallery(root: Path) -> st.Gallery:
     return st.Gallery.open(root / "gallery", encoder=encoder)
 
 
+def paint_images(folder: Path) -> Path:
+    """Save nine images: six of one colour, two of two below ``pairs``, and a copy."""
+    (folder / "pairs").mkdir(parents=True)
+    for name, colour in COLOURS.items():
+        Image.new("RGB", (40, 40), colour).save(folder / f"{name}.png")
+    for left, right in (("red", "blue"), ("green", "yellow")):
+        image = Image.new("RGB", (64, 40), COLOURS[left])
+        image.paste(COLOURS[right], (32, 0, 64, 40))
+        image.save(folder / "pairs" / f"{left}-{right}.png")
+    (folder / "copy.png").write_bytes((folder / "red.png").read_bytes())
+    return folder
+
+
 class FixedComposer:
     """Writes the same five captions, and two of the reference, whatever the composers learn."""
 
