@@ -28,7 +28,7 @@ atexit.register(write)
 code = sys.argv.pop(1)
 exec(code)
 """
-COMMAND = "from stitch_launcher import main; main()"
+COMMAND = "from stitch_cir.cli import main; main()"
 
 
 def imported(file: Path, code: str, *arguments: object) -> list[str]:

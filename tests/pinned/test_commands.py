@@ -53,18 +53,18 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "search, recorded captions": (
         *("search", "{root}/gallery", "in blue", "-r", "red.png", "-k", "2", *RECORDED),
-        *("--captions", "2"),
+        *("--num-captions", "2"),
     ),
     "search, settings": (
         *("search", "{root}/gallery", "-r", "red.png", *BY_TEXT, "-k", "4", "--transition", "pdv"),
         *("--scale", "1.2", "--image-weight", "0.4", "--scorer", "sinkhorn", "--epsilon", "0.1"),
-        *("--hub-weight", "0.3", "--hub-neighbours", "4", "--less-like", "blue.png"),
-        *("--less-weight", "0.5", "--shortlist", "6", "--min-score", "-1.5"),
+        *("--hubness-weight", "0.3", "--hubness-neighbours", "4", "--negative", "blue.png"),
+        *("--negative-weight", "0.5", "--shortlist", "6", "--min-score", "-1.5"),
         *("--include", "*e*.png", "--exclude", "white*", "--include-reference"),
     ),
     "search, a model composes and judges": (
-        *("search", "{root}/gallery", "in blue", "-r", "red.png", "-k", "2", "--verify", "2"),
-        *("--captions", "2", *MODEL, *CACHE),
+        *("search", "{root}/gallery", "in blue", "-r", "red.png", "-k", "2", "--rerank", "2"),
+        *("--num-captions", "2", *MODEL, *CACHE),
     ),
     "search, no such reference": ("search", "{root}/gallery", "in blue", "-r", "no.png"),
     "search, a setting out of range": ("search", "{root}/gallery", "blue", "--alpha", "2"),

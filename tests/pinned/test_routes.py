@@ -23,7 +23,7 @@ WRITER = {"authorization": f"Bearer {TOKEN}"}
 QUERY: dict[str, Any] = {
     "reference": {"id": "red.png"},
     "text": "in blue",
-    "settings": {"k": 2, "captions": 2},
+    "settings": {"k": 2, "num_captions": 2},
 }
 EDITED = {**QUERY, "captions": [{"text": "blue"}, {"text": "white", "weight": 0.5}]}
 SETTINGS = {
@@ -34,9 +34,9 @@ SETTINGS = {
     "image_weight": 0.4,
     "scorer": "sinkhorn",
     "epsilon": 0.1,
-    "hub_weight": 0.3,
-    "hub_neighbours": 4,
-    "less_weight": 0.5,
+    "hubness_weight": 0.3,
+    "hubness_neighbours": 4,
+    "negative_weight": 0.5,
     "min_score": -1.5,
     "include": ["*e*.png"],
     "exclude": ["white*"],
@@ -84,7 +84,7 @@ def requests(upload: str) -> dict[str, Request]:
         ),
         "search, settings": (
             *("POST", "/api/search"),
-            {"json": {**QUERY, "less_like": ["blue.png"], "settings": SETTINGS}},
+            {"json": {**QUERY, "negatives": ["blue.png"], "settings": SETTINGS}},
         ),
         "search, a setting out of range": (
             *("POST", "/api/search"),
