@@ -1,5 +1,6 @@
 """The field's benchmarks: running the method on a data set, scoring, submitting, reporting."""
 
+from stitch_cir import _exports
 from stitch_cir.benchmarks._compare import Comparison, Interval, compare, intervals
 from stitch_cir.benchmarks._cost import estimate_benchmark_cost
 from stitch_cir.benchmarks._predictions import Predictions, read_predictions
@@ -30,3 +31,5 @@ __all__ = [
     "variants_of",
     "write_submission",
 ]
+
+_exports.publish(__name__, __all__)

@@ -1,5 +1,6 @@
 """Talking to language models: messages, prompts as data, back ends, the cache of answers."""
 
+from stitch_cir import _exports
 from stitch_cir.chat._backend import ChatBackend
 from stitch_cir.chat._chat import Chat, Usage, has_text
 from stitch_cir.chat._cost import Estimate, estimate
@@ -47,3 +48,5 @@ __all__ = [
     "prompt_names",
     "visible",
 ]
+
+_exports.publish(__name__, __all__)

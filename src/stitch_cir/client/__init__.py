@@ -13,6 +13,7 @@ Answers are the models of :mod:`stitch_cir.wire`. Errors are those of the librar
 or a connection has are :class:`ApiError`.
 """
 
+from stitch_cir import _exports
 from stitch_cir.client._arguments import ImageSource, QueryArguments, ReferenceLike
 from stitch_cir.client._async import AsyncClient
 from stitch_cir.client._client import Client
@@ -69,3 +70,5 @@ __all__ = [
     "UploadInfo",
     "ViewInfo",
 ]
+
+_exports.publish(__name__, __all__)

@@ -1,8 +1,8 @@
 """Composers write the target captions of a query: from templates, a file, a model, or a person."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from stitch_cir import _exports
 from stitch_cir.composers._editing import edit_captions
 from stitch_cir.composers._protocol import (
     Caption,
@@ -61,17 +61,15 @@ def composer_by_name(name: str, **options: Any) -> Composer:
     return composer
 
 
-_LAZY = {
-    "ChatComposer": "llm._chat",
-    "TwoStageComposer": "llm._two_stage",
-    "published_text": "recorded._published",
-    "make_chat_composer": "llm._factories",
-    "make_two_stage_composer": "llm._factories",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import the composers that use models only when they are needed."""
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+# composers that use models are imported only when they are needed
+_exports.publish(
+    __name__,
+    __all__,
+    lazy={
+        "ChatComposer": "llm._chat",
+        "TwoStageComposer": "llm._two_stage",
+        "make_chat_composer": "llm._factories",
+        "make_two_stage_composer": "llm._factories",
+        "published_text": "recorded._published",
+    },
+)

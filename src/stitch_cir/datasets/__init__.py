@@ -1,5 +1,6 @@
 """Benchmark data sets, each an object in a separate file, and what they are read into."""
 
+from stitch_cir import _exports
 from stitch_cir.datasets._data import Benchmark, BenchmarkQuery, Box, GalleryKind, Task
 from stitch_cir.datasets._dataset import DataSet, GroupRole, SubmissionFile
 from stitch_cir.datasets._load import (
@@ -46,3 +47,5 @@ __all__ = [
     "subset_recall",
     "subset_recalls",
 ]
+
+_exports.publish(__name__, __all__)

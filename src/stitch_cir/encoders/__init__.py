@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from stitch_cir import _exports
 from stitch_cir.encoders._centred import CentredEncoder
 from stitch_cir.encoders._dense import check_recipe, encode_set
 from stitch_cir.encoders._hash import HashEncoder
@@ -19,8 +20,14 @@ from stitch_cir.encoders._protocol import (
     too_long,
 )
 from stitch_cir.encoders._registry import encoder_names, load_encoder, load_mini, load_test
-from stitch_cir.encoders.mini._encoder import MiniEncoder
+from stitch_cir.encoders.mini._encoder import MiniEncoder, PreparedImage
 from stitch_cir.encoders.store._catalogue import CatalogueEntry, catalogue, models_folder
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders.clip._export import export_model
+    from stitch_cir.encoders.store._check import check_model
+    from stitch_cir.encoders.store._hub import PulledModel, pull_model
+    from stitch_cir.encoders.store._model_file import ModelFile
 
 __all__ = [
     "CatalogueEntry",
@@ -31,7 +38,10 @@ __all__ = [
     "EncoderNotes",
     "HashEncoder",
     "MiniEncoder",
+    "ModelFile",
+    "PreparedImage",
     "PreparingEncoder",
+    "PulledModel",
     "TextLimits",
     "WarmUp",
     "catalogue",
@@ -49,19 +59,15 @@ __all__ = [
     "too_long",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    # fetching and exporting import what searching never needs
-    if name == "pull_model":
-        from stitch_cir.encoders.store._hub import pull_model
-
-        return pull_model
-    if name == "export_model":
-        from stitch_cir.encoders.clip._export import export_model
-
-        return export_model
-    if name == "check_model":
-        from stitch_cir.encoders.store._check import check_model
-
-        return check_model
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# fetching and exporting import what searching never needs
+_exports.publish(
+    __name__,
+    __all__,
+    lazy={
+        "check_model": "store._check",
+        "export_model": "clip._export",
+        "ModelFile": "store._model_file",
+        "PulledModel": "store._hub",
+        "pull_model": "store._hub",
+    },
+)

@@ -1,5 +1,6 @@
 """Why a hit is a hit: plans as tables and as pictures, and contact sheets of whole searches."""
 
+from stitch_cir import _exports
 from stitch_cir.explain._cards import caption_card
 from stitch_cir.explain._contributions import draw_contributions
 from stitch_cir.explain._draw import fit
@@ -26,3 +27,5 @@ __all__ = [
     "render_png",
     "summary",
 ]
+
+_exports.publish(__name__, __all__)

@@ -1,5 +1,6 @@
 """What is indexed, on disk: SQLite holds the truth, a memory-mapped matrix is its cache."""
 
+from stitch_cir import _exports
 from stitch_cir.gallery._gallery import Gallery
 from stitch_cir.gallery._names import matcher
 from stitch_cir.gallery._path_mask import PathMask
@@ -33,3 +34,5 @@ __all__ = [
     "matcher",
     "write_codes",
 ]
+
+_exports.publish(__name__, __all__)

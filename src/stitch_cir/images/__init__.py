@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stitch_cir import _exports
 from stitch_cir.images._colour import changes_colours, to_srgb
 from stitch_cir.images._formats import (
     EXTENSIONS,
@@ -31,3 +32,5 @@ __all__ = [
     "printable_path",
     "to_srgb",
 ]
+
+_exports.publish(__name__, __all__)

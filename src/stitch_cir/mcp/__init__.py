@@ -5,7 +5,9 @@ Imports nothing heavy by itself: what needs the SDK is imported when it is used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stitch_cir import _exports
 
 if TYPE_CHECKING:
     from stitch_cir.mcp._server import create_server
@@ -13,9 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["create_server"]
 
 
-def __getattr__(name: str) -> Any:
-    if name != "create_server":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def _require_packages() -> None:
+    """Raise ``SettingError`` with the command that installs what is missing."""
     from importlib.util import find_spec
 
     from stitch_cir._hints import install_command
@@ -26,6 +27,6 @@ def __getattr__(name: str) -> Any:
             "This needs a package that is not installed: mcp.",
             hint=f"Install it: {install_command('mcp')}",
         )
-    from stitch_cir.mcp._server import create_server
 
-    return create_server
+
+_exports.publish(__name__, __all__, lazy={"create_server": "_server"}, require=_require_packages)

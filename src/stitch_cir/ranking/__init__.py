@@ -4,6 +4,7 @@ A :class:`RankingProblem` says what is ranked and how it is scored; every solver
 :class:`Ranking`, at another cost. It knows no composer, no text, no image and no gallery.
 """
 
+from stitch_cir import _exports
 from stitch_cir.ranking._bounded import Bounded
 from stitch_cir.ranking._exhaustive import Exhaustive
 from stitch_cir.ranking._hubness import HubnessCache, hubness
@@ -35,3 +36,5 @@ __all__ = [
     "rescore_float64",
     "score_rows",
 ]
+
+_exports.publish(__name__, __all__)

@@ -1,7 +1,8 @@
 """The front door: gallery + reference + text + settings → ranked, explained results."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from stitch_cir import _exports
 from stitch_cir.searcher._convergence import is_iterative, plans_converged
 from stitch_cir.searcher._query import Encoded, Seen, look_at_upload, look_up, query_texts
 from stitch_cir.searcher._results import Hit, Query, Results, View
@@ -45,11 +46,11 @@ __all__ = [
     "search",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import composing by the batch, which knows what models cost, only when it is asked for."""
-    if name not in ("Composed", "Wish", "compose_many", "estimate_many", "read_wishes"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from stitch_cir.searcher import _batch
-
-    return getattr(_batch, name)
+# composing by the batch, which knows what models cost, is imported only when it is needed
+_exports.publish(
+    __name__,
+    __all__,
+    lazy=dict.fromkeys(
+        ("Composed", "Wish", "compose_many", "estimate_many", "read_wishes"), "_batch"
+    ),
+)

@@ -61,7 +61,7 @@ class Seen:
         return Reference(self.name, self.image, captions, concepts, self.content)
 
 
-ReferenceLike: TypeAlias = "str | Path | Image.Image | Seen | None"
+ReferenceLike: TypeAlias = str | Path | Image.Image | Seen | None
 """A gallery id, a path, an open picture, one already looked at, or nothing."""
 
 

@@ -5,34 +5,19 @@ Imports nothing heavy by itself: what needs FastAPI is imported when it is used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from stitch_cir import _exports
 from stitch_cir.server._listen import is_local
 from stitch_cir.server._settings import ServerSettings
 
 if TYPE_CHECKING:
     from stitch_cir.server._app import create_app
     from stitch_cir.server._logging import JsonLines
+    from stitch_cir.server._queries import ComposerFactory
     from stitch_cir.server._serve import serve
 
-__all__ = ["JsonLines", "ServerSettings", "create_app", "is_local", "serve"]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "JsonLines":
-        from stitch_cir.server._logging import JsonLines
-
-        return JsonLines
-    if name not in ("create_app", "serve"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    _require_packages()
-    if name == "create_app":
-        from stitch_cir.server._app import create_app
-
-        return create_app
-    from stitch_cir.server._serve import serve
-
-    return serve
+__all__ = ["ComposerFactory", "JsonLines", "ServerSettings", "create_app", "is_local", "serve"]
 
 
 def _require_packages() -> None:
@@ -49,3 +34,16 @@ def _require_packages() -> None:
             f"The server needs packages that are not installed: {', '.join(missing)}.",
             hint=f"Install them: {install_command('server')}",
         )
+
+
+_exports.publish(
+    __name__,
+    __all__,
+    lazy={
+        "ComposerFactory": "_queries",
+        "JsonLines": "_logging",
+        "create_app": "_app",
+        "serve": "_serve",
+    },
+    require=_require_packages,
+)

@@ -12,6 +12,7 @@ names it::
 need neither files nor a network.
 """
 
+from stitch_cir import _exports
 from stitch_cir.chat import ScriptedChat
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.testing._contract import ContractError
@@ -33,3 +34,5 @@ __all__ = [
     "check_scorer",
     "check_transition",
 ]
+
+_exports.publish(__name__, __all__)

@@ -8,6 +8,7 @@ Pure mathematics on unit vectors: no files, no models.
 [[0.7070000171661377, 0.0, 0.7070000171661377], [0.0, 0.7070000171661377, 0.7070000171661377]]
 """
 
+from stitch_cir import _exports
 from stitch_cir.transition._protocol import (
     TRANSITION_NAMES,
     Transition,
@@ -37,3 +38,5 @@ __all__ = [
     "rocchio_step",
     "transition_by_name",
 ]
+
+_exports.publish(__name__, __all__)

@@ -13,6 +13,7 @@ Pure mathematics on cosines: no files, no models. Every scorer has the same scal
 [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 """
 
+from stitch_cir import _exports
 from stitch_cir.transport._blocks import Block
 from stitch_cir.transport._bounds import BoundedScorer, SetBound, member_bounds
 from stitch_cir.transport._conditional import ConditionalTransport
@@ -24,6 +25,7 @@ from stitch_cir.transport._front import (
     scorer_by_name,
     transport_plan,
 )
+from stitch_cir.transport._marginals import Marginal
 from stitch_cir.transport._plan import TransportPlan
 from stitch_cir.transport._scorer import (
     Attention,
@@ -48,6 +50,7 @@ __all__ = [
     "DeviceScorer",
     "ExactTransport",
     "IterativeScorer",
+    "Marginal",
     "MeanPooling",
     "PointSets",
     "PointToPoint",
@@ -64,3 +67,5 @@ __all__ = [
     "scorer_by_name",
     "transport_plan",
 ]
+
+_exports.publish(__name__, __all__)

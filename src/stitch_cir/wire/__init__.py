@@ -5,6 +5,7 @@ understands a newer server. Fields are named as in Python: what :class:`stitch_c
 calls ``labels`` is ``labels`` here.
 """
 
+from stitch_cir import _exports
 from stitch_cir.wire._gallery import (
     AddedImages,
     ErrorDetail,
@@ -86,3 +87,5 @@ __all__ = [
     "ViewInfo",
     "WireModel",
 ]
+
+_exports.publish(__name__, __all__)

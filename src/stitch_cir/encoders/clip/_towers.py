@@ -24,7 +24,7 @@ from stitch_cir.encoders.clip._zero_shot import ZeroShotReader
 from stitch_cir.errors import ModelError, SettingError, VectorError
 from stitch_cir.views import ViewBox, cut
 
-__all__ = ["Prepared", "TowerEncoder", "Towers", "TowersInfo"]
+__all__ = ["PreparedViews", "TowerEncoder", "Towers", "TowersInfo"]
 
 BATCH = 32
 """Views or texts in one call of a tower."""
@@ -76,7 +76,7 @@ class Towers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedViews:
     """The input of one model call: ``pixels`` (v, 3, side, side) float32.
 
     For dense views ``boxes`` and ``geometries`` say, for each image, what to pool; else empty.
@@ -213,7 +213,7 @@ class TowerEncoder:
         boxes: Sequence[Sequence[ViewBox]],
         *,
         dense: bool = False,
-    ) -> list[Callable[[], Prepared]]:
+    ) -> list[Callable[[], PreparedViews]]:
         """Split into jobs that cut, resize and normalise; see ``PreparingEncoder``."""
         _same_count(images, boxes)
         if not dense:
@@ -232,7 +232,7 @@ class TowerEncoder:
             for span in _spans(len(images))
         ]
 
-    def encode_prepared(self, part: Prepared) -> NDArray[np.float32]:
+    def encode_prepared(self, part: PreparedViews) -> NDArray[np.float32]:
         """Run the model once; see ``PreparingEncoder``."""
         with self._turn:
             if not part.boxes:
@@ -249,14 +249,14 @@ class TowerEncoder:
     def _reader(self) -> ZeroShotReader:
         return ZeroShotReader(self, self._towers.info.logit_scale)
 
-    def _prepare(self, views: Sequence[tuple[Image.Image, ViewBox]]) -> Prepared:
-        return Prepared(self._preprocess([cut(*view) for view in views]))
+    def _prepare(self, views: Sequence[tuple[Image.Image, ViewBox]]) -> PreparedViews:
+        return PreparedViews(self._preprocess([cut(*view) for view in views]))
 
     def _prepare_dense(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
-    ) -> Prepared:
+    ) -> PreparedViews:
         geometries = [self._preprocess.geometry(*image.size) for image in images]
-        return Prepared(self._preprocess(images), boxes, geometries)
+        return PreparedViews(self._preprocess(images), boxes, geometries)
 
     def _joined(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]], *, dense: bool

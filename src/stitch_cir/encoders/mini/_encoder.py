@@ -60,7 +60,7 @@ PART = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedImage:
     """An image as the network takes it (h, w, 3), as colours are measured, and its boxes."""
 
     pixels: NDArray[np.uint8]
@@ -130,7 +130,7 @@ class MiniEncoder:
         boxes: Sequence[Sequence[ViewBox]],
         *,
         dense: bool = False,
-    ) -> list[Callable[[], list[Prepared]]]:
+    ) -> list[Callable[[], list[PreparedImage]]]:
         """Split into jobs that resize; see ``PreparingEncoder``. All views are dense."""
         _check_boxes(images, boxes)
         return [
@@ -138,12 +138,12 @@ class MiniEncoder:
             for start in range(0, len(images), PART)
         ]
 
-    def encode_prepared(self, part: Sequence[Prepared]) -> NDArray[np.float32]:
+    def encode_prepared(self, part: Sequence[PreparedImage]) -> NDArray[np.float32]:
         """Run the network and measure colours; see ``PreparingEncoder``."""
         with _two_threads() as pool:
             return np.concatenate(list(pool.map(self._encode, part)))
 
-    def _encode(self, prepared: Prepared) -> NDArray[np.float32]:
+    def _encode(self, prepared: PreparedImage) -> NDArray[np.float32]:
         words = load_vocabulary()
         probabilities = _softmax(self._vision.logits(prepared.pixels, prepared.boxes))
         measured = measure(prepared.small, prepared.boxes, words.palette)
@@ -191,13 +191,13 @@ def _two_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(2, thread_name_prefix="mini")
 
 
-def _prepare(image: Image.Image, boxes: Sequence[ViewBox]) -> Prepared:
-    return Prepared(fit(image), shrink(image), boxes)
+def _prepare(image: Image.Image, boxes: Sequence[ViewBox]) -> PreparedImage:
+    return PreparedImage(fit(image), shrink(image), boxes)
 
 
 def _prepare_all(
     images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
-) -> list[Prepared]:
+) -> list[PreparedImage]:
     return list(map(_prepare, images, boxes))
 
 

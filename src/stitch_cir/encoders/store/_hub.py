@@ -18,7 +18,7 @@ from stitch_cir.encoders.store._digests import file_sha256
 from stitch_cir.encoders.store._model_file import ModelFile
 from stitch_cir.errors import ModelError, SettingError
 
-__all__ = ["Pulled", "pull_model"]
+__all__ = ["PulledModel", "pull_model"]
 
 _SMALL = (
     "config.json",
@@ -51,7 +51,7 @@ _BIN = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
+class PulledModel:
     """What was fetched: the model's name, its folder, the files with their bytes, the commit."""
 
     name: str
@@ -75,7 +75,7 @@ class Pulled:
         }
 
 
-def pull_model(name: str, *, quiet: bool = False) -> Pulled:
+def pull_model(name: str, *, quiet: bool = False) -> PulledModel:
     """Fetch a model: a catalogue name, a hub id, ``onnx:ID``, or ``open_clip:MODEL/TAG``.
 
     What was interrupted is resumed. Every file is compared with the hub's checksum; the record
@@ -104,7 +104,7 @@ def pull_model(name: str, *, quiet: bool = False) -> Pulled:
     return _pull(id, id, backend, id, quiet=quiet)
 
 
-def _pull(name: str, id: str, backend: str, tag: str, *, quiet: bool) -> Pulled:
+def _pull(name: str, id: str, backend: str, tag: str, *, quiet: bool) -> PulledModel:
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
@@ -130,7 +130,7 @@ def _pull(name: str, id: str, backend: str, tag: str, *, quiet: bool) -> Pulled:
     )
     with _reaching(id, endpoint):
         record.write(folder)
-    return Pulled(name, folder, sizes, commit)
+    return PulledModel(name, folder, sizes, commit)
 
 
 def _choose(id: str, names: Sequence[str], backend: str) -> list[str]:
@@ -226,7 +226,7 @@ def _unreachable(id: str, endpoint: str | None, error: Exception) -> ModelError:
     )
 
 
-def _pull_open_clip(spec: str) -> Pulled:
+def _pull_open_clip(spec: str) -> PulledModel:
     """Let open_clip fetch its weights into its own cache; it compares the checksums it knows."""
     model, _, tag = spec.partition("/")
     try:
@@ -244,4 +244,4 @@ def _pull_open_clip(spec: str) -> Pulled:
         )
     with _reaching(str(config.get("hf_hub") or config.get("url")), None):
         file = Path(open_clip.download_pretrained(config))
-    return Pulled(f"open_clip:{spec}", file.parent, {file.name: file.stat().st_size}, "")
+    return PulledModel(f"open_clip:{spec}", file.parent, {file.name: file.stat().st_size}, "")
