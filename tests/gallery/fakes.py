@@ -67,6 +67,11 @@ def picture(seed: int, size: tuple[int, int] = (40, 30)) -> Image.Image:
 def to_schema(directory: Path, version: int) -> None:
     """Turn a gallery back into one that an earlier version would have written."""
     database = sqlite3.connect(directory / "gallery.sqlite", isolation_level=None)
+    if version < 6:
+        database.executescript(
+            "DROP TABLE attribute_values; DROP TABLE attribute_items; DROP TABLE attributes;"
+            "DROP TABLE attribute_changes"
+        )
     if version < 5:
         database.executescript(
             "ALTER TABLE contents DROP COLUMN digest;"

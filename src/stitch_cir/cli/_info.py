@@ -29,6 +29,8 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if facts["captioned"]:
         lines.append(("captions", _captions(facts)))
+    if facts["attributes"]:
+        lines.append(("attributes", _attributes(facts)))
     if facts["skipped"]:
         lines.append(("skipped", _count(facts["skipped"], "file", "that cannot be used")))
     if facts["vanished"]:
@@ -71,6 +73,12 @@ def _count(number: int, noun: str, rest: str) -> str:
 def _captions(facts: dict[str, Any]) -> str:
     file = (facts["captions"] or {}).get("file")
     return f"of {facts['captioned']:,} images" + (f", from {file}" if file else "")
+
+
+def _attributes(facts: dict[str, Any]) -> str:
+    return " · ".join(
+        f"{each['name']} ({each['kind']}, {each['items']:,})" for each in facts["attributes"]
+    )
 
 
 def _exclusions(facts: dict[str, Any]) -> str:

@@ -7,6 +7,12 @@ from stitch_cir.gallery._path_mask import PathMask
 from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery._report import IndexReport, Progress, ProgressEvent, VerifyReport
 from stitch_cir.gallery._snapshot import Snapshot
+from stitch_cir.gallery.attributes._facets import Facet, FacetCount, FacetRequest
+from stitch_cir.gallery.attributes._files import read_attributes
+from stitch_cir.gallery.attributes._parse import parse_where
+from stitch_cir.gallery.attributes._reader import Attributes, AttributeSchema
+from stitch_cir.gallery.attributes._where import Attribute, Near, Where
+from stitch_cir.gallery.attributes._write import AttributeReport
 from stitch_cir.gallery.cache._codes import Codes, write_codes
 from stitch_cir.gallery.cache._format import ViewMatrix
 from stitch_cir.gallery.index._edit import ADDED
@@ -17,11 +23,19 @@ from stitch_cir.gallery.store._view_sets import StoredView
 __all__ = [
     "ADDED",
     "DEFAULT_DIRECTORY",
+    "Attribute",
+    "AttributeReport",
+    "AttributeSchema",
+    "Attributes",
     "Codes",
+    "Facet",
+    "FacetCount",
+    "FacetRequest",
     "Gallery",
     "GalleryReader",
     "IndexOptions",
     "IndexReport",
+    "Near",
     "PathMask",
     "Progress",
     "ProgressEvent",
@@ -29,9 +43,12 @@ __all__ = [
     "StoredView",
     "VerifyReport",
     "ViewMatrix",
+    "Where",
     "index_captions",
     "index_folder",
     "matcher",
+    "parse_where",
+    "read_attributes",
     "write_codes",
 ]
 

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
-from stitch_cir._hints import shell_word
 from stitch_cir.errors import (
-    GalleryError,
     GalleryMismatchError,
     GalleryMissingError,
     SettingError,
 )
+from stitch_cir.gallery._directory import find_directory
 from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery._report import IndexReport, VerifyReport
 from stitch_cir.gallery._snapshot import Generation, Snapshot
 from stitch_cir.gallery._verify import verify
+from stitch_cir.gallery.attributes._files import read_attributes
+from stitch_cir.gallery.attributes._kinds import AttributeKind, AttributeValue
+from stitch_cir.gallery.attributes._records import AttributeTable, Record
+from stitch_cir.gallery.attributes._write import AttributeReport, drop_attribute, set_attributes
 from stitch_cir.gallery.cache._format import ViewMatrix
 from stitch_cir.gallery.cache._packed import PackedVectors
 from stitch_cir.gallery.index._edit import add_images, remove_image
-from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY, index_folder
+from stitch_cir.gallery.index._index import index_folder
 from stitch_cir.gallery.index._options import IndexOptions
-from stitch_cir.gallery.store._database import DATABASE
 from stitch_cir.gallery.store._provenance import check_encoder
 from stitch_cir.gallery.store._store import Store
 from stitch_cir.images import MAX_PIXELS
@@ -74,17 +74,7 @@ class Gallery(GalleryReader):
         GalleryMismatchError
             Another encoder made the vectors.
         """
-        path = Path(path)
-        inside = path / DEFAULT_DIRECTORY
-        try:
-            directory = next((d for d in (path, inside) if (d / DATABASE).is_file()), None)
-        except OSError as error:
-            raise GalleryError(
-                f"The gallery at {path} cannot be read: {error.strerror or error}.",
-                hint="Check the permissions of the folder, and the disk.",
-            ) from error
-        if directory is None:
-            raise _no_gallery(path)
+        directory = find_directory(Path(path))
         gallery = cls(directory, Store(directory), encoder)
         if "fingerprint" not in gallery._facts:
             gallery.close()
@@ -277,6 +267,50 @@ class Gallery(GalleryReader):
         """
         remove_image(self.directory, id)
 
+    def set_attributes(
+        self,
+        values: Mapping[str, Mapping[str, AttributeValue | None]] | Path | str,
+        *,
+        kinds: Mapping[str, AttributeKind] | None = None,
+    ) -> AttributeReport:
+        """Set attributes of items, all that are named or none; no vector changes.
+
+        Parameters
+        ----------
+        values:
+            For each id the values by attribute, ``None`` to take one away; or the path of a CSV,
+            TSV, JSON lines or Parquet file of them. Attributes that are not named stay.
+        kinds:
+            The kinds of attributes that are new: ``text``, ``number``, ``boolean``, ``date`` or
+            ``list``. By default the narrowest that fits all values.
+
+        Snapshots taken from now on see the change, in every process.
+
+        Raises
+        ------
+        RecordError
+            A value contradicts the kind of its attribute, or no id is an item.
+        NotFoundError, ModelError
+            The file does not exist, or is Parquet and pyarrow is missing.
+        GalleryBusyError, GalleryError
+            Another process writes, or nothing can be written.
+        """
+        if isinstance(values, (str, Path)):
+            table = read_attributes(Path(values))
+        else:
+            table = AttributeTable([Record(id, id, each) for id, each in values.items()])
+        declared = {**table.kinds, **(kinds or {})}
+        return set_attributes(
+            self.directory, AttributeTable(table.records, declared, table.is_typed)
+        )
+
+    def drop_attribute(self, name: str) -> int:
+        """Delete an attribute with all its values; return how many items had it.
+
+        Raises ``NotFoundError``, ``GalleryBusyError``, ``GalleryError``.
+        """
+        return drop_attribute(self.directory, name)
+
     def index(self, **options: Unpack[IndexOptions]) -> IndexReport:
         """Bring the gallery up to date with its folder, by :func:`index_folder` and its options.
 
@@ -315,29 +349,3 @@ class Gallery(GalleryReader):
                 max_pixels=max_pixels,
                 read_files=read_files,
             )
-
-
-def _no_gallery(directory: Path) -> GalleryMissingError:
-    """Build the error for a folder without gallery; it names the gallery of a folder above."""
-    # "." and ".." would run together with the full stop
-    real = Path(os.path.realpath(directory))
-    shown = real if directory.name in ("", "..") else directory
-    above = next((folder for folder in real.parents if _holds_gallery(folder)), None)
-    if above is not None and directory.is_dir():
-        inside = real.relative_to(above).as_posix()
-        return GalleryMissingError(
-            f"There is no gallery at {shown}, but the folder {above} above it has one.",
-            hint=f"Search that, only below this folder: stitch search {shell_word(above)} "
-            f"TEXT --include {shell_word(glob.escape(inside) + '/*')}",
-        )
-    return GalleryMissingError(
-        f"There is no gallery at {shown}.",
-        hint=f"Make one first: stitch index {shell_word(directory)}",
-    )
-
-
-def _holds_gallery(folder: Path) -> bool:
-    try:
-        return (folder / DEFAULT_DIRECTORY / DATABASE).is_file()
-    except OSError:
-        return False

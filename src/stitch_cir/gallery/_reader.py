@@ -6,11 +6,12 @@ import os
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from stitch_cir.gallery.attributes._kinds import AttributeKind, shown
 from stitch_cir.gallery.index._options import recorded_options
 from stitch_cir.gallery.index._scan import id_of
-from stitch_cir.gallery.store import _vanished
+from stitch_cir.gallery.store import _attributes, _vanished
 from stitch_cir.gallery.store._provenance import completeness, incomplete_note, root_of
 from stitch_cir.gallery.store._store import Store, to_path
 from stitch_cir.gallery.store._view_sets import StoredView, views
@@ -123,6 +124,7 @@ class GalleryReader(ABC):
             "captioned": len(self._store.captioned_ids()),
             "skipped": self._store.count("skipped"),
             "vanished": _vanished.count(self._store),
+            "attributes": _attribute_facts(self._store),
             **self.completeness(),
             **recorded_options(self._store),
             **{name: self._facts.get(name) for name in _FACTS},
@@ -206,6 +208,13 @@ class GalleryReader(ABC):
         """
         return views(self._store, id)
 
+    def attributes_of(self, id: str) -> dict[str, Any]:
+        """Return the attributes of an item, JSON-ready: dates in ISO 8601, lists as lists."""
+        return {
+            name: shown(cast(AttributeKind, kind), values)
+            for name, kind, values in _attributes.values_of(self._store, id)
+        }
+
     def content_hash(self, id: str) -> str | None:
         """Return the SHA-256 of an image's file; None for captions only."""
         item = self._store.item(id)
@@ -225,6 +234,15 @@ class GalleryReader(ABC):
         return [
             tuple(row) for row in self._store.rows("SELECT id, reason FROM skipped ORDER BY id")
         ]
+
+
+def _attribute_facts(store: Store) -> list[dict[str, Any]]:
+    """Return name, kind and count of items of every attribute."""
+    counts = _attributes.counts(store)
+    return [
+        {"name": row.name, "kind": row.kind, "items": counts.get(row.number, 0)}
+        for row in _attributes.attributes(store)
+    ]
 
 
 def _spellings(path: Path) -> tuple[Path, Path]:

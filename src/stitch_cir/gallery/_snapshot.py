@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.gallery._reader import GalleryReader
+from stitch_cir.gallery.attributes._columns import AttributeCache
+from stitch_cir.gallery.attributes._reader import Attributes
 from stitch_cir.gallery.cache._format import ViewMatrix
 from stitch_cir.gallery.store._store import Store
 
@@ -70,6 +72,7 @@ class Snapshot(GalleryReader):
         self._reading: Store | None = store
         self._load = load
         self._release = release
+        self._attributes: Attributes | None = None
 
     def close(self) -> None:
         """End the read transaction; closing twice does no harm."""
@@ -109,6 +112,18 @@ class Snapshot(GalleryReader):
     def encoder(self) -> DualEncoder:
         """The encoder that made the vectors, loaded when it is first needed."""
         return self._gallery.encoder
+
+    @property
+    def attributes(self) -> Attributes:
+        """The attributes of the items as they are in this snapshot; a later one may see others."""
+        if self._attributes is None:
+            self._attributes = Attributes(
+                self._store,
+                lambda: self.matrix().ids,
+                self._generation.state,
+                self._gallery.resource(AttributeCache),
+            )
+        return self._attributes
 
     @property
     def notes(self) -> list[str]:

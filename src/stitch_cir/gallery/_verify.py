@@ -21,6 +21,7 @@ from stitch_cir.errors import GalleryDamagedError, GalleryError
 from stitch_cir.gallery._check_files import check_files
 from stitch_cir.gallery._repair import FromFiles, Repairs, repair
 from stitch_cir.gallery._report import VerifyReport
+from stitch_cir.gallery.attributes._check import damaged_attributes, take_out
 from stitch_cir.gallery.cache._format import ViewMatrix, open_cache
 from stitch_cir.gallery.index._scan import id_of
 from stitch_cir.gallery.store._provenance import completeness
@@ -95,6 +96,7 @@ def verify(
     missing = changed = 0
     state: dict[str, Any] = {"complete": None, "waiting": None}
     try:
+        _check_attributes(store, directory, problems, repaired, requested=encoder is not None)
         missing, changed = check_files(store, path_of, read=read_files)
         state = completeness(store.meta())
     except GalleryDamagedError as error:
@@ -110,6 +112,30 @@ def verify(
         read_files=read_files,
         repaired=tuple(repaired),
     )
+
+
+def _check_attributes(
+    store: Store, directory: Path, problems: list[str], repaired: list[str], *, requested: bool
+) -> None:
+    """Add what is wrong with attributes to the lines; where ``requested``, take it out.
+
+    Nothing but their source knows what damaged values were, so they cannot be put back.
+    """
+    damage = damaged_attributes(store)
+    if not damage:
+        return
+    removable = [each for each in damage if each.key is not None]
+    problems += [each.line for each in damage if each.key is None]
+    if requested and removable:
+        try:
+            take_out(directory, removable)
+        except GalleryError as error:
+            problems.append(f"nothing can be repaired here: {error.message}")
+        else:
+            repaired += [f"{each.line}; taken out, set it again" for each in removable]
+            return
+    advice = "set it again, or take it out: stitch verify GALLERY --repair"
+    problems += [f"{each.line} ({advice})" for each in removable]
 
 
 def _lines(

@@ -8,7 +8,7 @@ from pathlib import Path
 from stitch_cir.errors import GalleryError, GalleryMissingError
 from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST
 
-__all__ = ["DIGESTS_SINCE", "TABLES", "migrate"]
+__all__ = ["ATTRIBUTES_SINCE", "DIGESTS_SINCE", "TABLES", "migrate"]
 
 _MIGRATIONS = (
     """
@@ -111,9 +111,49 @@ _MIGRATIONS = (
         mtime_ns INTEGER
     ) WITHOUT ROWID;
     """,
+    """
+    -- typed attributes of items. version changes whenever a value of the attribute does: what was
+    -- derived from the values is kept for as long as it stays the same
+    CREATE TABLE attributes (
+        number INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        folded TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        version TEXT NOT NULL
+    );
+
+    -- items that have attributes, numbered so that a value is small; content is the hash of the
+    -- file whose metadata was read, NULL before
+    CREATE TABLE attribute_items (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        content TEXT
+    );
+
+    -- value: text, number, 0 or 1 for a boolean, microseconds since 1970 for a date; a list has a
+    -- row for each entry. carried is 1 for what an image's metadata says, 0 for what was set.
+    -- checksum is a CRC-32 over the other columns
+    CREATE TABLE attribute_values (
+        attribute INTEGER NOT NULL,
+        item INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        value NOT NULL,
+        carried INTEGER NOT NULL,
+        checksum INTEGER NOT NULL,
+        PRIMARY KEY (attribute, item, position)
+    ) WITHOUT ROWID;
+    CREATE INDEX attribute_values_by_value ON attribute_values (attribute, value);
+
+    -- one row: how often attributes have changed, and what identifies the last change. Vectors do
+    -- not depend on it, so their cache stays valid
+    CREATE TABLE attribute_changes (count INTEGER NOT NULL, version TEXT NOT NULL);
+    INSERT INTO attribute_changes VALUES (0, '');
+    """,
 )
 DIGESTS_SINCE = 5
 """The schema from which on rows have digests."""
+ATTRIBUTES_SINCE = 6
+"""The schema from which on items have attributes."""
 _READABLE = 1
 """Oldest schema that can be read as it is; what came later is needed for writing only."""
 
@@ -128,7 +168,10 @@ TABLES = (
     "vanished",
     "outdated",
 )
-"""All tables but ``meta``, and but ``pending``, which is about files and not about the rows."""
+"""All tables that a rebuild replaces.
+
+Not ``meta``; not ``pending``, which is about files; not the attributes, which no encoder makes.
+"""
 
 
 def migrate(database: sqlite3.Connection, file: Path, *, apply: bool) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.errors import RowDamagedError
 from stitch_cir.gallery._names import compose, fold
+from stitch_cir.gallery.store._attributes import sweep_attributes
 from stitch_cir.gallery.store._database import DATABASE
 from stitch_cir.gallery.store._digest import row_digest
 from stitch_cir.gallery.store._facts import FactsStore
@@ -122,7 +123,8 @@ class Store(FactsStore):
     def rename_item(self, old: str, new: Item) -> None:
         """Rename the item of a file that has moved, which keeps its captions."""
         self.put_item(new)
-        self.rows("UPDATE OR IGNORE captions SET id = ? WHERE id = ?", (new.id, old))
+        for table in ("captions", "attribute_items"):
+            self.rows(f"UPDATE OR IGNORE {table} SET id = ? WHERE id = ?", (new.id, old))
         self.remove_items([old])
         self.rows("DELETE FROM vanished WHERE id = ?", (old,))
 
@@ -225,11 +227,12 @@ class Store(FactsStore):
         self.run("INSERT OR IGNORE INTO removed VALUES (?)", [(id,) for id in ids])
 
     def sweep(self) -> None:
-        """Drop contents, captions and caption vectors that nothing refers to any more."""
+        """Drop contents, captions, their vectors and attributes that nothing refers to any more."""
         if any(self.value(f"SELECT 1 FROM {orphans} LIMIT 1") for orphans in _ORPHANS):
             with self.transaction():
                 for orphans in _ORPHANS:
                     self.rows(f"DELETE FROM {orphans}")
+        sweep_attributes(self)
 
     # -- captions --------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Attributes of items: typed values, filters, and counts over them."""

@@ -1,0 +1,271 @@
+"""Counts of an attribute's values, or of ranges of them, over rows of a gallery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.errors import QueryError
+from stitch_cir.gallery._names import fold
+from stitch_cir.gallery.attributes._columns import Column
+from stitch_cir.gallery.attributes._compile import Schema, find_attribute
+from stitch_cir.gallery.attributes._kinds import (
+    AttributeKind,
+    UnusableValueError,
+    date_interval,
+    shown,
+)
+from stitch_cir.gallery.attributes._where import (
+    AllOf,
+    Comparison,
+    DateLiteral,
+    Where,
+)
+from stitch_cir.gallery.attributes._where import Literal as WhereLiteral
+from stitch_cir.gallery.store._attributes import AttributeRow
+
+__all__ = ["Facet", "FacetCount", "FacetRequest", "count_facet", "facet_request"]
+
+Period = Literal["year", "month", "day"]
+MAX_EDGES = 100
+MAX_VALUES = 1_000
+"""Values that one facet counts."""
+_UNITS = {"year": "Y", "month": "M", "day": "D"}
+
+
+@dataclass(frozen=True, slots=True)
+class FacetRequest:
+    """What to count: the most frequent values, ranges between ``edges``, or a date's ``period``.
+
+    ``edges`` are ascending numbers, or dates as text. ``limit`` bounds the values that are listed.
+    """
+
+    attribute: str
+    edges: tuple[float | str, ...] = ()
+    period: Period | None = None
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCount:
+    """How many rows have a value, or one in the range from ``low`` up to, not including, ``high``.
+
+    ``value`` is JSON-ready and None for a range, whose open end is None; ``where`` selects these
+    rows.
+    """
+
+    value: Any
+    count: int
+    where: Where
+    low: Any = None
+    high: Any = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        data: dict[str, Any] = {"count": self.count, "where": str(self.where)}
+        if self.value is None:
+            return {"low": self.low, "high": self.high, **data}
+        return {"value": self.value, **data}
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """The counts of one attribute over ``total`` rows, ``missing`` of which have no value.
+
+    ``distinct`` counts the values that occur, of which ``counts`` may list fewer: values by count,
+    then in order; ranges and periods in order. ``smallest`` and ``largest`` are those of a number
+    or a date, None where nothing occurs.
+    """
+
+    attribute: str
+    kind: AttributeKind
+    counts: tuple[FacetCount, ...]
+    total: int
+    missing: int
+    distinct: int
+    smallest: Any = None
+    largest: Any = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {
+            "attribute": self.attribute,
+            "kind": self.kind,
+            "total": self.total,
+            "missing": self.missing,
+            "distinct": self.distinct,
+            "smallest": self.smallest,
+            "largest": self.largest,
+            "counts": [count.to_dict() for count in self.counts],
+        }
+
+
+def facet_request(text: str, schema: Schema) -> FacetRequest:
+    """Return what a text requests: ``brand``, ``price:0,50,100``, ``taken:year``.
+
+    Raises ``QueryError``.
+    """
+    parts = text.split(":")
+    # a name may hold a colon, and so may an edge
+    names = [":".join(parts[:count]).strip() for count in range(len(parts), 0, -1)]
+    name = next((name for name in names if fold(name) in schema), names[-1])
+    attribute = find_attribute(schema, name)
+    if name == names[0]:
+        return FacetRequest(attribute.name)
+    rest = ":".join(parts[len(name.split(":")) :])
+    period = rest.strip().lower()
+    if period in get_args(Period):
+        return FacetRequest(attribute.name, period=cast(Period, period))
+    edges = [edge.strip() for edge in rest.split(",")]
+    if attribute.kind == "number":
+        try:
+            return FacetRequest(attribute.name, tuple(float(edge) for edge in edges))
+        except ValueError as error:
+            raise _wrong_edges(attribute, rest) from error
+    return FacetRequest(attribute.name, tuple(edges))
+
+
+def count_facet(
+    request: FacetRequest,
+    attribute: AttributeRow,
+    column: Column,
+    rows: NDArray[np.int64],
+    is_counted: NDArray[np.bool_],
+) -> Facet:
+    """Count one facet.
+
+    ``rows`` (v,) are the rows of the column's values, −1 for items that are no row; ``is_counted``
+    (n,) says which rows count. Raises ``QueryError`` for edges or a period that do not fit.
+    """
+    if not 1 <= request.limit <= MAX_VALUES:
+        raise QueryError(
+            f"{request.limit} values of {attribute.name} were requested.",
+            hint=f"It must be between 1 and {MAX_VALUES:,}.",
+        )
+    counted = rows >= 0
+    counted[counted] = is_counted[rows[counted]]
+    codes = column.codes[counted]
+    occurring = np.bincount(codes, minlength=len(column.values))
+    present = np.flatnonzero(occurring)
+    total = int(is_counted.sum())
+    with_value = len(np.unique(rows[counted])) if attribute.kind == "list" else len(codes)
+    kind = cast(AttributeKind, attribute.kind)
+    ends = (None, None)
+    if column.numbers is not None and len(present):
+        ends = tuple(shown(kind, [column.values[present[end]]]) for end in (0, -1))
+    if request.period is not None:
+        counts = _periods(attribute, column, occurring, request.period)
+    elif request.edges:
+        counts = _ranges(attribute, column, occurring, request.edges)
+    else:
+        order = present[np.argsort(-occurring[present], kind="stable")][: request.limit]
+        counts = [
+            FacetCount(
+                shown("text" if kind == "list" else kind, [column.values[code]]),
+                int(occurring[code]),
+                _equals(attribute, column.values[code]),
+            )
+            for code in order.tolist()
+        ]
+    return Facet(
+        attribute.name, kind, tuple(counts), total, total - with_value, len(present), *ends
+    )
+
+
+def _equals(attribute: AttributeRow, value: Any) -> Where:
+    if attribute.kind == "list":
+        return Comparison(attribute.name, "contains", (value,))
+    return Comparison(attribute.name, "=", (_literal(attribute, value),))
+
+
+def _literal(attribute: AttributeRow, value: Any) -> WhereLiteral:
+    if attribute.kind == "boolean":
+        return bool(value)
+    if attribute.kind == "date":
+        text = str(shown("date", [value]))
+        # a day alone would mean all of it
+        return DateLiteral(text if "T" in text else f"{text}T00:00:00.000000")
+    return cast(WhereLiteral, value)
+
+
+def _periods(
+    attribute: AttributeRow, column: Column, occurring: NDArray[np.int64], period: Period
+) -> list[FacetCount]:
+    if attribute.kind != "date" or column.numbers is None:
+        raise QueryError(
+            f"{attribute.name} is a {attribute.kind}, which has no {period}.",
+            hint="Only dates are counted by year, month or day.",
+        )
+    spans = column.numbers.astype("datetime64[us]").astype(f"datetime64[{_UNITS[period]}]")
+    names, codes = np.unique(spans, return_inverse=True)
+    counts = np.bincount(codes, weights=occurring, minlength=len(names)).astype(np.int64)
+    return [
+        FacetCount(str(name), int(count), _in_period(attribute.name, str(name)))
+        for name, count in zip(names, counts.tolist(), strict=True)
+        if count
+    ]
+
+
+def _in_period(name: str, text: str) -> Where:
+    return Comparison(name, "=", (int(text) if len(text) == 4 else DateLiteral(text),))
+
+
+def _ranges(
+    attribute: AttributeRow,
+    column: Column,
+    occurring: NDArray[np.int64],
+    edges: tuple[float | str, ...],
+) -> list[FacetCount]:
+    values = _edges(attribute, column, edges)
+    assert column.numbers is not None
+    bins = np.searchsorted(values, column.numbers, side="right")
+    counts = np.bincount(bins, weights=occurring, minlength=len(values) + 1).astype(np.int64)
+    literals: list[WhereLiteral] = [
+        DateLiteral(str(edge)) if attribute.kind == "date" else float(edge) for edge in edges
+    ]
+    result = []
+    for number, count in enumerate(counts.tolist()):
+        low = literals[number - 1] if number else None
+        high = literals[number] if number < len(literals) else None
+        tests = [
+            Comparison(attribute.name, operator, (edge,))
+            for operator, edge in ((">=", low), ("<", high))
+            if edge is not None
+        ]
+        where: Where = AllOf(tuple(tests)) if len(tests) == 2 else tests[0]
+        ends = (edges[number - 1] if number else None, edges[number] if high is not None else None)
+        result.append(FacetCount(None, count, where, *ends))
+    return result
+
+
+def _edges(attribute: AttributeRow, column: Column, edges: tuple[float | str, ...]) -> NDArray[Any]:
+    """Return the edges as stored numbers, ascending."""
+    shown_edges = ",".join(str(edge) for edge in edges)
+    if column.numbers is None or len(edges) > MAX_EDGES:
+        raise _wrong_edges(attribute, shown_edges)
+    try:
+        if attribute.kind == "date":
+            values = np.array([date_interval(str(edge))[0] for edge in edges], np.int64)
+        else:
+            values = np.array([float(edge) for edge in edges], np.float64)
+    except (UnusableValueError, ValueError) as error:
+        raise _wrong_edges(attribute, shown_edges) from error
+    if not (np.isfinite(values).all() and (np.diff(values) > 0).all()):
+        raise _wrong_edges(attribute, shown_edges)
+    return values
+
+
+def _wrong_edges(attribute: AttributeRow, edges: str) -> QueryError:
+    if attribute.kind not in ("number", "date"):
+        return QueryError(
+            f"{attribute.name} is a {attribute.kind}, which has no ranges.",
+            hint="Only numbers and dates are counted by range; leave the edges out.",
+        )
+    example = "0,50,100" if attribute.kind == "number" else "2024-01-01,2024-07-01"
+    return QueryError(
+        f"{attribute.name} cannot be counted between the edges {edges[:100]!r}.",
+        hint=f"Give at most {MAX_EDGES} ascending values: {attribute.name}:{example}",
+    )
