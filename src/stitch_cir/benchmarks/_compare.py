@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.benchmarks._clusters import Clusters, sum_clusters
 from stitch_cir.benchmarks._score import Scores, Values, with_averages
 from stitch_cir.errors import SettingError
 
@@ -32,7 +33,8 @@ class Comparison:
     """Second minus first, in points, with its interval.
 
     ``p`` is the two-sided p-value of a paired randomisation test: how often flipping the sign of
-    each query's difference at random gives a mean at least as far from zero.
+    each cluster's difference at random gives a mean at least as far from zero. ``drawn`` is what
+    was drawn for both: queries, or clusters of queries that share images.
     """
 
     metric: str
@@ -40,6 +42,7 @@ class Comparison:
     second: float
     difference: Interval
     p: float
+    drawn: str = "queries"
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready data."""
@@ -47,13 +50,15 @@ class Comparison:
 
 
 def intervals(scores: Scores, *, samples: int = SAMPLES, seed: int = SEED) -> dict[str, Interval]:
-    """Return every metric's interval: queries are redrawn within each task, tasks weigh alike.
+    """Return every metric's interval: clusters are redrawn within each task, tasks weigh alike.
 
     All metrics share the draws. Averages of metrics have one too, of their per-query values.
     """
     values = with_averages(scores.values, scores.averages)
     names = list(next(iter(values.values())))
-    return dict(zip(names, _spans(_columns(values, names), samples, _random(seed)), strict=True))
+    numbers = [scores.clusters.numbers.get(task) for task in values]
+    spans = _spans(_columns(values, names), samples, _random(seed), numbers)
+    return dict(zip(names, spans, strict=True))
 
 
 def compare(
@@ -68,13 +73,21 @@ def compare(
             "The two runs are not on the same queries.", hint="Compare runs of one split."
         )
     values = [with_averages(scores.values, scores.averages) for scores in (first, second)]
-    return compare_values(values[0], {"": values[1]}, samples=samples, seed=seed)[""]
+    others = {"": values[1]}
+    return compare_values(values[0], others, first.clusters, samples=samples, seed=seed)[""]
 
 
 def compare_values(
-    first: Values, others: Mapping[str, Values], *, samples: int = SAMPLES, seed: int = SEED
+    first: Values,
+    others: Mapping[str, Values],
+    clusters: Clusters | None = None,
+    *,
+    samples: int = SAMPLES,
+    seed: int = SEED,
 ) -> dict[str, list[Comparison]]:
     """Compare each of the others with the first: the caller vouches that the queries' order agrees.
+
+    ``clusters`` are those of the queries; without them every query is drawn by itself.
 
     The random draws are shared by all metrics and all others, which makes many comparisons cost
     little more than one.
@@ -96,12 +109,15 @@ def compare_values(
     if not pairs:
         return comparisons
     random = _random(seed)
+    clusters = clusters or Clusters()
+    numbers = [clusters.numbers.get(task) for task in first]
     table = [np.concatenate(task, axis=1) for task in zip(*differences, strict=True)]
-    spans = _spans(table, samples, random)
+    spans = _spans(table, samples, random, numbers)
     for (other, name, before, after), span, p in zip(
-        pairs, spans, _randomisation(table, samples, random), strict=True
+        pairs, spans, _randomisation(table, samples, random, numbers), strict=True
     ):
-        comparisons[other].append(Comparison(name, before, after, span, p))
+        drawn = clusters.describe()
+        comparisons[other].append(Comparison(name, before, after, span, p, drawn))
     return comparisons
 
 
@@ -120,35 +136,48 @@ def _random(seed: int) -> np.random.Generator:
 
 
 def _spans(
-    tasks: list[NDArray[np.float64]], samples: int, random: np.random.Generator
+    tasks: list[NDArray[np.float64]],
+    samples: int,
+    random: np.random.Generator,
+    clusters: Sequence[tuple[int, ...] | None] | None = None,
 ) -> list[Interval]:
-    """Return an interval for each column, bootstrapping the tasks' (queries, metrics) together."""
+    """Return an interval for each column, bootstrapping the tasks' (queries, metrics) together.
+
+    ``clusters``: the cluster of each query, by task; ``None``: each query is one. A draw of
+    clusters of different sizes has its own number of queries, by which its sum is divided.
+    """
     means = np.zeros((samples, tasks[0].shape[1]))
-    for values in tasks:
-        size = len(values)
+    for values, numbers in zip(tasks, clusters or [None] * len(tasks), strict=True):
+        sums, queries = sum_clusters(values, numbers)
+        size = len(sums)
         for start in range(0, samples, 500):  # memory stays flat for any number of queries
             count = min(500, samples - start)
             drawn = random.integers(0, size, (count, size))
-            # how many times each query was drawn, all rows in a single count
+            # how many times each cluster was drawn, all rows in a single count
             flat = (drawn + size * np.arange(count)[:, None]).ravel()
             times = np.bincount(flat, minlength=count * size).reshape(count, size)
-            means[start : start + count] += times @ values / size / len(tasks)
+            total = (times @ queries)[:, None]
+            means[start : start + count] += times @ sums / total / len(tasks)
     low, high = np.percentile(100 * means, (2.5, 97.5), axis=0)
     mean = 100 * np.mean([values.mean(axis=0) for values in tasks], axis=0)
     return [Interval(*map(float, ends)) for ends in zip(mean, low, high, strict=True)]
 
 
 def _randomisation(
-    tasks: list[NDArray[np.float64]], samples: int, random: np.random.Generator
+    tasks: list[NDArray[np.float64]],
+    samples: int,
+    random: np.random.Generator,
+    clusters: Sequence[tuple[int, ...] | None] | None = None,
 ) -> list[float]:
-    """Return each column's two-sided p-value under random signs of the queries' differences."""
+    """Return each column's two-sided p-value under random signs of the clusters' differences."""
     observed = np.abs(np.mean([values.mean(axis=0) for values in tasks], axis=0))
     means = np.zeros((samples, tasks[0].shape[1]))
-    for values in tasks:
+    for values, numbers in zip(tasks, clusters or [None] * len(tasks), strict=True):
+        sums, _ = sum_clusters(values, numbers)
         for start in range(0, samples, 500):
             count = min(500, samples - start)
-            signs = random.integers(0, 2, (count, len(values)), dtype=np.int8) * 2 - 1
-            means[start : start + count] += signs @ values / len(values) / len(tasks)
+            signs = random.integers(0, 2, (count, len(sums)), dtype=np.int8) * 2 - 1
+            means[start : start + count] += signs @ sums / len(values) / len(tasks)
     # the observed assignment is one of the possible ones, so p is never 0
     reached = (np.abs(means) >= observed - 1e-12).sum(axis=0)
     return [float(share) for share in (1 + reached) / (1 + samples)]

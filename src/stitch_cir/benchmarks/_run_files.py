@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from stitch_cir.benchmarks._clusters import Clusters
 from stitch_cir.benchmarks._compare import Interval, intervals
 from stitch_cir.benchmarks._predictions import PREDICTION_FILES, VARIANTS
 from stitch_cir.benchmarks._score import Scores, Values
@@ -59,7 +60,8 @@ class VariantResult:
     ``role`` is ``"main"``, ``"control"``, ``"ablation"`` or ``"sweep"``; ``settings`` what this
     variant changes or fixes (query, transition, alpha, scorer, tau, …). ``headline`` and ``tasks``
     are in percent; ``kinds`` holds, by kind of query, the mean of ``kind_metric`` and the number of
-    queries; ``values`` are per query, fractions, by task and metric in the order of ``ids``.
+    queries; ``values`` are per query, fractions, by task and metric in the order of ``ids``;
+    ``clusters`` are what the intervals were drawn from.
     All are empty where the answers are not public.
     """
 
@@ -75,6 +77,7 @@ class VariantResult:
     ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     values: Values = field(default_factory=dict)
     kind_metric: str = ""
+    clusters: Clusters = field(default_factory=Clusters)
 
     def with_scores(self, scores: Scores) -> VariantResult:
         """Return the same variant with its figures."""
@@ -91,6 +94,7 @@ class VariantResult:
             scores.ids,
             scores.values,
             scores.kind_metric,
+            scores.clusters,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,6 +115,7 @@ class VariantResult:
                 for task, metrics in self.values.items()
             },
             "kind_metric": self.kind_metric,
+            "clusters": self.clusters.to_dict(),
         }
 
     @classmethod
@@ -136,6 +141,8 @@ class VariantResult:
             },
             # runs before it was recorded are of CIRCO's form
             kind_metric=data.get("kind_metric", "mAP@10"),
+            # runs before it was recorded drew queries one by one
+            clusters=Clusters.from_dict(data["clusters"]) if "clusters" in data else Clusters(),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.benchmarks._clusters import Clusters, clusters_of
 from stitch_cir.benchmarks._predictions import Predictions
 from stitch_cir.datasets import Benchmark, Metric, Task
 from stitch_cir.errors import RecordError
@@ -26,7 +27,8 @@ class Scores:
     ``values`` holds the per-query values (fractions) by task and metric, in the order of ``ids``;
     ``headline`` are the figures that papers print, the first of them the one to compare by.
     ``averages`` names the metrics of which a headline figure is the mean; ``kinds`` holds, by kind
-    of query, the mean of ``kind_metric`` and the number of queries.
+    of query, the mean of ``kind_metric`` and the number of queries. ``clusters`` are what intervals
+    and paired tests draw.
     """
 
     benchmark: str
@@ -40,6 +42,7 @@ class Scores:
     notes: tuple[str, ...] = ()
     averages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     kind_metric: str = ""
+    clusters: Clusters = field(default_factory=Clusters)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready data, without the per-query values."""
@@ -59,6 +62,7 @@ class Scores:
                 for name, (value, count) in self.kinds.items()
             },
             "counts": dict(self.counts),
+            "drawn": {"kind": self.clusters.kind, "count": self.clusters.count or None},
             "notes": list(self.notes),
         }
 
@@ -98,6 +102,7 @@ def score(benchmark: Benchmark, predictions: Predictions) -> Scores:
         (*benchmark.notes, *predictions.notes, *_short_lists(dataset.depth, predictions)),
         dataset.averages,
         dataset.kind_metric,
+        clusters_of(benchmark),
     )
 
 

@@ -142,6 +142,8 @@ def score(
                 out.print(f"  {task:<18} {figures}", soft_wrap=True)
         for kind, (value, count) in scores.kinds.items():
             out.print(f"  {scores.kind_metric} {kind:<30} {value:6.2f}  ({count})", soft_wrap=True)
+        if scores.clusters.numbers:
+            out.print(f"95 % intervals are drawn from {scores.clusters.describe()}.")
         for note in scores.notes:
             out.print(f"note: {plain(note)}", soft_wrap=True)
 
@@ -217,6 +219,8 @@ def compare(
                 f"[{span.low:+.2f}, {span.high:+.2f}]   {each.p:.4f}",
                 soft_wrap=True,
             )
+        if runs[0].clusters.numbers:
+            out.print(f"Intervals and p are drawn from {runs[0].clusters.describe()}.")
 
 
 def _root_of(files: list[Path]) -> Path:

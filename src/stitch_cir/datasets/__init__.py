@@ -2,7 +2,13 @@
 
 from stitch_cir import _exports
 from stitch_cir.datasets._data import Benchmark, BenchmarkQuery, Box, GalleryKind, Task
-from stitch_cir.datasets._dataset import DataSet, GroupRole, SubmissionFile
+from stitch_cir.datasets._dataset import (
+    DataSet,
+    GroupRole,
+    SubmissionFile,
+    image_set_of,
+    reference_of,
+)
 from stitch_cir.datasets._load import (
     LayoutEntry,
     check_benchmark,
@@ -39,11 +45,13 @@ __all__ = [
     "average_precision",
     "average_precisions",
     "check_benchmark",
+    "image_set_of",
     "load_benchmark",
     "load_dataset",
     "parse_json",
     "recall",
     "recalls",
+    "reference_of",
     "subset_recall",
     "subset_recalls",
 ]

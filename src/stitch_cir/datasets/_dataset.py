@@ -7,15 +7,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from stitch_cir.datasets._data import Benchmark, Task
+from stitch_cir.datasets._data import Benchmark, BenchmarkQuery, Task
 from stitch_cir.datasets._published import PublishedFigures
 from stitch_cir.datasets._reader import Reader
 from stitch_cir.datasets.metrics import Metric
 from stitch_cir.errors import SettingError
 
-__all__ = ["DataSet", "GroupRole", "SubmissionFile"]
+__all__ = ["DataSet", "GroupRole", "SubmissionFile", "image_set_of", "reference_of"]
 
 GroupRole = Literal["none", "gallery", "subset"]
+
+
+def reference_of(query: BenchmarkQuery) -> str:
+    """Return the reference: queries with the same one are not independent."""
+    return query.reference
+
+
+def image_set_of(query: BenchmarkQuery) -> str:
+    """Return the reference and its group as one key: queries about the same few images."""
+    return "\n".join(sorted((query.reference, *query.group)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,10 @@ class DataSet:
         What a query's ``group`` is for: nothing; the query's gallery (``"gallery"``: it ranks these
         candidates only, and equal scores count against the answer); or a second ranking beside that
         of the whole gallery (``"subset"``).
+    cluster_key, cluster_kind:
+        What queries that share images have in common, as a key and as a noun for messages.
+        Intervals and paired tests draw these clusters of queries, since drawing the queries would
+        make them too narrow. By default the reference.
     averages:
         Further headline figures, each the mean of several metrics, by name.
     kind_metric:
@@ -89,6 +103,8 @@ class DataSet:
     metrics: tuple[Metric, ...]
     keep_reference: bool = True
     group_role: GroupRole = "none"
+    cluster_key: Callable[[BenchmarkQuery], str] = reference_of
+    cluster_kind: str = "reference image"
     averages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     kind_metric: str = ""
     published_id: Callable[[str], str | int] = str

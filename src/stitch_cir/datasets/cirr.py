@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stitch_cir.datasets._data import BenchmarkQuery, Task
-from stitch_cir.datasets._dataset import DataSet, SubmissionFile
+from stitch_cir.datasets._dataset import DataSet, SubmissionFile, image_set_of
 from stitch_cir.datasets._published import BIG_G, LARGE, PublishedAblation, PublishedFigures
 from stitch_cir.datasets._reader import Reader
 from stitch_cir.datasets.metrics import recalls, subset_recalls
@@ -71,6 +71,9 @@ CIRR = DataSet(
     averages={"(R@5+Rs@1)/2": ("R@5", "Rs@1")},
     keep_reference=False,
     group_role="subset",
+    # up to nine queries about the same six images
+    cluster_key=image_set_of,
+    cluster_kind="image set",
     prediction_header={"version": "rc2"},
     submission=(
         SubmissionFile("cirr-{split}-recall.json", unit="recall"),

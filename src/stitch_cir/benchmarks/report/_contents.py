@@ -47,6 +47,15 @@ class Section:
         return next(iter(self.runs.values())).main.kind_metric
 
     @cached_property
+    def drawn(self) -> str:
+        """What intervals and tests were drawn from, such as ``"503 image sets"``."""
+        kinds: dict[str, None] = {}
+        for run in self.runs.values():
+            kinds[run.main.clusters.describe()] = None
+        text = " or ".join(kinds)
+        return "the queries" if text == "queries" else text
+
+    @cached_property
     def metrics(self) -> tuple[str, ...]:
         """Headline metrics of all runs; empty where the answers are not public."""
         names: dict[str, None] = {}
@@ -92,7 +101,7 @@ class Section:
                 and variant.ids == run.main.ids
             }
             if run.main.values:
-                compared = compare_values(self._values(run.main), others)
+                compared = compare_values(self._values(run.main), others, run.main.clusters)
                 for name, comparisons in compared.items():
                     differences[label, name] = {each.metric: each for each in comparisons}
         return differences
@@ -108,7 +117,7 @@ class Section:
             for label, run in self.runs.items()
             if run is not first and run.main.ids == first.main.ids and run.main.values
         }
-        compared = compare_values(self._values(first.main), others)
+        compared = compare_values(self._values(first.main), others, first.main.clusters)
         return {
             label: {each.metric: each for each in comparisons}
             for label, comparisons in compared.items()

@@ -129,8 +129,8 @@ def _figures(section: Section) -> Table:
         lambda _, variant: (_figure(variant, metric, best) for metric in section.metrics),
         key="figures",
         title="Figures and controls",
-        lead="In percent, with 95 % bootstrap intervals over the queries; in bold the best of each "
-        "column. Controls use the same encoded images and captions as main.",
+        lead=f"In percent, with 95 % bootstrap intervals over {section.drawn}; in bold the best of "
+        "each column. Controls use the same encoded images and captions as main.",
     )
 
 
@@ -149,8 +149,8 @@ def _differences(section: Section) -> Table | None:
         key="differences",
         title="Difference to main",
         lead="Variant minus main on the same queries, in points: below zero, main is better. In "
-        "brackets 95 % intervals; p is of a paired randomisation test, not corrected for the "
-        "number of comparisons.",
+        f"brackets 95 % intervals; p is of a paired randomisation test over {section.drawn}, not "
+        "corrected for the number of comparisons.",
     )
 
 
