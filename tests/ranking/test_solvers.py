@@ -8,7 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stitch_cir.ranking import Bounded, Exhaustive, HubnessCache, Ranking, Solver, hubness
+from stitch_cir.ranking import (
+    Bounded,
+    Exhaustive,
+    HubnessCache,
+    Ranking,
+    Solver,
+    count_neighbours,
+    hubness,
+)
 from stitch_cir.transition import SemanticIncrement
 from stitch_cir.transport import Chamfer, ConditionalTransport
 from tests.ranking.galleries import captions, draw, pack, random_problem
@@ -77,6 +85,20 @@ def test_a_shortlist_holds_the_nearest_means() -> None:
     nearness[4] = -np.inf
     assert short.candidates.tolist() == sorted(np.argsort(-nearness)[:3].tolist())
     assert problem.shortlisted(7).candidates.tolist() == [0, 1, 2, 3, 5, 6, 7]
+
+
+def test_neighbours_never_exceed_a_few_per_cent_of_a_gallery() -> None:
+    rng = np.random.default_rng(4)
+    matrix = pack(draw(rng, "smooth", 2390, 8), np.full(239, 10))  # three views an image: 717
+    assert count_neighbours(matrix, 200) == 21
+    assert [count_neighbours(matrix, each) for each in (1, 21, 22)] == [1, 21, 21]
+    scorer = Chamfer()
+    np.testing.assert_array_equal(hubness(matrix, scorer, 200), hubness(matrix, scorer, 21))
+    assert (hubness(matrix, scorer, 20) > hubness(matrix, scorer, 21)).all()
+    # a handful is a mean however small the gallery; the bank limits them, not all views
+    assert count_neighbours(pack(draw(rng, "smooth", 9, 8), np.full(3, 3)), 200) == 5
+    assert count_neighbours(pack(draw(rng, "smooth", 9000, 8), np.full(9000, 1)), 1000) == 270
+    assert count_neighbours(matrix, 200, bank=300) == 9
 
 
 def test_hubness_is_kept_for_one_gallery_and_keeps_no_gallery_alive() -> None:

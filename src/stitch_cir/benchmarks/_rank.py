@@ -22,6 +22,7 @@ from stitch_cir.searcher import (
     GallerySolvers,
     Query,
     is_iterative,
+    limit_neighbours,
     plans_converged,
     ranking_problem,
 )
@@ -83,10 +84,12 @@ def rank_queries(
     heads: dict[str, QueryHead] = {}
     failures: Counter[str] = Counter()
     approximate = 0
+    limited: list[str] = []
     for task in benchmark.tasks:
         gallery = galleries[task.name]
         solvers = gallery.gallery.resource(GallerySolvers)
         penalty = solvers.hubness_penalty(gallery.gallery.matrix(), variant.settings)
+        limited += limit_neighbours(gallery.gallery.matrix(), variant.settings)[1]
         searchable: list[tuple[PreparedQuery, Query]] = []
         for prepared in queries:
             if prepared.task.name != task.name:
@@ -122,6 +125,8 @@ def rank_queries(
         f"{count:,} queries could not be searched with: {why}." for why, count in failures.items()
     ]
     counted = [f"{note} They count as misses." for note in notes]
+    notes += dict.fromkeys(limited)
+    counted += dict.fromkeys(limited)
     if approximate:
         notes.append(
             f"{variant.settings.scorer.capitalize()} did not converge for a hit among the first "

@@ -13,12 +13,16 @@ from stitch_cir.ranking._problem import PackedSets
 from stitch_cir.ranking._scores import pad_sets
 from stitch_cir.transport import PointSets, Scorer, score_sets
 
-__all__ = ["HubnessCache", "hubness"]
+__all__ = ["HubnessCache", "count_neighbours", "hubness"]
 
 BANK = 10_000
 """Most views of the bank; of more, images evenly spread over the gallery are taken."""
 VIEWS_EACH = 3
 """Most views an image adds to the bank, so that large sets do not outvote the others."""
+SHARE = 0.03
+"""Largest share of the bank that counts as neighbours."""
+FEWEST = 5
+"""Neighbours that are allowed however small the bank is: fewer are too noisy a mean."""
 
 
 class HubnessCache:
@@ -66,16 +70,16 @@ def hubness(
     without parallel data", ICLR 2018, with γ = ½ of our two-way scores), against a bank that is the
     gallery itself: no query is looked at, so each is still answered on its own.
 
+    Neighbours are at most 3 % of the bank (see :func:`count_neighbours`): the mean over a large
+    part of a small gallery measures how typical an image is, and taking that off hurts.
+
     The ``bank`` holds at most so many views, ``views_each`` of an image; of more, images evenly
     spread over the gallery are taken. With fewer queries than ``neighbours`` all of them count; an
     image alone in its gallery has 0.
     """
     count = len(sets.offsets) - 1
     sizes = sets.offsets[1:] - sets.offsets[:-1]
-    each = np.minimum(sizes, views_each)
-    images = np.arange(count)
-    if int(each.sum()) > bank:
-        images = np.unique(np.linspace(0, count - 1, max(1, bank // views_each)).astype(np.int64))
+    images, each = _bank(sets, bank, views_each)
     owners = np.repeat(images, each[images])
     indices = np.concatenate([sets.offsets[i] + np.arange(each[i]) for i in images])
     queries = PointSets(np.asarray(sets.vectors[indices], dtype=np.float32)[:, None])
@@ -85,9 +89,36 @@ def hubness(
         views, _ = pad_sets(sets, rows)
         scores = score_sets(queries, PointSets(views), scorer).astype(np.float64)
         scores[owners[:, None] == rows] = -np.inf
-        kept = min(neighbours, len(owners))
+        kept = min(_allowed(neighbours, len(owners)), len(owners))
         best = np.partition(scores, len(owners) - kept, axis=0)[len(owners) - kept :]
         finite = np.isfinite(best)
         total = np.where(finite, best, 0.0).sum(axis=0)
         means[rows] = total / np.maximum(finite.sum(axis=0), 1)
     return means
+
+
+def count_neighbours(
+    sets: PackedSets, neighbours: int, *, bank: int = BANK, views_each: int = VIEWS_EACH
+) -> int:
+    """Return how many neighbours :func:`hubness` averages over where ``neighbours`` are requested.
+
+    That is at most 3 % of the bank's views, or 5 where that is more.
+    """
+    images, each = _bank(sets, bank, views_each)
+    return _allowed(neighbours, int(each[images].sum()))
+
+
+def _allowed(neighbours: int, bank_size: int) -> int:
+    return min(neighbours, max(FEWEST, int(SHARE * bank_size)))
+
+
+def _bank(
+    sets: PackedSets, bank: int, views_each: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the images of the bank (b,), and how many views each of all images would add (n,)."""
+    count = len(sets.offsets) - 1
+    each = np.minimum(sets.offsets[1:] - sets.offsets[:-1], views_each)
+    images = np.arange(count)
+    if int(each.sum()) > bank:
+        images = np.unique(np.linspace(0, count - 1, max(1, bank // views_each)).astype(np.int64))
+    return images, each

@@ -8,7 +8,7 @@ from stitch_cir.searcher._query import Encoded, Seen, look_at_upload, look_up, q
 from stitch_cir.searcher._results import Hit, Query, Results, View
 from stitch_cir.searcher._search import compose, locate, required_image_side, search
 from stitch_cir.searcher._settings import PRESETS, SearchSettings
-from stitch_cir.searcher._solvers import GallerySolvers, ranking_problem
+from stitch_cir.searcher._solvers import GallerySolvers, limit_neighbours, ranking_problem
 
 if TYPE_CHECKING:
     from stitch_cir.searcher._batch import (
@@ -35,6 +35,7 @@ __all__ = [
     "compose_many",
     "estimate_many",
     "is_iterative",
+    "limit_neighbours",
     "locate",
     "look_at_upload",
     "look_up",

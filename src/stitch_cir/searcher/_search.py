@@ -40,7 +40,7 @@ from stitch_cir.searcher._query import ReferenceLike, Seen, build_query, look_at
 from stitch_cir.searcher._rerank import rerank
 from stitch_cir.searcher._results import Hit, Query, Results, View
 from stitch_cir.searcher._settings import SearchSettings
-from stitch_cir.searcher._solvers import GallerySolvers, ranking_problem
+from stitch_cir.searcher._solvers import GallerySolvers, limit_neighbours, ranking_problem
 from stitch_cir.searcher._suggest import suggest_ids
 from stitch_cir.transport import open_device
 
@@ -298,6 +298,7 @@ def _prepare(
     if settings.hubness_weight:
         penalty = gallery.resource(GallerySolvers).hubness_penalty(matrix, settings)
         query = replace(query, hubness_penalty=penalty)
+        notes = (*notes, *limit_neighbours(matrix, settings)[1])
         clock.lap("hubness")
     composer_notes = () if composition is None else composition.notes
     notes = (*composer_notes, *notes, *candidates.notes)
@@ -404,7 +405,8 @@ def _results(
     return Results(
         hits=hits,
         query=prepared.query,
-        settings=settings,
+        # as they were used: a small gallery limits the neighbours of hubness
+        settings=limit_neighbours(prepared.matrix, settings)[0],
         gallery=_provenance(prepared.snapshot),
         ranked=len(prepared.problem.rows),
         bounded=ranking.bounded,

@@ -74,8 +74,9 @@ class SearchSettings:
         ε ≥ 1e-6 (Sinkhorn, whose results say so where it did not converge).
     hubness_weight, hubness_neighbours:
         γ in [0, 1000] takes ``γ · hubness`` off the score of images that are near everything (0:
-        never); k, the neighbours that hubness averages over (see
-        :func:`stitch_cir.ranking.hubness`).
+        never); k, the neighbours that hubness averages over, of which a small gallery has fewer
+        (at most 3 % of its sampled views, see :func:`stitch_cir.ranking.hubness`): results hold
+        the number that was used.
     shortlist:
         ``None`` scores every view set. A number n first keeps the n images whose normalised mean
         vector is nearest to the mean caption, then scores those only.

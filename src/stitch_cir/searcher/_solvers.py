@@ -8,11 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.gallery import ViewMatrix
-from stitch_cir.ranking import Bounded, HubnessCache, OnDevice, RankingProblem, Solver
+from stitch_cir.ranking import (
+    Bounded,
+    HubnessCache,
+    OnDevice,
+    RankingProblem,
+    Solver,
+    count_neighbours,
+)
 from stitch_cir.searcher._results import Query
 from stitch_cir.searcher._settings import SearchSettings
 
-__all__ = ["GallerySolvers", "ranking_problem"]
+__all__ = ["GallerySolvers", "limit_neighbours", "ranking_problem"]
 
 
 class GallerySolvers:
@@ -40,6 +47,27 @@ class GallerySolvers:
         return self._hubness.hubness_penalty(
             matrix, settings.make_scorer(), settings.hubness_weight, settings.hubness_neighbours
         )
+
+
+def limit_neighbours(
+    matrix: ViewMatrix, settings: SearchSettings
+) -> tuple[SearchSettings, tuple[str, ...]]:
+    """Return the settings with the neighbours that hubness averages over here, and a note on it.
+
+    A small gallery has fewer than the settings ask for; the note says so, and is left out where the
+    settings hold or no hubness is taken off.
+    """
+    if not settings.hubness_weight:
+        return settings, ()
+    requested = settings.hubness_neighbours
+    used = count_neighbours(matrix, requested)
+    if used == requested:
+        return settings, ()
+    note = (
+        f"Hubness averages over {used} neighbours instead of {requested}: of a gallery of "
+        f"{len(matrix.ids):,}, more would measure how typical an image is."
+    )
+    return settings.with_(hubness_neighbours=used), (note,)
 
 
 def ranking_problem(
