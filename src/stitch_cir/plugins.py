@@ -244,6 +244,7 @@ COMPOSERS = Registry(
         "recorded": "stitch_cir.composers:RecordedComposer",
         "chat": "stitch_cir.composers:make_chat_composer",
         "two-stage": "stitch_cir.composers:make_two_stage_composer",
+        "local": "stitch_cir.composers:make_local_composer",
         "verbatim": "stitch_cir.composers:VerbatimComposer",
     },
 )

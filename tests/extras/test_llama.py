@@ -1,4 +1,4 @@
-"""The two-stage route on a real OpenAI-compatible server: llama.cpp's, with SmolLM2-135M."""
+"""The two-stage route on a real OpenAI-compatible server, llama.cpp's, and the engine in process."""
 
 from __future__ import annotations
 
@@ -15,9 +15,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stitch_cir.chat import AnswerCache, Chat, ImagePart, Message, OpenAIChat, Sampling
-from stitch_cir.composers import Reference, TwoStageComposer
-from stitch_cir.errors import StitchError
+from stitch_cir.chat import (
+    AnswerCache,
+    Chat,
+    ImagePart,
+    LlamaChat,
+    Message,
+    OpenAIChat,
+    Sampling,
+    shipped_model,
+)
+from stitch_cir.composers import Reference, TwoStageComposer, make_local_composer
+from stitch_cir.errors import ModelError, StitchError
 
 SERVER = """
 import sys, time, xllamacpp
@@ -100,6 +109,27 @@ def test_a_server_without_eyes_says_so(base_url: str) -> None:
     message = Message("user", (ImagePart.of(Image.new("RGB", (64, 64))), "What is this?"))
     with pytest.raises(StitchError):
         OpenAIChat("smollm2", base_url=base_url, retries=0).sample([message], 1, SAMPLING)
+
+
+def test_the_composer_local_is_deterministic_and_opens_no_port(tmp_path: Path) -> None:
+    composer = make_local_composer(cache=False)
+    first = composer.compose(DRESS, "make it red and long", 1)
+    assert first.captions[0].origin.startswith("local:SmolLM2-135M")
+    assert "red" in first.texts[0]
+    assert composer.compose(DRESS, "make it red and long", 1) == first
+    ports = subprocess.run(["ss", "-ltnp"], capture_output=True, text=True).stdout
+    assert f"pid={os.getpid()}," not in ports
+    composer.close()
+    assert composer.compose(DRESS, "make it red and long", 1) == first  # an engine started anew
+    composer.close()
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.gguf"
+    with shipped_model().open("rb") as stream:
+        cut.write_bytes(stream.read(1 << 20))
+    with pytest.raises(ModelError, match=r"cut\.gguf cannot be loaded"):
+        LlamaChat(cut).sample([Message("user", ("Hello",))], 1, SAMPLING)
 
 
 def test_the_command(base_url: str, tmp_path: Path) -> None:

@@ -17,7 +17,13 @@ import stitch_cir as st
 from stitch_cir import plugins
 from stitch_cir.chat import Chat, ScriptedChat
 from stitch_cir.cli import _bench_run, _search_commands
-from stitch_cir.composers import ChatComposer, Composer, TwoStageComposer, composer_by_name
+from stitch_cir.composers import (
+    ChatComposer,
+    Composer,
+    LocalComposer,
+    TwoStageComposer,
+    composer_by_name,
+)
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.transition import TRANSITION_NAMES
 from stitch_cir.transport import SCORER_NAMES
@@ -95,6 +101,7 @@ def record(folder: Path) -> Path:
 COMPOSERS: dict[str, Callable[[Path], Composer]] = {
     "chat": lambda folder: ChatComposer(Chat(ScriptedChat(scripted), None)),
     "two-stage": lambda folder: TwoStageComposer(Chat(ScriptedChat(scripted), None)),
+    "local": lambda folder: LocalComposer(Chat(ScriptedChat(scripted), None)),
     "recorded": lambda folder: composer_by_name("recorded", path=record(folder)),
     "verbatim": lambda folder: composer_by_name("verbatim"),
 }

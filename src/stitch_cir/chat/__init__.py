@@ -6,6 +6,7 @@ from stitch_cir.chat._chat import Chat, Usage, has_text
 from stitch_cir.chat._cost import Estimate, estimate
 from stitch_cir.chat._factory import ChatOptions, make_chat
 from stitch_cir.chat._fitting import FittingPrompt
+from stitch_cir.chat._llama import LlamaChat, shipped_model
 from stitch_cir.chat._local import QwenChat
 from stitch_cir.chat._messages import SAMPLING_PRESETS, ImagePart, Message, Reply, Sampling
 from stitch_cir.chat._prompts import Prompt, load_prompt, prompt_names
@@ -27,6 +28,7 @@ __all__ = [
     "ForgetReport",
     "ImagePart",
     "ImportReport",
+    "LlamaChat",
     "Message",
     "OpenAIChat",
     "Prompt",
@@ -46,6 +48,7 @@ __all__ = [
     "load_prompt",
     "make_chat",
     "prompt_names",
+    "shipped_model",
     "visible",
 ]
 

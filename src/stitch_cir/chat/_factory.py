@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from stitch_cir.chat._backend import ChatBackend
 from stitch_cir.chat._chat import Chat
+from stitch_cir.chat._llama import LlamaChat
 from stitch_cir.chat._local import QwenChat
 from stitch_cir.chat.answers._cache import AnswerCache, default_cache
 from stitch_cir.chat.endpoint._openai import OpenAIChat
@@ -28,13 +30,16 @@ class ChatOptions(TypedDict, total=False):
     report: Callable[[str], None] | None
 
 
-def make_chat(model: str | None, *, role: str = "composer", **options: Unpack[ChatOptions]) -> Chat:
+def make_chat(
+    model: str | ChatBackend | None, *, role: str = "composer", **options: Unpack[ChatOptions]
+) -> Chat:
     """Make a model with its cache.
 
     Parameters
     ----------
     model:
-        A name at an OpenAI-compatible end point, or ``transformers:PATH`` for a local model.
+        A name at an OpenAI-compatible end point, ``transformers:PATH`` for a model of the Qwen2-VL
+        family on this machine, ``PATH.gguf`` for a text model on this machine, or a back end.
     role:
         What needs the model, for the error without one: ``"composer"`` or ``"reranker"``.
     cache:
@@ -59,10 +64,14 @@ def make_chat(model: str | None, *, role: str = "composer", **options: Unpack[Ch
         raise SettingError(
             f"The {role} needs a model.",
             hint=f"Name one: {option} (with --base-url URL for a server of your own), or "
-            "--model transformers:PATH.",
+            "--model transformers:PATH, or FILE.gguf.",
         )
     cache = _open_cache(options.get("cache"))
     offline = options.get("offline", False)
+    if not isinstance(model, str):
+        return Chat(model, cache, offline=offline)
+    if model.endswith(".gguf"):
+        return Chat(LlamaChat(model), cache, offline=offline)
     if model.startswith("transformers:"):
         return Chat(QwenChat(model.removeprefix("transformers:")), cache, offline=offline)
     backend = OpenAIChat(

@@ -25,7 +25,8 @@ class ModelOptions:
         str | None,
         typer.Option(
             "--composer",
-            help="Who writes the target captions: template, verbatim, chat, two-stage. [template]",
+            help="Who writes the target captions: template, verbatim, chat, two-stage, local. "
+            "[template]",
         ),
     ] = None
     recorded: Annotated[
@@ -38,7 +39,7 @@ class ModelOptions:
             "--model",
             metavar="NAME",
             envvar="STITCH_MODEL",
-            help="Model at the end point, or transformers:PATH.",
+            help="Model at the end point, transformers:PATH, or FILE.gguf.",
         ),
     ] = None
     base_url: Annotated[
@@ -131,6 +132,15 @@ class ModelOptions:
             raise SettingError(
                 "The composer 'recorded' needs a file.", hint="Add --recorded FILE.jsonl"
             )
+        if self.composer == "local":
+            return composer_by_name(
+                "local",
+                model=self.model,
+                prompt=self.prompt,
+                sampling=self._sampling(preset, temperature=0.0),
+                cache=self.cache,
+                offline=self.offline,
+            )
         if self.composer in ("chat", "two-stage"):
             options: dict[str, Any] = {
                 "model": self.model,
@@ -173,11 +183,15 @@ class ModelOptions:
             "concurrency": self.concurrency,
         }
 
-    def _sampling(self, preset: str) -> Any:
+    def _sampling(self, preset: str, *, temperature: float | None = None) -> Any:
+        """Return the sampling of the options, else of ``temperature``, else of the preset."""
         from stitch_cir.chat import Sampling
 
         names = ("temperature", "top_p", "top_k", "max_tokens", "seed")
-        return Sampling.from_preset(preset, **{name: getattr(self, name) for name in names})
+        options = {name: getattr(self, name) for name in names}
+        if options["temperature"] is None:
+            options["temperature"] = temperature
+        return Sampling.from_preset(preset, **options)
 
     def _refuse_unused(self, *, reranking: bool) -> None:
         """A model's option without a model would be ignored silently."""
@@ -191,7 +205,7 @@ class ModelOptions:
             raise SettingError(
                 f"--{unused[0].replace('_', '-')} is for composers that ask a model, not for "
                 f"{self.composer or 'template'!r}.",
-                hint="Add --composer chat or --composer two-stage, with --model.",
+                hint="Add --composer local, or chat or two-stage with --model.",
             )
 
 

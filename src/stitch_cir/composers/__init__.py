@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         make_chat_composer,
         make_two_stage_composer,
     )
+    from stitch_cir.composers.llm._local import LocalComposer, make_local_composer
     from stitch_cir.composers.llm._two_stage import TwoStageComposer
     from stitch_cir.composers.recorded._published import published_text
 
@@ -34,6 +35,7 @@ __all__ = [
     "Composer",
     "Composition",
     "CostEstimator",
+    "LocalComposer",
     "RecordedComposer",
     "Reference",
     "TemplateComposer",
@@ -44,6 +46,7 @@ __all__ = [
     "composer_by_name",
     "edit_captions",
     "make_chat_composer",
+    "make_local_composer",
     "make_two_stage_composer",
     "model_usage",
     "published_text",
@@ -67,8 +70,10 @@ _exports.publish(
     __all__,
     lazy={
         "ChatComposer": "llm._chat",
+        "LocalComposer": "llm._local",
         "TwoStageComposer": "llm._two_stage",
         "make_chat_composer": "llm._factories",
+        "make_local_composer": "llm._local",
         "make_two_stage_composer": "llm._factories",
         "published_text": "recorded._published",
     },

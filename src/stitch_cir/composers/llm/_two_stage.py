@@ -129,7 +129,7 @@ class TwoStageComposer:
             described_reference = Reference(reference.id, None, plain, reference.concepts)
             substitutes = self._template.compose(described_reference, modification, count).captions
         captions, filled = fill(
-            collected.captions, f"two-stage:{self.chat.model}", count, substitutes
+            collected.captions, f"{self.name}:{self.chat.model}", count, substitutes
         )
         if filled:
             notes.append(f"{filled} of {count} captions were written by the template composer")
