@@ -99,7 +99,7 @@ PLAIN_GROUPS = (
     "big cat",
     "parrot",
 )
-"""Groups with a name that reads well in a caption; the template composer hears these."""
+"""Groups with a name that reads well in a caption; the verbatim composer hears these."""
 
 COLOURS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("red", "red", ("#d01f1f", "#a01414", "#e8413c")),

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         Composition,
         RecordedComposer,
         Reference,
-        TemplateComposer,
+        VerbatimComposer,
     )
     from stitch_cir.encoders import DualEncoder, load_encoder
     from stitch_cir.explain import (
@@ -132,8 +132,8 @@ __all__ = [
     "Sheet",
     "Snapshot",
     "StitchError",
-    "TemplateComposer",
     "VectorError",
+    "VerbatimComposer",
     "View",
     "ViewBox",
     "ViewRecipe",
@@ -197,7 +197,7 @@ _HOMES = {
     "SearchSettings": "searcher",
     "Sheet": "explain",
     "Snapshot": "gallery",
-    "TemplateComposer": "composers",
+    "VerbatimComposer": "composers",
     "View": "searcher",
     "ViewBox": "views",
     "ViewRecipe": "views",

@@ -240,12 +240,11 @@ COMPOSERS = Registry(
     "stitch_cir.composers",
     "stitch_cir.composers:Composer",
     {
-        "template": "stitch_cir.composers:TemplateComposer",
+        "verbatim": "stitch_cir.composers:VerbatimComposer",
         "recorded": "stitch_cir.composers:RecordedComposer",
         "chat": "stitch_cir.composers:make_chat_composer",
         "two-stage": "stitch_cir.composers:make_two_stage_composer",
         "local": "stitch_cir.composers:make_local_composer",
-        "verbatim": "stitch_cir.composers:VerbatimComposer",
     },
 )
 SCORERS = Registry(

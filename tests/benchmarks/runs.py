@@ -97,11 +97,11 @@ def make_run(
     with (folder / "compositions.jsonl").open("w", encoding="utf-8") as out:
         for id, (_, query) in data.queries.items():
             composition = {
-                "composer": "template",
+                "composer": "verbatim",
                 "modification": query.text,
                 "captions": [
-                    {"text": f"a photo, {query.text}", "weight": 1.0, "origin": "template:replace"},
-                    {"text": HOSTILE, "weight": 0.5, "origin": "template:scene"},
+                    {"text": f"a photo, {query.text}", "weight": 1.0, "origin": "verbatim:rule"},
+                    {"text": HOSTILE, "weight": 0.5, "origin": "verbatim:joined"},
                 ],
                 "reference_captions": [],
                 "settings": {},
@@ -139,7 +139,7 @@ def make_run(
                 }
                 for task in data.tasks
             },
-            "composer": {"composer": "template", "version": 1},
+            "composer": {"composer": "verbatim", "version": 1},
             "settings": {**SETTINGS, "num_captions": 5, "preset": "paper"},
             "variants": [{"name": name, "role": role} for name, role, *_ in listed],
             "usage": {},

@@ -77,7 +77,7 @@ def test_the_same_numbers_in_every_form(run: Path, tmp_path: Path) -> None:
     for said in ("scale 0.08 to 1", "τ on raw cosine", "α"):
         assert said in markdown
         assert said in page
-    for said in ("hash-1", "2 queries", "encoder test", "composer template"):
+    for said in ("hash-1", "2 queries", "encoder test", "composer verbatim"):
         assert said in markdown
         assert said in page
         assert said in latex

@@ -40,7 +40,7 @@ def test_the_page_knows_what_was_asked_composed_retrieved_and_expected(
         assert [index["kinds"][kind] for kind in kinds] == list(query.kinds)
         assert gallery[entry["reference"]][0] == query.reference
         assert [gallery[answer][0] for answer in entry["answers"]] == list(query.answers)
-        assert entry["composed"][0]["captions"][1] == [HOSTILE, 0.5, "template:scene"]
+        assert entry["composed"][0]["captions"][1] == [HOSTILE, 0.5, "verbatim:joined"]
         assert entry["composed"][0]["notes"] == ["object unknown"]
         for number, variant in enumerate(index["variants"]):
             top = kept.heads(variant["key"])[id]

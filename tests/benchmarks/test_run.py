@@ -22,7 +22,7 @@ from stitch_cir.benchmarks import (
     write_submission,
 )
 from stitch_cir.cli._app import app
-from stitch_cir.composers import Composition, Reference, TemplateComposer
+from stitch_cir.composers import Composition, Reference, VerbatimComposer
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, SettingError
@@ -45,8 +45,8 @@ def circo(tmp_path: Path, *, missing: tuple[int, ...] = ()) -> Benchmark:
     return load_benchmark("circo", base)
 
 
-class CountingComposer(TemplateComposer):
-    """The template composer, and how often it was asked."""
+class CountingComposer(VerbatimComposer):
+    """The verbatim composer, and how often it was asked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ def test_a_run_holds_predictions_figures_and_everything_that_shaped_them(tmp_pat
     assert manifest["gallery"]["val"]["fingerprint"] == ENCODER.fingerprint
     assert manifest["settings"]["alpha"] == 0.45
     assert manifest["settings"]["tau"] == 0.001
-    assert manifest["composer"]["composer"] == "template"
+    assert manifest["composer"]["composer"] == "verbatim"
     assert manifest["finished"] is not None
     assert manifest["counts"]["queries"] == 2
     # anybody can score the file, and finds the figures that stand beside it

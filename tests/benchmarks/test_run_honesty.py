@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from stitch_cir.benchmarks import RunOptions, estimate_benchmark_cost, run_benchmark
 from stitch_cir.chat import Chat, ScriptedChat
 from stitch_cir.cli._app import app
-from stitch_cir.composers import ChatComposer, Composition, Reference, TemplateComposer
+from stitch_cir.composers import ChatComposer, Composition, Reference, VerbatimComposer
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, QueryError
@@ -48,7 +48,7 @@ def chat_composer(*replies: str) -> ChatComposer:
     return ChatComposer(Chat(ScriptedChat(replies)))
 
 
-class FailsOnRed(TemplateComposer):
+class FailsOnRed(VerbatimComposer):
     """A composer that has nothing for one of the two queries."""
 
     @property
@@ -121,7 +121,7 @@ def test_a_dry_run_prices_what_is_there_and_counts_the_rest(tmp_path: Path) -> N
     with pytest.raises(NotFoundError, match="cannot be read"):
         estimate_benchmark_cost(data, encoder=ENCODER, composer=composer, count=5)
     # a composer without a model costs nothing, whatever is missing
-    free, _ = estimate_benchmark_cost(data, encoder=ENCODER, composer=TemplateComposer(), count=5)
+    free, _ = estimate_benchmark_cost(data, encoder=ENCODER, composer=VerbatimComposer(), count=5)
     assert (free.queries, free.requests) == (2, 0)
 
 

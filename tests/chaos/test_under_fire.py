@@ -20,7 +20,7 @@ import pytest
 from tests.chaos.scenes import images, index
 from tests.chat.fake_server import Handler, completion, serving
 
-PLAIN = {"reference": {"id": "a.png"}, "text": "in blue", "composer": "template"}
+PLAIN = {"reference": {"id": "a.png"}, "text": "in blue", "composer": "verbatim"}
 ASKING = {"reference": {"id": "a.png"}, "text": "in blue"}
 CLIENTS = 12
 

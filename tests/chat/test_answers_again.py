@@ -52,7 +52,7 @@ def cache(tmp_path):
 )
 def test_what_was_no_answer_is_asked_for_again_and_replaced(cache, bad):
     broken = ChatComposer(Chat(ScriptedChat([bad]), cache)).compose(SEEN, "in red", 3)
-    assert all(caption.origin.startswith("template:") for caption in broken.captions)
+    assert all(caption.origin.startswith("verbatim:") for caption in broken.captions)
     healthy = Chat(ScriptedChat(GOOD), cache)
     made = ChatComposer(healthy).compose(SEEN, "in red", 3)
     assert made.texts == tuple(GOOD[:3])

@@ -119,7 +119,7 @@ def test_a_refused_content_is_no_answer_and_no_error():
         made = ChatComposer(Chat(chat)).compose(Reference("a.png", RED), "a red dress", 2)
     assert [(reply.text, reply.finish) for reply in replies] == [(None, "content_filter")] * 2
     assert "4 blocked by a content filter" in made.notes[0]
-    assert all(caption.origin.startswith("template:") for caption in made.captions)
+    assert all(caption.origin.startswith("verbatim:") for caption in made.captions)
 
 
 def test_an_overload_in_a_body_of_status_200_is_tried_again():

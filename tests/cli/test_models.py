@@ -119,7 +119,7 @@ def test_queries_that_cannot_be_composed_are_named_and_the_others_done(
     told = json.loads(stitch("compose", indexed, "--queries", path, "--json").stdout)
     assert [one["id"] for one in told["failed"]] == ["q2", None]
     priced = stitch("compose", indexed, "--queries", path, "--dry-run")
-    assert priced.exit_code == 0  # the template composer costs nothing and looks at nothing
+    assert priced.exit_code == 0  # the verbatim composer costs nothing and looks at nothing
 
 
 @pytest.mark.parametrize(

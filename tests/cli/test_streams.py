@@ -45,7 +45,7 @@ def test_every_code_page_takes_every_text(
         assert done.code == (3 if command[-1] == "赤.png" else 0), (command, done.err)
         assert "Traceback" not in done.err
     found = run_here(monkeypatch, *commands[0], encoding=page).out
-    assert "1.9" in found
+    assert "2.000" in found
     assert found.count(".png") == 11
 
 

@@ -135,10 +135,10 @@ def test_names_can_be_copied() -> None:
 
 
 def test_notes_are_printed_once(wordy: Path) -> None:
-    found = stitch("search", wordy, "red", "-k", 50)
+    found = stitch("search", wordy, "remove the red", "-k", 50)
     assert found.exit_code == 0
     assert found.stdout.count("note: k is 50, but only 9 images take part.") == 1
-    assert found.stdout.count("colour → red") == 1
+    assert found.stdout.count("to vanish: red") == 1
     assert "9 of 9 images, best first" in found.stdout
 
 

@@ -7,7 +7,7 @@ from stitch_cir import composers
 from stitch_cir.composers import (
     Caption,
     Composition,
-    TemplateComposer,
+    VerbatimComposer,
     composer_by_name,
     edit_captions,
 )
@@ -20,7 +20,7 @@ def test_everything_public_is_there() -> None:
 
 
 def test_the_users_captions_replace_the_composed_ones() -> None:
-    made = TemplateComposer().compose(None, "in red", 5)
+    made = VerbatimComposer().compose(None, "in red", 5)
     edited = edit_captions(made, ["  a red\tdress ", "A RED DRESS", "“a scarlet gown”"])
     assert edited.captions == (
         Caption("a red dress", 1.0, "user"),
@@ -28,7 +28,7 @@ def test_the_users_captions_replace_the_composed_ones() -> None:
     )
     assert edited.modification == "in red"
     assert edited.composer == "user"
-    assert edited.settings == {"composer": "user", "edited": "template"}
+    assert edited.settings == {"composer": "user", "edited": "verbatim"}
     assert edit_captions(made, "one").texts == ("one",)
 
 
@@ -40,26 +40,26 @@ def test_blank_captions_are_refused(captions: list[str]) -> None:
 
 def test_built_in_composers_have_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "entry_points", lambda **_: pytest.fail("scanned"))
-    assert isinstance(composer_by_name("template", max_words=20), TemplateComposer)
+    assert isinstance(composer_by_name("verbatim"), VerbatimComposer)
     with pytest.raises(NotFoundError):
         composer_by_name("recorded", path="no such file.jsonl")
     with pytest.raises(SettingError, match="'recorded' cannot be made with no options"):
         composer_by_name("recorded")
     with pytest.raises(SettingError, match="cannot be made with speed"):
-        composer_by_name("template", speed=2)
+        composer_by_name("verbatim", speed=2)
 
 
 def test_plug_ins_are_found_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     group = "stitch_cir.composers"
     found = EntryPoints(
         [
-            EntryPoint("mine", "stitch_cir.composers:TemplateComposer", group),
+            EntryPoint("mine", "stitch_cir.composers:VerbatimComposer", group),
             EntryPoint("broken", "no_such_module:Composer", group),
         ]
     )
     monkeypatch.setattr(metadata, "entry_points", lambda **_: found)
-    assert isinstance(composer_by_name("mine"), TemplateComposer)
-    known = "Composers: template, recorded, chat, two-stage, verbatim, broken, mine"
+    assert isinstance(composer_by_name("mine"), VerbatimComposer)
+    known = "Composers: verbatim, recorded, chat, two-stage, local, broken, mine"
     with pytest.raises(SettingError, match=known):
         composer_by_name("other")
     with pytest.raises(SettingError, match="'broken'.*cannot be loaded"):

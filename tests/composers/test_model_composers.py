@@ -99,22 +99,22 @@ def test_unusable_replies_are_asked_again_within_the_budget():
     assert made.notes == ("of 7 replies 3 could not be used: 1 empty, 1 refused, 1 repeated",)
 
 
-def test_what_is_then_missing_is_written_by_the_template_composer_and_marked():
+def test_what_is_then_missing_is_written_by_the_verbatim_composer_and_marked():
     reference = Reference("a.png", RED, ("a blue dress",))
     backend = ScriptedChat(["A red dress."])
     made = ChatComposer(Chat(backend), retries=2).compose(reference, "in red", 3)
     assert sum(count for _, _, count in backend.requests) == 5
     assert len(set(made.texts)) == 3
     assert made.captions[0].origin == "chat:scripted"
-    assert all(caption.origin.startswith("template:") for caption in made.captions[1:])
-    assert "2 of 3 captions were written by the template composer" in made.notes
+    assert all(caption.origin.startswith("verbatim:") for caption in made.captions[1:])
+    assert "2 of 3 captions were written by the verbatim composer" in made.notes
     assert any("4 repeated" in note for note in made.notes)
 
 
-def test_a_model_that_only_refuses_leaves_the_template_composer_alone():
+def test_a_model_that_only_refuses_leaves_the_verbatim_composer_alone():
     made = ChatComposer(Chat(ScriptedChat([None]))).compose(SEEN, "a dog on a beach", 3)
-    assert len(made.texts) == 3
-    assert all(caption.origin.startswith("template:") for caption in made.captions)
+    assert made.texts == ("a dog on a beach",)
+    assert made.captions[0].origin == "verbatim:request"
 
 
 def test_from_the_cache_the_same_captions_come_again_without_the_model(tmp_path):
@@ -136,7 +136,7 @@ def test_one_stage_without_picture_says_what_to_use_and_without_reference_uses_t
         composer.compose(Reference("a", None, ("a dress",)), "in red", 2)
     assert "two-stage" in caught.value.hint
     made = composer.compose(None, "two dogs on a beach", 2)
-    assert made.composer == "template"
+    assert made.composer == "verbatim"
     assert "no reference" in made.notes[0]
     with pytest.raises(SettingError):
         composer.compose(SEEN, "in red", 0)
@@ -193,7 +193,7 @@ def test_two_stage_else_takes_what_the_encoder_saw_else_gives_up():
     with pytest.raises(QueryError, match="Nothing can be said") as caught:
         composer.compose(SEEN, "in red", 2)
     assert "--captioner" in caught.value.hint
-    assert composer.compose(None, "a dog", 1).composer == "template"
+    assert composer.compose(None, "a dog", 1).composer == "verbatim"
 
 
 def test_a_price_is_told_before_and_falls_with_the_cache(tmp_path):

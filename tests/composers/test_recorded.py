@@ -10,7 +10,7 @@ from stitch_cir.composers import (
     Composition,
     RecordedComposer,
     Reference,
-    TemplateComposer,
+    VerbatimComposer,
     write_compositions,
 )
 from stitch_cir.errors import NotFoundError, QueryError, RecordError, SettingError
@@ -124,15 +124,15 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_saved_composition_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     reference = Reference("d/ä.jpg", captions=("A brown dog on grass.", "a dog"))
-    made = TemplateComposer().compose(reference, "with a “hat”", 5)
-    alone = TemplateComposer().compose(None, "in red", 3)
+    made = VerbatimComposer().compose(reference, "with a “hat”", 5)
+    alone = VerbatimComposer().compose(None, "in red", 3)
     assert write_compositions(path, [(reference, made)]) == 1
     assert write_compositions(path, [(None, alone)]) == 1
     back = RecordedComposer(path).compose(reference, "with a “hat”", 5)
     assert back.captions == made.captions
     assert (back.reference_captions, back.notes) == (made.reference_captions, made.notes)
     assert back.modification == made.modification
-    assert back.settings["source"] == {"composer": "template", "settings": dict(made.settings)}
+    assert back.settings["source"] == {"composer": "verbatim", "settings": dict(made.settings)}
     assert RecordedComposer(path).compose(None, "in red", 3).captions == alone.captions
 
     again = tmp_path / "again.jsonl"
@@ -143,7 +143,7 @@ def test_a_saved_composition_comes_back(tmp_path: Path) -> None:
 def test_appending_repairs_a_cut_off_line_and_replacing_replaces(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     path.write_text(json.dumps(LINE), encoding="utf-8")
-    made = TemplateComposer().compose(None, "in blue", 2)
+    made = VerbatimComposer().compose(None, "in blue", 2)
     write_compositions(path, [(None, made)])
     assert len(RecordedComposer(path)) == 2
     write_compositions(path, [(None, made)], append=False)
@@ -151,7 +151,7 @@ def test_appending_repairs_a_cut_off_line_and_replacing_replaces(tmp_path: Path)
 
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    made = TemplateComposer().compose(None, "in blue", 2)
+    made = VerbatimComposer().compose(None, "in blue", 2)
     with pytest.raises(NotFoundError, match="no folder"):
         write_compositions(tmp_path / "no" / "c", [(None, made)])
     with pytest.raises(RecordError):

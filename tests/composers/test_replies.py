@@ -199,7 +199,7 @@ def test_half_thoughts_of_a_server_become_captions_and_nothing_of_the_thought():
 def test_a_query_without_image_names_the_composer_that_wrote_the_captions():
     chat = Chat(ScriptedChat([DRESS], model="eyes"))
     made = ChatComposer(chat).compose(None, "two dogs on a beach", 2)
-    assert made.composer == made.settings["composer"] == "template"
+    assert made.composer == made.settings["composer"] == "verbatim"
     assert made.settings["instead_of"] == "chat"
     assert "model" not in made.settings
     assert "no reference image" in made.notes[0]

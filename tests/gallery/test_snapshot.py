@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import stitch_cir as st
-from stitch_cir.composers import Composition, TemplateComposer
+from stitch_cir.composers import Composition, VerbatimComposer
 from stitch_cir.errors import GalleryMismatchError, GalleryMissingError, SettingError
 from stitch_cir.gallery import Gallery, Snapshot, index_folder
 from tests.gallery.fakes import FakeEncoder
@@ -173,7 +173,7 @@ def test_no_read_transaction_is_open_while_a_composer_works(
 ) -> None:
     """What is committed meanwhile is searched, all of it."""
 
-    class Slow(TemplateComposer):
+    class Slow(VerbatimComposer):
         def compose(self, *args: Any, **options: Any) -> Composition:
             commit()
             return dataclasses.replace(super().compose(*args, **options), notes=("slow",))

@@ -18,7 +18,6 @@ from stitch_cir.composers import (
     Caption,
     ChatComposer,
     Composition,
-    TemplateComposer,
     VerbatimComposer,
 )
 from stitch_cir.encoders import load_encoder
@@ -58,7 +57,7 @@ def test_built_in_encoders_keep_the_contract(name: str) -> None:
 def test_composers_and_rerankers_keep_the_contract() -> None:
     chat = Chat(ScriptedChat(["yes: a blue dress", "no, a dress in blue"]), None)
     for composer in (
-        TemplateComposer(),
+        VerbatimComposer(),
         VerbatimComposer(),
         FixedComposer(["a"]),
         ChatComposer(chat),

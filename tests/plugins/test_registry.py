@@ -115,9 +115,9 @@ def test_an_object_without_the_members_of_its_kind_is_refused(install) -> None:
 
 
 def test_options_are_checked() -> None:
-    with pytest.raises(SettingError, match="'template' cannot be made with speed") as caught:
-        COMPOSERS.make("template", speed=2)
-    assert "max_words" in caught.value.hint
+    with pytest.raises(SettingError, match="'verbatim' cannot be made with speed") as caught:
+        COMPOSERS.make("verbatim", speed=2)
+    assert "Its options are: none." in caught.value.hint
     with pytest.raises(NotFoundError):
         COMPOSERS.make("recorded", path="no such file.jsonl")
 

@@ -55,7 +55,7 @@ def test_what_a_rocchio_step_refuses() -> None:
 
 
 def test_less_like_leaves_out_and_moves_away(gallery: st.Gallery, photos: Path) -> None:
-    ask = {"text": "red", "settings": st.SearchSettings(k=6)}
+    ask = {"text": "something red", "settings": st.SearchSettings(k=6)}
     plain = st.search(gallery, **ask)
     less = st.search(gallery, negatives=["red.png"], **ask)
     assert plain[0].id == "red.png"
@@ -70,7 +70,7 @@ def test_less_like_leaves_out_and_moves_away(gallery: st.Gallery, photos: Path) 
     still = st.search(
         gallery,
         negatives=["red.png"],
-        text="red",
+        text="something red",
         settings=st.SearchSettings(k=6, negative_weight=0),
     )
     ranks = [[(hit.id, hit.score) for hit in results] for results in (still, plain)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import stitch_cir as st
-from stitch_cir.composers import TemplateComposer
+from stitch_cir.composers import VerbatimComposer
 from tests.conftest import CountingEncoder
 
 
@@ -174,7 +174,7 @@ def test_a_space_of_another_width_is_found(photos: Path, encoder: CountingEncode
 
 
 def test_notes_of_the_composer_come_first(gallery: st.Gallery) -> None:
-    found = st.search(gallery, text="red", composer=TemplateComposer(), settings=settings(k=20))
+    found = st.search(gallery, text="red", composer=VerbatimComposer(), settings=settings(k=20))
     assert found.query.composition is not None
     count = len(found.query.composition.notes)
     assert found.notes[:count] == found.query.composition.notes

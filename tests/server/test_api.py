@@ -26,7 +26,7 @@ def test_health_and_gallery(client: TestClient, photos: Path) -> None:
     assert about["writable"] is False
     assert about["defaults"] == st.SearchSettings().to_dict() | {"include": [], "exclude": []}
     assert "conditional" in about["choices"]["scorers"]
-    assert about["composer"]["composer"] == "template"
+    assert about["composer"]["composer"] == "verbatim"
 
 
 def test_images_by_page_and_by_words(client: TestClient) -> None:

@@ -20,7 +20,7 @@ import pytest
 from fastapi import FastAPI
 
 from stitch_cir.chat import Chat, OpenAIChat
-from stitch_cir.composers import ChatComposer, Composition, TemplateComposer
+from stitch_cir.composers import ChatComposer, Composition, VerbatimComposer
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
 from stitch_cir.server import ServerSettings, create_app
@@ -47,7 +47,7 @@ class Hanging:
 
     def compose(self, reference: Any, text: str, count: int) -> Composition:
         if reference is None:  # as composers that ask a model do
-            return TemplateComposer().compose(reference, text, count)
+            return VerbatimComposer().compose(reference, text, count)
         self.begun.release()
         assert self.go.wait(60)
         raise AssertionError("nobody reads this")

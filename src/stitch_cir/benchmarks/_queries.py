@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.benchmarks._galleries import BenchmarkGallery
 from stitch_cir.benchmarks._run_files import read_compositions
-from stitch_cir.composers import Composer, Composition, Reference, TemplateComposer
+from stitch_cir.composers import Composer, Composition, Reference, VerbatimComposer
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
 from stitch_cir.encoders import DualEncoder, TextLimits
 from stitch_cir.errors import ImageError, QueryError
@@ -89,7 +89,7 @@ def compose_queries(
             f"The composer {composer.name} could compose none of the {len(done):,} queries: "
             f"{composer_failure(next(iter(done.values())))}",
             hint="Choose a composer that suits this gallery (--composer); a gallery of captions "
-            "takes two-stage, recorded, template or verbatim.",
+            "takes two-stage, recorded or verbatim.",
         )
     return done
 
@@ -144,7 +144,7 @@ def _or_text_alone(query: BenchmarkQuery, outcome: Composed, count: int) -> Comp
         return outcome.composition
     note = f"{_TEXT_ALONE} {outcome.error}"
     try:
-        return _noted(TemplateComposer().compose(None, query.text, count), note)
+        return _noted(VerbatimComposer().compose(None, query.text, count), note)
     except QueryError as error:
         return Composition((), query.text, "none", notes=(note, str(error)))
 

@@ -39,7 +39,7 @@ from stitch_cir.benchmarks._run_files import (
 )
 from stitch_cir.benchmarks._score import score
 from stitch_cir.benchmarks._variants import Variant, variants_of
-from stitch_cir.composers import Composer, Composition, TemplateComposer, model_usage
+from stitch_cir.composers import Composer, Composition, VerbatimComposer, model_usage
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, DataSet, Task
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import SettingError
@@ -140,7 +140,7 @@ def run_benchmark(
     composers raise about their model. What was done stays.
     """
     settings, options = settings or SearchSettings(), options or RunOptions()
-    composer = composer or TemplateComposer()
+    composer = composer or VerbatimComposer()
     encoder = centred_on_captions(benchmark, encoder)
     folder = Path(out)
     facts = _facts(benchmark, encoder, composer, settings, options)

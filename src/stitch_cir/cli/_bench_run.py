@@ -97,7 +97,7 @@ def run(
     with guard(as_json=as_json):
         from stitch_cir.benchmarks import RunOptions, estimate_benchmark_cost, run_benchmark
         from stitch_cir.benchmarks import sample as draw
-        from stitch_cir.composers import TemplateComposer
+        from stitch_cir.composers import VerbatimComposer
         from stitch_cir.datasets import load_benchmark
         from stitch_cir.encoders import load_encoder
         from stitch_cir.searcher import SearchSettings
@@ -134,7 +134,7 @@ def run(
                 cost, notes = estimate_benchmark_cost(
                     data,
                     encoder=model,
-                    composer=composer or TemplateComposer(),
+                    composer=composer or VerbatimComposer(),
                     count=settings.num_captions,
                     progress=follow,
                 )

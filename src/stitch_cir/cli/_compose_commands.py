@@ -145,10 +145,10 @@ def _price(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    from stitch_cir.composers import TemplateComposer
+    from stitch_cir.composers import VerbatimComposer
     from stitch_cir.searcher import estimate_many
 
-    asked = composer or TemplateComposer()
+    asked = composer or VerbatimComposer()
     with counter("pricing", quiet=quiet or as_json) as tell:
         total, failed = estimate_many(gallery, wishes, asked, settings.num_captions, progress=tell)
     if as_json:
@@ -173,10 +173,10 @@ def _many(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    from stitch_cir.composers import TemplateComposer, model_usage, write_compositions
+    from stitch_cir.composers import VerbatimComposer, model_usage, write_compositions
     from stitch_cir.searcher import compose_many
 
-    asked = composer or TemplateComposer()
+    asked = composer or VerbatimComposer()
     made: list[tuple[str | None, Composition]] = []
     failed: list[Composed] = []
     with counter("composing", quiet=quiet or as_json) as tell:
@@ -193,7 +193,7 @@ def _many(
         # written at the end: an interruption leaves an older file as it was
         write_compositions(save, made, append=False)
     used = model_usage(asked)
-    filled = sum(any("template composer" in note for note in c.notes) for _, c in made)
+    filled = sum(any("verbatim composer" in note for note in c.notes) for _, c in made)
     if as_json:
         emit_json(
             {
@@ -208,7 +208,7 @@ def _many(
             out.print(f"not composed: {_told(one)}", soft_wrap=True)
         line = f"{len(made)} of {len(wishes)} queries composed"
         if used is not None:
-            line += f", {filled} of them helped by the template composer; {used}"
+            line += f", {filled} of them helped by the verbatim composer; {used}"
         out.print(line, soft_wrap=True)
         for note, count in Counter(note for _, c in made for note in c.notes).items():
             out.print(f"note ({count:,} of {len(made):,}): {plain(note)}", soft_wrap=True)

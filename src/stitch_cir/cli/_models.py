@@ -25,8 +25,7 @@ class ModelOptions:
         str | None,
         typer.Option(
             "--composer",
-            help="Who writes the target captions: template, verbatim, chat, two-stage, local. "
-            "[template]",
+            help="Who writes the target captions: verbatim, chat, two-stage, local. [verbatim]",
         ),
     ] = None
     recorded: Annotated[
@@ -204,7 +203,7 @@ class ModelOptions:
         if unused:
             raise SettingError(
                 f"--{unused[0].replace('_', '-')} is for composers that ask a model, not for "
-                f"{self.composer or 'template'!r}.",
+                f"{self.composer or 'verbatim'!r}.",
                 hint="Add --composer local, or chat or two-stage with --model.",
             )
 

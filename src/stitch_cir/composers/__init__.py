@@ -1,4 +1,4 @@
-"""Composers write the target captions of a query: from templates, a file, a model, or a person."""
+"""Composers write the target captions of a query: by rules, from a file, a model, or a person."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,8 @@ from stitch_cir.composers._protocol import (
     UsesReferenceImage,
     model_usage,
 )
+from stitch_cir.composers._verbatim import VerbatimComposer
 from stitch_cir.composers.recorded._recorded import RecordedComposer, write_compositions
-from stitch_cir.composers.rules._template import TemplateComposer
-from stitch_cir.composers.rules._verbatim import VerbatimComposer
 from stitch_cir.plugins import COMPOSERS
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ __all__ = [
     "LocalComposer",
     "RecordedComposer",
     "Reference",
-    "TemplateComposer",
     "TwoStageComposer",
     "UsesModel",
     "UsesReferenceImage",

@@ -46,7 +46,7 @@ class Reference:
 class Caption:
     """One target description. ``weight`` > 0 is its marginal before normalisation.
 
-    ``origin`` names its source: ``"template:replace"``, ``"recorded"``, ``"user"``, …
+    ``origin`` names its source: ``"verbatim:rule"``, ``"recorded"``, ``"user"``, …
     """
 
     text: str
@@ -60,8 +60,9 @@ class Composition:
 
     ``reference_captions`` are plain captions of the *unchanged* reference (the transitions of SEIZE
     and PDV need them); ``intent`` the text that the transition encodes, where it is not the modification
-    itself; ``settings`` everything that shaped the captions; ``notes`` what a user should know
-    (``"number changed, object unknown"``, a fall-back that was taken, …).
+    itself; ``negative_phrases`` short phrases of what is to vanish ("the hat"), which text encoders would
+    look for in a caption; ``settings`` everything that shaped the captions; ``notes`` what a user
+    should know (``"read as: a red dress"``, a fall-back that was taken, …).
     """
 
     captions: tuple[Caption, ...]
@@ -71,6 +72,7 @@ class Composition:
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     intent: str = ""
+    negative_phrases: tuple[str, ...] = ()
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -90,6 +92,7 @@ class Composition:
             "settings": dict(self.settings),
             "notes": list(self.notes),
             **({"intent": self.intent} if self.intent else {}),
+            **({"negative_phrases": list(self.negative_phrases)} if self.negative_phrases else {}),
         }
 
     @classmethod
@@ -113,6 +116,7 @@ class Composition:
                 settings=dict(data["settings"]),
                 notes=tuple(map(str, data["notes"])),
                 intent=str(data.get("intent", "")),
+                negative_phrases=tuple(map(str, data.get("negative_phrases", ()))),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RecordError(
@@ -128,7 +132,7 @@ class Composer(Protocol):
 
     @property
     def name(self) -> str:
-        """Short name, e.g. ``"template"``."""
+        """Short name, e.g. ``"verbatim"``."""
         ...
 
     def settings(self) -> Mapping[str, Any]:

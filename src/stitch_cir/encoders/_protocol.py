@@ -73,7 +73,7 @@ class DualEncoder(Protocol):
 
 @runtime_checkable
 class ConceptReader(Protocol):
-    """An encoder that also names what it sees, for the template composer."""
+    """An encoder that also names what it sees, for the verbatim composer."""
 
     def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
         """Read concepts: for each RGB image its concepts, the heaviest first within each kind."""

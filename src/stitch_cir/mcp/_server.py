@@ -40,7 +40,7 @@ class _Server(MCPServer):  # type: ignore[misc]
 def create_server(gallery: Gallery, *, composer: Composer | None = None) -> MCPServer:
     """Return a Model Context Protocol server with the tools ``search``, ``compose``, ``explain``.
 
-    ``composer`` writes target captions; ``None`` is the template composer. Run it with
+    ``composer`` writes target captions; ``None`` is the verbatim composer. Run it with
     ``server.run("stdio")``, or connect the SDK's client to it in the same process.
     """
     from stitch_cir import __version__

@@ -85,7 +85,7 @@ class Tools:
     """The tools of one gallery; may be called from several threads."""
 
     def __init__(self, gallery: Gallery, composer: Composer | None = None) -> None:
-        """Search ``gallery``; ``composer`` writes captions (``None``: the template composer)."""
+        """Search ``gallery``; ``composer`` writes captions (``None``: the verbatim composer)."""
         self._gallery = gallery
         self._composer = composer
         self.hide_paths = PathMask(gallery).hide

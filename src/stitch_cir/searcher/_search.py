@@ -14,8 +14,8 @@ from stitch_cir.composers import (
     Caption,
     Composer,
     Composition,
-    TemplateComposer,
     UsesReferenceImage,
+    VerbatimComposer,
     edit_captions,
 )
 from stitch_cir.errors import (
@@ -65,7 +65,7 @@ def compose(
     seen = look_at(gallery, reference, side=required_image_side(composer))
     if seen is None and not (text or "").strip():
         raise nothing_asked()
-    composer = composer or TemplateComposer()
+    composer = composer or VerbatimComposer()
     known = None if seen is None else seen.describe(gallery)
     composition = composer.compose(known, text or "", settings.num_captions)
     if seen is not None and seen.notes:
@@ -104,7 +104,7 @@ def search(
         Gallery ids of pictures the user rejected: the query moves away from their mean by
         ``settings.negative_weight``, and they and their byte-identical duplicates are left out.
     composer:
-        Who writes the captions; the template composer by default.
+        Who writes the captions; the verbatim composer by default.
     reranker:
         Judges the best ``settings.rerank`` hits again, before they are returned.
     settings:

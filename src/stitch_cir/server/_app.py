@@ -52,7 +52,7 @@ class _IdConvertor(PathConvertor):
     regex = "(?s:.*)"
 
 
-def _template_composer(settings: SearchSettings) -> Composer | None:
+def _verbatim_composer(settings: SearchSettings) -> Composer | None:
     return None
 
 
@@ -75,7 +75,7 @@ def create_app(
     settings:
         Limits, token, logging.
     make_composer:
-        Returns the composer for the settings of a query; ``None`` is the template composer.
+        Returns the composer for the settings of a query; ``None`` is the verbatim composer.
     static:
         Another folder with the page's files.
 
@@ -172,7 +172,7 @@ def _services(
     provider = GalleryProvider(directory, encoder, wrap)
     uploads = UploadStore(settings)
     renderer = ImageRenderer(settings.rendered_bytes)
-    maker = make_composer or _template_composer
+    maker = make_composer or _verbatim_composer
     queries = QueryService(provider, uploads, settings, maker)
     metrics.gauge("requests_held", "Requests in work or waiting", lambda: executor.held)
     metrics.gauge("models_held", "Requests that ask a model, or wait", lambda: model_executor.held)

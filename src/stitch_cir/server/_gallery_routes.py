@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from stitch_cir.composers import TemplateComposer
+from stitch_cir.composers import VerbatimComposer
 from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import Snapshot
 from stitch_cir.plugins import SCORERS, TRANSITIONS
@@ -61,7 +61,7 @@ def router(services: Services) -> APIRouter:
         from stitch_cir import __version__
 
         info = gallery.info()
-        composer = services.make_composer(SearchSettings()) or TemplateComposer()
+        composer = services.make_composer(SearchSettings()) or VerbatimComposer()
         counts = ("images", "complete", "waiting", "captioned", "generation")
         fields = (*counts, "encoder", "weights_tag", "dim", "recipe")
         return GalleryInfo(

@@ -11,7 +11,6 @@ from stitch_cir.composers import (
     Composer,
     Composition,
     RecordedComposer,
-    TemplateComposer,
     VerbatimComposer,
 )
 from stitch_cir.errors import NotFoundError, QueryError
@@ -60,7 +59,7 @@ __all__ = [
 ComposerFactory = Callable[[SearchSettings], Composer | None]
 
 _REFERENCE_BYTES = 48 << 20
-_WITHOUT_MODEL = (TemplateComposer, RecordedComposer, VerbatimComposer)
+_WITHOUT_MODEL = (VerbatimComposer, RecordedComposer)
 """Composers that never wait for a model."""
 _LEAST_MASS = 0.001
 """Matches with a smaller share of the plan are left out of an explanation."""
@@ -153,7 +152,7 @@ class QueryService:
         composer = self._make_composer(_search_settings(request))
         if composer is None or isinstance(composer, _WITHOUT_MODEL):
             return False
-        # without a reference there is nothing to show a model: the template composer writes
+        # without a reference there is nothing to show a model: the verbatim composer writes
         return request.reference is not None or not hasattr(composer, "chat")
 
     # -- from a request ----------------------------------------------------------------------------

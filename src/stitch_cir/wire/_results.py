@@ -53,6 +53,9 @@ class CompositionInfo(WireModel):
     settings: Mapping[str, Any] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     intent: str = ""
+    negative_phrases: tuple[str, ...] = Field(
+        default=(), description="Phrases of what is to vanish; they are no captions."
+    )
 
 
 class ComposeResponse(WireModel):

@@ -21,22 +21,22 @@ from stitch_cir.chat import (
 )
 from stitch_cir.composers._protocol import Caption, Composition, Reference
 from stitch_cir.composers._text import clean
+from stitch_cir.composers._verbatim import VerbatimComposer
 from stitch_cir.composers.llm._replies import read_caption
 from stitch_cir.composers.llm._sampling import Collected, collect, fill
-from stitch_cir.composers.rules._template import TemplateComposer
 from stitch_cir.errors import QueryError, SettingError
 
-__all__ = ["ChatComposer", "caption_notes", "check_count", "describe", "template_alone"]
+__all__ = ["ChatComposer", "caption_notes", "check_count", "describe", "verbatim_alone"]
 
 
 class ChatComposer:
     """Samples K captions of the target image from a multimodal chat model (method §1).
 
     Replies that are empty, refused, overlong or repeated are drawn again, ``retries`` samples at
-    most (default: as many as captions); the template composer writes what is then still missing,
+    most (default: as many as captions); the verbatim composer writes what is then still missing,
     and both captions and notes record it. An end point that accepts fewer images, or less text,
     than the prompt's examples need gets the prompt without them; the composition's settings and
-    notes record it. A query without reference has no image to show: the template composer composes
+    notes record it. A query without reference has no image to show: the verbatim composer composes
     it alone, and the composition carries that composer's name, settings and a note.
 
     Parameters
@@ -76,7 +76,7 @@ class ChatComposer:
         self._sampling = sampling or Sampling()
         self._num_reference_captions = num_reference_captions
         self._retries = retries
-        self._template = TemplateComposer()
+        self._verbatim = VerbatimComposer()
 
     @property
     def name(self) -> str:
@@ -101,7 +101,7 @@ class ChatComposer:
         """
         check_count(count)
         if reference is None:
-            return template_alone(self._template, modification, count, self.settings())
+            return verbatim_alone(self._verbatim, modification, count, self.settings())
         text = clean(modification)
         image = _reference_image(reference)
         read = partial(
@@ -120,10 +120,10 @@ class ChatComposer:
         notes = [*shortened, *collected.notes(count), *self.chat.notes()]
         substitutes: Sequence[Caption] = ()
         if len(collected.captions) < count:
-            substitutes = self._template.compose(reference, modification, count).captions
+            substitutes = self._verbatim.compose(reference, modification, count).captions
         captions, filled = fill(collected.captions, f"chat:{self.chat.model}", count, substitutes)
         if filled:
-            notes.append(f"{filled} of {count} captions were written by the template composer")
+            notes.append(f"{filled} of {count} captions were written by the verbatim composer")
         reference_captions: tuple[str, ...] = ()
         keys = list(collected.keys)
         if self._num_reference_captions:
@@ -174,16 +174,16 @@ def check_count(count: int) -> None:
         raise SettingError(f"The number of captions is {count}.", hint="Ask for at least 1.")
 
 
-def template_alone(
-    template: TemplateComposer, modification: str, count: int, instead_of: Mapping[str, Any]
+def verbatim_alone(
+    verbatim: VerbatimComposer, modification: str, count: int, instead_of: Mapping[str, Any]
 ) -> Composition:
-    """Compose a query without reference by the template composer, under its name and settings.
+    """Compose a query without reference by the verbatim composer, under its name and settings.
 
     ``instead_of`` are the settings of the composer that was chosen.
     """
-    composition = template.compose(None, modification, count)
+    composition = verbatim.compose(None, modification, count)
     note = (
-        f"no reference image: the template composer wrote the captions, {instead_of['composer']} "
+        f"no reference image: the verbatim composer wrote the captions, {instead_of['composer']} "
         f"({instead_of['model']}) was not used"
     )
     settings = {**composition.settings, "instead_of": instead_of["composer"]}
@@ -220,5 +220,5 @@ def _reference_image(reference: Reference) -> ImagePart:
         return ImagePart(reference.content)
     raise QueryError(
         f"The reference {reference.id!r} has no picture that a model could be shown.",
-        hint="Use the composer two-stage, which works from captions, or template.",
+        hint="Use the composer two-stage, which works from captions, or verbatim.",
     )

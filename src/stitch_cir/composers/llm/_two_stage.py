@@ -21,10 +21,10 @@ from stitch_cir.chat import (
 )
 from stitch_cir.composers._protocol import Caption, Composition, Reference
 from stitch_cir.composers._text import clean, cut_characters, unique
-from stitch_cir.composers.llm._chat import caption_notes, check_count, describe, template_alone
+from stitch_cir.composers._verbatim import VerbatimComposer
+from stitch_cir.composers.llm._chat import caption_notes, check_count, describe, verbatim_alone
 from stitch_cir.composers.llm._replies import read_caption
 from stitch_cir.composers.llm._sampling import Collected, collect, fill, first_round
-from stitch_cir.composers.rules._template import TemplateComposer
 from stitch_cir.errors import QueryError
 
 __all__ = ["TwoStageComposer"]
@@ -73,7 +73,7 @@ class TwoStageComposer:
         self._sampling = sampling or Sampling()
         self._retries = retries
         self._sources = sources
-        self._template = TemplateComposer()
+        self._verbatim = VerbatimComposer()
 
     @property
     def name(self) -> str:
@@ -100,7 +100,7 @@ class TwoStageComposer:
         """
         check_count(count)
         if reference is None:
-            return template_alone(self._template, modification, count, self.settings())
+            return verbatim_alone(self._verbatim, modification, count, self.settings())
         text = clean(modification)
         described = self._describe(reference, count)
         plain = described.captions
@@ -127,12 +127,12 @@ class TwoStageComposer:
         substitutes: Sequence[Caption] = ()
         if len(collected.captions) < count:
             described_reference = Reference(reference.id, None, plain, reference.concepts)
-            substitutes = self._template.compose(described_reference, modification, count).captions
+            substitutes = self._verbatim.compose(described_reference, modification, count).captions
         captions, filled = fill(
             collected.captions, f"{self.name}:{self.chat.model}", count, substitutes
         )
         if filled:
-            notes.append(f"{filled} of {count} captions were written by the template composer")
+            notes.append(f"{filled} of {count} captions were written by the verbatim composer")
         settings = {
             **self.settings(),
             **prompt.to_dict(),
@@ -210,7 +210,7 @@ class TwoStageComposer:
                 source = f"captions by {self.captioner.model}"
                 return _Described(tuple(described.captions), source, keys, notes)
         if reference.concepts:
-            texts = self._template.compose(reference, "", most).texts
+            texts = self._verbatim.compose(reference, "", most).texts
             return _Described(texts, "what the encoder saw", keys, notes)
         if notes:
             raise QueryError(

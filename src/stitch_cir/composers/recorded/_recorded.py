@@ -123,6 +123,8 @@ class RecordedComposer:
             reference_captions=tuple(record.reference_captions),
             settings=settings,
             notes=tuple(notes),
+            intent=record.intent,
+            negative_phrases=tuple(record.negative_phrases),
         )
 
     def _adopt(self, content: bytes) -> None:
@@ -177,7 +179,7 @@ class RecordedComposer:
                 )
         raise QueryError(
             f"{self._path} has no captions for {query}.",
-            hint="Record them first, or use the template composer.",
+            hint="Record them first, or use the verbatim composer.",
         )
 
 
@@ -191,8 +193,8 @@ def write_compositions(
 
     The reference is its id or file name, a ``Reference``, or ``None`` for a text alone. With
     ``append=False`` an existing file is replaced. Reading them back gives captions, weights,
-    origins, ``reference_captions``, notes and modification exactly; what composed them first is kept as the
-    record's ``source``. Raises ``RecordError`` when a composition cannot be written.
+    origins, ``reference_captions``, negative_phrases, intent, notes and modification exactly; what composed
+    them first is kept as the record's ``source``. Raises ``RecordError`` when a composition cannot be written.
     """
     # pydantic is slow to import, so only those who read or write such files pay for it
     from stitch_cir.composers.recorded._records import Record

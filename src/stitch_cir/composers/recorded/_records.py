@@ -24,7 +24,7 @@ __all__ = ["Record", "parse_record"]
 
 _EXPECTED = (
     'Expected is one JSON object a line, such as {"reference": "a.jpg", "modification": "in red", '
-    '"captions": ["a red dress"]}; optional are weights, reference_captions, id, origins, notes, source.'
+    '"captions": ["a red dress"]}; optional are weights, reference_captions, negative_phrases, intent, id, origins, notes, source.'
 )
 
 
@@ -45,12 +45,14 @@ class Record(BaseModel):
     reference_captions: list[str] = Field(
         default=[], validation_alias=AliasChoices("reference_captions", "before")
     )
+    negative_phrases: list[str] = []
+    intent: str = ""
     id: str | int | None = None
     origins: list[str] | None = None
     notes: list[str] = []
     source: dict[str, Any] | None = None
 
-    @field_validator("captions", "reference_captions")
+    @field_validator("captions", "reference_captions", "negative_phrases")
     @classmethod
     def _visible(cls, texts: list[str]) -> list[str]:
         for number, text in enumerate(texts, 1):
@@ -92,6 +94,8 @@ class Record(BaseModel):
             captions=[caption.text for caption in captions],
             weights=_unless_all([caption.weight for caption in captions], 1.0),
             reference_captions=list(composition.reference_captions),
+            negative_phrases=list(composition.negative_phrases),
+            intent=composition.intent,
             id=settings.get("record") if is_recorded else None,
             origins=_unless_all([caption.origin for caption in captions], "recorded"),
             notes=list(composition.notes),

@@ -28,6 +28,8 @@ export interface CompositionInfo {
   settings?: Record<string, unknown>;
   notes?: string[];
   intent?: string;
+  /** Phrases of what is to vanish; they are no captions. */
+  negative_phrases?: string[];
 }
 
 /** A target caption to search with; those of a composition may be sent back as they are. */

@@ -1,0 +1,275 @@
+"""The default composer: the request in the user's words, joined to what the reference shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stitch_cir.composers._phrases import (
+    join_to,
+    noun_phrase,
+    plural,
+    unframed,
+    with_article,
+)
+from stitch_cir.composers._protocol import Caption, Composition, Reference
+from stitch_cir.composers._requests import COLOUR, Change, read_request
+from stitch_cir.composers._text import clean, cut_characters, fold, unique
+from stitch_cir.concepts import Concept, ConceptKind
+from stitch_cir.errors import QueryError, SettingError
+
+__all__ = ["WORDING", "VerbatimComposer"]
+
+WORDING = "verbatim-2"
+"""Version of rules and forms together: another version, other captions."""
+CHARACTERS = 600
+"""Most characters of a request that are read; text encoders read less."""
+REFERENCES = 3
+"""Most captions of the reference, and most guesses at its object, that are used."""
+REQUEST_SHARE = 0.2
+"""Weight of the request as written, against 1 for the captions that join it to the reference."""
+PART_SHARE = 0.5
+"""Weight of a caption that takes the thing the user names for a part of the likely object."""
+LEAST_COLOUR = 0.3
+"""Weight from which on the encoder's colour of the reference stands in captions."""
+_THING = Concept("thing", "object", 1.0)
+ALTERNATIVE = 0.3
+"""A second guess at the object is noted from this share of the first one's weight on."""
+
+
+class VerbatimComposer:
+    """Writes captions that never break the user's words.
+
+    The first caption is the request as written; the others join it to the reference's captions, or
+    to its likely objects. A clause is rewritten ("a red dress" of "in red") only where a rule covers
+    every word of it. What is to vanish becomes a negative phrase of the composition. Captions that
+    would only repeat others are not written, so there may be fewer than requested.
+    """
+
+    @property
+    def name(self) -> str:
+        """Return ``"verbatim"``."""
+        return "verbatim"
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return the version of the wording, and its numbers."""
+        return {
+            "composer": self.name,
+            "wording": WORDING,
+            "references": REFERENCES,
+            "request_share": REQUEST_SHARE,
+            "part_share": PART_SHARE,
+        }
+
+    def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
+        """Compose up to ``count`` different captions.
+
+        Raises ``QueryError`` when there is no modification and nothing is known of the reference,
+        ``SettingError`` for a ``count`` below 1.
+        """
+        if count < 1:
+            raise SettingError(f"The number of captions is {count}.", hint="Ask for at least 1.")
+        written = clean(modification)
+        text = cut_characters(written, CHARACTERS)
+        changes = read_request(text)
+        described = _distinct(() if reference is None else reference.captions)
+        concepts = () if reference is None or described else reference.concepts
+        objects = _objects(concepts, changes, text) if concepts else []
+        if not (text or described or objects):
+            raise QueryError(
+                "There is nothing to compose captions from: no modification, and nothing is known "
+                "of the reference.",
+                hint="Say what should change, or give a reference with captions or a picture.",
+            )
+        content = ", ".join(filter(None, (change.phrase for change in changes))) or text
+        if described:
+            captions = _of_captions(text, content, described)
+        elif objects:
+            captions = _of_objects(text, changes, objects, concepts)
+            described = [noun_phrase(each.text) for each in objects]
+        else:
+            captions = [
+                Caption(text, 1.0, "verbatim:request"),
+                Caption(content, 1.0, "verbatim:rule"),
+            ]
+        different = tuple({fold(each.text): each for each in reversed(captions)}.values())[::-1]
+        notes = _notes(written, changes, objects, concepts)
+        if reference is not None and not described:
+            notes.append("nothing is known of the reference in words; only the modification counts")
+        if reference is not None and len(different) < count:
+            notes.append(f"fewer captions than {count}: others would only repeat these")
+        return Composition(
+            captions=different[:count],
+            modification=text,
+            composer=self.name,
+            reference_captions=tuple(described),
+            settings=self.settings(),
+            notes=tuple(notes),
+            intent="" if fold(content) == fold(text) else content,
+            negative_phrases=tuple(unique(change.removed for change in changes)),
+        )
+
+
+def _of_captions(text: str, content: str, described: Sequence[str]) -> list[Caption]:
+    """Join the content to each caption of the reference.
+
+    The content comes first, since text encoders weigh the beginning most.
+    """
+    if not text:
+        return [Caption(each, 1.0, "verbatim:reference") for each in described]
+    share = 1.0 / len(described)
+    joined = [Caption(f"{content}, {each}", share, "verbatim:joined") for each in described]
+    return [Caption(text, REQUEST_SHARE, "verbatim:request"), *joined]
+
+
+def _of_objects(
+    text: str, changes: Sequence[Change], objects: Sequence[Concept], concepts: Sequence[Concept]
+) -> list[Caption]:
+    """Apply the changes to each likely object, or join the request to it where a rule is missing."""
+    colour, whole = _best(concepts, "colour", LEAST_COLOUR), _best(concepts, "object")
+    if not text:
+        return [
+            Caption(
+                noun_phrase(o.text, qualities=_coloured(o.text, colour)),
+                o.weight,
+                "verbatim:reference",
+            )
+            for o in objects
+        ]
+    captions = [Caption(text, REQUEST_SHARE, "verbatim:request")]
+    if any(change.kind == "words" for change in changes):
+        joined = [o for o in objects if o != _THING and not _names(text, o.text)]
+        return captions + [
+            Caption(join_to(with_article(o.text), text), o.weight, "verbatim:joined")
+            for o in joined
+        ]
+    for o in objects:
+        # a replaced thing may or may not have the colour of the old one
+        colours = ("", colour) if any(change.kind == "replace" for change in changes) else (colour,)
+        captions += [
+            Caption(_changed(o.text, each, changes), o.weight, "verbatim:rule") for each in colours
+        ]
+    # "make the sleeves black" names a part of the dress, "make the bus black" the bus itself
+    for part in [c.phrase for c in changes if whole and _is_part(c, text, whole)][:1]:
+        phrase = f"{with_article(whole)} with {with_article(part)}"
+        captions.append(Caption(phrase, PART_SHARE, "verbatim:rule"))
+    return captions
+
+
+def _is_part(change: Change, text: str, whole: str) -> bool:
+    """Return whether a change may be one of a part of the object, and not of the object itself."""
+    if change.kind not in ("colour", "number", "location") or not change.subject:
+        return False
+    return not _names(change.subject, whole) and f"same {change.subject}" not in text.lower()
+
+
+def _changed(noun: str, colour: str, changes: Sequence[Change]) -> str:
+    """Return the object with all changes as one phrase."""
+    number = location = ""
+    qualities, additions = [], []
+    for change in changes:
+        match change.kind:
+            case "scene":
+                return change.text
+            case "replace":
+                noun = change.text
+            case "colour":
+                colour = change.text
+            case "number":
+                number = change.text
+            case "location":
+                location = change.text
+            case "quality":
+                qualities.append(change.text)
+            case "add":
+                additions.append(change.text)
+    return noun_phrase(
+        noun,
+        number=number,
+        qualities=(*qualities, *_coloured(noun, colour)),
+        additions=additions,
+        location=location,
+    )
+
+
+def _objects(concepts: Sequence[Concept], changes: Sequence[Change], text: str) -> list[Concept]:
+    """Return the likely objects of the reference, the best with weight 1.
+
+    What the user calls the object comes before what the encoder recognises.
+    """
+    likely = _ordered(concepts, "object")[:REFERENCES]
+    objects = [
+        Concept(_plain(each.text), "object", max(0.05, each.weight / (likely[0].weight or 1.0)))
+        for each in likely
+    ]
+    named = [
+        change.subject or (change.removed if change.kind == "replace" else "") for change in changes
+    ]
+    for noun in filter(None, named):
+        return [Concept(noun, "object", 1.0)]
+    # an encoder that recognises no object still reads the colours
+    return [each for each in objects if _names(text, each.text)][:1] or objects or [_THING]
+
+
+def _names(text: str, noun: str) -> bool:
+    """Return whether a request names an object itself."""
+    return bool(re.search(rf"\b(?:{re.escape(noun)}|{re.escape(plural(noun))})\b", text, re.I))
+
+
+def _plain(label: str) -> str:
+    """Return a label of an encoder without its explanation: "ram (adult male sheep)" → "ram"."""
+    return clean(re.sub(r"\s*\(.*?\)", "", label)).lower() or "thing"
+
+
+def _ordered(concepts: Sequence[Concept], kind: ConceptKind) -> list[Concept]:
+    return sorted((each for each in concepts if each.kind == kind), key=lambda each: -each.weight)
+
+
+def _best(concepts: Sequence[Concept], kind: ConceptKind, least: float = 0.0) -> str:
+    """Return the name of the likeliest concept of a kind, or ""."""
+    ordered = _ordered(concepts, kind)
+    return _plain(ordered[0].text) if ordered and ordered[0].weight >= least else ""
+
+
+def _coloured(noun: str, colour: str) -> tuple[str, ...]:
+    """Return the colour as a quality of the noun, unless it has a colour in its name."""
+    return () if not colour or re.search(rf"\b{COLOUR}\b", noun, re.I) else (colour,)
+
+
+def _distinct(captions: Sequence[str]) -> list[str]:
+    """Return the first cleaned captions, without those that only concatenate others."""
+    cleaned = unique(unframed(clean(caption)) for caption in captions)
+    folded = [fold(caption) for caption in cleaned]
+    kept = [
+        caption
+        for caption, text in zip(cleaned, folded, strict=True)
+        if not any(other != text and other in text for other in folded)
+    ]
+    return [cut_characters(caption, CHARACTERS) for caption in kept[:REFERENCES]]
+
+
+def _notes(
+    written: str,
+    changes: Sequence[Change],
+    objects: Sequence[Concept],
+    concepts: Sequence[Concept],
+) -> list[str]:
+    notes = []
+    if len(written) > CHARACTERS:
+        notes.append(f"the modification was cut from {len(written):,} to {CHARACTERS:,} characters")
+    if not written:
+        notes.append("no modification: the captions describe the reference")
+    removed = unique(change.removed for change in changes)
+    if removed:
+        notes.append(f"to vanish: {', '.join(removed)}")
+    if any(change.kind == "words" for change in changes) and objects:
+        notes.append("no rule covers the whole modification: it is used as written")
+    if len(objects) > 1 and objects[1].weight >= ALTERNATIVE:
+        first, second = (
+            f"{with_article(_plain(each.text))} ({each.weight:.2f})"
+            for each in _ordered(concepts, "object")[:2]
+        )
+        label = objects[1].text if " " not in objects[1].text else f"'{objects[1].text}'"
+        notes.append(f"The reference may show {first} or {second}; choose with --object {label}")
+    return notes

@@ -1,1 +1,0 @@
-"""Composers that write captions by rules, without a model."""
