@@ -80,7 +80,7 @@ def stamps() -> list[Row]:
     with tempfile.TemporaryDirectory() as place:
         index_folder(STAMPS, Path(place), encoder=encoder)
         gallery = Gallery.open(place, encoder=encoder)
-        matrix, transition = gallery.matrix(), SearchSettings().make_transition()
+        matrix, transition = gallery.matrix(), SearchSettings().transition
         scored = []
         for text in ("a red car", "a bird in a tree", "fruit", "a boat on the sea", "a clock"):
             composition = compose(gallery, text=text)

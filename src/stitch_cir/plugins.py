@@ -46,6 +46,7 @@ from importlib import import_module
 from typing import Any
 
 from stitch_cir._hints import did_you_mean
+from stitch_cir._schema import check_setting
 from stitch_cir.errors import SettingError, StitchError
 
 __all__ = [
@@ -141,14 +142,12 @@ class Registry:
     ) -> Any:
         """Make the plug-in ``name`` of those ``shared`` settings that it has, and all ``options``.
 
-        An option overrides the shared setting of its name. Shared settings are checked by every
-        built-in plug-in that has them, so that a bad value never hides behind another name. Raises
-        as :meth:`make` does.
+        An option overrides the shared setting of its name. Shared settings that are declared are
+        checked whether the plug-in has them or not, so that a bad value never hides behind another
+        name. Raises as :meth:`make` does.
         """
-        made = {each: self.make(each, **self._fitting(each, shared)) for each in self.built_in}
-        if name in made and not options:
-            return made[name]
-        return self.make(name, **{**self._fitting(name, shared), **(options or {})})
+        checked = {key: check_setting(key, value) for key, value in shared.items()}
+        return self.make(name, **{**self._fitting(name, checked), **(options or {})})
 
     def _fitting(self, name: str, shared: Mapping[str, Any]) -> dict[str, Any]:
         taken = self.options(name)

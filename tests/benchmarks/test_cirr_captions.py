@@ -168,7 +168,9 @@ def test_hubness_is_the_mean_score_of_the_nearest_other_images(tmp_path):
     np.testing.assert_allclose(both, (cosines.sum(axis=0) - 2) / 2, atol=1e-5)
     plain = search(gallery, text="red car")
     taken = search(
-        gallery, text="red car", settings=SearchSettings(hubness_weight=0.5, hubness_neighbours=1)
+        gallery,
+        text="red car",
+        settings=SearchSettings.from_preset(hubness_weight=0.5, hubness_neighbours=1),
     )
     before = {hit.id: hit.score for hit in plain}
     for hit in taken:

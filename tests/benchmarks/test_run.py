@@ -104,7 +104,7 @@ def test_a_finished_run_is_not_made_again_and_another_one_is_refused(tmp_path: P
     # sweeps may still be added to it
     more = run_benchmark(data, tmp_path / "run", encoder=ENCODER, composer=composer)
     assert "alpha-0.00" in more.variants
-    other = SearchSettings(alpha=0.7, preset="custom")
+    other = SearchSettings.from_preset(alpha=0.7)
     with pytest.raises(SettingError, match="another run"):
         run_benchmark(data, tmp_path / "run", encoder=ENCODER, settings=other)
     (tmp_path / "mine").mkdir()

@@ -136,7 +136,7 @@ def test_a_failed_try_does_not_block_the_folder(tmp_path: Path) -> None:
 def test_runs_are_compared_by_their_folders(tmp_path: Path) -> None:
     data = load_benchmark("circo", circo(tmp_path))
     for name, alpha in (("one", 0.1), ("two", 0.9)):
-        settings = SearchSettings(alpha=alpha, preset="custom")
+        settings = SearchSettings.from_preset(alpha=alpha)
         run_benchmark(data, tmp_path / name, encoder=ENCODER, settings=settings, options=MAIN_ONLY)
     one, two = tmp_path / "one", tmp_path / "two"
     command = ["bench", "compare", "circo", "--json"]

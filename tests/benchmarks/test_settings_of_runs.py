@@ -23,7 +23,7 @@ def paint(data: Benchmark) -> None:
 
 def test_a_run_with_sinkhorn_notes_what_did_not_converge(circo: Benchmark, tmp_path: Path) -> None:
     paint(circo)
-    settings = SearchSettings(scorer="sinkhorn", epsilon=1e-5)
+    settings = SearchSettings.from_preset(scorer="sinkhorn", epsilon=1e-5)
     run = run_benchmark(
         circo,
         tmp_path / "run",
@@ -50,7 +50,7 @@ def test_a_run_with_pdv_records_its_numbers(circo: Benchmark, tmp_path: Path) ->
         circo,
         tmp_path / "run",
         encoder=HashEncoder(),
-        settings=SearchSettings(transition="pdv"),
+        settings=SearchSettings.from_preset(transition="pdv"),
         options=MAIN_ONLY,
     )
     assert (run.main.settings["scale"], run.main.settings["image_weight"]) == (1.4, 0.25)

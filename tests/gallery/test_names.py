@@ -66,7 +66,9 @@ def test_filters(spelled: Spelled, field: str) -> None:
     everything = set(gallery.ids)
     for number, pattern in enumerate(("*caf\u00c9 m\u00fcll*", "\ud55c\uad6d/*")):
         for form in ("NFC", "NFD"):
-            settings = SearchSettings(**{field: (unicodedata.normalize(form, pattern),)})
+            settings = SearchSettings.from_preset(
+                **{field: (unicodedata.normalize(form, pattern),)}
+            )
             results = search(gallery, captions=["red"], settings=settings)
             expected = {names[number][0]}
             hits = {hit.id for hit in results}

@@ -192,11 +192,11 @@ def test_a_composer_is_made_by_name_with_its_options() -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_settings_take_scorers_and_transitions_of_others(gallery: st.Gallery) -> None:
-    settings = st.SearchSettings(
+    settings = st.SearchSettings.from_preset(
         k=3, transition="push", transition_options={"push": 0.4}, scorer="blend", alpha=0.3
     )
-    assert settings.make_transition() == Push(alpha=0.3, push=0.4)
-    assert settings.method() == "transition push α 0.3 push 0.4 · blend"
+    assert settings.transition == Push(alpha=0.3, push=0.4)
+    assert settings.method() == "transition push α 0.3 push 0.4 · blend share 0.5"
     results = st.search(gallery, reference="red.png", text="in blue", settings=settings)
     assert len(results) == 3
     assert results[0].plan.settings == {"scorer": "blend", "share": 0.5}
@@ -220,7 +220,7 @@ def test_settings_take_scorers_and_transitions_of_others(gallery: st.Gallery) ->
 )
 def test_settings_check_the_options_of_others(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingError):
-        st.SearchSettings(**wrong)
+        st.SearchSettings.from_preset(**wrong)
 
 
 @pytest.mark.usefixtures("installed")
@@ -257,7 +257,9 @@ def test_the_server_takes_them(photos: Path) -> None:
         answer = client.post("/api/search", json={"text": "red", "settings": settings})
         assert answer.status_code == 200, answer.text
         with st.Gallery.open(photos, encoder=HashEncoder()) as gallery:
-            here = st.search(gallery, text="red", settings=st.SearchSettings(**settings))
+            here = st.search(
+                gallery, text="red", settings=st.SearchSettings.from_preset(**settings)
+            )
         assert answer.json()["results"]["hits"][0]["score"] == pytest.approx(
             here[0].score, abs=1e-6
         )

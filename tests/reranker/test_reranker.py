@@ -81,7 +81,7 @@ def run(gallery):
             reference=reference,
             text="in blue instead",
             reranker=reranker,
-            settings=SearchSettings(k=3, **settings),
+            settings=SearchSettings.from_preset(k=3, **settings),
         )
 
     return run
@@ -145,7 +145,7 @@ def test_a_reranker_needs_a_change_to_check(gallery, run):
         run(rerank=2)
     for wrong in ({"rerank": -1}, {"rerank_weight": -1.0}, {"rerank_weight": float("nan")}):
         with pytest.raises(SettingError):
-            SearchSettings(**wrong)
+            SearchSettings.from_preset(**wrong)
 
 
 def limited(most, *, captions=False):

@@ -53,7 +53,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> st.Gallery:
 
 def rankings(gallery: st.Gallery, composer: Composer | None = None, **changes: object) -> list:
     less = changes.pop("negatives", ())
-    settings = st.SearchSettings(**{"k": 12, **changes})  # type: ignore[arg-type]
+    settings = st.SearchSettings.from_preset(**{"k": 12, **changes})  # type: ignore[arg-type]
     return [
         [
             hit.id
@@ -147,7 +147,7 @@ def test_every_number_changes_a_ranking(
 
 def test_sinkhorn_that_stops_early_is_noted(mixed: st.Gallery) -> None:
     def search(**changes: object) -> st.Results:
-        settings = st.SearchSettings(k=5, scorer="sinkhorn", **changes)  # type: ignore[arg-type]
+        settings = st.SearchSettings.from_preset(k=5, scorer="sinkhorn", **changes)  # type: ignore[arg-type]
         return st.search(mixed, reference="m00.png", text="in blue instead", settings=settings)
 
     assert not any("converge" in note for note in search().notes)
@@ -159,10 +159,13 @@ def test_sinkhorn_that_stops_early_is_noted(mixed: st.Gallery) -> None:
 
 
 def test_what_is_printed_of_a_method_is_what_it_used() -> None:
-    assert st.SearchSettings().method() == "transition linear α 0.45 · conditional τ 0.001"
-    pdv = st.SearchSettings(transition="pdv", scorer="sinkhorn", epsilon=0.1)
+    assert st.SearchSettings().method() == "transition linear α 0.45 · conditional τ 0.001 ρ 0.5"
+    pdv = st.SearchSettings.from_preset(transition="pdv", scorer="sinkhorn", epsilon=0.1)
     assert pdv.method() == "transition pdv λ 1.4 w 0.25 · sinkhorn ε 0.1"
-    assert st.SearchSettings(transition="none", scorer="mean").method() == "transition none · mean"
+    assert (
+        st.SearchSettings.from_preset(transition="none", scorer="mean").method()
+        == "transition none · mean"
+    )
 
 
 # -- every setting on every front: the table of docs/settings.md is the list of exceptions ---------
@@ -224,4 +227,4 @@ def test_the_page_offers_every_number_of_the_method() -> None:
 def test_weights_without_measure_are_refused_instead_of_overflowing(name: str) -> None:
     for value in (-0.1, 1e136, float("inf"), float("nan")):
         with pytest.raises(st.errors.SettingError, match=name):
-            st.SearchSettings(**{name: value})
+            st.SearchSettings.from_preset(**{name: value})

@@ -42,7 +42,7 @@ def test_a_rocchio_step_laws() -> None:
 def test_what_a_rocchio_step_refuses() -> None:
     one = unit([1, 0])
     for beta in (-0.1, math.nan, math.inf):
-        with pytest.raises(st.SettingError, match="weight of rejected"):
+        with pytest.raises(st.SettingError, match="negative_weight is"):
             rocchio_step(one, one, beta)
     with pytest.raises(st.VectorError, match="cancels"):
         rocchio_step(one, one, 1.0)

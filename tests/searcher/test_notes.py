@@ -12,7 +12,7 @@ from tests.conftest import CountingEncoder
 
 
 def settings(**changes: object) -> st.SearchSettings:
-    return st.SearchSettings(**changes)  # type: ignore[arg-type]
+    return st.SearchSettings.from_preset(**changes)  # type: ignore[arg-type]
 
 
 def test_k_above_the_size_gives_all_there_are_and_says_so(gallery: st.Gallery) -> None:

@@ -11,13 +11,13 @@ from PIL import Image
 import stitch_cir as st
 from stitch_cir.explain import caption_shares
 from stitch_cir.ranking import Bounded
-from stitch_cir.transition import TRANSITION_NAMES
+from stitch_cir.transition import TRANSITION_NAMES, Linear
 from stitch_cir.transport import SCORER_NAMES, ConditionalTransport
 from tests.conftest import CountingEncoder
 
 
 def settings(**changes: object) -> st.SearchSettings:
-    return st.SearchSettings(**{"k": 3, **changes})  # type: ignore[arg-type]
+    return st.SearchSettings.from_preset(**{"k": 3, **changes})  # type: ignore[arg-type]
 
 
 def test_a_reference_changed_finds_the_changed_picture(gallery: st.Gallery) -> None:
@@ -231,7 +231,7 @@ def test_nothing_asked_and_bad_settings(gallery: st.Gallery) -> None:
 )
 def test_settings_out_of_range(wrong: dict[str, object]) -> None:
     with pytest.raises(st.SettingError):
-        st.SearchSettings(**wrong)  # type: ignore[arg-type]
+        st.SearchSettings.from_preset(**wrong)  # type: ignore[arg-type]
 
 
 def test_k_left_out_means_ten_or_all(gallery: st.Gallery) -> None:
@@ -241,7 +241,7 @@ def test_k_left_out_means_ten_or_all(gallery: st.Gallery) -> None:
 def test_presets_and_their_overriding() -> None:
     assert st.SearchSettings.from_preset("paper") == st.SearchSettings()
     public = st.SearchSettings.from_preset("public-code", k=4, tau=None)
-    assert (public.alpha, public.preset, public.k) == (0.5, "public-code", 4)
+    assert (public.transition, public.preset, public.k) == (Linear(0.5), "public-code", 4)
     assert st.SearchSettings.from_preset("paper", alpha=0.6).preset == "custom"
     with pytest.raises(st.SettingError, match="no setting 'speed'"):
         st.SearchSettings.from_preset("paper", speed=1)

@@ -82,7 +82,7 @@ def test_forward_and_a_part_of_backward_is_a_rho() -> None:
 @pytest.mark.parametrize("rho", [-1e-9, 1.0000001, float("nan"), float("inf"), True, "half", None])
 def test_a_bad_weight_of_directions_is_refused_by_name(rho: object) -> None:
     for make in (lambda value: ConditionalTransport(rho=value), Chamfer):
-        with pytest.raises(SettingError, match=r"rho is .*from 0 .* to 1"):
+        with pytest.raises(SettingError, match=r"rho is .*between 0 and 1"):
             make(rho)
 
 

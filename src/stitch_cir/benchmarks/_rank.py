@@ -115,7 +115,7 @@ def rank_queries(
             id = ranking.prepared.query.id
             ranked[id], heads[id] = ranking.names, ranking.head
             # checked only where it can fail: a plan for each hit that is shown costs little
-            if is_iterative(variant.settings.make_scorer()):
+            if is_iterative(variant.settings.scorer):
                 approximate += not _converged(gallery, variant, ranking)
         if role == "subset":
             for prepared, vectors in searchable:
@@ -128,8 +128,9 @@ def rank_queries(
     notes += dict.fromkeys(limited)
     counted += dict.fromkeys(limited)
     if approximate:
+        scorer = variant.settings.scorer.name.capitalize()
         notes.append(
-            f"{variant.settings.scorer.capitalize()} did not converge for a hit among the first "
+            f"{scorer} did not converge for a hit among the first "
             f"{SHOWN} of {approximate:,} queries: their scores are approximate."
         )
         counted.append(notes[-1])
@@ -145,7 +146,7 @@ def rank_queries(
 def _converged(gallery: BenchmarkGallery, variant: Variant, ranking: _Ranking) -> bool:
     """Return whether the plans of the first hits converged; images without vectors have none."""
     rows = [gallery.rows[id] for id in ranking.names[:SHOWN] if id in gallery.rows]
-    scorer = variant.settings.make_scorer()
+    scorer = variant.settings.scorer
     return all(plans_converged(scorer, ranking.vectors, gallery.gallery.matrix(), rows))
 
 
@@ -165,7 +166,7 @@ def _vectors(
     if prepared.encoded is None:
         return None, "there is neither a reference with vectors nor a modification"
     try:
-        return prepared.encoded.refine(variant.settings.make_transition()), ""
+        return prepared.encoded.refine(variant.settings.transition), ""
     except VectorError as error:
         return None, error.message.rstrip(".")
 

@@ -27,7 +27,7 @@ class Variant:
 
     def facts(self) -> dict[str, Any]:
         """Return what shapes this variant's ranking, JSON-ready."""
-        transition = self.settings.make_transition().settings()
+        transition = self.settings.transition.settings()
         if self.query == "image":
             transition = {"transition": "none"}
         query = "text" if transition["transition"] == "text-only" else self.query
@@ -36,8 +36,8 @@ class Variant:
             "alpha": None,
             "tau": None,
             **transition,
-            **self.settings.make_scorer().settings(),
-            **self.settings.hubness_settings(),
+            **self.settings.scorer.settings(),
+            **self.settings.hubness.settings(),
         }
 
 
@@ -66,9 +66,9 @@ def variants_of(
         variants += [
             Variant(name, "control", label, settings.with_(scorer=name))
             for name, label in scorers.items()
-            if name != settings.scorer
+            if name != settings.scorer.name
         ]
-        if settings.transition != "none" and settings.scorer != "mean":
+        if settings.transition.name != "none" and settings.scorer.name != "mean":
             unmoved = settings.with_(transition="none")
             variants += [
                 Variant(
@@ -85,12 +85,12 @@ def variants_of(
                 ),
                 Variant("ablation-transport", "ablation", "transport only", unmoved),
             ]
-    if sweeps and "alpha" in settings.make_transition().settings():
+    if sweeps and "alpha" in settings.transition.settings():
         variants += [
             Variant(f"alpha-{alpha:.2f}", "sweep", f"α = {alpha:g}", settings.with_(alpha=alpha))
             for alpha in ALPHAS
         ]
-    if sweeps and "tau" in settings.make_scorer().settings():
+    if sweeps and "tau" in settings.scorer.settings():
         variants += [
             Variant(f"tau-{tau:g}", "sweep", f"τ = {tau:g}", settings.with_(tau=tau))
             for tau in TAUS

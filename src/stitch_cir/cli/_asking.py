@@ -92,7 +92,7 @@ def chosen_composer(models: ModelOptions, settings: SearchSettings) -> Composer 
 
 def composer_choice(settings: SearchSettings) -> tuple[str, int]:
     """Return what a composer depends on: sampling preset and number of reference captions."""
-    described = settings.make_transition().needs_reference_captions
+    described = settings.transition.needs_reference_captions
     # only the published presets say how a model samples
     sampled_as = "public-code" if settings.preset == "public-code" else "paper"
     return sampled_as, settings.num_captions if described else 0

@@ -7,7 +7,7 @@ from stitch_cir.searcher._convergence import is_iterative, plans_converged
 from stitch_cir.searcher._query import Encoded, Seen, look_at_upload, look_up, query_texts
 from stitch_cir.searcher._results import Hit, Query, Results, View
 from stitch_cir.searcher._search import compose, locate, required_image_side, search
-from stitch_cir.searcher._settings import PRESETS, SearchSettings
+from stitch_cir.searcher._settings import PRESETS, Hubness, SearchSettings
 from stitch_cir.searcher._solvers import GallerySolvers, limit_neighbours, ranking_problem
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = [
     "Encoded",
     "GallerySolvers",
     "Hit",
+    "Hubness",
     "Query",
     "Results",
     "SearchSettings",

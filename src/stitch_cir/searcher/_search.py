@@ -291,11 +291,11 @@ def _prepare(
     if snapshot.commit != first.commit:
         candidates = _candidates(snapshot, seen, negatives, settings)
     matrix = snapshot.matrix()
-    query, notes = build_query(snapshot, seen, text, composition, settings.make_transition())
+    query, notes = build_query(snapshot, seen, text, composition, settings.transition)
     if candidates.rejected:
         query = away_from(query, matrix, candidates.rejected, settings.negative_weight)
     clock.lap("encode")
-    if settings.hubness_weight:
+    if settings.hubness.weight:
         penalty = gallery.resource(GallerySolvers).hubness_penalty(matrix, settings)
         query = replace(query, hubness_penalty=penalty)
         notes = (*notes, *limit_neighbours(matrix, settings)[1])

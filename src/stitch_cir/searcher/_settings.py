@@ -1,89 +1,74 @@
-"""Everything that changes a ranking and is chosen at query time, with the presets of the paper."""
+"""Everything that changes a ranking and is chosen at query time, as one checked value."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from stitch_cir._hints import did_you_mean
+from stitch_cir._schema import DECLARED, PRESETS, default_of, field_values
 from stitch_cir.errors import SettingError
-from stitch_cir.transition import Transition, transition_by_name
-from stitch_cir.transport import Scorer, scorer_by_name
+from stitch_cir.transition import Linear, Transition, transition_by_name
+from stitch_cir.transport import ConditionalTransport, Scorer, scorer_by_name
 
-__all__ = ["PRESETS", "SearchSettings"]
+__all__ = ["PRESETS", "Hubness", "SearchSettings"]
 
-LARGEST_WEIGHT = 1000.0
-"""A weight beyond this leaves nothing of the score, and far beyond it no finite number."""
-_SIGNS = {
-    "alpha": "α",
-    "beta": "β",
-    "scale": "λ",
-    "image_weight": "w",
-    "gain": "λ₊",
-    "loss": "λ₋",
-    "tau": "τ",
-    "epsilon": "ε",
-}
-_METHOD = {"transition": "linear", "scorer": "conditional"}
-PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {**_METHOD, "num_captions": 5, "alpha": 0.45, "tau": 0.001},
-    "public-code": {**_METHOD, "num_captions": 5, "alpha": 0.5, "tau": 0.001},
-    "captions": {
-        "transition": "away",
-        "scorer": "conditional",
-        "num_captions": 6,
-        "alpha": 0.4,
-        "beta": 0.08,
-        "tau": 0.05,
-        "hubness_weight": 0.42,
-        "hubness_neighbours": 200,
-    },
-}
-"""Query-time halves of the two published settings (method §6; the views belong to the gallery), and
-the settings for galleries that are captions (docs/cirr-captions.md)."""
+_PARTS: dict[str, Any] = {"transition": transition_by_name, "scorer": scorer_by_name}
+_LINEAR, _CONDITIONAL = Linear(), ConditionalTransport()
+
+
+@dataclass(frozen=True, slots=True)
+class Hubness:
+    """How much nearness to everything takes off an image's score.
+
+    ``weight``: γ in [0, 1000] in ``score − γ · hubness``, 0 is off; ``neighbours``: how many
+    nearest ones it averages over, of which a small gallery has fewer (at most 3 % of its sampled
+    views, :func:`stitch_cir.ranking.hubness`): results hold the number that was used. Raises
+    ``SettingError``.
+    """
+
+    weight: float = default_of("hubness_weight")
+    neighbours: int = default_of("hubness_neighbours")
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        for name, value in field_values(self).items():
+            object.__setattr__(self, name, DECLARED[f"hubness_{name}"].check(value))
+
+    def settings(self) -> dict[str, Any]:
+        """Return the values as flat settings, JSON-ready; none where it is off."""
+        return _hubness_values(self) if self.weight else {}
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
     """Settings of one search; the defaults are the preset ``paper``.
 
+    Every setting is declared in ``stitch_cir._schema`` with its range; ``docs/settings.md`` has the
+    table. :meth:`from_preset` takes the flat form, in which a transition or scorer is a name.
+
     Parameters
     ----------
     k:
-        Number of hits wanted, ≥ 1; where fewer images take part, all of them come back, with a
-        note. ``None``: ten, or all of a smaller gallery.
+        Number of hits, ≥ 1; where fewer images take part, all of them come back, with a note.
+        ``None``: ten, or all of a smaller gallery.
     num_captions:
-        K, the number of target captions asked of the composer, 1 … 64.
-    transition, alpha, beta:
-        Name in ``stitch_cir.plugins.TRANSITIONS.names()``; α in [0, 1] weighs the modification
-        (linear, away), β in [0, 1] is how much of the reference is taken away (away).
-    scale, image_weight:
-        λ in [−1000, 1000], the length of the step along the change, and w in [0, 1], the weight
-        of the reference image moved by it (pdv).
-    gain, loss:
-        λ₊ and λ₋ in [0, 1000], how much rising and falling scores count (semantic-increment).
-    transition_options, scorer_options:
-        Settings of a transition or scorer of another package beyond these: numbers, texts or
-        booleans by name. It must have all of them.
+        K, the number of target captions that the composer writes, 1 … 64.
+    transition, scorer:
+        Objects such as ``Linear(alpha=0.45)`` and ``ConditionalTransport(tau=0.001)``, or those of
+        another package.
+    hubness:
+        What nearness to everything takes off a score.
     negative_weight:
-        Weight in [0, 1000] of pictures the user rejected (``search(…, negatives=…)``).
-    scorer, tau, epsilon:
-        Name in ``stitch_cir.plugins.SCORERS.names()``; τ > 0 on raw cosine (conditional transport);
-        ε ≥ 1e-6 (Sinkhorn, whose results say so where it did not converge).
-    hubness_weight, hubness_neighbours:
-        γ in [0, 1000] takes ``γ · hubness`` off the score of images that are near everything (0:
-        never); k, the neighbours that hubness averages over, of which a small gallery has fewer
-        (at most 3 % of its sampled views, see :func:`stitch_cir.ranking.hubness`): results hold
-        the number that was used.
+        Weight in [0, 1000] of images the user rejected (``search(…, negatives=…)``).
     shortlist:
         ``None`` scores every view set. A number n first keeps the n images whose normalised mean
         vector is nearest to the mean caption, then scores those only.
     measure_recall:
         With a shortlist, also run the exhaustive search and report how many of its hits survived.
     min_score:
-        Leave out hits scored lower, in [−2, 2]; ``None`` keeps all.
+        Leave out hits scored lower; ``None`` keeps all.
     include, exclude:
         Shell-style patterns on gallery ids, applied *before* ranking (``*`` also matches ``/``).
     include_reference:
@@ -95,164 +80,196 @@ class SearchSettings:
         Where view sets are scored: ``cpu`` (NumPy), ``cuda``, ``cuda:N`` or ``auto`` (torch, the
         extra ``torch``). It changes no ranking; results record the device that was used.
     preset:
-        Name printed with the results; ``"custom"`` once a preset's value was overridden.
+        Name printed with the results; ``"custom"`` where a value of it is another.
+    unused:
+        Values of transitions and scorers that were not chosen; :meth:`with_` uses them.
+
+    Raises ``SettingError`` for a value that a setting cannot have.
     """
 
-    k: int | None = None
-    num_captions: int = 5
-    transition: str = "linear"
-    alpha: float = 0.45
-    beta: float = 0.1
-    scale: float = 1.4
-    image_weight: float = 0.25
-    gain: float = 0.13
-    loss: float = 2.1
-    transition_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    negative_weight: float = 0.3
-    scorer: str = "conditional"
-    tau: float = 0.001
-    epsilon: float = 0.01
-    scorer_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    hubness_weight: float = 0.0
-    hubness_neighbours: int = 200
-    shortlist: int | None = None
-    measure_recall: bool = True
-    min_score: float | None = None
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    include_reference: bool = False
-    rerank: int = 0
-    rerank_weight: float = 1.0
-    device: str = "cpu"
-    preset: str = "paper"
+    k: int | None = default_of("k")
+    num_captions: int = default_of("num_captions")
+    transition: Transition = _LINEAR
+    scorer: Scorer = _CONDITIONAL
+    hubness: Hubness = Hubness()
+    negative_weight: float = default_of("negative_weight")
+    shortlist: int | None = default_of("shortlist")
+    measure_recall: bool = default_of("measure_recall")
+    min_score: float | None = default_of("min_score")
+    include: tuple[str, ...] = default_of("include")
+    exclude: tuple[str, ...] = default_of("exclude")
+    include_reference: bool = default_of("include_reference")
+    rerank: int = default_of("rerank")
+    rerank_weight: float = default_of("rerank_weight")
+    device: str = default_of("device")
+    preset: str = default_of("preset")
+    unused: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check every range once, here, so that no front end has to."""
-        if self.k is not None:
-            _whole("k", self.k, 1, None)
-        _whole("num_captions", self.num_captions, 1, 64)
-        if self.shortlist is not None:
-            _whole("shortlist", self.shortlist, 1, None)
-        _whole("rerank", self.rerank, 0, None)
-        _whole("hubness_neighbours", self.hubness_neighbours, 1, None)
-        for name in ("hubness_weight", "rerank_weight", "negative_weight"):
-            weight = getattr(self, name)
-            if not (math.isfinite(weight) and 0 <= weight <= LARGEST_WEIGHT):
+        """Check every value once, here, so that no front end has to."""
+        for name, kind in (("transition", Transition), ("scorer", Scorer), ("hubness", Hubness)):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
                 raise SettingError(
-                    f"{name} is {weight!r}.", hint=f"It must be between 0 and {LARGEST_WEIGHT:g}."
+                    f"{name} is {value!r}, which is no {kind.__name__}.",
+                    hint=f"Give an object, or its name: SearchSettings.from_preset({name}=…).",
                 )
-        if self.min_score is not None and not math.isfinite(self.min_score):
-            raise SettingError(
-                f"min_score is {self.min_score!r}, which is not a finite number.",
-                hint="Scores lie between -2 and 2.",
-            )
-        if self.preset not in (*PRESETS, "custom"):
-            raise _no_preset(self.preset)
-        for name in ("transition_options", "scorer_options"):
-            object.__setattr__(self, name, _plug_in_options(name, getattr(self, name)))
-        self.make_transition()
-        self.make_scorer()
+        for name in _PLAIN:
+            object.__setattr__(self, name, DECLARED[name].check(getattr(self, name)))
+        if self.preset != "custom":
+            values = self._values()
+            base = _preset(self.preset)
+            # a small gallery has fewer neighbours than a preset names: results record how many
+            base = {**base, "hubness_neighbours": values["hubness_neighbours"]}
+            if any(values.get(name) != value for name, value in base.items()):
+                object.__setattr__(self, "preset", "custom")
 
     @classmethod
     def from_preset(cls, preset: str = "paper", **overrides: Any) -> SearchSettings:
-        """Take a preset and override single values; ``None`` in ``overrides`` means "not given".
+        """Take a preset and override single values by their flat names.
 
-        Raises ``SettingError`` for an unknown preset or setting.
+        ``transition="pdv", scale=2`` and ``transition=PDV(scale=2)`` are the same. ``None`` means
+        "not set". A value that the chosen transition or scorer does not have changes nothing.
+        Raises ``SettingError`` for an unknown preset or setting, and for a value out of its range.
         """
-        if preset not in PRESETS:
-            raise _no_preset(preset)
-        given = {name: value for name, value in overrides.items() if value is not None}
-        unknown = set(given) - {each.name for each in fields(cls)}
-        if unknown:
-            raise SettingError(
-                f"There is no setting {sorted(unknown)[0]!r}.",
-                hint=f"Settings: {', '.join(each.name for each in fields(cls))}.",
-            )
-        base = PRESETS[preset]
-        changed = any(given.get(name, value) != value for name, value in base.items())
-        return cls(**{**base, "preset": "custom" if changed else preset, **given})
+        values = {name: value for name, value in overrides.items() if value is not None}
+        _require_declared(values)
+        for part in _PARTS:
+            if not isinstance(values.get(part, ""), str):
+                beside = [name for name in _names_of(part) if name in values]
+                if beside:
+                    raise SettingError(
+                        f"{beside[0]} is set beside a {part} that is an object.",
+                        hint=f"Set it in the object, or name the {part}.",
+                    )
+        return cls._make({**_preset(preset), **values}, preset)
 
-    def make_transition(self) -> Transition:
-        """Build the transition these settings name."""
-        return transition_by_name(
-            self.transition,
-            options=self.transition_options,
-            alpha=self.alpha,
-            beta=self.beta,
-            scale=self.scale,
-            image_weight=self.image_weight,
-            gain=self.gain,
-            loss=self.loss,
-        )
+    def with_(self, **changes: Any) -> SearchSettings:
+        """Copy with some values changed (and checked again), by field or by flat name."""
+        _require_declared(changes)
+        values: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
+        values |= self.unused
+        for part in _PARTS:
+            current = getattr(self, part)
+            known = _part_values(part, current)
+            if part in changes:
+                # what both have carries over; what only this one has is kept for another
+                known.pop(f"{part}_options", None)
+                values |= known
+            elif any(name in changes for name in _names_of(part)):
+                values |= {**known, part: current.name}
+            else:
+                values[part] = current
+        values |= {"hubness": self.hubness}
+        if any(name in changes for name in _names_of("hubness")):
+            values |= _hubness_values(values.pop("hubness"))
+        return self._make({**values, **changes}, changes.get("preset", self.preset))
 
-    def make_scorer(self) -> Scorer:
-        """Build the scorer these settings name."""
-        return scorer_by_name(
-            self.scorer, options=self.scorer_options, tau=self.tau, epsilon=self.epsilon
-        )
+    @classmethod
+    def _make(cls, values: Mapping[str, Any], preset: str) -> SearchSettings:
+        parts: dict[str, Any] = {}
+        used: set[str] = set()
+        for part, make in _PARTS.items():
+            chosen = values.get(part, default_of(part))
+            if isinstance(chosen, str):
+                shared = {
+                    name: values.get(name, default_of(name))
+                    for name in _names_of(part)
+                    if DECLARED[name].kind != "options"
+                    and (name in values or not DECLARED[name].by_options)
+                }
+                options = DECLARED[f"{part}_options"].check(values.get(f"{part}_options", {}))
+                chosen = make(chosen, options=options, **shared)
+            parts[part] = chosen
+            used |= {f"{part}_options", *_part_values(part, chosen)}
+        hubness = values.get("hubness")
+        if hubness is None:
+            own = {name.removeprefix("hubness_"): name for name in _names_of("hubness")}
+            hubness = Hubness(**{key: values[name] for key, name in own.items() if name in values})
+        unused = {
+            name: values[name]
+            for part in _PARTS
+            for name in _names_of(part)
+            if name in values and name not in used
+        }
+        plain = {name: values[name] for name in _PLAIN if name in values}
+        return cls(**plain, **parts, hubness=hubness, preset=preset, unused=unused)
 
     def method(self) -> str:
         """Return transition and scorer with the values that shape them, for one line of output."""
-        transition = _described(
-            self.transition, self.make_transition().settings(), self.transition_options
-        )
-        scorer = _described(self.scorer, self.make_scorer().settings(), self.scorer_options)
-        return f"transition {transition} · {scorer}"
-
-    def hubness_settings(self) -> dict[str, Any]:
-        """Give γ and k, JSON-ready; nothing where hubs are left alone."""
-        if not self.hubness_weight:
-            return {}
-        return {
-            "hubness_weight": self.hubness_weight,
-            "hubness_neighbours": self.hubness_neighbours,
-        }
-
-    def with_(self, **changes: Any) -> SearchSettings:
-        """Copy with some values changed (and checked again)."""
-        return replace(self, **changes)
+        transition = _described("transition", self.transition)
+        return f"transition {transition} · {_described('scorer', self.scorer)}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data, recorded with every result; without options that are empty."""
-        return {
-            name: value
-            for name, value in asdict(self).items()
-            if value or name not in ("transition_options", "scorer_options")
+        """Return the flat form, JSON-ready: recorded with every result.
+
+        It has every setting but those of transitions and scorers that were not chosen.
+        """
+        return self._values()
+
+    def _values(self) -> dict[str, Any]:
+        values = {
+            "preset": self.preset,
+            **{name: getattr(self, name) for name in _PLAIN},
+            **_hubness_values(self.hubness),
         }
+        for part in _PARTS:
+            made = getattr(self, part)
+            values |= {part: made.name, **_part_values(part, made)}
+        return {name: values[name] for name in DECLARED if name in values}
 
 
-def _described(name: str, settings: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+_PLAIN = tuple(
+    each.name
+    for each in fields(SearchSettings)
+    if each.name in DECLARED and DECLARED[each.name].part is None and each.name != "preset"
+)
+"""Settings that are fields of their own and no object's."""
+
+
+def _names_of(part: str) -> list[str]:
+    """Return the flat names of the settings that an object of the settings has."""
+    return [name for name, each in DECLARED.items() if each.part == part and name != part]
+
+
+def _part_values(part: str, made: Transition | Scorer) -> dict[str, Any]:
+    """Return the settings of a transition or scorer as flat ones."""
+    values = {name: value for name, value in made.settings().items() if name != part}
+    declared = {name: value for name, value in values.items() if name in _names_of(part)}
+    others = {name: value for name, value in values.items() if name not in declared}
+    return {**declared, **({f"{part}_options": others} if others else {})}
+
+
+def _hubness_values(hubness: Hubness) -> dict[str, Any]:
+    return {f"hubness_{name}": value for name, value in field_values(hubness).items()}
+
+
+def _described(part: str, made: Transition | Scorer) -> str:
     """Return a name with the settings that shape it, such as ``linear α 0.45``."""
-    signed = [f"{_SIGNS[key]} {settings[key]:g}" for key in settings if key in _SIGNS]
-    others = [f"{key} {options[key]}" for key in options if key not in _SIGNS]
-    return " ".join((name, *signed, *others))
+    values = _part_values(part, made)
+    others = values.pop(f"{part}_options", {})
+    signed = [
+        f"{DECLARED[name].symbol} {value:g}"
+        for name, value in values.items()
+        if DECLARED[name].symbol
+    ]
+    return " ".join((made.name, *signed, *(f"{name} {value}" for name, value in others.items())))
 
 
-def _plug_in_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options as a dictionary. Raises ``SettingError`` unless they are plain values."""
-    usable = isinstance(options, Mapping) and all(
-        isinstance(key, str)
-        and isinstance(value, (bool, int, float, str))
-        and not (isinstance(value, float) and not math.isfinite(value))
-        for key, value in options.items()
-    )
-    if not usable:
-        raise SettingError(
-            f"{name} is {options!r}.",
-            hint="It must map names to finite numbers, texts or booleans.",
-        )
-    return dict(options)
-
-
-def _no_preset(name: str) -> SettingError:
-    return SettingError(
+def _preset(name: str) -> Mapping[str, Any]:
+    if name in PRESETS:
+        return PRESETS[name]
+    raise SettingError(
         f"There is no preset {name!r}.",
         hint=f"{did_you_mean(name, PRESETS)}Presets: {', '.join(PRESETS)}.",
     )
 
 
-def _whole(name: str, value: Any, low: int, high: int | None) -> None:
-    fits = isinstance(value, int) and not isinstance(value, bool) and value >= low
-    if not fits or (high is not None and value > high):
-        span = f"a whole number of at least {low}" if high is None else f"between {low} and {high}"
-        raise SettingError(f"{name} is {value!r}.", hint=f"It must be {span}.")
+def _require_declared(values: Mapping[str, Any]) -> None:
+    names = [*DECLARED, "hubness"]
+    for name in values:
+        if name not in names:
+            raise SettingError(
+                f"There is no setting {name!r}.",
+                hint=f"{did_you_mean(name, names)}Settings: {', '.join(names)}.",
+            )

@@ -45,7 +45,7 @@ class GallerySolvers:
     ) -> NDArray[np.float64] | None:
         """Return what the settings take off every image's score, (n,), or ``None`` for nothing."""
         return self._hubness.hubness_penalty(
-            matrix, settings.make_scorer(), settings.hubness_weight, settings.hubness_neighbours
+            matrix, settings.scorer, settings.hubness.weight, settings.hubness.neighbours
         )
 
 
@@ -57,9 +57,9 @@ def limit_neighbours(
     A small gallery has fewer than the settings ask for; the note says so, and is left out where the
     settings hold or no hubness is taken off.
     """
-    if not settings.hubness_weight:
+    if not settings.hubness.weight:
         return settings, ()
-    requested = settings.hubness_neighbours
+    requested = settings.hubness.neighbours
     used = count_neighbours(matrix, requested)
     if used == requested:
         return settings, ()
@@ -84,8 +84,8 @@ def ranking_problem(
         rows,
         query.vectors,
         query.weights,
-        settings.make_scorer(),
-        settings.make_transition(),
+        settings.scorer,
+        settings.transition,
         query.before,
         query.hubness_penalty,
         np.fromiter(excluded, np.int64, len(excluded)) if excluded else None,

@@ -1,38 +1,18 @@
-"""Checks of settings and vectors, and the normalisation that all transitions use."""
+"""Checks of vectors, and the normalisation that all transitions use."""
 
 from __future__ import annotations
-
-import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stitch_cir.errors import SettingError, VectorError
+from stitch_cir.errors import VectorError
 
-__all__ = ["LARGEST", "number", "read_row", "read_rows", "to_unit"]
+__all__ = ["read_row", "read_rows", "to_unit"]
 
 Doubles = NDArray[np.float64]
 
-LARGEST = 1000.0
-"""Largest factor: far beyond it nothing is left of the other summand in float32."""
 SHORTEST = 1e-6
 """A vector shorter than this is rounding error; its direction means nothing."""
-
-
-def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
-    """Return ``value`` as a float if it is finite and in [low, high]; else ``SettingError``."""
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not fits or not math.isfinite(value) or not low <= value <= high:
-        if math.isfinite(low) and math.isfinite(high):
-            span = f"between {low:g} and {high:g}"
-        else:
-            span = f"of at least {low:g}" if math.isfinite(low) else "of any sign"
-        raise SettingError(
-            f"{name} is {value!r}, outside its range.",
-            hint=f"{name} must be a finite number {span}.",
-        )
-    return float(value)
 
 
 def read_rows(what: str, vectors: ArrayLike, dim: int | None = None) -> Doubles:

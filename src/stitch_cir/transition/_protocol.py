@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir._schema import check_fields, field_values
 from stitch_cir.plugins import TRANSITIONS
 from stitch_cir.transition._checks import read_rows
 
@@ -24,7 +25,7 @@ TRANSITION_NAMES: tuple[str, ...] = tuple(TRANSITIONS.built_in)
 class Transition(Protocol):
     """Moves target captions toward the modification: their vectors, or the images' scores.
 
-    :class:`TransitionBase` has a default for every member but ``name`` and ``settings``.
+    :class:`TransitionBase` has a default for every member but ``name``.
     """
 
     @property
@@ -105,15 +106,29 @@ class Transition(Protocol):
 
 
 class TransitionBase:
-    """Base of transitions: needs nothing, and returns captions and scores unchanged."""
+    """Base of transitions: needs nothing, and returns captions and scores unchanged.
+
+    The fields of a subclass that is a dataclass are its settings; those that every search has a
+    declaration of (``stitch_cir._schema``) are checked by it.
+    """
 
     __slots__ = ()
+
+    name: ClassVar[str]
 
     needs_reference_captions: ClassVar[bool] = False
     needs_reference_image: ClassVar[bool] = False
     keeps_captions: ClassVar[bool] = True
     combines_scores: ClassVar[bool] = False
     combines_monotonically: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Check the fields of a dataclass. Raises ``SettingError``."""
+        check_fields(self)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the name and the fields of a dataclass, JSON-ready."""
+        return {"transition": self.name, **field_values(self)}
 
     def refine(
         self,

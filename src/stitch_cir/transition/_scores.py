@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from stitch_cir._schema import default_of
 from stitch_cir.errors import VectorError
-from stitch_cir.transition._checks import LARGEST, number
 from stitch_cir.transition._protocol import Scores, TransitionBase
 
 __all__ = ["SemanticIncrement"]
@@ -39,22 +39,13 @@ class SemanticIncrement(TransitionBase):
     ``SettingError`` for a factor outside its range.
     """
 
-    gain: float = 0.13
-    loss: float = 2.1
+    gain: float = default_of("gain")
+    loss: float = default_of("loss")
 
     name: ClassVar[str] = "semantic-increment"
     needs_reference_captions: ClassVar[bool] = True
     combines_scores: ClassVar[bool] = True
     combines_monotonically: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        """Check the factors."""
-        object.__setattr__(self, "gain", number("gain", self.gain, 0.0, LARGEST))
-        object.__setattr__(self, "loss", number("loss", self.loss, 0.0, LARGEST))
-
-    def settings(self) -> dict[str, Any]:
-        """Return name and factors, JSON-ready."""
-        return {"transition": self.name, "gain": self.gain, "loss": self.loss}
 
     def combine(self, scores: Scores, reference_scores: Scores | None) -> Scores:
         """Return s, of the shape and float type of ``scores``.

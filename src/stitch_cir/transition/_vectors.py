@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from stitch_cir.transition._checks import LARGEST, number, read_row, read_rows, to_unit
+from stitch_cir._schema import DECLARED, default_of
+from stitch_cir.transition._checks import read_row, read_rows, to_unit
 from stitch_cir.transition._protocol import TransitionBase, Vectors
 
 __all__ = ["PDV", "Linear", "NoTransition", "ReferenceSubtraction", "TextOnly", "rocchio_step"]
@@ -31,17 +32,9 @@ class Linear(TransitionBase):
     [0, 1]; ``refine`` raises ``VectorError`` where a caption and the modification cancel.
     """
 
-    alpha: float = 0.45
+    alpha: float = default_of("alpha")
 
     name: ClassVar[str] = "linear"
-
-    def __post_init__(self) -> None:
-        """Check α."""
-        object.__setattr__(self, "alpha", number("alpha", self.alpha, 0.0, 1.0))
-
-    def settings(self) -> dict[str, Any]:
-        """Return name and α, JSON-ready."""
-        return {"transition": self.name, "alpha": self.alpha}
 
     def refine(
         self,
@@ -65,10 +58,6 @@ class NoTransition(TransitionBase):
 
     name: ClassVar[str] = "none"
 
-    def settings(self) -> dict[str, Any]:
-        """Return the name, JSON-ready."""
-        return {"transition": self.name}
-
 
 @dataclass(frozen=True, slots=True)
 class TextOnly(TransitionBase):
@@ -80,10 +69,6 @@ class TextOnly(TransitionBase):
 
     name: ClassVar[str] = "text-only"
     keeps_captions: ClassVar[bool] = False
-
-    def settings(self) -> dict[str, Any]:
-        """Return the name, JSON-ready."""
-        return {"transition": self.name}
 
     def refine(
         self,
@@ -125,20 +110,11 @@ class ReferenceSubtraction(TransitionBase):
     cancels to zero.
     """
 
-    alpha: float = 0.45
-    beta: float = 0.1
+    alpha: float = default_of("alpha")
+    beta: float = default_of("beta")
 
     name: ClassVar[str] = "away"
     needs_reference_captions: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        """Check α and β."""
-        object.__setattr__(self, "alpha", number("alpha", self.alpha, 0.0, 1.0))
-        object.__setattr__(self, "beta", number("beta", self.beta, 0.0, 1.0))
-
-    def settings(self) -> dict[str, Any]:
-        """Return name, α and β, JSON-ready."""
-        return {"transition": self.name, "alpha": self.alpha, "beta": self.beta}
 
     def refine(
         self,
@@ -197,27 +173,12 @@ class PDV(TransitionBase):
     ``refine`` raises ``VectorError`` where a sum cancels to zero.
     """
 
-    scale: float = 1.4
-    image_weight: float = 0.25
+    scale: float = default_of("scale")
+    image_weight: float = default_of("image_weight")
 
     name: ClassVar[str] = "pdv"
     needs_reference_captions: ClassVar[bool] = True
     needs_reference_image: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        """Check the settings."""
-        object.__setattr__(self, "scale", number("scale", self.scale, -LARGEST, LARGEST))
-        object.__setattr__(
-            self, "image_weight", number("image_weight", self.image_weight, 0.0, 1.0)
-        )
-
-    def settings(self) -> dict[str, Any]:
-        """Return name and settings, JSON-ready."""
-        return {
-            "transition": self.name,
-            "scale": self.scale,
-            "image_weight": self.image_weight,
-        }
 
     def refine(
         self,
@@ -260,12 +221,12 @@ def rocchio_step(captions: Vectors, rejected: Vectors, beta: float) -> Vectors:
     rejected:
         (R, d), one unit row for each rejected image: its normalised mean view.
     beta:
-        β ≥ 0; 0 changes nothing.
+        β in [0, 1000]; 0 changes nothing.
 
     Returns (K, d) float32 unit rows. Raises ``SettingError`` for a β out of range, ``VectorError``
     for vectors of the wrong shape, not finite, or that cancel to zero.
     """
-    weight = number("the weight of rejected images", beta, 0.0)
+    weight = DECLARED["negative_weight"].check(beta)
     rows = read_rows("captions", captions)
     centre = read_rows("rejected images", rejected, rows.shape[1]).mean(axis=0)
     if weight == 0:

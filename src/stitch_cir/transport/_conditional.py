@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from stitch_cir._schema import default_of
 from stitch_cir.transport._blocks import Block, both_directions, tops
 from stitch_cir.transport._bounds import SetBound
-from stitch_cir.transport._directions import EVEN, direction_weights, read_rho
+from stitch_cir.transport._directions import direction_weights
 from stitch_cir.transport._marginals import Floats
-from stitch_cir.transport._scorer import Attention, BlockScorer, Tensor, positive
+from stitch_cir.transport._scorer import Attention, BlockScorer, Tensor
 
 __all__ = ["ConditionalTransport"]
 
@@ -51,19 +52,10 @@ class ConditionalTransport(BlockScorer):
     Raises ``SettingError`` when τ is not a finite number above 0 or ρ not a number in [0, 1].
     """
 
-    tau: float = 0.001
-    rho: float = EVEN
+    tau: float = default_of("tau")
+    rho: float = default_of("rho")
 
     name: ClassVar[str] = "conditional"
-
-    def __post_init__(self) -> None:
-        """Check τ and ρ."""
-        object.__setattr__(self, "tau", positive("tau", self.tau))
-        object.__setattr__(self, "rho", read_rho(self.rho))
-
-    def settings(self) -> dict[str, Any]:
-        """Return name, τ and ρ, JSON-ready."""
-        return {"scorer": self.name, "tau": self.tau, "rho": self.rho}
 
     def set_bound(self) -> SetBound:
         """Return: Chamfer, which is little more; for a large τ a little above the mean."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from stitch_cir._schema import default_of
 
-from stitch_cir.errors import SettingError
+__all__ = ["EVEN", "direction_weights"]
 
-__all__ = ["EVEN", "direction_weights", "read_rho"]
-
-EVEN = 0.5
+EVEN: float = default_of("rho")
 """ρ at which both directions count the same, as in the paper."""
 
 
@@ -20,14 +17,3 @@ def direction_weights(rho: float) -> tuple[float, float]:
     and multiplying by 1 changes no bit.
     """
     return 2.0 * (1.0 - rho), 2.0 * rho
-
-
-def read_rho(value: Any) -> float:
-    """Return ρ as a float; raise ``SettingError`` unless it is a number in [0, 1]."""
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not fits or not math.isfinite(value) or not 0 <= value <= 1:
-        raise SettingError(
-            f"rho is {value!r}, outside its range.",
-            hint="rho must be a number from 0 (captions alone) to 1 (views alone).",
-        )
-    return float(value)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir._schema import Range, Setting
 from stitch_cir.errors import VectorError
 from stitch_cir.plugins import SCORERS
 from stitch_cir.transport._conditional import ConditionalTransport
 from stitch_cir.transport._plan import TransportPlan
-from stitch_cir.transport._scorer import Scorer, whole
+from stitch_cir.transport._scorer import Scorer
 from stitch_cir.transport._sets import PointSets
 
 __all__ = ["SCORER_NAMES", "score_sets", "scorer_by_name", "transport_plan"]
@@ -24,6 +25,7 @@ SIMILARITIES = 1 << 22
 """Similarities in memory at a time (16 MiB): bounds memory for any gallery."""
 QUERY_MEMBERS = 512
 """Captions multiplied with the gallery at a time, so that many queries share one pass over it."""
+_BLOCK = Setting("block", "whole", 1, "Block", "Sets scored at a time", range=Range(1))
 
 
 def scorer_by_name(name: str, *, options: Mapping[str, Any] | None = None, **shared: Any) -> Scorer:
@@ -74,7 +76,7 @@ def score_sets(
     scorer = scorer or ConditionalTransport()
     _same_dimension(queries, gallery)
     if block is not None:
-        whole("block", block)
+        _BLOCK.check(block)
     scores = np.empty((len(queries), len(gallery)), dtype=np.float32)
     p, captions, views = queries.marginals(), queries.size, gallery.size
     together = max(1, QUERY_MEMBERS // captions)

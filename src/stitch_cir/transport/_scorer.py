@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -10,7 +9,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stitch_cir.errors import SettingError, VectorError
+from stitch_cir._schema import check_fields, field_values
+from stitch_cir.errors import VectorError
 from stitch_cir.transport._blocks import Block, chamfer, read_batch, score_in_blocks
 from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._directions import EVEN
@@ -23,8 +23,6 @@ __all__ = [
     "DeviceScorer",
     "IterativeScorer",
     "Scorer",
-    "positive",
-    "whole",
 ]
 
 Tensor = Any
@@ -109,7 +107,11 @@ class Attention:
 
 
 class BlockScorer(ABC):
-    """Base of scorers: checks, blocks and plans. A subclass scores and explains one block."""
+    """Base of scorers: checks, blocks and plans. A subclass scores and explains one block.
+
+    The fields of a subclass that is a dataclass are its settings; those that every search has a
+    declaration of (``stitch_cir._schema``) are checked by it.
+    """
 
     __slots__ = ()
 
@@ -121,9 +123,13 @@ class BlockScorer(ABC):
         """ρ, the weight of the views' direction; ½ for scorers whose two directions are equal."""
         return EVEN
 
-    @abstractmethod
+    def __post_init__(self) -> None:
+        """Check the fields of a dataclass. Raises ``SettingError``."""
+        check_fields(self)
+
     def settings(self) -> dict[str, Any]:
-        """Return ``{"scorer": name}`` and the settings, JSON-ready."""
+        """Return the name and the fields of a dataclass, JSON-ready."""
+        return {"scorer": self.name, **field_values(self)}
 
     @abstractmethod
     def score_block(self, block: Block) -> Floats:
@@ -230,28 +236,3 @@ class BlockScorer(ABC):
             iterations=iterations,
             marginal_error=error,
         )
-
-
-def positive(name: str, value: Any, low: float | None = None) -> float:
-    """Return ``value`` as a float if it is finite, above 0 and at least ``low``.
-
-    Raises ``SettingError`` otherwise.
-    """
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not fits or not math.isfinite(value) or value <= 0 or (low is not None and value < low):
-        span = "above 0" if low is None else f"of at least {low}"
-        raise SettingError(
-            f"{name} is {value!r}, outside its range.",
-            hint=f"{name} must be a finite number {span}.",
-        )
-    return float(value)
-
-
-def whole(name: str, value: Any, low: int = 1) -> int:
-    """Return ``value`` as an int of at least ``low``; raise ``SettingError`` otherwise."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise SettingError(
-            f"{name} is {value!r}, outside its range.",
-            hint=f"{name} must be a whole number of at least {low}.",
-        )
-    return value

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stitch_cir._schema import default_of
 from stitch_cir.errors import VectorError
 from stitch_cir.transport._blocks import Block, average, chamfer, tops
 from stitch_cir.transport._bounds import SetBound
-from stitch_cir.transport._directions import EVEN, direction_weights, read_rho
+from stitch_cir.transport._directions import direction_weights
 from stitch_cir.transport._marginals import Floats
 from stitch_cir.transport._scorer import Attention, BlockScorer, Tensor
 
@@ -34,17 +35,9 @@ class Chamfer(BlockScorer):
     Raises ``SettingError`` when ρ is not a number in [0, 1].
     """
 
-    rho: float = EVEN
+    rho: float = default_of("rho")
 
     name: ClassVar[str] = "chamfer"
-
-    def __post_init__(self) -> None:
-        """Check ρ."""
-        object.__setattr__(self, "rho", read_rho(self.rho))
-
-    def settings(self) -> dict[str, Any]:
-        """Return name and ρ, JSON-ready."""
-        return {"scorer": self.name, "rho": self.rho}
 
     def set_bound(self) -> SetBound:
         """Return: the bound of the others is this score."""
@@ -83,10 +76,6 @@ class MeanPooling(BlockScorer):
 
     name: ClassVar[str] = "mean"
 
-    def settings(self) -> dict[str, Any]:
-        """Return the name, JSON-ready."""
-        return {"scorer": self.name}
-
     def set_bound(self) -> SetBound:
         """Return: the score needs the sets' means only."""
         return SetBound("means")
@@ -118,10 +107,6 @@ class PointToPoint(BlockScorer):
     """
 
     name: ClassVar[str] = "point"
-
-    def settings(self) -> dict[str, Any]:
-        """Return the name, JSON-ready."""
-        return {"scorer": self.name}
 
     def set_bound(self) -> SetBound:
         """Return: the score needs the original views only."""

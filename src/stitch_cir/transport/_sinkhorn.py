@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir._schema import default_of
 from stitch_cir.transport._blocks import Block
 from stitch_cir.transport._coupling import Coupling, CouplingScorer, full_marginals
-from stitch_cir.transport._scorer import Tensor, positive, whole
+from stitch_cir.transport._scorer import Tensor
 
 __all__ = ["Sinkhorn"]
 
 Doubles = NDArray[np.float64]
-
-SMALLEST = 1e-6
-"""Smallest ε: potentials of size 2/ε must still be resolved far below 1 in float64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +49,11 @@ class Sinkhorn(CouplingScorer):
     above 0, or when there are fewer than 1 iterations.
     """
 
-    epsilon: float = 0.01
-    max_iterations: int = 1000
-    tolerance: float = 1e-6
+    epsilon: float = default_of("epsilon")
+    max_iterations: int = default_of("max_iterations")
+    tolerance: float = default_of("tolerance")
 
     name: ClassVar[str] = "sinkhorn"
-
-    def __post_init__(self) -> None:
-        """Check the settings."""
-        object.__setattr__(self, "epsilon", positive("epsilon", self.epsilon, SMALLEST))
-        object.__setattr__(self, "tolerance", positive("tolerance", self.tolerance))
-        whole("max_iterations", self.max_iterations)
-
-    def settings(self) -> dict[str, Any]:
-        """Return name and settings, JSON-ready."""
-        return {
-            "scorer": self.name,
-            "epsilon": self.epsilon,
-            "max_iterations": self.max_iterations,
-            "tolerance": self.tolerance,
-        }
 
     def score_tensors(self, s: Tensor, p: Tensor, q: Tensor) -> Tensor:
         """Score n pairs on a device: (n,).
