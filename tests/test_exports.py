@@ -27,7 +27,17 @@ OPTIONAL = {
     ("stitch_cir.server", "serve"),
 }
 """Names that need an extra."""
-PRIVATE = {"cli", "_cores", "_exports", "_hints", "_paths", "_proxies", "_sqlite_files", "__main__"}
+PRIVATE = {
+    "cli",
+    "_cores",
+    "_exports",
+    "_hints",
+    "_paths",
+    "_proxies",
+    "_schema",
+    "_sqlite_files",
+    "__main__",
+}
 
 
 def module_name(file: Path) -> str:

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     )
     from stitch_cir.searcher import (
         Hit,
+        Hubness,
         Query,
         Results,
         SearchSettings,
@@ -110,6 +111,7 @@ __all__ = [
     "GalleryMissingError",
     "GalleryReader",
     "Hit",
+    "Hubness",
     "ImageError",
     "ImageTooLargeError",
     "IndexOptions",
@@ -187,6 +189,7 @@ _HOMES = {
     "Gallery": "gallery",
     "GalleryReader": "gallery",
     "Hit": "searcher",
+    "Hubness": "searcher",
     "IndexOptions": "gallery",
     "IndexReport": "gallery",
     "ProgressEvent": "gallery",

@@ -121,7 +121,8 @@ def test_every_transition_finds_it(gallery: st.Gallery, transition: str) -> None
 
 def test_ranking_equals_a_brute_force_in_float64(gallery: st.Gallery) -> None:
     results = st.search(gallery, text="red and blue", settings=settings(k=8))
-    scorer = ConditionalTransport(tau=results.settings.tau)
+    scorer = results.settings.scorer
+    assert scorer == ConditionalTransport(tau=0.001)
     by_hand = {}
     for id in gallery.ids:
         views = np.stack([view.vector for view in gallery.views(id)]).astype(np.float64)
