@@ -7,6 +7,7 @@ A :class:`RankingProblem` says what is ranked and how it is scored; every solver
 from stitch_cir import _exports
 from stitch_cir.ranking._bounded import Bounded
 from stitch_cir.ranking._exhaustive import Exhaustive
+from stitch_cir.ranking._groups import best_members
 from stitch_cir.ranking._hubness import HubnessCache, count_neighbours, hubness
 from stitch_cir.ranking._on_device import OnDevice
 from stitch_cir.ranking._problem import (
@@ -32,6 +33,7 @@ __all__ = [
     "RankingProblem",
     "Scanner",
     "Solver",
+    "best_members",
     "count_neighbours",
     "hubness",
     "rescore_float64",

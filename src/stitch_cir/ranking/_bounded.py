@@ -6,19 +6,19 @@ The ranking is that of ``Exhaustive``, which scores every set: same rows, order 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.ranking._exhaustive import Exhaustive
+from stitch_cir.ranking._groups import count_units, first_of_groups, kth_best
 from stitch_cir.ranking._problem import CaptionSet, Progress, Ranking, RankingProblem
 from stitch_cir.ranking._scan import Scanner
 from stitch_cir.ranking._scores import (
     BLOCK_BYTES,
     ROUNDING,
-    kth_largest,
     rescore_float64,
     score_rows,
 )
@@ -72,6 +72,17 @@ class Bounded:
         if bound is None:
             return self._score_all(problem, k)
         return self._best(problem, rows, self._bounds([problem], rows, bound)[0], k)
+
+    def above(self, problem: RankingProblem, score: float) -> NDArray[np.int64]:
+        """Return all candidates whose float64 score is at least ``score``: (m,), ascending.
+
+        Only sets whose bound allows it are scored.
+        """
+        rows = problem.candidates
+        bound = self._usable_bound(problem, rows)
+        if bound is not None:
+            rows = rows[self._bounds([problem], rows, bound)[0] >= score - ROUNDING]
+        return Exhaustive(self.block_bytes).above(replace(problem, rows=rows, excluded=None), score)
 
     def solve_many(
         self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None
@@ -161,20 +172,21 @@ class Bounded:
         bounds: NDArray[np.float32],
         k: int,
     ) -> Ranking:
-        """Score in the order of the bounds until no bound beats the k-th best score.
+        """Score in the order of the bounds until no bound beats the k-th best score or group.
 
         The cut only rises, so what falls below it stays below. A set that is left out has an exact
         score of at most its bound, which is below the k-th best float32 score less its rounding: it
-        is not among the best k, tied or not.
+        is not among the best k, tied or not. For groups see ``_groups``.
         """
-        count = len(rows)
-        k = min(k, count)
+        count, units = len(rows), count_units(problem, rows)
+        k = min(k, units)
         if not k:
             return Ranking(rows[:0], np.empty(0), count, 0)
-        size = min(count, max(self.first, 4 * k))
+        # so many sets hold k groups, were they of even size and spread evenly
+        size = min(count, max(self.first, 4 * k * -(-count // units)))
         picked = np.argpartition(-bounds, size - 1)[:size]
         scores = score_rows(problem, rows[picked], block_bytes=self.block_bytes)
-        cut = kth_largest(scores, k)
+        cut = kth_best(problem, rows[picked], scores, k)
         waiting = np.setdiff1d(np.flatnonzero(bounds >= cut - ROUNDING), picked)
         waiting = waiting[np.argsort(-bounds[waiting], kind="stable")]
         while len(waiting):
@@ -185,11 +197,12 @@ class Bounded:
             now, waiting = waiting[:size], waiting[size:]
             more = score_rows(problem, rows[now], block_bytes=self.block_bytes)
             scores, picked = np.append(scores, more), np.append(picked, now)
-            cut = kth_largest(scores, k)
+            cut = kth_best(problem, rows[picked], scores, k)
             waiting = waiting[bounds[waiting] >= cut - ROUNDING]
         close = rows[np.sort(picked[scores >= cut - ROUNDING])]
         ordered, fine = rescore_float64(problem, close, block_bytes=self.block_bytes)
-        return Ranking(ordered[:k], fine[:k], count, len(picked))
+        kept = first_of_groups(problem, ordered, k)
+        return Ranking(ordered[kept], fine[kept], count, len(picked))
 
 
 def _scan_key(problem: RankingProblem) -> tuple[object, ...]:

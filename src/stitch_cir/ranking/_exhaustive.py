@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from stitch_cir.ranking._groups import count_units, first_of_groups, kth_best
 from stitch_cir.ranking._problem import Progress, Ranking, RankingProblem, solve_each
 from stitch_cir.ranking._scores import (
     BLOCK_BYTES,
     ROUNDING,
-    kth_largest,
     rescore_float64,
     score_rows,
 )
@@ -34,13 +35,24 @@ class Exhaustive:
     def solve(self, problem: RankingProblem, k: int) -> Ranking:
         """Rank the candidates and return the best ``k``, or all where there are fewer."""
         rows = problem.candidates
-        k = min(k, len(rows))
+        k = min(k, count_units(problem, rows))
         if not k:
             return Ranking(rows[:0], np.empty(0), 0, 0)
         coarse = score_rows(problem, rows, block_bytes=self.block_bytes)
-        close = rows[coarse >= kth_largest(coarse, k) - ROUNDING]
+        close = rows[coarse >= kth_best(problem, rows, coarse, k) - ROUNDING]
         ordered, fine = rescore_float64(problem, close, block_bytes=self.block_bytes)
-        return Ranking(ordered[:k], fine[:k], 0, len(rows))
+        kept = first_of_groups(problem, ordered, k)
+        return Ranking(ordered[kept], fine[kept], 0, len(rows))
+
+    def above(self, problem: RankingProblem, score: float) -> NDArray[np.int64]:
+        """Return all candidates whose float64 score is at least ``score``: (m,), ascending."""
+        rows = problem.candidates
+        if not len(rows):
+            return rows
+        coarse = score_rows(problem, rows, block_bytes=self.block_bytes)
+        near = np.abs(coarse - score) <= ROUNDING
+        ordered, fine = rescore_float64(problem, rows[near], block_bytes=self.block_bytes)
+        return np.sort(np.concatenate([rows[coarse > score + ROUNDING], ordered[fine >= score]]))
 
     def solve_many(
         self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.ranking._exhaustive import Exhaustive
+from stitch_cir.ranking._groups import count_units, first_of_groups, kth_best
 from stitch_cir.ranking._problem import PackedSets, Progress, Ranking, RankingProblem, solve_each
 from stitch_cir.ranking._scores import (
     BLOCK_BYTES,
     ROUNDING,
-    kth_largest,
     pad_sets,
     rescore_float64,
 )
@@ -66,7 +67,7 @@ class OnDevice:
         """
         scorer = TorchScorer(problem.scorer, self.device)
         rows = problem.candidates
-        k = min(k, len(rows))
+        k = min(k, count_units(problem, rows))
         if not k:
             return Ranking(rows[:0], np.empty(0), 0, 0)
         resident = self._place(problem.sets.vectors, scorer)
@@ -80,12 +81,17 @@ class OnDevice:
             # transitions combine NumPy arrays: n numbers, not n sets
             coarse = problem.combine([each.cpu().numpy() for each in scores], rows)
             coarse = np.asarray(coarse, dtype=np.float32)
-            close = np.flatnonzero(coarse >= kth_largest(coarse, k) - ROUNDING)
+            close = np.flatnonzero(coarse >= kth_best(problem, rows, coarse, k) - ROUNDING)
         else:
             cut = scores[0].topk(k).values[-1] - ROUNDING
             close = (scores[0] >= cut).nonzero()[:, 0].cpu().numpy()
         ordered, fine = rescore_float64(problem, rows[close], block_bytes=self.block_bytes)
-        return Ranking(ordered[:k], fine[:k], 0, len(rows))
+        kept = first_of_groups(problem, ordered, k)
+        return Ranking(ordered[kept], fine[kept], 0, len(rows))
+
+    def above(self, problem: RankingProblem, score: float) -> NDArray[np.int64]:
+        """Return all candidates whose float64 score is at least ``score``; scored on the CPU."""
+        return Exhaustive(self.block_bytes).above(problem, score)
 
     def solve_many(
         self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None

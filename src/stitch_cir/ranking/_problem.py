@@ -101,6 +101,9 @@ class RankingProblem:
         (n,) float64 taken off the score of each set (see :class:`HubnessCache`), or ``None``.
     excluded:
         (e,) int64, rows that are left out of ``rows`` for this query alone, in any order.
+    groups:
+        (n,) int64 ≥ 0, the group of each set, or ``None``: every set for itself. Where there are
+        groups, the best k *groups* are ranked, each by its best set.
     """
 
     sets: PackedSets = field(repr=False)
@@ -112,6 +115,7 @@ class RankingProblem:
     reference_vectors: Floats | None = field(default=None, repr=False)
     penalty: NDArray[np.float64] | None = field(default=None, repr=False)
     excluded: NDArray[np.int64] | None = field(default=None, repr=False)
+    groups: NDArray[np.int64] | None = field(default=None, repr=False)
 
     @property
     def candidates(self) -> NDArray[np.int64]:
@@ -164,7 +168,7 @@ class RankingProblem:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
-    """The best sets of one problem.
+    """The best sets of one problem, or the best set of each of its best groups.
 
     ``rows``: (≤ k,) int64 row numbers, best first, equal scores by row number; ``scores``: (≤ k,)
     float64. ``bounded``: sets whose upper bound was computed, 0 where everything was scored right
@@ -186,6 +190,9 @@ class Solver(Protocol):
 
     def solve(self, problem: RankingProblem, k: int) -> Ranking:
         """Rank the candidates and return the best ``k``, or all where there are fewer."""
+
+    def above(self, problem: RankingProblem, score: float) -> NDArray[np.int64]:
+        """Return all candidates whose float64 score is at least ``score``: (m,), ascending."""
 
     def solve_many(
         self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None
