@@ -90,7 +90,7 @@ def test_info_is_for_people(indexed: Path) -> None:
     shown = stitch("info", indexed).stdout
     assert "{" not in shown
     assert "10 an image, grid" in shown
-    assert "complete  yes" in shown
+    assert "complete    yes" in shown
     assert max(map(len, shown.replace("/", " ").split())) < 40, "no digest in full"
     assert len(json.loads(stitch("info", indexed, "--json").stdout)["fingerprint"]) == 64
 
@@ -111,7 +111,7 @@ def test_an_interrupted_run_says_how_many_files_wait(
     assert "8 files were never indexed" in reported.stdout
     assert "sound" not in reported.stdout
     assert stitch("index", photos, "-q").exit_code == 0
-    assert "complete  yes" in stitch("info", photos).stdout
+    assert "complete    yes" in stitch("info", photos).stdout
 
 
 def test_a_folder_below_a_gallery(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -290,10 +290,13 @@ def test_any_bit(indexed: Path, encoder: FakeEncoder) -> None:
         try:
             with Gallery.open(indexed, encoder=encoder) as gallery:
                 now = ranked(gallery)
-                assert all((now[id] == before[id]).all() for id in now)
+                # an id has no digest: a flipped one is known to verify alone
+                renamed = now.keys() - before.keys()
+                assert all((now[id] == before[id]).all() for id in now.keys() - renamed)
                 lost = before.keys() - now.keys()
-                assert bool(lost) <= bool(gallery.notes)
-                assert bool(lost) <= bool(gallery.verify().problems)
+                assert bool(lost) <= bool(gallery.notes or renamed)
+                # at once: what verification can repair is no problem a second time
+                assert bool(lost or renamed) <= bool(gallery.verify().problems)
                 outcome = "left out" if lost else "whole"
         except StitchError as error:
             outcome = type(error).__name__

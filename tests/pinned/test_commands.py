@@ -39,6 +39,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "index, no such folder": ("index", "{root}/nowhere"),
     "info": ("info", "{root}/gallery"),
     "info, no such gallery": ("info", "{root}/nowhere"),
+    "attributes set": ("attributes", "set", "{root}/gallery", "{root}/prices.csv"),
+    "attributes show": ("attributes", "show", "{root}/gallery", "red.png"),
+    "attributes count": ("attributes", "count", "{root}/gallery", "brand", "price:0,10"),
+    "attributes drop": ("attributes", "drop", "{root}/gallery", "price"),
     "verify": ("verify", "{root}/gallery"),
     "verify, a file that changed": ("verify", "{root}/damaged", "--read-files"),
     "search": ("search", "{root}/gallery", "in blue", "-r", "red.png", "-k", "3", *BY_TEXT),
@@ -158,6 +162,8 @@ def prepare(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for name, entries in lines.items():
         (root / name).write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    prices = "id,price,brand\nred.png,5,Acme\nblue.png,12.5,Bolt\nno.png,1,Bolt\n"
+    (root / "prices.csv").write_text(prices)
     base = layouts.circo(root)
     circo_pictures(base, 60)
     predictions = {query: list(range(6, 56)) for query in ("0", "1")}
@@ -206,7 +212,7 @@ def commands_with_json(command: Any, name: str = "") -> Iterator[str]:
 
 
 def test_every_command_that_answers_is_pinned() -> None:
-    grouped = ("answers", "models", "bench")
+    grouped = ("answers", "attributes", "models", "bench")
     run = {" ".join(words[: 1 + (words[0] in grouped)]) for words in COMMANDS.values()}
     assert {*run, *NOT_RUN} == set(commands_with_json(typer.main.get_command(app)))
     assert not run & set(NOT_RUN)

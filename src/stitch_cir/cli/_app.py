@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stitch_cir.cli import _answer_commands as model_answers
+from stitch_cir.cli import _attribute_commands as item_attributes
 from stitch_cir.cli import _bench_commands as benchmarks
 from stitch_cir.cli import _bench_run
 from stitch_cir.cli import _compose_commands as compositions
@@ -56,6 +57,7 @@ app.command("serve")(servers.serve)
 app.command("mcp")(assistants.mcp)
 app.command("info")(galleries.info)
 app.command("verify")(galleries.verify)
+app.add_typer(item_attributes.attributes, name="attributes")
 app.command("prompts")(model_answers.prompts)
 app.command("convert")(model_answers.convert)
 app.add_typer(model_answers.answers, name="answers")

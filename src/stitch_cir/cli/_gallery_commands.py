@@ -34,6 +34,23 @@ def index(
             "gallery holds captions only.",
         ),
     ] = None,
+    attributes: Annotated[
+        Path | None,
+        typer.Option(
+            "--attributes",
+            metavar="FILE",
+            help="Attributes by id, to filter by: CSV, TSV, JSON lines or Parquet.",
+        ),
+    ] = None,
+    metadata: Annotated[
+        bool | None,
+        typer.Option(
+            "--metadata/--no-metadata",
+            help="Make attributes of what images say: size, time, camera, place, keywords, …; "
+            "remembered. [metadata]",
+            show_default=False,
+        ),
+    ] = None,
     views: Annotated[int, typer.Option("--views", help="Views an image (M).")] = 10,
     view_kind: Annotated[
         str,
@@ -157,6 +174,8 @@ def index(
                     encoder=model,
                     recipe=recipe,
                     captions=captions,
+                    attributes=attributes,
+                    metadata=metadata,
                     progress=follow,
                     rebuild=rebuild,
                     workers=workers,
@@ -175,6 +194,7 @@ def index(
                     captions,
                     gallery,
                     encoder=model,
+                    attributes=attributes,
                     progress=follow,
                     rebuild=rebuild,
                     restore_removed=restore_removed,
@@ -195,6 +215,8 @@ def index(
                 out.print(f"note: {plain(note)}", soft_wrap=True)
             for id in report.unknown_captions[:10]:
                 out.print(f"captions of an unknown image ignored: {plain(id)}", soft_wrap=True)
+            for id in report.unknown_attributes[:10]:
+                out.print(f"attributes of an unknown image ignored: {plain(id)}", soft_wrap=True)
             out.print(plain(report.summary()), soft_wrap=True)
         if report.skipped:
             raise typer.Exit(EXIT_SKIPPED)

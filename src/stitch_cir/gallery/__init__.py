@@ -8,7 +8,6 @@ from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery._report import IndexReport, Progress, ProgressEvent, VerifyReport
 from stitch_cir.gallery._snapshot import Snapshot
 from stitch_cir.gallery.attributes._facets import Facet, FacetCount, FacetRequest
-from stitch_cir.gallery.attributes._files import read_attributes
 from stitch_cir.gallery.attributes._parse import parse_where
 from stitch_cir.gallery.attributes._reader import Attributes, AttributeSchema
 from stitch_cir.gallery.attributes._where import Attribute, Near, Where
@@ -48,7 +47,6 @@ __all__ = [
     "index_folder",
     "matcher",
     "parse_where",
-    "read_attributes",
     "write_codes",
 ]
 

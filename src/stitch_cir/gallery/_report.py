@@ -33,15 +33,17 @@ _SECONDS = ("seconds", "encoding_seconds", "waiting_seconds")
 class IndexReport:
     """Counts of one indexing run.
 
-    ``images`` counts what the gallery holds now; ``encoded`` images that went through the
-    encoder; ``duplicates`` new ids that share the vectors of a byte-identical image;
-    ``captioned`` items whose captions were set or changed; ``kept_out`` files (or captioned ids)
-    that were removed by hand. ``removed`` items are gone from the gallery, ``returned`` ones had
-    vanished and are back; ``vanished`` counts those whose vectors and captions are still kept.
-    ``reread`` counts the unchanged ones that had to be read, because a time differed.
-    ``excluded`` says how many files and folders each pattern or marker left out. ``skipped`` holds
-    (id, reason) of everything left out because of what it is, what is remembered from earlier runs
-    included; ``unknown_captions`` ids that have captions but no file.
+    ``images`` counts what the gallery holds now; ``encoded`` images that went through the encoder;
+    ``duplicates`` new ids that share the vectors of a byte-identical image; ``captioned`` items
+    whose captions were set or changed; ``attributed`` items whose attributes were set from a file,
+    and ``metadata_read`` images that were asked for what they carry; ``kept_out`` files (or
+    captioned ids) that were removed by hand. ``removed`` items are gone from the gallery,
+    ``returned`` ones had vanished and are back; ``vanished`` counts those whose vectors and
+    captions are still kept. ``reread`` counts the unchanged ones that had to be read, because a
+    time differed. ``excluded`` says how many files and folders each pattern or marker left out.
+    ``skipped`` holds (id, reason) of everything left out because of what it is, what is remembered
+    from earlier runs included; ``unknown_captions`` and ``unknown_attributes`` ids that have
+    captions or attributes but no file.
 
     ``seconds`` is the whole run; ``encoding_seconds`` what the model's calls on images took, and
     ``waiting_seconds`` how long, before those calls, the model had no input: the first wait, when
@@ -60,6 +62,8 @@ class IndexReport:
     duplicates: int
     encoded: int
     captioned: int
+    attributed: int
+    metadata_read: int
     other_files: int
     kept_out: int
     excluded: dict[str, int]
@@ -68,6 +72,7 @@ class IndexReport:
     waiting_seconds: float
     skipped: tuple[tuple[str, str], ...]
     unknown_captions: tuple[str, ...]
+    unknown_attributes: tuple[str, ...]
     notes: tuple[str, ...]
 
     def summary(self) -> str:
@@ -82,11 +87,13 @@ class IndexReport:
             (self.unchanged, "unchanged"),
             (self.duplicates, "byte-identical duplicates"),
             (self.captioned, "with new captions"),
+            (self.attributed, "with attributes from the file"),
             (len(self.skipped), "skipped"),
             (self.other_files, "other files ignored"),
             (sum(self.excluded.values()), f"left out ({', '.join(sorted(self.excluded))})"),
             (self.kept_out, "removed by hand stay out"),
             (len(self.unknown_captions), "captions of unknown images ignored"),
+            (len(self.unknown_attributes), "attributes of unknown images ignored"),
         )
         shown = ", ".join(f"{count} {what}" for count, what in counts if count)
         images = "1 image" if self.images == 1 else f"{self.images} images"
@@ -100,6 +107,7 @@ class IndexReport:
             **{name: round(plain[name], 3) for name in _SECONDS},
             "skipped": [{"path": path, "reason": reason} for path, reason in self.skipped],
             "unknown_captions": list(self.unknown_captions),
+            "unknown_attributes": list(self.unknown_attributes),
             "notes": list(self.notes),
         }
 
@@ -119,6 +127,8 @@ class IndexCounters:
     duplicates: int = 0
     encoded: int = 0
     captioned: int = 0
+    attributed: int = 0
+    metadata_read: int = 0
     other_files: int = 0
     kept_out: int = 0
     encoding_seconds: float = 0.0
@@ -126,12 +136,13 @@ class IndexCounters:
     excluded: dict[str, int] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     unknown_captions: list[str] = field(default_factory=list)
+    unknown_attributes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def close(self, *, images: int, seconds: float) -> IndexReport:
         """Make the report of a finished run."""
         counted = {field.name: getattr(self, field.name) for field in fields(self)}
-        lists = ("skipped", "unknown_captions", "notes")
+        lists = ("skipped", "unknown_captions", "unknown_attributes", "notes")
         texts: dict[str, Any] = {name: tuple(sorted(counted.pop(name))) for name in lists}
         return IndexReport(images=images, seconds=seconds, **counted, **texts)
 

@@ -12,6 +12,7 @@ from stitch_cir.images._formats import (
     format_of,
 )
 from stitch_cir.images._limits import MAX_PIXELS
+from stitch_cir.images._metadata import read_metadata
 from stitch_cir.images._open import decode, open_image
 from stitch_cir.images._probe import has_colour_profile, is_camera_raw
 from stitch_cir.images._regular import open_regular, printable_path
@@ -30,6 +31,7 @@ __all__ = [
     "open_image",
     "open_regular",
     "printable_path",
+    "read_metadata",
     "to_srgb",
 ]
 

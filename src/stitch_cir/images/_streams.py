@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["Splice", "essential_parts", "frames_of_jpeg", "padded", "size_of"]
+__all__ = ["Splice", "essential_parts", "frames_of_jpeg", "padded", "segments_of_jpeg", "size_of"]
 
 _LARGEST_PROFILE = 16 << 20
 _LARGEST_EXIF = 1 << 20
@@ -247,6 +247,18 @@ def _jpeg(stream: BinaryIO, *, bare: bool) -> Iterator[tuple[int, int]]:
             yield position, end
         position = end
     yield position, size
+
+
+def segments_of_jpeg(stream: BinaryIO, mark: int) -> Iterator[bytes]:
+    """Yield the content of the segments of one kind before the pixels, whole ones only."""
+    size, position = size_of(stream), 2
+    while len(head := _at(stream, position, 4)) == 4 and head[0] == 0xFF and head[1] != 0xDA:
+        end = position + 2 + max(2, int.from_bytes(head[2:], "big"))
+        if end > size:
+            return
+        if head[1] == mark:
+            yield _at(stream, position + 4, end - position - 4)
+        position = end
 
 
 def frames_of_jpeg(stream: BinaryIO) -> Iterator[int]:

@@ -16,7 +16,7 @@ from tests.gallery.fakes import FakeEncoder
 
 @pytest.fixture
 def gallery(folder: Path, encoder: FakeEncoder) -> Gallery:
-    index_folder(folder, encoder=encoder)
+    index_folder(folder, encoder=encoder, metadata=False)
     gallery = Gallery.open(folder, encoder=encoder)
     gallery.set_attributes(
         {"a.png": {"price": 5, "brand": "Acme", "tags": ["x", "y"]}, "b.png": {"price": 6.5}}

@@ -169,31 +169,31 @@ def test_attributes_follow_the_files(
     folder: Path, encoder: FakeEncoder, paint: Callable[..., Path]
 ) -> None:
     """Moved files keep theirs, vanished ones come back with them, forgotten ones lose them."""
-    index_folder(folder, encoder=encoder)
+    index_folder(folder, encoder=encoder, metadata=False)
     gallery = Gallery.open(folder, encoder=encoder)
     gallery.set_attributes({id: {"name": id} for id in gallery.ids})
     (folder / "a.png").rename(folder / "z.png")
-    index_folder(folder, encoder=encoder)
+    index_folder(folder, encoder=encoder, metadata=False)
     assert gallery.attributes_of("z.png") == {"name": "a.png"}
     assert rows(gallery, "name = 'a.png'") == [gallery.ids.index("z.png")]
     kept = (folder / "b.png").read_bytes()
     (folder / "b.png").unlink()
-    index_folder(folder, encoder=encoder)
+    index_folder(folder, encoder=encoder, metadata=False)
     assert rows(gallery, "name = 'b.png'") == []
     (folder / "b.png").write_bytes(kept)
-    index_folder(folder, encoder=encoder)
+    index_folder(folder, encoder=encoder, metadata=False)
     assert gallery.attributes_of("b.png") == {"name": "b.png"}
     (folder / "b.png").unlink()
     index_folder(folder, encoder=encoder, forget=True)
     assert {each["items"] for each in gallery.info()["attributes"]} == {4}
     paint(folder / "new.png", 77)
-    index_folder(folder, encoder=encoder)
+    index_folder(folder, encoder=encoder, metadata=False)
     assert gallery.attributes_of("new.png") == {}
     assert len(rows(gallery, "name is missing")) == 1
 
 
 def test_a_rebuild_keeps_them(folder: Path, encoder: FakeEncoder) -> None:
-    index_folder(folder, encoder=encoder)
+    index_folder(folder, encoder=encoder, metadata=False)
     gallery = Gallery.open(folder, encoder=encoder)
     gallery.set_attributes({"a.png": {"n": 1, "tags": ["x", "y"]}})
     index_folder(folder, encoder=encoder, rebuild=True)
@@ -202,7 +202,7 @@ def test_a_rebuild_keeps_them(folder: Path, encoder: FakeEncoder) -> None:
 
 
 def test_removing_by_hand_drops_them(folder: Path, encoder: FakeEncoder) -> None:
-    index_folder(folder, encoder=encoder)
+    index_folder(folder, encoder=encoder, metadata=False)
     gallery = Gallery.open(folder, encoder=encoder)
     gallery.set_attributes({"a.png": {"n": 1}, "b.png": {"n": 2}})
     gallery.remove("a.png")
@@ -211,7 +211,7 @@ def test_removing_by_hand_drops_them(folder: Path, encoder: FakeEncoder) -> None
 
 
 def test_a_gallery_of_an_older_schema(folder: Path, encoder: FakeEncoder) -> None:
-    index_folder(folder, encoder=encoder)
+    index_folder(folder, encoder=encoder, metadata=False)
     to_schema(folder / ".stitch", 5)
     gallery = Gallery.open(folder, encoder=encoder)
     assert gallery.info()["attributes"] == []

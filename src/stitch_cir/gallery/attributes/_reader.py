@@ -60,7 +60,7 @@ class Attributes:
         commit: tuple[int, str],
         cache: AttributeCache,
     ) -> None:
-        """Use :attr:`Snapshot.attributes`."""
+        """Use :meth:`Gallery.snapshot`, whose ``attributes`` this is."""
         self._store = store
         self._ids = ids
         self._commit = commit

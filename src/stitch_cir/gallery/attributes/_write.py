@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from stitch_cir._hints import did_you_mean
-from stitch_cir.errors import NotFoundError, RecordError
+from stitch_cir.errors import GalleryError, NotFoundError, RecordError
 from stitch_cir.gallery._names import fold
 from stitch_cir.gallery.attributes._kinds import AttributeKind, StoredValue
 from stitch_cir.gallery.attributes._records import AttributeTable, Record, convert, infer_kinds
 from stitch_cir.gallery.store import _attributes as tables
-from stitch_cir.gallery.store._database import write_lock
+from stitch_cir.gallery.store._database import DATABASE, write_lock
 from stitch_cir.gallery.store._store import Store
 
-__all__ = ["AttributeReport", "check_table", "drop_attribute", "set_attributes", "write_table"]
+__all__ = [
+    "AttributeReport",
+    "drop_attribute",
+    "refuse_contradictions",
+    "set_attributes",
+    "write_table",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,13 @@ def set_attributes(directory: Path, table: AttributeTable) -> AttributeReport:
         return write_table(store, table)
 
 
-def check_table(store: Store, table: AttributeTable) -> None:
-    """Raise what writing a table would raise for its values; nothing is written."""
-    convert(table, infer_kinds(table, _existing(store)))
+def refuse_contradictions(directory: Path, table: AttributeTable) -> None:
+    """Raise what setting a table would raise for its values, before long work is begun for it."""
+    existing: dict[str, AttributeKind] = {}
+    if (directory / DATABASE).is_file():
+        with suppress(GalleryError), closing(Store(directory)) as store:
+            existing = _existing(store)
+    convert(table, infer_kinds(table, existing))
 
 
 def write_table(store: Store, table: AttributeTable, *, carried: bool = False) -> AttributeReport:

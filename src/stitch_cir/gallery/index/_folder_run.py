@@ -14,6 +14,10 @@ from stitch_cir._cores import usable_cores
 from stitch_cir.encoders import check_recipe, encoder_notes
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery._report import IndexCounters, IndexReport, Progress
+from stitch_cir.gallery.attributes._carried import read_carried
+from stitch_cir.gallery.attributes._files import read_attributes
+from stitch_cir.gallery.attributes._records import AttributeTable
+from stitch_cir.gallery.attributes._write import refuse_contradictions, write_table
 from stitch_cir.gallery.index import _survey
 from stitch_cir.gallery.index._budget import MemoryBudget, default_memory
 from stitch_cir.gallery.index._captions import captions_of_items, read_captions, record_captions
@@ -25,7 +29,7 @@ from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
 from stitch_cir.gallery.index._scan import FileEntry, id_of, scan
 from stitch_cir.gallery.index._write import Writer, encode_captions
 from stitch_cir.gallery.store import _vanished
-from stitch_cir.gallery.store._database import DATABASE
+from stitch_cir.gallery.store._database import DATABASE, write_lock
 from stitch_cir.gallery.store._provenance import begin, finish, is_of, set_root, set_waiting
 from stitch_cir.gallery.store._store import Store
 from stitch_cir.views import ViewRecipe
@@ -70,6 +74,10 @@ class FolderRun:
         if settings.captions is not None:
             self._captions = read_captions(Path(settings.captions))
         self._options = FolderOptions.of(directory, settings)
+        self._attributes: AttributeTable | None = None
+        if settings.attributes is not None:
+            self._attributes = read_attributes(Path(settings.attributes))
+            refuse_contradictions(directory, self._attributes)
 
     def run(self) -> IndexReport:
         """Index the folder. Raises what :func:`index_folder` raises."""
@@ -107,6 +115,14 @@ class FolderRun:
             finish(store)
             self._counters.vanished = _vanished.count(store)
             images = store.count("items")
+        # not in the database of a rebuild, which no attribute goes through
+        with write_lock(directory), closing(Store(directory, write=True)) as store:
+            if self._options.metadata:
+                read_carried(store, root, self._counters, self._progress)
+            if self._attributes is not None:
+                report = write_table(store, self._attributes)
+                self._counters.attributed = report.items
+                self._counters.unknown_attributes += report.unknown
         return self._counters.close(images=images, seconds=time.perf_counter() - started)
 
     def _survey(

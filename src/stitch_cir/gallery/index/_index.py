@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Unpack
 
 from stitch_cir.encoders import encoder_notes
 from stitch_cir.gallery._report import IndexCounters, IndexReport, Progress
+from stitch_cir.gallery.attributes._files import read_attributes
+from stitch_cir.gallery.attributes._write import refuse_contradictions, set_attributes
 from stitch_cir.gallery.index._captions import read_captions, record_captions
 from stitch_cir.gallery.index._folder_run import FolderRun
 from stitch_cir.gallery.index._missing import refuse_emptying
@@ -71,6 +73,7 @@ def index_captions(
     gallery_dir: Path | str,
     *,
     encoder: DualEncoder,
+    attributes: Path | str | None = None,
     progress: Progress | None = None,
     rebuild: bool = False,
     restore_removed: bool = False,
@@ -79,9 +82,13 @@ def index_captions(
     """Make or update a gallery of captions only: every id of the file is an item.
 
     Ids that left the file leave the gallery; more than half of them only with ``allow_missing``.
+    ``attributes``: a file of attributes to set, see :meth:`Gallery.set_attributes`.
     Raises what :func:`index_folder` raises.
     """
     texts = {id: each for id, each in read_captions(Path(captions)).items() if each}
+    table = None if attributes is None else read_attributes(Path(attributes))
+    if table is not None:
+        refuse_contradictions(Path(gallery_dir), table)
     progress = progress or (lambda event: None)
     started = time.perf_counter()
     counters = IndexCounters(notes=list(encoder_notes(encoder)))
@@ -103,6 +110,10 @@ def index_captions(
         store.sweep()
         finish(store)
         images = store.count("items")
+    if table is not None:
+        report = set_attributes(directory, table)
+        counters.attributed = report.items
+        counters.unknown_attributes += report.unknown
     return counters.close(images=images, seconds=time.perf_counter() - started)
 
 

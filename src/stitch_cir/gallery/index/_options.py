@@ -25,6 +25,7 @@ _UNSET: dict[str, Any] = {
     "keep_days": KEEP_DAYS,
     "max_pixels": MAX_PIXELS,
     "change_times": True,
+    "metadata": True,
 }
 
 
@@ -35,6 +36,12 @@ class IndexOptions(TypedDict, total=False):
         File of JSON lines with captions by id; they become caption views, and earlier captions that
         are not in this file go. Without a file, earlier captions stay (a rebuild encodes them
         again).
+    attributes:
+        CSV, TSV, JSON lines or Parquet file with attributes by id, which are set when all images
+        are indexed; see :meth:`Gallery.set_attributes`.
+    metadata:
+        Whether what images say of themselves (size, time, camera, place, keywords, …) becomes
+        attributes. Recorded, and with ``None`` what is recorded counts; true in a new gallery.
     only:
         Ids to index; whatever else lies in the folder is treated as if it were not there.
     progress:
@@ -77,6 +84,8 @@ class IndexOptions(TypedDict, total=False):
     """
 
     captions: Path | str | None
+    attributes: Path | str | None
+    metadata: bool | None
     only: Collection[str] | None
     progress: Progress | None
     rebuild: bool
@@ -98,6 +107,8 @@ class IndexSettings:
     """The options of one run, with their defaults; :class:`IndexOptions` explains them."""
 
     captions: Path | str | None = None
+    attributes: Path | str | None = None
+    metadata: bool | None = None
     only: Collection[str] | None = None
     progress: Progress | None = None
     rebuild: bool = False
@@ -122,6 +133,7 @@ class FolderOptions:
     keep_days: float
     max_pixels: int
     change_times: bool
+    metadata: bool
 
     @classmethod
     def of(cls, directory: Path, settings: IndexSettings) -> FolderOptions:
@@ -139,7 +151,8 @@ class FolderOptions:
             if getattr(settings, name) is not None:
                 chosen[name] = getattr(settings, name)
         exclusions = Exclusions(chosen["exclude"], defaults=chosen["default_excludes"])
-        return cls(exclusions, chosen["keep_days"], chosen["max_pixels"], chosen["change_times"])
+        rest = (chosen[name] for name in ("keep_days", "max_pixels", "change_times", "metadata"))
+        return cls(exclusions, *rest)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is recorded with the gallery."""
@@ -149,6 +162,7 @@ class FolderOptions:
             "keep_days": self.keep_days,
             "max_pixels": self.max_pixels,
             "change_times": self.change_times,
+            "metadata": self.metadata,
         }
 
     def record(self, store: Store) -> None:

@@ -1,0 +1,82 @@
+"""``stitch attributes`` and ``stitch index --attributes``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_gallery_commands import ENCODER, stitch
+
+
+@pytest.fixture
+def indexed(photos: Path, tmp_path: Path) -> Path:
+    file = tmp_path / "first.csv"
+    file.write_text("id,price,brand\nred.png,5,Acme\nblue.png,25.5,Bolt\n")
+    done = stitch("index", photos, "-q", "--no-metadata", "--attributes", file, *ENCODER)
+    assert done.exit_code == 0, done.output
+    assert "2 with attributes from the file" in done.stdout
+    return photos
+
+
+def test_set_show_count_drop(indexed: Path, tmp_path: Path) -> None:
+    file = tmp_path / "more.tsv"
+    file.write_text("id\tnew\ttags:list\nred.png\ttrue\tx|y\n")
+    done = stitch("attributes", "set", indexed, file)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "3 values set for 1 item: new (boolean), tags (list).\n"
+    assert stitch("attributes", "show", indexed, "RED.PNG").stdout.splitlines() == [
+        "price  5",
+        "brand  Acme",
+        "new    yes",
+        "tags   x · y",
+    ]
+    assert "price  number, 2 items" in stitch("attributes", "show", indexed).stdout
+    lines = [" ".join(line.split()) for line in stitch("info", indexed).stdout.splitlines()]
+    assert (
+        "attributes price (number, 2) · brand (text, 2) · new (boolean, 1) · tags (list, 1)"
+        in lines
+    )
+    counted = stitch("attributes", "count", indexed, "brand", "price:0,10", "--where", "price > 1")
+    assert counted.stdout.splitlines() == [
+        "brand, of 2 images",
+        "  Acme     1",
+        "  Bolt     1",
+        "  without  0",
+        "price, of 2 images",
+        "  below 0      0",
+        "  0 to 10      1",
+        "  10 and more  1",
+        "  without      0",
+    ]
+    data = json.loads(stitch("attributes", "count", indexed, "brand", "--json").stdout)
+    assert data[0]["counts"][0] == {"value": "Acme", "count": 1, "where": "brand = 'Acme'"}
+    assert (data[0]["total"], data[0]["missing"]) == (8, 6)
+    assert "2 items had it" in stitch("attributes", "drop", indexed, "price").stdout
+    left = json.loads(stitch("attributes", "show", indexed, "red.png", "--json").stdout)
+    assert left == {
+        "id": "red.png",
+        "attributes": {"brand": "Acme", "new": True, "tags": ["x", "y"]},
+    }
+
+
+def test_what_goes_wrong(indexed: Path, tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text('id,price\nred.png,"12,50 €"\n')
+    refused = stitch("attributes", "set", indexed, file)
+    assert refused.exit_code == 2
+    assert "x.csv:2: price is '12,50 €', which is no number" in refused.stderr
+    file.write_text("id,price\nred.png,1\nnowhere.png,1\n")
+    partly = stitch("attributes", "set", indexed, file)
+    assert partly.exit_code == 7
+    assert "not in the gallery: nowhere.png" in partly.stdout
+    assert stitch("attributes", "set", indexed, tmp_path / "no.csv").exit_code == 3
+    assert stitch("attributes", "show", indexed, "nowhere.png").exit_code == 3
+    assert stitch("attributes", "drop", indexed, "prize").exit_code == 3
+    unknown = stitch("attributes", "count", indexed, "prize")
+    assert unknown.exit_code == 2
+    assert "Did you mean 'price'?" in unknown.stderr
+    wrong = stitch("attributes", "count", indexed, "price", "--where", "price < ")
+    assert wrong.exit_code == 2
+    assert "The condition ends" in wrong.stderr
