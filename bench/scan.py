@@ -73,19 +73,21 @@ def stamps() -> list[Row]:
     if not STAMPS.is_dir():
         print("skipped the stamps: run make demo first, it fetches them")
         return []
-    from stitch_cir import Gallery, SearchSettings, compose, index_folder, load_encoder
-    from stitch_cir.searcher._query import build_query
+    from stitch_cir import Gallery, Searcher, index_folder, load_encoder
+    from stitch_cir.searcher import ComposedQuery, Query
 
     encoder = load_encoder("mini")
     with tempfile.TemporaryDirectory() as place:
         index_folder(STAMPS, Path(place), encoder=encoder)
         gallery = Gallery.open(place, encoder=encoder)
-        matrix, transition = gallery.matrix(), SearchSettings().transition
+        searcher, matrix = Searcher(gallery), gallery.matrix()
+        transition = searcher.settings.transition
         scored = []
         for text in ("a red car", "a bird in a tree", "fruit", "a boat on the sea", "a clock"):
-            composition = compose(gallery, text=text)
-            built, _ = build_query(gallery, None, text, composition, transition)
-            query = Captions(built.vectors, built.weights)
+            composed = ComposedQuery(None, text, searcher.compose(Query(text=text)))
+            (features,) = searcher.encode_many([composed])
+            encoded = features.refine(transition)
+            query = Captions(encoded.vectors, encoded.weights)
             found, everything = exact(matrix, query, solver=TIGHT), rank_all(matrix, query)
             assert found.rows.tolist() == everything.rows.tolist()
             assert found.scores.tolist() == everything.scores.tolist()

@@ -62,7 +62,8 @@ def test_a_search_by_bounds_says_so(indexed: Path) -> None:
     assert "8 of 8 view sets scored exactly · " in stitch("search", indexed, "blue", "-k", 2).stdout
     gallery = st.Gallery.open(indexed, encoder=st.load_encoder("test"))
     settings = st.SearchSettings(k=2)
-    results = st.search(gallery, text="blue", settings=settings, solver=Bounded(0, first=2))
+    searcher = st.Searcher(gallery, settings=settings, solver=Bounded(0, first=2))
+    results = searcher.search(st.Query(text="blue"))
     out = Console(file=StringIO(), width=200)
     show_results(results, out)
     line = f"{results.scored} of 8 view sets scored exactly, 8 bounded · "

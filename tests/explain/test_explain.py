@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import stitch_cir as st
-from stitch_cir.explain import KINDS, _fonts, caption_halves, caption_shares
+from stitch_cir.explain import KINDS, _fonts
 from stitch_cir.explain._draw import COLOURS, wrap
 from stitch_cir.explain._fonts import font, writable
 from tests.conftest import CountingEncoder
@@ -22,12 +22,12 @@ def results(gallery: st.Gallery) -> st.Results:
 
 
 def test_matches_add_up_and_name_both_sides(results: st.Results) -> None:
-    found = st.matches(results.query, results[0], least=0.0)
+    found = results[0].matches(least=0.0)
     assert sum(match.mass for match in found) == pytest.approx(1)
     assert [m.mass for m in found] == sorted((m.mass for m in found), reverse=True)
     assert {match.label for match in found} <= set(results.query.labels)
     assert set(found[0].to_dict()) >= {"caption", "view", "mass", "forward", "backward"}
-    assert "Rank 1" in st.summary(results.query, results[0])
+    assert "Rank 1" in results[0].summary()
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_the_sentence_names_the_part_in_words(
 ) -> None:
     hit = results[0]
     one = replace(hit, views=tuple(replace(view, box=box) for view in hit.views))
-    assert f"found its best match in {words} (cosine" in st.summary(results.query, one)
+    assert f"found its best match in {words} (cosine" in one.summary()
     captions = tuple(replace(view, box=None, caption="a gown") for view in hit.views)
-    told = st.summary(results.query, replace(hit, views=captions))
+    told = replace(hit, views=captions).summary()
     assert "in the caption “a gown” (cosine" in told
 
 
@@ -58,7 +58,7 @@ def count(picture: Image.Image, colour: tuple[int, int, int]) -> int:
 
 
 def test_the_picture_shows_boxes_on_the_hit(results: st.Results) -> None:
-    picture = st.draw_hit(results.query, results[0])
+    picture = st.draw_hit(results[0])
     assert picture.mode == "RGB"
     assert count(picture, (40, 80, 210)) > 50_000  # the hit itself
     assert count(picture, COLOURS[0]) > 500  # the first caption: its boxes and its bar
@@ -66,15 +66,15 @@ def test_the_picture_shows_boxes_on_the_hit(results: st.Results) -> None:
 
 @pytest.mark.parametrize("kind", ["matches", "heatmap", "contributions"])
 def test_each_kind_is_a_part_of_the_whole(results: st.Results, kind: str) -> None:
-    whole = st.draw_hit(results.query, results[0])
-    part = st.draw_hit(results.query, results[0], kind=kind)
+    whole = st.draw_hit(results[0])
+    part = st.draw_hit(results[0], kind=kind)
     assert part.width < whole.width
     assert count(part, COLOURS[0]) > 100
 
 
 def test_an_unknown_kind_is_told(results: st.Results) -> None:
     with pytest.raises(st.SettingError, match="heatmap"):
-        st.draw_hit(results.query, results[0], kind="pie")
+        st.draw_hit(results[0], kind="pie")
 
 
 def test_the_heat_map_is_dark_where_the_plan_is(results: st.Results) -> None:
@@ -83,22 +83,22 @@ def test_the_heat_map_is_dark_where_the_plan_is(results: st.Results) -> None:
     plan.forward[1, 0] = 1.0
     plan.backward[:] = 0.0
     empty = replace(plan, forward=np.zeros_like(plan.forward))
-    full = st.draw_heatmap(results.query, replace(hit, plan=plan))
-    blank = st.draw_heatmap(results.query, replace(hit, plan=empty))
+    full = st.draw_heatmap(replace(hit, plan=plan))
+    blank = st.draw_heatmap(replace(hit, plan=empty))
     assert count(full, COLOURS[1]) - count(blank, COLOURS[1]) > 1000
     assert count(full, COLOURS[0]) == count(blank, COLOURS[0])
 
 
 def test_both_directions_of_the_shares_add_up_to_the_score(results: st.Results) -> None:
-    own, met = caption_halves(results[0])
-    assert own.sum() + met.sum() == pytest.approx(results[0].score, abs=1e-5)
-    assert caption_shares(results[0]) == pytest.approx(own + met)
+    forward, backward = results[0].caption_halves()
+    assert forward.sum() + backward.sum() == pytest.approx(results[0].score, abs=1e-5)
+    assert results[0].caption_shares() == pytest.approx(forward + backward)
 
 
 def test_what_a_score_holds_besides_is_told(results: st.Results) -> None:
     hit = results[0]
-    plain = st.draw_contributions(results.query, hit)
-    less = st.draw_contributions(results.query, replace(hit, score=hit.score - 0.2))
+    plain = st.draw_contributions(hit)
+    less = st.draw_contributions(replace(hit, score=hit.score - 0.2))
     legend = (0, 22, plain.width, 42)
     assert plain.size == less.size
     assert count(less.crop(legend), (255, 255, 255)) < count(plain.crop(legend), (255, 255, 255))
@@ -114,7 +114,7 @@ def test_bars_grow_with_what_a_caption_gives(results: st.Results) -> None:
     plan = replace(
         hit.plan, forward=forward, backward=np.full((k, m), 1.0 / k), similarities=cosines
     )
-    bars = st.draw_contributions(results.query, replace(hit, plan=plan))
+    bars = st.draw_contributions(replace(hit, plan=plan))
     strong, weak, taken = (count(bars, COLOURS[row]) for row in range(3))
     assert strong > 1.8 * weak
     assert taken > 100  # what takes away is drawn too
@@ -131,7 +131,7 @@ def test_views_that_are_captions_are_written(tmp_path: Path, encoder: CountingEn
     opened = st.Gallery.open(tmp_path / "gallery", encoder=encoder)
     results = st.search(opened, text="red", settings=st.SearchSettings(k=2))
     for kind in KINDS:
-        assert st.draw_hit(results.query, results[0], kind=kind).height > 100
+        assert st.draw_hit(results[0], kind=kind).height > 100
     page = st.render_html(st.Sheet("captions", [results], [None]))
     assert "a red dress" in page
 
@@ -140,7 +140,7 @@ def test_many_views_are_cut_down_and_told(photos: Path, encoder: CountingEncoder
     st.index_folder(photos, encoder=encoder, recipe=st.ViewRecipe(count=60))
     opened = st.Gallery.open(photos, encoder=encoder)
     results = st.search(opened, text="red", settings=st.SearchSettings(k=1))
-    assert st.draw_heatmap(results.query, results[0]).width < 1400
+    assert st.draw_heatmap(results[0]).width < 1400
 
 
 def test_long_texts_are_wrapped_and_words_broken() -> None:
@@ -172,7 +172,7 @@ def test_a_font_of_the_system_writes_what_pillows_own_lacks() -> None:
 def test_a_picture_without_a_picture(results: st.Results, photos: Path) -> None:
     (photos / "blue.png").unlink()
     for kind in KINDS:
-        assert st.draw_hit(results.query, results[0], kind=kind).width > 500
+        assert st.draw_hit(results[0], kind=kind).width > 500
 
 
 def test_the_sheet_is_self_contained_and_escapes(

@@ -180,12 +180,12 @@ def test_a_search_records_the_device_and_ranks_the_same(tmp_path: Path, device: 
     gallery = st.Gallery.open(photos, encoder=encoder)
 
     settings = st.SearchSettings(k=3, device="auto")
-    query = {"reference": "red.png", "text": "in blue"}
-    plain = st.search(gallery, **query, settings=st.SearchSettings(k=3))  # type: ignore[arg-type]
+    query = st.Query("red.png", "in blue")
+    plain = st.Searcher(gallery, settings=st.SearchSettings(k=3)).search(query)
     assert plain.settings.device == "cpu"
     # without a GPU, torch's own CPU device stands in for one
     solver = OnDevice("cpu:0") if device == "cpu" else None
-    other = st.search(gallery, **query, settings=settings, solver=solver)  # type: ignore[arg-type]
+    other = st.Searcher(gallery, settings=settings, solver=solver).search(query)
     assert other.settings.device == ("cpu:0" if device == "cpu" else device)
     assert other.to_dict()["settings"]["device"] == other.settings.device
     assert [(hit.id, hit.score) for hit in other] == [(hit.id, hit.score) for hit in plain]

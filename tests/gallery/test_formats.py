@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery.store._store import Item, Store
-from stitch_cir.searcher._query import look_at
+from stitch_cir.searcher import resolve_reference
 from tests.gallery.fakes import FakeEncoder, picture
 from tests.images.profiles import SWAPPED, rgb_profile
 
@@ -69,7 +69,7 @@ def test_contents_of_an_earlier_version_get_their_colours(
     for name, profile in (("swapped.png", rgb_profile(SWAPPED)), ("srgb.png", srgb)):
         Image.new("RGB", (60, 60), "red").save(folder / name, icc_profile=profile)
     assert index_folder(folder, encoder=encoder).encoded == 7
-    seen = vectors(folder, "swapped.png")
+    before = vectors(folder, "swapped.png")
     with closing(Store(folder / ".stitch", write=True)) as store, store.transaction():
         # as an earlier version would have left it
         store.rows("INSERT INTO outdated SELECT hash FROM contents")
@@ -82,7 +82,7 @@ def test_contents_of_an_earlier_version_get_their_colours(
     assert report.notes == (
         "1 image has a colour profile, which earlier versions ignored: encoded again",
     )
-    assert np.array_equal(vectors(folder, "swapped.png"), seen)
+    assert np.array_equal(vectors(folder, "swapped.png"), before)
     again = index_folder(folder, encoder=encoder)
     assert (again.encoded, again.notes) == (0, ())
 
@@ -107,7 +107,7 @@ def test_pillows_own_limit_is_raised_too(
     Image.new("RGB", (100, 100), "red").save(folder / "large.png")
     Image.new("RGB", (100, 100), "red").save(folder / "large.tif")
     assert index_folder(folder, encoder=encoder, max_pixels=10_000).added == 7
-    seen = look_at(Gallery.open(folder, encoder=encoder), "large.png")
-    assert seen is not None
-    assert seen.image is not None
-    assert seen.notes == ()
+    reference = resolve_reference(Gallery.open(folder, encoder=encoder), "large.png")
+    assert reference is not None
+    assert reference.image is not None
+    assert reference.notes == ()

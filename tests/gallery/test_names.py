@@ -11,7 +11,7 @@ import pytest
 from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery._names import fold
-from stitch_cir.searcher import SearchSettings, locate, search
+from stitch_cir.searcher import Query, Searcher, SearchSettings, search
 from tests.gallery.fakes import FakeEncoder
 
 NAMES = ("Caf\u00e9 M\u00fcller.png", "\ud55c\uad6d/\uc0ac\uc9c4.png")
@@ -47,7 +47,7 @@ def test_a_reference(spelled: Spelled) -> None:
             assert gallery.resolve(gallery.root.resolve() / name) == id
         assert search(gallery, reference=typed, settings=SearchSettings(k=1)).query.reference == id
         assert search(gallery, negatives=[typed], captions=["red"]).query.negatives == (id,)
-        assert locate(gallery, typed, captions=["red"])[0].id == id
+        assert Searcher(gallery).explain(Query(captions=["red"]), typed)[0].id == id
         assert typed not in gallery, "an id is what it is"
 
 
@@ -143,7 +143,7 @@ def test_unknown_names_stay_unknown(spelled: Spelled) -> None:
         assert gallery.match(name) is None
         assert gallery.resolve(name) is None
     with pytest.raises(NotFoundError):
-        locate(gallery, "caf\u00e9", captions=["red"])
+        Searcher(gallery).explain(Query(captions=["red"]), "caf\u00e9")
 
 
 @pytest.mark.parametrize(

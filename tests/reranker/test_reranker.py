@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from stitch_cir import SearchSettings, search
+from stitch_cir import Query, Searcher, SearchSettings
 from stitch_cir.chat import AnswerCache, Chat, ImagePart, Reply, ScriptedChat
 from stitch_cir.errors import PromptTooLargeError, QueryError, SettingError
 from stitch_cir.reranker import Candidate, ChatReranker, Reranker, Verdict
@@ -76,13 +76,10 @@ def run(gallery):
     reference = gallery.ids[0]
 
     def run(reranker=None, **settings):
-        return search(
-            gallery,
-            reference=reference,
-            text="in blue instead",
-            reranker=reranker,
-            settings=SearchSettings.from_preset(k=3, **settings),
+        searcher = Searcher(
+            gallery, reranker=reranker, settings=SearchSettings.from_preset(k=3, **settings)
         )
+        return searcher.search(Query(reference, "in blue instead"))
 
     return run
 
@@ -137,10 +134,12 @@ def test_with_weight_zero_nothing_moves_and_off_means_not_asked(run, gallery):
 
 def test_a_reranker_needs_a_change_to_check(gallery, run):
     reranker = ChatReranker(Chat(ScriptedChat(["yes"])))
-    settings = SearchSettings(k=2, rerank=2)
-    for query in ({"text": "a red thing"}, {"reference": gallery.ids[0]}):
+    searcher = Searcher(
+        gallery, reranker=reranker, settings=SearchSettings.from_preset(k=2, rerank=2)
+    )
+    for query in (Query(text="a red thing"), Query(gallery.ids[0])):
         with pytest.raises(QueryError, match="needs a reference and a text"):
-            search(gallery, reranker=reranker, settings=settings, **query)
+            searcher.search(query)
     with pytest.raises(SettingError, match="no reranker"):
         run(rerank=2)
     for wrong in ({"rerank": -1}, {"rerank_weight": -1.0}, {"rerank_weight": float("nan")}):

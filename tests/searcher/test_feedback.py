@@ -54,8 +54,8 @@ def test_what_a_rocchio_step_refuses() -> None:
         st.SearchSettings(negative_weight=-1.0)
 
 
-def test_less_like_leaves_out_and_moves_away(gallery: st.Gallery, photos: Path) -> None:
-    ask = {"text": "something red", "settings": st.SearchSettings(k=6)}
+def test_negatives_are_left_out_and_moved_away_from(gallery: st.Gallery, photos: Path) -> None:
+    ask = {"text": "red", "settings": st.SearchSettings(k=6)}
     plain = st.search(gallery, **ask)
     less = st.search(gallery, negatives=["red.png"], **ask)
     assert plain[0].id == "red.png"
@@ -77,7 +77,7 @@ def test_less_like_leaves_out_and_moves_away(gallery: st.Gallery, photos: Path) 
     assert ranks[0][:5] == ranks[1][1:]
 
 
-def test_less_like_works_without_text_and_for_duplicates(
+def test_negatives_work_without_text_and_for_duplicates(
     photos: Path, encoder: CountingEncoder
 ) -> None:
     (photos / "copy.png").write_bytes((photos / "red.png").read_bytes())
@@ -89,7 +89,7 @@ def test_less_like_works_without_text_and_for_duplicates(
     with pytest.raises(st.NotFoundError, match="search less like"):
         st.search(gallery, text="red", negatives=["nope.png"])
     with pytest.raises(st.NotFoundError, match="left out"):
-        st.locate(gallery, "red.png", text="red", negatives=["copy.png"])
+        st.Searcher(gallery).explain(st.Query(text="red", negatives=["copy.png"]), "red.png")
 
 
 def test_captions_with_weights(gallery: st.Gallery) -> None:

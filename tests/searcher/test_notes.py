@@ -114,7 +114,7 @@ def test_a_name_that_is_not_held_offers_what_was_meant(
     for ask in (
         lambda: st.search(gallery, reference=name, text="in blue"),
         lambda: st.search(gallery, text="blue", negatives=[name]),
-        lambda: st.locate(gallery, name, text="blue"),
+        lambda: st.Searcher(gallery).explain(st.Query(text="blue"), name),
     ):
         with pytest.raises(st.NotFoundError) as raised:
             ask()
@@ -134,7 +134,7 @@ def test_several_and_none_are_offered_likewise(photos: Path, encoder: CountingEn
     )
     for name in ("nothing like it", "", "\udce9", "100%"):
         with pytest.raises(st.NotFoundError, match="Give an id|Give a path"):
-            st.locate(opened, name, text="red")
+            st.Searcher(opened).explain(st.Query(text="red"), name)
 
 
 def test_a_mistyped_path_offers_the_file(gallery: st.Gallery, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 import stitch_cir as st
-from stitch_cir.explain import caption_shares
 from stitch_cir.ranking import Bounded
 from stitch_cir.transition import TRANSITION_NAMES, Linear
 from stitch_cir.transport import SCORER_NAMES, ConditionalTransport
@@ -106,7 +105,7 @@ def test_every_scorer_ranks_and_explains(gallery: st.Gallery, scorer: str) -> No
     results = st.search(gallery, text="blue", settings=settings(scorer=scorer))
     assert results[0].id == "blue.png"
     for hit in results:
-        assert caption_shares(hit).sum() == pytest.approx(hit.score, abs=1e-3)
+        assert hit.caption_shares().sum() == pytest.approx(hit.score, abs=1e-3)
         assert hit.best_view.box is not None
 
 
@@ -177,27 +176,29 @@ def test_a_shortlist_says_what_it_lost(gallery: st.Gallery) -> None:
 def test_bounds_change_no_result_and_are_told(
     gallery: st.Gallery, scorer: str, transition: str
 ) -> None:
-    asked = {"reference": "red.png", "text": "in blue instead"}
+    query = st.Query("red.png", "in blue instead")
     chosen = settings(scorer=scorer, transition=transition)
-    whole = st.search(gallery, **asked, settings=chosen)  # type: ignore[arg-type]
+    whole = st.Searcher(gallery, settings=chosen).search(query)
     assert (whole.bounded, whole.scored) == (0, 7)
     solver = Bounded(0, 0, first=1)
-    quick = st.search(gallery, **asked, settings=chosen, solver=solver)  # type: ignore[arg-type]
+    quick = st.Searcher(gallery, settings=chosen, solver=solver).search(query)
     assert [(h.id, h.score) for h in quick] == [(h.id, h.score) for h in whole]
     two_sided = transition == "linear" or scorer not in ("sinkhorn", "exact")
     assert quick.bounded == quick.to_dict()["bounded"] == (7 if two_sided else 0)
     assert 3 <= quick.scored == quick.to_dict()["scored"] <= 7
 
 
-def test_locate_agrees_with_search(gallery: st.Gallery) -> None:
+def test_an_explained_image_has_the_rank_of_the_whole_search(gallery: st.Gallery) -> None:
+    searcher = st.Searcher(gallery)
+    red = st.Query(text="red")
     whole = st.search(gallery, text="red", settings=settings(k=8))
     for hit in whole:
-        one = st.locate(gallery, hit.id, text="red")
-        assert (one[0].rank, one[0].id, one[0].score) == (hit.rank, hit.id, hit.score)
+        (one,) = searcher.explain(red, hit.id)
+        assert (one.rank, one.id, one.score) == (hit.rank, hit.id, hit.score)
     with pytest.raises(st.NotFoundError, match=r"no image 'nope'"):
-        st.locate(gallery, "nope", text="red")
+        searcher.explain(red, "nope")
     with pytest.raises(st.NotFoundError, match="include-reference"):
-        st.locate(gallery, "red.png", reference="red.png", text="blue")
+        searcher.explain(st.Query("red.png", "blue"), "red.png")
 
 
 def test_nothing_asked_and_bad_settings(gallery: st.Gallery) -> None:

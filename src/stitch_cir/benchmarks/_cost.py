@@ -8,14 +8,14 @@ from pathlib import Path
 
 from stitch_cir.benchmarks._galleries import cut_region
 from stitch_cir.chat import Estimate
-from stitch_cir.composers import Composer, CostEstimator, Reference
+from stitch_cir.composers import Composer, Reference
 from stitch_cir.concepts import Concept
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
 from stitch_cir.encoders import ConceptReader, DualEncoder
-from stitch_cir.errors import ImageError, NotFoundError, QueryError
+from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import Progress, ProgressEvent
 from stitch_cir.images import open_image
-from stitch_cir.searcher import required_image_side
+from stitch_cir.searcher import estimate_cost, required_image_side
 
 __all__ = ["estimate_benchmark_cost"]
 
@@ -36,19 +36,19 @@ def estimate_benchmark_cost(
     Raises ``NotFoundError`` or ``QueryError`` with the first reason when no query at all can be
     composed by this composer.
     """
-    report = progress or (lambda event: None)
     queries = list(benchmark.queries.values())
-    if not isinstance(composer, CostEstimator):
-        return Estimate(queries=len(queries)), ()
-    total, failures = Estimate(), []
     side = max(encoder.decode_side, required_image_side(composer))
-    for number, (task, query) in enumerate(queries, 1):
-        try:
-            reference = _reference(task, query, encoder, side)
-            total += composer.estimate(reference, query.text, count)
-        except (QueryError, NotFoundError, ImageError) as error:
-            failures.append(error)
-        report(ProgressEvent("pricing", number, len(queries)))
+
+    def describe(item: tuple[Task, BenchmarkQuery]) -> tuple[Reference, str]:
+        task, query = item
+        return _reference(task, query, encoder, side), query.text.strip()
+
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(ProgressEvent("pricing", done, total))
+
+    total, errors = estimate_cost(composer, count, queries, describe, report)
+    failures = list(errors.values())
     if not failures:
         return total, ()
     if len(failures) == len(queries):

@@ -17,6 +17,7 @@ from stitch_cir.encoders import CentredEncoder, DualEncoder
 from stitch_cir.errors import ImageError, NotFoundError
 from stitch_cir.gallery import Gallery, Progress, index_captions, index_folder
 from stitch_cir.images import open_image
+from stitch_cir.searcher import ResolvedReference
 from stitch_cir.views import ViewRecipe
 
 __all__ = [
@@ -48,6 +49,10 @@ class BenchmarkGallery:
     def candidates(self) -> NDArray[np.int64]:
         """Rows that queries of the task rank, ascending: (n,) int64."""
         return np.unique(np.fromiter(self.rows.values(), np.int64, len(self.rows)))
+
+    def reference(self, id: str) -> ResolvedReference:
+        """Return a reference by its benchmark id, not opened; without vectors, its name alone."""
+        return ResolvedReference(id, gallery_id=self.names[id] if id in self.rows else None)
 
     def facts(self) -> dict[str, Any]:
         """Return what made the vectors, and which ids have none, JSON-ready."""

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from stitch_cir.benchmarks._galleries import BenchmarkGallery
 from stitch_cir.benchmarks._run_files import read_compositions
-from stitch_cir.composers import Composer, Composition, Reference, VerbatimComposer
+from stitch_cir.composers import Composer, Composition, VerbatimComposer
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
-from stitch_cir.encoders import DualEncoder, TextLimits
-from stitch_cir.errors import ImageError, QueryError
+from stitch_cir.encoders import DualEncoder, TextLimits, too_long
+from stitch_cir.errors import QueryError
 from stitch_cir.gallery import Progress, ProgressEvent
 from stitch_cir.searcher import (
-    Composed,
-    Encoded,
-    Wish,
-    compose_many,
-    query_texts,
+    ComposedQuery,
+    ComposeRequest,
+    QueryFeatures,
+    ResolvedReference,
+    Searcher,
+    SearchSettings,
+    distinct_texts,
 )
 
-__all__ = ["PreparedQuery", "compose_queries", "composer_failure", "encode_queries"]
+__all__ = ["PreparedQuery", "compose_queries", "composer_failure", "encode_benchmark"]
 
-TEXTS = 256
-"""Texts encoded between two steps of progress."""
 _TEXT_ALONE = "only the modification was searched with:"
 
 
@@ -36,13 +33,13 @@ _TEXT_ALONE = "only the modification was searched with:"
 class PreparedQuery:
     """One query, composed and encoded for every variant.
 
-    ``encoded`` is None where there was nothing to compose from; ``row`` is the reference's row in
+    ``features`` are None where there was nothing to compose from; ``row`` is the reference's row in
     its gallery, None where it has no vectors.
     """
 
     task: Task
     query: BenchmarkQuery
-    encoded: Encoded | None
+    features: QueryFeatures | None
     row: int | None
 
 
@@ -50,7 +47,7 @@ def compose_queries(
     benchmark: Benchmark,
     galleries: Mapping[str, BenchmarkGallery],
     composer: Composer,
-    count: int,
+    settings: SearchSettings,
     file: Path,
     *,
     concurrency: int = 4,
@@ -73,9 +70,9 @@ def compose_queries(
     with file.open("a", encoding="utf-8") as out:
         for task in benchmark.tasks:
             open_queries = [query for query in task.queries if query.id not in done]
-            compositions = _compose_task(
-                open_queries, galleries[task.name], composer, count, concurrency
-            )
+            gallery = galleries[task.name]
+            searcher = Searcher(gallery.gallery, composer=composer, settings=settings)
+            compositions = _compose_task(open_queries, gallery, searcher, concurrency)
             for query, composition in compositions:
                 line = {"id": query.id, "composition": composition.to_dict()}
                 out.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -113,102 +110,87 @@ def _drop_unfinished_line(file: Path) -> None:
 def _compose_task(
     queries: Sequence[BenchmarkQuery],
     gallery: BenchmarkGallery,
-    composer: Composer,
-    count: int,
+    searcher: Searcher,
     concurrency: int,
 ) -> Iterator[tuple[BenchmarkQuery, Composition]]:
     """Yield every query with its composition, those whose reference has no vectors last."""
     indexed = [query for query in queries if query.reference in gallery.rows]
-    requests = [Wish(gallery.names[query.reference], query.text, query.id) for query in indexed]
-    composed = compose_many(gallery.gallery, requests, composer, count, concurrency=concurrency)
-    for query, outcome in zip(indexed, composed, strict=True):
-        yield query, _or_text_alone(query, outcome, count)
-    for query in queries:
-        if query.reference in gallery.rows:
-            continue
+    missing = [query for query in queries if query.reference not in gallery.rows]
+    requests = [
+        *(
+            ComposeRequest(gallery.names[query.reference], query.text, query.id)
+            for query in indexed
+        ),
         # a recorded composition needs no image; other composers use what the text says
-        reference = Reference(gallery.names.get(query.reference, query.reference))
-        request = Wish(reference.id, query.text, query.id)
-        why = gallery.missing.get(query.reference, "it is not in the gallery")
-        try:
-            composition = composer.compose(reference, query.text, count)
+        *(ComposeRequest(_by_name(query, gallery), query.text, query.id) for query in missing),
+    ]
+    outcomes = searcher.compose_many(requests, concurrency=concurrency)
+    for query, outcome in zip((*indexed, *missing), outcomes, strict=True):
+        composition = outcome.composition
+        if composition is None:
+            composition = _text_alone(query, f"{_TEXT_ALONE} {outcome.error}", searcher.settings)
+        elif query.reference not in gallery.rows:
+            why = gallery.missing.get(query.reference, "it is not in the gallery")
             note = f"the reference {query.reference} has no vectors ({why})"
-            yield query, _noted(composition, note)
-        except (QueryError, ImageError) as error:
-            yield query, _or_text_alone(query, Composed(request, error=error), count)
+            composition = replace(composition, notes=(*composition.notes, note))
+        yield query, composition
 
 
-def _or_text_alone(query: BenchmarkQuery, outcome: Composed, count: int) -> Composition:
-    """Return the composition, or one of the modification alone that says why."""
-    if outcome.composition is not None:
-        return outcome.composition
-    note = f"{_TEXT_ALONE} {outcome.error}"
+def _by_name(query: BenchmarkQuery, gallery: BenchmarkGallery) -> ResolvedReference:
+    """Return a reference of which nothing is known except its name."""
+    return ResolvedReference(gallery.names.get(query.reference, query.reference))
+
+
+def _text_alone(query: BenchmarkQuery, note: str, settings: SearchSettings) -> Composition:
+    """Return a composition of the modification alone, with a note that says why."""
     try:
-        return _noted(VerbatimComposer().compose(None, query.text, count), note)
+        composition = VerbatimComposer().compose(None, query.text, settings.num_captions)
     except QueryError as error:
         return Composition((), query.text, "none", notes=(note, str(error)))
+    return replace(composition, notes=(*composition.notes, note))
 
 
-def _noted(composition: Composition, note: str) -> Composition:
-    data = composition.to_dict()
-    return Composition.from_dict({**data, "notes": [*data["notes"], note]})
-
-
-def encode_queries(
+def encode_benchmark(
     benchmark: Benchmark,
     galleries: Mapping[str, BenchmarkGallery],
     compositions: Mapping[str, Composition],
-    encoder: DualEncoder,
+    settings: SearchSettings,
     *,
     progress: Progress | None = None,
 ) -> tuple[list[PreparedQuery], list[str]]:
-    """Encode every different text once; return the queries in the benchmark's order, and notes."""
+    """Encode a task's texts once each; return the queries in the benchmark's order, and notes."""
     report = progress or (lambda event: None)
-    number_of: dict[str, int] = {}
-    for _, query in benchmark.queries.values():
-        composition = compositions[query.id]
-        if composition.captions:
-            for text in query_texts(composition, query.text.strip()):
-                number_of.setdefault(text, len(number_of))
-    texts = list(number_of)
-    vectors = np.empty((len(texts), encoder.dim), np.float32)
-    for start in range(0, len(texts), TEXTS):
-        part = texts[start : start + TEXTS]
-        vectors[start : start + len(part)] = encoder.encode_texts(part)
-        report(ProgressEvent("encoding texts", start + len(part), len(texts)))
-    prepared = []
-    for task, query in benchmark.queries.values():
-        gallery, composition = galleries[task.name], compositions[query.id]
-        row = gallery.rows.get(query.reference)
-        encoded = None
-        if composition.captions:
-            modification = query.text.strip()
-            numbers = [number_of[text] for text in query_texts(composition, modification)]
-            image = _original_view(gallery, row)
-            encoded = Encoded.of(
-                composition, query.reference, modification, vectors[numbers], image
+    prepared: list[PreparedQuery] = []
+    encoded: list[ComposedQuery] = []
+    for task in benchmark.tasks:
+        gallery = galleries[task.name]
+        composed = {
+            query.id: ComposedQuery(
+                gallery.reference(query.reference), query.text.strip(), compositions[query.id]
             )
-        prepared.append(PreparedQuery(task, query, encoded, row))
-    return prepared, _cut_texts(encoder, texts)
-
-
-def _original_view(gallery: BenchmarkGallery, row: int | None) -> NDArray[np.float32] | None:
-    """Return the vector of the whole reference image, which some transitions move: (d,)."""
-    if row is None:
-        return None
-    matrix = gallery.gallery.matrix()
-    first = int(matrix.offsets[row])
-    return np.array(matrix.vectors[first]) if matrix.kinds[first] == 0 else None
+            for query in task.queries
+            if compositions[query.id].captions
+        }
+        features = Searcher(gallery.gallery, settings=settings).encode_many(
+            list(composed.values()),
+            progress=lambda done, total: report(ProgressEvent("encoding texts", done, total)),
+        )
+        features_of = dict(zip(composed, features, strict=True))
+        encoded += composed.values()
+        prepared += [
+            PreparedQuery(task, query, features_of.get(query.id), gallery.rows.get(query.reference))
+            for query in task.queries
+        ]
+    encoder = next(iter(galleries.values())).gallery.encoder
+    return prepared, _cut_texts(encoder, distinct_texts(encoded))
 
 
 def _cut_texts(encoder: DualEncoder, texts: Sequence[str]) -> list[str]:
     """Count the texts that are longer than the encoder reads, in a note."""
-    if not isinstance(encoder, TextLimits) or not texts:
-        return []
-    cut = sum(count > encoder.context_length for count in encoder.count_tokens(texts))
-    if not cut:
+    cut = too_long(encoder, texts)
+    if not cut or not isinstance(encoder, TextLimits):
         return []
     return [
-        f"{cut:,} of {len(texts):,} texts were cut: {encoder.name} reads "
+        f"{len(cut):,} of {len(texts):,} texts were cut: {encoder.name} reads "
         f"{encoder.context_length} tokens."
     ]

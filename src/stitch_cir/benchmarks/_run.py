@@ -25,7 +25,7 @@ from stitch_cir.benchmarks._queries import (
     PreparedQuery,
     compose_queries,
     composer_failure,
-    encode_queries,
+    encode_benchmark,
 )
 from stitch_cir.benchmarks._rank import Ranked, rank_queries
 from stitch_cir.benchmarks._run_files import (
@@ -158,20 +158,22 @@ def run_benchmark(
         benchmark,
         galleries,
         composer,
-        settings.num_captions,
+        settings,
         folder / COMPOSITIONS,
         concurrency=options.concurrency,
         progress=progress,
     )
     clock.lap("compose")
-    queries, notes = encode_queries(benchmark, galleries, compositions, encoder, progress=progress)
+    queries, notes = encode_benchmark(
+        benchmark, galleries, compositions, settings, progress=progress
+    )
     clock.lap("encode")
     variants = variants_of(settings, controls=options.controls, sweeps=options.sweeps)
     manifest = {
         **facts,
         "gallery": {name: gallery.facts() for name, gallery in galleries.items()},
         "variants": [_listed(variant) for variant in variants],
-        "counts": _counts(benchmark, galleries, queries),
+        "counts": _counts(benchmark, compositions, galleries, queries),
         "written_by": _written_by(compositions),
         "notes": [*benchmark.notes, *_failures(composer, compositions), *notes],
         "usage": _usage(composer),
@@ -310,6 +312,7 @@ def _claim(folder: Path, facts: Mapping[str, Any]) -> None:
 
 def _counts(
     benchmark: Benchmark,
+    compositions: Mapping[str, Composition],
     galleries: Mapping[str, BenchmarkGallery],
     queries: list[PreparedQuery],
 ) -> dict[str, int]:
@@ -324,11 +327,11 @@ def _counts(
         "queries_without_reachable_answer": sum(
             unreachable(prepared.task, prepared.query) for prepared in queries
         ),
-        "queries_not_composed": sum(prepared.encoded is None for prepared in queries),
+        "queries_not_composed": sum(prepared.features is None for prepared in queries),
         "queries_by_text_alone": sum(
-            prepared.encoded is not None
-            and any("only the modification" in note for note in prepared.encoded.composition.notes)
-            for prepared in queries
+            any("only the modification" in note for note in composition.notes)
+            for composition in compositions.values()
+            if composition.captions
         ),
     }
 

@@ -17,9 +17,9 @@ from stitch_cir.cli._models import ModelOptions, takes_models
 from stitch_cir.cli._output import console, counter, emit_json, show_composition
 
 if TYPE_CHECKING:
+    from stitch_cir.chat import Estimate
     from stitch_cir.composers import Composer, Composition
-    from stitch_cir.gallery import Gallery
-    from stitch_cir.searcher import Composed, SearchSettings, Wish
+    from stitch_cir.searcher import ComposeOutcome, ComposeRequest, Searcher
 
 __all__ = ["compose"]
 
@@ -68,7 +68,7 @@ def compose(
     """
     with guard(as_json=as_json):
         from stitch_cir.errors import SettingError
-        from stitch_cir.searcher import SearchSettings, Wish, read_wishes
+        from stitch_cir.searcher import ComposeRequest, Searcher, SearchSettings, read_requests
 
         settings = SearchSettings.from_preset(preset, **o.drop_unset(num_captions=num_captions))
         if queries is not None and (text or reference):
@@ -81,52 +81,48 @@ def compose(
         opened = open_gallery(gallery, encoder, texts=False, text=text, reference=reference)
         if save is not None:
             refuse_inputs(save, opened, reference)
-        composer = chosen_composer(models, settings)
+        searcher = Searcher(opened, composer=chosen_composer(models, settings), settings=settings)
+        request = ComposeRequest(reference, text or "")
+        counting = counter(
+            "pricing" if dry_run else "composing", quiet=quiet or as_json or queries is None
+        )
         if dry_run:
-            wishes = [Wish(reference, text or "")] if queries is None else read_wishes(queries)
-            _price(opened, wishes, composer, settings, quiet=quiet, as_json=as_json)
+            requests = [request] if queries is None else read_requests(queries)
+            with counting as progress:
+                estimate, failed = searcher.estimate_cost(requests, progress=progress)
+            _show_estimate(estimate, failed, as_json=as_json)
         elif queries is not None:
-            _many(
-                opened,
-                read_wishes(queries),
-                composer,
-                settings,
-                save,
-                models.concurrency,
-                quiet=quiet,
-                as_json=as_json,
-            )
+            requests = read_requests(queries)
+            with counting as progress:
+                outcomes = list(
+                    searcher.compose_many(
+                        requests, concurrency=models.concurrency, progress=progress
+                    )
+                )
+            _show_outcomes(outcomes, searcher.composer, save, as_json=as_json)
         else:
-            _one(opened, text, reference, composer, settings, save, as_json=as_json)
+            _show_one(request, searcher, save, as_json=as_json)
 
 
-def _one(
-    gallery: Gallery,
-    text: str | None,
-    reference: str | None,
-    composer: Composer | None,
-    settings: SearchSettings,
-    save: Path | None,
-    *,
-    as_json: bool,
+def _show_one(
+    request: ComposeRequest, searcher: Searcher, save: Path | None, *, as_json: bool
 ) -> None:
     from stitch_cir.composers import write_compositions
-    from stitch_cir.searcher import compose as run
 
-    composition = run(gallery, reference=reference, text=text, composer=composer, settings=settings)
+    composition = searcher.compose(request.query())
     if save is not None:
         make_folder_of(save)
-        write_compositions(save, [(reference, composition)])
-    notes = tuple(dict.fromkeys((*composition.notes, *gallery.notes)))
+        write_compositions(save, [(_reference_name(request), composition)])
+    notes = tuple(dict.fromkeys((*composition.notes, *searcher.gallery.notes)))
     if as_json:
         emit_json({**composition.to_dict(), "notes": list(notes)})
     else:
-        _show(replace(composition, notes=notes), composer)
+        _show(replace(composition, notes=notes), searcher.composer)
     if save is not None:
         say(f"appended to {save}: 1 composition")
 
 
-def _show(composition: Composition, composer: Composer | None) -> None:
+def _show(composition: Composition, composer: Composer) -> None:
     from stitch_cir.composers import model_usage
 
     out = console()
@@ -136,79 +132,51 @@ def _show(composition: Composition, composer: Composer | None) -> None:
         out.print(str(used), style="dim", soft_wrap=True)
 
 
-def _price(
-    gallery: Gallery,
-    wishes: list[Wish],
-    composer: Composer | None,
-    settings: SearchSettings,
-    *,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    from stitch_cir.composers import VerbatimComposer
-    from stitch_cir.searcher import estimate_many
-
-    asked = composer or VerbatimComposer()
-    with counter("pricing", quiet=quiet or as_json) as tell:
-        total, failed = estimate_many(gallery, wishes, asked, settings.num_captions, progress=tell)
+def _show_estimate(estimate: Estimate, failed: list[ComposeOutcome], *, as_json: bool) -> None:
     if as_json:
-        emit_json({"estimate": total.to_dict(), "failed": [_failure(one) for one in failed]})
+        emit_json({"estimate": estimate.to_dict(), "failed": list(map(_failure, failed))})
     else:
         out = console()
-        for one in failed:
-            out.print(f"cannot be composed: {_told(one)}", soft_wrap=True)
-        out.print(str(total), soft_wrap=True)
+        for outcome in failed:
+            out.print(f"cannot be composed: {_reason(outcome)}", soft_wrap=True)
+        out.print(str(estimate), soft_wrap=True)
     if failed:
         raise typer.Exit(EXIT_SKIPPED)
 
 
-def _many(
-    gallery: Gallery,
-    wishes: list[Wish],
-    composer: Composer | None,
-    settings: SearchSettings,
-    save: Path | None,
-    concurrency: int,
-    *,
-    quiet: bool,
-    as_json: bool,
+def _show_outcomes(
+    outcomes: list[ComposeOutcome], composer: Composer, save: Path | None, *, as_json: bool
 ) -> None:
-    from stitch_cir.composers import VerbatimComposer, model_usage, write_compositions
-    from stitch_cir.searcher import compose_many
+    from stitch_cir.composers import model_usage, write_compositions
 
-    asked = composer or VerbatimComposer()
     made: list[tuple[str | None, Composition]] = []
-    failed: list[Composed] = []
-    with counter("composing", quiet=quiet or as_json) as tell:
-        stream = compose_many(
-            gallery, wishes, asked, settings.num_captions, concurrency=concurrency, progress=tell
-        )
-        for one in stream:
-            if one.composition is None:
-                failed.append(one)
-            else:
-                made.append((one.wish.reference, one.composition))
+    failed: list[ComposeOutcome] = []
+    for outcome in outcomes:
+        if outcome.composition is None:
+            failed.append(outcome)
+        else:
+            made.append((_reference_name(outcome.request), outcome.composition))
     if save is not None:
         make_folder_of(save)
         # written at the end: an interruption leaves an older file as it was
         write_compositions(save, made, append=False)
-    used = model_usage(asked)
-    filled = sum(any("verbatim composer" in note for note in c.notes) for _, c in made)
+    usage = model_usage(composer)
     if as_json:
         emit_json(
             {
                 "compositions": [{"reference": r, **c.to_dict()} for r, c in made],
-                "failed": [_failure(one) for one in failed],
-                "usage": None if used is None else used.to_dict(),
+                "failed": list(map(_failure, failed)),
+                "usage": None if usage is None else usage.to_dict(),
             }
         )
     else:
         out = console()
-        for one in failed:
-            out.print(f"not composed: {_told(one)}", soft_wrap=True)
-        line = f"{len(made)} of {len(wishes)} queries composed"
-        if used is not None:
-            line += f", {filled} of them helped by the verbatim composer; {used}"
+        for outcome in failed:
+            out.print(f"not composed: {_reason(outcome)}", soft_wrap=True)
+        line = f"{len(made)} of {len(outcomes)} queries composed"
+        if usage is not None:
+            helped = sum(any("verbatim composer" in note for note in c.notes) for _, c in made)
+            line += f", {helped} of them helped by the verbatim composer; {usage}"
         out.print(line, soft_wrap=True)
         for note, count in Counter(note for _, c in made for note in c.notes).items():
             out.print(f"note ({count:,} of {len(made):,}): {plain(note)}", soft_wrap=True)
@@ -220,15 +188,21 @@ def _many(
         raise typer.Exit(EXIT_SKIPPED)
 
 
-def _told(one: Composed) -> str:
-    name = one.wish.id if one.wish.id is not None else one.wish.reference
-    return plain(f"{name}, {one.wish.modification[:60]!r}: {one.error}")
+def _reference_name(request: ComposeRequest) -> str | None:
+    """Return the id or path as it was written in the query."""
+    return None if request.reference is None else str(request.reference)
 
 
-def _failure(one: Composed) -> dict[str, object]:
+def _reason(outcome: ComposeOutcome) -> str:
+    request = outcome.request
+    name = request.id if request.id is not None else _reference_name(request)
+    return plain(f"{name}, {request.modification[:60]!r}: {outcome.error}")
+
+
+def _failure(outcome: ComposeOutcome) -> dict[str, object]:
     return {
-        "id": one.wish.id,
-        "reference": one.wish.reference,
-        "modification": one.wish.modification,
-        "error": str(one.error),
+        "id": outcome.request.id,
+        "reference": _reference_name(outcome.request),
+        "modification": outcome.request.modification,
+        "error": str(outcome.error),
     }

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stitch_cir.composers import Composition
-    from stitch_cir.explain import Match
     from stitch_cir.gallery import ProgressEvent
     from stitch_cir.searcher import Hit, Results
 
@@ -143,10 +142,8 @@ def sampled(composition: Composition) -> str:
     )
 
 
-def show_matches(found: tuple[Match, ...], hit: Hit, out: Console) -> None:
-    """Show a plan as a table: who matched whom, and how much."""
-    from stitch_cir.explain import caption_shares
-
+def show_matches(hit: Hit, out: Console) -> None:
+    """Show the plan of a hit as a table: which caption matched which view, and how much."""
     room = view_room(out)
     rows = [
         [
@@ -157,11 +154,11 @@ def show_matches(found: tuple[Match, ...], hit: Hit, out: Console) -> None:
             shorten(f"{match.view.index}. {plain(match.view.label)}", room),
             f"{match.caption + 1}. {plain(match.label)}",
         ]
-        for match in found
+        for match in hit.matches()
     ]
     heads = ["mass", "cosine", "forward", "backward", "view", "caption"]
     write_table(out, heads, rows, right=(0, 1, 2, 3))
-    parts = " + ".join(f"{float(share):.3f}" for share in caption_shares(hit))
+    parts = " + ".join(f"{float(share):.3f}" for share in hit.caption_shares())
     out.print(
         f"score {hit.score:.3f} = {parts} (what each caption gives)", style="dim", soft_wrap=True
     )

@@ -109,8 +109,7 @@ def search(
         stitch search photos "in red instead" -r photos/dress.jpg
     """
     with guard(as_json=as_json):
-        from stitch_cir.searcher import SearchSettings
-        from stitch_cir.searcher import search as run
+        from stitch_cir.searcher import Query, Searcher, SearchSettings
 
         settings = SearchSettings.from_preset(
             preset,
@@ -150,18 +149,15 @@ def search(
         opened = open_gallery(gallery, encoder, texts=bool(text), text=text, reference=reference)
         if sheet is not None:
             refuse_inputs(sheet, opened, reference)
-        results = run(
+        searcher = Searcher(
             opened,
-            reference=reference,
-            text=text,
-            captions=caption or (),
-            negatives=negative or (),
             composer=chosen_composer(models, settings),
             reranker=(
                 models.make_reranker(reranker, rerank_model, rerank_samples) if rerank else None
             ),
             settings=settings,
         )
+        results = searcher.search(Query(reference, text or "", caption or (), negative or ()))
         if as_json:
             emit_json(results.to_dict())
         else:
@@ -224,8 +220,8 @@ def explain(
         stitch explain photos gown.jpg "in red instead" -r photos/dress.jpg -o why.png
     """
     with guard(as_json=as_json):
-        from stitch_cir.explain import check_kind, draw_hit, matches, summary
-        from stitch_cir.searcher import SearchSettings, locate
+        from stitch_cir.explain import check_kind, draw_hit
+        from stitch_cir.searcher import Query, Searcher, SearchSettings
 
         check_kind(kind or "all")
         if picture is not None:
@@ -255,30 +251,23 @@ def explain(
         opened = open_gallery(gallery, encoder, texts=bool(text), text=text, reference=reference)
         if picture is not None:
             refuse_inputs(picture, opened, reference)
-        results = locate(
-            opened,
-            hit,
-            reference=reference,
-            text=text,
-            captions=caption or (),
-            negatives=negative or (),
-            composer=chosen_composer(models, settings),
-            settings=settings,
-        )
-        found = matches(results.query, results[0])
+        searcher = Searcher(opened, composer=chosen_composer(models, settings), settings=settings)
+        query = Query(reference, text or "", caption or (), negative or ())
+        results = searcher.explain(query, hit)
+        explained = results[0]
         if as_json:
             data = results.to_dict(plans=True)
-            data["matches"] = [match.to_dict() for match in found]
+            data["matches"] = [match.to_dict() for match in explained.matches()]
             emit_json(data)
         else:
             out = console()
-            out.print(plain(summary(results.query, results[0])), soft_wrap=True)
-            show_matches(found, results[0], out)
+            out.print(plain(explained.summary()), soft_wrap=True)
+            show_matches(explained, out)
             show_result_notes(results, out)
         if show and picture is None:
             picture = temporary_file("why.png")
         if picture is not None:
-            save_picture(picture, draw_hit(results.query, results[0], kind=kind or "all"))
+            save_picture(picture, draw_hit(explained, kind=kind or "all"))
             say(f"wrote {picture}{warn_if_indexed(picture, opened)}")
         elif kind is not None:
             say(f"note: --kind {kind} says what is drawn, and nothing was: add -o FILE or --open")

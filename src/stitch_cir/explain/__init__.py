@@ -1,4 +1,4 @@
-"""Why a hit is a hit: plans as tables and as pictures, and contact sheets of whole searches."""
+"""Hits drawn: their plans as images, and contact sheets of whole searches."""
 
 from stitch_cir import _exports
 from stitch_cir.explain._cards import caption_card
@@ -7,25 +7,19 @@ from stitch_cir.explain._draw import fit
 from stitch_cir.explain._heatmap import draw_heatmap
 from stitch_cir.explain._picture import KINDS, check_kind, draw_hit, draw_matches
 from stitch_cir.explain._sheet import Sheet, render_html, render_png
-from stitch_cir.explain._table import Match, caption_halves, caption_shares, matches, summary
 
 __all__ = [
     "KINDS",
-    "Match",
     "Sheet",
     "caption_card",
-    "caption_halves",
-    "caption_shares",
     "check_kind",
     "draw_contributions",
     "draw_heatmap",
     "draw_hit",
     "draw_matches",
     "fit",
-    "matches",
     "render_html",
     "render_png",
-    "summary",
 ]
 
 _exports.publish(__name__, __all__)

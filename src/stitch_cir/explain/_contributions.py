@@ -18,8 +18,7 @@ from stitch_cir.explain._draw import (
     wrap,
 )
 from stitch_cir.explain._fonts import font
-from stitch_cir.explain._table import caption_halves, member
-from stitch_cir.searcher import Hit, Query
+from stitch_cir.searcher import Hit
 
 __all__ = ["draw_contributions"]
 
@@ -28,17 +27,17 @@ NUMBER = 62
 SIZE = 13
 
 
-def draw_contributions(query: Query, hit: Hit, *, width: int = 640) -> Image.Image:
-    """Draw a bar a caption: how much of the score it gave (RGB, ``width`` pixels wide).
+def draw_contributions(hit: Hit, *, width: int = 640) -> Image.Image:
+    """Draw a bar a caption: how much of the score it contributes (RGB, ``width`` pixels wide).
 
-    The dark part is what the caption's own look over the views gave, the light part what the views'
-    looks at it gave; both of all captions add up to the plan's score. What takes away points left.
-    What the hit's score holds besides (hubness taken off, the unchanged reference) is told.
+    The dark part comes from the caption's attention to the views, the light part from the views'
+    attention to it; both of all captions add up to the plan's score. What takes away points left.
+    What the hit's score holds besides (hubness taken off, the unchanged reference) is named.
     """
-    own, met = caption_halves(hit)
+    forward, backward = hit.caption_halves()
     labels = [
         wrap(f"{row + 1}  {label}", width - 8, size=SIZE, lines=3)
-        for row, label in enumerate(query.labels)
+        for row, label in enumerate(hit.query.labels)
     ]
     rows = [line_height(SIZE) * len(label) + BAR + 16 for label in labels]
     picture = Image.new("RGB", (width, 62 + sum(rows)), PAPER)
@@ -46,17 +45,17 @@ def draw_contributions(query: Query, hit: Hit, *, width: int = 640) -> Image.Ima
     text_block(
         draw,
         (0, 0),
-        f"What each {member(query)} gives to the score {hit.score:.3f}",
+        f"What each {hit.query.row_noun} gives to the score {hit.score:.3f}",
         width,
         size=15,
     )
     legend = "dark: where it looks · light: views that look at it"
-    besides = hit.score - float(own.sum() + met.sum())
+    besides = hit.score - float(forward.sum() + backward.sum())
     if abs(besides) >= 0.0005:
         legend += f" · besides: {besides:+.3f}"
     text_block(draw, (0, 24), legend, width, size=12, colour=MUTED, lines=1)
 
-    low, high = _span(own, met)
+    low, high = _span(forward, backward)
     scale = (width - NUMBER - 8) / (high - low)
     zero = 4 - low * scale
     top = 50
@@ -65,17 +64,19 @@ def draw_contributions(query: Query, hit: Hit, *, width: int = 640) -> Image.Ima
         for line in lines:
             draw.text((4, top), line, fill=INK, font=font(SIZE, line))
             top += line_height(SIZE)
-        end = _stack(draw, zero, top + 3, scale, (own[row], met[row]), colour)
+        end = _stack(draw, zero, top + 3, scale, (forward[row], backward[row]), colour)
         draw.line((zero, top + 1, zero, top + BAR + 5), fill=MUTED)
-        draw.text((end + 8, top + 5), f"{own[row] + met[row]:.3f}", fill=INK, font=font(SIZE))
+        draw.text(
+            (end + 8, top + 5), f"{forward[row] + backward[row]:.3f}", fill=INK, font=font(SIZE)
+        )
         top += BAR + 16
         draw.line((0, top - 6, width, top - 6), fill=LINE)
     return picture
 
 
-def _span(own: NDArray[np.float64], met: NDArray[np.float64]) -> tuple[float, float]:
-    """Give how far bars reach to the left (≤ 0) and to the right of zero."""
-    halves = np.stack([own, met])
+def _span(forward: NDArray[np.float64], backward: NDArray[np.float64]) -> tuple[float, float]:
+    """Return how far bars reach to the left (≤ 0) and to the right of zero."""
+    halves = np.stack([forward, backward])
     low = float(np.minimum(halves, 0).sum(axis=0).min(initial=0.0))
     high = float(np.maximum(halves, 0).sum(axis=0).max(initial=0.0))
     return low, max(high, low + 1e-9)
@@ -89,7 +90,7 @@ def _stack(
     halves: tuple[float, float],
     colour: tuple[int, int, int],
 ) -> float:
-    """Draw both parts from the zero line outwards; give the right end."""
+    """Draw both parts from the zero line outwards; return the right end."""
     left = right = zero
     for part, fill in zip(halves, (colour, tint(colour, 0.45)), strict=True):
         length = part * scale

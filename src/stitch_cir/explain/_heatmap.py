@@ -24,9 +24,8 @@ from stitch_cir.explain._draw import (
     wrap,
 )
 from stitch_cir.explain._fonts import font
-from stitch_cir.explain._table import caption_shares, member
 from stitch_cir.images import open_image
-from stitch_cir.searcher import Hit, Query, View
+from stitch_cir.searcher import Hit, View
 from stitch_cir.views import ViewBox, cut
 
 __all__ = ["draw_heatmap"]
@@ -63,14 +62,14 @@ class _Grid:
         return LABEL + max(len(self.columns) * self.cell, 300) + GIVES
 
 
-def draw_heatmap(query: Query, hit: Hit) -> Image.Image:
+def draw_heatmap(hit: Hit) -> Image.Image:
     """Draw the plan: a row a caption, a column a view, once for each direction (RGB).
 
     Above: where each caption looks (a row of ``plan.forward`` sums to 100 %), with cosines. Below:
     where each view looks (a column of ``plan.backward`` sums to 100 %). Views are shown as cut,
     captions as text. Of more than ``MOST_VIEWS`` views those with most mass are drawn.
     """
-    grid = _grid(query, hit)
+    grid = _grid(hit)
     plan = hit.plan
     notes = _left_out(hit, grid.columns)
     panel = 30 + grid.body + 14
@@ -79,8 +78,8 @@ def draw_heatmap(query: Query, hit: Hit) -> Image.Image:
     draw = ImageDraw.Draw(picture)
     _draw_head(picture, hit, grid)
     top = grid.head
-    title = f"Where each {member(query)} looks, in % (rows sum to 100); small: cosine"
-    shares = caption_shares(hit)
+    title = f"Where each {hit.query.row_noun} looks, in % (rows sum to 100); small: cosine"
+    shares = hit.caption_shares()
     _draw_panel(draw, top, title, plan.forward, plan.similarities, grid)
     row_top = top + 30
     draw.text((grid.width - GIVES + 8, top + 8), "gives", fill=MUTED, font=font(12))
@@ -95,16 +94,17 @@ def draw_heatmap(query: Query, hit: Hit) -> Image.Image:
     return picture
 
 
-def _grid(query: Query, hit: Hit) -> _Grid:
+def _grid(hit: Hit) -> _Grid:
     mass = hit.plan.joint.sum(axis=0)
     strongest = np.argsort(-mass, kind="stable")[:MOST_VIEWS]
     columns = tuple(sorted(strongest.tolist()))
     worded = any(hit.views[column].caption is not None for column in columns)
     cell = max(36, min(200 if worded else 62, ROOM // max(1, len(columns))))
-    most = 3 if len(query.labels) <= 12 else 2
+    labels = hit.query.labels
+    most = 3 if len(labels) <= 12 else 2
     rows = tuple(
         tuple(wrap(f"{row + 1}  {label}", LABEL - 22, size=SIZE, lines=most))
-        for row, label in enumerate(query.labels)
+        for row, label in enumerate(labels)
     )
     return _Grid(columns, rows, cell, 112 if worded else cell + 20)
 

@@ -23,9 +23,8 @@ from stitch_cir.explain._draw import (
 )
 from stitch_cir.explain._fonts import font
 from stitch_cir.explain._heatmap import draw_heatmap
-from stitch_cir.explain._table import Match, matches
 from stitch_cir.images import open_image
-from stitch_cir.searcher import Hit, Query
+from stitch_cir.searcher import Hit, Match
 from stitch_cir.views import ViewBox
 
 __all__ = ["KINDS", "check_kind", "draw_hit", "draw_matches"]
@@ -40,7 +39,7 @@ TAG = (38, 20)
 _Area: TypeAlias = tuple[float, float, float, float]
 
 
-def draw_hit(query: Query, hit: Hit, *, kind: str = "all", boxes: int = 5) -> Image.Image:
+def draw_hit(hit: Hit, *, kind: str = "all", boxes: int = 5) -> Image.Image:
     """Explain one hit as a picture (RGB).
 
     Parameters
@@ -56,14 +55,14 @@ def draw_hit(query: Query, hit: Hit, *, kind: str = "all", boxes: int = 5) -> Im
     check_kind(kind)
     parts = []
     if kind in ("all", "matches"):
-        parts.append([draw_matches(query, hit, boxes=boxes)])
+        parts.append([draw_matches(hit, boxes=boxes)])
     if kind == "contributions":
-        parts.append([draw_contributions(query, hit)])
+        parts.append([draw_contributions(hit)])
     if kind == "all":
-        parts[0].append(draw_contributions(query, hit, width=SIDE))
+        parts[0].append(draw_contributions(hit, width=SIDE))
     if kind in ("all", "heatmap"):
-        parts.append([draw_heatmap(query, hit)])
-    return _compose(query, hit, parts)
+        parts.append([draw_heatmap(hit)])
+    return _compose(hit, parts)
 
 
 def check_kind(kind: str) -> None:
@@ -75,7 +74,7 @@ def check_kind(kind: str) -> None:
         )
 
 
-def _compose(query: Query, hit: Hit, columns: list[list[Image.Image]]) -> Image.Image:
+def _compose(hit: Hit, columns: list[list[Image.Image]]) -> Image.Image:
     """Lay pictures out in columns below a title and the question."""
     widths = [max(part.width for part in column) for column in columns]
     heights = [sum(part.height + MARGIN for part in column) for column in columns]
@@ -85,7 +84,7 @@ def _compose(query: Query, hit: Hit, columns: list[list[Image.Image]]) -> Image.
     room = width - 2 * MARGIN
     title = f"#{hit.rank}  score {hit.score:.3f}  {hit.id}"
     text_block(draw, (MARGIN, MARGIN - 8), title, room, size=20, lines=1)
-    asked = " + ".join(part for part in (query.reference, query.text) if part)
+    asked = " + ".join(part for part in (hit.query.reference, hit.query.text) if part)
     line = f"asked: {asked}"
     text_block(draw, (MARGIN, MARGIN + 20), line, room, size=14, colour=MUTED, lines=1)
     left = MARGIN
@@ -98,7 +97,7 @@ def _compose(query: Query, hit: Hit, columns: list[list[Image.Image]]) -> Image.
     return sheet
 
 
-def draw_matches(query: Query, hit: Hit, *, boxes: int = 5) -> Image.Image:
+def draw_matches(hit: Hit, *, boxes: int = 5) -> Image.Image:
     """Draw the picture with its ``boxes`` strongest views, each in its caption's colour (RGB).
 
     A tag says which caption (from 1) met which view (from 0); line width follows the mass. Without
@@ -113,12 +112,12 @@ def draw_matches(query: Query, hit: Hit, *, boxes: int = 5) -> Image.Image:
     except ImageError:
         source = None
     if source is None:
-        return _draw_pairs(query, hit, boxes)
+        return _draw_pairs(hit, boxes)
     picture = fit(source, SIDE)
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, 0, picture.width - 1, picture.height - 1), outline=LINE)
     tags: list[tuple[_Area, Match]] = []
-    strongest = _strongest(query, hit, boxes)
+    strongest = _strongest(hit, boxes)
     for place, match in enumerate(strongest):
         box = match.view.box or ViewBox()
         # boxes that share an edge are drawn side by side, not on top of each other
@@ -137,19 +136,19 @@ def draw_matches(query: Query, hit: Hit, *, boxes: int = 5) -> Image.Image:
     return picture
 
 
-def _strongest(query: Query, hit: Hit, count: int) -> list[Match]:
+def _strongest(hit: Hit, count: int) -> list[Match]:
     """Give the ``count`` views that took most mass, each with the caption it met most."""
     best: dict[int, Match] = {}
-    for match in matches(query, hit, least=0.0):
+    for match in hit.matches(least=0.0):
         if match.mass > 0 and len(best) < count:
             best.setdefault(match.view.index, match)
     return list(best.values())
 
 
-def _draw_pairs(query: Query, hit: Hit, count: int) -> Image.Image:
+def _draw_pairs(hit: Hit, count: int) -> Image.Image:
     """Write who met whom, where there is no picture to draw boxes on."""
     rows: list[tuple[Match, list[str], list[str]]] = []
-    for match in _strongest(query, hit, count):
+    for match in _strongest(hit, count):
         label = wrap(match.label, SIDE - 70, size=14, lines=2)
         told = f"meets {match.view.label}, cosine {match.similarity:.2f}"
         rows.append((match, label, wrap(told, SIDE - 70, size=13, lines=3)))

@@ -26,7 +26,6 @@ from stitch_cir.explain._draw import (
 )
 from stitch_cir.explain._fonts import font
 from stitch_cir.explain._picture import draw_hit
-from stitch_cir.explain._table import summary
 from stitch_cir.searcher import Results
 
 __all__ = ["Sheet", "render_html", "render_png"]
@@ -68,7 +67,7 @@ def _search_data(
     composition = results.query.composition
     explained = None
     if explain_best and results.hits:
-        explained = _data_url(draw_hit(results.query, results.hits[0]))
+        explained = _data_url(draw_hit(results.hits[0]))
     return {
         "reference": results.query.reference,
         "text": results.query.text,
@@ -85,7 +84,7 @@ def _search_data(
                 "rank": hit.rank,
                 "id": hit.id,
                 "score": f"{hit.score:.3f}",
-                "why": summary(results.query, hit),
+                "why": hit.summary(),
                 "words": hit.best_view.caption or "no picture",
                 "picture": _data_url(thumbnail(hit.path, 2 * THUMBNAIL, max_pixels=hit.max_pixels)),
             }

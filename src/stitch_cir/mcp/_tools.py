@@ -16,7 +16,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 from stitch_cir._hints import one_line
 from stitch_cir.composers import Composer
 from stitch_cir.errors import ImageError, StitchError
-from stitch_cir.explain import caption_shares, draw_hit, fit, matches, summary
+from stitch_cir.explain import draw_hit, fit
 from stitch_cir.gallery import Gallery, PathMask
 from stitch_cir.images import open_image
 from stitch_cir.mcp._arguments import (
@@ -33,18 +33,7 @@ from stitch_cir.mcp._arguments import (
     Reference,
     Text,
 )
-from stitch_cir.searcher import (
-    Hit,
-    Results,
-    SearchSettings,
-    Seen,
-    View,
-    compose,
-    locate,
-    look_up,
-    required_image_side,
-    search,
-)
+from stitch_cir.searcher import Hit, Query, Results, Searcher, SearchSettings, View
 from stitch_cir.wire import (
     CompositionInfo,
     ExplanationSummary,
@@ -110,11 +99,8 @@ class Tools:
         if k is not None and k > MAX_HITS:
             notes.append(f"k is {k}, but at most {MAX_HITS} hits are given.")
             k = MAX_HITS
-        results = search(
-            self._gallery,
-            settings=_settings(alpha, k),
-            **self._query(text, reference, captions, negatives),
-        )
+        searcher = self._searcher(_settings(alpha, k))
+        results = searcher.search(_query(searcher, text, reference, captions, negatives))
         notes = self._notes(notes, results.notes)
         shown = results.hits[: min(_THUMBNAILS if pictures is None else pictures, MAX_THUMBNAILS)]
         query = results.query
@@ -147,13 +133,8 @@ class Tools:
         They can be edited and sent back to search or explain.
         """
         count = _NUM_CAPTIONS if num_captions is None else num_captions
-        composition = compose(
-            self._gallery,
-            reference=self._resolve_reference(reference),
-            text=text or "",
-            composer=self._composer,
-            settings=SearchSettings(num_captions=count),
-        )
+        searcher = self._searcher(SearchSettings(num_captions=count))
+        composition = searcher.compose(_query(searcher, text, reference))
         notes = self._notes(composition.notes)
         lines = [f"{number}. {text}" for number, text in enumerate(composition.texts, 1)]
         return _answer(
@@ -178,55 +159,45 @@ class Tools:
         shows the matched parts as boxes, the match as a heat map, and each caption's share of the
         score.
         """
-        results = locate(
-            self._gallery,
-            id,
-            settings=_settings(alpha),
-            **self._query(text, reference, captions, negatives),
-        )
-        query, hit = results.query, results[0]
+        searcher = self._searcher(_settings(alpha))
+        query = _query(searcher, text, reference, captions, negatives)
+        results = searcher.explain(query, id)
+        hit = results[0]
         kind = picture or "matches"
-        drawings = [] if kind == "none" else [("", draw_hit(query, hit, kind=kind))]
+        drawings = [] if kind == "none" else [("", draw_hit(hit, kind=kind))]
         explanation = ExplanationSummary(
             hit=_hit(hit),
-            captions=query.labels,
-            weights=_rounded(query.weights),
+            captions=hit.query.labels,
+            weights=_rounded(hit.query.weights),
             matches=tuple(
                 MatchInfo.model_validate({**match.to_dict(), "view": _view(match.view)})
-                for match in matches(query, hit)
+                for match in hit.matches()
             ),
-            shares=_rounded(caption_shares(hit)),
-            summary=summary(query, hit),
+            shares=_rounded(hit.caption_shares()),
+            summary=hit.summary(),
             notes=tuple(self._notes(results.notes)),
         )
         return _answer("\n".join([explanation.summary, *explanation.notes]), explanation, drawings)
-
-    def _query(
-        self,
-        text: str | None,
-        reference: str | None,
-        captions: Sequence[str] | None,
-        negatives: Sequence[str] | None,
-    ) -> dict[str, Any]:
-        """Return the arguments of ``search`` and ``locate``."""
-        return {
-            "reference": self._resolve_reference(reference),
-            "text": text or "",
-            "captions": captions or (),
-            "negatives": tuple(negatives or ()),
-            "composer": self._composer,
-        }
 
     def _notes(self, *notes: Iterable[str]) -> list[str]:
         """Return the notes of an answer and of the gallery, each once, without its paths."""
         unique = dict.fromkeys(chain(*notes, self._gallery.notes))
         return [self.hide_paths(note) for note in unique]
 
-    def _resolve_reference(self, reference: str | None) -> Seen | None:
-        # by id only: an assistant must not read files of its choice
-        if reference is None:
-            return None
-        return look_up(self._gallery, reference, side=required_image_side(self._composer))
+    def _searcher(self, settings: SearchSettings) -> Searcher:
+        return Searcher(self._gallery, composer=self._composer, settings=settings)
+
+
+def _query(
+    searcher: Searcher,
+    text: str | None,
+    reference: str | None,
+    captions: Sequence[str] | None = None,
+    negatives: Sequence[str] | None = None,
+) -> Query:
+    # by id only: an assistant must not read files of its choice
+    resolved = None if reference is None else searcher.resolve_id(reference)
+    return Query(resolved, text or "", captions or (), negatives or ())
 
 
 def _hit(hit: Hit) -> RankedImage:

@@ -1,58 +1,76 @@
-"""The front door: gallery + reference + text + settings → ranked, explained results."""
+"""The front door: gallery + query + settings → ranked, explained results."""
 
 from typing import TYPE_CHECKING
 
 from stitch_cir import _exports
-from stitch_cir.searcher._convergence import is_iterative, plans_converged
-from stitch_cir.searcher._query import Encoded, Seen, look_at_upload, look_up, query_texts
-from stitch_cir.searcher._results import Hit, Query, Results, View
-from stitch_cir.searcher._search import compose, locate, required_image_side, search
+from stitch_cir.searcher._encoding import (
+    ComposedQuery,
+    EncodedQuery,
+    QueryFeatures,
+    distinct_texts,
+)
+from stitch_cir.searcher._front import compose, search
+from stitch_cir.searcher._hit import Hit, Match, View
+from stitch_cir.searcher._query import Query
+from stitch_cir.searcher._ranker import GalleryRanker, GallerySolvers
+from stitch_cir.searcher._reference import (
+    ReferenceLike,
+    ResolvedReference,
+    resolve_id,
+    resolve_reference,
+    resolve_upload,
+)
+from stitch_cir.searcher._results import Results
+from stitch_cir.searcher._searcher import Searcher, required_image_side
 from stitch_cir.searcher._settings import PRESETS, Hubness, SearchSettings
-from stitch_cir.searcher._solvers import GallerySolvers, limit_neighbours, ranking_problem
 
 if TYPE_CHECKING:
     from stitch_cir.searcher._batch import (
-        Composed,
-        Wish,
-        compose_many,
-        estimate_many,
-        read_wishes,
+        ComposeOutcome,
+        ComposeRequest,
+        SearchOutcome,
+        estimate_cost,
+        read_requests,
     )
 
 __all__ = [
     "PRESETS",
-    "Composed",
-    "Encoded",
+    "ComposeOutcome",
+    "ComposeRequest",
+    "ComposedQuery",
+    "EncodedQuery",
+    "GalleryRanker",
     "GallerySolvers",
     "Hit",
     "Hubness",
+    "Match",
     "Query",
+    "QueryFeatures",
+    "ReferenceLike",
+    "ResolvedReference",
     "Results",
+    "SearchOutcome",
     "SearchSettings",
-    "Seen",
+    "Searcher",
     "View",
-    "Wish",
     "compose",
-    "compose_many",
-    "estimate_many",
-    "is_iterative",
-    "limit_neighbours",
-    "locate",
-    "look_at_upload",
-    "look_up",
-    "plans_converged",
-    "query_texts",
-    "ranking_problem",
-    "read_wishes",
+    "distinct_texts",
+    "estimate_cost",
+    "read_requests",
     "required_image_side",
+    "resolve_id",
+    "resolve_reference",
+    "resolve_upload",
     "search",
 ]
 
-# composing by the batch, which knows what models cost, is imported only when it is needed
+
+# what many queries need, which knows what models cost, is imported only when it is used
 _exports.publish(
     __name__,
     __all__,
     lazy=dict.fromkeys(
-        ("Composed", "Wish", "compose_many", "estimate_many", "read_wishes"), "_batch"
+        ("ComposeOutcome", "ComposeRequest", "SearchOutcome", "estimate_cost", "read_requests"),
+        "_batch",
     ),
 )

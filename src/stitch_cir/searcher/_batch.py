@@ -1,17 +1,18 @@
-"""Composing many queries: side by side, in order, and priced before they start."""
+"""Many queries: read from a file, answered concurrently in their order, priced beforehand."""
 
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stitch_cir._hints import missing_file_hint
 from stitch_cir.chat import Estimate
-from stitch_cir.composers import Composer, Composition, CostEstimator
+from stitch_cir.composers import Composer, Composition, CostEstimator, Reference
 from stitch_cir.errors import (
     CacheError,
     EndpointError,
@@ -21,37 +22,56 @@ from stitch_cir.errors import (
     RecordError,
     StitchError,
 )
-from stitch_cir.gallery import Gallery
-from stitch_cir.searcher._query import look_at
-from stitch_cir.searcher._search import nothing_asked, required_image_side
+from stitch_cir.searcher._query import Query
+from stitch_cir.searcher._reference import ReferenceLike
+from stitch_cir.searcher._results import Results
 
-__all__ = ["Composed", "Wish", "compose_many", "estimate_many", "read_wishes"]
+if TYPE_CHECKING:
+    from stitch_cir.searcher._searcher import Searcher
+
+__all__ = ["ComposeOutcome", "ComposeRequest", "SearchOutcome", "estimate_cost", "read_requests"]
 
 _EXPECTED = (
     'Expected is one JSON object a line, such as {"reference": "a.jpg", "modification": "in red"}; '
     "reference may be null, id may be added."
 )
+Progress = Callable[[int, int], None]
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A query to be composed: a reference (gallery id or path, or none) and a modification."""
+class ComposeRequest:
+    """A query to be composed as a file has it: it may turn out to be none."""
 
-    reference: str | None
+    reference: ReferenceLike
     modification: str
     id: str | int | None = None
 
+    def query(self) -> Query:
+        """Return the query. Raises ``QueryError`` where there is nothing to search for."""
+        return Query(self.reference, self.modification)
+
 
 @dataclass(frozen=True, slots=True)
-class Composed:
-    """What became of a wish: a composition, or the error that concerns this wish alone."""
+class ComposeOutcome:
+    """The composition of a request, or the error that concerns this request alone."""
 
-    wish: Wish
+    request: ComposeRequest
     composition: Composition | None = None
     error: StitchError | None = None
 
 
-def read_wishes(path: Path | str) -> list[Wish]:
+@dataclass(frozen=True, slots=True)
+class SearchOutcome:
+    """The results of a query, or the error that concerns this query alone."""
+
+    query: Query
+    results: Results | None = None
+    error: StitchError | None = None
+
+
+def read_requests(path: Path | str) -> list[ComposeRequest]:
     """Read queries from a JSONL file; ``text`` stands for ``modification`` as well.
 
     Raises ``NotFoundError`` without such a file, ``RecordError`` naming the first bad line.
@@ -64,13 +84,13 @@ def read_wishes(path: Path | str) -> list[Wish]:
             f"The queries {source} cannot be read: {error.strerror}.",
             hint=missing_file_hint(source, _EXPECTED),
         ) from error
-    wishes = [_wish(line, f"{source}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
-    if not wishes:
+    requests = [_request(line, f"{source}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
+    if not requests:
         raise RecordError(f"{source} holds no query.", hint=_EXPECTED)
-    return wishes
+    return requests
 
 
-def _wish(line: bytes, where: str) -> Wish:
+def _request(line: bytes, where: str) -> ComposeRequest:
     try:
         data: Any = json.loads(line.decode())
     except (ValueError, RecursionError) as error:
@@ -86,83 +106,121 @@ def _wish(line: bytes, where: str) -> Wish:
         raise RecordError(f"{where}: reference and modification must be texts.", hint=_EXPECTED)
     if not isinstance(id, (str, int, type(None))):
         raise RecordError(f"{where}: id must be a text or a number.", hint=_EXPECTED)
-    return Wish(reference, text, id)
+    return ComposeRequest(reference, text, id)
 
 
-def compose_many(
-    gallery: Gallery,
-    wishes: Sequence[Wish],
-    composer: Composer,
-    count: int,
-    *,
-    concurrency: int = 4,
-    progress: Callable[[int, int], None] | None = None,
-) -> Iterator[Composed]:
-    """Compose ``count`` captions for every wish, ``concurrency`` at a time, in the wishes' order.
+def compose_in_order(
+    searcher: Searcher,
+    requests: Sequence[ComposeRequest],
+    concurrency: int,
+    progress: Progress | None,
+) -> Iterator[ComposeOutcome]:
+    """Yield what :meth:`Searcher.compose_many` yields."""
 
-    A wish that cannot be composed (no such reference, a broken picture, nothing to say) carries its
-    error; what concerns all of them (no key, end point unreachable, cache broken) is raised. With a
-    cache, a run that was stopped goes on where it was. ``progress`` is told (done, of how many).
-    """
-    waiting: list[Future[Composed]] = []
-    tell = progress or (lambda done, total: None)
-    pool = ThreadPoolExecutor(max(1, concurrency), thread_name_prefix="compose")
-    try:
-        # a bounded look-ahead: pictures of later wishes are not held in memory
-        upcoming = iter(wishes)
-        for wish in upcoming:
-            waiting.append(pool.submit(_compose, gallery, wish, composer, count))
-            if len(waiting) >= 2 * concurrency:
-                break
-        done = 0
-        while waiting:
-            result = waiting.pop(0).result()
-            following = next(upcoming, None)
-            if following is not None:
-                waiting.append(pool.submit(_compose, gallery, following, composer, count))
-            done += 1
-            tell(done, len(wishes))
-            yield result
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    def compose(request: ComposeRequest) -> ComposeOutcome:
+        result = _unless_refused(lambda: searcher.compose(request.query()))
+        if isinstance(result, StitchError):
+            return ComposeOutcome(request, error=result)
+        return ComposeOutcome(request, result)
+
+    return _in_order(compose, requests, concurrency, progress)
 
 
-def estimate_many(
-    gallery: Gallery,
-    wishes: Sequence[Wish],
-    composer: Composer,
-    count: int,
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[Estimate, list[Composed]]:
-    """Say what :func:`compose_many` would cost, and which wishes could not be composed.
+def search_in_order(
+    searcher: Searcher, queries: Sequence[Query], concurrency: int, progress: Progress | None
+) -> Iterator[SearchOutcome]:
+    """Yield what :meth:`Searcher.search_many` yields."""
 
-    A composer without models costs nothing. Nothing is asked of any model.
-    """
-    total, failed = Estimate(), []
-    for number, wish in enumerate(wishes, 1):
-        try:
-            if isinstance(composer, CostEstimator):
-                seen = look_at(gallery, wish.reference, side=required_image_side(composer))
-                known = None if seen is None else seen.describe(gallery)
-                total += composer.estimate(known, wish.modification, count)
-            else:
-                total += Estimate(queries=1)
-        except (QueryError, NotFoundError, ImageError) as error:
-            failed.append(Composed(wish, error=error))
-        if progress is not None:
-            progress(number, len(wishes))
+    def search(query: Query) -> SearchOutcome:
+        result = _unless_refused(lambda: searcher.search(query))
+        if isinstance(result, StitchError):
+            return SearchOutcome(query, error=result)
+        return SearchOutcome(query, result)
+
+    return _in_order(search, queries, concurrency, progress)
+
+
+def estimate_requests(
+    searcher: Searcher, requests: Sequence[ComposeRequest], progress: Progress | None
+) -> tuple[Estimate, list[ComposeOutcome]]:
+    """Return what :meth:`Searcher.estimate_cost` returns."""
+
+    def describe(request: ComposeRequest) -> tuple[Reference | None, str]:
+        query = request.query()
+        return searcher.describe(query), query.text
+
+    total, errors = estimate_cost(
+        searcher.composer, searcher.settings.num_captions, requests, describe, progress
+    )
+    failed = [ComposeOutcome(requests[number], error=error) for number, error in errors.items()]
     return total, failed
 
 
-def _compose(gallery: Gallery, wish: Wish, composer: Composer, count: int) -> Composed:
+def estimate_cost(
+    composer: Composer,
+    num_captions: int,
+    items: Sequence[In],
+    describe: Callable[[In], tuple[Reference | None, str]],
+    progress: Progress | None = None,
+) -> tuple[Estimate, dict[int, StitchError]]:
+    """Return what composing all items would cost, and by number why some cannot be composed.
+
+    ``describe`` returns an item's reference and modification; it is called only for a composer that
+    uses a model, and may raise. No model is called.
+    """
+    if not isinstance(composer, CostEstimator):
+        return Estimate(queries=len(items)), {}
+    total, errors = Estimate(), {}
+    for number, item in enumerate(items):
+
+        def estimate(item: In = item) -> Estimate:
+            return composer.estimate(*describe(item), num_captions)
+
+        result = _unless_refused(estimate)
+        if isinstance(result, StitchError):
+            errors[number] = result
+        else:
+            total += result
+        if progress is not None:
+            progress(number + 1, len(items))
+    return total, errors
+
+
+def _unless_refused(answer: Callable[[], Out]) -> Out | StitchError:
+    """Return the answer, or the error that concerns this one query and not those after it."""
     try:
-        seen = look_at(gallery, wish.reference, side=required_image_side(composer))
-        if seen is None and not wish.modification.strip():
-            raise nothing_asked()
-        known = None if seen is None else seen.describe(gallery)
-        return Composed(wish, composer.compose(known, wish.modification, count))
+        return answer()
     except (EndpointError, CacheError):
         raise
     except (QueryError, NotFoundError, ImageError) as error:
-        return Composed(wish, error=error)
+        return error
+
+
+def _in_order(
+    answer: Callable[[In], Out],
+    items: Sequence[In],
+    concurrency: int,
+    progress: Progress | None,
+) -> Iterator[Out]:
+    """Yield the answers in the order of ``items``, ``concurrency`` of them computed at a time."""
+    pool = ThreadPoolExecutor(max(1, concurrency), thread_name_prefix="query")
+    try:
+        # a bounded look-ahead: images of later queries are not held in memory
+        upcoming = iter(items)
+        pending: deque[Future[Out]] = deque()
+        for item in upcoming:
+            pending.append(pool.submit(answer, item))
+            if len(pending) >= 2 * concurrency:
+                break
+        done = 0
+        while pending:
+            result = pending.popleft().result()
+            for item in upcoming:
+                pending.append(pool.submit(answer, item))
+                break
+            done += 1
+            if progress is not None:
+                progress(done, len(items))
+            yield result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,22 +1,42 @@
-"""Which rows of a gallery take part in a ranking, and what rejected ones do to the query."""
+"""Which rows of a gallery take part in a ranking, and why there may be too few of them."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.errors import GalleryEmptyError, NotFoundError
-from stitch_cir.gallery import GalleryReader, ViewMatrix, matcher
-from stitch_cir.searcher._results import Query
+from stitch_cir.gallery import Snapshot, ViewMatrix, matcher
+from stitch_cir.searcher._encoding import EncodedQuery
+from stitch_cir.searcher._reference import ResolvedReference, suggest_ids
 from stitch_cir.searcher._settings import SearchSettings
-from stitch_cir.searcher._suggest import suggest_ids
-from stitch_cir.transition import rocchio_step
 
-__all__ = ["away_from", "rejected_ids", "row_of", "select_candidates", "shortfall"]
+__all__ = ["Candidates", "row_of", "select_candidates", "shortfall"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What may be ranked in one snapshot.
+
+    ``rows``: (n,) int64, ascending; ``rejected``: the negatives and their duplicates, each with the
+    id that named it first; ``notes``: patterns that match no image, and an unfinished indexing.
+    """
+
+    rows: NDArray[np.int64] = field(repr=False)
+    rejected: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    def move_away(self, query: EncodedQuery, matrix: ViewMatrix, weight: float) -> EncodedQuery:
+        """Return the query moved away from the negatives by ``weight``, with their ids."""
+        ids = tuple(dict.fromkeys(self.rejected.values()))
+        rows = [row for id in ids if (row := row_of(matrix, id)) is not None]
+        if not rows:
+            return query
+        return query.away_from(ids, np.asarray(matrix.means[rows]), weight)
 
 
 def row_of(matrix: ViewMatrix, id: str) -> int | None:
@@ -26,7 +46,32 @@ def row_of(matrix: ViewMatrix, id: str) -> int | None:
 
 
 def select_candidates(
-    gallery: GalleryReader, matrix: ViewMatrix, settings: SearchSettings, left_out: Collection[str]
+    snapshot: Snapshot,
+    reference: ResolvedReference | None,
+    negatives: Sequence[str],
+    settings: SearchSettings,
+) -> Candidates:
+    """Return what is left to rank without the reference, the negatives and what is filtered out.
+
+    Raises ``NotFoundError`` for a negative that the gallery does not hold, ``GalleryEmptyError``
+    when nothing is left.
+    """
+    matrix = snapshot.matrix()
+    rejected = _rejected_ids(snapshot, negatives)
+    reference_ids: set[str] = set()
+    if reference is not None and not settings.include_reference:
+        twins = () if reference.content is None else snapshot.ids_with_content(reference.content)
+        reference_ids = {*reference.excluded_ids, *twins}
+    excluded = {*reference_ids, *rejected, *snapshot.damaged}
+    rows, notes = _filter_rows(snapshot, matrix, settings, excluded)
+    incomplete = snapshot.incomplete_note()
+    if incomplete is not None:
+        notes = (incomplete, *notes)
+    return Candidates(rows, rejected, notes)
+
+
+def _filter_rows(
+    snapshot: Snapshot, matrix: ViewMatrix, settings: SearchSettings, excluded: Collection[str]
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Return the rows that the filters leave to rank, (n,) int64 in id order, and notes.
 
@@ -34,10 +79,10 @@ def select_candidates(
     """
     if not len(matrix.ids):
         raise GalleryEmptyError(
-            f"The gallery {gallery.directory} holds no image.",
+            f"The gallery {snapshot.directory} holds no image.",
             hint="Index a folder that has pictures: stitch index FOLDER",
         )
-    kept = np.array([id not in left_out for id in matrix.ids])
+    kept = np.array([id not in excluded for id in matrix.ids])
     notes = []
     for name, patterns in (("include", settings.include), ("exclude", settings.exclude)):
         matched = np.zeros(len(kept), bool)
@@ -51,7 +96,7 @@ def select_candidates(
     rows = np.flatnonzero(kept).astype(np.int64)
     if not len(rows):
         raise GalleryEmptyError(
-            f"No image is left to rank of the {len(matrix.ids)} in {gallery.directory}.",
+            f"No image is left to rank of the {len(matrix.ids)} in {snapshot.directory}.",
             hint="The filters (and the reference, which is left out) match everything away: "
             "loosen --include/--exclude, or add --include-reference.",
         )
@@ -64,43 +109,31 @@ def _unmatched(name: str, pattern: str, ids: Sequence[str]) -> str:
     return f"The pattern {pattern!r} of {name} matches no image.{hint}"
 
 
-def rejected_ids(gallery: GalleryReader, negatives: Sequence[str]) -> dict[str, str]:
+def _rejected_ids(snapshot: Snapshot, negatives: Sequence[str]) -> dict[str, str]:
     """Return the rejected images and their duplicates, each with the id that named it first."""
     rejected: dict[str, str] = {}
     for name in negatives:
-        id = gallery.resolve(name)
+        id = snapshot.resolve(name)
         if id is None:
             raise NotFoundError(
-                f"The gallery {gallery.directory} has no image {name!r} to search less like.",
-                hint=suggest_ids(gallery, name) or "Give an id as printed by a search.",
+                f"The gallery {snapshot.directory} has no image {name!r} to search less like.",
+                hint=suggest_ids(snapshot, name) or "Give an id as printed by a search.",
             )
-        for duplicate in (id, *gallery.duplicates(id)):
+        for duplicate in (id, *snapshot.duplicates(id)):
             rejected.setdefault(duplicate, id)
     return rejected
 
 
-def away_from(
-    query: Query, matrix: ViewMatrix, rejected: Mapping[str, str], weight: float
-) -> Query:
-    """Move a query away from rejected images by ``weight``, and note their ids in it."""
-    ids = tuple(dict.fromkeys(rejected.values()))
-    rows = [row for id in ids if (row := row_of(matrix, id)) is not None]
-    if not rows:
-        return query
-    vectors = rocchio_step(query.vectors, np.asarray(matrix.means[rows]), weight)
-    return replace(query, vectors=vectors, negatives=ids)
-
-
 def shortfall(
-    settings: SearchSettings, taking_part: int, held: int, ranked: int, kept: int
+    settings: SearchSettings, taking_part: int, total: int, ranked: int, kept: int
 ) -> list[str]:
     """Return notes on why there are fewer hits than were requested.
 
-    Of ``held`` images in the gallery ``taking_part`` were left by the filters, of the ``ranked``
+    Of ``total`` images in the gallery ``taking_part`` were left by the filters, of the ``ranked``
     best ``kept`` by the minimal score.
     """
     notes = []
-    rest = "" if taking_part == held else f" of the {held} in the gallery"
+    rest = "" if taking_part == total else f" of the {total} in the gallery"
     images = "image takes" if taking_part == 1 else "images take"
     if settings.k is not None and settings.k > taking_part:
         notes.append(f"k is {settings.k}, but only {taking_part} {images} part{rest}.")

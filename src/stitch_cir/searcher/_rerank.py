@@ -9,8 +9,9 @@ from stitch_cir.errors import ImageError, QueryError
 from stitch_cir.gallery import Gallery
 from stitch_cir.images import open_image
 from stitch_cir.reranker import Candidate, Reranker, Verdict
-from stitch_cir.searcher._query import Seen
-from stitch_cir.searcher._results import Hit
+from stitch_cir.searcher._hit import Hit
+from stitch_cir.searcher._reference import ResolvedReference
+from stitch_cir.searcher._settings import SearchSettings
 
 __all__ = ["combine_scores", "rerank"]
 
@@ -19,28 +20,27 @@ _IMAGE_SIDE = 768
 
 def rerank(
     gallery: Gallery,
-    seen: Seen | None,
-    text: str | None,
+    reference: ResolvedReference | None,
+    text: str,
     hits: Sequence[Hit],
     reranker: Reranker,
-    count: int,
-    weight: float,
+    settings: SearchSettings,
 ) -> tuple[Hit, ...]:
-    """Judge the best ``count`` hits and return all in their new order.
+    """Judge the best ``settings.rerank`` hits and return all in their new order.
 
     Raises ``QueryError`` without reference or text: then there is no change to check.
     """
-    if seen is None or not (text or "").strip():
+    if reference is None or not text:
         raise QueryError(
             "The reranker needs a reference and a text: it checks whether a hit is the reference, "
             "changed as the text says.",
             hint="Give both, or search without --rerank.",
         )
-    known = seen.describe(gallery)
-    reference = Candidate(seen.name, seen.image, known.captions, known.content)
-    candidates = [_candidate(hit) for hit in hits[:count]]
-    verdicts = reranker.judge(reference, (text or "").strip(), candidates)
-    return combine_scores(hits, verdicts, weight)
+    described = reference.describe(gallery)
+    unchanged = Candidate(reference.name, reference.image, described.captions, described.content)
+    candidates = [_candidate(hit) for hit in hits[: settings.rerank]]
+    verdicts = reranker.judge(unchanged, text, candidates)
+    return combine_scores(hits, verdicts, settings.rerank_weight)
 
 
 def combine_scores(
@@ -58,7 +58,7 @@ def combine_scores(
     ]
     judged.sort(key=lambda hit: (-(hit.fused or 0.0), hit.rank))
     order = [*judged, *hits[len(judged) :]]
-    return tuple(replace(hit, rank=place) for place, hit in enumerate(order, 1))
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(order, 1))
 
 
 def _candidate(hit: Hit) -> Candidate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from stitch_cir.composers import (
@@ -14,20 +13,15 @@ from stitch_cir.composers import (
     VerbatimComposer,
 )
 from stitch_cir.errors import NotFoundError, QueryError
-from stitch_cir.explain import caption_shares, matches, summary
 from stitch_cir.gallery import Gallery
 from stitch_cir.searcher import (
     Hit,
+    Query,
+    ResolvedReference,
     Results,
+    Searcher,
     SearchSettings,
-    Seen,
     View,
-    compose,
-    locate,
-    look_at_upload,
-    look_up,
-    required_image_side,
-    search,
 )
 from stitch_cir.server._cache import ByteBoundedCache
 from stitch_cir.server._errors import RequestError
@@ -51,7 +45,6 @@ from stitch_cir.wire import (
 __all__ = [
     "ComposerFactory",
     "QueryService",
-    "ResolvedQuery",
     "image_info",
     "view_info",
 ]
@@ -63,29 +56,6 @@ _WITHOUT_MODEL = (VerbatimComposer, RecordedComposer)
 """Composers that never wait for a model."""
 _LEAST_MASS = 0.001
 """Matches with a smaller share of the plan are left out of an explanation."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedQuery:
-    """A request in the library's terms: the reference looked up, captions and settings checked."""
-
-    reference: Seen | None
-    text: str
-    captions: tuple[Caption, ...]
-    negatives: tuple[str, ...]
-    settings: SearchSettings
-    composer: Composer | None
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments of ``search`` and ``locate``."""
-        return {
-            "reference": self.reference,
-            "text": self.text,
-            "captions": self.captions,
-            "negatives": self.negatives,
-            "composer": self.composer,
-            "settings": self.settings,
-        }
 
 
 class QueryService:
@@ -106,41 +76,34 @@ class QueryService:
         self._uploads = uploads
         self._settings = settings
         self._make_composer = make_composer
-        self.references: ByteBoundedCache[Seen] = ByteBoundedCache(_REFERENCE_BYTES)
+        self.references: ByteBoundedCache[ResolvedReference] = ByteBoundedCache(_REFERENCE_BYTES)
 
     def compose(self, request: QueryRequest) -> CompositionInfo:
         """Return target captions; edited ones are ignored."""
-        gallery = self._provider.gallery()
-        query = self._resolve(gallery, request)
-        composition = compose(
-            gallery,
-            reference=query.reference,
-            text=query.text,
-            composer=query.composer,
-            settings=query.settings,
-        )
-        return self._composition_info(composition)
+        searcher, query = self._resolve(request)
+        return self._composition_info(searcher.compose(query))
 
     def search(self, request: QueryRequest, prefix: str) -> SearchResults:
         """Rank the gallery."""
-        gallery = self._provider.gallery()
-        results = search(gallery, **self._resolve(gallery, request).arguments())
-        return self._results_info(gallery, results, prefix)
+        searcher, query = self._resolve(request)
+        return self._results_info(searcher.gallery, searcher.search(query), prefix)
 
-    def search_with_reference(self, request: QueryRequest) -> tuple[Seen | None, Results]:
+    def search_with_reference(
+        self, request: QueryRequest
+    ) -> tuple[ResolvedReference | None, Results]:
         """Rank the gallery; return the reference and the library's own results."""
-        gallery = self._provider.gallery()
-        query = self._resolve(gallery, request)
-        return query.reference, search(gallery, **query.arguments())
+        searcher, query = self._resolve(request)
+        reference = query.reference
+        assert reference is None or isinstance(reference, ResolvedReference)
+        return reference, searcher.search(query)
 
-    def locate(self, request: QueryRequest, id: str) -> Results:
-        """Rank one image, with its true rank."""
-        return self._locate(self._provider.gallery(), request, id)
+    def explain_hit(self, request: QueryRequest, id: str) -> Hit:
+        """Return one image of the gallery as a hit, with its true rank."""
+        return self._explain(request, id)[1][0]
 
     def explain(self, request: QueryRequest, id: str, prefix: str) -> Explanation:
         """Explain why an image ranks where it does."""
-        gallery = self._provider.gallery()
-        return self._explanation(gallery, self._locate(gallery, request, id), prefix)
+        return self._explanation(*self._explain(request, id), prefix)
 
     def may_wait_for_model(self, request: QueryRequest, *, composing: bool = False) -> bool:
         """Return whether the answer may wait for a model that writes captions.
@@ -157,12 +120,14 @@ class QueryService:
 
     # -- from a request ----------------------------------------------------------------------------
 
-    def _locate(self, gallery: Gallery, request: QueryRequest, id: str) -> Results:
-        query = self._resolve(gallery, request)
-        _require_image(gallery, id)
-        return locate(gallery, id, **query.arguments())
+    def _explain(self, request: QueryRequest, id: str) -> tuple[Gallery, Results]:
+        searcher, query = self._resolve(request)
+        _require_image(searcher.gallery, id)
+        return searcher.gallery, searcher.explain(query, id)
 
-    def _resolve(self, gallery: Gallery, request: QueryRequest) -> ResolvedQuery:
+    def _resolve(self, request: QueryRequest) -> tuple[Searcher, Query]:
+        """Return a request in the library's terms, its reference resolved."""
+        gallery = self._provider.gallery()
         self._check_limits(request)
         settings = _search_settings(request)
         captions: tuple[Caption, ...] = ()
@@ -176,10 +141,9 @@ class QueryService:
                 )
         for id in request.negatives:
             _require_image(gallery, id)
-        composer = self._make_composer(settings)
-        reference = self._resolve_reference(gallery, request, required_image_side(composer))
-        negatives = tuple(request.negatives)
-        return ResolvedQuery(reference, request.text, captions, negatives, settings, composer)
+        searcher = Searcher(gallery, composer=self._make_composer(settings), settings=settings)
+        reference = self._resolve_reference(searcher, request)
+        return searcher, Query(reference, request.text, captions, request.negatives)
 
     def _check_limits(self, request: QueryRequest) -> None:
         limits = self._settings
@@ -196,11 +160,14 @@ class QueryService:
         if (request.settings.get("k") or 0) > limits.max_hits:
             raise RequestError(f"k is larger than {limits.max_hits}.", hint="Ask for fewer hits.")
 
-    def _resolve_reference(self, gallery: Gallery, request: QueryRequest, side: int) -> Seen | None:
+    def _resolve_reference(
+        self, searcher: Searcher, request: QueryRequest
+    ) -> ResolvedReference | None:
         """Return the reference; the images of recent ones stay in memory."""
         sent = request.reference_object()
         if sent is None:
             return None
+        gallery, side = searcher.gallery, searcher.required_image_side
         key = (sent.model_dump_json(), gallery.directory, gallery.generation, side)
         cached = self.references.get(key)
         if cached is not None:
@@ -208,9 +175,9 @@ class QueryService:
         if isinstance(sent, UploadReference):
             content = self._uploads.get(sent.upload).content
             limit = self._uploads.max_pixels
-            reference = look_at_upload(gallery, "(upload)", content, side=side, max_pixels=limit)
+            reference = searcher.resolve_upload("(upload)", content, max_pixels=limit)
         else:
-            reference = look_up(gallery, sent.id, side=side)
+            reference = searcher.resolve_id(sent.id)
         image = reference.image
         if image is not None:
             self.references.put(key, reference, 3 * image.width * image.height + 1000)
@@ -237,19 +204,19 @@ class QueryService:
         return tuple(dict.fromkeys((*notes, *self._provider.notes(gallery))))
 
     def _explanation(self, gallery: Gallery, results: Results, prefix: str) -> Explanation:
-        query, hit = results.query, results[0]
+        hit = results[0]
         return Explanation(
             hit=_hit_info(hit, prefix),
             views=tuple(view_info(view) for view in hit.views),
-            captions=query.labels,
-            weights=tuple(round(float(weight), 6) for weight in query.weights),
+            captions=hit.query.labels,
+            weights=tuple(round(float(weight), 6) for weight in hit.query.weights),
             plan=PlanInfo.model_validate(hit.plan.to_dict()),
             matches=tuple(
                 MatchInfo.model_validate({**match.to_dict(), "view": view_info(match.view)})
-                for match in matches(query, hit, least=_LEAST_MASS)
+                for match in hit.matches(least=_LEAST_MASS)
             ),
-            shares=tuple(caption_shares(hit).tolist()),
-            summary=summary(query, hit),
+            shares=tuple(hit.caption_shares().tolist()),
+            summary=hit.summary(),
             notes=self._notes(gallery, results),
         )
 

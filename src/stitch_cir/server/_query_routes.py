@@ -74,9 +74,9 @@ def router(services: Services) -> APIRouter:
         _remember_text(request, query)
 
         def work() -> bytes:
-            results = queries.locate(query, query.id)
+            hit = queries.explain_hit(query, query.id)
             buffer = io.BytesIO()
-            draw_hit(results.query, results[0], kind=query.kind).save(buffer, "PNG")
+            draw_hit(hit, kind=query.kind).save(buffer, "PNG")
             return buffer.getvalue()
 
         return Response(await executor(query).run(request, work), media_type="image/png")

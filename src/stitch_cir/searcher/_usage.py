@@ -1,4 +1,4 @@
-"""Measure what a search took: seconds between its steps, and what models were used."""
+"""What a search took: seconds of its stages, and what was used of models."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from stitch_cir.reranker import Reranker
 if TYPE_CHECKING:
     from stitch_cir.chat import Usage
 
-__all__ = ["Clock", "UsageRecorder"]
+__all__ = ["StageTimer", "UsageRecorder"]
 
 
 class UsageRecorder:
     """Records what a composer or reranker uses of its model from now on."""
 
     def __init__(self, source: Composer | Reranker | None) -> None:
+        """Start recording."""
         self._source = source
         self._start = self._usage()
 
@@ -34,15 +35,16 @@ class UsageRecorder:
         return model_usage(self._source)
 
 
-class Clock:
-    """Seconds between named points."""
+class StageTimer:
+    """Seconds of each stage of a search; ``seconds`` is in the order of the stages."""
 
     def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
+        """Start the first stage now."""
+        self.seconds: dict[str, float] = {}
         self._last = time.perf_counter()
 
-    def lap(self, name: str) -> None:
-        """Record the seconds since the last lap, or since the start."""
+    def finish(self, stage: str) -> None:
+        """Record the seconds since the last stage was finished, or since the start."""
         now = time.perf_counter()
-        self.laps[name] = now - self._last
+        self.seconds[stage] = now - self._last
         self._last = now

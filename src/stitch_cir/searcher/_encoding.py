@@ -1,0 +1,266 @@
+"""From composed queries to the sets of vectors that a gallery is ranked by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.composers import Composition
+from stitch_cir.encoders import DualEncoder, TextLimits, encode_set
+from stitch_cir.errors import NotFoundError, QueryError, VectorError
+from stitch_cir.gallery import GalleryReader
+from stitch_cir.searcher._hit import View
+from stitch_cir.searcher._reference import ResolvedReference
+from stitch_cir.transition import Transition, rocchio_step
+from stitch_cir.views import content_key
+
+__all__ = [
+    "ComposedQuery",
+    "EncodedQuery",
+    "QueryFeatures",
+    "cut_notes",
+    "distinct_texts",
+    "encode_queries",
+]
+
+_TEXTS = 256
+"""Texts encoded between two steps of progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedQuery:
+    """A query whose reference is resolved and whose captions are written, ready to be encoded.
+
+    ``text`` is the modification without white space around it. Without a ``composition`` the
+    reference's own view set is searched with.
+    """
+
+    reference: ResolvedReference | None
+    text: str
+    composition: Composition | None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know about its composition and its reference."""
+        composed = () if self.composition is None else self.composition.notes
+        resolved = () if self.reference is None else self.reference.notes
+        return (*composed, *resolved)
+
+    def texts(self) -> tuple[str, ...]:
+        """Return what is encoded: captions, the modification if any, the reference's captions."""
+        composition = self.composition
+        if composition is None:
+            return ()
+        modification = (composition.intent or self.text,) if self.text else ()
+        return (*composition.texts, *modification, *composition.reference_captions)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedQuery:
+    """The set of vectors that a gallery is ranked by.
+
+    ``vectors``: (K, d) float32 unit rows after the transition; ``weights``: (K,) float32, sum 1;
+    ``labels``: K texts that say what each row is. ``reference_captions``: (R, d) float32, captions
+    of the unchanged reference, for transitions that combine scores only. ``negatives``: the gallery
+    ids of rejected images, which ``vectors`` were moved away from.
+    """
+
+    vectors: NDArray[np.float32] = field(repr=False)
+    weights: NDArray[np.float32] = field(repr=False)
+    labels: tuple[str, ...]
+    composition: Composition | None
+    reference: str | None
+    text: str | None
+    reference_captions: NDArray[np.float32] | None = field(default=None, repr=False)
+    negatives: tuple[str, ...] = ()
+
+    @property
+    def row_noun(self) -> str:
+        """What a row is: a target caption, or a view of the reference of a query without text."""
+        return "part of the reference" if self.composition is None else "caption"
+
+    def away_from(
+        self, ids: tuple[str, ...], means: NDArray[np.float32], weight: float
+    ) -> EncodedQuery:
+        """Return the query moved away by ``weight`` from rejected images of mean vectors (n, d)."""
+        return replace(self, vectors=rocchio_step(self.vectors, means, weight), negatives=ids)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFeatures:
+    """The vectors of a composed query before any transition, float32 unit rows.
+
+    ``captions``: (K, d), f(t_k), or the views of a reference without text; ``labels``: what each of
+    them is; ``modification``: (d,), f(m), or None without a text; ``reference_captions``: (R, d),
+    captions of the unchanged reference, or None; ``reference_image``: (d,), the view of the whole
+    reference image where a transition needs it.
+    """
+
+    composition: Composition | None
+    reference: str | None
+    text: str
+    labels: tuple[str, ...]
+    captions: NDArray[np.float32] = field(repr=False)
+    modification: NDArray[np.float32] | None = field(default=None, repr=False)
+    reference_captions: NDArray[np.float32] | None = field(default=None, repr=False)
+    reference_image: NDArray[np.float32] | None = field(default=None, repr=False)
+
+    def refine(self, transition: Transition) -> EncodedQuery:
+        """Apply a transition; the views of a reference stay where they are.
+
+        Raises ``QueryError`` for weights that cannot be marginals, ``VectorError`` where the
+        transition cannot be applied to this query.
+        """
+        if self.composition is None:
+            even = np.full(len(self.captions), 1.0 / len(self.captions), dtype=np.float32)
+            return EncodedQuery(self.captions, even, self.labels, None, self.reference, None)
+        refined = transition.refine(
+            self.captions,
+            self.modification,
+            reference_captions=self.reference_captions,
+            reference_image=self.reference_image,
+        )
+        refined = np.ascontiguousarray(refined, dtype=np.float32)
+        if transition.keeps_captions:
+            if len(refined) != len(self.captions):
+                raise VectorError(
+                    f"The transition {transition.name} made {len(refined)} vectors of "
+                    f"{len(self.captions)} captions.",
+                    hint="One that does not keep the captions says so: keeps_captions = False.",
+                )
+            labels = self.labels
+            weights = np.asarray([c.weight for c in self.composition.captions], np.float32)
+        else:
+            labels = tuple(self.text for _ in range(len(refined)))
+            weights = np.ones(len(refined), np.float32)
+        total = float(weights.sum())
+        if not np.isfinite(total) or total <= 0 or bool((weights < 0).any()):
+            raise QueryError(
+                f"The captions' weights {weights.tolist()} are not usable.",
+                hint="Every weight must be a finite number of at least 0, one of them above 0.",
+            )
+        return EncodedQuery(
+            refined,
+            weights / np.float32(total),
+            labels,
+            self.composition,
+            self.reference,
+            self.text or None,
+            self.reference_captions if transition.combines_scores else None,
+        )
+
+
+def distinct_texts(queries: Iterable[ComposedQuery]) -> list[str]:
+    """Return every text that the queries have encoded, once, in the order of its first use."""
+    return list(dict.fromkeys(text for query in queries for text in query.texts()))
+
+
+def encode_queries(
+    gallery: GalleryReader,
+    queries: Sequence[ComposedQuery],
+    *,
+    reference_images: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[QueryFeatures]:
+    """Encode queries with the gallery's encoder, every text once, in their order.
+
+    ``reference_images``: whether a transition will need the vector of the reference image.
+    ``progress`` is called with (texts encoded, of how many).
+    Raises ``NotFoundError`` where the views of a reference without text are gone.
+    """
+    texts = distinct_texts(queries)
+    vectors = np.empty((len(texts), gallery.encoder.dim), np.float32)
+    for start in range(0, len(texts), _TEXTS):
+        part = texts[start : start + _TEXTS]
+        vectors[start : start + len(part)] = gallery.encoder.encode_texts(part)
+        if progress is not None:
+            progress(start + len(part), len(texts))
+    row_of = {text: row for row, text in enumerate(texts)}
+    features = []
+    for query in queries:
+        if query.composition is None:
+            features.append(_reference_features(gallery, query))
+            continue
+        rows = vectors[[row_of[text] for text in query.texts()]]
+        image = None
+        if reference_images and query.reference is not None:
+            image = _whole_view(gallery, query.reference)
+        features.append(_caption_features(query, query.composition, rows, image))
+    return features
+
+
+def _caption_features(
+    query: ComposedQuery,
+    composition: Composition,
+    vectors: NDArray[np.float32],
+    reference_image: NDArray[np.float32] | None,
+) -> QueryFeatures:
+    """Sort the vectors of a query's texts into their parts."""
+    count = len(composition.captions)
+    described = vectors[count + bool(query.text) :]
+    return QueryFeatures(
+        composition,
+        None if query.reference is None else query.reference.name,
+        query.text,
+        composition.texts,
+        vectors[:count],
+        vectors[count] if query.text else None,
+        described if len(described) else None,
+        reference_image,
+    )
+
+
+def _reference_features(gallery: GalleryReader, query: ComposedQuery) -> QueryFeatures:
+    """Return the views of a reference without text, as the gallery has them or encoded anew."""
+    reference = query.reference
+    if reference is None:
+        raise QueryError("There is neither a composition nor a reference to search with.")
+    views = [] if reference.gallery_id is None else gallery.views(reference.gallery_id)
+    if views:
+        labels = tuple(View(i, view.box, view.caption).label for i, view in enumerate(views))
+        vectors = np.stack([view.vector for view in views]).astype(np.float32)
+    elif reference.image is None:
+        raise NotFoundError(f"The reference {reference.name!r} is no longer in the gallery.")
+    else:
+        image = reference.image
+        boxes = gallery.recipe.boxes(*image.size, content_key(image))
+        vectors = encode_set(gallery.encoder, gallery.recipe, [image], [boxes])[0]
+        labels = tuple(View(i, box).label for i, box in enumerate(boxes))
+    return QueryFeatures(None, reference.name, "", labels, vectors)
+
+
+def _whole_view(gallery: GalleryReader, reference: ResolvedReference) -> NDArray[np.float32] | None:
+    """Return the vector of the whole reference image, (d,), where there is an image."""
+    views = [] if reference.gallery_id is None else gallery.views(reference.gallery_id)
+    if views:
+        first = views[0]
+        return None if first.box is None else np.asarray(first.vector, dtype=np.float32)
+    if reference.image is None:
+        return None
+    box = gallery.recipe.boxes(*reference.image.size, b"")[:1]
+    encoded = gallery.encoder.encode_views([reference.image], [box])
+    return np.asarray(encoded[0, 0], dtype=np.float32)
+
+
+def cut_notes(encoder: DualEncoder, query: ComposedQuery) -> list[str]:
+    """Return a note for each text of the query that is longer than the encoder reads."""
+    if query.composition is None or not isinstance(encoder, TextLimits):
+        return []
+    num_captions = len(query.composition.captions)
+    notes = []
+    for number, count in enumerate(encoder.count_tokens(query.texts())):
+        if count <= encoder.context_length:
+            continue
+        if number < num_captions:
+            what = f"Caption {number + 1}"
+        elif query.text and number == num_captions:
+            what = "The modification"
+        else:
+            what = "A caption of the reference"
+        notes.append(
+            f"{what} was cut: {count} tokens, {encoder.name} reads {encoder.context_length}."
+        )
+    return notes

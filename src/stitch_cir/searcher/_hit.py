@@ -1,0 +1,191 @@
+"""One ranked image, and why it ranks where it does: numbers and words, no drawing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.images import MAX_PIXELS
+from stitch_cir.reranker import Verdict
+from stitch_cir.transport import TransportPlan
+from stitch_cir.views import ViewBox
+
+if TYPE_CHECKING:
+    from stitch_cir.searcher._encoding import EncodedQuery
+
+__all__ = ["Hit", "Match", "View"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One member of a view set: a crop of the image (``box``) or one of its captions."""
+
+    index: int
+    box: ViewBox | None = None
+    caption: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Short text for tables: the caption, or where the crop lies in per cent of the sides."""
+        if self.caption is not None:
+            return f"“{self.caption}”"
+        box = self.box or ViewBox()
+        if (box.x0, box.y0, box.x1, box.y1) == (0.0, 0.0, 1.0, 1.0):
+            return "whole picture" + (", mirrored" if box.flip else "")
+        span = f"x {100 * box.x0:.0f}-{box.x1:.0%}, y {100 * box.y0:.0f}-{box.y1:.0%}"
+        return span + (", mirrored" if box.flip else "")
+
+    @property
+    def region(self) -> str:
+        """The view in words, and in numbers where it is a part of the image."""
+        if self.caption is not None:
+            return f"the caption {self.label}"
+        box = self.box or ViewBox()
+        if (box.x0, box.y0, box.x1, box.y1) == (0.0, 0.0, 1.0, 1.0):
+            return "the whole image" + (", mirrored" if box.flip else "")
+        across, down = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+        side = "left" if across < 0.4 else "right" if across > 0.6 else ""
+        height = "upper" if down < 0.4 else "lower" if down > 0.6 else ""
+        words = f"the {side or 'middle'}" if not height else f"the {height} {side or 'half'}"
+        return f"{words}: {self.label}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        if self.caption is not None:
+            return {"index": self.index, "caption": self.caption}
+        box = self.box or ViewBox()
+        return {"index": self.index, "box": [box.x0, box.y0, box.x1, box.y1], "flip": box.flip}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One caption and one view of an image, and how strongly they attend to each other.
+
+    ``forward``: share of the caption's attention that goes to the view (a caption's shares sum to
+    1); ``backward``: share of the view's attention that goes to the caption (a view's shares sum
+    to 1); ``mass``: share of all transported mass, in [0, 1]; ``similarity``: raw cosine.
+    """
+
+    caption: int
+    label: str
+    view: View
+    similarity: float
+    forward: float
+    backward: float
+    mass: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {
+            "caption": self.caption,
+            "label": self.label,
+            "view": self.view.to_dict(),
+            "similarity": round(self.similarity, 6),
+            "forward": round(self.forward, 6),
+            "backward": round(self.backward, 6),
+            "mass": round(self.mass, 6),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One ranked image, and the query that it was ranked for.
+
+    ``score`` is in [−2, 2], larger is better (two directions, each a weighted mean cosine), less
+    what the settings take off. ``plan`` is the transport plan of the ``query``'s K vectors and the
+    ``views``. Where a reranker was used, ``verdict`` is its answer and ``fused`` the score that
+    ranks the judged hits. ``max_pixels`` is what the gallery allows when ``path`` is opened.
+    ``size`` is the image's upright (width, height) in pixels and ``content`` the SHA-256 of its
+    file; both are None for captions only.
+    """
+
+    rank: int
+    id: str
+    score: float
+    query: EncodedQuery = field(repr=False, compare=False)
+    plan: TransportPlan = field(repr=False)
+    views: tuple[View, ...] = field(repr=False)
+    path: Path | None = None
+    verdict: Verdict | None = None
+    fused: float | None = None
+    max_pixels: int = MAX_PIXELS
+    size: tuple[int, int] | None = None
+    content: str | None = None
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """The captions of the image, in order."""
+        return tuple(view.caption for view in self.views if view.caption is not None)
+
+    @property
+    def best_view(self) -> View:
+        """The view that took most of the transported mass."""
+        return self.views[int(self.plan.best_view())]
+
+    def matches(self, *, least: float = 0.01) -> tuple[Match, ...]:
+        """Return the pairs of caption and view with at least ``least`` of the mass, most first."""
+        plan = self.plan
+        joint = np.asarray(plan.joint, dtype=np.float64)
+        total = float(joint.sum()) or 1.0
+        matches = [
+            Match(
+                caption=row,
+                label=self.query.labels[row],
+                view=self.views[column],
+                similarity=float(plan.similarities[row, column]),
+                forward=float(plan.forward[row, column]),
+                backward=float(plan.backward[row, column]),
+                mass=float(joint[row, column] / total),
+            )
+            for row, column in np.argwhere(joint / total >= least).tolist()
+        ]
+        order = sorted(matches, key=lambda match: (-match.mass, match.caption, match.view.index))
+        return tuple(order)
+
+    def caption_shares(self) -> NDArray[np.float64]:
+        """Return what each caption contributes to the score, (K,), sum = ``plan.score``."""
+        forward, backward = self.caption_halves()
+        return np.asarray(forward + backward)
+
+    def caption_halves(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what each caption contributes to the score by direction: (K,) and (K,).
+
+        First ``p_k Σ_m forward_km s_km``, from the caption's attention to the views; second
+        ``Σ_m q_m backward_km s_km``, from the views' attention to the caption. All of both add up
+        to ``plan.score``.
+        """
+        plan = self.plan
+        forward = plan.contribution_of_captions()
+        backward = ((plan.q * plan.backward) * plan.similarities).sum(axis=-1)
+        return np.asarray(forward), np.asarray(backward)
+
+    def summary(self) -> str:
+        """Return one sentence on why this image ranks where it does."""
+        best = max(self.matches(least=0.0), key=lambda match: match.similarity)
+        return (
+            f"Rank {self.rank}, score {self.score:.3f}: “{best.label}” found its best match in "
+            f"{best.view.region} (cosine {best.similarity:.3f})."
+        )
+
+    def to_dict(self, *, plan: bool = False) -> dict[str, Any]:
+        """Return JSON-ready data; the whole plan only on request."""
+        data: dict[str, Any] = {
+            "rank": self.rank,
+            "id": self.id,
+            "score": round(self.score, 6),
+            "path": None
+            if self.path is None
+            else str(self.path).encode("utf-8", "backslashreplace").decode(),
+            "best_view": self.best_view.to_dict(),
+        }
+        if self.verdict is not None and self.fused is not None:
+            data["verdict"] = self.verdict.to_dict()
+            data["fused"] = round(self.fused, 6)
+        if plan:
+            data["views"] = [view.to_dict() for view in self.views]
+            data["plan"] = self.plan.to_dict()
+        return data

@@ -1,0 +1,204 @@
+"""One encoded query in the snapshot that it is ranked in: from row numbers back to images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from stitch_cir.errors import NotFoundError, RowDamagedError
+from stitch_cir.gallery import Gallery, GalleryReader, Snapshot
+from stitch_cir.ranking import Ranking, Solver
+from stitch_cir.searcher._candidates import Candidates, row_of, select_candidates, shortfall
+from stitch_cir.searcher._encoding import EncodedQuery, QueryFeatures
+from stitch_cir.searcher._hit import Hit, View
+from stitch_cir.searcher._ranker import GalleryRanker, convergence_note
+from stitch_cir.searcher._reference import ResolvedReference, gallery_id_of
+from stitch_cir.searcher._results import Results
+from stitch_cir.searcher._settings import SearchSettings
+from stitch_cir.searcher._usage import StageTimer
+
+__all__ = ["QueryRun", "RankingRequest"]
+
+DEFAULT_HITS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RankingRequest:
+    """What is ranked, and how, in whichever snapshot: an encoded query with its settings."""
+
+    features: QueryFeatures
+    reference: ResolvedReference | None
+    negatives: tuple[str, ...]
+    settings: SearchSettings
+    solver: Solver
+    notes: tuple[str, ...]
+    timer: StageTimer
+
+    def without_image(self) -> RankingRequest:
+        """Return the same request, which no longer holds the pixels of its reference."""
+        if self.reference is None:
+            return self
+        return replace(self, reference=replace(self.reference, image=None))
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRun:
+    """A query in the snapshot that it is ranked in; valid as long as that is open."""
+
+    request: RankingRequest
+    snapshot: Snapshot
+    ranker: GalleryRanker
+    encoded: EncodedQuery
+    candidates: Candidates
+
+    @classmethod
+    def of(
+        cls,
+        gallery: Gallery,
+        snapshot: Snapshot,
+        request: RankingRequest,
+        candidates: Candidates | None = None,
+    ) -> QueryRun:
+        """Apply the transition and the negatives, compute the hubness, select the candidates."""
+        settings, matrix = request.settings, snapshot.matrix()
+        if candidates is None:
+            candidates = select_candidates(snapshot, request.reference, request.negatives, settings)
+        encoded = request.features.refine(settings.transition)
+        encoded = candidates.move_away(encoded, matrix, settings.negative_weight)
+        request.timer.finish("encode")
+        ranker = GalleryRanker.of(gallery, matrix, settings, request.solver)
+        if ranker.penalty is not None:
+            request.timer.finish("hubness")
+        return cls(request, snapshot, ranker, encoded, candidates)
+
+    @property
+    def num_hits(self) -> int:
+        """How many hits the settings request, at most all candidates."""
+        return min(self.request.settings.k or DEFAULT_HITS, len(self.candidates.rows))
+
+    def search(self) -> Results:
+        """Rank all candidates; the results hold at least as many hits as are to be reranked."""
+        run, ranking = self._rank_sound_images()
+        self.request.timer.finish("rank")
+        settings, rows = run.request.settings, run.candidates.rows
+        recall = None
+        if settings.shortlist is not None and settings.measure_recall:
+            exact = run.ranker.rank(run.encoded, rows, run._depth)
+            recall = float(np.isin(exact.rows, ranking.rows).mean())
+            self.request.timer.finish("recall")
+        floor = -np.inf if settings.min_score is None else settings.min_score
+        ranked = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
+        hits = tuple(
+            run._hit(rank, row, score)
+            for rank, (row, score) in enumerate(ranked, 1)
+            if score >= floor
+        )
+        total = len(run.ranker.matrix.ids)
+        notes = shortfall(settings, len(rows), total, len(ranking.rows), len(hits))
+        self.request.timer.finish("explain")
+        return replace(run._results(hits, ranking, notes), shortlist_recall=recall)
+
+    def explain(self, id: str) -> Results:
+        """Rank one image among all candidates; the results hold it alone.
+
+        Raises ``NotFoundError`` when the gallery has no such image, or when it is no candidate.
+        """
+        gallery_id = gallery_id_of(self.snapshot, id)
+        rows = self.candidates.rows
+        row = row_of(self.ranker.matrix, gallery_id)
+        if row is None or not np.isin(row, rows):
+            raise NotFoundError(
+                f"The image {gallery_id!r} is left out of this search: it is the reference (or its "
+                "duplicate), or a filter excludes it.",
+                hint="Add include_reference (--include-reference), or loosen the filters.",
+            )
+        rank, score = self.ranker.rank_of(self.encoded, rows, row)
+        self.request.timer.finish("rank")
+        ranking = Ranking(np.array([row]), np.array([score]), 0, len(rows))
+        return self._results((self._hit(rank, row, score),), ranking)
+
+    @property
+    def _depth(self) -> int:
+        """How many images are ranked: those that are shown, and those that are reranked."""
+        return min(max(self.num_hits, self.request.settings.rerank), len(self.candidates.rows))
+
+    def _rank_sound_images(self) -> tuple[QueryRun, Ranking]:
+        """Rank until no hit has a damaged record; return what was ranked in the end."""
+        run = self
+        while True:
+            ranking = run.ranker.rank(
+                run.encoded,
+                run.candidates.rows,
+                run._depth,
+                shortlist=run.request.settings.shortlist,
+            )
+            if not run._leave_out_damaged(ranking.rows.tolist()):
+                return run, ranking
+            candidates = select_candidates(
+                run.snapshot, run.request.reference, run.request.negatives, run.request.settings
+            )
+            run = replace(run, candidates=candidates)
+
+    def _leave_out_damaged(self, rows: Sequence[int]) -> bool:
+        """Leave out hits whose records are damaged, though the cache has them; return if any."""
+        offsets = self.ranker.matrix.offsets
+        damaged = False
+        for row in rows:
+            id = self.ranker.matrix.ids[row]
+            try:
+                sound = len(self.snapshot.views(id)) == offsets[row + 1] - offsets[row]
+            except RowDamagedError:
+                sound = False
+            if not sound:
+                self.snapshot.leave_out(id)
+                damaged = True
+        return damaged
+
+    def _hit(self, rank: int, row: int, score: float) -> Hit:
+        snapshot = self.snapshot
+        id = self.ranker.matrix.ids[row]
+        views = tuple(
+            View(index=index, box=view.box, caption=view.caption)
+            for index, view in enumerate(snapshot.views(id))
+        )
+        return Hit(
+            rank,
+            id,
+            score,
+            self.encoded,
+            self.ranker.plan(self.encoded, row),
+            views,
+            snapshot.path(id),
+            max_pixels=snapshot.max_pixels,
+            size=snapshot.size(id),
+            content=snapshot.content_hash(id),
+        )
+
+    def _results(
+        self, hits: tuple[Hit, ...], ranking: Ranking, notes: Sequence[str] = ()
+    ) -> Results:
+        unsettled = convergence_note(self.ranker.scorer, [hit.plan for hit in hits])
+        before = (*self.request.notes, *self.candidates.notes, *self.ranker.notes)
+        all_notes = (*before, *notes, *unsettled, *self.snapshot.notes)
+        return Results(
+            hits=hits,
+            query=self.encoded,
+            settings=self.ranker.settings,
+            gallery=_provenance(self.snapshot),
+            ranked=len(self.candidates.rows),
+            bounded=ranking.bounded,
+            scored=ranking.scored,
+            seconds=self.request.timer.seconds,
+            # each once: a composition repeats what was noted about its reference
+            notes=tuple(dict.fromkeys(all_notes)),
+        )
+
+
+def _provenance(gallery: GalleryReader) -> dict[str, Any]:
+    """Return what shaped the gallery's side of the ranking."""
+    info = gallery.info()
+    keep = ("directory", "encoder", "weights_tag", "dim", "fingerprint", "recipe", "generation")
+    return {name: info[name] for name in keep if name in info}

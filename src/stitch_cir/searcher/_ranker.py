@@ -1,0 +1,183 @@
+"""Ranking a gallery for encoded queries: the numbers of a search, without ids, files or texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.gallery import Gallery, ViewMatrix
+from stitch_cir.ranking import (
+    Bounded,
+    Exhaustive,
+    HubnessCache,
+    OnDevice,
+    Ranking,
+    RankingProblem,
+    Solver,
+    count_neighbours,
+)
+from stitch_cir.searcher._encoding import EncodedQuery
+from stitch_cir.searcher._settings import SearchSettings
+from stitch_cir.transition import Transition
+from stitch_cir.transport import IterativeScorer, Scorer, TransportPlan
+
+__all__ = ["GalleryRanker", "GallerySolvers", "convergence_note"]
+
+
+class GallerySolvers:
+    """The solvers of one open gallery, with what they keep for its next query.
+
+    ``gallery.resource(GallerySolvers)`` returns the gallery's own. Safe to share between threads.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing kept."""
+        self._bounded = Bounded()
+        self._on_device: dict[str, OnDevice] = {}
+        self.hubness = HubnessCache()
+
+    def on(self, device: str) -> Solver:
+        """Return the solver that scores on ``device``, as ``open_device`` names it."""
+        if device == "cpu":
+            return self._bounded
+        return self._on_device.setdefault(device, OnDevice(device))
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryRanker:
+    """Ranks the view sets of one gallery generation under one set of settings.
+
+    ``settings`` are those that are used: a small gallery limits the neighbours of hubness, and
+    ``notes`` say so. ``penalty``: (n,) float64 taken off the score of each row, or ``None``. Safe
+    to share between threads.
+    """
+
+    matrix: ViewMatrix = field(repr=False)
+    settings: SearchSettings
+    scorer: Scorer
+    transition: Transition
+    solver: Solver
+    penalty: NDArray[np.float64] | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, gallery: Gallery, matrix: ViewMatrix, settings: SearchSettings, solver: Solver
+    ) -> GalleryRanker:
+        """Return the ranker of the settings; hubness comes from the gallery's cache if it can."""
+        settings, notes = _limit_neighbours(matrix, settings)
+        scorer = settings.scorer
+        hubness = gallery.resource(GallerySolvers).hubness
+        penalty = hubness.hubness_penalty(
+            matrix, scorer, settings.hubness.weight, settings.hubness.neighbours
+        )
+        transition = settings.transition
+        return cls(matrix, settings, scorer, transition, solver, penalty, notes)
+
+    @property
+    def is_iterative(self) -> bool:
+        """Whether the scorer iterates to its plans, and so may stop before they are exact."""
+        return isinstance(self.scorer, IterativeScorer)
+
+    def rank(
+        self, query: EncodedQuery, rows: NDArray[np.int64], k: int, *, shortlist: int | None = None
+    ) -> Ranking:
+        """Rank ``rows`` (r,) ascending for the query and return the best ``k``.
+
+        ``shortlist``: only as many rows, nearest by mean view, are scored.
+        """
+        problem = self._problem(query, rows)
+        if shortlist is not None:
+            problem = problem.shortlisted(max(shortlist, k))
+        return self.solver.solve(problem, k)
+
+    def rank_many(
+        self,
+        queries: Sequence[EncodedQuery],
+        rows: NDArray[np.int64],
+        k: int,
+        *,
+        excluded: Sequence[Collection[int]] = (),
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Ranking]:
+        """Rank ``rows`` for several queries, which are scanned together, in their order.
+
+        ``excluded``: for each query the rows that are left out for it alone. ``progress`` is called
+        with (queries ranked, of how many).
+        """
+        left_out = excluded or [()] * len(queries)
+        problems = [
+            self._problem(query, rows, without)
+            for query, without in zip(queries, left_out, strict=True)
+        ]
+        return self.solver.solve_many(problems, k, progress=progress)
+
+    def rank_of(self, query: EncodedQuery, rows: NDArray[np.int64], row: int) -> tuple[int, float]:
+        """Return the rank, from 1, and the score of one of the ``rows`` among all of them."""
+        return Exhaustive().rank_of(self._problem(query, rows), row)
+
+    def plan(self, query: EncodedQuery, row: int) -> TransportPlan:
+        """Return the transport plan between the query and the view set of a row."""
+        start, end = self.matrix.offsets[row : row + 2]
+        views = np.asarray(self.matrix.vectors[start:end])
+        return self.scorer.plan(query.vectors @ views.T, query.weights, None)
+
+    def plans_converged(self, query: EncodedQuery, rows: Iterable[int]) -> bool:
+        """Return whether the plans of all ``rows`` converged; only iterative ones may not."""
+        return not self.is_iterative or all(self.plan(query, row).converged for row in rows)
+
+    def _problem(
+        self, query: EncodedQuery, rows: NDArray[np.int64], excluded: Collection[int] = ()
+    ) -> RankingProblem:
+        return RankingProblem(
+            self.matrix,
+            rows,
+            query.vectors,
+            query.weights,
+            self.scorer,
+            self.transition,
+            query.reference_captions,
+            self.penalty,
+            np.fromiter(excluded, np.int64, len(excluded)) if excluded else None,
+        )
+
+
+def _limit_neighbours(
+    matrix: ViewMatrix, settings: SearchSettings
+) -> tuple[SearchSettings, tuple[str, ...]]:
+    """Return the settings with the neighbours that hubness averages over here, and a note on it.
+
+    A small gallery has fewer than the settings request; the note says so, and is left out where the
+    settings hold or no hubness is taken off.
+    """
+    if not settings.hubness.weight:
+        return settings, ()
+    requested = settings.hubness.neighbours
+    used = count_neighbours(matrix, requested)
+    if used == requested:
+        return settings, ()
+    note = (
+        f"Hubness averages over {used} neighbours instead of {requested}: of a gallery of "
+        f"{len(matrix.ids):,}, more would measure how typical an image is."
+    )
+    return settings.with_(hubness_neighbours=used), (note,)
+
+
+def convergence_note(scorer: Scorer, plans: Iterable[TransportPlan]) -> tuple[str, ...]:
+    """Return one note naming how many hits' plans did not converge, or none."""
+    plans = tuple(plans)
+    failed = [plan for plan in plans if not plan.converged]
+    if not failed:
+        return ()
+    settings = scorer.settings()
+    epsilon = f" with ε = {settings['epsilon']:g}" if "epsilon" in settings else ""
+    error = max(plan.marginal_error for plan in failed)
+    return (
+        f"{str(settings['scorer']).capitalize()}{epsilon} did not converge for {len(failed)} of "
+        f"{len(plans)} hits within {max(plan.iterations for plan in failed):,} iterations "
+        f"(marginals off by up to {error:.1e}): their scores are approximate. Use a larger "
+        "epsilon, or the scorer exact.",
+    )

@@ -1,0 +1,313 @@
+"""One gallery searched: from a query to results, each stage a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from stitch_cir.composers import (
+    Composer,
+    Composition,
+    Reference,
+    UsesReferenceImage,
+    VerbatimComposer,
+)
+from stitch_cir.encoders import encoder_notes
+from stitch_cir.errors import SettingError
+from stitch_cir.gallery import Gallery, GalleryReader
+from stitch_cir.images import MAX_PIXELS
+from stitch_cir.ranking import Exhaustive, Solver
+from stitch_cir.reranker import Reranker
+from stitch_cir.searcher._candidates import select_candidates
+from stitch_cir.searcher._encoding import ComposedQuery, QueryFeatures, cut_notes, encode_queries
+from stitch_cir.searcher._hit import Hit
+from stitch_cir.searcher._query import Query, empty_query_error
+from stitch_cir.searcher._query_run import QueryRun, RankingRequest
+from stitch_cir.searcher._ranker import GalleryRanker, GallerySolvers
+from stitch_cir.searcher._reference import (
+    ResolvedReference,
+    gallery_id_of,
+    resolve_id,
+    resolve_reference,
+    resolve_upload,
+)
+from stitch_cir.searcher._rerank import rerank
+from stitch_cir.searcher._results import Results
+from stitch_cir.searcher._settings import SearchSettings
+from stitch_cir.searcher._usage import StageTimer, UsageRecorder
+from stitch_cir.transport import open_device
+
+if TYPE_CHECKING:
+    from stitch_cir.chat import Estimate
+    from stitch_cir.searcher._batch import ComposeOutcome, ComposeRequest, SearchOutcome
+
+__all__ = ["Searcher", "required_image_side"]
+
+Progress = Callable[[int, int], None]
+"""Called with (queries done, of how many)."""
+
+
+class Searcher:
+    """Searches one gallery; every method may be called from several threads.
+
+    Parameters
+    ----------
+    gallery:
+        An open gallery; its encoder encodes the queries.
+    composer:
+        Writes the target captions; the verbatim composer by default.
+    reranker:
+        Judges the best ``settings.rerank`` hits again, before they are returned.
+    settings:
+        Everything else that changes the ranking.
+    solver:
+        Computes the ranking; every solver returns the same. By default the gallery's, on
+        ``settings.device``.
+    """
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        *,
+        composer: Composer | None = None,
+        reranker: Reranker | None = None,
+        settings: SearchSettings | None = None,
+        solver: Solver | None = None,
+    ) -> None:
+        """Keep what every query has in common; nothing is opened yet."""
+        self.gallery = gallery
+        self.settings = settings or SearchSettings()
+        self.composer: Composer = composer or VerbatimComposer()
+        self._reranker = reranker
+        self._solver = solver
+
+    # -- whole queries ---------------------------------------------------------------------------
+
+    def compose(self, query: Query) -> Composition:
+        """Write the target captions of a query without searching; the user's own are ignored.
+
+        Raises ``QueryError`` without reference and text, ``NotFoundError`` or ``ImageError`` when
+        the reference cannot be opened.
+        """
+        if query.reference is None and not query.text:
+            raise empty_query_error()
+        return self._compose(self._resolve(self.gallery, query), query.text)
+
+    def search(self, query: Query) -> Results:
+        """Rank the gallery for a query (method §§1–4).
+
+        Raises
+        ------
+        QueryError
+            A reranker without reference and text; captions whose weights are all 0.
+        NotFoundError, ImageError
+            The reference (or a rejected image) does not exist or cannot be opened.
+        GalleryEmptyError
+            No image is left to rank: an empty gallery, or filters that match nothing.
+        ModelError
+            ``settings.device`` is a GPU, and torch or the device is missing.
+        """
+        if self.settings.rerank and self._reranker is None:
+            raise SettingError(
+                f"{self.settings.rerank} hits are to be reranked, but there is no reranker.",
+                hint="Give one: Searcher(gallery, reranker=ChatReranker(chat)), or --rerank-model "
+                "NAME.",
+            )
+        solver = self._open_solver()
+        settings = self.settings.with_(device=solver.device)
+        recorders = {
+            "composer": UsageRecorder(self.composer),
+            "reranker": UsageRecorder(self._reranker),
+        }
+        with ExitStack() as stack:
+            run = self._start(query, settings, solver, stack)
+            results = run.search()
+        hits, request = results.hits, run.request
+        verdict_settings = None
+        verdict_notes: tuple[str, ...] = ()
+        if settings.rerank and self._reranker is not None:
+            pair = (request.reference, query.text)
+            hits = rerank(self.gallery, *pair, hits, self._reranker, settings)
+            verdict_settings = self._reranker.settings()
+            verdict_notes = self._reranker.notes()
+            request.timer.finish("rerank")
+        usage = {name: recorder.read() for name, recorder in recorders.items()}
+        return replace(
+            results,
+            hits=hits[: run.num_hits],
+            reranker=verdict_settings,
+            usage={name: used for name, used in usage.items() if used is not None},
+            notes=(*results.notes, *verdict_notes),
+            explainer=partial(self._explain_again, request.without_image()),
+        )
+
+    def explain(self, query: Query, id: str) -> Results:
+        """Return results that hold one image only, with its true rank in the whole ranking.
+
+        ``id`` is a gallery id or a path. Raises what :meth:`search` raises, and ``NotFoundError``
+        when the gallery has no such image, or when it does not take part in the ranking.
+        """
+        with ExitStack() as stack:
+            run = self._start(query, _for_one_image(self.settings), Exhaustive(), stack, id)
+            results = run.explain(id)
+        explainer = partial(self._explain_again, run.request.without_image())
+        return replace(results, explainer=explainer)
+
+    # -- many queries ----------------------------------------------------------------------------
+
+    def compose_many(
+        self,
+        requests: Sequence[ComposeRequest],
+        *,
+        concurrency: int = 4,
+        progress: Progress | None = None,
+    ) -> Iterator[ComposeOutcome]:
+        """Compose ``concurrency`` queries at a time; yield the outcomes in the requests' order.
+
+        A query that cannot be composed (no such reference, a damaged image, nothing to search for)
+        carries its error; what concerns all of them (no key, end point unreachable, cache broken)
+        is raised. With a cache, an interrupted run is resumed.
+        """
+        from stitch_cir.searcher._batch import compose_in_order
+
+        return compose_in_order(self, requests, concurrency, progress)
+
+    def search_many(
+        self, queries: Sequence[Query], *, concurrency: int = 4, progress: Progress | None = None
+    ) -> Iterator[SearchOutcome]:
+        """Search with ``concurrency`` queries at a time; yield the outcomes in the queries' order.
+
+        Errors are handled as in :meth:`compose_many`. Few queries are searched ahead of the one
+        that is yielded.
+        """
+        from stitch_cir.searcher._batch import search_in_order
+
+        return search_in_order(self, queries, concurrency, progress)
+
+    def estimate_cost(
+        self, requests: Sequence[ComposeRequest], *, progress: Progress | None = None
+    ) -> tuple[Estimate, list[ComposeOutcome]]:
+        """Return what :meth:`compose_many` would cost, and the outcomes of what would fail.
+
+        A composer without models costs nothing. No model is called.
+        """
+        from stitch_cir.searcher._batch import estimate_requests
+
+        return estimate_requests(self, requests, progress)
+
+    # -- stages ----------------------------------------------------------------------------------
+
+    @property
+    def required_image_side(self) -> int:
+        """Shorter side in pixels at which the composer needs the reference image; 0: any."""
+        return required_image_side(self.composer)
+
+    def resolve_id(self, id: str) -> ResolvedReference:
+        """Look up an image of the gallery as a reference; ``id`` is never taken for a path."""
+        return resolve_id(self.gallery, id, side=self.required_image_side)
+
+    def resolve_upload(
+        self, name: str, content: bytes, *, max_pixels: int = MAX_PIXELS
+    ) -> ResolvedReference:
+        """Open the bytes of an image file as a reference."""
+        side = self.required_image_side
+        return resolve_upload(self.gallery, name, content, side=side, max_pixels=max_pixels)
+
+    def describe(self, query: Query) -> Reference | None:
+        """Return what the composer receives of the query's reference."""
+        reference = self._resolve(self.gallery, query)
+        return None if reference is None else reference.describe(self.gallery)
+
+    def encode_many(
+        self,
+        queries: Sequence[ComposedQuery],
+        *,
+        progress: Progress | None = None,
+    ) -> list[QueryFeatures]:
+        """Encode composed queries, every text once, in their order.
+
+        Reference images are encoded where the transition of the settings needs them. ``progress``
+        is called with (texts encoded, of how many).
+        """
+        needs_image = self.settings.transition.needs_reference_image
+        return encode_queries(
+            self.gallery, queries, reference_images=needs_image, progress=progress
+        )
+
+    def ranker(self) -> GalleryRanker:
+        """Return the ranker of the gallery's newest generation under the settings."""
+        solver = self._open_solver()
+        return GalleryRanker.of(self.gallery, self.gallery.matrix(), self.settings, solver)
+
+    # -- one query -------------------------------------------------------------------------------
+
+    def _resolve(self, gallery: GalleryReader, query: Query) -> ResolvedReference | None:
+        return resolve_reference(gallery, query.reference, side=self.required_image_side)
+
+    def _compose(self, reference: ResolvedReference | None, text: str) -> Composition:
+        described = None if reference is None else reference.describe(self.gallery)
+        composition = self.composer.compose(described, text, self.settings.num_captions)
+        if reference is not None and reference.notes:
+            composition = replace(composition, notes=(*composition.notes, *reference.notes))
+        return composition
+
+    def _open_solver(self) -> Solver:
+        if self._solver is not None:
+            return self._solver
+        return self.gallery.resource(GallerySolvers).on(open_device(self.settings.device))
+
+    def _start(
+        self,
+        query: Query,
+        settings: SearchSettings,
+        solver: Solver,
+        stack: ExitStack,
+        id: str | None = None,
+    ) -> QueryRun:
+        """Compose and encode the query, and open in ``stack`` the snapshot that it is ranked in.
+
+        No snapshot is open while the composer works, which may take minutes; but what can be
+        refused (an ``id`` that is not in the gallery as well), is refused before it is called.
+        """
+        timer = StageTimer()
+        with self.gallery.snapshot() as first:
+            if id is not None:
+                gallery_id_of(first, id)
+            reference = self._resolve(first, query)
+            candidates = select_candidates(first, reference, query.negatives, settings)
+        timer.finish("open")
+        composition = query.user_composition()
+        if composition is None and query.text:
+            composition = self._compose(reference, query.text)
+        composed = ComposedQuery(reference, query.text, composition)
+        timer.finish("compose")
+        snapshot = stack.enter_context(self.gallery.snapshot())
+        needs_image = settings.transition.needs_reference_image
+        (features,) = encode_queries(snapshot, [composed], reference_images=needs_image)
+        encoder = snapshot.encoder
+        notes = (*composed.notes, *encoder_notes(encoder), *cut_notes(encoder, composed))
+        request = RankingRequest(
+            features, reference, tuple(query.negatives), settings, solver, notes, timer
+        )
+        same = snapshot.commit == first.commit
+        return QueryRun.of(self.gallery, snapshot, request, candidates if same else None)
+
+    def _explain_again(self, request: RankingRequest, id: str) -> Hit:
+        """Explain another image for a query that was searched with before."""
+        settings = _for_one_image(request.settings)
+        request = replace(request, settings=settings, solver=Exhaustive(), timer=StageTimer())
+        with self.gallery.snapshot() as snapshot:
+            return QueryRun.of(self.gallery, snapshot, request).explain(id)[0]
+
+
+def required_image_side(composer: Composer) -> int:
+    """Return the shorter side in pixels at which a composer needs the reference image; 0: any."""
+    return composer.required_image_side if isinstance(composer, UsesReferenceImage) else 0
+
+
+def _for_one_image(settings: SearchSettings) -> SearchSettings:
+    """Return the settings with which one image is ranked among all others."""
+    return settings.with_(k=1, shortlist=None)
