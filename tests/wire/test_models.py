@@ -11,7 +11,6 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 import stitch_cir as st
 from stitch_cir import wire
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.explain import matches
 
 QUERY: dict[str, Any] = {"reference": "red.png", "text": "in blue"}
 
@@ -37,7 +36,7 @@ def test_no_field_of_the_library_is_dropped(results: st.Results) -> None:
     assert set(data["composition"]["captions"][0]) == fields(wire.CaptionInfo)
     plan = results[0].plan.to_dict()
     assert set(plan) == fields(wire.PlanInfo)
-    assert set(matches(results.query, results[0])[0].to_dict()) == fields(wire.MatchInfo)
+    assert set(results[0].matches()[0].to_dict()) == fields(wire.MatchInfo)
     assert wire.PlanInfo.model_validate(plan).model_dump(mode="json") == plan
 
 
