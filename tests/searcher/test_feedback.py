@@ -55,7 +55,7 @@ def test_what_a_rocchio_step_refuses() -> None:
 
 
 def test_negatives_are_left_out_and_moved_away_from(gallery: st.Gallery, photos: Path) -> None:
-    ask = {"text": "red", "settings": st.SearchSettings(k=6)}
+    ask = {"text": "something red", "settings": st.SearchSettings(k=6)}
     plain = st.search(gallery, **ask)
     less = st.search(gallery, negatives=["red.png"], **ask)
     assert plain[0].id == "red.png"
