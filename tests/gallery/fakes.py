@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stitch_cir.encoders import HashEncoder
 from stitch_cir.views import ViewBox, cut
 
 
@@ -55,6 +56,31 @@ class FakeEncoder:
         colours = np.asarray(view.resize((2, 2), Image.Resampling.BOX), dtype=np.float64).ravel()
         seen = np.append(colours / 255.0, 0.25)
         return seen / np.linalg.norm(seen)
+
+
+class WiderEncoder(HashEncoder):
+    """The encoder for tests in a second version, of more dimensions; counts what it encodes."""
+
+    name = "wider"
+    dim = 96
+    fingerprint = "a" * 64
+
+    def __init__(self) -> None:
+        self.encoded = 0
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._widen(HashEncoder().encode_texts(texts))
+
+    def encode_views(
+        self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
+    ) -> NDArray[np.float32]:
+        self.encoded += len(images)
+        return self._widen(HashEncoder().encode_views(images, boxes))
+
+    @staticmethod
+    def _widen(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        wide = np.concatenate([vectors, vectors[..., :32]], axis=-1)
+        return np.asarray(wide / np.linalg.norm(wide, axis=-1, keepdims=True), np.float32)
 
 
 def picture(seed: int, size: tuple[int, int] = (40, 30)) -> Image.Image:

@@ -139,7 +139,12 @@ def test_another_encoder_or_recipe_is_refused(
         with pytest.raises(GalleryMismatchError) as caught:
             act()
         told = str(caught.value)
-        for part in ("fake (fake-tag, ffff", "other (other-tag, 0000", "stitch index", "--rebuild"):
+        for part in (
+            "fake (fake-tag, ffff",
+            "other (other-tag, 0000",
+            "stitch index",
+            "--switch-when-done",
+        ):
             assert part in told
     with pytest.raises(GalleryMismatchError, match=r"grid × 10, not grid × 4.*--rebuild"):
         index_folder(folder, encoder=encoder, recipe=ViewRecipe(count=4))

@@ -13,6 +13,7 @@ import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.server import JsonLines
 from tests.conftest import CountingEncoder
+from tests.gallery.fakes import WiderEncoder
 from tests.server.conftest import TOKEN, jpeg
 
 MB = 1 << 20
@@ -181,6 +182,19 @@ def test_another_encoder_is_a_clean_error(client: TestClient, photos: Path, rebu
     assert answer.status_code == 500
     assert answer.json()["error"]["type"] == "GalleryMismatchError"
     assert str(photos) not in answer.text
+
+
+def test_a_switch_to_another_encoder_is_picked_up(
+    client: TestClient, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = client.post("/api/search", json=RED).json()["results"]
+    assert before["gallery"]["encoder"] == "test"
+    st.index_folder(photos, encoder=WiderEncoder(), switch_when_done=True)
+    monkeypatch.setattr("stitch_cir.encoders.load_encoder", lambda name: WiderEncoder())
+    after = client.post("/api/search", json=RED).json()["results"]
+    assert (after["gallery"]["encoder"], after["gallery"]["dim"]) == ("wider", 96)
+    assert after["hits"][0]["id"] == before["hits"][0]["id"]
+    assert client.get("/api/gallery").json()["encoder"] == "wider"
 
 
 def test_an_empty_gallery(serve: Callable[..., TestClient], photos: Path) -> None:

@@ -95,6 +95,14 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Start afresh, e.g. with another encoder.")
     ] = False,
+    switch_when_done: Annotated[
+        bool,
+        typer.Option(
+            "--switch-when-done",
+            help="With another --encoder (or other views): searches see the old vectors until all "
+            "new ones are there. Interrupt it whenever you like; the same command goes on.",
+        ),
+    ] = False,
     restore_removed: Annotated[
         bool,
         typer.Option("--restore-removed", help="Take back what was removed by hand."),
@@ -161,6 +169,12 @@ def index(
         from stitch_cir.views import ViewRecipe
 
         recipe = ViewRecipe(kind=view_kind, count=views, seed=seed)  # type: ignore[arg-type]
+        if switch_when_done and rebuild:
+            raise SettingError(
+                "--switch-when-done and --rebuild are two ways to encode everything again.",
+                hint="Give one of them: --switch-when-done for another encoder, --rebuild to start "
+                "afresh.",
+            )
         name = encoder or _recorded_encoder(gallery or folder) or "mini"
         model = load_encoder(name, device=device, precision=precision)
         with (
@@ -178,6 +192,7 @@ def index(
                     metadata=metadata,
                     progress=follow,
                     rebuild=rebuild,
+                    switch_when_done=switch_when_done,
                     workers=workers,
                     max_pixels=None if max_megapixels is None else round(max_megapixels * 1e6),
                     memory=None if memory is None else round(memory * 1e6),
@@ -197,6 +212,7 @@ def index(
                     attributes=attributes,
                     progress=follow,
                     rebuild=rebuild,
+                    switch_when_done=switch_when_done,
                     restore_removed=restore_removed,
                     allow_missing=allow_missing or forget,
                 )

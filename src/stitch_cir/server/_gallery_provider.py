@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stitch_cir.encoders import DualEncoder
-from stitch_cir.errors import GalleryMissingError, StitchError
+from stitch_cir.errors import GalleryMismatchError, GalleryMissingError, StitchError
 from stitch_cir.gallery import Gallery, GalleryReader, PathMask, Snapshot
 from stitch_cir.server._batching import BatchingEncoder
 
@@ -31,6 +31,7 @@ class GalleryProvider:
         self.directory = opened.directory.absolute()
         self.encoder = wrap(opened.encoder)
         opened.close()
+        self._wrap = wrap
         self._lock = threading.Lock()
         self._opened_identity: tuple[int, int] | None = None
         self._opened: Gallery | None = None
@@ -46,18 +47,44 @@ class GalleryProvider:
     def gallery(self) -> Gallery:
         """Return the gallery that is in the directory now.
 
-        Raises ``GalleryMissingError`` when it was deleted, ``GalleryMismatchError`` when a gallery
-        of another encoder has replaced it.
+        Where another encoder has made its vectors meanwhile, that one is loaded by its name; the
+        requests under way keep the old one.
+
+        Raises ``GalleryMissingError`` when it was deleted, ``GalleryMismatchError`` when the
+        encoder of the gallery that has replaced it cannot be loaded here.
         """
         identity = self._identity()
         with self._lock:
-            if self._opened is None or identity != self._opened_identity:
+            if self._opened is None or identity != self._opened_identity or self._was_switched():
                 # an older one is not closed: requests under way still read it
-                self._opened = Gallery.open(self.directory, encoder=self.encoder)
+                self._opened = self._open()
                 self._opened_identity = identity
                 self._mask = PathMask(self._opened)
                 self.name = self._mask.name
             return self._opened
+
+    def _was_switched(self) -> bool:
+        """Return whether another encoder has made the vectors of the open gallery meanwhile."""
+        assert self._opened is not None
+        try:
+            with self._opened.snapshot():
+                return False
+        except GalleryMismatchError:
+            return True
+
+    def _open(self) -> Gallery:
+        try:
+            return Gallery.open(self.directory, encoder=self.encoder)
+        except GalleryMismatchError as mismatch:
+            opened = Gallery.open(self.directory)
+            try:
+                encoder = self._wrap(opened.encoder)
+            except StitchError as error:
+                raise mismatch from error
+            finally:
+                opened.close()
+            self.encoder = encoder
+            return Gallery.open(self.directory, encoder=encoder)
 
     def read(self, run: Callable[[Snapshot], T]) -> T:
         """Return what ``run`` reads from one generation of the gallery."""

@@ -30,7 +30,15 @@ from stitch_cir.gallery.index._scan import FileEntry, id_of, scan
 from stitch_cir.gallery.index._write import Writer, encode_captions
 from stitch_cir.gallery.store import _vanished
 from stitch_cir.gallery.store._database import DATABASE, write_lock
-from stitch_cir.gallery.store._provenance import begin, finish, is_of, set_root, set_waiting
+from stitch_cir.gallery.store._provenance import (
+    begin,
+    finish,
+    is_of,
+    refuse_other_folder,
+    set_root,
+    set_waiting,
+    switch_notes,
+)
 from stitch_cir.gallery.store._store import Store
 from stitch_cir.views import ViewRecipe
 
@@ -100,7 +108,16 @@ class FolderRun:
             directory=directory,
             may_move=is_guarded,
         )
-        with open_for_indexing(directory, start, rebuild=settings.rebuild) as (store, recipe, old):
+        before: str | None = None
+        with open_for_indexing(
+            directory,
+            start,
+            rebuild=settings.rebuild,
+            switch_when_done=settings.switch_when_done,
+        ) as (store, recipe, old):
+            if old is not None and settings.switch_when_done:
+                refuse_other_folder(old.meta(), root, directory)
+                before = old.meta()["encoder"]
             if old is not None and not is_of(old.meta(), root, directory):
                 is_guarded = False  # started afresh from another folder
             total = self._survey(store, old, entries, is_guarded=is_guarded)
@@ -123,6 +140,7 @@ class FolderRun:
                 report = write_table(store, self._attributes)
                 self._counters.attributed = report.items
                 self._counters.unknown_attributes += report.unknown
+        self._counters.notes += switch_notes(before, self._encoder)
         return self._counters.close(images=images, seconds=time.perf_counter() - started)
 
     def _survey(

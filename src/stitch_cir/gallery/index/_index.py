@@ -17,7 +17,12 @@ from stitch_cir.gallery.index._missing import refuse_emptying
 from stitch_cir.gallery.index._options import IndexOptions, IndexSettings
 from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
 from stitch_cir.gallery.index._write import encode_captions
-from stitch_cir.gallery.store._provenance import begin, finish
+from stitch_cir.gallery.store._provenance import (
+    begin,
+    finish,
+    refuse_other_folder,
+    switch_notes,
+)
 from stitch_cir.gallery.store._store import Store
 
 if TYPE_CHECKING:
@@ -76,6 +81,7 @@ def index_captions(
     attributes: Path | str | None = None,
     progress: Progress | None = None,
     rebuild: bool = False,
+    switch_when_done: bool = False,
     restore_removed: bool = False,
     allow_missing: bool = False,
 ) -> IndexReport:
@@ -94,7 +100,13 @@ def index_captions(
     counters = IndexCounters(notes=list(encoder_notes(encoder)))
     directory = Path(gallery_dir)
     start = partial(begin, encoder=encoder, recipe=None, root=None, directory=directory)
-    with open_for_indexing(directory, start, rebuild=rebuild) as (store, _, old):
+    before: str | None = None
+    with open_for_indexing(
+        directory, start, rebuild=rebuild, switch_when_done=switch_when_done
+    ) as (store, _, old):
+        if old is not None and switch_when_done:
+            refuse_other_folder(old.meta(), None, directory)
+            before = old.meta()["encoder"]
         counters.notes += store.notes
         current = store if old is None else old
         removed = frozenset[str]() if restore_removed else current.removed()
@@ -114,6 +126,7 @@ def index_captions(
         report = set_attributes(directory, table)
         counters.attributed = report.items
         counters.unknown_attributes += report.unknown
+    counters.notes += switch_notes(before, encoder)
     return counters.close(images=images, seconds=time.perf_counter() - started)
 
 

@@ -49,6 +49,10 @@ class IndexOptions(TypedDict, total=False):
     rebuild:
         Encode everything again. Searches see the old gallery until the new one is complete; an
         interrupted rebuild continues where it was.
+    switch_when_done:
+        Where another encoder, or other views, made the vectors: encode everything again as a
+        rebuild does, of the same folder, and switch at the end. Ordinary runs keep what an
+        interrupted one has encoded; the same options continue it.
     restore_removed:
         Take back what was removed by hand; otherwise those ids stay out.
     exclude:
@@ -89,6 +93,7 @@ class IndexOptions(TypedDict, total=False):
     only: Collection[str] | None
     progress: Progress | None
     rebuild: bool
+    switch_when_done: bool
     restore_removed: bool
     exclude: Sequence[str] | None
     default_excludes: bool | None
@@ -112,6 +117,7 @@ class IndexSettings:
     only: Collection[str] | None = None
     progress: Progress | None = None
     rebuild: bool = False
+    switch_when_done: bool = False
     restore_removed: bool = False
     exclude: Sequence[str] | None = None
     default_excludes: bool | None = None

@@ -25,9 +25,11 @@ __all__ = [
     "incomplete_note",
     "is_of",
     "record",
+    "refuse_other_folder",
     "root_of",
     "set_root",
     "set_waiting",
+    "switch_notes",
 ]
 
 
@@ -136,6 +138,24 @@ def check(
     return recorded
 
 
+def refuse_other_folder(facts: Mapping[str, Any], root: Path | None, directory: Path) -> None:
+    """Raise ``GalleryMismatchError`` where a switch of encoders would also switch the folder."""
+    if not is_of(facts, root, directory):
+        raise GalleryMismatchError(
+            f"The gallery {directory} was made from {_describe_root(root_of(facts, directory))}, "
+            f"not from {_describe_root(root)}: a switch changes the encoder alone.",
+            hint="Name the same folder. Where it has moved, run stitch index on it once without "
+            "--encoder; to start afresh from another one, use --rebuild.",
+        )
+
+
+def switch_notes(before: str | None, encoder: DualEncoder) -> tuple[str, ...]:
+    """Return a note on a switch from the encoder ``before``; nothing where there was none."""
+    if before is None:
+        return ()
+    return (f"The gallery now has the vectors of {encoder.name}; those of {before} are gone.",)
+
+
 def check_encoder(facts: Mapping[str, Any], encoder: DualEncoder, directory: Path) -> None:
     """Raise ``GalleryMismatchError`` unless this encoder made the gallery's vectors."""
     if facts["fingerprint"] == encoder.fingerprint:
@@ -145,8 +165,8 @@ def check_encoder(facts: Mapping[str, Any], encoder: DualEncoder, directory: Pat
     raise GalleryMismatchError(
         f"The vectors of the gallery {directory} were made by {made}; the encoder here is "
         f"{current}. Vectors of two encoders cannot be compared.",
-        hint=f"Use the encoder {facts['encoder']}, or encode everything again: "
-        f"stitch index FOLDER --encoder {encoder.name} --rebuild",
+        hint=f"Use the encoder {facts['encoder']}, or encode everything again, while searches see "
+        f"the old vectors: stitch index FOLDER --encoder {encoder.name} --switch-when-done",
     )
 
 
@@ -156,8 +176,8 @@ def root_of(facts: Mapping[str, Any], directory: Path) -> Path | None:
     return None if root is None else directory / Path(root)
 
 
-def is_of(facts: Mapping[str, Any], root: Path, directory: Path) -> bool:
-    """Return whether a gallery was made from this folder."""
+def is_of(facts: Mapping[str, Any], root: Path | None, directory: Path) -> bool:
+    """Return whether a gallery was made from this folder, or with ``None`` from captions only."""
     return _real(root_of(facts, directory)) == _real(root)
 
 
