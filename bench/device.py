@@ -92,7 +92,7 @@ def encoding_rows(device: str) -> Iterator[Row]:
                 for name in ("cpu", "cuda")
             }
             images = [open_image(path, decode_side=models["cuda"].decode_side) for path in paths]
-            parts = [job() for job in models["cuda"].prepare_views(images, [boxes] * len(images))]
+            parts = [job() for job in models["cuda"].prepare_views(images, [boxes] * len(images))]  # type: ignore[attr-defined]
             some = parts[: max(1, len(parts) // 8)]
             times = in_turn(
                 {

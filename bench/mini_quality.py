@@ -14,6 +14,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def scores_of(texts: np.ndarray, views: np.ndarray) -> dict[str, np.ndarray]:
     return {"original view": similarities[:, :, 0], "ten views, transport": whole}
 
 
-def stamps(folder: Path) -> dict[str, object]:
+def stamps(folder: Path) -> dict[str, Any]:
     """Text to image on the captioned stamps."""
     pairs = []
     for path in sorted(folder.rglob("*.png")):

@@ -45,7 +45,7 @@ def textbook_torch(matrix: ViewMatrix) -> Callable[[Captions], np.ndarray]:
         vectors = torch.from_numpy(np.asarray(matrix.vectors))
     sets = len(matrix.ids)
 
-    @torch.inference_mode()
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def ask(query: Captions, k: int = 10) -> np.ndarray:
         s = (vectors @ torch.from_numpy(query.vectors).T).view(sets, -1, len(query.vectors))
         score = sum(((s / TAU).softmax(dim=axis) * s).sum(dim=axis).mean(dim=1) for axis in (1, 2))

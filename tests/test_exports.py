@@ -182,12 +182,12 @@ def definition(name: str, module: str, passed: frozenset[str] = frozenset()) -> 
             if name not in passed:  # an alias may name itself
                 yield from names_in(value, module, passed | {name})
             return
-    for node in ast.walk(MODULES[module]):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("stitch_cir"):
-            for alias in node.names:
-                if name == (alias.asname or alias.name) and node.module in MODULES:
-                    if f"{node.module}.{alias.name}" not in MODULES:
-                        yield from definition(alias.name, node.module)
+    for each in ast.walk(MODULES[module]):
+        if isinstance(each, ast.ImportFrom) and (each.module or "").startswith("stitch_cir"):
+            for alias in each.names:
+                if name == (alias.asname or alias.name) and each.module in MODULES:
+                    if f"{each.module}.{alias.name}" not in MODULES:
+                        yield from definition(alias.name, each.module)
                     return
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,8 +71,8 @@ def test_circo(tmp_path: Path) -> None:
     first, second = (1 + 2 / 3) / 3, 1 / 2
     assert found.headline["mAP@5"] == pytest.approx(100 * (first + second) / 2)
     assert found.headline["R@5"] == 100
-    assert found.kinds["addition"] == (pytest.approx(100 * first), 1)
-    assert found.kinds["cardinality"] == (pytest.approx(50), 1)
+    assert found.kinds["addition"] == (pytest.approx(100 * first), 1)  # type: ignore[comparison-overlap]
+    assert found.kinds["cardinality"] == (pytest.approx(50), 1)  # type: ignore[comparison-overlap]
     assert found.notes == ()
 
 
@@ -254,7 +255,7 @@ def test_the_commands(tmp_path: Path) -> None:
     assert "cut short" in shown.output
 
 
-def two_runs(tmp_path: Path, count: int = 120) -> tuple:
+def two_runs(tmp_path: Path, count: int = 120) -> tuple[Any, ...]:
     """A CIRCO of many queries, where the second run is right wherever the first is, and more."""
     base = layouts.circo(tmp_path)
     queries = [
@@ -315,7 +316,10 @@ def test_many_comparisons_are_those_of_each_alone() -> None:
     random = np.random.default_rng(3)
 
     def values() -> Values:
-        return {task: {"R@1": random.integers(0, 2, 40) * 1.0} for task in ("dress", "shirt")}
+        return {
+            task: {"R@1": random.integers(0, 2, 40).astype(np.float64)}
+            for task in ("dress", "shirt")
+        }
 
     first, others = values(), {"x": values(), "y": values()}
     together = compare_values(first, others)
@@ -326,7 +330,7 @@ def test_many_comparisons_are_those_of_each_alone() -> None:
 def test_the_average_of_cirr_has_an_interval_and_a_comparison() -> None:
     random = np.random.default_rng(4)
     one, two = (
-        {"val": {name: random.integers(0, 2, 60) * 1.0 for name in ("R@5", "Rs@1")}}
+        {"val": {name: random.integers(0, 2, 60).astype(np.float64) for name in ("R@5", "Rs@1")}}
         for _ in range(2)
     )
     averages = load_dataset("cirr").averages

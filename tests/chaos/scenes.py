@@ -42,7 +42,7 @@ def images(root: Path) -> None:
     """Draw seven images, two of the same content, and captions of two."""
     pairs = ("red blue", "green yellow", "black white", "blue blue", "white green", "yellow red")
     for name, pair in zip("abcdef", pairs, strict=True):
-        draw(root / "images" / f"{name}.png", *pair.split())
+        draw(root / "images" / f"{name}.png", *pair.split())  # type: ignore[arg-type]
     shutil.copy(root / "images/a.png", root / "images/copy.png")
     lines = [{"id": "a.png", "captions": ["red and blue"]}, {"id": "d.png", "captions": ["blue"]}]
     (root / "captions.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")

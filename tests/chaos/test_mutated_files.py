@@ -56,7 +56,7 @@ def test_every_file_is_accounted_for(
 ) -> None:
     format, options = FORMATS[ending]
     stream = io.BytesIO()
-    noise(7, 90, 60).convert("P" if format == "GIF" else "RGB").save(stream, format, **options)
+    noise(7, 90, 60).convert("P" if format == "GIF" else "RGB").save(stream, format, **options)  # type: ignore[arg-type]
     draw = random.Random(f"{SEED} {ending}")
     images = tmp_path / "images"
     images.mkdir()

@@ -199,7 +199,7 @@ def events(body: Body) -> bytes:
     lines += [
         {"choices": [{"index": c["index"], "delta": {}, "finish_reason": "stop"}]} for c in choices
     ]
-    lines.append({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7}})
+    lines.append({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7}})  # type: ignore[dict-item]
     return (
         b"".join(b"data: " + json.dumps(line).encode() + b"\n\n" for line in lines)
         + b"data: [DONE]\n\n"

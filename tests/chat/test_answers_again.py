@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -22,7 +25,7 @@ from stitch_cir.chat import (
 )
 from stitch_cir.composers import ChatComposer, Reference
 from stitch_cir.errors import NotFoundError
-from tests.chat.fake_server import completion, serving
+from tests.chat.fake_server import Handler, completion, serving
 
 ASK = [Message("user", ("What is it?",))]
 SEEN = Reference("a.png", Image.new("RGB", (32, 24), "red"), content="ab" * 32)
@@ -30,7 +33,7 @@ GOOD = [f"A red dress, take {i}." for i in range(20)]
 
 
 @pytest.fixture
-def cache(tmp_path):
+def cache(tmp_path: Path) -> Iterator[Any]:
     cache = AnswerCache(tmp_path / "answers.sqlite")
     yield cache
     cache.close()
@@ -50,7 +53,7 @@ def cache(tmp_path):
         Reply("A dress that goes on and", "length"),
     ],
 )
-def test_what_was_no_answer_is_asked_for_again_and_replaced(cache, bad):
+def test_what_was_no_answer_is_asked_for_again_and_replaced(cache: Any, bad: Any) -> None:
     broken = ChatComposer(Chat(ScriptedChat([bad]), cache)).compose(SEEN, "in red", 3)
     assert all(caption.origin.startswith("verbatim:") for caption in broken.captions)
     healthy = Chat(ScriptedChat(GOOD), cache)
@@ -63,14 +66,14 @@ def test_what_was_no_answer_is_asked_for_again_and_replaced(cache, bad):
     assert again.usage().requested == 0
 
 
-def test_offline_the_record_of_a_failed_run_gives_the_same_run(cache):
+def test_offline_the_record_of_a_failed_run_gives_the_same_run(cache: Any) -> None:
     said = ["A cat.", None, "A dog.", "", "A fox."]
     first = ChatComposer(Chat(ScriptedChat(said), cache)).compose(SEEN, "an animal", 3)
     offline = Chat(ScriptedChat(["never"]), cache, offline=True)
     assert ChatComposer(offline).compose(SEEN, "an animal", 3) == first
 
 
-def test_only_what_is_missing_is_asked_for_and_priced(cache):
+def test_only_what_is_missing_is_asked_for_and_priced(cache: Any) -> None:
     Chat(ScriptedChat(["A cat.", None, "A dog."]), cache).samples(ASK, 3, Sampling())
     chat = Chat(ScriptedChat(GOOD), cache)
     assert chat.missing(ASK, 3, Sampling()) == 1
@@ -81,7 +84,7 @@ def test_only_what_is_missing_is_asked_for_and_priced(cache):
     assert chat.missing(ASK, 3, Sampling()) == 0
 
 
-def test_a_cache_of_an_older_version_with_empty_answers_is_mended(tmp_path):
+def test_a_cache_of_an_older_version_with_empty_answers_is_mended(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite"
     old = AnswerCache(path)
     Chat(ScriptedChat(["A cat."]), old).samples(ASK, 1, Sampling())
@@ -97,7 +100,7 @@ def test_a_cache_of_an_older_version_with_empty_answers_is_mended(tmp_path):
     cache.close()
 
 
-def test_an_import_fills_in_what_holds_no_text(cache, tmp_path):
+def test_an_import_fills_in_what_holds_no_text(cache: Any, tmp_path: Path) -> None:
     Chat(ScriptedChat([None, "ours"]), cache).samples(ASK, 2, Sampling())
     theirs = AnswerCache(tmp_path / "t.sqlite")
     Chat(ScriptedChat(["theirs"]), theirs).samples(ASK, 2, Sampling())
@@ -109,7 +112,7 @@ def test_an_import_fills_in_what_holds_no_text(cache, tmp_path):
     assert [cache.get(key, i).text for i in range(2)] == ["theirs", "ours"]
 
 
-def test_answers_are_forgotten_by_model_or_when_they_hold_none(cache):
+def test_answers_are_forgotten_by_model_or_when_they_hold_none(cache: Any) -> None:
     Chat(ScriptedChat(["A cat.", None, "<think>no"]), cache).samples(ASK, 3, Sampling())
     Chat(ScriptedChat(["A dog."], model="other"), cache).samples(ASK, 1, Sampling())
     assert forget_answers(cache).to_dict() == {"forgotten": 2, "kept": 2}
@@ -126,10 +129,12 @@ def test_answers_are_forgotten_by_model_or_when_they_hold_none(cache):
     assert cache.summary()["models"] == {}
 
 
-def test_what_an_end_point_did_not_take_is_recorded_with_its_answers(cache, monkeypatch):
+def test_what_an_end_point_did_not_take_is_recorded_with_its_answers(
+    cache: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STITCH_API_KEY", "none")
 
-    def answer(handler, body):
+    def answer(handler: Handler, body: dict[str, Any]) -> None:
         if "top_k" in body:
             handler.send(
                 422,
@@ -153,10 +158,12 @@ def test_what_an_end_point_did_not_take_is_recorded_with_its_answers(cache, monk
     assert replayed.notes == made.notes
 
 
-def test_examples_left_out_are_left_out_again_from_the_cache(cache, monkeypatch):
+def test_examples_left_out_are_left_out_again_from_the_cache(
+    cache: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STITCH_API_KEY", "none")
 
-    def answer(handler, body):
+    def answer(handler: Handler, body: dict[str, Any]) -> None:
         parts = body["messages"][-1]["content"]
         if sum(part["type"] == "image_url" for part in parts) > 1:
             handler.send(400, {"message": "At most 1 image(s) may be provided in one request."})
@@ -180,15 +187,15 @@ def test_examples_left_out_are_left_out_again_from_the_cache(cache, monkeypatch)
         assert "asked without the examples of the prompt edit-1" in composition.notes[0]
 
 
-def test_what_counts_as_text():
+def test_what_counts_as_text() -> None:
     assert has_text(Reply("A cat.", "length"))
     assert not any(map(has_text, (Reply(None), Reply(" "), Reply("<think>x"), Reply("<|im_end|>"))))
 
 
-def test_what_another_process_stored_meanwhile_stays(cache):
+def test_what_another_process_stored_meanwhile_stays(cache: Any) -> None:
     key = Chat(ScriptedChat(["x"])).key(ASK, Sampling())
 
-    def script(messages, number):
+    def script(messages: Any, number: Any) -> Any:
         if number == 0:  # another process is quicker
             Chat(ScriptedChat(["theirs"]), cache).samples(ASK, 1, Sampling())
         return "ours"

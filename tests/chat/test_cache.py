@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,13 +29,13 @@ ASK = [Message("user", ("What is it?",))]
 
 
 @pytest.fixture
-def cache(tmp_path):
+def cache(tmp_path: Path) -> Iterator[Any]:
     cache = AnswerCache(tmp_path / "deep" / "answers.sqlite")
     yield cache
     cache.close()
 
 
-def test_an_answer_is_asked_for_once_and_only_what_is_missing(cache):
+def test_an_answer_is_asked_for_once_and_only_what_is_missing(cache: Any) -> None:
     backend = ScriptedChat(lambda messages, number: f"answer {number}")
     chat = Chat(backend, cache)
     assert [r.text for r in chat.samples(ASK, 2, Sampling())] == ["answer 0", "answer 1"]
@@ -54,36 +57,36 @@ def test_an_answer_is_asked_for_once_and_only_what_is_missing(cache):
         {"model": "another"},
     ],
 )
-def test_whatever_shapes_an_answer_is_part_of_its_key(cache, change):
+def test_whatever_shapes_an_answer_is_part_of_its_key(cache: Any, change: Any) -> None:
     Chat(ScriptedChat(["first"]), cache).samples(ASK, 1, Sampling())
     other = Chat(ScriptedChat(["second"], model=change.pop("model", "scripted")), cache)
     asked = {"messages": ASK, "sampling": Sampling(), **change}
     assert other.samples(asked["messages"], 1, asked["sampling"])[0].text == "second"
 
 
-def test_pictures_count_by_their_content_not_by_their_pixels_at_hand():
+def test_pictures_count_by_their_content_not_by_their_pixels_at_hand() -> None:
     from PIL import Image
 
     red, blue = Image.new("RGB", (4, 4), "red"), Image.new("RGB", (4, 4), "blue")
     chat = Chat(ScriptedChat(["x"]))
 
-    def key(picture):
+    def key(picture: Any) -> Any:
         return chat.key([Message("user", (picture,))], Sampling())
 
     assert key(ImagePart.of(red)) == key(ImagePart.of(red.copy())) != key(ImagePart.of(blue))
     assert key(ImagePart.of(red, "ab")) == key(ImagePart("ab"))
 
 
-def test_where_a_model_runs_is_recorded_but_shapes_no_answer(cache):
+def test_where_a_model_runs_is_recorded_but_shapes_no_answer(cache: Any) -> None:
     class Moved(ScriptedChat):
-        def settings(self):
+        def settings(self) -> Any:
             return {**super().settings(), "host": "elsewhere:80", "device": "cuda"}
 
     Chat(ScriptedChat(["first"]), cache).samples(ASK, 1, Sampling())
     assert Chat(Moved(["second"]), cache).samples(ASK, 1, Sampling())[0].text == "first"
 
 
-def test_offline_a_missing_answer_is_an_error_that_says_what_to_do(cache):
+def test_offline_a_missing_answer_is_an_error_that_says_what_to_do(cache: Any) -> None:
     chat = Chat(ScriptedChat(["x"]), cache, offline=True)
     with pytest.raises(EndpointError, match=r"not in the cache .*answers\.sqlite") as caught:
         chat.samples(ASK, 3, Sampling())
@@ -91,8 +94,8 @@ def test_offline_a_missing_answer_is_an_error_that_says_what_to_do(cache):
     assert chat.usage().requested == 0
 
 
-def test_an_interruption_keeps_what_was_answered_and_nothing_half(cache):
-    def script(messages, number):
+def test_an_interruption_keeps_what_was_answered_and_nothing_half(cache: Any) -> None:
+    def script(messages: Any, number: Any) -> Any:
         if messages[0].parts == ("third",):
             raise KeyboardInterrupt
         return "fine"
@@ -107,10 +110,10 @@ def test_an_interruption_keeps_what_was_answered_and_nothing_half(cache):
     assert counts["requests"] == 2
 
 
-def test_equal_questions_under_way_are_asked_once(cache):
+def test_equal_questions_under_way_are_asked_once(cache: Any) -> None:
     gate = threading.Event()
 
-    def slow(messages, number):
+    def slow(messages: Any, number: Any) -> Any:
         gate.wait(5)
         return "x"
 
@@ -125,9 +128,9 @@ def test_equal_questions_under_way_are_asked_once(cache):
     assert len(backend.requests) == 1
 
 
-def test_a_back_end_that_gives_too_few_is_an_error_and_nothing_is_kept(cache):
+def test_a_back_end_that_gives_too_few_is_an_error_and_nothing_is_kept(cache: Any) -> None:
     class Short(ScriptedChat):
-        def sample(self, messages, count, sampling, first=0):
+        def sample(self, messages: Any, count: Any, sampling: Any, first: Any = 0) -> Any:
             return [Reply("x")] * (count - 1)
 
     with pytest.raises(EndpointError, match="1 answers instead of 2"):
@@ -135,7 +138,7 @@ def test_a_back_end_that_gives_too_few_is_an_error_and_nothing_is_kept(cache):
     assert cache.summary()["models"] == {}
 
 
-def test_odd_texts_are_kept(cache):
+def test_odd_texts_are_kept(cache: Any) -> None:
     odd = ["", "a\x00b", "lone \ud800 half", "😀" * 10]
     chat = Chat(ScriptedChat([*odd, None]), cache)
     chat.samples(ASK, 5, Sampling())
@@ -143,7 +146,7 @@ def test_odd_texts_are_kept(cache):
     assert kept == ["", "a\x00b", "lone ? half", "😀" * 10, None]
 
 
-def test_export_and_import_carry_the_exact_answers(cache, tmp_path):
+def test_export_and_import_carry_the_exact_answers(cache: Any, tmp_path: Path) -> None:
     chat = Chat(ScriptedChat(["a", "b", None]), cache)
     chat.samples(ASK, 3, Sampling())
     manifest = export_answers(cache, tmp_path / "a.jsonl")
@@ -160,7 +163,7 @@ def test_export_and_import_carry_the_exact_answers(cache, tmp_path):
     other.close()
 
 
-def test_an_import_that_disagrees_keeps_ours_and_says_so(cache, tmp_path):
+def test_an_import_that_disagrees_keeps_ours_and_says_so(cache: Any, tmp_path: Path) -> None:
     Chat(ScriptedChat(["ours"]), cache).samples(ASK, 1, Sampling())
     theirs = AnswerCache(tmp_path / "t.sqlite")
     Chat(ScriptedChat(["theirs"]), theirs).samples(ASK, 2, Sampling())
@@ -170,7 +173,7 @@ def test_an_import_that_disagrees_keeps_ours_and_says_so(cache, tmp_path):
     assert report.to_dict() == {"read": 2, "added": 1, "differing": 1}
 
 
-def test_a_file_cut_short_or_altered_is_refused_whole(cache, tmp_path):
+def test_a_file_cut_short_or_altered_is_refused_whole(cache: Any, tmp_path: Path) -> None:
     Chat(ScriptedChat(["a", "b"]), cache).samples(ASK, 2, Sampling())
     path = tmp_path / "a.jsonl"
     export_answers(cache, path)
@@ -196,7 +199,7 @@ def test_a_file_cut_short_or_altered_is_refused_whole(cache, tmp_path):
         export_answers(cache, tmp_path / "no" / "folder.jsonl")
 
 
-def test_files_that_are_no_cache_are_refused(tmp_path):
+def test_files_that_are_no_cache_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello " * 1000)
     with pytest.raises(CacheError, match="text cannot be used"):
         AnswerCache(tmp_path / "text")
@@ -211,7 +214,9 @@ def test_files_that_are_no_cache_are_refused(tmp_path):
         AnswerCache(tmp_path)
 
 
-def test_the_default_place_follows_the_environment(monkeypatch, tmp_path):
+def test_the_default_place_follows_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("STITCH_HOME", str(tmp_path))
     assert default_cache() == tmp_path / "answers.sqlite"
     monkeypatch.delenv("STITCH_HOME")

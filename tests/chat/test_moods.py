@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from PIL import Image
 
 from stitch_cir.chat import Chat, ImagePart, Message, OpenAIChat, Sampling
 from stitch_cir.composers import ChatComposer, Reference
 from stitch_cir.errors import EndpointError, PromptTooLargeError
-from tests.chat.fake_server import completion, serving
+from tests.chat.fake_server import Handler, completion, serving
 from tests.chat.moods import answers, images, mood
 from tests.chat.moods_failing import FAILS, IMAGE_LIMITS
 from tests.chat.moods_learned import LEARNED
@@ -19,13 +21,13 @@ SEEING = [Message("user", ("What is it?", ImagePart.of(RED)))]
 
 
 @pytest.fixture(autouse=True)
-def _key(monkeypatch):
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "STITCH_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize("name", LEARNED)
-def test_an_end_point_is_asked_as_it_takes_it_and_that_is_remembered(name):
+def test_an_end_point_is_asked_as_it_takes_it_and_that_is_remembered(name: Any) -> None:
     answer, missing, noted = LEARNED[name]
     sampling = Sampling(max_tokens=8)
     with serving(answer) as server:
@@ -49,7 +51,7 @@ def test_an_end_point_is_asked_as_it_takes_it_and_that_is_remembered(name):
 
 
 @pytest.mark.parametrize("name", FAILS)
-def test_a_refusal_for_good_is_one_error_with_the_reason_and_what_to_do(name):
+def test_a_refusal_for_good_is_one_error_with_the_reason_and_what_to_do(name: Any) -> None:
     status, body, message, hint = FAILS[name]
     with (
         serving(lambda handler, _: handler.send(status, body, retry_after_ms="1")) as server,
@@ -61,7 +63,7 @@ def test_a_refusal_for_good_is_one_error_with_the_reason_and_what_to_do(name):
 
 
 @pytest.mark.parametrize("name", IMAGE_LIMITS)
-def test_a_limit_on_images_is_read_and_the_examples_are_left_out(name):
+def test_a_limit_on_images_is_read_and_the_examples_are_left_out(name: Any) -> None:
     status, body, most = IMAGE_LIMITS[name]
     limited = mood(lambda asked: (status, body) if images(asked) > most else None)
     with serving(limited) as server:
@@ -80,7 +82,7 @@ def test_a_limit_on_images_is_read_and_the_examples_are_left_out(name):
 
 
 @pytest.mark.parametrize("prompt", ["edit-1", "fashion-1"])
-def test_every_prompt_with_example_images_has_a_form_for_one(prompt):
+def test_every_prompt_with_example_images_has_a_form_for_one(prompt: str) -> None:
     status, body, _ = IMAGE_LIMITS["vLLM"]
     with serving(mood(lambda asked: (status, body) if images(asked) > 1 else None)) as server:
         composer = ChatComposer(Chat(OpenAIChat("m", base_url=server.url)), prompt=prompt)
@@ -89,7 +91,7 @@ def test_every_prompt_with_example_images_has_a_form_for_one(prompt):
     assert [images(request) for request in server.requests] == [3, 1]
 
 
-def test_a_context_that_is_too_small_for_the_examples_is_asked_without_them():
+def test_a_context_that_is_too_small_for_the_examples_is_asked_without_them() -> None:
     message = "the request exceeds the available context size. try increasing the context size"
     error = {"code": 400, "message": message, "type": "exceed_context_size_error", "n_ctx": 256}
     with serving(
@@ -102,7 +104,7 @@ def test_a_context_that_is_too_small_for_the_examples_is_asked_without_them():
     assert any("the end point finds it too long" in note for note in made.notes)
 
 
-def test_a_refused_content_is_no_answer_and_no_error():
+def test_a_refused_content_is_no_answer_and_no_error() -> None:
     azure = {
         "error": {
             "message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
@@ -122,7 +124,7 @@ def test_a_refused_content_is_no_answer_and_no_error():
     assert all(caption.origin.startswith("verbatim:") for caption in made.captions)
 
 
-def test_an_overload_in_a_body_of_status_200_is_tried_again():
+def test_an_overload_in_a_body_of_status_200_is_tried_again() -> None:
     busy = {
         "error": {
             "message": "Provider returned error",
@@ -132,7 +134,7 @@ def test_an_overload_in_a_body_of_status_200_is_tried_again():
     }
     seen = []
 
-    def answer(handler, body):
+    def answer(handler: Handler, body: dict[str, Any]) -> None:
         seen.append(body)
         handler.send(200, busy if len(seen) < 3 else completion("A red dress."), retry_after_ms="1")
 
@@ -142,11 +144,11 @@ def test_an_overload_in_a_body_of_status_200_is_tried_again():
     assert len(seen) == 3
 
 
-def test_a_model_that_is_still_loading_is_waited_for():
+def test_a_model_that_is_still_loading_is_waited_for() -> None:
     loading = {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}
     seen = []
 
-    def answer(handler, body):
+    def answer(handler: Handler, body: dict[str, Any]) -> None:
         seen.append(body)
         if len(seen) < 4:
             handler.send(503, loading, retry_after_ms="1")
@@ -159,8 +161,8 @@ def test_a_model_that_is_still_loading_is_waited_for():
     assert seen[-1]["n"] == 3
 
 
-def test_more_choices_than_asked_for_are_cut_and_put_in_order():
-    def answer(handler, body):
+def test_more_choices_than_asked_for_are_cut_and_put_in_order() -> None:
+    def answer(handler: Handler, body: dict[str, Any]) -> None:
         data = completion("third", "second", "first", "fourth")
         for choice, index in zip(data["choices"], (2, 1, 0, 3), strict=True):
             choice["index"] = index
@@ -171,10 +173,10 @@ def test_more_choices_than_asked_for_are_cut_and_put_in_order():
     assert [reply.text for reply in replies] == ["first", "second", "third"]
 
 
-def test_azure_addresses_keep_their_version_and_servers_nearby_need_no_key():
+def test_azure_addresses_keep_their_version_and_servers_nearby_need_no_key() -> None:
     paths = []
 
-    def answer(handler, body):
+    def answer(handler: Handler, body: dict[str, Any]) -> None:
         paths.append(handler.path)
         handler.send(200, answers(body))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from PIL import Image
 
@@ -17,9 +20,9 @@ query = "{caption} -> {modification}"
 """
 
 
-def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query():
+def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query() -> None:
     assert set(prompt_names()) >= {"edit-1", "fashion-1", "caption-1", "rewrite-1", "rerank-1"}
-    fields = {"caption": "CAPTION", "modification": "CHANGE", "image": PICTURE}
+    fields: dict[str, Any] = {"caption": "CAPTION", "modification": "CHANGE", "image": PICTURE}
     for name in prompt_names():
         prompt = load_prompt(name)
         candidate = PICTURE if prompt.kind == "rerank" else "CANDIDATE"
@@ -33,26 +36,29 @@ def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query():
         assert prompt.preview()[-1]["role"] == "user"
 
 
-def test_the_one_stage_prompt_is_one_message_with_pictures_between_the_words():
+def test_the_one_stage_prompt_is_one_message_with_pictures_between_the_words() -> None:
     (message,) = load_prompt("edit-1").messages(image=PICTURE, modification="in red")
     kinds = [isinstance(part, ImagePart) for part in message.parts]
     assert kinds == [False, True, False, True, False, True, False]
     assert message.parts[-1] == "\nInstruction: in red\nEdited description:"
-    assert message.parts[1].image.size == (192, 192)
+    part = message.parts[1]
+    assert isinstance(part, ImagePart)
+    assert part.image is not None
+    assert part.image.size == (192, 192)
 
 
-def test_examples_as_turns_alternate():
+def test_examples_as_turns_alternate() -> None:
     messages = load_prompt("rewrite-1").messages(caption="a dog", modification="a cat instead")
     assert [m.role for m in messages] == ["system"] + ["user", "assistant"] * 3 + ["user"]
 
 
-def test_what_a_user_writes_is_never_read_as_a_template():
+def test_what_a_user_writes_is_never_read_as_a_template() -> None:
     text = "{caption} {image} {0} %s {{x}}"
     messages = load_prompt("rewrite-2").messages(caption="a dog", modification=text)
-    assert text in messages[-1].parts[0]
+    assert text in str(messages[-1].parts[0])
 
 
-def test_a_prompt_of_ones_own(tmp_path):
+def test_a_prompt_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(OWN)
     prompt = load_prompt(str(path), "rewrite")
@@ -62,7 +68,7 @@ def test_a_prompt_of_ones_own(tmp_path):
     assert load_prompt(str(path)).digest != before
 
 
-def test_a_prompts_pictures_lie_beside_it_and_count_in_its_digest(tmp_path):
+def test_a_prompts_pictures_lie_beside_it_and_count_in_its_digest(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(
         'name = "p"\nkind = "edit"\nabout = "x"\nexample = "{image} {answer}"\n'
@@ -87,13 +93,15 @@ def test_a_prompts_pictures_lie_beside_it_and_count_in_its_digest(tmp_path):
         (OWN + 'turns = true\n[[examples]]\ncaption = "a"', "example 1 lacks"),
     ],
 )
-def test_files_that_are_no_prompt_are_refused_with_the_reason(tmp_path, content, message):
+def test_files_that_are_no_prompt_are_refused_with_the_reason(
+    tmp_path: Path, content: Any, message: str
+) -> None:
     (tmp_path / "p.toml").write_text(content)
     with pytest.raises(SettingError, match=message):
         load_prompt(str(tmp_path / "p.toml"))
 
 
-def test_unknown_names_and_wrong_kinds_are_refused_with_what_there_is():
+def test_unknown_names_and_wrong_kinds_are_refused_with_what_there_is() -> None:
     with pytest.raises(NotFoundError) as caught:
         load_prompt("no-such")
     assert "edit-1" in caught.value.hint

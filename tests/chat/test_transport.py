@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,13 +14,13 @@ from stitch_cir._proxies import applying_proxy, is_loopback, is_near
 from stitch_cir.chat import Message, OpenAIChat, Sampling
 from stitch_cir.chat.endpoint._refusals import read_refusal
 from stitch_cir.errors import EndpointError
-from tests.chat.fake_server import completion, fails, first, says, serving
+from tests.chat.fake_server import Handler, completion, fails, first, says, serving
 
 ASK = [Message("user", ("What is it?",))]
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch):
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
     for name in (*names, *(name.lower() for name in names)):
         monkeypatch.delenv(name, raising=False)
@@ -27,10 +29,10 @@ def _environment(monkeypatch):
     monkeypatch.setenv("STITCH_API_KEY", "sk-0123456789")
 
 
-def drips(released: threading.Event):
+def drips(released: threading.Event) -> Any:
     """Send one byte at a time, each well within any time-out of a single read."""
 
-    def answer(handler, body):
+    def answer(handler: Handler, body: dict[str, Any]) -> None:
         content = json.dumps(completion("late")).encode()
         handler.send_response(200)
         handler.send_header("content-length", str(len(content)))
@@ -44,7 +46,7 @@ def drips(released: threading.Event):
     return answer
 
 
-def test_the_time_out_holds_for_the_whole_request_against_single_bytes():
+def test_the_time_out_holds_for_the_whole_request_against_single_bytes() -> None:
     released = threading.Event()
     with serving(drips(released)) as server:
         chat = OpenAIChat("m", base_url=server.url, timeout=0.3, retries=0)
@@ -54,7 +56,7 @@ def test_the_time_out_holds_for_the_whole_request_against_single_bytes():
     assert "--model-timeout" in caught.value.hint
 
 
-def test_all_tries_together_keep_to_the_total_time_out():
+def test_all_tries_together_keep_to_the_total_time_out() -> None:
     with serving(fails(503, retry_after="100", retry_after_ms="")) as server:
         chat = OpenAIChat("m", base_url=server.url, total_timeout=0.2, retries=1000)
         with pytest.raises(EndpointError, match=r"within 0\.2 seconds, all tries counted"):
@@ -62,16 +64,16 @@ def test_all_tries_together_keep_to_the_total_time_out():
     assert len(server.requests) <= 1  # the second would come after the delay
 
 
-def test_closing_ends_requests_under_way_and_refuses_later_ones():
+def test_closing_ends_requests_under_way_and_refuses_later_ones() -> None:
     arrived, released = threading.Event(), threading.Event()
 
-    def hangs(handler, body):
+    def hangs(handler: Handler, body: dict[str, Any]) -> None:
         arrived.set()
         released.wait(30)
 
     caught: list[EndpointError] = []
 
-    def ask():
+    def ask() -> None:
         try:
             chat.sample(ASK, 3, Sampling(), 0)
         except EndpointError as error:
@@ -94,11 +96,11 @@ def test_closing_ends_requests_under_way_and_refuses_later_ones():
 
 
 @pytest.fixture
-def naps(monkeypatch):
+def naps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Record delays instead of waiting them."""
     taken: list[float] = []
 
-    async def sleep(seconds):
+    async def sleep(seconds: Any) -> None:
         taken.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
@@ -106,7 +108,7 @@ def naps(monkeypatch):
     assert asyncio.sleep is sleep
 
 
-def test_a_delay_that_was_asked_for_is_kept_and_told(naps):
+def test_a_delay_that_was_asked_for_is_kept_and_told(naps: Any) -> None:
     told: list[str] = []
     with serving(first(fails(429, retry_after="75", retry_after_ms=""), says("fine"))) as server:
         chat = OpenAIChat("m", base_url=server.url, report=told.append)
@@ -116,7 +118,9 @@ def test_a_delay_that_was_asked_for_is_kept_and_told(naps):
 
 
 @pytest.mark.parametrize("seconds", ["600", "3600"])
-def test_a_delay_beyond_the_time_out_is_an_error_that_counts_one_try(naps, seconds):
+def test_a_delay_beyond_the_time_out_is_an_error_that_counts_one_try(
+    naps: Any, seconds: str
+) -> None:
     message = rf"asks to come back in {seconds} s.*\(1 try\)"
     with (
         serving(fails(429, "slow down", retry_after=seconds, retry_after_ms="")) as server,
@@ -127,7 +131,7 @@ def test_a_delay_beyond_the_time_out_is_an_error_that_counts_one_try(naps, secon
     assert "--model-timeout" in caught.value.hint
 
 
-def test_without_a_delay_the_tries_grow_apart_and_are_counted(naps):
+def test_without_a_delay_the_tries_grow_apart_and_are_counted(naps: Any) -> None:
     with (
         serving(fails(500, "out of memory", retry_after_ms="")) as server,
         pytest.raises(EndpointError, match=r"out of memory \(5 tries\)"),
@@ -151,11 +155,13 @@ def test_without_a_delay_the_tries_grow_apart_and_are_counted(naps):
         ('{"error": "Model x is currently loading", "estimated_time": 20.5}', {}, 20.5),
     ],
 )
-def test_delays_are_read_from_headers_and_bodies(body, headers, wait):
+def test_delays_are_read_from_headers_and_bodies(
+    body: str, headers: Any, wait: float | None
+) -> None:
     assert read_refusal(429, body, headers).wait == wait
 
 
-def test_a_redirect_to_another_host_never_gets_the_image():
+def test_a_redirect_to_another_host_never_gets_the_image() -> None:
     with (
         serving(says("stolen")) as elsewhere,
         serving(
@@ -175,8 +181,10 @@ def test_a_redirect_to_another_host_never_gets_the_image():
 
 
 @pytest.mark.parametrize(("status", "works"), [(307, True), (308, True), (302, False)])
-def test_a_redirect_on_the_same_host_is_followed_where_it_keeps_the_request(status, works):
-    def answer(handler, body):
+def test_a_redirect_on_the_same_host_is_followed_where_it_keeps_the_request(
+    status: int, works: bool
+) -> None:
+    def answer(handler: Handler, body: dict[str, Any]) -> None:
         if handler.path.endswith("/"):
             handler.send(200, completion("fine"))
         else:
@@ -191,8 +199,8 @@ def test_a_redirect_on_the_same_host_is_followed_where_it_keeps_the_request(stat
                 chat.sample(ASK, 1, Sampling(), 0)
 
 
-def test_an_endless_reply_is_given_up_once():
-    def answer(handler, body):
+def test_an_endless_reply_is_given_up_once() -> None:
+    def answer(handler: Handler, body: dict[str, Any]) -> None:
         handler.send_response(200)
         handler.send_header("content-type", "application/json")
         handler.end_headers()
@@ -209,7 +217,9 @@ def test_an_endless_reply_is_given_up_once():
     "proxy", ["socks5://127.0.0.1:1", "socks://127.0.0.1:1", "http://[::1", "http://127.0.0.1:1"]
 )
 @pytest.mark.parametrize("name", ["ALL_PROXY", "http_proxy"])
-def test_this_machine_is_reached_whatever_the_proxy_variables_say(monkeypatch, name, proxy):
+def test_this_machine_is_reached_whatever_the_proxy_variables_say(
+    monkeypatch: pytest.MonkeyPatch, name: str, proxy: str
+) -> None:
     monkeypatch.setenv(name, proxy)
     monkeypatch.setenv("SSL_CERT_FILE", "/nope/ca.pem")
     with serving(says("fine")) as server:
@@ -229,7 +239,9 @@ def test_this_machine_is_reached_whatever_the_proxy_variables_say(monkeypatch, n
         ("SSL_CERT_FILE", "/nope/ca.pem", "SSL_CERT_FILE names /nope/ca.pem, which does not exist"),
     ],
 )
-def test_a_variable_that_makes_requests_impossible_is_named(monkeypatch, name, value, message):
+def test_a_variable_that_makes_requests_impossible_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(EndpointError, match=message) as caught:
         OpenAIChat("m", base_url="https://far.example/v1").sample(ASK, 1, Sampling(), 0)
@@ -237,7 +249,9 @@ def test_a_variable_that_makes_requests_impossible_is_named(monkeypatch, name, v
     assert "word" not in str(caught.value)
 
 
-def test_a_proxy_that_is_away_is_named_when_a_host_cannot_be_reached(monkeypatch):
+def test_a_proxy_that_is_away_is_named_when_a_host_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://user:word@127.0.0.1:9")
     chat = OpenAIChat("m", base_url="http://far.example/v1", retries=0)
     with pytest.raises(
@@ -248,7 +262,7 @@ def test_a_proxy_that_is_away_is_named_when_a_host_cannot_be_reached(monkeypatch
     assert "word" not in str(caught.value)
 
 
-def test_which_proxy_applies_and_which_hosts_are_near(monkeypatch):
+def test_which_proxy_applies_and_which_hosts_are_near(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("all_proxy", "http://proxy:3128")
     monkeypatch.setenv("NO_PROXY", "near.example")
     assert applying_proxy("https://far.example/v1") == ("all_proxy", "http://proxy:3128")

@@ -34,7 +34,7 @@ def run_here(monkeypatch: pytest.MonkeyPatch, *arguments: object, encoding: str 
         texts = []
         for stream in streams:
             stream.flush()
-            texts.append(stream.buffer.getvalue().decode(encoding))  # type: ignore[attr-defined]
+            texts.append(stream.buffer.getvalue().decode(encoding))
     return Run(end.value.code or 0, *texts)
 
 

@@ -23,7 +23,7 @@ def indexed(photos: Path) -> Path:
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     addresses: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda url: addresses.append(url) or True)
+    monkeypatch.setattr(webbrowser, "open", lambda url: addresses.append(url) or True)  # type: ignore[func-returns-value]
     return addresses
 
 

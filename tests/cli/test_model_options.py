@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -12,7 +13,7 @@ from typer.testing import CliRunner, Result
 from stitch_cir.chat import make_chat
 from stitch_cir.cli._app import app
 from stitch_cir.errors import SettingError
-from tests.chat.fake_server import completion, fails, says, serving
+from tests.chat.fake_server import Handler, completion, fails, says, serving
 
 CAPTIONS = [f"A blue square, take {number}." for number in range(20)]
 
@@ -43,7 +44,11 @@ def asking(folder: Path, server: object) -> tuple[object, ...]:
 
 def test_a_model_that_never_answers_is_given_up_after_the_time_out(indexed: Path) -> None:
     released = threading.Event()
-    with serving(lambda handler, body: released.wait(30)) as server:
+
+    def wait(handler: Handler, body: dict[str, Any]) -> None:
+        released.wait(30)
+
+    with serving(wait) as server:
         late = stitch(*asking(indexed, server), "--model-timeout", 0.2, "--model-retries", 0)
         released.set()
     assert late.exit_code == 6
@@ -79,14 +84,14 @@ def test_a_reranker_without_a_model_is_called_so(indexed: Path) -> None:
 
 
 def test_a_reranker_that_thinks_gets_more_tokens(indexed: Path) -> None:
-    def answer(handler, body):  # type: ignore[no-untyped-def]
+    def answer(handler: Handler, body: dict[str, Any]) -> None:
         enough = body["max_tokens"] > 100
         text, finish = ("yes", "stop") if enough else ("<think>Is it", "length")
         handler.send(200, completion(text, finish=finish))
 
     with serving(answer) as server:
-        ask = ("search", indexed, "in blue", "-r", "red.png", "--rerank", 2, "--model", "m")
-        ask = (*ask, "--base-url", server.url, "--json")
+        chosen = ("--rerank", 2, "--model", "m", "--base-url", server.url)
+        ask = ("search", indexed, "in blue", "-r", "red.png", *chosen, "--json")
         unclear = json.loads(stitch(*ask).stdout)
         assert unclear["hits"][0]["verdict"]["yes"] == 0.5
         assert any("--max-tokens" in note for note in unclear["notes"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -43,7 +44,7 @@ def queries(tmp_path: Path) -> Path:
     return path
 
 
-def chat(server) -> tuple[str, ...]:
+def chat(server: Any) -> tuple[str, ...]:
     return ("--composer", "chat", "--model", "m", "--base-url", server.url)
 
 

@@ -83,7 +83,7 @@ def test_letters_are_spelled_in_others() -> None:
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_has_left_is_no_failure(indexed: Path, unbuffered: str) -> None:
-    commands = (
+    commands: tuple[tuple[object, ...], ...] = (
         ("search", indexed, "red"),
         ("info", indexed, "--json"),
         ("search", "--help"),

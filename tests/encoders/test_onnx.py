@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_padding_a_batch_changes_nothing(towers: Path) -> None:
 
 
 def test_a_long_text_keeps_its_end_token_and_is_told(towers: Path, tmp_path: Path) -> None:
-    encoder = load_encoder(str(towers))
+    encoder: Any = load_encoder(str(towers))
     long = "red " * 30
     assert encoder.context_length == 10
     assert encoder.count_tokens(["a dog", long]) == [4, 32]
@@ -81,7 +82,7 @@ def test_a_long_text_keeps_its_end_token_and_is_told(towers: Path, tmp_path: Pat
     assert any("The modification was cut: 32 tokens" in note for note in results.notes)
 
 
-def indexed(tmp_path: Path, towers: Path, kind: str = "grid") -> Gallery:
+def indexed(tmp_path: Path, towers: Path, kind: Any = "grid") -> Gallery:
     photos = tmp_path / "photos"
     photos.mkdir()
     for number, one in enumerate(pictures()):
@@ -102,7 +103,7 @@ def test_a_gallery_opens_the_same_towers_again(tmp_path: Path, towers: Path, kin
 
 
 def test_dense_views_pool_the_patches_they_cover(towers: Path) -> None:
-    encoder = load_encoder(str(towers))
+    encoder: Any = load_encoder(str(towers))
     image = Image.new("RGB", (64, 64), (255, 0, 0))
     image.paste((0, 0, 255), (0, 0, 32, 64))
     boxes = [(ViewBox(), ViewBox(0, 0, 0.5, 1), ViewBox(0.5, 0, 1, 1))]
@@ -114,7 +115,7 @@ def test_dense_views_pool_the_patches_they_cover(towers: Path) -> None:
 
 
 def test_towers_without_patches_refuse_dense_views(tmp_path: Path) -> None:
-    encoder = load_encoder(str(write_towers(tmp_path / "plain")))
+    encoder: Any = load_encoder(str(write_towers(tmp_path / "plain")))
     assert not encoder.has_patches
     with pytest.raises(SettingError, match="patch"):
         encoder.encode_dense_views(pictures(), [WHOLE] * 3)

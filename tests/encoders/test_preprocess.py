@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -73,7 +75,7 @@ def test_coverage_is_by_area_and_sums_to_one() -> None:
         },
     ],
 )
-def test_reads_old_and_new_forms(config: dict) -> None:
+def test_reads_old_and_new_forms(config: dict[str, Any]) -> None:
     assert Preprocess.from_config(config, "x").side == 224
 
 
@@ -86,7 +88,7 @@ def test_reads_old_and_new_forms(config: dict) -> None:
         {"size": 224, "image_mean": [1]},
     ],
 )
-def test_refuses_what_gives_no_square(config: dict) -> None:
+def test_refuses_what_gives_no_square(config: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="how images are prepared"):
         Preprocess.from_config(config, "x")
 

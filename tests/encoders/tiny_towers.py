@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -48,7 +49,11 @@ def write_towers(
 
 
 def _save(
-    file: Path, nodes: list, inputs: list, outputs: list, weights: dict[str, np.ndarray]
+    file: Path,
+    nodes: list[Any],
+    inputs: list[Any],
+    outputs: list[Any],
+    weights: dict[str, np.ndarray],
 ) -> None:
     graph = helper.make_graph(
         nodes,
@@ -74,7 +79,7 @@ def _text(file: Path, rng: np.random.Generator) -> None:
         helper.make_node("Mul", ["words", "masks"], ["seen"]),
         helper.make_node("ReduceSum", ["seen", "middle"], ["text_embeds"], keepdims=0),
     ]
-    weights = {
+    weights: dict[str, np.ndarray] = {
         "table": rng.normal(size=(VOCABULARY, DIM)).astype(np.float32),
         "last": np.array([2], np.int64),
         "middle": np.array([1], np.int64),
@@ -91,7 +96,7 @@ def _vision(file: Path, rng: np.random.Generator, patches: bool, dim: int) -> No
         helper.make_node("Conv", ["pixel_values", "kernel"], ["map"], strides=[4, 4]),
         helper.make_node("ReduceMean", ["map"], ["image_embeds"], axes=[2, 3], keepdims=0),
     ]
-    weights = {
+    weights: dict[str, np.ndarray] = {
         "kernel": rng.normal(size=(dim, 3, 4, 4)).astype(np.float32),
         "flat": np.array([0, dim, -1], np.int64),
     }

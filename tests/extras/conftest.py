@@ -167,4 +167,4 @@ def torchvision_stub() -> ModuleType | None:
     signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
     for name in ("nms", "qnms"):
         library.define(name + signature)
-    return library  # type: ignore[return-value]
+    return library

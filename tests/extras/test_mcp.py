@@ -40,7 +40,7 @@ def call(gallery: st.Gallery) -> Call:
 
 
 def pictures(result: Any) -> list[Image.Image]:
-    found = []
+    found: list[Image.Image] = []
     for part in result.content:
         if part.type == "image":
             assert part.mime_type == "image/jpeg"

@@ -147,7 +147,7 @@ def photos(folder: Path) -> None:
 def test_from_folder_to_answers(clip_folder: Path, tmp_path: Path, kind: str) -> None:
     photos(tmp_path / "p")
     encoder = load_encoder(str(clip_folder))
-    index_folder(tmp_path / "p", encoder=encoder, recipe=ViewRecipe(kind=kind))
+    index_folder(tmp_path / "p", encoder=encoder, recipe=ViewRecipe(kind=kind))  # type: ignore[arg-type]
     gallery = Gallery.open(tmp_path / "p")
     results = search(
         gallery, reference="0.png", text="red dress " * 90, settings=SearchSettings(k=2)

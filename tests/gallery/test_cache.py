@@ -101,7 +101,7 @@ def in_memory(matrix: ViewMatrix) -> ViewMatrix:
         vectors=np.array(matrix.vectors),
         means=np.array(matrix.means),
         lengths=np.array(matrix.lengths),
-        codes=Codes(*(np.array(array) for array in copies)),
+        codes=Codes(*map(np.array, copies)),
     )
 
 
@@ -113,7 +113,12 @@ def test_damage_is_noticed_mended_and_said(indexed: Path, name: str, how: str) -
     content = bytearray(file.read_bytes())
     if how == "flipped":
         content[len(content) // 2] ^= 0x10
-    changed = {"cut": content[:-1], "grown": content + b"x", "flipped": content, "empty": b""}
+    changed: dict[str, bytes] = {
+        "cut": content[:-1],  # type: ignore[dict-item]
+        "grown": content + b"x",  # type: ignore[dict-item]
+        "flipped": content,  # type: ignore[dict-item]
+        "empty": b"",
+    }
     file.unlink()
     if how != "gone":
         file.write_bytes(changed[how])

@@ -132,7 +132,7 @@ def test_a_file_that_grows_while_it_is_read(
 ) -> None:
     file = folder / "x.bmp"
     picture(7).save(file)
-    decode = decoding.decode
+    decode = decoding.decode  # type: ignore[attr-defined]
 
     def slowly(*args: object, **options: object) -> Image.Image:
         image = decode(*args, **options)  # type: ignore[arg-type]
@@ -158,6 +158,7 @@ def test_a_file_that_is_only_in_the_cloud(
     folder: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch, facts: dict[str, int]
 ) -> None:
     index_folder(folder, encoder=encoder)
+    inode = (folder / "a.png").stat().st_ino
     real = scanning._is_in_the_cloud
     stub = SimpleNamespace(**{"st_flags": 0, "st_file_attributes": 0, **facts})
     monkeypatch.setattr(
@@ -165,7 +166,6 @@ def test_a_file_that_is_only_in_the_cloud(
         "_is_in_the_cloud",
         lambda stat: real(stub) if stat.st_ino == inode else real(stat),  # type: ignore[arg-type]
     )
-    inode = (folder / "a.png").stat().st_ino
     entries = scan(folder, leave_out=folder / ".stitch")
     [entry] = [entry for entry in entries if entry.path == b"a.png"]
     assert "only in the cloud" in str(entry.problem)

@@ -40,7 +40,10 @@ def spoil_blob(column: str, table: str, where: str) -> Callable[[Path], None]:
 
 
 def statement(text: str) -> Callable[[Path], None]:
-    return lambda directory: run(directory, text) and None
+    def act(directory: Path) -> None:
+        run(directory, text)
+
+    return act
 
 
 WHERE_TEXT = "text = 'a red dress'"

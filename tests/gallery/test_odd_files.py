@@ -109,7 +109,7 @@ def test_skipped_files_are_tried_again_when_they_change(
     bad.write_text("no picture")
     index_folder(folder, encoder=encoder)
     read: list[str] = []
-    original = decode_module.decode
+    original = decode_module.decode  # type: ignore[attr-defined]
 
     def remember(stream: Any, name: str, **options: Any) -> Image.Image:
         read.append(stream.name if isinstance(stream.name, str) else str(stream.name))

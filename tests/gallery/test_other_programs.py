@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +16,6 @@ import pytest
 
 from stitch_cir.errors import GalleryError, GalleryMismatchError, NotFoundError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
-from stitch_cir.gallery.index import _decode as decoding
 from stitch_cir.gallery.index._scan import Facts
 from stitch_cir.gallery.store._schema import _MIGRATIONS
 from stitch_cir.searcher import search
@@ -92,7 +93,7 @@ def test_a_second_write_within_two_seconds_on_fat(
     folder: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = 1_700_000_000_000_000_000
-    monkeypatch.setattr(decoding.time, "time_ns", lambda: second + 1_500_000_000)
+    monkeypatch.setattr(time, "time_ns", lambda: second + 1_500_000_000)
     monkeypatch.setattr("stitch_cir.gallery.index._scan._change_mark", lambda stat: second)
     file = folder / "x.bmp"
     picture(7).save(file)
@@ -126,13 +127,13 @@ def test_an_endless_file_is_not_read_to_its_end(
 ) -> None:
     with (folder / "huge.jpg").open("wb") as stream:
         stream.truncate(1 << 40)  # sparse: a terabyte of zeros
-    digest = decoding.hashlib.file_digest
+    digest = hashlib.file_digest
 
     def guarded(stream: object, name: str) -> object:
         assert os.fstat(stream.fileno()).st_size < 1 << 30  # type: ignore[attr-defined]
         return digest(stream, name)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(decoding.hashlib, "file_digest", guarded)
+    monkeypatch.setattr(hashlib, "file_digest", guarded)
     report = index_folder(folder, encoder=encoder)
     assert [id for id, _ in report.skipped] == ["huge.jpg"]
     assert report.images == 5

@@ -56,7 +56,7 @@ class PreparingFake(FakeEncoder):
             self.before_preparing(number)
             return images[start : start + 2], boxes[start : start + 2]
 
-        return [lambda start=start: job(start) for start in range(0, len(images), 2)]
+        return [lambda start=start: job(start) for start in range(0, len(images), 2)]  # type: ignore[misc]
 
     def encode_prepared(self, part: Any) -> np.ndarray:
         self.before_encoding(self.encoded)
@@ -169,7 +169,7 @@ def test_few_pictures_are_decoded_ahead_of_a_slow_encoder(
     waiting: list[int] = []
     decoded = 0
     lock = threading.Lock()
-    decode = decode_module.decode
+    decode = decode_module.decode  # type: ignore[attr-defined]
 
     def count(*args: Any, **options: Any) -> Image.Image:
         nonlocal decoded
@@ -187,7 +187,7 @@ def test_few_pictures_are_decoded_ahead_of_a_slow_encoder(
 
 
 def test_a_slow_decoder_loses_nothing(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    decode, calls = decode_module.decode, itertools.count()
+    decode, calls = decode_module.decode, itertools.count()  # type: ignore[attr-defined]
 
     def dawdle(*args: Any, **options: Any) -> Image.Image:
         time.sleep(0 if next(calls) % 8 else 0.02)
@@ -240,7 +240,7 @@ def test_an_error_beside_the_caller_reaches_it(
 def test_an_error_while_decoding_reaches_the_caller(
     many: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decode, calls = decode_module.decode, itertools.count()
+    decode, calls = decode_module.decode, itertools.count()  # type: ignore[attr-defined]
 
     def fail(*args: Any, **options: Any) -> Image.Image:
         if next(calls) == 20:

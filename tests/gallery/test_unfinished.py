@@ -100,7 +100,7 @@ def test_interrupted_before_the_files_are_counted(
     def interrupted(*args: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(indexing._survey, "note", interrupted)
+    monkeypatch.setattr(indexing._survey, "note", interrupted)  # type: ignore[attr-defined]
     with pytest.raises(KeyboardInterrupt):
         index_folder(folder, encoder=encoder)
     gallery = Gallery.open(folder)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from stitch_cir.errors import GalleryError, NotFoundError
 from stitch_cir.gallery import Gallery, index_captions, index_folder
-from stitch_cir.gallery.store import _vanished as vanished
 from tests.gallery.fakes import FakeEncoder, picture
 
 Paint = Callable[..., Path]
@@ -63,7 +64,8 @@ def test_an_empty_root_with_consent(
     index_folder(folder, tmp_path / "g", encoder=encoder, captions=captions)
     vectors = [view.vector for view in Gallery.open(tmp_path / "g").views("a.png")]
     take_away(folder, tmp_path / "away")
-    report = index_folder(folder, tmp_path / "g", encoder=encoder, **{consent: True})
+    options: dict[str, Any] = {consent: True}
+    report = index_folder(folder, tmp_path / "g", encoder=encoder, **options)
     kept = 0 if consent == "forget" else 5
     assert (report.images, report.removed, report.vanished) == (0, 5, kept)
     assert Gallery.open(tmp_path / "g").ids == ()
@@ -224,8 +226,8 @@ def test_vanished_images_expire(
     index_folder(folder, encoder=encoder)
     (folder / "a.png").unlink()
     index_folder(folder, encoder=encoder)
-    now = vanished.time.time()
-    monkeypatch.setattr(vanished.time, "time", lambda: now + days * 86_400)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + days * 86_400)
     assert index_folder(folder, encoder=encoder).vanished == kept
 
 
@@ -235,8 +237,8 @@ def test_how_long_to_keep_is_remembered(
     index_folder(folder, encoder=encoder, keep_days=400)
     (folder / "a.png").unlink()
     index_folder(folder, encoder=encoder)
-    now = vanished.time.time()
-    monkeypatch.setattr(vanished.time, "time", lambda: now + 399 * 86_400)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 399 * 86_400)
     assert index_folder(folder, encoder=encoder).vanished == 1
     assert Gallery.open(folder).info()["keep_days"] == 400
     assert index_folder(folder, encoder=encoder, keep_days=0).vanished == 0
@@ -245,13 +247,13 @@ def test_how_long_to_keep_is_remembered(
 def test_a_clock_that_started_in_1970_forgets_nothing(
     folder: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = vanished.time.time()
+    now = time.time()
     index_folder(folder, encoder=encoder)
     (folder / "a.png").unlink()
     with monkeypatch.context() as early:
-        early.setattr(vanished.time, "time", lambda: 60.0)
+        early.setattr(time, "time", lambda: 60.0)
         index_folder(folder, encoder=encoder)
-    monkeypatch.setattr(vanished.time, "time", lambda: now + 86_400)
+    monkeypatch.setattr(time, "time", lambda: now + 86_400)
     assert index_folder(folder, encoder=encoder).vanished == 1
 
 

@@ -111,7 +111,7 @@ def test_profiles_of_inks(format: str) -> None:
     red, green, blue = image.getpixel((3, 3))  # type: ignore[misc]
     assert green > 130
     assert max(red, blue) < 100
-    assert max(image.getpixel((28, 3))) < 30  # type: ignore[type-var]
+    assert max(image.getpixel((28, 3))) < 30  # type: ignore[arg-type]
     plain = open_image(encoded(inks, format, quality=100)).getpixel((3, 3))
     assert plain == pytest.approx((0, 255, 255), abs=3)
 

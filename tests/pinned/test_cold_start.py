@@ -31,11 +31,11 @@ exec(code)
 COMMAND = "from stitch_cir.cli import main; main()"
 
 
-def imported(file: Path, code: str, *arguments: object) -> list[str]:
+def imported(file: Path, code: str, *arguments: str) -> list[str]:
     """Run Python code in a new process; return the packages that it imports, in alphabetic order."""
     environment = {name: each for name, each in os.environ.items() if "COV" not in name}
     subprocess.run(
-        [sys.executable, "-c", PROBE, code, *map(str, arguments)],
+        [sys.executable, "-c", PROBE, code, *arguments],
         check=True,
         capture_output=True,
         timeout=60,
@@ -50,17 +50,17 @@ def imported(file: Path, code: str, *arguments: object) -> list[str]:
 
 
 def test_a_start_imports_what_it_uses(tmp_path: Path) -> None:
-    paint_images(tmp_path / "images")
+    images = paint_images(tmp_path / "images")
     gallery = tmp_path / "gallery"
-    st.index_folder(tmp_path / "images", gallery, encoder=st.load_encoder("test"))
-    query = ("search", gallery, "in blue", "-r", "red.png", "-c", "blue", "-k", 2)
-    starts: dict[str, tuple[object, ...]] = {
+    st.index_folder(images, gallery, encoder=st.load_encoder("test"))
+    query = ("search", str(gallery), "in blue", "-r", "red.png", "-c", "blue", "-k", "2")
+    starts: dict[str, tuple[str, ...]] = {
         "import stitch_cir": ("import stitch_cir",),
         "from stitch_cir.client import Client": ("from stitch_cir.client import Client",),
         "stitch --help": (COMMAND, "--help"),
         "stitch search": (COMMAND, *query),
         "stitch search --json": (COMMAND, *query, "--json"),
-        "stitch index": (COMMAND, "index", "--gallery", gallery, "-q", tmp_path / "images"),
+        "stitch index": (COMMAND, "index", "--gallery", str(gallery), "-q", str(images)),
     }
     compare_or_write(
         PINNED, {name: imported(tmp_path / "imported", *start) for name, start in starts.items()}

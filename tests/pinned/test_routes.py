@@ -164,7 +164,7 @@ def test_what_the_routes_answer(tmp_path: Path) -> None:
             response = client.request(method, address, **options)
             answers[name] = answer_of(response, tmp_path.resolve())
             called.add((method, address.partition("?")[0]))
-        routes = [route for route in app.routes if hasattr(route, "methods")]
+        routes: list[Any] = [route for route in app.routes if hasattr(route, "methods")]
         uncalled = [
             f"{method} {route.path}"
             for route in routes

@@ -76,7 +76,7 @@ class Counting(HashEncoder):
 
 class Doubles(HashEncoder):
     def encode_views(self, images: Any, boxes: Any) -> np.ndarray:
-        return super().encode_views(images, boxes).astype(np.float64)  # type: ignore[return-value]
+        return super().encode_views(images, boxes).astype(np.float64)
 
 
 class Long(HashEncoder):

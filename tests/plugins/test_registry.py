@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def test_built_in_plug_ins_are_loaded_without_a_scan(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scanned: list[dict[str, Any]] = []
-    monkeypatch.setattr(metadata, "entry_points", lambda **asked: scanned.append(asked) or [])
+    monkeypatch.setattr(metadata, "entry_points", lambda **asked: scanned.append(asked) or [])  # type: ignore[func-returns-value]
     for name in registry.built_in:
         assert registry.load(name) is not None
     assert {"group": registry.group} not in scanned  # pydantic looks for plug-ins of its own
@@ -52,33 +53,35 @@ def test_there_are_six_kinds() -> None:
 
 
 @EVERY
-def test_an_unknown_name_lists_the_others(registry: Registry, install) -> None:
+def test_an_unknown_name_lists_the_others(registry: Registry, install: Callable[..., None]) -> None:
     install(registry, ("another", Half))
     with pytest.raises(SettingError, match=f"There is no {registry.kind} 'anothr'") as caught:
         registry.load("anothr")
     assert "Did you mean 'another'?" in caught.value.hint
 
 
-def test_plug_ins_of_other_packages_follow_the_built_in_ones(install) -> None:
+def test_plug_ins_of_other_packages_follow_the_built_in_ones(install: Callable[..., None]) -> None:
     install(SCORERS, ("zeta", Half), ("beta", Half))
     assert SCORERS.names() == (*SCORERS.built_in, "beta", "zeta")
     assert SCORERS.load("zeta") is Half
 
 
-def test_a_built_in_name_is_not_taken(install) -> None:
+def test_a_built_in_name_is_not_taken(install: Callable[..., None]) -> None:
     install(SCORERS, ("chamfer", Half))
     assert SCORERS.names() == tuple(SCORERS.built_in)
     assert SCORERS.make("chamfer").name == "chamfer"
 
 
-def test_two_packages_of_one_name_are_refused(install) -> None:
+def test_two_packages_of_one_name_are_refused(install: Callable[..., None]) -> None:
     install(SCORERS, ("soft", Half), ("soft", "third_package:Soft"))
     with pytest.raises(SettingError, match="Several packages bring a scorer 'soft'"):
         SCORERS.load("soft")
 
 
 @pytest.mark.parametrize("name", ["a:b", "bf16@", "-soft", "sø"])
-def test_names_that_options_could_not_spell_are_refused(install, name: str) -> None:
+def test_names_that_options_could_not_spell_are_refused(
+    install: Callable[..., None], name: str
+) -> None:
     install(ENCODERS, (name, Half))
     assert name not in ENCODERS.names()
     with pytest.raises(SettingError, match="cannot be named"):
@@ -86,14 +89,16 @@ def test_names_that_options_could_not_spell_are_refused(install, name: str) -> N
 
 
 @pytest.mark.parametrize("value", ["no_such_module:Soft", "other_package:Soft"])
-def test_a_plug_in_that_is_not_there_names_its_address(install, value: str) -> None:
+def test_a_plug_in_that_is_not_there_names_its_address(
+    install: Callable[..., None], value: str
+) -> None:
     install(SCORERS, ("soft", value))
     with pytest.raises(SettingError, match=rf"'soft' \({value}\) cannot be loaded"):
         SCORERS.make("soft")
 
 
 def test_whatever_a_package_raises_on_import_is_one_error(
-    install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    install: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "fails_on_import.py").write_text("raise RuntimeError('needs a dongle')\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -102,13 +107,15 @@ def test_whatever_a_package_raises_on_import_is_one_error(
         SCORERS.make("soft")
 
 
-def test_whatever_a_plug_in_raises_when_it_is_made_is_one_error(install) -> None:
+def test_whatever_a_plug_in_raises_when_it_is_made_is_one_error(
+    install: Callable[..., None],
+) -> None:
     install(SCORERS, ("soft", refuse))
     with pytest.raises(SettingError, match="'soft' cannot be made with no options: no licence"):
         SCORERS.make("soft")
 
 
-def test_an_object_without_the_members_of_its_kind_is_refused(install) -> None:
+def test_an_object_without_the_members_of_its_kind_is_refused(install: Callable[..., None]) -> None:
     install(SCORERS, ("half", Half))
     with pytest.raises(SettingError, match="is no Scorer: it lacks plan, score_similarities"):
         SCORERS.make("half")

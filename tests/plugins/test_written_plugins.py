@@ -125,7 +125,7 @@ class Push(TransitionBase):
         reference_captions: np.ndarray | None = None,
         reference_image: np.ndarray | None = None,
     ) -> np.ndarray:
-        rows = super().refine(captions, modification)
+        rows: np.ndarray = super().refine(captions, modification)
         rows = rows if modification is None else rows + self.alpha * modification
         rows = rows if reference_image is None else rows - self.push * reference_image
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -181,7 +181,7 @@ def test_an_encoder_is_loaded_by_name(tmp_path: Path, photos: Path) -> None:
         assert len(st.search(gallery, reference="red.png")) > 0
     for refused in ({"precision": "bf16"}, {"device": "cuda"}):
         with pytest.raises(SettingError, match="grey"):
-            load_encoder("grey", **refused)  # type: ignore[arg-type]
+            load_encoder("grey", **refused)
 
 
 @pytest.mark.usefixtures("installed")
@@ -253,7 +253,7 @@ def test_the_server_takes_them(photos: Path) -> None:
         choices = client.get("/api/gallery").json()["choices"]
         assert "blend" in choices["scorers"]
         assert "push" in choices["transitions"]
-        settings = {"scorer": "blend", "scorer_options": {"share": 0.25}, "k": 2}
+        settings: dict[str, Any] = {"scorer": "blend", "scorer_options": {"share": 0.25}, "k": 2}
         answer = client.post("/api/search", json={"text": "red", "settings": settings})
         assert answer.status_code == 200, answer.text
         with st.Gallery.open(photos, encoder=HashEncoder()) as gallery:

@@ -145,7 +145,7 @@ def test_many_queries_are_ranked_as_each_alone(kind: str, tmp_path: Path) -> Non
         assert len(found[0].rows) == 0
         for ranking, problem in zip(found[1:], problems[1:], strict=True):
             assert_same(ranking, Exhaustive().solve(problem, k))
-            assert not np.isin(ranking.rows, problem.excluded).any()
+            assert not np.isin(ranking.rows, problem.excluded).any()  # type: ignore[arg-type]
 
 
 def test_few_sets_are_scored_where_the_bounds_are_tight(tmp_path: Path) -> None:

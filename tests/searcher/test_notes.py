@@ -117,7 +117,7 @@ def test_a_name_that_is_not_held_offers_what_was_meant(
         lambda: st.Searcher(gallery).explain(st.Query(text="blue"), name),
     ):
         with pytest.raises(st.NotFoundError) as raised:
-            ask()
+            ask()  # type: ignore[no-untyped-call]
         assert raised.value.hint == f"Did you mean {meant}?"
 
 

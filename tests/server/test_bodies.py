@@ -112,7 +112,7 @@ def test_only_so_much_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         body = LimitedBody(
             scope(transfer_encoding="chunked"),
-            receive,  # type: ignore[arg-type]
+            receive,
             send,
             limit=10,
             seconds=60.0,
@@ -164,7 +164,7 @@ def test_a_body_cut_short_is_the_clients_leaving() -> None:
 
     async def run() -> None:
         limits: dict[str, Any] = {"limit": 10, "seconds": 5.0, "bodies": BodyBudget(10)}
-        body = LimitedBody(scope(content_length="5"), receive, send, **limits)  # type: ignore[arg-type]
+        body = LimitedBody(scope(content_length="5"), receive, send, **limits)
         with pytest.raises(ClientLeftError):
             await body.receive()
 

@@ -67,7 +67,7 @@ def app_of(photos: Path, hanging: Hanging, **settings: Any) -> FastAPI:
         photos,
         encoder=HashEncoder(),
         settings=ServerSettings(**limits),
-        make_composer=lambda _: hanging,  # type: ignore[arg-type, return-value]
+        make_composer=lambda _: hanging,
     )
 
 

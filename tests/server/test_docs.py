@@ -24,7 +24,8 @@ def commands() -> list[list[str]]:
 
 def sent(client: TestClient, words: list[str], folder: Path) -> Any:
     """Do what curl does with these words."""
-    method, address, more = "", "", {"headers": {}, "files": [], "data": {}}  # type: ignore[var-annotated]
+    method = address = ""
+    more: dict[str, Any] = {"headers": {}, "files": [], "data": {}}
     rest = iter(words)
     for word in rest:
         if word == "-s":

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ def test_large_bodies_are_refused(serve: Callable[..., TestClient]) -> None:
         ("/api/search", {"content": big}),
         ("/api/images", {"content": bytes(40 * MB)}),
     ):
-        answer = client.post(path, headers={"authorization": f"Bearer {TOKEN}"}, **more)  # type: ignore[arg-type]
+        answer = client.post(path, headers={"authorization": f"Bearer {TOKEN}"}, **more)
         assert answer.status_code == 413
         assert answer.json()["error"]["type"] == "BodyTooLargeError"
         assert answer.headers["connection"] == "close"
@@ -39,7 +39,7 @@ def test_a_body_without_length_is_counted_while_it_comes(serve: Callable[..., Te
     client = serve(upload_bytes=1 * MB)
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
 
-    def pieces():  # type: ignore[no-untyped-def]
+    def pieces() -> Iterator[bytes]:
         yield head
         yield from (bytes(MB) for _ in range(30))
 
@@ -226,8 +226,8 @@ def test_a_damaged_file_is_told(client: TestClient, photos: Path) -> None:
 
 def test_a_fault_is_not_shown_but_logged_without_text(
     serve: Callable[..., TestClient],
-    monkeypatch,
-    caplog: pytest.LogCaptureFixture,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     from stitch_cir.server._queries import QueryService
 

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 import pytest
@@ -13,12 +14,13 @@ from fastapi.testclient import TestClient
 
 from stitch_cir.gallery.store._store import Store
 
+Form = Literal["NFC", "NFD"]
 NAME = "Caf\u00e9 M\u00fcller/\ud55c\uad6d.png"
 
 
 @pytest.mark.parametrize(("on_disk", "sent"), [("NFC", "NFD"), ("NFD", "NFC")])
 def test_every_way_of_naming_an_image(
-    serve: Callable[..., TestClient], photos: Path, on_disk: str, sent: str
+    serve: Callable[..., TestClient], photos: Path, on_disk: Form, sent: Form
 ) -> None:
     id = unicodedata.normalize(on_disk, NAME)
     (photos / id).parent.mkdir()

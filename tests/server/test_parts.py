@@ -194,8 +194,8 @@ def test_batched_vectors_are_those_of_the_encoder(make: Callable[[], DualEncoder
     images = [noise(n, 64 + n, 48) for n in range(4)]
     boxes = [ViewRecipe(count=1 + n % 2).boxes(*image.size, b"") for n, image in enumerate(images)]
     views = at_once(lambda n: encoder.encode_views([images[n]], [boxes[n]]), 4)
-    for found, image, own in zip(views, images, boxes, strict=True):
-        np.testing.assert_array_equal(found, inner.encode_views([image], [own]))
+    for found, image, each in zip(views, images, boxes, strict=True):
+        np.testing.assert_array_equal(found, inner.encode_views([image], [each]))
     assert isinstance(inner, ConceptReader)
     read = at_once(lambda n: encoder.read_concepts([images[n]]), 4)  # type: ignore[attr-defined]
     assert read == [inner.read_concepts([image]) for image in images]
@@ -284,8 +284,8 @@ def test_work_of_a_client_that_left_is_dropped_if_it_has_not_begun() -> None:
         done: list[str] = []
         first, second = Asker(), Asker()
         one = asyncio.ensure_future(
-            counter.run(first, lambda: (release.wait(10), done.append("a")))
-        )  # type: ignore[arg-type]
+            counter.run(first, lambda: (release.wait(10), done.append("a")))  # type: ignore[arg-type, func-returns-value]
+        )
         two = asyncio.ensure_future(counter.run(second, lambda: done.append("b")))  # type: ignore[arg-type]
         await asyncio.sleep(0.05)
         second.gone.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
 import anyio
@@ -65,7 +66,7 @@ TRAVERSALS = [
 """Sent as they are, byte for byte: the test client does not tidy paths."""
 
 
-def raw(client: TestClient, method: str, path: str, **more: object) -> tuple[int, bytes]:
+def raw(client: TestClient, method: str, path: str, **more: Any) -> tuple[int, bytes]:
     """Ask with a path that no URL library has touched."""
     return _ask(client, method, unquote_to_bytes(path).decode("utf-8", "replace"), path, **more)
 

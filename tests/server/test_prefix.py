@@ -113,7 +113,7 @@ def test_the_header_of_anybody_else_does_not_count(
 
 def test_a_client_that_a_proxy_names_is_no_peer(serve: Callable[..., TestClient]) -> None:
     """The proxy's X-Forwarded-For replaces the client's address: the prefix still comes through."""
-    served = prepare(serve().app, trust_proxy=True).config.app
+    served = prepare(serve().app, trust_proxy=True).config.app  # type: ignore[arg-type]
     headers = (("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-Prefix", "/pics"))
     assert "/pics/api/" in ask(served, "127.0.0.1", *headers).text
     forged = (("X-Forwarded-For", "127.0.0.1"), ("X-Forwarded-Prefix", "/evil"))
@@ -121,7 +121,7 @@ def test_a_client_that_a_proxy_names_is_no_peer(serve: Callable[..., TestClient]
 
 
 def test_without_trust_the_header_does_not_count(serve: Callable[..., TestClient]) -> None:
-    served = prepare(serve().app).config.app
+    served = prepare(serve().app).config.app  # type: ignore[arg-type]
     assert "/pics" not in ask(served, "127.0.0.1", ("X-Forwarded-Prefix", "/pics")).text
 
 

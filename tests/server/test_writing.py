@@ -51,7 +51,7 @@ def test_without_token_nobody_writes(client: TestClient, photos: Path) -> None:
     ],
 )
 def test_the_token(writable: TestClient, header: str | None, status: int) -> None:
-    headers = {} if header is None else {"authorization": header.encode("latin-1")}
+    headers = {} if header is None else {b"authorization": header.encode("latin-1")}
     answer = writable.delete("/api/images/red.png", headers=headers)
     assert answer.status_code == status
     assert ("red.png" in ids(writable)) is (status != 204)

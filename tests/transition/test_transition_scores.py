@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transition_vectors import LAW
 
 from stitch_cir.errors import SettingError, VectorError
 from stitch_cir.transition import TRANSITION_NAMES, SemanticIncrement, transition_by_name
+from tests.transition.transition_vectors import LAW
 
 SCORES = st.lists(
     st.tuples(st.floats(-2, 2, width=32), st.floats(-2, 2, width=32)), min_size=1, max_size=8
@@ -48,7 +48,7 @@ def test_the_increment_is_homogeneous(
 def test_scores_keep_type_and_stay_without_before(name: str) -> None:
     transition = transition_by_name(name)
     for dtype in (np.float32, np.float64):
-        after = np.array([0.5, -0.5], dtype=dtype)
+        after: np.ndarray = np.array([0.5, -0.5], dtype=dtype)
         np.testing.assert_array_equal(transition.combine(after, None), after)
         assert transition.combine(after, after[::-1]).dtype == dtype
         if name != "semantic-increment":

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transition_vectors import LAW, Ask, asks
 
 from stitch_cir.errors import SettingError, VectorError
 from stitch_cir.transition import (
@@ -19,6 +18,7 @@ from stitch_cir.transition import (
     Transition,
     transition_by_name,
 )
+from tests.transition.transition_vectors import LAW, Ask, asks
 
 ALPHAS = st.floats(0, 1)
 ALL = [transition_by_name(name) for name in TRANSITION_NAMES]
@@ -139,7 +139,7 @@ def test_a_bad_alpha_is_refused_by_name(alpha: object) -> None:
     with pytest.raises(SettingError, match=r"alpha is .*between 0 and 1"):
         Linear(alpha)  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="alpha"):
-        transition_by_name("none", alpha=alpha)  # type: ignore[arg-type]
+        transition_by_name("none", alpha=alpha)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,11 @@ def test_unusable_modifications_are_refused(modification: np.ndarray) -> None:
 
 def test_unusable_references_are_refused() -> None:
     with pytest.raises(VectorError, match="captions of the reference"):
-        PDV().refine(CAPTIONS, None, reference_captions=np.ones((1, 2)))
+        PDV().refine(CAPTIONS, None, reference_captions=np.ones((1, 2)))  # type: ignore[arg-type]
     with pytest.raises(VectorError, match="reference image"):
         PDV(1.0, 0.5).refine(
-            CAPTIONS, None, reference_captions=CAPTIONS, reference_image=np.ones(2)
+            CAPTIONS,
+            None,
+            reference_captions=CAPTIONS,
+            reference_image=np.ones(2),  # type: ignore[arg-type]
         )

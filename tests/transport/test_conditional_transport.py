@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logsumexp
-from transport_problems import LAW, RHOS, Problem, batches, problems
 
 from stitch_cir.errors import SettingError
 from stitch_cir.transport import Chamfer, ConditionalTransport
+from tests.transport.transport_problems import LAW, RHOS, Problem, batches, problems
 
 
 def textbook(problem: Problem, tau: float, rho: float) -> tuple[float, np.ndarray, np.ndarray]:
@@ -80,7 +82,7 @@ def test_forward_and_a_part_of_backward_is_a_rho() -> None:
 
 
 @pytest.mark.parametrize("rho", [-1e-9, 1.0000001, float("nan"), float("inf"), True, "half", None])
-def test_a_bad_weight_of_directions_is_refused_by_name(rho: object) -> None:
+def test_a_bad_weight_of_directions_is_refused_by_name(rho: Any) -> None:
     for make in (lambda value: ConditionalTransport(rho=value), Chamfer):
         with pytest.raises(SettingError, match=r"rho is .*between 0 and 1"):
             make(rho)

@@ -8,11 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment, linprog
-from transport_problems import LAW, SINKHORN, Problem, problems, similarities, weights
 
 from stitch_cir.errors import SettingError
 from stitch_cir.transport import ExactTransport, MeanPooling, Sinkhorn
 from stitch_cir.transport._simplex import solve
+from tests.transport.transport_problems import (
+    LAW,
+    SINKHORN,
+    Problem,
+    problems,
+    similarities,
+    weights,
+)
 
 EXACT = ExactTransport()
 

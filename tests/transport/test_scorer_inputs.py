@@ -6,10 +6,10 @@ import json
 
 import numpy as np
 import pytest
-from transport_problems import SCORERS
 
 from stitch_cir.errors import SettingError, VectorError
 from stitch_cir.transport import SCORER_NAMES, Chamfer, Scorer, scorer_by_name
+from tests.transport.transport_problems import SCORERS
 
 EVERY = pytest.mark.parametrize("scorer", SCORERS, ids=lambda scorer: repr(scorer)[:32])
 

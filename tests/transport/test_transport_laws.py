@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transport_problems import (
+
+from stitch_cir.transport import (
+    Chamfer,
+    ConditionalTransport,
+    MeanPooling,
+    PointToPoint,
+    Scorer,
+)
+from tests.transport.transport_problems import (
     KEEPING_MARGINALS,
     KINDS,
     LAW,
@@ -18,14 +26,6 @@ from transport_problems import (
     problems,
     similarities,
     weights,
-)
-
-from stitch_cir.transport import (
-    Chamfer,
-    ConditionalTransport,
-    MeanPooling,
-    PointToPoint,
-    Scorer,
 )
 
 EVERY = pytest.mark.parametrize("scorer", SCORERS, ids=lambda scorer: repr(scorer)[:32])
@@ -77,7 +77,7 @@ def test_order_of_members_does_not_matter(problem: Problem, seed: int) -> None:
     for scorer in SCORERS:
         if isinstance(scorer, PointToPoint):  # its view 0 is the original, by definition
             columns = np.concatenate([[0], 1 + rng.permutation(full.s.shape[1] - 1)])
-        shuffled = Problem(full.s[rows][:, columns], full.p[rows], full.q[columns])
+        shuffled = Problem(full.s[rows][:, columns], full.full_p[rows], full.full_q[columns])
         assert shuffled.score(scorer) == pytest.approx(full.score(scorer), abs=1e-5)
 
 
@@ -89,7 +89,8 @@ def test_splitting_a_member_in_two_halves_changes_nothing(
     full = problem.weighted()
     k = data.draw(st.integers(0, full.s.shape[0] - 1))
     m = data.draw(st.integers(0, full.s.shape[1] - 1))
-    p, q = np.append(full.p, full.p[k] / 2), np.append(full.q, full.q[m] / 2)
+    p, q = full.full_p, full.full_q
+    p, q = np.append(p, p[k] / 2), np.append(q, q[m] / 2)
     p[k] /= 2
     q[m] /= 2
     s = np.vstack([full.s, full.s[k]])
@@ -105,7 +106,7 @@ def test_absent_members_change_nothing(problem: Problem, garbage: float) -> None
     rows, columns = full.s.shape
     s = np.full((rows + 1, columns + 2), garbage)
     s[:rows, :columns] = full.s
-    padded = Problem(s, np.append(full.p, 0.0), np.append(full.q, [0.0, 0.0]))
+    padded = Problem(s, np.append(full.full_p, 0.0), np.append(full.full_q, [0.0, 0.0]))
     for scorer in SCORERS:
         assert padded.score(scorer) == pytest.approx(full.score(scorer), abs=1e-9)
         plan, padded_plan = scorer.plan(full.s, full.p, full.q), scorer.plan(s, padded.p, padded.q)
@@ -151,12 +152,12 @@ def test_a_batch_equals_a_loop_of_singles(batch: Problem) -> None:
 @LAW
 def test_no_scorer_exceeds_its_bound_and_most_share_chamfer(problem: Problem) -> None:
     for scorer in SCORERS:
-        bound = scorer.upper_bound(problem.s, problem.p, problem.q)
+        bound = scorer.upper_bound(problem.s, problem.p, problem.q)  # type: ignore[attr-defined]
         assert problem.score(scorer) <= bound + 1e-9
     for scorer in KEEPING_MARGINALS:
-        bound = scorer.set_bound()
+        bound = scorer.set_bound()  # type: ignore[attr-defined]
         chamfer = problem.score(Chamfer(bound.rho))
-        assert scorer.upper_bound(problem.s, problem.p, problem.q) == chamfer
+        assert scorer.upper_bound(problem.s, problem.p, problem.q) == chamfer  # type: ignore[attr-defined]
 
 
 @given(batch=batches(), exponent=st.floats(-6, 6), rho=st.floats(0, 1))
@@ -222,7 +223,7 @@ def test_long_batches_cross_block_borders(scorer: Scorer) -> None:
     p, q = weights(rng, "smooth", (4,)), weights(rng, "zeros", (4500, 10))
     scores = scorer.score_similarities(s, p, q)
     for i in (0, 3275, 3276, 3277, 4499):
-        alone = scorer.score_similarities(s[i], p, q[i])
+        alone = scorer.score_similarities(s[i], p, q[i])  # type: ignore[index]
         assert scores[i] == pytest.approx(float(alone), abs=1e-9)
 
 
@@ -233,7 +234,7 @@ def test_batch_axes_broadcast(scorer: Scorer) -> None:
     p, q = weights(rng, "smooth", (5, 2)), weights(rng, "zeros", (3, 1, 4))
     scores = scorer.score_similarities(s, p, q)
     assert scores.shape == (3, 5)
-    alone = scorer.score_similarities(s[2, 0], p[4], q[2, 0])
+    alone = scorer.score_similarities(s[2, 0], p[4], q[2, 0])  # type: ignore[index]
     assert scores[2, 4] == pytest.approx(float(alone), abs=1e-9)
     assert scorer.plan(s, p, q).pair(2, 4).score == pytest.approx(float(alone), abs=1e-9)
 

@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 from hypothesis import given
-from transport_problems import KEEPING_MARGINALS, LAW, SCORERS, Problem, problems, similarities
 
 from stitch_cir.errors import VectorError
 from stitch_cir.transport import (
@@ -17,6 +16,14 @@ from stitch_cir.transport import (
     MeanPooling,
     PointToPoint,
     Scorer,
+)
+from tests.transport.transport_problems import (
+    KEEPING_MARGINALS,
+    LAW,
+    SCORERS,
+    Problem,
+    problems,
+    similarities,
 )
 
 EVERY = pytest.mark.parametrize("scorer", SCORERS, ids=lambda scorer: repr(scorer)[:32])

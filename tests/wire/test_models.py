@@ -50,7 +50,7 @@ def test_answers_are_immutable_finite_and_open_to_newer_servers() -> None:
     detail = wire.ErrorDetail.model_validate({"type": "T", "message": "m", "later": 1})
     assert detail.model_dump() == {"type": "T", "message": "m", "hint": ""}
     with pytest.raises(ValidationError):
-        detail.message = "other"  # type: ignore[misc]
+        detail.message = "other"
     with pytest.raises(ValidationError, match="finite"):
         wire.CaptionInfo(text="x", weight=float("nan"))
 

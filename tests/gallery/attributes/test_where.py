@@ -50,7 +50,7 @@ def span(value: Any) -> tuple[datetime.datetime, datetime.datetime]:
         step = {16: 60, 19: 1}[len(text)]
         return moment(text), moment(text) + datetime.timedelta(seconds=step)
     parts = [int(part) for part in text.split("-")]
-    start = datetime.datetime(*[*parts, 1, 1][:3])
+    start = datetime.datetime(*[*parts, 1, 1][:3])  # type: ignore[arg-type]
     if len(parts) == 3:
         return start, start + datetime.timedelta(days=1)
     if len(parts) == 1:
