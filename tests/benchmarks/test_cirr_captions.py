@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,17 +48,17 @@ def names(count: int) -> list[str]:
         (["I'm happy to help!"], ()),
     ],
 )
-def test_the_cleaning_rule(given, kept):
+def test_the_cleaning_rule(given: Any, kept: Any) -> None:
     assert clean_captions(given) == kept
 
 
-def test_the_joined_captions_are_one_more_view():
+def test_the_joined_captions_are_one_more_view() -> None:
     assert caption_views(("a", "b", "c", "d")) == ("a", "b", "c", "d", "a. b. c")
     assert caption_views(("a",)) == ("a",)
 
 
 @pytest.mark.parametrize("place", ["captions", "CIRR/captions", "CIRR"])
-def test_captions_are_found_at_the_documented_places(tmp_path, place):
+def test_captions_are_found_at_the_documented_places(tmp_path: Path, place: str) -> None:
     root = captioned(tmp_path, {id: [f"a thing {id}"] for id in names(60)}, place=place)
     data = load_benchmark("cirr-captions", root)
     assert len(data.tasks[0].captions) == 60
@@ -67,12 +68,12 @@ def test_captions_are_found_at_the_documented_places(tmp_path, place):
     assert found.what == "captions of the gallery"
 
 
-def test_beside_the_root_is_found_too(tmp_path):
+def test_beside_the_root_is_found_too(tmp_path: Path) -> None:
     captioned(tmp_path / "data", {id: [f"a thing {id}"] for id in names(60)}, place="../captions")
     assert load_benchmark("cirr-captions", tmp_path / "data").tasks[0].captions
 
 
-def test_missing_and_odd_captions_files_are_told(tmp_path):
+def test_missing_and_odd_captions_files_are_told(tmp_path: Path) -> None:
     layouts.cirr(tmp_path)
     with pytest.raises(NotFoundError, match="cirr_gallery_captions"):
         load_benchmark("cirr-captions", tmp_path)
@@ -83,7 +84,7 @@ def test_missing_and_odd_captions_files_are_told(tmp_path):
         load_benchmark("cirr-captions", tmp_path)
 
 
-def run(root: Path, out: Path):
+def run(root: Path, out: Path) -> Any:
     return run_benchmark(
         load_benchmark("cirr-captions", root),
         out,
@@ -101,14 +102,14 @@ def everything() -> dict[str, list[str]]:
     return captions
 
 
-def test_a_query_finds_its_target_by_words(tmp_path):
+def test_a_query_finds_its_target_by_words(tmp_path: Path) -> None:
     found = run(captioned(tmp_path, everything()), tmp_path / "run")
     metrics = found.variants["main"].headline
     assert metrics["R@50"] == 100.0
 
 
 @pytest.mark.parametrize("refusal", [None, ["I cannot provide descriptions for this image."]])
-def test_a_target_without_captions_is_a_miss_and_counted(tmp_path, refusal):
+def test_a_target_without_captions_is_a_miss_and_counted(tmp_path: Path, refusal: Any) -> None:
     captions = everything()
     captions.pop("dev-1-0-img0")
     if refusal:
@@ -122,7 +123,7 @@ def test_a_target_without_captions_is_a_miss_and_counted(tmp_path, refusal):
     assert metrics["Rs@3"] == 0.0
 
 
-def test_a_reference_without_captions_leaves_the_modification(tmp_path):
+def test_a_reference_without_captions_leaves_the_modification(tmp_path: Path) -> None:
     captions = everything()
     captions.pop("dev-0-0-img0")
     found = run(captioned(tmp_path, captions), tmp_path / "run")
@@ -132,7 +133,7 @@ def test_a_reference_without_captions_leaves_the_modification(tmp_path):
 # away, by hand
 
 
-def test_away_is_linear_less_a_share_of_the_reference():
+def test_away_is_linear_less_a_share_of_the_reference() -> None:
     eye = np.eye(3, dtype=np.float32)
     # (½, 0, ½) − ½·(0, 1, 0), then unit length
     moved = ReferenceSubtraction(0.5, 0.5).refine(eye[:1], eye[2], reference_captions=eye[1:2])
@@ -150,7 +151,7 @@ def test_away_is_linear_less_a_share_of_the_reference():
 # hubness, by hand
 
 
-def test_hubness_is_the_mean_score_of_the_nearest_other_images(tmp_path):
+def test_hubness_is_the_mean_score_of_the_nearest_other_images(tmp_path: Path) -> None:
     texts = {"a": "red car", "b": "blue car", "c": "red boat"}
     file = tmp_path / "captions.jsonl"
     file.write_text(

@@ -64,7 +64,7 @@ def test_clusters_of_one_query_change_no_number() -> None:
     alone = clustered(list(range(50)))
     assert intervals(scores(values, alone)) == intervals(scores(values, Clusters()))
     first, second = ({"val": {"R@1": each * 1.0}} for each in (values, values[::-1]))
-    one, other = (compare_values(first, {"": second}, each)[""][0] for each in (alone, None))
+    one, other = (compare_values(first, {"": second}, each)[""][0] for each in (alone, None))  # type: ignore[arg-type, dict-item]
     assert (one.difference, one.p) == (other.difference, other.p)
     assert (one.drawn, other.drawn) == ("50 image sets", "queries")
 

@@ -18,6 +18,7 @@ import stitch_cir as st
 from stitch_cir.client import (
     ApiError,
     AsyncClient,
+    CaptionInfo,
     Client,
     EditedCaption,
     UnreachableError,
@@ -71,7 +72,7 @@ def test_the_gallery_is_told(client: Client) -> None:
     assert not info.writable
     assert client.health().images == 8
     with pytest.raises(pydantic.ValidationError):
-        info.images = 9  # type: ignore[misc]
+        info.images = 9
 
 
 def test_images_are_listed_and_shown(client: Client) -> None:
@@ -104,7 +105,7 @@ def test_a_search_is_that_of_the_library(client: Client, photos: Path) -> None:
 def test_captions_go_back_edited(client: Client) -> None:
     made = client.compose("in blue", reference="red.png", settings={"num_captions": 3})
     assert len(made.captions) == 2
-    edited = [
+    edited: list[EditedCaption | CaptionInfo] = [
         EditedCaption(text="all green"),
         EditedCaption(text="something else", on=False),
         made.captions[0],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from PIL import Image
 
@@ -40,7 +43,7 @@ LABELS = ("Edited description", "Answer")
         ("Ein rotes Kleid mit Ärmeln.", "Ein rotes Kleid mit Ärmeln."),
     ],
 )
-def test_a_caption_is_read_out_of_its_wrapping(text, caption):
+def test_a_caption_is_read_out_of_its_wrapping(text: str, caption: str) -> None:
     assert read_caption(Reply(text), LABELS, 60) == caption
 
 
@@ -63,16 +66,16 @@ def test_a_caption_is_read_out_of_its_wrapping(text, caption):
         (Reply("A dress that goes on and", "length"), "cut off"),
     ],
 )
-def test_what_is_no_caption_is_rejected_with_the_reason(reply, reason):
+def test_what_is_no_caption_is_rejected_with_the_reason(reply: Any, reason: str) -> None:
     assert read_caption(reply, LABELS, 60, "in red.") == Rejected(reason)
 
 
-def test_a_reply_cut_off_counts_up_to_its_last_whole_sentence():
+def test_a_reply_cut_off_counts_up_to_its_last_whole_sentence() -> None:
     reply = Reply("A red dress. It has long", "length")
     assert read_caption(reply, LABELS, 60) == "A red dress."
 
 
-def test_one_stage_shows_the_reference_and_keeps_k_samples():
+def test_one_stage_shows_the_reference_and_keeps_k_samples() -> None:
     backend = ScriptedChat([f"A red dress number {i}." for i in range(9)])
     composer = ChatComposer(Chat(backend), sampling=Sampling(seed=7))
     assert isinstance(composer, Composer)
@@ -84,13 +87,13 @@ def test_one_stage_shows_the_reference_and_keeps_k_samples():
     ((messages, first, count),) = backend.requests
     assert (first, count) == (0, 5)
     assert messages[-1].parts[-2] == ImagePart("ab" * 32)
-    assert "in red" in messages[-1].parts[-1]
+    assert "in red" in str(messages[-1].parts[-1])
     assert made.settings["sampling"]["seed"] == 7
     assert made.settings["prompt"] == "edit-1"
     assert len(made.settings["answers"]) == 1
 
 
-def test_unusable_replies_are_asked_again_within_the_budget():
+def test_unusable_replies_are_asked_again_within_the_budget() -> None:
     said = ["A cat.", "", "A cat!", "I'm sorry, I cannot see it.", "A dog.", "A fox.", "A cow."]
     backend = ScriptedChat(said)
     made = ChatComposer(Chat(backend)).compose(SEEN, "an animal", 4)
@@ -99,7 +102,7 @@ def test_unusable_replies_are_asked_again_within_the_budget():
     assert made.notes == ("of 7 replies 3 could not be used: 1 empty, 1 refused, 1 repeated",)
 
 
-def test_what_is_then_missing_is_written_by_the_verbatim_composer_and_marked():
+def test_what_is_then_missing_is_written_by_the_verbatim_composer_and_marked() -> None:
     reference = Reference("a.png", RED, ("a blue dress",))
     backend = ScriptedChat(["A red dress."])
     made = ChatComposer(Chat(backend), retries=2).compose(reference, "in red", 3)
@@ -111,13 +114,13 @@ def test_what_is_then_missing_is_written_by_the_verbatim_composer_and_marked():
     assert any("4 repeated" in note for note in made.notes)
 
 
-def test_a_model_that_only_refuses_leaves_the_verbatim_composer_alone():
+def test_a_model_that_only_refuses_leaves_the_verbatim_composer_alone() -> None:
     made = ChatComposer(Chat(ScriptedChat([None]))).compose(SEEN, "a dog on a beach", 3)
     assert made.texts == ("a dog on a beach",)
     assert made.captions[0].origin == "verbatim:request"
 
 
-def test_from_the_cache_the_same_captions_come_again_without_the_model(tmp_path):
+def test_from_the_cache_the_same_captions_come_again_without_the_model(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "a.sqlite")
     said = ["A cat.", "", "A dog.", None, "A fox."]
     first = ChatComposer(Chat(ScriptedChat(said), cache)).compose(SEEN, "an animal", 3)
@@ -130,7 +133,9 @@ def test_from_the_cache_the_same_captions_come_again_without_the_model(tmp_path)
     cache.close()
 
 
-def test_one_stage_without_picture_says_what_to_use_and_without_reference_uses_the_template():
+def test_one_stage_without_picture_says_what_to_use_and_without_reference_uses_the_template() -> (
+    None
+):
     composer = ChatComposer(Chat(ScriptedChat(["x"])))
     with pytest.raises(QueryError, match="has no picture") as caught:
         composer.compose(Reference("a", None, ("a dress",)), "in red", 2)
@@ -142,8 +147,8 @@ def test_one_stage_without_picture_says_what_to_use_and_without_reference_uses_t
         composer.compose(SEEN, "in red", 0)
 
 
-def test_plain_captions_of_the_reference_are_asked_for_where_a_transition_needs_them():
-    def script(messages, number):
+def test_plain_captions_of_the_reference_are_asked_for_where_a_transition_needs_them() -> None:
+    def script(messages: Any, number: Any) -> Any:
         plain = "Description:" in str(messages[-1].parts[-1])
         return f"{'A plain picture' if plain else 'A changed picture'}, take {number}."
 
@@ -155,12 +160,12 @@ def test_plain_captions_of_the_reference_are_asked_for_where_a_transition_needs_
         ChatComposer(chat, num_reference_captions=-1)
 
 
-def rewriting(messages, number):
+def rewriting(messages: Any, number: Any) -> Any:
     words = messages[-1].parts[0].split("\n")
     return f"{words[0].removeprefix('Caption: ')} but {words[1]} ({number})"
 
 
-def test_two_stage_rewrites_each_caption_of_the_gallery_in_turn():
+def test_two_stage_rewrites_each_caption_of_the_gallery_in_turn() -> None:
     backend = ScriptedChat(rewriting)
     reference = Reference("a.png", None, ("a dress", "a blue gown"))
     made = TwoStageComposer(Chat(backend)).compose(reference, "in red", 5)
@@ -176,7 +181,7 @@ def test_two_stage_rewrites_each_caption_of_the_gallery_in_turn():
     assert sorted(count for _, _, count in backend.requests) == [2, 3]
 
 
-def test_two_stage_asks_a_captioner_where_there_are_no_captions():
+def test_two_stage_asks_a_captioner_where_there_are_no_captions() -> None:
     eyes = Chat(ScriptedChat(["A dress on a hanger.", "A long dress."], model="eyes"))
     made = TwoStageComposer(Chat(ScriptedChat(rewriting)), captioner=eyes).compose(SEEN, "red", 2)
     assert made.reference_captions == ("A dress on a hanger.", "A long dress.")
@@ -184,7 +189,7 @@ def test_two_stage_asks_a_captioner_where_there_are_no_captions():
     assert made.settings["captioner"]["model"] == "eyes"
 
 
-def test_two_stage_else_takes_what_the_encoder_saw_else_gives_up():
+def test_two_stage_else_takes_what_the_encoder_saw_else_gives_up() -> None:
     composer = TwoStageComposer(Chat(ScriptedChat(rewriting)))
     seen = Reference("a.png", RED, (), (Concept("dress", "object", 0.8),))
     made = composer.compose(seen, "in red", 2)
@@ -196,7 +201,7 @@ def test_two_stage_else_takes_what_the_encoder_saw_else_gives_up():
     assert composer.compose(None, "a dog", 1).composer == "verbatim"
 
 
-def test_a_price_is_told_before_and_falls_with_the_cache(tmp_path):
+def test_a_price_is_told_before_and_falls_with_the_cache(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "a.sqlite")
     chat = Chat(ScriptedChat([f"A cat number {i}." for i in range(9)]), cache)
     composer = ChatComposer(chat, num_reference_captions=1)
@@ -212,7 +217,7 @@ def test_a_price_is_told_before_and_falls_with_the_cache(tmp_path):
     cache.close()
 
 
-def test_a_price_of_two_stages_counts_both_before_the_first_is_known(tmp_path):
+def test_a_price_of_two_stages_counts_both_before_the_first_is_known(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "a.sqlite")
     eyes = Chat(ScriptedChat(["A dress.", "A long dress."], model="eyes"), cache)
     hands = Chat(ScriptedChat(rewriting), cache)
@@ -224,7 +229,7 @@ def test_a_price_of_two_stages_counts_both_before_the_first_is_known(tmp_path):
     cache.close()
 
 
-def test_composers_are_found_by_name_and_need_a_model(tmp_path):
+def test_composers_are_found_by_name_and_need_a_model(tmp_path: Path) -> None:
     made = composer_by_name("chat", model="m", base_url="http://localhost:1/v1", cache=False)
     assert made.settings()["model"] == "m"
     two = composer_by_name(
@@ -235,7 +240,7 @@ def test_composers_are_found_by_name_and_need_a_model(tmp_path):
         cache=tmp_path / "c",
     )
     assert two.settings()["captioner"]["model"] == "eyes"
-    two.chat.cache.close()
+    two.chat.cache.close()  # type: ignore[attr-defined]
     for name in ("chat", "two-stage"):
         with pytest.raises(SettingError, match="needs a model"):
             composer_by_name(name)

@@ -67,7 +67,7 @@ def test_filters(spelled: Spelled, field: str) -> None:
     for number, pattern in enumerate(("*caf\u00c9 m\u00fcll*", "\ud55c\uad6d/*")):
         for form in ("NFC", "NFD"):
             settings = SearchSettings.from_preset(
-                **{field: (unicodedata.normalize(form, pattern),)}
+                **{field: (unicodedata.normalize(form, pattern),)}  # type: ignore[arg-type]
             )
             results = search(gallery, captions=["red"], settings=settings)
             expected = {names[number][0]}

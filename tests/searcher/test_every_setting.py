@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,9 +52,11 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> st.Gallery:
     return st.Gallery.open(folder, encoder=HashEncoder())
 
 
-def rankings(gallery: st.Gallery, composer: Composer | None = None, **changes: object) -> list:
+def rankings(
+    gallery: st.Gallery, composer: Composer | None = None, **changes: Any
+) -> list[list[str]]:
     less = changes.pop("negatives", ())
-    settings = st.SearchSettings.from_preset(**{"k": 12, **changes})  # type: ignore[arg-type]
+    settings = st.SearchSettings.from_preset(**{"k": 12, **changes})
     return [
         [
             hit.id
@@ -62,7 +65,7 @@ def rankings(gallery: st.Gallery, composer: Composer | None = None, **changes: o
                 reference=reference,
                 text=text,
                 composer=composer,
-                negatives=less,  # type: ignore[arg-type]
+                negatives=less,
                 settings=settings,
             )
         ]
@@ -140,7 +143,7 @@ def test_every_composer_changes_a_ranking(mixed: st.Gallery, name: str, tmp_path
     ],
 )
 def test_every_number_changes_a_ranking(
-    mixed: st.Gallery, name: str, value: object, under: dict[str, object]
+    mixed: st.Gallery, name: str, value: object, under: dict[str, Any]
 ) -> None:
     assert rankings(mixed, **{**under, name: value}) != rankings(mixed, **under)
 
@@ -227,4 +230,4 @@ def test_the_page_offers_every_number_of_the_method() -> None:
 def test_weights_without_measure_are_refused_instead_of_overflowing(name: str) -> None:
     for value in (-0.1, 1e136, float("inf"), float("nan")):
         with pytest.raises(st.errors.SettingError, match=name):
-            st.SearchSettings.from_preset(**{name: value})
+            st.SearchSettings.from_preset(**{name: value})  # type: ignore[arg-type]

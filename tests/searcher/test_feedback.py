@@ -56,8 +56,8 @@ def test_what_a_rocchio_step_refuses() -> None:
 
 def test_negatives_are_left_out_and_moved_away_from(gallery: st.Gallery, photos: Path) -> None:
     ask = {"text": "something red", "settings": st.SearchSettings(k=6)}
-    plain = st.search(gallery, **ask)
-    less = st.search(gallery, negatives=["red.png"], **ask)
+    plain = st.search(gallery, **ask)  # type: ignore[arg-type]
+    less = st.search(gallery, negatives=["red.png"], **ask)  # type: ignore[arg-type]
     assert plain[0].id == "red.png"
     assert "red.png" not in {hit.id for hit in less}
     # what is half red has fallen: its score is lower than before
@@ -93,7 +93,7 @@ def test_negatives_work_without_text_and_for_duplicates(
 
 
 def test_captions_with_weights(gallery: st.Gallery) -> None:
-    captions = [st.Caption("red", 3.0), st.Caption("blue", 1.0), "red"]
+    captions: list[str | st.Caption] = [st.Caption("red", 3.0), st.Caption("blue", 1.0), "red"]
     found = st.search(gallery, captions=captions, settings=st.SearchSettings(k=3))
     assert found.query.labels == ("red", "blue")
     np.testing.assert_allclose(found.query.weights, [0.75, 0.25])
