@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import random
 import time
 from typing import Any
 
@@ -150,14 +151,12 @@ def test_more_than_a_mebibyte_is_not_read() -> None:
 
 
 def test_mutated_metadata_is_survived() -> None:
-    import random
-
-    random = random.Random(16)
+    draw = random.Random(16)
     content = saved(exif=exif(), xmp=XMP.encode()).getvalue()
     for _ in range(300):
         damaged = bytearray(content)
-        for _ in range(random.randint(1, 8)):
-            damaged[random.randrange(2, 1500)] = random.randrange(256)
+        for _ in range(draw.randint(1, 8)):
+            damaged[draw.randrange(2, 1500)] = draw.randrange(256)
         found = read_metadata(io.BytesIO(bytes(damaged)))
         assert isinstance(found, dict)
 

@@ -44,7 +44,7 @@ def test_filters_and_the_reference_count(gallery: st.Gallery) -> None:
 def test_neighbours_beyond_a_small_gallery_are_limited_and_recorded(gallery: st.Gallery) -> None:
     limited = settings(hubness_weight=0.4, hubness_neighbours=200)
     found = st.search(gallery, text="red", settings=limited)
-    assert found.settings.hubness_neighbours == 5  # type: ignore[attr-defined]
+    assert found.settings.hubness.neighbours == 5
     assert found.to_dict()["settings"]["hubness_neighbours"] == 5
     (note,) = (note for note in found.notes if note.startswith("Hubness averages over 5"))
     assert "instead of 200: of a gallery of 8" in note
@@ -53,7 +53,7 @@ def test_neighbours_beyond_a_small_gallery_are_limited_and_recorded(gallery: st.
     assert [(hit.id, hit.score) for hit in again] == [(hit.id, hit.score) for hit in found]
     assert not [each for each in again.notes if "Hubness" in each]
     unused = st.search(gallery, text="red", settings=settings(hubness_neighbours=200))
-    assert unused.settings.hubness_neighbours == 200  # type: ignore[attr-defined]
+    assert unused.settings.hubness.neighbours == 200
     assert not [each for each in unused.notes if "Hubness" in each]
 
 

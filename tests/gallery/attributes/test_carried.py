@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from PIL import Image
 
 from stitch_cir.errors import RecordError
 from stitch_cir.gallery import Gallery, index_captions, index_folder
+from stitch_cir.images import read_metadata
 from tests.gallery.fakes import FakeEncoder, picture
 
 
@@ -127,7 +127,7 @@ def test_a_file_that_is_away_is_read_later(
 ) -> None:
     from stitch_cir.gallery.attributes import _carried
 
-    real: Callable[..., object] = _carried.read_metadata
+    real = read_metadata
 
     def read(stream: object) -> object:
         raise OSError(5, "Input/output error")
