@@ -98,7 +98,7 @@ def test_another_encoder_starts_the_switch_anew(many: Path) -> None:
             batch_size=4,
         )
     other = WiderEncoder()
-    other.name, other.fingerprint = "widest", "b" * 64  # type: ignore[misc]
+    other.name, other.fingerprint = "widest", "b" * 64
     index_folder(many, encoder=other, switch_when_done=True)
     assert (other.encoded, facts(many)[0]) == (12, "widest")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from PIL import Image
 
@@ -31,13 +34,13 @@ RED = Image.new("RGB", (8, 8), "red")
         (None, 0.5),
     ],
 )
-def test_replies_are_read(text, yes):
+def test_replies_are_read(text: str | None, yes: float) -> None:
     red, blue = (Candidate(name, captions=(f"a {name} dress",)) for name in ("red", "blue"))
     (verdict,) = ChatReranker(Chat(ScriptedChat([text]))).judge(red, "in blue", [blue])
     assert verdict.yes == yes
 
 
-def test_images_are_sent_where_both_have_them_else_captions():
+def test_images_are_sent_where_both_have_them_else_captions() -> None:
     backend = ScriptedChat(["yes"])
     reranker = ChatReranker(Chat(backend))
     assert isinstance(reranker, Reranker)
@@ -57,7 +60,7 @@ def test_images_are_sent_where_both_have_them_else_captions():
     assert reranker.judge(reference, "in blue", []) == []
 
 
-def test_several_samples_give_a_share_of_yes_and_the_price_is_told(tmp_path):
+def test_several_samples_give_a_share_of_yes_and_the_price_is_told(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "a.sqlite")
     reranker = ChatReranker(Chat(ScriptedChat(["yes", "no", "no", "?"]), cache), samples=4)
     reference, candidate = Candidate("r", RED, (), "00"), Candidate("a", RED, (), "11")
@@ -72,10 +75,10 @@ def test_several_samples_give_a_share_of_yes_and_the_price_is_told(tmp_path):
 
 
 @pytest.fixture
-def run(gallery):
+def run(gallery: Any) -> Any:
     reference = gallery.ids[0]
 
-    def run(reranker=None, **settings):
+    def run(reranker: Any = None, **settings: Any) -> Any:
         searcher = Searcher(
             gallery, reranker=reranker, settings=SearchSettings.from_preset(k=3, **settings)
         )
@@ -84,16 +87,16 @@ def run(gallery):
     return run
 
 
-def only(*ids):
+def only(*ids: Any) -> Any:
     """Answer yes to the candidates with these contents."""
 
-    def script(messages, number):
+    def script(messages: Any, number: Any) -> Any:
         return "yes" if messages[-1].parts[-2].content in ids else "no"
 
     return ChatReranker(Chat(ScriptedChat(script)))
 
 
-def test_a_yes_comes_before_a_no_each_in_transport_order(run, gallery):
+def test_a_yes_comes_before_a_no_each_in_transport_order(run: Any, gallery: Any) -> None:
     plain = run()
     last = plain[2].id
     content = gallery.content_hash(last)
@@ -111,7 +114,9 @@ def test_a_yes_comes_before_a_no_each_in_transport_order(run, gallery):
     assert data["hits"][0]["verdict"] == {"yes": 1.0, "replies": ["yes"]}
 
 
-def test_hits_beyond_the_judged_ones_stay_behind_and_more_than_k_may_be_judged(run, gallery):
+def test_hits_beyond_the_judged_ones_stay_behind_and_more_than_k_may_be_judged(
+    run: Any, gallery: Any
+) -> None:
     plain = run()
     first = run(only("none"), rerank=1)
     assert [hit.id for hit in first] == [hit.id for hit in plain]
@@ -123,7 +128,7 @@ def test_hits_beyond_the_judged_ones_stay_behind_and_more_than_k_may_be_judged(r
     assert wide.usage["reranker"]["requested"] == count
 
 
-def test_with_weight_zero_nothing_moves_and_off_means_not_asked(run, gallery):
+def test_with_weight_zero_nothing_moves_and_off_means_not_asked(run: Any, gallery: Any) -> None:
     plain = run()
     content = gallery.content_hash(plain[2].id)
     assert [h.id for h in run(only(content), rerank=3, rerank_weight=0)] == [h.id for h in plain]
@@ -132,7 +137,7 @@ def test_with_weight_zero_nothing_moves_and_off_means_not_asked(run, gallery):
     assert off[0].verdict is None
 
 
-def test_a_reranker_needs_a_change_to_check(gallery, run):
+def test_a_reranker_needs_a_change_to_check(gallery: Any, run: Any) -> None:
     reranker = ChatReranker(Chat(ScriptedChat(["yes"])))
     searcher = Searcher(
         gallery, reranker=reranker, settings=SearchSettings.from_preset(k=2, rerank=2)
@@ -147,12 +152,12 @@ def test_a_reranker_needs_a_change_to_check(gallery, run):
             SearchSettings.from_preset(**wrong)
 
 
-def limited(most, *, captions=False):
+def limited(most: Any, *, captions: Any = False) -> Any:
     """A reranker whose end point takes ``most`` images a request, and what it was sent."""
     sent = []
 
     class Limited(ScriptedChat):
-        def sample(self, messages, count, sampling, first=0):
+        def sample(self, messages: Any, count: Any, sampling: Any, first: Any = 0) -> Any:
             images = sum(isinstance(part, ImagePart) for part in messages[-1].parts)
             sent.append(images)
             if images > most:
@@ -166,7 +171,7 @@ def limited(most, *, captions=False):
     return reranker, reference, candidates, sent
 
 
-def test_examples_are_left_out_where_an_end_point_takes_two_images():
+def test_examples_are_left_out_where_an_end_point_takes_two_images() -> None:
     reranker, reference, candidates, sent = limited(2)
     assert [v.yes for v in reranker.judge(reference, "in blue", candidates)] == [1.0] * 3
     assert sent.count(6) <= 3
@@ -178,7 +183,7 @@ def test_examples_are_left_out_where_an_end_point_takes_two_images():
     assert sent == [2]
 
 
-def test_captions_are_read_where_an_end_point_takes_one_image_else_the_limit_is_named():
+def test_captions_are_read_where_an_end_point_takes_one_image_else_the_limit_is_named() -> None:
     reranker, reference, candidates, sent = limited(1, captions=True)
     assert [v.yes for v in reranker.judge(reference, "in blue", candidates)] == [1.0] * 3
     assert reranker.settings()["reads"] == "captions"
@@ -192,7 +197,9 @@ def test_captions_are_read_where_an_end_point_takes_one_image_else_the_limit_is_
     assert "--rerank-model" in caught.value.hint
 
 
-def test_answers_without_a_verdict_are_noted_not_kept_and_reach_the_results(run, tmp_path):
+def test_answers_without_a_verdict_are_noted_not_kept_and_reach_the_results(
+    run: Any, tmp_path: Path
+) -> None:
     cache = AnswerCache(tmp_path / "a.sqlite")
     thinking = ChatReranker(Chat(ScriptedChat([Reply("<think>Is it", "length")]), cache))
     judged = run(thinking, rerank=3)
