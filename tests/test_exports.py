@@ -134,7 +134,7 @@ def test_signatures_and_type_hints_can_be_read() -> None:
 def annotations_of(node: ast.AST) -> Iterator[ast.expr]:
     """Yield the annotations of a public function, or of a class's public members."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        if (ast.get_docstring(node) or "").startswith("Use :meth:"):
+        if (ast.get_docstring(node) or "").startswith("Use :"):
             return  # a constructor that is not for callers
         a = node.args
         for each in (*a.posonlyargs, *a.args, *a.kwonlyargs, a.vararg, a.kwarg):

@@ -67,9 +67,9 @@ def _requirement(extra: str) -> str:
     return f"{_DISTRIBUTION}[{extra}] @ {url}"
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Return "Did you mean 'x'? " for the names that are spelled nearly alike, else ""."""
-    by_folded = {each.casefold(): each for each in known}
+    by_folded = {each.casefold(): each for each in names}
     close = get_close_matches(name.casefold(), by_folded, n=2, cutoff=0.6)
     if not close:
         return ""

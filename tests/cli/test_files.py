@@ -153,7 +153,7 @@ def test_a_write_that_fails_leaves_the_older_file(
 
 def test_an_image_too_large_for_its_format_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"cannot hold 20000 × 1 pixels"):
-        _files.save_picture(tmp_path / "wide.webp", Image.new("RGB", (20000, 1)))
+        _files.save_image(tmp_path / "wide.webp", Image.new("RGB", (20000, 1)))
 
 
 def test_links_and_pipes_are_written_through(tmp_path: Path) -> None:

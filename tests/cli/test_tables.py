@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from stitch_cir.cli._exit import plain
+from stitch_cir.cli._exit import printable
 from stitch_cir.cli._tables import shorten, write_table
 from tests.cli.test_cli import ENCODER, stitch
 
@@ -126,12 +126,12 @@ def test_one_line_a_file_in_every_output(photos: Path, tmp_path: Path) -> None:
 
 
 def test_names_can_be_copied() -> None:
-    assert plain("at 3.04.05\u202fPM") == "at 3.04.05\u202fPM"  # as macOS names screenshots
-    assert plain("عکس\u200cها") == "عکس\u200cها"
-    assert plain("👨\u200d👩") == "👨\u200d👩"
-    assert plain("a\u00a0b\u3000c") == "a\u00a0b\u3000c"
-    assert plain("a\nb") == "a\\nb"
-    assert plain("\udce9") == "\\udce9"
+    assert printable("at 3.04.05\u202fPM") == "at 3.04.05\u202fPM"  # as macOS names screenshots
+    assert printable("عکس\u200cها") == "عکس\u200cها"
+    assert printable("👨\u200d👩") == "👨\u200d👩"
+    assert printable("a\u00a0b\u3000c") == "a\u00a0b\u3000c"
+    assert printable("a\nb") == "a\\nb"
+    assert printable("\udce9") == "\\udce9"
 
 
 def test_notes_are_printed_once(wordy: Path) -> None:

@@ -1,6 +1,7 @@
 """The field's benchmarks: running the method on a data set, scoring, submitting, reporting."""
 
 from stitch_cir import _exports
+from stitch_cir.benchmarks._clusters import Clusters
 from stitch_cir.benchmarks._compare import Comparison, Interval, compare, intervals
 from stitch_cir.benchmarks._cost import estimate_benchmark_cost
 from stitch_cir.benchmarks._predictions import Predictions, read_predictions
@@ -11,6 +12,7 @@ from stitch_cir.benchmarks._submission import write_submission
 from stitch_cir.benchmarks._variants import Variant, variants_of
 
 __all__ = [
+    "Clusters",
     "Comparison",
     "Interval",
     "Predictions",

@@ -9,7 +9,7 @@ import typer
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._command import Application
-from stitch_cir.cli._exit import guard, plain
+from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._files import check_output, make_folder_of, refuse_same, save_text
 from stitch_cir.cli._output import console, emit_json
 
@@ -40,10 +40,10 @@ def info(cache: CacheOption = None, as_json: o.JsonOption = False) -> None:
             emit_json(data)
             return
         out = console()
-        out.print(plain(data["file"]), soft_wrap=True)
+        out.print(printable(data["file"]), soft_wrap=True)
         for model, counts in data["models"].items():
             told = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in counts.items())
-            out.print(f"  {plain(model)}: {told}", soft_wrap=True)
+            out.print(f"  {printable(model)}: {told}", soft_wrap=True)
         if not data["models"]:
             out.print("  no answers yet")
 
@@ -64,8 +64,8 @@ def export(file: FileArgument, cache: CacheOption = None, as_json: o.JsonOption 
         else:
             console().print(
                 f"{manifest['answers']:,} answers to {manifest['requests']:,} requests of "
-                f"{plain(', '.join(manifest['models']) or 'no model')} written to "
-                f"{plain(str(file))} (sha256 {manifest['sha256'][:12]}…)",
+                f"{printable(', '.join(manifest['models']) or 'no model')} written to "
+                f"{printable(str(file))} (sha256 {manifest['sha256'][:12]}…)",
                 soft_wrap=True,
             )
 
@@ -172,4 +172,6 @@ def convert(
         else:
             save_text(target, as_published(recorded))
             count = len(recorded)
-        console().print(f"{count:,} compositions written to {plain(str(target))}", soft_wrap=True)
+        console().print(
+            f"{count:,} compositions written to {printable(str(target))}", soft_wrap=True
+        )

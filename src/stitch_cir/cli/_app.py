@@ -32,8 +32,8 @@ app = Application(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(show: bool) -> None:
+    if show:
         from stitch_cir import __version__
 
         typer.echo(f"stitch {__version__}")

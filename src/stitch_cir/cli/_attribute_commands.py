@@ -9,7 +9,7 @@ import typer
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._command import Application
-from stitch_cir.cli._exit import EXIT_SKIPPED, guard, plain
+from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
 from stitch_cir.cli._output import console, emit_json
 
 __all__ = ["attributes"]
@@ -45,8 +45,8 @@ def set_(
         else:
             out = console()
             for id in report.unknown[:10]:
-                out.print(f"not in the gallery: {plain(id)}", soft_wrap=True)
-            out.print(plain(report.summary()), soft_wrap=True)
+                out.print(f"not in the gallery: {printable(id)}", soft_wrap=True)
+            out.print(printable(report.summary()), soft_wrap=True)
         if report.unknown:
             raise typer.Exit(EXIT_SKIPPED)
 
@@ -119,7 +119,7 @@ def count(
         for facet in counted:
             lines = [(_label(each.to_dict()), f"{each.count:,}") for each in facet.counts]
             lines.append(("without", f"{facet.missing:,}"))
-            console().print(plain(f"{facet.attribute}, of {facet.total:,} images"))
+            console().print(printable(f"{facet.attribute}, of {facet.total:,} images"))
             _print([(f"  {name}", value) for name, value in lines])
 
 
@@ -137,7 +137,7 @@ def drop(
         if as_json:
             emit_json({"name": name, "items": items})
         else:
-            console().print(plain(f"{name} dropped; {items:,} items had it."))
+            console().print(printable(f"{name} dropped; {items:,} items had it."))
 
 
 def _label(count: dict[str, Any]) -> str:
@@ -158,6 +158,6 @@ def _shown(value: Any) -> str:
 
 
 def _print(lines: list[tuple[str, str]]) -> None:
-    width = max(len(plain(name)) for name, _ in lines)
+    width = max(len(printable(name)) for name, _ in lines)
     for name, value in lines:
-        console().print(f"{plain(name):<{width}}  {plain(value)}".rstrip(), soft_wrap=True)
+        console().print(f"{printable(name):<{width}}  {printable(value)}".rstrip(), soft_wrap=True)

@@ -9,7 +9,7 @@ import typer
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._command import Application
-from stitch_cir.cli._exit import guard, plain
+from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._output import console, counter, emit_json
 from stitch_cir.errors import SettingError
 from stitch_cir.plugins import DATASETS
@@ -57,7 +57,8 @@ def check(dataset: DatasetArgument, root: RootOption, as_json: o.JsonOption = Fa
             for entry in entries:
                 mark = "ok     " if entry.here else "MISSING"
                 out.print(
-                    f"{mark} {entry.what:<24} {plain(entry.path)} ({entry.holds})", soft_wrap=True
+                    f"{mark} {entry.what:<24} {printable(entry.path)} ({entry.holds})",
+                    soft_wrap=True,
                 )
             out.print(f"{len(entries) - len(missing)} of {len(entries)} are there.")
             if missing:
@@ -96,7 +97,7 @@ def make(
         if as_json:
             emit_json(made.to_dict())
         else:
-            console().print(plain(made.summary()), soft_wrap=True)
+            console().print(printable(made.summary()), soft_wrap=True)
 
 
 @bench.command("score")
@@ -128,7 +129,7 @@ def score(
             return
         out = console()
         out.print(
-            f"{plain(scores.protocol)} · {scores.counts['queries']:,} queries", soft_wrap=True
+            f"{printable(scores.protocol)} · {scores.counts['queries']:,} queries", soft_wrap=True
         )
         for name, value in scores.headline.items():
             span = spans.get(name)
@@ -145,7 +146,7 @@ def score(
         if scores.clusters.numbers:
             out.print(f"95 % intervals are drawn from {scores.clusters.describe()}.")
         for note in scores.notes:
-            out.print(f"note: {plain(note)}", soft_wrap=True)
+            out.print(f"note: {printable(note)}", soft_wrap=True)
 
 
 @bench.command("submit")
@@ -168,7 +169,7 @@ def submit(
             emit_json([str(file) for file in files])
         else:
             for file in files:
-                console().print(f"written: {plain(str(file))}", soft_wrap=True)
+                console().print(f"written: {printable(str(file))}", soft_wrap=True)
 
 
 @bench.command("compare")

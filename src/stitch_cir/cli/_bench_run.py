@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stitch_cir.cli import _options as o
-from stitch_cir.cli._asking import chosen_composer
 from stitch_cir.cli._bench_commands import DatasetArgument, RootOption, SplitOption
-from stitch_cir.cli._exit import guard, plain
-from stitch_cir.cli._models import ModelOptions, takes_models
+from stitch_cir.cli._exit import guard, printable
+from stitch_cir.cli._models import ModelOptions, with_model_options
+from stitch_cir.cli._open import chosen_composer
 from stitch_cir.cli._output import console, emit_json, progress_bar
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-@takes_models
+@with_model_options
 def run(
     dataset: DatasetArgument,
     root: RootOption,
@@ -143,7 +143,7 @@ def run(
             else:
                 console().print(str(cost), soft_wrap=True)
                 for note in notes:
-                    console().print(f"note: {plain(note)}", soft_wrap=True)
+                    console().print(f"note: {printable(note)}", soft_wrap=True)
             return
         with progress_bar(quiet=quiet or as_json) as follow:
             finished = run_benchmark(
@@ -172,7 +172,7 @@ def _show(finished: Run) -> None:
 
     out = console()
     manifest = finished.manifest
-    out.print(f"{plain(manifest['benchmark']['protocol'])}", soft_wrap=True)
+    out.print(f"{printable(manifest['benchmark']['protocol'])}", soft_wrap=True)
     counts = {name: count for name, count in manifest["counts"].items() if count}
     counted = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())
     out.print(counted, soft_wrap=True, style="dim")
@@ -186,5 +186,5 @@ def _show(finished: Run) -> None:
             table.add_row(variant.label, *figures)
         out.print(table)
     for note in dict.fromkeys((*manifest["notes"], *finished.main.notes)):
-        out.print(f"note: {plain(note)}", soft_wrap=True)
-    out.print(f"Report: stitch bench report {plain(str(finished.folder))}", soft_wrap=True)
+        out.print(f"note: {printable(note)}", soft_wrap=True)
+    out.print(f"Report: stitch bench report {printable(str(finished.folder))}", soft_wrap=True)

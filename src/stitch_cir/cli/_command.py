@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from stitch_cir._hints import shell_word
-from stitch_cir.cli._exit import EPILOG, EXIT_INTERRUPTED, plain, show_error
+from stitch_cir.cli._exit import EPILOG, EXIT_INTERRUPTED, printable, show_error
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._usage import UsageError, explain, refuse_unusable
 from stitch_cir.errors import SettingError
@@ -199,7 +199,7 @@ def _show_usage_error(error: Any, *, as_json: bool) -> int:
         pieces = " ".join(context.command.collect_usage_pieces(context))
         usage = re.sub(r"\{(\w+)\}", r"\1", pieces)
         hint = f"Usage: {path} {usage} (all options: {path} --help)"
-    message = plain(error.format_message())
+    message = printable(error.format_message())
     show_error(
         SettingError(message[:1].upper() + message[1:], hint=hint),
         as_json=as_json,

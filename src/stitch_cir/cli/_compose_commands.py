@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stitch_cir.cli import _options as o
-from stitch_cir.cli._asking import chosen_composer, open_gallery
-from stitch_cir.cli._exit import EXIT_SKIPPED, guard, plain
-from stitch_cir.cli._files import check_output, make_folder_of, refuse_inputs, refuse_same, say
-from stitch_cir.cli._models import ModelOptions, takes_models
+from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
+from stitch_cir.cli._files import check_output, make_folder_of, notify, refuse_inputs, refuse_same
+from stitch_cir.cli._models import ModelOptions, with_model_options
+from stitch_cir.cli._open import chosen_composer, open_gallery
 from stitch_cir.cli._output import console, counter, emit_json, show_composition
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["compose"]
 
 
-@takes_models
+@with_model_options
 def compose(
     gallery: o.GalleryArgument,
     text: o.TextArgument = None,
@@ -119,7 +119,7 @@ def _show_one(
     else:
         _show(replace(composition, notes=notes), searcher.composer)
     if save is not None:
-        say(f"appended to {save}: 1 composition")
+        notify(f"appended to {save}: 1 composition")
 
 
 def _show(composition: Composition, composer: Composer) -> None:
@@ -179,11 +179,11 @@ def _show_outcomes(
             line += f", {helped} of them helped by the verbatim composer; {usage}"
         out.print(line, soft_wrap=True)
         for note, count in Counter(note for _, c in made for note in c.notes).items():
-            out.print(f"note ({count:,} of {len(made):,}): {plain(note)}", soft_wrap=True)
+            out.print(f"note ({count:,} of {len(made):,}): {printable(note)}", soft_wrap=True)
         if save is None:
             out.print("nothing was saved: add --save FILE to search with --recorded FILE")
     if save is not None:
-        say(f"wrote {save}, {len(made)} compositions")
+        notify(f"wrote {save}, {len(made)} compositions")
     if failed:
         raise typer.Exit(EXIT_SKIPPED)
 
@@ -196,7 +196,7 @@ def _reference_name(request: ComposeRequest) -> str | None:
 def _reason(outcome: ComposeOutcome) -> str:
     request = outcome.request
     name = request.id if request.id is not None else _reference_name(request)
-    return plain(f"{name}, {request.modification[:60]!r}: {outcome.error}")
+    return printable(f"{name}, {request.modification[:60]!r}: {outcome.error}")
 
 
 def _failure(outcome: ComposeOutcome) -> dict[str, object]:

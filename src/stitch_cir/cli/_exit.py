@@ -33,7 +33,7 @@ __all__ = [
     "exit_code",
     "guard",
     "json_text",
-    "plain",
+    "printable",
     "show_error",
 ]
 
@@ -62,7 +62,7 @@ EPILOG = (
 
 
 def exit_code(error: StitchError) -> int:
-    """Give the exit code of an error: the first class in the table that fits, else 1."""
+    """Return the exit code of an error: that of the first class in the table that fits, else 1."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
 
 
@@ -88,9 +88,9 @@ def show_error(error: StitchError, *, as_json: bool = False, kind: str | None = 
     from rich.console import Console  # honours NO_COLOR, FORCE_COLOR and TERM
 
     err = Console(stderr=True, markup=False, highlight=False, emoji=False)
-    err.print(f"error: {plain(error.message)}", style="red", soft_wrap=True)
+    err.print(f"error: {printable(error.message)}", style="red", soft_wrap=True)
     if error.hint:
-        err.print(f"  {plain(error.hint)}", soft_wrap=True)
+        err.print(f"  {printable(error.hint)}", soft_wrap=True)
 
 
 def json_text(data: Any, stream: TextIO, *, indent: int | None = None) -> str:
@@ -103,6 +103,6 @@ def json_text(data: Any, stream: TextIO, *, indent: int | None = None) -> str:
     return text
 
 
-def plain(text: str) -> str:
+def printable(text: str) -> str:
     """Escape what a terminal would obey, break a line at, or cannot encode."""
     return one_line(text)

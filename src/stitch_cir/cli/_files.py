@@ -1,4 +1,4 @@
-"""Writing what a command makes: checked before the work, whole or not at all, and said."""
+"""Writing a command's output: checked before the work, whole or not at all, and reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stitch_cir._hints import shell_word
-from stitch_cir.cli._exit import plain
+from stitch_cir.cli._exit import printable
 from stitch_cir.errors import SettingError
 
 if TYPE_CHECKING:
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from stitch_cir.gallery import Gallery
 
 __all__ = [
-    "PAGES",
-    "PICTURES",
+    "HTML_SUFFIXES",
+    "IMAGE_SUFFIXES",
     "check_output",
     "make_folder_of",
+    "notify",
     "open_in_browser",
     "refuse_inputs",
     "refuse_same",
-    "save_picture",
+    "save_image",
     "save_text",
-    "say",
     "temporary_file",
     "warn_if_indexed",
 ]
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-PAGES = (".html", ".htm")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+HTML_SUFFIXES = (".html", ".htm")
 
 
 def check_output(path: Path, endings: Collection[str] = ()) -> None:
@@ -47,7 +47,7 @@ def check_output(path: Path, endings: Collection[str] = ()) -> None:
     if endings and path.suffix.lower() not in endings:
         known = [each for each in endings if each not in (".jpeg", ".htm")]
         raise SettingError(
-            f"{path} has no ending of a file that can be written here.",
+            f"{path} has a suffix that cannot be written here.",
             hint=f"Name the file {', '.join(known[:-1])} or {known[-1]}.",
         )
     above = path.parent
@@ -66,7 +66,7 @@ def refuse_inputs(path: Path, gallery: Gallery, reference: str | None) -> None:
         return
     if gallery.resolve(path) is not None or _same(path, reference):
         raise SettingError(
-            f"{path} is an image that is searched with, and would be overwritten.",
+            f"{path} is an image of this search, and would be overwritten.",
             hint="Choose another name for what is written.",
         )
 
@@ -74,7 +74,7 @@ def refuse_inputs(path: Path, gallery: Gallery, reference: str | None) -> None:
 def warn_if_indexed(path: Path, gallery: Gallery) -> str:
     """Return a note where the next ``stitch index`` would take a drawing for an image, else ""."""
     root = gallery.root
-    if root is None or path.suffix.lower() not in PICTURES:
+    if root is None or path.suffix.lower() not in IMAGE_SUFFIXES:
         return ""
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
         return ""
@@ -102,23 +102,23 @@ def save_text(path: Path, text: str) -> None:
     _save(path, text.encode("utf-8", "backslashreplace"))
 
 
-def save_picture(path: Path, picture: Image.Image) -> None:
+def save_image(path: Path, image: Image.Image) -> None:
     """Write an image in the format of the file's ending; ``SettingError`` when impossible."""
-    check_output(path, PICTURES)
+    check_output(path, IMAGE_SUFFIXES)
     content = io.BytesIO()
     kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(path.suffix.lower(), "PNG")
     try:
-        picture.save(content, kind)
+        image.save(content, kind)
     except (OSError, ValueError) as error:
         raise SettingError(
-            f"{path} cannot hold {picture.width} × {picture.height} pixels: {error}.",
+            f"{path} cannot hold {image.width} × {image.height} pixels: {error}.",
             hint="Choose .png or .html, or fewer hits (-k).",
         ) from error
     _save(path, content.getvalue())
 
 
 def make_folder_of(path: Path) -> None:
-    """Make the folder a file is to be written to, and say so; ``SettingError`` if impossible."""
+    """Make the folder a file is to be written to, and report it; ``SettingError`` if impossible."""
     if path.parent.exists():
         return
     try:
@@ -128,7 +128,7 @@ def make_folder_of(path: Path) -> None:
             f"The folder {path.parent} cannot be made: {error.strerror or error}.",
             hint="Choose a file in a folder that can be written.",
         ) from error
-    say(f"made the folder {path.parent}")
+    notify(f"made the folder {path.parent}")
 
 
 def _save(path: Path, content: bytes) -> None:
@@ -151,15 +151,15 @@ def _save(path: Path, content: bytes) -> None:
         ) from error
 
 
-def say(text: str) -> None:
+def notify(text: str) -> None:
     """Write a line to stderr, where it mixes with no answer."""
     from stitch_cir.cli._output import console
 
-    console(err=True).print(plain(text), soft_wrap=True)
+    console(err=True).print(printable(text), soft_wrap=True)
 
 
 def temporary_file(name: str) -> Path:
-    """Return a new file's path in a folder of its own, which stays until the system clears it."""
+    """Return a path in a new temporary folder, which stays until the system clears it."""
     return Path(tempfile.mkdtemp(prefix="stitch-")) / name
 
 
@@ -172,4 +172,4 @@ def open_in_browser(path: Path) -> None:
     except (OSError, webbrowser.Error):
         shown = False
     if not shown:
-        say(f"nothing here can show it; open {path.resolve()} yourself")
+        notify(f"no program here can show it; open {path.resolve()} yourself")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from stitch_cir.cli import _options as o
-from stitch_cir.cli._exit import EXIT_SKIPPED, guard, plain
+from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
 from stitch_cir.cli._info import show_info
 from stitch_cir.cli._output import console, emit_json, progress_bar
 
@@ -226,20 +226,22 @@ def index(
         else:
             out = console()
             for path, reason in report.skipped if quiet else ():  # else told as they were met
-                out.print(f"skipped {plain(str(path))}: {plain(reason)}", soft_wrap=True)
+                out.print(f"skipped {printable(str(path))}: {printable(reason)}", soft_wrap=True)
             for note in report.notes:
-                out.print(f"note: {plain(note)}", soft_wrap=True)
+                out.print(f"note: {printable(note)}", soft_wrap=True)
             for id in report.unknown_captions[:10]:
-                out.print(f"captions of an unknown image ignored: {plain(id)}", soft_wrap=True)
+                out.print(f"captions of an unknown image ignored: {printable(id)}", soft_wrap=True)
             for id in report.unknown_attributes[:10]:
-                out.print(f"attributes of an unknown image ignored: {plain(id)}", soft_wrap=True)
-            out.print(plain(report.summary()), soft_wrap=True)
+                out.print(
+                    f"attributes of an unknown image ignored: {printable(id)}", soft_wrap=True
+                )
+            out.print(printable(report.summary()), soft_wrap=True)
         if report.skipped:
             raise typer.Exit(EXIT_SKIPPED)
 
 
 @contextmanager
-def _reporting_waiting_files(place: Path | None) -> Iterator[None]:
+def _reporting_waiting_files(path: Path | None) -> Iterator[None]:
     """Print, when the run is interrupted, how many files are still to be indexed."""
     try:
         yield
@@ -247,23 +249,23 @@ def _reporting_waiting_files(place: Path | None) -> Iterator[None]:
         from stitch_cir.errors import StitchError
         from stitch_cir.gallery import Gallery
 
-        with suppress(StitchError), Gallery.open(place or Path()) as found:
-            note = found.incomplete_note()
+        with suppress(StitchError), Gallery.open(path or Path()) as opened:
+            note = opened.incomplete_note()
             if note is not None:
                 typer.echo(note, err=True)
         raise
 
 
-def _recorded_encoder(place: Path | None) -> str | None:
+def _recorded_encoder(path: Path | None) -> str | None:
     """Name the encoder of the gallery that is there already, if one is."""
     from stitch_cir.errors import GalleryDamagedError, GalleryMissingError
     from stitch_cir.gallery import Gallery
 
-    if place is None:
+    if path is None:
         return None
     try:
-        with Gallery.open(place) as found:
-            return str(found.info()["encoder"])
+        with Gallery.open(path) as opened:
+            return str(opened.info()["encoder"])
     except (GalleryMissingError, GalleryDamagedError):
         # indexing refuses a damaged one itself, unless it is rebuilt
         return None
@@ -310,9 +312,9 @@ def verify(
         else:
             out = console()
             for line in report.repaired:
-                out.print(f"repaired: {plain(line)}", soft_wrap=True)
+                out.print(f"repaired: {printable(line)}", soft_wrap=True)
             for problem in report.problems:
-                out.print(f"problem: {plain(problem)}", soft_wrap=True)
-            out.print(plain(report.summary()), soft_wrap=True)
+                out.print(f"problem: {printable(problem)}", soft_wrap=True)
+            out.print(printable(report.summary()), soft_wrap=True)
         if report.problems:
             raise typer.Exit(5)

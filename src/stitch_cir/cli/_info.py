@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stitch_cir.cli._exit import plain
+from stitch_cir.cli._exit import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +17,7 @@ def show_info(facts: dict[str, Any], out: Console) -> None:
     lines = _lines(facts)
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
-        out.print(f"{name:<{width}}  {plain(value)}", soft_wrap=True)
+        out.print(f"{name:<{width}}  {printable(value)}", soft_wrap=True)
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -7,19 +7,19 @@ from contextlib import redirect_stdout
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import guard
-from stitch_cir.cli._models import ModelOptions, takes_models
+from stitch_cir.cli._models import ModelOptions, with_model_options
 
 __all__ = ["mcp"]
 
 
-@takes_models
+@with_model_options
 def mcp(
     gallery: o.GalleryArgument,
     encoder: o.EncoderOption = None,
     *,
     models: ModelOptions,
 ) -> None:
-    """Give a gallery to an assistant: tools search, compose, explain over MCP.
+    """Serve a gallery to an assistant: the tools search, compose and explain, over MCP.
 
     Speaks the Model Context Protocol on stdin and stdout; an assistant starts this command itself.
     Needs the extra mcp. See docs/mcp.md.
@@ -27,7 +27,7 @@ def mcp(
         stitch mcp photos
     """
     with guard():
-        from stitch_cir.cli._asking import chosen_composer, open_gallery
+        from stitch_cir.cli._open import chosen_composer, open_gallery
         from stitch_cir.mcp import create_server
         from stitch_cir.searcher import SearchSettings
 

@@ -9,7 +9,7 @@ import typer
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._command import Application
-from stitch_cir.cli._exit import guard, plain
+from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._output import console, emit_json
 
 __all__ = ["models"]
@@ -73,8 +73,8 @@ def pull(
             emit_json(pulled.to_dict())
         else:
             console().print(
-                f"{plain(pulled.name)}: {len(pulled.files)} files, {_bytes(pulled.size)} in "
-                f"{plain(str(pulled.folder))}",
+                f"{printable(pulled.name)}: {len(pulled.files)} files, {_bytes(pulled.size)} in "
+                f"{printable(str(pulled.folder))}",
                 soft_wrap=True,
             )
 
@@ -103,8 +103,9 @@ def export(
             emit_json({"folder": str(folder), "least_cosine": cosine, "files": record.files})
         else:
             console().print(
-                f"{plain(model)} exported to {plain(str(folder))}; least cosine of its golden "
-                f"vectors {cosine:.6f}. Use it: stitch index PHOTOS --encoder {plain(str(folder))}",
+                f"{printable(model)} exported to {printable(str(folder))}; least cosine of its "
+                f"golden vectors {cosine:.6f}. Use it: stitch index PHOTOS --encoder "
+                f"{printable(str(folder))}",
                 soft_wrap=True,
             )
 
@@ -123,7 +124,7 @@ def check(
             emit_json(found)
             return
         for key, value in found.items():
-            console().print(f"{key.replace('_', ' '):<13} {plain(str(value))}", soft_wrap=True)
+            console().print(f"{key.replace('_', ' '):<13} {printable(str(value))}", soft_wrap=True)
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:

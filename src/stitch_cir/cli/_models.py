@@ -1,4 +1,4 @@
-"""The options that name a model and how it is asked, shared by every command that composes."""
+"""The options of models and of requests to them, shared by every command that composes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from stitch_cir.composers import Composer
     from stitch_cir.reranker import Reranker
 
-__all__ = ["ModelOptions", "takes_models"]
+__all__ = ["ModelOptions", "with_model_options"]
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Everything a user can say about composer and models; ``None`` means "not said"."""
+    """Everything a user can set about composer and models; ``None`` means "not set"."""
 
     composer: Annotated[
         str | None,
@@ -53,7 +53,9 @@ class ModelOptions:
     captioner: Annotated[
         str | None,
         typer.Option(
-            "--captioner", metavar="NAME", help="Model that sees, for two-stage without captions."
+            "--captioner",
+            metavar="NAME",
+            help="Model that describes the reference image, for two-stage without captions.",
         ),
     ] = None
     prompt: Annotated[
@@ -70,7 +72,7 @@ class ModelOptions:
     ] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Of sampling. [0]")] = None
     concurrency: Annotated[
-        int, typer.Option("--concurrency", help="Requests under way at a time.")
+        int, typer.Option("--concurrency", help="Concurrent requests to a model.")
     ] = 4
     model_timeout: Annotated[
         float,
@@ -78,7 +80,7 @@ class ModelOptions:
             "--model-timeout",
             metavar="SECONDS",
             envvar="STITCH_MODEL_TIMEOUT",
-            help="Longest that one request to a model may take, and longest delay it may ask for.",
+            help="Longest time for one request to a model, and longest delay it may ask for.",
         ),
     ] = 120.0
     model_retries: Annotated[
@@ -87,7 +89,7 @@ class ModelOptions:
             "--model-retries",
             metavar="N",
             envvar="STITCH_MODEL_RETRIES",
-            help="How often a request to a model is tried again.",
+            help="How often a failed request to a model is repeated.",
         ),
     ] = 4
     cache: Annotated[
@@ -96,11 +98,11 @@ class ModelOptions:
             "--cache",
             metavar="FILE",
             envvar="STITCH_CACHE",
-            help="Where answers are remembered. [the user's own]",
+            help="File that caches answers. [in the user's data folder]",
         ),
     ] = None
     offline: Annotated[
-        bool, typer.Option("--offline", help="Use remembered answers only; ask nothing.")
+        bool, typer.Option("--offline", help="Use cached answers only; send no request.")
     ] = False
 
     def make_composer(
@@ -111,10 +113,10 @@ class ModelOptions:
         reranking: bool = False,
         total_timeout: float | None = None,
     ) -> Composer | None:
-        """Make the composer that was asked for; ``None`` is the default one.
+        """Make the selected composer; ``None`` is the default one.
 
-        ``reranking`` says that a reranker uses options of models too; ``total_timeout`` is the most
-        seconds that the answers to one question may take. Raises ``SettingError`` when options
+        ``reranking``: a reranker uses options of models too. ``total_timeout``: the most seconds
+        that all answers to one query may take. Raises ``SettingError`` when options
         contradict each other.
         """
         from stitch_cir.composers import RecordedComposer, composer_by_name
@@ -157,7 +159,7 @@ class ModelOptions:
         return None if self.composer is None else composer_by_name(self.composer)
 
     def make_reranker(self, name: str, model: str | None, samples: int) -> Reranker:
-        """Make the reranker ``name``; without a model of its own ``chat`` uses the composer's."""
+        """Make the reranker ``name``; without ``model``, ``chat`` uses the composer's."""
         from stitch_cir.plugins import RERANKERS
 
         options: dict[str, Any] = {}
@@ -176,7 +178,7 @@ class ModelOptions:
             "base_url": self.base_url,
             "timeout": self.model_timeout,
             "request_retries": self.model_retries,
-            "report": _say,
+            "report": _report_delay,
             "cache": self.cache,
             "offline": self.offline,
             "concurrency": self.concurrency,
@@ -193,7 +195,7 @@ class ModelOptions:
         return Sampling.from_preset(preset, **options)
 
     def _refuse_unused(self, *, reranking: bool) -> None:
-        """A model's option without a model would be ignored silently."""
+        """Raise ``SettingError`` for an option of models where no model is used."""
         from stitch_cir.errors import SettingError
 
         names = ["prompt", "captioner", "temperature", "top_p", "top_k"]
@@ -208,13 +210,13 @@ class ModelOptions:
             )
 
 
-def _say(line: str) -> None:
-    """Write what a model is waited for, so that a long delay does not look like a standstill."""
+def _report_delay(line: str) -> None:
+    """Report what a model is waited for, so that a long delay does not look like a standstill."""
     typer.echo(line, err=True)
 
 
-def takes_models(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command, which takes ``models: ModelOptions``, an option for each of its fields."""
+def with_model_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace a command's ``models: ModelOptions`` by an option for each of its fields."""
     hints = get_type_hints(command, include_extras=True)
     own = inspect.signature(command)
     types = get_type_hints(ModelOptions, include_extras=True)
@@ -234,9 +236,9 @@ def takes_models(command: Callable[..., None]) -> Callable[..., None]:
         for field in fields(ModelOptions)
     ]
 
-    def run(**given: Any) -> None:
-        models = ModelOptions(**{name: given.pop(name) for name in names})
-        command(models=models, **given)
+    def run(**options: Any) -> None:
+        models = ModelOptions(**{name: options.pop(name) for name in names})
+        command(models=models, **options)
 
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]

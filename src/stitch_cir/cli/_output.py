@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from stitch_cir.cli._exit import json_text, plain
+from stitch_cir.cli._exit import json_text, printable
 from stitch_cir.cli._tables import shorten, view_room, write_table
 
 if TYPE_CHECKING:
@@ -53,15 +53,15 @@ def show_composition(composition: Composition, out: Console) -> None:
     """List the target captions and what was understood."""
     for number, caption in enumerate(composition.captions, 1):
         weight = "" if caption.weight == 1.0 else f"  (weight {caption.weight:.2f})"
-        out.print(f"  {number}. {plain(caption.text)}{weight}")
+        out.print(f"  {number}. {printable(caption.text)}{weight}")
     for note in composition.notes:
-        out.print(f"     {plain(note)}", style="dim")
+        out.print(f"     {printable(note)}", style="dim")
 
 
 def show_notes(notes: Iterable[str], out: Console) -> None:
     """List what happened on the way and may change how an answer is read."""
     for note in notes:
-        out.print(f"note: {plain(note)}", style="yellow")
+        out.print(f"note: {printable(note)}", style="yellow")
 
 
 def show_results(results: Results, out: Console) -> None:
@@ -79,9 +79,9 @@ def show_results(results: Results, out: Console) -> None:
             [
                 str(hit.rank),
                 f"{hit.score:.3f}",
-                plain(hit.id),
+                printable(hit.id),
                 *([verdict] if judged else []),
-                plain(hit.best_view.label),
+                printable(hit.best_view.label),
             ]
         )
     write_table(out, heads, rows, right=(0, 1, 3) if judged else (0, 1))
@@ -93,7 +93,7 @@ def show_results(results: Results, out: Console) -> None:
         f"{len(results)} of {results.ranked:,} {images}, best first; scores lie between -2 and 2.",
         soft_wrap=True,
     )
-    out.print(plain(_settings_line(results)), style="dim")
+    out.print(printable(_settings_line(results)), style="dim")
     for name, used in results.usage.items():
         out.print(
             f"{name}: {used['requested']} answers asked for, {used['cached']} from the cache, "
@@ -130,7 +130,7 @@ def _settings_line(results: Results) -> str:
 
 
 def sampled(composition: Composition) -> str:
-    """Say which model, prompt and sampling wrote the captions, if any did."""
+    """Return which model, prompt and sampling wrote the captions, or ""."""
     facts = composition.settings
     drawn = facts.get("sampling")
     if not isinstance(drawn, dict):
@@ -151,8 +151,8 @@ def show_matches(hit: Hit, out: Console) -> None:
             f"{match.similarity:.3f}",
             f"{match.forward:.2f}",
             f"{match.backward:.2f}",
-            shorten(f"{match.view.index}. {plain(match.view.label)}", room),
-            f"{match.caption + 1}. {plain(match.label)}",
+            shorten(f"{match.view.index}. {printable(match.view.label)}", room),
+            f"{match.caption + 1}. {printable(match.label)}",
         ]
         for match in hit.matches()
     ]
@@ -195,8 +195,8 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[ProgressEvent], None]]:
 
     def follow(event: ProgressEvent) -> None:
         if event.skipped:
-            name = plain(str(event.path))
-            err.print(f"skipped {name}: {plain(event.skipped)}", style="yellow")
+            name = printable(str(event.path))
+            err.print(f"skipped {name}: {printable(event.skipped)}", style="yellow")
         if event.stage not in tasks:
             bar.start()
             tasks[event.stage] = bar.add_task(event.stage, total=event.total, rate="")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stitch_cir.cli import _options as o
-from stitch_cir.cli._exit import guard, plain
+from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._output import console, counter, emit_json
 
 __all__ = ["report"]
@@ -53,10 +53,10 @@ def report(
         screen = console()
         for file in written.files:
             if file.parent == written.folder:
-                screen.print(f"written: {plain(str(file))}", soft_wrap=True)
+                screen.print(f"written: {printable(str(file))}", soft_wrap=True)
         screen.print(f"{written.queries:,} queries and {written.images:,} images on the page.")
         for note in written.notes:
-            screen.print(f"note: {plain(note)}", soft_wrap=True)
+            screen.print(f"note: {printable(note)}", soft_wrap=True)
 
 
 def _count(queries: str) -> int | None:

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stitch_cir.cli import _options as o
-from stitch_cir.cli._asking import chosen_composer, open_gallery
-from stitch_cir.cli._exit import guard, plain
+from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._files import (
-    PAGES,
-    PICTURES,
+    HTML_SUFFIXES,
+    IMAGE_SUFFIXES,
     check_output,
+    notify,
     open_in_browser,
     refuse_inputs,
-    save_picture,
+    save_image,
     save_text,
-    say,
     temporary_file,
     warn_if_indexed,
 )
-from stitch_cir.cli._models import ModelOptions, takes_models
+from stitch_cir.cli._models import ModelOptions, with_model_options
+from stitch_cir.cli._open import chosen_composer, open_gallery
 from stitch_cir.cli._output import (
     console,
     emit_json,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["explain", "search"]
 
 
-@takes_models
+@with_model_options
 def search(
     gallery: o.GalleryArgument,
     text: o.TextArgument = None,
@@ -143,7 +143,7 @@ def search(
             measure_recall=not no_recall,
         )
         if sheet is not None:
-            check_output(sheet, (*PAGES, *PICTURES))
+            check_output(sheet, (*HTML_SUFFIXES, *IMAGE_SUFFIXES))
         if reranker == "chat":
             _check_reranker(rerank, rerank_model, models)
         opened = open_gallery(gallery, encoder, texts=bool(text), text=text, reference=reference)
@@ -167,12 +167,12 @@ def search(
         if sheet is not None:
             _save_sheet(sheet, results, opened)
             hits = "1 hit" if len(results) == 1 else f"{len(results)} hits"
-            say(f"wrote {sheet}, {hits}{warn_if_indexed(sheet, opened)}")
+            notify(f"wrote {sheet}, {hits}{warn_if_indexed(sheet, opened)}")
         if show and sheet is not None:
             open_in_browser(sheet)
 
 
-@takes_models
+@with_model_options
 def explain(
     gallery: o.GalleryArgument,
     hit: Annotated[str, typer.Argument(metavar="ID", help="The image to explain.")],
@@ -198,9 +198,9 @@ def explain(
     epsilon: o.EpsilonOption = None,
     scorer_option: o.ScorerOptionOption = None,
     include_reference: o.IncludeReferenceOption = False,
-    picture: Annotated[
+    output: Annotated[
         Path | None,
-        typer.Option("--picture", "-o", metavar="FILE", help="Draw it (.png, .jpg or .webp)."),
+        typer.Option("--output", "-o", metavar="FILE", help="Draw it (.png, .jpg or .webp)."),
     ] = None,
     kind: Annotated[
         str | None,
@@ -212,10 +212,10 @@ def explain(
     *,
     models: ModelOptions,
 ) -> None:
-    """Explain one image: who matched whom, as a table and as a picture.
+    """Explain one hit: which caption matched which view, as a table and as an image.
 
-    The picture (-o) shows the matched views as boxes in the colour of the caption they met, the
-    transport plan as a heat map, and what each caption gave to the score.
+    The image (-o) shows the matched views as boxes in the colour of the caption they matched, the
+    transport plan as a heat map, and each caption's contribution to the score.
 
         stitch explain photos gown.jpg "in red instead" -r photos/dress.jpg -o why.png
     """
@@ -224,8 +224,8 @@ def explain(
         from stitch_cir.searcher import Query, Searcher, SearchSettings
 
         check_kind(kind or "all")
-        if picture is not None:
-            check_output(picture, PICTURES)
+        if output is not None:
+            check_output(output, IMAGE_SUFFIXES)
         settings = SearchSettings.from_preset(
             preset,
             **o.drop_unset(
@@ -249,8 +249,8 @@ def explain(
             ),
         )
         opened = open_gallery(gallery, encoder, texts=bool(text), text=text, reference=reference)
-        if picture is not None:
-            refuse_inputs(picture, opened, reference)
+        if output is not None:
+            refuse_inputs(output, opened, reference)
         searcher = Searcher(opened, composer=chosen_composer(models, settings), settings=settings)
         query = Query(reference, text or "", caption or (), negative or ())
         results = searcher.explain(query, hit)
@@ -261,18 +261,20 @@ def explain(
             emit_json(data)
         else:
             out = console()
-            out.print(plain(explained.summary()), soft_wrap=True)
+            out.print(printable(explained.summary()), soft_wrap=True)
             show_matches(explained, out)
             show_result_notes(results, out)
-        if show and picture is None:
-            picture = temporary_file("why.png")
-        if picture is not None:
-            save_picture(picture, draw_hit(explained, kind=kind or "all"))
-            say(f"wrote {picture}{warn_if_indexed(picture, opened)}")
+        if show and output is None:
+            output = temporary_file("why.png")
+        if output is not None:
+            save_image(output, draw_hit(explained, kind=kind or "all"))
+            notify(f"wrote {output}{warn_if_indexed(output, opened)}")
         elif kind is not None:
-            say(f"note: --kind {kind} says what is drawn, and nothing was: add -o FILE or --open")
-        if show and picture is not None:
-            open_in_browser(picture)
+            notify(
+                f"note: --kind {kind} says what is drawn, and nothing was: add -o FILE or --open"
+            )
+        if show and output is not None:
+            open_in_browser(output)
 
 
 def _check_reranker(count: int, model: str | None, models: ModelOptions) -> None:
@@ -300,4 +302,4 @@ def _save_sheet(target: Path, results: Results, gallery: Gallery) -> None:
     if target.suffix.lower() in (".html", ".htm"):
         save_text(target, render_html(sheet))
     else:
-        save_picture(target, render_png(sheet))
+        save_image(target, render_png(sheet))

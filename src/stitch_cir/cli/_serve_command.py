@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stitch_cir.cli import _options as o
-from stitch_cir.cli._exit import guard, plain
-from stitch_cir.cli._models import ModelOptions, takes_models
+from stitch_cir.cli._exit import guard, printable
+from stitch_cir.cli._models import ModelOptions, with_model_options
 
 if TYPE_CHECKING:
     from stitch_cir.composers import Composer
@@ -26,7 +26,7 @@ __all__ = ["serve"]
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
-@takes_models
+@with_model_options
 def serve(
     gallery: o.GalleryArgument,
     host: Annotated[
@@ -154,7 +154,7 @@ def serve(
                 count = int(services.provider.count())
                 where = " and ".join(addresses)
                 typer.echo(
-                    f"{plain(services.provider.name)}: {count:,} images at {where}", err=True
+                    f"{printable(services.provider.name)}: {count:,} images at {where}", err=True
                 )
                 if not local:
                     typer.echo(
@@ -226,7 +226,7 @@ class _Maker:
         self(SearchSettings())
 
     def __call__(self, settings: SearchSettings) -> Composer | None:
-        from stitch_cir.cli._asking import composer_choice
+        from stitch_cir.cli._open import composer_choice
 
         choice = composer_choice(settings)
         if choice not in self._made:

@@ -16,7 +16,7 @@ __all__ = ["UsageError", "explain", "refuse_unusable"]
 # typer carries click inside from 0.20 on; both have the class that this one derives from
 UsageError = cast(type[Exception], typer.BadParameter.__bases__[0])
 
-_PICTURES = ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .heic .heif .avif".split()
+_IMAGE_SUFFIXES = ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .heic .heif .avif".split()
 
 _MAY_BE_EMPTY = (None, "TEXT", "PATTERN")
 """What is no path, name or address: an empty text asks for none, an empty pattern clears."""
@@ -118,19 +118,19 @@ def _too_many(command: Any, ctx: Any, written: list[str]) -> tuple[str, str]:
     options = _without(written, [*given, *extra])
     start = [ctx.command_path, *map(shell_word, before)]
     end = [shell_word(each) for each in options]
-    pictures = [word for word in words if _is_picture(word)]
+    images = [word for word in words if _is_image(word)]
     reference = values.get("reference")
-    if isinstance(reference, str) and pictures and all(map(_is_picture, extra)):
+    if isinstance(reference, str) and images and all(map(_is_image, extra)):
         return (
-            f"-r takes one picture, but {len(pictures) + 1} were given: the shell has put all "
+            f"-r takes one image, but {len(images) + 1} were given: the shell has put all "
             "names that fit in the place of a pattern.",
             f"Name one: {' '.join(start)} -r {shell_word(reference)}",
         )
-    if len(pictures) == 1 and reference is None:
-        text = " ".join(word for word in words if word not in pictures)
-        line = [*start, *([shell_word(text)] if text else []), "-r", shell_word(pictures[0]), *end]
+    if len(images) == 1 and reference is None:
+        text = " ".join(word for word in words if word not in images)
+        line = [*start, *([shell_word(text)] if text else []), "-r", shell_word(images[0]), *end]
         return (
-            f"{pictures[0]!r} looks like the picture to start from.",
+            f"{images[0]!r} looks like the picture to start from.",
             f"Give it with -r: {' '.join(line)}",
         )
     text = " ".join(words)
@@ -175,5 +175,5 @@ def _without(written: list[str], positional: list[str]) -> list[str]:
     return left
 
 
-def _is_picture(word: str) -> bool:
-    return Path(word).suffix.lower() in _PICTURES
+def _is_image(word: str) -> bool:
+    return Path(word).suffix.lower() in _IMAGE_SUFFIXES

@@ -98,7 +98,7 @@ def _fitting(word: str, width: int, face: Face) -> int:
 
 def text_block(
     draw: ImageDraw.ImageDraw,
-    place: tuple[float, float],
+    corner: tuple[float, float],
     text: str,
     width: int,
     *,
@@ -109,13 +109,13 @@ def text_block(
     """Write text wrapped to ``width`` pixels and at most ``lines`` lines; give the height used."""
     rows = wrap(text, width, size=size, lines=lines)
     for number, row in enumerate(rows):
-        spot = (place[0], place[1] + number * line_height(size))
+        spot = (corner[0], corner[1] + number * line_height(size))
         draw.text(spot, row, font=font(size, row), fill=colour)
     return line_height(size) * len(rows)
 
 
 def line_height(size: int) -> int:
-    """Give the distance between lines of text of ``size`` pixels."""
+    """Return the distance between lines of text of ``size`` pixels."""
     return round(size * 1.3)
 
 

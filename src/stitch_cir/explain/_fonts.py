@@ -27,12 +27,12 @@ SYSTEM = (
 
 
 def font(size: int, text: str = "") -> Face:
-    """Give the font for a text: Pillow's own where it has all letters.
+    """Return the font for a text: Pillow's default font where it has all letters.
 
     That one looks the same on every machine, but knows little beyond English; then the font of the
     system that has most of the letters is taken.
     """
-    return _open(_choose(_lacking(text)), size) or _own(size)
+    return _open(_choose(_lacking(text)), size) or _pillow_font(size)
 
 
 def writable(text: str) -> str:
@@ -46,7 +46,7 @@ def writable(text: str) -> str:
 
 
 @functools.cache
-def _own(size: int) -> Face:
+def _pillow_font(size: int) -> Face:
     return ImageFont.load_default(size)
 
 
@@ -69,14 +69,14 @@ def _choose(lacking: frozenset[str]) -> str | None:
     """Name the font of the system that has most of these letters; ``None`` if none has any."""
     if not lacking:
         return None
-    known = {name: sum(_has(name, c) for c in lacking) for name in SYSTEM if _open(name, 16)}
-    best = max(known, key=lambda name: known[name], default=None)
-    return best if best is not None and known[best] else None
+    letters = {name: sum(_has(name, c) for c in lacking) for name in SYSTEM if _open(name, 16)}
+    best = max(letters, key=lambda name: letters[name], default=None)
+    return best if best is not None and letters[best] else None
 
 
 @functools.lru_cache(maxsize=16384)
 def _has(name: str | None, letter: str) -> bool:
-    face = _open(name, 16) or _own(16)
+    face = _open(name, 16) or _pillow_font(16)
     return bytes(face.getmask(letter)) != bytes(face.getmask("\U0010ffff"))
 
 

@@ -54,8 +54,8 @@ class _Grid:
     def body(self) -> int:
         return sum(self.height(row) for row in range(len(self.rows)))
 
-    def left(self, place: int) -> int:
-        return LABEL + place * self.cell
+    def left(self, position: int) -> int:
+        return LABEL + position * self.cell
 
     @property
     def width(self) -> int:
@@ -85,8 +85,8 @@ def draw_heatmap(hit: Hit) -> Image.Image:
     draw.text((grid.width - GIVES + 8, top + 8), "gives", fill=MUTED, font=font(12))
     for row, share in enumerate(shares.tolist()):
         middle = row_top + grid.height(row) // 2
-        place = (grid.width - GIVES + 8, middle)
-        draw.text(place, f"{share:.3f}", fill=INK, font=font(12), anchor="lm")
+        position = (grid.width - GIVES + 8, middle)
+        draw.text(position, f"{share:.3f}", fill=INK, font=font(12), anchor="lm")
         row_top += grid.height(row)
     title = "Where each view looks, in % (columns sum to 100)"
     _draw_panel(draw, top + panel, title, plan.backward, None, grid)
@@ -119,9 +119,9 @@ def _left_out(hit: Hit, columns: tuple[int, ...]) -> str:
 def _draw_head(sheet: Image.Image, hit: Hit, grid: _Grid) -> None:
     draw = ImageDraw.Draw(sheet)
     source = _source(hit)
-    for place, column in enumerate(grid.columns):
+    for position, column in enumerate(grid.columns):
         view = hit.views[column]
-        area = (grid.left(place), 1, grid.cell - 4, grid.head - 22)
+        area = (grid.left(position), 1, grid.cell - 4, grid.head - 22)
         if view.caption is not None:
             _draw_words(draw, view.caption, area)
         else:
@@ -195,9 +195,9 @@ def _draw_panel(
         for number, line in enumerate(lines):
             spot = (14, top + 2 + number * line_height(SIZE))
             draw.text(spot, line, fill=INK, font=font(SIZE, line))
-        for place, column in enumerate(grid.columns):
+        for position, column in enumerate(grid.columns):
             share = float(shares[row, column])
-            left = grid.left(place)
+            left = grid.left(position)
             area = (left, top + 1, left + grid.cell - 4, top + height - 3)
             fill = tint(colour, share)
             draw.rectangle(area, fill=fill, outline=LINE)

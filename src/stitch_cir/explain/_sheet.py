@@ -25,7 +25,7 @@ from stitch_cir.explain._draw import (
     thumbnail,
 )
 from stitch_cir.explain._fonts import font
-from stitch_cir.explain._picture import draw_hit
+from stitch_cir.explain._hit_image import draw_hit
 from stitch_cir.searcher import Results
 
 __all__ = ["Sheet", "render_html", "render_png"]
@@ -144,8 +144,8 @@ def render_png(sheet: Sheet, *, columns: int = 6) -> Image.Image:
             COLOURS[0],
             grid.side,
         )
-        for place, hit in enumerate(results.hits):
-            row, column = divmod(place, grid.columns)
+        for position, hit in enumerate(results.hits):
+            row, column = divmod(position, grid.columns)
             corner = (2 * _GAP + (column + 1) * grid.cell, first + row * grid.row)
             label = f"#{hit.rank}   {hit.score:.3f}" if grid.side >= 60 else f"#{hit.rank}"
             _cell(draw, image, corner, hit.path, hit.id, label, None, grid.side)
@@ -213,14 +213,14 @@ class _Block:
 def _cell(
     draw: ImageDraw.ImageDraw,
     sheet: Image.Image,
-    place: tuple[int, int],
+    corner: tuple[int, int],
     path: Path | Image.Image | None,
     name: str,
     label: str,
     frame: tuple[int, int, int] | None,
     side: int,
 ) -> None:
-    left, top = place
+    left, top = corner
     small = thumbnail(path, side)
     draw.rectangle((left, top, left + side, top + side), fill=SOFT)
     if small is not None:

@@ -10,6 +10,7 @@ from stitch_cir.gallery._snapshot import Snapshot
 from stitch_cir.gallery.attributes._facets import Facet, FacetCount, FacetRequest
 from stitch_cir.gallery.attributes._parse import parse_where
 from stitch_cir.gallery.attributes._reader import Attributes, AttributeSchema
+from stitch_cir.gallery.attributes._records import AttributeRecord, AttributeTable
 from stitch_cir.gallery.attributes._where import Attribute, Near, Where
 from stitch_cir.gallery.attributes._write import AttributeReport
 from stitch_cir.gallery.cache._codes import Codes, write_codes
@@ -23,8 +24,10 @@ __all__ = [
     "ADDED",
     "DEFAULT_DIRECTORY",
     "Attribute",
+    "AttributeRecord",
     "AttributeReport",
     "AttributeSchema",
+    "AttributeTable",
     "Attributes",
     "Codes",
     "Facet",

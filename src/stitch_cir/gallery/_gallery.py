@@ -19,7 +19,7 @@ from stitch_cir.gallery._snapshot import Generation, Snapshot
 from stitch_cir.gallery._verify import verify
 from stitch_cir.gallery.attributes._files import read_attributes
 from stitch_cir.gallery.attributes._kinds import AttributeKind, AttributeValue
-from stitch_cir.gallery.attributes._records import AttributeTable, Record
+from stitch_cir.gallery.attributes._records import AttributeRecord, AttributeTable
 from stitch_cir.gallery.attributes._write import AttributeReport, drop_attribute, set_attributes
 from stitch_cir.gallery.cache._format import ViewMatrix
 from stitch_cir.gallery.cache._packed import PackedVectors
@@ -298,7 +298,7 @@ class Gallery(GalleryReader):
         if isinstance(values, (str, Path)):
             table = read_attributes(Path(values))
         else:
-            table = AttributeTable([Record(id, id, each) for id, each in values.items()])
+            table = AttributeTable([AttributeRecord(id, id, each) for id, each in values.items()])
         declared = {**table.kinds, **(kinds or {})}
         return set_attributes(
             self.directory, AttributeTable(table.records, declared, table.is_typed)

@@ -221,14 +221,14 @@ def _from_iptc(stream: BinaryIO) -> dict[str, Any]:
     }
 
 
-def _resource(data: bytes, wanted: int) -> bytes:
+def _resource(data: bytes, resource_id: int) -> bytes:
     """Return one of the blocks that Photoshop writes one behind the other; nothing if it lacks."""
     position = 0
     while data[position : position + 4] == b"8BIM" and position + 12 <= len(data):
         number = int.from_bytes(data[position + 4 : position + 6], "big")
         start = position + 6 + (data[position + 6] + 2) // 2 * 2
         size = int.from_bytes(data[start : start + 4], "big")
-        if number == wanted:
+        if number == resource_id:
             return data[start + 4 : start + 4 + size]
         position = start + 4 + size + size % 2
     return b""

@@ -70,7 +70,7 @@ class OnDevice:
         k = min(k, count_units(problem, rows))
         if not k:
             return Ranking(rows[:0], np.empty(0), 0, 0)
-        resident = self._place(problem.sets.vectors, scorer)
+        resident = self._keep_resident(problem.sets.vectors, scorer)
         caption_sets = problem.caption_sets()
         parts: list[list[Any]] = [[] for _ in caption_sets]
         for views, present in self._blocks(problem.sets, rows, scorer, resident):
@@ -99,7 +99,7 @@ class OnDevice:
         """Solve the problems one after the other."""
         return solve_each(self, problems, k, progress)
 
-    def _place(self, vectors: NDArray[np.float32], scorer: TorchScorer) -> Any:
+    def _keep_resident(self, vectors: NDArray[np.float32], scorer: TorchScorer) -> Any:
         """Return the vectors on the device, or ``None`` where they are sent in blocks."""
         key = id(vectors)
         with self._lock:

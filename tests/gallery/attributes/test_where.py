@@ -76,7 +76,7 @@ def holds(where: Where, item: dict[str, Any]) -> bool:
         return not holds(where.part, item)
     if isinstance(where, Near):
         return {"latitude", "longitude"} <= item.keys() and kilometres(item, where) <= where.km
-    assert isinstance(where, nodes.Comparison)
+    assert isinstance(where, nodes.AttributeComparison)
     value = item.get(where.attribute)
     if where.operator == "missing":
         return value is None
@@ -173,8 +173,8 @@ def draw_condition(rng: np.random.Generator, depth: int = 0) -> str:
 
 def lower_name(where: Where) -> Where:
     """The same condition with names as the schema has them: their case does not matter."""
-    if isinstance(where, nodes.Comparison):
-        return nodes.Comparison(where.attribute.lower(), where.operator, where.values)
+    if isinstance(where, nodes.AttributeComparison):
+        return nodes.AttributeComparison(where.attribute.lower(), where.operator, where.values)
     if isinstance(where, nodes.Not):
         return nodes.Not(lower_name(where.part))
     if isinstance(where, (nodes.AllOf, nodes.AnyOf)):
@@ -221,7 +221,7 @@ def is_plain(where: Where) -> bool:
         return all(is_plain(part) for part in where.parts)
     if isinstance(where, Near):
         return True
-    assert isinstance(where, nodes.Comparison)
+    assert isinstance(where, nodes.AttributeComparison)
     texts = [each for each in where.values if isinstance(each, (str, nodes.DateLiteral))]
     if where.attribute.lower() == "taken":
         return False

@@ -197,11 +197,11 @@ def write_compositions(
     them first is kept as the record's ``source``. Raises ``RecordError`` when a composition cannot be written.
     """
     # pydantic is slow to import, so only those who read or write such files pay for it
-    from stitch_cir.composers.recorded._records import Record
+    from stitch_cir.composers.recorded._records import CompositionRecord
 
     target = Path(path)
     lines = [
-        Record.from_composition(_name(reference), composition).to_line(str(target))
+        CompositionRecord.from_composition(_name(reference), composition).to_line(str(target))
         for reference, composition in compositions
     ]
     try:

@@ -20,7 +20,7 @@ from stitch_cir.composers._protocol import Caption, Composition
 from stitch_cir.composers._text import clean
 from stitch_cir.errors import RecordError
 
-__all__ = ["Record", "parse_record"]
+__all__ = ["CompositionRecord", "parse_record"]
 
 _EXPECTED = (
     'Expected is one JSON object a line, such as {"reference": "a.jpg", "modification": "in red", '
@@ -28,7 +28,7 @@ _EXPECTED = (
 )
 
 
-class Record(BaseModel):
+class CompositionRecord(BaseModel):
     """One line. ``reference`` is a gallery id, a file name, or null for a text alone.
 
     ``weights`` and ``origins``, where present, have one entry for each caption. ``source`` records
@@ -68,7 +68,7 @@ class Record(BaseModel):
         return weights
 
     @model_validator(mode="after")
-    def _paired(self) -> Record:
+    def _paired(self) -> CompositionRecord:
         for name in ("weights", "origins"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self.captions):
@@ -83,7 +83,7 @@ class Record(BaseModel):
         return tuple(map(Caption, self.captions, weights, origins))
 
     @classmethod
-    def from_composition(cls, reference: str | None, composition: Composition) -> Record:
+    def from_composition(cls, reference: str | None, composition: Composition) -> CompositionRecord:
         """Make the line of a composition, without fields at their defaults."""
         captions = composition.captions
         settings = dict(composition.settings)
@@ -126,7 +126,7 @@ def _unless_all(values: list[Any], usual: Any) -> list[Any] | None:
     return None if all(value == usual for value in values) else values
 
 
-def parse_record(line: bytes, where: str) -> Record:
+def parse_record(line: bytes, where: str) -> CompositionRecord:
     """Read one line; ``where`` (``file:line``) goes into the ``RecordError`` of a malformed one."""
     try:
         data = json.loads(line.decode())
@@ -139,7 +139,7 @@ def parse_record(line: bytes, where: str) -> Record:
             f"{where}: a JSON object is expected, not {type(data).__name__}.", hint=_EXPECTED
         )
     try:
-        return Record.model_validate(data)
+        return CompositionRecord.model_validate(data)
     except ValidationError as error:
         raise RecordError(f"{where}: {_first(error)}.", hint=_EXPECTED) from error
 

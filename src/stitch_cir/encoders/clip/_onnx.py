@@ -56,7 +56,7 @@ def load_onnx(
     folder = local_folder(source, _EXPECTED)
     preprocess = Preprocess.from_folder(folder)
     towers = OnnxTowers(folder, device, preprocess.side)
-    record = towers.known
+    record = towers.record
     tag = record.weights_tag if record else folder.name if Path(source).is_dir() else source
     return TowerEncoder(name or encoder_name("onnx", source), tag, towers, preprocess)
 
@@ -84,9 +84,9 @@ class OnnxTowers:
         """Open the files; ``side`` is that of the input. For errors see :func:`load_onnx`."""
         text, vision = find_towers(folder)
         self._names = (f"The text tower {text}", f"The vision tower {vision}")
-        self.known: ModelFile | None = read_model_file(folder)
-        if self.known is not None:
-            self.known.check_files(folder)
+        self.record: ModelFile | None = read_model_file(folder)
+        if self.record is not None:
+            self.record.check_files(folder)
         self._tokenizer = _open_tokenizer(folder / "tokenizer.json")
         self._text = _session(text, device)
         self._vision = _session(vision, device)
@@ -130,12 +130,12 @@ class OnnxTowers:
         return self._encode(ids, self.info.context)
 
     def _encode(self, ids: Sequence[Sequence[int]], context: int) -> NDArray[np.float32]:
-        width = context if self._fill else max(len(own) for own in ids)
+        width = context if self._fill else max(len(sequence) for sequence in ids)
         batch = np.full((len(ids), width), self._pad, np.int64)
         mask = np.zeros((len(ids), width), np.int64)
-        for row, own in enumerate(ids):
-            batch[row, : len(own)] = own
-            mask[row, : len(own)] = 1
+        for row, sequence in enumerate(ids):
+            batch[row, : len(sequence)] = sequence
+            mask[row, : len(sequence)] = 1
         feeds = {
             "input_ids": batch,
             "attention_mask": mask,
@@ -252,7 +252,7 @@ def _open_tokenizer(file: Path) -> Any:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    """Read what towers cannot tell: from our own file, else from a hub's ``config.json``."""
+    """Read what towers cannot tell: from our sequence file, else from a hub's ``config.json``."""
     record = read_model_file(folder)
     if record is not None and record.towers:
         return record.towers

@@ -116,5 +116,5 @@ def _beside(config: Path) -> CheckpointSettings:
         ) from error
 
 
-def _same(one: CheckpointSettings, other: CheckpointSettings) -> bool:
-    return (one.quick_gelu, dict(one.preparation)) == (other.quick_gelu, dict(other.preparation))
+def _same(a: CheckpointSettings, b: CheckpointSettings) -> bool:
+    return (a.quick_gelu, dict(a.preparation)) == (b.quick_gelu, dict(b.preparation))

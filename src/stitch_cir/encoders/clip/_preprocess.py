@@ -180,10 +180,10 @@ class Preprocess:
         """Prepare n RGB images: (n, 3, side, side) float32."""
         tensors = np.empty((len(images), 3, self.side, self.side), np.float32)
         for number, image in enumerate(images):
-            self._one(image, tensors[number])
+            self._prepare_image(image, tensors[number])
         return tensors
 
-    def _one(self, image: Image.Image, into: NDArray[np.float32]) -> None:
+    def _prepare_image(self, image: Image.Image, into: NDArray[np.float32]) -> None:
         image = image if image.mode == "RGB" else image.convert("RGB")
         if self.pad is not None:
             image = pad_to_ratio(image, self.pad)

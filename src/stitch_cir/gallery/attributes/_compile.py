@@ -23,7 +23,7 @@ from stitch_cir.gallery.attributes._kinds import (
 from stitch_cir.gallery.attributes._where import (
     AllOf,
     AnyOf,
-    Comparison,
+    AttributeComparison,
     DateLiteral,
     Literal,
     Near,
@@ -104,7 +104,7 @@ def compile_where(where: Where, schema: Schema) -> Plan:
         return Combination("not", (compile_where(where.part, schema),))
     if isinstance(where, Near):
         return _circle(where, schema)
-    assert isinstance(where, Comparison)
+    assert isinstance(where, AttributeComparison)
     attribute = find_attribute(schema, where.attribute)
     if attribute.kind not in _KINDS_OF[where.operator]:
         raise _wrong_operator(where, attribute)
@@ -144,7 +144,7 @@ def _selection(*tests: tuple[Any, ...]) -> Selection:
     return Selection(tuple((_STATEMENTS[name], tuple(values)) for name, *values in tests))
 
 
-def _contains(attribute: AttributeRow, where: Comparison) -> Selection:
+def _contains(attribute: AttributeRow, where: AttributeComparison) -> Selection:
     (value,) = where.values
     if not isinstance(value, str) or not value.strip():
         raise _wrong_value(attribute, value, where, "which is no text", "Put the text in quotes.")
@@ -154,7 +154,7 @@ def _contains(attribute: AttributeRow, where: Comparison) -> Selection:
     return _selection(("contains", attribute.number, attribute.number, words))
 
 
-def _of_date(attribute: AttributeRow, where: Comparison) -> Selection:
+def _of_date(attribute: AttributeRow, where: AttributeComparison) -> Selection:
     """Compare with all of a year, a day or a minute: ``<=`` includes it, ``>`` is after it."""
     number = attribute.number
     intervals = [_interval(attribute, value, where) for value in where.values]
@@ -173,7 +173,9 @@ def _of_date(attribute: AttributeRow, where: Comparison) -> Selection:
     }[where.operator]
 
 
-def _interval(attribute: AttributeRow, value: Literal, where: Comparison) -> tuple[int, int]:
+def _interval(
+    attribute: AttributeRow, value: Literal, where: AttributeComparison
+) -> tuple[int, int]:
     if isinstance(value, DateLiteral):
         text = value.text
     elif isinstance(value, int) and not isinstance(value, bool) and 1000 <= value <= 9998:
@@ -186,7 +188,7 @@ def _interval(attribute: AttributeRow, value: Literal, where: Comparison) -> tup
         raise _wrong_value(attribute, value, where, error.reason, error.hint) from error
 
 
-def _stored(attribute: AttributeRow, value: Literal, where: Comparison) -> Any:
+def _stored(attribute: AttributeRow, value: Literal, where: AttributeComparison) -> Any:
     kind: AttributeKind = "text" if attribute.kind == "list" else attribute.kind  # type: ignore[assignment]
     if isinstance(value, DateLiteral):
         value = value.text
@@ -223,7 +225,7 @@ def _circle(near: Near, schema: Schema) -> Circle:
     return Circle(statement, (longitude.number, latitude.number, south, north), near)
 
 
-def _wrong_operator(where: Comparison, attribute: AttributeRow) -> QueryError:
+def _wrong_operator(where: AttributeComparison, attribute: AttributeRow) -> QueryError:
     kind, name = attribute.kind, attribute.name
     instead = {
         "list": f"A list is tested so: {name} contains 'x', {name} in ('x', 'y').",
@@ -237,7 +239,7 @@ def _wrong_operator(where: Comparison, attribute: AttributeRow) -> QueryError:
 
 
 def _wrong_value(
-    attribute: AttributeRow, value: Literal, where: Comparison, reason: str, hint: str
+    attribute: AttributeRow, value: Literal, where: AttributeComparison, reason: str, hint: str
 ) -> QueryError:
     shown = value.text if isinstance(value, DateLiteral) else repr(value)
     shown = shown if len(shown) <= 60 else shown[:60] + "…"

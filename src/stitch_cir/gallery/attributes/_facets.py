@@ -20,7 +20,7 @@ from stitch_cir.gallery.attributes._kinds import (
 )
 from stitch_cir.gallery.attributes._where import (
     AllOf,
-    Comparison,
+    AttributeComparison,
     DateLiteral,
     Where,
 )
@@ -177,8 +177,8 @@ def count_facet(
 
 def _equals(attribute: AttributeRow, value: Any) -> Where:
     if attribute.kind == "list":
-        return Comparison(attribute.name, "contains", (value,))
-    return Comparison(attribute.name, "=", (_literal(attribute, value),))
+        return AttributeComparison(attribute.name, "contains", (value,))
+    return AttributeComparison(attribute.name, "=", (_literal(attribute, value),))
 
 
 def _literal(attribute: AttributeRow, value: Any) -> WhereLiteral:
@@ -210,7 +210,7 @@ def _periods(
 
 
 def _in_period(name: str, text: str) -> Where:
-    return Comparison(name, "=", (int(text) if len(text) == 4 else DateLiteral(text),))
+    return AttributeComparison(name, "=", (int(text) if len(text) == 4 else DateLiteral(text),))
 
 
 def _ranges(
@@ -231,7 +231,7 @@ def _ranges(
         low = literals[number - 1] if number else None
         high = literals[number] if number < len(literals) else None
         tests = [
-            Comparison(attribute.name, operator, (edge,))
+            AttributeComparison(attribute.name, operator, (edge,))
             for operator, edge in ((">=", low), ("<", high))
             if edge is not None
         ]

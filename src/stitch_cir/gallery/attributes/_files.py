@@ -13,7 +13,7 @@ from stitch_cir._hints import install_command, missing_file_hint
 from stitch_cir.errors import ModelError, NotFoundError, RecordError
 from stitch_cir.gallery._names import fold
 from stitch_cir.gallery.attributes._kinds import KINDS, AttributeKind
-from stitch_cir.gallery.attributes._records import AttributeTable, Record, checked_name
+from stitch_cir.gallery.attributes._records import AttributeRecord, AttributeTable, checked_name
 
 __all__ = ["read_attributes"]
 
@@ -72,7 +72,7 @@ def _table(file: Path, text: str, delimiter: str) -> AttributeTable:
     names: list[str] = []
     kinds: dict[str, AttributeKind] = {}
 
-    def records() -> Iterator[Record]:
+    def records() -> Iterator[AttributeRecord]:
         column = -1
         try:
             for row in reader:
@@ -116,7 +116,7 @@ def _id_column(position: str, names: list[str]) -> int:
     return column
 
 
-def _row(position: str, names: list[str], column: int, row: list[str]) -> Record:
+def _row(position: str, names: list[str], column: int, row: list[str]) -> AttributeRecord:
     if len(row) != len(names):
         reason = f"{len(row)} cells, where the first line names {len(names)} columns"
         raise _malformed(position, reason, "Put cells that hold the delimiter in double quotes.")
@@ -125,10 +125,10 @@ def _row(position: str, names: list[str], column: int, row: list[str]) -> Record
         for number, (name, cell) in enumerate(zip(names, row, strict=True))
         if number != column
     }
-    return Record(position, row[column].strip(), values)
+    return AttributeRecord(position, row[column].strip(), values)
 
 
-def _json_lines(file: Path, text: str) -> Iterator[Record]:
+def _json_lines(file: Path, text: str) -> Iterator[AttributeRecord]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -141,7 +141,7 @@ def _json_lines(file: Path, text: str) -> Iterator[Record]:
         yield _object(position, data)
 
 
-def _object(position: str, data: Any) -> Record:
+def _object(position: str, data: Any) -> AttributeRecord:
     if not isinstance(data, dict):
         raise _malformed(position, "it is no JSON object", _EXPECTED_JSON)
     key = next((name for name in ID_COLUMNS if name in data), None)
@@ -149,10 +149,10 @@ def _object(position: str, data: Any) -> Record:
         raise _malformed(position, "there is no text under 'id'", _EXPECTED_JSON)
     values = {name: value if value not in ("", []) else None for name, value in data.items()}
     del values[key]
-    return Record(position, data[key], values)
+    return AttributeRecord(position, data[key], values)
 
 
-def _parquet(file: Path) -> Iterator[Record]:
+def _parquet(file: Path) -> Iterator[AttributeRecord]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
@@ -181,13 +181,13 @@ def _parquet(file: Path) -> Iterator[Record]:
 
 def _unique(
     file: Path,
-    records: Iterable[Record],
+    records: Iterable[AttributeRecord],
     *,
     kinds: dict[str, AttributeKind],
     is_typed: bool,
 ) -> AttributeTable:
     """Collect records. Raises ``RecordError`` for an id that is there twice, or is none."""
-    kept: dict[str, Record] = {}
+    kept: dict[str, AttributeRecord] = {}
     for record in records:
         id = record.id.removeprefix("./")
         if not id:
@@ -197,7 +197,7 @@ def _unique(
                 f"{record.position}: the id {id!r} was there already, in {kept[id].position}.",
                 hint="Leave one line for each item; several values are a list.",
             )
-        kept[id] = Record(record.position, id, record.values)
+        kept[id] = AttributeRecord(record.position, id, record.values)
     if not kept:
         raise RecordError(f"{file} names no item.", hint=_EXPECTED)
     return AttributeTable(list(kept.values()), kinds, is_typed)

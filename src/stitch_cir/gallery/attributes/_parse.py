@@ -12,7 +12,7 @@ from stitch_cir.gallery.attributes._where import (
     KEYWORDS,
     AllOf,
     AnyOf,
-    Comparison,
+    AttributeComparison,
     DateLiteral,
     Literal,
     Near,
@@ -132,11 +132,11 @@ class _Parser:
     def _test(self) -> Where:
         name = self._name()
         if self.token.word in _OPERATORS:
-            return Comparison(name, _OPERATORS[self._advance().word], (self._literal(),))
+            return AttributeComparison(name, _OPERATORS[self._advance().word], (self._literal(),))
         if self._take("is"):
             negated = self._take("not")
             self._expect("missing")
-            return _maybe_not(Comparison(name, "missing"), negated=negated)
+            return _maybe_not(AttributeComparison(name, "missing"), negated=negated)
         negated = self._take("not")
         if self._take("in"):
             self._expect("(")
@@ -144,16 +144,20 @@ class _Parser:
             while self._take(","):
                 values.append(self._literal())
             self._expect(")")
-            return _maybe_not(Comparison(name, "in", tuple(values)), negated=negated)
+            return _maybe_not(AttributeComparison(name, "in", tuple(values)), negated=negated)
         if self._take("between"):
             low = self._literal()
             self._expect("and")
-            return _maybe_not(Comparison(name, "between", (low, self._literal())), negated=negated)
+            return _maybe_not(
+                AttributeComparison(name, "between", (low, self._literal())), negated=negated
+            )
         if self._take("contains"):
-            return _maybe_not(Comparison(name, "contains", (self._literal(),)), negated=negated)
+            return _maybe_not(
+                AttributeComparison(name, "contains", (self._literal(),)), negated=negated
+            )
         if negated:
             self.fail("'in', 'between' or 'contains'")
-        return Comparison(name, "true")
+        return AttributeComparison(name, "true")
 
     def _name(self) -> str:
         token = self.token

@@ -20,7 +20,7 @@ from stitch_cir.gallery.attributes._kinds import (
     kind_of,
 )
 
-__all__ = ["AttributeTable", "Record", "checked_name", "convert", "infer_kinds"]
+__all__ = ["AttributeRecord", "AttributeTable", "checked_name", "convert", "infer_kinds"]
 
 MAX_NAME = 100
 """Characters of an attribute's name."""
@@ -28,7 +28,7 @@ MAX_ATTRIBUTES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AttributeRecord:
     """The attributes of one item; ``position`` says where they stand, for messages.
 
     ``None`` takes a value away.
@@ -46,7 +46,7 @@ class AttributeTable:
     ``is_typed`` is false for a table of texts, whose numbers and booleans are spelled.
     """
 
-    records: Sequence[Record]
+    records: Sequence[AttributeRecord]
     kinds: Mapping[str, AttributeKind] = field(default_factory=dict)
     is_typed: bool = True
 
@@ -72,7 +72,7 @@ def infer_kinds(
     values are of a kind that others are not, because that is a slip and no text.
     """
     names: dict[str, str] = {}
-    values: dict[str, list[tuple[Record, Any]]] = {}
+    values: dict[str, list[tuple[AttributeRecord, Any]]] = {}
     for record in table.records:
         for name, value in record.values.items():
             key = fold(checked_name(name, record.position))
@@ -135,9 +135,11 @@ def _declared(name: str, kind: str) -> AttributeKind:
     return kind
 
 
-def _narrowest(name: str, values: Iterable[tuple[Record, Any]], *, is_typed: bool) -> AttributeKind:
+def _narrowest(
+    name: str, values: Iterable[tuple[AttributeRecord, Any]], *, is_typed: bool
+) -> AttributeKind:
     kinds: Counter[AttributeKind] = Counter()
-    first: dict[AttributeKind, tuple[Record, Any]] = {}
+    first: dict[AttributeKind, tuple[AttributeRecord, Any]] = {}
     for record, value in values:
         kind = kind_of(value, is_typed=is_typed)
         if kind is None:
@@ -163,7 +165,7 @@ def _narrowest(name: str, values: Iterable[tuple[Record, Any]], *, is_typed: boo
 
 
 def _contradiction(
-    record: Record, name: str, kind: AttributeKind, value: Any, error: UnusableValueError
+    record: AttributeRecord, name: str, kind: AttributeKind, value: Any, error: UnusableValueError
 ) -> RecordError:
     return RecordError(
         f"{record.position}: {name} is {_short(value)}, {error.reason}; it must be a {kind}.",

@@ -12,7 +12,7 @@ __all__ = [
     "AllOf",
     "AnyOf",
     "Attribute",
-    "Comparison",
+    "AttributeComparison",
     "DateLiteral",
     "Literal",
     "Near",
@@ -61,7 +61,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Where):
+class AttributeComparison(Where):
     """One comparison of an attribute: ``=``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``in``, …
 
     ``between`` has two values, ``in`` one or more, ``missing`` and ``true`` (a boolean alone) none.
@@ -167,26 +167,26 @@ class Attribute:
 
     def is_in(self, values: Iterable[object]) -> Where:
         """Return the condition that the value, or an entry of the list, is one of these."""
-        return Comparison(self._name, "in", tuple(_as_literal(value) for value in values))
+        return AttributeComparison(self._name, "in", tuple(_as_literal(value) for value in values))
 
     def between(self, low: object, high: object) -> Where:
         """Return the condition that the value lies between these, both included."""
-        return Comparison(self._name, "between", (_as_literal(low), _as_literal(high)))
+        return AttributeComparison(self._name, "between", (_as_literal(low), _as_literal(high)))
 
     def contains(self, text: str) -> Where:
         """Return the condition that a text holds these words, or a list this entry."""
-        return Comparison(self._name, "contains", (text,))
+        return AttributeComparison(self._name, "contains", (text,))
 
     def is_missing(self) -> Where:
         """Return the condition that there is no value."""
-        return Comparison(self._name, "missing")
+        return AttributeComparison(self._name, "missing")
 
     def is_true(self) -> Where:
         """Return the condition that the boolean is true."""
-        return Comparison(self._name, "true")
+        return AttributeComparison(self._name, "true")
 
     def _test(self, operator: str, value: object) -> Where:
-        return Comparison(self._name, operator, (_as_literal(value),))
+        return AttributeComparison(self._name, operator, (_as_literal(value),))
 
 
 def _as_literal(value: object) -> Literal:
@@ -202,7 +202,7 @@ def _parts(kind: type[AllOf] | type[AnyOf], where: Where) -> tuple[Where, ...]:
 
 
 def _enclosed(where: Where) -> str:
-    return str(where) if isinstance(where, (Comparison, Near)) else f"({where})"
+    return str(where) if isinstance(where, (AttributeComparison, Near)) else f"({where})"
 
 
 def _name(name: str) -> str:

@@ -12,7 +12,12 @@ from stitch_cir._hints import did_you_mean
 from stitch_cir.errors import GalleryError, NotFoundError, RecordError
 from stitch_cir.gallery._names import fold
 from stitch_cir.gallery.attributes._kinds import AttributeKind, StoredValue
-from stitch_cir.gallery.attributes._records import AttributeTable, Record, convert, infer_kinds
+from stitch_cir.gallery.attributes._records import (
+    AttributeRecord,
+    AttributeTable,
+    convert,
+    infer_kinds,
+)
 from stitch_cir.gallery.store import _attributes as tables
 from stitch_cir.gallery.store._database import DATABASE, write_lock
 from stitch_cir.gallery.store._store import Store
@@ -85,7 +90,7 @@ def write_table(store: Store, table: AttributeTable, *, carried: bool = False) -
 
     Raises what :func:`set_attributes` raises.
     """
-    kept, unknown = _known(store, table.records)
+    kept, unknown = _split_by_gallery(store, table.records)
     if not kept and table.records:
         raise RecordError(
             f"None of the {len(table.records):,} ids is in the gallery {store.file.parent}, for "
@@ -141,10 +146,12 @@ def _existing(store: Store) -> dict[str, AttributeKind]:
     return {fold(row.name): cast(AttributeKind, row.kind) for row in tables.attributes(store)}
 
 
-def _known(store: Store, records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+def _split_by_gallery(
+    store: Store, records: Sequence[AttributeRecord]
+) -> tuple[list[AttributeRecord], list[str]]:
     """Return the records of items, under the items' own ids, and the ids that are none."""
     resolve = _resolver(store)
-    kept: dict[str, Record] = {}
+    kept: dict[str, AttributeRecord] = {}
     unknown: list[str] = []
     for record in records:
         id = resolve(record.id)
@@ -157,7 +164,7 @@ def _known(store: Store, records: Sequence[Record]) -> tuple[list[Record], list[
                 hint="Leave one line for each item.",
             )
         else:
-            kept[id] = Record(record.position, id, record.values)
+            kept[id] = AttributeRecord(record.position, id, record.values)
     return list(kept.values()), unknown
 
 

@@ -21,7 +21,7 @@ from stitch_cir.gallery.store._store import Store, to_path
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, decode, format_of, open_regular
 from stitch_cir.views import ViewBox, ViewRecipe, content_key
 
-__all__ = ["Candidate", "Decoded", "Decoder", "Problem"]
+__all__ = ["ChangedFile", "Decoded", "Decoder", "Problem"]
 
 _NAME = "the file"
 """Reasons are reported and remembered with the id; the path would only repeat it."""
@@ -29,7 +29,7 @@ _BEING_WRITTEN = f"{_NAME} was written to while it was read; the next run takes 
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ChangedFile:
     """A new or changed file: its id, its path below the root, and what the file system says."""
 
     id: str
@@ -57,7 +57,7 @@ class Decoded:
     no reason to leave the file out; ``hold`` counts the memory of ``image``.
     """
 
-    candidate: Candidate
+    candidate: ChangedFile
     hash: str | None = None
     image: Image.Image | None = None
     size: tuple[int, int] = (0, 0)
@@ -98,7 +98,7 @@ class Decoder:
         self._workers = workers
         self._ahead = ahead
 
-    def run(self, candidates: Iterable[Candidate]) -> Generator[Decoded, None, None]:
+    def run(self, candidates: Iterable[ChangedFile]) -> Generator[Decoded, None, None]:
         """Yield the candidates decoded, in their own order; close it to stop early."""
         waiting: deque[tuple[int, Future[Decoded]]] = deque()
 
@@ -120,7 +120,7 @@ class Decoder:
                 self._budget.close()
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _read(self, number: int, candidate: Candidate) -> Decoded:
+    def _read(self, number: int, candidate: ChangedFile) -> Decoded:
         path = self._root / to_path(candidate.path)
         candidate = replace(candidate, facts=candidate.facts.settled(time.time_ns()))
         digest = None
@@ -165,7 +165,7 @@ class Decoder:
         return Decoded(candidate, digest, image, size, boxes, notes=notes, hold=hold)
 
 
-def _misnamed(candidate: Candidate, head: bytes) -> tuple[str, ...]:
+def _misnamed(candidate: ChangedFile, head: bytes) -> tuple[str, ...]:
     by_name = EXTENSIONS.get(Path(candidate.id).suffix.lower())
     by_content = format_of(head)
     if by_name is None or by_content is None or by_name == by_content:

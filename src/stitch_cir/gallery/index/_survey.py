@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from stitch_cir.gallery._report import IndexCounters, Progress, ProgressEvent
-from stitch_cir.gallery.index._decode import Candidate
+from stitch_cir.gallery.index._decode import ChangedFile
 from stitch_cir.gallery.index._scan import Facts, FileEntry, id_of, sniff
 from stitch_cir.gallery.index._write import Writer
 from stitch_cir.gallery.store._store import Store, to_path
@@ -123,7 +123,7 @@ def _is_image(store: Store, root: Path, id: str, entry: FileEntry) -> bool:
     return sniff(root / to_path(entry.path))
 
 
-def changed(store: Store, writer: Writer, max_pixels: int) -> Iterator[Candidate]:
+def changed(store: Store, writer: Writer, max_pixels: int) -> Iterator[ChangedFile]:
     """Yield the files that must be read, in id order; report the others to the writer."""
     after = ""
     while page := store.rows(
@@ -136,7 +136,7 @@ def changed(store: Store, writer: Writer, max_pixels: int) -> Iterator[Candidate
             elif reason is not None:
                 writer.skip(id, reason)
             else:
-                yield Candidate(id, path, Facts(size, mtime_ns, mark))
+                yield ChangedFile(id, path, Facts(size, mtime_ns, mark))
         after = page[-1][0]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from stitch_cir._sqlite_files import connect_for_writing, uses_rollback_journal
 from stitch_cir.errors import GalleryBusyError, GalleryDamagedError, GalleryError
 from stitch_cir.gallery.store._digest import META_DIGEST_KEYS, add_functions, row_digest
-from stitch_cir.gallery.store._reading import Reading, open_for_reading
+from stitch_cir.gallery.store._reading import ReadConnection, open_for_reading
 from stitch_cir.gallery.store._schema import migrate
 
 __all__ = ["DATABASE", "Database", "delete_database", "meta_digest", "write_lock"]
@@ -39,7 +39,7 @@ class Database:
         self.file = file
         self.notes: list[str] = []
         self._lock = threading.RLock()
-        self._reading: Reading | None = None
+        self._reading: ReadConnection | None = None
         if write:
             self._connection = self._open_for_writing()
             if uses_rollback_journal(self._connection):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError
 
-__all__ = ["Reading", "open_for_reading"]
+__all__ = ["ReadConnection", "open_for_reading"]
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LOGS = ("-wal", "-journal")
@@ -23,7 +23,7 @@ _Facts = tuple[int, int, int, int]
 
 
 @dataclass(slots=True)
-class Reading:
+class ReadConnection:
     """A connection for reading, and what it needs to notice that the file has become another one.
 
     ``note`` says what is unusual about it. ``live`` connections see what others commit; the other
@@ -59,26 +59,26 @@ class Reading:
         )
 
 
-def open_for_reading(file: Path) -> Reading:
+def open_for_reading(file: Path) -> ReadConnection:
     """Open ``file`` for reading, also on a medium that cannot be written.
 
     A database with a write-ahead log needs a file beside it even for reading. Where none can be
     made and no log is left, the file is read as one that nobody changes; where a log is left, it
-    holds the newest commits, so file and log are copied to a temporary folder (``Reading.folder``,
-    which the caller deletes) and read there.
+    holds the newest commits, so file and log are copied to a temporary folder (``folder`` of the
+    result, which the caller deletes) and read there.
 
     Raises ``sqlite3.Error``, ``GalleryError``, ``GalleryBusyError``.
     """
     address = file.absolute().as_uri()
     try:
         connection = _connect(f"{address}?mode=ro")
-        return Reading(connection, file, _look(file), live=True)
+        return ReadConnection(connection, file, _look(file), live=True)
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY:
             raise
     facts = _look(file)
     if not any(log is not None and log[2] for log in facts[1:_SHARED]):
-        return Reading(_connect(f"{address}?mode=ro&immutable=1"), file, facts, live=False)
+        return ReadConnection(_connect(f"{address}?mode=ro&immutable=1"), file, facts, live=False)
     folder, facts = _copy(file)
     try:
         connection = _connect(f"{(folder / file.name).as_uri()}?mode=rw")
@@ -89,7 +89,7 @@ def open_for_reading(file: Path) -> Reading:
         f"{file.parent} cannot be written and its newest changes lie in a log beside the database: "
         "a private copy of both is read."
     )
-    return Reading(connection, file, facts, live=False, folder=folder, note=note)
+    return ReadConnection(connection, file, facts, live=False, folder=folder, note=note)
 
 
 def _connect(address: str) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""What every command that asks a gallery does first: open it, and find who composes."""
+"""What every command that searches does first: open the gallery and make the composer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["chosen_composer", "composer_choice", "open_gallery"]
 
 
 def open_gallery(
-    place: Path,
+    path: Path,
     encoder: str | None,
     *,
     texts: bool,
@@ -30,52 +30,52 @@ def open_gallery(
 ) -> Gallery:
     """Open a gallery; with ``texts`` its text model opens meanwhile.
 
-    ``text`` and ``reference`` are what was written beside it: where there is no gallery, they may
-    say what was meant.
+    ``text`` and ``reference`` are the other arguments: where there is no gallery, they may show
+    what was meant.
     """
     from stitch_cir.encoders import WarmUp, load_encoder
     from stitch_cir.gallery import Gallery
 
     loaded = None if encoder is None else load_encoder(encoder)
     try:
-        gallery = Gallery.open(place, encoder=loaded)
+        gallery = Gallery.open(path, encoder=loaded)
     except GalleryMissingError as error:
-        hint = _meant(place, text, reference)
+        hint = _meant(path, text, reference)
         raise GalleryMissingError(error.message, hint=hint or error.hint) from None
     if texts and isinstance(gallery.encoder, WarmUp):
-        # The text model opens while the reference is read and looked at. The thread is no daemon:
+        # The text model opens while the reference is read and encoded. The thread is no daemon:
         # leaving the process while a model is being opened would abort it.
         threading.Thread(target=_quietly, args=(gallery.encoder.warm_up,)).start()
     return gallery
 
 
-def _meant(place: Path, text: str | None, reference: str | None) -> str:
-    """Return what to write where a gallery was expected and is not, or ""."""
-    if text is not None and _is_gallery(Path(text)) and not place.exists():
+def _meant(path: Path, text: str | None, reference: str | None) -> str:
+    """Return what was probably meant by a path that is no gallery, or ""."""
+    if text is not None and _is_gallery(Path(text)) and not path.exists():
         return (
             "Gallery and text have changed places: the gallery comes first, as in "
-            f"{shell_word(text)} {shell_word(place)}"
+            f"{shell_word(text)} {shell_word(path)}"
         )
-    spelled = similar_path(place)
+    spelled = similar_path(path)
     if spelled is not None and _is_gallery(spelled):
         return f"Did you mean {shell_word(spelled)}?"
-    if text is None and reference is None and not place.exists() and " " in str(place):
-        return f"The gallery comes first: GALLERY {shell_word(place)}"
+    if text is None and reference is None and not path.exists() and " " in str(path):
+        return f"The gallery comes first: GALLERY {shell_word(path)}"
     return ""
 
 
-def _is_gallery(place: Path) -> bool:
+def _is_gallery(path: Path) -> bool:
     from stitch_cir.gallery import Gallery
 
     try:
-        Gallery.open(place).close()
+        Gallery.open(path).close()
     except (StitchError, OSError, ValueError):
         return False
     return True
 
 
 def _quietly(warm_up: Callable[..., None]) -> None:
-    """Warm up; what is wrong with a model is told where the model is used."""
+    """Warm up; a faulty model is reported where it is used."""
     with suppress(StitchError):
         warm_up(texts=True, images=False)
 
@@ -93,6 +93,6 @@ def chosen_composer(models: ModelOptions, settings: SearchSettings) -> Composer 
 def composer_choice(settings: SearchSettings) -> tuple[str, int]:
     """Return what a composer depends on: sampling preset and number of reference captions."""
     described = settings.transition.needs_reference_captions
-    # only the published presets say how a model samples
+    # only the published presets determine how a model samples
     sampled_as = "public-code" if settings.preset == "public-code" else "paper"
     return sampled_as, settings.num_captions if described else 0

@@ -1,4 +1,4 @@
-"""One hit explained as a picture: its matched views, the plan, and what each caption gave."""
+"""One hit explained as an image: its matched views, the plan, and each caption's contribution."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from stitch_cir.views import ViewBox
 __all__ = ["KINDS", "check_kind", "draw_hit", "draw_matches"]
 
 KINDS = ("all", "matches", "heatmap", "contributions")
-"""Kinds of explanation pictures; the first is the default."""
+"""Kinds of explanation images; the first is the default."""
 
 SIDE = 460
 MARGIN = 28
@@ -40,17 +40,17 @@ _Area: TypeAlias = tuple[float, float, float, float]
 
 
 def draw_hit(hit: Hit, *, kind: str = "all", boxes: int = 5) -> Image.Image:
-    """Explain one hit as a picture (RGB).
+    """Draw why a hit ranks where it does (RGB).
 
     Parameters
     ----------
     kind:
-        ``"matches"``: the picture with its ``boxes`` strongest views, each in the colour of the
-        caption that it met; ``"heatmap"``: captions by views, both directions of the plan;
-        ``"contributions"``: what each caption gave to the score; ``"all"``: the three together.
+        ``"matches"``: the image with its ``boxes`` strongest views, each in the colour of the
+        caption that it matched; ``"heatmap"``: captions by views, both directions of the plan;
+        ``"contributions"``: what each caption contributed to the score; ``"all"``: all three.
 
-    A gallery without pictures (captions only) gets its views as text. Raises ``SettingError`` for
-    another kind.
+    In a gallery without images (captions only) views are drawn as text. Raises ``SettingError``
+    for another kind.
     """
     check_kind(kind)
     parts = []
@@ -69,13 +69,13 @@ def check_kind(kind: str) -> None:
     """Raise ``SettingError`` unless ``kind`` is one of :data:`KINDS`."""
     if kind not in KINDS:
         raise SettingError(
-            f"There is no explanation picture {kind!r}.",
+            f"There is no kind of explanation {kind!r}.",
             hint=f"{did_you_mean(kind, KINDS)}Kinds: {', '.join(KINDS)}.",
         )
 
 
 def _compose(hit: Hit, columns: list[list[Image.Image]]) -> Image.Image:
-    """Lay pictures out in columns below a title and the question."""
+    """Lay images out in columns below a title and the query."""
     widths = [max(part.width for part in column) for column in columns]
     heights = [sum(part.height + MARGIN for part in column) for column in columns]
     width = max(SIDE, sum(widths) + MARGIN * (len(columns) - 1)) + 2 * MARGIN
@@ -98,10 +98,10 @@ def _compose(hit: Hit, columns: list[list[Image.Image]]) -> Image.Image:
 
 
 def draw_matches(hit: Hit, *, boxes: int = 5) -> Image.Image:
-    """Draw the picture with its ``boxes`` strongest views, each in its caption's colour (RGB).
+    """Draw the image with its ``boxes`` strongest views, each in its caption's colour (RGB).
 
-    A tag says which caption (from 1) met which view (from 0); line width follows the mass. Without
-    a picture (captions only, or the file is gone) the same is written out.
+    A tag names the caption (from 1) and the view (from 0); line width follows the mass. Without an
+    image (captions only, or the file is gone) the same is written out.
     """
     try:
         source = (
@@ -113,31 +113,31 @@ def draw_matches(hit: Hit, *, boxes: int = 5) -> Image.Image:
         source = None
     if source is None:
         return _draw_pairs(hit, boxes)
-    picture = fit(source, SIDE)
-    draw = ImageDraw.Draw(picture)
-    draw.rectangle((0, 0, picture.width - 1, picture.height - 1), outline=LINE)
+    image = fit(source, SIDE)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, image.width - 1, image.height - 1), outline=LINE)
     tags: list[tuple[_Area, Match]] = []
     strongest = _strongest(hit, boxes)
-    for place, match in enumerate(strongest):
+    for position, match in enumerate(strongest):
         box = match.view.box or ViewBox()
         # boxes that share an edge are drawn side by side, not on top of each other
-        inset = 3 + 5 * place
+        inset = 3 + 5 * position
         corners = (
-            box.x0 * picture.width + inset,
-            box.y0 * picture.height + inset,
-            max(box.x0 * picture.width + inset + 1, box.x1 * picture.width - inset),
-            max(box.y0 * picture.height + inset + 1, box.y1 * picture.height - inset),
+            box.x0 * image.width + inset,
+            box.y0 * image.height + inset,
+            max(box.x0 * image.width + inset + 1, box.x1 * image.width - inset),
+            max(box.y0 * image.height + inset + 1, box.y1 * image.height - inset),
         )
         width = 2 + round(4 * match.mass / strongest[0].mass)
         draw.rectangle(corners, outline=_colour(match), width=width)
         tags.append((_free_place(corners, [tag for tag, _ in tags]), match))
     for tag, match in tags:  # last, so that no box crosses them out
         _draw_tag(draw, tag, match)
-    return picture
+    return image
 
 
 def _strongest(hit: Hit, count: int) -> list[Match]:
-    """Give the ``count`` views that took most mass, each with the caption it met most."""
+    """Return the ``count`` views with the most mass, each with the caption that it matched most."""
     best: dict[int, Match] = {}
     for match in hit.matches(least=0.0):
         if match.mass > 0 and len(best) < count:
@@ -146,16 +146,16 @@ def _strongest(hit: Hit, count: int) -> list[Match]:
 
 
 def _draw_pairs(hit: Hit, count: int) -> Image.Image:
-    """Write who met whom, where there is no picture to draw boxes on."""
+    """Write which caption matched which view, where there is no image to draw boxes on."""
     rows: list[tuple[Match, list[str], list[str]]] = []
     for match in _strongest(hit, count):
         label = wrap(match.label, SIDE - 70, size=14, lines=2)
-        told = f"meets {match.view.label}, cosine {match.similarity:.2f}"
-        rows.append((match, label, wrap(told, SIDE - 70, size=13, lines=3)))
+        line = f"matches {match.view.label}, cosine {match.similarity:.2f}"
+        rows.append((match, label, wrap(line, SIDE - 70, size=13, lines=3)))
     heights = [18 * (len(label) + len(met)) + 14 for _, label, met in rows]
-    picture = Image.new("RGB", (SIDE, 44 + sum(heights)), SOFT)
-    draw = ImageDraw.Draw(picture)
-    note = "No picture: captions only." if hit.path is None else "The picture cannot be opened."
+    image = Image.new("RGB", (SIDE, 44 + sum(heights)), SOFT)
+    draw = ImageDraw.Draw(image)
+    note = "No image: captions only." if hit.path is None else "The image cannot be opened."
     text_block(draw, (14, 12), note, SIDE - 28, size=13, colour=MUTED, lines=1)
     top = 40
     for (match, label, met), height in zip(rows, heights, strict=True):
@@ -164,7 +164,7 @@ def _draw_pairs(hit: Hit, count: int) -> Image.Image:
             colour = INK if number < len(label) else MUTED
             draw.text((62, top + 18 * number), line, fill=colour, font=font(14, line))
         top += height
-    return picture
+    return image
 
 
 def _colour(match: Match) -> tuple[int, int, int]:
@@ -193,5 +193,5 @@ def _free_place(corners: _Area, taken: list[_Area]) -> _Area:
     return (left, top, left + width, top + height)
 
 
-def _overlap(one: _Area, other: _Area) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _overlap(a: _Area, b: _Area) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -1,4 +1,4 @@
-"""Captions drawn as a card, where there is no picture to show."""
+"""Captions drawn as a card, where there is no image to show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["caption_card"]
 
 
 def caption_card(id: str, captions: Sequence[str], side: int) -> Image.Image:
-    """Draw an item without a picture as a square card of its captions, ``side`` pixels (RGB)."""
+    """Draw an item without an image as a square card of its captions, ``side`` pixels (RGB)."""
     card = Image.new("RGB", (side, side), SOFT)
     draw = ImageDraw.Draw(card)
     size, gap = max(9, side // 14), max(4, side // 16)
