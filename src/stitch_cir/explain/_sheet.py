@@ -135,7 +135,6 @@ def render_png(sheet: Sheet, *, columns: int = 6) -> Image.Image:
             text_block(draw, spot, note, room, size=12, colour=MUTED, lines=1)
         first = top + block.head
         _cell(
-            draw,
             image,
             (_GAP, first),
             path,
@@ -148,7 +147,7 @@ def render_png(sheet: Sheet, *, columns: int = 6) -> Image.Image:
             row, column = divmod(position, grid.columns)
             corner = (2 * _GAP + (column + 1) * grid.cell, first + row * grid.row)
             label = f"#{hit.rank}   {hit.score:.3f}" if grid.side >= 60 else f"#{hit.rank}"
-            _cell(draw, image, corner, hit.path, hit.id, label, None, grid.side)
+            _cell(image, corner, hit.path, hit.id, label, None, grid.side)
         top += block.height
     return image
 
@@ -211,7 +210,6 @@ class _Block:
 
 
 def _cell(
-    draw: ImageDraw.ImageDraw,
     sheet: Image.Image,
     corner: tuple[int, int],
     path: Path | Image.Image | None,
@@ -221,6 +219,7 @@ def _cell(
     side: int,
 ) -> None:
     left, top = corner
+    draw = ImageDraw.Draw(sheet)
     small = thumbnail(path, side)
     draw.rectangle((left, top, left + side, top + side), fill=SOFT)
     if small is not None:
