@@ -104,8 +104,8 @@ def test_what_a_score_holds_besides_is_told(results: st.Results) -> None:
     assert count(less.crop(legend), (255, 255, 255)) < count(plain.crop(legend), (255, 255, 255))
 
 
-def test_bars_grow_with_what_a_caption_gives(results: st.Results) -> None:
-    hit = results[0]
+def test_bars_grow_with_what_a_caption_gives(gallery: st.Gallery) -> None:
+    hit = st.search(gallery, captions=["a blue thing", "blue", "something blue"])[0]
     k, m = hit.plan.similarities.shape
     forward = np.full((k, m), 1.0 / m)
     cosines = np.full((k, m), -0.2)
