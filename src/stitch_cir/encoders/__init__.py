@@ -8,6 +8,12 @@ from stitch_cir import _exports
 from stitch_cir.encoders._centred import CentredEncoder
 from stitch_cir.encoders._dense import check_recipe, encode_set
 from stitch_cir.encoders._hash import HashEncoder
+from stitch_cir.encoders._languages import (
+    KnowsLanguages,
+    check_readable,
+    detect_language,
+    language_notes,
+)
 from stitch_cir.encoders._protocol import (
     ConceptReader,
     DenseEncoder,
@@ -37,6 +43,7 @@ __all__ = [
     "DualEncoder",
     "EncoderNotes",
     "HashEncoder",
+    "KnowsLanguages",
     "MiniEncoder",
     "ModelFile",
     "PreparedImage",
@@ -46,11 +53,14 @@ __all__ = [
     "WarmUp",
     "catalogue",
     "check_model",
+    "check_readable",
     "check_recipe",
+    "detect_language",
     "encode_set",
     "encoder_names",
     "encoder_notes",
     "export_model",
+    "language_notes",
     "load_encoder",
     "load_mini",
     "load_test",

@@ -78,6 +78,7 @@ class MiniEncoder:
     weights_tag = "efficientnet-lite2+minilm-l6-v2-int8"
     dim = TextTower.dim
     decode_side = 256
+    languages = ("en",)
 
     def __init__(self) -> None:
         """Open no model yet: each is opened when its first input comes."""
