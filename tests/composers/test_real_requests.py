@@ -4,6 +4,7 @@ import re
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_there_are_120_requests_in_three_manners() -> None:
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.text[:40])
-def test_captions_are_the_users_words_or_a_whole_phrase(request_) -> None:
+def test_captions_are_the_users_words_or_a_whole_phrase(request_: Any) -> None:
     made = VerbatimComposer().compose(request_.reference, request_.text, 5)
     assert made.texts[0] == made.modification
     allowed = stems(" ".join((request_.text, request_.colour, *request_.objects))) | GLUE
@@ -73,7 +74,7 @@ def test_captions_are_the_users_words_or_a_whole_phrase(request_) -> None:
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.text[:40])
-def test_beside_captions_of_people_the_content_is_made_of_whole_spans(request_) -> None:
+def test_beside_captions_of_people_the_content_is_made_of_whole_spans(request_: Any) -> None:
     caption = "a photograph on a table"
     made = VerbatimComposer().compose(Reference(captions=(caption,)), request_.text, 5)
     for text in made.texts[1:]:

@@ -40,6 +40,7 @@ _ASKING: dict[str, tuple[str, ...]] = {
         "negative_weight",
     ),
     "How captions are written and images scored": (
+        "object",
         "num_captions",
         "preset",
         "transition",

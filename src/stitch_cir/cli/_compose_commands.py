@@ -29,6 +29,7 @@ def compose(
     gallery: o.GalleryArgument,
     text: o.TextArgument = None,
     reference: o.ReferenceOption = None,
+    object: o.ObjectOption = None,
     num_captions: o.NumCaptionsOption = None,
     queries: Annotated[
         Path | None,
@@ -71,7 +72,7 @@ def compose(
         from stitch_cir.searcher import ComposeRequest, Searcher, SearchSettings, read_requests
 
         settings = SearchSettings.from_preset(preset, **o.drop_unset(num_captions=num_captions))
-        if queries is not None and (text or reference):
+        if queries is not None and (text or reference or object):
             raise SettingError(
                 "--queries names many queries, but one is given as well.", hint="Give one of them."
             )
@@ -82,7 +83,7 @@ def compose(
         if save is not None:
             refuse_inputs(save, opened, reference)
         searcher = Searcher(opened, composer=chosen_composer(models, settings), settings=settings)
-        request = ComposeRequest(reference, text or "")
+        request = ComposeRequest(reference, text or "", object=object or "")
         counting = counter(
             "pricing" if dry_run else "composing", quiet=quiet or as_json or queries is None
         )

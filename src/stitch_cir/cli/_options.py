@@ -110,6 +110,14 @@ HubnessNeighboursOption = Annotated[
     int | None,
     typer.Option("--hubness-neighbours", help="Neighbours that hubness averages over. [200]"),
 ]
+ObjectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--object",
+        metavar="NAME",
+        help="What the reference shows, where it is misread: --object dress.",
+    ),
+]
 NegativeOption = Annotated[
     list[str] | None,
     typer.Option("--negative", metavar="ID", help="Search away from this image; repeatable."),

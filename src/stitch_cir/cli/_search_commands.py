@@ -57,6 +57,7 @@ def search(
     transition_option: o.TransitionOptionOption = None,
     hubness_weight: o.HubnessOption = None,
     hubness_neighbours: o.HubnessNeighboursOption = None,
+    object: o.ObjectOption = None,
     negative: o.NegativeOption = None,
     negative_weight: o.NegativeWeightOption = None,
     scorer: o.ScorerOption = None,
@@ -157,7 +158,9 @@ def search(
             ),
             settings=settings,
         )
-        results = searcher.search(Query(reference, text or "", caption or (), negative or ()))
+        results = searcher.search(
+            Query(reference, text or "", caption or (), negative or (), object or "")
+        )
         if as_json:
             emit_json(results.to_dict())
         else:
@@ -191,6 +194,7 @@ def explain(
     transition_option: o.TransitionOptionOption = None,
     hubness_weight: o.HubnessOption = None,
     hubness_neighbours: o.HubnessNeighboursOption = None,
+    object: o.ObjectOption = None,
     negative: o.NegativeOption = None,
     negative_weight: o.NegativeWeightOption = None,
     scorer: o.ScorerOption = None,
@@ -252,7 +256,7 @@ def explain(
         if output is not None:
             refuse_inputs(output, opened, reference)
         searcher = Searcher(opened, composer=chosen_composer(models, settings), settings=settings)
-        query = Query(reference, text or "", caption or (), negative or ())
+        query = Query(reference, text or "", caption or (), negative or (), object or "")
         results = searcher.explain(query, hit)
         explained = results[0]
         if as_json:

@@ -39,12 +39,14 @@ class QueryArguments(TypedDict, total=False):
     """What a query holds besides its text.
 
     ``captions``: edited target captions instead of composed ones; ``negatives``: gallery ids of
-    rejected images; ``settings``: what changes the ranking, see ``docs/settings.md``.
+    rejected images; ``object``: what the reference shows, where it is misread; ``settings``: what
+    changes the ranking, see ``docs/settings.md``.
     """
 
     reference: ReferenceLike
     captions: Sequence[str | CaptionInfo | EditedCaption] | None
     negatives: Sequence[str]
+    object: str
     settings: QuerySettings
 
 
@@ -68,6 +70,7 @@ def query_json(text: str, query: QueryArguments, **more: str) -> dict[str, Any]:
             for caption in captions
         ]
     data["negatives"] = list(query.get("negatives", ()))
+    data["object"] = query.get("object", "")
     settings: dict[str, Any] = {**query.get("settings", {})}
     data["settings"] = {
         name: value if isinstance(value, (str, int, float)) else list(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from PIL import Image
@@ -41,6 +41,11 @@ class Reference:
     concepts: tuple[Concept, ...] = ()
     content: str | None = None
 
+    def with_object(self, name: str) -> Reference:
+        """Return the reference as the user names its object, whatever was recognised in it."""
+        others = tuple(concept for concept in self.concepts if concept.kind != "object")
+        return replace(self, captions=(), concepts=(Concept(name, "object", 1.0), *others))
+
 
 @dataclass(frozen=True, slots=True)
 class Caption:
@@ -61,7 +66,8 @@ class Composition:
     ``reference_captions`` are plain captions of the *unchanged* reference (the transitions of SEIZE
     and PDV need them); ``intent`` the text that the transition encodes, where it is not the modification
     itself; ``negative_phrases`` short phrases of what is to vanish ("the hat"), which text encoders would
-    look for in a caption; ``settings`` everything that shaped the captions; ``notes`` what a user
+    look for in a caption; ``alternatives`` other objects that the reference may show, by the names
+    that a query can choose; ``settings`` everything that shaped the captions; ``notes`` what a user
     should know (``"read as: a red dress"``, a fall-back that was taken, …).
     """
 
@@ -73,6 +79,7 @@ class Composition:
     notes: tuple[str, ...] = ()
     intent: str = ""
     negative_phrases: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -93,6 +100,7 @@ class Composition:
             "notes": list(self.notes),
             **({"intent": self.intent} if self.intent else {}),
             **({"negative_phrases": list(self.negative_phrases)} if self.negative_phrases else {}),
+            **({"alternatives": list(self.alternatives)} if self.alternatives else {}),
         }
 
     @classmethod
@@ -117,6 +125,7 @@ class Composition:
                 notes=tuple(map(str, data["notes"])),
                 intent=str(data.get("intent", "")),
                 negative_phrases=tuple(map(str, data.get("negative_phrases", ()))),
+                alternatives=tuple(map(str, data.get("alternatives", ()))),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RecordError(

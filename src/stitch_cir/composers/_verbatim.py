@@ -108,6 +108,7 @@ class VerbatimComposer:
             notes=tuple(notes),
             intent="" if fold(content) == fold(text) else content,
             negative_phrases=tuple(unique(change.removed for change in changes)),
+            alternatives=tuple(each.text for each in objects[1:] if each.weight >= ALTERNATIVE),
         )
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from stitch_cir.wire import MAX_CAPTIONS, MAX_NEGATIVES, MAX_TEXT
+from stitch_cir.wire import MAX_CAPTIONS, MAX_NEGATIVES, MAX_OBJECT, MAX_TEXT
 
 __all__ = [
     "MAX_HITS",
@@ -24,6 +24,7 @@ __all__ = [
     "Negatives",
     "NumCaptions",
     "NumThumbnails",
+    "ObjectName",
     "Reference",
     "Text",
     "describe_errors",
@@ -66,6 +67,14 @@ Reference = Annotated[
     str | None,
     _Blank,
     Field(description="Gallery id of the reference image, as returned by a search."),
+]
+ObjectName = Annotated[
+    Annotated[str, Field(max_length=MAX_OBJECT)] | None,
+    _Blank,
+    Field(
+        description="What the reference shows, where a note says that it may be misread, e.g. "
+        "'dress'.",
+    ),
 ]
 Captions = Annotated[
     Annotated[list[_Line], Field(max_length=MAX_CAPTIONS)] | None,

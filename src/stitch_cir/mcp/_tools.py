@@ -30,6 +30,7 @@ from stitch_cir.mcp._arguments import (
     Negatives,
     NumCaptions,
     NumThumbnails,
+    ObjectName,
     Reference,
     Text,
 )
@@ -87,6 +88,7 @@ class Tools:
         k: K = None,
         captions: Captions = None,
         negatives: Negatives = None,
+        object: ObjectName = None,
         alpha: Alpha = None,
         pictures: NumThumbnails = None,
     ) -> Annotated[CallToolResult, RankedImages]:
@@ -100,7 +102,7 @@ class Tools:
             notes.append(f"k is {k}, but at most {MAX_HITS} hits are given.")
             k = MAX_HITS
         searcher = self._searcher(_settings(alpha, k))
-        results = searcher.search(_query(searcher, text, reference, captions, negatives))
+        results = searcher.search(_query(searcher, text, reference, captions, negatives, object))
         notes = self._notes(notes, results.notes)
         shown = results.hits[: min(_THUMBNAILS if pictures is None else pictures, MAX_THUMBNAILS)]
         query = results.query
@@ -127,6 +129,7 @@ class Tools:
         text: Text = None,
         reference: Reference = None,
         num_captions: NumCaptions = None,
+        object: ObjectName = None,
     ) -> Annotated[CallToolResult, CompositionInfo]:
         """Write the target captions of a search without searching.
 
@@ -134,7 +137,7 @@ class Tools:
         """
         count = _NUM_CAPTIONS if num_captions is None else num_captions
         searcher = self._searcher(SearchSettings(num_captions=count))
-        composition = searcher.compose(_query(searcher, text, reference))
+        composition = searcher.compose(_query(searcher, text, reference, object=object))
         notes = self._notes(composition.notes)
         lines = [f"{number}. {text}" for number, text in enumerate(composition.texts, 1)]
         return _answer(
@@ -150,17 +153,18 @@ class Tools:
         reference: Reference = None,
         captions: Captions = None,
         negatives: Negatives = None,
+        object: ObjectName = None,
         alpha: Alpha = None,
         picture: DrawingKind = None,
     ) -> Annotated[CallToolResult, ExplanationSummary]:
         """Explain why one image ranks where it does: which captions matched which parts of it.
 
-        Give the same text, reference, captions, negatives and alpha as in the search. The drawing
-        shows the matched parts as boxes, the match as a heat map, and each caption's share of the
-        score.
+        Give the same text, reference, captions, negatives, object and alpha as in the search. The
+        drawing shows the matched parts as boxes, the match as a heat map, and each caption's share
+        of the score.
         """
         searcher = self._searcher(_settings(alpha))
-        query = _query(searcher, text, reference, captions, negatives)
+        query = _query(searcher, text, reference, captions, negatives, object)
         results = searcher.explain(query, id)
         hit = results[0]
         kind = picture or "matches"
@@ -194,10 +198,11 @@ def _query(
     reference: str | None,
     captions: Sequence[str] | None = None,
     negatives: Sequence[str] | None = None,
+    object: str | None = None,
 ) -> Query:
     # by id only: an assistant must not read files of its choice
     resolved = None if reference is None else searcher.resolve_id(reference)
-    return Query(resolved, text or "", captions or (), negatives or ())
+    return Query(resolved, text or "", captions or (), negatives or (), object or "")
 
 
 def _hit(hit: Hit) -> RankedImage:

@@ -33,7 +33,7 @@ __all__ = ["ComposeOutcome", "ComposeRequest", "SearchOutcome", "estimate_cost",
 
 _EXPECTED = (
     'Expected is one JSON object a line, such as {"reference": "a.jpg", "modification": "in red"}; '
-    "reference may be null, id may be added."
+    "reference may be null, id and object may be added."
 )
 Progress = Callable[[int, int], None]
 In = TypeVar("In")
@@ -47,10 +47,11 @@ class ComposeRequest:
     reference: ReferenceLike
     modification: str
     id: str | int | None = None
+    object: str = ""
 
     def query(self) -> Query:
         """Return the query. Raises ``QueryError`` where there is nothing to search for."""
-        return Query(self.reference, self.modification)
+        return Query(self.reference, self.modification, object=self.object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,8 @@ def _request(line: bytes, where: str) -> ComposeRequest:
         raise RecordError(f"{where}: not JSON ({error}).", hint=_EXPECTED) from error
     if not isinstance(data, dict):
         raise RecordError(f"{where}: a JSON object is expected.", hint=_EXPECTED)
-    unknown = set(data) - {"reference", "modification", "text", "id"}
-    reference, id = data.get("reference"), data.get("id")
+    unknown = set(data) - {"reference", "modification", "text", "id", "object"}
+    reference, id, name = data.get("reference"), data.get("id"), data.get("object", "")
     text = data.get("modification", data.get("text"))
     if unknown:
         raise RecordError(f"{where}: unknown key {sorted(unknown)[0]!r}.", hint=_EXPECTED)
@@ -106,7 +107,9 @@ def _request(line: bytes, where: str) -> ComposeRequest:
         raise RecordError(f"{where}: reference and modification must be texts.", hint=_EXPECTED)
     if not isinstance(id, (str, int, type(None))):
         raise RecordError(f"{where}: id must be a text or a number.", hint=_EXPECTED)
-    return ComposeRequest(reference, text, id)
+    if not isinstance(name, str):
+        raise RecordError(f"{where}: object must be a text.", hint=_EXPECTED)
+    return ComposeRequest(reference, text, id, name)
 
 
 def compose_in_order(

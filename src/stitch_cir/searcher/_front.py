@@ -20,6 +20,7 @@ def compose(
     *,
     reference: ReferenceLike = None,
     text: str | None = None,
+    object: str = "",
     composer: Composer | None = None,
     settings: SearchSettings | None = None,
 ) -> Composition:
@@ -28,7 +29,7 @@ def compose(
     Parameters are those of :func:`search`; see :meth:`Searcher.compose` for errors.
     """
     searcher = Searcher(gallery, composer=composer, settings=settings)
-    return searcher.compose(Query(reference, text or ""))
+    return searcher.compose(Query(reference, text or "", object=object))
 
 
 def search(
@@ -38,14 +39,15 @@ def search(
     text: str | None = None,
     captions: Sequence[str | Caption] = (),
     negatives: Sequence[str] = (),
+    object: str = "",
     composer: Composer | None = None,
     settings: SearchSettings | None = None,
 ) -> Results:
     """Search a gallery for the reference, changed as the text says.
 
-    ``reference``, ``text``, ``captions`` and ``negatives`` are the parts of a :class:`Query`;
-    ``composer`` and ``settings`` are those of a :class:`Searcher`, which also takes a reranker and
-    answers many queries. See :meth:`Searcher.search` for errors.
+    ``reference``, ``text``, ``captions``, ``negatives`` and ``object`` are the parts of a
+    :class:`Query`; ``composer`` and ``settings`` are those of a :class:`Searcher`, which also takes
+    a reranker and answers many queries. See :meth:`Searcher.search` for errors.
     """
     searcher = Searcher(gallery, composer=composer, settings=settings)
-    return searcher.search(Query(reference, text or "", captions, negatives))
+    return searcher.search(Query(reference, text or "", captions, negatives, object))

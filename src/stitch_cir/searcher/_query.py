@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,9 @@ from stitch_cir.errors import QueryError
 from stitch_cir.searcher._reference import ReferenceLike
 
 __all__ = ["Query", "empty_query_error"]
+
+MAX_OBJECT = 60
+"""Characters of the name of an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +34,44 @@ class Query:
     negatives:
         Gallery ids of rejected images: the query moves away from their mean, and they and their
         byte-identical duplicates are left out of the ranking.
+    object:
+        What the reference shows, e.g. ``"dress"``: composers use it instead of its captions and of
+        what the encoder recognises. At most 60 characters.
 
-    Raises ``QueryError`` without reference, text and captions, and for captions without visible
-    characters or with a weight that is negative or not finite.
+    Raises ``QueryError`` without reference, text and captions, for captions without visible
+    characters or with a weight that is negative or not finite, and for an object without reference.
     """
 
     reference: ReferenceLike = field(default=None)
     text: str = ""
     captions: Sequence[str | Caption] = ()
     negatives: Sequence[str] = ()
+    object: str = ""
 
     def __post_init__(self) -> None:
         """Normalise every part, and check that there is something to search for."""
-        object.__setattr__(self, "text", (self.text or "").strip())
+        builtins.object.__setattr__(self, "text", (self.text or "").strip())
         negatives = (self.negatives,) if isinstance(self.negatives, str) else self.negatives
-        object.__setattr__(self, "negatives", tuple(negatives))
+        builtins.object.__setattr__(self, "negatives", tuple(negatives))
         written = self.user_composition()
-        object.__setattr__(self, "captions", () if written is None else written.captions)
+        builtins.object.__setattr__(self, "captions", () if written is None else written.captions)
         if self.reference is None and not self.text and not self.captions:
             raise empty_query_error()
+        self._check_object()
+
+    def _check_object(self) -> None:
+        name = " ".join((self.object or "").split())
+        builtins.object.__setattr__(self, "object", name)
+        if name and self.reference is None:
+            raise QueryError(
+                f"The object {name!r} is named, but there is no reference that shows it.",
+                hint="Give a reference, or say it in the text.",
+            )
+        if len(name) > MAX_OBJECT or not name.isprintable():
+            raise QueryError(
+                f"The object {name[:40]!r} is no short name ({len(name):,} characters).",
+                hint=f'Name one thing in at most {MAX_OBJECT} characters, such as "dress".',
+            )
 
     def user_composition(self) -> Composition | None:
         """Return the user's captions as a composition, or ``None`` where there are none."""

@@ -15,7 +15,7 @@ from stitch_cir.composers import (
     UsesReferenceImage,
     VerbatimComposer,
 )
-from stitch_cir.encoders import encoder_notes
+from stitch_cir.encoders import check_readable, encoder_notes, language_notes
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Gallery, GalleryReader
 from stitch_cir.images import MAX_PIXELS
@@ -94,7 +94,7 @@ class Searcher:
         """
         if query.reference is None and not query.text:
             raise empty_query_error()
-        return self._compose(self._resolve(self.gallery, query), query.text)
+        return self._compose(self._resolve(self.gallery, query), query)
 
     def search(self, query: Query) -> Results:
         """Rank the gallery for a query (method §§1–4).
@@ -219,7 +219,7 @@ class Searcher:
     def describe(self, query: Query) -> Reference | None:
         """Return what the composer receives of the query's reference."""
         reference = self._resolve(self.gallery, query)
-        return None if reference is None else reference.describe(self.gallery)
+        return None if reference is None else self._described(reference, query)
 
     def encode_many(
         self,
@@ -247,12 +247,22 @@ class Searcher:
     def _resolve(self, gallery: GalleryReader, query: Query) -> ResolvedReference | None:
         return resolve_reference(gallery, query.reference, side=self.required_image_side)
 
-    def _compose(self, reference: ResolvedReference | None, text: str) -> Composition:
-        described = None if reference is None else reference.describe(self.gallery)
-        composition = self.composer.compose(described, text, self.settings.num_captions)
-        if reference is not None and reference.notes:
-            composition = replace(composition, notes=(*composition.notes, *reference.notes))
-        return composition
+    def _described(self, reference: ResolvedReference, query: Query) -> Reference:
+        described = reference.describe(self.gallery)
+        return described.with_object(query.object) if query.object else described
+
+    def _compose(self, reference: ResolvedReference | None, query: Query) -> Composition:
+        described = None if reference is None else self._described(reference, query)
+        composition = self.composer.compose(described, query.text, self.settings.num_captions)
+        notes = language_notes(self.gallery.encoder, query.text)
+        if reference is not None:
+            notes = (*notes, *reference.notes)
+        chosen = {"object": query.object} if query.object else {}
+        return replace(
+            composition,
+            notes=(*composition.notes, *notes),
+            settings={**composition.settings, **chosen},
+        )
 
     def _open_solver(self) -> Solver:
         if self._solver is not None:
@@ -281,7 +291,9 @@ class Searcher:
         timer.finish("open")
         composition = query.user_composition()
         if composition is None and query.text:
-            composition = self._compose(reference, query.text)
+            composition = self._compose(reference, query)
+        if composition is not None:
+            check_readable(self.gallery.encoder, composition.texts)
         composed = ComposedQuery(reference, query.text, composition)
         timer.finish("compose")
         snapshot = stack.enter_context(self.gallery.snapshot())

@@ -143,7 +143,7 @@ class QueryService:
             _require_image(gallery, id)
         searcher = Searcher(gallery, composer=self._make_composer(settings), settings=settings)
         reference = self._resolve_reference(searcher, request)
-        return searcher, Query(reference, request.text, captions, request.negatives)
+        return searcher, Query(reference, request.text, captions, request.negatives, request.object)
 
     def _check_limits(self, request: QueryRequest) -> None:
         limits = self._settings

@@ -24,6 +24,7 @@ from stitch_cir.wire._gallery import (
 from stitch_cir.wire._requests import (
     MAX_CAPTIONS,
     MAX_NEGATIVES,
+    MAX_OBJECT,
     MAX_TEXT,
     EditedCaption,
     ExplainRequest,
@@ -52,6 +53,7 @@ from stitch_cir.wire._results import (
 __all__ = [
     "MAX_CAPTIONS",
     "MAX_NEGATIVES",
+    "MAX_OBJECT",
     "MAX_TEXT",
     "AddedImages",
     "CaptionInfo",

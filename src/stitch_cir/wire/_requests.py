@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 __all__ = [
     "MAX_CAPTIONS",
     "MAX_NEGATIVES",
+    "MAX_OBJECT",
     "MAX_TEXT",
     "EditedCaption",
     "ExplainRequest",
@@ -23,6 +24,8 @@ __all__ = [
 
 MAX_TEXT = 2000
 """Characters of a caption, and of a text unless a server allows more."""
+MAX_OBJECT = 60
+"""Characters of the name of an object."""
 MAX_CAPTIONS = 64
 """Target captions that may be requested of a composer, and sent unless a server allows more."""
 MAX_NEGATIVES = 100
@@ -180,6 +183,9 @@ class QueryRequest(_Request):
     )
     negatives: Annotated[list[_Id], Field(max_length=MAX_NEGATIVES)] = Field(
         default_factory=list, description="Ids of rejected images."
+    )
+    object: Annotated[str, Field(max_length=MAX_OBJECT)] = Field(
+        default="", description="What the reference shows, where the encoder would misread it."
     )
     settings: QuerySettings = Field(default_factory=lambda: QuerySettings())
 

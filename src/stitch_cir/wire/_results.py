@@ -56,6 +56,9 @@ class CompositionInfo(WireModel):
     negative_phrases: tuple[str, ...] = Field(
         default=(), description="Phrases of what is to vanish; they are no captions."
     )
+    alternatives: tuple[str, ...] = Field(
+        default=(), description="Other objects that the reference may show, to be sent as object."
+    )
 
 
 class ComposeResponse(WireModel):

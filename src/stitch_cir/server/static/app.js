@@ -173,7 +173,7 @@ function acts(query) {
     browse,
     choose: () => byId("file").click(),
     standard: () => tune("tune", (one) => (one.settings = noSettings())),
-    words: () => tune("search", (one) => Object.assign(one, { ref: null, captions: null })),
+    words: () => tune("search", (one) => Object.assign(one, { ref: null, captions: null, object: "" })),
     forgive: () => tune("less", (one) => (one.less = [])),
     forget: () => {
       browse();

@@ -70,6 +70,7 @@ export function mountForm({ tune, submit, mark }) {
     const changed = changedCount(draft);
     byId("settings-count").textContent = changed === 0 ? "standard" : `${changed} changed`;
     settings?.show(draft);
+    showObject();
     showLess();
     showCaptions();
     problem(null);
@@ -97,6 +98,21 @@ export function mountForm({ tune, submit, mark }) {
       note: none ? "None: without words, the views of the image itself are compared." : off,
     });
     if (off) announce(off);
+  }
+
+  /** Offer the other objects that the reference may show, or the one that was chosen. */
+  function showObject() {
+    const root = byId("object");
+    const { object } = state.draft;
+    const composition = isStale() || state.browsing ? null : state.shown?.results?.composition;
+    const names = object ? [object] : (composition?.alternatives ?? []);
+    root.hidden = names.length === 0;
+    const choose = (name) => tune("object", (query) => Object.assign(query, { object: name, captions: null }));
+    const chip = (name) =>
+      object
+        ? el("button", { type: "button", class: "chip", "aria-label": `No longer take it for: ${name}`, on: { click: () => choose("") } }, name, icon("close", 15))
+        : el("button", { type: "button", class: "chip", "aria-label": `The reference shows: ${name}`, text: name, on: { click: () => choose(name) } });
+    root.replaceChildren(el("span", { text: object ? "It shows" : "Or does it show" }), el("ul", {}, names.map((name) => el("li", {}, chip(name)))));
   }
 
   function showLess() {
@@ -144,7 +160,7 @@ export function mountForm({ tune, submit, mark }) {
 
   function setReference(ref) {
     sending?.abort();
-    state.draft = { ...state.draft, ref, captions: null, less: [] };
+    state.draft = { ...state.draft, ref, captions: null, less: [], object: "" };
     show();
     keepDraft();
     if (ref) {

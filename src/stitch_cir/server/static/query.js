@@ -1,7 +1,7 @@
 // A query: what is asked, how it stands in the address, and how it goes to the server.
 //
 // Query = {ref: {id} | {upload, name} | null, text, captions: [{text, weight, on}] | null (edited ones),
-//          less: [id], hits, settings: {alpha, num_captions, transition, scorer, tau, beta, scale, …, negative_weight,
+//          less: [id], object, hits, settings: {alpha, num_captions, transition, scorer, tau, beta, scale, …, negative_weight,
 //          min_score, include_reference}} where a setting that is null is the server's own.
 
 export const HITS = 24;
@@ -30,7 +30,7 @@ const SETTINGS = [
 export const noSettings = () => Object.fromEntries(SETTINGS.map(([name]) => [name, null]));
 
 export function emptyQuery() {
-  return { ref: null, text: "", captions: null, less: [], hits: HITS, settings: noSettings() };
+  return { ref: null, text: "", captions: null, less: [], object: "", hits: HITS, settings: noSettings() };
 }
 
 /** Count the settings that are not the standard. */
@@ -61,6 +61,7 @@ export function toFragment(query, explained = null) {
   if (query.ref?.id !== undefined) out.set("r", query.ref.id);
   else if (query.ref) out.set("u", "1"); // an upload lives in this browser only: its token is no address
   if (query.text) out.set("t", query.text);
+  if (query.object) out.set("d", query.object);
   for (const [name, key] of SETTINGS) {
     const value = query.settings[name];
     if (value !== null && value !== undefined) out.set(key, value === true ? "1" : String(value));
@@ -84,6 +85,7 @@ export function fromFragment(fragment, choices = {}) {
   if (given.get("r")) query.ref = { id: given.get("r") };
   else if (given.get("u") === "1") query.ref = { upload: null, name: "" };
   query.text = given.get("t") ?? "";
+  query.object = query.ref ? (given.get("d") ?? "").slice(0, 60) : "";
   for (const [name, key, kind] of SETTINGS) {
     if (!given.has(key)) continue;
     const value = readSetting(name, given.get(key), kind);
@@ -137,12 +139,13 @@ export function toAsk(query, most = Infinity) {
     text: query.text.trim(),
     captions: query.captions?.map(({ text, weight, on }) => ({ text, weight, on })) ?? null,
     negatives: query.less,
+    object: query.object,
     settings: { ...Object.fromEntries(settings), k: Math.max(1, Math.min(query.hits, most)) },
   };
 }
 
-/** Tell whether two queries have the same reference and text: then their captions are the same. */
+/** Tell whether two queries have the same reference, object and text: then their captions are the same. */
 export function sameQuestion(one, other) {
-  const key = ({ ref, text }) => JSON.stringify([ref?.id ?? null, ref?.upload ?? null, text.trim()]);
+  const key = ({ ref, text, object }) => JSON.stringify([ref?.id ?? null, ref?.upload ?? null, object, text.trim()]);
   return key(one) === key(other);
 }

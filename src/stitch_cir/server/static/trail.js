@@ -33,6 +33,7 @@ export function titleOf(query, kind) {
   if (kind === "captions-count" && settings.num_captions !== null) return `K ${settings.num_captions}`;
   if (kind === "edit") return query.captions ? "edited captions" : "composed anew";
   if (kind === "less") return query.less.length > 0 ? `not ${shortName(query.less.at(-1))}` : "nothing rejected";
+  if (kind === "object") return query.object || "as recognised";
   if (kind === "tune") return "settings";
   return query.text.trim() || (query.ref ? "like this" : "own captions");
 }

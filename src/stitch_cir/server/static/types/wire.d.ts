@@ -30,6 +30,8 @@ export interface CompositionInfo {
   intent?: string;
   /** Phrases of what is to vanish; they are no captions. */
   negative_phrases?: string[];
+  /** Other objects that the reference may show, to be sent as object. */
+  alternatives?: string[];
 }
 
 /** A target caption to search with; those of a composition may be sent back as they are. */
@@ -63,6 +65,8 @@ export interface ExplainRequest {
   captions?: EditedCaption[] | null;
   /** Ids of rejected images. */
   negatives?: string[];
+  /** What the reference shows, where the encoder would misread it. */
+  object?: string;
   settings?: QuerySettings;
   id: string;
 }
@@ -91,6 +95,8 @@ export interface ExplanationImageRequest {
   captions?: EditedCaption[] | null;
   /** Ids of rejected images. */
   negatives?: string[];
+  /** What the reference shows, where the encoder would misread it. */
+  object?: string;
   settings?: QuerySettings;
   id: string;
   kind?: "all" | "matches" | "heatmap" | "contributions";
@@ -254,6 +260,8 @@ export interface QueryRequest {
   captions?: EditedCaption[] | null;
   /** Ids of rejected images. */
   negatives?: string[];
+  /** What the reference shows, where the encoder would misread it. */
+  object?: string;
   settings?: QuerySettings;
 }
 
