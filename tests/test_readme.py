@@ -7,9 +7,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from stitch_cir.cli._app import app
+from tests.command import invoke
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,7 +41,7 @@ def test_the_commands_run(photos: Path, monkeypatch) -> None:  # type: ignore[no
     assert len(commands) >= 9
     for command in commands:
         arguments = shlex.split(command)[1:]
-        done = CliRunner().invoke(app, arguments)
+        done = invoke(arguments)
         assert done.exit_code == 0, f"{command}\n{done.output}"
 
 

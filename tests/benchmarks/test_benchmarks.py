@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from stitch_cir.benchmarks import compare, intervals, read_predictions, score, write_submission
 from stitch_cir.benchmarks._compare import compare_values
 from stitch_cir.benchmarks._score import Values, with_averages
-from stitch_cir.cli._app import app
 from stitch_cir.datasets import (
     average_precision,
     check_benchmark,
@@ -27,6 +25,7 @@ from stitch_cir.datasets import (
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
 from tests.benchmarks import layouts
 from tests.benchmarks.layouts import put
+from tests.command import invoke
 
 
 def test_average_precision_by_hand() -> None:
@@ -217,7 +216,7 @@ def test_check_names_what_is_missing(tmp_path: Path) -> None:
     assert not places["dev"].here
     with pytest.raises(NotFoundError):
         check_benchmark("cirr", tmp_path / "nowhere")
-    shown = CliRunner().invoke(app, ["bench", "check", "cirr", "--root", str(tmp_path)])
+    shown = invoke(["bench", "check", "cirr", "--root", str(tmp_path)])
     assert shown.exit_code == 3
     assert "MISSING images, val" in shown.output
 
@@ -242,15 +241,15 @@ def test_the_commands(tmp_path: Path) -> None:
     layouts.circo(tmp_path)
     given = put(tmp_path / "p.json", {"0": list(range(2, 52)), "1": list(range(6, 56))})
     shared = ["circo", "--root", str(tmp_path), "-p", str(given)]
-    shown = CliRunner().invoke(app, ["bench", "score", *shared, "--json"])
+    shown = invoke(["bench", "score", *shared, "--json"])
     assert shown.exit_code == 0
     assert json.loads(shown.output)["headline"]["mAP@5"] == 100
-    assert "mAP@5" in CliRunner().invoke(app, ["bench", "score", *shared]).output
-    shown = CliRunner().invoke(app, ["bench", "submit", *shared, "-o", str(tmp_path / "out")])
+    assert "mAP@5" in invoke(["bench", "score", *shared]).output
+    shown = invoke(["bench", "submit", *shared, "-o", str(tmp_path / "out")])
     assert shown.exit_code == 0
     assert (tmp_path / "out" / "circo-val.json").is_file()
     given.write_text("{")
-    shown = CliRunner().invoke(app, ["bench", "score", *shared])
+    shown = invoke(["bench", "score", *shared])
     assert shown.exit_code not in (0, 1)
     assert "cut short" in shown.output
 
@@ -344,6 +343,6 @@ def test_the_average_of_cirr_has_an_interval_and_a_comparison() -> None:
 def test_the_command_compares(tmp_path: Path) -> None:
     two_runs(tmp_path)
     files = ["-a", str(tmp_path / "2.json"), "-b", str(tmp_path / "4.json")]
-    shown = CliRunner().invoke(app, ["bench", "compare", "circo", "--root", str(tmp_path), *files])
+    shown = invoke(["bench", "compare", "circo", "--root", str(tmp_path), *files])
     assert shown.exit_code == 0
     assert "+50.00" in shown.output

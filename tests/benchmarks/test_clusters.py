@@ -7,16 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from stitch_cir.benchmarks import Scores, compare, intervals
+from stitch_cir.benchmarks import Scores, VariantResult, compare, intervals
 from stitch_cir.benchmarks._clusters import Clusters, clusters_of
 from stitch_cir.benchmarks._compare import _random, _randomisation, compare_values
-from stitch_cir.benchmarks._run_files import VariantResult
-from stitch_cir.cli._app import app
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
 from tests.benchmarks import layouts
 from tests.benchmarks.layouts import put
+from tests.command import invoke
 
 
 def scores(values: np.ndarray, clusters: Clusters) -> Scores:
@@ -129,7 +127,7 @@ def test_the_commands_say_what_was_drawn(tmp_path: Path) -> None:
     place = ["--root", str(tmp_path)]
 
     def stitch(*command: str) -> str:
-        shown = CliRunner().invoke(app, ["bench", *command])
+        shown = invoke(["bench", *command])
         assert shown.exit_code == 0, shown.output
         return shown.output
 

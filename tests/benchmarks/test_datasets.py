@@ -7,10 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 import stitch_cir
-from stitch_cir.cli._app import app
 from stitch_cir.datasets import (
     BenchmarkQuery,
     DataSet,
@@ -27,6 +25,7 @@ from stitch_cir.errors import SettingError
 from stitch_cir.plugins import DATASETS
 from tests.benchmarks.layouts import put
 from tests.benchmarks.pictures import paint
+from tests.command import invoke
 
 
 def load_coins(reader: Reader, split: str) -> tuple[Task, ...]:
@@ -66,7 +65,7 @@ def install(folder: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def stitch(*command: str) -> str:
-    shown = CliRunner().invoke(app, ["bench", *command])
+    shown = invoke(["bench", *command])
     assert shown.exit_code == 0, shown.output
     return shown.output
 

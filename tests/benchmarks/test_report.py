@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from stitch_cir.benchmarks import read_run
 from stitch_cir.benchmarks.report import write_report
-from stitch_cir.cli._app import app
 from stitch_cir.datasets import Benchmark, load_benchmark
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
 from tests.benchmarks import layouts
 from tests.benchmarks.runs import browser, make_run, paint, rows
+from tests.command import invoke
 
 
 def test_the_same_numbers_in_every_form(run: Path, tmp_path: Path) -> None:
@@ -291,18 +290,16 @@ def test_a_run_that_does_not_name_the_metric_of_its_kinds_is_read(run: Path) -> 
 
 
 def test_the_command_writes_beside_the_run(run: Path) -> None:
-    shown = CliRunner().invoke(app, ["bench", "report", str(run), "-q"])
+    shown = invoke(["bench", "report", str(run), "-q"])
     assert shown.exit_code == 0, shown.output
     assert "2 queries" in shown.output
     out = run.with_name("mine-report")
     assert (out / "index.html").is_file()
-    given = CliRunner().invoke(
-        app, ["bench", "report", str(run), "--queries", "none", "--out", str(out), "--json"]
-    )
+    given = invoke(["bench", "report", str(run), "--queries", "none", "--out", str(out), "--json"])
     data = json.loads(given.stdout)
     assert str(out / "report.csv") in data["files"]
     assert all(Path(file).is_file() for file in data["files"])
-    wrong = CliRunner().invoke(app, ["bench", "report", str(run), "--queries", "some"])
+    wrong = invoke(["bench", "report", str(run), "--queries", "some"])
     assert wrong.exit_code == 2
     assert "a number, or all, or none" in wrong.output
-    assert CliRunner().invoke(app, ["bench", "report", str(run / "no")]).exit_code == 3
+    assert invoke(["bench", "report", str(run / "no")]).exit_code == 3

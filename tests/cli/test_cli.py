@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from rich.console import Console
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 import stitch_cir as st
 from stitch_cir import StitchError, errors
-from stitch_cir.cli._app import app
 from stitch_cir.cli._exit import exit_code
 from stitch_cir.cli._output import show_results
 from stitch_cir.ranking import Bounded
+from tests.command import invoke
 
 ENCODER = ("--encoder", "test")
 
 
 def stitch(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return invoke(arguments)
 
 
 @pytest.fixture

@@ -7,16 +7,16 @@ import os
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from stitch_cir.cli._app import app
 from stitch_cir.gallery.index._write import Writer
+from tests.command import invoke
 
 ENCODER = ("--encoder", "test")
 
 
 def stitch(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return invoke(arguments)
 
 
 @pytest.fixture

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from stitch_cir.cli._app import app
 from stitch_cir.gallery.index._options import _UNSET
+from tests.command import invoke
 
 ENCODER = ("--encoder", "test")
 
 
 def stitch(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return invoke(arguments)
 
 
 def test_a_limit_on_pixels_is_raised_and_remembered(

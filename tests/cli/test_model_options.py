@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from stitch_cir.chat import make_chat
-from stitch_cir.cli._app import app
 from stitch_cir.errors import SettingError
 from tests.chat.fake_server import Handler, completion, fails, says, serving
+from tests.command import invoke
 
 CAPTIONS = [f"A blue square, take {number}." for number in range(20)]
 
 
 def stitch(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return invoke(arguments)
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def test_tries_are_an_option_and_a_variable(indexed: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("command", ["search", "compose", "explain", "serve", "mcp"])
 def test_every_command_that_composes_takes_the_options(command: str) -> None:
-    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+    shown = invoke([command, "--help"], env={"COLUMNS": "200"}).output
     assert "--model-timeout" in shown
     assert "--model-retries" in shown
 

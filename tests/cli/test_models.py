@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from stitch_cir.cli._app import app
 from tests.chat.fake_server import fails, first, says, serving
+from tests.command import invoke
 
 CAPTIONS = [f"A blue square, take {number}." for number in range(20)]
 
 
 def stitch(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return invoke(arguments)
 
 
 @pytest.fixture(autouse=True)

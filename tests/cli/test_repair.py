@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from stitch_cir.cli._app import app
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
+from tests.command import invoke
 from tests.gallery.states import flip, run
 
 
 def stitch(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return invoke(arguments)
 
 
 @pytest.fixture

@@ -9,20 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from stitch_cir import _cores as cores
 from stitch_cir._paths import data_folder
-from stitch_cir.cli._app import app
-from stitch_cir.encoders import MiniEncoder, load_encoder
+from stitch_cir.encoders import MiniEncoder, ModelFile, load_encoder
 from stitch_cir.encoders._session import open_session
 from stitch_cir.encoders.mini import _files, _vocabulary
 from stitch_cir.encoders.mini._files import MANIFEST_SHA256
 from stitch_cir.encoders.store._catalogue import is_installed
 from stitch_cir.encoders.store._digests import file_sha256
-from stitch_cir.encoders.store._model_file import ModelFile
 from stitch_cir.errors import ModelError, SettingError
 from stitch_cir.views import ViewBox
+from tests.command import invoke
 from tests.conftest import noise
 from tests.encoders.tiny_towers import write_towers
 
@@ -257,9 +255,7 @@ def test_mini_and_test_refuse_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_commands_say_so_too(tmp_path: Path) -> None:
     noise(1, 20, 20).save(tmp_path / "a.png")
-    result = CliRunner().invoke(
-        app, ["index", str(tmp_path), "--encoder", "test", "--device", "cuda"]
-    )
+    result = invoke(["index", str(tmp_path), "--encoder", "test", "--device", "cuda"])
     assert result.exit_code == 2
     assert "runs on the CPU only" in " ".join(result.output.split())
     assert not (tmp_path / ".stitch").exists()
@@ -267,7 +263,7 @@ def test_commands_say_so_too(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("homeless")
 def test_commands_without_a_home_name_what_to_set() -> None:
-    result = CliRunner().invoke(app, ["models"])
+    result = invoke(["models"])
     assert result.exit_code == 2
     assert "STITCH_HOME" in result.output
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from stitch_cir.cli._app import app
 from stitch_cir.encoders import catalogue, check_model, encoder_names, load_encoder, pull_model
 from stitch_cir.errors import ModelError, SettingError
+from tests.command import invoke
 from tests.encoders.fake_hub import COMMIT, Hub, serve
 from tests.encoders.tiny_towers import DIM, write_towers
 
@@ -34,7 +33,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["models", *arguments])
+    result = invoke(["models", *arguments])
     return result.exit_code, result.output
 
 

@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from stitch_cir.errors import MemoryLimitError, SettingError
-from stitch_cir.gallery import index_folder
-from stitch_cir.gallery._report import ProgressEvent
+from stitch_cir.gallery import ProgressEvent, index_folder
 from stitch_cir.gallery.index import _budget as budget_module
 from stitch_cir.gallery.index import _folder_run as index_module
 from stitch_cir.gallery.index._budget import MEGABYTE, MemoryBudget, default_memory

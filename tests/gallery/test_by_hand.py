@@ -14,9 +14,8 @@ import pytest
 from stitch_cir.errors import GalleryError
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery.index import _pending as pending
-from stitch_cir.gallery.store._database import Database
-from stitch_cir.gallery.store._store import Store
 from tests.gallery.fakes import FakeEncoder, picture
+from tests.gallery.inside import Database, Store
 from tests.gallery.states import equal, ranked, recorded, run
 
 

@@ -315,8 +315,8 @@ def test_leftovers_of_dead_builders_are_swept(indexed: Path, encoder: FakeEncode
 def fill(place: Path, encoder: FakeEncoder, count: int, dim: int) -> None:
     """Make a gallery without encoding anything."""
     from stitch_cir.gallery.store._provenance import record
-    from stitch_cir.gallery.store._store import Item, Store
     from stitch_cir.views import ViewBox, ViewRecipe
+    from tests.gallery.inside import Item, Store
 
     encoder.dim = dim
     random = np.random.default_rng(0)

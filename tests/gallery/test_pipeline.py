@@ -20,10 +20,10 @@ from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
 from stitch_cir.gallery.index import _decode as decode_module
 from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.index._write import IN_FLIGHT
-from stitch_cir.gallery.store._store import Store
 from stitch_cir.views import ViewBox, ViewRecipe
 from tests.encoders.tiny_towers import write_towers
 from tests.gallery.fakes import FakeEncoder, picture
+from tests.gallery.inside import Store
 
 Paint = Callable[..., Path]
 ONE = ViewRecipe(count=1)

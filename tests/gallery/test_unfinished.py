@@ -36,7 +36,7 @@ def stopped_in_the_first_transaction(directory: Path) -> None:
 
 
 def tables_only(directory: Path) -> None:
-    from stitch_cir.gallery.store._store import Store
+    from tests.gallery.inside import Store
 
     directory.mkdir()
     Store(directory, write=True).close()

@@ -1,0 +1,14 @@
+"""The command line, run in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from typer.testing import CliRunner, Result
+
+from stitch_cir.cli._app import app
+
+
+def invoke(words: Iterable[object], env: Mapping[str, str] | None = None) -> Result:
+    """Run ``stitch`` with these words; return exit code and output."""
+    return CliRunner().invoke(app, [str(word) for word in words], env=env)
