@@ -1,4 +1,4 @@
-# make demo: set up, get pictures, index, search, leave a contact sheet in demo/
+# make demo: set up, get images, index, search, leave a contact sheet in demo/
 # make test: set up and run every test
 # make test-extras: the tests of the optional back ends, each in an environment of its own
 # make test-browser: the page in headless Chromium (Debian's package, installed where that may be done)

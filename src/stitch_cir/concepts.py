@@ -1,4 +1,4 @@
-"""What an encoder saw in a picture, in words: the plain data that encoders give to composers."""
+"""What an encoder saw in an image, in words: the plain data that encoders give to composers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ ConceptKind = Literal["object", "colour", "light", "background", "medium", "patt
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """One concept read from a picture, e.g. ``Concept("miniskirt", "object", 0.41)``.
+    """One concept read from an image, e.g. ``Concept("miniskirt", "object", 0.41)``.
 
-    ``weight`` is in [0, 1]; weights of one kind in one picture sum to at most 1 and order the
+    ``weight`` is in [0, 1]; weights of one kind in one image sum to at most 1 and order the
     concepts of that kind. They are no calibrated probabilities.
     """
 

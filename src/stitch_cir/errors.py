@@ -8,7 +8,7 @@
     ├── NotFoundError           a path or gallery id that does not exist
     ├── VectorError             vectors of the wrong shape, not finite, or not unit length
     ├── RecordError             a JSONL line (captions, compositions) that cannot be understood
-    ├── ImageError              one picture that cannot be used
+    ├── ImageError              one image that cannot be used
     │   ├── NotAnImageError     the content is no image of an allowed format
     │   ├── BrokenImageError    an allowed format, but truncated or damaged
     │   └── ImageTooLargeError  more pixels than allowed, refused from the header
@@ -94,7 +94,7 @@ class RecordError(StitchError):
 
 
 class ImageError(StitchError):
-    """One picture cannot be used."""
+    """One image cannot be used."""
 
 
 class NotAnImageError(ImageError):

@@ -91,7 +91,7 @@ class ViewRecipe:
         ``key`` identifies its content (see :func:`content_key`); the grid ignores size and key.
         """
         if width < 1 or height < 1:
-            raise SettingError(f"A picture cannot be {width} × {height} pixels.")
+            raise SettingError(f"An image cannot be {width} × {height} pixels.")
         if self.kind != "random":
             return _grid(self.count)
         digest = hashlib.sha256(self.seed.to_bytes(8, "big") + key).digest()

@@ -65,7 +65,7 @@ class FailsOnRed(VerbatimComposer):
 
 def test_a_composer_that_composes_nothing_does_not_sign_the_run(tmp_path: Path) -> None:
     composer = chat_composer("a car")
-    with pytest.raises(QueryError, match="chat could compose none of the 2 queries.*no picture"):
+    with pytest.raises(QueryError, match="chat could compose none of the 2 queries.*no image"):
         run_benchmark(of_captions(tmp_path), tmp_path / "run", encoder=ENCODER, composer=composer)
     assert not (tmp_path / "run/manifest.json").exists()
     # nothing of it stays, so that the template's captions are not taken for the model's later
@@ -73,7 +73,7 @@ def test_a_composer_that_composes_nothing_does_not_sign_the_run(tmp_path: Path) 
 
 
 def test_the_price_of_a_composer_that_cannot_compose_is_its_error(tmp_path: Path) -> None:
-    with pytest.raises(QueryError, match="no picture"):
+    with pytest.raises(QueryError, match="no image"):
         estimate_benchmark_cost(
             of_captions(tmp_path), encoder=ENCODER, composer=chat_composer("a car"), count=5
         )

@@ -74,7 +74,7 @@ def test_a_prompts_pictures_lie_beside_it_and_count_in_its_digest(tmp_path: Path
         'name = "p"\nkind = "edit"\nabout = "x"\nexample = "{image} {answer}"\n'
         'query = "{image} {modification}"\n[[examples]]\nimage = "e.png"\nanswer = "yes"\n'
     )
-    with pytest.raises(NotFoundError, match=r"names the picture .*e\.png"):
+    with pytest.raises(NotFoundError, match=r"names the image .*e\.png"):
         load_prompt(str(path))
     Image.new("RGB", (9, 9), "blue").save(tmp_path / "e.png")
     blue = load_prompt(str(path)).digest

@@ -51,7 +51,7 @@ def indexed(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["search", "photos", "in blue", "--sheet=~/s.html"], 2, "replaces ~ only at the start"),
         (["index", "~/photos"], 2, "replaces ~ only at the start"),
         (["index", 'my photos"'], 2, "Leave out the backslash"),
-        (["search", "photos", "x", "-r", "https://example.org/a.jpg"], 3, "save the picture"),
+        (["search", "photos", "x", "-r", "https://example.org/a.jpg"], 3, "save the image"),
         (["search", "photos", "x", "-r", "photos"], 4, "photos"),
         (["photos", "in blue"], 2, "The command comes first: stitch search photos TEXT"),
         (["index", "photos", "--captions", "photos/rde.png"], 3, "Did you mean photos/red.png?"),

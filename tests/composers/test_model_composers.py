@@ -137,7 +137,7 @@ def test_one_stage_without_picture_says_what_to_use_and_without_reference_uses_t
     None
 ):
     composer = ChatComposer(Chat(ScriptedChat(["x"])))
-    with pytest.raises(QueryError, match="has no picture") as caught:
+    with pytest.raises(QueryError, match="has no image") as caught:
         composer.compose(Reference("a", None, ("a dress",)), "in red", 2)
     assert "two-stage" in caught.value.hint
     made = composer.compose(None, "two dogs on a beach", 2)

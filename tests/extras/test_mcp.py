@@ -84,7 +84,7 @@ def test_the_tools_are_described(gallery: st.Gallery) -> None:
 
 
 def test_a_search_gives_text_data_and_thumbnails(call: Call, gallery: st.Gallery) -> None:
-    result = call("search", text="in blue", reference="red.png", k=3, pictures=2)
+    result = call("search", text="in blue", reference="red.png", k=3, images=2)
     assert not result.is_error
     own = st.search(gallery, reference="red.png", text="in blue", settings=st.SearchSettings(k=3))
     hits = result.structured_content["hits"]
@@ -97,7 +97,7 @@ def test_a_search_gives_text_data_and_thumbnails(call: Call, gallery: st.Gallery
 
 
 def test_captions_and_rejections_are_used(call: Call) -> None:
-    edited = call("search", captions=["green"], pictures=0)
+    edited = call("search", captions=["green"], images=0)
     assert edited.structured_content["hits"][0]["id"] == "green.png"
     assert pictures(edited) == []
     result = call("search", text="blue", negatives=["blue.png"], alpha=0.2)
@@ -112,7 +112,7 @@ def test_captions_are_composed(call: Call) -> None:
 
 @pytest.mark.parametrize(("picture", "count"), [("heatmap", 1), ("all", 1), ("none", 0)])
 def test_a_hit_is_explained(call: Call, picture: str, count: int) -> None:
-    result = call("explain", id="blue.png", text="in blue", reference="red.png", picture=picture)
+    result = call("explain", id="blue.png", text="in blue", reference="red.png", image=picture)
     explained = result.structured_content
     assert words(result).startswith(explained["summary"])
     assert len(explained["shares"]) == len(explained["captions"])
@@ -124,9 +124,9 @@ def test_a_hit_is_explained(call: Call, picture: str, count: int) -> None:
 def test_the_ranking_that_search_returned_is_explained(call: Call) -> None:
     query = {"text": "blue", "alpha": 0.9, "negatives": ["red.png"]}
     best, *_ = call("search", **query).structured_content["hits"]
-    explained = call("explain", id=best["id"], picture="none", **query).structured_content
+    explained = call("explain", id=best["id"], image="none", **query).structured_content
     assert explained["hit"] == best
-    other = call("explain", id=best["id"], picture="none", text="blue").structured_content
+    other = call("explain", id=best["id"], image="none", text="blue").structured_content
     assert other["hit"]["score"] != best["score"]
 
 
@@ -152,7 +152,7 @@ def test_errors_are_tool_errors(
 
 def test_k_above_the_gallery_is_all_there_are_with_a_note(call: Call) -> None:
     for k, note in ((100, "k is 100, but only 8 images take part."), (1000, "at most 100 hits")):
-        result = call("search", text="red", k=k, pictures=0)
+        result = call("search", text="red", k=k, images=0)
         assert len(result.structured_content["hits"]) == 8
         assert any(note in one for one in result.structured_content["notes"])
         assert note in words(result)

@@ -38,7 +38,7 @@ def words(result: Any) -> str:
 
 
 FILLED = [
-    ("search", {"text": "a red ball", "pictures": None}, {"text": "a red ball"}),
+    ("search", {"text": "a red ball", "images": None}, {"text": "a red ball"}),
     ("search", {"text": None, "reference": "red.png"}, {"reference": "red.png"}),
     ("search", {"text": "", "reference": "red.png"}, {"reference": "red.png"}),
     ("search", {"text": "blue", "reference": ""}, {"text": "blue"}),
@@ -60,21 +60,21 @@ FILLED = [
     ("search", {"text": "blue", "k": "3"}, {"text": "blue", "k": 3}),
     ("search", {"text": "blue", "k": 3.0}, {"text": "blue", "k": 3}),
     ("search", {"text": "blue", "k": ""}, {"text": "blue"}),
-    ("search", {"text": "blue", "pictures": "1"}, {"text": "blue", "pictures": 1}),
-    ("search", {"text": "blue", "pictures": 21}, {"text": "blue", "pictures": 20}),
+    ("search", {"text": "blue", "images": "1"}, {"text": "blue", "images": 1}),
+    ("search", {"text": "blue", "images": 21}, {"text": "blue", "images": 20}),
     ("compose", {"text": "in blue", "num_captions": None}, {"text": "in blue"}),
     ("compose", {"text": "in blue", "num_captions": ""}, {"text": "in blue"}),
     ("compose", {"text": None, "reference": "red.png"}, {"text": "", "reference": "red.png"}),
     (
         "explain",
-        {"id": "red.png", "text": "red", "picture": None},
+        {"id": "red.png", "text": "red", "image": None},
         {"id": "red.png", "text": "red"},
     ),
-    ("explain", {"id": "red.png", "text": "red", "picture": ""}, {"id": "red.png", "text": "red"}),
+    ("explain", {"id": "red.png", "text": "red", "image": ""}, {"id": "red.png", "text": "red"}),
     (
         "explain",
-        {"id": "red.png", "text": "red", "picture": " Heatmap"},
-        {"id": "red.png", "text": "red", "picture": "heatmap"},
+        {"id": "red.png", "text": "red", "image": " Heatmap"},
+        {"id": "red.png", "text": "red", "image": "heatmap"},
     ),
     (
         "explain",
@@ -115,7 +115,7 @@ def test_the_schemas_say_so(gallery: st.Gallery) -> None:
         ("search", {"text": "x" * 2001}, "text: String should have at most 2000 characters"),
         ("search", {"text": "x", "captions": 7}, "captions: Input should be a valid list"),
         ("explain", {"text": "x"}, "id: Field required"),
-        ("explain", {"id": "red.png", "text": "x", "picture": "map"}, "picture: Input should be"),
+        ("explain", {"id": "red.png", "text": "x", "image": "map"}, "image: Input should be"),
     ],
 )
 def test_a_wrong_argument_is_one_plain_line(
@@ -177,11 +177,11 @@ def test_answers_stay_small(photos: Path) -> None:
             return len(json.dumps(result.model_dump(mode="json")))
 
     for name, arguments in (
-        ("search", {"reference": "noise-1.png", "pictures": 10}),
+        ("search", {"reference": "noise-1.png", "images": 10}),
         ("explain", {"id": "noise-2.png", "reference": "noise-1.png", "text": "in blue"}),
         (
             "explain",
-            {"id": "noise-2.png", "reference": "noise-1.png", "text": "red", "picture": "all"},
+            {"id": "noise-2.png", "reference": "noise-1.png", "text": "red", "image": "all"},
         ),
     ):
         assert asyncio.run(run(name, arguments)) < 150_000

@@ -177,7 +177,7 @@ def test_a_file_that_is_no_database(indexed: Path, encoder: FakeEncoder) -> None
     for act in (lambda: Gallery.open(indexed), lambda: index_folder(indexed, encoder=encoder)):
         with pytest.raises(GalleryDamagedError, match="is damaged") as caught:
             act()
-        assert "your pictures are not touched" in caught.value.hint
+        assert "your images are not touched" in caught.value.hint
 
 
 def test_a_database_with_a_hole(indexed: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_third_of_a_jpeg_is_missing(mode: str) -> None:
     scene(mode=mode).save(stream, "JPEG")
     content = stream.getvalue()
     image = open_image(content[: len(content) * 2 // 3])
-    assert image.info["note"].startswith("the picture is damaged or cut short: about 3")
+    assert image.info["note"].startswith("the content is damaged or cut short: about 3")
     assert far(image.crop((0, 0, 320, 130)), open_image(content).crop((0, 0, 320, 130))) == 0
 
 

@@ -61,7 +61,7 @@ def test_empty(tmp_path: Path) -> None:
     path.touch()
     with pytest.raises(NotAnImageError, match=r"photo\.jpg is empty"):
         open_image(path)
-    with pytest.raises(NotAnImageError, match="the picture is empty"):
+    with pytest.raises(NotAnImageError, match="the content is empty"):
         open_image(b"")
 
 

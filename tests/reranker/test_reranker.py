@@ -55,7 +55,7 @@ def test_images_are_sent_where_both_have_them_else_captions() -> None:
     )
     assert seen[-1].parts.index(ImagePart("00")) < seen[-1].parts.index(ImagePart("11"))
     assert any("a red cup" in text and "a blue cup" in text for text in asked)
-    with pytest.raises(QueryError, match="neither pictures nor captions"):
+    with pytest.raises(QueryError, match="neither images nor captions"):
         reranker.judge(Candidate("r", RED), "in blue", [Candidate("b", None, ("a cup",))])
     assert reranker.judge(reference, "in blue", []) == []
 

@@ -189,7 +189,7 @@ def _chatml(messages: Sequence[Message]) -> tuple[str, list[Image.Image]]:
         for part in message.parts:
             if isinstance(part, ImagePart):
                 if part.image is None:
-                    raise ModelError(f"The picture {part.content[:12]} is not at hand.")
+                    raise ModelError(f"The image {part.content[:12]} is not at hand.")
                 images.append(reduce_image(part.image, IMAGE_SIDE))
                 content += _IMAGE
             else:

@@ -217,8 +217,8 @@ def _load_image(file: Path, prompt: Path) -> ImagePart:
         content = hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
         raise NotFoundError(
-            f"The prompt {prompt} names the picture {file}, which cannot be read.",
-            hint="Pictures of a prompt lie beside its file.",
+            f"The prompt {prompt} names the image {file}, which cannot be read.",
+            hint="Images of a prompt lie beside its file.",
         ) from error
     image: Image.Image = open_image(file)
     return ImagePart(content, image)

@@ -24,7 +24,7 @@ __all__ = ["app"]
 
 app = Application(
     name="stitch",
-    help="Search the way people think: this picture, but changed.",
+    help="Search the way people think: this image, but changed.",
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -46,7 +46,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Search the way people think: this picture, but changed."""
+    """Search the way people think: this image, but changed."""
 
 
 app.command("index")(galleries.index)

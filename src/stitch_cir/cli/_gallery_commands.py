@@ -19,7 +19,7 @@ __all__ = ["index", "info", "verify"]
 
 def index(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="FOLDER", help="A folder of pictures.")
+        Path | None, typer.Argument(metavar="FOLDER", help="A folder of images.")
     ] = None,
     gallery: Annotated[
         Path | None,
@@ -63,7 +63,9 @@ def index(
     encoder: o.EncoderOption = None,
     device: Annotated[
         str | None,
-        typer.Option("--device", envvar="STITCH_DEVICE", help="cpu or cuda. [what there is]"),
+        typer.Option(
+            "--device", envvar="STITCH_DEVICE", help="cpu or cuda. [cuda if it is there]"
+        ),
     ] = None,
     precision: Annotated[
         str | None, typer.Option("--precision", help="fp32 or bf16 (torch models). [fp32]")
@@ -156,7 +158,7 @@ def index(
     quiet: o.QuietOption = False,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Index a folder of pictures, or bring an index up to date.
+    """Index a folder of images, or bring an index up to date.
 
     Only new and changed files are encoded. Interrupt it whenever you like: the next run goes on.
 
@@ -219,7 +221,7 @@ def index(
             else:
                 raise SettingError(
                     "There is nothing to index.",
-                    hint="Give a FOLDER of pictures, or --captions FILE with --gallery DIR.",
+                    hint="Give a FOLDER of images, or --captions FILE with --gallery DIR.",
                 )
         if as_json:
             emit_json(report.to_dict())

@@ -57,7 +57,7 @@ TextArgument = Annotated[
 ]
 ReferenceOption = Annotated[
     str | None,
-    typer.Option("--reference", "-r", metavar="PATH|ID", help="The picture you point at."),
+    typer.Option("--reference", "-r", metavar="PATH|ID", help="The image you point at."),
 ]
 CaptionOption = Annotated[
     list[str] | None,

@@ -102,9 +102,9 @@ def search(
     *,
     models: ModelOptions,
 ) -> None:
-    """Search a gallery: a reference picture, changed as the text says.
+    """Search a gallery: a reference image, changed as the text says.
 
-    Without a text it finds pictures like the reference; without a reference it finds what the
+    Without a text it finds images like the reference; without a reference it finds what the
     text describes.
 
         stitch search photos "in red instead" -r photos/dress.jpg

@@ -39,7 +39,7 @@ def serve(
         typer.Option(
             "--token-file",
             metavar="FILE",
-            help="Who sends this token may add and remove pictures. [the variable STITCH_TOKEN, "
+            help="Who sends this token may add and remove images. [the variable STITCH_TOKEN, "
             "or nobody may]",
         ),
     ] = None,
@@ -65,11 +65,11 @@ def serve(
         ),
     ] = "",
     max_upload_mb: Annotated[
-        float, typer.Option("--max-upload-mb", help="Largest picture that may be sent.")
+        float, typer.Option("--max-upload-mb", help="Largest image that may be sent.")
     ] = 20.0,
     max_upload_megapixels: Annotated[
         float,
-        typer.Option("--max-upload-megapixels", help="Most pixels of a picture that is sent."),
+        typer.Option("--max-upload-megapixels", help="Most pixels of an image that is sent."),
     ] = 55.0,
     rate: Annotated[
         float, typer.Option("--rate", help="Requests a second of one client; 0: no limit.")

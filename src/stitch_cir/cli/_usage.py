@@ -130,7 +130,7 @@ def _too_many(command: Any, ctx: Any, written: list[str]) -> tuple[str, str]:
         text = " ".join(word for word in words if word not in images)
         line = [*start, *([shell_word(text)] if text else []), "-r", shell_word(images[0]), *end]
         return (
-            f"{images[0]!r} looks like the picture to start from.",
+            f"{images[0]!r} looks like the image to start from.",
             f"Give it with -r: {' '.join(line)}",
         )
     text = " ".join(words)

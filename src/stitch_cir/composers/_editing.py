@@ -34,7 +34,7 @@ def edit_captions(composition: Composition, captions: Sequence[str | Caption]) -
         if not text:
             raise QueryError(
                 f"Caption {number} of {len(edited)}, {caption.text[:40]!r}, has no visible characters.",
-                hint="Write what the wanted picture shows, or leave the caption out.",
+                hint="Write what the wanted image shows, or leave the caption out.",
             )
         if not (math.isfinite(caption.weight) and caption.weight >= 0):
             raise QueryError(

@@ -97,7 +97,7 @@ _LOOSE = frozenset(
 )
 """Words that no phrase ends with."""
 _BACK = r"\b(?:ones?\b(?! (?!(?:in|with|on|at|that|for|and)\b)\w)|it|they|them|this|these|same|more|less|another|instead|too|like)\b"
-"""Words that refer back to the reference: what holds them describes no picture by itself."""
+"""Words that refer back to the reference: a caption with one describes no image by itself."""
 _ASPECT = r"cut|style|pattern|print|colou?r|size|shape|length|fit|material|angle|view|background|pose|breed"
 
 

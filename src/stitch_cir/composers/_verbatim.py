@@ -80,7 +80,7 @@ class VerbatimComposer:
             raise QueryError(
                 "There is nothing to compose captions from: no modification, and nothing is known "
                 "of the reference.",
-                hint="Say what should change, or give a reference with captions or a picture.",
+                hint="Say what should change, or give a reference with captions or an image.",
             )
         content = ", ".join(filter(None, (change.phrase for change in changes))) or text
         if described:

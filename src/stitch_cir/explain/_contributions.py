@@ -40,8 +40,8 @@ def draw_contributions(hit: Hit, *, width: int = 640) -> Image.Image:
         for row, label in enumerate(hit.query.labels)
     ]
     rows = [line_height(SIZE) * len(label) + BAR + 16 for label in labels]
-    picture = Image.new("RGB", (width, 62 + sum(rows)), PAPER)
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (width, 62 + sum(rows)), PAPER)
+    draw = ImageDraw.Draw(image)
     text_block(
         draw,
         (0, 0),
@@ -71,7 +71,7 @@ def draw_contributions(hit: Hit, *, width: int = 640) -> Image.Image:
         )
         top += BAR + 16
         draw.line((0, top - 6, width, top - 6), fill=LINE)
-    return picture
+    return image
 
 
 def _span(forward: NDArray[np.float64], backward: NDArray[np.float64]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Small drawing helpers on Pillow, shared by explanation pictures and contact sheets."""
+"""Small drawing helpers on Pillow, shared by explanation images and contact sheets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ COLOURS = (
 def thumbnail(
     source: Path | Image.Image | None, side: int, *, max_pixels: int = MAX_PIXELS
 ) -> Image.Image | None:
-    """Fit a picture into ``side`` × ``side`` pixels; ``None`` if it cannot be opened."""
+    """Fit an image into ``side`` × ``side`` pixels; ``None`` if it cannot be opened."""
     if source is None:
         return None
     if isinstance(source, Image.Image):
@@ -55,7 +55,7 @@ def thumbnail(
 
 
 def fit(image: Image.Image, side: int) -> Image.Image:
-    """Scale a picture so that its longer side has ``side`` pixels (at least one pixel high)."""
+    """Scale an image so that its longer side has ``side`` pixels (at least one pixel high)."""
     scale = side / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)

@@ -35,7 +35,7 @@ ROOM = 620
 GIVES = 58
 SIZE = 13
 MOST_VIEWS = 24
-"""More columns than this cannot be read; the rest is told in a line."""
+"""More columns than this cannot be read; the rest is summed up in a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ def draw_heatmap(hit: Hit) -> Image.Image:
     notes = _left_out(hit, grid.columns)
     panel = 30 + grid.body + 14
     foot = 16 if notes else 0
-    picture = Image.new("RGB", (grid.width, grid.head + 2 * panel + foot), PAPER)
-    draw = ImageDraw.Draw(picture)
-    _draw_head(picture, hit, grid)
+    image = Image.new("RGB", (grid.width, grid.head + 2 * panel + foot), PAPER)
+    draw = ImageDraw.Draw(image)
+    _draw_head(image, hit, grid)
     top = grid.head
     title = f"Where each {hit.query.row_noun} looks, in % (rows sum to 100); small: cosine"
     shares = hit.caption_shares()
@@ -91,7 +91,7 @@ def draw_heatmap(hit: Hit) -> Image.Image:
     title = "Where each view looks, in % (columns sum to 100)"
     _draw_panel(draw, top + panel, title, plan.backward, None, grid)
     text_block(draw, (0, top + 2 * panel - 4), notes, grid.width, size=12, colour=MUTED, lines=1)
-    return picture
+    return image
 
 
 def _grid(hit: Hit) -> _Grid:
@@ -132,7 +132,7 @@ def _draw_head(sheet: Image.Image, hit: Hit, grid: _Grid) -> None:
                 area[1] + (area[3] - small.height) // 2,
             )
             sheet.paste(small, spot)
-            # a white picture on white paper would have no edge
+            # a white image on white paper would have no edge
             frame = (spot[0] - 1, spot[1] - 1, spot[0] + small.width, spot[1] + small.height)
             draw.rectangle(frame, outline=LINE)
         best = view.index == hit.best_view.index
@@ -167,7 +167,7 @@ def _cut(source: Image.Image, view: View) -> Image.Image:
 
 
 def _schema(view: View) -> Image.Image:
-    """Show where a view lies when the picture itself cannot be opened."""
+    """Show where a view lies when the image itself cannot be opened."""
     box = view.box or ViewBox()
     side = 58
     plain = Image.new("RGB", (side, side), SOFT)

@@ -35,7 +35,7 @@ THUMBNAIL = 180
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A titled list of searches; ``reference_paths`` are the pictures that were pointed
+    """A titled list of searches; ``reference_paths`` are the images that were pointed
     at, as files or open."""
 
     title: str
@@ -45,9 +45,9 @@ class Sheet:
 
 
 def render_html(sheet: Sheet, *, explain_best: bool = True) -> str:
-    """Render a page that needs no other file: pictures are embedded as JPEG data.
+    """Render a page that needs no other file: images are embedded as JPEG data.
 
-    ``explain_best`` adds the explanation picture of each search's first hit.
+    ``explain_best`` adds the explanation image of each search's first hit.
     """
     import jinja2  # only a page needs a template engine; a search does not
 
@@ -71,7 +71,7 @@ def _search_data(
     return {
         "reference": results.query.reference,
         "text": results.query.text,
-        "picture": _data_url(thumbnail(path, 2 * THUMBNAIL)),
+        "image": _data_url(thumbnail(path, 2 * THUMBNAIL)),
         "captions": results.query.labels if composition else (),
         "notes": (*_rejected(results), *results.notes),
         "settings": (
@@ -85,8 +85,8 @@ def _search_data(
                 "id": hit.id,
                 "score": f"{hit.score:.3f}",
                 "why": hit.summary(),
-                "words": hit.best_view.caption or "no picture",
-                "picture": _data_url(thumbnail(hit.path, 2 * THUMBNAIL, max_pixels=hit.max_pixels)),
+                "words": hit.best_view.caption or "no image",
+                "image": _data_url(thumbnail(hit.path, 2 * THUMBNAIL, max_pixels=hit.max_pixels)),
             }
             for hit in results.hits
         ],
@@ -188,7 +188,7 @@ class _Grid:
             if (grid.columns + 1) * grid.cell * rows * grid.row <= _LARGEST:
                 return grid
         raise SettingError(
-            f"One picture cannot show {sum(counts):,} hits.",
+            f"One image cannot show {sum(counts):,} hits.",
             hint="Name the sheet .html, or ask for fewer hits (-k).",
         )
 

@@ -84,7 +84,7 @@ def open_image(
     """
     if isinstance(source, bytes):
         return decode(
-            io.BytesIO(source), "the picture", max_pixels=max_pixels, decode_side=decode_side
+            io.BytesIO(source), "the content", max_pixels=max_pixels, decode_side=decode_side
         )
     with open_regular(source) as stream:
         return decode(
@@ -113,7 +113,7 @@ def decode(
     except OSError as error:
         raise unreadable(name, error) from error
     if not head:
-        raise NotAnImageError(f"{name} is empty (0 bytes).", hint="Copy the picture again.")
+        raise NotAnImageError(f"{name} is empty (0 bytes).", hint="Copy the image again.")
     if format is None or is_raw:
         raise _not_an_image(name, CAMERA_RAW if is_raw else describe_content(head))
     try:
@@ -307,5 +307,5 @@ def _not_an_image(name: str, kind: str | None) -> NotAnImageError:
 def _broken(name: str, reason: str) -> BrokenImageError:
     return BrokenImageError(
         f"{name} is truncated or damaged ({reason.rstrip('.')}).",
-        hint="Copy or export the picture again.",
+        hint="Copy or export the image again.",
     )

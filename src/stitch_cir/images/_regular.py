@@ -28,7 +28,7 @@ def open_regular(path: Path, name: str = "") -> io.BufferedReader:
         raise unreadable(name, error) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise ImageError(f"{name} is not a regular file.", hint="Give the path of a picture.")
+        raise ImageError(f"{name} is not a regular file.", hint="Give the path of an image.")
     return os.fdopen(descriptor, "rb")
 
 

@@ -90,7 +90,7 @@ class Tools:
         negatives: Negatives = None,
         object: ObjectName = None,
         alpha: Alpha = None,
-        pictures: NumThumbnails = None,
+        images: NumThumbnails = None,
     ) -> Annotated[CallToolResult, RankedImages]:
         """Search the gallery for an image like the reference, but changed as the text says.
 
@@ -104,7 +104,7 @@ class Tools:
         searcher = self._searcher(_settings(alpha, k))
         results = searcher.search(_query(searcher, text, reference, captions, negatives, object))
         notes = self._notes(notes, results.notes)
-        shown = results.hits[: min(_THUMBNAILS if pictures is None else pictures, MAX_THUMBNAILS)]
+        shown = results.hits[: min(_THUMBNAILS if images is None else images, MAX_THUMBNAILS)]
         query = results.query
         return _answer(
             _table(results, notes),
@@ -155,7 +155,7 @@ class Tools:
         negatives: Negatives = None,
         object: ObjectName = None,
         alpha: Alpha = None,
-        picture: DrawingKind = None,
+        image: DrawingKind = None,
     ) -> Annotated[CallToolResult, ExplanationSummary]:
         """Explain why one image ranks where it does: which captions matched which parts of it.
 
@@ -167,7 +167,7 @@ class Tools:
         query = _query(searcher, text, reference, captions, negatives, object)
         results = searcher.explain(query, id)
         hit = results[0]
-        kind = picture or "matches"
+        kind = image or "matches"
         drawings = [] if kind == "none" else [("", draw_hit(hit, kind=kind))]
         explanation = ExplanationSummary(
             hit=_hit(hit),
@@ -256,7 +256,7 @@ def _answer(
     limit = _IMAGE_CHARACTERS // max(1, len(images))
     for name, image in images:
         if name:
-            line = name if image is not None else f"{name}: there is no picture to show"
+            line = name if image is not None else f"{name}: there is no image to show"
             content.append(TextContent(text=line))
         if image is not None:
             content.append(_image_content(image, limit))

@@ -213,7 +213,7 @@ class ChatReranker:
             }
         raise QueryError(
             f"The reranker cannot compare {candidate.id!r} with the reference {reference.id!r}: "
-            "they have neither pictures nor captions in common.",
+            "they have neither images nor captions in common.",
             hint="Search without --rerank, or index captions for both.",
         )
 

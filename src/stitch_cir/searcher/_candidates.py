@@ -80,7 +80,7 @@ def _filter_rows(
     if not len(matrix.ids):
         raise GalleryEmptyError(
             f"The gallery {snapshot.directory} holds no image.",
-            hint="Index a folder that has pictures: stitch index FOLDER",
+            hint="Index a folder that has images: stitch index FOLDER",
         )
     kept = np.array([id not in excluded for id in matrix.ids])
     notes = []

@@ -35,7 +35,7 @@ class View:
             return f"“{self.caption}”"
         box = self.box or ViewBox()
         if (box.x0, box.y0, box.x1, box.y1) == (0.0, 0.0, 1.0, 1.0):
-            return "whole picture" + (", mirrored" if box.flip else "")
+            return "whole image" + (", mirrored" if box.flip else "")
         span = f"x {100 * box.x0:.0f}-{box.x1:.0%}, y {100 * box.y0:.0f}-{box.y1:.0%}"
         return span + (", mirrored" if box.flip else "")
 

@@ -70,7 +70,7 @@ def resolve_reference(
     if reference is None or isinstance(reference, ResolvedReference):
         return reference
     if isinstance(reference, Image.Image):
-        return ResolvedReference("(picture)", to_srgb(reference))
+        return ResolvedReference("(image)", to_srgb(reference))
     side = max(side, gallery.encoder.decode_side)
     gallery_id = gallery.resolve(reference)
     if gallery_id is not None:
@@ -80,7 +80,7 @@ def resolve_reference(
         raise NotFoundError(
             f"The reference {str(reference)!r} is neither an image of the gallery nor a file.",
             hint=_suggest(gallery, str(reference))
-            or "Give a path to a picture, or an id as printed by a search.",
+            or "Give a path to an image, or an id as printed by a search.",
         )
     with open_regular(path) as stream:
         content = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -161,7 +161,7 @@ def _image_notes(image: Image.Image) -> tuple[str, ...]:
 def _suggest(gallery: GalleryReader, name: str) -> str:
     """Return which image or file was probably meant, or ""."""
     if name.partition("://")[0] in ("http", "https"):
-        return "Addresses are not opened: save the picture, and give its file."
+        return "Addresses are not opened: save the image, and give its file."
     ids = suggest_ids(gallery, name)
     near = None if ids else similar_path(name)
     return ids if near is None else f"Did you mean '{near}'?"

@@ -138,7 +138,7 @@ class _Form:
         elif len(self._part.content) > self._file_bytes:
             raise BodyTooLargeError(
                 f"A file has more than {self._file_bytes:,} bytes.",
-                hint="Send a smaller picture, or raise --max-upload-mb.",
+                hint="Send a smaller image, or raise --max-upload-mb.",
             )
 
     def _end(self) -> None:
@@ -169,5 +169,5 @@ def _text(value: bytes | None) -> str | None:
 def _malformed(reason: str) -> RequestError:
     return RequestError(
         f"The form cannot be read: {reason}.",
-        hint="Send multipart/form-data with a picture in the field 'file': curl -F file=@a.jpg …",
+        hint="Send multipart/form-data with an image in the field 'file': curl -F file=@a.jpg …",
     )

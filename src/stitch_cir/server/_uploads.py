@@ -55,7 +55,7 @@ class UploadStore:
         upload = self.cache.get(token)
         if upload is None:
             raise NotFoundError(
-                "There is no such upload, or it has expired.", hint="Upload the picture again."
+                "There is no such upload, or it has expired.", hint="Upload the image again."
             )
         return upload
 

@@ -50,7 +50,7 @@ def _part(part: Part) -> dict[str, Any]:
         return {"type": "text", "text": _whole(part)}
     if part.image is None:
         raise EndpointError(
-            f"The picture {part.content[:12]} is not at hand, and its answers are not in the cache."
+            f"The image {part.content[:12]} is not at hand, and its answers are not in the cache."
         )
     stream = io.BytesIO()
     reduce_image(part.image, IMAGE_SIDE).save(stream, "JPEG", quality=90)

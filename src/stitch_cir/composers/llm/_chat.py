@@ -219,6 +219,6 @@ def _reference_image(reference: Reference) -> ImagePart:
         # the file is gone, but answers about its content may be cached
         return ImagePart(reference.content)
     raise QueryError(
-        f"The reference {reference.id!r} has no picture that a model could be shown.",
+        f"The reference {reference.id!r} has no image that a model could be shown.",
         hint="Use the composer two-stage, which works from captions, or verbatim.",
     )

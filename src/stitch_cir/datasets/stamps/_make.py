@@ -29,12 +29,12 @@ __all__ = ["StampsReport", "make_stamps_benchmark", "plan"]
 VERSION = 1
 """Of the generator: raised whenever the same seed gives other scenes, queries or pixels."""
 NOTICE = """\
-The pictures in images/ are composed of stamps of the Tux Paint project (Debian package
+The images in images/ are composed of stamps of the Tux Paint project (Debian package
 tuxpaint-stamps-default), Copyright 2002-2022 Bill Kendrick and contributors, licensed under the GNU
 General Public License, version 2. They are derived works of those stamps and stand under the same
 licence; the authors of each stamp are named in the package. Pass them on under it, or not at all.
 
-Which stamps a picture shows is written in scenes.jsonl.
+Which stamps an image shows is written in scenes.jsonl.
 """
 
 

@@ -210,7 +210,7 @@ def _reaching(id: str, endpoint: str | None) -> Iterator[None]:
         raise ModelError(
             f"The model {id} cannot be written to {where}: {os.strerror(error.errno or 0)}.",
             hint="Make room, or set STITCH_HOME to a folder that can be written; the "
-            "same command then goes on where it stopped.",
+            "same command then resumes where it stopped.",
         ) from error
     except Exception as error:  # connection errors of whichever HTTP library the client uses
         raise _unreachable(id, endpoint, error) from error
@@ -221,7 +221,7 @@ def _unreachable(id: str, endpoint: str | None, error: Exception) -> ModelError:
     said = " ".join(str(error).split())[:200]
     return ModelError(
         f"The model {id} cannot be fetched from {where}: {said or type(error).__name__}",
-        hint="Check the connection and run the command again: it goes on where it stopped. "
+        hint="Check the connection and run the command again: it resumes where it stopped. "
         "STITCH_MODEL_HUB names another hub; a folder copied by hand works as --encoder too.",
     )
 

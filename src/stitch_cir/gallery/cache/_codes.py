@@ -68,7 +68,7 @@ def _coded(
     dim = vectors.shape[1]
     for start in range(0, len(vectors), BLOCK):
         rest = vectors[start : start + BLOCK] - centre
-        # vectors that are no numbers get no usable code; their error says so and they are scored
+        # vectors with NaN or infinity get no usable code; their bound says so, and they are scored
         with np.errstate(invalid="ignore"):
             scale = np.maximum(np.abs(rest).max(axis=1), np.float32(1e-30)) / np.float32(STEPS)
             whole = np.rint(rest / scale[:, None])

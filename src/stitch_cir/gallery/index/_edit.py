@@ -74,15 +74,15 @@ def add_images(
     """
     if captions and len(captions) != len(images):
         raise SettingError(
-            f"There are captions for {len(captions)} of {len(images)} pictures.",
-            hint="Give one list of captions for each picture, empty where there are none.",
+            f"There are captions for {len(captions)} of {len(images)} images.",
+            hint="Give one list of captions for each image, empty where there are none.",
         )
     with _opened(directory) as store:
         root = root_of(store.meta(), directory)
         if root is None:
             raise SettingError(
-                "This gallery has captions only: there is no folder for pictures.",
-                hint="Index a folder of pictures, or add captions with stitch index.",
+                "This gallery has captions only: there is no folder for images.",
+                hint="Index a folder of images, or add captions with stitch index.",
             )
         check_encoder(store.meta(), encoder, directory)
         require_present(store, root)

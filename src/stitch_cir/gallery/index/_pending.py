@@ -22,7 +22,7 @@ from stitch_cir.gallery.store._store import Item, Store, to_path
 __all__ = ["ADDED", "intend_to_add", "intend_to_delete", "mark_added", "put_file", "settle"]
 
 ADDED = "added"
-"""Folder below the root where added pictures lie; what is there was put there by this module."""
+"""Folder below the root where added images lie; what is there was put there by this module."""
 _PART = re.compile(r"\.part-[0-9a-f]{16}")
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 """What file systems without hard links say (exFAT, FAT, some network shares)."""

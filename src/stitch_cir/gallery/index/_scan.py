@@ -112,7 +112,7 @@ def scan(
         hint = missing_file_hint(root, "Check the path.")
         raise NotFoundError(f"There is no folder {root}.", hint=hint)
     if not root.is_dir():
-        raise NotFoundError(f"{root} is not a folder.", hint="Give the folder the pictures are in.")
+        raise NotFoundError(f"{root} is not a folder.", hint="Give the folder the images are in.")
     try:
         os.scandir(root).close()
     except OSError as error:

@@ -272,5 +272,5 @@ def _translate(error: sqlite3.DatabaseError, file: Path) -> Exception:
 def _damaged(file: Path, reason: object) -> GalleryDamagedError:
     return GalleryDamagedError(
         f"The gallery database {file} is damaged: {reason}.",
-        hint=f"Delete {file.parent} and index again; your pictures are not touched.",
+        hint=f"Delete {file.parent} and index again; your images are not touched.",
     )

@@ -97,7 +97,7 @@ export function viewName(view) {
 
 /** Say where a view lies whose label is all that is known of it. */
 export function placeName(label) {
-  if (label === "whole picture") return "the whole image";
+  if (label === "whole image") return "the whole image";
   const sides = /^x (\d+)-(\d+)%, y (\d+)-(\d+)%$/.exec(label)?.slice(1).map((side) => Number(side) / 100);
   if (!sides) return label;
   const [x0, x1, y0, y1] = sides;
