@@ -6,42 +6,79 @@ import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench import cold, device, encoders, indexing, mini_quality, pipeline, scan, server, stamps
+from bench import (
+    cold,
+    device,
+    encoders,
+    everyday,
+    indexing,
+    mini_quality,
+    pipeline,
+    scan,
+    server,
+    stamps,
+)
 from bench.rows import LATEST, Row, save
 
-STAMPS = Path("demo/stamps")
+FOLDERS = {
+    "stamps": (Path("demo/stamps"), "run make demo first, it fetches the stamps"),
+    "everyday": (
+        Path("../shared/photos/everyday"),
+        "give a folder of photographs with captions.jsonl: --everyday DIR",
+    ),
+    "clothing": (
+        Path("../shared/photos/clothing"),
+        "give photographs in folders named by label: --clothing DIR",
+    ),
+}
+"""Where images are looked for, and what to do where there are none."""
 
 
-def on_stamps(measure: Callable[[Path], Iterable[Row]]) -> Callable[[], Iterable[Row]]:
-    def run() -> Iterable[Row]:
-        if STAMPS.is_dir():
-            return measure(STAMPS)
-        print("skipped: run make demo first, it fetches the stamps")
+def on(
+    name: str, measure: Callable[[Path], Iterable[Row]]
+) -> Callable[[dict[str, Path]], Iterable[Row]]:
+    """Measure on a folder of images, or say why it is left out."""
+
+    def run(folders: dict[str, Path]) -> Iterable[Row]:
+        if folders[name].is_dir():
+            return measure(folders[name])
+        print(f"skipped: {FOLDERS[name][1]}")
         return []
 
     return run
 
 
-PARTS: dict[str, Callable[[], Iterable[Row]]] = {
-    "quality": on_stamps(mini_quality.run),
-    "cold": cold.run,
-    "indexing": indexing.run,
-    "encoders": encoders.run,
-    "pipeline": pipeline.run,
-    "scan": scan.run,
-    "device": device.run,
-    "stamps": on_stamps(stamps.run),
-    "server": server.run,
+def alone(measure: Callable[[], Iterable[Row]]) -> Callable[[dict[str, Path]], Iterable[Row]]:
+    """Measure what needs no folder."""
+    return lambda _: measure()
+
+
+PARTS: dict[str, Callable[[dict[str, Path]], Iterable[Row]]] = {
+    "quality": on("stamps", mini_quality.run),
+    "everyday": on("everyday", everyday.run),
+    "clothing": on("clothing", mini_quality.run_labels),
+    "cold": alone(cold.run),
+    "indexing": alone(indexing.run),
+    "encoders": alone(encoders.run),
+    "pipeline": alone(pipeline.run),
+    "scan": alone(scan.run),
+    "device": alone(device.run),
+    "stamps": on("stamps", stamps.run),
+    "server": alone(server.run),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="only these parts")
+    for name, (default, _) in FOLDERS.items():
+        parser.add_argument(f"--{name}", type=Path, default=default, help=f"[{default}]")
+    arguments = parser.parse_args()
+    folders = {name: getattr(arguments, name) for name in FOLDERS}
     rows: list[Row] = []
-    for name in parser.parse_args().parts or PARTS:
+    for name in arguments.parts or PARTS:
         print(f"— {name}", flush=True)
-        for row in PARTS[name]():
+        for row in PARTS[name](folders):
             print(row.show(), flush=True)
             rows.append(row)
         save(rows)

@@ -29,6 +29,8 @@ from stitch_cir.encoders.mini import _files
 from stitch_cir.encoders.mini._text import TextTower
 
 DATA = Path(__file__).parent.parent / "src/stitch_cir/encoders/data"
+PROMPTS = ("{name}", "a photo of {article} {name}", "there is {article} {name} in the picture")
+"""A label's or group's vector is the average over these."""
 MOST_LABELS = 120
 """Groups of more labels than this say too little to be a concept."""
 
@@ -58,6 +60,7 @@ def main() -> None:
     texts = [*labels, *groups, *(c[1] for c in COLOURS), *(a[1] for a in ATTRIBUTES)]
     vectors = TextTower().encode(texts)
     np.save(DATA / "concept-vectors.npy", vectors.astype(np.float16))
+    np.save(DATA / "prompted-vectors.npy", average_prompts([*labels, *groups]).astype(np.float16))
     concepts: dict[str, list[Any]] = {
         "labels": labels,
         "groups": [[name, members] for name, members in groups.items()],
@@ -74,6 +77,17 @@ def main() -> None:
     )
     (DATA / "concepts.json").write_text(json.dumps(concepts, indent=0), encoding="utf-8")
     write_manifest()
+
+
+def average_prompts(names: list[str]) -> np.ndarray:
+    """Return the unit mean of the vectors of all prompts: (n, 384) float32."""
+    articles = ["an" if name[0].lower() in "aeiou" else "a" for name in names]
+    tower = TextTower()
+    total = sum(
+        tower.encode([p.format(name=n, article=a) for n, a in zip(names, articles, strict=True)])
+        for p in PROMPTS
+    )
+    return np.asarray(total / np.linalg.norm(total, axis=1, keepdims=True))
 
 
 def read_offset(wnid: str) -> str:
@@ -121,15 +135,15 @@ def write_manifest() -> None:
     """Record size and SHA-256 of every file, and the manifest's own in the code that reads it."""
     files = {}
     for file in sorted(DATA.iterdir()):
-        if file.suffix in (".onnx", ".npy", ".gz") or file.name == "concepts.json":
+        if file.suffix in (".onnx", ".npy", ".npz", ".gz") or file.name == "concepts.json":
             content = file.read_bytes()
             files[file.name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    manifest = {"version": 1, "files": files}
+    manifest = {"version": 2, "files": files}
     text = json.dumps(manifest, indent=1) + "\n"
     (DATA / "manifest.json").write_text(text, encoding="utf-8")
     _files.MANIFEST_SHA256 = hashlib.sha256(text.encode()).hexdigest()
     _files.manifest.cache_clear()
-    code = DATA.parent / "_files.py"
+    code = DATA.parent / "mini/_files.py"
     line = f'MANIFEST_SHA256 = "{_files.MANIFEST_SHA256}"'
     source = re.sub(r'^MANIFEST_SHA256 = "\w+"$', line, code.read_text("utf-8"), flags=re.M)
     code.write_text(source, encoding="utf-8")

@@ -79,11 +79,20 @@ class Graph:
         )
         return self.add("Clip", [x, "zero", "six"]) if clip else x
 
+    def pool(self, x: str, channels: int) -> str:
+        """Average a map of the boxes' resolution over each box: (views, channels)."""
+        shape = f"cells_{channels}"
+        self.weights.append(numpy_helper.from_array(np.array([-1, channels], np.int64), shape))
+        rows = self.add("Reshape", [self.add("Transpose", [x], perm=[0, 2, 3, 1]), shape])
+        return self.add("MatMul", ["boxes", rows])
+
 
 def build(state: dict[str, torch.Tensor]) -> onnx.ModelProto:
-    """Build the graph: uint8 (1, h, w, 3) RGB and boxes (M, cells) → logits (M, 1000) float32.
+    """Build the graph: uint8 (1, h, w, 3) RGB and boxes (M, cells) to logits and features.
 
-    There are ⌈h/32⌉·⌈w/32⌉ cells, row by row; each box's shares of them sum to 1.
+    logits (M, 1000) float32, features (M, 1752) float32: 1,280 of the head, 352 of the last stage,
+    120 of the fifth. There are h/32 · w/32 cells, row by row (h and w are multiples of 32); each
+    box's shares of them sum to 1.
     """
     g = Graph(state)
     x = g.add("Cast", ["image"], to=TensorProto.FLOAT)
@@ -91,6 +100,7 @@ def build(state: dict[str, torch.Tensor]) -> onnx.ModelProto:
     x = g.add("Mul", [g.add("Sub", [x, "mean"]), "scale"])
     x = g.conv(x, "_conv_stem", "_bn0", stride=2)
     block = 0
+    ends: list[str] = []
     for repeats, _, first_stride, expansion in STAGES:
         for repeat in range(repeats):
             stride = first_stride if repeat == 0 else 1
@@ -101,13 +111,14 @@ def build(state: dict[str, torch.Tensor]) -> onnx.ModelProto:
             y = g.conv(y, f"{p}._project_conv", f"{p}._bn2", clip=False)
             x = g.add("Add", [y, x]) if repeat else y
             block += 1
+        ends.append(x)
     assert f"_blocks.{block}._bn1.weight" not in g.state, "the stages do not fit the weights"
-    x = g.conv(x, "_conv_head", "_bn1")
-    x = g.add("Reshape", [g.add("Transpose", [x], perm=[0, 2, 3, 1]), "cells"])
-    x = g.add("MatMul", ["boxes", x])
+    x = head = g.pool(g.conv(x, "_conv_head", "_bn1"), 1280)
     x = g.add("MatMul", [x, g.weight(g.state["_fc.weight"].T)])
     g.nodes.append(helper.make_node("Add", [x, g.weight(g.state["_fc.bias"])], ["logits"]))
-    g.weights.append(numpy_helper.from_array(np.array([-1, 1280], np.int64), "cells"))
+    halved = g.add("AveragePool", [ends[4]], kernel_shape=[2, 2], strides=[2, 2])
+    levels = [head, g.pool(ends[6], 352), g.pool(halved, 120)]
+    g.nodes.append(helper.make_node("Concat", levels, ["features"], axis=1))
     constants = {"zero": 0.0, "six": 6.0, "mean": 127.0, "scale": 1 / 128}
     g.weights += [
         numpy_helper.from_array(np.asarray(v, np.float32), n) for n, v in constants.items()
@@ -119,7 +130,10 @@ def build(state: dict[str, torch.Tensor]) -> onnx.ModelProto:
             helper.make_tensor_value_info("image", TensorProto.UINT8, [1, "h", "w", 3]),
             helper.make_tensor_value_info("boxes", TensorProto.FLOAT, ["views", "cells"]),
         ],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["views", 1000])],
+        [
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["views", 1000]),
+            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["views", 1752]),
+        ],
         g.weights,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -146,10 +160,10 @@ def check(state: dict[str, torch.Tensor]) -> None:
     """Run the written file and the same network in PyTorch on noise; logits must agree."""
     import onnxruntime
 
-    image = np.random.default_rng(0).integers(0, 256, (1, 260, 260, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (1, 256, 256, 3), dtype=np.uint8)
     session = onnxruntime.InferenceSession(DATA / "efficientnet-lite2.onnx")
-    whole = np.full((1, 81), 1 / 81, dtype=np.float32)
-    ours = session.run(None, {"image": image, "boxes": whole})[0]
+    whole = np.full((1, 64), 1 / 64, dtype=np.float32)
+    ours = session.run(["logits"], {"image": image, "boxes": whole})[0]
     theirs = reference(state, torch.from_numpy((image.astype(np.float32) - 127) / 128))
     cosine = (ours * theirs).sum() / np.linalg.norm(ours) / np.linalg.norm(theirs)
     print(f"logits {ours.shape}, cosine to PyTorch {cosine:.6f}")

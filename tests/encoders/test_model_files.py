@@ -29,7 +29,9 @@ SHIPPED = (
     "concepts.json",
     "efficientnet-lite2.onnx",
     "manifest.json",
+    "mini-head.npz",
     "minilm-tokenizer.json.gz",
+    "prompted-vectors.npy",
 )
 
 

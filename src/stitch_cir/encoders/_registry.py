@@ -45,7 +45,8 @@ def load_encoder(
     Parameters
     ----------
     name:
-        ``mini``; a catalogue name such as ``ViT-L-14``; a folder of model files; or a back end and
+        ``mini``; ``mini:HEAD.npz``, with a head fitted on your own images; ``mini-1``, its earlier
+        edition; a catalogue name such as ``ViT-L-14``; a folder of model files; or a back end and
         a place: ``onnx:FOLDER-or-hub-id``, ``transformers:FOLDER-or-hub-id``,
         ``open_clip:MODEL/PRETRAINED``. ``@bf16`` at the end chooses the precision and stays part of
         the encoder's name, so that a gallery opens the same model again.
@@ -64,6 +65,10 @@ def load_encoder(
     """
     base, suffix = _split_precision(name)
     precision = precision or suffix
+    if base == "mini-1" or base.startswith("mini:"):
+        _refuse_precision(base, precision)
+        _refuse_device(base, device)
+        return _load_mini_edition(base)
     if base in ENCODERS.built_in:  # without reading every installed package's metadata
         return _plugged_in(base, device, precision)
     device = device or os.environ.get("STITCH_DEVICE") or None
@@ -82,6 +87,20 @@ def load_encoder(
         + f"Encoders here: {', '.join(encoder_names())}. Others: a folder of model files, "
         "onnx:…, transformers:…, open_clip:MODEL/PRETRAINED, or one of `stitch models`.",
     )
+
+
+def _load_mini_edition(name: str) -> MiniEncoder:
+    if name == "mini-1":
+        from stitch_cir.encoders.mini._first import FirstMiniEncoder
+
+        return FirstMiniEncoder()
+    head = name.partition(":")[2]
+    if not head:
+        raise SettingError(
+            "mini: needs the file of a head.",
+            hint="Write mini:HEAD.npz, or mini for the shipped head.",
+        )
+    return MiniEncoder(Path(head))
 
 
 def _plugged_in(name: str, device: str | None, precision: str | None) -> DualEncoder:

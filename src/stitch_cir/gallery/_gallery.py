@@ -26,7 +26,7 @@ from stitch_cir.gallery.cache._packed import PackedVectors
 from stitch_cir.gallery.index._edit import add_images, remove_image
 from stitch_cir.gallery.index._index import index_folder
 from stitch_cir.gallery.index._options import IndexOptions
-from stitch_cir.gallery.store._provenance import check_encoder
+from stitch_cir.gallery.store._provenance import check_encoder, encoder_name
 from stitch_cir.gallery.store._store import Store
 from stitch_cir.images import MAX_PIXELS
 
@@ -116,7 +116,7 @@ class Gallery(GalleryReader):
                 # imported here: only who encodes should wait for an inference engine
                 from stitch_cir.encoders import load_encoder
 
-                encoder = load_encoder(self._facts["encoder"])
+                encoder = load_encoder(encoder_name(self._facts))
                 check_encoder(self._facts, encoder, self.directory)
                 self._encoder = encoder
             return self._encoder

@@ -12,7 +12,12 @@ from stitch_cir.gallery.attributes._kinds import AttributeKind, shown
 from stitch_cir.gallery.index._options import recorded_options
 from stitch_cir.gallery.index._scan import id_of
 from stitch_cir.gallery.store import _attributes, _vanished
-from stitch_cir.gallery.store._provenance import completeness, incomplete_note, root_of
+from stitch_cir.gallery.store._provenance import (
+    completeness,
+    encoder_name,
+    incomplete_note,
+    root_of,
+)
 from stitch_cir.gallery.store._store import Store, to_path
 from stitch_cir.gallery.store._view_sets import StoredView, views
 from stitch_cir.views import ViewRecipe
@@ -128,6 +133,7 @@ class GalleryReader(ABC):
             **self.completeness(),
             **recorded_options(self._store),
             **{name: self._facts.get(name) for name in _FACTS},
+            "encoder": encoder_name(self._facts),
             "generation": self._store.generation(),
         }
 

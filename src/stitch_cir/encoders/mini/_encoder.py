@@ -5,8 +5,12 @@ centred text vectors (the idea of ConSE, Norouzi et al., ICLR 2014, with groups 
 
     v = unit( unit(Σ_l w_l (e_l − µ)) + g · unit(Σ_g w_g (e_g − µ)) + c · Σ_c w_c u_c + … )
 
-with e_l the text vector of label l and w_l its probability (top 100) to the power 0.5. A text's
-vector is unit(f(text) − µ). See docs/mini.md for what was measured.
+with e_l the text vector of label l, averaged over prompts, and w_l its probability (top 100) to the
+power 0.5. A learned residual is added, since people, actions and places have no label:
+
+    image = unit( v + s · unit(A · features + b) )
+
+A text's vector is unit(f(text) − µ). See docs/mini.md for what was measured.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +30,15 @@ from PIL import Image
 
 from stitch_cir.concepts import Concept
 from stitch_cir.encoders.mini._colour import measure, shrink
-from stitch_cir.encoders.mini._files import TEXT_SHA256, TEXT_SIZE, manifest, verify_files
+from stitch_cir.encoders.mini._everyday import join_concepts
+from stitch_cir.encoders.mini._files import (
+    TEXT_SHA256,
+    TEXT_SIZE,
+    data_file,
+    manifest,
+    verify_files,
+)
+from stitch_cir.encoders.mini._head import MiniHead
 from stitch_cir.encoders.mini._text import CONTEXT, TextTower
 from stitch_cir.encoders.mini._vision import VisionTower, fit
 from stitch_cir.encoders.mini._vocabulary import (
@@ -42,7 +55,7 @@ from stitch_cir.views import ViewBox
 __all__ = ["MiniEncoder"]
 
 RECIPE = {
-    "version": 1,
+    "version": 2,
     "labels": 100,
     "label_power": 0.5,
     "groups": 40,
@@ -52,8 +65,9 @@ RECIPE = {
 }
 """Everything that shapes a vector besides the files; part of the fingerprint."""
 
-WHOLE = (ViewBox(),)
+HEAD = "mini-head.npz"
 
+WHOLE = (ViewBox(),)
 
 PART = 16
 """Images prepared in one job."""
@@ -75,22 +89,45 @@ class MiniEncoder:
     """
 
     name = "mini"
-    weights_tag = "efficientnet-lite2+minilm-l6-v2-int8"
+    weights_tag = "efficientnet-lite2+minilm-l6-v2-int8+head-2"
     dim = TextTower.dim
     decode_side = 256
     languages = ("en",)
+    prompted = True
+    """Whether the labels' vectors are averaged over prompts."""
 
-    def __init__(self) -> None:
-        """Open no model yet: each is opened when its first input comes."""
+    def __init__(self, head: Path | None = None) -> None:
+        """Open no model yet: each is opened when its first input comes.
+
+        ``head`` is the file of a head of your own. Raises ``ModelError`` where it is none.
+        """
         self._text = TextTower()
         self._vision = VisionTower()
+        self._custom: MiniHead | None = None
+        if head is not None:
+            file = head.expanduser().absolute()
+            self._custom = MiniHead.load(file)
+            # a gallery opens the same head again from whichever folder a program is run in
+            self.name = f"{MiniEncoder.name}:{file}"
+            self.weights_tag = f"{MiniEncoder.weights_tag}:{self._custom.digest[:12]}"
+
+    @property
+    def head(self) -> MiniHead | None:
+        """The learned residual, loaded when it is first needed; None for an edition without one."""
+        return self._custom or _shipped_head()
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Digest of the files' hashes and the recipe."""
+        """Digest of the files' hashes, the recipe, and a head of one's own."""
         files = {name: facts["sha256"] for name, facts in manifest().items()}
+        if self._custom is not None:
+            files[HEAD] = self._custom.digest
         spelled = json.dumps([files, TEXT_SHA256, RECIPE], sort_keys=True)
         return hashlib.sha256(spelled.encode()).hexdigest()
+
+    @property
+    def _words(self) -> Vocabulary:
+        return load_vocabulary(prompted=self.prompted)
 
     def verify(self) -> None:
         """Hash every model file. Raises ``ModelError`` naming one that is missing or altered."""
@@ -107,7 +144,7 @@ class MiniEncoder:
         """Encode n texts: (n, 384) float32, unit rows; see ``DualEncoder``."""
         if not len(texts):
             return np.empty((0, self.dim), np.float32)
-        return _unit(self._text.encode(texts) - load_vocabulary().mean)
+        return _unit(self._text.encode(texts) - self._words.mean)
 
     def encode_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
@@ -145,15 +182,19 @@ class MiniEncoder:
             return np.concatenate(list(pool.map(self._encode, part)))
 
     def _encode(self, prepared: PreparedImage) -> NDArray[np.float32]:
-        words = load_vocabulary()
-        probabilities = _softmax(self._vision.logits(prepared.pixels, prepared.boxes))
+        words, head = self._words, self.head
+        logits, features = self._vision.read(prepared.pixels, prepared.boxes)
+        probabilities = _softmax(logits)
         measured = measure(prepared.small, prepared.boxes, words.palette)
         vectors = _blend(probabilities, words.label_vectors, RECIPE["labels"])
         groups = group_weights(words, probabilities)
         vectors += RECIPE["group_share"] * _blend(groups, words.group_vectors, RECIPE["groups"])
         vectors += RECIPE["colour_share"] * (measured.colours @ _unit(words.colour_vectors))
         attributes = weigh_attributes(measured) @ _unit(words.attribute_vectors)
-        return _unit(vectors + RECIPE["attribute_share"] * attributes)
+        vectors = _unit(vectors + RECIPE["attribute_share"] * attributes)
+        if head is None:
+            return vectors
+        return _unit(vectors + head.share * _unit(head.residual(features)))
 
     has_patches = True
 
@@ -179,12 +220,21 @@ class MiniEncoder:
 
     def read_concepts(self, images: Sequence[Image.Image]) -> list[tuple[Concept, ...]]:
         """Read what images show; see ``ConceptReader``."""
-        return [self._read(image, load_vocabulary()) for image in images]
+        return [self._read(image, self._words) for image in images]
 
     def _read(self, image: Image.Image, words: Vocabulary) -> tuple[Concept, ...]:
-        probabilities = _softmax(self._vision.logits(fit(image), WHOLE))[0]
+        logits, features = self._vision.read(fit(image), WHOLE)
         measured = measure(shrink(image), WHOLE, words.palette)
-        return (*name_objects(words, probabilities), *name_appearance(measured, words))
+        objects = name_objects(words, _softmax(logits)[0])
+        appearance = name_appearance(measured, words)
+        if self.head is None:
+            return (*objects, *appearance)
+        return join_concepts(objects, appearance, self.head, self.head.word_scores(features)[0])
+
+
+@functools.cache
+def _shipped_head() -> MiniHead:
+    return MiniHead.load(data_file(HEAD))
 
 
 def _two_threads() -> ThreadPoolExecutor:

@@ -24,7 +24,10 @@ MOST_STRETCHED = 3.0
 
 
 class VisionTower:
-    """Images to label logits for each view box. Opened at the first image; threads share it."""
+    """Images to label logits and features for each view box.
+
+    Opened at the first image; threads share it.
+    """
 
     def __init__(self) -> None:
         """Open nothing yet."""
@@ -40,14 +43,18 @@ class VisionTower:
                 self._session = open_session(file, spinning=False)
             return self._session
 
-    def logits(self, pixels: NDArray[np.uint8], boxes: Sequence[ViewBox]) -> NDArray[np.float32]:
-        """Score the 1,000 labels in each box of an image (see :func:`fit`): (M, 1000) float32.
+    def read(
+        self, pixels: NDArray[np.uint8], boxes: Sequence[ViewBox]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Score the 1,000 labels in each box of an image (see :func:`fit`), and return features.
 
-        One forward pass; the feature map is averaged over each box (a flip changes nothing).
+        (M, 1000) and (M, 1752) float32. One forward pass; the feature maps are averaged over each
+        box (a flip changes nothing).
         """
         cells = box_weights(boxes, pixels.shape[0] // STRIDE, pixels.shape[1] // STRIDE)
-        logits = self.open().run(None, {"image": pixels[None], "boxes": cells})[0]
-        return np.asarray(logits, dtype=np.float32)
+        inputs = {"image": pixels[None], "boxes": cells}
+        logits, features = self.open().run(["logits", "features"], inputs)
+        return np.asarray(logits, dtype=np.float32), np.asarray(features, dtype=np.float32)
 
 
 def fit(image: Image.Image) -> NDArray[np.uint8]:

@@ -54,14 +54,24 @@ class Vocabulary:
 
 
 @functools.cache
-def load_vocabulary() -> Vocabulary:
-    """Read the shipped vocabulary."""
+def load_vocabulary(*, prompted: bool = True) -> Vocabulary:
+    """Read the shipped vocabulary.
+
+    ``prompted`` averages the vectors of labels and groups over prompts such as "a photo of a {}";
+    texts, colours and attributes are centred at the plain labels' mean either way.
+    """
     data = json.loads(data_file("concepts.json").read_text(encoding="utf-8"))
     raw = np.load(data_file("concept-vectors.npy")).astype(np.float32)
     labels, groups = data["labels"], data["groups"]
     sizes = (len(labels), len(groups), len(data["colours"]), len(data["attributes"]))
     parts = np.split(raw, np.cumsum(sizes)[:-1])
     mean = parts[0].mean(axis=0)
+    centred = [part - mean for part in parts]
+    if prompted:
+        averaged = np.load(data_file("prompted-vectors.npy")).astype(np.float32)
+        # their own mean: prompts have words in common that say nothing of a label
+        averaged = averaged - averaged[: sizes[0]].mean(axis=0)
+        centred[:2] = averaged[: sizes[0]], averaged[sizes[0] :]
     names = tuple(name for name, _ in groups)
     return Vocabulary(
         tuple(labels),
@@ -72,7 +82,7 @@ def load_vocabulary() -> Vocabulary:
         Palette(data["colours"]),
         tuple((name, kind) for name, kind in data["attributes"]),
         mean,
-        *(part - mean for part in parts),
+        *centred,
     )
 
 

@@ -32,6 +32,7 @@ from stitch_cir.gallery.store import _vanished
 from stitch_cir.gallery.store._database import DATABASE, write_lock
 from stitch_cir.gallery.store._provenance import (
     begin,
+    encoder_name,
     finish,
     is_of,
     refuse_other_folder,
@@ -117,7 +118,7 @@ class FolderRun:
         ) as (store, recipe, old):
             if old is not None and settings.switch_when_done:
                 refuse_other_folder(old.meta(), root, directory)
-                before = old.meta()["encoder"]
+                before = encoder_name(old.meta())
             if old is not None and not is_of(old.meta(), root, directory):
                 is_guarded = False  # started afresh from another folder
             total = self._survey(store, old, entries, is_guarded=is_guarded)

@@ -19,6 +19,7 @@ from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
 from stitch_cir.gallery.index._write import encode_captions
 from stitch_cir.gallery.store._provenance import (
     begin,
+    encoder_name,
     finish,
     refuse_other_folder,
     switch_notes,
@@ -106,7 +107,7 @@ def index_captions(
     ) as (store, _, old):
         if old is not None and switch_when_done:
             refuse_other_folder(old.meta(), None, directory)
-            before = old.meta()["encoder"]
+            before = encoder_name(old.meta())
         counters.notes += store.notes
         current = store if old is None else old
         removed = frozenset[str]() if restore_removed else current.removed()

@@ -1,0 +1,206 @@
+"""What a head of ``mini`` is fitted on: captioned images, with cached vectors and features."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from everyday_words import ACTIONS, FORMS, PEOPLE, PLACES, SAME
+from stitch_cir.encoders.mini._colour import shrink
+from stitch_cir.encoders.mini._encoder import MiniEncoder
+from stitch_cir.encoders.mini._vision import VisionTower, fit
+from stitch_cir.errors import ImageError, RecordError, StitchError
+from stitch_cir.images import open_image
+from stitch_cir.views import ViewBox
+
+FEWEST = 50
+"""Images that a head needs at least: with fewer, cross-validation says nothing."""
+IDLE = frozenset("a an the of on in at by to with and into under for among down off up".split())
+
+
+class ConceptsOnly(MiniEncoder):
+    """``mini`` before its head is added."""
+
+    head = None
+
+
+@dataclass(frozen=True)
+class Domain:
+    """n images: what ``mini`` makes of them without a head, and texts with the images they mean.
+
+    ``vectors`` (n, 384) unit rows; ``logits`` (n, 1000); ``features`` (n, 1752); ``texts`` (q, 384)
+    unit rows; ``truth`` (q, n) says which images answer which text.
+    """
+
+    vectors: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32]
+    texts: NDArray[np.float32]
+    truth: NDArray[np.bool_]
+
+
+def read_captions(file: Path, photos: Path) -> tuple[list[Path], list[list[str]]]:
+    """Read captions as JSON Lines ``{"id": file name, "captions": [text, …]}``.
+
+    Raises ``RecordError`` where the file cannot be read, does not match the images of the folder,
+    or describes fewer than 50.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(
+            f"The captions {file} cannot be read: {error}.", hint="Give a JSON Lines file in UTF-8."
+        ) from error
+    captions: dict[str, list[str]] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            name, texts = row["id"], [text.strip() for text in row["captions"]]
+            if not isinstance(name, str) or not texts or not all(texts) or name in captions:
+                raise ValueError
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RecordError(
+                f"Line {number} of {file} is not an image's captions, or repeats one.",
+                hint='Write one line an image: {"id": "a.jpg", "captions": ["A dog runs."]}',
+            ) from error
+        captions[name] = texts
+    missing = [name for name in captions if not (photos / name).is_file()]
+    if missing:
+        raise RecordError(
+            f"The captions {file} do not match {photos}: {len(missing)} of {len(captions)} images "
+            f"are not there, such as {missing[0]!r}.",
+            hint="Each id is the path of an image below --photos.",
+        )
+    if len(captions) < FEWEST:
+        raise RecordError(
+            f"{file} describes {len(captions)} images; a head needs at least {FEWEST}.",
+            hint="Caption more images; some hundreds give a useful head.",
+        )
+    return [photos / name for name in captions], list(captions.values())
+
+
+def encode(
+    paths: Sequence[Path], cache: Path | None, *, varied: bool = False
+) -> dict[str, NDArray[np.float32]]:
+    """Return ``vectors``, ``logits`` and ``features`` of images, read from a cache if it is theirs.
+
+    Raises ``ImageError`` for an image that cannot be read or, with ``varied``, is of one colour:
+    nothing can be learned from it, and among captioned images it is a damaged file.
+    """
+    encoder, vision = ConceptsOnly(), VisionTower()
+    key = hashlib.sha256(encoder.fingerprint.encode())
+    for path in paths:
+        facts = path.stat()
+        key.update(f"{path.absolute()} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    file = None if cache is None else cache / f"{key.hexdigest()[:20]}.npz"
+    if file is not None and file.is_file():
+        with np.load(file, allow_pickle=False) as kept:
+            return {name: kept[name] for name in kept.files}
+    rows: dict[str, list[NDArray[np.float32]]] = {"vectors": [], "logits": [], "features": []}
+    for path in paths:
+        image = open_image(path, decode_side=encoder.decode_side)
+        if varied and not np.ptp(shrink(image).reshape(-1, 3), axis=0).any():
+            raise ImageError(
+                f"The image {path} is of one colour: nothing can be learned from it.",
+                hint="Leave it out of the captions.",
+            )
+        logits, features = vision.read(fit(image), (ViewBox(),))
+        rows["logits"].append(logits[0])
+        rows["features"].append(features[0])
+        rows["vectors"].append(encoder.encode_views([image], [(ViewBox(),)])[0, 0])
+    arrays = {name: np.stack(values) for name, values in rows.items()}
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(file, allow_pickle=False, **arrays)
+    return arrays
+
+
+def photos_domain(
+    paths: Sequence[Path], captions: Sequence[Sequence[str]], cache: Path | None
+) -> Domain:
+    """Every caption means its own image."""
+    texts = ConceptsOnly().encode_texts([text for each in captions for text in each])
+    owners = np.repeat(np.arange(len(paths)), [len(each) for each in captions])
+    truth = owners[:, None] == np.arange(len(paths))
+    return Domain(texts=texts, truth=truth, **encode(paths, cache, varied=True))
+
+
+def stamps_domain(folder: Path, cache: Path | None) -> Domain:
+    """Captioned stamps that show things; a caption means every stamp that has it."""
+    from bench.mini_quality import LEFT_OUT, captioned_stamps
+
+    pairs = captioned_stamps(folder, left_out=LEFT_OUT)
+    captions = np.array([caption for _, caption in pairs])
+    texts = ConceptsOnly().encode_texts(captions.tolist())
+    found = encode([path for path, _ in pairs], cache)
+    return Domain(texts=texts, truth=captions[:, None] == captions, **found)
+
+
+def labels_domain(folder: Path, cache: Path | None) -> Domain:
+    """Folders named by label; "a photo of a <label>" means every image of the folder."""
+    paths = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in (".jpg", ".png"))
+    if not paths:
+        raise StitchError(f"{folder} has no folders of images.", hint="Name each by its label.")
+    owners = np.array([path.parent.name for path in paths])
+    names = np.unique(owners)
+    texts = ConceptsOnly().encode_texts([f"a photo of a {name}" for name in names])
+    return Domain(texts=texts, truth=names[:, None] == owners, **encode(paths, cache))
+
+
+def take(domain: Domain, kept: NDArray[np.int64]) -> Domain:
+    """Keep some images, with the texts that mean one of them."""
+    truth = domain.truth[:, kept]
+    texts = truth.any(axis=1)
+    parts = {f.name: getattr(domain, f.name) for f in fields(domain)}
+    images = {name: parts[name][kept] for name in ("vectors", "logits", "features")}
+    return Domain(texts=domain.texts[texts], truth=truth[texts], **images)
+
+
+def word_truth(captions: Sequence[Sequence[str]]) -> tuple[dict[str, str], NDArray[np.bool_]]:
+    """Say which words of ours the captions of each image use: words with kinds, (n, words)."""
+    by_stems: dict[frozenset[str], tuple[str, str]] = {}
+    for kind, of in (("people", PEOPLE), ("actions", ACTIONS), ("places", PLACES)):
+        for word in of:
+            # captions cannot tell forms of one word apart: the first stands for all
+            by_stems.setdefault(frozenset(stems(word)), (word, kind))
+    words = dict(by_stems.values())
+    used = [set().union(*map(stems, each)) for each in captions]
+    truth = np.zeros((len(captions), len(words)), dtype=bool)
+    for column, word in enumerate(words):
+        needed = stems(word)
+        truth[:, column] = [needed <= each for each in used]
+    return words, truth
+
+
+def stems(text: str) -> set[str]:
+    """Return the stems of a text's words, and of the words of ours that they stand for."""
+    found = set()
+    for word in re.findall("[a-z]+", text.lower()):
+        if word in IDLE:
+            continue
+        base = FORMS.get(word, word)
+        found.add(stem(base))
+        for same in (base, base.removesuffix("s")):
+            if same in SAME:
+                found.add(stem(SAME[same]))
+    return found
+
+
+def stem(word: str) -> str:
+    """Cut an ending: running, runs, runner → run."""
+    for ending in ("ing", "ers", "er", "es", "ed", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word.removesuffix(ending)
+            break
+    if len(word) > 3 and word[-1] == word[-2]:
+        word = word[:-1]
+    return word.rstrip("e") if len(word) > 3 else word

@@ -1,0 +1,180 @@
+"""``scripts/fit_mini_head.py`` on small generated images."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stitch_cir.encoders import load_encoder
+from stitch_cir.encoders.mini._head import MiniHead
+from stitch_cir.errors import StitchError
+from tests.conftest import noise
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+COUNT = 56
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    sys.path.insert(0, str(SCRIPTS))
+    try:
+        import fit_mini_head
+    finally:
+        sys.path.remove(str(SCRIPTS))
+    return fit_mini_head
+
+
+def write_captions(file: Path, names: list[str]) -> None:
+    texts = ["A man runs on the beach.", "Two dogs in the snow.", "A girl on a swing."]
+    lines = [
+        json.dumps({"id": name, "captions": [texts[n % 3], f"number {n}"]})
+        for n, name in enumerate(names)
+    ]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    names = [f"{n:02}.png" for n in range(COUNT)]
+    for n, name in enumerate(names):
+        noise(n % 3 * 100 + n, 64, 48).save(folder / name)
+    write_captions(folder / "captions.jsonl", names)
+    return folder
+
+
+def call(script: ModuleType, photos: Path, *more: str) -> int:
+    captions = str(photos / "captions.jsonl")
+    return int(script.main(["--photos", str(photos), "--captions", captions, *more]))
+
+
+def test_it_fits_chooses_and_writes_the_same_head_twice(
+    script: ModuleType, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outs = [tmp_path / "one.npz", tmp_path / "two.npz"]
+    for out in outs:
+        assert call(script, photos, "--out", str(out), "--cache", str(tmp_path / "cache")) == 0
+    shown = capsys.readouterr().out
+    for way in script.WAYS:
+        assert way.name in shown
+    assert f"{COUNT} images, {2 * COUNT} captions, 4 folds" in shown
+    assert "chosen: " in shown
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    head = MiniHead.load(outs[0])
+    assert {"man", "girl"} <= set(head.words)
+    assert load_encoder(f"mini:{outs[0]}").encode_texts(["a dog"]).shape == (1, 384)
+
+
+def refused(
+    script: ModuleType, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> str:
+    assert call(script, photos, "--out", str(tmp_path / "none.npz")) == 2
+    assert not (tmp_path / "none.npz").exists()
+    return capsys.readouterr().err
+
+
+@pytest.fixture
+def copied(photos: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "copied"
+    folder.mkdir()
+    for file in photos.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+def test_captions_of_other_photos_are_refused(
+    script: ModuleType, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copied / "05.png").unlink()
+    error = refused(script, copied, tmp_path, capsys)
+    assert "do not match" in error
+    assert "'05.png'" in error
+
+
+def test_fewer_than_fifty_images_are_refused(
+    script: ModuleType, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_captions(copied / "captions.jsonl", [f"{n:02}.png" for n in range(49)])
+    error = refused(script, copied, tmp_path, capsys)
+    assert "describes 49 images; a head needs at least 50" in error
+
+
+def test_an_unreadable_image_is_named(
+    script: ModuleType, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copied / "00.png").write_bytes(b"not an image")
+    assert "00.png" in refused(script, copied, tmp_path, capsys)
+
+
+def test_an_image_of_one_colour_is_named(
+    script: ModuleType, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (64, 64), "teal").save(copied / "01.png")
+    error = refused(script, copied, tmp_path, capsys)
+    assert "01.png is of one colour" in error
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not json",
+        '{"id": "00.png"}',
+        '{"id": 3, "captions": ["a"]}',
+        '{"id": "00.png", "captions": []}',
+        '{"id": "00.png", "captions": [" "]}',
+        '{"id": "00.png", "captions": "a dog"}',
+        '{"id": "00.png", "captions": ["repeated"]}',
+        "[]",
+    ],
+)
+def test_a_line_that_is_no_caption_is_named(
+    script: ModuleType, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    with (copied / "captions.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(line + "\n")
+    assert f"Line {COUNT + 1} of" in refused(script, copied, tmp_path, capsys)
+
+
+def test_captions_that_cannot_be_read_are_named(
+    script: ModuleType, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copied / "captions.jsonl").write_bytes(b"\xff\xfe\x00")
+    assert "cannot be read" in refused(script, copied, tmp_path, capsys)
+    (copied / "captions.jsonl").unlink()
+    assert "cannot be read" in refused(script, copied, tmp_path, capsys)
+
+
+def test_captions_use_words_in_all_their_forms(script: ModuleType) -> None:
+    captions = [["Men riding bikes on a rocky shore"], ["A lady jumped"], ["A brown dog"]]
+    words, truth = script.data.word_truth(captions)
+    column = {word: truth[:, n].tolist() for n, word in enumerate(words)}
+    assert column["riding a bicycle"] == [True, False, False]
+    assert column["on the beach"] == [True, False, False]
+    assert column["woman"] == column["jumping"] == [False, True, False]
+    assert column["man"] == [True, False, False]
+
+
+def test_no_head_is_chosen_that_harms_other_images(script: ModuleType) -> None:
+    random = np.random.default_rng(0)
+
+    def domain(count: int, nearness: float) -> object:
+        texts = script.fits.unit(random.normal(size=(count, 384))).astype(np.float32)
+        vectors = script.fits.unit(random.normal(size=384) / 384**0.5 + nearness * texts)
+        features = random.normal(size=(count, 1752)).astype(np.float32)
+        return script.data.Domain(
+            vectors.astype(np.float32), features[:, :1000], features, texts, np.eye(count) > 0
+        )
+
+    photos = domain(60, 0.5)
+    rows: list[str] = []
+    script.compare(photos, {}, rows.append)
+    assert len(rows) == 2 + len(script.WAYS) * len(script.SHARES)
+    # images that a hair tells apart: every residual hides it
+    with pytest.raises(StitchError, match="harder to find"):
+        script.compare(photos, {"other": domain(60, 0.01)}, rows.append)
