@@ -10,7 +10,7 @@ import typer
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._command import Application
 from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
-from stitch_cir.cli._output import console, emit_json
+from stitch_cir.cli._output import console, emit_json, show_facets
 
 __all__ = ["attributes"]
 
@@ -116,11 +116,7 @@ def count(
         if as_json:
             emit_json([facet.to_dict() for facet in counted])
             return
-        for facet in counted:
-            lines = [(_label(each.to_dict()), f"{each.count:,}") for each in facet.counts]
-            lines.append(("without", f"{facet.missing:,}"))
-            console().print(printable(f"{facet.attribute}, of {facet.total:,} images"))
-            _print([(f"  {name}", value) for name, value in lines])
+        show_facets(counted, console())
 
 
 @attributes.command("drop")
@@ -138,15 +134,6 @@ def drop(
             emit_json({"name": name, "items": items})
         else:
             console().print(printable(f"{name} dropped; {items:,} items had it."))
-
-
-def _label(count: dict[str, Any]) -> str:
-    if "value" in count:
-        return _shown(count["value"])
-    low, high = count["low"], count["high"]
-    if low is None:
-        return f"below {_shown(high)}"
-    return f"{_shown(low)} and more" if high is None else f"{_shown(low)} to {_shown(high)}"
 
 
 def _shown(value: Any) -> str:

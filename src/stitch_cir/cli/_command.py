@@ -32,6 +32,10 @@ _ASKING: dict[str, tuple[str, ...]] = {
     "Which images take part": (
         "include",
         "exclude",
+        "where",
+        "group_by",
+        "group_size",
+        "facet",
         "include_reference",
         "min_score",
         "shortlist",

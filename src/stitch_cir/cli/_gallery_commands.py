@@ -63,9 +63,7 @@ def index(
     encoder: o.EncoderOption = None,
     device: Annotated[
         str | None,
-        typer.Option(
-            "--device", envvar="STITCH_DEVICE", help="cpu or cuda. [cuda if it is there]"
-        ),
+        typer.Option("--device", envvar="STITCH_DEVICE", help="cpu or cuda. [cuda if it is there]"),
     ] = None,
     precision: Annotated[
         str | None, typer.Option("--precision", help="fp32 or bf16 (torch models). [fp32]")

@@ -17,8 +17,11 @@ __all__ = [
     "EncoderOption",
     "EpsilonOption",
     "ExcludeOption",
+    "FacetOption",
     "GainOption",
     "GalleryArgument",
+    "GroupByOption",
+    "GroupSizeOption",
     "HubnessNeighboursOption",
     "HubnessOption",
     "ImageWeightOption",
@@ -44,6 +47,7 @@ __all__ = [
     "TextArgument",
     "TransitionOption",
     "TransitionOptionOption",
+    "WhereOption",
     "drop_unset",
     "plug_in_options",
 ]
@@ -165,6 +169,34 @@ IncludeOption = Annotated[
 ExcludeOption = Annotated[
     list[str] | None,
     typer.Option("--exclude", help="Leave out ids that match this pattern; repeatable."),
+]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="Rank only images whose attributes meet it, such as: brand = 'Acme' and not sold",
+    ),
+]
+GroupByOption = Annotated[
+    str | None,
+    typer.Option(
+        "--group-by",
+        metavar="ATTRIBUTE",
+        help="Only the best image of each group, such as the variants of a product.",
+    ),
+]
+GroupSizeOption = Annotated[
+    int | None,
+    typer.Option("--group-size", help="With --group-by: how many images of each group. [1]"),
+]
+FacetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--facet",
+        metavar="ATTRIBUTE",
+        help="Count its values among the images: brand, price:0,50,100, taken:year; repeatable.",
+    ),
 ]
 IncludeReferenceOption = Annotated[
     bool,

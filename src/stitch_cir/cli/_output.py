@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stitch_cir.composers import Composition
-    from stitch_cir.gallery import ProgressEvent
+    from stitch_cir.gallery import Facet, ProgressEvent
     from stitch_cir.searcher import Hit, Results
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "emit_json",
     "progress_bar",
     "show_composition",
+    "show_facets",
     "show_matches",
     "show_notes",
     "show_result_notes",
@@ -64,6 +65,17 @@ def show_notes(notes: Iterable[str], out: Console) -> None:
         out.print(f"note: {printable(note)}", style="yellow")
 
 
+def show_facets(facets: Iterable[Facet], out: Console) -> None:
+    """List the counts of attributes, a facet after the other."""
+    for facet in facets:
+        out.print(printable(f"{facet.attribute}, of {facet.total:,} images"), style="bold")
+        lines = [(count.label, count.count) for count in facet.counts]
+        lines.append(("without", facet.missing))
+        width = max(len(printable(name)) for name, _ in lines)
+        for name, number in lines:
+            out.print(f"  {printable(name):<{width}}  {number:,}", soft_wrap=True)
+
+
 def show_results(results: Results, out: Console) -> None:
     """Show a search: captions, a table of hits, notes, and the settings that made them."""
     composition = results.query.composition
@@ -79,14 +91,25 @@ def show_results(results: Results, out: Console) -> None:
             [
                 str(hit.rank),
                 f"{hit.score:.3f}",
-                printable(hit.id),
+                printable(hit.id) + (f" (+{hit.group_images - 1})" if hit.group_images > 1 else ""),
                 *([verdict] if judged else []),
                 printable(hit.best_view.label),
             ]
         )
+        rows += [
+            [
+                "",
+                f"{member.score:.3f}",
+                printable(member.id),
+                *([""] if judged else []),
+                printable(member.best_view.label),
+            ]
+            for member in hit.members
+        ]
     write_table(out, heads, rows, right=(0, 1, 3) if judged else (0, 1))
     if not results.hits:
         out.print("No hit reaches the minimal score.")
+    show_facets(results.facets, out)
     show_result_notes(results, out)
     images = "image" if results.ranked == 1 else "images"
     out.print(

@@ -76,6 +76,10 @@ def search(
     ] = None,
     include: o.IncludeOption = None,
     exclude: o.ExcludeOption = None,
+    where: o.WhereOption = None,
+    group_by: o.GroupByOption = None,
+    group_size: o.GroupSizeOption = None,
+    facet: o.FacetOption = None,
     include_reference: o.IncludeReferenceOption = False,
     sheet: Annotated[
         Path | None,
@@ -135,6 +139,9 @@ def search(
                 min_score=min_score,
                 include=include,
                 exclude=exclude,
+                where=where,
+                group_by=group_by,
+                group_size=group_size,
                 include_reference=include_reference,
                 rerank_weight=rerank_weight,
                 device=device,
@@ -159,7 +166,7 @@ def search(
             settings=settings,
         )
         results = searcher.search(
-            Query(reference, text or "", caption or (), negative or (), object or "")
+            Query(reference, text or "", caption or (), negative or (), object or "", facet or ())
         )
         if as_json:
             emit_json(results.to_dict())

@@ -39,14 +39,15 @@ class QueryArguments(TypedDict, total=False):
     """What a query holds besides its text.
 
     ``captions``: edited target captions instead of composed ones; ``negatives``: gallery ids of
-    rejected images; ``object``: what the reference shows, where it is misread; ``settings``: what
-    changes the ranking, see ``docs/settings.md``.
+    rejected images; ``object``: what the reference shows, where it is misread; ``facets``:
+    attributes to count; ``settings``: what changes the ranking, see ``docs/settings.md``.
     """
 
     reference: ReferenceLike
     captions: Sequence[str | CaptionInfo | EditedCaption] | None
     negatives: Sequence[str]
     object: str
+    facets: Sequence[str]
     settings: QuerySettings
 
 
@@ -71,6 +72,7 @@ def query_json(text: str, query: QueryArguments, **more: str) -> dict[str, Any]:
         ]
     data["negatives"] = list(query.get("negatives", ()))
     data["object"] = query.get("object", "")
+    data["facets"] = list(query.get("facets", ()))
     settings: dict[str, Any] = {**query.get("settings", {})}
     data["settings"] = {
         name: value if isinstance(value, (str, int, float)) else list(value)

@@ -19,6 +19,8 @@ __all__ = [
     "Alpha",
     "Captions",
     "DrawingKind",
+    "Facets",
+    "GroupBy",
     "Id",
     "K",
     "Negatives",
@@ -27,6 +29,7 @@ __all__ = [
     "ObjectName",
     "Reference",
     "Text",
+    "Where",
     "describe_errors",
 ]
 
@@ -101,6 +104,24 @@ Negatives = Annotated[
     Annotated[list[str], Field(max_length=MAX_NEGATIVES)] | None,
     BeforeValidator(_to_list),
     Field(description="Gallery ids of rejected images."),
+]
+Where = Annotated[
+    _Line | None,
+    _Blank,
+    Field(
+        description='Only images whose attributes meet this condition, e.g. "price < 50 and brand '
+        "= 'Acme' and not sold_out and taken >= 2024-06-01\".",
+    ),
+]
+GroupBy = Annotated[
+    _Line | None,
+    _Blank,
+    Field(description="An attribute: only the best image of each of its values."),
+]
+Facets = Annotated[
+    Annotated[list[str], Field(max_length=50)] | None,
+    BeforeValidator(_to_list),
+    Field(description="Attributes to count: 'brand', 'price:0,50,100', 'taken:year'."),
 ]
 Alpha = Annotated[
     Annotated[float, Field(ge=0, le=1)] | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import wraps
 from itertools import chain
 from typing import Annotated, Any, TypeVar
@@ -25,6 +26,8 @@ from stitch_cir.mcp._arguments import (
     Alpha,
     Captions,
     DrawingKind,
+    Facets,
+    GroupBy,
     Id,
     K,
     Negatives,
@@ -33,11 +36,13 @@ from stitch_cir.mcp._arguments import (
     ObjectName,
     Reference,
     Text,
+    Where,
 )
 from stitch_cir.searcher import Hit, Query, Results, Searcher, SearchSettings, View
 from stitch_cir.wire import (
     CompositionInfo,
     ExplanationSummary,
+    FacetInfo,
     MatchInfo,
     QueryInfo,
     RankedImage,
@@ -89,6 +94,9 @@ class Tools:
         captions: Captions = None,
         negatives: Negatives = None,
         object: ObjectName = None,
+        where: Where = None,
+        group_by: GroupBy = None,
+        facets: Facets = None,
         alpha: Alpha = None,
         images: NumThumbnails = None,
     ) -> Annotated[CallToolResult, RankedImages]:
@@ -101,23 +109,26 @@ class Tools:
         if k is not None and k > MAX_HITS:
             notes.append(f"k is {k}, but at most {MAX_HITS} hits are given.")
             k = MAX_HITS
-        searcher = self._searcher(_settings(alpha, k))
-        results = searcher.search(_query(searcher, text, reference, captions, negatives, object))
+        settings = _settings(alpha, k).with_(where=where, group_by=group_by)
+        searcher = self._searcher(settings)
+        query = _query(searcher, text, reference, captions, negatives, object)
+        results = searcher.search(replace(query, facets=facets or ()))
         notes = self._notes(notes, results.notes)
         shown = results.hits[: min(_THUMBNAILS if images is None else images, MAX_THUMBNAILS)]
-        query = results.query
+        encoded = results.query
         return _answer(
             _table(results, notes),
             RankedImages(
                 hits=tuple(_hit(hit) for hit in results),
                 query=QueryInfo(
-                    reference=query.reference,
-                    text=query.text,
-                    labels=query.labels,
-                    weights=_rounded(query.weights),
-                    negatives=query.negatives,
+                    reference=encoded.reference,
+                    text=encoded.text,
+                    labels=encoded.labels,
+                    weights=_rounded(encoded.weights),
+                    negatives=encoded.negatives,
                 ),
                 ranked=results.ranked,
+                facets=tuple(FacetInfo.model_validate(each.to_dict()) for each in results.facets),
                 notes=tuple(notes),
             ),
             [(f"#{hit.rank} {one_line(hit.id)}", _thumbnail(hit)) for hit in shown],
@@ -212,6 +223,8 @@ def _hit(hit: Hit) -> RankedImage:
         score=round(hit.score, 6),
         best_view=_view(hit.best_view),
         captions=hit.captions,
+        attributes=hit.attributes,
+        group_images=hit.group_images,
     )
 
 

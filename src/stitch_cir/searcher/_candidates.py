@@ -23,12 +23,26 @@ class Candidates:
     """What may be ranked in one snapshot.
 
     ``rows``: (n,) int64, ascending; ``rejected``: the negatives and their duplicates, each with the
-    id that named it first; ``notes``: patterns that match no image, and an unfinished indexing.
+    id that named it first; ``notes``: patterns that match no image, and an unfinished indexing;
+    ``groups``: (n,) int64, the group of every row of the gallery, where the settings group.
     """
 
     rows: NDArray[np.int64] = field(repr=False)
     rejected: Mapping[str, str]
     notes: tuple[str, ...]
+    groups: NDArray[np.int64] | None = field(default=None, repr=False)
+
+    @property
+    def num_units(self) -> int:
+        """How many there are to rank: images, or groups of them."""
+        return len(self.rows if self.groups is None else np.unique(self.groups[self.rows]))
+
+    def group_rows(self, row: int) -> NDArray[np.int64]:
+        """Return the candidates in the group of a row, (m,) ascending; without groups the row."""
+        if self.groups is None:
+            return np.array([row])
+        same: NDArray[np.int64] = self.rows[self.groups[self.rows] == self.groups[row]]
+        return same
 
     def move_away(self, query: EncodedQuery, matrix: ViewMatrix, weight: float) -> EncodedQuery:
         """Return the query moved away from the negatives by ``weight``, with their ids."""
@@ -67,7 +81,26 @@ def select_candidates(
     incomplete = snapshot.incomplete_note()
     if incomplete is not None:
         notes = (incomplete, *notes)
-    return Candidates(rows, rejected, notes)
+    groups = None
+    if settings.group_by is not None:
+        groups, _ = snapshot.attributes.groups(settings.group_by)
+        notes = (*notes, *_alone_notes(groups[rows], settings.group_by))
+    return Candidates(rows, rejected, notes, groups)
+
+
+def _alone_notes(groups: NDArray[np.int64], name: str) -> tuple[str, ...]:
+    """Return a note where grouping hardly groups: most images have no value, or one of their own.
+
+    Otherwise every image for itself would look like an answer to the question for groups.
+    """
+    sizes = np.bincount(groups)
+    alone = int((sizes == 1).sum())
+    if 2 * alone <= len(groups):
+        return ()
+    return (
+        f"{alone:,} of {len(groups):,} images are alone in their group: they have no {name}, or "
+        "one that no other has.",
+    )
 
 
 def _filter_rows(
@@ -93,12 +126,14 @@ def _filter_rows(
                 notes.append(_unmatched(name, pattern, matrix.ids))
         if patterns:
             kept &= matched == (name == "include")
+    if settings.where is not None:
+        kept &= snapshot.attributes.mask(settings.where)
     rows = np.flatnonzero(kept).astype(np.int64)
     if not len(rows):
         raise GalleryEmptyError(
             f"No image is left to rank of the {len(matrix.ids)} in {snapshot.directory}.",
             hint="The filters (and the reference, which is left out) match everything away: "
-            "loosen --include/--exclude, or add --include-reference.",
+            "loosen --include/--exclude and --where, or add --include-reference.",
         )
     return rows, tuple(notes)
 
@@ -125,16 +160,21 @@ def _rejected_ids(snapshot: Snapshot, negatives: Sequence[str]) -> dict[str, str
 
 
 def shortfall(
-    settings: SearchSettings, taking_part: int, total: int, ranked: int, kept: int
+    settings: SearchSettings, candidates: Candidates, total: int, ranked: int, kept: int
 ) -> list[str]:
     """Return notes on why there are fewer hits than were requested.
 
-    Of ``total`` images in the gallery ``taking_part`` were left by the filters, of the ``ranked``
-    best ``kept`` by the minimal score.
+    Of ``total`` images in the gallery the filters left the candidates, of the ``ranked`` best ones
+    (images or groups) the minimal score ``kept`` so many.
     """
     notes = []
+    taking_part = len(candidates.rows)
     rest = "" if taking_part == total else f" of the {total} in the gallery"
     images = "image takes" if taking_part == 1 else "images take"
+    units = candidates.num_units
+    if settings.k is not None and units < settings.k <= taking_part:
+        noun = "group takes" if units == 1 else "groups take"
+        notes.append(f"k is {settings.k}, but only {units} {noun} part.")
     if settings.k is not None and settings.k > taking_part:
         notes.append(f"k is {settings.k}, but only {taking_part} {images} part{rest}.")
     if settings.rerank > kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +101,9 @@ class Hit:
     ``views``. Where a reranker was used, ``verdict`` is its answer and ``fused`` the score that
     ranks the judged hits. ``max_pixels`` is what the gallery allows when ``path`` is opened.
     ``size`` is the image's upright (width, height) in pixels and ``content`` the SHA-256 of its
-    file; both are None for captions only.
+    file; both are None for captions only. ``attributes`` are the image's, JSON-ready. Where the
+    settings group, ``members`` are the further images of its group that are shown, best first, and
+    ``group_images`` counts all that took part.
     """
 
     rank: int
@@ -115,6 +118,9 @@ class Hit:
     max_pixels: int = MAX_PIXELS
     size: tuple[int, int] | None = None
     content: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    members: tuple[Hit, ...] = ()
+    group_images: int = 1
 
     @property
     def captions(self) -> tuple[str, ...]:
@@ -182,6 +188,11 @@ class Hit:
             else str(self.path).encode("utf-8", "backslashreplace").decode(),
             "best_view": self.best_view.to_dict(),
         }
+        if self.attributes:
+            data["attributes"] = dict(self.attributes)
+        if self.group_images > 1:
+            data["group_images"] = self.group_images
+            data["members"] = [member.to_dict(plan=plan) for member in self.members]
         if self.verdict is not None and self.fused is not None:
             data["verdict"] = self.verdict.to_dict()
             data["fused"] = round(self.fused, 6)

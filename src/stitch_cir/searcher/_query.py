@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from stitch_cir.composers import Caption, Composition, edit_captions
 from stitch_cir.errors import QueryError
+from stitch_cir.gallery import FacetRequest
 from stitch_cir.searcher._reference import ReferenceLike
 
 __all__ = ["Query", "empty_query_error"]
@@ -38,6 +39,10 @@ class Query:
         What the reference shows, e.g. ``"dress"``: composers use it instead of its captions and of
         what the encoder recognises. At most 60 characters.
 
+    facets:
+        Attributes to count over the images that take part, or where the settings have a minimal
+        score over those that reach it: ``brand``, ``price:0,50,100``, ``taken:year``.
+
     Raises ``QueryError`` without reference, text and captions, for captions without visible
     characters or with a weight that is negative or not finite, and for an object without reference.
     """
@@ -47,12 +52,15 @@ class Query:
     captions: Sequence[str | Caption] = ()
     negatives: Sequence[str] = ()
     object: str = ""
+    facets: Sequence[str | FacetRequest] = ()
 
     def __post_init__(self) -> None:
         """Normalise every part, and check that there is something to search for."""
         builtins.object.__setattr__(self, "text", (self.text or "").strip())
         negatives = (self.negatives,) if isinstance(self.negatives, str) else self.negatives
         builtins.object.__setattr__(self, "negatives", tuple(negatives))
+        facets = (self.facets,) if isinstance(self.facets, (str, FacetRequest)) else self.facets
+        builtins.object.__setattr__(self, "facets", tuple(facets))
         written = self.user_composition()
         builtins.object.__setattr__(self, "captions", () if written is None else written.captions)
         if self.reference is None and not self.text and not self.captions:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stitch_cir.errors import NotFoundError, RowDamagedError
-from stitch_cir.gallery import Gallery, GalleryReader, Snapshot
+from stitch_cir.gallery import Facet, FacetRequest, Gallery, GalleryReader, Snapshot
 from stitch_cir.ranking import Ranking, Solver
 from stitch_cir.searcher._candidates import Candidates, row_of, select_candidates, shortfall
 from stitch_cir.searcher._encoding import EncodedQuery, QueryFeatures
@@ -36,6 +36,7 @@ class RankingRequest:
     solver: Solver
     notes: tuple[str, ...]
     timer: StageTimer
+    facets: tuple[str | FacetRequest, ...] = ()
 
     def without_image(self) -> RankingRequest:
         """Return the same request, which no longer holds the pixels of its reference."""
@@ -76,8 +77,8 @@ class QueryRun:
 
     @property
     def num_hits(self) -> int:
-        """How many hits the settings request, at most all candidates."""
-        return min(self.request.settings.k or DEFAULT_HITS, len(self.candidates.rows))
+        """How many hits the settings request, at most all candidates, or groups of them."""
+        return min(self.request.settings.k or DEFAULT_HITS, self.candidates.num_units)
 
     def search(self) -> Results:
         """Rank all candidates; the results hold at least as many hits as are to be reranked."""
@@ -86,20 +87,35 @@ class QueryRun:
         settings, rows = run.request.settings, run.candidates.rows
         recall = None
         if settings.shortlist is not None and settings.measure_recall:
-            exact = run.ranker.rank(run.encoded, rows, run._depth)
+            groups = run.candidates.groups
+            exact = run.ranker.rank(run.encoded, rows, run._depth, groups=groups)
             recall = float(np.isin(exact.rows, ranking.rows).mean())
             self.request.timer.finish("recall")
         floor = -np.inf if settings.min_score is None else settings.min_score
         ranked = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
         hits = tuple(
-            run._hit(rank, row, score)
+            run._hit_of_group(rank, row, score)
             for rank, (row, score) in enumerate(ranked, 1)
             if score >= floor
         )
         total = len(run.ranker.matrix.ids)
-        notes = shortfall(settings, len(rows), total, len(ranking.rows), len(hits))
+        notes = shortfall(settings, run.candidates, total, len(ranking.rows), len(hits))
         self.request.timer.finish("explain")
-        return replace(run._results(hits, ranking, notes), shortlist_recall=recall)
+        facets = run._count_facets()
+        return replace(
+            run._results(hits, ranking, notes), shortlist_recall=recall, facets=tuple(facets)
+        )
+
+    def _count_facets(self) -> list[Facet]:
+        """Count over the candidates, or over those that reach the minimal score."""
+        if not self.request.facets:
+            return []
+        rows, least = self.candidates.rows, self.request.settings.min_score
+        if least is not None:
+            rows = self.ranker.above(self.encoded, rows, least)
+        facets = self.snapshot.attributes.facets(self.request.facets, rows)
+        self.request.timer.finish("facets")
+        return facets
 
     def explain(self, id: str) -> Results:
         """Rank one image among all candidates; the results hold it alone.
@@ -123,7 +139,7 @@ class QueryRun:
     @property
     def _depth(self) -> int:
         """How many images are ranked: those that are shown, and those that are reranked."""
-        return min(max(self.num_hits, self.request.settings.rerank), len(self.candidates.rows))
+        return min(max(self.num_hits, self.request.settings.rerank), self.candidates.num_units)
 
     def _rank_sound_images(self) -> tuple[QueryRun, Ranking]:
         """Rank until no hit has a damaged record; return what was ranked in the end."""
@@ -134,6 +150,7 @@ class QueryRun:
                 run.candidates.rows,
                 run._depth,
                 shortlist=run.request.settings.shortlist,
+                groups=run.candidates.groups,
             )
             if not run._leave_out_damaged(ranking.rows.tolist()):
                 return run, ranking
@@ -157,6 +174,26 @@ class QueryRun:
                 damaged = True
         return damaged
 
+    def _hit_of_group(self, rank: int, row: int, score: float) -> Hit:
+        """Return a hit with the further images of its group, of which damaged ones are left out."""
+        hit = self._hit(rank, row, score)
+        rows = self.candidates.group_rows(row)
+        count = min(self.request.settings.group_size, len(rows))
+        if count < 2:
+            return replace(hit, group_images=len(rows))
+        ranking = self.ranker.rank(self.encoded, rows, count)
+        if self._leave_out_damaged(ranking.rows.tolist()):
+            ids = self.ranker.matrix.ids
+            sound = [ids[each] not in self.snapshot.damaged for each in rows.tolist()]
+            ranking = self.ranker.rank(self.encoded, rows[sound], count)
+        floor = self.request.settings.min_score
+        members = tuple(
+            self._hit(rank, member, value)
+            for member, value in zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
+            if member != row and (floor is None or value >= floor)
+        )
+        return replace(hit, members=members, group_images=len(rows))
+
     def _hit(self, rank: int, row: int, score: float) -> Hit:
         snapshot = self.snapshot
         id = self.ranker.matrix.ids[row]
@@ -175,6 +212,7 @@ class QueryRun:
             max_pixels=snapshot.max_pixels,
             size=snapshot.size(id),
             content=snapshot.content_hash(id),
+            attributes=snapshot.attributes_of(id),
         )
 
     def _results(

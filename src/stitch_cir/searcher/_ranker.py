@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,16 +83,29 @@ class GalleryRanker:
         return isinstance(self.scorer, IterativeScorer)
 
     def rank(
-        self, query: EncodedQuery, rows: NDArray[np.int64], k: int, *, shortlist: int | None = None
+        self,
+        query: EncodedQuery,
+        rows: NDArray[np.int64],
+        k: int,
+        *,
+        shortlist: int | None = None,
+        groups: NDArray[np.int64] | None = None,
     ) -> Ranking:
         """Rank ``rows`` (r,) ascending for the query and return the best ``k``.
 
-        ``shortlist``: only as many rows, nearest by mean view, are scored.
+        ``shortlist``: only as many rows, nearest by mean view, are scored. ``groups``: (n,) int64,
+        the group of every row of the gallery; the best ``k`` groups then, by their best rows.
         """
-        problem = self._problem(query, rows)
+        problem = replace(self._problem(query, rows), groups=groups)
         if shortlist is not None:
             problem = problem.shortlisted(max(shortlist, k))
         return self.solver.solve(problem, k)
+
+    def above(
+        self, query: EncodedQuery, rows: NDArray[np.int64], score: float
+    ) -> NDArray[np.int64]:
+        """Return all of the ``rows`` that score at least ``score``, ascending."""
+        return self.solver.above(self._problem(query, rows), score)
 
     def rank_many(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stitch_cir.errors import SettingError
+from stitch_cir.gallery import Facet
 from stitch_cir.searcher._encoding import EncodedQuery
 from stitch_cir.searcher._hit import Hit
 from stitch_cir.searcher._settings import SearchSettings
@@ -24,7 +25,7 @@ class Results:
     either way), or those of a shortlist. ``shortlist_recall`` is the share of the exhaustive
     search's hits that the shortlist kept, ``None`` where it was not measured. ``reranker`` holds
     the settings of a reranker that was used; ``usage`` what composer and reranker requested of
-    models.
+    models; ``facets`` the counts that the query requested.
     """
 
     hits: tuple[Hit, ...]
@@ -39,6 +40,7 @@ class Results:
     notes: tuple[str, ...] = ()
     reranker: Mapping[str, Any] | None = None
     usage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    facets: tuple[Facet, ...] = ()
     explainer: Callable[[str], Hit] | None = field(default=None, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Hit]:
@@ -96,5 +98,6 @@ class Results:
             "notes": list(self.notes),
             "reranker": None if self.reranker is None else dict(self.reranker),
             "usage": {name: dict(used) for name, used in self.usage.items()},
+            "facets": [facet.to_dict() for facet in self.facets],
             "hits": [hit.to_dict(plan=plans) for hit in self.hits],
         }

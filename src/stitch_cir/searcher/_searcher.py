@@ -288,6 +288,9 @@ class Searcher:
                 gallery_id_of(first, id)
             reference = self._resolve(first, query)
             candidates = select_candidates(first, reference, query.negatives, settings)
+            for facet in query.facets:
+                first.attributes.check_facet(facet)
+            state = (first.commit, first.attributes.state)
         timer.finish("open")
         composition = query.user_composition()
         if composition is None and query.text:
@@ -302,9 +305,16 @@ class Searcher:
         encoder = snapshot.encoder
         notes = (*composed.notes, *encoder_notes(encoder), *cut_notes(encoder, composed))
         request = RankingRequest(
-            features, reference, tuple(query.negatives), settings, solver, notes, timer
+            features,
+            reference,
+            tuple(query.negatives),
+            settings,
+            solver,
+            notes,
+            timer,
+            tuple(query.facets),
         )
-        same = snapshot.commit == first.commit
+        same = (snapshot.commit, snapshot.attributes.state) == state
         return QueryRun.of(self.gallery, snapshot, request, candidates if same else None)
 
     def _explain_again(self, request: RankingRequest, id: str) -> Hit:

@@ -9,6 +9,7 @@ from typing import Any
 from stitch_cir._hints import did_you_mean
 from stitch_cir._schema import DECLARED, PRESETS, default_of, field_values
 from stitch_cir.errors import SettingError
+from stitch_cir.gallery import Where, parse_where
 from stitch_cir.transition import Linear, Transition, transition_by_name
 from stitch_cir.transport import ConditionalTransport, Scorer, scorer_by_name
 
@@ -71,6 +72,13 @@ class SearchSettings:
         Leave out hits scored lower; ``None`` keeps all.
     include, exclude:
         Shell-style patterns on gallery ids, applied *before* ranking (``*`` also matches ``/``).
+    where:
+        A condition on attributes, as text or as a :class:`stitch_cir.gallery.Where`, applied
+        *before* ranking; stored as text. ``QueryError`` for a text that is none.
+    group_by, group_size:
+        Rank the groups of images that share a value of this attribute, each by its best image, and
+        return the best ``group_size`` (1 … 100) of each. An image without a value is a group of its
+        own.
     include_reference:
         Keep the reference and its byte-identical duplicates in the ranking.
     rerank, rerank_weight:
@@ -98,6 +106,9 @@ class SearchSettings:
     min_score: float | None = default_of("min_score")
     include: tuple[str, ...] = default_of("include")
     exclude: tuple[str, ...] = default_of("exclude")
+    where: str | Where | None = None
+    group_by: str | None = default_of("group_by")
+    group_size: int = default_of("group_size")
     include_reference: bool = default_of("include_reference")
     rerank: int = default_of("rerank")
     rerank_weight: float = default_of("rerank_weight")
@@ -114,6 +125,9 @@ class SearchSettings:
                     f"{name} is {value!r}, which is no {kind.__name__}.",
                     hint=f"Give an object, or its name: SearchSettings.from_preset({name}=…).",
                 )
+        if self.where is not None:
+            where = parse_where(self.where) if isinstance(self.where, str) else self.where
+            object.__setattr__(self, "where", str(where))
         for name in _PLAIN:
             object.__setattr__(self, name, DECLARED[name].check(getattr(self, name)))
         if self.preset != "custom":

@@ -62,7 +62,7 @@ def router(services: Services) -> APIRouter:
 
         info = gallery.info()
         composer = services.make_composer(SearchSettings()) or VerbatimComposer()
-        counts = ("images", "complete", "waiting", "captioned", "generation")
+        counts = ("images", "complete", "waiting", "captioned", "attributes", "generation")
         fields = (*counts, "encoder", "weights_tag", "dim", "recipe")
         return GalleryInfo(
             name=provider.name,

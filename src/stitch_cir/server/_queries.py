@@ -35,6 +35,7 @@ from stitch_cir.wire import (
     HitInfo,
     ImageInfo,
     MatchInfo,
+    MemberInfo,
     PlanInfo,
     QueryRequest,
     SearchResults,
@@ -143,7 +144,14 @@ class QueryService:
             _require_image(gallery, id)
         searcher = Searcher(gallery, composer=self._make_composer(settings), settings=settings)
         reference = self._resolve_reference(searcher, request)
-        return searcher, Query(reference, request.text, captions, request.negatives, request.object)
+        return searcher, Query(
+            reference,
+            request.text,
+            captions,
+            request.negatives,
+            request.object,
+            request.facets,
+        )
 
     def _check_limits(self, request: QueryRequest) -> None:
         limits = self._settings
@@ -247,6 +255,11 @@ def _hit_info(hit: Hit, prefix: str) -> HitInfo:
         rank=hit.rank,
         score=round(hit.score, 6),
         best_view=view_info(hit.best_view),
+        attributes=hit.attributes,
+        group_images=hit.group_images,
+        members=tuple(
+            MemberInfo(id=member.id, score=round(member.score, 6)) for member in hit.members
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "AddedImages",
+    "AttributeInfo",
     "ErrorDetail",
     "ErrorResponse",
     "GalleryInfo",
@@ -75,6 +76,7 @@ class GalleryInfo(WireModel):
     dim: int
     recipe: Mapping[str, Any]
     captioned: int
+    attributes: tuple[AttributeInfo, ...] = ()
     generation: int
     version: str
     defaults: Mapping[str, Any]
@@ -85,6 +87,14 @@ class GalleryInfo(WireModel):
     notes: tuple[str, ...] = Field(
         default=(), description="What happened to the gallery, e.g. a cache rebuilt."
     )
+
+
+class AttributeInfo(WireModel):
+    """One attribute: its ``kind`` (text, number, boolean, date, list), and how many have it."""
+
+    name: str
+    kind: str
+    items: int
 
 
 class ViewInfo(WireModel):

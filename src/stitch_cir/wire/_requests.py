@@ -161,6 +161,17 @@ class QuerySettings(TypedDict, total=False):
     exclude: Annotated[
         _Patterns | None, Field(description="Leave out ids that match one of these patterns.")
     ]
+    where: Annotated[
+        Annotated[str, Field(min_length=1, max_length=10_000)] | None,
+        Field(description="Rank only images whose attributes meet it: price < 50 and not sold."),
+    ]
+    group_by: Annotated[
+        _Name | None, Field(description="Rank groups: images of one value of this attribute.")
+    ]
+    group_size: Annotated[
+        Annotated[int, Field(ge=1, le=100)] | None,
+        Field(description="How many images of each group are returned."),
+    ]
     include_reference: bool | None
 
 
@@ -186,6 +197,12 @@ class QueryRequest(_Request):
     )
     object: Annotated[str, Field(max_length=MAX_OBJECT)] = Field(
         default="", description="What the reference shows, where the encoder would misread it."
+    )
+    facets: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=500)]], Field(max_length=50)
+    ] = Field(
+        default_factory=list,
+        description="Attributes to count: brand, price:0,50,100, taken:year.",
     )
     settings: QuerySettings = Field(default_factory=lambda: QuerySettings())
 

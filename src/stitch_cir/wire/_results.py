@@ -20,8 +20,11 @@ __all__ = [
     "CompositionInfo",
     "Explanation",
     "ExplanationSummary",
+    "FacetCountInfo",
+    "FacetInfo",
     "HitInfo",
     "MatchInfo",
+    "MemberInfo",
     "PlanInfo",
     "QueryInfo",
     "RankedImage",
@@ -77,6 +80,36 @@ class QueryInfo(WireModel):
     negatives: tuple[str, ...] = ()
 
 
+class FacetCountInfo(WireModel):
+    """How many images have a ``value``, or one from ``low`` up to, not including, ``high``."""
+
+    count: int
+    where: str = Field(description="The condition that selects these images.")
+    value: str | float | bool | None = None
+    low: str | float | None = None
+    high: str | float | None = None
+
+
+class FacetInfo(WireModel):
+    """The counts of one attribute over ``total`` images, ``missing`` of which do not have it."""
+
+    attribute: str
+    kind: str
+    total: int
+    missing: int
+    distinct: int = Field(description="Values that occur; fewer may be listed.")
+    smallest: str | float | None = None
+    largest: str | float | None = None
+    counts: tuple[FacetCountInfo, ...]
+
+
+class MemberInfo(WireModel):
+    """A further image of a hit's group."""
+
+    id: str
+    score: float
+
+
 class RankedImage(WireModel):
     """One ranked image."""
 
@@ -85,6 +118,11 @@ class RankedImage(WireModel):
     score: float = Field(description="Between -2 and 2, larger is better.")
     best_view: ViewInfo = Field(description="The view that matched best.")
     captions: tuple[str, ...] = Field(description="Its captions in the gallery, if any.")
+    attributes: Mapping[str, Any] = Field(default_factory=dict, description="Its attributes.")
+    group_images: int = Field(default=1, description="How many images its group has.")
+    members: tuple[MemberInfo, ...] = Field(
+        default=(), description="The next best of its group, where more than one is requested."
+    )
 
 
 class HitInfo(RankedImage, ImageInfo):
@@ -97,6 +135,7 @@ class RankedImages(WireModel):
     hits: tuple[RankedImage, ...]
     query: QueryInfo
     ranked: int = Field(description="How many images took part, after filters.")
+    facets: tuple[FacetInfo, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[RankedImage]:  # type: ignore[override]

@@ -63,6 +63,18 @@ class FacetCount:
     low: Any = None
     high: Any = None
 
+    @property
+    def label(self) -> str:
+        """What is counted, in words."""
+        if self.value is not None:
+            words = {True: "yes", False: "no"}
+            is_flag = isinstance(self.value, bool)
+            return words[self.value] if is_flag else str(self.value)
+        low, high = (f"{end:g}" if isinstance(end, float) else end for end in (self.low, self.high))
+        if low is None:
+            return f"below {high}"
+        return f"{low} and more" if high is None else f"{low} to {high}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready data."""
         data: dict[str, Any] = {"count": self.count, "where": str(self.where)}

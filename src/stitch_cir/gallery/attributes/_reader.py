@@ -108,6 +108,10 @@ class Attributes:
         """Raise what :meth:`rows` would raise, without looking at any value."""
         compile_where(parse_where(where) if isinstance(where, str) else where, self._schema)
 
+    def check_facet(self, request: FacetRequest | str) -> None:
+        """Raise what :meth:`facets` would raise, by counting over no row."""
+        self.facets([request], np.empty(0, np.int64))
+
     def facets(
         self,
         requests: Sequence[FacetRequest | str],

@@ -6,6 +6,13 @@ export interface AddedImages {
   skipped: SkippedImage[];
 }
 
+/** One attribute: its ``kind`` (text, number, boolean, date, list), and how many have it. */
+export interface AttributeInfo {
+  name: string;
+  kind: string;
+  items: number;
+}
+
 /** A target caption; ``origin`` says who wrote it: a rule, a model, a record or the user. */
 export interface CaptionInfo {
   text: string;
@@ -67,6 +74,8 @@ export interface ExplainRequest {
   negatives?: string[];
   /** What the reference shows, where the encoder would misread it. */
   object?: string;
+  /** Attributes to count: brand, price:0,50,100, taken:year. */
+  facets?: string[];
   settings?: QuerySettings;
   id: string;
 }
@@ -97,9 +106,34 @@ export interface ExplanationImageRequest {
   negatives?: string[];
   /** What the reference shows, where the encoder would misread it. */
   object?: string;
+  /** Attributes to count: brand, price:0,50,100, taken:year. */
+  facets?: string[];
   settings?: QuerySettings;
   id: string;
   kind?: "all" | "matches" | "heatmap" | "contributions";
+}
+
+/** How many images have a ``value``, or one from ``low`` up to, not including, ``high``. */
+export interface FacetCountInfo {
+  count: number;
+  /** The condition that selects these images. */
+  where: string;
+  value?: string | number | boolean | null;
+  low?: string | number | null;
+  high?: string | number | null;
+}
+
+/** The counts of one attribute over ``total`` images, ``missing`` of which do not have it. */
+export interface FacetInfo {
+  attribute: string;
+  kind: string;
+  total: number;
+  missing: number;
+  /** Values that occur; fewer may be listed. */
+  distinct: number;
+  smallest?: string | number | null;
+  largest?: string | number | null;
+  counts: FacetCountInfo[];
 }
 
 /** What the gallery is, which ``choices`` a query has, and within which ``limits``. */
@@ -113,6 +147,7 @@ export interface GalleryInfo {
   dim: number;
   recipe: Record<string, unknown>;
   captioned: number;
+  attributes?: AttributeInfo[];
   generation: number;
   version: string;
   defaults: Record<string, unknown>;
@@ -156,6 +191,12 @@ export interface HitInfo {
   score: number;
   /** The view that matched best. */
   best_view: ViewInfo;
+  /** Its attributes. */
+  attributes?: Record<string, unknown>;
+  /** How many images its group has. */
+  group_images?: number;
+  /** The next best of its group, where more than one is requested. */
+  members?: MemberInfo[];
 }
 
 /** One image with its views. */
@@ -202,6 +243,12 @@ export interface MatchInfo {
   backward: number;
   /** Their share of the whole plan, 0 to 1. */
   mass: number;
+}
+
+/** A further image of a hit's group. */
+export interface MemberInfo {
+  id: string;
+  score: number;
 }
 
 /**
@@ -262,6 +309,8 @@ export interface QueryRequest {
   negatives?: string[];
   /** What the reference shows, where the encoder would misread it. */
   object?: string;
+  /** Attributes to count: brand, price:0,50,100, taken:year. */
+  facets?: string[];
   settings?: QuerySettings;
 }
 
@@ -305,6 +354,12 @@ export interface QuerySettings {
   include?: string[] | null;
   /** Leave out ids that match one of these patterns. */
   exclude?: string[] | null;
+  /** Rank only images whose attributes meet it: price < 50 and not sold. */
+  where?: string | null;
+  /** Rank groups: images of one value of this attribute. */
+  group_by?: string | null;
+  /** How many images of each group are returned. */
+  group_size?: number | null;
   include_reference?: boolean | null;
 }
 
@@ -319,6 +374,7 @@ export interface SearchResults {
   query: QueryInfo;
   /** How many images took part, after filters. */
   ranked: number;
+  facets?: FacetInfo[];
   notes?: string[];
   composition: CompositionInfo | null;
   settings: Record<string, unknown>;
