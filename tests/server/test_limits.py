@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.server import JsonLines
+from stitch_cir.server import JsonLines, create_app
 from tests.conftest import CountingEncoder
 from tests.gallery.fakes import WiderEncoder
 from tests.server.conftest import TOKEN, jpeg
@@ -195,6 +195,20 @@ def test_a_switch_to_another_encoder_is_picked_up(
     assert (after["gallery"]["encoder"], after["gallery"]["dim"]) == ("wider", 96)
     assert after["hits"][0]["id"] == before["hits"][0]["id"]
     assert client.get("/api/gallery").json()["encoder"] == "wider"
+
+
+def test_a_better_encoder_is_hinted_at_once(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class StandInEncoder(HashEncoder):
+        stand_in_for = "ViT-B-32"
+        strengths = "colours"
+
+    monkeypatch.setattr("stitch_cir.gallery._encoder_hint.network_is_likely", lambda: True)
+    st.index_folder(photos, encoder=HashEncoder())
+    with TestClient(create_app(photos, encoder=StandInEncoder())) as client:
+        hints = [client.get("/api/gallery").json()["encoder_hint"] for _ in range(2)]
+    assert "stitch index FOLDER --encoder ViT-B-32" in hints[0]
+    assert str(photos) not in hints[0]
+    assert hints[1] is None
 
 
 def test_an_empty_gallery(serve: Callable[..., TestClient], photos: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from stitch_cir._hints import shell_word
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
 from stitch_cir.cli._info import show_info
@@ -165,7 +166,12 @@ def index(
     with guard(as_json=as_json):
         from stitch_cir.encoders import load_encoder
         from stitch_cir.errors import SettingError
-        from stitch_cir.gallery import index_captions, index_folder
+        from stitch_cir.gallery import (
+            DEFAULT_DIRECTORY,
+            encoder_hint,
+            index_captions,
+            index_folder,
+        )
         from stitch_cir.views import ViewRecipe
 
         recipe = ViewRecipe(kind=view_kind, count=views, seed=seed)  # type: ignore[arg-type]
@@ -236,6 +242,16 @@ def index(
                     f"attributes of an unknown image ignored: {printable(id)}", soft_wrap=True
                 )
             out.print(printable(report.summary()), soft_wrap=True)
+            if not quiet and folder is not None:
+                words = [folder] if gallery is None else [folder, "-g", gallery]
+                hint = encoder_hint(
+                    gallery or folder / DEFAULT_DIRECTORY,
+                    model,
+                    report.images,
+                    " ".join(shell_word(str(word)) for word in words),
+                )
+                if hint is not None:
+                    out.print(f"hint: {printable(hint)}", soft_wrap=True)
         if report.skipped:
             raise typer.Exit(EXIT_SKIPPED)
 

@@ -20,6 +20,7 @@ from stitch_cir.encoders._protocol import (
     DualEncoder,
     EncoderNotes,
     PreparingEncoder,
+    StandIn,
     TextLimits,
     WarmUp,
     encoder_notes,
@@ -27,7 +28,12 @@ from stitch_cir.encoders._protocol import (
 )
 from stitch_cir.encoders._registry import encoder_names, load_encoder, load_mini, load_test
 from stitch_cir.encoders.mini._encoder import MiniEncoder, PreparedImage
-from stitch_cir.encoders.store._catalogue import CatalogueEntry, catalogue, models_folder
+from stitch_cir.encoders.store._catalogue import (
+    CatalogueEntry,
+    catalogue,
+    is_installed,
+    models_folder,
+)
 
 if TYPE_CHECKING:
     from stitch_cir.encoders.clip._export import export_model
@@ -49,6 +55,7 @@ __all__ = [
     "PreparedImage",
     "PreparingEncoder",
     "PulledModel",
+    "StandIn",
     "TextLimits",
     "WarmUp",
     "catalogue",
@@ -60,6 +67,7 @@ __all__ = [
     "encoder_names",
     "encoder_notes",
     "export_model",
+    "is_installed",
     "language_notes",
     "load_encoder",
     "load_mini",

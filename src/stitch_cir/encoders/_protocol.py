@@ -18,6 +18,7 @@ __all__ = [
     "DualEncoder",
     "EncoderNotes",
     "PreparingEncoder",
+    "StandIn",
     "TextLimits",
     "WarmUp",
     "encoder_notes",
@@ -156,6 +157,21 @@ class WarmUp(Protocol):
 
     def warm_up(self, *, texts: bool = True, images: bool = True) -> None:
         """Open the models for texts, for images, or for both. Raises ``ModelError``."""
+        ...
+
+
+@runtime_checkable
+class StandIn(Protocol):
+    """An encoder that works everywhere, but falls short of a model that has to be fetched."""
+
+    @property
+    def stand_in_for(self) -> str:
+        """The name of that model in the catalogue."""
+        ...
+
+    @property
+    def strengths(self) -> str:
+        """What the stand-in is good at, to follow ``good at``."""
         ...
 
 

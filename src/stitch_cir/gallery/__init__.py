@@ -1,6 +1,7 @@
 """What is indexed, on disk: SQLite holds the truth, a memory-mapped matrix is its cache."""
 
 from stitch_cir import _exports
+from stitch_cir.gallery._encoder_hint import encoder_hint
 from stitch_cir.gallery._gallery import Gallery
 from stitch_cir.gallery._names import matcher
 from stitch_cir.gallery._path_mask import PathMask
@@ -46,6 +47,7 @@ __all__ = [
     "VerifyReport",
     "ViewMatrix",
     "Where",
+    "encoder_hint",
     "index_captions",
     "index_folder",
     "matcher",

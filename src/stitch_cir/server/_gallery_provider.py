@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import GalleryMismatchError, GalleryMissingError, StitchError
-from stitch_cir.gallery import Gallery, GalleryReader, PathMask, Snapshot
+from stitch_cir.gallery import Gallery, GalleryReader, PathMask, Snapshot, encoder_hint
 from stitch_cir.server._batching import BatchingEncoder
 
 __all__ = ["GalleryProvider"]
@@ -29,7 +29,8 @@ class GalleryProvider:
         """
         opened = Gallery.open(directory, encoder=encoder)
         self.directory = opened.directory.absolute()
-        self.encoder = wrap(opened.encoder)
+        self._plain_encoder = opened.encoder
+        self.encoder = wrap(self._plain_encoder)
         opened.close()
         self._wrap = wrap
         self._lock = threading.Lock()
@@ -78,13 +79,18 @@ class GalleryProvider:
         except GalleryMismatchError as mismatch:
             opened = Gallery.open(self.directory)
             try:
-                encoder = self._wrap(opened.encoder)
+                plain = opened.encoder
+                encoder = self._wrap(plain)
             except StitchError as error:
                 raise mismatch from error
             finally:
                 opened.close()
-            self.encoder = encoder
+            self._plain_encoder, self.encoder = plain, encoder
             return Gallery.open(self.directory, encoder=encoder)
+
+    def encoder_hint(self, images: int) -> str | None:
+        """Return a line on a better encoder, once in the life of a gallery."""
+        return encoder_hint(self.directory, self._plain_encoder, images)
 
     def read(self, run: Callable[[Snapshot], T]) -> T:
         """Return what ``run`` reads from one generation of the gallery."""

@@ -81,6 +81,7 @@ def router(services: Services) -> APIRouter:
             composer=dict(composer.settings()),
             writable=settings.token is not None,
             notes=tuple(provider.notes(gallery)),
+            encoder_hint=provider.encoder_hint(info["images"]),
         )
 
     @routes.get("/api/images", response_model=ImagePage, responses=error_responses(404, 422))

@@ -87,6 +87,9 @@ class GalleryInfo(WireModel):
     notes: tuple[str, ...] = Field(
         default=(), description="What happened to the gallery, e.g. a cache rebuilt."
     )
+    encoder_hint: str | None = Field(
+        default=None, description="How to get a better encoder; in one answer only, ever."
+    )
 
 
 class AttributeInfo(WireModel):

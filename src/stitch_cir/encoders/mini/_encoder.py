@@ -85,7 +85,8 @@ class PreparedImage:
 class MiniEncoder:
     """EfficientNet-Lite2 and all-MiniLM-L6-v2 in one space.
 
-    Implements ``DualEncoder``, ``ConceptReader``, ``DenseEncoder``, ``PreparingEncoder``.
+    Implements ``DualEncoder``, ``ConceptReader``, ``DenseEncoder``, ``PreparingEncoder``,
+    ``StandIn``.
     """
 
     name = "mini"
@@ -95,6 +96,8 @@ class MiniEncoder:
     languages = ("en",)
     prompted = True
     """Whether the labels' vectors are averaged over prompts."""
+    stand_in_for = "ViT-B-32"
+    strengths = "everyday scenes, kinds of things and colours"
 
     def __init__(self, head: Path | None = None) -> None:
         """Open no model yet: each is opened when its first input comes.

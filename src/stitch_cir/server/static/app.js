@@ -329,7 +329,8 @@ function listen() {
 
 /** Show what the gallery is; it may change while the page is open. */
 function introduce(info) {
-  state.info = info;
+  // it comes once in the life of a gallery, and stays as long as the page is open
+  state.info = { ...info, encoder_hint: info.encoder_hint ?? state.info?.encoder_hint ?? null };
   byId("about").textContent = `${info.name} · ${plural(info.images, "image")} · ${info.encoder}`;
 }
 

@@ -15,7 +15,7 @@ export const state = {
 export const mostHits = () => Math.min(state.info?.limits.k ?? Infinity, state.info?.images ?? Infinity);
 
 /** What the gallery itself has to say, whatever is asked of it. */
-export const galleryNotes = () => state.info?.notes ?? [];
+export const galleryNotes = () => [...(state.info?.notes ?? []), ...(state.info?.encoder_hint ? [state.info.encoder_hint] : [])];
 
 /** The names that a setting can have, by setting. */
 export const choices = () => ({ transition: state.info?.choices.transitions, scorer: state.info?.choices.scorers });

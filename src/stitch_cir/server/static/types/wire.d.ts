@@ -157,6 +157,8 @@ export interface GalleryInfo {
   writable: boolean;
   /** What happened to the gallery, e.g. a cache rebuilt. */
   notes?: string[];
+  /** How to get a better encoder; in one answer only, ever. */
+  encoder_hint?: string | null;
 }
 
 /** An image of the gallery as the reference. */

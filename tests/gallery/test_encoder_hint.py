@@ -1,0 +1,129 @@
+"""One line, once a gallery, that its encoder is a stand-in."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from stitch_cir.cli._app import app
+from stitch_cir.encoders import HashEncoder, MiniEncoder, StandIn, catalogue
+from stitch_cir.gallery import _encoder_hint, encoder_hint
+from stitch_cir.gallery._encoder_hint import MARK, network_is_likely
+
+
+class StandInEncoder(HashEncoder):
+    """The encoder for tests, as a stand-in."""
+
+    stand_in_for = "ViT-B-32"
+    strengths = "colours"
+
+
+@pytest.fixture(autouse=True)
+def online(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STITCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(_encoder_hint, "network_is_likely", lambda: True)
+    monkeypatch.setattr(_encoder_hint, "usable_cores", lambda: 2)
+
+
+def test_mini_stands_in_for_a_model_of_the_catalogue() -> None:
+    encoder = MiniEncoder()
+    assert isinstance(encoder, StandIn)
+    assert encoder.stand_in_for in catalogue()
+    assert not isinstance(HashEncoder(), StandIn)
+
+
+def test_the_line_has_the_command_its_size_and_time_and_comes_once(tmp_path: Path) -> None:
+    found = encoder_hint(tmp_path, StandInEncoder(), 960, "photos")
+    assert found == (
+        "test is a stand-in, good at colours; CLIP finds far more: stitch models pull ViT-B-32 && "
+        "stitch index photos --encoder ViT-B-32 --switch-when-done (605 MB to fetch once, then "
+        "about 10 min for 960 images here; the gallery answers meanwhile)."
+    )
+    assert encoder_hint(tmp_path, StandInEncoder(), 960, "photos") is None
+
+
+def test_a_model_that_is_here_is_not_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_encoder_hint, "is_installed", lambda name: True)
+    monkeypatch.setattr(_encoder_hint, "network_is_likely", lambda: False)
+    found = encoder_hint(tmp_path, StandInEncoder(), 5)
+    assert found is not None
+    assert "pull" not in found
+    assert "stitch index FOLDER --encoder ViT-B-32 --switch-when-done (about 1 min" in found
+
+
+def test_without_a_network_nothing_is_said_and_nothing_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_encoder_hint, "network_is_likely", lambda: False)
+    assert encoder_hint(tmp_path, StandInEncoder(), 5) is None
+    assert not (tmp_path / MARK).exists()
+
+
+def test_what_cannot_be_remembered_is_not_said(tmp_path: Path) -> None:
+    assert encoder_hint(tmp_path / "gone", StandInEncoder(), 5) is None
+    assert encoder_hint(tmp_path, StandInEncoder(), 0) is None
+    assert encoder_hint(tmp_path, HashEncoder(), 5) is None
+    assert not (tmp_path / MARK).exists()
+
+
+def test_whether_there_is_a_network_is_learned_without_sending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("HF_HUB_OFFLINE", "STITCH_MODEL_HUB"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(_encoder_hint, "getproxies", dict)
+    made: list[tuple[Any, ...]] = []
+
+    class Probe:
+        """Neither sends nor resolves: only ``connect`` of a datagram socket may be called."""
+
+        def __init__(self, *kind: Any) -> None:
+            made.append(kind)
+
+        def __enter__(self) -> Probe:
+            return self
+
+        def __exit__(self, *exception: object) -> None:
+            return None
+
+        def connect(self, address: tuple[str, int]) -> None:
+            assert address[0].startswith("192.0.2.")
+            if len(made) > 1:
+                raise OSError("Network is unreachable")
+
+    monkeypatch.setattr(socket, "socket", Probe)
+    assert network_is_likely()
+    assert made == [(socket.AF_INET, socket.SOCK_DGRAM)]
+    assert not network_is_likely()
+    monkeypatch.setenv("STITCH_MODEL_HUB", "http://hub.example")
+    assert network_is_likely()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert not network_is_likely()
+
+
+def test_the_command_says_it_once_and_never_in_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = tmp_path / "my photos"
+    photos.mkdir()
+    Image.new("RGB", (40, 40), "red").save(photos / "red.png")
+    monkeypatch.setattr("stitch_cir.encoders.load_encoder", lambda *_, **__: StandInEncoder())
+    index = ["index", str(photos)]
+    runner = CliRunner()
+    data = runner.invoke(app, [*index, "--json"])
+    assert "hint" not in json.loads(data.stdout)
+    assert "stand-in" not in data.output
+    assert "stand-in" not in runner.invoke(app, [*index, "-q"]).output
+    first = runner.invoke(app, index)
+    assert f"stitch index '{photos}' --encoder ViT-B-32 --switch-when-done" in first.output
+    assert "stand-in" not in runner.invoke(app, index).output
+    elsewhere = runner.invoke(app, [*index, "-g", str(tmp_path / "g")])
+    assert f"'{photos}' -g {tmp_path / 'g'} --encoder" in elsewhere.output
