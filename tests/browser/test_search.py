@@ -161,7 +161,7 @@ def test_captions_are_edited_weighed_switched_off_and_added(page: Page, site: st
     assert not page.locator("#captions input[type=checkbox]").nth(1).is_checked()
     page.click("#settings > summary")
     expect(page.locator("#set-num_captions")).to_be_disabled()
-    expect(page.locator("#hint-captions")).to_have_text("Your own captions are used.")
+    expect(page.locator("#hint-num_captions")).to_have_text("Your own captions are used.")
     page.get_by_role("button", name="Compose anew").click()
     expect(page.locator("#captions-count")).to_have_text(str(len(composed)))
     assert members(page) == composed
