@@ -203,6 +203,14 @@ def test_labels_lose_their_explanations() -> None:
     assert texts(ram, "three of them")[1] == "three rams"
 
 
+def test_an_object_may_come_with_what_it_does() -> None:
+    dog = Reference(concepts=(Concept("dog sitting", "object", 0.9),))
+    assert texts(dog, "two of them")[1] == "two dogs sitting"
+    assert texts(dog, "on a beach")[1] == "a dog sitting on a beach"
+    # the user names the dog: nothing is joined to it a second time
+    assert texts(dog, "the dog looks up") == ("the dog looks up",)
+
+
 def test_settings_name_the_wording() -> None:
     composer = VerbatimComposer()
     assert isinstance(composer, Composer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["join_to", "noun_phrase", "plural", "unframed", "with_article"]
+__all__ = ["join_to", "noun_phrase", "plural", "split_activity", "unframed", "with_article"]
 
 _DETERMINED = re.compile(
     r"(?:an?|the|some|his|her|its|their|no|many|several|another|both|all|one|two|three|four|five|six|\d+|"
@@ -50,8 +50,17 @@ def is_plural(noun: str) -> bool:
     return (noun.endswith("s") and not noun.endswith(("ss", "us"))) or noun.endswith("people")
 
 
+def split_activity(noun: str) -> tuple[str, str]:
+    """Return "dog" and "sitting on grass" of "dog sitting on grass"; most nouns have no activity."""
+    match = re.fullmatch(r"(.+?) (\w{2,}ing\b.*)", noun)
+    return (match[1], match[2]) if match else (noun, "")
+
+
 def plural(noun: str) -> str:
     """Return the plural of a noun or noun phrase, of a plural the same."""
+    thing, activity = split_activity(noun)
+    if activity:
+        return f"{plural(thing)} {activity}"
     head = noun.rpartition(" ")[2]
     if head in _IRREGULAR:
         return noun.removesuffix(head) + _IRREGULAR[head]

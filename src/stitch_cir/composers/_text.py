@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["clean", "cut_characters", "cut_words", "fold", "tidy", "unique"]
+__all__ = ["clean", "cut_characters", "fold", "unique"]
 
 _QUOTES = str.maketrans(
     {
@@ -58,25 +58,6 @@ def cut_characters(text: str, limit: int) -> str:
     return (head[:gap] if gap > limit // 2 else text[:limit]).rstrip(" ,;:-")
 
 
-def cut_words(text: str, limit: int) -> str:
-    """Cut a text to at most ``limit`` words, ending on no dangling comma or joining word."""
-    words = text.split(" ")
-    if len(words) <= limit:
-        return text
-    words = words[:limit]
-    while len(words) > 1 and words[-1].lower().strip(",;:") in _DANGLING:
-        words.pop()
-    return " ".join(words).rstrip(" ,;:-")
-
-
-def tidy(text: str) -> str:
-    """Clean up an edited text: doubled spaces, commas and joining words."""
-    text = re.sub(r"\s+", " ", text)
-    text = re.sub(r"\s+([,.;:])", r"\1", text)
-    text = re.sub(r"([,;:])(?:\s*[,;:])+", r"\1", text)
-    return text.strip(" ,;:")
-
-
 def fold(text: str) -> str:
     """Fold a text to the form in which two texts compare equal."""
     return " ".join(re.sub(r"[.!?,;:]+(?=\s|$)", " ", clean(text).casefold()).split())
@@ -89,6 +70,3 @@ def unique(texts: Iterable[str]) -> list[str]:
         if text and fold(text) not in first:
             first[fold(text)] = text
     return list(first.values())
-
-
-_DANGLING = frozenset("a an the and or but with of in on at to by for from is are".split())

@@ -10,6 +10,7 @@ from stitch_cir.composers._phrases import (
     join_to,
     noun_phrase,
     plural,
+    split_activity,
     unframed,
     with_article,
 )
@@ -215,7 +216,8 @@ def _objects(concepts: Sequence[Concept], changes: Sequence[Change], text: str) 
 
 def _names(text: str, noun: str) -> bool:
     """Return whether a request names an object itself."""
-    return bool(re.search(rf"\b(?:{re.escape(noun)}|{re.escape(plural(noun))})\b", text, re.I))
+    thing = split_activity(noun)[0]
+    return bool(re.search(rf"\b(?:{re.escape(thing)}|{re.escape(plural(thing))})\b", text, re.I))
 
 
 def _plain(label: str) -> str:
