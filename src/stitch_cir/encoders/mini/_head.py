@@ -66,14 +66,14 @@ class MiniHead:
 
     def residual(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Map features (M, 1752) to the text space: (M, 384) float32, not of unit length."""
-        return np.asarray(features @ self.weights + self.bias, dtype=np.float32)
+        return np.asarray(_product(features, self.weights) + self.bias, dtype=np.float32)
 
     def word_scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Estimate the words' probabilities from features (M, 1752): (M, W) in [0, 1].
 
         0 for images that are beyond the head's reach.
         """
-        scores = np.clip(features @ self.word_weights + self.word_bias, 0, 1)
+        scores = np.clip(_product(features, self.word_weights) + self.word_bias, 0, 1)
         distances = (((features - self.shift) * self.scale) ** 2).sum(axis=1, keepdims=True)
         return np.asarray(np.where(distances <= self.reach, scores, 0), dtype=np.float32)
 
@@ -200,4 +200,9 @@ def _pack(weights: NDArray[np.floating]) -> tuple[NDArray[np.int8], NDArray[np.f
 
 
 def _unpack(weights: NDArray[np.int8], scales: NDArray[np.float32]) -> NDArray[np.float32]:
-    return weights.astype(np.float32) * scales[:, None]
+    return np.asfortranarray(weights.astype(np.float32) * scales[:, None])
+
+
+def _product(rows: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Multiply without BLAS, whose spinning threads cost more than this little work."""
+    return np.asarray(np.einsum("mf,df->md", rows, weights.T), dtype=np.float32)
