@@ -24,7 +24,7 @@ CacheOption = Annotated[
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE")]
 
 answers = Application(
-    help="Remembered answers of models: show, hand on, take over.",
+    help="Cached answers of models: show, export, import, delete.",
     no_args_is_help=True,
 )
 

@@ -27,7 +27,7 @@ def set_(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="CSV or TSV with a column id, JSON lines, or Parquet. Empty cells take away.",
+            help="CSV or TSV with a column id, JSON lines, or Parquet. Empty cells delete values.",
         ),
     ],
     as_json: o.JsonOption = False,

@@ -69,7 +69,7 @@ def check(dataset: DatasetArgument, root: RootOption, as_json: o.JsonOption = Fa
 
 @bench.command("make")
 def make(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to make it.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The new folder.")],
     stamps: Annotated[
         Path,
         typer.Option(
@@ -185,7 +185,8 @@ def compare(
         ),
     ],
     second: Annotated[
-        list[Path], typer.Option("--second", "-b", metavar="FILE|RUN", help="The other ones.")
+        list[Path],
+        typer.Option("--second", "-b", metavar="FILE|RUN", help="What to compare with."),
     ],
     root: Annotated[
         Path | None,

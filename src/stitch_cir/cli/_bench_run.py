@@ -53,7 +53,7 @@ def run(
     sample: Annotated[
         int | None, typer.Option("--sample", metavar="N", help="Only N queries, drawn by a seed.")
     ] = None,
-    sample_seed: Annotated[int, typer.Option("--sample-seed", help="That seed.")] = 0,
+    sample_seed: Annotated[int, typer.Option("--sample-seed", help="Seed of --sample.")] = 0,
     controls: Annotated[
         bool, typer.Option("--controls/--no-controls", help="Rank by the controls too.")
     ] = True,

@@ -40,7 +40,7 @@ def compose(
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say how many calls and tokens it would cost.")
+        bool, typer.Option("--dry-run", help="Only estimate calls and tokens; compose nothing.")
     ] = False,
     save: Annotated[
         Path | None,

@@ -47,7 +47,7 @@ def index(
         bool | None,
         typer.Option(
             "--metadata/--no-metadata",
-            help="Make attributes of what images say: size, time, camera, place, keywords, …; "
+            help="Take attributes from the images: size, time, camera, place, keywords, …; "
             "remembered. [metadata]",
             show_default=False,
         ),
@@ -80,7 +80,7 @@ def index(
         typer.Option(
             "--memory",
             metavar="MB",
-            help="What images may take together while they are decoded. [half of what there is "
+            help="Memory for the images that are being decoded. [half of what there is "
             "up to 2000, a quarter up to 4000]",
         ),
     ] = None,
@@ -106,7 +106,7 @@ def index(
     ] = False,
     restore_removed: Annotated[
         bool,
-        typer.Option("--restore-removed", help="Take back what was removed by hand."),
+        typer.Option("--restore-removed", help="Index again what was removed by hand."),
     ] = False,
     exclude: Annotated[
         list[str] | None,
@@ -147,12 +147,12 @@ def index(
         bool,
         typer.Option(
             "--allow-missing",
-            help="Let more than half of the images go, or all of a folder that is empty now.",
+            help="Accept that more than half of the images, or all of a folder, are gone.",
         ),
     ] = False,
     forget: Annotated[
         bool,
-        typer.Option("--forget", help="Drop what is gone at once, with vectors and captions."),
+        typer.Option("--forget", help="Delete vectors and captions of missing files at once."),
     ] = False,
     quiet: o.QuietOption = False,
     as_json: o.JsonOption = False,

@@ -217,7 +217,7 @@ def explain(
         str | None,
         typer.Option("--kind", help="What is drawn: matches, heatmap, contributions or all. [all]"),
     ] = None,
-    show: Annotated[bool, typer.Option("--open", help="Draw it and show it.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Draw it and open the image.")] = False,
     encoder: o.EncoderOption = None,
     as_json: o.JsonOption = False,
     *,

@@ -28,6 +28,7 @@ from stitch_cir.encoders._protocol import (
 )
 from stitch_cir.encoders._registry import encoder_names, load_encoder, load_mini, load_test
 from stitch_cir.encoders.mini._encoder import MiniEncoder, PreparedImage
+from stitch_cir.encoders.mini._head import MiniHead
 from stitch_cir.encoders.store._catalogue import (
     CatalogueEntry,
     catalogue,
@@ -51,6 +52,7 @@ __all__ = [
     "HashEncoder",
     "KnowsLanguages",
     "MiniEncoder",
+    "MiniHead",
     "ModelFile",
     "PreparedImage",
     "PreparingEncoder",

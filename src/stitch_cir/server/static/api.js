@@ -17,7 +17,7 @@ export class ApiError extends Error {
   }
 }
 
-const AWAY = {
+const UNREACHABLE = {
   type: "ServerAway",
   message: "The server does not answer.",
   hint: "Check that stitch serve is still running, then try again.",
@@ -36,7 +36,7 @@ async function call(path, { json, form, method, signal } = {}) {
     response = await fetch(at(path), options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, AWAY);
+    throw new ApiError(0, UNREACHABLE);
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => null);
@@ -55,7 +55,7 @@ const read = async (path, options) => {
     return await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, AWAY);
+    throw new ApiError(0, UNREACHABLE);
   }
 };
 
@@ -67,7 +67,7 @@ export function idPath(id) {
 }
 
 export const thumbnail = (id, side = 384) => at(`api/thumbnails/${idPath(id)}?side=${side}`);
-export const picture = (id, side = 1200) => at(`api/files/${idPath(id)}?side=${side}`);
+export const imageUrl = (id, side = 1200) => at(`api/files/${idPath(id)}?side=${side}`);
 export const uploadUrl = (token) => at(`api/uploads/${encodeURIComponent(token)}`);
 
 /** @returns {Promise<wire.GalleryInfo>} */
@@ -75,18 +75,18 @@ export const about = () => read("api/gallery");
 /** @returns {Promise<wire.ImagePage>} */
 export const images = ({ offset, limit, q }, signal) =>
   read(`api/images?${new URLSearchParams({ offset, limit, q })}`, { signal });
-/** @type {(ask: wire.QueryRequest, signal?) => Promise<wire.SearchResponse>} */
-export const search = (ask, signal) => read("api/search", { json: ask, signal });
-/** @type {(ask: wire.QueryRequest, id: string, signal?) => Promise<wire.Explanation>} */
-export const explain = (ask, id, signal) => read("api/explain", { json: { ...ask, id }, signal });
+/** @type {(request: wire.QueryRequest, signal?) => Promise<wire.SearchResponse>} */
+export const search = (request, signal) => read("api/search", { json: request, signal });
+/** @type {(request: wire.QueryRequest, id: string, signal?) => Promise<wire.Explanation>} */
+export const explain = (request, id, signal) => read("api/explain", { json: { ...request, id }, signal });
 
-/** @param {wire.QueryRequest} ask */
-export async function explainPicture(ask, id, kind) {
-  return (await call("api/explain/picture", { json: { ...ask, id, kind } })).blob();
+/** @param {wire.QueryRequest} request */
+export async function explanationImage(request, id, kind) {
+  return (await call("api/explain/picture", { json: { ...request, id, kind } })).blob();
 }
 
-export async function sheet(ask) {
-  return (await call("api/sheet", { json: ask })).blob();
+export async function sheet(request) {
+  return (await call("api/sheet", { json: request })).blob();
 }
 
 /** @returns {Promise<wire.UploadInfo>} */

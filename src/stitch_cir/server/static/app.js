@@ -6,7 +6,7 @@ import { announce, byId, download, plural, toast } from "./dom.js";
 import { mountForm } from "./form.js";
 import { mountGallery } from "./gallery.js";
 import { mountKeys, mountTheme } from "./keys.js";
-import { HITS, allOff, asksSomething, emptyQuery, fromFragment, noSettings, toAsk, toFragment } from "./query.js";
+import { HITS, allOff, isSearchable, emptyQuery, fromFragment, noSettings, toRequest, toFragment } from "./query.js";
 import * as view from "./results.js";
 import { choices, galleryNotes, mostHits, question, state, uploadOf } from "./state.js";
 import { faultPanel } from "./states.js";
@@ -18,7 +18,7 @@ const GATHER = new Set(["alpha", "captions-count", "tune", "more", "edit"]);
 const gallery = mountGallery({ onPick: ({ id }) => form.setReference({ id }), showNotes: () => view.notes(galleryNotes()), marked: () => state.draft.ref?.id ?? null });
 const form = mountForm({ tune, submit, mark: gallery.mark });
 const runner = mountSearch({ showForm: form.show, acts, tools, quiet: gallery.stop });
-const byTrail = (by) => history.go(by);
+const goInHistory = (by) => history.go(by);
 let explain = null; // its files come when it is first needed
 let helping = false;
 let leaving = null; // a step back that the browser has not taken yet
@@ -39,7 +39,7 @@ async function go(query, kind) {
   if (again) history.replaceState(entry, "", to);
   else history.pushState(entry, "", to);
   if (kind !== "more") trail.record(state.pos, query, kind);
-  trail.show(state.pos, byTrail);
+  trail.show(state.pos, goInHistory);
   if (kind === "search" || kind === "less") byId("pictures").scrollIntoView();
   return runner.run(query, { keep: kind !== "search", more: kind === "more" });
 }
@@ -86,7 +86,7 @@ function showGallery() {
   state.shown = null;
   form.show();
   form.keepDraft();
-  trail.show(state.pos, byTrail);
+  trail.show(state.pos, goInHistory);
   document.title = state.info ? `${state.info.name} · STiTch` : "STiTch";
   return gallery.show();
 }
@@ -104,8 +104,8 @@ async function restore() {
   state.pos = entry.pos;
   if (query && uploadOf(query)) query.ref = entry.upload ?? { upload: null, name: "" };
   const shown = query && !state.busy && !state.browsing && state.shown?.results;
-  if (shown && JSON.stringify(toAsk(query)) === JSON.stringify(toAsk(state.shown.query))) {
-    trail.show(state.pos, byTrail);
+  if (shown && JSON.stringify(toRequest(query)) === JSON.stringify(toRequest(state.shown.query))) {
+    trail.show(state.pos, goInHistory);
     if (explained === null) hideExplain();
     else if (explain?.isOpen() !== explained) await openExplain(explained, arrived);
     return;
@@ -119,15 +119,15 @@ async function restore() {
     return;
   }
   const step = entry.why || entry.help ? entry.pos - 1 : entry.pos;
-  if (!trail.knows(step)) trail.record(step, query, "search");
-  trail.show(state.pos, byTrail);
+  if (!trail.hasStep(step)) trail.record(step, query, "search");
+  trail.show(state.pos, goInHistory);
   if (query.ref?.upload === null) refuseUpload(query);
   else if (allOff(query)) refuseCaptions(query);
   else await runner.run(query, { fresh: false });
   if (explained !== null && state.shown?.results) await openExplain(explained, arrived);
 }
 
-/** Say what of a link could not be read; it stays until the next question. */
+/** Show what of a link could not be read, until the next query. */
 function warn(lost) {
   const root = byId("warning");
   const names = { num_captions: "number of captions", negative_weight: "weight of less like", min_score: "least score" };
@@ -151,7 +151,7 @@ function refuseUpload(query) {
 /** A link switches every caption off: there is nothing to search with, and nothing to fall back on. */
 function refuseCaptions(query) {
   const on = () => tune("edit", (one) => (one.captions = one.captions.map((caption) => ({ ...caption, on: true }))));
-  const anew = asksSomething({ ...query, captions: null }) && { label: "Compose anew", act: () => tune("anew", (one) => (one.captions = null)) };
+  const anew = isSearchable({ ...query, captions: null }) && { label: "Compose anew", act: () => tune("anew", (one) => (one.captions = null)) };
   runner.refuse(query, {
     title: "All captions are switched off",
     text: "Nothing is left to search with.",
@@ -219,10 +219,10 @@ async function openExplain(id, enter = true) {
 async function withUpload(call) {
   const { query } = state.shown;
   try {
-    return await call(toAsk(query, mostHits()));
+    return await call(toRequest(query, mostHits()));
   } catch (error) {
     if (error.status !== 404 || !(await runner.renew(query))) throw error;
-    return call(toAsk(query, mostHits()));
+    return call(toRequest(query, mostHits()));
   }
 }
 

@@ -62,13 +62,13 @@ export function style(name) {
   return new Promise((done) => document.head.append(el("link", { rel: "stylesheet", href, on: { load: done, error: done } })));
 }
 
-/** Say something to a screen reader without moving anything. */
+/** Announce a text to screen readers, without moving anything. */
 export function announce(text) {
   const live = byId("live");
   live.textContent = live.textContent === text ? `${text} ` : text;
 }
 
-/** Say something for a moment, to eyes and to a screen reader. */
+/** Show a text for a moment, and announce it to screen readers. */
 export function toast(text) {
   document.querySelector(".toast")?.remove();
   const shown = el("p", { class: "toast", "aria-hidden": "true", text });
@@ -80,7 +80,7 @@ export function toast(text) {
 /** Count things: `1 image`, `2,000 images`. */
 export const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
-/** Give the last part of an id, for places with little room. */
+/** Return the last part of an id, where there is little room. */
 export const shortName = (id) => id.split("/").filter(Boolean).pop() ?? id;
 
 /** Offer bytes as a download. */

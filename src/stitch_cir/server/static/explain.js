@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { announce, byId, download, el, icon, shortName, style, svg } from "./dom.js";
 import { colourOf, draw, links, point } from "./overlay.js";
-import { matchTable, placeName, planTable, sentence } from "./plan-table.js";
+import { matchTable, regionName, planTable, sentence } from "./plan-table.js";
 import { faultPanel } from "./states.js";
 import { absent } from "./ways-out.js";
 
@@ -83,11 +83,11 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
 
   function show(explained) {
     const ownViews = asked.viewsOnly;
-    if (ownViews) explained = { ...explained, captions: explained.captions.map(placeName) };
+    if (ownViews) explained = { ...explained, captions: explained.captions.map(regionName) };
     const said = sentence(explained, ownViews);
     const { hit, captions, weights, shares, views } = explained;
     const frame = hit.width === null ? null : el("div", { class: "canvas-frame", vars: { "--ar": String(hit.width / hit.height) } });
-    const image = el("img", { src: api.picture(hit.id), alt: `${hit.captions.join(" · ") || hit.id}` });
+    const image = el("img", { src: api.imageUrl(hit.id), alt: `${hit.captions.join(" · ") || hit.id}` });
     image.addEventListener("error", () => image.replaceWith(el("span", { class: "broken" }, icon("picture"), "The file is gone; its vectors are still here.")));
     frame?.append(image);
     const chips = new Map();
@@ -168,7 +168,7 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
       const pressed = event.currentTarget;
       pressed.disabled = true;
       try {
-        download(await call((ask) => api.explainPicture(ask, hit.id, "matches")), `why-${shortName(hit.id)}.png`);
+        download(await call((ask) => api.explanationImage(ask, hit.id, "matches")), `why-${shortName(hit.id)}.png`);
       } catch (error) {
         announce(error.message);
         pressed.after(el("p", { class: "hint", role: "alert", text: `${error.message} ${error.hint ?? ""}` }));

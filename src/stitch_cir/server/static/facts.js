@@ -9,7 +9,7 @@ export const SCORERS = {
   point: "whole image only",
 };
 
-/** Say in one line what made a ranking. */
+/** Return one line on what made a ranking. */
 export function factsLine(results) {
   const { settings: s, gallery, seconds } = results;
   const total = Object.values(seconds).reduce((sum, one) => sum + one, 0);

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { mountCaptions } from "./captions.js";
 import { announce, byId, el, icon, plural, toast } from "./dom.js";
-import { HITS, allOff, asksSomething, changedCount, copyQuery, noSettings, toFragment } from "./query.js";
+import { HITS, allOff, isSearchable, changedCount, copyQuery, noSettings, toFragment } from "./query.js";
 import { mountReference, referenceName, remember } from "./reference.js";
 import { isStale, showsEarlier, state, uploadOf } from "./state.js";
 import { titleOf } from "./trail.js";
@@ -135,16 +135,16 @@ export function mountForm({ tune, submit, mark }) {
     root.replaceChildren(el("span", { text: "Less like" }), el("ul", {}, less.map((id) => el("li", {}, chip(id)))));
   }
 
-  /** Say why a question cannot be asked as it stands; null where it can. */
+  /** Return why the query cannot be sent as it stands, or null. */
   function whyNot(query) {
-    if (!asksSomething(query)) return "Choose an image, or write what you look for.";
+    if (!isSearchable(query)) return "Choose an image, or write what you look for.";
     if (allOff(query)) return "All captions are switched off. Switch one on, or compose anew.";
     const most = state.info?.limits.text_characters ?? Infinity;
     const longest = Math.max(...[query.text.trim(), ...(query.captions ?? []).map((one) => one.text)].map((words) => [...words].length));
     return longest > most ? `A text has ${plural(longest, "character")}; at most ${plural(most, "character")} are taken. Shorten it.` : null;
   }
 
-  /** Say what is wrong with the question itself, beside it. */
+  /** Show what is wrong with the query itself, beside it. */
   function problem(message) {
     const root = byId("form-problem");
     root.hidden = !message;

@@ -1,4 +1,4 @@
-// The drawing of an explanation: matched views as boxes on the picture, lines to their captions.
+// The drawing of an explanation: matched views as boxes on the image, lines to their captions.
 
 import { svg } from "./dom.js";
 
@@ -32,7 +32,7 @@ export function links(explained, direction) {
 }
 
 /**
- * Draw `shown` links into `canvas`, an SVG that covers `stage`. `frame` is the element the picture
+ * Draw `shown` links into `canvas`, an SVG that covers `stage`. `frame` is the element the image
  * fills; `places(view)` gives the element of a view without box; `rows` those of the captions.
  */
 export function draw({ canvas, stage, frame, rows, chips, explained, shown, direction, onPoint }) {
@@ -42,8 +42,8 @@ export function draw({ canvas, stage, frame, rows, chips, explained, shown, dire
     return { x: left - origin.left, y: top - origin.top, width, height };
   };
   canvas.setAttribute("viewBox", `0 0 ${origin.width} ${origin.height}`);
-  const picture = frame && inside(frame);
-  const beside = rows.length > 0 && picture && inside(rows[0]).x > picture.x + picture.width - 1;
+  const image = frame && inside(frame);
+  const beside = rows.length > 0 && image && inside(rows[0]).x > image.x + image.width - 1;
   const strongest = new Map();
   for (const one of shown) if (!strongest.has(one.view)) strongest.set(one.view, one);
   const most = Math.max(...shown.map((one) => one.mass), 1e-9);
@@ -57,12 +57,12 @@ export function draw({ canvas, stage, frame, rows, chips, explained, shown, dire
       anchors.set(view, { x: at.x + at.width, y: at.y + at.height / 2 });
       continue;
     }
-    if (!box || !picture) continue;
+    if (!box || !image) continue;
     const inset = 2;
-    const x = picture.x + box[0] * picture.width + inset;
-    const y = picture.y + box[1] * picture.height + inset;
-    const width = Math.max(4, (box[2] - box[0]) * picture.width - 2 * inset);
-    const height = Math.max(4, (box[3] - box[1]) * picture.height - 2 * inset);
+    const x = image.x + box[0] * image.width + inset;
+    const y = image.y + box[1] * image.height + inset;
+    const width = Math.max(4, (box[2] - box[0]) * image.width - 2 * inset);
+    const height = Math.max(4, (box[3] - box[1]) * image.height - 2 * inset);
     const shape = { x, y, width, height, rx: 4 };
     const halo = svg("rect", { ...shape, class: "halo" });
     const edge = svg("rect", { ...shape, class: "box", stroke: colourOf(caption), "stroke-width": (1.5 + 2.5 * (mass / most)).toFixed(2) });
@@ -73,7 +73,7 @@ export function draw({ canvas, stage, frame, rows, chips, explained, shown, dire
     anchors.set(view, beside ? { x: x + width, y: y + height / 2 } : { x: x + width / 2, y: y + height });
   }
   const lines = svg("g");
-  const floor = picture ? picture.y + picture.height : 0;
+  const floor = image ? image.y + image.height : 0;
   for (const { caption, view, mass } of [...shown].reverse()) {
     const from = anchors.get(view);
     if (!from) continue;

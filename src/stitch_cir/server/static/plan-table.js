@@ -95,8 +95,8 @@ export function viewName(view) {
   return `${named[0]}${view.flip ? " ⇋" : ""}`;
 }
 
-/** Say where a view lies whose label is all that is known of it. */
-export function placeName(label) {
+/** Return where a view lies of which only the label is known. */
+export function regionName(label) {
   if (label === "whole image") return "the whole image";
   const sides = /^x (\d+)-(\d+)%, y (\d+)-(\d+)%$/.exec(label)?.slice(1).map((side) => Number(side) / 100);
   if (!sides) return label;
@@ -104,7 +104,7 @@ export function placeName(label) {
   return NAMES.get([x0, y0, x1, y1].join(","))?.[1] ?? label;
 }
 
-/** Say in a sentence or two which match was best, as a person would. */
+/** Return a sentence or two on which match was best. */
 export function sentence(explained, ownViews) {
   const { hit, plan, captions, views } = explained;
   let best = [0, 0];

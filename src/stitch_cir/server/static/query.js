@@ -38,18 +38,18 @@ export const changedCount = ({ settings }) => Object.values(settings).filter((va
 
 export const copyQuery = (query) => structuredClone(query);
 
-/** Tell whether a caption takes part in a search. */
+/** Return whether a caption takes part in a search. */
 const takesPart = ({ text, on }) => on && text.trim() !== "";
 
-/** Tell whether there is anything to search with. */
-export function asksSomething(query) {
+/** Return whether there is anything to search with. */
+export function isSearchable(query) {
   return Boolean(query.ref || query.text.trim() || query.captions?.some(takesPart));
 }
 
-/** Tell whether every edited caption is switched off: then nothing is left to search with. */
+/** Return whether every edited caption is switched off: then nothing is left to search with. */
 export const allOff = (query) => query.captions !== null && !query.captions.some(takesPart);
 
-/** Tell whether a setting can have this value: what the server would refuse is never sent. */
+/** Return whether a setting can have this value: what the server would refuse is never sent. */
 export function canBe(name, value) {
   const [, , kind, least = -Infinity, most = Infinity] = SETTINGS.find((row) => row[0] === name);
   return Number.isFinite(value) && value >= least && value <= most && (kind !== "whole" || Number.isInteger(value));
@@ -102,7 +102,7 @@ export function fromFragment(fragment, choices = {}) {
     if (query.captions === null) lost.push(["edited captions", given.get("c")]);
   }
   query.less = [...new Set(given.getAll("n"))].slice(0, 100);
-  return { query: asksSomething(query) ? query : null, explained: given.get("x"), lost };
+  return { query: isSearchable(query) ? query : null, explained: given.get("x"), lost };
 }
 
 function readSetting(name, text, kind) {
@@ -130,7 +130,7 @@ function readCaptions(text) {
 }
 
 /** Make the JSON of a request; `most` hits can be asked for. */
-export function toAsk(query, most = Infinity) {
+export function toRequest(query, most = Infinity) {
   const settings = Object.entries(query.settings).filter(([, value]) => value !== null);
   let reference = null;
   if (query.ref) reference = query.ref.id === undefined ? { upload: query.ref.upload } : { id: query.ref.id };
@@ -144,8 +144,8 @@ export function toAsk(query, most = Infinity) {
   };
 }
 
-/** Tell whether two queries have the same reference, object and text: then their captions are the same. */
-export function sameQuestion(one, other) {
+/** Return whether two queries have the same reference, object and text: then their captions are the same. */
+export function equalQueries(a, b) {
   const key = ({ ref, text, object }) => JSON.stringify([ref?.id ?? null, ref?.upload ?? null, object, text.trim()]);
-  return key(one) === key(other);
+  return key(a) === key(b);
 }

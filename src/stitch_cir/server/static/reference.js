@@ -1,9 +1,9 @@
 // The reference: choose, drop, paste, or drag an image over from the gallery.
 
-import { picture, uploadUrl } from "./api.js";
+import { imageUrl, uploadUrl } from "./api.js";
 import { byId, el, icon, shortName } from "./dom.js";
 
-const OWN = "application/x-stitch-id";
+const ID_TYPE = "application/x-stitch-id";
 const previews = new Map();
 
 /** Keep the local file of an upload, to show it and to send it again when the server forgot it. */
@@ -15,7 +15,7 @@ export const fileOf = (token) => previews.get(token)?.file ?? null;
 
 /** Where a reference can be looked at: the browser's copy first, the server's for what it cannot draw (HEIC). */
 export function referenceUrls(ref, side = 640) {
-  if (ref.id !== undefined) return [picture(ref.id, side)];
+  if (ref.id !== undefined) return [imageUrl(ref.id, side)];
   return [previews.get(ref.upload)?.url, uploadUrl(ref.upload)].filter(Boolean);
 }
 
@@ -31,11 +31,11 @@ export function mountReference({ onFile, onId, onClear, onProblem }) {
     input.value = ""; // the same file again is a choice, too
   });
   const holds = (event) => [...(event.dataTransfer?.types ?? [])];
-  const wanted = (event) => holds(event).some((type) => ["Files", "text/uri-list", OWN].includes(type));
+  const wanted = (event) => holds(event).some((type) => ["Files", "text/uri-list", ID_TYPE].includes(type));
   document.addEventListener("dragover", (event) => {
     if (!wanted(event)) return;
     event.preventDefault();
-    drop.hidden = !holds(event).includes("Files") || holds(event).includes(OWN);
+    drop.hidden = !holds(event).includes("Files") || holds(event).includes(ID_TYPE);
     root.classList.add("over");
   });
   const out = () => {
@@ -49,7 +49,7 @@ export function mountReference({ onFile, onId, onClear, onProblem }) {
     event.preventDefault();
     out();
     // a browser adds the thumbnail as a file when an image of the gallery is dragged
-    const id = event.dataTransfer.getData(OWN);
+    const id = event.dataTransfer.getData(ID_TYPE);
     const file = event.dataTransfer.files[0];
     if (id) {
       if (root.contains(event.target)) onId(id);

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { announce, byId, plural } from "./dom.js";
-import { copyQuery, toAsk } from "./query.js";
+import { copyQuery, toRequest } from "./query.js";
 import { fileOf, remember } from "./reference.js";
 import * as view from "./results.js";
 import { panel } from "./states.js";
@@ -43,7 +43,7 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     stop();
     state.browsing = false;
     state.draft = copyQuery(query);
-    const ask = toAsk(query, mostHits());
+    const ask = toRequest(query, mostHits());
     const key = JSON.stringify(ask);
     const control = new AbortController();
     running = control;
@@ -117,7 +117,7 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     announce("Cancelled.");
   }
 
-  /** Say why a question cannot be asked as it stands; `draft` goes into the form. */
+  /** Show why the query cannot be sent as it stands; `draft` goes into the form. */
   function refuse(query, why, draft = query) {
     stop();
     state.browsing = false;

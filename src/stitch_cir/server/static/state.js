@@ -1,6 +1,6 @@
 // What the page knows at a moment. Changed by app.js, form.js and search.js only.
 
-import { copyQuery, emptyQuery, sameQuestion } from "./query.js";
+import { copyQuery, emptyQuery, equalQueries } from "./query.js";
 
 export const state = {
   info: null, // what GET /api/gallery said
@@ -20,13 +20,13 @@ export const galleryNotes = () => [...(state.info?.notes ?? []), ...(state.info?
 /** The names that a setting can have, by setting. */
 export const choices = () => ({ transition: state.info?.choices.transitions, scorer: state.info?.choices.scorers });
 
-/** Give the reference of a query where it is an upload, else null. */
+/** Return the reference of a query where it is an upload, else null. */
 export const uploadOf = (query) => (query.ref && query.ref.id === undefined ? query.ref : null);
 
-/** Tell whether the form asks something else than what is shown. */
-export const isStale = () => state.shown !== null && !state.browsing && !sameQuestion(state.draft, state.shown.query);
+/** Return whether the form holds another query than the one that is shown. */
+export const isStale = () => state.shown !== null && !state.browsing && !equalQueries(state.draft, state.shown.query);
 
-/** Tell whether the images on the screen answer another question than the form's. */
+/** Return whether the images on the screen answer another query than the form's. */
 export const showsEarlier = () => isStale() && !state.busy && Boolean(state.shown.results?.hits.length);
 
 /** The form's question, ready to be asked: captions of another question do not go along. */

@@ -46,9 +46,9 @@ export function record(pos, query, kind) {
   keep();
 }
 
-export const knows = (pos) => steps.some((one) => one.pos === pos);
+export const hasStep = (pos) => steps.some((one) => one.pos === pos);
 
-/** Give the place of an entry that is not ours: after all that are known. */
+/** Return the position of an entry that is not ours: after all recorded ones. */
 export const next = (pos) => Math.max(pos, ...steps.map((one) => one.pos)) + (steps.length > 0 ? 1 : 0);
 
 /** A step's reference, small; a sign where it has none, or none that can be shown. */

@@ -3,7 +3,7 @@
 /** Words for an image that a link or an older page names and the gallery does not have. */
 export const absent = (id, hint) => ({ text: `This gallery has no image “${id}” any more, or never had: it may have been renamed or removed.`, hint });
 
-/** Say in the page's words why a query was refused: `{title, text, hint, actions}`, where they are known. */
+/** Return in the page's words why a query was refused: `{title, text, hint, actions}`, where they are known. */
 export function waysOut(error, query, acts) {
   const gone = error.status !== 422;
   const rejected = gone && query.less.find((id) => error.message.includes(id));
