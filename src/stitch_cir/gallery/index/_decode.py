@@ -21,7 +21,7 @@ from stitch_cir.gallery.store._store import Store, to_path
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, decode, format_of, open_regular
 from stitch_cir.views import ViewBox, ViewRecipe, content_key
 
-__all__ = ["ChangedFile", "Decoded", "Decoder", "Problem"]
+__all__ = ["ChangedFile", "DecodeSettings", "Decoded", "Decoder", "Problem"]
 
 _NAME = "the file"
 """Reasons are reported and remembered with the id; the path would only repeat it."""
@@ -73,27 +73,35 @@ class Decoded:
         return replace(self, image=None, hold=None)
 
 
+@dataclass(frozen=True, slots=True)
+class DecodeSettings:
+    """How the files of a folder become images and views.
+
+    ``decode_side`` is the longest side that the encoder needs, in pixels; an image of more than
+    ``max_pixels`` is left out.
+    """
+
+    root: Path
+    recipe: ViewRecipe
+    decode_side: int
+    max_pixels: int
+
+
 class Decoder:
     """Reads, hashes, opens and cuts candidates in ``workers`` threads (Pillow frees the GIL)."""
 
     def __init__(
         self,
-        root: Path,
+        settings: DecodeSettings,
         store: Store,
-        recipe: ViewRecipe,
-        *,
-        decode_side: int,
-        max_pixels: int,
         budget: MemoryBudget,
+        *,
         workers: int,
         ahead: int,
     ) -> None:
         """Keep at most ``ahead`` images decoded and waiting, within ``budget``."""
-        self._root = root
+        self._settings = settings
         self._store = store
-        self._recipe = recipe
-        self._decode_side = decode_side
-        self._max_pixels = max_pixels
         self._budget = budget
         self._workers = workers
         self._ahead = ahead
@@ -121,7 +129,7 @@ class Decoder:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _read(self, number: int, candidate: ChangedFile) -> Decoded:
-        path = self._root / to_path(candidate.path)
+        path = self._settings.root / to_path(candidate.path)
         candidate = replace(candidate, facts=candidate.facts.settled(time.time_ns()))
         digest = None
         try:
@@ -140,14 +148,14 @@ class Decoder:
                 image = decode(
                     stream,
                     _NAME,
-                    max_pixels=self._max_pixels,
-                    decode_side=self._decode_side,
+                    max_pixels=self._settings.max_pixels,
+                    decode_side=self._settings.decode_side,
                     admit=partial(self._budget.decoding, number),
                 )
                 if facts_of(os.fstat(stream.fileno())) != before:
                     raise ImageError(_BEING_WRITTEN)
         except ImageError as error:
-            limit = self._max_pixels if isinstance(error, ImageTooLargeError) else None
+            limit = self._settings.max_pixels if isinstance(error, ImageTooLargeError) else None
             # the plain class says that the file could not be read at all
             # (and another run may have more memory)
             of_content = type(error) not in (ImageError, MemoryLimitError)
@@ -158,8 +166,8 @@ class Decoder:
         if "note" in image.info:
             notes += (image.info["note"].replace(_NAME, candidate.id, 1),)
         # only random views are drawn by content
-        key = content_key(image) if self._recipe.kind == "random" else b""
-        boxes = self._recipe.boxes(*image.size, key)
+        key = content_key(image) if self._settings.recipe.kind == "random" else b""
+        boxes = self._settings.recipe.boxes(*image.size, key)
         hold = self._budget.hold(4 * image.width * image.height)
         size = image.info["full_size"]
         return Decoded(candidate, digest, image, size, boxes, notes=notes, hold=hold)

@@ -21,13 +21,13 @@ from stitch_cir.gallery.attributes._write import refuse_contradictions, write_ta
 from stitch_cir.gallery.index import _survey
 from stitch_cir.gallery.index._budget import MemoryBudget, default_memory
 from stitch_cir.gallery.index._captions import captions_of_items, read_captions, record_captions
-from stitch_cir.gallery.index._decode import Decoder
+from stitch_cir.gallery.index._decode import Decoder, DecodeSettings
 from stitch_cir.gallery.index._missing import check_missing, require_images
 from stitch_cir.gallery.index._options import FolderOptions, IndexSettings
 from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
 from stitch_cir.gallery.index._scan import FileEntry, id_of, scan
-from stitch_cir.gallery.index._write import Writer, encode_captions
+from stitch_cir.gallery.index._write import Workload, Writer, encode_captions
 from stitch_cir.gallery.store import _vanished
 from stitch_cir.gallery.store._database import DATABASE, write_lock
 from stitch_cir.gallery.store._provenance import (
@@ -197,12 +197,9 @@ class FolderRun:
         if to_read:
             set_waiting(store, to_read)
         decoder = Decoder(
-            self._root,
+            DecodeSettings(self._root, recipe, self._encoder.decode_side, max_pixels),
             store,
-            recipe,
-            decode_side=self._encoder.decode_side,
-            max_pixels=max_pixels,
-            budget=self._budget,
+            self._budget,
             workers=self._workers,
             # two more batches wait with the encoder, so few need to wait before it
             ahead=max(2 * self._workers, batch_size // 2),
@@ -213,11 +210,7 @@ class FolderRun:
                 pipeline,
                 self._counters,
                 self._progress,
-                dim=self._encoder.dim,
-                total=total,
-                to_read=to_read,
-                batch_size=batch_size,
-                most_held=self._budget.total // 8,
+                Workload(total, to_read, batch_size, most_held=self._budget.total // 8),
                 missing_twin=partial(_survey.missing_twin, store),
             )
             with closing(decoder.run(_survey.changed(store, writer, max_pixels))) as stream:

@@ -59,6 +59,11 @@ class EncodingPipeline:
         self.worked = 0.0
         self.waited = 0.0
 
+    @property
+    def dim(self) -> int:
+        """Return the length of the vectors."""
+        return self._encoder.dim
+
     def submit(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> Future[NDArray[np.float32]]:

@@ -24,7 +24,7 @@ from stitch_cir.gallery.store._view_sets import UNIT_TOLERANCE
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
 
-__all__ = ["Writer", "checked", "encode_captions"]
+__all__ = ["Workload", "Writer", "checked", "encode_captions"]
 
 IN_FLIGHT = 2
 """Batches handed over and not yet written: one with the model, one behind it."""
@@ -49,6 +49,21 @@ class _Batch:
         return self.vectors is None or self.vectors.done()
 
 
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """How much there is to write, and in which portions.
+
+    ``total`` files may be images; ``to_read`` of them are new or changed, which the gallery records
+    as waiting until they are written. A batch is handed over with ``batch_size`` images to encode,
+    or early when its images take ``most_held`` bytes.
+    """
+
+    total: int
+    to_read: int
+    batch_size: int
+    most_held: int
+
+
 class Writer:
     """Collects decoded files, has them encoded, and writes them batch by batch, in order.
 
@@ -61,29 +76,19 @@ class Writer:
         pipeline: EncodingPipeline,
         counters: IndexCounters,
         progress: Progress,
-        *,
-        dim: int,
-        total: int,
-        to_read: int,
-        batch_size: int,
-        most_held: int,
+        work: Workload,
         missing_twin: Callable[[str], str | None],
     ) -> None:
-        """Write into ``store``; count in ``counters``; report the progress of ``total`` files.
+        """Write into ``store``, count in ``counters``, and report the progress.
 
-        ``to_read`` of them are new or changed, which the gallery records as waiting until they are
-        written. ``dim`` is the vectors' length; a batch is handed over early when its images take
-        ``most_held`` bytes; ``missing_twin`` finds, by content, an item whose file is gone.
+        ``missing_twin`` finds, by content, an item whose file is gone.
         """
         self._store = store
         self._pipeline = pipeline
-        self._dim = dim
         self._counters = counters
         self._progress = progress
-        self._total = total
-        self._to_read = to_read
-        self._batch_size = batch_size
-        self._most_held = most_held
+        self._work = work
+        self._to_read = work.to_read
         self._missing_twin = missing_twin
         self._waiting: list[Decoded] = []
         self._new: dict[str, Decoded] = {}
@@ -110,8 +115,8 @@ class Writer:
             else:
                 self._new[hash] = decoded
         self._waiting.append(decoded)
-        is_full = len(self._new) >= self._batch_size or len(self._waiting) >= _MOST_WAITING
-        if is_full or self._held() >= self._most_held:
+        is_full = len(self._new) >= self._work.batch_size or len(self._waiting) >= _MOST_WAITING
+        if is_full or self._held() >= self._work.most_held:
             self._hand_over()
         while self._in_flight and self._in_flight[0].is_ready:
             self._write(self._in_flight.popleft())
@@ -170,11 +175,11 @@ class Writer:
 
     def _checked(self, batch: _Batch) -> NDArray[np.float32]:
         if batch.vectors is None:
-            return np.empty((0, 0, self._dim), np.float32)
+            return np.empty((0, 0, self._pipeline.dim), np.float32)
         new = list(batch.new.values())
         return checked(
             batch.vectors.result(),
-            (len(new), len(new[0].boxes), self._dim),
+            (len(new), len(new[0].boxes), self._pipeline.dim),
             [decoded.candidate.id for decoded in new],
         )
 
@@ -224,7 +229,7 @@ class Writer:
 
     def _step(self, id: str, skipped: str | None = None) -> None:
         self._done += 1
-        self._progress(ProgressEvent("indexing", self._done, self._total, id, skipped))
+        self._progress(ProgressEvent("indexing", self._done, self._work.total, id, skipped))
 
 
 def encode_captions(
