@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ from PIL import Image
 import stitch_cir as st
 from stitch_cir import plugins
 from stitch_cir.chat import Chat, ScriptedChat
-from stitch_cir.cli import _bench_run, _search_commands
 from stitch_cir.composers import (
     ChatComposer,
     Composer,
@@ -28,7 +25,6 @@ from stitch_cir.composers import (
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.transition import TRANSITION_NAMES
 from stitch_cir.transport import SCORER_NAMES
-from stitch_cir.wire import QuerySettings
 
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 COLOURS = [(220, 30, 30), (40, 160, 60), (40, 80, 210), (240, 215, 40), (15, 15, 15)]
@@ -169,59 +165,6 @@ def test_what_is_printed_of_a_method_is_what_it_used() -> None:
         st.SearchSettings.from_preset(transition="none", scorer="mean").method()
         == "transition none · mean"
     )
-
-
-# -- every setting on every front: the table of docs/settings.md is the list of exceptions ---------
-
-SPELLED = {
-    "measure_recall": "no_recall",
-    "transition_options": "transition_option",
-    "scorer_options": "scorer_option",
-}
-"""Options of the command line with another name."""
-
-
-def documented() -> dict[str, dict[str, str]]:
-    """Read the table: the cells of each setting's row by the heading of their column."""
-    rows = [
-        [cell.strip() for cell in line.strip("| \n").split(" | ")]
-        for line in DOCS.read_text(encoding="utf-8").splitlines()
-        if line.startswith("| ")
-    ]
-    head, *body = rows
-    return {row[0].strip("`"): dict(zip(head, row, strict=True)) for row in body}
-
-
-def options(command: Callable[..., None]) -> set[str]:
-    return set(inspect.signature(command).parameters)
-
-
-def test_the_table_of_settings_is_true() -> None:
-    table = documented()
-    names = [field.name for field in fields(st.SearchSettings)]
-    assert list(table) == names
-    search, run = options(_search_commands.search), options(_bench_run.run)
-    explain = options(_search_commands.explain)
-    for name in names:
-        row, option = table[name], SPELLED.get(name, name)
-        spelled = f"`--{option.replace('_', '-')}`"
-        if name == "k":
-            spelled = "`-k`"
-        assert row["search"].startswith(spelled)
-        assert option in search
-        assert (row["explain"] == "yes") == (option in explain), name
-        assert (row["bench run"] == "yes") == (option in run and name != "device"), name
-        assert (row["API, clients"] == "yes") == (name in QuerySettings.__annotations__), name
-        for front in ("explain", "bench run", "API, clients"):
-            assert row[front] == "yes" or len(row[front]) > 8, f"{name}: say why not in {front}"
-
-
-def test_the_page_offers_every_number_of_the_method() -> None:
-    page = Path(st.__file__).parent / "server" / "static"
-    script, address = (page / "settings.js").read_text(), (page / "query.js").read_text()
-    for name in ("alpha", "beta", "scale", "image_weight", "gain", "loss", "tau", "epsilon"):
-        assert f'("{name}"' in script
-        assert f'["{name}"' in address
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from stitch_cir._hints import shell_word
+from stitch_cir._schema import SETTINGS
 from stitch_cir.cli._exit import EPILOG, EXIT_INTERRUPTED, printable, show_error
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._usage import UsageError, explain, refuse_unusable
@@ -28,50 +29,28 @@ _METAVARS = {
     "path": "PATH",
 }
 _MODELS = tuple(field.name for field in fields(ModelOptions))
+_PART = (
+    "include",
+    "exclude",
+    "where",
+    "group_by",
+    "group_size",
+    "facet",
+    "include_reference",
+    "min_score",
+    "shortlist",
+    "measure_recall",
+    "negative",
+    "negative_weight",
+)
+_JUDGING = ("rerank", "reranker", "rerank_model", "rerank_weight", "rerank_samples")
+_SCORING = tuple(
+    setting.name for setting in SETTINGS if setting.name not in ("k", *_PART, *_JUDGING)
+)
 _ASKING: dict[str, tuple[str, ...]] = {
-    "Which images take part": (
-        "include",
-        "exclude",
-        "where",
-        "group_by",
-        "group_size",
-        "facet",
-        "include_reference",
-        "min_score",
-        "shortlist",
-        "no_recall",
-        "negative",
-        "negative_weight",
-    ),
-    "How captions are written and images scored": (
-        "object",
-        "num_captions",
-        "preset",
-        "transition",
-        "alpha",
-        "beta",
-        "scale",
-        "image_weight",
-        "gain",
-        "loss",
-        "transition_option",
-        "scorer",
-        "tau",
-        "epsilon",
-        "scorer_option",
-        "hubness_weight",
-        "hubness_neighbours",
-        "encoder",
-        "device",
-        "precision",
-    ),
-    "A second opinion": (
-        "rerank",
-        "reranker",
-        "rerank_model",
-        "rerank_weight",
-        "rerank_samples",
-    ),
+    "Which images take part": _PART,
+    "How captions are written and images scored": ("object", *_SCORING, "encoder", "precision"),
+    "A second opinion": _JUDGING,
     "Limits": (
         "max_upload_mb",
         "max_upload_megapixels",

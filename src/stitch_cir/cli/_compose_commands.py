@@ -12,9 +12,10 @@ import typer
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
 from stitch_cir.cli._files import check_output, make_folder_of, notify, refuse_inputs, refuse_same
-from stitch_cir.cli._models import ModelOptions, with_model_options
+from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._open import chosen_composer, open_gallery
 from stitch_cir.cli._output import console, counter, emit_json, show_composition
+from stitch_cir.cli._setting_options import COMPOSING, SettingOptions, with_options
 
 if TYPE_CHECKING:
     from stitch_cir.chat import Estimate
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["compose"]
 
 
-@with_model_options
+@with_options
 def compose(
     gallery: o.GalleryArgument,
     text: o.TextArgument = None,
     reference: o.ReferenceOption = None,
     object: o.ObjectOption = None,
-    num_captions: o.NumCaptionsOption = None,
     queries: Annotated[
         Path | None,
         typer.Option(
@@ -50,11 +50,11 @@ def compose(
             help="Append the composition to this JSONL file; with --queries, write it anew.",
         ),
     ] = None,
-    preset: o.PresetOption = "paper",
     encoder: o.EncoderOption = None,
     quiet: o.QuietOption = False,
     as_json: o.JsonOption = False,
     *,
+    settings: Annotated[SettingOptions, COMPOSING],
     models: ModelOptions,
 ) -> None:
     """Only show the target captions of a query, without searching.
@@ -69,9 +69,9 @@ def compose(
     """
     with guard(as_json=as_json):
         from stitch_cir.errors import SettingError
-        from stitch_cir.searcher import ComposeRequest, Searcher, SearchSettings, read_requests
+        from stitch_cir.searcher import ComposeRequest, Searcher, read_requests
 
-        settings = SearchSettings.from_preset(preset, **o.drop_unset(num_captions=num_captions))
+        chosen = settings.build()
         if queries is not None and (text or reference or object):
             raise SettingError(
                 "--queries names many queries, but one is given as well.", hint="Give one of them."
@@ -82,7 +82,7 @@ def compose(
         opened = open_gallery(gallery, encoder, texts=False, text=text, reference=reference)
         if save is not None:
             refuse_inputs(save, opened, reference)
-        searcher = Searcher(opened, composer=chosen_composer(models, settings), settings=settings)
+        searcher = Searcher(opened, composer=chosen_composer(models, chosen), settings=chosen)
         request = ComposeRequest(reference, text or "", object=object or "")
         counting = counter(
             "pricing" if dry_run else "composing", quiet=quiet or as_json or queries is None

@@ -7,12 +7,13 @@ from contextlib import redirect_stdout
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import guard
-from stitch_cir.cli._models import ModelOptions, with_model_options
+from stitch_cir.cli._models import ModelOptions
+from stitch_cir.cli._setting_options import with_options
 
 __all__ = ["mcp"]
 
 
-@with_model_options
+@with_options
 def mcp(
     gallery: o.GalleryArgument,
     encoder: o.EncoderOption = None,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
     from stitch_cir.composers import Composer
     from stitch_cir.reranker import Reranker
 
-__all__ = ["ModelOptions", "with_model_options"]
+__all__ = ["ModelOptions"]
 
 
 @dataclass(frozen=True)
@@ -213,34 +211,3 @@ class ModelOptions:
 def _report_delay(line: str) -> None:
     """Report what a model is waited for, so that a long delay does not look like a standstill."""
     typer.echo(line, err=True)
-
-
-def with_model_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace a command's ``models: ModelOptions`` by an option for each of its fields."""
-    hints = get_type_hints(command, include_extras=True)
-    own = inspect.signature(command)
-    types = get_type_hints(ModelOptions, include_extras=True)
-    names = [field.name for field in fields(ModelOptions)]
-    parameters = [
-        parameter.replace(annotation=hints[parameter.name])
-        for parameter in own.parameters.values()
-        if parameter.name != "models"
-    ]
-    parameters += [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=types[field.name],
-        )
-        for field in fields(ModelOptions)
-    ]
-
-    def run(**options: Any) -> None:
-        models = ModelOptions(**{name: options.pop(name) for name in names})
-        command(models=models, **options)
-
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in parameters}
-    return run

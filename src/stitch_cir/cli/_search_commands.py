@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +22,8 @@ from stitch_cir.cli._files import (
     temporary_file,
     warn_if_indexed,
 )
-from stitch_cir.cli._models import ModelOptions, with_model_options
-from stitch_cir.cli._open import chosen_composer, open_gallery
+from stitch_cir.cli._models import ModelOptions
+from stitch_cir.cli._open import chosen_composer
 from stitch_cir.cli._output import (
     console,
     emit_json,
@@ -30,6 +31,7 @@ from stitch_cir.cli._output import (
     show_result_notes,
     show_results,
 )
+from stitch_cir.cli._setting_options import EXPLAINING, SEARCHING, SettingOptions, with_options
 
 if TYPE_CHECKING:
     from stitch_cir.gallery import Gallery
@@ -38,49 +40,19 @@ if TYPE_CHECKING:
 __all__ = ["explain", "search"]
 
 
-@with_model_options
-def search(
-    gallery: o.GalleryArgument,
-    text: o.TextArgument = None,
-    reference: o.ReferenceOption = None,
-    k: Annotated[int | None, typer.Option("-k", help="How many hits. [10]")] = None,
-    caption: o.CaptionOption = None,
-    num_captions: o.NumCaptionsOption = None,
-    preset: o.PresetOption = "paper",
-    transition: o.TransitionOption = None,
-    alpha: o.AlphaOption = None,
-    beta: o.BetaOption = None,
-    scale: o.ScaleOption = None,
-    image_weight: o.ImageWeightOption = None,
-    gain: o.GainOption = None,
-    loss: o.LossOption = None,
-    transition_option: o.TransitionOptionOption = None,
-    hubness_weight: o.HubnessOption = None,
-    hubness_neighbours: o.HubnessNeighboursOption = None,
-    object: o.ObjectOption = None,
-    negative: o.NegativeOption = None,
-    negative_weight: o.NegativeWeightOption = None,
-    scorer: o.ScorerOption = None,
-    tau: o.TauOption = None,
-    epsilon: o.EpsilonOption = None,
-    scorer_option: o.ScorerOptionOption = None,
-    shortlist: Annotated[
-        int | None,
-        typer.Option("--shortlist", help="Score only the N images nearest by mean vector."),
-    ] = None,
-    no_recall: Annotated[
-        bool, typer.Option("--no-recall", help="With --shortlist: do not measure what it lost.")
-    ] = False,
-    min_score: Annotated[
-        float | None, typer.Option("--min-score", help="Leave out hits scored lower (-2 to 2).")
-    ] = None,
-    include: o.IncludeOption = None,
-    exclude: o.ExcludeOption = None,
-    where: o.WhereOption = None,
-    group_by: o.GroupByOption = None,
-    group_size: o.GroupSizeOption = None,
-    facet: o.FacetOption = None,
-    include_reference: o.IncludeReferenceOption = False,
+@dataclass(frozen=True)
+class SheetOptions:
+    """What a search counts and writes."""
+
+    facet: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--facet",
+            metavar="ATTRIBUTE",
+            help="Count its values among the images: brand, price:0,50,100, taken:year; "
+            "repeatable.",
+        ),
+    ] = None
     sheet: Annotated[
         Path | None,
         typer.Option(
@@ -88,21 +60,37 @@ def search(
             metavar="FILE",
             help="Save a contact sheet of all hits (.html, .png, .jpg or .webp).",
         ),
-    ] = None,
-    show: Annotated[
-        bool, typer.Option("--open", help="Show the contact sheet in the browser.")
-    ] = False,
-    rerank: o.RerankOption = 0,
-    reranker: o.RerankerOption = "chat",
-    rerank_model: o.RerankModelOption = None,
-    rerank_weight: o.RerankWeightOption = None,
-    rerank_samples: o.RerankSamplesOption = 1,
-    encoder: o.EncoderOption = None,
-    device: Annotated[
+    ] = None
+    show: Annotated[bool, typer.Option("--open", help="Show the contact sheet in the browser.")] = (
+        False
+    )
+    as_json: o.JsonOption = False
+
+
+@dataclass(frozen=True)
+class DrawingOptions:
+    """What an explanation draws."""
+
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Draw it (.png, .jpg or .webp)."),
+    ] = None
+    kind: Annotated[
         str | None,
-        typer.Option("--device", help="Where view sets are scored: cpu, cuda or auto. [cpu]"),
-    ] = None,
-    as_json: o.JsonOption = False,
+        typer.Option("--kind", help="What is drawn: matches, heatmap, contributions or all. [all]"),
+    ] = None
+    show: Annotated[bool, typer.Option("--open", help="Draw it and open the image.")] = False
+    as_json: o.JsonOption = False
+
+
+@with_options
+def search(
+    gallery: o.GalleryArgument,
+    query: o.QueryOptions,
+    settings: Annotated[SettingOptions, SEARCHING],
+    output: SheetOptions,
+    second: o.RerankerOptions,
+    encoder: o.EncoderOption = None,
     *,
     models: ModelOptions,
 ) -> None:
@@ -113,62 +101,30 @@ def search(
 
         stitch search photos "in red instead" -r photos/dress.jpg
     """
-    with guard(as_json=as_json):
-        from stitch_cir.searcher import Query, Searcher, SearchSettings
+    with guard(as_json=output.as_json):
+        from stitch_cir.searcher import Searcher
 
-        settings = SearchSettings.from_preset(
-            preset,
-            **o.drop_unset(
-                num_captions=num_captions,
-                transition=transition,
-                alpha=alpha,
-                beta=beta,
-                scale=scale,
-                image_weight=image_weight,
-                gain=gain,
-                loss=loss,
-                transition_options=o.plug_in_options("--transition-option", transition_option),
-                hubness_weight=hubness_weight,
-                hubness_neighbours=hubness_neighbours,
-                negative_weight=negative_weight,
-                scorer=scorer,
-                tau=tau,
-                epsilon=epsilon,
-                scorer_options=o.plug_in_options("--scorer-option", scorer_option),
-                shortlist=shortlist,
-                min_score=min_score,
-                include=include,
-                exclude=exclude,
-                where=where,
-                group_by=group_by,
-                group_size=group_size,
-                include_reference=include_reference,
-                rerank_weight=rerank_weight,
-                device=device,
-            ),
-            k=k,
-            rerank=rerank,
-            measure_recall=not no_recall,
-        )
+        chosen = settings.build()
+        sheet, show = output.sheet, output.show
         if sheet is not None:
             check_output(sheet, (*HTML_SUFFIXES, *IMAGE_SUFFIXES))
-        if reranker == "chat":
-            _check_reranker(rerank, rerank_model, models)
-        opened = open_gallery(gallery, encoder, texts=bool(text), text=text, reference=reference)
+        if second.reranker == "chat":
+            _check_reranker(chosen.rerank, second.rerank_model, models)
+        opened = query.open(gallery, encoder)
         if sheet is not None:
-            refuse_inputs(sheet, opened, reference)
+            refuse_inputs(sheet, opened, query.reference)
         searcher = Searcher(
             opened,
-            composer=chosen_composer(models, settings),
+            composer=chosen_composer(models, chosen),
             reranker=(
-                models.make_reranker(reranker, rerank_model, rerank_samples) if rerank else None
+                models.make_reranker(second.reranker, second.rerank_model, second.rerank_samples)
+                if chosen.rerank
+                else None
             ),
-            settings=settings,
+            settings=chosen,
         )
-        results = searcher.search(
-            Query(reference, text or "", caption or (), negative or (), object or "", facet or ())
-        )
-        if as_json:
+        results = searcher.search(replace(query.query(), facets=output.facet or ()))
+        if output.as_json:
             emit_json(results.to_dict())
         else:
             show_results(results, console())
@@ -182,44 +138,14 @@ def search(
             open_in_browser(sheet)
 
 
-@with_model_options
+@with_options
 def explain(
     gallery: o.GalleryArgument,
     hit: Annotated[str, typer.Argument(metavar="ID", help="The image to explain.")],
-    text: o.TextArgument = None,
-    reference: o.ReferenceOption = None,
-    caption: o.CaptionOption = None,
-    num_captions: o.NumCaptionsOption = None,
-    preset: o.PresetOption = "paper",
-    transition: o.TransitionOption = None,
-    alpha: o.AlphaOption = None,
-    beta: o.BetaOption = None,
-    scale: o.ScaleOption = None,
-    image_weight: o.ImageWeightOption = None,
-    gain: o.GainOption = None,
-    loss: o.LossOption = None,
-    transition_option: o.TransitionOptionOption = None,
-    hubness_weight: o.HubnessOption = None,
-    hubness_neighbours: o.HubnessNeighboursOption = None,
-    object: o.ObjectOption = None,
-    negative: o.NegativeOption = None,
-    negative_weight: o.NegativeWeightOption = None,
-    scorer: o.ScorerOption = None,
-    tau: o.TauOption = None,
-    epsilon: o.EpsilonOption = None,
-    scorer_option: o.ScorerOptionOption = None,
-    include_reference: o.IncludeReferenceOption = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Draw it (.png, .jpg or .webp)."),
-    ] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option("--kind", help="What is drawn: matches, heatmap, contributions or all. [all]"),
-    ] = None,
-    show: Annotated[bool, typer.Option("--open", help="Draw it and open the image.")] = False,
+    query: o.QueryOptions,
+    settings: Annotated[SettingOptions, EXPLAINING],
+    drawing: DrawingOptions,
     encoder: o.EncoderOption = None,
-    as_json: o.JsonOption = False,
     *,
     models: ModelOptions,
 ) -> None:
@@ -230,43 +156,22 @@ def explain(
 
         stitch explain photos gown.jpg "in red instead" -r photos/dress.jpg -o why.png
     """
-    with guard(as_json=as_json):
+    with guard(as_json=drawing.as_json):
         from stitch_cir.explain import check_kind, draw_hit
-        from stitch_cir.searcher import Query, Searcher, SearchSettings
+        from stitch_cir.searcher import Searcher
 
+        output, kind, show = drawing.output, drawing.kind, drawing.show
         check_kind(kind or "all")
         if output is not None:
             check_output(output, IMAGE_SUFFIXES)
-        settings = SearchSettings.from_preset(
-            preset,
-            **o.drop_unset(
-                num_captions=num_captions,
-                transition=transition,
-                alpha=alpha,
-                beta=beta,
-                scale=scale,
-                image_weight=image_weight,
-                gain=gain,
-                loss=loss,
-                transition_options=o.plug_in_options("--transition-option", transition_option),
-                hubness_weight=hubness_weight,
-                hubness_neighbours=hubness_neighbours,
-                negative_weight=negative_weight,
-                scorer=scorer,
-                tau=tau,
-                epsilon=epsilon,
-                scorer_options=o.plug_in_options("--scorer-option", scorer_option),
-                include_reference=include_reference,
-            ),
-        )
-        opened = open_gallery(gallery, encoder, texts=bool(text), text=text, reference=reference)
+        chosen = settings.build()
+        opened = query.open(gallery, encoder)
         if output is not None:
-            refuse_inputs(output, opened, reference)
-        searcher = Searcher(opened, composer=chosen_composer(models, settings), settings=settings)
-        query = Query(reference, text or "", caption or (), negative or (), object or "")
-        results = searcher.explain(query, hit)
+            refuse_inputs(output, opened, query.reference)
+        searcher = Searcher(opened, composer=chosen_composer(models, chosen), settings=chosen)
+        results = searcher.explain(query.query(), hit)
         explained = results[0]
-        if as_json:
+        if drawing.as_json:
             data = results.to_dict(plans=True)
             data["matches"] = [match.to_dict() for match in explained.matches()]
             emit_json(data)

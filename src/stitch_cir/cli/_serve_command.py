@@ -15,7 +15,8 @@ import typer
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import guard, printable
-from stitch_cir.cli._models import ModelOptions, with_model_options
+from stitch_cir.cli._models import ModelOptions
+from stitch_cir.cli._setting_options import with_options
 
 if TYPE_CHECKING:
     from stitch_cir.composers import Composer
@@ -26,7 +27,7 @@ __all__ = ["serve"]
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
-@with_model_options
+@with_options
 def serve(
     gallery: o.GalleryArgument,
     host: Annotated[

@@ -1,0 +1,173 @@
+"""Options of the settings of a search, made of their declarations, and groups of options."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+
+import typer
+
+from stitch_cir._schema import SETTINGS, Setting
+from stitch_cir.errors import SettingError
+from stitch_cir.plugins import SCORERS, TRANSITIONS
+
+if TYPE_CHECKING:
+    from stitch_cir.searcher import SearchSettings
+
+__all__ = ["COMPOSING", "EXPLAINING", "RUNNING", "SEARCHING", "SettingOptions", "with_options"]
+
+_TYPES: dict[str, Any] = {
+    "number": float | None,
+    "whole": int | None,
+    "flag": bool | None,
+    "name": str | None,
+    "patterns": list[str] | None,
+    "options": list[str] | None,
+}
+_METAVARS = {"patterns": "PATTERN", "options": "NAME=VALUE"}
+_SHORT = {"k": ("-k",), "num_captions": ("--num-captions", "-K")}
+_CHOICES = {"transition": TRANSITIONS, "scorer": SCORERS}
+
+
+def _without(*names: str) -> tuple[Setting, ...]:
+    return tuple(setting for setting in SETTINGS if setting.name not in names)
+
+
+_OF_HITS = ("k", "shortlist", "measure_recall", "min_score", "rerank", "rerank_weight", "device")
+SEARCHING = SETTINGS
+EXPLAINING = _without(*_OF_HITS, "group_by", "group_size")
+RUNNING = _without(
+    *_OF_HITS,
+    "include",
+    "exclude",
+    "where",
+    "group_by",
+    "group_size",
+    "include_reference",
+    "negative_weight",
+)
+COMPOSING = tuple(each for each in SETTINGS if each.name in ("num_captions", "preset"))
+"""The settings of each command; ``tests/test_settings_fronts.py`` says why it lacks the others."""
+
+
+@dataclass(frozen=True)
+class SettingOptions:
+    """The settings that were written on a command line; ``None`` means "not set"."""
+
+    values: Mapping[str, Any]
+
+    def build(self) -> SearchSettings:
+        """Return the settings: the preset's, or those written. Raises ``SettingError``."""
+        from stitch_cir.searcher import SearchSettings
+
+        return SearchSettings.from_preset(
+            **{name: _read(name, v) for name, v in self.values.items()}
+        )
+
+
+def _read(name: str, value: Any) -> Any:
+    if value == [] or value is None:
+        return None
+    if name.endswith("_options"):
+        return _named_values(f"--{name.removesuffix('s').replace('_', '-')}", value)
+    return value
+
+
+def _named_values(option: str, pairs: list[str]) -> dict[str, Any]:
+    """Read NAME=VALUE pairs, values as JSON where they are, else as text.
+
+    Raises ``SettingError`` for a pair without a name or value.
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if not name or not value:
+            raise SettingError(
+                f"{option} is {pair!r}.", hint=f"Write {option} NAME=VALUE, for example depth=3."
+            )
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
+
+
+def _option(setting: Setting) -> inspect.Parameter:
+    """Return the parameter of a command that is the option of a setting."""
+    spelled = setting.name.replace("_", "-")
+    if setting.kind == "options":
+        spelled = spelled.removesuffix("s")
+    names = _SHORT.get(setting.name, (f"--{spelled}",))
+    if setting.kind == "flag" and setting.default:
+        names = (f"--{spelled}/--no-{spelled}",)
+    text = setting.describe().removesuffix(".")
+    choices = setting.choices or (
+        tuple(_CHOICES[setting.name].built_in) if setting.name in _CHOICES else ()
+    )
+    if choices:
+        text += f": {', '.join(choices)}"
+    if setting.kind in ("patterns", "options"):
+        text += "; repeatable. "
+    else:
+        text += f". [{setting.shown_default()}]"
+    option = typer.Option(*names, metavar=_METAVARS.get(setting.kind), help=text.strip())
+    return inspect.Parameter(
+        setting.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[_TYPES[setting.kind], option],
+    )
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each field of its parameters that are groups of options.
+
+    A group is a dataclass whose fields are annotated with options. A parameter annotated with
+    ``Annotated[SettingOptions, settings]`` becomes the options of these settings.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    signature = inspect.signature(command)
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[Any, list[str]]] = {}
+    for parameter in signature.parameters.values():
+        annotation = hints[parameter.name]
+        expanded = list(_expanded(annotation))
+        if expanded:
+            names = [each.name for each in expanded]
+            groups[parameter.name] = (annotation, names)
+            parameters += expanded
+        else:
+            kind = inspect.Parameter.KEYWORD_ONLY
+            parameters.append(parameter.replace(annotation=annotation, kind=kind))
+
+    def run(**values: Any) -> None:
+        for name, (annotation, names) in groups.items():
+            taken = {each: values.pop(each) for each in names}
+            group = _group(annotation)
+            values[name] = group(taken) if group is SettingOptions else group(**taken)
+        command(**values)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
+
+
+def _group(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _expanded(annotation: Any) -> Iterator[inspect.Parameter]:
+    """Yield the options of a group; nothing for a parameter that is none."""
+    group = _group(annotation)
+    if group is SettingOptions:
+        yield from map(_option, annotation.__metadata__[0])
+    elif is_dataclass(group):
+        types = get_type_hints(group, include_extras=True)
+        for field in fields(group):
+            default = inspect.Parameter.empty if field.default is MISSING else field.default
+            kind = inspect.Parameter.KEYWORD_ONLY
+            yield inspect.Parameter(field.name, kind, default=default, annotation=types[field.name])
