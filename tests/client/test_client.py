@@ -67,7 +67,8 @@ def test_the_gallery_is_told(client: Client) -> None:
     info = client.gallery()
     assert info.images == 8
     assert info.encoder == "test"
-    assert "conditional" in info.choices["scorers"]
+    (scorer,) = [each for each in info.settings if each.name == "scorer"]
+    assert "conditional" in scorer.choices
     assert info.limits["k"] == 500
     assert not info.writable
     assert client.health().images == 8

@@ -24,8 +24,10 @@ def test_health_and_gallery(client: TestClient, photos: Path) -> None:
     assert about["images"] == 8
     assert about["encoder"] == "test"
     assert about["writable"] is False
-    assert about["defaults"] == st.SearchSettings().to_dict() | {"include": [], "exclude": []}
-    assert "conditional" in about["choices"]["scorers"]
+    settings = {each["name"]: each for each in about["settings"]}
+    assert settings["alpha"]["default"] == st.SearchSettings().to_dict()["alpha"]
+    assert (settings["alpha"]["minimum"], settings["alpha"]["maximum"]) == (0, 1)
+    assert "conditional" in settings["scorer"]["choices"]
     assert about["composer"]["composer"] == "verbatim"
 
 

@@ -3,8 +3,8 @@
 Transitions and scorers take their defaults and checks from here (:func:`default_of`,
 :func:`check_fields`); ``SearchSettings``, the options of the commands, the API and its types, the
 tools for assistants, the controls of the page and ``docs/settings.md`` are derived. A new setting
-of a transition or scorer is one declaration here and one field of its class; ``make generated``
-then writes the types and the table anew.
+of a transition or scorer is one declaration here and one field of its class;
+``python scripts/generate.py`` writes the types and the table anew.
 
 >>> default_of("alpha"), DECLARED["tau"].check(1)
 (0.45, 1.0)

@@ -298,6 +298,7 @@ _ALL = (
         "Only where",
         "Rank only images whose attributes meet it, such as brand = 'Acme' and not sold",
         default_text="all",
+        longest=10_000,
     ),
     Setting(
         "group_by",

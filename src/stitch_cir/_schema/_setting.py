@@ -68,6 +68,8 @@ class Setting:
         What ``None`` or nothing means, in words.
     by_options:
         Whether fronts set it by ``scorer_options`` or ``transition_options`` only.
+    longest:
+        How many characters a name may have in a request.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Setting:
     used_by: tuple[str, ...] = ()
     default_text: str = ""
     by_options: bool = False
+    longest: int = 64
 
     def check(self, value: Any) -> Any:
         """Return ``value`` as it is stored. Raises ``SettingError`` for what it cannot be."""

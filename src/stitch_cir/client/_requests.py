@@ -147,7 +147,7 @@ def health() -> Call[Health]:
 
 
 def gallery() -> Call[GalleryInfo]:
-    """Return what the gallery is, which choices a query has, and within which limits."""
+    """Return what the gallery is, which settings a query can have, and within which limits."""
     return Call("GET", "/api/gallery", _as(GalleryInfo))
 
 

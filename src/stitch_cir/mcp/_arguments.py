@@ -6,31 +6,33 @@ a list. What cannot be read is reported in one plain line.
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from stitch_cir._schema import SETTINGS, Setting
 from stitch_cir.wire import MAX_CAPTIONS, MAX_NEGATIVES, MAX_OBJECT, MAX_TEXT
 
 __all__ = [
+    "COMPOSING",
+    "EXPLAINING",
     "MAX_HITS",
     "MAX_THUMBNAILS",
-    "Alpha",
+    "SEARCHING",
     "Captions",
     "DrawingKind",
     "Facets",
-    "GroupBy",
     "Id",
-    "K",
     "Negatives",
-    "NumCaptions",
     "NumThumbnails",
     "ObjectName",
     "Reference",
     "Text",
-    "Where",
     "describe_errors",
+    "setting_argument",
 ]
 
 MAX_HITS = 100
@@ -84,17 +86,7 @@ Captions = Annotated[
     BeforeValidator(_to_list),
     Field(description="Target captions to use instead of composed ones."),
 ]
-NumCaptions = Annotated[
-    Annotated[int, Field(ge=1, le=MAX_CAPTIONS)] | None, _Blank, Field(description="How many. [5]")
-]
 Id = Annotated[str, Field(min_length=1, description="Gallery id of the image to explain.")]
-K = Annotated[
-    Annotated[int, Field(ge=1)] | None,
-    _Blank,
-    Field(
-        description=f"How many hits, at most {MAX_HITS}; fewer where the gallery holds fewer. [10]",
-    ),
-]
 NumThumbnails = Annotated[
     Annotated[int, Field(ge=0)] | None,
     _Blank,
@@ -105,34 +97,52 @@ Negatives = Annotated[
     BeforeValidator(_to_list),
     Field(description="Gallery ids of rejected images."),
 ]
-Where = Annotated[
-    _Line | None,
-    _Blank,
-    Field(
-        description='Only images whose attributes meet this condition, e.g. "price < 50 and brand '
-        "= 'Acme' and not sold_out and taken >= 2024-06-01\".",
-    ),
-]
-GroupBy = Annotated[
-    _Line | None,
-    _Blank,
-    Field(description="An attribute: only the best image of each of its values."),
-]
 Facets = Annotated[
     Annotated[list[str], Field(max_length=50)] | None,
     BeforeValidator(_to_list),
     Field(description="Attributes to count: 'brand', 'price:0,50,100', 'taken:year'."),
-]
-Alpha = Annotated[
-    Annotated[float, Field(ge=0, le=1)] | None,
-    _Blank,
-    Field(description="Weight of the text over the captions. [0.45]"),
 ]
 DrawingKind = Annotated[
     Literal["all", "matches", "heatmap", "contributions", "none"] | None,
     BeforeValidator(_lower_case),
     Field(description="What to draw. [matches]"),
 ]
+
+
+def _without(*names: str) -> tuple[Setting, ...]:
+    return tuple(setting for setting in SETTINGS if setting.name not in names)
+
+
+_NEVER = ("shortlist", "measure_recall", "rerank", "rerank_weight", "device")
+SEARCHING = _without(*_NEVER)
+EXPLAINING = _without(*_NEVER, "k", "min_score", "group_by", "group_size")
+COMPOSING = tuple(setting for setting in SETTINGS if setting.name == "num_captions")
+"""The settings that each tool takes; ``tests/test_settings_fronts.py`` says why not the others."""
+
+_TYPES: dict[str, Any] = {
+    "number": float,
+    "whole": int,
+    "flag": bool,
+    "name": str,
+    "patterns": list[str],
+    "options": dict[str, bool | int | float | str],
+}
+
+
+def setting_argument(setting: Setting) -> inspect.Parameter:
+    """Return the argument of a tool that is a setting, lenient and described."""
+    bounds: dict[str, Any] = {}
+    if setting.kind in ("number", "whole"):
+        low = "gt" if setting.range.open else "ge"
+        span = {low: setting.range.low, "le": setting.range.high}
+        bounds = {name: value for name, value in span.items() if math.isfinite(value)}
+    read = _to_list if setting.kind == "patterns" else _drop_blank
+    most = f", at most {MAX_HITS}" if setting.name == "k" else ""
+    text = f"{setting.describe().removesuffix('.')}{most}. [{setting.shown_default()}]"
+    kind: Any = Annotated[_TYPES[setting.kind], Field(**bounds)]
+    annotation = Annotated[kind | None, BeforeValidator(read), Field(description=text)]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(setting.name, keyword, default=None, annotation=annotation)
 
 
 def describe_errors(errors: Sequence[Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -15,28 +16,28 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ImageContent, TextContent
 
 from stitch_cir._hints import one_line
+from stitch_cir._schema import Setting
 from stitch_cir.composers import Composer
 from stitch_cir.errors import ImageError, StitchError
 from stitch_cir.explain import draw_hit, fit
 from stitch_cir.gallery import Gallery, PathMask
 from stitch_cir.images import open_image
 from stitch_cir.mcp._arguments import (
+    COMPOSING,
+    EXPLAINING,
     MAX_HITS,
     MAX_THUMBNAILS,
-    Alpha,
+    SEARCHING,
     Captions,
     DrawingKind,
     Facets,
-    GroupBy,
     Id,
-    K,
     Negatives,
-    NumCaptions,
     NumThumbnails,
     ObjectName,
     Reference,
     Text,
-    Where,
+    setting_argument,
 )
 from stitch_cir.searcher import Hit, Query, Results, Searcher, SearchSettings, View
 from stitch_cir.wire import (
@@ -57,23 +58,36 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _THUMBNAIL_SIDE = 256
 _THUMBNAILS = 4
-_NUM_CAPTIONS = 5
 _IMAGE_CHARACTERS = 96 << 10
 """Characters of all images of an answer together: a model reads it whole."""
 
 
-def _as_tool(method: F) -> F:
-    """Turn the library's errors into tool errors with message and hint, without its paths."""
+def _as_tool(settings: Sequence[Setting]) -> Callable[[F], F]:
+    """Give a tool an argument for each of its settings, and turn the library's errors into its.
 
-    @wraps(method)
-    def run(self: Tools, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        except StitchError as error:
-            message = self.hide_paths(str(error))
-            raise ToolError(f"{type(error).__name__}: {message}") from error
+    These have message and hint, without the library's paths.
+    """
 
-    return run  # type: ignore[return-value]
+    def decorate(method: F) -> F:
+        @wraps(method)
+        def run(self: Tools, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return method(self, *args, **kwargs)
+            except StitchError as error:
+                message = self.hide_paths(str(error))
+                raise ToolError(f"{type(error).__name__}: {message}") from error
+
+        signature = inspect.signature(method, eval_str=True)
+        parameters = [*signature.parameters.values()][:-1] + list(map(setting_argument, settings))
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {
+            **{each.name: each.annotation for each in parameters[1:]},
+            "return": signature.return_annotation,
+        }
+        del run.__wrapped__
+        return run  # type: ignore[return-value]
+
+    return decorate
 
 
 class Tools:
@@ -85,20 +99,17 @@ class Tools:
         self._composer = composer
         self.hide_paths = PathMask(gallery).hide
 
-    @_as_tool
+    @_as_tool(SEARCHING)
     def search(
         self,
         text: Text = None,
         reference: Reference = None,
-        k: K = None,
         captions: Captions = None,
         negatives: Negatives = None,
         object: ObjectName = None,
-        where: Where = None,
-        group_by: GroupBy = None,
         facets: Facets = None,
-        alpha: Alpha = None,
         images: NumThumbnails = None,
+        **settings: Any,
     ) -> Annotated[CallToolResult, RankedImages]:
         """Search the gallery for an image like the reference, but changed as the text says.
 
@@ -106,11 +117,11 @@ class Tools:
         reference. Returns ranked gallery ids with scores, and the best as thumbnails.
         """
         notes = []
-        if k is not None and k > MAX_HITS:
+        k = settings.get("k") or 0
+        if k > MAX_HITS:
             notes.append(f"k is {k}, but at most {MAX_HITS} hits are given.")
-            k = MAX_HITS
-        settings = _settings(alpha, k).with_(where=where, group_by=group_by)
-        searcher = self._searcher(settings)
+            settings["k"] = MAX_HITS
+        searcher = self._searcher(SearchSettings.from_preset(**settings))
         query = _query(searcher, text, reference, captions, negatives, object)
         results = searcher.search(replace(query, facets=facets or ()))
         notes = self._notes(notes, results.notes)
@@ -134,20 +145,19 @@ class Tools:
             [(f"#{hit.rank} {one_line(hit.id)}", _thumbnail(hit)) for hit in shown],
         )
 
-    @_as_tool
+    @_as_tool(COMPOSING)
     def compose(
         self,
         text: Text = None,
         reference: Reference = None,
-        num_captions: NumCaptions = None,
         object: ObjectName = None,
+        **settings: Any,
     ) -> Annotated[CallToolResult, CompositionInfo]:
         """Write the target captions of a search without searching.
 
         They can be edited and sent back to search or explain.
         """
-        count = _NUM_CAPTIONS if num_captions is None else num_captions
-        searcher = self._searcher(SearchSettings(num_captions=count))
+        searcher = self._searcher(SearchSettings.from_preset(**settings))
         composition = searcher.compose(_query(searcher, text, reference, object=object))
         notes = self._notes(composition.notes)
         lines = [f"{number}. {text}" for number, text in enumerate(composition.texts, 1)]
@@ -156,7 +166,7 @@ class Tools:
             CompositionInfo.model_validate({**composition.to_dict(), "notes": notes}),
         )
 
-    @_as_tool
+    @_as_tool(EXPLAINING)
     def explain(
         self,
         id: Id,
@@ -165,16 +175,16 @@ class Tools:
         captions: Captions = None,
         negatives: Negatives = None,
         object: ObjectName = None,
-        alpha: Alpha = None,
         image: DrawingKind = None,
+        **settings: Any,
     ) -> Annotated[CallToolResult, ExplanationSummary]:
         """Explain why one image ranks where it does: which captions matched which parts of it.
 
-        Give the same text, reference, captions, negatives, object and alpha as in the search. The
-        drawing shows the matched parts as boxes, the match as a heat map, and each caption's share
-        of the score.
+        Give the same text, reference, captions, negatives, object and settings as in the search.
+        The drawing shows the matched parts as boxes, the match as a heat map, and each caption's
+        share of the score.
         """
-        searcher = self._searcher(_settings(alpha))
+        searcher = self._searcher(SearchSettings.from_preset(**settings))
         query = _query(searcher, text, reference, captions, negatives, object)
         results = searcher.explain(query, id)
         hit = results[0]
@@ -226,11 +236,6 @@ def _hit(hit: Hit) -> RankedImage:
         attributes=hit.attributes,
         group_images=hit.group_images,
     )
-
-
-def _settings(alpha: float | None, k: int | None = None) -> SearchSettings:
-    changes = {} if alpha is None else {"alpha": alpha}
-    return SearchSettings.from_preset("paper", k=k, **changes)
 
 
 def _view(view: View) -> ViewInfo:

@@ -18,6 +18,7 @@ from stitch_cir.server._rendering import LARGEST_SIDE, SMALLEST_SIDE
 from stitch_cir.server._responses import error_responses, image_response, json_response
 from stitch_cir.server._services import Services
 from stitch_cir.wire import GalleryInfo, Health, ImageDetail, ImageInfo, ImagePage
+from stitch_cir.wire._declared import setting_infos
 
 __all__ = ["router"]
 
@@ -68,8 +69,7 @@ def router(services: Services) -> APIRouter:
             name=provider.name,
             **{name: info[name] for name in fields},
             version=__version__,
-            defaults=SearchSettings().to_dict(),
-            choices={"transitions": TRANSITIONS.names(), "scorers": SCORERS.names()},
+            settings=setting_infos({"transition": TRANSITIONS.names(), "scorer": SCORERS.names()}),
             limits={
                 "upload_bytes": settings.upload_bytes,
                 "pixels": settings.upload_pixels,

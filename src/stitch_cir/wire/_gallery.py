@@ -18,6 +18,7 @@ __all__ = [
     "ImageInfo",
     "ImagePage",
     "PoolState",
+    "SettingInfo",
     "SkippedImage",
     "UploadInfo",
     "ViewInfo",
@@ -64,8 +65,26 @@ class Health(WireModel):
     pools: Mapping[str, PoolState] = Field(default_factory=dict)
 
 
+class SettingInfo(WireModel):
+    """A setting that a query can have; fronts make their controls of it."""
+
+    name: str
+    kind: Literal["number", "whole", "flag", "name", "patterns", "options"]
+    default: Any
+    title: str = Field(description="A label in plain words.")
+    help: str
+    symbol: str = Field(default="", description="Its sign in formulas.")
+    minimum: float | None = None
+    maximum: float | None = None
+    open: bool = Field(default=False, description="The minimum itself is excluded.")
+    choices: tuple[str, ...] = Field(default=(), description="The names it can have, if it is one.")
+    used_by: tuple[str, ...] = Field(
+        default=(), description="The transitions or scorers that have it; empty: every search."
+    )
+
+
 class GalleryInfo(WireModel):
-    """What the gallery is, which ``choices`` a query has, and within which ``limits``."""
+    """What the gallery is, which ``settings`` a query can have, and within which ``limits``."""
 
     name: str
     images: int
@@ -79,8 +98,7 @@ class GalleryInfo(WireModel):
     attributes: tuple[AttributeInfo, ...] = ()
     generation: int
     version: str
-    defaults: Mapping[str, Any]
-    choices: Mapping[str, tuple[str, ...]]
+    settings: tuple[SettingInfo, ...]
     limits: Mapping[str, int]
     composer: Mapping[str, Any]
     writable: bool

@@ -6,9 +6,9 @@ import { announce, byId, download, plural, toast } from "./dom.js";
 import { mountForm } from "./form.js";
 import { mountGallery } from "./gallery.js";
 import { mountKeys, mountTheme } from "./keys.js";
-import { HITS, allOff, isSearchable, emptyQuery, fromFragment, noSettings, toRequest, toFragment } from "./query.js";
+import { HITS, allOff, declare, declaredSettings, emptyQuery, fromFragment, noSettings, isSearchable, toRequest, toFragment } from "./query.js";
 import * as view from "./results.js";
-import { choices, galleryNotes, mostHits, question, state, uploadOf } from "./state.js";
+import { galleryNotes, mostHits, question, state, uploadOf } from "./state.js";
 import { faultPanel } from "./states.js";
 import * as trail from "./trail.js";
 
@@ -93,7 +93,7 @@ function showGallery() {
 
 /** Show what the address says: at the start, after a step back or forth, after a reload. */
 async function restore() {
-  const { query, explained, lost } = fromFragment(location.hash, choices());
+  const { query, explained, lost } = fromFragment(location.hash);
   const arrived = history.state === null;
   if (arrived) {
     // the results get an entry of their own below the explanation that a link names: Back leads to them
@@ -130,7 +130,8 @@ async function restore() {
 /** Show what of a link could not be read, until the next query. */
 function warn(lost) {
   const root = byId("warning");
-  const names = { num_captions: "number of captions", negative_weight: "weight of less like", min_score: "least score" };
+  const titles = declaredSettings().filter(({ symbol }) => symbol === "" || symbol === "K");
+  const names = Object.fromEntries(titles.map(({ name, title }) => [name, title.toLowerCase().replace(/[“”]/g, "")]));
   const parts = lost.map(([name, text]) => `${names[name] ?? name.replaceAll("_", " ")} “${text.slice(0, 40)}”`);
   root.hidden = lost.length === 0;
   root.textContent = lost.length === 0 ? "" : `Part of this link makes no sense and was left out: ${parts.join(", ")}. Everything else is as the link says.`;
@@ -331,6 +332,7 @@ function listen() {
 function introduce(info) {
   // it comes once in the life of a gallery, and stays as long as the page is open
   state.info = { ...info, encoder_hint: info.encoder_hint ?? state.info?.encoder_hint ?? null };
+  declare(info.settings);
   byId("about").textContent = `${info.name} · ${plural(info.images, "image")} · ${info.encoder}`;
 }
 

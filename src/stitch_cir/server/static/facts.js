@@ -1,5 +1,7 @@
 // What made a ranking, in one line.
 
+import { declaredSettings } from "./query.js";
+
 export const SCORERS = {
   conditional: "bidirectional transport",
   sinkhorn: "Sinkhorn",
@@ -13,11 +15,12 @@ export const SCORERS = {
 export function factsLine(results) {
   const { settings: s, gallery, seconds } = results;
   const total = Object.values(seconds).reduce((sum, one) => sum + one, 0);
-  const moving = { linear: `, α ${s.alpha}`, away: `, α ${s.alpha}, β ${s.beta}`, pdv: `, λ ${s.scale}, w ${s.image_weight}`, "semantic-increment": `, λ₊ ${s.gain}, λ₋ ${s.loss}` };
+  const signed = declaredSettings().filter(({ name, symbol }) => symbol !== "" && name in s);
+  const valuesOf = (method) => signed.filter(({ used_by: users }) => users.includes(method)).map(({ name, symbol }) => `, ${symbol} ${s[name]}`).join("");
   const parts = [
     `${gallery.encoder} (${gallery.weights_tag})`,
-    `${SCORERS[s.scorer] ?? s.scorer}${s.scorer === "conditional" ? `, τ ${s.tau}` : s.scorer === "sinkhorn" ? `, ε ${s.epsilon}` : ""}`,
-    `${s.transition} transition${moving[s.transition] ?? ""}`,
+    `${SCORERS[s.scorer] ?? s.scorer}${valuesOf(s.scorer)}`,
+    `${s.transition} transition${valuesOf(s.transition)}`,
     results.composition ? `K ${results.query.labels.length}` : `${results.query.labels.length} views of the reference`,
     `preset ${s.preset}`,
     `${results.ranked.toLocaleString("en")} ranked`,

@@ -54,7 +54,7 @@ export function mountForm({ tune, submit, mark }) {
   }
 
   function onChange(name, value) {
-    tune({ alpha: "alpha", captions: "captions-count" }[name] ?? "tune", (query) => {
+    tune({ alpha: "alpha", num_captions: "captions-count" }[name] ?? "tune", (query) => {
       if (name === "hits") query.hits = value ?? HITS;
       else query.settings[name] = value;
     });

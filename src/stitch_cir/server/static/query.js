@@ -1,40 +1,54 @@
 // A query: what is asked, how it stands in the address, and how it goes to the server.
 //
 // Query = {ref: {id} | {upload, name} | null, text, captions: [{text, weight, on}] | null (edited ones),
-//          less: [id], object, hits, settings: {alpha, num_captions, transition, scorer, tau, beta, scale, …, negative_weight,
-//          min_score, include_reference}} where a setting that is null is the server's own.
+//          less: [id], object, hits, settings: {alpha, …}} where a setting that is null or missing is the server's own.
+
+/** @import * as wire from './types/wire' */
 
 export const HITS = 24;
 const MOST_CAPTIONS = 64;
 
-/** [name of the setting, key in the address, kind, least and most value] */
-const SETTINGS = [
-  ["alpha", "a", "number", 0, 1],
-  ["num_captions", "k", "whole", 1, MOST_CAPTIONS],
-  ["transition", "o", "name"],
-  ["scorer", "s", "name"],
-  ["tau", "tau", "number", Number.MIN_VALUE],
-  ["beta", "b", "number", 0, 1],
-  ["scale", "ps", "number"],
-  ["image_weight", "pw", "number", 0, 1],
-  ["gain", "ig", "number", 0, 1000],
-  ["loss", "il", "number", 0, 1000],
-  ["epsilon", "e", "number", 1e-6],
-  ["hubness_weight", "hw", "number", 0, 1000],
-  ["hubness_neighbours", "hn", "whole", 1, 1e6],
-  ["negative_weight", "l", "number", 0, 1000],
-  ["min_score", "m", "number", -2, 2],
-  ["include_reference", "i", "flag"],
-];
+/** Keys in the address that are shorter than the setting's name; other settings have their name. */
+const KEYS = {
+  alpha: "a",
+  num_captions: "k",
+  transition: "o",
+  scorer: "s",
+  beta: "b",
+  scale: "ps",
+  image_weight: "pw",
+  gain: "ig",
+  loss: "il",
+  epsilon: "e",
+  hubness_weight: "hw",
+  hubness_neighbours: "hn",
+  negative_weight: "l",
+  min_score: "m",
+  include_reference: "i",
+};
+const keyOf = (name) => KEYS[name] ?? name;
 
-export const noSettings = () => Object.fromEntries(SETTINGS.map(([name]) => [name, null]));
+/** Settings without a control: `k` is the number of hits, and the others are for scripts. */
+const LEFT_OUT = new Set(["k", "preset", "transition_options", "scorer_options", "include", "exclude", "where", "group_by", "group_size"]);
+
+/** @type {wire.SettingInfo[]} */
+let declared = [];
+
+/** Take the settings that the server declares. */
+export function declare(settings) {
+  declared = settings.filter(({ name }) => !LEFT_OUT.has(name));
+}
+
+export const declaredSettings = () => declared;
+
+export const noSettings = () => ({});
 
 export function emptyQuery() {
   return { ref: null, text: "", captions: null, less: [], object: "", hits: HITS, settings: noSettings() };
 }
 
 /** Count the settings that are not the standard. */
-export const changedCount = ({ settings }) => Object.values(settings).filter((value) => value !== null).length;
+export const changedCount = ({ settings }) => Object.values(settings).filter((value) => (value ?? null) !== null).length;
 
 export const copyQuery = (query) => structuredClone(query);
 
@@ -51,8 +65,9 @@ export const allOff = (query) => query.captions !== null && !query.captions.some
 
 /** Return whether a setting can have this value: what the server would refuse is never sent. */
 export function canBe(name, value) {
-  const [, , kind, least = -Infinity, most = Infinity] = SETTINGS.find((row) => row[0] === name);
-  return Number.isFinite(value) && value >= least && value <= most && (kind !== "whole" || Number.isInteger(value));
+  const { kind, minimum, maximum, open } = declared.find((one) => one.name === name);
+  const low = minimum ?? -Infinity;
+  return Number.isFinite(value) && value >= low && !(open && value === low) && value <= (maximum ?? Infinity) && (kind !== "whole" || Number.isInteger(value));
 }
 
 /** Write a query as a fragment without '#': user text in it never reaches a server's log. */
@@ -62,9 +77,9 @@ export function toFragment(query, explained = null) {
   else if (query.ref) out.set("u", "1"); // an upload lives in this browser only: its token is no address
   if (query.text) out.set("t", query.text);
   if (query.object) out.set("d", query.object);
-  for (const [name, key] of SETTINGS) {
+  for (const { name } of declared) {
     const value = query.settings[name];
-    if (value !== null && value !== undefined) out.set(key, value === true ? "1" : String(value));
+    if (value !== null && value !== undefined) out.set(keyOf(name), value === true ? "1" : String(value));
   }
   if (query.hits !== HITS) out.set("h", String(query.hits));
   if (query.captions) out.set("c", JSON.stringify(query.captions.map(({ text, weight, on }) => ({ text, weight, on }))));
@@ -75,10 +90,9 @@ export function toFragment(query, explained = null) {
 
 /**
  * Read a fragment. Gives `{query, explained, lost}`; `query` is null for the gallery; `lost` lists
- * `[name, text]` of what could not be, because a link may be damaged on its way. `choices` holds the
- * names that a setting can have, where they are known.
+ * `[name, text]` of what could not be, because a link may be damaged on its way.
  */
-export function fromFragment(fragment, choices = {}) {
+export function fromFragment(fragment) {
   const given = new URLSearchParams(fragment.replace(/^#/, ""));
   const query = emptyQuery();
   const lost = [];
@@ -86,10 +100,11 @@ export function fromFragment(fragment, choices = {}) {
   else if (given.get("u") === "1") query.ref = { upload: null, name: "" };
   query.text = given.get("t") ?? "";
   query.object = query.ref ? (given.get("d") ?? "").slice(0, 60) : "";
-  for (const [name, key, kind] of SETTINGS) {
+  for (const { name, kind, choices } of declared) {
+    const key = keyOf(name);
     if (!given.has(key)) continue;
     const value = readSetting(name, given.get(key), kind);
-    if (value === null || (kind === "name" && choices[name] && !choices[name].includes(value))) lost.push([name, given.get(key)]);
+    if (value === null || (choices.length > 0 && !choices.includes(value))) lost.push([name, given.get(key)]);
     else query.settings[name] = value;
   }
   if (given.has("h")) {
@@ -131,7 +146,7 @@ function readCaptions(text) {
 
 /** Make the JSON of a request; `most` hits can be asked for. */
 export function toRequest(query, most = Infinity) {
-  const settings = Object.entries(query.settings).filter(([, value]) => value !== null);
+  const settings = Object.entries(query.settings).filter(([, value]) => (value ?? null) !== null);
   let reference = null;
   if (query.ref) reference = query.ref.id === undefined ? { upload: query.ref.upload } : { id: query.ref.id };
   return {

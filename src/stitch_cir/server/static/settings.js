@@ -2,12 +2,13 @@
 
 import { byId, el } from "./dom.js";
 import { SCORERS } from "./facts.js";
-import { HITS, canBe, changedCount } from "./query.js";
+import { HITS, canBe, changedCount, declaredSettings } from "./query.js";
 
 const MOST_K = 12;
 /** Put the settings in order for a gallery. `onChange(name, value)`; null means the default. */
 export function mountSettings(info, { onChange, onReset }) {
-  const { defaults, limits, choices } = info;
+  const { limits } = info;
+  const defaults = Object.fromEntries(declaredSettings().map(({ name, default: value }) => [name, value]));
   const fields = new Map();
 
   function slider(name, label, hint, { min, max, step, digits }) {
@@ -74,15 +75,25 @@ export function mountSettings(info, { onChange, onReset }) {
     onChange(name, value === defaults[name] ? null : value);
   }
 
-  const reference = el("input", {
-    type: "checkbox",
-    id: "set-include_reference",
-    on: { change: () => change("include_reference", reference.checked) },
-  });
-  fields.set("include_reference", (value) => {
-    reference.checked = Boolean(value ?? defaults.include_reference);
-  });
+  function flag(name, label) {
+    const input = el("input", { type: "checkbox", id: `set-${name}`, on: { change: () => change(name, input.checked) } });
+    fields.set(name, (value) => {
+      input.checked = Boolean(value ?? defaults[name]);
+    });
+    return el("div", { class: "field pair" }, el("label", { for: input.id, text: label }), input);
+  }
+
+  /** Make the control of a declared setting. */
+  function control({ name, kind, title, symbol, used_by: users, minimum, maximum, choices }) {
+    const label = `${symbol ? `${symbol}, ${title.toLowerCase()}` : title}${users.length > 0 ? ` (${users.join(", ")})` : ""}`;
+    if (kind === "name") return choice(name, label, choices, name === "scorer" ? SCORERS : {});
+    if (kind === "flag") return flag(name, label);
+    const steps = kind === "whole" ? { step: "1" } : {};
+    return number(name, label, { fallback: defaults[name], ...(minimum === null ? {} : { min: String(minimum) }), ...(maximum === null ? {} : { max: String(maximum) }), ...steps });
+  }
+
   const k = Math.min(MOST_K, limits.captions);
+  const sliders = new Set(["alpha", "num_captions"]);
   byId("settings-body").replaceChildren(
     slider("alpha", "α, weight of your words", "0 trusts the captions alone, 1 your words alone.", { min: 0, max: 1, step: 0.05, digits: 2 }),
     slider("num_captions", "K, number of captions", "More captions see more ways to understand you.", { min: 1, max: k, step: 1, digits: 0 }),
@@ -90,21 +101,8 @@ export function mountSettings(info, { onChange, onReset }) {
       "details",
       { class: "advanced" },
       el("summary", { text: "Advanced" }),
-      choice("transition", "Transition", choices.transitions),
-      choice("scorer", "Score", choices.scorers, SCORERS),
-      number("tau", "τ, on raw cosine", { fallback: defaults.tau, min: "0" }),
-      number("epsilon", "ε, for “sinkhorn”", { fallback: defaults.epsilon, min: "0.000001" }),
-      number("beta", "β, for “away”", { fallback: defaults.beta, min: "0", max: "1" }),
-      number("scale", "Step of “pdv”", { fallback: defaults.scale }),
-      number("image_weight", "Reference image in “pdv”", { fallback: defaults.image_weight, min: "0", max: "1" }),
-      number("gain", "Gain, for “semantic-increment”", { fallback: defaults.gain, min: "0" }),
-      number("loss", "Loss, for “semantic-increment”", { fallback: defaults.loss, min: "0" }),
-      number("hubness_weight", "Weight of hubness", { fallback: defaults.hubness_weight, min: "0" }),
-      number("hubness_neighbours", "Neighbours for hubness", { fallback: defaults.hubness_neighbours, min: "1", step: "1" }),
-      number("negative_weight", "Weight of “less like”", { fallback: defaults.negative_weight, min: "0" }),
-      number("min_score", "Least score", { fallback: defaults.min_score, min: "-2", max: "2" }),
+      declaredSettings().filter(({ name }) => !sliders.has(name)).map(control),
       number("hits", "Hits", { fallback: HITS, min: "1", max: String(limits.k), step: "1" }),
-      el("div", { class: "field pair" }, el("label", { for: reference.id, text: "Show the reference, too" }), reference),
     ),
     el("button", { type: "button", class: "quiet small", id: "reset", text: "Back to the standard settings", on: { click: onReset } }),
   );

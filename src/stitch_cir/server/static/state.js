@@ -17,9 +17,6 @@ export const mostHits = () => Math.min(state.info?.limits.k ?? Infinity, state.i
 /** What the gallery itself has to say, whatever is asked of it. */
 export const galleryNotes = () => [...(state.info?.notes ?? []), ...(state.info?.encoder_hint ? [state.info.encoder_hint] : [])];
 
-/** The names that a setting can have, by setting. */
-export const choices = () => ({ transition: state.info?.choices.transitions, scorer: state.info?.choices.scorers });
-
 /** Return the reference of a query where it is an upload, else null. */
 export const uploadOf = (query) => (query.ref && query.ref.id === undefined ? query.ref : null);
 

@@ -136,7 +136,7 @@ export interface FacetInfo {
   counts: FacetCountInfo[];
 }
 
-/** What the gallery is, which ``choices`` a query has, and within which ``limits``. */
+/** What the gallery is, which ``settings`` a query can have, and within which ``limits``. */
 export interface GalleryInfo {
   name: string;
   images: number;
@@ -150,8 +150,7 @@ export interface GalleryInfo {
   attributes?: AttributeInfo[];
   generation: number;
   version: string;
-  defaults: Record<string, unknown>;
-  choices: Record<string, string[]>;
+  settings: SettingInfo[];
   limits: Record<string, number>;
   composer: Record<string, unknown>;
   writable: boolean;
@@ -318,50 +317,57 @@ export interface QueryRequest {
 
 /** What changes the ranking; a setting that is left out has the preset's value. */
 export interface QuerySettings {
-  /** Number of hits. */
+  /** How many hits; where fewer images take part, all of them. */
   k?: number | null;
-  /** K, the number of target captions that the composer writes. */
+  /** How many target captions the composer writes, 1 to 64. */
   num_captions?: number | null;
+  /** Values for several settings at once; others override them. */
   preset?: string | null;
+  /** How captions, or the images' scores, move toward the modification. */
   transition?: string | null;
-  /** Weight of the text, 0 to 1. */
+  /** Weight of the modification's own text in the transition, 0 to 1; for linear and away. */
   alpha?: number | null;
-  scorer?: string | null;
-  /** Temperature on raw cosine, above 0. */
-  tau?: number | null;
-  /** Of the transition away, 0 to 1: the share of the reference removed. */
+  /** How much of the reference is taken away, 0 to 1; for away. */
   beta?: number | null;
-  /** Of the transition pdv: how far it steps along the change. */
+  /** How far the step along the change goes: 1 is as composed, below 0 the other way, -1000 to 1000; for pdv. */
   scale?: number | null;
-  /** Of the transition pdv, 0 to 1: weight of the moved reference. */
+  /** Weight of the moved reference image, 0 to 1; for pdv. */
   image_weight?: number | null;
-  /** Of semantic-increment, 0 to 1000: weight of a rising score. */
+  /** How much it counts that an image's score rises with the change, 0 to 1000; for semantic-increment. */
   gain?: number | null;
-  /** Of semantic-increment, 0 to 1000: weight of a falling score. */
+  /** How much it counts that an image's score falls with the change, 0 to 1000; for semantic-increment. */
   loss?: number | null;
-  /** Settings of a transition of another package, by name. */
+  /** Settings of a transition of another package. */
   transition_options?: Record<string, boolean | number | string> | null;
-  /** Settings of a scorer of another package, by name. */
-  scorer_options?: Record<string, boolean | number | string> | null;
-  /** Of the scorer sinkhorn, at least 1e-6: its entropy. */
-  epsilon?: number | null;
-  /** Hubness times this is subtracted from an image's score; 0 is off. */
-  hubness_weight?: number | null;
-  /** Neighbours that hubness averages over. */
-  hubness_neighbours?: number | null;
-  /** Weight of negatives, 0 to 1000. */
+  /** How far the query moves away from rejected images, 0 to 1000. */
   negative_weight?: number | null;
+  /** How the captions are compared with the views of an image. */
+  scorer?: string | null;
+  /** Temperature on raw cosine, above 0; for conditional. */
+  tau?: number | null;
+  /** Weight of the views' direction: 0 asks only whether every caption is met by some view, 1 only whether every view is met by some caption, 0 to 1; for conditional and chamfer. */
+  rho?: number | null;
+  /** Weight of the entropy, in units of cosine, at least 1e-06; for sinkhorn. */
+  epsilon?: number | null;
+  /** Settings of a scorer of another package. */
+  scorer_options?: Record<string, boolean | number | string> | null;
+  /** What an image's hubness, its nearness to everything, takes off its score; 0 is off, 0 to 1000. */
+  hubness_weight?: number | null;
+  /** How many nearest neighbours hubness averages over. */
+  hubness_neighbours?: number | null;
+  /** Leave out hits that score lower; most scores lie between -2 and 2. */
   min_score?: number | null;
-  /** Rank only ids that match one of these patterns. */
+  /** Rank only ids that match one of these shell-style patterns. */
   include?: string[] | null;
-  /** Leave out ids that match one of these patterns. */
+  /** Leave out ids that match one of these shell-style patterns. */
   exclude?: string[] | null;
-  /** Rank only images whose attributes meet it: price < 50 and not sold. */
+  /** Rank only images whose attributes meet it, such as brand = 'Acme' and not sold. */
   where?: string | null;
-  /** Rank groups: images of one value of this attribute. */
+  /** Show the best image of each group: those with one value of this attribute. */
   group_by?: string | null;
-  /** How many images of each group are returned. */
+  /** How many images of each group are shown, with a group by an attribute, 1 to 100. */
   group_size?: number | null;
+  /** Keep the reference and its duplicates in the ranking. */
   include_reference?: boolean | null;
 }
 
@@ -389,6 +395,26 @@ export interface SearchResults {
   seconds: Record<string, number>;
   reranker?: Record<string, unknown> | null;
   usage?: Record<string, Record<string, unknown>>;
+}
+
+/** A setting that a query can have; fronts make their controls of it. */
+export interface SettingInfo {
+  name: string;
+  kind: "number" | "whole" | "flag" | "name" | "patterns" | "options";
+  default: unknown;
+  /** A label in plain words. */
+  title: string;
+  help: string;
+  /** Its sign in formulas. */
+  symbol?: string;
+  minimum?: number | null;
+  maximum?: number | null;
+  /** The minimum itself is excluded. */
+  open?: boolean;
+  /** The names it can have, if it is one. */
+  choices?: string[];
+  /** The transitions or scorers that have it; empty: every search. */
+  used_by?: string[];
 }
 
 /** An image that was not added, and why. */

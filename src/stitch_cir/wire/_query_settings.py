@@ -1,0 +1,45 @@
+"""The settings of a request: written by scripts/generate.py from stitch_cir._schema."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict
+from typing_extensions import TypedDict
+
+from stitch_cir.wire._declared import Condition, Name, Number, Options, Patterns, declared
+
+__all__ = ["QuerySettings"]
+
+
+class QuerySettings(TypedDict, total=False):
+    """What changes the ranking; a setting that is left out has the preset's value."""
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[misc]
+
+    k: Annotated[int | None, declared("k")]
+    num_captions: Annotated[int | None, declared("num_captions")]
+    preset: Annotated[Name | None, declared("preset")]
+    transition: Annotated[Name | None, declared("transition")]
+    alpha: Annotated[Number | None, declared("alpha")]
+    beta: Annotated[Number | None, declared("beta")]
+    scale: Annotated[Number | None, declared("scale")]
+    image_weight: Annotated[Number | None, declared("image_weight")]
+    gain: Annotated[Number | None, declared("gain")]
+    loss: Annotated[Number | None, declared("loss")]
+    transition_options: Annotated[Options | None, declared("transition_options")]
+    negative_weight: Annotated[Number | None, declared("negative_weight")]
+    scorer: Annotated[Name | None, declared("scorer")]
+    tau: Annotated[Number | None, declared("tau")]
+    rho: Annotated[Number | None, declared("rho")]
+    epsilon: Annotated[Number | None, declared("epsilon")]
+    scorer_options: Annotated[Options | None, declared("scorer_options")]
+    hubness_weight: Annotated[Number | None, declared("hubness_weight")]
+    hubness_neighbours: Annotated[int | None, declared("hubness_neighbours")]
+    min_score: Annotated[Number | None, declared("min_score")]
+    include: Annotated[Patterns | None, declared("include")]
+    exclude: Annotated[Patterns | None, declared("exclude")]
+    where: Annotated[Condition | None, declared("where")]
+    group_by: Annotated[Name | None, declared("group_by")]
+    group_size: Annotated[int | None, declared("group_size")]
+    include_reference: Annotated[bool | None, declared("include_reference")]
