@@ -164,7 +164,7 @@ _ALL = (
         "scorer",
         "name",
         "conditional",
-        "Score",
+        "Scorer",
         "How the captions are compared with the views of an image",
         part="scorer",
     ),

@@ -139,13 +139,14 @@ class SearchSettings:
                 object.__setattr__(self, "preset", "custom")
 
     @classmethod
-    def from_preset(cls, preset: str = "paper", **overrides: Any) -> SearchSettings:
-        """Take a preset and override single values by their flat names.
+    def from_preset(cls, preset: str | None = None, **overrides: Any) -> SearchSettings:
+        """Take a preset (``None``: ``paper``) and override single values by their flat names.
 
         ``transition="pdv", scale=2`` and ``transition=PDV(scale=2)`` are the same. ``None`` means
         "not set". A value that the chosen transition or scorer does not have changes nothing.
         Raises ``SettingError`` for an unknown preset or setting, and for a value out of its range.
         """
+        preset = default_of("preset") if preset is None else preset
         values = {name: value for name, value in overrides.items() if value is not None}
         _require_declared(values)
         for part in _PARTS:

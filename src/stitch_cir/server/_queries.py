@@ -265,13 +265,7 @@ def _hit_info(hit: Hit, prefix: str) -> HitInfo:
 
 def _search_settings(request: QueryRequest) -> SearchSettings:
     """Return the settings of a query. Raises ``SettingError``."""
-    changes: dict[str, Any] = {
-        name: value for name, value in request.settings.items() if value is not None
-    }
-    for name in ("include", "exclude"):
-        if name in changes:
-            changes[name] = tuple(changes[name])
-    return SearchSettings.from_preset(changes.pop("preset", "paper"), **changes)
+    return SearchSettings.from_preset(**request.settings)
 
 
 def _require_image(gallery: Gallery, id: str) -> None:
