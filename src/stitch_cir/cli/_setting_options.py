@@ -123,7 +123,7 @@ def _option(setting: Setting) -> inspect.Parameter:
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each field of its parameters that are groups of options.
+    """Add to a command an option for each field of its parameters that are groups of options.
 
     A group is a dataclass whose fields are annotated with options. A parameter annotated with
     ``Annotated[SettingOptions, settings]`` becomes the options of these settings.

@@ -63,7 +63,7 @@ _IMAGE_CHARACTERS = 96 << 10
 
 
 def _as_tool(settings: Sequence[Setting]) -> Callable[[F], F]:
-    """Give a tool an argument for each of its settings, and turn the library's errors into its.
+    """Add to a tool an argument for each of its settings, and turn the library's errors into its.
 
     These have message and hint, without the library's paths.
     """
