@@ -154,7 +154,9 @@ def test_settings_reach_the_ranking(indexed: Path) -> None:
         ).stdout
     )
     chosen = data["settings"]
-    assert (chosen["alpha"], chosen["tau"], chosen["scorer"]) == (0.0, 0.05, "chamfer")
+    assert (chosen["transition"], chosen["scorer"], chosen["rho"]) == ("none", "chamfer", 0.5)
+    # α and τ were checked, and are of no use to these
+    assert not {"alpha", "tau"} & set(chosen)
     assert chosen["preset"] == "custom"
     assert data["ranked"] == 6
     assert len(data["query"]["labels"]) == 2
