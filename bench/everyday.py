@@ -17,7 +17,7 @@ from stitch_cir.encoders import load_mini
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 
-WAY = "ridge, whitened 0.25"
+WAY = "ridge, whitened 0.5"
 """How the shipped head was fitted."""
 
 
