@@ -219,7 +219,7 @@ def test_every_error_has_an_exit_code() -> None:
 
 
 def test_help_and_version_and_completion() -> None:
-    assert "this picture, but changed" in stitch("--help").stdout
+    assert "this image, but changed" in stitch("--help").stdout
     for command in ("index", "search", "compose", "explain", "serve", "info", "verify"):
         shown = stitch(command, "--help")
         assert shown.exit_code == 0
