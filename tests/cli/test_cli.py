@@ -172,7 +172,7 @@ def test_settings_reach_the_ranking(indexed: Path) -> None:
         (["search", "{photos}", "red", "-r", "nowhere.jpg"], 3, "nowhere.jpg"),
         (["search", "{photos}/missing", "red"], 3, "stitch index"),
         (["search", "{photos}", "red", "-r", "{photos}/note.txt"], 4, "not"),
-        (["search", "{photos}", "red", "--encoder", "mini"], 5, "--rebuild"),
+        (["search", "{photos}", "red", "--encoder", "mini"], 5, "--switch-when-done"),
         (["search", "{photos}", "red", "--encoder", "nope"], 2, "Encoders here"),
         (["search", "{photos}", "red", "--composer", "recorded"], 2, "--recorded"),
         (["search", "{photos}", "red", "--sheet", "{photos}/x.docx", "-k", "2"], 2, ".png"),
