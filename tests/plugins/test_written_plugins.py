@@ -250,9 +250,10 @@ def test_the_server_takes_them(photos: Path) -> None:
     st.index_folder(photos, encoder=HashEncoder())
     app = create_app(photos, encoder=HashEncoder(), settings=ServerSettings(rate=0))
     with TestClient(app) as client:
-        choices = client.get("/api/gallery").json()["choices"]
-        assert "blend" in choices["scorers"]
-        assert "push" in choices["transitions"]
+        declared = client.get("/api/gallery").json()["settings"]
+        choices = {each["name"]: each["choices"] for each in declared}
+        assert "blend" in choices["scorer"]
+        assert "push" in choices["transition"]
         settings: dict[str, Any] = {"scorer": "blend", "scorer_options": {"share": 0.25}, "k": 2}
         answer = client.post("/api/search", json={"text": "red", "settings": settings})
         assert answer.status_code == 200, answer.text
