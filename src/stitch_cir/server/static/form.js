@@ -100,39 +100,26 @@ export function mountForm({ tune, submit, mark }) {
     if (off) announce(off);
   }
 
+  function showChips(id, lead, chips) {
+    byId(id).hidden = chips.length === 0;
+    byId(id).replaceChildren(el("span", { text: lead }), el("ul", {}, chips.map((chip) => el("li", {}, chip))));
+  }
+
+  const chip = (title, label, act, ...content) => el("button", { type: "button", class: "chip", title, "aria-label": label, on: { click: act } }, ...content);
+
   /** Offer the other objects that the reference may show, or the one that was chosen. */
   function showObject() {
-    const root = byId("object");
     const { object } = state.draft;
     const composition = isStale() || state.browsing ? null : state.shown?.results?.composition;
-    const names = object ? [object] : (composition?.alternatives ?? []);
-    root.hidden = names.length === 0;
     const choose = (name) => tune("object", (query) => Object.assign(query, { object: name, captions: null }));
-    const chip = (name) =>
-      object
-        ? el("button", { type: "button", class: "chip", "aria-label": `No longer take it for: ${name}`, on: { click: () => choose("") } }, name, icon("close", 15))
-        : el("button", { type: "button", class: "chip", "aria-label": `The reference shows: ${name}`, text: name, on: { click: () => choose(name) } });
-    root.replaceChildren(el("span", { text: object ? "It shows" : "Or does it show" }), el("ul", {}, names.map((name) => el("li", {}, chip(name)))));
+    if (object) showChips("object", "It shows", [chip(object, `No longer take it for: ${object}`, () => choose(""), object, icon("close", 15))]);
+    else showChips("object", "Or does it show", (composition?.alternatives ?? []).map((name) => chip(name, `The reference shows: ${name}`, () => choose(name), name)));
   }
 
   function showLess() {
-    const root = byId("less");
-    const { less } = state.draft;
-    root.hidden = less.length === 0;
-    const chip = (id) =>
-      el(
-        "button",
-        {
-          type: "button",
-          class: "chip",
-          title: id,
-          "aria-label": `No longer less like ${id}`,
-          on: { click: () => tune("less", (query) => (query.less = query.less.filter((one) => one !== id))) },
-        },
-        el("img", { src: api.thumbnail(id, 64), alt: "", width: "28", height: "28" }),
-        icon("close", 15),
-      );
-    root.replaceChildren(el("span", { text: "Less like" }), el("ul", {}, less.map((id) => el("li", {}, chip(id)))));
+    const forgive = (id) => () => tune("less", (query) => (query.less = query.less.filter((one) => one !== id)));
+    const face = (id) => el("img", { src: api.thumbnail(id, 64), alt: "", width: "28", height: "28" });
+    showChips("less", "Less like", state.draft.less.map((id) => chip(id, `No longer less like ${id}`, forgive(id), face(id), icon("close", 15))));
   }
 
   /** Return why the query cannot be sent as it stands, or null. */

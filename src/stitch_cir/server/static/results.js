@@ -3,8 +3,7 @@
 import { byId, el, icon } from "./dom.js";
 import { grid } from "./grid.js";
 import { referenceName } from "./reference.js";
-import { factsLine } from "./facts.js";
-import { faultPanel, panel, skeleton } from "./states.js";
+import { faultPanel, skeleton } from "./states.js";
 
 /** Head of the images' part while results are shown. */
 export function head(title, count, tools = []) {
@@ -30,11 +29,13 @@ export function showResults(results, query, acts) {
   const { hits } = results;
   notes([...(results.composition?.notes ?? []), ...results.notes, ...acts.notes]);
   byId("asked").textContent = [query.ref && referenceName(query.ref), query.text.trim()].filter(Boolean).join(" · ");
-  const facts = byId("facts");
-  facts.hidden = false;
-  facts.textContent = factsLine(results);
+  // the server has just answered, so these can be loaded
+  import("./facts.js").then(({ factsLine }) => {
+    byId("facts").textContent = factsLine(results);
+    byId("facts").hidden = false;
+  });
   if (hits.length === 0) {
-    byId("stage").replaceChildren(nothing(query, acts));
+    import("./ways-out.js").then(({ nothingPanel }) => byId("stage").replaceChildren(nothingPanel(query, acts)));
     return;
   }
   const more = hits.length === query.hits && hits.length < results.ranked && query.hits < acts.most;
@@ -42,19 +43,6 @@ export function showResults(results, query, acts) {
     grid(hits, { verb: "Say why", pick: acts.pick, use: acts.use, less: acts.less }),
     ...(more ? [el("div", { class: "row pager" }, el("button", { type: "button", class: "quiet", id: "more", text: "Show more", on: { click: acts.more } }))] : []),
   );
-}
-
-function nothing(query, acts) {
-  const least = query.settings.min_score;
-  if (least === null) {
-    return panel({ title: "Nothing came up", text: "No image is left to rank.", actions: [{ label: "To the gallery", act: acts.browse }] });
-  }
-  return panel({
-    title: "Nothing is that near",
-    text: `No image scored ${least} or more.`,
-    hint: "Scores lie between −2 and 2; how high they climb depends on the encoder.",
-    actions: [{ label: "Take the limit away", act: acts.lower, main: true }],
-  });
 }
 
 /** Show that a search is under way: grey tiles, or the old hits stepping back (`keep`). */

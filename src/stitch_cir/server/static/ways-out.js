@@ -1,4 +1,6 @@
-// What can be done on the page when a search was refused; loaded with the first refusal.
+// What can be done on the page when a search was refused or found nothing; loaded with the first.
+
+import { panel } from "./states.js";
 
 /** Words for an image that a link or an older page names and the gallery does not have. */
 export const absent = (id, hint) => ({ text: `This gallery has no image “${id}” any more, or never had: it may have been renamed or removed.`, hint });
@@ -27,4 +29,18 @@ export function waysOut(error, query, acts) {
   }
   const changed = !gone && Object.values(query.settings).some((value) => value !== null);
   return { actions: [changed && { label: "Search with the standard settings", act: acts.standard, main: true }] };
+}
+
+/** Return the panel for results without a hit. */
+export function nothingPanel(query, acts) {
+  const least = query.settings.min_score;
+  if (least === null) {
+    return panel({ title: "Nothing came up", text: "No image is left to rank.", actions: [{ label: "To the gallery", act: acts.browse }] });
+  }
+  return panel({
+    title: "Nothing is that near",
+    text: `No image scored ${least} or more.`,
+    hint: "Scores lie between −2 and 2; how high they climb depends on the encoder.",
+    actions: [{ label: "Take the limit away", act: acts.lower, main: true }],
+  });
 }
