@@ -106,7 +106,10 @@ def test_the_engine_listens_where_nobody_else_can_come(engine: Engine, weights: 
     chat.close()
     chat.sample(ASKED, 1, GREEDY)  # it starts again
     assert len(engine.parameters) == 2
-    chat.close()
+    folder = Path(engine.parameters[1].hostnames[0]).parent
+    assert folder.exists()
+    del chat  # dropped without being closed
+    assert not folder.exists()
 
 
 def test_the_name_tells_files_apart(weights: Path) -> None:

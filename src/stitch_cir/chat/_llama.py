@@ -9,7 +9,8 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class LlamaChat:
         self._threads = threads or usable_cores()
         self._lock = threading.Lock()
         self._engine: Any = None
-        self._folder: Path | None = None
+        self._remove_folder: Callable[[], object] | None = None
         self._name = f"{self._path.name.removesuffix('.gguf')}@{_digest(self._path)}"
 
     @property
@@ -92,9 +93,8 @@ class LlamaChat:
         if self._lock.acquire(blocking=False):
             try:
                 self._engine = None
-                if self._folder is not None:
-                    shutil.rmtree(self._folder, ignore_errors=True)
-                    self._folder = None
+                if self._remove_folder is not None:
+                    self._remove_folder()
             finally:
                 self._lock.release()
 
@@ -160,8 +160,10 @@ class LlamaChat:
         parameters.verbosity = -1
         parameters.api_keys = [secrets.token_urlsafe(32)]
         if hasattr(socket, "AF_UNIX"):
-            self._folder = Path(tempfile.mkdtemp(prefix="stitch-llama-"))
-            parameters.hostnames = [str(self._folder / "engine.sock")]
+            folder = tempfile.mkdtemp(prefix="stitch-llama-")
+            # also where nobody closes, at the end of the process
+            self._remove_folder = weakref.finalize(self, _remove, folder)
+            parameters.hostnames = [str(Path(folder, "engine.sock"))]
         try:
             return xllamacpp.Server(parameters)
         except RuntimeError as error:
@@ -170,6 +172,10 @@ class LlamaChat:
                 hint="The file may be cut short, or of a kind that this llama.cpp does not know: "
                 "get it again, or name another one (--model FILE.gguf).",
             ) from error
+
+
+def _remove(folder: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _turn(message: Message) -> dict[str, str]:
