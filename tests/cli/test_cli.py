@@ -284,6 +284,10 @@ def test_serving_says_what_is_missing(indexed: Path, tmp_path: Path, monkeypatch
     assert stitch("serve", indexed, "--prompt", "x").exit_code == 2
     from importlib import util
 
+    from stitch_cir import server
+
+    for name in ("create_app", "serve"):  # the packages are looked for when these are first used
+        monkeypatch.delitem(vars(server), name, raising=False)
     known = util.find_spec
     monkeypatch.setattr(
         util, "find_spec", lambda name, *a: None if name == "uvicorn" else known(name, *a)
