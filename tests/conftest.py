@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from PIL import Image
 
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import Gallery, index_folder
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a suite that a shell runs in the background ignores Ctrl-C, and what it starts would as well
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 COLOURS = {
     "red": (220, 30, 30),

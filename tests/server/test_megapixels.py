@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from stitch_cir.searcher import Searcher, resolve_upload
 from tests.server.conftest import TOKEN
 
 KEY = {"authorization": f"Bearer {TOKEN}"}
@@ -44,9 +45,11 @@ def test_a_raised_limit_holds_for_what_the_upload_is_for(
     serve: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a reference and as a thumbnail, not only while it is sent."""
-    from stitch_cir.searcher import _query
-
-    monkeypatch.setattr(_query, "MAX_PIXELS", 1000)
+    # a caller that does not pass the server's limit on would get this one
+    for function in (resolve_upload, Searcher.resolve_upload):
+        defaults = function.__kwdefaults__ or {}
+        assert "max_pixels" in defaults
+        monkeypatch.setitem(defaults, "max_pixels", 1000)
     client = serve(upload_pixels=PIXELS)
     upload = client.post("/api/uploads", files={"file": file("PNG")}).json()["upload"]
     assert client.get(f"/api/uploads/{upload}").status_code == 200
