@@ -159,10 +159,11 @@ def test_back_closes_the_help(page: Page, where: str) -> None:
 def test_edited_captions_are_one_step(page: Page, site: str) -> None:
     open_results(page, site)
     before, steps = hits(page), length(page)
-    ticks = page.locator("#captions input[type=checkbox]")
-    for tick in ticks.all()[:2]:
-        with page.expect_response("**/api/search"):
-            tick.uncheck()
+    with page.expect_response("**/api/search"):
+        page.locator("#captions input[type=checkbox]").first.uncheck()
+    with page.expect_response("**/api/search"):
+        page.locator("#captions textarea").nth(1).fill("a yellow thing")
+        page.locator("#captions textarea").nth(1).press("Enter")
     assert length(page) == steps + 1
     expect(page.locator("#trail .step")).to_have_count(2)
     with page.expect_response("**/api/search"):

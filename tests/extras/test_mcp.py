@@ -105,8 +105,8 @@ def test_captions_and_rejections_are_used(call: Call) -> None:
 
 
 def test_captions_are_composed(call: Call) -> None:
-    result = call("compose", text="in blue", reference="red.png", captions=3)
-    assert len(result.structured_content["captions"]) == 3
+    result = call("compose", text="in blue", reference="red.png", num_captions=1)
+    assert len(result.structured_content["captions"]) == 1
     assert "blue" in words(result)
 
 
