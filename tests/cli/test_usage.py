@@ -74,7 +74,7 @@ def indexed(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["index", "fotos"], 3, "Did you mean photos?"),
         (["info", "my photos"], 3, "stitch index 'my photos'"),
         (["search", "photos", "red", "--rerank", "3"], 2, "no model is named"),
-        (["search", "photos", "red", "--composer", "tempate"], 2, "Did you mean 'template'"),
+        (["search", "photos", "red", "--composer", "verbatm"], 2, "Did you mean 'verbatim'"),
         (["search", "photos", "red", "-r", "red-blue.png"], 3, "'pairs/red-blue.png'"),
         (["prompts", "edit-2"], 3, "Did you mean 'edit-1'"),
     ],
