@@ -166,7 +166,7 @@ def take(domain: Domain, kept: NDArray[np.int64]) -> Domain:
 
 
 def word_truth(captions: Sequence[Sequence[str]]) -> tuple[dict[str, str], NDArray[np.bool_]]:
-    """Say which words of ours the captions of each image use: words with kinds, (n, words)."""
+    """Return which of our words each image's captions use: words with kinds, (n, words) bool."""
     by_stems: dict[frozenset[str], tuple[str, str]] = {}
     for kind, of in (("people", PEOPLE), ("actions", ACTIONS), ("places", PLACES)):
         for word in of:

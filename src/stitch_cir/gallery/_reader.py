@@ -29,12 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["GalleryReader"]
 
+_SHAPING = ("weights_tag", "dim", "fingerprint", "recipe")
 _FACTS = (
     "encoder",
-    "weights_tag",
-    "dim",
-    "fingerprint",
-    "recipe",
+    *_SHAPING,
     "captions",
     "created",
     "stitch_version",
@@ -133,7 +131,18 @@ class GalleryReader(ABC):
             **self.completeness(),
             **recorded_options(self._store),
             **{name: self._facts.get(name) for name in _FACTS},
+            **self.provenance(),
+        }
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what shaped the vectors, JSON-ready: the part of :meth:`info` that counts nothing.
+
+        Recorded with every result, and so free of anything that takes longer in a larger gallery.
+        """
+        return {
+            "directory": str(self.directory),
             "encoder": encoder_name(self._facts),
+            **{name: self._facts.get(name) for name in _SHAPING},
             "generation": self._store.generation(),
         }
 

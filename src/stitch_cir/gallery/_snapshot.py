@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.gallery._reader import GalleryReader
@@ -112,6 +113,11 @@ class Snapshot(GalleryReader):
     def encoder(self) -> DualEncoder:
         """The encoder that made the vectors, loaded when it is first needed."""
         return self._gallery.encoder
+
+    @cached_property
+    def max_pixels(self) -> int:
+        """Largest width × height that its files may be opened with; read once for all hits."""
+        return super().max_pixels
 
     @property
     def attributes(self) -> Attributes:

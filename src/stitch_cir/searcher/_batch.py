@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -210,17 +211,12 @@ def _in_order(
     try:
         # a bounded look-ahead: images of later queries are not held in memory
         upcoming = iter(items)
-        pending: deque[Future[Out]] = deque()
-        for item in upcoming:
-            pending.append(pool.submit(answer, item))
-            if len(pending) >= 2 * concurrency:
-                break
+        first = islice(upcoming, max(1, 2 * concurrency))
+        pending: deque[Future[Out]] = deque(pool.submit(answer, item) for item in first)
         done = 0
         while pending:
             result = pending.popleft().result()
-            for item in upcoming:
-                pending.append(pool.submit(answer, item))
-                break
+            pending.extend(pool.submit(answer, item) for item in islice(upcoming, 1))
             done += 1
             if progress is not None:
                 progress(done, len(items))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from stitch_cir.errors import NotFoundError, RowDamagedError
-from stitch_cir.gallery import Facet, FacetRequest, Gallery, GalleryReader, Snapshot
+from stitch_cir.gallery import Facet, FacetRequest, Gallery, Snapshot
 from stitch_cir.ranking import Ranking, Solver
 from stitch_cir.searcher._candidates import Candidates, row_of, select_candidates, shortfall
 from stitch_cir.searcher._encoding import EncodedQuery, QueryFeatures
@@ -225,7 +224,7 @@ class QueryRun:
             hits=hits,
             query=self.encoded,
             settings=self.ranker.settings,
-            gallery=_provenance(self.snapshot),
+            gallery=self.snapshot.provenance(),
             ranked=len(self.candidates.rows),
             bounded=ranking.bounded,
             scored=ranking.scored,
@@ -233,10 +232,3 @@ class QueryRun:
             # each once: a composition repeats what was noted about its reference
             notes=tuple(dict.fromkeys(all_notes)),
         )
-
-
-def _provenance(gallery: GalleryReader) -> dict[str, Any]:
-    """Return what shaped the gallery's side of the ranking."""
-    info = gallery.info()
-    keep = ("directory", "encoder", "weights_tag", "dim", "fingerprint", "recipe", "generation")
-    return {name: info[name] for name in keep if name in info}

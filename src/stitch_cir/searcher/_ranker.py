@@ -21,7 +21,6 @@ from stitch_cir.ranking import (
 )
 from stitch_cir.searcher._encoding import EncodedQuery
 from stitch_cir.searcher._settings import SearchSettings
-from stitch_cir.transition import Transition
 from stitch_cir.transport import IterativeScorer, Scorer, TransportPlan
 
 __all__ = ["GalleryRanker", "GallerySolvers", "convergence_note"]
@@ -57,8 +56,6 @@ class GalleryRanker:
 
     matrix: ViewMatrix = field(repr=False)
     settings: SearchSettings
-    scorer: Scorer
-    transition: Transition
     solver: Solver
     penalty: NDArray[np.float64] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
@@ -69,13 +66,16 @@ class GalleryRanker:
     ) -> GalleryRanker:
         """Return the ranker of the settings; hubness comes from the gallery's cache if it can."""
         settings, notes = _limit_neighbours(matrix, settings)
-        scorer = settings.scorer
         hubness = gallery.resource(GallerySolvers).hubness
         penalty = hubness.hubness_penalty(
-            matrix, scorer, settings.hubness.weight, settings.hubness.neighbours
+            matrix, settings.scorer, settings.hubness.weight, settings.hubness.neighbours
         )
-        transition = settings.transition
-        return cls(matrix, settings, scorer, transition, solver, penalty, notes)
+        return cls(matrix, settings, solver, penalty, notes)
+
+    @property
+    def scorer(self) -> Scorer:
+        """The scorer of the settings."""
+        return self.settings.scorer
 
     @property
     def is_iterative(self) -> bool:
@@ -151,7 +151,7 @@ class GalleryRanker:
             query.vectors,
             query.weights,
             self.scorer,
-            self.transition,
+            self.settings.transition,
             query.reference_captions,
             self.penalty,
             np.fromiter(excluded, np.int64, len(excluded)) if excluded else None,

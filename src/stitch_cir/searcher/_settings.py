@@ -16,6 +16,11 @@ from stitch_cir.transport import ConditionalTransport, Scorer, scorer_by_name
 __all__ = ["PRESETS", "Hubness", "SearchSettings"]
 
 _PARTS: dict[str, Any] = {"transition": transition_by_name, "scorer": scorer_by_name}
+_NAMES_OF = {
+    part: [name for name, each in DECLARED.items() if each.part == part and name != part]
+    for part in (*_PARTS, "hubness")
+}
+"""Flat names of the settings that each object of the settings has."""
 _LINEAR, _CONDITIONAL = Linear(), ConditionalTransport()
 
 
@@ -151,7 +156,7 @@ class SearchSettings:
         _require_declared(values)
         for part in _PARTS:
             if not isinstance(values.get(part, ""), str):
-                beside = [name for name in _names_of(part) if name in values]
+                beside = [name for name in _NAMES_OF[part] if name in values]
                 if beside:
                     raise SettingError(
                         f"{beside[0]} is set beside a {part} that is an object.",
@@ -171,12 +176,12 @@ class SearchSettings:
                 # what both have carries over; what only this one has is kept for another
                 known.pop(f"{part}_options", None)
                 values |= known
-            elif any(name in changes for name in _names_of(part)):
+            elif any(name in changes for name in _NAMES_OF[part]):
                 values |= {**known, part: current.name}
             else:
                 values[part] = current
         values |= {"hubness": self.hubness}
-        if any(name in changes for name in _names_of("hubness")):
+        if any(name in changes for name in _NAMES_OF["hubness"]):
             values |= _hubness_values(values.pop("hubness"))
         return self._make({**values, **changes}, changes.get("preset", self.preset))
 
@@ -189,7 +194,7 @@ class SearchSettings:
             if isinstance(chosen, str):
                 shared = {
                     name: values.get(name, default_of(name))
-                    for name in _names_of(part)
+                    for name in _NAMES_OF[part]
                     if DECLARED[name].kind != "options"
                     and (name in values or not DECLARED[name].by_options)
                 }
@@ -199,12 +204,12 @@ class SearchSettings:
             used |= {f"{part}_options", *_part_values(part, chosen)}
         hubness = values.get("hubness")
         if hubness is None:
-            own = {name.removeprefix("hubness_"): name for name in _names_of("hubness")}
+            own = {name.removeprefix("hubness_"): name for name in _NAMES_OF["hubness"]}
             hubness = Hubness(**{key: values[name] for key, name in own.items() if name in values})
         unused = {
             name: values[name]
             for part in _PARTS
-            for name in _names_of(part)
+            for name in _NAMES_OF[part]
             if name in values and name not in used
         }
         plain = {name: values[name] for name in _PLAIN if name in values}
@@ -242,15 +247,10 @@ _PLAIN = tuple(
 """Settings that are fields of their own and no object's."""
 
 
-def _names_of(part: str) -> list[str]:
-    """Return the flat names of the settings that an object of the settings has."""
-    return [name for name, each in DECLARED.items() if each.part == part and name != part]
-
-
 def _part_values(part: str, made: Transition | Scorer) -> dict[str, Any]:
     """Return the settings of a transition or scorer as flat ones."""
     values = {name: value for name, value in made.settings().items() if name != part}
-    declared = {name: value for name, value in values.items() if name in _names_of(part)}
+    declared = {name: value for name, value in values.items() if name in _NAMES_OF[part]}
     others = {name: value for name, value in values.items() if name not in declared}
     return {**declared, **({f"{part}_options": others} if others else {})}
 

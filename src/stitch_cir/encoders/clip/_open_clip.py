@@ -18,7 +18,7 @@ from stitch_cir.encoders.clip._open_clip_tags import (
     settings_of_tag,
 )
 from stitch_cir.encoders.clip._preprocess import CLIP_MEAN, CLIP_STD, Preprocess
-from stitch_cir.encoders.clip._torch import check_choices, loading, placed
+from stitch_cir.encoders.clip._torch import TorchTowers, check_choices, loading, placed
 from stitch_cir.encoders.clip._towers import TowerEncoder, TowersInfo
 from stitch_cir.encoders.store._digests import file_sha256
 from stitch_cir.encoders.store._model_file import encoder_name
@@ -68,7 +68,7 @@ def _file_of(pretrained: str) -> tuple[str | None, Path | None]:
     return None, None
 
 
-class OpenClipTowers:
+class OpenClipTowers(TorchTowers):
     """Both towers of an open_clip model, on CPU or CUDA, in fp32 or bf16."""
 
     def __init__(self, model: str, pretrained: str, device: str | None, precision: str) -> None:
@@ -106,16 +106,6 @@ class OpenClipTowers:
             logit_scale=float(loaded.logit_scale.detach().float().exp()),
             grid=_grid(loaded.visual),
         )
-
-    @property
-    def model(self) -> Any:
-        """The torch model itself, for export."""
-        return self._model
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer itself, for export."""
-        return self._tokenizer
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Return token ids of any length."""

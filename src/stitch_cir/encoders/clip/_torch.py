@@ -9,7 +9,7 @@ from typing import Any
 from stitch_cir._hints import install_command
 from stitch_cir.errors import ModelError, SettingError, StitchError
 
-__all__ = ["DEVICES", "PRECISIONS", "check_choices", "loading", "placed"]
+__all__ = ["DEVICES", "PRECISIONS", "TorchTowers", "check_choices", "loading", "placed"]
 
 DEVICES = ("cpu", "cuda")
 PRECISIONS = ("fp32", "bf16")
@@ -65,3 +65,20 @@ def loading(what: str, extra: str, expected: str) -> Iterator[None]:
     except Exception as error:  # each library below has classes of its own
         said = " ".join(str(error).split())[:300]
         raise ModelError(f"{what} cannot be loaded: {said}", hint=expected) from error
+
+
+class TorchTowers:
+    """Base of the towers of a torch model: what an export needs of them."""
+
+    _model: Any
+    _tokenizer: Any
+
+    @property
+    def model(self) -> Any:
+        """The torch model itself, for export."""
+        return self._model
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer itself, for export."""
+        return self._tokenizer

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.encoders.clip._preprocess import Preprocess
-from stitch_cir.encoders.clip._torch import check_choices, loading, placed
+from stitch_cir.encoders.clip._torch import TorchTowers, check_choices, loading, placed
 from stitch_cir.encoders.clip._towers import TowerEncoder, TowersInfo
 from stitch_cir.encoders.store._digests import joint_sha256
 from stitch_cir.encoders.store._model_file import encoder_name, local_folder, read_model_file
@@ -69,7 +69,7 @@ def load_transformers(
     return TowerEncoder(full_name, tag, towers, preprocess)
 
 
-class HfTowers:
+class HfTowers(TorchTowers):
     """Both towers of a transformers model, on CPU or CUDA, in fp32 or bf16."""
 
     def __init__(self, folder: Path, device: str | None, precision: str) -> None:
@@ -116,16 +116,6 @@ class HfTowers:
             logit_scale=float(model.logit_scale.detach().float().exp()),
             grid=0 if self._sigmoid else self.side // int(vision.patch_size),
         )
-
-    @property
-    def model(self) -> Any:
-        """The torch model itself, for export."""
-        return self._model
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer itself, for export."""
-        return self._tokenizer
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Return token ids of any length."""

@@ -12,6 +12,7 @@ from typing import Any
 from stitch_cir._hints import install_command, missing_file_hint
 from stitch_cir.errors import ModelError, NotFoundError, RecordError
 from stitch_cir.gallery._names import fold
+from stitch_cir.gallery._text_file import read_text
 from stitch_cir.gallery.attributes._kinds import KINDS, AttributeKind
 from stitch_cir.gallery.attributes._records import AttributeRecord, AttributeTable, checked_name
 
@@ -39,29 +40,25 @@ def read_attributes(file: Path) -> AttributeTable:
     if ending == ".parquet":
         return _unique(file, _parquet(file), kinds={}, is_typed=True)
     if ending in (".jsonl", ".ndjson", ".json"):
-        return _unique(file, _json_lines(file, _text(file)), kinds={}, is_typed=True)
+        return _unique(
+            file,
+            _json_lines(file, read_text(file, "attributes", max_bytes=MAX_BYTES)),
+            kinds={},
+            is_typed=True,
+        )
     if ending in (".csv", ".tsv", ".tab", ".txt"):
-        return _table(file, _text(file), "," if ending == ".csv" else "\t")
+        return _table(
+            file,
+            read_text(file, "attributes", max_bytes=MAX_BYTES),
+            "," if ending == ".csv" else "\t",
+        )
     raise RecordError(
         f"{file} is of no known kind.", hint="Give a .csv, .tsv, .jsonl or .parquet file."
     )
 
 
 def _text(file: Path) -> str:
-    try:
-        if file.stat().st_size > MAX_BYTES:
-            raise RecordError(f"{file} is larger than 1 GiB.", hint="Split it.")
-        content = file.read_bytes()
-    except OSError as error:
-        raise NotFoundError(
-            f"The attributes file {file} cannot be read: {error.strerror}.",
-            hint=missing_file_hint(file, "Check the path."),
-        ) from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise RecordError(f"{file}:{line} is not UTF-8.", hint="Save it as UTF-8.") from error
+    return read_text(file, "attributes", max_bytes=MAX_BYTES)
 
 
 def _table(file: Path, text: str, delimiter: str) -> AttributeTable:

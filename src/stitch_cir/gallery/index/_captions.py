@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stitch_cir._hints import missing_file_hint
-from stitch_cir.errors import NotFoundError, RecordError
+from stitch_cir.errors import RecordError
 from stitch_cir.gallery._report import IndexCounters
+from stitch_cir.gallery._text_file import read_text
 from stitch_cir.gallery.store._store import Store
 
 if TYPE_CHECKING:
@@ -31,18 +31,7 @@ def read_captions(file: Path) -> dict[str, tuple[str, ...]]:
 
     Raises ``RecordError`` naming file and line, ``NotFoundError`` when there is no such file.
     """
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise NotFoundError(
-            f"The captions file {file} cannot be read: {error.strerror}.",
-            hint=missing_file_hint(file, "Check the path."),
-        ) from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise RecordError(f"{file}:{line} is not UTF-8.", hint="Save it as UTF-8.") from error
+    text = read_text(file, "captions")
     captions_by_id: dict[str, dict[str, None]] = {}
     for position, record in _records(file, text):
         id, captions = _check(position, record)

@@ -24,18 +24,19 @@ export function notes(texts) {
   root.replaceChildren(el("ul", {}, once.map((text) => el("li", { dir: "auto", text }))));
 }
 
-/** Show results. `acts`: `pick`, `use`, `less`, `more`, `lower` (take the least score away), and the gallery's `notes`. */
+/** Show results. `acts`: `pick`, `use`, `less`, `more`, `lower` (take the least score away), `still` (whether they are shown), and the gallery's `notes`. */
 export function showResults(results, query, acts) {
   const { hits } = results;
   notes([...(results.composition?.notes ?? []), ...results.notes, ...acts.notes]);
   byId("asked").textContent = [query.ref && referenceName(query.ref), query.text.trim()].filter(Boolean).join(" · ");
-  // the server has just answered, so these can be loaded
+  // the server has answered, so these can be loaded; something else may be shown by then
   import("./facts.js").then(({ factsLine }) => {
+    if (!acts.still()) return;
     byId("facts").textContent = factsLine(results);
     byId("facts").hidden = false;
   });
   if (hits.length === 0) {
-    import("./ways-out.js").then(({ nothingPanel }) => byId("stage").replaceChildren(nothingPanel(query, acts)));
+    import("./ways-out.js").then(({ nothingPanel }) => acts.still() && byId("stage").replaceChildren(nothingPanel(query, acts)));
     return;
   }
   const more = hits.length === query.hits && hits.length < results.ranked && query.hits < acts.most;

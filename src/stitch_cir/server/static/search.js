@@ -98,7 +98,7 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     showForm();
     const count = results.hits.length;
     view.head("Results", count === 0 ? "none" : `${count} of ${results.ranked.toLocaleString("en")}`, tools());
-    view.showResults(results, query, { ...acts(query), notes: galleryNotes() });
+    view.showResults(results, query, { ...acts(query), notes: galleryNotes(), still: () => state.shown?.results === results && !state.busy });
     if (before > 0) byId("stage").querySelectorAll(".pic")[before]?.focus();
     const best = results.hits[0];
     const told = best && `${plural(count, "image")} found. Best: ${best.captions[0] ?? best.id}, score ${best.score.toFixed(3)}.`;
