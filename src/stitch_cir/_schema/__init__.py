@@ -12,13 +12,13 @@ of a transition or scorer is one declaration here and one field of its class;
 
 from stitch_cir._schema._declarations import (
     DECLARED,
-    PRESETS,
     SETTINGS,
     check_fields,
     check_setting,
     default_of,
     field_values,
 )
+from stitch_cir._schema._method import PRESETS
 from stitch_cir._schema._setting import LARGEST, Range, Setting
 
 __all__ = [

@@ -7,11 +7,11 @@ from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
 
-from stitch_cir._schema._setting import LARGEST, Range, Setting
+from stitch_cir._schema._method import PRESETS, SCORER_SETTINGS, TRANSITION_SETTINGS, WEIGHT
+from stitch_cir._schema._setting import Range, Setting
 
 __all__ = [
     "DECLARED",
-    "PRESETS",
     "SETTINGS",
     "check_fields",
     "check_setting",
@@ -19,28 +19,6 @@ __all__ = [
     "field_values",
 ]
 
-_METHOD = {"transition": "linear", "scorer": "conditional"}
-PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "paper": {**_METHOD, "num_captions": 5, "alpha": 0.45, "tau": 0.001},
-        "public-code": {**_METHOD, "num_captions": 5, "alpha": 0.5, "tau": 0.001},
-        "captions": {
-            "transition": "away",
-            "scorer": "conditional",
-            "num_captions": 6,
-            "alpha": 0.4,
-            "beta": 0.08,
-            "tau": 0.05,
-            "hubness_weight": 0.42,
-            "hubness_neighbours": 200,
-        },
-    }
-)
-"""Query-time halves of the two published settings (method §6; the views belong to the gallery), and
-the settings for galleries that are captions (docs/cirr-captions.md)."""
-
-_SHARE = Range(0.0, 1.0)
-_WEIGHT = Range(0.0, LARGEST)
 _COUNT = Range(1)
 
 _ALL = (
@@ -70,188 +48,16 @@ _ALL = (
         "Values for several settings at once; others override them",
         choices=tuple(PRESETS),
     ),
-    Setting(
-        "transition",
-        "name",
-        "linear",
-        "Transition",
-        "How captions, or the images' scores, move toward the modification",
-        part="transition",
-    ),
-    Setting(
-        "alpha",
-        "number",
-        0.45,
-        "Weight of your words",
-        "Weight of the modification's own text in the transition",
-        symbol="α",
-        range=_SHARE,
-        part="transition",
-        used_by=("linear", "away"),
-    ),
-    Setting(
-        "beta",
-        "number",
-        0.1,
-        "Share of the reference taken away",
-        "How much of the reference is taken away",
-        symbol="β",
-        range=_SHARE,
-        part="transition",
-        used_by=("away",),
-    ),
-    Setting(
-        "scale",
-        "number",
-        1.4,
-        "Length of the step",
-        "How far the step along the change goes: 1 is as composed, below 0 the other way",
-        symbol="λ",
-        range=Range(-LARGEST, LARGEST),
-        part="transition",
-        used_by=("pdv",),
-    ),
-    Setting(
-        "image_weight",
-        "number",
-        0.25,
-        "Weight of the reference image",
-        "Weight of the moved reference image",
-        symbol="w",
-        range=_SHARE,
-        part="transition",
-        used_by=("pdv",),
-    ),
-    Setting(
-        "gain",
-        "number",
-        0.13,
-        "Weight of a gain",
-        "How much it counts that an image's score rises with the change",
-        symbol="λ₊",
-        range=_WEIGHT,
-        part="transition",
-        used_by=("semantic-increment",),
-    ),
-    Setting(
-        "loss",
-        "number",
-        2.1,
-        "Weight of a loss",
-        "How much it counts that an image's score falls with the change",
-        symbol="λ₋",
-        range=_WEIGHT,
-        part="transition",
-        used_by=("semantic-increment",),
-    ),
-    Setting(
-        "transition_options",
-        "options",
-        {},
-        "Other settings of the transition",
-        "Settings of a transition of another package",
-        part="transition",
-    ),
+    *TRANSITION_SETTINGS,
     Setting(
         "negative_weight",
         "number",
         0.3,
         "Weight of “less like”",
         "How far the query moves away from rejected images",
-        range=_WEIGHT,
+        range=WEIGHT,
     ),
-    Setting(
-        "scorer",
-        "name",
-        "conditional",
-        "Scorer",
-        "How the captions are compared with the views of an image",
-        part="scorer",
-    ),
-    Setting(
-        "tau",
-        "number",
-        0.001,
-        "Temperature",
-        "Temperature on raw cosine",
-        symbol="τ",
-        range=Range(0.0, open=True),
-        part="scorer",
-        used_by=("conditional",),
-    ),
-    Setting(
-        "rho",
-        "number",
-        0.5,
-        "Weight of the views' direction",
-        "Weight of the views' direction: 0 asks only whether every caption is met by some view, "
-        "1 only whether every view is met by some caption",
-        symbol="ρ",
-        range=_SHARE,
-        part="scorer",
-        used_by=("conditional", "chamfer"),
-    ),
-    Setting(
-        "epsilon",
-        "number",
-        0.01,
-        "Entropy",
-        "Weight of the entropy, in units of cosine",
-        symbol="ε",
-        # potentials of size 2/ε must still be resolved far below 1 in float64
-        range=Range(1e-6),
-        part="scorer",
-        used_by=("sinkhorn",),
-    ),
-    Setting(
-        "max_iterations",
-        "whole",
-        1000,
-        "Iterations at most",
-        "Iterations after which a plan is taken as it is",
-        range=_COUNT,
-        part="scorer",
-        used_by=("sinkhorn",),
-        by_options=True,
-    ),
-    Setting(
-        "tolerance",
-        "number",
-        1e-6,
-        "Tolerance",
-        "L1 distance of the row sums from the captions' weights at which a plan has converged",
-        range=Range(0.0, open=True),
-        part="scorer",
-        used_by=("sinkhorn",),
-        by_options=True,
-    ),
-    Setting(
-        "scorer_options",
-        "options",
-        {},
-        "Other settings of the scorer",
-        "Settings of a scorer of another package",
-        part="scorer",
-    ),
-    Setting(
-        "hubness_weight",
-        "number",
-        0.0,
-        "Weight of hubness",
-        "What an image's hubness, its nearness to everything, takes off its score; 0 is off",
-        symbol="γ",
-        range=_WEIGHT,
-        part="hubness",
-    ),
-    Setting(
-        "hubness_neighbours",
-        "whole",
-        200,
-        "Neighbours for hubness",
-        "How many nearest neighbours hubness averages over",
-        range=_COUNT,
-        part="hubness",
-    ),
+    *SCORER_SETTINGS,
     Setting(
         "shortlist",
         "whole",
@@ -337,7 +143,7 @@ _ALL = (
         1.0,
         "Weight of the reranker",
         "Weight of the reranker's answer beside the score",
-        range=_WEIGHT,
+        range=WEIGHT,
     ),
     Setting(
         "device",

@@ -4,8 +4,9 @@ from stitch_cir import _exports
 from stitch_cir.benchmarks._clusters import Clusters
 from stitch_cir.benchmarks._compare import Comparison, Interval, compare, intervals
 from stitch_cir.benchmarks._cost import estimate_benchmark_cost
+from stitch_cir.benchmarks._options import RunOptions, sample
 from stitch_cir.benchmarks._predictions import Predictions, read_predictions
-from stitch_cir.benchmarks._run import RunOptions, run_benchmark, sample
+from stitch_cir.benchmarks._run import run_benchmark
 from stitch_cir.benchmarks._run_files import QueryHead, Run, VariantResult, read_run
 from stitch_cir.benchmarks._score import Scores, score
 from stitch_cir.benchmarks._submission import write_submission

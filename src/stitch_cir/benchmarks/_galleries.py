@@ -99,16 +99,15 @@ def open_galleries(
             )
         shared.setdefault((task.images, task.gallery_kind), []).append(task)
     galleries: dict[str, BenchmarkGallery] = {}
+    indexing = _Indexing(encoder, recipe, progress)
     for (images, kind), tasks in shared.items():
         if kind != "captions" and not images.is_dir():
             raise NotFoundError(
                 f"The images of {benchmark.name} are missing: there is no folder {images}.",
                 hint=f"See what is expected where: {check}",
             )
-        index = _INDEXERS[kind]
-        indexed = index(
-            tasks, folder / "-".join(task.name for task in tasks), encoder, recipe, progress
-        )
+        below = folder / "-".join(task.name for task in tasks)
+        indexed = _INDEXERS[kind](tasks, below, indexing)
         row_of = {id: row for row, id in enumerate(indexed.gallery.matrix().ids)}
         for task in tasks:
             gallery = _gallery_of(task, indexed, row_of)
@@ -142,35 +141,50 @@ def _gallery_of(task: Task, indexed: _Indexed, row_of: Mapping[str, int]) -> Ben
     return BenchmarkGallery(indexed.gallery, rows, names, missing)
 
 
-def _index_images(
-    tasks: list[Task],
-    folder: Path,
-    encoder: DualEncoder,
-    recipe: ViewRecipe | None,
-    progress: Progress | None,
-) -> _Indexed:
+@dataclass(frozen=True, slots=True)
+class _Indexing:
+    """What every gallery of a run is indexed with."""
+
+    encoder: DualEncoder
+    recipe: ViewRecipe | None
+    progress: Progress | None
+
+    def index_files(
+        self, root: Path, names: dict[str, str], reasons: Mapping[str, str], folder: Path
+    ) -> _Indexed:
+        """Index files below ``root``, ``names`` by benchmark id, and nothing else there.
+
+        ``reasons`` say why a file is not there, should it be missing.
+        """
+        report = index_folder(
+            root,
+            folder / "index",
+            encoder=self.encoder,
+            recipe=self.recipe,
+            only=names.values(),
+            progress=self.progress,
+        )
+        return _Indexed(self._open(folder), names, {**reasons, **dict(report.skipped)})
+
+    def index_captions(
+        self, file: Path, names: dict[str, str], reasons: dict[str, str], folder: Path
+    ) -> _Indexed:
+        """Index the captions of a file; ``reasons`` say why an id has none."""
+        index_captions(file, folder / "index", encoder=self.encoder, progress=self.progress)
+        return _Indexed(self._open(folder), names, reasons)
+
+    def _open(self, folder: Path) -> Gallery:
+        return Gallery.open(folder / "index", encoder=self.encoder)
+
+
+def _index_images(tasks: list[Task], folder: Path, indexing: _Indexing) -> _Indexed:
     images = tasks[0].images
     names = {id: Path(file).as_posix() for task in tasks for id, file in task.files.items()}
-    report = index_folder(
-        images,
-        folder / "index",
-        encoder=encoder,
-        recipe=recipe,
-        only=names.values(),
-        progress=progress,
-    )
     reasons = {name: f"{images / name} is missing" for name in names.values()}
-    reasons |= dict(report.skipped)
-    return _Indexed(Gallery.open(folder / "index", encoder=encoder), names, reasons)
+    return indexing.index_files(images, names, reasons, folder)
 
 
-def _index_regions(
-    tasks: list[Task],
-    folder: Path,
-    encoder: DualEncoder,
-    recipe: ViewRecipe | None,
-    progress: Progress | None,
-) -> _Indexed:
+def _index_regions(tasks: list[Task], folder: Path, indexing: _Indexing) -> _Indexed:
     """Cut the regions that ids stand for into image files, then index those."""
     crops = folder / "crops"
     crops.mkdir(parents=True, exist_ok=True)
@@ -188,36 +202,21 @@ def _index_regions(
             part = crops / f".{id}.part"
             crop.save(part, "PNG")
             part.replace(crops / names[id])
-    report = index_folder(
-        crops, folder / "index", encoder=encoder, recipe=recipe, progress=progress
-    )
-    gallery = Gallery.open(folder / "index", encoder=encoder)
-    return _Indexed(gallery, names, reasons | dict(report.skipped))
+    return indexing.index_files(crops, names, reasons, folder)
 
 
-def _index_captions(
-    tasks: list[Task],
-    folder: Path,
-    encoder: DualEncoder,
-    recipe: ViewRecipe | None,
-    progress: Progress | None,
-) -> _Indexed:
+def _index_captions(tasks: list[Task], folder: Path, indexing: _Indexing) -> _Indexed:
     folder.mkdir(parents=True, exist_ok=True)
     texts = {id: texts for task in tasks for id, texts in task.captions.items() if texts}
     file = folder / "captions.jsonl"
     lines = [json.dumps({"id": id, "captions": list(captions)}) for id, captions in texts.items()]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    index_captions(file, folder / "index", encoder=encoder, progress=progress)
     names = {id: id for task in tasks for id in task.gallery}
     reasons = {id: "it has no captions" for id in names if id not in texts}
-    return _Indexed(Gallery.open(folder / "index", encoder=encoder), names, reasons)
+    return indexing.index_captions(file, names, reasons, folder)
 
 
-_Indexer = Callable[
-    [list[Task], Path, DualEncoder, ViewRecipe | None, Progress | None],
-    _Indexed,
-]
-_INDEXERS: Mapping[GalleryKind, _Indexer] = {
+_INDEXERS: Mapping[GalleryKind, Callable[[list[Task], Path, _Indexing], _Indexed]] = {
     "images": _index_images,
     "regions": _index_regions,
     "captions": _index_captions,

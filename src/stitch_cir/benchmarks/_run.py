@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from stitch_cir.benchmarks._environment import machine, versions
 from stitch_cir.benchmarks._galleries import (
     BenchmarkGallery,
     centred_on_captions,
     open_galleries,
 )
+from stitch_cir.benchmarks._options import RunOptions
 from stitch_cir.benchmarks._predictions import SUBSET, VARIANTS, Predictions, prediction_data
 from stitch_cir.benchmarks._queries import (
     PreparedQuery,
     compose_queries,
-    composer_failure,
     encode_benchmark,
 )
 from stitch_cir.benchmarks._rank import Ranked, rank_queries
+from stitch_cir.benchmarks._run_facts import (
+    claim_folder,
+    count_queries,
+    count_writers,
+    failures,
+    run_facts,
+    usage_of,
+)
 from stitch_cir.benchmarks._run_files import (
     COMPOSITIONS,
+    GALLERIES,
     MANIFEST,
     Run,
     VariantResult,
@@ -39,78 +42,13 @@ from stitch_cir.benchmarks._run_files import (
 )
 from stitch_cir.benchmarks._score import score
 from stitch_cir.benchmarks._variants import Variant, variants_of
-from stitch_cir.composers import Composer, Composition, VerbatimComposer, model_usage
-from stitch_cir.datasets import Benchmark, BenchmarkQuery, DataSet, Task
+from stitch_cir.composers import Composer, VerbatimComposer
+from stitch_cir.datasets import Benchmark, DataSet
 from stitch_cir.encoders import DualEncoder
-from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Progress
 from stitch_cir.searcher import SearchSettings
-from stitch_cir.views import ViewRecipe
 
-__all__ = ["RunOptions", "run_benchmark", "sample"]
-
-FORMAT = 1
-GALLERIES = "galleries"
-"""Where a run keeps indexed images unless it shares them with others."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How a run is carried out.
-
-    Parameters
-    ----------
-    recipe:
-        The views of every image; :class:`ViewRecipe`'s defaults if None.
-    controls, sweeps:
-        Whether to rank in the other ways too (see :func:`variants_of`).
-    depth:
-        Images kept of every ranking, at least 50 for submissions.
-    galleries:
-        Where the indexed images are kept, to share them between runs; ``galleries`` in the run's
-        folder if None.
-    concurrency:
-        Queries composed at a time.
-
-    Raises ``SettingError`` for a depth below 1.
-    """
-
-    recipe: ViewRecipe | None = None
-    controls: bool = True
-    sweeps: bool = True
-    depth: int = 50
-    galleries: Path | str | None = None
-    concurrency: int = 4
-
-    def __post_init__(self) -> None:
-        """Check the depth."""
-        if self.depth < 1:
-            raise SettingError(
-                f"The depth is {self.depth}.", hint="Keep at least 1 image; servers want 50."
-            )
-
-
-def sample(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark:
-    """Return ``count`` queries, drawn over all tasks by ``seed``, in their order.
-
-    Raises ``SettingError`` when ``count`` is below 1 or above the number of queries.
-    """
-    ids = list(benchmark.queries)
-    if not 1 <= count <= len(ids):
-        raise SettingError(
-            f"A sample of {count} queries cannot be drawn.",
-            hint=f"{benchmark.name} {benchmark.split} has {len(ids):,}: ask for 1 to that many.",
-        )
-    # named explicitly: the stream of default_rng may change between versions of NumPy
-    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
-    chosen = {ids[number] for number in random.permutation(len(ids))[:count]}
-    tasks = [
-        replace(task, queries=tuple(query for query in task.queries if query.id in chosen))
-        for task in benchmark.tasks
-    ]
-    note = f"A sample of {count:,} of {len(ids):,} queries, seed {seed}."
-    kept = tuple(task for task in tasks if task.queries)
-    return replace(benchmark, tasks=kept, notes=(*benchmark.notes, note))
+__all__ = ["run_benchmark"]
 
 
 def run_benchmark(
@@ -143,8 +81,8 @@ def run_benchmark(
     composer = composer or VerbatimComposer()
     encoder = centred_on_captions(benchmark, encoder)
     folder = Path(out)
-    facts = _facts(benchmark, encoder, composer, settings, options)
-    _claim(folder, facts)
+    facts = run_facts(benchmark, encoder, composer, settings, options)
+    claim_folder(folder, facts)
     clock = _Stopwatch()
     galleries = open_galleries(
         benchmark,
@@ -173,10 +111,10 @@ def run_benchmark(
         **facts,
         "gallery": {name: gallery.facts() for name, gallery in galleries.items()},
         "variants": [_listed(variant) for variant in variants],
-        "counts": _counts(benchmark, compositions, galleries, queries),
-        "written_by": _written_by(compositions),
-        "notes": [*benchmark.notes, *_failures(composer, compositions), *notes],
-        "usage": _usage(composer),
+        "counts": count_queries(benchmark, compositions, galleries, queries),
+        "written_by": count_writers(compositions),
+        "notes": [*benchmark.notes, *failures(composer, compositions), *notes],
+        "usage": usage_of(composer),
         "seconds": clock.seconds,
         "created": _created(folder),
         "finished": None,
@@ -249,119 +187,6 @@ def _listed(variant: Variant) -> dict[str, Any]:
         "label": variant.label,
         "settings": variant.facts(),
     }
-
-
-def _facts(
-    benchmark: Benchmark,
-    encoder: DualEncoder,
-    composer: Composer,
-    settings: SearchSettings,
-    options: RunOptions,
-) -> dict[str, Any]:
-    """Return everything that shapes the results, with a digest of it as ``key``."""
-    ids = "\n".join(benchmark.queries)
-    shaped: dict[str, Any] = {
-        "format": FORMAT,
-        "benchmark": {
-            "name": benchmark.name,
-            "split": benchmark.split,
-            "protocol": benchmark.protocol,
-            "sources": dict(benchmark.sources),
-            "queries": len(benchmark.queries),
-            "queries_sha256": hashlib.sha256(ids.encode()).hexdigest(),
-        },
-        "encoder": {
-            "name": encoder.name,
-            "weights_tag": encoder.weights_tag,
-            "fingerprint": encoder.fingerprint,
-        },
-        "recipe": (options.recipe or ViewRecipe()).to_dict(),
-        "composer": dict(composer.settings()),
-        "settings": settings.to_dict(),
-        "depth": options.depth,
-    }
-    body = json.dumps(shaped, sort_keys=True, default=str).encode()
-    shaped["key"] = hashlib.sha256(body).hexdigest()
-    shaped["benchmark"]["root"] = str(benchmark.root.resolve())
-    return {**shaped, "versions": versions(), "machine": machine()}
-
-
-def _claim(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Reserve the folder for this run, or check that what was begun there is the same run."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        mark = folder / "key"
-        # a run that failed before it began may have left galleries, which another one can use
-        if not mark.is_file() and any(entry.name != GALLERIES for entry in folder.iterdir()):
-            raise SettingError(
-                f"The folder {folder} is not empty and holds no run.",
-                hint="Choose another one with --out.",
-            )
-        if mark.is_file() and mark.read_text().strip() != facts["key"]:
-            raise SettingError(
-                f"{folder} holds another run: data, encoder, composer or settings differ.",
-                hint="Choose another one with --out, or delete it.",
-            )
-        mark.write_text(facts["key"] + "\n")
-    except OSError as error:
-        raise SettingError(
-            f"The folder {folder} cannot be written: {error.strerror}.",
-            hint="Choose another one with --out.",
-        ) from error
-
-
-def _counts(
-    benchmark: Benchmark,
-    compositions: Mapping[str, Composition],
-    galleries: Mapping[str, BenchmarkGallery],
-    queries: list[PreparedQuery],
-) -> dict[str, int]:
-    def unreachable(task: Task, query: BenchmarkQuery) -> bool:
-        return bool(query.answers) and not set(query.answers) & set(galleries[task.name].rows)
-
-    return {
-        "queries": len(queries),
-        "gallery": sum(len(task.gallery) for task in benchmark.tasks),
-        "gallery_without_vectors": sum(len(gallery.missing) for gallery in galleries.values()),
-        "references_without_vectors": sum(prepared.row is None for prepared in queries),
-        "queries_without_reachable_answer": sum(
-            unreachable(prepared.task, prepared.query) for prepared in queries
-        ),
-        "queries_not_composed": sum(prepared.features is None for prepared in queries),
-        "queries_by_text_alone": sum(
-            any("only the modification" in note for note in composition.notes)
-            for composition in compositions.values()
-            if composition.captions
-        ),
-    }
-
-
-def _written_by(compositions: Mapping[str, Composition]) -> dict[str, dict[str, int]]:
-    """Count the queries and captions that each composer really wrote."""
-    queries: Counter[str] = Counter()
-    captions: Counter[str] = Counter()
-    for composition in compositions.values():
-        queries["none" if composer_failure(composition) else composition.composer] += 1
-        captions.update(caption.origin.split(":")[0] for caption in composition.captions)
-    return {
-        "queries": dict(queries.most_common()),
-        "captions": dict(captions.most_common()),
-    }
-
-
-def _failures(composer: Composer, compositions: Mapping[str, Composition]) -> list[str]:
-    failed = [each for each in compositions.values() if composer_failure(each)]
-    if not failed:
-        return []
-    return [
-        f"{len(failed):,} of {len(compositions):,} queries were not composed by {composer.name}; "
-        f"first: {composer_failure(failed[0])}"
-    ]
-
-
-def _usage(composer: Composer) -> dict[str, Any] | None:
-    usage = model_usage(composer)
-    return None if usage is None else usage.to_dict()
 
 
 def _created(folder: Path) -> str:

@@ -37,6 +37,8 @@ from stitch_cir.errors import NotFoundError, RecordError
 __all__ = ["QueryHead", "Run", "VariantResult", "read_run", "write_json", "write_variant"]
 
 MANIFEST, COMPOSITIONS = "manifest.json", "compositions.jsonl"
+GALLERIES = "galleries"
+"""Where a run keeps indexed images unless it shares them with others."""
 
 
 @dataclass(frozen=True, slots=True)

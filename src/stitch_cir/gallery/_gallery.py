@@ -12,6 +12,7 @@ from stitch_cir.errors import (
     GalleryMissingError,
     SettingError,
 )
+from stitch_cir.gallery._connections import Connections
 from stitch_cir.gallery._directory import find_directory
 from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery._report import IndexReport, VerifyReport
@@ -37,9 +38,6 @@ __all__ = ["Gallery"]
 
 T = TypeVar("T")
 
-_MAX_IDLE = 8
-"""Connections that are kept open for the next snapshots."""
-
 
 class Gallery(GalleryReader):
     """A gallery on disk. Safe to share between threads.
@@ -51,13 +49,11 @@ class Gallery(GalleryReader):
     def __init__(self, directory: Path, store: Store, encoder: DualEncoder | None) -> None:
         """Use :meth:`open`."""
         self.directory = directory
-        self._live = store
+        self._connections = Connections(directory, store)
         self._facts = store.meta()
         self._encoder = encoder
         self._packed = PackedVectors(directory / "cache")
         self._current: Generation | None = None
-        self._idle: list[Store] = []
-        self._is_closed = False
         self._resources: dict[type, Any] = {}
         self._lock = threading.RLock()
 
@@ -89,12 +85,9 @@ class Gallery(GalleryReader):
     def close(self) -> None:
         """Close the database; a gallery may also simply be dropped. Open snapshots stay usable."""
         with self._lock:
-            self._is_closed = True
             self._current = None
             self._resources.clear()
-            for store in (*self._idle, self._live):
-                store.close()
-            self._idle.clear()
+            self._connections.close()
 
     def __enter__(self) -> Gallery:
         """Return the gallery itself."""
@@ -106,7 +99,7 @@ class Gallery(GalleryReader):
 
     @property
     def _store(self) -> Store:
-        return self._live
+        return self._connections.live
 
     @property
     def encoder(self) -> DualEncoder:
@@ -130,7 +123,7 @@ class Gallery(GalleryReader):
         """
         with self._lock:
             current = [] if self._current is None else self._current.notes
-            return list(dict.fromkeys([*self._live.notes, *current]))
+            return list(dict.fromkeys([*self._store.notes, *current]))
 
     # -- snapshots -------------------------------------------------------------------------------
 
@@ -148,42 +141,15 @@ class Gallery(GalleryReader):
         Raises ``GalleryMismatchError`` when the gallery was meanwhile rebuilt by another encoder,
         ``GalleryMissingError`` when it was deleted.
         """
-        store = self._borrow()
+        store = self._connections.borrow()
         try:
             store.begin_reading()
             generation = self._generation_of(store)
         except BaseException:
-            self._give_back(store)
+            self._connections.give_back(store)
             raise
-        return Snapshot(self, store, generation, load=self._load, release=self._give_back)
-
-    def _borrow(self) -> Store:
-        """Return a connection for one snapshot alone, or the one that shows a single state anyway.
-
-        Connections are opened anew where another file has taken the database's place; an older one
-        stays open for the snapshots that read it.
-        """
-        with self._lock:
-            if self._live.is_outdated():
-                self._live = Store(self.directory)
-            if not self._live.is_live:
-                return self._live
-            while self._idle:
-                store = self._idle.pop()
-                if not store.is_outdated():
-                    return store
-                store.close()
-        return Store(self.directory)
-
-    def _give_back(self, store: Store) -> None:
-        store.end_reading()
-        with self._lock:
-            if store is self._live:
-                return
-            if store.is_live and len(self._idle) < _MAX_IDLE and not self._is_closed:
-                self._idle.append(store)
-            elif store.is_live:
-                store.close()
+        release = self._connections.give_back
+        return Snapshot(self, store, generation, load=self._load, release=release)
 
     def _generation_of(self, store: Store) -> Generation:
         """Return what belongs to the state that ``store`` reads."""
@@ -200,7 +166,7 @@ class Gallery(GalleryReader):
                 )
             generation = Generation(state, facts)
             # a thread that was overtaken by a commit keeps its generation for itself
-            if self._live.state() == state and not self._is_closed:
+            if self._store.state() == state and not self._connections.is_closed:
                 self._facts, self._current = facts, generation
             return generation
 
@@ -209,7 +175,7 @@ class Gallery(GalleryReader):
         with self._lock:
             if generation.matrix is None:
                 dim = int(generation.facts["dim"])
-                opened = self._packed.open(store, dim, self._live.state)
+                opened = self._packed.open(store, dim, self._store.state)
                 generation.matrix, generation.packing_notes = opened
             return generation.matrix
 
@@ -338,10 +304,8 @@ class Gallery(GalleryReader):
         ``max_pixels`` pixels), which loads the encoder.
         """
         with self._lock:
-            if self._live.is_outdated():
-                self._live = Store(self.directory)
             return verify(
-                self._live,
+                self._connections.renew(),
                 self._facts,
                 self.directory,
                 self.path,

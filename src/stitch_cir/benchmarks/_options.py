@@ -1,0 +1,73 @@
+"""Which queries of a benchmark a run takes, and how it is carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from stitch_cir.datasets import Benchmark
+from stitch_cir.errors import SettingError
+from stitch_cir.views import ViewRecipe
+
+__all__ = ["RunOptions", "sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run is carried out.
+
+    Parameters
+    ----------
+    recipe:
+        The views of every image; :class:`ViewRecipe`'s defaults if None.
+    controls, sweeps:
+        Whether to rank in the other ways too (see :func:`variants_of`).
+    depth:
+        Images kept of every ranking, at least 50 for submissions.
+    galleries:
+        Where the indexed images are kept, to share them between runs; ``galleries`` in the run's
+        folder if None.
+    concurrency:
+        Queries composed at a time.
+
+    Raises ``SettingError`` for a depth below 1.
+    """
+
+    recipe: ViewRecipe | None = None
+    controls: bool = True
+    sweeps: bool = True
+    depth: int = 50
+    galleries: Path | str | None = None
+    concurrency: int = 4
+
+    def __post_init__(self) -> None:
+        """Check the depth."""
+        if self.depth < 1:
+            raise SettingError(
+                f"The depth is {self.depth}.", hint="Keep at least 1 image; servers want 50."
+            )
+
+
+def sample(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark:
+    """Return ``count`` queries, drawn over all tasks by ``seed``, in their order.
+
+    Raises ``SettingError`` when ``count`` is below 1 or above the number of queries.
+    """
+    ids = list(benchmark.queries)
+    if not 1 <= count <= len(ids):
+        raise SettingError(
+            f"A sample of {count} queries cannot be drawn.",
+            hint=f"{benchmark.name} {benchmark.split} has {len(ids):,}: ask for 1 to that many.",
+        )
+    # named explicitly: the stream of default_rng may change between versions of NumPy
+    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
+    chosen = {ids[number] for number in random.permutation(len(ids))[:count]}
+    tasks = [
+        replace(task, queries=tuple(query for query in task.queries if query.id in chosen))
+        for task in benchmark.tasks
+    ]
+    note = f"A sample of {count:,} of {len(ids):,} queries, seed {seed}."
+    kept = tuple(task for task in tasks if task.queries)
+    return replace(benchmark, tasks=kept, notes=(*benchmark.notes, note))

@@ -1,0 +1,143 @@
+"""What a run records beside its rankings: what shaped it, and what came of its queries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stitch_cir.benchmarks._environment import machine, versions
+from stitch_cir.benchmarks._galleries import BenchmarkGallery
+from stitch_cir.benchmarks._options import RunOptions
+from stitch_cir.benchmarks._queries import PreparedQuery, composer_failure
+from stitch_cir.benchmarks._run_files import GALLERIES
+from stitch_cir.composers import Composer, Composition, model_usage
+from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
+from stitch_cir.encoders import DualEncoder
+from stitch_cir.errors import SettingError
+from stitch_cir.searcher import SearchSettings
+from stitch_cir.views import ViewRecipe
+
+__all__ = ["claim_folder", "count_queries", "count_writers", "failures", "run_facts", "usage_of"]
+
+FORMAT = 1
+
+
+def run_facts(
+    benchmark: Benchmark,
+    encoder: DualEncoder,
+    composer: Composer,
+    settings: SearchSettings,
+    options: RunOptions,
+) -> dict[str, Any]:
+    """Return everything that shapes the results, with a digest of it as ``key``."""
+    ids = "\n".join(benchmark.queries)
+    shaped: dict[str, Any] = {
+        "format": FORMAT,
+        "benchmark": {
+            "name": benchmark.name,
+            "split": benchmark.split,
+            "protocol": benchmark.protocol,
+            "sources": dict(benchmark.sources),
+            "queries": len(benchmark.queries),
+            "queries_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+        },
+        "encoder": {
+            "name": encoder.name,
+            "weights_tag": encoder.weights_tag,
+            "fingerprint": encoder.fingerprint,
+        },
+        "recipe": (options.recipe or ViewRecipe()).to_dict(),
+        "composer": dict(composer.settings()),
+        "settings": settings.to_dict(),
+        "depth": options.depth,
+    }
+    body = json.dumps(shaped, sort_keys=True, default=str).encode()
+    shaped["key"] = hashlib.sha256(body).hexdigest()
+    shaped["benchmark"]["root"] = str(benchmark.root.resolve())
+    return {**shaped, "versions": versions(), "machine": machine()}
+
+
+def claim_folder(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Reserve the folder for this run, or check that what was begun there is the same run."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        mark = folder / "key"
+        # a run that failed before it began may have left galleries, which another one can use
+        if not mark.is_file() and any(entry.name != GALLERIES for entry in folder.iterdir()):
+            raise SettingError(
+                f"The folder {folder} is not empty and holds no run.",
+                hint="Choose another one with --out.",
+            )
+        if mark.is_file() and mark.read_text().strip() != facts["key"]:
+            raise SettingError(
+                f"{folder} holds another run: data, encoder, composer or settings differ.",
+                hint="Choose another one with --out, or delete it.",
+            )
+        mark.write_text(facts["key"] + "\n")
+    except OSError as error:
+        raise SettingError(
+            f"The folder {folder} cannot be written: {error.strerror}.",
+            hint="Choose another one with --out.",
+        ) from error
+
+
+def count_queries(
+    benchmark: Benchmark,
+    compositions: Mapping[str, Composition],
+    galleries: Mapping[str, BenchmarkGallery],
+    queries: list[PreparedQuery],
+) -> dict[str, int]:
+    """Return how many queries and images there are, and how many of them came to nothing."""
+
+    def unreachable(task: Task, query: BenchmarkQuery) -> bool:
+        return bool(query.answers) and not set(query.answers) & set(galleries[task.name].rows)
+
+    return {
+        "queries": len(queries),
+        "gallery": sum(len(task.gallery) for task in benchmark.tasks),
+        "gallery_without_vectors": sum(len(gallery.missing) for gallery in galleries.values()),
+        "references_without_vectors": sum(prepared.row is None for prepared in queries),
+        "queries_without_reachable_answer": sum(
+            unreachable(prepared.task, prepared.query) for prepared in queries
+        ),
+        "queries_not_composed": sum(prepared.features is None for prepared in queries),
+        "queries_by_text_alone": sum(
+            any("only the modification" in note for note in composition.notes)
+            for composition in compositions.values()
+            if composition.captions
+        ),
+    }
+
+
+def count_writers(compositions: Mapping[str, Composition]) -> dict[str, dict[str, int]]:
+    """Count the queries and captions that each composer really wrote."""
+    queries: Counter[str] = Counter()
+    captions: Counter[str] = Counter()
+    for composition in compositions.values():
+        queries["none" if composer_failure(composition) else composition.composer] += 1
+        captions.update(caption.origin.split(":")[0] for caption in composition.captions)
+    return {
+        "queries": dict(queries.most_common()),
+        "captions": dict(captions.most_common()),
+    }
+
+
+def failures(composer: Composer, compositions: Mapping[str, Composition]) -> list[str]:
+    """Return a note on the queries that were not composed; none where all were."""
+    failed = [each for each in compositions.values() if composer_failure(each)]
+    if not failed:
+        return []
+    return [
+        f"{len(failed):,} of {len(compositions):,} queries were not composed by {composer.name}; "
+        f"first: {composer_failure(failed[0])}"
+    ]
+
+
+def usage_of(composer: Composer) -> dict[str, Any] | None:
+    """Return the calls and tokens of the composer's model; ``None`` where it has none."""
+    usage = model_usage(composer)
+    return None if usage is None else usage.to_dict()
