@@ -21,6 +21,8 @@ import os as _os
 from stitch_cir.errors import (
     BrokenImageError,
     CacheError,
+    CursorError,
+    CursorGoneError,
     EndpointError,
     GalleryBusyError,
     GalleryDamagedError,
@@ -106,6 +108,8 @@ __all__ = [
     "ComposeRequest",
     "Composer",
     "Composition",
+    "CursorError",
+    "CursorGoneError",
     "DualEncoder",
     "EncodedQuery",
     "EndpointError",

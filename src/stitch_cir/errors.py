@@ -5,6 +5,8 @@
     StitchError
     ├── SettingError            a setting outside its range (α, τ, k, …)
     ├── QueryError              nothing to search for, or a query that cannot be composed
+    │   └── CursorError         a cursor that was altered, or that is of another query
+    │       └── CursorGoneError the gallery has changed since the cursor was made
     ├── NotFoundError           a path or gallery id that does not exist
     ├── VectorError             vectors of the wrong shape, not finite, or not unit length
     ├── RecordError             a JSONL line (captions, compositions) that cannot be understood
@@ -33,6 +35,8 @@ from __future__ import annotations
 __all__ = [
     "BrokenImageError",
     "CacheError",
+    "CursorError",
+    "CursorGoneError",
     "EndpointError",
     "GalleryBusyError",
     "GalleryDamagedError",
@@ -79,6 +83,14 @@ class SettingError(StitchError):
 
 class QueryError(StitchError):
     """Nothing to search for, or a query that cannot be composed."""
+
+
+class CursorError(QueryError):
+    """A cursor was altered, or is of another query."""
+
+
+class CursorGoneError(CursorError):
+    """The gallery has changed since the cursor was made, so its ranking is gone."""
 
 
 class NotFoundError(StitchError):

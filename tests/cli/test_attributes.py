@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import stitch_cir as st
 from tests.cli.test_gallery_commands import ENCODER, stitch
 
 
@@ -80,3 +81,29 @@ def test_what_goes_wrong(indexed: Path, tmp_path: Path) -> None:
     wrong = stitch("attributes", "count", indexed, "price", "--where", "price < ")
     assert wrong.exit_code == 2
     assert "The condition ends" in wrong.stderr
+
+
+def test_pages_of_a_search(indexed: Path) -> None:
+    query = ("search", indexed, "in blue", "-r", "red.png")
+    whole = json.loads(stitch(*query, "-k", 9, "--json").stdout)
+    assert (whole["total"], whole["next_cursor"]) == (7, None)
+    first = stitch(*query, "-k", 3)
+    assert "3 of 7 images, best first (more: --offset 3)" in first.stdout
+    second = stitch(*query, "-k", 3, "--offset", 3)
+    assert "4 to 6 of 7 images, best first (more: --offset 6)" in second.stdout
+    cursor = json.loads(stitch(*query, "-k", 3, "--json").stdout)["next_cursor"]
+    page = json.loads(stitch(*query, "-k", 9, "--cursor", cursor, "--json").stdout)
+    assert page["hits"] == whole["hits"][3:]
+    with st.Gallery.open(indexed) as gallery:
+        gallery.set_attributes({"white.png": {"brand": "Bolt"}})
+    grouped = stitch(*query, "-k", 1, "--group-by", "brand").stdout
+    assert "1 of 7 images, which make 6 groups, best first (more: --offset 1)" in grouped
+    assert "There are no hits after the first 7." in stitch(*query, "--offset", 70).stdout
+    for wrong, message in (
+        (("--cursor", "x" + cursor[1:]), "none that a search returned"),
+        (("--cursor", cursor, "--alpha", "0.9"), "of another query"),
+        (("--offset", "-2"), "The offset is -2"),
+        (("--offset", "2", "--shortlist", "3"), "no further pages"),
+    ):
+        refused = stitch(*query, *wrong)
+        assert (refused.exit_code, message in refused.stderr) == (2, True), refused.output

@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 # what differs from run to run, from version to version, or is worded by a composer or a prompt
 _VOLATILE = frozenset(
     "stitch_version version about grammar upload expires_in request_id machine versions created "
-    "finished seconds encoding_seconds waiting_seconds".split()
+    "finished seconds encoding_seconds waiting_seconds next_cursor".split()
 )
 
 

@@ -107,15 +107,11 @@ def show_results(results: Results, out: Console) -> None:
             for member in hit.members
         ]
     write_table(out, heads, rows, right=(0, 1, 3) if judged else (0, 1))
-    if not results.hits:
+    if not results.total:
         out.print("No hit reaches the minimal score.")
     show_facets(results.facets, out)
     show_result_notes(results, out)
-    images = "image" if results.ranked == 1 else "images"
-    out.print(
-        f"{len(results)} of {results.ranked:,} {images}, best first; scores lie between -2 and 2.",
-        soft_wrap=True,
-    )
+    out.print(f"{_page_line(results)}; scores lie between -2 and 2.", soft_wrap=True)
     out.print(printable(_settings_line(results)), style="dim")
     for name, used in results.usage.items():
         out.print(
@@ -123,6 +119,20 @@ def show_results(results: Results, out: Console) -> None:
             f"{used['prompt_tokens']:,} + {used['completion_tokens']:,} tokens",
             style="dim",
         )
+
+
+def _page_line(results: Results) -> str:
+    """Return which of how many hits these are, and how to see those after them."""
+    images = "1 image" if results.ranked == 1 else f"{results.ranked:,} images"
+    count = f"{len(results)} of {images}"
+    if results.offset and results.hits:
+        count = f"{results.offset + 1:,} to {results.offset + len(results):,} of {images}"
+    if results.total < results.ranked:
+        groups = results.settings.group_by is not None
+        count += f", which make {results.total:,} {'groups' if groups else 'hits'}"
+    if results.next_cursor is None:
+        return f"{count}, best first"
+    return f"{count}, best first (more: --offset {results.offset + len(results)})"
 
 
 def show_result_notes(results: Results, out: Console) -> None:

@@ -42,8 +42,19 @@ __all__ = ["explain", "search"]
 
 @dataclass(frozen=True)
 class SheetOptions:
-    """What a search counts and writes."""
+    """What a search counts and writes, and from which hit on."""
 
+    offset: Annotated[
+        int, typer.Option("--offset", metavar="N", help="Leave out the best N hits. [0]")
+    ] = 0
+    cursor: Annotated[
+        str,
+        typer.Option(
+            "--cursor",
+            metavar="TEXT",
+            help="Go on after an earlier page: its next_cursor (--json), with the same query.",
+        ),
+    ] = ""
     facet: Annotated[
         list[str] | None,
         typer.Option(
@@ -123,7 +134,14 @@ def search(
             ),
             settings=chosen,
         )
-        results = searcher.search(replace(query.query(), facets=output.facet or ()))
+        results = searcher.search(
+            replace(
+                query.query(),
+                facets=output.facet or (),
+                offset=output.offset,
+                cursor=output.cursor,
+            )
+        )
         if output.as_json:
             emit_json(results.to_dict())
         else:

@@ -40,7 +40,9 @@ class QueryArguments(TypedDict, total=False):
 
     ``captions``: edited target captions instead of composed ones; ``negatives``: gallery ids of
     rejected images; ``object``: what the reference shows, where it is misread; ``facets``:
-    attributes to count; ``settings``: what changes the ranking, see ``docs/settings.md``.
+    attributes to count; ``offset``: hits of earlier pages, to be left out; ``cursor``: the
+    ``next_cursor`` of the page before, instead of an offset; ``settings``: what changes the
+    ranking, see ``docs/settings.md``.
     """
 
     reference: ReferenceLike
@@ -48,6 +50,8 @@ class QueryArguments(TypedDict, total=False):
     negatives: Sequence[str]
     object: str
     facets: Sequence[str]
+    offset: int
+    cursor: str
     settings: QuerySettings
 
 
@@ -73,6 +77,8 @@ def query_json(text: str, query: QueryArguments, **more: str) -> dict[str, Any]:
     data["negatives"] = list(query.get("negatives", ()))
     data["object"] = query.get("object", "")
     data["facets"] = list(query.get("facets", ()))
+    data["offset"] = query.get("offset", 0)
+    data["cursor"] = query.get("cursor", "")
     settings: dict[str, Any] = {**query.get("settings", {})}
     data["settings"] = {
         name: value if isinstance(value, (str, int, float)) else list(value)

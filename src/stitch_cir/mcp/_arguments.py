@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from stitch_cir._schema import SETTINGS, Setting
-from stitch_cir.wire import MAX_CAPTIONS, MAX_NEGATIVES, MAX_OBJECT, MAX_TEXT
+from stitch_cir.wire import MAX_CAPTIONS, MAX_NEGATIVES, MAX_OBJECT, MAX_OFFSET, MAX_TEXT
 
 __all__ = [
     "COMPOSING",
@@ -23,12 +23,14 @@ __all__ = [
     "MAX_THUMBNAILS",
     "SEARCHING",
     "Captions",
+    "CursorText",
     "DrawingKind",
     "Facets",
     "Id",
     "Negatives",
     "NumThumbnails",
     "ObjectName",
+    "Offset",
     "Reference",
     "Text",
     "describe_errors",
@@ -101,6 +103,16 @@ Facets = Annotated[
     Annotated[list[str], Field(max_length=50)] | None,
     BeforeValidator(_to_list),
     Field(description="Attributes to count: 'brand', 'price:0,50,100', 'taken:year'."),
+]
+Offset = Annotated[
+    Annotated[int, Field(ge=0, le=MAX_OFFSET)] | None,
+    _Blank,
+    Field(description="How many of the best hits to leave out, to see those after them. [0]"),
+]
+CursorText = Annotated[
+    Annotated[str, Field(max_length=200)] | None,
+    _Blank,
+    Field(description="The next_cursor of a search, to see its next hits with the same arguments."),
 ]
 DrawingKind = Annotated[
     Literal["all", "matches", "heatmap", "contributions", "none"] | None,

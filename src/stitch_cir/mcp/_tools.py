@@ -29,12 +29,14 @@ from stitch_cir.mcp._arguments import (
     MAX_THUMBNAILS,
     SEARCHING,
     Captions,
+    CursorText,
     DrawingKind,
     Facets,
     Id,
     Negatives,
     NumThumbnails,
     ObjectName,
+    Offset,
     Reference,
     Text,
     setting_argument,
@@ -108,6 +110,8 @@ class Tools:
         negatives: Negatives = None,
         object: ObjectName = None,
         facets: Facets = None,
+        offset: Offset = None,
+        cursor: CursorText = None,
         images: NumThumbnails = None,
         **settings: Any,
     ) -> Annotated[CallToolResult, RankedImages]:
@@ -123,7 +127,8 @@ class Tools:
             settings["k"] = MAX_HITS
         searcher = self._searcher(SearchSettings.from_preset(**settings))
         query = _query(searcher, text, reference, captions, negatives, object)
-        results = searcher.search(replace(query, facets=facets or ()))
+        page = replace(query, facets=facets or (), offset=offset or 0, cursor=cursor or "")
+        results = searcher.search(page)
         notes = self._notes(notes, results.notes)
         shown = results.hits[: min(_THUMBNAILS if images is None else images, MAX_THUMBNAILS)]
         encoded = results.query
@@ -139,6 +144,9 @@ class Tools:
                     negatives=encoded.negatives,
                 ),
                 ranked=results.ranked,
+                offset=results.offset,
+                total=results.total,
+                next_cursor=results.next_cursor,
                 facets=tuple(FacetInfo.model_validate(each.to_dict()) for each in results.facets),
                 notes=tuple(notes),
             ),
@@ -247,10 +255,13 @@ def _rounded(values: Iterable[float]) -> tuple[float, ...]:
 
 
 def _table(results: Results, notes: Sequence[str]) -> str:
-    lines = [f"{len(results)} hits of {results.ranked} images."]
+    first = f", from the {results.offset + 1:,}th on" if results.offset else ""
+    lines = [f"{len(results)} hits of {results.total:,}{first}; {results.ranked:,} images ranked."]
     lines += [f"#{hit.rank}  {hit.score:.3f}  {one_line(hit.id)}" for hit in results]
     if results.query.composition is not None:
         lines += ["Searched with:", *(f"- {label}" for label in results.query.labels)]
+    if results.next_cursor is not None:
+        lines.append(f"More with the same arguments and the cursor {results.next_cursor}")
     return "\n".join([*lines, *notes])
 
 

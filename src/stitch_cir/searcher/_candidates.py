@@ -35,7 +35,13 @@ class Candidates:
     @property
     def num_units(self) -> int:
         """How many there are to rank: images, or groups of them."""
-        return len(self.rows if self.groups is None else np.unique(self.groups[self.rows]))
+        return self.units(self.rows)
+
+    def units(self, rows: NDArray[np.int64]) -> int:
+        """Count some of the rows (m,): as images, or as groups of them."""
+        if self.groups is None:
+            return len(rows)
+        return int(np.count_nonzero(np.bincount(self.groups[rows])))
 
     def group_rows(self, row: int) -> NDArray[np.int64]:
         """Return the candidates in the group of a row, (m,) ascending; without groups the row."""
@@ -160,16 +166,16 @@ def _rejected_ids(snapshot: Snapshot, negatives: Sequence[str]) -> dict[str, str
 
 
 def shortfall(
-    settings: SearchSettings, candidates: Candidates, total: int, ranked: int, kept: int
+    settings: SearchSettings, candidates: Candidates, num_images: int, total: int
 ) -> list[str]:
     """Return notes on why there are fewer hits than were requested.
 
-    Of ``total`` images in the gallery the filters left the candidates, of the ``ranked`` best ones
-    (images or groups) the minimal score ``kept`` so many.
+    Of ``num_images`` in the gallery the filters left the candidates, and the minimal score
+    ``total`` hits (images or groups).
     """
     notes = []
     taking_part = len(candidates.rows)
-    rest = "" if taking_part == total else f" of the {total} in the gallery"
+    rest = "" if taking_part == num_images else f" of the {num_images} in the gallery"
     images = "image takes" if taking_part == 1 else "images take"
     units = candidates.num_units
     if settings.k is not None and units < settings.k <= taking_part:
@@ -177,11 +183,13 @@ def shortfall(
         notes.append(f"k is {settings.k}, but only {units} {noun} part.")
     if settings.k is not None and settings.k > taking_part:
         notes.append(f"k is {settings.k}, but only {taking_part} {images} part{rest}.")
-    if settings.rerank > kept:
-        notes.append(f"{settings.rerank} hits were to be reranked, but there are only {kept}.")
-    if kept < ranked:
-        noun = "hit" if ranked - kept == 1 else "hits"
+    if settings.rerank > total:
+        notes.append(f"{settings.rerank} hits were to be reranked, but there are only {total}.")
+    requested = min(units, max(settings.k or 10, settings.rerank))
+    if total < requested and settings.min_score is not None:
+        noun = "hit" if requested - total == 1 else "hits"
         notes.append(
-            f"{ranked - kept} {noun} of {ranked} left out: scored below {settings.min_score:g}."
+            f"{requested - total} {noun} of {requested} left out: scored below "
+            f"{settings.min_score:g}."
         )
     return notes

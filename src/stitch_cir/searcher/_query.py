@@ -13,6 +13,8 @@ from stitch_cir.searcher._reference import ReferenceLike
 
 __all__ = ["Query", "empty_query_error"]
 
+MAX_OFFSET = 10**9
+"""Hits that can be left out at the beginning, at most."""
 MAX_OBJECT = 60
 """Characters of the name of an object."""
 
@@ -38,13 +40,18 @@ class Query:
     object:
         What the reference shows, e.g. ``"dress"``: composers use it instead of its captions and of
         what the encoder recognises. At most 60 characters.
-
     facets:
         Attributes to count over the images that take part, or where the settings have a minimal
         score over those that reach it: ``brand``, ``price:0,50,100``, ``taken:year``.
+    offset:
+        How many of the best hits to leave out: those of the pages before.
+    cursor:
+        ``next_cursor`` of the page before, instead of an offset: it also says when the gallery is
+        no longer the same.
 
     Raises ``QueryError`` without reference, text and captions, for captions without visible
-    characters or with a weight that is negative or not finite, and for an object without reference.
+    characters or with a weight that is negative or not finite, for an object without reference, and
+    for an offset below 0 or beside a cursor.
     """
 
     reference: ReferenceLike = field(default=None)
@@ -53,6 +60,8 @@ class Query:
     negatives: Sequence[str] = ()
     object: str = ""
     facets: Sequence[str | FacetRequest] = ()
+    offset: int = 0
+    cursor: str = ""
 
     def __post_init__(self) -> None:
         """Normalise every part, and check that there is something to search for."""
@@ -66,6 +75,7 @@ class Query:
         if self.reference is None and not self.text and not self.captions:
             raise empty_query_error()
         self._check_object()
+        self._check_page()
 
     def _check_object(self) -> None:
         name = " ".join((self.object or "").split())
@@ -79,6 +89,16 @@ class Query:
             raise QueryError(
                 f"The object {name[:40]!r} is no short name ({len(name):,} characters).",
                 hint=f'Name one thing in at most {MAX_OBJECT} characters, such as "dress".',
+            )
+
+    def _check_page(self) -> None:
+        if not 0 <= self.offset <= MAX_OFFSET:
+            raise QueryError(
+                f"The offset is {self.offset}.", hint=f"It must be between 0 and {MAX_OFFSET:,}."
+            )
+        if self.offset and self.cursor:
+            raise QueryError(
+                "An offset is given beside a cursor, which has its own.", hint="Give one of them."
             )
 
     def user_composition(self) -> Composition | None:

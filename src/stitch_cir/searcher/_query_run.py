@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stitch_cir.errors import NotFoundError, RowDamagedError
 from stitch_cir.gallery import Facet, FacetRequest, Gallery, Snapshot
 from stitch_cir.ranking import Ranking, Solver
 from stitch_cir.searcher._candidates import Candidates, row_of, select_candidates, shortfall
+from stitch_cir.searcher._cursor import Cursor
 from stitch_cir.searcher._encoding import EncodedQuery, QueryFeatures
 from stitch_cir.searcher._hit import Hit, View
 from stitch_cir.searcher._ranker import GalleryRanker, convergence_note
@@ -36,6 +38,17 @@ class RankingRequest:
     notes: tuple[str, ...]
     timer: StageTimer
     facets: tuple[str | FacetRequest, ...] = ()
+    cursor: Cursor | None = None
+
+    @property
+    def offset(self) -> int:
+        """How many of the best hits are left out."""
+        return 0 if self.cursor is None else self.cursor.offset
+
+    @property
+    def reranks(self) -> bool:
+        """Whether a hit of this page may be among those that are judged once more."""
+        return self.settings.rerank > self.offset
 
     def without_image(self) -> RankingRequest:
         """Return the same request, which no longer holds the pixels of its reference."""
@@ -75,12 +88,12 @@ class QueryRun:
         return cls(request, snapshot, ranker, encoded, candidates)
 
     @property
-    def num_hits(self) -> int:
-        """How many hits the settings request, at most all candidates, or groups of them."""
-        return min(self.request.settings.k or DEFAULT_HITS, self.candidates.num_units)
+    def page_size(self) -> int:
+        """How many hits the settings request."""
+        return self.request.settings.k or DEFAULT_HITS
 
     def search(self) -> Results:
-        """Rank all candidates; the results hold at least as many hits as are to be reranked."""
+        """Rank all candidates; the results hold this page, and all hits that are to be reranked."""
         run, ranking = self._rank_sound_images()
         self.request.timer.finish("rank")
         settings, rows = run.request.settings, run.candidates.rows
@@ -91,27 +104,37 @@ class QueryRun:
             recall = float(np.isin(exact.rows, ranking.rows).mean())
             self.request.timer.finish("recall")
         floor = -np.inf if settings.min_score is None else settings.min_score
+        kept = int((ranking.scores >= floor).sum())
+        first = 0 if run.request.reranks else run.request.offset
         ranked = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
         hits = tuple(
             run._hit_of_group(rank, row, score)
             for rank, (row, score) in enumerate(ranked, 1)
-            if score >= floor
+            if first < rank <= kept
         )
-        total = len(run.ranker.matrix.ids)
-        notes = shortfall(settings, run.candidates, total, len(ranking.rows), len(hits))
         self.request.timer.finish("explain")
-        facets = run._count_facets()
+        rows = run._rows_above()
+        total = len(ranking.rows) if settings.shortlist is not None else run.candidates.units(rows)
+        facets = run._count_facets(rows)
+        notes = shortfall(settings, run.candidates, len(run.ranker.matrix.ids), total)
+        if run.request.offset >= total:
+            notes.append(f"There are no hits after the first {total:,}.")
         return replace(
-            run._results(hits, ranking, notes), shortlist_recall=recall, facets=tuple(facets)
+            run._results(hits, ranking, notes),
+            shortlist_recall=recall,
+            facets=tuple(facets),
+            offset=run.request.offset,
+            total=total,
         )
 
-    def _count_facets(self) -> list[Facet]:
-        """Count over the candidates, or over those that reach the minimal score."""
+    def _rows_above(self) -> NDArray[np.int64]:
+        """Return the candidates, or those that reach the minimal score: (m,), ascending."""
+        rows, least = self.candidates.rows, self.request.settings.min_score
+        return rows if least is None else self.ranker.above(self.encoded, rows, least)
+
+    def _count_facets(self, rows: NDArray[np.int64]) -> list[Facet]:
         if not self.request.facets:
             return []
-        rows, least = self.candidates.rows, self.request.settings.min_score
-        if least is not None:
-            rows = self.ranker.above(self.encoded, rows, least)
         facets = self.snapshot.attributes.facets(self.request.facets, rows)
         self.request.timer.finish("facets")
         return facets
@@ -137,8 +160,9 @@ class QueryRun:
 
     @property
     def _depth(self) -> int:
-        """How many images are ranked: those that are shown, and those that are reranked."""
-        return min(max(self.num_hits, self.request.settings.rerank), self.candidates.num_units)
+        """How many images are ranked: those up to the end of this page, or that are reranked."""
+        end = self.request.offset + self.page_size
+        return min(max(end, self.request.settings.rerank), self.candidates.num_units)
 
     def _rank_sound_images(self) -> tuple[QueryRun, Ranking]:
         """Rank until no hit has a damaged record; return what was ranked in the end."""

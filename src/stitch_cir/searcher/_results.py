@@ -25,7 +25,9 @@ class Results:
     either way), or those of a shortlist. ``shortlist_recall`` is the share of the exhaustive
     search's hits that the shortlist kept, ``None`` where it was not measured. ``reranker`` holds
     the settings of a reranker that was used; ``usage`` what composer and reranker requested of
-    models; ``facets`` the counts that the query requested.
+    models; ``facets`` the counts that the query requested. ``total`` counts the hits of all pages
+    together (images, or groups where the settings group), of which ``offset`` stand before the
+    first of these; ``next_cursor`` continues with the next page, ``None`` after the last.
     """
 
     hits: tuple[Hit, ...]
@@ -41,6 +43,9 @@ class Results:
     reranker: Mapping[str, Any] | None = None
     usage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     facets: tuple[Facet, ...] = ()
+    offset: int = 0
+    total: int = 0
+    next_cursor: str | None = None
     explainer: Callable[[str], Hit] | None = field(default=None, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Hit]:
@@ -98,6 +103,9 @@ class Results:
             "notes": list(self.notes),
             "reranker": None if self.reranker is None else dict(self.reranker),
             "usage": {name: dict(used) for name, used in self.usage.items()},
+            "offset": self.offset,
+            "total": self.total,
+            "next_cursor": self.next_cursor,
             "facets": [facet.to_dict() for facet in self.facets],
             "hits": [hit.to_dict(plan=plans) for hit in self.hits],
         }

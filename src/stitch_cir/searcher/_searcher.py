@@ -22,6 +22,7 @@ from stitch_cir.images import MAX_PIXELS
 from stitch_cir.ranking import Exhaustive, Solver
 from stitch_cir.reranker import Reranker
 from stitch_cir.searcher._candidates import select_candidates
+from stitch_cir.searcher._cursor import Cursor
 from stitch_cir.searcher._encoding import ComposedQuery, QueryFeatures, cut_notes, encode_queries
 from stitch_cir.searcher._hit import Hit
 from stitch_cir.searcher._query import Query, empty_query_error
@@ -105,11 +106,20 @@ class Searcher:
             A reranker without reference and text; captions whose weights are all 0.
         NotFoundError, ImageError
             The reference (or a rejected image) does not exist or cannot be opened.
+        CursorError
+            A cursor that was altered, or is of another query (``CursorGoneError``: of a gallery
+            that has changed since).
         GalleryEmptyError
             No image is left to rank: an empty gallery, or filters that match nothing.
         ModelError
             ``settings.device`` is a GPU, and torch or the device is missing.
         """
+        cursor = Cursor.from_text(query.cursor) if query.cursor else None
+        if self.settings.shortlist is not None and (cursor is not None or query.offset):
+            raise SettingError(
+                "A shortlist has no further pages: it ranks a few images only.",
+                hint="Search without a shortlist, or with a larger k.",
+            )
         if self.settings.rerank and self._reranker is None:
             raise SettingError(
                 f"{self.settings.rerank} hits are to be reranked, but there is no reranker.",
@@ -123,21 +133,25 @@ class Searcher:
             "reranker": UsageRecorder(self._reranker),
         }
         with ExitStack() as stack:
-            run = self._start(query, settings, solver, stack)
+            run = self._start(query, settings, solver, stack, cursor=cursor)
             results = run.search()
         hits, request = results.hits, run.request
         verdict_settings = None
         verdict_notes: tuple[str, ...] = ()
-        if settings.rerank and self._reranker is not None:
+        if request.reranks and self._reranker is not None:
             pair = (request.reference, query.text)
             hits = rerank(self.gallery, *pair, hits, self._reranker, settings)
             verdict_settings = self._reranker.settings()
             verdict_notes = self._reranker.notes()
             request.timer.finish("rerank")
+            hits = hits[request.offset :]
+        end = request.offset + run.page_size
+        more = request.cursor is not None and settings.shortlist is None and end < results.total
         usage = {name: recorder.read() for name, recorder in recorders.items()}
         return replace(
             results,
-            hits=hits[: run.num_hits],
+            hits=hits[: run.page_size],
+            next_cursor=str(request.cursor.at(end)) if request.cursor and more else None,
             reranker=verdict_settings,
             usage={name: used for name, used in usage.items() if used is not None},
             notes=(*results.notes, *verdict_notes),
@@ -276,6 +290,7 @@ class Searcher:
         solver: Solver,
         stack: ExitStack,
         id: str | None = None,
+        cursor: Cursor | None = None,
     ) -> QueryRun:
         """Compose and encode the query, and open in ``stack`` the snapshot that it is ranked in.
 
@@ -286,6 +301,8 @@ class Searcher:
         with self.gallery.snapshot() as first:
             if id is not None:
                 gallery_id_of(first, id)
+            if cursor is not None:
+                cursor.check_state(first, settings)
             reference = self._resolve(first, query)
             candidates = select_candidates(first, reference, query.negatives, settings)
             for facet in query.facets:
@@ -300,6 +317,11 @@ class Searcher:
         composed = ComposedQuery(reference, query.text, composition)
         timer.finish("compose")
         snapshot = stack.enter_context(self.gallery.snapshot())
+        reranker = {} if self._reranker is None else self._reranker.settings()
+        begin = Cursor.of(snapshot, composed, tuple(query.negatives), settings, reranker)
+        if cursor is not None:
+            cursor.check_state(snapshot, settings)
+            cursor.check_query(begin)
         needs_image = settings.transition.needs_reference_image
         (features,) = encode_queries(snapshot, [composed], reference_images=needs_image)
         encoder = snapshot.encoder
@@ -313,6 +335,7 @@ class Searcher:
             notes,
             timer,
             tuple(query.facets),
+            cursor or begin.at(query.offset),
         )
         same = (snapshot.commit, snapshot.attributes.state) == state
         return QueryRun.of(self.gallery, snapshot, request, candidates if same else None)

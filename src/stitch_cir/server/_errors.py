@@ -13,6 +13,8 @@ from starlette.routing import BaseRoute, Match
 
 from stitch_cir.errors import (
     CacheError,
+    CursorError,
+    CursorGoneError,
     GalleryBusyError,
     GalleryEmptyError,
     GalleryMissingError,
@@ -144,6 +146,8 @@ class ClientLeftError(ServerError):
 
 _STATUSES: tuple[tuple[type[StitchError], int], ...] = (
     (SettingError, 422),
+    (CursorGoneError, 410),
+    (CursorError, 400),
     (QueryError, 422),
     (RecordError, 422),
     (NotFoundError, 404),

@@ -150,6 +150,8 @@ class QueryService:
             request.negatives,
             request.object,
             request.facets,
+            request.offset,
+            request.cursor,
         )
 
     def _check_limits(self, request: QueryRequest) -> None:

@@ -23,7 +23,7 @@ from stitch_cir.wire import (
 __all__ = ["router"]
 
 _SHEET_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
-_ERRORS = error_responses(400, 404, 409, 413, 422, 502)
+_ERRORS = error_responses(400, 404, 409, 410, 413, 422, 502)
 
 
 def router(services: Services) -> APIRouter:

@@ -15,13 +15,13 @@ from stitch_cir.wire import ErrorResponse, WireModel
 __all__ = ["describe_limits", "error_responses", "image_response", "json_response"]
 
 _DESCRIPTIONS = {
-    400: "The body is no UTF-8, or cut short",
+    400: "The body is no UTF-8 or cut short, or a cursor was altered or is of another query",
     401: "No token was sent",
     403: "Wrong token, or writing is switched off",
     404: "Unknown id, upload or address",
     408: "The body did not arrive in time",
     409: "The gallery is being written, or nothing is left to rank",
-    410: "The file of this image is gone",
+    410: "The file of this image is gone, or a cursor is of an earlier state of the gallery",
     413: "Too many bytes or pixels",
     415: "Not an image, or a compressed body",
     421: "Called by a wrong name, or by another site's page",

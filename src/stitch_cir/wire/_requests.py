@@ -12,6 +12,7 @@ __all__ = [
     "MAX_CAPTIONS",
     "MAX_NEGATIVES",
     "MAX_OBJECT",
+    "MAX_OFFSET",
     "MAX_TEXT",
     "EditedCaption",
     "ExplainRequest",
@@ -30,6 +31,8 @@ MAX_CAPTIONS = 64
 """Target captions that may be requested of a composer, and sent unless a server allows more."""
 MAX_NEGATIVES = 100
 """Ids of rejected images in one query."""
+MAX_OFFSET = 10**9
+"""Hits that can be left out at the beginning."""
 
 _EXAMPLE: dict[str, Any] = {
     "reference": {"id": "dress.jpg"},
@@ -113,6 +116,14 @@ class QueryRequest(_Request):
     ] = Field(
         default_factory=list,
         description="Attributes to count: brand, price:0,50,100, taken:year.",
+    )
+    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET)] = Field(
+        default=0, description="How many of the best hits to leave out: those of earlier pages."
+    )
+    cursor: Annotated[str, Field(max_length=200)] = Field(
+        default="",
+        description="next_cursor of the page before, instead of an offset. The rest of the request "
+        "is the same; only k and facets may differ.",
     )
     settings: QuerySettings = Field(default_factory=lambda: QuerySettings())
 

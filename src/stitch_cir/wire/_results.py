@@ -135,6 +135,13 @@ class RankedImages(WireModel):
     hits: tuple[RankedImage, ...]
     query: QueryInfo
     ranked: int = Field(description="How many images took part, after filters.")
+    offset: int = Field(default=0, description="How many better hits stand before the first.")
+    total: int = Field(
+        default=0, description="Hits of all pages together: images, or groups of them."
+    )
+    next_cursor: str | None = Field(
+        default=None, description="Continues with the next page; null after the last."
+    )
     facets: tuple[FacetInfo, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -76,6 +76,10 @@ export interface ExplainRequest {
   object?: string;
   /** Attributes to count: brand, price:0,50,100, taken:year. */
   facets?: string[];
+  /** How many of the best hits to leave out: those of earlier pages. */
+  offset?: number;
+  /** next_cursor of the page before, instead of an offset. The rest of the request is the same; only k and facets may differ. */
+  cursor?: string;
   settings?: QuerySettings;
   id: string;
 }
@@ -108,6 +112,10 @@ export interface ExplanationImageRequest {
   object?: string;
   /** Attributes to count: brand, price:0,50,100, taken:year. */
   facets?: string[];
+  /** How many of the best hits to leave out: those of earlier pages. */
+  offset?: number;
+  /** next_cursor of the page before, instead of an offset. The rest of the request is the same; only k and facets may differ. */
+  cursor?: string;
   settings?: QuerySettings;
   id: string;
   kind?: "all" | "matches" | "heatmap" | "contributions";
@@ -312,6 +320,10 @@ export interface QueryRequest {
   object?: string;
   /** Attributes to count: brand, price:0,50,100, taken:year. */
   facets?: string[];
+  /** How many of the best hits to leave out: those of earlier pages. */
+  offset?: number;
+  /** next_cursor of the page before, instead of an offset. The rest of the request is the same; only k and facets may differ. */
+  cursor?: string;
   settings?: QuerySettings;
 }
 
@@ -382,6 +394,12 @@ export interface SearchResults {
   query: QueryInfo;
   /** How many images took part, after filters. */
   ranked: number;
+  /** How many better hits stand before the first. */
+  offset?: number;
+  /** Hits of all pages together: images, or groups of them. */
+  total?: number;
+  /** Continues with the next page; null after the last. */
+  next_cursor?: string | null;
   facets?: FacetInfo[];
   notes?: string[];
   composition: CompositionInfo | null;
