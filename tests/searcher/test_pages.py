@@ -240,7 +240,7 @@ def test_pages_of_judged_hits_are_those_of_the_judged_ranking(gallery: st.Galler
     pages = []
     for offset in range(0, 7, 2):
         judge.judged = 0
-        page = searcher.search(st.Query(**query, offset=offset))  # type: ignore[arg-type]
+        page = searcher.search(st.Query(**query, offset=offset))
         pages += [(hit.rank, hit.id) for hit in page]
         assert judge.judged == (4 if offset < 4 else 0)
     assert pages == [(hit.rank, hit.id) for hit in whole]

@@ -26,7 +26,8 @@ def search(client: TestClient, **more: Any) -> dict[str, Any]:
 def test_pages_follow_one_another(client: TestClient) -> None:
     whole = search(client, settings={"k": 9})
     assert (whole["total"], whole["offset"], whole["next_cursor"]) == (7, 0, None)
-    hits, cursor = [], ""
+    hits: list[Any] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = search(client, cursor=cursor)
         assert (page["total"], page["offset"]) == (7, len(hits))
