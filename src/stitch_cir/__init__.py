@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         render_png,
     )
     from stitch_cir.gallery import (
+        CaptionIndexOptions,
         Gallery,
         GalleryReader,
         IndexOptions,
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
         Hubness,
         Match,
         Query,
+        QueryParts,
         ResolvedReference,
         Results,
         Searcher,
@@ -104,6 +106,7 @@ __all__ = [
     "BrokenImageError",
     "CacheError",
     "Caption",
+    "CaptionIndexOptions",
     "ComposeOutcome",
     "ComposeRequest",
     "Composer",
@@ -136,6 +139,7 @@ __all__ = [
     "PromptTooLargeError",
     "Query",
     "QueryError",
+    "QueryParts",
     "RecordError",
     "RecordedComposer",
     "Reference",
@@ -195,6 +199,7 @@ _PACKAGES = (
 
 _HOMES = {
     "Caption": "composers",
+    "CaptionIndexOptions": "gallery",
     "ComposeOutcome": "searcher",
     "ComposeRequest": "searcher",
     "Composer": "composers",
@@ -210,6 +215,7 @@ _HOMES = {
     "Match": "searcher",
     "ProgressEvent": "gallery",
     "Query": "searcher",
+    "QueryParts": "searcher",
     "RecordedComposer": "composers",
     "Reference": "composers",
     "ResolvedReference": "searcher",

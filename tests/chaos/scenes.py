@@ -150,7 +150,7 @@ def rankings(root: Path) -> list[list[tuple[str, float]]]:
     found = []
     with Gallery.open(root / "images", encoder=HashEncoder()) as gallery:
         for reference, text in QUERIES:
-            results = st.search(gallery, reference=reference, text=text, settings=SETTINGS)
+            results = st.search(gallery, reference=reference, text=text or "", settings=SETTINGS)
             found.append([(hit.id, round(hit.score, 6)) for hit in results])
     return found
 

@@ -34,7 +34,7 @@ def told(root: Path) -> tuple[list[list[tuple[str, float]]], bool]:
     found, noted = [], False
     with Gallery.open(root / "images", encoder=HashEncoder()) as gallery:
         for reference, text in QUERIES:
-            results = st.search(gallery, reference=reference, text=text, settings=SETTINGS)
+            results = st.search(gallery, reference=reference, text=text or "", settings=SETTINGS)
             found.append([(hit.id, round(hit.score, 6)) for hit in results])
             noted = noted or any("damage" in note for note in (*results.notes, *gallery.notes))
     return found, noted

@@ -12,6 +12,7 @@ from stitch_cir.cli import _bench_commands as benchmarks
 from stitch_cir.cli import _bench_run
 from stitch_cir.cli import _compose_commands as compositions
 from stitch_cir.cli import _gallery_commands as galleries
+from stitch_cir.cli import _index_command as indexing
 from stitch_cir.cli import _mcp_command as assistants
 from stitch_cir.cli import _model_commands as encoders
 from stitch_cir.cli import _report_command as bench_report
@@ -49,7 +50,7 @@ def _root(
     """Search the way people think: this image, but changed."""
 
 
-app.command("index")(galleries.index)
+app.command("index")(indexing.index)
 app.command("search")(searches.search)
 app.command("compose")(compositions.compose)
 app.command("explain")(searches.explain)

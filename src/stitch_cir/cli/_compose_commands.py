@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,12 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["compose"]
 
 
-@with_options
-def compose(
-    gallery: o.GalleryArgument,
-    text: o.TextArgument = None,
-    reference: o.ReferenceOption = None,
-    object: o.ObjectOption = None,
+@dataclass(frozen=True)
+class ManyOptions:
+    """Many queries at once, and what becomes of the answer."""
+
     queries: Annotated[
         Path | None,
         typer.Option(
@@ -38,10 +36,10 @@ def compose(
             metavar="FILE",
             help='Compose all of them: {"reference": …, "modification": …} a line.',
         ),
-    ] = None,
+    ] = None
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only estimate calls and tokens; compose nothing.")
-    ] = False,
+    ] = False
     save: Annotated[
         Path | None,
         typer.Option(
@@ -49,11 +47,17 @@ def compose(
             metavar="FILE",
             help="Append the composition to this JSONL file; with --queries, write it anew.",
         ),
-    ] = None,
+    ] = None
+
+
+@with_options
+def compose(
+    gallery: o.GalleryArgument,
+    query: o.ModificationOptions,
+    many: ManyOptions,
     encoder: o.EncoderOption = None,
-    quiet: o.QuietOption = False,
-    as_json: o.JsonOption = False,
     *,
+    answer: o.AnswerOptions,
     settings: Annotated[SettingOptions, COMPOSING],
     models: ModelOptions,
 ) -> None:
@@ -67,12 +71,14 @@ def compose(
 
         stitch compose photos --queries queries.jsonl --composer chat --model NAME --dry-run
     """
-    with guard(as_json=as_json):
+    with guard(as_json=answer.as_json):
         from stitch_cir.errors import SettingError
         from stitch_cir.searcher import ComposeRequest, Searcher, read_requests
 
         chosen = settings.build()
-        if queries is not None and (text or reference or object):
+        queries, save, as_json = many.queries, many.save, answer.as_json
+        text, reference = query.text, query.reference
+        if queries is not None and (text or reference or query.object):
             raise SettingError(
                 "--queries names many queries, but one is given as well.", hint="Give one of them."
             )
@@ -83,11 +89,12 @@ def compose(
         if save is not None:
             refuse_inputs(save, opened, reference)
         searcher = Searcher(opened, composer=chosen_composer(models, chosen), settings=chosen)
-        request = ComposeRequest(reference, text or "", object=object or "")
+        request = ComposeRequest(reference, text or "", object=query.object or "")
         counting = counter(
-            "pricing" if dry_run else "composing", quiet=quiet or as_json or queries is None
+            "pricing" if many.dry_run else "composing",
+            quiet=answer.quiet or as_json or queries is None,
         )
-        if dry_run:
+        if many.dry_run:
             requests = [request] if queries is None else read_requests(queries)
             with counting as progress:
                 estimate, failed = searcher.estimate_cost(requests, progress=progress)

@@ -18,6 +18,7 @@ __all__ = [
     "EncoderOption",
     "GalleryArgument",
     "JsonOption",
+    "ModificationOptions",
     "ObjectOption",
     "QueryOptions",
     "QuietOption",
@@ -65,12 +66,18 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress ba
 
 
 @dataclass(frozen=True)
-class QueryOptions:
-    """What is searched for."""
+class ModificationOptions:
+    """What captions are composed of."""
 
     text: TextArgument = None
     reference: ReferenceOption = None
     object: ObjectOption = None
+
+
+@dataclass(frozen=True)
+class QueryOptions(ModificationOptions):
+    """What is searched for."""
+
     caption: CaptionOption = None
     negative: Annotated[
         list[str] | None,

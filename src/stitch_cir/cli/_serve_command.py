@@ -8,8 +8,9 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,14 +28,20 @@ __all__ = ["serve"]
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
-@with_options
-def serve(
-    gallery: o.GalleryArgument,
+@dataclass(frozen=True)
+class ListenOptions:
+    """Where the server listens."""
+
     host: Annotated[
         str, typer.Option("--host", help="Where to listen; :: is every address, IPv4 and IPv6.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", "-p", help="0: any free one.")] = 8000,
-    encoder: o.EncoderOption = None,
+    ] = "127.0.0.1"
+    port: Annotated[int, typer.Option("--port", "-p", help="0: any free one.")] = 8000
+
+
+@dataclass(frozen=True)
+class AccessOptions:
+    """Who may do what, and by which names and paths the server is reached."""
+
     token_file: Annotated[
         Path | None,
         typer.Option(
@@ -43,20 +50,20 @@ def serve(
             help="Who sends this token may add and remove images. [the variable STITCH_TOKEN, "
             "or nobody may]",
         ),
-    ] = None,
+    ] = None
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
             "--allow-host", metavar="NAME", help="Another name the server is called by; repeatable."
         ),
-    ] = None,
+    ] = None
     trust_proxy: Annotated[
         bool,
         typer.Option(
             "--trust-proxy",
             help="Take clients' addresses, and X-Forwarded-Prefix, from a proxy on this machine.",
         ),
-    ] = False,
+    ] = False
     root_path: Annotated[
         str,
         typer.Option(
@@ -64,34 +71,58 @@ def serve(
             metavar="PREFIX",
             help="The path that a reverse proxy serves this below, e.g. /pics, stripped or not.",
         ),
-    ] = "",
+    ] = ""
+
+
+@dataclass(frozen=True)
+class LimitOptions:
+    """What one client, one request and all of them together may take."""
+
     max_upload_mb: Annotated[
         float, typer.Option("--max-upload-mb", help="Largest image that may be sent.")
-    ] = 20.0,
+    ] = 20.0
     max_upload_megapixels: Annotated[
         float,
         typer.Option("--max-upload-megapixels", help="Most pixels of an image that is sent."),
-    ] = 55.0,
+    ] = 55.0
     rate: Annotated[
         float, typer.Option("--rate", help="Requests a second of one client; 0: no limit.")
-    ] = 50.0,
-    threads: Annotated[int, typer.Option("--threads", help="Requests worked on at a time.")] = 8,
-    queue: Annotated[int, typer.Option("--queue", help="Requests that may wait.")] = 64,
+    ] = 50.0
+    threads: Annotated[int, typer.Option("--threads", help="Requests worked on at a time.")] = 8
+    queue: Annotated[int, typer.Option("--queue", help="Requests that may wait.")] = 64
     deadline: Annotated[
         float, typer.Option("--deadline", help="Seconds for one request, waiting included.")
-    ] = 30.0,
+    ] = 30.0
     model_threads: Annotated[
         int,
         typer.Option("--model-threads", help="Requests that wait for a language model at a time."),
-    ] = 8,
+    ] = 8
     model_deadline: Annotated[
         float,
         typer.Option("--model-deadline", help="Seconds for a request that asks a language model."),
-    ] = 60.0,
+    ] = 60.0
     grace: Annotated[
         float,
         typer.Option("--grace", help="Seconds in which running requests may finish at the end."),
-    ] = 8.0,
+    ] = 8.0
+
+    def settings(self) -> dict[str, Any]:
+        """Return the limits as ``ServerSettings`` takes them."""
+        values = asdict(self)
+        upload_mb = values.pop("max_upload_mb")
+        upload_megapixels = values.pop("max_upload_megapixels")
+        return {
+            **values,
+            "upload_bytes": round(upload_mb * (1 << 20)),
+            "upload_pixels": round(upload_megapixels * 1e6),
+            "burst": max(8 * self.rate, 1.0),
+        }
+
+
+@dataclass(frozen=True)
+class SharingOptions:
+    """What leaves the server beside its answers: to pages of other sites, and to the log."""
+
     cors: Annotated[
         list[str] | None,
         typer.Option(
@@ -100,11 +131,21 @@ def serve(
             help="A site whose pages may call this server, e.g. http://localhost:3000; "
             "repeatable. [none]",
         ),
-    ] = None,
+    ] = None
     log_text: Annotated[
         bool, typer.Option("--log-text", help="Log what users type, and ids. [neither]")
-    ] = False,
+    ] = False
+
+
+@with_options
+def serve(
+    gallery: o.GalleryArgument,
+    listen: ListenOptions,
+    encoder: o.EncoderOption = None,
     *,
+    access: AccessOptions,
+    limits: LimitOptions,
+    sharing: SharingOptions,
     models: ModelOptions,
 ) -> None:
     """Serve a gallery: a page to search with, and an API to build on.
@@ -119,24 +160,15 @@ def serve(
         from stitch_cir.server import ServerSettings, create_app, is_local
         from stitch_cir.server import serve as run
 
-        local = is_local(host)
-        names = tuple(name.lower() for name in allow_host or ())
+        local = is_local(listen.host)
+        names = tuple(name.lower() for name in access.allow_host or ())
         settings = ServerSettings(
-            token=_token(token_file),
-            log_text=log_text,
-            hosts=(*_LOCAL, _spelled(host), *names) if local else names,
-            root_path=root_path,
-            upload_bytes=round(max_upload_mb * (1 << 20)),
-            upload_pixels=round(max_upload_megapixels * 1e6),
-            rate=rate,
-            burst=max(8 * rate, 1.0),
-            threads=threads,
-            queue=queue,
-            model_threads=model_threads,
-            deadline=deadline,
-            model_deadline=model_deadline,
-            grace=grace,
-            cors=tuple(cors or ()),
+            token=_token(access.token_file),
+            hosts=(*_LOCAL, _spelled(listen.host), *names) if local else names,
+            root_path=access.root_path,
+            cors=tuple(sharing.cors or ()),
+            log_text=sharing.log_text,
+            **limits.settings(),
         )
         finished = True
         # Ctrl-C and SIGTERM are how a server is stopped, and no failure
@@ -145,9 +177,9 @@ def serve(
                 gallery,
                 encoder=None if encoder is None else load_encoder(encoder),
                 settings=settings,
-                make_composer=_Maker(models, model_deadline),
+                make_composer=_Maker(models, limits.model_deadline),
             )
-            _log_as_json(with_text=log_text)
+            _log_as_json(with_text=sharing.log_text)
             services = app.state.services
             services.provider.warm_up()
 
@@ -165,7 +197,13 @@ def serve(
                     )
 
             try:
-                run(app, host=host, port=port, trust_proxy=trust_proxy, listening=listening)
+                run(
+                    app,
+                    host=listen.host,
+                    port=listen.port,
+                    trust_proxy=access.trust_proxy,
+                    listening=listening,
+                )
             finally:
                 finished = app.state.finished
         typer.echo("stopped" if finished else "stopped; some requests were not finished", err=True)

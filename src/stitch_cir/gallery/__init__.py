@@ -18,7 +18,7 @@ from stitch_cir.gallery.cache._codes import Codes, write_codes
 from stitch_cir.gallery.cache._format import ViewMatrix
 from stitch_cir.gallery.index._edit import ADDED
 from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY, index_captions, index_folder
-from stitch_cir.gallery.index._options import IndexOptions
+from stitch_cir.gallery.index._options import CaptionIndexOptions, IndexOptions
 from stitch_cir.gallery.store._view_sets import StoredView
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "AttributeSchema",
     "AttributeTable",
     "Attributes",
+    "CaptionIndexOptions",
     "Codes",
     "Facet",
     "FacetCount",

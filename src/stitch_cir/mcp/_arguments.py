@@ -9,11 +9,13 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BeforeValidator, Field
 
 from stitch_cir._schema import SETTINGS, Setting
+from stitch_cir.searcher import Query, Searcher
 from stitch_cir.wire import MAX_CAPTIONS, MAX_NEGATIVES, MAX_OBJECT, MAX_OFFSET, MAX_TEXT
 
 __all__ = [
@@ -33,7 +35,9 @@ __all__ = [
     "Offset",
     "Reference",
     "Text",
+    "ToolQuery",
     "describe_errors",
+    "query_arguments",
     "setting_argument",
 ]
 
@@ -121,6 +125,26 @@ DrawingKind = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class ToolQuery:
+    """What is searched for; tools take each field as an argument."""
+
+    text: Text = None
+    reference: Reference = None
+    captions: Captions = None
+    negatives: Negatives = None
+    object: ObjectName = None
+
+    def query(self, searcher: Searcher) -> Query:
+        """Return the query. Raises ``NotFoundError`` where the reference is no id of the gallery.
+
+        A reference is an id only: an assistant must not read files of its choice.
+        """
+        reference = None if self.reference is None else searcher.resolve_id(self.reference)
+        captions, negatives = self.captions or (), self.negatives or ()
+        return Query(reference, self.text or "", captions, negatives, self.object or "")
+
+
 def _without(*names: str) -> tuple[Setting, ...]:
     return tuple(setting for setting in SETTINGS if setting.name not in names)
 
@@ -155,6 +179,20 @@ def setting_argument(setting: Setting) -> inspect.Parameter:
     annotation = Annotated[kind | None, BeforeValidator(read), Field(description=text)]
     keyword = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(setting.name, keyword, default=None, annotation=annotation)
+
+
+def query_arguments() -> list[inspect.Parameter]:
+    """Return the arguments of a tool that are the fields of :class:`ToolQuery`."""
+    types = get_type_hints(ToolQuery, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=types[field.name],
+        )
+        for field in fields(ToolQuery)
+    ]
 
 
 def describe_errors(errors: Sequence[Any]) -> str:

@@ -28,20 +28,20 @@ from stitch_cir.mcp._arguments import (
     MAX_HITS,
     MAX_THUMBNAILS,
     SEARCHING,
-    Captions,
     CursorText,
     DrawingKind,
     Facets,
     Id,
-    Negatives,
     NumThumbnails,
     ObjectName,
     Offset,
     Reference,
     Text,
+    ToolQuery,
+    query_arguments,
     setting_argument,
 )
-from stitch_cir.searcher import Hit, Query, Results, Searcher, SearchSettings, View
+from stitch_cir.searcher import Hit, Results, Searcher, SearchSettings, View
 from stitch_cir.wire import (
     CompositionInfo,
     ExplanationSummary,
@@ -71,16 +71,24 @@ def _as_tool(settings: Sequence[Setting]) -> Callable[[F], F]:
     """
 
     def decorate(method: F) -> F:
+        signature = inspect.signature(method, eval_str=True)
+        takes_query = "query" in signature.parameters
+
         @wraps(method)
-        def run(self: Tools, *args: Any, **kwargs: Any) -> Any:
+        def run(self: Tools, **values: Any) -> Any:
+            if takes_query:
+                names = [each.name for each in query_arguments() if each.name in values]
+                values["query"] = ToolQuery(**{name: values.pop(name) for name in names})
             try:
-                return method(self, *args, **kwargs)
+                return method(self, **values)
             except StitchError as error:
                 message = self.hide_paths(str(error))
                 raise ToolError(f"{type(error).__name__}: {message}") from error
 
-        signature = inspect.signature(method, eval_str=True)
-        parameters = [*signature.parameters.values()][:-1] + list(map(setting_argument, settings))
+        parameters: list[inspect.Parameter] = []
+        for each in [*signature.parameters.values()][:-1]:
+            parameters += query_arguments() if each.name == "query" else [each]
+        parameters += map(setting_argument, settings)
         run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {
             **{each.name: each.annotation for each in parameters[1:]},
@@ -104,11 +112,7 @@ class Tools:
     @_as_tool(SEARCHING)
     def search(
         self,
-        text: Text = None,
-        reference: Reference = None,
-        captions: Captions = None,
-        negatives: Negatives = None,
-        object: ObjectName = None,
+        query: ToolQuery,
         facets: Facets = None,
         offset: Offset = None,
         cursor: CursorText = None,
@@ -126,8 +130,9 @@ class Tools:
             notes.append(f"k is {k}, but at most {MAX_HITS} hits are given.")
             settings["k"] = MAX_HITS
         searcher = self._searcher(SearchSettings.from_preset(**settings))
-        query = _query(searcher, text, reference, captions, negatives, object)
-        page = replace(query, facets=facets or (), offset=offset or 0, cursor=cursor or "")
+        page = replace(
+            query.query(searcher), facets=facets or (), offset=offset or 0, cursor=cursor or ""
+        )
         results = searcher.search(page)
         notes = self._notes(notes, results.notes)
         shown = results.hits[: min(_THUMBNAILS if images is None else images, MAX_THUMBNAILS)]
@@ -166,7 +171,8 @@ class Tools:
         They can be edited and sent back to search or explain.
         """
         searcher = self._searcher(SearchSettings.from_preset(**settings))
-        composition = searcher.compose(_query(searcher, text, reference, object=object))
+        query = ToolQuery(text, reference, object=object).query(searcher)
+        composition = searcher.compose(query)
         notes = self._notes(composition.notes)
         lines = [f"{number}. {text}" for number, text in enumerate(composition.texts, 1)]
         return _answer(
@@ -178,11 +184,7 @@ class Tools:
     def explain(
         self,
         id: Id,
-        text: Text = None,
-        reference: Reference = None,
-        captions: Captions = None,
-        negatives: Negatives = None,
-        object: ObjectName = None,
+        query: ToolQuery,
         image: DrawingKind = None,
         **settings: Any,
     ) -> Annotated[CallToolResult, ExplanationSummary]:
@@ -193,8 +195,7 @@ class Tools:
         share of the score.
         """
         searcher = self._searcher(SearchSettings.from_preset(**settings))
-        query = _query(searcher, text, reference, captions, negatives, object)
-        results = searcher.explain(query, id)
+        results = searcher.explain(query.query(searcher), id)
         hit = results[0]
         kind = image or "matches"
         drawings = [] if kind == "none" else [("", draw_hit(hit, kind=kind))]
@@ -219,19 +220,6 @@ class Tools:
 
     def _searcher(self, settings: SearchSettings) -> Searcher:
         return Searcher(self._gallery, composer=self._composer, settings=settings)
-
-
-def _query(
-    searcher: Searcher,
-    text: str | None,
-    reference: str | None,
-    captions: Sequence[str] | None = None,
-    negatives: Sequence[str] | None = None,
-    object: str | None = None,
-) -> Query:
-    # by id only: an assistant must not read files of its choice
-    resolved = None if reference is None else searcher.resolve_id(reference)
-    return Query(resolved, text or "", captions or (), negatives or (), object or "")
 
 
 def _hit(hit: Hit) -> RankedImage:

@@ -11,7 +11,7 @@ from stitch_cir.searcher._encoding import (
 )
 from stitch_cir.searcher._front import compose, search
 from stitch_cir.searcher._hit import Hit, Match, View
-from stitch_cir.searcher._query import Query
+from stitch_cir.searcher._query import Query, QueryParts
 from stitch_cir.searcher._ranker import GalleryRanker, GallerySolvers
 from stitch_cir.searcher._reference import (
     ReferenceLike,
@@ -46,6 +46,7 @@ __all__ = [
     "Match",
     "Query",
     "QueryFeatures",
+    "QueryParts",
     "ReferenceLike",
     "ResolvedReference",
     "Results",

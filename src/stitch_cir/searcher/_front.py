@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
-from stitch_cir.composers import Caption, Composer, Composition
+from stitch_cir.composers import Composer, Composition
 from stitch_cir.gallery import Gallery
-from stitch_cir.searcher._query import Query
+from stitch_cir.searcher._query import Query, QueryParts
 from stitch_cir.searcher._reference import ReferenceLike
 from stitch_cir.searcher._results import Results
 from stitch_cir.searcher._searcher import Searcher
@@ -35,19 +35,14 @@ def compose(
 def search(
     gallery: Gallery,
     *,
-    reference: ReferenceLike = None,
-    text: str | None = None,
-    captions: Sequence[str | Caption] = (),
-    negatives: Sequence[str] = (),
-    object: str = "",
     composer: Composer | None = None,
     settings: SearchSettings | None = None,
+    **query: Unpack[QueryParts],
 ) -> Results:
     """Search a gallery for the reference, changed as the text says.
 
-    ``reference``, ``text``, ``captions``, ``negatives`` and ``object`` are the parts of a
-    :class:`Query`; ``composer`` and ``settings`` are those of a :class:`Searcher`, which also takes
-    a reranker and answers many queries. See :meth:`Searcher.search` for errors.
+    ``query``: the parts of a :class:`Query`, such as ``reference``, ``text`` and ``captions``;
+    ``composer`` and ``settings`` are those of a :class:`Searcher`, which also takes a reranker and
+    answers many queries. See :meth:`Searcher.search` for errors.
     """
-    searcher = Searcher(gallery, composer=composer, settings=settings)
-    return searcher.search(Query(reference, text or "", captions, negatives, object))
+    return Searcher(gallery, composer=composer, settings=settings).search(Query(**query))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from stitch_cir.composers import Caption, Composition, edit_captions
 from stitch_cir.errors import QueryError
 from stitch_cir.gallery import FacetRequest
 from stitch_cir.searcher._reference import ReferenceLike
 
-__all__ = ["Query", "empty_query_error"]
+__all__ = ["Query", "QueryParts", "empty_query_error"]
 
 MAX_OFFSET = 10**9
 """Hits that can be left out at the beginning, at most."""
@@ -107,6 +108,17 @@ class Query:
             return None
         empty = Composition(captions=(), modification=self.text, composer="user")
         return edit_captions(empty, self.captions)
+
+
+class QueryParts(TypedDict, total=False):
+    """The parts of a :class:`Query`, by which :func:`search` makes one."""
+
+    reference: ReferenceLike
+    text: str
+    captions: Sequence[str | Caption]
+    negatives: Sequence[str]
+    object: str
+    facets: Sequence[str | FacetRequest]
 
 
 def empty_query_error() -> QueryError:

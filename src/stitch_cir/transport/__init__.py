@@ -14,6 +14,7 @@ Pure mathematics on cosines: no files, no models. Every scorer has the same scal
 """
 
 from stitch_cir import _exports
+from stitch_cir.transport._assemble import Attention
 from stitch_cir.transport._blocks import Block
 from stitch_cir.transport._bounds import BoundedScorer, SetBound, member_bounds
 from stitch_cir.transport._conditional import ConditionalTransport
@@ -28,7 +29,6 @@ from stitch_cir.transport._front import (
 from stitch_cir.transport._marginals import Marginal
 from stitch_cir.transport._plan import TransportPlan
 from stitch_cir.transport._scorer import (
-    Attention,
     BlockScorer,
     DeviceScorer,
     IterativeScorer,

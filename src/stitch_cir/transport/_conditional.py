@@ -8,11 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from stitch_cir._schema import default_of
+from stitch_cir.transport._assemble import Attention
 from stitch_cir.transport._blocks import Block, both_directions, tops
 from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._directions import direction_weights
 from stitch_cir.transport._marginals import Floats
-from stitch_cir.transport._scorer import Attention, BlockScorer, Tensor
+from stitch_cir.transport._scorer import BlockScorer, Tensor
 
 __all__ = ["ConditionalTransport"]
 

@@ -9,10 +9,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.transport._assemble import Attention
 from stitch_cir.transport._blocks import Block
 from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._marginals import Floats
-from stitch_cir.transport._scorer import Attention, BlockScorer
+from stitch_cir.transport._scorer import BlockScorer
 
 __all__ = ["Coupling", "CouplingScorer", "full_marginals"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stitch_cir.errors import VectorError
 from stitch_cir.transport._directions import EVEN, direction_weights
 
-__all__ = ["TransportPlan", "assemble_plan"]
+__all__ = ["TransportPlan"]
 
 Doubles = NDArray[np.float64]
 
@@ -151,40 +151,3 @@ class TransportPlan:
             "iterations": self.iterations,
             "marginal_error": self.marginal_error,
         }
-
-
-def assemble_plan(
-    shape: tuple[int, ...],
-    forward: Doubles,
-    backward: Doubles,
-    p: Doubles,
-    q: Doubles,
-    similarities: Doubles,
-    *,
-    settings: Mapping[str, Any],
-    rho: float,
-    converged: bool,
-    iterations: int,
-    marginal_error: float,
-) -> TransportPlan:
-    """Build the plan of n pairs of arrays (n, K, M), (n, K) and (n, M), in the batch's ``shape``.
-
-    The score is the sum of the contributions, so that an explanation always adds up.
-    """
-    of_captions, of_views = direction_weights(rho)
-    captions = of_captions * (p * (forward * similarities).sum(axis=-1)).sum(axis=-1)
-    views = of_views * (q * (backward * similarities).sum(axis=-2)).sum(axis=-1)
-    rows, columns = similarities.shape[1:]
-    return TransportPlan(
-        forward=forward.reshape(*shape, rows, columns),
-        backward=backward.reshape(*shape, rows, columns),
-        p=p.reshape(*shape, rows),
-        q=q.reshape(*shape, columns),
-        similarities=similarities.reshape(*shape, rows, columns),
-        score=np.asarray(captions + views).reshape(shape),
-        settings=settings,
-        rho=rho,
-        converged=converged,
-        iterations=iterations,
-        marginal_error=marginal_error,
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,14 +10,14 @@ from numpy.typing import ArrayLike
 
 from stitch_cir._schema import check_fields, field_values
 from stitch_cir.errors import VectorError
+from stitch_cir.transport._assemble import Attention, PlanBuilder
 from stitch_cir.transport._blocks import Block, chamfer, read_batch, score_in_blocks
 from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._directions import EVEN
 from stitch_cir.transport._marginals import Floats
-from stitch_cir.transport._plan import TransportPlan, assemble_plan
+from stitch_cir.transport._plan import TransportPlan
 
 __all__ = [
-    "Attention",
     "BlockScorer",
     "DeviceScorer",
     "IterativeScorer",
@@ -88,22 +87,6 @@ class IterativeScorer(Protocol):
     def max_iterations(self) -> int:
         """Iterations after which a plan is returned as it is, with ``converged=False``."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """How a scorer explains a block: which members attend to which, and how it was computed.
-
-    ``forward`` and ``backward``: (K, M, n), see :class:`TransportPlan`. ``q``: (M, n) or (M, 1)
-    where a scorer does not use the views' weights as given.
-    """
-
-    forward: Floats
-    backward: Floats
-    q: Floats | None = None
-    converged: bool = True
-    iterations: int = 0
-    marginal_error: float = 0.0
 
 
 class BlockScorer(ABC):
@@ -198,10 +181,7 @@ class BlockScorer(ABC):
         Returns a :class:`TransportPlan` with the batch's shape, computed in float64.
         """
         batch = read_batch(similarities, p, q, np.float64)
-        shape = (len(batch), *batch.sizes)
-        forward, backward, s = np.empty(shape), np.empty(shape), np.empty(shape)
-        weights_p, weights_q = np.empty(shape[:2]), np.empty((shape[0], shape[2]))
-        converged, iterations, error = True, 0, 0.0
+        builder = PlanBuilder(batch)
         with np.errstate(under="ignore", over="ignore", invalid="ignore"):
             for part, block in batch.blocks():
                 if not np.isfinite(block.s).all():
@@ -209,30 +189,5 @@ class BlockScorer(ABC):
                         "Similarities of present members hold NaN or infinity.",
                         hint="Check the vectors they were computed from.",
                     )
-                attention = self.attend(block)
-                for target, source in (
-                    (forward, attention.forward),
-                    (backward, attention.backward),
-                ):
-                    if (absent := block.absent) is not None:
-                        source = np.where(absent, 0.0, source)
-                    target[part] = source.transpose(2, 0, 1)
-                s[part] = block.s.transpose(2, 0, 1)
-                weights_p[part] = block.p.weights.T
-                weights_q[part] = (block.q.weights if attention.q is None else attention.q).T
-                converged = converged and attention.converged
-                iterations = max(iterations, attention.iterations)
-                error = max(error, attention.marginal_error)
-        return assemble_plan(
-            batch.shape,
-            forward,
-            backward,
-            weights_p,
-            weights_q,
-            s,
-            settings=self.settings(),
-            rho=self.rho,
-            converged=converged,
-            iterations=iterations,
-            marginal_error=error,
-        )
+                builder.add(part, block, self.attend(block))
+        return builder.finish(self.settings(), self.rho)

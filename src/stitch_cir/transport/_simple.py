@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 
 from stitch_cir._schema import default_of
 from stitch_cir.errors import VectorError
+from stitch_cir.transport._assemble import Attention
 from stitch_cir.transport._blocks import Block, average, chamfer, tops
 from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._directions import direction_weights
 from stitch_cir.transport._marginals import Floats
-from stitch_cir.transport._scorer import Attention, BlockScorer, Tensor
+from stitch_cir.transport._scorer import BlockScorer, Tensor
 
 __all__ = ["Chamfer", "MeanPooling", "PointToPoint"]
 

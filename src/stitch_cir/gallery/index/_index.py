@@ -14,7 +14,7 @@ from stitch_cir.gallery.attributes._write import refuse_contradictions, set_attr
 from stitch_cir.gallery.index._captions import read_captions, record_captions
 from stitch_cir.gallery.index._folder_run import FolderRun
 from stitch_cir.gallery.index._missing import refuse_emptying
-from stitch_cir.gallery.index._options import IndexOptions, IndexSettings
+from stitch_cir.gallery.index._options import CaptionIndexOptions, IndexOptions, IndexSettings
 from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
 from stitch_cir.gallery.index._write import encode_captions
 from stitch_cir.gallery.store._provenance import (
@@ -79,42 +79,38 @@ def index_captions(
     gallery_dir: Path | str,
     *,
     encoder: DualEncoder,
-    attributes: Path | str | None = None,
-    progress: Progress | None = None,
-    rebuild: bool = False,
-    switch_when_done: bool = False,
-    restore_removed: bool = False,
-    allow_missing: bool = False,
+    **options: Unpack[CaptionIndexOptions],
 ) -> IndexReport:
     """Make or update a gallery of captions only: every id of the file is an item.
 
     Ids that left the file leave the gallery; more than half of them only with ``allow_missing``.
-    ``attributes``: a file of attributes to set, see :meth:`Gallery.set_attributes`.
+    See :class:`stitch_cir.gallery.CaptionIndexOptions` for the other options.
     Raises what :func:`index_folder` raises.
     """
+    settings = IndexSettings(**options)
     texts = {id: each for id, each in read_captions(Path(captions)).items() if each}
-    table = None if attributes is None else read_attributes(Path(attributes))
+    table = None if settings.attributes is None else read_attributes(Path(settings.attributes))
     if table is not None:
         refuse_contradictions(Path(gallery_dir), table)
-    progress = progress or (lambda event: None)
+    progress: Progress = settings.progress or (lambda event: None)
     started = time.perf_counter()
     counters = IndexCounters(notes=list(encoder_notes(encoder)))
     directory = Path(gallery_dir)
     start = partial(begin, encoder=encoder, recipe=None, root=None, directory=directory)
     before: str | None = None
     with open_for_indexing(
-        directory, start, rebuild=rebuild, switch_when_done=switch_when_done
+        directory, start, rebuild=settings.rebuild, switch_when_done=settings.switch_when_done
     ) as (store, _, old):
-        if old is not None and switch_when_done:
+        if old is not None and settings.switch_when_done:
             refuse_other_folder(old.meta(), None, directory)
             before = encoder_name(old.meta())
         counters.notes += store.notes
         current = store if old is None else old
-        removed = frozenset[str]() if restore_removed else current.removed()
+        removed = frozenset[str]() if settings.restore_removed else current.removed()
         counters.kept_out = len(removed & texts.keys())
         texts = {id: each for id, each in texts.items() if id not in removed}
         gone = [item.id for item in current.items() if item.id not in texts]
-        if 2 * len(gone) > current.count("items") and not allow_missing:
+        if 2 * len(gone) > current.count("items") and not settings.allow_missing:
             refuse_emptying(current, len(gone), current.count("items"), f"in the file {captions}")
         set_removed(store, removed)
         _remove(store, [item.id for item in store.items() if item.id not in texts], counters)

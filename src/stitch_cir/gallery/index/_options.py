@@ -17,7 +17,13 @@ from stitch_cir.gallery.store._store import Store
 from stitch_cir.gallery.store._vanished import KEEP_DAYS
 from stitch_cir.images import MAX_PIXELS
 
-__all__ = ["FolderOptions", "IndexOptions", "IndexSettings", "recorded_options"]
+__all__ = [
+    "CaptionIndexOptions",
+    "FolderOptions",
+    "IndexOptions",
+    "IndexSettings",
+    "recorded_options",
+]
 
 _UNSET: dict[str, Any] = {
     "exclude": [],
@@ -29,21 +35,12 @@ _UNSET: dict[str, Any] = {
 }
 
 
-class IndexOptions(TypedDict, total=False):
-    """What :func:`index_folder` takes besides the folder, the gallery, the encoder and the views.
+class CaptionIndexOptions(TypedDict, total=False):
+    """What :func:`index_captions` takes besides the captions, the gallery and the encoder.
 
-    captions:
-        File of JSON lines with captions by id; they become caption views, and earlier captions that
-        are not in this file go. Without a file, earlier captions stay (a rebuild encodes them
-        again).
     attributes:
-        CSV, TSV, JSON lines or Parquet file with attributes by id, which are set when all images
-        are indexed; see :meth:`Gallery.set_attributes`.
-    metadata:
-        Whether what images say of themselves (size, time, camera, place, keywords, …) becomes
-        attributes. Recorded, and with ``None`` what is recorded counts; true in a new gallery.
-    only:
-        Ids to index; whatever else lies in the folder is treated as if it were not there.
+        CSV, TSV, JSON lines or Parquet file with attributes by id, which are set when everything is
+        indexed; see :meth:`Gallery.set_attributes`.
     progress:
         Called with a :class:`ProgressEvent` at every step.
     rebuild:
@@ -51,10 +48,37 @@ class IndexOptions(TypedDict, total=False):
         interrupted rebuild continues where it was.
     switch_when_done:
         Where another encoder, or other views, made the vectors: encode everything again as a
-        rebuild does, of the same folder, and switch at the end. Ordinary runs keep what an
+        rebuild does, from the same source, and switch at the end. Ordinary runs keep what an
         interrupted one has encoded; the same options continue it.
     restore_removed:
         Take back what was removed by hand; otherwise those ids stay out.
+    allow_missing:
+        Let the gallery be empty, or lose more than half of its images, or those of a folder that
+        is empty now.
+    """
+
+    attributes: Path | str | None
+    progress: Progress | None
+    rebuild: bool
+    switch_when_done: bool
+    restore_removed: bool
+    allow_missing: bool
+
+
+class IndexOptions(CaptionIndexOptions, total=False):
+    """What :func:`index_folder` takes besides the folder, the gallery, the encoder and the views.
+
+    These, and what :class:`CaptionIndexOptions` explains:
+
+    captions:
+        File of JSON lines with captions by id; they become caption views, and earlier captions that
+        are not in this file go. Without a file, earlier captions stay (a rebuild encodes them
+        again).
+    metadata:
+        Whether what images say of themselves (size, time, camera, place, keywords, …) becomes
+        attributes. Recorded, and with ``None`` what is recorded counts; true in a new gallery.
+    only:
+        Ids to index; whatever else lies in the folder is treated as if it were not there.
     exclude:
         Shell patterns of files and folders to leave out, compared with names, or with a slash in
         them with paths below the folder; an empty sequence takes them all back. Recorded, and with
@@ -69,9 +93,6 @@ class IndexOptions(TypedDict, total=False):
         Whether a file whose time of last change of status differs is read again, although size and
         modification time are the same. Recorded likewise; true in a new gallery. Switch it off
         where a file system gives each file a new one at every mount.
-    allow_missing:
-        Let the gallery be empty, or lose more than half of its images, or those of a folder that
-        is empty now.
     forget:
         Drop at once what has gone, and what had gone before; includes ``allow_missing``.
     batch_size:
@@ -88,18 +109,12 @@ class IndexOptions(TypedDict, total=False):
     """
 
     captions: Path | str | None
-    attributes: Path | str | None
     metadata: bool | None
     only: Collection[str] | None
-    progress: Progress | None
-    rebuild: bool
-    switch_when_done: bool
-    restore_removed: bool
     exclude: Sequence[str] | None
     default_excludes: bool | None
     keep_days: float | None
     change_times: bool | None
-    allow_missing: bool
     forget: bool
     batch_size: int
     workers: int | None
