@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,8 @@ def test_a_reference_is_resolved_once_and_used_as_it_is(gallery: st.Gallery, pho
         assert [(hit.id, hit.score) for hit in ranked] == [(hit.id, hit.score) for hit in by_id]
     with pytest.raises(st.NotFoundError, match="has no image"):
         searcher.resolve_id(str(photos / "red.png"))
+
+
+def test_the_three_line_front_takes_every_part() -> None:
+    parts = st.QueryParts.__annotations__
+    assert list(parts) == [field.name for field in dataclasses.fields(st.Query)]

@@ -85,9 +85,11 @@ def _as_tool(settings: Sequence[Setting]) -> Callable[[F], F]:
                 message = self.hide_paths(str(error))
                 raise ToolError(f"{type(error).__name__}: {message}") from error
 
-        parameters: list[inspect.Parameter] = []
-        for each in [*signature.parameters.values()][:-1]:
-            parameters += query_arguments() if each.name == "query" else [each]
+        first, *others = [*signature.parameters.values()][:-1]
+        parameters = [first]
+        for each in others:
+            by_name = each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            parameters += query_arguments() if each.name == "query" else [by_name]
         parameters += map(setting_argument, settings)
         run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {

@@ -119,6 +119,8 @@ class QueryParts(TypedDict, total=False):
     negatives: Sequence[str]
     object: str
     facets: Sequence[str | FacetRequest]
+    offset: int
+    cursor: str
 
 
 def empty_query_error() -> QueryError:

@@ -10,8 +10,8 @@ from stitch_cir.gallery import Gallery
 from stitch_cir.images import open_image
 from stitch_cir.reranker import Candidate, Reranker, Verdict
 from stitch_cir.searcher._hit import Hit
-from stitch_cir.searcher._reference import ResolvedReference
-from stitch_cir.searcher._settings import SearchSettings
+from stitch_cir.searcher._query_run import RankingRequest
+from stitch_cir.searcher._results import Results
 
 __all__ = ["combine_scores", "rerank"]
 
@@ -19,17 +19,13 @@ _IMAGE_SIDE = 768
 
 
 def rerank(
-    gallery: Gallery,
-    reference: ResolvedReference | None,
-    text: str,
-    hits: Sequence[Hit],
-    reranker: Reranker,
-    settings: SearchSettings,
-) -> tuple[Hit, ...]:
-    """Judge the best ``settings.rerank`` hits and return all in their new order.
+    gallery: Gallery, request: RankingRequest, results: Results, reranker: Reranker
+) -> Results:
+    """Judge the best ``settings.rerank`` hits; return the results in their new order, this page.
 
     Raises ``QueryError`` without reference or text: then there is no change to check.
     """
+    reference, text, settings = request.reference, results.query.text, request.settings
     if reference is None or not text:
         raise QueryError(
             "The reranker needs a reference and a text: it checks whether a hit is the reference, "
@@ -38,9 +34,16 @@ def rerank(
         )
     described = reference.describe(gallery)
     unchanged = Candidate(reference.name, reference.image, described.captions, described.content)
-    candidates = [_candidate(hit) for hit in hits[: settings.rerank]]
+    candidates = [_candidate(hit) for hit in results.hits[: settings.rerank]]
     verdicts = reranker.judge(unchanged, text, candidates)
-    return combine_scores(hits, verdicts, settings.rerank_weight)
+    hits = combine_scores(results.hits, verdicts, settings.rerank_weight)
+    request.timer.finish("rerank")
+    return replace(
+        results,
+        hits=hits[request.offset :],
+        reranker=reranker.settings(),
+        notes=(*results.notes, *reranker.notes()),
+    )
 
 
 def combine_scores(

@@ -135,26 +135,17 @@ class Searcher:
         with ExitStack() as stack:
             run = self._start(query, settings, solver, stack, cursor=cursor)
             results = run.search()
-        hits, request = results.hits, run.request
-        verdict_settings = None
-        verdict_notes: tuple[str, ...] = ()
+        request = run.request
         if request.reranks and self._reranker is not None:
-            pair = (request.reference, query.text)
-            hits = rerank(self.gallery, *pair, hits, self._reranker, settings)
-            verdict_settings = self._reranker.settings()
-            verdict_notes = self._reranker.notes()
-            request.timer.finish("rerank")
-            hits = hits[request.offset :]
+            results = rerank(self.gallery, request, results, self._reranker)
         end = request.offset + run.page_size
         more = request.cursor is not None and settings.shortlist is None and end < results.total
         usage = {name: recorder.read() for name, recorder in recorders.items()}
         return replace(
             results,
-            hits=hits[: run.page_size],
+            hits=results.hits[: run.page_size],
             next_cursor=str(request.cursor.at(end)) if request.cursor and more else None,
-            reranker=verdict_settings,
             usage={name: used for name, used in usage.items() if used is not None},
-            notes=(*results.notes, *verdict_notes),
             explainer=partial(self._explain_again, request.without_image()),
         )
 
