@@ -35,10 +35,10 @@ SOLVER = Bounded(scanner=Scanner(patience=None))
 
 
 def run() -> Iterator[Row]:
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as folder:
         world = World.make(DIM)
-        matrix = write_matrix(world, Path(place) / "vectors", SETS, VIEWS)
-        store = Store(Path(place), write=True)
+        matrix = write_matrix(world, Path(folder) / "vectors", SETS, VIEWS)
+        store = Store(Path(folder), write=True)
         with store.transaction():
             for id in matrix.ids:
                 store.put_item(Item(id))
@@ -160,13 +160,13 @@ def update(
         AttributeRecord(id, id, {"price": float(number), "stock": number})
         for number, id in enumerate(ids[:CHANGED])
     ]
-    found = [seconds(lambda: write_table(store, AttributeTable(changed))) for _ in range(3)]
+    times = [seconds(lambda: write_table(store, AttributeTable(changed))) for _ in range(3)]
     query = seconds(lambda: SOLVER.solve(problem, K))
     return Row(
         "price and stock of 10,000 items set anew, in seconds",
-        median(found),
+        median(times),
         1.0,
-        raw={"in queries": median(found) / query, "all ten, 100,000 items, s": first},
+        raw={"in queries": median(times) / query, "all ten, 100,000 items, s": first},
         sizes={"items": CHANGED, "values": 2 * CHANGED},
     )
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.pictures import make_photos
+from bench.images import make_images
 from bench.rows import Row
 from stitch_cir import index_folder, load_encoder
 
@@ -24,10 +24,10 @@ for file in (data_file("efficientnet-lite2.onnx"), text_model()):
 def run(*, images: int = 1000, rounds: int = 7) -> list[Row]:
     """Measure in pairs: one cold search, one bare opening of the models."""
     with tempfile.TemporaryDirectory() as scratch:
-        photos = make_photos(Path(scratch) / "photos", images)
+        folder = make_images(Path(scratch) / "photos", images)
         gallery = Path(scratch) / "gallery"
-        index_folder(photos, gallery, encoder=load_encoder("mini"))
-        reference = sorted(photos.rglob("*.jpg"))[0]
+        index_folder(folder, gallery, encoder=load_encoder("mini"))
+        reference = sorted(folder.rglob("*.jpg"))[0]
         search = [
             sys.executable,
             "-m",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.encoders import make_clip
-from bench.pictures import make_photos
+from bench.images import make_images
 from bench.rows import Row
 from bench.scan import exact, problem
 from bench.timing import in_turn, ratio, seconds
@@ -83,8 +83,8 @@ def encoding_rows(device: str) -> Iterator[Row]:
     """Time a CLIP of ViT-B/32's size: the bare encoder on both, and indexing from JPEG files."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = make_clip(Path(scratch) / "clip")
-        photos = make_photos(Path(scratch) / "photos", IMAGES)
-        paths = sorted(photos.rglob("*.jpg"))
+        image_folder = make_images(Path(scratch) / "photos", IMAGES)
+        paths = sorted(image_folder.rglob("*.jpg"))
         boxes = ViewRecipe().boxes(1, 1, b"")
         for precision in ("fp32", "bf16"):
             models = {
@@ -105,7 +105,7 @@ def encoding_rows(device: str) -> Iterator[Row]:
                 seconds(
                     partial(
                         index_folder,
-                        photos,
+                        image_folder,
                         Path(scratch) / f"gallery-{precision}-{number}",
                         encoder=models["cuda"],
                     )

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.pictures import make_photos
+from bench.images import make_images
 from bench.rows import Row
 from stitch_cir.encoders import load_encoder
 from stitch_cir.images import open_image
@@ -33,20 +33,21 @@ TEXTS = [
 
 def run() -> list[Row]:
     rows = []
-    with tempfile.TemporaryDirectory() as place:
-        photos = Path(place) / "photos"
-        make_photos(photos, COUNT)
+    with tempfile.TemporaryDirectory() as scratch:
+        image_folder = Path(scratch) / "photos"
+        make_images(image_folder, COUNT)
         images = [
-            open_image(path, decode_side=448) for path in sorted(photos.rglob("*.jpg"))[:COUNT]
+            open_image(path, decode_side=448)
+            for path in sorted(image_folder.rglob("*.jpg"))[:COUNT]
         ]
         if importlib.util.find_spec("transformers") is None:
             print("skipped CLIP-sized towers: torch and transformers are not installed here")
         else:
-            folder = make_clip(Path(place) / "clip")
+            folder = make_clip(Path(scratch) / "clip")
             from stitch_cir.encoders import export_model
 
-            export_model(f"transformers:{folder}", Path(place) / "towers")
-            for spec in (f"transformers:{folder}", f"onnx:{place}/towers"):
+            export_model(f"transformers:{folder}", Path(scratch) / "towers")
+            for spec in (f"transformers:{folder}", f"onnx:{scratch}/towers"):
                 rows += measure(spec, images)
         rows.append(fidelity(images))
     return rows
@@ -127,12 +128,12 @@ def ratio(name: str, bar: float | None, first: Callable[[], Any], second: Callab
             times.append(time.perf_counter() - started)
         pairs.append(times)
     value = statistics.median(a / b for a, b in pairs)
-    one, two = (statistics.median(column) for column in zip(*pairs, strict=True))
+    first_s, second_s = (statistics.median(column) for column in zip(*pairs, strict=True))
     return Row(
         name,
         value,
         bar,
-        raw={"first_s": one, "second_s": two},
+        raw={"first_s": first_s, "second_s": second_s},
         sizes={"items": COUNT},
         at_least=True,
     )

@@ -27,19 +27,19 @@ def run(folder: Path) -> list[Row]:
     import mini_head_data
 
     paths, captions = mini_head_data.read_captions(folder / "captions.jsonl", folder)
-    photos = mini_head_data.photos_domain(paths, captions, None)
+    domain = mini_head_data.images_domain(paths, captions, None)
     way = next(way for way in fit_mini_head.WAYS if way.name == WAY)
     head = load_mini().head
     assert head is not None
     share = min(fit_mini_head.SHARES, key=lambda each: abs(each - head.share))
-    found = fit_mini_head.validate(photos, way)
+    rankings = fit_mini_head.validate(domain, way)
     sizes = {"photographs": len(paths), "gallery": len(paths) // fit_mini_head.FOLDS}
     rows = []
     for k, bar in ((1, 34), (10, 78)):
-        before, after = (float((found[s][0] < k).mean() * 100) for s in (0.0, share))
+        before, after = (float((rankings[s][0] < k).mean() * 100) for s in (0.0, share))
         generator = np.random.default_rng(0)
-        gains = (found[share][0] < k).astype(float) - (found[0.0][0] < k)
-        owners = found[share][1]
+        gains = (rankings[share][0] < k).astype(float) - (rankings[0.0][0] < k)
+        owners = rankings[share][1]
         # captions of one photograph are no independent queries
         each = np.array([gains[owners == owner].mean() for owner in np.unique(owners)])
         drawn = [generator.choice(each, len(each)).mean() * 100 for _ in range(1000)]

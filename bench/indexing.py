@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.pictures import make_photos
+from bench.images import make_images
 from bench.rows import Row
 from stitch_cir.encoders import load_encoder
 from stitch_cir.images import open_image
@@ -28,18 +28,18 @@ def views_ratio(folder: Path) -> Row:
     pairs = []
     for _ in range(5):
         times = []
-        for own in (boxes, boxes[:1]):
+        for chosen in (boxes, boxes[:1]):
             started = time.perf_counter()
-            encoder.encode_views(images, [own] * len(images))
+            encoder.encode_views(images, [chosen] * len(images))
             times.append((time.perf_counter() - started) / len(images))
         pairs.append(times)
-    ten, one = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ten, single = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
     return Row(
         "ten views / one view, mini",
         ratio,
         1.5,
-        raw={"ten_ms": ten * 1e3, "one_ms": one * 1e3},
+        raw={"ten_ms": ten * 1e3, "one_ms": single * 1e3},
         sizes={"images": len(images)},
     )
 
@@ -71,9 +71,9 @@ def run(*, small: int = 1000, large: int = 5000) -> list[Row]:
     """Measure everything about indexing."""
     cores = min(2, os.cpu_count() or 1)
     with tempfile.TemporaryDirectory() as scratch:
-        photos = make_photos(Path(scratch) / "small", small)
-        rows = [views_ratio(photos)]
-        first = index_in_child(photos, Path(scratch) / "g1")
+        folder = make_images(Path(scratch) / "small", small)
+        rows = [views_ratio(folder)]
+        first = index_in_child(folder, Path(scratch) / "g1")
         rows.append(
             Row(
                 "share of two cores busy while indexing",
@@ -92,7 +92,7 @@ def run(*, small: int = 1000, large: int = 5000) -> list[Row]:
                 raw={"peak_mb": first["peak_mb"]},
             )
         )
-        again = index_in_child(photos, Path(scratch) / "g1")
+        again = index_in_child(folder, Path(scratch) / "g1")
         assert again["encoded"] == 0
         assert again["unchanged"] == small
         rows.append(
@@ -103,7 +103,7 @@ def run(*, small: int = 1000, large: int = 5000) -> list[Row]:
                 raw={"seconds": again["wall"], "pictures_read": again["encoded"]},
             )
         )
-        many = make_photos(Path(scratch) / "large", large)
+        many = make_images(Path(scratch) / "large", large)
         second = index_in_child(many, Path(scratch) / "g2")
         rows.append(
             Row(

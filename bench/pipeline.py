@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.encoders import make_clip
-from bench.pictures import make_photos
+from bench.images import make_images
 from bench.rows import Row
 from stitch_cir import index_folder, load_encoder
 from stitch_cir.images import open_image
@@ -32,32 +32,32 @@ CORES = min(2, os.cpu_count() or 1)
 def run() -> list[Row]:
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        rows += compare("mini, ten views", load_encoder("mini"), place, 256, rounds=5)
+        folder = Path(scratch)
+        rows += compare("mini, ten views", load_encoder("mini"), folder, 256, rounds=5)
         if importlib.util.find_spec("transformers") is None:
             print("skipped ViT-B/32: torch and transformers are not installed here")
             return rows
         from stitch_cir.encoders import export_model
 
-        make_clip(place / "clip")
-        export_model(f"transformers:{place / 'clip'}", place / "towers")
-        onnx = load_encoder(f"onnx:{place / 'towers'}")
-        torch = load_encoder(f"transformers:{place / 'clip'}")
-        rows += compare("ViT-B/32 by ONNX, ten views", onnx, place, 16, rounds=3)
-        rows += compare("ViT-B/32 by ONNX, dense", onnx, place, 64, rounds=3, kind="dense")
-        rows += compare("ViT-B/32 by transformers, ten views", torch, place, 16, rounds=3)
+        make_clip(folder / "clip")
+        export_model(f"transformers:{folder / 'clip'}", folder / "towers")
+        onnx = load_encoder(f"onnx:{folder / 'towers'}")
+        torch = load_encoder(f"transformers:{folder / 'clip'}")
+        rows += compare("ViT-B/32 by ONNX, ten views", onnx, folder, 16, rounds=3)
+        rows += compare("ViT-B/32 by ONNX, dense", onnx, folder, 64, rounds=3, kind="dense")
+        rows += compare("ViT-B/32 by transformers, ten views", torch, folder, 16, rounds=3)
     return rows
 
 
 def compare(
-    name: str, encoder: Any, place: Path, count: int, *, rounds: int, kind: str = "grid"
+    name: str, encoder: Any, scratch: Path, count: int, *, rounds: int, kind: str = "grid"
 ) -> list[Row]:
     """Time both in turn, each round from files to a fresh gallery; medians over the rounds."""
-    photos = make_photos(place / f"photos-{count}", count)
+    folder = make_images(scratch / f"photos-{count}", count)
     recipe = ViewRecipe(kind=kind)  # type: ignore[arg-type]
     boxes = recipe.boxes(1, 1, b"")
     side = encoder.decode_side
-    images = [open_image(path, decode_side=side) for path in sorted(photos.rglob("*.jpg"))]
+    images = [open_image(path, decode_side=side) for path in sorted(folder.rglob("*.jpg"))]
     jobs = encoder.prepare_views(images, [boxes] * count, dense=kind == "dense")
     parts = [job() for job in jobs]
     del images, jobs
@@ -65,9 +65,9 @@ def compare(
     bare, whole, waits = [], [], []
     for number in range(rounds):
         bare.append(timed(lambda: [encoder.encode_prepared(part) for part in parts])[1:])
-        gallery = place / f"gallery-{name}-{number}".replace("/", "-")
+        gallery = scratch / f"gallery-{name}-{number}".replace("/", "-")
         report, *times = timed(
-            partial(index_folder, photos, gallery, encoder=encoder, recipe=recipe)
+            partial(index_folder, folder, gallery, encoder=encoder, recipe=recipe)
         )
         assert report.encoded == count
         whole.append(times)

@@ -28,12 +28,12 @@ def textbook(matrix: ViewMatrix, query: Captions, k: int = 10) -> np.ndarray:
     """Conditional transport as it is written, over all sets at once; the best k rows."""
     s = product(matrix, query).reshape(len(matrix.ids), -1, len(query.vectors))
 
-    def look(axis: int) -> np.ndarray:
+    def attention(axis: int) -> np.ndarray:
         pull = np.exp((s - s.max(axis=axis, keepdims=True)) / np.float32(TAU))
         pull /= pull.sum(axis=axis, keepdims=True)
         return np.asarray((pull * s).sum(axis=axis).mean(axis=1))
 
-    return np.argsort(-(look(1) + look(2)), kind="stable")[:k]
+    return np.argsort(-(attention(1) + attention(2)), kind="stable")[:k]
 
 
 def textbook_torch(matrix: ViewMatrix) -> Callable[[Captions], np.ndarray]:

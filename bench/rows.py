@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.benchmarks._environment import machine as known
+from stitch_cir.benchmarks._environment import machine as describe_machine
 
 LATEST = Path(__file__).parent / "latest.json"
 
@@ -45,7 +45,11 @@ class Row:
 
 def machine() -> dict[str, Any]:
     """Say what this ran on."""
-    return {**known(), "system": platform.platform(), "python": platform.python_version()}
+    return {
+        **describe_machine(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
 
 
 def save(rows: list[Row]) -> None:

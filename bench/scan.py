@@ -42,9 +42,9 @@ TIGHT = Bounded(0, first=K, scanner=PLAIN.scanner)
 
 def run() -> Iterator[Row]:
     yield from stamps()
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as scratch:
         world = World.make(DIM)
-        folder = Path(place) / "g"
+        folder = Path(scratch) / "g"
         matrix = write_matrix(world, folder, CIRCO, VIEWS)
         yield from against_others(first(matrix, SETS), world)
         yield from against_pot(first(matrix, 1000), world)
@@ -77,9 +77,9 @@ def stamps() -> list[Row]:
     from stitch_cir.searcher import ComposedQuery, Query
 
     encoder = load_encoder("mini")
-    with tempfile.TemporaryDirectory() as place:
-        index_folder(STAMPS, Path(place), encoder=encoder)
-        gallery = Gallery.open(place, encoder=encoder)
+    with tempfile.TemporaryDirectory() as folder:
+        index_folder(STAMPS, Path(folder), encoder=encoder)
+        gallery = Gallery.open(folder, encoder=encoder)
         searcher, matrix = Searcher(gallery), gallery.matrix()
         transition = searcher.settings.transition
         scored = []
@@ -88,10 +88,10 @@ def stamps() -> list[Row]:
             (features,) = searcher.encode_many([composed])
             encoded = features.refine(transition)
             query = Captions(encoded.vectors, encoded.weights)
-            found, everything = exact(matrix, query, solver=TIGHT), rank_all(matrix, query)
-            assert found.rows.tolist() == everything.rows.tolist()
-            assert found.scores.tolist() == everything.scores.tolist()
-            scored.append(found.scored)
+            ranking, everything = exact(matrix, query, solver=TIGHT), rank_all(matrix, query)
+            assert ranking.rows.tolist() == everything.rows.tolist()
+            assert ranking.scores.tolist() == everything.scores.tolist()
+            scored.append(ranking.scored)
     return [
         Row(
             "the stamps: share of the sets scored for the exact top 10",
@@ -125,25 +125,25 @@ def against_others(matrix: ViewMatrix, world: World) -> list[Row]:
     times = in_turn(calls, ROUNDS)
     raw = {f"{name}_s": statistics.median(each) for name, each in times.items()}
     sizes = {"sets": len(matrix.ids), "views": VIEWS, "dim": DIM, "captions": 5}
-    found = [exact(matrix, world.query(seed)) for seed in range(20)]
-    raw["scored"] = statistics.mean(one.scored for one in found)
-    assert found[0].rows.tolist() == rank_all(matrix, query).rows.tolist()
+    rankings = [exact(matrix, world.query(seed)) for seed in range(20)]
+    raw["scored"] = statistics.mean(ranking.scored for ranking in rankings)
+    assert rankings[0].rows.tolist() == rank_all(matrix, query).rows.tolist()
     rows = []
-    for own in [name for name in ("exact", "compiled") if name in times]:
-        ours = "exact top 10" + (", extra fast" if own == "compiled" else "")
-        value = ratio(times[own], times["product"])
+    for solver in [name for name in ("exact", "compiled") if name in times]:
+        ours = "exact top 10" + (", extra fast" if solver == "compiled" else "")
+        value = ratio(times[solver], times["product"])
         name = f"{ours} / float32 matrix product alone, 100,000 × 10 × 512"
         rows.append(Row(name, value, 1.0, raw=raw, sizes=sizes))
         for other in [name for name in ("numpy", "torch") if name in times]:
-            value = ratio(times[other], times[own])
+            value = ratio(times[other], times[solver])
             name = f"textbook formula in {other} / {ours}"
             rows.append(Row(name, value, 4.0, at_least=True, raw=raw, sizes=sizes))
         if "faiss" in times:
-            shares = [np.isin(o.rows, flat(world.query(s))).mean() for s, o in enumerate(found)]
-            value = ratio(times[own], times["faiss"])
+            shares = [np.isin(o.rows, flat(world.query(s))).mean() for s, o in enumerate(rankings)]
+            value = ratio(times[solver], times["faiss"])
             name = f"{ours} / faiss flat on one mean vector an image"
-            told = {**raw, "recall_of_faiss": float(np.mean(shares))}
-            rows.append(Row(name, value, 4.0, raw=told, sizes=sizes))
+            row = {**raw, "recall_of_faiss": float(np.mean(shares))}
+            rows.append(Row(name, value, 4.0, raw=row, sizes=sizes))
     return rows
 
 
@@ -177,7 +177,7 @@ def against_pot(matrix: ViewMatrix, world: World) -> list[Row]:
 
 def in_batches(folder: Path, matrix: ViewMatrix, world: World) -> list[Row]:
     """800 queries at CIRCO's size, in a process of its own so that its memory is its own."""
-    told = in_child("batch", folder)
+    row = in_child("batch", folder)
     alone = [seconds(partial(exact, matrix, world.query(seed))) for seed in range(20)]
     stacked = np.concatenate([world.query(seed).vectors for seed in range(QUERIES)])
     # a quarter of the blocks: the product of all takes as long again for every other quarter
@@ -185,7 +185,7 @@ def in_batches(folder: Path, matrix: ViewMatrix, world: World) -> list[Row]:
     product = seconds(lambda: [matrix.vectors[b : b + 8192] @ stacked.T for b in blocks])
     product *= len(matrix.vectors) / sum(len(matrix.vectors[b : b + 8192]) for b in blocks)
     sizes = {"sets": CIRCO, "views": VIEWS, "dim": DIM, "captions": 5, "queries": QUERIES}
-    raw = {"batch_s": told["seconds"], "product_s": product, "one_s": statistics.median(alone)}
+    raw = {"batch_s": row["seconds"], "product_s": product, "one_s": statistics.median(alone)}
     return [
         Row(
             "800 queries one by one / in a batch, a query",
@@ -199,26 +199,26 @@ def in_batches(folder: Path, matrix: ViewMatrix, world: World) -> list[Row]:
             "800 queries, 123,403 × 10 × 512: exact top 50 / float32 matrix products alone",
             raw["batch_s"] / product,
             1.5,
-            raw={**raw, "scored": told["scored"]},
+            raw={**raw, "scored": row["scored"]},
             sizes=sizes,
         ),
         Row(
             "the same: peak memory with all mapped pages, of 6 GB",
-            told["peak_mb"] / 6144,
+            row["peak_mb"] / 6144,
             1.0,
-            raw=told,
+            raw=row,
             sizes=sizes,
         ),
     ]
 
 
 def memory(folder: Path) -> Row:
-    told = in_child("query", folder)
+    row = in_child("query", folder)
     return Row(
         "memory above the map during a query, of 200 MB",
-        told["above_mb"] / 200,
+        row["above_mb"] / 200,
         1.0,
-        raw=told,
+        raw=row,
         sizes={"sets": CIRCO, "views": VIEWS, "dim": DIM},
     )
 
@@ -226,8 +226,8 @@ def memory(folder: Path) -> Row:
 def growth(views: int, dim: int, sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)) -> Row:
     """Time at the largest against the smallest, as a share of linear growth."""
     world = World.make(dim)
-    with tempfile.TemporaryDirectory() as place:
-        matrix = write_matrix(world, Path(place) / "g", sizes[-1], views)
+    with tempfile.TemporaryDirectory() as folder:
+        matrix = write_matrix(world, Path(folder) / "g", sizes[-1], views)
         parts = {str(size): first(matrix, size) for size in sizes}
         query = world.query(0)
         times = in_turn(
@@ -263,16 +263,16 @@ def child(task: str, folder: Path) -> dict[str, Any]:
             exact(matrix, world.query(0))
         return {"above_mb": watch.anonymous_mb, "peak_mb": watch.peak_mb}
     queries = [world.query(seed) for seed in range(QUERIES)]
-    found: list[Ranking] = []
+    rankings: list[Ranking] = []
 
     def ask() -> None:
         everything = problem(matrix, queries[0])
         problems = [replace(everything, vectors=v, weights=w) for v, w in queries]
-        found.extend(PLAIN.solve_many(problems, 50))
+        rankings.extend(PLAIN.solve_many(problems, 50))
 
     with Watch() as watch:
         taken = seconds(ask)
-    scored = statistics.mean(one.scored for one in found)
+    scored = statistics.mean(ranking.scored for ranking in rankings)
     return {
         "seconds": taken,
         "scored": scored,
@@ -286,10 +286,10 @@ if __name__ == "__main__":
     parser.add_argument("--large", action="store_true", help="a million sets of 10 × 512")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.child:
-        print(json.dumps(child(given.child, given.folder)))
-    elif given.large:
+    arguments = parser.parse_args()
+    if arguments.child:
+        print(json.dumps(child(arguments.child, arguments.folder)))
+    elif arguments.large:
         print(growth(VIEWS, DIM).show())
     else:
         for row in run():

@@ -24,7 +24,7 @@ def curves(
 ) -> dict[str, Any]:
     """Measure every method at every size that it can be waited for; write numbers and picture."""
     query = world.query(0)
-    found: dict[str, list[tuple[int, float]]] = {}
+    series: dict[str, list[tuple[int, float]]] = {}
     for size in SIZES:
         part = first(matrix, size)
         calls: dict[str, Callable[[], Any]] = {
@@ -49,16 +49,16 @@ def curves(
         quick = {name: call for name, call in kept.items() if name not in MOST}
         for calls, rounds in ((quick, 5), (slow, 1)):
             for name, times in in_turn(calls, rounds).items():
-                found.setdefault(name, []).append((size, statistics.median(times)))
-    LATEST.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                series.setdefault(name, []).append((size, statistics.median(times)))
+    LATEST.write_text(json.dumps(series, indent=1) + "\n", encoding="utf-8")
     if rivals.is_installed("matplotlib"):
-        draw(found, LATEST.with_suffix(".png"))
+        draw(series, LATEST.with_suffix(".png"))
     else:
         print("no plot: matplotlib is not installed")
-    return found
+    return series
 
 
-def draw(found: dict[str, list[tuple[int, float]]], place: Path) -> None:
+def draw(series: dict[str, list[tuple[int, float]]], file: Path) -> None:
     """Draw the curves, both axes logarithmic."""
     import matplotlib as mpl
 
@@ -66,16 +66,16 @@ def draw(found: dict[str, list[tuple[int, float]]], place: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(9, 4.6), dpi=140)
-    for name, points in found.items():
-        own = name.startswith("exact")
+    for name, points in series.items():
+        is_exact = name.startswith("exact")
         sizes, times = zip(*points, strict=True)
         axes.plot(
             sizes,
             [1e3 * time for time in times],
             marker="o",
             markersize=4,
-            linewidth=2.6 if own else 1.3,
-            zorder=3 if own else 2,
+            linewidth=2.6 if is_exact else 1.3,
+            zorder=3 if is_exact else 2,
             label=name,
         )
     axes.set(
@@ -87,5 +87,5 @@ def draw(found: dict[str, list[tuple[int, float]]], place: Path) -> None:
     axes.grid(alpha=0.3, which="both", linewidth=0.5)
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.tight_layout()
-    figure.savefig(place)
+    figure.savefig(file)
     plt.close(figure)

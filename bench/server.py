@@ -19,22 +19,22 @@ from pathlib import Path
 import psutil
 from threadpoolctl import threadpool_limits
 
-from bench.pictures import make_photos
+from bench.images import make_images
 from bench.rows import Row
 from stitch_cir import Gallery, index_folder, load_encoder
 from stitch_cir.searcher import SearchSettings, search
 
 COLOURS = ("red", "green", "blue", "yellow", "black", "white", "pink", "brown", "grey", "orange")
 THINGS = ("dress", "car", "dog", "house", "mug", "boat", "shirt", "chair", "flower", "bicycle")
-PLACES = ("on a beach", "in the snow", "at night", "in a forest", "on a table", "in a city")
+LOCATIONS = ("on a beach", "in the snow", "at night", "in a forest", "on a table", "in a city")
 SETTINGS = SearchSettings(k=10)
 
 
-def wish(number: int) -> str:
+def modification(number: int) -> str:
     """A text that no earlier query had."""
     colour, rest = COLOURS[number % 10], number // 10
     thing, rest = THINGS[rest % 10], rest // 10
-    return f"a {colour} {thing} {PLACES[rest % 6]}, number {number}"
+    return f"a {colour} {thing} {LOCATIONS[rest % 6]}, number {number}"
 
 
 @contextmanager
@@ -55,13 +55,13 @@ def serving(gallery: Path, *options: str) -> Iterator[tuple[int, int]]:
     try:
         assert process.stderr is not None
         for line in process.stderr:
-            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+            if match := re.search(r"http://127\.0\.0\.1:(\d+)", line):
                 break
         else:
             raise RuntimeError("the server did not start")
         drain = threading.Thread(target=process.stderr.read, daemon=True)
         drain.start()
-        yield int(found[1]), process.pid
+        yield int(match[1]), process.pid
     finally:
         process.terminate()
         process.wait(30)
@@ -87,7 +87,7 @@ class Client:
 
 
 def query(number: int, reference: str) -> dict[str, object]:
-    return {"reference": {"id": reference}, "text": wish(number), "settings": {"k": 10}}
+    return {"reference": {"id": reference}, "text": modification(number), "settings": {"k": 10}}
 
 
 def processor(process: psutil.Process) -> float:
@@ -96,24 +96,24 @@ def processor(process: psutil.Process) -> float:
     return used.user + used.system
 
 
-def overhead(photos: Path, port: int, pid: int, references: list[str], rounds: int) -> Row:
+def overhead(folder: Path, port: int, pid: int, references: list[str], rounds: int) -> Row:
     """One request against one call of the library, in turns, never the same query twice."""
-    gallery = Gallery.open(photos, encoder=load_encoder("mini"))
+    gallery = Gallery.open(folder, encoder=load_encoder("mini"))
     client = Client(port)
     pairs, busy = [], [0.0, 0.0]
-    own, server = psutil.Process(), psutil.Process(pid)
+    here, server = psutil.Process(), psutil.Process(pid)
     for number in range(rounds + 5):
         # every second query is the library's, so that both see like texts and new references
         mine, theirs = references[2 * number], references[2 * number + 1]
-        before = processor(own), processor(server)
+        before = processor(here), processor(server)
         started = time.perf_counter()
         # as the server does; with BLAS threads of its own the library is slower on a busy machine
         with threadpool_limits(1, user_api="blas"):
-            search(gallery, reference=mine, text=wish(2 * number), settings=SETTINGS)
+            search(gallery, reference=mine, text=modification(2 * number), settings=SETTINGS)
         middle = time.perf_counter()
         client.ask("/api/search", query(2 * number + 1, theirs))
         pairs.append((middle - started, time.perf_counter() - middle))
-        busy = [busy[0] + processor(own) - before[0], busy[1] + processor(server) - before[1]]
+        busy = [busy[0] + processor(here) - before[0], busy[1] + processor(server) - before[1]]
     library, served = (statistics.median(column) for column in zip(*pairs[5:], strict=True))
     return Row(
         "server above the library call, median, of 15 ms",
@@ -141,16 +141,16 @@ def throughput(
     busy = processor(server)
     until = time.perf_counter() + seconds
 
-    def work(own: int) -> None:
+    def work(worker: int) -> None:
         client = Client(port)
         # taking from an enumeration is atomic; when it is used up, all stop
         for number, reference in fresh:
             if time.perf_counter() >= until:
                 break
             client.ask("/api/search", query(number, reference))
-            counts[own] += 1
+            counts[worker] += 1
 
-    threads = [threading.Thread(target=work, args=(own,)) for own in range(clients)]
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(clients)]
     began = time.perf_counter()
     for thread in threads:
         thread.start()
@@ -162,21 +162,21 @@ def throughput(
 
 def together(port: int, pid: int, references: list[str], rounds: int, seconds: float) -> Row:
     """Eight clients against one, in turns, new texts and new references throughout."""
-    fresh = iter([(100_000 + number, one) for number, one in enumerate(references)])
+    fresh = iter([(100_000 + number, reference) for number, reference in enumerate(references)])
     pairs = []
     for _ in range(rounds):
-        one = throughput(port, pid, fresh, 1, seconds)
-        pairs.append((*one, *throughput(port, pid, fresh, 8, seconds)))
+        single = throughput(port, pid, fresh, 1, seconds)
+        pairs.append((*single, *throughput(port, pid, fresh, 8, seconds)))
     if next(fresh, None) is None:
         raise RuntimeError("more pictures are needed: every query must have a new reference")
-    one, one_ms, eight, eight_ms = (statistics.median(c) for c in zip(*pairs, strict=True))
+    single, one_ms, eight, eight_ms = (statistics.median(c) for c in zip(*pairs, strict=True))
     return Row(
         "searches a second of eight clients / of one",
         statistics.median(pair[2] / pair[0] for pair in pairs),
         1.6,
         at_least=True,
         raw={
-            "one": one,
+            "one": single,
             "eight": eight,
             "one_processor_ms": one_ms,
             "eight_processor_ms": eight_ms,
@@ -212,16 +212,16 @@ def soak(port: int, process: int, references: list[str], requests: int) -> Row:
 
 def run(*, images: int = 1000, rounds: int = 60, requests: int = 5000) -> list[Row]:
     with tempfile.TemporaryDirectory() as scratch:
-        photos = make_photos(Path(scratch) / "photos", images)
-        index_folder(photos, encoder=load_encoder("mini"))
-        return measure(photos, rounds=rounds, requests=requests)
+        folder = make_images(Path(scratch) / "photos", images)
+        index_folder(folder, encoder=load_encoder("mini"))
+        return measure(folder, rounds=rounds, requests=requests)
 
 
-def measure(photos: Path, *, rounds: int, requests: int) -> list[Row]:
-    references = list(Gallery.open(photos).ids)
-    with serving(photos) as (port, process):
+def measure(folder: Path, *, rounds: int, requests: int) -> list[Row]:
+    references = list(Gallery.open(folder).ids)
+    with serving(folder) as (port, process):
         return [
-            overhead(photos, port, process, references[:200], rounds),
+            overhead(folder, port, process, references[:200], rounds),
             together(port, process, references[200:], rounds=4, seconds=2.0),
             soak(port, process, references, requests),
         ]

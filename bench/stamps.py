@@ -26,21 +26,21 @@ def run(stamps: Path, *, size: str = "small", split: str = "test") -> Iterator[R
     """Race them; yields a row each as it is measured."""
     encoder = load_encoder("mini")
     with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        make_stamps_benchmark(place / "stamps", stamps, size=size)
-        data = load_benchmark("stamps", place / "stamps", split)
+        folder = Path(scratch)
+        make_stamps_benchmark(folder / "stamps", stamps, size=size)
+        data = load_benchmark("stamps", folder / "stamps", split)
         for transition in TRANSITION_NAMES:
             main = transition == TRANSITION_NAMES[0]
-            found = run_benchmark(
+            summary = run_benchmark(
                 data,
-                place / transition,
+                folder / transition,
                 encoder=encoder,
                 settings=SearchSettings.from_preset(transition=transition),
-                options=RunOptions(controls=main, sweeps=False, galleries=place / "galleries"),
+                options=RunOptions(controls=main, sweeps=False, galleries=folder / "galleries"),
             )
-            for variant in found.variants.values():
-                told = variant.label if main and variant.name != "main" else transition
-                yield row(f"stamps {size}, {told}: {METRIC}, %", variant, len(data.queries))
+            for variant in summary.variants.values():
+                label = variant.label if main and variant.name != "main" else transition
+                yield row(f"stamps {size}, {label}: {METRIC}, %", variant, len(data.queries))
 
 
 def row(name: str, variant: VariantResult, queries: int) -> Row:

@@ -18,11 +18,11 @@ def in_turn(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, li
     """Run all calls once to warm up, then ``rounds`` times in turn; give every time in seconds."""
     for call in calls.values():
         call()
-    found: dict[str, list[float]] = {name: [] for name in calls}
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            found[name].append(seconds(call))
-    return found
+            times[name].append(seconds(call))
+    return times
 
 
 def ratio(first: list[float], second: list[float]) -> float:

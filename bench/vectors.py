@@ -37,7 +37,7 @@ class World:
     """The directions that images and texts are made of, and a pool of noise."""
 
     dim: int
-    pictures: np.ndarray
+    images: np.ndarray
     texts: np.ndarray
     latent: np.ndarray
     noise: np.ndarray
@@ -54,21 +54,21 @@ class World:
         """Make view sets (sets, count, d) float32 unit rows; ``block`` is the seed."""
         random = np.random.default_rng((block, 1))
         image = units(random.standard_normal((sets, 1, RANK), np.float32))
-        own = units(random.standard_normal((sets, count, RANK), np.float32))
+        spread = units(random.standard_normal((sets, count, RANK), np.float32))
         # some crops look much like the whole picture, others less
-        own *= random.uniform(0.4, 1.5, (sets, count, 1)).astype(np.float32)
+        spread *= random.uniform(0.4, 1.5, (sets, count, 1)).astype(np.float32)
         noise = VIEW[3] * self.noise[random.integers(0, NOISE, (sets, count))]
         return units(
-            VIEW[0] * self.pictures + (VIEW[1] * image + VIEW[2] * own) @ self.latent + noise
+            VIEW[0] * self.images + (VIEW[1] * image + VIEW[2] * spread) @ self.latent + noise
         )
 
     def query(self, seed: int, count: int = 5) -> Captions:
         """Make a query of ``count`` captions."""
         random = np.random.default_rng((seed, 2))
-        wanted = units(random.standard_normal((1, RANK), np.float32))
-        own = units(random.standard_normal((count, RANK), np.float32))
+        target = units(random.standard_normal((1, RANK), np.float32))
+        spread = units(random.standard_normal((count, RANK), np.float32))
         noise = CAPTION[3] * units(random.standard_normal((count, self.dim), np.float32))
-        mixed = (CAPTION[1] * wanted + CAPTION[2] * own) @ self.latent
+        mixed = (CAPTION[1] * target + CAPTION[2] * spread) @ self.latent
         vectors = units(CAPTION[0] * self.texts + mixed + noise)
         return Captions(vectors, np.full(count, 1 / count, np.float32))
 

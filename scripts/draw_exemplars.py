@@ -84,8 +84,8 @@ def main() -> None:
     """Draw all of them into the prompts' folder."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("src/stitch_cir/chat/prompts")
     for name, draw in (("boat", boat), ("flower", flower), ("dress", dress), ("shirt", shirt)):
-        picture = draw().resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-        picture.quantize(64).save(folder / f"{name}.png", optimize=True)
+        image = draw().resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        image.quantize(64).save(folder / f"{name}.png", optimize=True)
         print(f"{name}.png {(folder / f'{name}.png').stat().st_size} bytes")
 
 

@@ -26,9 +26,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
-    given = parser.parse_args()
-    task = load_benchmark("stamps", given.folder).tasks[0]
-    lines = (given.folder / "scenes.jsonl").read_text(encoding="utf-8").splitlines()
+    arguments = parser.parse_args()
+    task = load_benchmark("stamps", arguments.folder).tasks[0]
+    lines = (arguments.folder / "scenes.jsonl").read_text(encoding="utf-8").splitlines()
     scenes = {str(scene["id"]): scene for scene in map(json.loads, lines)}
     sheet = Image.new("RGB", (5 * (WIDE + GAP) + GAP, len(KINDS) * (TALL + LINE) + LINE), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
@@ -45,9 +45,9 @@ def main() -> None:
         top = LINE + row * (TALL + LINE)
         shown = [query.reference, *query.answers[:2], same, other]
         for column, id in enumerate(shown):
-            picture = Image.open(task.images / task.files[id]).resize((WIDE, TALL))
+            image = Image.open(task.images / task.files[id]).resize((WIDE, TALL))
             left = GAP + column * (WIDE + GAP)
-            sheet.paste(picture, (left, top))
+            sheet.paste(image, (left, top))
             if column:
                 colour = RIGHT if column < 3 else WRONG
                 draw.rectangle(
@@ -55,7 +55,7 @@ def main() -> None:
                 )
         text = f"{kind}: {query.shared} + “{query.text}”"
         draw.text((GAP, top + TALL + 4), text, fill="black", font=font)
-    sheet.quantize(128).save(given.out, optimize=True)
+    sheet.quantize(128).save(arguments.out, optimize=True)
 
 
 def _distractors(
@@ -63,13 +63,13 @@ def _distractors(
 ) -> tuple[str | None, str | None]:
     """Find a picture like the reference, and one with the wanted value but another change."""
     names = (*KINDS, "landmark")
-    mine, wanted = scenes[reference], scenes[answers[0]]
+    mine, target = scenes[reference], scenes[answers[0]]
     same = other = None
     for id, scene in scenes.items():
         differing = [name for name in names if scene[name] != mine[name]]
         if not differing and id != reference:
             same = same or id
-        if len(differing) == 2 and scene[kind] == wanted[kind]:
+        if len(differing) == 2 and scene[kind] == target[kind]:
             other = other or id
     return same, other
 

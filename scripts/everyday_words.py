@@ -48,7 +48,7 @@ ACTIONS = (
 )  # fmt: skip
 """What is done, as one continues "a man …" or "a dog …"."""
 
-PLACES = (
+LOCATIONS = (
     "on the beach", "in the ocean", "in the water", "in a lake", "in a river", "in a stream",
     "in a swimming pool", "by the sea", "by a lake", "on a pier", "on a bridge", "on a boat",
     "under water", "in the waves", "by a waterfall", "by a fountain", "in the snow",

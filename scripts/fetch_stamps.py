@@ -74,13 +74,13 @@ def _apt(root: Path, *arguments: str) -> bool:
 
 def _lay_out(source: Path, target: Path) -> None:
     """Copy every picture and its caption file; sounds and drawing data stay behind."""
-    for picture in sorted(source.rglob("*.png")):
-        place = target / picture.relative_to(source)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(picture, place)
-        caption = picture.with_suffix(".txt")
+    for source_file in sorted(source.rglob("*.png")):
+        target_file = target / source_file.relative_to(source)
+        target_file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source_file, target_file)
+        caption = source_file.with_suffix(".txt")
         if caption.is_file():
-            shutil.copyfile(caption, place.with_suffix(".txt"))
+            shutil.copyfile(caption, target_file.with_suffix(".txt"))
 
 
 if __name__ == "__main__":

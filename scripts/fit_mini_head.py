@@ -40,6 +40,7 @@ WITHIN = 0.95
 POOLED = ((0, 1280, 1.0),)
 
 Map = Callable[[Domain], NDArray[np.float64]]
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -138,30 +139,28 @@ def ranks(
     return np.asarray((scores > best[:, None]).sum(axis=1))
 
 
-def validate(photos: Domain, way: Way) -> dict[float, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def validate(everyday: Domain, way: Way) -> dict[float, tuple[Numbers, Numbers]]:
     """Return for each share the ranks of all captions in their fold, and their images' numbers."""
-    assigned = folds(len(photos.vectors))
-    found: dict[float, list[tuple[NDArray[np.int64], NDArray[np.int64]]]] = {
-        s: [] for s in (0.0, *SHARES)
-    }
+    assigned = folds(len(everyday.vectors))
+    per_fold: dict[float, list[tuple[Numbers, Numbers]]] = {s: [] for s in (0.0, *SHARES)}
     for fold in range(FOLDS):
-        apply = way.map(data.take(photos, np.flatnonzero(assigned != fold)))
+        apply = way.map(data.take(everyday, np.flatnonzero(assigned != fold)))
         kept = np.flatnonzero(assigned == fold)
-        test = data.take(photos, kept)
+        test = data.take(everyday, kept)
         residual = apply(test)
         owners = kept[test.truth.argmax(axis=1)]
-        for share, parts in found.items():
+        for share, parts in per_fold.items():
             images = fits.unit(test.vectors + share * residual)
             parts.append((ranks(test.texts, images, test.truth), owners))
     return {
         share: (np.concatenate([r for r, _ in parts]), np.concatenate([o for _, o in parts]))
-        for share, parts in found.items()
+        for share, parts in per_fold.items()
     }
 
 
-def recall(found: NDArray[np.int64], k: int) -> float:
+def recall(ranks: NDArray[np.int64], k: int) -> float:
     """Return R@k in per cent."""
-    return float((found < k).mean() * 100)
+    return float((ranks < k).mean() * 100)
 
 
 def elsewhere(domain: Domain, apply: Map, share: float) -> tuple[float, float]:
@@ -171,8 +170,8 @@ def elsewhere(domain: Domain, apply: Map, share: float) -> tuple[float, float]:
     """
     images = fits.unit(domain.vectors + share * apply(domain))
     if domain.truth.sum() < 2 * len(images) and len(domain.texts) >= len(images):
-        found = ranks(domain.texts, images, domain.truth)
-        return recall(found, 1), recall(found, 10)
+        rank = ranks(domain.texts, images, domain.truth)
+        return recall(rank, 1), recall(rank, 10)
     scores = domain.texts @ images.T
     first = np.argsort(-scores, axis=1, kind="stable")[:, :10]
     right = domain.truth[scores.argmax(axis=0), np.arange(len(images))]
@@ -180,7 +179,7 @@ def elsewhere(domain: Domain, apply: Map, share: float) -> tuple[float, float]:
 
 
 def compare(
-    photos: Domain, others: dict[str, Domain], report: Callable[[str], None]
+    everyday: Domain, others: dict[str, Domain], report: Callable[[str], None]
 ) -> tuple[Way, float]:
     """Print a row for every way and share; return the best of those that can be written.
 
@@ -191,9 +190,9 @@ def compare(
     best: tuple[float, Way, float] | None = None
     before = {name: elsewhere(d, lambda x: fits.unit(x.vectors), 0.0) for name, d in others.items()}
     for way in WAYS:
-        found = validate(photos, way)
-        apply = way.map(photos) if others else None
-        for share, (rank, owner) in found.items():
+        rankings = validate(everyday, way)
+        apply = way.map(everyday) if others else None
+        for share, (rank, owner) in rankings.items():
             if share == 0 and way is not WAYS[0]:
                 continue
             odd, even = rank[owner % 2 == 0], rank[owner % 2 == 1]  # the first image is number 1
@@ -220,18 +219,18 @@ def compare(
 
 
 def fit_words(
-    photos: Domain, truth: NDArray[np.bool_]
+    everyday: Domain, truth: NDArray[np.bool_]
 ) -> Callable[[NDArray[np.floating]], fits.Array]:
     """Fit scores of words on a domain."""
-    weights, bias = linear_words(photos, truth)
+    weights, bias = linear_words(everyday, truth)
     return lambda features: np.clip(features @ weights + bias, 0, 1)
 
 
-def linear_words(photos: Domain, truth: NDArray[np.bool_]) -> tuple[fits.Array, fits.Array]:
+def linear_words(everyday: Domain, truth: NDArray[np.bool_]) -> tuple[fits.Array, fits.Array]:
     """Return the map from features to estimated probabilities of words: (1752, W), (W,)."""
-    scaling = fits.Scaling.of(photos.features, fits.LEVELS)
+    scaling = fits.Scaling.of(everyday.features, fits.LEVELS)
     used = truth.astype(np.float64)
-    return unscaled(scaling, fits.ridge(scaling(photos.features), used), used.mean(axis=0))
+    return unscaled(scaling, fits.ridge(scaling(everyday.features), used), used.mean(axis=0))
 
 
 def unscaled(
@@ -243,15 +242,15 @@ def unscaled(
 
 
 def report_words(
-    photos: Domain, words: dict[str, str], truth: NDArray[np.bool_], report: Callable[[str], None]
+    everyday: Domain, words: dict[str, str], truth: NDArray[np.bool_], report: Callable[[str], None]
 ) -> None:
     """Print for each kind how often a word is named, and how often the captions use it."""
     scores = np.zeros(truth.shape)
     assigned = folds(len(truth))
     for fold in range(FOLDS):
         train = np.flatnonzero(assigned != fold)
-        score = fit_words(data.take(photos, train), truth[train])
-        scores[assigned == fold] = score(photos.features[assigned == fold])
+        score = fit_words(data.take(everyday, train), truth[train])
+        scores[assigned == fold] = score(everyday.features[assigned == fold])
     for kind in dict.fromkeys(words.values()):
         columns = [n for n, of in enumerate(words.values()) if of == kind]
         best = scores[:, columns].argmax(axis=1)
@@ -268,25 +267,25 @@ def report_words(
 def run(arguments: argparse.Namespace, report: Callable[[str], None] = print) -> Path:
     """Compare, choose, fit on everything, write the head; return its file."""
     paths, captions = data.read_captions(arguments.captions, arguments.photos)
-    photos = data.photos_domain(paths, captions, arguments.cache)
+    everyday = data.images_domain(paths, captions, arguments.cache)
     others = {}
     if arguments.stamps:
         others["stamps"] = data.stamps_domain(arguments.stamps, arguments.cache)
     if arguments.labels:
         others["labels"] = data.labels_domain(arguments.labels, arguments.cache)
-    report(f"{len(photos.vectors)} images, {len(photos.texts)} captions, {FOLDS} folds")
-    way, share = compare(photos, others, report)
+    report(f"{len(everyday.vectors)} images, {len(everyday.texts)} captions, {FOLDS} folds")
+    way, share = compare(everyday, others, report)
     report(f"chosen: {way.name}, share {share}")
     words, truth = data.word_truth(captions)
     used = truth.mean(axis=0) >= FEWEST_USES
     words = {word: kind for (word, kind), kept in zip(words.items(), used, strict=True) if kept}
     truth = truth[:, used]
-    report_words(photos, words, truth, report)
-    scaling, learned = way.fit(photos)
+    report_words(everyday, words, truth, report)
+    scaling, learned = way.fit(everyday)
     assert isinstance(learned, np.ndarray)
     residual = unscaled(scaling, learned, 0.0)
-    readout = linear_words(photos, truth)
-    reach = float(np.quantile((scaling(photos.features) ** 2).sum(axis=1), WITHIN))
+    readout = linear_words(everyday, truth)
+    reach = float(np.quantile((scaling(everyday.features) ** 2).sum(axis=1), WITHIN))
     domain = (scaling.shift, scaling.scale, reach)
     digest = MiniHead.save(arguments.out, residual, share, words, readout, domain)
     report(f"written: {arguments.out} ({arguments.out.stat().st_size} bytes, {digest[:12]})")

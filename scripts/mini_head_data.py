@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from everyday_words import ACTIONS, FORMS, PEOPLE, PLACES, SAME
+from everyday_words import ACTIONS, FORMS, LOCATIONS, PEOPLE, SAME
 from stitch_cir.encoders.mini._colour import shrink
 from stitch_cir.encoders.mini._encoder import MiniEncoder
 from stitch_cir.encoders.mini._vision import VisionTower, fit
@@ -46,7 +46,7 @@ class Domain:
     truth: NDArray[np.bool_]
 
 
-def read_captions(file: Path, photos: Path) -> tuple[list[Path], list[list[str]]]:
+def read_captions(file: Path, folder: Path) -> tuple[list[Path], list[list[str]]]:
     """Read captions as JSON Lines ``{"id": file name, "captions": [text, …]}``.
 
     Raises ``RecordError`` where the file cannot be read, does not match the images of the folder,
@@ -73,10 +73,10 @@ def read_captions(file: Path, photos: Path) -> tuple[list[Path], list[list[str]]
                 hint='Write one line an image: {"id": "a.jpg", "captions": ["A dog runs."]}',
             ) from error
         captions[name] = texts
-    missing = [name for name in captions if not (photos / name).is_file()]
+    missing = [name for name in captions if not (folder / name).is_file()]
     if missing:
         raise RecordError(
-            f"The captions {file} do not match {photos}: {len(missing)} of {len(captions)} images "
+            f"The captions {file} do not match {folder}: {len(missing)} of {len(captions)} images "
             f"are not there, such as {missing[0]!r}.",
             hint="Each id is the path of an image below --photos.",
         )
@@ -85,7 +85,7 @@ def read_captions(file: Path, photos: Path) -> tuple[list[Path], list[list[str]]
             f"{file} describes {len(captions)} images; a head needs at least {FEWEST}.",
             hint="Caption more images; some hundreds give a useful head.",
         )
-    return [photos / name for name in captions], list(captions.values())
+    return [folder / name for name in captions], list(captions.values())
 
 
 def encode(
@@ -124,7 +124,7 @@ def encode(
     return arrays
 
 
-def photos_domain(
+def images_domain(
     paths: Sequence[Path], captions: Sequence[Sequence[str]], cache: Path | None
 ) -> Domain:
     """Every caption means its own image."""
@@ -141,8 +141,8 @@ def stamps_domain(folder: Path, cache: Path | None) -> Domain:
     pairs = captioned_stamps(folder, left_out=LEFT_OUT)
     captions = np.array([caption for _, caption in pairs])
     texts = ConceptsOnly().encode_texts(captions.tolist())
-    found = encode([path for path, _ in pairs], cache)
-    return Domain(texts=texts, truth=captions[:, None] == captions, **found)
+    vectors = encode([path for path, _ in pairs], cache)
+    return Domain(texts=texts, truth=captions[:, None] == captions, **vectors)
 
 
 def labels_domain(folder: Path, cache: Path | None) -> Domain:
@@ -168,7 +168,7 @@ def take(domain: Domain, kept: NDArray[np.int64]) -> Domain:
 def word_truth(captions: Sequence[Sequence[str]]) -> tuple[dict[str, str], NDArray[np.bool_]]:
     """Return which of our words each image's captions use: words with kinds, (n, words) bool."""
     by_stems: dict[frozenset[str], tuple[str, str]] = {}
-    for kind, of in (("people", PEOPLE), ("actions", ACTIONS), ("places", PLACES)):
+    for kind, of in (("people", PEOPLE), ("actions", ACTIONS), ("places", LOCATIONS)):
         for word in of:
             # captions cannot tell forms of one word apart: the first stands for all
             by_stems.setdefault(frozenset(stems(word)), (word, kind))
@@ -183,16 +183,16 @@ def word_truth(captions: Sequence[Sequence[str]]) -> tuple[dict[str, str], NDArr
 
 def stems(text: str) -> set[str]:
     """Return the stems of a text's words, and of the words of ours that they stand for."""
-    found = set()
+    word_stems = set()
     for word in re.findall("[a-z]+", text.lower()):
         if word in IDLE:
             continue
         base = FORMS.get(word, word)
-        found.add(stem(base))
+        word_stems.add(stem(base))
         for same in (base, base.removesuffix("s")):
             if same in SAME:
-                found.add(stem(SAME[same]))
-    return found
+                word_stems.add(stem(SAME[same]))
+    return word_stems
 
 
 def stem(word: str) -> str:

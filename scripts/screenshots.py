@@ -61,10 +61,12 @@ def serving(app: Any) -> Iterator[str]:
         thread.join(10)
 
 
-def desktop(browser: Browser, site: str, scheme: Any, asked: dict[str, str], name: str) -> None:
+def desktop(
+    browser: Browser, site: str, scheme: Any, parameters: dict[str, str], name: str
+) -> None:
     """Results, after a step back and forth, so that the trail shows."""
     page = browser.new_page(viewport=DESKTOP, color_scheme=scheme)
-    page.goto(f"{site}#{urlencode(asked)}")
+    page.goto(f"{site}#{urlencode(parameters)}")
     page.wait_for_selector(".tile .score")
     page.locator(".tile").nth(3).hover()
     page.locator(".tile").nth(3).get_by_role("button", name="Less like this").click()

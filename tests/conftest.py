@@ -31,11 +31,11 @@ class CountingEncoder(HashEncoder):
     """The test encoder, with a record of how much it was asked."""
 
     def __init__(self) -> None:
-        self.pictures = 0
+        self.encoded = 0
         self.texts: list[str] = []
 
     def encode_views(self, images, boxes):  # type: ignore[no-untyped-def]
-        self.pictures += len(images)
+        self.encoded += len(images)
         return super().encode_views(images, boxes)
 
     def encode_texts(self, texts: Sequence[str]):  # type: ignore[no-untyped-def]
@@ -64,7 +64,7 @@ def paint(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def photos(paint: Callable[..., Path], tmp_path: Path) -> Path:
+def folder(paint: Callable[..., Path], tmp_path: Path) -> Path:
     """A folder with one picture of each colour and some of two."""
     for colour in COLOURS:
         paint(f"{colour}.png", colour)
@@ -74,9 +74,9 @@ def photos(paint: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def gallery(photos: Path, encoder: CountingEncoder) -> Gallery:
-    index_folder(photos, encoder=encoder)
-    return Gallery.open(photos, encoder=encoder)
+def gallery(folder: Path, encoder: CountingEncoder) -> Gallery:
+    index_folder(folder, encoder=encoder)
+    return Gallery.open(folder, encoder=encoder)
 
 
 def noise(seed: int, width: int, height: int) -> Image.Image:

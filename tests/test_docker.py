@@ -65,8 +65,8 @@ def test_the_port_is_published_on_this_machine_only() -> None:
     ].values()
     exposed = dict(instructions())["EXPOSE"]
     assert service["ports"] == [f"127.0.0.1:{exposed}:{exposed}"]
-    photos, gallery = service["volumes"]
-    assert photos.endswith(":/photos:ro")
+    folder, gallery = service["volumes"]
+    assert folder.endswith(":/photos:ro")
     assert gallery == "gallery:/gallery"
     assert service["cap_drop"] == ["ALL"]
     assert "privileged" not in service
@@ -82,15 +82,15 @@ def test_the_documented_command_is_that_of_the_compose_file() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the entry point is a POSIX shell script")
-def test_the_entry_point_indexes_serves_and_is_healthy(photos: Path, tmp_path: Path) -> None:
+def test_the_entry_point_indexes_serves_and_is_healthy(folder: Path, tmp_path: Path) -> None:
     gallery, home = tmp_path / "gallery", tmp_path / "home"
-    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")  # skipped, and it goes on
-    before = sorted(path.name for path in photos.rglob("*"))
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")  # skipped, and it goes on
+    before = sorted(path.name for path in folder.rglob("*"))
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     environment = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(home),
-        "STITCH_PHOTOS": str(photos),
+        "STITCH_PHOTOS": str(folder),
         "STITCH_GALLERY": str(gallery),
         "STITCH_HOST": "127.0.0.1",
         "STITCH_PORT": "0",
@@ -105,13 +105,13 @@ def test_the_entry_point_indexes_serves_and_is_healthy(photos: Path, tmp_path: P
     )
     try:
         assert process.stdout is not None
-        told = ""
-        while "http://" not in told:
+        output = ""
+        while "http://" not in output:
             line = process.stdout.readline()
-            assert line, f"it stopped:\n{told}"
-            told += line
-        assert "broken.jpg" in told
-        address = told[told.index("http://") :].split()[0]
+            assert line, f"it stopped:\n{output}"
+            output += line
+        assert "broken.jpg" in output
+        address = output[output.index("http://") :].split()[0]
         check = dict(instructions())["HEALTHCHECK"].split("CMD", 1)[1]
         python, flag, code = json.loads(check)
         assert (python, flag) == ("python", "-c")
@@ -126,7 +126,7 @@ def test_the_entry_point_indexes_serves_and_is_healthy(photos: Path, tmp_path: P
         process.wait(timeout=30)
         if process.stdout is not None:
             process.stdout.close()
-    assert sorted(path.name for path in photos.rglob("*")) == before  # a read-only mount is enough
+    assert sorted(path.name for path in folder.rglob("*")) == before  # a read-only mount is enough
     left = [file.relative_to(home).as_posix() for file in home.rglob("*") if file.is_file()]
     assert left == [".local/share/stitch/digests.json"]  # the checksums of the model's files
 

@@ -18,20 +18,20 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.S)
 
 
-def test_the_python_session_runs(photos: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.chdir(photos.parent)
+def test_the_python_session_runs(folder: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(folder.parent)
     (session,) = blocks("python")
     exec(compile(session, "README.md", "exec"), {})
     out = capsys.readouterr().out
     assert "8 images in the gallery" in out
     assert "1 " in out
-    assert (photos.parent / "why.png").stat().st_size > 10_000
+    assert (folder.parent / "why.png").stat().st_size > 10_000
 
 
-def test_the_commands_run(photos: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.chdir(photos.parent)
-    (photos / "red.png").rename(photos / "dress.jpg")
-    (photos / "blue.png").rename(photos / "gown.jpg")
+def test_the_commands_run(folder: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(folder.parent)
+    (folder / "red.png").rename(folder / "dress.jpg")
+    (folder / "blue.png").rename(folder / "gown.jpg")
     commands = [
         line.split("#")[0].replace("…", "").strip()
         for block in blocks("sh")

@@ -81,10 +81,10 @@ def similar_path(path: Path | str) -> Path | None:
 
     ``None`` where the path exists, or nothing beside its first missing part is spelled alike.
     """
-    wanted = Path(path)
-    missing = wanted
+    requested = Path(path)
+    missing = requested
     try:
-        if wanted.exists():
+        if requested.exists():
             return None
         while not missing.parent.exists() and missing != missing.parent:
             missing = missing.parent
@@ -94,9 +94,9 @@ def similar_path(path: Path | str) -> Path | None:
     by_folded = {name.casefold(): name for name in names}
     close = get_close_matches(missing.name.casefold(), by_folded, n=3, cutoff=0.6)
     for name in close:
-        found = missing.parent / by_folded[name] / wanted.relative_to(missing)
-        if found.exists():
-            return found
+        similar = missing.parent / by_folded[name] / requested.relative_to(missing)
+        if similar.exists():
+            return similar
     return None
 
 

@@ -193,10 +193,10 @@ class Registry:
         """Return the addresses that the installed packages give each name of the group."""
         from importlib import metadata  # slow to import, and built-in plug-ins do without
 
-        found: dict[str, dict[str, None]] = {}
+        names: dict[str, dict[str, None]] = {}
         for point in metadata.entry_points(group=self.group):
-            found.setdefault(point.name, {})[point.value] = None
-        return {name: tuple(addresses) for name, addresses in found.items()}
+            names.setdefault(point.name, {})[point.value] = None
+        return {name: tuple(addresses) for name, addresses in names.items()}
 
     def _checked(self, name: str, made: Any) -> Any:
         """Return ``made`` where it has every member of the protocol."""
@@ -204,9 +204,9 @@ class Registry:
         if isinstance(made, self._protocol()):
             return made
         missing = self.missing_members(made)
-        lacks = f"lacks {', '.join(missing)}" if missing else f"is a {type(made).__name__}"
+        problem = f"lacks {', '.join(missing)}" if missing else f"is a {type(made).__name__}"
         raise SettingError(
-            f"The {self.kind} {name!r} ({self._address(name)}) is no {attribute}: it {lacks}.",
+            f"The {self.kind} {name!r} ({self._address(name)}) is no {attribute}: it {problem}.",
             hint="Ask the author of the package that brings it; stitch_cir.testing has the checks.",
         )
 

@@ -52,17 +52,17 @@ def paint(data: Benchmark, *, without: Sequence[str] = ()) -> None:
 
 def variants(*, sweeps: bool = True) -> list[tuple[str, str, str, dict[str, Any]]]:
     """Names, roles, labels and settings of all variants, main first."""
-    found = [("main", "main", "main", dict(SETTINGS))]
-    found += [(name, "control", label, dict(SETTINGS)) for name, label in CONTROLS.items()]
-    found += [(name, "ablation", label, dict(SETTINGS)) for name, label in ABLATION.items()]
+    all_variants = [("main", "main", "main", dict(SETTINGS))]
+    all_variants += [(name, "control", label, dict(SETTINGS)) for name, label in CONTROLS.items()]
+    all_variants += [(name, "ablation", label, dict(SETTINGS)) for name, label in ABLATION.items()]
     if sweeps:
         for alpha in (0.0, 0.5, 1.0):
-            found.append(
+            all_variants.append(
                 (f"alpha-{alpha:.2f}", "sweep", f"α {alpha}", {**SETTINGS, "alpha": alpha})
             )
         for tau in (0.0001, 0.1):
-            found.append((f"tau-{tau:g}", "sweep", f"τ {tau}", {**SETTINGS, "tau": tau}))
-    return found
+            all_variants.append((f"tau-{tau:g}", "sweep", f"τ {tau}", {**SETTINGS, "tau": tau}))
+    return all_variants
 
 
 def make_run(
@@ -77,22 +77,24 @@ def make_run(
         for task in data.tasks:
             for query in task.queries:
                 pool = query.group if data.dataset.group_role == "gallery" else task.gallery
-                own = {
+                annotation = {
                     id: draw.random() + (0.9 - 0.05 * number) * (id in query.answers)
                     for id in pool
                     if data.dataset.keep_reference or id != query.reference
                 }
-                ids = sorted(own, key=lambda id: -own[id])
+                ids = sorted(annotation, key=lambda id: -annotation[id])
                 ranked[query.id] = tuple(ids[:50])
-                subset[query.id] = tuple(sorted(query.group, key=lambda id: -own.get(id, 0))[:3])
-                places = [ids.index(id) + 1 for id in query.answers if id in own]
-                hits = tuple((id, own[id] - 1) for id in ids[:10])
-                tops.append(QueryHead(query.id, hits, min(places, default=None)))
+                subset[query.id] = tuple(
+                    sorted(query.group, key=lambda id: -annotation.get(id, 0))[:3]
+                )
+                ranks = [ids.index(id) + 1 for id in query.answers if id in annotation]
+                hits = tuple((id, annotation[id] - 1) for id in ids[:10])
+                tops.append(QueryHead(query.id, hits, min(ranks, default=None)))
         cirr = data.dataset.group_role == "subset"
         result = VariantResult(name, role, label, settings)
         if data.labelled:
-            given = Predictions(ranked, subset if cirr else {})
-            result = result.with_scores(score(data, given))
+            predictions = Predictions(ranked, subset if cirr else {})
+            result = result.with_scores(score(data, predictions))
         write_variant(folder, result, ranked, subset if cirr else None, tops)
     with (folder / "compositions.jsonl").open("w", encoding="utf-8") as out:
         for id, (_, query) in data.queries.items():

@@ -41,8 +41,8 @@ def test_average_precision_by_hand() -> None:
     st.integers(1, 8),
 )
 def test_average_precision_is_its_definition(ranked: list[str], answers: set[str], k: int) -> None:
-    hits = [ranked[place] in answers for place in range(k)]
-    expected = sum(sum(hits[: place + 1]) / (place + 1) for place in range(k) if hits[place]) / min(
+    hits = [ranked[rank] in answers for rank in range(k)]
+    expected = sum(sum(hits[: rank + 1]) / (rank + 1) for rank in range(k) if hits[rank]) / min(
         len(answers), k
     )
     assert average_precision(ranked, answers, k) == pytest.approx(expected)
@@ -65,25 +65,25 @@ def test_circo(tmp_path: Path) -> None:
         "annotations/val.json",
         "COCO2017_unlabeled/annotations/image_info_unlabeled2017.json",
     }
-    given = put(tmp_path / "p.json", {"0": [2, 9, 3, *range(10, 57)], "1": [8, 6, *range(10, 58)]})
-    found = score(data, read_predictions(data, [given]))
+    file = put(tmp_path / "p.json", {"0": [2, 9, 3, *range(10, 57)], "1": [8, 6, *range(10, 58)]})
+    scores = score(data, read_predictions(data, [file]))
     first, second = (1 + 2 / 3) / 3, 1 / 2
-    assert found.headline["mAP@5"] == pytest.approx(100 * (first + second) / 2)
-    assert found.headline["R@5"] == 100
-    assert found.kinds["addition"] == (pytest.approx(100 * first), 1)  # type: ignore[comparison-overlap]
-    assert found.kinds["cardinality"] == (pytest.approx(50), 1)  # type: ignore[comparison-overlap]
-    assert found.notes == ()
+    assert scores.headline["mAP@5"] == pytest.approx(100 * (first + second) / 2)
+    assert scores.headline["R@5"] == 100
+    assert scores.kinds["addition"] == (pytest.approx(100 * first), 1)  # type: ignore[comparison-overlap]
+    assert scores.kinds["cardinality"] == (pytest.approx(50), 1)  # type: ignore[comparison-overlap]
+    assert scores.notes == ()
 
 
 def test_circo_test_has_no_answers_but_a_submission(tmp_path: Path) -> None:
     layouts.circo(tmp_path)
     data = load_benchmark("circo", tmp_path, "test")
-    given = read_predictions(
+    predictions = read_predictions(
         data, [put(tmp_path / "p.json", {"0": list(range(50)), "1": list(range(10, 60))})]
     )
     with pytest.raises(RecordError, match="not public"):
-        score(data, given)
-    written = write_submission(data, given, tmp_path / "out")
+        score(data, predictions)
+    written = write_submission(data, predictions, tmp_path / "out")
     assert json.loads(written[0].read_text()) == {"0": list(range(50)), "1": list(range(10, 60))}
 
 
@@ -101,15 +101,15 @@ def test_cirr(tmp_path: Path) -> None:
         tmp_path / "s.json",
         {"version": "rc2", "metric": "recall_subset", "12": [names[1], names[2], names[3]]},
     )
-    given = read_predictions(data, [whole, subset])
-    found = score(data, given)
-    assert {name: found.headline[name] for name in ("R@1", "R@5", "Rs@1", "(R@5+Rs@1)/2")} == {
+    predictions = read_predictions(data, [whole, subset])
+    scores = score(data, predictions)
+    assert {name: scores.headline[name] for name in ("R@1", "R@5", "Rs@1", "(R@5+Rs@1)/2")} == {
         "R@1": 0,
         "R@5": 100,
         "Rs@1": 100,
         "(R@5+Rs@1)/2": 100,
     }
-    files = write_submission(data, given, tmp_path / "out")
+    files = write_submission(data, predictions, tmp_path / "out")
     assert [json.loads(file.read_text()) for file in files] == [
         json.loads(whole.read_text()),
         json.loads(subset.read_text()),
@@ -136,10 +136,10 @@ def test_fashioniq(tmp_path: Path) -> None:
     assert pairs.tasks[0].gallery == ("A", "B")
     assert "VAL protocol" in pairs.protocol
     lists = {"dress/0": ["B"], "shirt/0": [*(f"X{n}" for n in range(20)), "B"], "toptee/0": ["X1"]}
-    found = score(data, read_predictions(data, [put(tmp_path / "p.json", lists)]))
-    assert found.headline["R@10"] == pytest.approx(100 / 3)
-    assert found.headline["R@50"] == pytest.approx(200 / 3)
-    assert "shorter than 50" in found.notes[-1]
+    scores = score(data, read_predictions(data, [put(tmp_path / "p.json", lists)]))
+    assert scores.headline["R@10"] == pytest.approx(100 / 3)
+    assert scores.headline["R@50"] == pytest.approx(200 / 3)
+    assert "shorter than 50" in scores.notes[-1]
 
 
 def test_genecis(tmp_path: Path) -> None:
@@ -155,9 +155,9 @@ def test_genecis(tmp_path: Path) -> None:
         "change_attribute/0": list(reversed(attribute.group)),
         "focus_object/0": ["1", "2", "3"],
     }
-    found = score(data, read_predictions(data, [put(tmp_path / "p.json", lists)]))
-    assert found.headline["R@1"] == 50
-    assert found.headline["R@2"] == 100
+    scores = score(data, read_predictions(data, [put(tmp_path / "p.json", lists)]))
+    assert scores.headline["R@1"] == 50
+    assert scores.headline["R@2"] == 100
 
 
 @pytest.mark.parametrize(
@@ -183,12 +183,12 @@ def test_bad_predictions_are_named(tmp_path: Path, content: str, said: str) -> N
 def test_missing_predictions_count_as_misses_when_allowed(tmp_path: Path) -> None:
     layouts.circo(tmp_path)
     data = load_benchmark("circo", tmp_path)
-    found = score(
+    scores = score(
         data, read_predictions(data, [put(tmp_path / "p.json", {"1": [6]})], allow_missing=True)
     )
-    assert found.headline["mAP@5"] == 50
-    assert found.counts == {"queries": 2, "without_prediction": 1}
-    assert any("count as misses" in note for note in found.notes)
+    assert scores.headline["mAP@5"] == 50
+    assert scores.counts == {"queries": 2, "without_prediction": 1}
+    assert any("count as misses" in note for note in scores.notes)
 
 
 @pytest.mark.parametrize("name", ["circo", "cirr", "fashioniq", "genecis"])
@@ -196,9 +196,9 @@ def test_no_prediction_at_all_scores_nothing(tmp_path: Path, name: str) -> None:
     getattr(layouts, name)(tmp_path)
     data = load_benchmark(name, tmp_path)
     nothing = read_predictions(data, [put(tmp_path / "p.json", {})], allow_missing=True)
-    found = score(data, nothing)
-    assert set(found.headline.values()) == {0.0}
-    assert {span.high for span in intervals(found).values()} == {0.0}
+    scores = score(data, nothing)
+    assert set(scores.headline.values()) == {0.0}
+    assert {span.high for span in intervals(scores).values()} == {0.0}
 
 
 def test_without_the_list_of_images_the_gallery_is_unknown_and_told(tmp_path: Path) -> None:
@@ -209,11 +209,9 @@ def test_without_the_list_of_images_the_gallery_is_unknown_and_told(tmp_path: Pa
 
 def test_check_names_what_is_missing(tmp_path: Path) -> None:
     layouts.cirr(tmp_path)
-    places = {
-        place.path.rpartition("CIRR/")[2]: place for place in check_benchmark("cirr", tmp_path)
-    }
-    assert places["cirr/captions/cap.rc2.val.json"].here
-    assert not places["dev"].here
+    files = {file.path.rpartition("CIRR/")[2]: file for file in check_benchmark("cirr", tmp_path)}
+    assert files["cirr/captions/cap.rc2.val.json"].here
+    assert not files["dev"].here
     with pytest.raises(NotFoundError):
         check_benchmark("cirr", tmp_path / "nowhere")
     shown = invoke(["bench", "check", "cirr", "--root", str(tmp_path)])
@@ -239,8 +237,8 @@ def test_annotations_that_are_missing_or_odd(tmp_path: Path) -> None:
 
 def test_the_commands(tmp_path: Path) -> None:
     layouts.circo(tmp_path)
-    given = put(tmp_path / "p.json", {"0": list(range(2, 52)), "1": list(range(6, 56))})
-    shared = ["circo", "--root", str(tmp_path), "-p", str(given)]
+    file = put(tmp_path / "p.json", {"0": list(range(2, 52)), "1": list(range(6, 56))})
+    shared = ["circo", "--root", str(tmp_path), "-p", str(file)]
     shown = invoke(["bench", "score", *shared, "--json"])
     assert shown.exit_code == 0
     assert json.loads(shown.output)["headline"]["mAP@5"] == 100
@@ -248,7 +246,7 @@ def test_the_commands(tmp_path: Path) -> None:
     shown = invoke(["bench", "submit", *shared, "-o", str(tmp_path / "out")])
     assert shown.exit_code == 0
     assert (tmp_path / "out" / "circo-val.json").is_file()
-    given.write_text("{")
+    file.write_text("{")
     shown = invoke(["bench", "score", *shared])
     assert shown.exit_code not in (0, 1)
     assert "cut short" in shown.output
@@ -290,11 +288,11 @@ def test_intervals_hold_the_mean_and_shrink_to_it(tmp_path: Path) -> None:
 
 def test_paired_comparison(tmp_path: Path) -> None:
     half, full = two_runs(tmp_path)
-    found = {one.metric: one for one in compare(half, full)}["mAP@5"]
-    assert (found.first, found.second, found.difference.mean) == (50, 100, 50)
-    assert found.difference.low > 35
-    assert found.p < 0.001
-    same = {one.metric: one for one in compare(half, half)}["mAP@5"]
+    comparisons = {comparison.metric: comparison for comparison in compare(half, full)}["mAP@5"]
+    assert (comparisons.first, comparisons.second, comparisons.difference.mean) == (50, 100, 50)
+    assert comparisons.difference.low > 35
+    assert comparisons.p < 0.001
+    same = {each.metric: each for each in compare(half, half)}["mAP@5"]
     assert same.p == 1
     assert (same.difference.low, same.difference.high) == (0, 0)
     with pytest.raises(SettingError, match="same queries"):
@@ -328,16 +326,16 @@ def test_many_comparisons_are_those_of_each_alone() -> None:
 
 def test_the_average_of_cirr_has_an_interval_and_a_comparison() -> None:
     random = np.random.default_rng(4)
-    one, two = (
+    stronger, weaker = (
         {"val": {name: random.integers(0, 2, 60).astype(np.float64) for name in ("R@5", "Rs@1")}}
         for _ in range(2)
     )
     averages = load_dataset("cirr").averages
-    first, second = (with_averages(values, averages) for values in (one, two))
-    found = {each.metric: each for each in compare_values(first, {"two": second})["two"]}
-    mean = (found["R@5"].second + found["Rs@1"].second) / 2
-    assert found["(R@5+Rs@1)/2"].second == pytest.approx(mean)
-    assert found["(R@5+Rs@1)/2"].difference.low < found["(R@5+Rs@1)/2"].difference.high
+    first, second = (with_averages(values, averages) for values in (stronger, weaker))
+    comparisons = {each.metric: each for each in compare_values(first, {"two": second})["two"]}
+    mean = (comparisons["R@5"].second + comparisons["Rs@1"].second) / 2
+    assert comparisons["(R@5+Rs@1)/2"].second == pytest.approx(mean)
+    assert comparisons["(R@5+Rs@1)/2"].difference.low < comparisons["(R@5+Rs@1)/2"].difference.high
 
 
 def test_the_command_compares(tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ from stitch_cir.transport import ConditionalTransport
 from tests.benchmarks import layouts
 
 
-def captioned(root: Path, captions: dict[str, list[str]], *, place: str = "captions") -> Path:
+def captioned(root: Path, captions: dict[str, list[str]], *, folder: str = "captions") -> Path:
     layouts.cirr(root)
-    entries = [{"candidate": id, "captions": own} for id, own in captions.items()]
-    layouts.put(root / place / "cirr_gallery_captions.json", entries)
+    entries = [{"candidate": id, "captions": texts} for id, texts in captions.items()]
+    layouts.put(root / folder / "cirr_gallery_captions.json", entries)
     return root
 
 
@@ -34,7 +34,7 @@ def names(count: int) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("text", "kept"),
     [
         (["A cat\n sits.", " ", ""], ("A cat sits",)),
         (["The image shows a red bus.", "A RED BUS"], ("a red bus",)),
@@ -48,8 +48,8 @@ def names(count: int) -> list[str]:
         (["I'm happy to help!"], ()),
     ],
 )
-def test_the_cleaning_rule(given: Any, kept: Any) -> None:
-    assert clean_captions(given) == kept
+def test_the_cleaning_rule(text: Any, kept: Any) -> None:
+    assert clean_captions(text) == kept
 
 
 def test_the_joined_captions_are_one_more_view() -> None:
@@ -57,19 +57,19 @@ def test_the_joined_captions_are_one_more_view() -> None:
     assert caption_views(("a",)) == ("a",)
 
 
-@pytest.mark.parametrize("place", ["captions", "CIRR/captions", "CIRR"])
-def test_captions_are_found_at_the_documented_places(tmp_path: Path, place: str) -> None:
-    root = captioned(tmp_path, {id: [f"a thing {id}"] for id in names(60)}, place=place)
+@pytest.mark.parametrize("folder", ["captions", "CIRR/captions", "CIRR"])
+def test_captions_are_found_at_the_documented_places(tmp_path: Path, folder: str) -> None:
+    root = captioned(tmp_path, {id: [f"a thing {id}"] for id in names(60)}, folder=folder)
     data = load_benchmark("cirr-captions", root)
     assert len(data.tasks[0].captions) == 60
     assert not data.notes
-    found = check_benchmark("cirr-captions", root)[-1]
-    assert found.here
-    assert found.what == "captions of the gallery"
+    file = check_benchmark("cirr-captions", root)[-1]
+    assert file.here
+    assert file.what == "captions of the gallery"
 
 
 def test_beside_the_root_is_found_too(tmp_path: Path) -> None:
-    captioned(tmp_path / "data", {id: [f"a thing {id}"] for id in names(60)}, place="../captions")
+    captioned(tmp_path / "data", {id: [f"a thing {id}"] for id in names(60)}, folder="../captions")
     assert load_benchmark("cirr-captions", tmp_path / "data").tasks[0].captions
 
 
@@ -103,8 +103,8 @@ def everything() -> dict[str, list[str]]:
 
 
 def test_a_query_finds_its_target_by_words(tmp_path: Path) -> None:
-    found = run(captioned(tmp_path, everything()), tmp_path / "run")
-    metrics = found.variants["main"].headline
+    summary = run(captioned(tmp_path, everything()), tmp_path / "run")
+    metrics = summary.variants["main"].headline
     assert metrics["R@50"] == 100.0
 
 
@@ -117,8 +117,8 @@ def test_a_target_without_captions_is_a_miss_and_counted(tmp_path: Path, refusal
     root = captioned(tmp_path, captions)
     data = load_benchmark("cirr-captions", root)
     assert "1 of 60 images" in data.notes[0]
-    found = run(root, tmp_path / "run")
-    metrics = found.variants["main"].headline
+    summary = run(root, tmp_path / "run")
+    metrics = summary.variants["main"].headline
     assert metrics["R@50"] == 0.0
     assert metrics["Rs@3"] == 0.0
 
@@ -126,8 +126,8 @@ def test_a_target_without_captions_is_a_miss_and_counted(tmp_path: Path, refusal
 def test_a_reference_without_captions_leaves_the_modification(tmp_path: Path) -> None:
     captions = everything()
     captions.pop("dev-0-0-img0")
-    found = run(captioned(tmp_path, captions), tmp_path / "run")
-    assert found.variants["main"].headline["R@50"] == 100.0
+    summary = run(captioned(tmp_path, captions), tmp_path / "run")
+    assert summary.variants["main"].headline["R@50"] == 100.0
 
 
 # away, by hand

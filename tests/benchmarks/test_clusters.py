@@ -41,16 +41,16 @@ def test_queries_of_cirr_cluster_by_their_image_set(name: str) -> None:
         BenchmarkQuery("3", "c", "x", group=("a", "b")),  # the set of the first
         BenchmarkQuery("4", "a", "x", group=("b", "d")),  # its reference, but another set
     ]
-    found = clusters_of(of_queries(name, queries))
-    assert found == clustered([0, 1, 0, 2])
-    assert found.describe() == "3 image sets"
+    clusters = clusters_of(of_queries(name, queries))
+    assert clusters == clustered([0, 1, 0, 2])
+    assert clusters.describe() == "3 image sets"
 
 
 @pytest.mark.parametrize("name", ["fashioniq", "genecis", "circo", "stamps"])
 def test_queries_of_the_others_cluster_by_their_reference(name: str) -> None:
     queries = [BenchmarkQuery(str(n), reference, "x") for n, reference in enumerate("aba")]
-    found = clusters_of(of_queries(name, queries))
-    assert (found.describe(), found.numbers) == ("2 reference images", {"val": (0, 1, 0)})
+    clusters = clusters_of(of_queries(name, queries))
+    assert (clusters.describe(), clusters.numbers) == ("2 reference images", {"val": (0, 1, 0)})
     alone = clusters_of(of_queries(name, queries[:2]))
     assert (alone, alone.describe()) == (Clusters(), "queries")
     # a single cluster has no spread to draw from
@@ -62,9 +62,9 @@ def test_clusters_of_one_query_change_no_number() -> None:
     alone = clustered(list(range(50)))
     assert intervals(scores(values, alone)) == intervals(scores(values, Clusters()))
     first, second = ({"val": {"R@1": each * 1.0}} for each in (values, values[::-1]))
-    one, other = (compare_values(first, {"": second}, each)[""][0] for each in (alone, None))  # type: ignore[arg-type, dict-item]
-    assert (one.difference, one.p) == (other.difference, other.p)
-    assert (one.drawn, other.drawn) == ("50 image sets", "queries")
+    single, other = (compare_values(first, {"": second}, each)[""][0] for each in (alone, None))  # type: ignore[arg-type, dict-item]
+    assert (single.difference, single.p) == (other.difference, other.p)
+    assert (single.drawn, other.drawn) == ("50 image sets", "queries")
 
 
 def test_queries_that_agree_within_their_cluster_count_as_one() -> None:
@@ -76,10 +76,10 @@ def test_queries_that_agree_within_their_cluster_count_as_one() -> None:
     assert (wide.high - wide.low) / (narrow.high - narrow.low) == pytest.approx(2, abs=0.1)
     assert wide == intervals(scores(of_each, Clusters()))["R@1"]
     first, second = scores(values, clustered(numbers)), scores(1 - values, clustered(numbers))
-    found = compare(first, second)[0]
+    comparison = compare(first, second)[0]
     once = compare(scores(of_each, Clusters()), scores(1 - of_each, Clusters()))[0]
-    assert found.difference == once.difference
-    assert (found.p, found.drawn) == (once.p, "25 image sets")
+    assert comparison.difference == once.difference
+    assert (comparison.p, comparison.drawn) == (once.p, "25 image sets")
 
 
 def test_clusters_of_different_sizes_weigh_as_many_queries() -> None:
@@ -123,18 +123,18 @@ def test_the_commands_say_what_was_drawn(tmp_path: Path) -> None:
     ]
     put(file, [entry, *others])
     lists = {str(query): members[3:] for query in (12, 13, 14)}
-    one = put(tmp_path / "one.json", {"version": "rc2", "metric": "recall", **lists})
-    place = ["--root", str(tmp_path)]
+    single = put(tmp_path / "one.json", {"version": "rc2", "metric": "recall", **lists})
+    root = ["--root", str(tmp_path)]
 
     def stitch(*command: str) -> str:
         shown = invoke(["bench", *command])
         assert shown.exit_code == 0, shown.output
         return shown.output
 
-    assert "drawn from 2 image sets" in stitch("score", "cirr", *place, "-p", str(one))
-    data = json.loads(stitch("score", "cirr", *place, "-p", str(one), "--json"))
+    assert "drawn from 2 image sets" in stitch("score", "cirr", *root, "-p", str(single))
+    data = json.loads(stitch("score", "cirr", *root, "-p", str(single), "--json"))
     assert data["drawn"] == {"kind": "image set", "count": 2}
-    pair = ["compare", "cirr", *place, "-a", str(one), "-b", str(one)]
+    pair = ["compare", "cirr", *root, "-a", str(single), "-b", str(single)]
     assert "drawn from 2 image sets" in stitch(*pair)
     assert {each["drawn"] for each in json.loads(stitch(*pair, "--json"))} == {"2 image sets"}
     assert load_benchmark("cirr", tmp_path).queries.keys() == lists.keys()

@@ -23,8 +23,8 @@ from stitch_cir.datasets import (
 )
 from stitch_cir.errors import SettingError
 from stitch_cir.plugins import DATASETS
+from tests.benchmarks.images import paint
 from tests.benchmarks.layouts import put
-from tests.benchmarks.pictures import paint
 from tests.command import invoke
 
 

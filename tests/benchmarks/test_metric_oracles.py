@@ -37,10 +37,13 @@ def truths(seed: int, most: int) -> dict[str, set[str]]:
 def oracle(measure, truth: dict[str, set[str]], ranked: dict[str, list[str]]) -> dict[str, float]:  # type: ignore[no-untyped-def]
     qrels = {query: dict.fromkeys(answers, 1) for query, answers in truth.items()}
     run = {
-        query: {id: float(len(ids) - place) for place, id in enumerate(ids)}
+        query: {id: float(len(ids) - rank) for rank, id in enumerate(ids)}
         for query, ids in ranked.items()
     }
-    values = {one.query_id: one.value for one in ir_measures.iter_calc([measure], qrels, run)}
+    values = {
+        measured.query_id: measured.value
+        for measured in ir_measures.iter_calc([measure], qrels, run)
+    }
     assert set(values) == set(truth)
     return values
 
@@ -51,8 +54,8 @@ def test_average_precision_equals_trec_eval_up_to_the_divisor(k: int) -> None:
     expected = oracle(AP @ k, truth, ranked)
     for query, answers in truth.items():
         factor = len(answers) / min(len(answers), k)
-        found = average_precision(ranked[query], answers, k)
-        assert found == pytest.approx(expected[query] * factor, abs=1e-6)
+        value = average_precision(ranked[query], answers, k)
+        assert value == pytest.approx(expected[query] * factor, abs=1e-6)
     assert any(expected.values())
     assert any(len(answers) > k for answers in truth.values()) == (k < 30)
 
@@ -61,8 +64,10 @@ def test_average_precision_equals_trec_eval_up_to_the_divisor(k: int) -> None:
 def test_recall_is_success_with_one_right_answer(k: int) -> None:
     ranked, truth = rankings(3), truths(4, most=1)
     expected = oracle(Success @ k, truth, ranked)
-    found = {query: recall(ranked[query], next(iter(one)), k) for query, one in truth.items()}
-    assert found == expected
+    values = {
+        query: recall(ranked[query], next(iter(answers)), k) for query, answers in truth.items()
+    }
+    assert values == expected
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
@@ -78,9 +83,9 @@ def test_subset_recall_is_success_within_the_subset(k: int) -> None:
         for query, ids in ranked.items()
     }
     expected = oracle(Success @ k, truth, struck)
-    found = {
-        query: subset_recall(ranked[query], next(iter(one)), groups[query], k)
-        for query, one in truth.items()
+    values = {
+        query: subset_recall(ranked[query], next(iter(answers)), groups[query], k)
+        for query, answers in truth.items()
     }
-    assert found == expected
-    assert 0 < sum(found.values()) < QUERIES
+    assert values == expected
+    assert 0 < sum(values.values()) < QUERIES

@@ -33,14 +33,18 @@ def test_the_same_numbers_in_every_form(run: Path, tmp_path: Path) -> None:
         if not row["kind"] and not row["task"]
     }
     tables = {
-        "figures": [one for one in kept.variants.values() if one.role in ("main", "control")],
+        "figures": [
+            variant for variant in kept.variants.values() if variant.role in ("main", "control")
+        ],
         "ablation": [
             kept.variants[name]
             for name in ("main", *kept.variants)
             if "ablation" in name or name == "main"
         ],
         "alpha": [
-            one for name, one in kept.variants.items() if name.startswith("alpha") or name == "main"
+            variant
+            for name, variant in kept.variants.items()
+            if name.startswith("alpha") or name == "main"
         ],
     }
     for name, table_name in (
@@ -103,21 +107,23 @@ def test_controls_ablation_and_sweeps_are_there(run: Path, tmp_path: Path) -> No
     for name in ("controls-mAP-5", "controls-R-5", "alpha-mAP", "tau-R", "kinds-1", "places"):
         assert {f"stitch-circo-val-{name}.svg", f"stitch-circo-val-{name}.png"} <= plots
     for target in re.findall(r"!\[.*?\]\((.*?)\)", text):
-        with Image.open(out / target) as picture:
-            assert picture.width > 500
+        with Image.open(out / target) as image:
+            assert image.width > 500
 
 
 @pytest.mark.draws
 def test_two_reports_are_equal_byte_for_byte(tmp_path: Path, circo: Benchmark) -> None:
     paint(circo)
     run = make_run(tmp_path / "runs/mine", circo, sweeps=False)
-    found = []
+    reports = []
     for name in ("one", "two"):
         write_report([run], tmp_path / name)
         files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
-        found.append({str(path.relative_to(tmp_path / name)): path.read_bytes() for path in files})
-    assert found[0] == found[1]
-    assert len(found[0]) > 30
+        reports.append(
+            {str(path.relative_to(tmp_path / name)): path.read_bytes() for path in files}
+        )
+    assert reports[0] == reports[1]
+    assert len(reports[0]) > 30
 
 
 @pytest.mark.draws
@@ -210,11 +216,11 @@ def test_other_data_sets_have_sections_of_their_own(tmp_path: Path, circo: Bench
     heads = [line for line in text.splitlines() if line.startswith("## ")]
     assert heads == ["## CIRCO val", "## CIRR val", "## FashionIQ val"]
     assert report.queries == 2 + 1 + 3
-    found = rows(out)
-    average = [row for row in found if row["metric"] == "(R@5+Rs@1)/2" and row["role"] == "main"]
+    sections = rows(out)
+    average = [row for row in sections if row["metric"] == "(R@5+Rs@1)/2" and row["role"] == "main"]
     assert [row["benchmark"] for row in average] == ["cirr"]
     assert float(average[0]["low"]) <= float(average[0]["value"]) <= float(average[0]["high"])
-    tasks = {row["task"] for row in found if row["benchmark"] == "fashioniq"}
+    tasks = {row["task"] for row in sections if row["benchmark"] == "fashioniq"}
     assert tasks == {"", "dress", "shirt", "toptee"}
     assert "### Main by task" in text
     page = (out / "index.html").read_text("utf-8")
@@ -243,7 +249,7 @@ def test_what_a_run_says_of_itself_is_told_first(tmp_path: Path, circo: Benchmar
         },
         variants=[{"name": "main"}, {"name": "alpha-0.90"}],
     )
-    told = " ".join(write_report([run], tmp_path / "out").notes)
+    notes = " ".join(write_report([run], tmp_path / "out").notes)
     for part in (
         "not finished",
         "1 of 2 variants have no results: alpha-0.90",
@@ -252,7 +258,7 @@ def test_what_a_run_says_of_itself_is_told_first(tmp_path: Path, circo: Benchmar
         "4 ids of the gallery val could not be indexed and rank behind all others (the file is truncated: "
         "7; the file is missing: 8, 9; no reason given: 10)",
     ):
-        assert part in told
+        assert part in notes
 
 
 @pytest.mark.draws
@@ -295,8 +301,8 @@ def test_the_command_writes_beside_the_run(run: Path) -> None:
     assert "2 queries" in shown.output
     out = run.with_name("mine-report")
     assert (out / "index.html").is_file()
-    given = invoke(["bench", "report", str(run), "--queries", "none", "--out", str(out), "--json"])
-    data = json.loads(given.stdout)
+    result = invoke(["bench", "report", str(run), "--queries", "none", "--out", str(out), "--json"])
+    data = json.loads(result.stdout)
     assert str(out / "report.csv") in data["files"]
     assert all(Path(file).is_file() for file in data["files"])
     wrong = invoke(["bench", "report", str(run), "--queries", "some"])

@@ -34,7 +34,7 @@ def test_the_page_knows_what_was_asked_composed_retrieved_and_expected(
         "text-only",
     ]
     kept = read_run(run)
-    for (id, text, kinds, places), entry in zip(index["queries"], entries, strict=True):
+    for (id, text, kinds, ranks), entry in zip(index["queries"], entries, strict=True):
         _, query = circo.queries[id]
         assert text == query.text
         assert [index["kinds"][kind] for kind in kinds] == list(query.kinds)
@@ -44,15 +44,15 @@ def test_the_page_knows_what_was_asked_composed_retrieved_and_expected(
         assert entry["composed"][0]["notes"] == ["object unknown"]
         for number, variant in enumerate(index["variants"]):
             top = kept.heads(variant["key"])[id]
-            assert places[number] == top.rank
+            assert ranks[number] == top.rank
             shown = [(gallery[image][0], score) for image, score in entry["tops"][number]]
             assert [name for name, _ in shown] == [name for name, _ in top.hits]
-            best = min(place for place in entry["places"][number] if place)
+            best = min(rank for rank in entry["places"][number] if rank)
             assert best == top.rank
     for _, thumb, problem, _ in gallery:
         assert problem == ""
-        with Image.open(out / "thumbs" / thumb) as picture:
-            assert (picture.format, max(picture.size)) == ("JPEG", 60)
+        with Image.open(out / "thumbs" / thumb) as image:
+            assert (image.format, max(image.size)) == ("JPEG", 60)
 
 
 def test_missing_and_damaged_pictures_are_told_and_shown_by_name(
@@ -77,14 +77,14 @@ def test_thumbnails_are_kept_and_made_anew(tmp_path: Path, circo: Benchmark) -> 
     import os
 
     paint(circo)
-    folder, wanted, told = tmp_path / "thumbs", [("val", "1"), ("val", "2")], []
-    shown = make_thumbnails(circo, wanted, folder, lambda *at: told.append(at))
-    assert told == [(1, 2), (2, 2)]
-    first, second = (folder / one.file for one in shown)
+    folder, shown_ids, progress = tmp_path / "thumbs", [("val", "1"), ("val", "2")], []
+    shown = make_thumbnails(circo, shown_ids, folder, lambda *at: progress.append(at))
+    assert progress == [(1, 2), (2, 2)]
+    first, second = (folder / thumbnail.file for thumbnail in shown)
     first.write_bytes(b"kept")
     second.write_bytes(b"older than its picture")
     os.utime(second, (1, 1))
-    assert make_thumbnails(circo, wanted, folder) == shown
+    assert make_thumbnails(circo, shown_ids, folder) == shown
     assert first.read_bytes() == b"kept"
     assert second.read_bytes().startswith(b"\xff\xd8\xff")
 
@@ -94,9 +94,9 @@ def test_a_region_of_a_picture_is_shown_as_that_region(tmp_path: Path) -> None:
     data = load_benchmark("genecis", tmp_path)
     task = next(task for task in data.tasks if task.name == "change_attribute")
     paint(data)
-    picture = Image.new("RGB", (200, 100), "white")
-    picture.paste((0, 0, 0), (1, 2, 31, 42))
-    picture.save(task.images / task.files[task.queries[0].reference])
+    image = Image.new("RGB", (200, 100), "white")
+    image.paste((0, 0, 0), (1, 2, 31, 42))
+    image.save(task.images / task.files[task.queries[0].reference])
     shown = make_thumbnails(data, [(task.name, task.queries[0].reference)], tmp_path / "thumbs")
     with Image.open(tmp_path / "thumbs" / shown[0].file) as small:
         # x from 1 − 0.7·30 (cut at 0) to 1 + 1.7·30, y from 2 − 0.7·40 (cut at 0) to 2 + 1.7·40
@@ -202,8 +202,8 @@ def test_a_data_set_that_is_gone_or_changed_is_told(
     assert index["queries"][0][1] == "is red"  # from what was composed
     assert entries[0]["reference"] is None
     assert entries[0]["tops"][0]
-    found = write_report([run], tmp_path / "found", root=moved)
-    assert found.notes == ()
+    report = write_report([run], tmp_path / "found", root=moved)
+    assert report.notes == ()
     annotations = moved / "CIRCO/annotations/val.json"
     annotations.write_text(annotations.read_text() + " ")
     changed = write_report([run], tmp_path / "changed", root=moved)

@@ -27,7 +27,7 @@ from stitch_cir.errors import NotFoundError, SettingError
 from stitch_cir.gallery import Gallery, ProgressEvent
 from stitch_cir.searcher import SearchSettings, search
 from tests.benchmarks import layouts
-from tests.benchmarks.pictures import circo_pictures, cirr_pictures, paint
+from tests.benchmarks.images import circo_images, cirr_images, paint
 from tests.command import invoke
 
 ENCODER = HashEncoder()
@@ -38,7 +38,7 @@ MAIN_ONLY = RunOptions(controls=False, sweeps=False)
 
 def circo(tmp_path: Path, *, missing: tuple[int, ...] = ()) -> Benchmark:
     base = layouts.circo(tmp_path, gallery=COUNT)
-    circo_pictures(base, COUNT)
+    circo_images(base, COUNT)
     for number in missing:
         (base / f"COCO2017_unlabeled/unlabeled2017/{number:012d}.jpg").unlink()
     return load_benchmark("circo", base)
@@ -49,10 +49,10 @@ class CountingComposer(VerbatimComposer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[str] = []
+        self.texts: list[str] = []
 
     def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
-        self.asked.append(modification)
+        self.texts.append(modification)
         return super().compose(reference, modification, count)
 
     def settings(self) -> Mapping[str, Any]:
@@ -88,8 +88,8 @@ def test_a_run_holds_predictions_figures_and_everything_that_shaped_them(tmp_pat
     top = run.heads()["0"]
     assert [int(hit.id.removesuffix(".jpg")) for hit in hits] == [int(id) for id, _ in top.hits]
     assert [hit.score for hit in hits] == pytest.approx([s for _, s in top.hits], abs=1e-6)
-    places = [n for n, id in enumerate(json.loads(file.read_text())["0"], 1) if id in (2, 3, 4)]
-    assert top.rank == (places[0] if places else None)
+    ranks = [n for n, id in enumerate(json.loads(file.read_text())["0"], 1) if id in (2, 3, 4)]
+    assert top.rank == (ranks[0] if ranks else None)
 
 
 def test_a_finished_run_is_not_made_again_and_another_one_is_refused(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_finished_run_is_not_made_again_and_another_one_is_refused(tmp_path: P
     run_benchmark(data, tmp_path / "run", encoder=ENCODER, composer=composer, options=NO_SWEEPS)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run/variants").rglob("*")}
     run_benchmark(data, tmp_path / "run", encoder=ENCODER, composer=composer, options=NO_SWEEPS)
-    assert len(composer.asked) == 2
+    assert len(composer.texts) == 2
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run/variants").rglob("*")}
     # sweeps may still be added to it
     more = run_benchmark(data, tmp_path / "run", encoder=ENCODER, composer=composer)
@@ -124,13 +124,13 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, stage: str) -> 
         if event.stage == stage and event.done:
             raise KeyboardInterrupt
 
-    seen: set[str] = set()
+    composed: set[str] = set()
 
     def note(event: ProgressEvent) -> None:
-        seen.add(event.stage)
+        composed.add(event.stage)
 
     run_benchmark(data, tmp_path / "stages", encoder=ENCODER, options=NO_SWEEPS, progress=note)
-    assert stage in seen
+    assert stage in composed
     with pytest.raises(KeyboardInterrupt):
         run_benchmark(
             data,
@@ -140,14 +140,14 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, stage: str) -> 
             options=NO_SWEEPS,
             progress=stop,
         )
-    first = len(composer.asked)
-    found = run_benchmark(
+    first = len(composer.texts)
+    summary = run_benchmark(
         data, tmp_path / "run", encoder=ENCODER, composer=composer, options=NO_SWEEPS
     )
-    assert len(composer.asked) - first == (2 if first == 0 else (1 if stage == "composing" else 0))
+    assert len(composer.texts) - first == (2 if first == 0 else (1 if stage == "composing" else 0))
     for name, result in whole.variants.items():
-        assert found.variants[name].headline == result.headline
-        assert found.heads(name) == whole.heads(name)
+        assert summary.variants[name].headline == result.headline
+        assert summary.heads(name) == whole.heads(name)
 
 
 def test_a_composition_cut_short_is_made_again(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_composition_cut_short_is_made_again(tmp_path: Path) -> None:
     run = run_benchmark(
         data, tmp_path / "run", encoder=ENCODER, composer=composer, options=MAIN_ONLY
     )
-    assert composer.asked == ["has two"]
+    assert composer.texts == ["has two"]
     assert file.read_bytes() == whole
     assert set(run.compositions()) == {"0", "1"}
 
@@ -186,7 +186,7 @@ def test_missing_pictures_are_counted_and_no_query_leaves_the_mean(tmp_path: Pat
 
 def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     base = layouts.circo(tmp_path, gallery=COUNT)
-    circo_pictures(base, COUNT)
+    circo_images(base, COUNT)
     (base / "COCO2017_unlabeled/unlabeled2017/000000000008.jpg").write_bytes(b"\xff\xd8\xff broken")
     data = load_benchmark("circo", base)
     run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
@@ -205,26 +205,26 @@ def test_no_pictures_at_all_is_one_clear_error(tmp_path: Path) -> None:
 
 def test_cirr_leaves_the_reference_out_and_ranks_the_subset(tmp_path: Path) -> None:
     base = layouts.cirr(tmp_path, gallery=COUNT)
-    cirr_pictures(base, COUNT)
+    cirr_images(base, COUNT)
     data = load_benchmark("cirr", base)
     run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=NO_SWEEPS)
-    own = tmp_path / "run/variants/main"
-    files = [own / "predictions.json", own / "predictions-subset.json"]
-    given = read_predictions(data, files)
+    folder = tmp_path / "run/variants/main"
+    files = [folder / "predictions.json", folder / "predictions-subset.json"]
+    predictions = read_predictions(data, files)
     query = data.tasks[0].queries[0]
-    assert query.reference not in given.ranked["12"]
-    assert sorted(given.subset["12"]) == sorted(query.group)
+    assert query.reference not in predictions.ranked["12"]
+    assert sorted(predictions.subset["12"]) == sorted(query.group)
     assert {"R@1", "Rs@1", "(R@5+Rs@1)/2"} <= set(run.main.headline)
-    written = write_submission(data, given, tmp_path / "submission")
+    written = write_submission(data, predictions, tmp_path / "submission")
     assert len(json.loads(written[0].read_text())["12"]) == 50
     # the subset keeps the order of the whole ranking
-    order = [id for id in given.ranked["12"] if id in query.group]
-    assert [id for id in given.subset["12"] if id in order] == order
+    order = [id for id in predictions.ranked["12"] if id in query.group]
+    assert [id for id in predictions.subset["12"] if id in order] == order
 
 
 def test_a_test_split_gives_predictions_without_figures(tmp_path: Path) -> None:
     base = layouts.circo(tmp_path, gallery=COUNT)
-    circo_pictures(base, COUNT)
+    circo_images(base, COUNT)
     data = load_benchmark("circo", base, "test")
     run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
     assert run.main.headline == {}

@@ -18,7 +18,7 @@ from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, QueryError
 from stitch_cir.searcher import SearchSettings
 from tests.benchmarks import layouts
-from tests.benchmarks.pictures import circo_pictures
+from tests.benchmarks.images import circo_images
 from tests.command import invoke
 
 ENCODER = HashEncoder()
@@ -29,7 +29,7 @@ MAIN_ONLY = RunOptions(controls=False, sweeps=False)
 
 def circo(root: Path) -> Path:
     base = layouts.circo(root, gallery=COUNT)
-    circo_pictures(base, COUNT)
+    circo_images(base, COUNT)
     return base
 
 
@@ -137,17 +137,17 @@ def test_runs_are_compared_by_their_folders(tmp_path: Path) -> None:
     for name, alpha in (("one", 0.1), ("two", 0.9)):
         settings = SearchSettings.from_preset(alpha=alpha)
         run_benchmark(data, tmp_path / name, encoder=ENCODER, settings=settings, options=MAIN_ONLY)
-    one, two = tmp_path / "one", tmp_path / "two"
+    first, second = tmp_path / "one", tmp_path / "two"
     command = ["bench", "compare", "circo", "--json"]
-    by_folder = invoke([*command, "-a", str(one), "-b", str(two)])
+    by_folder = invoke([*command, "-a", str(first), "-b", str(second)])
     assert by_folder.exit_code == 0, by_folder.output
-    files = [str(run / "variants/main/predictions.json") for run in (one, two)]
+    files = [str(run / "variants/main/predictions.json") for run in (first, second)]
     by_file = invoke([*command, "--root", str(tmp_path), "-a", files[0], "-b", files[1]])
     assert json.loads(by_folder.stdout) == json.loads(by_file.stdout)
     without_root = invoke([*command, "-a", files[0], "-b", files[1]])
     assert without_root.exit_code == 2
     assert "--root DIR" in without_root.output
-    empty = invoke([*command, "--root", str(tmp_path), "-a", str(tmp_path), "-b", str(two)])
+    empty = invoke([*command, "--root", str(tmp_path), "-a", str(tmp_path), "-b", str(second)])
     assert empty.exit_code == 3
     assert "holds no predictions" in empty.output
 

@@ -37,10 +37,10 @@ def stamps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def made(stamps: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("made") / "STAMPS"
-    told: list[tuple[int, int]] = []
-    report = make_stamps_benchmark(root, stamps, TINY, 3, lambda *step: told.append(step))
+    progress: list[tuple[int, int]] = []
+    report = make_stamps_benchmark(root, stamps, TINY, 3, lambda *step: progress.append(step))
     assert (report.images, report.drawn, report.queries) == (90, 90, {"val": 40, "test": 40})
-    assert told == [(number, 90) for number in range(1, 91)]
+    assert progress == [(number, 90) for number in range(1, 91)]
     return root
 
 
@@ -92,13 +92,13 @@ def test_the_words_ask_for_the_wanted_value(
     """The text alone names the value, or the step for a count."""
     plurals = {thing["name"]: thing["plural"] for thing in LISTED}
     numbers = {1: "one", 2: "two", 3: "three", 4: "four"}
-    places = {
+    values = {
         "white": "plain white",
         "grey": "plain grey",
         "black": "plain black",
         "sea": "open sea",
     }
-    places |= {"tablecloth": "checked tablecloth", "snow": "snow", "underwater": "water"}
+    values |= {"tablecloth": "checked tablecloth", "snow": "snow", "underwater": "water"}
     sides = {"left": "to the left of", "right": "to the right of", "front": "in front of"}
     for query in queries:
         (kind,) = query["semantic_aspects"]
@@ -112,7 +112,7 @@ def test_the_words_ask_for_the_wanted_value(
             count = scenes[query["reference_img_id"]]["count"]
             assert (new if count == 1 else plurals[new]) in text, text
         elif kind == "background":
-            assert places.get(new, new) in text, text
+            assert values.get(new, new) in text, text
         elif kind == "relation":
             assert sides.get(new, new) in text, text
         else:
@@ -121,12 +121,12 @@ def test_the_words_ask_for_the_wanted_value(
 
 def test_wordings_kinds_and_references_vary(queries: list[Record]) -> None:
     assert Counter(query["semantic_aspects"][0] for query in queries) == dict.fromkeys(KINDS, 16)
-    asked = [(q["split"], q["reference_img_id"], q["relative_caption"]) for q in queries]
-    assert len(set(asked)) == len(asked)
+    queries_of = [(q["split"], q["reference_img_id"], q["relative_caption"]) for q in queries]
+    assert len(set(queries_of)) == len(queries_of)
     for split in ("val", "test"):
-        own = [query for query in queries if query["split"] == split]
-        assert [query["id"] for query in own] == list(range(40))
-        assert len({query["relative_caption"].split()[0] for query in own}) > 8
+        of_split = [query for query in queries if query["split"] == split]
+        assert [query["id"] for query in of_split] == list(range(40))
+        assert len({query["relative_caption"].split()[0] for query in of_split}) > 8
     assert any(len(query["gt_img_ids"]) > 1 for query in queries)
 
 
@@ -150,12 +150,15 @@ def test_each_query_has_distractors_of_both_parts(
 
 def test_neither_part_suffices_even_for_perfect_eyes(stamps: Path) -> None:
     """Rank small by attributes: those of the reference, those that the text names, or both."""
-    pictures, annotations = plan(load_catalogue(stamps), SIZES["small"], 0)
-    scenes = {picture.id: asdict(picture.scene) for picture in pictures}
+    scenes_planned, annotations = plan(load_catalogue(stamps), SIZES["small"], 0)
+    scenes = {scene.id: asdict(scene.scene) for scene in scenes_planned}
     assert len(scenes) == 600
-    assert {split: len(own) for split, own in annotations.items()} == {"val": 100, "test": 100}
+    assert {split: len(of_split) for split, of_split in annotations.items()} == {
+        "val": 100,
+        "test": 100,
+    }
     plurals = {thing["name"]: thing["plural"] for thing in LISTED}
-    found: dict[str, list[float]] = {"image": [], "text": [], "both": []}
+    precision: dict[str, list[float]] = {"image": [], "text": [], "both": []}
     for query in annotations["test"]:
         (kind,), text = query["semantic_aspects"], query["relative_caption"]
         reference, target = scenes[query["reference_img_id"]], scenes[query["target_img_id"]]
@@ -163,22 +166,22 @@ def test_neither_part_suffices_even_for_perfect_eyes(stamps: Path) -> None:
         if reference["object"] in text or plurals[reference["object"]] in text:
             named.add("object")
         answers = [str(id) for id in query["gt_img_ids"]]
-        for name, like, known in (
+        for name, like, parts in (
             ("image", reference, ATTRIBUTES),
             ("text", target, named),
             ("both", target, ATTRIBUTES),
         ):
             agreement = {
-                id: sum(scene[one] == like[one] for one in known)
+                id: sum(scene[part] == like[part] for part in parts)
                 for id, scene in scenes.items()
                 if id != query["reference_img_id"]
             }
             # images are numbered at random, so ties fall at random
             ranked = [str(id) for id in sorted(agreement, key=lambda id: -agreement[id])]
-            found[name].append(average_precision(ranked, answers, 10))
-    assert np.mean(found["both"]) == 1
-    assert np.mean(found["image"]) < 0.25
-    assert np.mean(found["text"]) < 0.5
+            precision[name].append(average_precision(ranked, answers, 10))
+    assert np.mean(precision["both"]) == 1
+    assert np.mean(precision["image"]) < 0.25
+    assert np.mean(precision["text"]) < 0.5
 
 
 def test_pictures_hold_what_their_records_say(made: Path, scenes: dict[int, Record]) -> None:
@@ -195,8 +198,8 @@ def test_pictures_hold_what_their_records_say(made: Path, scenes: dict[int, Reco
             assert y >= 0
             assert x + w <= 320
             assert y + h <= 256
-        with Image.open(made / "images" / scene["file_name"]) as picture:
-            assert picture.size == (320, 256)
+        with Image.open(made / "images" / scene["file_name"]) as image:
+            assert image.size == (320, 256)
     for scene in scenes.values():
         if scene["landmark"] is None:
             assert scene["relation"] is None
@@ -222,15 +225,15 @@ def test_things_take_the_colour_that_is_told(made: Path, scenes: dict[int, Recor
     for scene in scenes.values():
         if scene["colour"] is None or scene["background"] not in ("white", "grey", "black"):
             continue
-        part = next(one for one in scene["parts"] if one["name"] == scene["object"])
+        part = next(each for each in scene["parts"] if each["name"] == scene["object"])
         if scene["relation"] in ("front", "behind"):
             continue
         x, y, w, h = part["box"]
-        with Image.open(made / "images" / scene["file_name"]) as picture:
-            body = picture.convert("HSV").crop((x + w // 4, y + h // 4, x + 3 * w // 4, y + h // 2))
+        with Image.open(made / "images" / scene["file_name"]) as image:
+            body = image.convert("HSV").crop((x + w // 4, y + h // 4, x + 3 * w // 4, y + h // 2))
         hue, saturation, _ = (np.asarray(channel) for channel in body.split())
-        found = np.median(hue[saturation > 80]) * 360 / 255
-        assert abs((found - hues[scene["colour"]] + 180) % 360 - 180) < 8, scene
+        hue_of_part = np.median(hue[saturation > 80]) * 360 / 255
+        assert abs((hue_of_part - hues[scene["colour"]] + 180) % 360 - 180) < 8, scene
         looked += 1
     assert looked > 10
 
@@ -246,14 +249,14 @@ def test_it_is_in_circos_form_and_scores(made: Path, tmp_path: Path) -> None:
         assert len(task.gallery) == 90
         assert all((task.images / name).is_file() for name in task.files.values())
         best = {query.id: list(query.answers) for query in task.queries}
-        found = score(data, read_predictions(data, [put(tmp_path / "best.json", best)]))
-        assert found.headline["mAP@5"] == found.headline["R@25"] == 100
-        assert found.kinds == dict.fromkeys(sorted(KINDS), (100, 8))
+        scores = score(data, read_predictions(data, [put(tmp_path / "best.json", best)]))
+        assert scores.headline["mAP@5"] == scores.headline["R@25"] == 100
+        assert scores.kinds == dict.fromkeys(sorted(KINDS), (100, 8))
         first = task.queries[0]
         best[first.id] = [first.reference]
         with pytest.raises(RecordError, match="the reference .* is predicted"):
             read_predictions(data, [put(tmp_path / "reference.json", best)])
-    assert all(place.here for place in check_benchmark("stamps", made))
+    assert all(file.here for file in check_benchmark("stamps", made))
 
 
 def test_same_seed_same_bytes_other_seed_others(made: Path, stamps: Path, tmp_path: Path) -> None:

@@ -22,12 +22,12 @@ def audit(page: Page) -> list[str]:
             AXE.read_text(encoding="utf-8")
         )  # not a script element: the policy forbids those
     page.wait_for_timeout(200)  # fades end: half-faded text has another contrast
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    audit = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [
-        f"{one['id']}: {node['target']} {node['failureSummary']}"
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
+        f"{violation['id']}: {node['target']} {node['failureSummary']}"
+        for violation in audit["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
     ]
 
 
@@ -114,10 +114,10 @@ def test_the_keyboard_alone(page: Page) -> None:
 def test_focus_is_visible(page: Page) -> None:
     for _ in range(12):
         page.keyboard.press("Tab")
-        seen = page.evaluate(
+        outlines = page.evaluate(
             "(() => { const s = getComputedStyle(document.activeElement); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2; })()"
         )
-        assert seen, page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+        assert outlines, page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
 
 
 @pytest.mark.parametrize("state", ["start", "results", "explanation", "help", "fault"])

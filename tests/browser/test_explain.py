@@ -28,20 +28,20 @@ def test_boxes_lines_and_bars(page: Page, site: str) -> None:
     open_why(page, site)
     expect(page.locator("#why .summary")).to_contain_text("Rank 1, score ")
     score = float(page.locator(".tile .score").first.inner_text())
-    shares = [float(one) for one in page.locator("#why .share .number").all_inner_texts()]
+    shares = [float(text) for text in page.locator("#why .share .number").all_inner_texts()]
     assert sum(shares) == pytest.approx(score, abs=0.003)
     # every box lies on the picture
     frame = page.locator(".canvas-frame").bounding_box()
     boxes = page.locator(".wires .box").all()
     assert boxes
     for box in boxes:
-        place = box.bounding_box()
-        assert place["x"] >= frame["x"] - 3
-        assert place["y"] >= frame["y"] - 3
-        assert place["x"] + place["width"] <= frame["x"] + frame["width"] + 3
-        assert place["y"] + place["height"] <= frame["y"] + frame["height"] + 3
+        area = box.bounding_box()
+        assert area["x"] >= frame["x"] - 3
+        assert area["y"] >= frame["y"] - 3
+        assert area["x"] + area["width"] <= frame["x"] + frame["width"] + 3
+        assert area["y"] + area["height"] <= frame["y"] + frame["height"] + 3
     widths = [
-        float(one.get_attribute("stroke-width")) for one in page.locator(".wires .link").all()
+        float(link.get_attribute("stroke-width")) for link in page.locator(".wires .link").all()
     ]
     assert len(set(widths)) > 1
 
@@ -51,10 +51,10 @@ def test_both_directions(page: Page, site: str) -> None:
     captions = page.locator(".met").count()
     page.get_by_role("radio", name="Captions look").check()
     # every caption sends its look somewhere
-    assert {caption for caption, _ in strokes(page)} == {str(one) for one in range(captions)}
+    assert {caption for caption, _ in strokes(page)} == {str(number) for number in range(captions)}
     page.locator("#why details summary").click()
     for row in page.locator(".plan tbody tr").all():
-        assert sum(float(one) for one in row.locator("td").all_inner_texts()) == pytest.approx(
+        assert sum(float(cell) for cell in row.locator("td").all_inner_texts()) == pytest.approx(
             1, abs=0.01
         )
     page.get_by_role("radio", name="Views look").check()

@@ -34,8 +34,8 @@ def test_the_page_says_image_and_nothing_else(page: Page, site: str) -> None:
     page.click("#help")
     page.wait_for_selector("#help-dialog h3")
     words.append(page.locator("#help-dialog").inner_text())
-    ours = [one.replace("in this picture", "").replace("a picture", "") for one in words]
-    assert [one for one in ours if "icture" in one] == []
+    ours = [word.replace("in this picture", "").replace("a picture", "") for word in words]
+    assert [word for word in ours if "icture" in word] == []
 
 
 def test_earlier_results_say_that_they_are(page: Page, site: str) -> None:
@@ -65,11 +65,11 @@ def test_a_search_waits_for_the_image_on_its_way(page: Page) -> None:
     page.route("**/api/uploads", lambda route: held.append(route))
     drop(page, png(draw("square", "green", (50, 60))))
     expect(page.locator("#reference")).to_have_attribute("aria-busy", "")
-    asked: list[str] = []
-    page.on("request", lambda sent: asked.append(sent.url) if "/search" in sent.url else None)
+    requests: list[str] = []
+    page.on("request", lambda sent: requests.append(sent.url) if "/search" in sent.url else None)
     page.fill("#text", "in red instead")
     page.press("#text", "Enter")
-    assert asked == []
+    assert requests == []
     with page.expect_request("**/api/search") as sent:
         held[0].continue_()
     assert "upload" in sent.value.post_data_json["reference"]

@@ -44,8 +44,8 @@ def test_back_closes_an_explanation_and_forward_opens_it_again(page: Page) -> No
     address = page.url
     page.set_viewport_size({"width": 700, "height": 400})
     page.evaluate("scrollTo(0, 300)")
-    asked: list[str] = []
-    page.on("request", lambda sent: asked.append(sent.url) if "/search" in sent.url else None)
+    requests: list[str] = []
+    page.on("request", lambda sent: requests.append(sent.url) if "/search" in sent.url else None)
     id = open_why(page, 2)
     scrolled = page.evaluate("scrollY")
     assert scrolled > 0
@@ -53,7 +53,7 @@ def test_back_closes_an_explanation_and_forward_opens_it_again(page: Page) -> No
     expect(page.locator("#why")).to_be_hidden()
     expect(page.locator(f'.tile .pic[data-id="{id}"]')).to_be_focused()
     expect(page.locator("#pictures-title")).to_have_text("Results")
-    assert (page.url, page.evaluate("scrollY"), asked) == (address, scrolled, [])
+    assert (page.url, page.evaluate("scrollY"), requests) == (address, scrolled, [])
     page.go_forward()
     expect(page.locator("#why-title .name")).to_have_attribute("title", id)
     page.go_back()
@@ -138,8 +138,8 @@ def test_back_closes_the_help(page: Page, where: str) -> None:
         search(page, "a red circle")
     address, shown = page.url, page.locator(".tile").count()
     help_ = page.locator("#help-dialog")
-    asked: list[str] = []
-    page.on("request", lambda sent: asked.append(sent.url) if "/api/" in sent.url else None)
+    requests: list[str] = []
+    page.on("request", lambda sent: requests.append(sent.url) if "/api/" in sent.url else None)
     page.click("#help")
     expect(help_).to_be_visible()
     page.go_back()
@@ -150,7 +150,7 @@ def test_back_closes_the_help(page: Page, where: str) -> None:
     expect(help_).to_be_hidden()
     page.wait_for_url(address)
     expect(page.locator("#help")).to_be_focused()
-    assert (page.locator(".tile").count(), asked) == (shown, [])
+    assert (page.locator(".tile").count(), requests) == (shown, [])
     search(page, "a blue square")
     page.go_back()
     expect(page.locator("#pictures-title")).to_have_text(where.title())
@@ -189,15 +189,15 @@ def test_enter_twice_is_one_step(page: Page) -> None:
 
 def test_back_while_a_search_runs_shows_what_was_there(page: Page) -> None:
     search(page, "a red circle")
-    found = hits(page)
+    hit_ids = hits(page)
     page.route("**/api/search", lambda route: None)
     page.fill("#text", "a blue square")
     page.press("#text", "Enter")
     expect(page.locator(".waiting")).to_be_visible()
     page.go_back()
-    expect(page.locator(".tile .score")).to_have_count(len(found))
+    expect(page.locator(".tile .score")).to_have_count(len(hit_ids))
     expect(page.locator("#text")).to_have_value("a red circle")
-    assert hits(page) == found
+    assert hits(page) == hit_ids
 
 
 def test_back_to_an_upload_that_the_server_forgot(page: Page) -> None:

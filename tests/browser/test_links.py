@@ -94,11 +94,11 @@ def test_a_setting_that_only_the_server_refuses(page: Page, site: str) -> None:
 
 def test_a_number_that_cannot_be_is_refused_where_it_is_typed(page: Page, site: str) -> None:
     open_results(page, site)
-    found = hits(page)
+    hit_ids = hits(page)
     page.click("#settings > summary")
     page.click("#settings .advanced summary")
-    asked: list[str] = []
-    page.on("request", lambda sent: asked.append(sent.url))
+    requests: list[str] = []
+    page.on("request", lambda sent: requests.append(sent.url))
     for name, value in [("tau", "0"), ("beta", "2"), ("hits", "0"), ("negative_weight", "-1")]:
         page.fill(f"#set-{name}", value)
         page.press(f"#set-{name}", "Tab")
@@ -106,14 +106,14 @@ def test_a_number_that_cannot_be_is_refused_where_it_is_typed(page: Page, site: 
             "last search stands"
         )
         expect(page.locator(f"#set-{name}")).to_have_attribute("aria-invalid", "true")
-    assert (asked, hits(page)) == ([], found)
+    assert (requests, hits(page)) == ([], hit_ids)
     with page.expect_response("**/api/search"):
         page.fill("#set-beta", "0.4")
         page.press("#set-beta", "Tab")
     expect(page.locator(".field:has(#set-beta) .wrong")).to_be_hidden()
 
 
-def told(gallery: dict[str, Any]) -> Callable[[Any], None]:
+def gallery_with(gallery: dict[str, Any]) -> Callable[[Any], None]:
     """Answer GET /api/gallery with these facts as well."""
 
     def handle(route: Any) -> None:
@@ -126,17 +126,17 @@ def told(gallery: dict[str, Any]) -> Callable[[Any], None]:
 def test_notes_of_the_gallery_are_shown(new_page: NewPage, site: str) -> None:
     page = new_page()
     note = "The cache was damaged and has been rebuilt."
-    page.route("**/api/gallery", told({"notes": [note]}))
+    page.route("**/api/gallery", gallery_with({"notes": [note]}))
     page.goto(site)
     expect(page.locator("#notes li")).to_have_text([note])
     search(page, "a red circle")
     expect(page.locator("#notes")).to_contain_text(note)
     page.unroute("**/api/gallery")
-    page.route("**/api/gallery", told({"notes": ["3 images are being added."]}))
+    page.route("**/api/gallery", gallery_with({"notes": ["3 images are being added."]}))
     page.click("#to-gallery")  # what the gallery has to say now
     expect(page.locator("#notes li")).to_have_text(["3 images are being added."])
     page.unroute("**/api/gallery")
-    page.route("**/api/gallery", told({"notes": []}))
+    page.route("**/api/gallery", gallery_with({"notes": []}))
     search(page, "a red circle")
     page.click("#to-gallery")
     expect(page.locator("#notes")).to_be_hidden()
@@ -164,9 +164,9 @@ def test_an_incomplete_gallery_says_so_once(
 def test_notes_of_a_search_are_shown_once(page: Page) -> None:
     def handle(route: Any) -> None:
         answer = route.fetch()
-        found = answer.json()
-        found["results"]["notes"] = ["The caption was cut.", "k was lowered.", "k was lowered."]
-        route.fulfill(response=answer, json=found)
+        body = answer.json()
+        body["results"]["notes"] = ["The caption was cut.", "k was lowered.", "k was lowered."]
+        route.fulfill(response=answer, json=body)
 
     page.route("**/api/search", handle)
     search(page, "a red circle")

@@ -104,15 +104,15 @@ def test_an_upload_the_server_forgot_is_sent_again(page: Page) -> None:
 
 
 def _forget_once() -> Callable[..., None]:
-    asked: list[str] = []
+    requests: list[str] = []
 
     def handle(route) -> None:  # type: ignore[no-untyped-def]
-        asked.append(route.request.post_data)
-        if len(asked) == 1:
+        requests.append(route.request.post_data)
+        if len(requests) == 1:
             error = {"type": "NotFoundError", "message": "There is no such upload.", "hint": ""}
             route.fulfill(status=404, json={"error": error})
         else:
-            assert asked[0] != asked[1]  # another token
+            assert requests[0] != requests[1]  # another token
             route.continue_()
 
     return handle
@@ -129,29 +129,32 @@ def test_captions_are_edited_weighed_switched_off_and_added(page: Page, site: st
     composed = members(page)
     before = hits(page)
     assert len(composed) >= 2
-    with page.expect_request("**/api/search") as asked:
+    with page.expect_request("**/api/search") as request:
         page.locator("#captions input[type=checkbox]").nth(1).uncheck()
-    assert [one["on"] for one in asked.value.post_data_json["captions"]][:2] == [True, False]
+    assert [caption["on"] for caption in request.value.post_data_json["captions"]][:2] == [
+        True,
+        False,
+    ]
     expect(page.locator("#captions-count")).to_contain_text(
         f"{len(composed) - 1} of {len(composed)} · edited"
     )
-    with page.expect_request("**/api/search") as asked:
+    with page.expect_request("**/api/search") as request:
         page.locator("#captions textarea").first.fill("a yellow thing")
         page.locator("#captions textarea").first.press("Enter")
-    assert asked.value.post_data_json["captions"][0]["text"] == "a yellow thing"
+    assert request.value.post_data_json["captions"][0]["text"] == "a yellow thing"
     expect(page.locator("#stage")).not_to_have_attribute("aria-busy", "true")
-    with page.expect_request("**/api/search") as asked:
+    with page.expect_request("**/api/search") as request:
         page.locator("#captions .weight").first.fill("9")
         page.locator("#captions .weight").first.press("Tab")
-    assert asked.value.post_data_json["captions"][0]["weight"] == 9
+    assert request.value.post_data_json["captions"][0]["weight"] == 9
     page.get_by_role("button", name="Add a caption").click()
-    with page.expect_request("**/api/search") as asked:
+    with page.expect_request("**/api/search") as request:
         page.keyboard.type("a yellow square")
         page.keyboard.press("Enter")
-    assert asked.value.post_data_json["captions"][-1]["text"] == "a yellow square"
+    assert request.value.post_data_json["captions"][-1]["text"] == "a yellow square"
     expect(page.locator("#facts")).to_contain_text(f"K {len(composed)} ")
     assert hits(page) != before
-    assert any("yellow" in one for one in hits(page)[:3])
+    assert any("yellow" in hit for hit in hits(page)[:3])
     # all of it stands in the address, and comes back
     edited = members(page)
     page.goto("about:blank")
@@ -173,20 +176,20 @@ def test_captions_of_another_question_do_not_go_along(page: Page, site: str) -> 
     page.fill("#text", "in green instead")
     expect(page.locator("#captions textarea").first).to_be_disabled()
     search(page, "in green instead")
-    assert any("green" in one for one in members(page))
+    assert any("green" in text for text in members(page))
     assert "c=" not in page.url
 
 
 def test_settings(page: Page, site: str) -> None:
     open_results(page, site)
     page.click("#settings > summary")
-    with page.expect_request("**/api/search") as asked:
+    with page.expect_request("**/api/search") as request:
         page.locator("#set-alpha").press("ArrowRight")
-    assert asked.value.post_data_json["settings"]["alpha"] == 0.5
+    assert request.value.post_data_json["settings"]["alpha"] == 0.5
     expect(page.locator("#facts")).to_contain_text("α 0.5")
-    with page.expect_request("**/api/search") as asked:
+    with page.expect_request("**/api/search") as request:
         page.locator("#set-num_captions").press("Home")
-    assert asked.value.post_data_json["settings"]["num_captions"] == 1
+    assert request.value.post_data_json["settings"]["num_captions"] == 1
     expect(page.locator("#captions textarea")).to_have_count(1)
     page.click("#settings .advanced summary")
     page.select_option("#set-scorer", "chamfer")
@@ -254,25 +257,25 @@ def test_a_shared_address_gives_the_same(new_page: Callable[..., Page], page: Pa
     page.click("#settings > summary")
     page.locator("#set-alpha").press("End")
     expect(page.locator("#facts")).to_contain_text("α 1")
-    found = hits(page)
+    hit_ids = hits(page)
     other = new_page()
     other.goto(page.url)
     other.wait_for_selector(".tile .score")
-    assert hits(other) == found
+    assert hits(other) == hit_ids
     expect(other.locator("#text")).to_have_value("in blue instead")
     other.reload()
     other.wait_for_selector(".tile .score")
-    assert hits(other) == found
+    assert hits(other) == hit_ids
 
 
 def test_user_text_never_stands_in_a_request_address(page: Page) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url.partition("#")[0]))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url.partition("#")[0]))
     search(page, "zanzibar")
     page.reload()
     page.wait_for_selector(".tile .score")
-    assert asked
-    assert not any("zanzibar" in one for one in asked)
+    assert requests
+    assert not any("zanzibar" in url for url in requests)
 
 
 def test_html_in_names_and_captions_is_text(page: Page, site: str) -> None:

@@ -148,9 +148,9 @@ def test_a_newer_question_overtakes_an_older_one(page: Page) -> None:
     page.unroute("**/api/search")
     search(page, "a blue square")
     expect(page.locator("#trail [aria-current] > span").last).to_have_text("a blue square")
-    found = hits(page)
+    hit_ids = hits(page)
     page.wait_for_timeout(100)
-    assert hits(page) == found
+    assert hits(page) == hit_ids
 
 
 def test_all_captions_off_keeps_the_results(page: Page, site: str) -> None:
@@ -160,15 +160,15 @@ def test_all_captions_off_keeps_the_results(page: Page, site: str) -> None:
     for tick in ticks.all()[1:]:
         with page.expect_response("**/api/search"):
             tick.uncheck()
-    asked: list[str] = []
-    page.on("request", lambda sent: asked.append(sent.url))
+    requests: list[str] = []
+    page.on("request", lambda sent: requests.append(sent.url))
     ticks.first.uncheck()
     expect(page.locator("#captions-body")).to_contain_text("All are switched off")
     expect(page.locator("#captions-count")).to_have_text(f"0 of {ticks.count()} · edited")
     expect(page.locator(".tile")).to_have_count(len(before))
     page.click("#search")
     expect(page.locator("#form-problem")).to_contain_text("All captions are switched off")
-    assert asked == []
+    assert requests == []
     with page.expect_response("**/api/search"):
         ticks.nth(1).check()
     expect(page.locator("#form-problem")).to_be_hidden()
@@ -231,9 +231,9 @@ def test_an_answer_takes_nothing_away_from_who_types(page: Page, site: str) -> N
     expect(page.locator("#stage")).not_to_have_attribute("aria-busy", "true")
     expect(page.locator("#captions-count")).to_contain_text("edited")
     page.keyboard.type("uare")
-    with page.expect_request("**/api/search") as asked:
+    with page.expect_request("**/api/search") as request:
         page.keyboard.press("Enter")
-    texts = [one["text"] for one in asked.value.post_data_json["captions"]]
+    texts = [caption["text"] for caption in request.value.post_data_json["captions"]]
     assert (texts[0], texts[-1]) == ("a yellow thing", "a yellow square")
 
 

@@ -147,12 +147,12 @@ def remove_again(root: Path) -> None:
 
 def rankings(root: Path) -> list[list[tuple[str, float]]]:
     """Rank every query: what no fault may change silently."""
-    found = []
+    answers = []
     with Gallery.open(root / "images", encoder=HashEncoder()) as gallery:
         for reference, text in QUERIES:
             results = st.search(gallery, reference=reference, text=text or "", settings=SETTINGS)
-            found.append([(hit.id, round(hit.score, 6)) for hit in results])
-    return found
+            answers.append([(hit.id, round(hit.score, 6)) for hit in results])
+    return answers
 
 
 def state(root: Path) -> dict[str, object]:

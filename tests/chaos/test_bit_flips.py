@@ -29,15 +29,15 @@ def flip(path: Path, bit: int) -> None:
         stream.write(bytes([byte ^ (1 << bit % 8)]))
 
 
-def told(root: Path) -> tuple[list[list[tuple[str, float]]], bool]:
+def answers(root: Path) -> tuple[list[list[tuple[str, float]]], bool]:
     """Rank every query; also whether any result carries a note about the damage."""
-    found, noted = [], False
+    rankings, noted = [], False
     with Gallery.open(root / "images", encoder=HashEncoder()) as gallery:
         for reference, text in QUERIES:
             results = st.search(gallery, reference=reference, text=text or "", settings=SETTINGS)
-            found.append([(hit.id, round(hit.score, 6)) for hit in results])
+            rankings.append([(hit.id, round(hit.score, 6)) for hit in results])
             noted = noted or any("damage" in note for note in (*results.notes, *gallery.notes))
-    return found, noted
+    return rankings, noted
 
 
 @pytest.mark.parametrize("cached", [True, False], ids=["with the cache", "without the cache"])
@@ -67,24 +67,24 @@ def test_a_flipped_bit_is_harmless_or_told(
         and (target == "cache" or path.name == "gallery.sqlite")
     )
     draw = random.Random(f"{SEED} flips {target} {cached}")
-    places = []
+    positions = []
     for _ in range(FLIPS):
         file = draw.choice(files)
-        places.append((file, draw.randrange(8 * (before / file).stat().st_size)))
+        positions.append((file, draw.randrange(8 * (before / file).stat().st_size)))
     root = tmp_path / "root"
     outcomes: Counter[str] = Counter()
-    for file, bit in sample(places, f"flips {target} {cached}"):
+    for file, bit in sample(positions, f"flips {target} {cached}"):
         shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(before, root)
         flip(root / file, bit)
         where = f"bit {bit} of {file}"
         try:
-            found, noted = told(root)
+            rankings_now, noted = answers(root)
         except StitchError:
             outcomes["one clear error"] += 1
         else:
-            assert found == expected or noted, f"{where}: other rankings, and no word of it"
-            outcomes["unchanged" if found == expected else "told"] += 1
+            assert rankings_now == expected or noted, f"{where}: other rankings, and no word of it"
+            outcomes["unchanged" if rankings_now == expected else "told"] += 1
         _mended(root, calm, where, outcomes)
     record_property(
         "tried", sum(outcomes[name] for name in ("one clear error", "unchanged", "told"))

@@ -70,9 +70,9 @@ def _survived(scene: Scene, root: Path, expected: dict[str, object], where: str)
     except GalleryMissingError:
         assert scene.name == "first index", where
     scene.resume(root)
-    found = state(root)
-    assert found["files"] == expected["files"], where
-    assert found["items"] == expected["items"], where
-    assert found["rankings"] == expected["rankings"], where
+    survived = state(root)
+    assert survived["files"] == expected["files"], where
+    assert survived["items"] == expected["items"], where
+    assert survived["rankings"] == expected["rankings"], where
     with Gallery.open(root / "images", encoder=HashEncoder()) as gallery:
         assert gallery.verify().sound, where

@@ -33,18 +33,18 @@ def mutate(content: bytes, draw: random.Random) -> bytes:
     """Change some bytes, cut a piece out, put noise in, or cut the end off."""
     body = bytearray(content)
     for _ in range(draw.choice((1, 1, 2, 8))):
-        place = draw.randrange(len(body))
+        index = draw.randrange(len(body))
         match draw.randrange(5):
             case 0:
-                body[place] ^= 1 << draw.randrange(8)
+                body[index] ^= 1 << draw.randrange(8)
             case 1:
-                del body[place : place + draw.randrange(1, 64)]
+                del body[index : index + draw.randrange(1, 64)]
             case 2:
-                body[place:place] = draw.randbytes(draw.randrange(1, 64))
+                body[index:index] = draw.randbytes(draw.randrange(1, 64))
             case 3:
-                body[place : place + 4] = draw.choice((b"\xff" * 4, b"\0" * 4))
+                body[index : index + 4] = draw.choice((b"\xff" * 4, b"\0" * 4))
             case 4:
-                del body[max(place, 16) :]
+                del body[max(index, 16) :]
         if not body:
             return b"\0"
     return bytes(body)

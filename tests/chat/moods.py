@@ -82,9 +82,9 @@ def gemini(*names: str) -> list[Body]:
     return [{"error": error}]
 
 
-def forbids(known: Iterable[str], shape: str) -> Fault:
+def forbids(parameters: Iterable[str], shape: str) -> Fault:
     """Refuse every parameter that is not known, as pydantic does, in one of Mistral's shapes."""
-    allowed = frozenset(known)
+    allowed = frozenset(parameters)
 
     def fault(body: Body) -> tuple[int, Any] | None:
         detail = [
@@ -188,11 +188,11 @@ def events(body: Body) -> bytes:
     """The answers as server-sent events, word by word, choices interleaved."""
     choices = answers(body)["choices"]
     lines = []
-    for place in range(6):
+    for index in range(6):
         for choice in choices:
             words = choice["message"]["content"].split(" ")
-            word = " ".join(words[place : place + 1] if place < 5 else words[5:])
-            delta = {"content": word + (" " if place < len(words) - 1 else "")} if word else {}
+            word = " ".join(words[index : index + 1] if index < 5 else words[5:])
+            delta = {"content": word + (" " if index < len(words) - 1 else "")} if word else {}
             lines.append(
                 {"choices": [{"index": choice["index"], "delta": delta, "finish_reason": None}]}
             )

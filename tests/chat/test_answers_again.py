@@ -28,7 +28,7 @@ from stitch_cir.errors import NotFoundError
 from tests.chat.fake_server import Handler, completion, serving
 
 ASK = [Message("user", ("What is it?",))]
-SEEN = Reference("a.png", Image.new("RGB", (32, 24), "red"), content="ab" * 32)
+REFERENCE = Reference("a.png", Image.new("RGB", (32, 24), "red"), content="ab" * 32)
 GOOD = [f"A red dress, take {i}." for i in range(20)]
 
 
@@ -54,23 +54,23 @@ def cache(tmp_path: Path) -> Iterator[Any]:
     ],
 )
 def test_what_was_no_answer_is_asked_for_again_and_replaced(cache: Any, bad: Any) -> None:
-    broken = ChatComposer(Chat(ScriptedChat([bad]), cache)).compose(SEEN, "in red", 3)
+    broken = ChatComposer(Chat(ScriptedChat([bad]), cache)).compose(REFERENCE, "in red", 3)
     assert all(caption.origin.startswith("verbatim:") for caption in broken.captions)
     healthy = Chat(ScriptedChat(GOOD), cache)
-    made = ChatComposer(healthy).compose(SEEN, "in red", 3)
+    made = ChatComposer(healthy).compose(REFERENCE, "in red", 3)
     assert made.texts == tuple(GOOD[:3])
     assert healthy.usage().requested == 3
     # and what it says now is final
     again = Chat(ScriptedChat(["never"]), cache)
-    assert ChatComposer(again).compose(SEEN, "in red", 3) == made
+    assert ChatComposer(again).compose(REFERENCE, "in red", 3) == made
     assert again.usage().requested == 0
 
 
 def test_offline_the_record_of_a_failed_run_gives_the_same_run(cache: Any) -> None:
     said = ["A cat.", None, "A dog.", "", "A fox."]
-    first = ChatComposer(Chat(ScriptedChat(said), cache)).compose(SEEN, "an animal", 3)
+    first = ChatComposer(Chat(ScriptedChat(said), cache)).compose(REFERENCE, "an animal", 3)
     offline = Chat(ScriptedChat(["never"]), cache, offline=True)
-    assert ChatComposer(offline).compose(SEEN, "an animal", 3) == first
+    assert ChatComposer(offline).compose(REFERENCE, "an animal", 3) == first
 
 
 def test_only_what_is_missing_is_asked_for_and_priced(cache: Any) -> None:
@@ -149,11 +149,11 @@ def test_what_an_end_point_did_not_take_is_recorded_with_its_answers(
 
     with serving(answer) as server:
         online = Chat(OpenAIChat("m", base_url=server.url), cache)
-        made = ChatComposer(online).compose(SEEN, "in red", 2)
+        made = ChatComposer(online).compose(REFERENCE, "in red", 2)
     assert made.settings["left_out"] == ["top_k"]
     assert made.notes == ("the end point does not take top_k",)
     offline = Chat(OpenAIChat("m", base_url=server.url), cache, offline=True)
-    replayed = ChatComposer(offline).compose(SEEN, "in red", 2)
+    replayed = ChatComposer(offline).compose(REFERENCE, "in red", 2)
     assert replayed.captions == made.captions
     assert replayed.notes == made.notes
 
@@ -172,15 +172,15 @@ def test_examples_left_out_are_left_out_again_from_the_cache(
 
     with serving(answer) as server:
         made = ChatComposer(Chat(OpenAIChat("m", base_url=server.url), cache)).compose(
-            SEEN, "in red", 2
+            REFERENCE, "in red", 2
         )
         assert len(server.requests) == 2
         again = ChatComposer(Chat(OpenAIChat("m", base_url=server.url), cache)).compose(
-            SEEN, "in red", 2
+            REFERENCE, "in red", 2
         )
         assert len(server.requests) == 2
     offline = Chat(OpenAIChat("m", base_url=server.url), cache, offline=True)
-    replayed = ChatComposer(offline).compose(SEEN, "in red", 2)
+    replayed = ChatComposer(offline).compose(REFERENCE, "in red", 2)
     assert made.captions == again.captions == replayed.captions
     for composition in (made, again, replayed):
         assert composition.settings["prompt_examples"] == "left out"

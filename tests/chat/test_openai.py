@@ -56,10 +56,10 @@ def test_k_samples_are_asked_for_in_one_request_with_the_sampling_of_the_paper()
 
 
 def test_an_end_point_without_n_is_asked_concurrently_and_order_is_kept() -> None:
-    def one(handler: Handler, body: dict[str, Any]) -> None:
+    def single(handler: Handler, body: dict[str, Any]) -> None:
         handler.send(200, completion(f"sample {body['seed']}"))
 
-    with serving(one) as server:
+    with serving(single) as server:
         chat = OpenAIChat("m", base_url=server.url, concurrency=2)
         assert texts(chat.sample(ASK, 5, Sampling(), 0)) == [f"sample {i}" for i in range(5)]
         assert server.busiest <= 2
@@ -81,8 +81,8 @@ def test_a_refused_parameter_is_left_out_from_then_on_and_said(name: str) -> Non
         count = len(server.requests)
         chat.sample(ASK, 1, Sampling(), 0)
         assert len(server.requests) == count + 1
-    told = name in ("top_k", "seed")
-    assert chat.notes() == ((f"the end point does not take {name}",) if told else ())
+    noted = name in ("top_k", "seed")
+    assert chat.notes() == ((f"the end point does not take {name}",) if noted else ())
     if name == "max_tokens":
         assert server.requests[-1]["max_completion_tokens"] == 70
 
@@ -147,8 +147,8 @@ def test_a_megabyte_of_prose_arrives_whole() -> None:
 
 
 def test_pictures_travel_in_their_place_as_small_jpegs() -> None:
-    picture = ImagePart.of(Image.new("RGB", (2000, 1000), "red"))
-    message = Message("user", ("before", picture, "after"))
+    image = ImagePart.of(Image.new("RGB", (2000, 1000), "red"))
+    message = Message("user", ("before", image, "after"))
     with serving(says("x")) as server:
         OpenAIChat("m", base_url=server.url).sample([message], 1, Sampling(), 0)
     parts = server.requests[0]["messages"][0]["content"]
@@ -268,7 +268,7 @@ def test_tls_to_a_server_without_it_says_so() -> None:
 def test_the_declared_client_is_one_that_works_with_what_is_installed_beside_it() -> None:
     """Before 3.0 the client used another HTTP library, whose newest release broke it."""
     declared = Path(__file__).parents[2] / "pyproject.toml"
-    found = tomllib.loads(declared.read_text())["project"]["dependencies"]
-    (openai,) = [line for line in found if line.startswith("openai")]
+    dependencies = tomllib.loads(declared.read_text())["project"]["dependencies"]
+    (openai,) = [line for line in dependencies if line.startswith("openai")]
     assert int(re.findall(r">=(\d+)", openai)[0]) >= 3
     assert any(need.startswith("httpx2") for need in requires("openai") or ())

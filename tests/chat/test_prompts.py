@@ -11,8 +11,8 @@ from PIL import Image
 from stitch_cir.chat import ImagePart, load_prompt, prompt_names
 from stitch_cir.errors import NotFoundError, SettingError
 
-PICTURE = ImagePart.of(Image.new("RGB", (8, 8), "red"))
-OWN = """
+IMAGE = ImagePart.of(Image.new("RGB", (8, 8), "red"))
+PROMPT = """
 name = "own-1"
 kind = "rewrite"
 about = "Ours."
@@ -22,22 +22,22 @@ query = "{caption} -> {modification}"
 
 def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query() -> None:
     assert set(prompt_names()) >= {"edit-1", "fashion-1", "caption-1", "rewrite-1", "rerank-1"}
-    fields: dict[str, Any] = {"caption": "CAPTION", "modification": "CHANGE", "image": PICTURE}
+    fields: dict[str, Any] = {"caption": "CAPTION", "modification": "CHANGE", "image": IMAGE}
     for name in prompt_names():
         prompt = load_prompt(name)
-        candidate = PICTURE if prompt.kind == "rerank" else "CANDIDATE"
+        candidate = IMAGE if prompt.kind == "rerank" else "CANDIDATE"
         messages = prompt.messages(**fields, candidate=candidate)
         assert messages[-1].role == "user"
         text = "".join(part for part in messages[-1].parts if isinstance(part, str))
         assert "{" not in text
         assert ("CHANGE" in text) == (prompt.kind != "caption")
-        assert (PICTURE in messages[-1].parts) == (prompt.kind in ("edit", "caption", "rerank"))
+        assert (IMAGE in messages[-1].parts) == (prompt.kind in ("edit", "caption", "rerank"))
         assert len(prompt.digest) == 64
         assert prompt.preview()[-1]["role"] == "user"
 
 
 def test_the_one_stage_prompt_is_one_message_with_pictures_between_the_words() -> None:
-    (message,) = load_prompt("edit-1").messages(image=PICTURE, modification="in red")
+    (message,) = load_prompt("edit-1").messages(image=IMAGE, modification="in red")
     kinds = [isinstance(part, ImagePart) for part in message.parts]
     assert kinds == [False, True, False, True, False, True, False]
     assert message.parts[-1] == "\nInstruction: in red\nEdited description:"
@@ -60,11 +60,11 @@ def test_what_a_user_writes_is_never_read_as_a_template() -> None:
 
 def test_a_prompt_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(OWN)
+    path.write_text(PROMPT)
     prompt = load_prompt(str(path), "rewrite")
     assert prompt.messages(caption="a", modification="b")[0].parts == ("a -> b",)
     before = prompt.digest
-    path.write_text(OWN.replace("->", "=>"))
+    path.write_text(PROMPT.replace("->", "=>"))
     assert load_prompt(str(path)).digest != before
 
 
@@ -86,11 +86,11 @@ def test_a_prompts_pictures_lie_beside_it_and_count_in_its_digest(tmp_path: Path
     ("content", "message"),
     [
         ("name = [", "no TOML"),
-        (OWN.replace('about = "Ours."', ""), "about"),
-        (OWN.replace("rewrite", "sonnet"), "kind"),
-        (OWN.replace("{caption}", "{image}"), "the query uses"),
-        (OWN + "spam = 1", "spam"),
-        (OWN + 'turns = true\n[[examples]]\ncaption = "a"', "example 1 lacks"),
+        (PROMPT.replace('about = "Ours."', ""), "about"),
+        (PROMPT.replace("rewrite", "sonnet"), "kind"),
+        (PROMPT.replace("{caption}", "{image}"), "the query uses"),
+        (PROMPT + "spam = 1", "spam"),
+        (PROMPT + 'turns = true\n[[examples]]\ncaption = "a"', "example 1 lacks"),
     ],
 )
 def test_files_that_are_no_prompt_are_refused_with_the_reason(

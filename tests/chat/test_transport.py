@@ -109,12 +109,12 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_a_delay_that_was_asked_for_is_kept_and_told(naps: Any) -> None:
-    told: list[str] = []
+    messages: list[str] = []
     with serving(first(fails(429, retry_after="75", retry_after_ms=""), says("fine"))) as server:
-        chat = OpenAIChat("m", base_url=server.url, report=told.append)
+        chat = OpenAIChat("m", base_url=server.url, report=messages.append)
         assert [reply.text for reply in chat.sample(ASK, 1, Sampling(), 0)] == ["fine"]
     assert naps == [75.0]
-    assert told == [f"waiting 75 s for 127.0.0.1:{server.server_address[1]}, as it requested"]
+    assert messages == [f"waiting 75 s for 127.0.0.1:{server.server_address[1]}, as it requested"]
 
 
 @pytest.mark.parametrize("seconds", ["600", "3600"])

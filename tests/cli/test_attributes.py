@@ -12,13 +12,13 @@ from tests.cli.test_gallery_commands import ENCODER, stitch
 
 
 @pytest.fixture
-def indexed(photos: Path, tmp_path: Path) -> Path:
+def indexed(folder: Path, tmp_path: Path) -> Path:
     file = tmp_path / "first.csv"
     file.write_text("id,price,brand\nred.png,5,Acme\nblue.png,25.5,Bolt\n")
-    done = stitch("index", photos, "-q", "--no-metadata", "--attributes", file, *ENCODER)
+    done = stitch("index", folder, "-q", "--no-metadata", "--attributes", file, *ENCODER)
     assert done.exit_code == 0, done.output
     assert "2 with attributes from the file" in done.stdout
-    return photos
+    return folder
 
 
 def test_set_show_count_drop(indexed: Path, tmp_path: Path) -> None:

@@ -27,25 +27,25 @@ def stitch(*arguments: object) -> Result:
 
 
 @pytest.fixture
-def indexed(photos: Path) -> Path:
-    assert stitch("index", photos, "-q", *ENCODER).exit_code == 0
-    return photos
+def indexed(folder: Path) -> Path:
+    assert stitch("index", folder, "-q", *ENCODER).exit_code == 0
+    return folder
 
 
-def test_from_folder_to_answer(photos: Path, tmp_path: Path) -> None:
-    first = stitch("index", photos, "-q", *ENCODER)
+def test_from_folder_to_answer(folder: Path, tmp_path: Path) -> None:
+    first = stitch("index", folder, "-q", *ENCODER)
     assert first.exit_code == 0, first.output
     assert "8 images in the gallery: 8 added" in first.stdout
-    again = stitch("index", photos, "-q", *ENCODER)
+    again = stitch("index", folder, "-q", *ENCODER)
     assert "8 unchanged" in again.stdout
     sheet = tmp_path / "out/sheet.html"
-    found = stitch(
-        "search", photos, "in blue instead", "-r", photos / "red.png", "-k", 3, "--sheet", sheet
+    result = stitch(
+        "search", folder, "in blue instead", "-r", folder / "red.png", "-k", 3, "--sheet", sheet
     )
-    assert found.exit_code == 0, found.output
-    lines = [line for line in found.stdout.splitlines() if line.strip().startswith("1 ")]
+    assert result.exit_code == 0, result.output
+    lines = [line for line in result.stdout.splitlines() if line.strip().startswith("1 ")]
     assert "blue.png" in lines[0]
-    assert "preset paper" in found.stdout
+    assert "preset paper" in result.stdout
     assert "<html" in sheet.read_text(encoding="utf-8")
 
 
@@ -83,18 +83,18 @@ def test_json_everywhere(indexed: Path, tmp_path: Path) -> None:
     assert json.loads(stitch("index", indexed, "--json", *ENCODER).stdout)["unchanged"] == 8
 
 
-def test_indexing_tells_how_long_the_encoder_waited(photos: Path) -> None:
-    told = json.loads(stitch("index", photos, "--workers", 1, "--json", *ENCODER).stdout)
-    assert told["added"] == 8
-    assert 0 < told["encoding_seconds"] < told["seconds"]
-    assert 0 < told["waiting_seconds"] < told["seconds"]
-    assert stitch("index", photos, "--workers", 0, *ENCODER).exit_code == 2
+def test_indexing_tells_how_long_the_encoder_waited(folder: Path) -> None:
+    answer = json.loads(stitch("index", folder, "--workers", 1, "--json", *ENCODER).stdout)
+    assert answer["added"] == 8
+    assert 0 < answer["encoding_seconds"] < answer["seconds"]
+    assert 0 < answer["waiting_seconds"] < answer["seconds"]
+    assert stitch("index", folder, "--workers", 0, *ENCODER).exit_code == 2
 
 
 def test_where_sets_are_scored(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    told = json.loads(stitch("search", indexed, "blue", "--device", "auto", "--json").stdout)
-    assert told["settings"]["device"] == "cpu"
+    answer = json.loads(stitch("search", indexed, "blue", "--device", "auto", "--json").stdout)
+    assert answer["settings"]["device"] == "cpu"
     refused = stitch("search", indexed, "blue", "--device", "cuda")
     assert refused.exit_code == 6
     assert "[torch]'" in refused.stderr
@@ -120,11 +120,11 @@ def test_compose_edit_and_feed_back(indexed: Path, tmp_path: Path) -> None:
 
 
 def test_explain_draws(indexed: Path, tmp_path: Path) -> None:
-    picture = tmp_path / "why.png"
-    done = stitch("explain", indexed, "blue.png", "in blue", "-r", "red.png", "-o", picture)
+    file = tmp_path / "why.png"
+    done = stitch("explain", indexed, "blue.png", "in blue", "-r", "red.png", "-o", file)
     assert done.exit_code == 0, done.output
     assert "Rank 1" in done.stdout
-    with Image.open(picture) as image:
+    with Image.open(file) as image:
         assert image.width > 900
 
 
@@ -187,7 +187,7 @@ def test_mistakes_get_one_clear_error(
     indexed: Path, arguments: list[str], code: int, says: str
 ) -> None:
     (indexed / "note.txt").write_text("hello")
-    done = stitch(*(argument.format(photos=indexed) for argument in arguments))
+    done = stitch(*(argument.format(folder=indexed) for argument in arguments))
     assert done.exit_code == code, done.output
     assert says in done.output
     assert "Traceback" not in done.output
@@ -201,10 +201,10 @@ def test_an_error_as_json(indexed: Path) -> None:
     assert json.loads(done.stderr)["error"]["type"] == "QueryError"
 
 
-def test_skipped_files_are_reported_and_change_the_exit_code(photos: Path) -> None:
-    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff but no more")
-    (photos / "empty.png").write_bytes(b"")
-    done = stitch("index", photos, "-q", *ENCODER)
+def test_skipped_files_are_reported_and_change_the_exit_code(folder: Path) -> None:
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff but no more")
+    (folder / "empty.png").write_bytes(b"")
+    done = stitch("index", folder, "-q", *ENCODER)
     assert done.exit_code == 7
     assert "skipped broken.jpg: " in done.output
     assert "skipped empty.png: " in done.output
@@ -229,7 +229,7 @@ def test_help_and_version_and_completion() -> None:
 
 
 def test_less_like_and_weights_of_it(indexed: Path) -> None:
-    told = stitch(
+    result = stitch(
         "search",
         indexed,
         "red",
@@ -241,10 +241,10 @@ def test_less_like_and_weights_of_it(indexed: Path) -> None:
         0.2,
         "--json",
     )
-    found = json.loads(told.stdout)
-    assert found["query"]["negatives"] == ["red.png"]
-    assert found["settings"]["negative_weight"] == 0.2
-    assert "red.png" not in [hit["id"] for hit in found["hits"]]
+    answer = json.loads(result.stdout)
+    assert answer["query"]["negatives"] == ["red.png"]
+    assert answer["settings"]["negative_weight"] == 0.2
+    assert "red.png" not in [hit["id"] for hit in answer["hits"]]
     assert stitch("search", indexed, "red", "--negative", "nope").exit_code == 3
     assert stitch("search", indexed, "red", "--negative-weight", -1).exit_code == 2
     assert stitch("explain", indexed, "red.png", "red", "--negative", "red.png").exit_code == 3
@@ -253,7 +253,7 @@ def test_less_like_and_weights_of_it(indexed: Path) -> None:
 def test_parts_of_an_explanation(indexed: Path, tmp_path: Path) -> None:
     sizes = set()
     for kind in ("all", "matches", "heatmap", "contributions"):
-        picture = tmp_path / f"{kind}.png"
+        file = tmp_path / f"{kind}.png"
         done = stitch(
             "explain",
             indexed,
@@ -262,12 +262,12 @@ def test_parts_of_an_explanation(indexed: Path, tmp_path: Path) -> None:
             "-r",
             "red.png",
             "-o",
-            picture,
+            file,
             "--kind",
             kind,
         )
         assert done.exit_code == 0, done.output
-        with Image.open(picture) as drawn:
+        with Image.open(file) as drawn:
             sizes.add(drawn.size)
     assert len(sizes) == 4
     wrong = stitch("explain", indexed, "blue.png", "blue", "--kind", "nothing")
@@ -288,9 +288,9 @@ def test_serving_says_what_is_missing(indexed: Path, tmp_path: Path, monkeypatch
 
     for name in ("create_app", "serve"):  # the packages are looked for when these are first used
         monkeypatch.delitem(vars(server), name, raising=False)
-    known = util.find_spec
+    find_spec = util.find_spec
     monkeypatch.setattr(
-        util, "find_spec", lambda name, *a: None if name == "uvicorn" else known(name, *a)
+        util, "find_spec", lambda name, *a: None if name == "uvicorn" else find_spec(name, *a)
     )
     missing = stitch("serve", indexed)
     assert missing.exit_code == 2

@@ -15,9 +15,9 @@ from tests.cli.test_cli import ENCODER, stitch
 
 
 @pytest.fixture
-def indexed(photos: Path) -> Path:
-    assert stitch("index", photos, "-q", *ENCODER).exit_code == 0
-    return photos
+def indexed(folder: Path) -> Path:
+    assert stitch("index", folder, "-q", *ENCODER).exit_code == 0
+    return folder
 
 
 @pytest.fixture

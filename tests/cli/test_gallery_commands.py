@@ -20,9 +20,9 @@ def stitch(*arguments: object) -> Result:
 
 
 @pytest.fixture
-def indexed(photos: Path) -> Path:
-    assert stitch("index", photos, "-q", *ENCODER).exit_code == 0
-    return photos
+def indexed(folder: Path) -> Path:
+    assert stitch("index", folder, "-q", *ENCODER).exit_code == 0
+    return folder
 
 
 def test_a_disk_that_is_away(indexed: Path, tmp_path: Path) -> None:
@@ -52,19 +52,19 @@ def test_an_empty_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_database_locks_nothing(photos: Path) -> None:
-    (photos / ".stitch").mkdir()
-    (photos / ".stitch" / "gallery.sqlite").touch()
-    assert stitch("info", photos).exit_code == 3
+def test_an_empty_database_locks_nothing(folder: Path) -> None:
+    (folder / ".stitch").mkdir()
+    (folder / ".stitch" / "gallery.sqlite").touch()
+    assert stitch("info", folder).exit_code == 3
     # the recorded encoder is asked for first: there is none
-    done = stitch("index", photos, "-q", *ENCODER)
+    done = stitch("index", folder, "-q", *ENCODER)
     assert (done.exit_code, "8 added" in done.stdout) == (0, True)
 
 
-def test_patterns_are_shown_and_changed(photos: Path) -> None:
+def test_patterns_are_shown_and_changed(folder: Path) -> None:
     done = stitch(
         "index",
-        photos,
+        folder,
         "-q",
         *ENCODER,
         "--exclude",
@@ -75,15 +75,15 @@ def test_patterns_are_shown_and_changed(photos: Path) -> None:
         7,
     )
     assert "1 left out (pairs)" in done.stdout
-    shown = stitch("info", photos).stdout
+    shown = stitch("info", folder).stdout
     assert "pairs · *.gif · files of other programs" in shown
     assert "7 days" in shown
-    assert stitch("index", photos, "-q", "--exclude", "").exit_code == 0
-    info = json.loads(stitch("info", photos, "--json").stdout)
+    assert stitch("index", folder, "-q", "--exclude", "").exit_code == 0
+    info = json.loads(stitch("info", folder, "--json").stdout)
     assert (info["images"], info["exclude"], info["keep_days"]) == (8, [], 7)
-    wrong = stitch("index", photos, "-q", "--exclude", "*")
+    wrong = stitch("index", folder, "-q", "--exclude", "*")
     assert (wrong.exit_code, "excludes everything" in wrong.stderr) == (2, True)
-    assert stitch("index", photos, "-q", "--keep-days", "-1").exit_code == 2
+    assert stitch("index", folder, "-q", "--keep-days", "-1").exit_code == 2
 
 
 def test_info_is_for_people(indexed: Path) -> None:
@@ -96,22 +96,22 @@ def test_info_is_for_people(indexed: Path) -> None:
 
 
 def test_an_interrupted_run_says_how_many_files_wait(
-    photos: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(writer: Writer) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(Writer, "flush", interrupted)
-        stopped = stitch("index", photos, "-q", *ENCODER)
+        stopped = stitch("index", folder, "-q", *ENCODER)
     assert stopped.exit_code == 130
     assert "8 files are not indexed yet" in stopped.stderr
-    assert "complete  no: 8 files wait" in stitch("info", photos).stdout
-    reported = stitch("verify", photos)
+    assert "complete  no: 8 files wait" in stitch("info", folder).stdout
+    reported = stitch("verify", folder)
     assert "8 files were never indexed" in reported.stdout
     assert "sound" not in reported.stdout
-    assert stitch("index", photos, "-q").exit_code == 0
-    assert "complete    yes" in stitch("info", photos).stdout
+    assert stitch("index", folder, "-q").exit_code == 0
+    assert "complete    yes" in stitch("info", folder).stdout
 
 
 def test_a_folder_below_a_gallery(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

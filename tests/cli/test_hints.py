@@ -88,8 +88,8 @@ def test_tools_with_environments_of_their_own(
 def test_no_text_names_a_package_index() -> None:
     pages = [*ROOT.glob("src/stitch_cir/**/*.py"), *ROOT.glob("docs/*.md"), ROOT / "README.md"]
     for page in pages:
-        found = re.findall(r"pip install ['\"]stitch-cir", page.read_text(encoding="utf-8"))
-        assert not found, page
+        matches = re.findall(r"pip install ['\"]stitch-cir", page.read_text(encoding="utf-8"))
+        assert not matches, page
 
 
 def test_similar_paths(tmp_path: Path) -> None:

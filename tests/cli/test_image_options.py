@@ -21,59 +21,59 @@ def stitch(*arguments: object) -> Result:
 
 
 def test_a_limit_on_pixels_is_raised_and_remembered(
-    photos: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # the limit comes down, so that the test is quick
     monkeypatch.setattr("stitch_cir.gallery.index._options._UNSET", UNSET)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100_000)
-    Image.new("RGB", (1000, 400), "red").save(photos / "large.png")
-    refused = stitch("index", photos, "-q", *ENCODER)
+    Image.new("RGB", (1000, 400), "red").save(folder / "large.png")
+    refused = stitch("index", folder, "-q", *ENCODER)
     assert refused.exit_code == 7, refused.output
     assert "large.png: the file is too large: 400,000 pixels, allowed are 200,000" in " ".join(
         refused.stdout.split()
     )
     assert "--max-megapixels 1" in refused.stdout
-    assert stitch("index", photos, "-q", "--max-megapixels", "0.4", *ENCODER).exit_code == 0
-    assert stitch("index", photos, "-q", *ENCODER).exit_code == 0
-    assert json.loads(stitch("info", photos, "--json").stdout)["max_pixels"] == 400_000
-    found = stitch("search", photos, "-r", "large.png", "-k", 1, "--json")
-    assert found.exit_code == 0, found.output
-    assert json.loads(found.stdout)["notes"] == []
-    assert stitch("index", photos, "-q", "--max-megapixels", "0", *ENCODER).exit_code == 2
+    assert stitch("index", folder, "-q", "--max-megapixels", "0.4", *ENCODER).exit_code == 0
+    assert stitch("index", folder, "-q", *ENCODER).exit_code == 0
+    assert json.loads(stitch("info", folder, "--json").stdout)["max_pixels"] == 400_000
+    result = stitch("search", folder, "-r", "large.png", "-k", 1, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["notes"] == []
+    assert stitch("index", folder, "-q", "--max-megapixels", "0", *ENCODER).exit_code == 2
 
 
 UNSET = {**_UNSET, "max_pixels": 200_000}
 
 
-def test_a_budget_of_memory(photos: Path) -> None:
-    Image.new("RGBA", (3000, 3000)).save(photos / "large.png")
-    refused = stitch("index", photos, "-q", "--memory", 64, *ENCODER)
+def test_a_budget_of_memory(folder: Path) -> None:
+    Image.new("RGBA", (3000, 3000)).save(folder / "large.png")
+    refused = stitch("index", folder, "-q", "--memory", 64, *ENCODER)
     assert refused.exit_code == 7, refused.output
     assert "allowed are 64 MB" in refused.stdout
     assert "--memory MB" in refused.stdout
-    assert stitch("index", photos, "-q", "--memory", 100, *ENCODER).exit_code == 0
-    little = stitch("index", photos, "-q", "--memory", 1, *ENCODER)
+    assert stitch("index", folder, "-q", "--memory", 100, *ENCODER).exit_code == 0
+    little = stitch("index", folder, "-q", "--memory", 1, *ENCODER)
     assert (little.exit_code, "at least 64 MB" in little.stderr) == (2, True)
 
 
-def test_notes_of_damaged_images_are_printed(photos: Path) -> None:
+def test_notes_of_damaged_images_are_printed(folder: Path) -> None:
     stream = io.BytesIO()
     Image.effect_noise((200, 150), 60).convert("RGB").save(stream, "JPEG")
     content = stream.getvalue()
-    (photos / "part.jpg").write_bytes(content[: len(content) * 3 // 4])
-    done = stitch("index", photos, "-q", *ENCODER)
+    (folder / "part.jpg").write_bytes(content[: len(content) * 3 // 4])
+    done = stitch("index", folder, "-q", *ENCODER)
     assert done.exit_code == 0, done.output
     assert "note: part.jpg is damaged or cut short: about " in done.stdout
-    found = json.loads(stitch("search", photos, "-r", "part.jpg", "--json").stdout)
-    assert "damaged or cut short" in found["notes"][0]
+    answer = json.loads(stitch("search", folder, "-r", "part.jpg", "--json").stdout)
+    assert "damaged or cut short" in answer["notes"][0]
 
 
-def test_camera_raw_as_a_reference(photos: Path, tmp_path: Path) -> None:
+def test_camera_raw_as_a_reference(folder: Path, tmp_path: Path) -> None:
     raw = tmp_path / "X.NEF"
     Image.new("RGB", (160, 120)).save(raw, "TIFF")
-    (photos / "Y.ARW").write_bytes(b"II*\0" + b"\xff" * 90)
-    done = stitch("index", photos, "-q", *ENCODER)
+    (folder / "Y.ARW").write_bytes(b"II*\0" + b"\xff" * 90)
+    done = stitch("index", folder, "-q", *ENCODER)
     assert (done.exit_code, "1 other files ignored" in done.stdout) == (0, True)
-    refused = stitch("search", photos, "-r", raw)
+    refused = stitch("search", folder, "-r", raw)
     assert refused.exit_code == 4, refused.output
     assert "camera raw is not read. Export a JPEG" in " ".join(refused.stderr.split())

@@ -31,9 +31,9 @@ def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def indexed(photos: Path) -> Path:
-    assert stitch("index", photos, "-q", "--encoder", "test").exit_code == 0
-    return photos
+def indexed(folder: Path) -> Path:
+    assert stitch("index", folder, "-q", "--encoder", "test").exit_code == 0
+    return folder
 
 
 def asking(folder: Path, server: object) -> tuple[object, ...]:

@@ -27,9 +27,9 @@ def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def indexed(photos: Path) -> Path:
-    assert stitch("index", photos, "-q", "--encoder", "test").exit_code == 0
-    return photos
+def indexed(folder: Path) -> Path:
+    assert stitch("index", folder, "-q", "--encoder", "test").exit_code == 0
+    return folder
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def chat(server: Any) -> tuple[str, ...]:
 def test_a_search_with_a_model_shows_what_was_asked_and_asks_only_once(indexed: Path) -> None:
     with serving(says(*CAPTIONS)) as server:
         ask = ("search", indexed, "in blue", "-r", "red.png", "-k", 2, *chat(server))
-        found = stitch(*ask, "--preset", "public-code", "--top-p", 0.9)
-        assert found.exit_code == 0, found.output
-        shown = " ".join(found.stdout.split())
+        result = stitch(*ask, "--preset", "public-code", "--top-p", 0.9)
+        assert result.exit_code == 0, result.output
+        shown = " ".join(result.stdout.split())
         assert "A blue square, take 4." in shown
         assert "prompt edit-1, temperature 0.8, top-p 0.9, top-k 50, at most 70 tokens" in shown
         assert "5 answers asked for, 0 from the cache" in shown
@@ -85,8 +85,8 @@ def test_many_queries_are_priced_composed_saved_and_searched(
     assert len(saved.read_text().splitlines()) == 3
     stitch(*ask, "--save", saved, "--offline")
     assert len(saved.read_text().splitlines()) == 3
-    found = stitch("search", indexed, "in blue", "-r", "green.png", "--recorded", saved, "--json")
-    captions = json.loads(found.stdout)["composition"]["captions"]
+    result = stitch("search", indexed, "in blue", "-r", "green.png", "--recorded", saved, "--json")
+    captions = json.loads(result.stdout)["composition"]["captions"]
     assert captions[0] == {"text": CAPTIONS[0], "weight": 1.0, "origin": "chat:m"}
 
 
@@ -107,18 +107,18 @@ def test_queries_that_cannot_be_composed_are_named_and_the_others_done(
     indexed: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "q.jsonl"
-    wishes = [
+    queries = [
         {"reference": "red.png", "modification": "in blue"},
         {"reference": "gone.png", "modification": "in blue", "id": "q2"},
         {"reference": None, "modification": ""},
     ]
-    path.write_text("\n".join(map(json.dumps, wishes)))
+    path.write_text("\n".join(map(json.dumps, queries)))
     made = stitch("compose", indexed, "--queries", path, "--save", tmp_path / "out.jsonl")
     assert made.exit_code == 7
     assert "1 of 3 queries composed" in made.stdout
     assert "q2" in made.stdout
-    told = json.loads(stitch("compose", indexed, "--queries", path, "--json").stdout)
-    assert [one["id"] for one in told["failed"]] == ["q2", None]
+    answer = json.loads(stitch("compose", indexed, "--queries", path, "--json").stdout)
+    assert [failure["id"] for failure in answer["failed"]] == ["q2", None]
     priced = stitch("compose", indexed, "--queries", path, "--dry-run")
     assert priced.exit_code == 0  # the verbatim composer costs nothing and looks at nothing
 
@@ -148,9 +148,9 @@ def test_a_bad_file_of_queries_is_one_clear_error(
 def test_a_reranker_is_asked_about_the_best_hits(indexed: Path) -> None:
     with serving(says("yes")) as server:
         ask = ("search", indexed, "in blue", "-r", "red.png", "-k", 3, "--model", "m")
-        found = stitch(*ask, "--base-url", server.url, "--rerank", 2)
-    assert found.exit_code == 0, found.output
-    shown = " ".join(found.stdout.split())
+        result = stitch(*ask, "--base-url", server.url, "--rerank", 2)
+    assert result.exit_code == 0, result.output
+    shown = " ".join(result.stdout.split())
     assert "yes 100%" in shown
     assert "reranked 2 by m, weight 1" in shown
     assert "reranker: 2 answers asked for" in shown

@@ -22,11 +22,11 @@ NAMES = ("Größe.png", "赤い.png", "a→b.png")
 
 
 @pytest.fixture
-def indexed(photos: Path) -> Path:
+def indexed(folder: Path) -> Path:
     for name in NAMES:
-        (photos / name).write_bytes((photos / "red.png").read_bytes())
-    assert stitch("index", photos, "-q", *ENCODER).exit_code == 0
-    return photos
+        (folder / name).write_bytes((folder / "red.png").read_bytes())
+    assert stitch("index", folder, "-q", *ENCODER).exit_code == 0
+    return folder
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -44,9 +44,9 @@ def test_every_code_page_takes_every_text(
         done = run_here(monkeypatch, *command, encoding=page)
         assert done.code == (3 if command[-1] == "赤.png" else 0), (command, done.err)
         assert "Traceback" not in done.err
-    found = run_here(monkeypatch, *commands[0], encoding=page).out
-    assert "2.000" in found
-    assert found.count(".png") == 11
+    output = run_here(monkeypatch, *commands[0], encoding=page).out
+    assert "2.000" in output
+    assert output.count(".png") == 11
 
 
 @pytest.mark.parametrize("page", [*PAGES, "utf-8"])
@@ -95,29 +95,29 @@ def test_a_reader_that_has_left_is_no_failure(indexed: Path, unbuffered: str) ->
         os.close(reading)
         started.append(process(*command, stdout=writing, env={"PYTHONUNBUFFERED": unbuffered}))
         os.close(writing)
-    for command, one in zip(commands, started, strict=True):
-        _, err = one.communicate(timeout=60)
-        assert (one.returncode, err) == (0, b""), command
+    for command, reader in zip(commands, started, strict=True):
+        _, err = reader.communicate(timeout=60)
+        assert (reader.returncode, err) == (0, b""), command
 
 
-def test_work_goes_on_when_the_reader_has_left(photos: Path) -> None:
+def test_work_goes_on_when_the_reader_has_left(folder: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    one = process("index", photos, "-q", *ENCODER, stdout=writing)
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    indexing = process("index", folder, "-q", *ENCODER, stdout=writing)
     os.close(writing)
-    one.communicate(timeout=60)
-    assert one.returncode == 7
-    assert "8 unchanged" in stitch("index", photos, "-q", *ENCODER).output
+    indexing.communicate(timeout=60)
+    assert indexing.returncode == 7
+    assert "8 unchanged" in stitch("index", folder, "-q", *ENCODER).output
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_full_disk_is_one_error(indexed: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         started = [process("info", indexed, *more, stdout=full) for more in ((), ("--json",))]
-        for one in started:
-            _, err = one.communicate(timeout=60)
-            assert one.returncode == 2
+        for command in started:
+            _, err = command.communicate(timeout=60)
+            assert command.returncode == 2
             assert err.startswith(b"error: The output cannot be written: No space left")
             assert err.count(b"\n") == 2
 

@@ -17,16 +17,16 @@ CAPTION = "a green ball, painted on a white ground with some shadow, as a child 
 
 
 @pytest.fixture
-def wordy(photos: Path, tmp_path: Path) -> Path:
+def wordy(folder: Path, tmp_path: Path) -> Path:
     """A gallery with long names and long captions."""
-    target = photos / LONG
+    target = folder / LONG
     target.parent.mkdir(parents=True)
-    target.write_bytes((photos / "green.png").read_bytes())
+    target.write_bytes((folder / "green.png").read_bytes())
     captions = tmp_path / "captions.jsonl"
     lines = [{"id": name, "captions": [CAPTION]} for name in (LONG, "green.png", "red.png")]
     captions.write_text("\n".join(map(json.dumps, lines)))
-    assert stitch("index", photos, "-q", "--captions", captions, *ENCODER).exit_code == 0
-    return photos
+    assert stitch("index", folder, "-q", "--captions", captions, *ENCODER).exit_code == 0
+    return folder
 
 
 def lines_of(output: str) -> dict[str, list[str]]:
@@ -40,21 +40,21 @@ def test_rank_score_and_name_are_whole(
     wordy: Path, columns: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    found = json.loads(stitch("search", wordy, CAPTION, "--json").stdout)
+    answer = json.loads(stitch("search", wordy, CAPTION, "--json").stdout)
     table = lines_of(stitch("search", wordy, CAPTION).stdout)
-    assert LONG in {hit["id"] for hit in found["hits"]}
-    for hit in found["hits"]:
+    assert LONG in {hit["id"] for hit in answer["hits"]}
+    for hit in answer["hits"]:
         rank, score, id = table[str(hit["rank"])][:3]
         assert (rank, score, id) == (str(hit["rank"]), f"{hit['score']:.3f}", hit["id"])
 
 
 def test_only_the_view_is_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, place = tmp_path / "captions.jsonl", tmp_path / "gallery"
+    file, folder = tmp_path / "captions.jsonl", tmp_path / "gallery"
     lines = [{"id": name, "captions": [CAPTION]} for name in (LONG, "green.png", "red.png")]
     file.write_text("\n".join(map(json.dumps, lines)))
-    made = stitch("index", "--captions", file, "-g", place, "-q", *ENCODER)
+    made = stitch("index", "--captions", file, "-g", folder, "-q", *ENCODER)
     assert made.exit_code == 0, made.output
-    ask = ("search", place, CAPTION)
+    ask = ("search", folder, CAPTION)
     monkeypatch.delenv("COLUMNS", raising=False)
     assert f"“{CAPTION}”" in stitch(*ask).stdout  # in a pipe nothing is
     monkeypatch.setenv("COLUMNS", "80")
@@ -100,21 +100,21 @@ HOSTILE = (
 )
 
 
-def test_one_line_a_file_in_every_output(photos: Path, tmp_path: Path) -> None:
+def test_one_line_a_file_in_every_output(folder: Path, tmp_path: Path) -> None:
     for number, name in enumerate(HOSTILE):
-        (photos / name).write_bytes((photos / "red.png").read_bytes())
-        (photos / f"broken-{number}-{name}").write_bytes(b"")
+        (folder / name).write_bytes((folder / "red.png").read_bytes())
+        (folder / f"broken-{number}-{name}").write_bytes(b"")
     outputs = []
     for command in (
-        ("index", photos, "-q", *ENCODER),
-        ("index", photos, *ENCODER),
-        ("search", photos, "red", "-k", 20),
-        ("search", photos, "blue", "-r", HOSTILE[0], "--sheet", tmp_path / "a\nb" / "s.png"),
-        ("explain", photos, HOSTILE[0], "red"),
-        ("explain", photos, "no\nsuch.png", "red"),
-        ("search", photos / "no\nfolder", "red"),
-        ("verify", photos),
-        ("info", photos),
+        ("index", folder, "-q", *ENCODER),
+        ("index", folder, *ENCODER),
+        ("search", folder, "red", "-k", 20),
+        ("search", folder, "blue", "-r", HOSTILE[0], "--sheet", tmp_path / "a\nb" / "s.png"),
+        ("explain", folder, HOSTILE[0], "red"),
+        ("explain", folder, "no\nsuch.png", "red"),
+        ("search", folder / "no\nfolder", "red"),
+        ("verify", folder),
+        ("info", folder),
     ):
         outputs.append(stitch(*command).output)
     whole = "".join(outputs)
@@ -135,11 +135,11 @@ def test_names_can_be_copied() -> None:
 
 
 def test_notes_are_printed_once(wordy: Path) -> None:
-    found = stitch("search", wordy, "remove the red", "-k", 50)
-    assert found.exit_code == 0
-    assert found.stdout.count("note: k is 50, but only 9 images take part.") == 1
-    assert found.stdout.count("to vanish: red") == 1
-    assert "9 of 9 images, best first" in found.stdout
+    result = stitch("search", wordy, "remove the red", "-k", 50)
+    assert result.exit_code == 0
+    assert result.stdout.count("note: k is 50, but only 9 images take part.") == 1
+    assert result.stdout.count("to vanish: red") == 1
+    assert "9 of 9 images, best first" in result.stdout
 
 
 def test_notes_of_the_gallery_reach_every_answer(wordy: Path) -> None:
@@ -152,8 +152,8 @@ def test_notes_of_the_gallery_reach_every_answer(wordy: Path) -> None:
         tear()
         assert "note: The cache was damaged and has been rebuilt." in stitch(*command).stdout
         tear()
-        told = json.loads(stitch(*command, "--json").stdout)
-        assert "The cache was damaged and has been rebuilt." in told["notes"]
+        answer = json.loads(stitch(*command, "--json").stdout)
+        assert "The cache was damaged and has been rebuilt." in answer["notes"]
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from tests.cli.test_cli import ENCODER, stitch
 
 
 @pytest.fixture
-def indexed(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    assert stitch("index", photos, "-q", *ENCODER).exit_code == 0
-    monkeypatch.chdir(photos.parent)
-    return photos
+def indexed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    assert stitch("index", folder, "-q", *ENCODER).exit_code == 0
+    monkeypatch.chdir(folder.parent)
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_the_current_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     below = tmp_path / "empty" / "below"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
-    for place in (".", ".."):
-        done = stitch("info", place)
+    for folder in (".", ".."):
+        done = stitch("info", folder)
         assert done.exit_code == 3
-        assert f"There is no gallery at {Path(place).resolve()}." in done.stderr
+        assert f"There is no gallery at {Path(folder).resolve()}." in done.stderr
 
 
 def test_usage_errors_as_json(indexed: Path) -> None:
@@ -123,9 +123,9 @@ def test_usage_errors_as_json(indexed: Path) -> None:
 def test_help_has_headings_and_names_defaults_once() -> None:
     shown = stitch("search", "--help").stdout
     order = ["Arguments:", "Options:", "Which images take part:", "A second opinion:"]
-    places = [shown.index(heading) for heading in order]
-    assert places == sorted(places)
-    common = shown[places[1] : places[2]]
+    positions = [shown.index(heading) for heading in order]
+    assert positions == sorted(positions)
+    common = shown[positions[1] : positions[2]]
     for option in ("--reference", "-k N", "--caption TEXT", "--sheet", "--open", "--json"):
         assert option in common
     assert "--tau" not in common

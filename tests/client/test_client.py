@@ -32,16 +32,16 @@ TOKEN = "a-token-for-tests-only"
 
 
 @pytest.fixture
-def connect(photos: Path) -> Iterator[Callable[..., Client]]:
+def connect(folder: Path) -> Iterator[Callable[..., Client]]:
     """Make clients of an application that serves ``photos``."""
     from fastapi.testclient import TestClient
 
-    index_folder(photos, encoder=HashEncoder())
+    index_folder(folder, encoder=HashEncoder())
     opened: list[Any] = []
 
     def connect(token: str | None = None, **settings: Any) -> Client:
         settings = {"token": token, "rate": 0, "batch_seconds": 0, **settings}
-        app = create_app(photos, encoder=HashEncoder(), settings=ServerSettings(**settings))
+        app = create_app(folder, encoder=HashEncoder(), settings=ServerSettings(**settings))
         server = TestClient(app)
         server.__enter__()
         client = Client("http://testserver", token=token, transport=server._transport)
@@ -59,7 +59,7 @@ def client(connect: Callable[..., Client]) -> Client:
     return connect()
 
 
-def picture(content: bytes) -> Image.Image:
+def decoded(content: bytes) -> Image.Image:
     return Image.open(io.BytesIO(content))
 
 
@@ -79,28 +79,34 @@ def test_the_gallery_is_told(client: Client) -> None:
 def test_images_are_listed_and_shown(client: Client) -> None:
     page = client.images("red", limit=1)
     assert page.total == 2
-    assert [one.id for one in page.images] == ["pairs/red-blue.png"]
+    assert [image.id for image in page.images] == ["pairs/red-blue.png"]
     shown = client.image("pairs/red-blue.png")
     assert (shown.width, shown.height) == (40, 40)
     assert len(shown.views) == 10
     assert shown.views[0].box == (0.0, 0.0, 1.0, 1.0)
-    assert picture(client.thumbnail("pairs/red-blue.png", side=64)).format == "JPEG"
-    assert picture(client.file("red.png")).format == "JPEG"
+    assert decoded(client.thumbnail("pairs/red-blue.png", side=64)).format == "JPEG"
+    assert decoded(client.file("red.png")).format == "JPEG"
 
 
-def test_a_search_is_that_of_the_library(client: Client, photos: Path) -> None:
-    gallery = st.Gallery.open(photos, encoder=HashEncoder())
-    own = st.search(gallery, reference="red.png", text="in blue", settings=st.SearchSettings(k=3))
-    found = client.search("in blue", reference="red.png", settings={"k": 3})
-    assert [hit.id for hit in found] == [hit.id for hit in own]
-    assert [hit.score for hit in found] == pytest.approx([hit.score for hit in own], abs=1e-5)
-    assert found[0].best_view.label == own[0].best_view.label
-    assert found.query.labels == own.query.labels
-    assert found.composition is not None
-    assert own.query.composition is not None
-    assert [one.text for one in found.composition.captions] == list(own.query.composition.texts)
-    assert len(found) == 3
-    assert found.settings["k"] == 3
+def test_a_search_is_that_of_the_library(client: Client, folder: Path) -> None:
+    gallery = st.Gallery.open(folder, encoder=HashEncoder())
+    expected = st.search(
+        gallery, reference="red.png", text="in blue", settings=st.SearchSettings(k=3)
+    )
+    results = client.search("in blue", reference="red.png", settings={"k": 3})
+    assert [hit.id for hit in results] == [hit.id for hit in expected]
+    assert [hit.score for hit in results] == pytest.approx(
+        [hit.score for hit in expected], abs=1e-5
+    )
+    assert results[0].best_view.label == expected[0].best_view.label
+    assert results.query.labels == expected.query.labels
+    assert results.composition is not None
+    assert expected.query.composition is not None
+    assert [caption.text for caption in results.composition.captions] == list(
+        expected.query.composition.texts
+    )
+    assert len(results) == 3
+    assert results.settings["k"] == 3
 
 
 def test_captions_go_back_edited(client: Client) -> None:
@@ -111,17 +117,17 @@ def test_captions_go_back_edited(client: Client) -> None:
         EditedCaption(text="something else", on=False),
         made.captions[0],
     ]
-    found = client.search("in blue", reference="red.png", captions=edited)
-    assert found.query.labels == ("all green", made.captions[0].text)
+    results = client.search("in blue", reference="red.png", captions=edited)
+    assert results.query.labels == ("all green", made.captions[0].text)
     assert client.search(captions=["green"])[0].id == "green.png"
 
 
 def test_a_hit_is_the_next_reference_and_another_is_rejected(client: Client) -> None:
     first = client.search("blue")[0]
-    found = client.search("in red", reference=first, negatives=["white.png"])
-    assert found.query.reference == first.id
-    assert found.query.negatives == ("white.png",)
-    assert "white.png" not in [hit.id for hit in found]
+    results = client.search("in red", reference=first, negatives=["white.png"])
+    assert results.query.reference == first.id
+    assert results.query.negatives == ("white.png",)
+    assert "white.png" not in [hit.id for hit in results]
 
 
 @pytest.mark.parametrize("kind", ["path", "text", "bytes"])
@@ -131,14 +137,14 @@ def test_an_upload_is_a_reference(client: Client, tmp_path: Path, kind: str) -> 
     sent: Any = {"path": path, "text": str(path), "bytes": path.read_bytes()}[kind]
     upload = client.upload(sent)
     assert (upload.width, upload.height, upload.gallery_id) == (50, 30, None)
-    found = client.search("in blue", reference=upload)
-    assert found.query.reference == "(upload)"
+    results = client.search("in blue", reference=upload)
+    assert results.query.reference == "(upload)"
     assert client.upload(tmp_path / "photos/red.png").gallery_id == "red.png"
 
 
 def test_a_hit_is_explained(client: Client) -> None:
-    asked: Any = {"reference": "red.png", "settings": {"num_captions": 4}}
-    why = client.explain("blue.png", "in blue", **asked)
+    query: Any = {"reference": "red.png", "settings": {"num_captions": 4}}
+    why = client.explain("blue.png", "in blue", **query)
     assert why.hit.id == "blue.png"
     assert len(why.captions) == len(why.plan.forward) == 2
     assert len(why.views) == len(why.plan.forward[0]) == 10
@@ -146,18 +152,18 @@ def test_a_hit_is_explained(client: Client) -> None:
     assert sum(why.shares) == pytest.approx(why.hit.score, abs=1e-4)
     assert why.matches[0].mass >= why.matches[-1].mass
     assert why.summary.startswith(f"Rank {why.hit.rank}")
-    drawn = client.explanation_image("blue.png", "in blue", kind="heatmap", **asked)
-    assert picture(drawn).format == "PNG"
-    assert "data:image/jpeg" in client.sheet("in blue", **asked)
+    drawn = client.explanation_image("blue.png", "in blue", kind="heatmap", **query)
+    assert decoded(drawn).format == "PNG"
+    assert "data:image/jpeg" in client.sheet("in blue", **query)
 
 
 def test_pictures_are_added_and_removed(connect: Callable[..., Client], tmp_path: Path) -> None:
     client = connect(TOKEN)
     path = tmp_path / "new.png"
     Image.new("RGB", (40, 40), (250, 140, 0)).save(path)
-    told = client.add_images([path, b"no picture"], captions=[["an orange square"], []])
-    (new,) = told.added
-    assert [one.name for one in told.skipped] == ["image-2"]
+    added = client.add_images([path, b"no picture"], captions=[["an orange square"], []])
+    (new,) = added.added
+    assert [skipped.name for skipped in added.skipped] == ["image-2"]
     assert client.image(new).captions == ("an orange square",)
     client.remove_image(new)
     with pytest.raises(st.NotFoundError):
@@ -260,22 +266,22 @@ def test_addresses_of_odd_ids(id: str, path: str) -> None:
     assert sent.url.raw_path == path.encode()
 
 
-def test_the_asynchronous_client(photos: Path) -> None:
-    index_folder(photos, encoder=HashEncoder())
+def test_the_asynchronous_client(folder: Path) -> None:
+    index_folder(folder, encoder=HashEncoder())
     settings = ServerSettings(rate=0, batch_seconds=0)
-    app = create_app(photos, encoder=HashEncoder(), settings=settings)
+    app = create_app(folder, encoder=HashEncoder(), settings=settings)
 
     async def session() -> None:
         transport = httpx2.ASGITransport(app)
         async with AsyncClient("http://a.test", transport=transport) as client:
             many = await asyncio.gather(*(client.search(text) for text in ("red", "blue", "green")))
-            assert [found[0].id for found in many] == ["red.png", "blue.png", "green.png"]
+            assert [results[0].id for results in many] == ["red.png", "blue.png", "green.png"]
             assert (await client.gallery()).images == 8
             why = await client.explain("red.png", "red")
             assert why.hit.rank == 1
             with pytest.raises(st.NotFoundError):
                 await client.image("nope")
-            upload = await client.upload(photos / "red.png")
+            upload = await client.upload(folder / "red.png")
             assert upload.gallery_id == "red.png"
 
     asyncio.run(session())

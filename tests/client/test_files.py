@@ -16,10 +16,10 @@ from stitch_cir.gallery import Snapshot, index_folder
 from stitch_cir.server import ServerSettings, create_app
 
 
-def test_too_large_a_file_is_not_sent(photos: Path) -> None:
-    index_folder(photos, encoder=HashEncoder())
+def test_too_large_a_file_is_not_sent(folder: Path) -> None:
+    index_folder(folder, encoder=HashEncoder())
     settings = ServerSettings(rate=0, batch_seconds=0, upload_bytes=1 << 21)
-    app = create_app(photos, encoder=HashEncoder(), settings=settings)
+    app = create_app(folder, encoder=HashEncoder(), settings=settings)
     paths: list[str] = []
 
     class Counting(httpx2.ASGITransport):
@@ -27,7 +27,7 @@ def test_too_large_a_file_is_not_sent(photos: Path) -> None:
             paths.append(request.url.path)
             return await super().handle_async_request(request)
 
-    big = (photos / "red.png").read_bytes() + bytes(3 << 20)
+    big = (folder / "red.png").read_bytes() + bytes(3 << 20)
 
     async def session() -> None:
         async with AsyncClient("http://a.test", transport=Counting(app)) as client:
@@ -37,17 +37,17 @@ def test_too_large_a_file_is_not_sent(photos: Path) -> None:
                 assert (caught.value.type, caught.value.status) == ("BodyTooLargeError", 413)
                 assert "--max-upload-mb" in caught.value.hint
             assert paths == ["/api/gallery"]  # the limits are asked for once
-            await client.upload(photos / "red.png")
-            await client.upload((photos / "red.png").read_bytes() + bytes(1 << 20))
+            await client.upload(folder / "red.png")
+            await client.upload((folder / "red.png").read_bytes() + bytes(1 << 20))
         assert paths[1:] == ["/api/uploads"] * 2
 
     asyncio.run(session())
 
 
-def test_a_file_of_this_machine_is_no_reference(photos: Path) -> None:
-    index_folder(photos, encoder=HashEncoder())
-    app = create_app(photos, encoder=HashEncoder(), settings=ServerSettings(rate=0))
-    path = photos / "red.png"
+def test_a_file_of_this_machine_is_no_reference(folder: Path) -> None:
+    index_folder(folder, encoder=HashEncoder())
+    app = create_app(folder, encoder=HashEncoder(), settings=ServerSettings(rate=0))
+    path = folder / "red.png"
 
     async def session() -> None:
         async with AsyncClient("http://a.test", transport=httpx2.ASGITransport(app)) as client:
@@ -65,21 +65,21 @@ def test_a_file_of_this_machine_is_no_reference(photos: Path) -> None:
     asyncio.run(session())
 
 
-def test_notes_and_readiness_are_typed(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    index_folder(photos, encoder=HashEncoder())
-    app = create_app(photos, encoder=HashEncoder(), settings=ServerSettings(rate=0))
-    note = f"The cache below {photos} has been rebuilt."
+def test_notes_and_readiness_are_typed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index_folder(folder, encoder=HashEncoder())
+    app = create_app(folder, encoder=HashEncoder(), settings=ServerSettings(rate=0))
+    note = f"The cache below {folder} has been rebuilt."
     for reader in (st.Gallery, Snapshot):
         monkeypatch.setattr(reader, "notes", property(lambda gallery: [note]))
-    told = "The cache below photos has been rebuilt."
+    message = "The cache below photos has been rebuilt."
 
     async def session() -> None:
         async with AsyncClient("http://a.test", transport=httpx2.ASGITransport(app)) as client:
             health = await client.health()
             assert health.ready
             assert health.pools["models"].held == 0
-            assert (await client.gallery()).notes == (told,)
-            assert told in (await client.search("red")).notes
-            assert told in (await client.explain("red.png", "red")).notes
+            assert (await client.gallery()).notes == (message,)
+            assert message in (await client.search("red")).notes
+            assert message in (await client.explain("red.png", "red")).notes
 
     asyncio.run(session())

@@ -21,29 +21,29 @@ TOKEN = "a-token-for-tests-only"
 
 
 @pytest.fixture
-def server(photos: Path) -> Iterator[str]:
+def server(folder: Path) -> Iterator[str]:
     """Start ``stitch serve`` on any free port; give its address."""
-    index_folder(photos, encoder=HashEncoder())
-    command = [sys.executable, "-m", "stitch_cir", "serve", str(photos), "--port", "0"]
+    index_folder(folder, encoder=HashEncoder())
+    command = [sys.executable, "-m", "stitch_cir", "serve", str(folder), "--port", "0"]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "STITCH_TOKEN": TOKEN}
     )
     assert process.stderr is not None
-    told = ""
-    while "http://" not in told:
+    output = ""
+    while "http://" not in output:
         line = process.stderr.readline()
-        assert line, f"the server stopped:\n{told}"
-        told += line
-    yield told[told.index("http://") :].split()[0]
+        assert line, f"the server stopped:\n{output}"
+        output += line
+    yield output[output.index("http://") :].split()[0]
     process.send_signal(signal.SIGINT)
     process.stderr.close()
     process.wait(timeout=30)
 
 
 def test_the_documented_session_runs(
-    server: str, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(photos.parent)
+    monkeypatch.chdir(folder.parent)
     Image.new("RGB", (40, 40), (120, 30, 160)).save("mine.jpg")
     Image.new("RGB", (40, 40), (250, 140, 0)).save("orange.jpg")
     Path("token.txt").write_text(TOKEN, encoding="utf-8")

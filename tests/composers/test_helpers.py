@@ -51,16 +51,16 @@ def test_built_in_composers_have_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_plug_ins_are_found_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     group = "stitch_cir.composers"
-    found = EntryPoints(
+    points = EntryPoints(
         [
             EntryPoint("mine", "stitch_cir.composers:VerbatimComposer", group),
             EntryPoint("broken", "no_such_module:Composer", group),
         ]
     )
-    monkeypatch.setattr(metadata, "entry_points", lambda **_: found)
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: points)
     assert isinstance(composer_by_name("mine"), VerbatimComposer)
-    known = "Composers: verbatim, recorded, chat, two-stage, local, broken, mine"
-    with pytest.raises(SettingError, match=known):
+    names = "Composers: verbatim, recorded, chat, two-stage, local, broken, mine"
+    with pytest.raises(SettingError, match=names):
         composer_by_name("other")
     with pytest.raises(SettingError, match="'broken'.*cannot be loaded"):
         composer_by_name("broken")

@@ -22,7 +22,7 @@ from stitch_cir.concepts import Concept
 from stitch_cir.errors import EndpointError, QueryError, SettingError
 
 RED = Image.new("RGB", (64, 48), "red")
-SEEN = Reference("a.png", RED, content="ab" * 32)
+REFERENCE = Reference("a.png", RED, content="ab" * 32)
 LABELS = ("Edited description", "Answer")
 
 
@@ -80,7 +80,7 @@ def test_one_stage_shows_the_reference_and_keeps_k_samples() -> None:
     composer = ChatComposer(Chat(backend), sampling=Sampling(seed=7))
     assert isinstance(composer, Composer)
     assert isinstance(composer, CostEstimator)
-    made = composer.compose(SEEN, "in red", 5)
+    made = composer.compose(REFERENCE, "in red", 5)
     assert made.texts == tuple(f"A red dress number {i}." for i in range(5))
     assert {caption.origin for caption in made.captions} == {"chat:scripted"}
     assert made.notes == ()
@@ -96,7 +96,7 @@ def test_one_stage_shows_the_reference_and_keeps_k_samples() -> None:
 def test_unusable_replies_are_asked_again_within_the_budget() -> None:
     said = ["A cat.", "", "A cat!", "I'm sorry, I cannot see it.", "A dog.", "A fox.", "A cow."]
     backend = ScriptedChat(said)
-    made = ChatComposer(Chat(backend)).compose(SEEN, "an animal", 4)
+    made = ChatComposer(Chat(backend)).compose(REFERENCE, "an animal", 4)
     assert made.texts == ("A cat.", "A dog.", "A fox.", "A cow.")
     assert [(first, count) for _, first, count in backend.requests] == [(0, 4), (4, 3)]
     assert made.notes == ("of 7 replies 3 could not be used: 1 empty, 1 refused, 1 repeated",)
@@ -115,7 +115,7 @@ def test_what_is_then_missing_is_written_by_the_verbatim_composer_and_marked() -
 
 
 def test_a_model_that_only_refuses_leaves_the_verbatim_composer_alone() -> None:
-    made = ChatComposer(Chat(ScriptedChat([None]))).compose(SEEN, "a dog on a beach", 3)
+    made = ChatComposer(Chat(ScriptedChat([None]))).compose(REFERENCE, "a dog on a beach", 3)
     assert made.texts == ("a dog on a beach",)
     assert made.captions[0].origin == "verbatim:request"
 
@@ -123,13 +123,13 @@ def test_a_model_that_only_refuses_leaves_the_verbatim_composer_alone() -> None:
 def test_from_the_cache_the_same_captions_come_again_without_the_model(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "a.sqlite")
     said = ["A cat.", "", "A dog.", None, "A fox."]
-    first = ChatComposer(Chat(ScriptedChat(said), cache)).compose(SEEN, "an animal", 3)
+    first = ChatComposer(Chat(ScriptedChat(said), cache)).compose(REFERENCE, "an animal", 3)
     offline = Chat(ScriptedChat(["never"]), cache, offline=True)
     # the colleague has the picture's hash, and needs no pixels
-    blind = Reference("a.png", None, content=SEEN.content)
+    blind = Reference("a.png", None, content=REFERENCE.content)
     assert ChatComposer(offline).compose(blind, "an animal", 3) == first
     with pytest.raises(EndpointError):
-        ChatComposer(offline).compose(SEEN, "another animal", 3)
+        ChatComposer(offline).compose(REFERENCE, "another animal", 3)
     cache.close()
 
 
@@ -144,7 +144,7 @@ def test_one_stage_without_picture_says_what_to_use_and_without_reference_uses_t
     assert made.composer == "verbatim"
     assert "no reference" in made.notes[0]
     with pytest.raises(SettingError):
-        composer.compose(SEEN, "in red", 0)
+        composer.compose(REFERENCE, "in red", 0)
 
 
 def test_plain_captions_of_the_reference_are_asked_for_where_a_transition_needs_them() -> None:
@@ -153,7 +153,7 @@ def test_plain_captions_of_the_reference_are_asked_for_where_a_transition_needs_
         return f"{'A plain picture' if plain else 'A changed picture'}, take {number}."
 
     chat = Chat(ScriptedChat(script))
-    made = ChatComposer(chat, num_reference_captions=2).compose(SEEN, "in red", 3)
+    made = ChatComposer(chat, num_reference_captions=2).compose(REFERENCE, "in red", 3)
     assert made.reference_captions == ("A plain picture, take 0.", "A plain picture, take 1.")
     assert len(made.settings["answers"]) == 2
     with pytest.raises(SettingError):
@@ -183,7 +183,9 @@ def test_two_stage_rewrites_each_caption_of_the_gallery_in_turn() -> None:
 
 def test_two_stage_asks_a_captioner_where_there_are_no_captions() -> None:
     eyes = Chat(ScriptedChat(["A dress on a hanger.", "A long dress."], model="eyes"))
-    made = TwoStageComposer(Chat(ScriptedChat(rewriting)), captioner=eyes).compose(SEEN, "red", 2)
+    made = TwoStageComposer(Chat(ScriptedChat(rewriting)), captioner=eyes).compose(
+        REFERENCE, "red", 2
+    )
     assert made.reference_captions == ("A dress on a hanger.", "A long dress.")
     assert "rewritten from captions by eyes" in made.notes
     assert made.settings["captioner"]["model"] == "eyes"
@@ -191,12 +193,12 @@ def test_two_stage_asks_a_captioner_where_there_are_no_captions() -> None:
 
 def test_two_stage_else_takes_what_the_encoder_saw_else_gives_up() -> None:
     composer = TwoStageComposer(Chat(ScriptedChat(rewriting)))
-    seen = Reference("a.png", RED, (), (Concept("dress", "object", 0.8),))
-    made = composer.compose(seen, "in red", 2)
+    recognised = Reference("a.png", RED, (), (Concept("dress", "object", 0.8),))
+    made = composer.compose(recognised, "in red", 2)
     assert "rewritten from what the encoder saw" in made.notes
     assert "dress" in made.texts[0]
     with pytest.raises(QueryError, match="Nothing can be said") as caught:
-        composer.compose(SEEN, "in red", 2)
+        composer.compose(REFERENCE, "in red", 2)
     assert "--captioner" in caught.value.hint
     assert composer.compose(None, "a dog", 1).composer == "verbatim"
 
@@ -205,12 +207,12 @@ def test_a_price_is_told_before_and_falls_with_the_cache(tmp_path: Path) -> None
     cache = AnswerCache(tmp_path / "a.sqlite")
     chat = Chat(ScriptedChat([f"A cat number {i}." for i in range(9)]), cache)
     composer = ChatComposer(chat, num_reference_captions=1)
-    price = composer.estimate(SEEN, "in red", 5)
+    price = composer.estimate(REFERENCE, "in red", 5)
     assert (price.queries, price.requests, price.answers, price.cached) == (1, 2, 6, 0)
     assert price.completion_tokens == 6 * 70
     assert price.prompt_tokens > 100
-    composer.compose(SEEN, "in red", 5)
-    after = composer.estimate(SEEN, "in red", 5)
+    composer.compose(REFERENCE, "in red", 5)
+    after = composer.estimate(REFERENCE, "in red", 5)
     assert (after.requests, after.answers, after.cached, after.prompt_tokens) == (0, 0, 6, 0)
     assert chat.usage().requested == 6
     assert composer.estimate(None, "in red", 5).answers == 0
@@ -222,9 +224,9 @@ def test_a_price_of_two_stages_counts_both_before_the_first_is_known(tmp_path: P
     eyes = Chat(ScriptedChat(["A dress.", "A long dress."], model="eyes"), cache)
     hands = Chat(ScriptedChat(rewriting), cache)
     composer = TwoStageComposer(hands, captioner=eyes)
-    assert composer.estimate(SEEN, "in red", 2).answers == 4
-    composer.compose(SEEN, "in red", 2)
-    assert composer.estimate(SEEN, "in red", 2).to_dict()["cached"] == 4
+    assert composer.estimate(REFERENCE, "in red", 2).answers == 4
+    composer.compose(REFERENCE, "in red", 2)
+    assert composer.estimate(REFERENCE, "in red", 2).to_dict()["cached"] == 4
     assert composer.estimate(Reference("b", None, ("a cat",)), "x", 2).requests == 1
     cache.close()
 

@@ -16,7 +16,7 @@ from stitch_cir.errors import QueryError
 from tests.chat.fake_server import Handler, completion, serving
 
 DRESS = "A red dress."
-SEEN = Reference("a.png", Image.new("RGB", (32, 24), "red"), content="ab" * 32)
+REFERENCE = Reference("a.png", Image.new("RGB", (32, 24), "red"), content="ab" * 32)
 LABELS = ("Edited description", "Answer")
 
 
@@ -142,11 +142,13 @@ def reasoning(least: int) -> Any:
 def test_a_model_that_thinks_its_tokens_away_is_told_apart_and_helped() -> None:
     with serving(reasoning(400)) as server:
         chat = Chat(OpenAIChat("m", base_url=server.url))
-        made = ChatComposer(chat).compose(SEEN, "in red", 3)
+        made = ChatComposer(chat).compose(REFERENCE, "in red", 3)
         assert made.notes[0] == "of 6 replies 6 could not be used: 6 cut off"
         assert "70 tokens" in made.notes[1]
         assert "--max-tokens" in made.notes[1]
-        enough = ChatComposer(chat, sampling=Sampling(max_tokens=500)).compose(SEEN, "in red", 3)
+        enough = ChatComposer(chat, sampling=Sampling(max_tokens=500)).compose(
+            REFERENCE, "in red", 3
+        )
     assert enough.texts[0] == "A red dress, take 0."
     assert enough.notes == ()
 
@@ -194,7 +196,7 @@ def test_half_thoughts_of_a_server_become_captions_and_nothing_of_the_thought() 
     backend = ScriptedChat(
         lambda _, i: f"Okay, the user wants red, try {i}.\n</think>\n\nA red dress, take {i}."
     )
-    made = ChatComposer(Chat(backend)).compose(SEEN, "in red", 3)
+    made = ChatComposer(Chat(backend)).compose(REFERENCE, "in red", 3)
     assert made.texts == tuple(f"A red dress, take {i}." for i in range(3))
     assert "try" not in json.dumps(made.to_dict())
 
@@ -214,9 +216,11 @@ def test_what_a_captioner_fails_to_say_is_noted_or_named() -> None:
     hands = Chat(ScriptedChat([f"A red dress, take {i}." for i in range(9)]))
     composer = TwoStageComposer(hands, captioner=eyes)
     with pytest.raises(QueryError, match="captioner says nothing usable.*4 cut off.*--max-tokens"):
-        composer.compose(SEEN, "in red", 2)
-    known = Reference("a.png", SEEN.image, (), (Concept("dress", "object", 0.8),), "ab" * 32)
-    made = composer.compose(known, "in red", 2)
+        composer.compose(REFERENCE, "in red", 2)
+    recognised = Reference(
+        "a.png", REFERENCE.image, (), (Concept("dress", "object", 0.8),), "ab" * 32
+    )
+    made = composer.compose(recognised, "in red", 2)
     assert made.notes[0] == "rewritten from what the encoder saw"
     assert "captioner: of 4 replies 4 could not be used: 4 cut off" in made.notes
 
@@ -227,7 +231,7 @@ def test_what_is_wrong_with_plain_captions_of_the_reference_is_noted() -> None:
         return Reply(None, "length") if plain else f"A red dress, take {number}."
 
     made = ChatComposer(Chat(ScriptedChat(script)), num_reference_captions=2).compose(
-        SEEN, "in red", 2
+        REFERENCE, "in red", 2
     )
     assert made.reference_captions == ()
     assert any("plain captions of the reference: of 4 replies 4" in note for note in made.notes)

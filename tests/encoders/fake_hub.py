@@ -27,9 +27,9 @@ class Hub:
     def files(self, id: str) -> dict[str, bytes]:
         root = self.repositories[id]
         return {
-            str(one.relative_to(root)): one.read_bytes()
-            for one in sorted(root.rglob("*"))
-            if one.is_file()
+            str(file.relative_to(root)): file.read_bytes()
+            for file in sorted(root.rglob("*"))
+            if file.is_file()
         }
 
 

@@ -40,26 +40,26 @@ def write_captions(file: Path, names: list[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    images = tmp_path_factory.mktemp("photos")
     names = [f"{n:02}.png" for n in range(COUNT)]
     for n, name in enumerate(names):
-        noise(n % 3 * 100 + n, 64, 48).save(folder / name)
-    write_captions(folder / "captions.jsonl", names)
-    return folder
+        noise(n % 3 * 100 + n, 64, 48).save(images / name)
+    write_captions(images / "captions.jsonl", names)
+    return images
 
 
-def call(script: ModuleType, photos: Path, *more: str) -> int:
-    captions = str(photos / "captions.jsonl")
-    return int(script.main(["--photos", str(photos), "--captions", captions, *more]))
+def call(script: ModuleType, folder: Path, *more: str) -> int:
+    captions = str(folder / "captions.jsonl")
+    return int(script.main(["--photos", str(folder), "--captions", captions, *more]))
 
 
 def test_it_fits_chooses_and_writes_the_same_head_twice(
-    script: ModuleType, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    script: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outs = [tmp_path / "one.npz", tmp_path / "two.npz"]
     for out in outs:
-        assert call(script, photos, "--out", str(out), "--cache", str(tmp_path / "cache")) == 0
+        assert call(script, folder, "--out", str(out), "--cache", str(tmp_path / "cache")) == 0
     shown = capsys.readouterr().out
     for way in script.WAYS:
         assert way.name in shown
@@ -72,20 +72,20 @@ def test_it_fits_chooses_and_writes_the_same_head_twice(
 
 
 def refused(
-    script: ModuleType, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    script: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> str:
-    assert call(script, photos, "--out", str(tmp_path / "none.npz")) == 2
+    assert call(script, folder, "--out", str(tmp_path / "none.npz")) == 2
     assert not (tmp_path / "none.npz").exists()
     return capsys.readouterr().err
 
 
 @pytest.fixture
-def copied(photos: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "copied"
-    folder.mkdir()
-    for file in photos.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    return folder
+def copied(folder: Path, tmp_path: Path) -> Path:
+    copies = tmp_path / "copied"
+    copies.mkdir()
+    for file in folder.iterdir():
+        (copies / file.name).write_bytes(file.read_bytes())
+    return copies
 
 
 def test_captions_of_other_photos_are_refused(
@@ -171,10 +171,10 @@ def test_no_head_is_chosen_that_harms_other_images(script: ModuleType) -> None:
             vectors.astype(np.float32), features[:, :1000], features, texts, np.eye(count) > 0
         )
 
-    photos = domain(60, 0.5)
+    everyday = domain(60, 0.5)
     rows: list[str] = []
-    script.compare(photos, {}, rows.append)
+    script.compare(everyday, {}, rows.append)
     assert len(rows) == 2 + len(script.WAYS) * len(script.SHARES)
     # images that a hair tells apart: every residual hides it
     with pytest.raises(StitchError, match="harder to find"):
-        script.compare(photos, {"other": domain(60, 0.01)}, rows.append)
+        script.compare(everyday, {"other": domain(60, 0.01)}, rows.append)

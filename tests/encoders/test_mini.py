@@ -44,15 +44,15 @@ def test_a_vector_does_not_depend_on_its_company(mini: MiniEncoder) -> None:
     texts = ["a dog", "two dogs playing on the beach at sunset", "a cat"]
     alone = np.concatenate([mini.encode_texts([text]) for text in texts])
     np.testing.assert_allclose(mini.encode_texts(texts), alone, atol=1e-6)
-    pictures = [noise(n, 80, 60) for n in range(3)]
-    together = mini.encode_views(pictures, [GRID] * 3)
-    single = np.stack([mini.encode_views([p], [GRID[:1]])[0, 0] for p in pictures])
+    images = [noise(n, 80, 60) for n in range(3)]
+    together = mini.encode_views(images, [GRID] * 3)
+    single = np.stack([mini.encode_views([p], [GRID[:1]])[0, 0] for p in images])
     np.testing.assert_allclose(together[:, 0], single, atol=1e-5)
 
 
 def test_equal_pixels_give_equal_vectors(mini: MiniEncoder) -> None:
-    one, other = (mini.encode_views([noise(3, 70, 50)], [GRID]) for _ in range(2))
-    np.testing.assert_array_equal(one, other)
+    first, other = (mini.encode_views([noise(3, 70, 50)], [GRID]) for _ in range(2))
+    np.testing.assert_array_equal(first, other)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (300, 300)])
@@ -62,11 +62,11 @@ def test_odd_shapes_give_finite_vectors(mini: MiniEncoder, size: tuple[int, int]
 
 
 def squares(left: str, right: str) -> Image.Image:
-    picture = Image.new("RGB", (320, 160), "white")
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (320, 160), "white")
+    draw = ImageDraw.Draw(image)
     draw.ellipse((20, 20, 140, 140), fill=left)
     draw.ellipse((180, 20, 300, 140), fill=right)
-    return picture
+    return image
 
 
 def test_a_view_speaks_of_its_own_box(mini: MiniEncoder) -> None:
@@ -102,11 +102,11 @@ GOLDEN_FIRST_VIEW = [-0.0124, 0.0294, 0.0231, -0.0465, 0.0733, -0.0055]
 
 
 def test_threads_share_it(mini: MiniEncoder) -> None:
-    pictures = [noise(n, 64, 64) for n in range(6)]
-    expected = mini.encode_views(pictures, [GRID] * 6)
+    images = [noise(n, 64, 64) for n in range(6)]
+    expected = mini.encode_views(images, [GRID] * 6)
     with ThreadPoolExecutor(3) as pool:
-        found = list(pool.map(lambda p: mini.encode_views([p], [GRID])[0], pictures))
-    np.testing.assert_allclose(np.stack(found), expected, atol=1e-6)
+        vectors = list(pool.map(lambda p: mini.encode_views([p], [GRID])[0], images))
+    np.testing.assert_allclose(np.stack(vectors), expected, atol=1e-6)
 
 
 def test_unequal_numbers_of_boxes_are_refused(mini: MiniEncoder) -> None:

@@ -198,11 +198,11 @@ def head_with_scores(tmp_path: Path) -> MiniHead:
 
 
 BICYCLES = [Concept("mountain bike", "object", 0.4), Concept("unicycle", "object", 0.3)]
-LOOKS = [Concept("green", "colour", 0.6), Concept("busy background", "background", 1.0)]
+CONCEPTS = [Concept("green", "colour", 0.6), Concept("busy background", "background", 1.0)]
 
 
 def joined(head: MiniHead, scores: list[float], objects: list[Concept]) -> list[tuple[str, str]]:
-    concepts = join_concepts(objects, LOOKS, head, np.array(scores, np.float32))
+    concepts = join_concepts(objects, CONCEPTS, head, np.array(scores, np.float32))
     assert sum(c.weight for c in concepts if c.kind == "object") <= 1 + 1e-6
     return [(concept.text, concept.kind) for concept in concepts]
 
@@ -219,7 +219,7 @@ def test_people_and_actions_become_a_phrase(tmp_path: Path) -> None:
     assert joined(head, [0.3, 0.9, 0.2, 0.1], BICYCLES)[0] == ("girls", "object")
     assert joined(head, [0.3, 0.4, 0.2, 0.1], BICYCLES) == [
         *[(c.text, c.kind) for c in BICYCLES],
-        *[(c.text, c.kind) for c in LOOKS],
+        *[(c.text, c.kind) for c in CONCEPTS],
     ]
 
 
@@ -228,7 +228,7 @@ def test_a_clear_label_is_not_replaced_by_a_person(tmp_path: Path) -> None:
     dog = [Concept("dog", "object", 0.9)]
     assert joined(head, [0.7, 0.9, 0.1, 0.1], dog) == [
         ("dog", "object"),
-        *[(c.text, c.kind) for c in LOOKS],
+        *[(c.text, c.kind) for c in CONCEPTS],
     ]
     assert joined(head, [0.1, 0.2, 0.7, 0.1], dog)[0] == ("dog riding a bicycle", "object")
     coat = [Concept("coat", "object", 0.9)]
@@ -237,10 +237,10 @@ def test_a_clear_label_is_not_replaced_by_a_person(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unlike", ["plain background", "drawing"])
 def test_drawings_and_things_on_white_are_read_by_labels_alone(tmp_path: Path, unlike: str) -> None:
-    looks = [Concept("green", "colour", 0.6), Concept(unlike, "other", 1.0)]
+    concepts = [Concept("green", "colour", 0.6), Concept(unlike, "other", 1.0)]
     scores = np.ones(4, np.float32)
-    read = join_concepts(BICYCLES, looks, head_with_scores(tmp_path), scores)
-    assert read == (*BICYCLES, *looks)
+    read = join_concepts(BICYCLES, concepts, head_with_scores(tmp_path), scores)
+    assert read == (*BICYCLES, *concepts)
 
 
 def test_an_altered_shipped_head_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

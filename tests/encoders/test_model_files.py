@@ -42,9 +42,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def flip(file: Path, place: int) -> None:
+def flip(file: Path, position: int) -> None:
     content = bytearray(file.read_bytes())
-    content[place % len(content)] ^= 4
+    content[position % len(content)] ^= 4
     file.write_bytes(content)
 
 
@@ -65,13 +65,13 @@ def test_the_manifest_is_pinned_in_the_code() -> None:
     assert sorted(_files.manifest()) == sorted(set(SHIPPED) - {"manifest.json"})
 
 
-@pytest.mark.parametrize("place", [40, 9_999])
+@pytest.mark.parametrize("position", [40, 9_999])
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_flipped_bit_is_one_error_that_names_the_file(
-    copied: Path, name: str, place: int
+    copied: Path, name: str, position: int
 ) -> None:
     _vocabulary.load_vocabulary()  # remembered as sound
-    flip(copied / name, place)
+    flip(copied / name, position)
     opened = "concepts.json" if name == "manifest.json" else name
     with pytest.raises(ModelError, match=f"{name} was altered: its checksum differs") as raised:
         _files.data_file(opened)
@@ -106,8 +106,8 @@ def test_a_file_is_hashed_once_for_each_state(
     os.utime(copied / "concepts.json")
     _files.data_file("concepts.json")
     assert hashed == ["concepts.json"] * 2
-    known = json.loads((home / "digests.json").read_text())
-    assert len(known) == 1  # nothing is kept of states that are gone
+    digests = json.loads((home / "digests.json").read_text())
+    assert len(digests) == 1  # nothing is kept of states that are gone
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"a": 1}', "\x00", "[" * 100_000])
@@ -164,9 +164,9 @@ def test_without_a_home_mini_works() -> None:
         load_encoder("nothing")
 
 
-def refuse(place: Path) -> Callable[..., object]:
+def refuse(folder: Path) -> Callable[..., object]:
     def refused(self: Path, *arguments: object, **named: object) -> object:
-        raise PermissionError(13, "Permission denied", str(place))
+        raise PermissionError(13, "Permission denied", str(folder))
 
     return refused
 
@@ -221,8 +221,8 @@ def test_a_quota_of_the_control_group_counts(
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
-    found = cores._quota(tmp_path / "cgroup", tmp_path)
-    assert found == (1 << 16 if expected is None else expected)
+    quota = cores._quota(tmp_path / "cgroup", tmp_path)
+    assert quota == (1 << 16 if expected is None else expected)
 
 
 def test_every_session_has_a_thread_for_each_usable_core(

@@ -95,7 +95,7 @@ def test_pulls_what_is_needed_and_opens_it_by_name(hub: Hub, tmp_path: Path) -> 
     hub.requests.clear()
     pull_model("ViT-B-32", quiet=True)
     assert not [
-        one for one in hub.requests if one[0] == "GET" and "/resolve/" in one[1]
+        request for request in hub.requests if request[0] == "GET" and "/resolve/" in request[1]
     ]  # nothing fetched again
 
 
@@ -106,11 +106,11 @@ def test_goes_on_where_it_was_cut(hub: Hub) -> None:
     hub.cut = {"onnx/vision_model.onnx": 12_000_000}
     pull_model("ViT-B-32", quiet=True)
     ranges = [
-        asked
-        for method, path, asked in hub.requests
+        headers
+        for method, path, headers in hub.requests
         if method == "GET" and path.endswith("vision_model.onnx")
     ]
-    assert any(asked and int(asked.split("=")[1].split("-")[0]) >= 500_000 for asked in ranges)
+    assert any(header and int(header.split("=")[1].split("-")[0]) >= 500_000 for header in ranges)
 
 
 def test_a_wrong_checksum_is_refused_and_leaves_no_model(hub: Hub) -> None:

@@ -115,24 +115,24 @@ def test_the_context_is_one_number_in_code_and_docs() -> None:
 
 def captioned(folder: Path, captions: dict[str, list[str]]) -> Path:
     file = folder / "captions.jsonl"
-    lines = [json.dumps({"image": id, "captions": own}) for id, own in captions.items()]
+    lines = [json.dumps({"image": id, "captions": texts}) for id, texts in captions.items()]
     file.write_text("\n".join(lines))
     return file
 
 
 def test_captions_that_are_cut_are_reported_when_indexing(tmp_path: Path, towers: Path) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
+    folder = tmp_path / "photos"
+    folder.mkdir()
     for name in ("a.png", "b.png"):
-        noise(len(name), 20, 20).save(photos / name)
+        noise(len(name), 20, 20).save(folder / name)
     encoder = load_encoder(str(towers))
     long = " ".join(["dog"] * 30)
     captions = captioned(tmp_path, {"a.png": ["a dog", long], "b.png": ["a cat"]})
-    report = st.index_folder(photos, encoder=encoder, captions=captions)
+    report = st.index_folder(folder, encoder=encoder, captions=captions)
     (note,) = report.notes
     assert note.startswith("1 caption(s) were cut: ")
     assert note.endswith("reads 10 tokens. Longer are those of a.png (32).")
-    assert st.index_folder(photos, encoder=encoder, captions=captions).notes == ()
+    assert st.index_folder(folder, encoder=encoder, captions=captions).notes == ()
 
 
 def test_many_cut_captions_are_one_note(tmp_path: Path, towers: Path) -> None:
@@ -228,13 +228,13 @@ def test_other_modes_than_rgb_are_converted_whatever_is_said() -> None:
 
 def test_float16_towers_and_int32_ids_are_fed_what_they_take(towers: Path) -> None:
     reference = load_encoder(str(towers))
-    pictures = [noise(3, 40, 30)]
-    views, texts = reference.encode_views(pictures, WHOLE), reference.encode_texts(["a red dog"])
+    images = [noise(3, 40, 30)]
+    views, texts = reference.encode_views(images, WHOLE), reference.encode_texts(["a red dog"])
     vision, text = towers / "onnx" / "vision_model.onnx", towers / "onnx" / "text_model.onnx"
     _cast_input(vision, "pixel_values", TensorProto.FLOAT16, TensorProto.FLOAT)
     _cast_input(text, "input_ids", TensorProto.INT32, TensorProto.INT64)
     halved = load_encoder(str(towers))
-    np.testing.assert_allclose(halved.encode_views(pictures, WHOLE), views, atol=2e-3)
+    np.testing.assert_allclose(halved.encode_views(images, WHOLE), views, atol=2e-3)
     np.testing.assert_allclose(halved.encode_texts(["a red dog"]), texts, atol=1e-6)
 
 
@@ -242,11 +242,11 @@ def _cast_input(file: Path, name: str, taken: int, used: int) -> None:
     """Make a tower take another type, which it casts itself."""
     model = onnx.load(str(file))
     for node in model.graph.node:
-        node.input[:] = [f"{name}_cast" if one == name else one for one in node.input]
+        node.input[:] = [f"{name}_cast" if name_in == name else name_in for name_in in node.input]
     model.graph.node.insert(0, helper.make_node("Cast", [name], [f"{name}_cast"], to=used))
-    for one in model.graph.input:
-        if one.name == name:
-            one.type.tensor_type.elem_type = taken
+    for declared in model.graph.input:
+        if declared.name == name:
+            declared.type.tensor_type.elem_type = taken
     onnx.save(model, str(file))
 
 
@@ -266,7 +266,7 @@ def _open_length(file: Path, output: str, taken: str) -> None:
     """Set an output's shape to one that only a run can tell, since it depends on the input's values."""
     model = onnx.load(str(file))
     for node in model.graph.node:
-        node.output[:] = ["fixed" if one == output else one for one in node.output]
+        node.output[:] = ["fixed" if name_out == output else name_out for name_out in node.output]
     model.graph.node.extend(
         [
             helper.make_node("Cast", [taken], ["whole"], to=TensorProto.INT64),
@@ -277,7 +277,7 @@ def _open_length(file: Path, output: str, taken: str) -> None:
             helper.make_node("Reshape", ["fixed", "measured"], [output]),
         ]
     )
-    (declared,) = [one for one in model.graph.output if one.name == output]
+    (declared,) = [each for each in model.graph.output if each.name == output]
     declared.type.tensor_type.shape.dim[1].dim_param = "numbers"
     onnx.save(model, str(file))
 
@@ -312,8 +312,8 @@ def test_text_towers_may_take_positions_and_types(towers: Path) -> None:
     file = towers / "onnx" / "text_model.onnx"
     for name in ("token_type_ids", "position_ids"):
         _add_input(file, name)
-    found = load_encoder(str(towers)).encode_texts(["a dog", "a red cat on beach"])
-    np.testing.assert_array_equal(found, reference)
+    vectors = load_encoder(str(towers)).encode_texts(["a dog", "a red cat on beach"])
+    np.testing.assert_array_equal(vectors, reference)
     _add_input(file, "pixel_values")
     with pytest.raises(ModelError, match="pixel_values, position_ids, token_type_ids, not"):
         load_encoder(str(towers))
@@ -322,14 +322,14 @@ def test_text_towers_may_take_positions_and_types(towers: Path) -> None:
 def test_a_gpu_that_does_not_start_is_never_the_cpu(
     towers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Any] = []
+    providers: list[Any] = []
 
     class OnTheCpu:
         def get_providers(self) -> list[str]:
             return ["CPUExecutionProvider"]
 
     def opened(file: Path, *, providers: Any, quiet: bool) -> OnTheCpu:
-        asked.extend(providers)
+        providers.extend(providers)
         return OnTheCpu()
 
     monkeypatch.setattr(_onnx, "open_session", opened)
@@ -338,7 +338,7 @@ def test_a_gpu_that_does_not_start_is_never_the_cpu(
     )
     with pytest.raises(ModelError, match="could not start it on cuda:1"):
         load_encoder(str(towers), device="cuda:1")
-    assert asked[0] == ("CUDAExecutionProvider", {"device_id": "1"})
+    assert providers[0] == ("CUDAExecutionProvider", {"device_id": "1"})
 
 
 def test_weights_in_a_second_file_are_part_of_the_model(towers: Path) -> None:

@@ -38,7 +38,7 @@ def towers(tmp_path: Path) -> Path:
     return write_towers(tmp_path / "towers", patches=True)
 
 
-def pictures() -> list[Image.Image]:
+def sample_images() -> list[Image.Image]:
     rng = np.random.default_rng(5)
     return [
         Image.fromarray(rng.integers(0, 256, size, dtype=np.uint8))
@@ -51,7 +51,7 @@ def test_keeps_the_contract(towers: Path) -> None:
     for protocol in (DualEncoder, ConceptReader, DenseEncoder, TextLimits):
         assert isinstance(encoder, protocol)
     texts = encoder.encode_texts(["a dog", "", "a red dress on the beach"])
-    views = encoder.encode_views(pictures(), [(ViewBox(), ViewBox(0, 0, 0.5, 1))] * 3)
+    views = encoder.encode_views(sample_images(), [(ViewBox(), ViewBox(0, 0, 0.5, 1))] * 3)
     assert texts.shape == (3, DIM)
     assert views.shape == (3, 2, DIM)
     for vectors in (texts, views):
@@ -65,7 +65,7 @@ def test_keeps_the_contract(towers: Path) -> None:
 def test_padding_a_batch_changes_nothing(towers: Path) -> None:
     encoder = load_encoder(str(towers))
     texts = ["a dog", "a photo of the red dress on the beach", "cat"] * 30
-    alone = np.concatenate([encoder.encode_texts([one]) for one in texts])
+    alone = np.concatenate([encoder.encode_texts([text]) for text in texts])
     np.testing.assert_allclose(encoder.encode_texts(texts), alone, atol=1e-6)
 
 
@@ -83,12 +83,12 @@ def test_a_long_text_keeps_its_end_token_and_is_told(towers: Path, tmp_path: Pat
 
 
 def indexed(tmp_path: Path, towers: Path, kind: Any = "grid") -> Gallery:
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for number, one in enumerate(pictures()):
-        one.save(photos / f"{number}.png")
-    index_folder(photos, encoder=load_encoder(str(towers)), recipe=ViewRecipe(kind=kind))
-    return Gallery.open(photos)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, image in enumerate(sample_images()):
+        image.save(folder / f"{number}.png")
+    index_folder(folder, encoder=load_encoder(str(towers)), recipe=ViewRecipe(kind=kind))
+    return Gallery.open(folder)
 
 
 @pytest.mark.parametrize("kind", ["grid", "random", "dense"])
@@ -118,7 +118,7 @@ def test_towers_without_patches_refuse_dense_views(tmp_path: Path) -> None:
     encoder: Any = load_encoder(str(write_towers(tmp_path / "plain")))
     assert not encoder.has_patches
     with pytest.raises(SettingError, match="patch"):
-        encoder.encode_dense_views(pictures(), [WHOLE] * 3)
+        encoder.encode_dense_views(sample_images(), [WHOLE] * 3)
 
 
 def test_other_weights_are_refused_for_an_index(tmp_path: Path, towers: Path) -> None:

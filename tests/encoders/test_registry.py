@@ -30,8 +30,8 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 def test_the_test_encoder_means_colours() -> None:
     encoder = HashEncoder()
-    pictures = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
-    views = encoder.encode_views(pictures, [[ViewBox()]] * 2)[:, 0]
+    images = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    views = encoder.encode_views(images, [[ViewBox()]] * 2)[:, 0]
     texts = encoder.encode_texts(["something red", "something blue", "nothing"])
     np.testing.assert_array_equal((texts[:2] @ views.T).argmax(axis=1), [0, 1])
     np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-6)

@@ -22,11 +22,11 @@ def results(gallery: st.Gallery) -> st.Results:
 
 
 def test_matches_add_up_and_name_both_sides(results: st.Results) -> None:
-    found = results[0].matches(least=0.0)
-    assert sum(match.mass for match in found) == pytest.approx(1)
-    assert [m.mass for m in found] == sorted((m.mass for m in found), reverse=True)
-    assert {match.label for match in found} <= set(results.query.labels)
-    assert set(found[0].to_dict()) >= {"caption", "view", "mass", "forward", "backward"}
+    matches = results[0].matches(least=0.0)
+    assert sum(match.mass for match in matches) == pytest.approx(1)
+    assert [m.mass for m in matches] == sorted((m.mass for m in matches), reverse=True)
+    assert {match.label for match in matches} <= set(results.query.labels)
+    assert set(matches[0].to_dict()) >= {"caption", "view", "mass", "forward", "backward"}
     assert "Rank 1" in results[0].summary()
 
 
@@ -45,23 +45,23 @@ def test_the_sentence_names_the_part_in_words(
     results: st.Results, box: st.ViewBox, words: str
 ) -> None:
     hit = results[0]
-    one = replace(hit, views=tuple(replace(view, box=box) for view in hit.views))
-    assert f"found its best match in {words} (cosine" in one.summary()
+    single = replace(hit, views=tuple(replace(view, box=box) for view in hit.views))
+    assert f"found its best match in {words} (cosine" in single.summary()
     captions = tuple(replace(view, box=None, caption="a gown") for view in hit.views)
-    told = replace(hit, views=captions).summary()
-    assert "in the caption “a gown” (cosine" in told
+    sentence = replace(hit, views=captions).summary()
+    assert "in the caption “a gown” (cosine" in sentence
 
 
-def count(picture: Image.Image, colour: tuple[int, int, int]) -> int:
-    pixels = np.asarray(picture).reshape(-1, 3).astype(int)
+def count(image: Image.Image, colour: tuple[int, int, int]) -> int:
+    pixels = np.asarray(image).reshape(-1, 3).astype(int)
     return int((np.abs(pixels - colour).max(axis=1) < 4).sum())
 
 
 def test_the_picture_shows_boxes_on_the_hit(results: st.Results) -> None:
-    picture = st.draw_hit(results[0])
-    assert picture.mode == "RGB"
-    assert count(picture, (40, 80, 210)) > 50_000  # the hit itself
-    assert count(picture, COLOURS[0]) > 500  # the first caption: its boxes and its bar
+    image = st.draw_hit(results[0])
+    assert image.mode == "RGB"
+    assert count(image, (40, 80, 210)) > 50_000  # the hit itself
+    assert count(image, COLOURS[0]) > 500  # the first caption: its boxes and its bar
 
 
 @pytest.mark.parametrize("kind", ["matches", "heatmap", "contributions"])
@@ -136,9 +136,9 @@ def test_views_that_are_captions_are_written(tmp_path: Path, encoder: CountingEn
     assert "a red dress" in page
 
 
-def test_many_views_are_cut_down_and_told(photos: Path, encoder: CountingEncoder) -> None:
-    st.index_folder(photos, encoder=encoder, recipe=st.ViewRecipe(count=60))
-    opened = st.Gallery.open(photos, encoder=encoder)
+def test_many_views_are_cut_down_and_told(folder: Path, encoder: CountingEncoder) -> None:
+    st.index_folder(folder, encoder=encoder, recipe=st.ViewRecipe(count=60))
+    opened = st.Gallery.open(folder, encoder=encoder)
     results = st.search(opened, text="red", settings=st.SearchSettings(k=1))
     assert st.draw_heatmap(results[0]).width < 1400
 
@@ -169,25 +169,25 @@ def test_a_font_of_the_system_writes_what_pillows_own_lacks() -> None:
     assert font(13, "a plain caption") is font(13)
 
 
-def test_a_picture_without_a_picture(results: st.Results, photos: Path) -> None:
-    (photos / "blue.png").unlink()
+def test_a_picture_without_a_picture(results: st.Results, folder: Path) -> None:
+    (folder / "blue.png").unlink()
     for kind in KINDS:
         assert st.draw_hit(results[0], kind=kind).width > 500
 
 
 def test_the_sheet_is_self_contained_and_escapes(
-    results: st.Results, photos: Path, gallery: st.Gallery
+    results: st.Results, folder: Path, gallery: st.Gallery
 ) -> None:
     hostile = st.search(
         gallery, text="<script>alert(1)</script> blue", settings=st.SearchSettings(k=2)
     )
-    sheet = st.Sheet("<b>mine</b>", [results, hostile], [photos / "red.png", None])
+    sheet = st.Sheet("<b>mine</b>", [results, hostile], [folder / "red.png", None])
     page = st.render_html(sheet)
     assert "<script" not in page
     assert "<b>mine" not in page
     assert not re.search(r"""(src|href)=["'](?!data:)""", page)
     assert page.count("data:image/jpeg") >= 5
     assert "default-src 'none'" in page
-    picture = st.render_png(sheet)
-    assert picture.width > 1000
-    assert picture.height > 500
+    image = st.render_png(sheet)
+    assert image.width > 1000
+    assert image.height > 500

@@ -15,16 +15,18 @@ from stitch_cir.explain import _sheet
 
 def hits_of(results: st.Results, count: int) -> st.Results:
     """Repeat the hits until there are ``count``."""
-    several = [replace(results[place % len(results)], rank=place + 1) for place in range(count)]
+    several = [
+        replace(results[position % len(results)], rank=position + 1) for position in range(count)
+    ]
     return replace(results, hits=tuple(several))
 
 
 @pytest.fixture
 def red(gallery: st.Gallery) -> st.Results:
     """A search whose first hit is a red square."""
-    found = st.search(gallery, text="red", settings=st.SearchSettings(k=1))
-    assert found[0].id == "red.png"
-    return found
+    results = st.search(gallery, text="red", settings=st.SearchSettings(k=1))
+    assert results[0].id == "red.png"
+    return results
 
 
 def red_pixels(drawn: Image.Image) -> int:
@@ -60,9 +62,9 @@ def test_several_searches_of_different_length(red: st.Results) -> None:
     assert red_pixels(drawn) == 10 * _sheet.THUMBNAIL**2
 
 
-def test_notes_stand_on_both_kinds_of_sheet(red: st.Results, photos: Path) -> None:
+def test_notes_stand_on_both_kinds_of_sheet(red: st.Results, folder: Path) -> None:
     noted = replace(red, notes=("Caption 1 was cut.", "The cache was rebuilt."))
-    page = st.render_html(st.Sheet("noted", [noted], [photos / "red.png"]))
+    page = st.render_html(st.Sheet("noted", [noted], [folder / "red.png"]))
     assert "Caption 1 was cut." in page
     assert "The cache was rebuilt." in page
     silent = replace(red, notes=())

@@ -40,16 +40,20 @@ def bpe_files(folder: Path, start: str, end: str) -> None:
 
     letters = sorted(ByteLevel.alphabet())
     merges: list[tuple[str, str]] = []
-    known: set[str] = set()
+    merged: set[str] = set()
     for word in WORDS.split():
         pieces = [*word[:-1], f"{word[-1]}</w>"]
         while len(pieces) > 1:
             pair = (pieces[0], pieces[1])
             pieces[:2] = ["".join(pair)]
-            if pieces[0] not in known:
-                known.add(pieces[0])
+            if pieces[0] not in merged:
+                merged.add(pieces[0])
                 merges.append(pair)
-    tokens = [*letters, *(f"{one}</w>" for one in letters), *("".join(pair) for pair in merges)]
+    tokens = [
+        *letters,
+        *(f"{letter}</w>" for letter in letters),
+        *("".join(pair) for pair in merges),
+    ]
     vocabulary = {
         token: number for number, token in enumerate([*dict.fromkeys(tokens), start, end])
     }

@@ -63,14 +63,14 @@ def test_dense_views_are_those_of_the_cpu(clip_folder: Path) -> None:
 
 
 def test_from_folder_to_answers(clip_folder: Path, tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
+    folder = tmp_path / "photos"
+    folder.mkdir()
     for number, image in enumerate(images()):
-        image.save(photos / f"{number}.png")
+        image.save(folder / f"{number}.png")
     encoder = load_encoder(str(clip_folder), device="cuda")
-    report = index_folder(photos, encoder=encoder)
+    report = index_folder(folder, encoder=encoder)
     assert report.encoded == 3
-    with Gallery.open(photos, encoder=encoder) as gallery:
+    with Gallery.open(folder, encoder=encoder) as gallery:
         scores = [
             [
                 (hit.id, hit.score)

@@ -35,7 +35,7 @@ def pair(
 
 
 def test_both_give_the_same(pair: tuple[Path, Path]) -> None:
-    torch_encoder, onnx_encoder = (load_encoder(str(one)) for one in pair)
+    torch_encoder, onnx_encoder = (load_encoder(str(folder)) for folder in pair)
     assert onnx_encoder.name.startswith("onnx:")
     assert onnx_encoder.context_length == torch_encoder.context_length
     assert onnx_encoder.count_tokens(TEXTS) == torch_encoder.count_tokens(TEXTS)
@@ -96,7 +96,7 @@ def test_refuses_a_folder_in_use(clip_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "x").write_text("mine")
     with pytest.raises(SettingError, match="not empty"):
         export_model(f"transformers:{clip_folder}", tmp_path)
-    assert [one.name for one in tmp_path.iterdir()] == ["x"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x"]
 
 
 def test_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:

@@ -45,9 +45,9 @@ def base_url() -> Iterator[str]:
     assert package is not None
     assert package.origin is not None
     weights = next(Path(package.origin).parent.glob("*.gguf"))
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(weights), str(port)],
         stdout=subprocess.DEVNULL,

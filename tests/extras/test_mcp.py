@@ -39,24 +39,24 @@ def call(gallery: st.Gallery) -> Call:
     return call
 
 
-def pictures(result: Any) -> list[Image.Image]:
-    found: list[Image.Image] = []
+def images_of(result: Any) -> list[Image.Image]:
+    images: list[Image.Image] = []
     for part in result.content:
         if part.type == "image":
             assert part.mime_type == "image/jpeg"
-            found.append(Image.open(io.BytesIO(base64.b64decode(part.data))))
-    return found
+            images.append(Image.open(io.BytesIO(base64.b64decode(part.data))))
+    return images
 
 
 def words(result: Any) -> str:
     return "\n".join(part.text for part in result.content if part.type == "text")
 
 
-def test_one_line_a_hit_whatever_its_name(photos: Path) -> None:
-    (photos / "x.png\n#1  2.000  y.png").write_bytes((photos / "red.png").read_bytes())
+def test_one_line_a_hit_whatever_its_name(folder: Path) -> None:
+    (folder / "x.png\n#1  2.000  y.png").write_bytes((folder / "red.png").read_bytes())
     encoder = HashEncoder()
-    st.index_folder(photos, encoder=encoder)
-    opened = st.Gallery.open(photos, encoder=encoder)
+    st.index_folder(folder, encoder=encoder)
+    opened = st.Gallery.open(folder, encoder=encoder)
 
     async def run() -> Any:
         async with mcp.Client(create_server(opened)) as client:
@@ -86,20 +86,22 @@ def test_the_tools_are_described(gallery: st.Gallery) -> None:
 def test_a_search_gives_text_data_and_thumbnails(call: Call, gallery: st.Gallery) -> None:
     result = call("search", text="in blue", reference="red.png", k=3, images=2)
     assert not result.is_error
-    own = st.search(gallery, reference="red.png", text="in blue", settings=st.SearchSettings(k=3))
+    expected = st.search(
+        gallery, reference="red.png", text="in blue", settings=st.SearchSettings(k=3)
+    )
     hits = result.structured_content["hits"]
-    assert [hit["id"] for hit in hits] == [hit.id for hit in own]
-    assert hits[0]["score"] == pytest.approx(own[0].score, abs=1e-5)
-    assert result.structured_content["query"]["labels"] == list(own.query.labels)
-    assert hits[0]["best_view"]["label"] == own[0].best_view.label
+    assert [hit["id"] for hit in hits] == [hit.id for hit in expected]
+    assert hits[0]["score"] == pytest.approx(expected[0].score, abs=1e-5)
+    assert result.structured_content["query"]["labels"] == list(expected.query.labels)
+    assert hits[0]["best_view"]["label"] == expected[0].best_view.label
     assert "blue.png" in words(result)
-    assert [max(picture.size) for picture in pictures(result)] == [256, 256]
+    assert [max(image.size) for image in images_of(result)] == [256, 256]
 
 
 def test_captions_and_rejections_are_used(call: Call) -> None:
     edited = call("search", captions=["green"], images=0)
     assert edited.structured_content["hits"][0]["id"] == "green.png"
-    assert pictures(edited) == []
+    assert images_of(edited) == []
     result = call("search", text="blue", negatives=["blue.png"], alpha=0.2)
     assert "blue.png" not in [hit["id"] for hit in result.structured_content["hits"]]
 
@@ -110,15 +112,15 @@ def test_captions_are_composed(call: Call) -> None:
     assert "blue" in words(result)
 
 
-@pytest.mark.parametrize(("picture", "count"), [("heatmap", 1), ("all", 1), ("none", 0)])
-def test_a_hit_is_explained(call: Call, picture: str, count: int) -> None:
-    result = call("explain", id="blue.png", text="in blue", reference="red.png", image=picture)
+@pytest.mark.parametrize(("image", "count"), [("heatmap", 1), ("all", 1), ("none", 0)])
+def test_a_hit_is_explained(call: Call, image: str, count: int) -> None:
+    result = call("explain", id="blue.png", text="in blue", reference="red.png", image=image)
     explained = result.structured_content
     assert words(result).startswith(explained["summary"])
     assert len(explained["shares"]) == len(explained["captions"])
     assert sum(explained["shares"]) == pytest.approx(explained["hit"]["score"], abs=1e-4)
     assert explained["matches"][0]["mass"] >= explained["matches"][-1]["mass"]
-    assert len(pictures(result)) == count
+    assert len(images_of(result)) == count
 
 
 def test_the_ranking_that_search_returned_is_explained(call: Call) -> None:
@@ -154,29 +156,31 @@ def test_k_above_the_gallery_is_all_there_are_with_a_note(call: Call) -> None:
     for k, note in ((100, "k is 100, but only 8 images take part."), (1000, "at most 100 hits")):
         result = call("search", text="red", k=k, images=0)
         assert len(result.structured_content["hits"]) == 8
-        assert any(note in one for one in result.structured_content["notes"])
+        assert any(note in text for text in result.structured_content["notes"])
         assert note in words(result)
 
 
 def test_a_gallery_that_grew_is_searched_as_it_is(
-    call: Call, paint: Callable[..., Path], photos: Path
+    call: Call, paint: Callable[..., Path], folder: Path
 ) -> None:
     assert call("search", text="red").structured_content["ranked"] == 8
     paint("new.png", "red", "white")
-    st.index_folder(photos, encoder=HashEncoder())
+    st.index_folder(folder, encoder=HashEncoder())
     assert call("search", text="red").structured_content["ranked"] == 9
 
 
-def test_a_picture_of_the_disk_is_not_read(call: Call, photos: Path) -> None:
-    assert call("search", text="x", reference=str(photos / "red.png")).is_error
+def test_a_picture_of_the_disk_is_not_read(call: Call, folder: Path) -> None:
+    assert call("search", text="x", reference=str(folder / "red.png")).is_error
 
 
-def test_the_documented_command_speaks_over_stdio(photos: Path) -> None:
-    st.index_folder(photos, encoder=HashEncoder())
+def test_the_documented_command_speaks_over_stdio(folder: Path) -> None:
+    st.index_folder(folder, encoder=HashEncoder())
     (block,) = re.findall(r"```json\n(.*?)```", DOC.read_text(encoding="utf-8"), flags=re.S)
     entry = json.loads(block)["mcpServers"]["photos"]
     assert entry["command"] == "stitch"
-    arguments = [str(photos) if one.endswith("photos") else one for one in entry["args"]]
+    arguments = [
+        str(folder) if argument.endswith("photos") else argument for argument in entry["args"]
+    ]
     server = mcp.StdioServerParameters(
         command=sys.executable, args=["-m", "stitch_cir", *arguments]
     )

@@ -89,10 +89,10 @@ FILLED = [
 def test_nothing_is_nothing(
     call: Call, name: str, filled: dict[str, Any], plain: dict[str, Any]
 ) -> None:
-    found, meant = call(name, **filled), call(name, **plain)
-    assert not found.is_error, words(found)
-    assert found.structured_content == meant.structured_content
-    assert len(found.content) == len(meant.content)
+    answer, meant = call(name, **filled), call(name, **plain)
+    assert not answer.is_error, words(answer)
+    assert answer.structured_content == meant.structured_content
+    assert len(answer.content) == len(meant.content)
 
 
 def test_the_schemas_say_so(gallery: st.Gallery) -> None:
@@ -102,7 +102,7 @@ def test_the_schemas_say_so(gallery: st.Gallery) -> None:
 
     for tool in asyncio.run(run()).tools:
         for name, field in tool.input_schema["properties"].items():
-            kinds = [one.get("type") for one in field.get("anyOf", [field])]
+            kinds = [kind.get("type") for kind in field.get("anyOf", [field])]
             assert name == "id" or "null" in kinds, f"{tool.name}: {name}"
 
 
@@ -138,19 +138,19 @@ def test_a_wrong_argument_is_one_plain_line(
     ],
 )
 def test_no_path_of_this_machine_is_named(
-    call: Call, photos: Path, name: str, arguments: dict[str, Any]
+    call: Call, folder: Path, name: str, arguments: dict[str, Any]
 ) -> None:
     result = call(name, **arguments)
     assert result.is_error
     assert "nope.png" in words(result)
-    assert str(photos.parent) not in words(result)
+    assert str(folder.parent) not in words(result)
 
 
 def test_notes_of_the_gallery_are_given(
-    call: Call, photos: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = f"The cache below {photos} was damaged and has been rebuilt."
-    monkeypatch.setattr(st.Gallery, "notes", property(lambda gallery: [told]))
+    message = f"The cache below {folder} was damaged and has been rebuilt."
+    monkeypatch.setattr(st.Gallery, "notes", property(lambda gallery: [message]))
     note = "The cache below photos was damaged and has been rebuilt."
     for name, arguments in (
         ("search", {"text": "red"}),
@@ -162,12 +162,12 @@ def test_notes_of_the_gallery_are_given(
         assert note in words(result)
 
 
-def test_answers_stay_small(photos: Path) -> None:
+def test_answers_stay_small(folder: Path) -> None:
     """Noise is the worst that a JPEG can be."""
     for number in range(12):
-        noise(number, 1200, 900).effect_spread(40).save(photos / f"noise-{number}.png")
-    st.index_folder(photos, encoder=HashEncoder())
-    server = create_server(st.Gallery.open(photos, encoder=HashEncoder()))
+        noise(number, 1200, 900).effect_spread(40).save(folder / f"noise-{number}.png")
+    st.index_folder(folder, encoder=HashEncoder())
+    server = create_server(st.Gallery.open(folder, encoder=HashEncoder()))
 
     async def run(name: str, arguments: dict[str, Any]) -> int:
         async with mcp.Client(server) as client:

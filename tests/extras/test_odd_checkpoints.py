@@ -27,7 +27,7 @@ TEXTS = ["a photo of a dog", "two red cars"]
 WHOLE = [(ViewBox(),)]
 
 
-def picture() -> Image.Image:
+def image() -> Image.Image:
     rng = np.random.default_rng(3)
     return Image.fromarray(rng.integers(0, 256, (45, 40, 3), dtype=np.uint8))
 
@@ -135,7 +135,7 @@ def test_shards_and_half_precision_checkpoints(clip: Path, tmp_path: Path) -> No
     halved = Path(shutil.copytree(clip, tmp_path / "halved"))
     model.to(torch.bfloat16).save_pretrained(halved)
     encoder = load_encoder(f"transformers:{halved}")  # computed in fp32 all the same
-    assert encoder.encode_views([picture()], WHOLE).shape == (1, 1, 24)
+    assert encoder.encode_views([image()], WHOLE).shape == (1, 1, 24)
     cosines = (encoder.encode_texts(TEXTS) * before.encode_texts(TEXTS)).sum(1)
     assert cosines.min() > 0.999
 

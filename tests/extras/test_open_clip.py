@@ -58,7 +58,7 @@ def spec(checkpoint: tuple[str, Path]) -> str:
     return f"open_clip:{checkpoint[0]}/{checkpoint[1]}"
 
 
-def pictures() -> list[Image.Image]:
+def sample_images() -> list[Image.Image]:
     rng = np.random.default_rng(5)
     return [
         Image.fromarray(rng.integers(0, 256, size, dtype=np.uint8))
@@ -73,11 +73,11 @@ def test_gives_the_library_s_own_vectors(checkpoint: tuple[str, Path]) -> None:
     tokens = open_clip.get_tokenizer(checkpoint[0])(TEXTS)
     with torch.inference_mode():
         texts = model.encode_text(tokens, normalize=True).numpy()
-        pixels = torch.from_numpy(encoder.preprocess(pictures()))
+        pixels = torch.from_numpy(encoder.preprocess(sample_images()))
         images = model.encode_image(pixels, normalize=True).numpy()
     np.testing.assert_allclose(encoder.encode_texts(TEXTS), texts, atol=2e-5)
     np.testing.assert_allclose(
-        encoder.encode_views(pictures(), [WHOLE] * 2)[:, 0], images, atol=2e-5
+        encoder.encode_views(sample_images(), [WHOLE] * 2)[:, 0], images, atol=2e-5
     )
     assert encoder.weights_tag == "tiny.pt"
     assert load_encoder(encoder.name).fingerprint == encoder.fingerprint
@@ -96,8 +96,8 @@ def test_dense_views_keep_the_whole_picture(checkpoint: tuple[str, Path]) -> Non
     encoder = load_encoder(spec(checkpoint))
     boxes = [ViewRecipe().boxes(1, 1, b"")] * 2
     dense, real = (
-        encoder.encode_dense_views(pictures(), boxes),
-        encoder.encode_views(pictures(), boxes),
+        encoder.encode_dense_views(sample_images(), boxes),
+        encoder.encode_views(sample_images(), boxes),
     )
     np.testing.assert_allclose(dense[:, 0], real[:, 0], atol=2e-5)
     assert np.abs(dense - real).max() > 1e-3
@@ -129,8 +129,8 @@ def test_export(checkpoint: tuple[str, Path], tmp_path: Path) -> None:
     )
     boxes = [ViewRecipe().boxes(1, 1, b"")] * 2
     np.testing.assert_allclose(
-        onnx_encoder.encode_dense_views(pictures(), boxes),
-        torch_encoder.encode_dense_views(pictures(), boxes),
+        onnx_encoder.encode_dense_views(sample_images(), boxes),
+        torch_encoder.encode_dense_views(sample_images(), boxes),
         atol=1e-4,
     )
 

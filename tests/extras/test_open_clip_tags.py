@@ -32,10 +32,10 @@ SIGLIP = {"mean": (0.5,) * 3, "std": (0.5,) * 3, "resize_mode": "squash"}
 @pytest.mark.parametrize(("model", "tag"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
 def test_every_pair_keeps_what_its_tag_says(model: str, tag: str) -> None:
     config = open_clip.get_pretrained_cfg(model, tag)
-    found = settings_of_tag(open_clip, model, tag)
+    preprocessing = settings_of_tag(open_clip, model, tag)
     plain = bool(open_clip.get_model_config(model).get("quick_gelu", False))
-    assert found.quick_gelu == (plain or bool(config.get("quick_gelu", False)))
-    merged = merge_preprocess_dict(PreprocessCfg(), dict(found.preparation))
+    assert preprocessing.quick_gelu == (plain or bool(config.get("quick_gelu", False)))
+    merged = merge_preprocess_dict(PreprocessCfg(), dict(preprocessing.preparation))
     theirs = merge_preprocess_dict(PreprocessCfg(), config)
     assert merged == theirs
     prepared = _prepared({**merged, "size": 224})
@@ -118,16 +118,16 @@ def changed(file: Path) -> Path:
 
 
 def test_a_file_may_be_given_its_tag(tiny: Path) -> None:
-    own = changed(tiny)
-    encoder = load_encoder(f"open_clip:tinytags/quick={own}")
-    np.testing.assert_allclose(encoder.encode_texts(TEXTS), reference(own, quick=True), atol=2e-5)
+    file = changed(tiny)
+    encoder = load_encoder(f"open_clip:tinytags/quick={file}")
+    np.testing.assert_allclose(encoder.encode_texts(TEXTS), reference(file, quick=True), atol=2e-5)
     assert encoder.weights_tag == "quick"
     assert load_encoder(encoder.name).fingerprint == encoder.fingerprint
-    plain = load_encoder(f"open_clip:tinytags/plain={own}")
+    plain = load_encoder(f"open_clip:tinytags/plain={file}")
     assert plain.fingerprint != encoder.fingerprint
     assert plain.notes == ()
     with pytest.raises(ModelError, match="no weights 'other' for tinytags"):
-        load_encoder(f"open_clip:tinytags/other={own}")
+        load_encoder(f"open_clip:tinytags/other={file}")
 
 
 def test_a_file_that_is_nobody_s_has_a_note_where_tags_differ(tiny: Path) -> None:
@@ -142,27 +142,27 @@ def test_a_file_that_is_nobody_s_has_a_note_where_tags_differ(tiny: Path) -> Non
 
 def test_what_all_tags_agree_on_is_taken_for_a_file(tiny: Path) -> None:
     del open_clip.pretrained._PRETRAINED["tinytags"]["plain"]
-    found = settings_of_file(open_clip, "tinytags", changed(tiny))
-    assert found.quick_gelu
-    assert found.preparation["resize_mode"] == "squash"
-    assert found.note == ""
+    preprocessing = settings_of_file(open_clip, "tinytags", changed(tiny))
+    assert preprocessing.quick_gelu
+    assert preprocessing.preparation["resize_mode"] == "squash"
+    assert preprocessing.note == ""
     open_clip.pretrained._PRETRAINED["tinytags"].clear()
     assert not settings_of_file(open_clip, "tinytags", changed(tiny)).quick_gelu
 
 
 def test_the_configuration_beside_a_file_counts(tiny: Path) -> None:
-    own = changed(tiny)
-    beside = own.with_name("open_clip_config.json")
+    file = changed(tiny)
+    beside = file.with_name("open_clip_config.json")
     beside.write_text(
         json.dumps({"model_cfg": {"quick_gelu": True}, "preprocess_cfg": {"mean": [0.5] * 3}})
     )
-    encoder = load_encoder(f"open_clip:tinytags/{own}")
+    encoder = load_encoder(f"open_clip:tinytags/{file}")
     assert encoder.notes == ()
     assert encoder.preprocess.mean == (0.5, 0.5, 0.5)
-    np.testing.assert_allclose(encoder.encode_texts(TEXTS), reference(own, quick=True), atol=2e-5)
+    np.testing.assert_allclose(encoder.encode_texts(TEXTS), reference(file, quick=True), atol=2e-5)
     beside.write_text('{"model": 1}')
     with pytest.raises(ModelError, match="cannot be understood"):
-        load_encoder(f"open_clip:tinytags/{own}")
+        load_encoder(f"open_clip:tinytags/{file}")
 
 
 def test_special_tokens_in_a_text_are_letters(tiny: Path) -> None:

@@ -25,7 +25,7 @@ SIZES = [
 ]
 
 
-def picture(width: int, height: int, mode: str = "RGB") -> Image.Image:
+def image(width: int, height: int, mode: str = "RGB") -> Image.Image:
     rng = np.random.default_rng(width * 1000 + height)
     pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     return Image.fromarray(pixels).convert(mode)
@@ -41,8 +41,8 @@ def test_clip(size: tuple[int, int], side: int) -> None:
     )
     config = processor.to_dict()
     ours = replace(Preprocess.from_config(config, "config"), pad=None)
-    theirs = np.asarray(processor(picture(*size), return_tensors="np")["pixel_values"])
-    assert np.abs(ours([picture(*size)]) - theirs).max() <= 1e-5
+    theirs = np.asarray(processor(image(*size), return_tensors="np")["pixel_values"])
+    assert np.abs(ours([image(*size)]) - theirs).max() <= 1e-5
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -51,8 +51,8 @@ def test_siglip(size: tuple[int, int]) -> None:
 
     processor = SiglipImageProcessorPil(size={"height": 224, "width": 224})
     ours = replace(Preprocess.from_config(processor.to_dict(), "config"), pad=None)
-    theirs = np.asarray(processor(picture(*size), return_tensors="np")["pixel_values"])
-    assert np.abs(ours([picture(*size)]) - theirs).max() <= 1e-5
+    theirs = np.asarray(processor(image(*size), return_tensors="np")["pixel_values"])
+    assert np.abs(ours([image(*size)]) - theirs).max() <= 1e-5
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK"])
@@ -61,8 +61,8 @@ def test_other_modes_are_converted_as_transformers_does(mode: str) -> None:
 
     processor = CLIPImageProcessorPil()
     ours = replace(Preprocess.from_config(processor.to_dict(), "config"), pad=None)
-    theirs = np.asarray(processor(picture(300, 200, mode), return_tensors="np")["pixel_values"])
-    assert np.abs(ours([picture(300, 200, mode)]) - theirs).max() <= 1e-5
+    theirs = np.asarray(processor(image(300, 200, mode), return_tensors="np")["pixel_values"])
+    assert np.abs(ours([image(300, 200, mode)]) - theirs).max() <= 1e-5
 
 
 def test_what_we_write_is_read_back_and_by_transformers() -> None:
@@ -71,8 +71,10 @@ def test_what_we_write_is_read_back_and_by_transformers() -> None:
     ours = replace(Preprocess(side=48, resize=48), pad=None)
     assert replace(Preprocess.from_config(ours.to_config(), "x"), pad=None) == ours
     theirs = CLIPImageProcessorPil(**ours.to_config())
-    one = picture(77, 101)
+    original = image(77, 101)
     assert (
-        np.abs(ours([one]) - np.asarray(theirs(one, return_tensors="np")["pixel_values"])).max()
+        np.abs(
+            ours([original]) - np.asarray(theirs(original, return_tensors="np")["pixel_values"])
+        ).max()
         <= 1e-5
     )

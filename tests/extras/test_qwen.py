@@ -80,7 +80,7 @@ def qwen_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def picture(seed: int) -> ImagePart:
+def image(seed: int) -> ImagePart:
     rng = np.random.default_rng(seed)
     return ImagePart.of(Image.fromarray(rng.integers(0, 256, (80, 120, 3), dtype=np.uint8)))
 
@@ -88,7 +88,7 @@ def picture(seed: int) -> ImagePart:
 def messages(seed: int = 0) -> list[Message]:
     return [
         Message("system", ("Say what is wanted.",)),
-        Message("user", (picture(seed), "but", picture(seed + 1), "red")),
+        Message("user", (image(seed), "but", image(seed + 1), "red")),
     ]
 
 
@@ -106,9 +106,9 @@ def test_samples_are_seeded_and_see_the_pictures(qwen_folder: Path) -> None:
     assert first[0].prompt_tokens > 60
     assert all(reply.completion_tokens <= 12 for reply in first)
     greedy = Sampling(temperature=0.0, max_tokens=12)
-    one, two = (chat.sample(messages(seed), 2, greedy) for seed in (0, 50))
-    assert one[0].text == one[1].text
-    assert one[0].text != two[0].text
+    sample, second = (chat.sample(messages(seed), 2, greedy) for seed in (0, 50))
+    assert sample[0].text == sample[1].text
+    assert sample[0].text != second[0].text
 
 
 def test_a_text_alone(qwen_folder: Path) -> None:
@@ -124,7 +124,7 @@ def test_the_composer_fills_what_such_a_model_cannot_say(qwen_folder: Path, tmp_
     composer = ChatComposer(
         Chat(QwenChat(str(qwen_folder)), AnswerCache(tmp_path / "answers.sqlite"))
     )
-    reference = Reference("dog", picture(1).image, ("a dog on grass",))
+    reference = Reference("dog", image(1).image, ("a dog on grass",))
     composition = composer.compose(reference, "on a beach", 3)
     assert len(composition.captions) == 3
 

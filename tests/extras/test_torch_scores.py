@@ -92,11 +92,11 @@ def test_scores_are_those_of_numpy(scorer: Scorer, case: str, device: str) -> No
         query_weights[:, 2] = 0.0
     queries = PointSets(captions, query_weights)
     gallery = PointSets(views, weights, mask)
-    wanted = score_sets(queries, gallery, scorer)
+    expected = score_sets(queries, gallery, scorer)
     for block in (None, 33):
-        found = score_sets_torch(queries, gallery, scorer, device=device, block=block)
-        assert found.dtype == np.float32
-        np.testing.assert_allclose(found, wanted, atol=TOLERANCE, rtol=0)
+        scores = score_sets_torch(queries, gallery, scorer, device=device, block=block)
+        assert scores.dtype == np.float32
+        np.testing.assert_allclose(scores, expected, atol=TOLERANCE, rtol=0)
 
 
 def ragged(random: np.random.Generator, count: int, dim: int, *, even: bool = False) -> ViewMatrix:
@@ -104,11 +104,11 @@ def ragged(random: np.random.Generator, count: int, dim: int, *, even: bool = Fa
     sets = [unit(random, 4 if even else int(random.integers(1, 7)), dim) for _ in range(count)]
     for number in range(2, count, 3):
         sets[number] = sets[int(random.integers(0, number))]
-    offsets = np.cumsum([0, *(len(one) for one in sets)]).astype(np.int64)
+    offsets = np.cumsum([0, *(len(members) for members in sets)]).astype(np.int64)
     vectors = np.concatenate(sets)
     vectors.flags.writeable = False
     kinds = np.zeros(len(vectors), np.uint8)
-    means = np.stack([one.mean(0) for one in sets])
+    means = np.stack([vectors.mean(0) for vectors in sets])
     ids = tuple(f"{number:04}" for number in range(count))
     return ViewMatrix(ids, vectors, offsets, kinds, means, generation=1)
 
@@ -141,9 +141,9 @@ def test_rankings_are_exactly_those_of_numpy(
         )
         for k in (1, 10, len(problem.rows)):
             expected = Exhaustive().solve(problem, k)
-            (found,) = solver.solve_many([problem], k)
-            assert np.array_equal(found.rows, expected.rows)
-            assert np.array_equal(found.scores, expected.scores)
+            (ranking,) = solver.solve_many([problem], k)
+            assert np.array_equal(ranking.rows, expected.rows)
+            assert np.array_equal(ranking.scores, expected.scores)
     assert solver.resident_count == resident
     del matrix, problem
     assert solver.resident_count == 0  # the device's copy goes with the gallery
@@ -156,8 +156,8 @@ def test_what_stays_on_a_device_goes_with_its_solver(device: str) -> None:
     problem = RankingProblem(matrix, np.arange(9), unit(random, 2, 16), even, Chamfer())
     calls: list[tuple[int, int]] = []
     solver = OnDevice(device)
-    found = solver.solve_many([problem, problem], 0, progress=lambda *done: calls.append(done))
-    assert [len(ranking.rows) for ranking in found] == [0, 0]
+    rankings = solver.solve_many([problem, problem], 0, progress=lambda *done: calls.append(done))
+    assert [len(ranking.rows) for ranking in rankings] == [0, 0]
     assert calls == [(1, 2), (2, 2)]
     assert solver.device == device
     # half of a GPU's free memory holds this gallery; on the CPU nothing has to be sent
@@ -171,13 +171,13 @@ def test_what_stays_on_a_device_goes_with_its_solver(device: str) -> None:
 def test_a_search_records_the_device_and_ranks_the_same(tmp_path: Path, device: str) -> None:
     from PIL import Image
 
-    photos = tmp_path / "photos"
-    photos.mkdir()
+    folder = tmp_path / "photos"
+    folder.mkdir()
     for name in ("red", "green", "blue", "white", "black"):
-        Image.new("RGB", (40, 40), name).save(photos / f"{name}.png")
+        Image.new("RGB", (40, 40), name).save(folder / f"{name}.png")
     encoder = st.load_encoder("test")
-    st.index_folder(photos, encoder=encoder)
-    gallery = st.Gallery.open(photos, encoder=encoder)
+    st.index_folder(folder, encoder=encoder)
+    gallery = st.Gallery.open(folder, encoder=encoder)
 
     settings = st.SearchSettings(k=3, device="auto")
     query = st.Query("red.png", "in blue")
@@ -214,8 +214,8 @@ def test_a_lower_matmul_precision_is_not_used(device: str) -> None:
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")
     try:
-        found = score_sets_torch(sets, sets, device=device)
+        scores = score_sets_torch(sets, sets, device=device)
         assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision(before)
-    np.testing.assert_allclose(found, score_sets(sets, sets), atol=TOLERANCE)
+    np.testing.assert_allclose(scores, score_sets(sets, sets), atol=TOLERANCE)

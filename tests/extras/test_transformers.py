@@ -27,7 +27,7 @@ WHOLE = (ViewBox(),)
 TEXTS = ["a photo of a dog", "Two red cars on a street at NIGHT", "", "ein Hund am Strand 🐕"]
 
 
-def pictures() -> list[Image.Image]:
+def sample_images() -> list[Image.Image]:
     rng = np.random.default_rng(5)
     return [
         Image.fromarray(rng.integers(0, 256, size, dtype=np.uint8))
@@ -48,7 +48,7 @@ def test_keeps_the_contract(folder: Path) -> None:
     assert isinstance(encoder, DenseEncoder)
     texts, views = (
         encoder.encode_texts(TEXTS),
-        encoder.encode_views(pictures(), [(ViewBox(), ViewBox(0, 0, 0.5, 1))] * 3),
+        encoder.encode_views(sample_images(), [(ViewBox(), ViewBox(0, 0, 0.5, 1))] * 3),
     )
     assert texts.shape == (4, encoder.dim)
     assert views.shape == (3, 2, encoder.dim)
@@ -76,26 +76,28 @@ def test_gives_the_library_s_own_vectors(folder: Path) -> None:
         else {"padding": True}
     )
     tokens = tokenizer(texts, return_tensors="pt", **padding)
-    given = {"input_ids": tokens["input_ids"]} if sigmoid else dict(tokens)
+    inputs = {"input_ids": tokens["input_ids"]} if sigmoid else dict(tokens)
     with torch.inference_mode():
         features = model.get_text_features(
-            **{k: v for k, v in given.items() if k != "token_type_ids"}
+            **{k: v for k, v in inputs.items() if k != "token_type_ids"}
         )
         expected = getattr(features, "pooler_output", features).numpy()
-        pixels = torch.from_numpy(encoder.preprocess(pictures()))
-        seen = model.get_image_features(pixel_values=pixels)
-        seen = getattr(seen, "pooler_output", seen).numpy()
+        pixels = torch.from_numpy(encoder.preprocess(sample_images()))
+        image_vectors = model.get_image_features(pixel_values=pixels)
+        image_vectors = getattr(image_vectors, "pooler_output", image_vectors).numpy()
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    seen /= np.linalg.norm(seen, axis=1, keepdims=True)
+    image_vectors /= np.linalg.norm(image_vectors, axis=1, keepdims=True)
     np.testing.assert_allclose(encoder.encode_texts(TEXTS), expected, atol=2e-5)
-    np.testing.assert_allclose(encoder.encode_views(pictures(), [WHOLE] * 3)[:, 0], seen, atol=2e-5)
+    np.testing.assert_allclose(
+        encoder.encode_views(sample_images(), [WHOLE] * 3)[:, 0], image_vectors, atol=2e-5
+    )
 
 
 def test_batching_changes_nothing(folder: Path) -> None:
     encoder = load_encoder(str(folder))
     many = [f"a photo of dog {number} " + "red " * (number % 5) for number in range(70)]
     together = encoder.encode_texts(many)
-    alone = np.concatenate([encoder.encode_texts([one]) for one in many])
+    alone = np.concatenate([encoder.encode_texts([text]) for text in many])
     np.testing.assert_allclose(together, alone, atol=2e-5)
 
 
@@ -119,8 +121,8 @@ def test_dense_views_of_clip(clip_folder: Path) -> None:
     encoder = load_encoder(str(clip_folder))
     boxes = [ViewRecipe(kind="dense").boxes(10, 10, b"")] * 3
     dense, real = (
-        encoder.encode_dense_views(pictures(), boxes),
-        encoder.encode_views(pictures(), boxes),
+        encoder.encode_dense_views(sample_images(), boxes),
+        encoder.encode_views(sample_images(), boxes),
     )
     assert dense.shape == real.shape
     np.testing.assert_allclose(dense[:, 0], real[:, 0], atol=2e-5)
@@ -130,22 +132,22 @@ def test_dense_views_of_clip(clip_folder: Path) -> None:
 def test_siglip_has_no_dense_views(siglip_folder: Path, tmp_path: Path) -> None:
     encoder = load_encoder(str(siglip_folder))
     with pytest.raises(SettingError, match="patch"):
-        encoder.encode_dense_views(pictures(), [WHOLE] * 3)
-    photos(tmp_path / "p")
+        encoder.encode_dense_views(sample_images(), [WHOLE] * 3)
+    save_images(tmp_path / "p")
     with pytest.raises(SettingError, match="patch"):
         index_folder(tmp_path / "p", encoder=encoder, recipe=ViewRecipe(kind="dense"))
     assert not (tmp_path / "p" / ".stitch").exists()
 
 
-def photos(folder: Path) -> None:
+def save_images(folder: Path) -> None:
     folder.mkdir()
-    for number, one in enumerate(pictures()):
-        one.save(folder / f"{number}.png")
+    for number, image in enumerate(sample_images()):
+        image.save(folder / f"{number}.png")
 
 
 @pytest.mark.parametrize("kind", ["grid", "dense", "random"])
 def test_from_folder_to_answers(clip_folder: Path, tmp_path: Path, kind: str) -> None:
-    photos(tmp_path / "p")
+    save_images(tmp_path / "p")
     encoder = load_encoder(str(clip_folder))
     index_folder(tmp_path / "p", encoder=encoder, recipe=ViewRecipe(kind=kind))  # type: ignore[arg-type]
     gallery = Gallery.open(tmp_path / "p")
@@ -158,7 +160,7 @@ def test_from_folder_to_answers(clip_folder: Path, tmp_path: Path, kind: str) ->
 
 
 def test_wrong_weights_for_an_index(clip_folder: Path, siglip_folder: Path, tmp_path: Path) -> None:
-    photos(tmp_path / "p")
+    save_images(tmp_path / "p")
     index_folder(tmp_path / "p", encoder=load_encoder(str(clip_folder)))
     with pytest.raises(GalleryMismatchError):
         Gallery.open(tmp_path / "p", encoder=load_encoder(str(siglip_folder)))
@@ -226,11 +228,11 @@ def test_cuda_where_there_is_none(clip_folder: Path) -> None:
 
 
 def test_check_loads_and_tells(clip_folder: Path) -> None:
-    found = check_model(f"transformers:{clip_folder}")
-    assert found["dim"] == 24
+    model = check_model(f"transformers:{clip_folder}")
+    assert model["dim"] == 24
 
 
 def test_reads_concepts(clip_folder: Path) -> None:
-    found = load_encoder(str(clip_folder)).read_concepts(pictures())
-    assert len(found) == 3
-    assert all(concept.weight >= 0 for own in found for concept in own)
+    read = load_encoder(str(clip_folder)).read_concepts(sample_images())
+    assert len(read) == 3
+    assert all(concept.weight >= 0 for concepts in read for concept in concepts)

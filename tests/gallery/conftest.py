@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gallery.fakes import FakeEncoder, picture
+from tests.gallery.fakes import FakeEncoder, noise_image
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def paint() -> Callable[..., Path]:
 
     def save(path: Path, seed: int = 0, size: tuple[int, int] = (40, 30)) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture(seed, size).save(path)
+        noise_image(seed, size).save(path)
         return path
 
     return save

@@ -26,7 +26,7 @@ class FakeEncoder:
         self.name = name
         self.weights_tag = f"{name}-tag"
         self.fingerprint = fingerprint
-        self.pictures = 0
+        self.encoded = 0
         self.batches: list[int] = []
         self.texts: list[str] = []
         self.pause = 0.0
@@ -35,12 +35,12 @@ class FakeEncoder:
     def encode_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> NDArray[np.float32]:
-        self.pictures += len(images)
+        self.encoded += len(images)
         self.batches.append(len(images))
         time.sleep(self.pause)
         rows = [
-            [self._see(cut(image, box)) for box in own]
-            for image, own in zip(images, boxes, strict=True)
+            [self._see(cut(image, box)) for box in boxes_of]
+            for image, boxes_of in zip(images, boxes, strict=True)
         ]
         return self.spoil(np.asarray(rows, dtype=np.float32))
 
@@ -54,8 +54,8 @@ class FakeEncoder:
 
     def _see(self, view: Image.Image) -> NDArray[np.float64]:
         colours = np.asarray(view.resize((2, 2), Image.Resampling.BOX), dtype=np.float64).ravel()
-        seen = np.append(colours / 255.0, 0.25)
-        return seen / np.linalg.norm(seen)
+        colour = np.append(colours / 255.0, 0.25)
+        return colour / np.linalg.norm(colour)
 
 
 class WiderEncoder(HashEncoder):
@@ -83,7 +83,7 @@ class WiderEncoder(HashEncoder):
         return np.asarray(wide / np.linalg.norm(wide, axis=-1, keepdims=True), np.float32)
 
 
-def picture(seed: int, size: tuple[int, int] = (40, 30)) -> Image.Image:
+def noise_image(seed: int, size: tuple[int, int] = (40, 30)) -> Image.Image:
     """Smooth colours that differ from seed to seed."""
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (4, 4, 3), dtype=np.uint8)

@@ -42,9 +42,9 @@ def put_back(directory: Path, content: bytes) -> None:
     (directory / "gallery.sqlite").write_bytes(content)
 
 
-def flip(blob: bytes, place: int = 3, mask: int = 0x80) -> bytes:
+def flip(blob: bytes, position: int = 3, mask: int = 0x80) -> bytes:
     spoiled = bytearray(blob)
-    spoiled[place] ^= mask
+    spoiled[position] ^= mask
     return bytes(spoiled)
 
 
@@ -64,8 +64,10 @@ def recorded(gallery: GalleryReader) -> dict[str, np.ndarray]:
     return {id: np.stack([view.vector for view in gallery.views(id)]) for id in ids}
 
 
-def equal(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> bool:
-    return one.keys() == two.keys() and all(np.array_equal(one[id], two[id]) for id in one)
+def equal(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
+    return first.keys() == second.keys() and all(
+        np.array_equal(first[id], second[id]) for id in first
+    )
 
 
 def leave_a_log(directory: Path, keep: Path) -> None:

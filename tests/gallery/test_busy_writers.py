@@ -70,8 +70,8 @@ def test_half_built_caches_go_as_soon_as_their_process_is_gone(indexed: Path) ->
 
 def test_notes_are_of_the_present_state(indexed: Path, encoder: FakeEncoder, paint: Paint) -> None:
     Gallery.open(indexed).matrix()
-    (place,) = (indexed / ".stitch" / "cache").iterdir()
-    (place / "vectors").write_bytes(b"")
+    (cache,) = (indexed / ".stitch" / "cache").iterdir()
+    (cache / "vectors").write_bytes(b"")
     with Gallery.open(indexed) as gallery:
         for _ in range(2):
             gallery.matrix()

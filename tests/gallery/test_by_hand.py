@@ -14,7 +14,7 @@ import pytest
 from stitch_cir.errors import GalleryError
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery.index import _pending as pending
-from tests.gallery.fakes import FakeEncoder, picture
+from tests.gallery.fakes import FakeEncoder, noise_image
 from tests.gallery.inside import Database, Store
 from tests.gallery.states import equal, ranked, recorded, run
 
@@ -34,7 +34,7 @@ def indexed(folder: Path, encoder: FakeEncoder) -> Path:
 def content(tmp_path: Path) -> list[bytes]:
     files = []
     for seed in (90, 91):
-        picture(seed).save(tmp_path / "x.png")
+        noise_image(seed).save(tmp_path / "x.png")
         files.append((tmp_path / "x.png").read_bytes())
     return files
 
@@ -79,9 +79,9 @@ def dying(monkeypatch: pytest.MonkeyPatch, after: int) -> Iterator[list[str]]:
 
 
 def add(folder: Path, encoder: FakeEncoder, content: list[bytes]) -> list[str]:
-    pictures = [("new.png", one) for one in content]
+    images = [("new.png", data) for data in content]
     captions = [["the first"], ["the second"]]
-    return Gallery.open(folder, encoder=encoder).add(pictures, captions=captions)[0]
+    return Gallery.open(folder, encoder=encoder).add(images, captions=captions)[0]
 
 
 def assert_clean(folder: Path, *, count: int) -> None:
@@ -181,7 +181,7 @@ def test_another_file_at_a_removed_name_is_not_deleted(
         patch.setattr(pending, "_delete", die)
         with pytest.raises(Died):
             Gallery.open(indexed).remove("added/new.png")
-    picture(95, (60, 60)).save(indexed / "added" / "new.png")
+    noise_image(95, (60, 60)).save(indexed / "added" / "new.png")
     assert index_folder(indexed, encoder=encoder).added == 1
     assert_clean(indexed, count=6)
 

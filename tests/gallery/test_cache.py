@@ -33,18 +33,18 @@ def indexed(folder: Path, encoder: FakeEncoder) -> Path:
     return folder
 
 
-def place_of(folder: Path) -> Path:
-    (place,) = (folder / ".stitch" / "cache").iterdir()
-    return place
+def cache_of(folder: Path) -> Path:
+    (cache,) = (folder / ".stitch" / "cache").iterdir()
+    return cache
 
 
-def same(one: ViewMatrix, two: ViewMatrix) -> bool:
+def same(first: ViewMatrix, second: ViewMatrix) -> bool:
     arrays = ("vectors", "offsets", "kinds", "means", "lengths")
     coded = ("codes", "scales", "errors", "centre")
     return (
-        one.ids == two.ids
-        and all(np.array_equal(getattr(one, name), getattr(two, name)) for name in arrays)
-        and all(np.array_equal(getattr(one.codes, n), getattr(two.codes, n)) for n in coded)
+        first.ids == second.ids
+        and all(np.array_equal(getattr(first, name), getattr(second, name)) for name in arrays)
+        and all(np.array_equal(getattr(first.codes, n), getattr(second.codes, n)) for n in coded)
     )
 
 
@@ -109,7 +109,7 @@ def in_memory(matrix: ViewMatrix) -> ViewMatrix:
 @pytest.mark.parametrize("how", ["cut", "grown", "flipped", "empty", "gone"])
 def test_damage_is_noticed_mended_and_said(indexed: Path, name: str, how: str) -> None:
     sound = in_memory(Gallery.open(indexed).matrix())
-    file = place_of(indexed) / name
+    file = cache_of(indexed) / name
     content = bytearray(file.read_bytes())
     if how == "flipped":
         content[len(content) // 2] ^= 0x10
@@ -129,14 +129,14 @@ def test_damage_is_noticed_mended_and_said(indexed: Path, name: str, how: str) -
 
 
 def test_a_cache_of_another_version_is_rebuilt_and_not_called_damaged(indexed: Path) -> None:
-    place = place_of(indexed)
+    cache = cache_of(indexed)
     sound = in_memory(Gallery.open(indexed).matrix())
-    body = (place / "manifest").read_bytes().partition(b"\n")[2]
+    body = (cache / "manifest").read_bytes().partition(b"\n")[2]
     older = body.replace(b'"format": %d' % _format.FORMAT, b'"format": 1')
     assert older != body
-    (place / "manifest").write_bytes(b"%d\n%s" % (zlib.crc32(older), older))
+    (cache / "manifest").write_bytes(b"%d\n%s" % (zlib.crc32(older), older))
     for name in CODE_FILES:
-        (place / name).unlink()
+        (cache / name).unlink()
     gallery = Gallery.open(indexed)
     assert same(gallery.matrix(), sound)
     assert gallery.notes == ["The cache was of another version and has been rebuilt."]
@@ -179,9 +179,9 @@ def test_checksums_cover_every_byte(tmp_path: Path, size: int) -> None:
     facts = _format.checksums(file)
     for complete in (False, True):
         assert _format._is_sound(file, facts, complete=complete)
-    for place in {0, size // 2, size - 1} if size else ():
+    for position in {0, size // 2, size - 1} if size else ():
         spoiled = bytearray(content)
-        spoiled[place] ^= 1
+        spoiled[position] ^= 1
         file.write_bytes(spoiled)
         for complete in (False, True):
             assert not _format._is_sound(file, facts, complete=complete)
@@ -194,10 +194,10 @@ def test_parts_that_changed_places_are_noticed_at_opening(
     """Words, sectors and pages: their plain sum is the same."""
     fill(tmp_path / "gallery", encoder, 30, 64)
     sound = in_memory(Gallery.open(tmp_path / "gallery").matrix())
-    (place,) = (tmp_path / "gallery" / "cache").iterdir()
-    content = (place / "vectors").read_bytes()
+    (cache,) = (tmp_path / "gallery" / "cache").iterdir()
+    content = (cache / "vectors").read_bytes()
     swapped = content[unit : 2 * unit] + content[:unit] + content[2 * unit :]
-    (place / "vectors").write_bytes(swapped)
+    (cache / "vectors").write_bytes(swapped)
     gallery = Gallery.open(tmp_path / "gallery")
     assert same(gallery.matrix(), sound)
     assert gallery.notes == ["The cache was damaged and has been rebuilt."]
@@ -206,10 +206,10 @@ def test_parts_that_changed_places_are_noticed_at_opening(
 def test_a_complete_check_sees_what_a_sum_does_not(
     indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = place_of(indexed) / "vectors"
+    file = cache_of(indexed) / "vectors"
     content = file.read_bytes()
     file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
-    (right,) = _format.read_manifest(place_of(indexed))["files"]["vectors"]["words"]
+    (right,) = _format.read_manifest(cache_of(indexed))["files"]["vectors"]["words"]
     word_sum = _format.word_sum
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -239,10 +239,10 @@ def test_a_directory_that_cannot_be_written_still_answers(
     assert len(matrix.ids) == 5
     (note,) = gallery.notes
     assert "Read-only file system" in note
-    place = Path(matrix.vectors.filename).parents[1]  # type: ignore[attr-defined]
-    assert place.is_dir()
+    cache = Path(matrix.vectors.filename).parents[1]  # type: ignore[attr-defined]
+    assert cache.is_dir()
     del gallery, matrix
-    assert not place.exists()
+    assert not cache.exists()
 
 
 def test_a_database_that_cannot_be_written_is_read(
@@ -294,8 +294,8 @@ def test_several_processes_build_at_once(indexed: Path) -> None:
         for _ in range(3)
     ]
     shutil.rmtree(indexed / ".stitch" / "cache")
-    told = [process.communicate("go\n", timeout=30)[0].split() for process in processes]
-    assert told == [["5", "50"]] * 3
+    answers = [process.communicate("go\n", timeout=30)[0].split() for process in processes]
+    assert answers == [["5", "50"]] * 3
     assert len(list((indexed / ".stitch" / "cache").iterdir())) == 1
 
 
@@ -312,7 +312,7 @@ def test_leftovers_of_dead_builders_are_swept(indexed: Path, encoder: FakeEncode
     )
 
 
-def fill(place: Path, encoder: FakeEncoder, count: int, dim: int) -> None:
+def fill(folder: Path, encoder: FakeEncoder, count: int, dim: int) -> None:
     """Make a gallery without encoding anything."""
     from stitch_cir.gallery.store._provenance import record
     from stitch_cir.views import ViewBox, ViewRecipe
@@ -320,10 +320,10 @@ def fill(place: Path, encoder: FakeEncoder, count: int, dim: int) -> None:
 
     encoder.dim = dim
     random = np.random.default_rng(0)
-    place.mkdir()
-    store = Store(place, write=True)
+    folder.mkdir()
+    store = Store(folder, write=True)
     with store.transaction():
-        record(store, encoder, ViewRecipe(), place, place)
+        record(store, encoder, ViewRecipe(), folder, folder)
         for number in range(count):
             vectors = random.normal(size=(10, dim)).astype(np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -78,7 +78,7 @@ def test_a_malformed_line_is_named_before_anything_is_written(
         index_folder(folder, encoder=encoder, captions=file)
     assert '{"id": "a.jpg"' in caught.value.hint
     assert not (folder / ".stitch").exists()
-    assert encoder.pictures == 0
+    assert encoder.encoded == 0
 
 
 def test_other_damage(tmp_path: Path, write: Write) -> None:
@@ -171,12 +171,12 @@ def test_ids_in_another_unicode_spelling(write: Write, folder: Path, encoder: Fa
 def test_a_gallery_of_captions_only(
     write: Write, tmp_path: Path, folder: Path, encoder: FakeEncoder
 ) -> None:
-    place = tmp_path / "texts"
+    texts_only = tmp_path / "texts"
     lines = [{"id": f"item {n:03}", "captions": [f"text {n}", "shared"]} for n in range(150)]
-    report = index_captions(write(*lines, {"id": "none", "text": ""}), place, encoder=encoder)
+    report = index_captions(write(*lines, {"id": "none", "text": ""}), texts_only, encoder=encoder)
     assert (report.added, report.images, report.captioned) == (150, 150, 150)
     assert len(encoder.texts) == 151
-    gallery = Gallery.open(place, encoder=encoder)
+    gallery = Gallery.open(texts_only, encoder=encoder)
     assert len(gallery) == 150
     assert gallery.path("item 000") is None
     assert gallery.content_hash("item 000") is None
@@ -186,12 +186,12 @@ def test_a_gallery_of_captions_only(
     assert gallery.resolve("item 007") == "item 007"
     assert set(gallery.matrix().kinds) == {1}
     assert not gallery.verify().problems
-    report = index_captions(write(*lines[1:]), place, encoder=encoder)
+    report = index_captions(write(*lines[1:]), texts_only, encoder=encoder)
     assert (report.removed, report.captioned, report.images) == (1, 0, 149)
     assert len(encoder.texts) == 151
     # pictures and bare captions are not mixed
     with pytest.raises(GalleryMismatchError, match="captions only"):
-        index_folder(folder, place, encoder=encoder)
+        index_folder(folder, texts_only, encoder=encoder)
     index_folder(folder, encoder=encoder)
     with pytest.raises(GalleryMismatchError, match="captions only"):
         index_captions(write(*lines), folder / ".stitch", encoder=encoder)

@@ -15,7 +15,7 @@ from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery.index import _decode as decoding
 from stitch_cir.gallery.index import _scan as scanning
 from stitch_cir.gallery.index._scan import facts_of, scan
-from tests.gallery.fakes import FakeEncoder, picture
+from tests.gallery.fakes import FakeEncoder, noise_image
 from tests.gallery.inside import Store
 
 Paint = Callable[..., Path]
@@ -61,10 +61,10 @@ def test_a_change_behind_an_unchanged_size_and_time(
     folder: Path, encoder: FakeEncoder, change: Callable[[Path, Image.Image], None]
 ) -> None:
     file = folder / "x.bmp"
-    picture(7).save(file)
+    noise_image(7).save(file)
     index_folder(folder, encoder=encoder)
     before = file.stat()
-    change(file, picture(8))
+    change(file, noise_image(8))
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
     report = Gallery.open(folder).verify()
@@ -94,7 +94,7 @@ def test_a_change_of_rights_or_links_is_no_change(folder: Path, encoder: FakeEnc
     (folder / "hard.jpeg").hardlink_to(folder / "sub" / "d.jpg")
     assert Gallery.open(folder).verify().sound
     report = index_folder(folder, encoder=encoder)
-    assert (report.unchanged, report.duplicates, encoder.pictures) == (5, 1, 5)
+    assert (report.unchanged, report.duplicates, encoder.encoded) == (5, 1, 5)
     assert Gallery.open(folder).generation > generation
     assert index_folder(folder, encoder=encoder).unchanged == 6
 
@@ -131,7 +131,7 @@ def test_a_file_that_grows_while_it_is_read(
     folder: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = folder / "x.bmp"
-    picture(7).save(file)
+    noise_image(7).save(file)
     decode = decoding.decode  # type: ignore[attr-defined]
 
     def slowly(*args: object, **options: object) -> Image.Image:
@@ -184,7 +184,7 @@ def test_times_of_change_that_mean_nothing(
     index_folder(folder, encoder=encoder)
     mount[0] = next(mounts)
     report = index_folder(folder, encoder=encoder)
-    assert (report.unchanged, report.reread, encoder.pictures) == (25, 25, 25)
+    assert (report.unchanged, report.reread, encoder.encoded) == (25, 25, 25)
     assert "--no-change-times" in report.notes[0]
     for change_times in (False, None):  # it is remembered
         mount[0] = next(mounts)

@@ -113,14 +113,14 @@ def test_two_servers_with_one_gallery_and_one_restored(
     indexed: Path, encoder: FakeEncoder, paint: Paint
 ) -> None:
     """Both keep what they have mapped; each finds out at its next search."""
-    one, two = Gallery.open(indexed), Gallery.open(indexed)
+    server_a, server_b = Gallery.open(indexed), Gallery.open(indexed)
     before = settled(directory_of(indexed))
-    first = ranked(one)
+    first = ranked(server_a)
     paint(indexed / "a.png", 50, (41, 30))
     index(indexed, encoder)
-    assert equal(ranked(two), recorded(two))
+    assert equal(ranked(server_b), recorded(server_b))
     put_back(directory_of(indexed), before)
-    for gallery in (one, two):
+    for gallery in (server_a, server_b):
         assert equal(ranked(gallery), first)
         assert equal(ranked(gallery), recorded(gallery))
 

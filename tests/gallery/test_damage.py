@@ -111,7 +111,7 @@ def test_a_record_that_is_lost_is_encoded_again(
     run(indexed / ".stitch", f"DELETE FROM contents WHERE {CONTENT}")
     if not cached:
         shutil.rmtree(indexed / ".stitch" / "cache")
-    encoder.pictures = 0
+    encoder.encoded = 0
     with Gallery.open(indexed, encoder=encoder) as gallery:
         assert ("b.png" in ranked(gallery)) is cached
         (problem,) = gallery.verify().problems
@@ -120,7 +120,7 @@ def test_a_record_that_is_lost_is_encoded_again(
         report = gallery.verify(repair=True)
         assert report.repaired[0] == "b.png: was damaged in the database; encoded again"
         assert "1 repaired, sound" in report.summary()
-        assert encoder.pictures == 1
+        assert encoder.encoded == 1
         assert equal(ranked(gallery), before)
 
 
@@ -169,11 +169,11 @@ def test_the_last_good_cache_survives_a_commit(
 def test_both_sides_damaged_in_different_rows(indexed: Path, encoder: FakeEncoder) -> None:
     before = ranked(Gallery.open(indexed))
     DAMAGE["sign of a vector"](indexed / ".stitch")
-    (place,) = (indexed / ".stitch" / "cache").iterdir()
-    content = (place / "vectors").read_bytes()
-    (place / "vectors").write_bytes(flip(content))  # of a.png
+    (cache,) = (indexed / ".stitch" / "cache").iterdir()
+    content = (cache / "vectors").read_bytes()
+    (cache / "vectors").write_bytes(flip(content))  # of a.png
     with Gallery.open(indexed) as gallery:
-        assert any("b.png: was damaged" in one for one in gallery.verify().problems)
+        assert any("b.png: was damaged" in problem for problem in gallery.verify().problems)
         assert equal(ranked(gallery), before)
         assert gallery.verify().problems == ()
 
@@ -258,7 +258,9 @@ def test_a_damaged_tree_is_said_though_every_row_that_is_found_is_whole(
         gallery.matrix()
         assert gallery.notes[0].startswith("The database is damaged")
         assert "stitch verify" in gallery.notes[0]
-        assert any("its indexes were built anew" in one for one in gallery.verify().problems)
+        assert any(
+            "its indexes were built anew" in problem for problem in gallery.verify().problems
+        )
         assert gallery.verify().problems == ()
         assert equal(ranked(gallery), before)
 
@@ -270,7 +272,9 @@ def test_an_id_that_is_damaged_is_put_right_by_indexing(
     run(indexed / ".stitch", "UPDATE items SET id = 'sub/c.pog' WHERE id = 'sub/c.png'")
     with Gallery.open(indexed) as gallery:
         problems = gallery.verify().problems
-        assert any("names another file" in one and "stitch index" in one for one in problems)
+        assert any(
+            "names another file" in problem and "stitch index" in problem for problem in problems
+        )
     assert index_folder(indexed, encoder=encoder).encoded == 0
     with Gallery.open(indexed) as gallery:
         assert gallery.verify().problems == ()
@@ -283,12 +287,12 @@ def test_any_bit(indexed: Path, encoder: FakeEncoder) -> None:
     before = ranked(Gallery.open(indexed))
     content = settled(directory)
     bits = random.Random(7)
-    used = [place for place, byte in enumerate(content) if byte]
+    used = [position for position, byte in enumerate(content) if byte]
     outcomes: dict[str, int] = {}
     for _ in range(60):
         drop_logs(directory)
-        place, mask = bits.choice(used), 1 << bits.randrange(8)
-        (directory / "gallery.sqlite").write_bytes(flip(content, place, mask))
+        position, mask = bits.choice(used), 1 << bits.randrange(8)
+        (directory / "gallery.sqlite").write_bytes(flip(content, position, mask))
         shutil.rmtree(directory / "cache", ignore_errors=True)
         try:
             with Gallery.open(indexed, encoder=encoder) as gallery:

@@ -39,8 +39,8 @@ def test_mini_stands_in_for_a_model_of_the_catalogue() -> None:
 
 
 def test_the_line_has_the_command_its_size_and_time_and_comes_once(tmp_path: Path) -> None:
-    found = encoder_hint(tmp_path, StandInEncoder(), 960, "photos")
-    assert found == (
+    hint = encoder_hint(tmp_path, StandInEncoder(), 960, "photos")
+    assert hint == (
         "test is a stand-in, good at colours; CLIP finds far more: stitch models pull ViT-B-32 && "
         "stitch index photos --encoder ViT-B-32 --switch-when-done (605 MB to fetch once, then "
         "about 10 min for 960 images here; the gallery answers meanwhile)."
@@ -53,10 +53,10 @@ def test_a_model_that_is_here_is_not_fetched(
 ) -> None:
     monkeypatch.setattr(_encoder_hint, "is_installed", lambda name: True)
     monkeypatch.setattr(_encoder_hint, "network_is_likely", lambda: False)
-    found = encoder_hint(tmp_path, StandInEncoder(), 5)
-    assert found is not None
-    assert "pull" not in found
-    assert "stitch index FOLDER --encoder ViT-B-32 --switch-when-done (about 1 min" in found
+    hint = encoder_hint(tmp_path, StandInEncoder(), 5)
+    assert hint is not None
+    assert "pull" not in hint
+    assert "stitch index FOLDER --encoder ViT-B-32 --switch-when-done (about 1 min" in hint
 
 
 def test_without_a_network_nothing_is_said_and_nothing_remembered(
@@ -112,18 +112,18 @@ def test_whether_there_is_a_network_is_learned_without_sending(
 def test_the_command_says_it_once_and_never_in_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photos = tmp_path / "my photos"
-    photos.mkdir()
-    Image.new("RGB", (40, 40), "red").save(photos / "red.png")
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    Image.new("RGB", (40, 40), "red").save(folder / "red.png")
     monkeypatch.setattr("stitch_cir.encoders.load_encoder", lambda *_, **__: StandInEncoder())
-    index = ["index", str(photos)]
+    index = ["index", str(folder)]
     runner = CliRunner()
     data = runner.invoke(app, [*index, "--json"])
     assert "hint" not in json.loads(data.stdout)
     assert "stand-in" not in data.output
     assert "stand-in" not in runner.invoke(app, [*index, "-q"]).output
     first = runner.invoke(app, index)
-    assert f"stitch index '{photos}' --encoder ViT-B-32 --switch-when-done" in first.output
+    assert f"stitch index '{folder}' --encoder ViT-B-32 --switch-when-done" in first.output
     assert "stand-in" not in runner.invoke(app, index).output
     elsewhere = runner.invoke(app, [*index, "-g", str(tmp_path / "g")])
-    assert f"'{photos}' -g {tmp_path / 'g'} --encoder" in elsewhere.output
+    assert f"'{folder}' -g {tmp_path / 'g'} --encoder" in elsewhere.output

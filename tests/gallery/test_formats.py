@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.searcher import resolve_reference
-from tests.gallery.fakes import FakeEncoder, picture
+from tests.gallery.fakes import FakeEncoder, noise_image
 from tests.gallery.inside import Item, Store
 from tests.images.profiles import SWAPPED, rgb_profile
 
@@ -45,7 +45,7 @@ def test_camera_raw_that_an_earlier_version_left_out_is_no_image(
 
 def test_a_missing_part_is_noted(folder: Path, encoder: FakeEncoder) -> None:
     content = io.BytesIO()
-    picture(9, (200, 150)).save(content, "JPEG")
+    noise_image(9, (200, 150)).save(content, "JPEG")
     whole = content.getvalue()
     (folder / "whole.jpg").write_bytes(whole[:-2])
     (folder / "part.png").write_bytes(whole[: len(whole) * 3 // 4])

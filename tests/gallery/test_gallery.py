@@ -41,8 +41,8 @@ def spoil(folder: Path, statement: str, *values: Any) -> None:
 
 
 def test_both_places_open(indexed: Path, encoder: FakeEncoder) -> None:
-    for place in (indexed, indexed / ".stitch", str(indexed)):
-        with Gallery.open(place, encoder=encoder) as opened:
+    for path in (indexed, indexed / ".stitch", str(indexed)):
+        with Gallery.open(path, encoder=encoder) as opened:
             assert len(opened) == 5
             assert opened.encoder is encoder
             assert opened.directory == indexed / ".stitch"
@@ -59,18 +59,18 @@ def test_where_there_is_none(tmp_path: Path) -> None:
 def test_the_recorded_encoder_is_loaded_when_needed(
     indexed: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    names: list[str] = []
 
     def load(name: str) -> FakeEncoder:
-        asked.append(name)
+        names.append(name)
         return encoder
 
     monkeypatch.setattr(stitch_cir.encoders, "load_encoder", load)
     opened = Gallery.open(indexed)
     assert opened.ids
-    assert asked == []
+    assert names == []
     assert opened.encoder is opened.encoder is encoder
-    assert asked == ["fake"]
+    assert names == ["fake"]
 
 
 def test_a_recorded_name_with_other_weights_is_refused(

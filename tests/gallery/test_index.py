@@ -46,8 +46,8 @@ def test_a_first_run(folder: Path, encoder: FakeEncoder) -> None:
     gallery = Gallery.open(folder, encoder=encoder)
     assert gallery.ids == ALL
     assert len(gallery) == 5
-    found = gallery.views("sub/c.png")
-    assert tuple(view.box for view in found) == ViewRecipe().boxes(40, 30, b"")
+    views = gallery.views("sub/c.png")
+    assert tuple(view.box for view in views) == ViewRecipe().boxes(40, 30, b"")
     assert gallery.size("sub/c.png") == (40, 30)
     assert gallery.recipe == ViewRecipe()
     info = gallery.info()
@@ -73,7 +73,7 @@ def test_unchanged_files_are_not_opened(
     assert counts(again) == {"unchanged": 6}
     assert again.other_files == first.other_files == 1
     assert again.skipped == first.skipped
-    assert encoder.pictures == 5
+    assert encoder.encoded == 5
     assert Gallery.open(folder).info()["generation"] == generation
 
 
@@ -92,7 +92,7 @@ def test_touched_files_are_only_hashed(folder: Path, encoder: FakeEncoder) -> No
     touch(folder / "b.png", 5)
     report = index_folder(folder, encoder=encoder)
     assert counts(report) == {"unchanged": 5}
-    assert encoder.pictures == 5
+    assert encoder.encoded == 5
     assert Gallery.open(folder).verify().changed_files == 0
 
 
@@ -112,7 +112,7 @@ def test_moved_files_keep_their_vectors(folder: Path, encoder: FakeEncoder) -> N
     (folder / "a.png").rename(folder / "sub" / "renamed.jpeg")
     report = index_folder(folder, encoder=encoder)
     assert counts(report) == {"moved": 1, "unchanged": 4}
-    assert encoder.pictures == 5
+    assert encoder.encoded == 5
     assert np.array_equal(views(folder, "sub/renamed.jpeg"), before)
     assert "a.png" not in Gallery.open(folder).ids
 
@@ -127,7 +127,7 @@ def test_swapped_files_are_not_encoded(folder: Path, encoder: FakeEncoder) -> No
     touch(folder / "b.png", 2)
     report = index_folder(folder, encoder=encoder)
     assert counts(report) == {"changed": 2, "unchanged": 3}
-    assert encoder.pictures == 5
+    assert encoder.encoded == 5
     assert np.array_equal(views(folder, "a.png"), b)
     assert np.array_equal(views(folder, "b.png"), a)
 
@@ -138,7 +138,7 @@ def test_duplicates_are_encoded_once(folder: Path, encoder: FakeEncoder, batch_s
         shutil.copy(folder / "a.png", folder / f"copy {number}.png")
     report = index_folder(folder, encoder=encoder, batch_size=batch_size)
     assert counts(report) == {"added": 9, "duplicates": 4, "encoded": 5}
-    assert encoder.pictures == 5
+    assert encoder.encoded == 5
     gallery = Gallery.open(folder)
     copies = [f"copy {number}.png" for number in range(4)]
     assert gallery.duplicates("a.png") == copies
@@ -160,9 +160,9 @@ def test_batches_and_workers_change_nothing(
 ) -> None:
     index_folder(folder, tmp_path / "one", encoder=encoder)
     index_folder(folder, tmp_path / "two", encoder=encoder, batch_size=batch_size, workers=workers)
-    one, two = Gallery.open(tmp_path / "one").matrix(), Gallery.open(tmp_path / "two").matrix()
-    assert one.ids == two.ids
-    assert np.array_equal(one.vectors, two.vectors)
+    first, second = Gallery.open(tmp_path / "one").matrix(), Gallery.open(tmp_path / "two").matrix()
+    assert first.ids == second.ids
+    assert np.array_equal(first.vectors, second.vectors)
     assert max(encoder.batches[1:]) <= max(batch_size, 5)
 
 
@@ -191,7 +191,7 @@ def test_vectors_that_are_no_unit_vectors_are_refused(folder: Path, encoder: Fak
 
 
 def test_what_was_written_before_a_failure_is_kept(folder: Path, encoder: FakeEncoder) -> None:
-    encoder.spoil = lambda v: v if encoder.pictures < 4 else v * np.nan
+    encoder.spoil = lambda v: v if encoder.encoded < 4 else v * np.nan
     with pytest.raises(VectorError, match=r"d\.jpg"):
         index_folder(folder, encoder=encoder, batch_size=1)
     assert Gallery.open(folder).ids == ALL[:3]
@@ -204,10 +204,10 @@ def test_progress_is_told(folder: Path, encoder: FakeEncoder, capsys: Any) -> No
     (folder / "bad.jpg").write_text("no picture")
     events: list[ProgressEvent] = []
     index_folder(folder, encoder=encoder, progress=events.append, batch_size=2)
-    told = [event for event in events if event.stage == "indexing"]
-    assert [event.done for event in told] == [1, 2, 3, 4, 5, 6]
-    assert {event.total for event in told} == {6}
-    assert [event.path for event in told if event.skipped] == ["bad.jpg"]
+    progress = [event for event in events if event.stage == "indexing"]
+    assert [event.done for event in progress] == [1, 2, 3, 4, 5, 6]
+    assert {event.total for event in progress} == {6}
+    assert [event.path for event in progress if event.skipped] == ["bad.jpg"]
     assert capsys.readouterr() == ("", "")
 
 
@@ -249,10 +249,10 @@ def test_placeholders_are_not_numbered() -> None:
     """Python 3.14 refuses a sequence of values for them."""
     source = Path(images.__file__).parents[1]
     numbered = re.compile(r"""["' (=]\?[0-9]""")
-    found = [
+    placeholders = [
         f"{path.relative_to(source)}:{number}"
         for path in source.rglob("*.py")
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if numbered.search(line) and any(w in line for w in ("SELECT", "WHERE", "LIMIT", "substr"))
     ]
-    assert not found
+    assert not placeholders

@@ -230,11 +230,11 @@ def test_a_cache_has_the_rights_of_its_database(indexed: Path, mode: int) -> Non
     shutil.rmtree(indexed / ".stitch" / "cache")
     Gallery.open(indexed).matrix()
     cache = indexed / ".stitch" / "cache"
-    (place,) = cache.iterdir()
+    (generation,) = cache.iterdir()
     readable = (mode & 0o444) >> 2
-    for folder in (cache, place):
+    for folder in (cache, generation):
         assert folder.stat().st_mode & 0o777 == mode | readable
-    for file in place.iterdir():
+    for file in generation.iterdir():
         assert file.stat().st_mode & 0o777 == mode
 
 
@@ -247,8 +247,8 @@ def test_root_leaves_the_cache_to_the_owner_of_the_database(indexed: Path) -> No
     shutil.rmtree(indexed / ".stitch" / "cache")
     Gallery.open(indexed).matrix()
     cache = indexed / ".stitch" / "cache"
-    (place,) = cache.iterdir()
-    for path in (cache, place, *place.iterdir()):
+    (generation,) = cache.iterdir()
+    for path in (cache, generation, *generation.iterdir()):
         assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346)
 
 
@@ -277,9 +277,9 @@ def crafted(change: Callable[[dict[str, Any]], Any]) -> Callable[[bytes], bytes]
 )
 def test_a_crafted_manifest(indexed: Path, craft: Callable[[bytes], bytes]) -> None:
     sound = ranked(Gallery.open(indexed))
-    (place,) = (indexed / ".stitch" / "cache").iterdir()
-    body = craft((place / "manifest").read_bytes().partition(b"\n")[2])
-    (place / "manifest").write_bytes(b"%d\n%s" % (zlib.crc32(body), body))
+    (cache,) = (indexed / ".stitch" / "cache").iterdir()
+    body = craft((cache / "manifest").read_bytes().partition(b"\n")[2])
+    (cache / "manifest").write_bytes(b"%d\n%s" % (zlib.crc32(body), body))
     assert Gallery.open(indexed).verify().problems
     with Gallery.open(indexed) as gallery:
         assert equal(ranked(gallery), sound)

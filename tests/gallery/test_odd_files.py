@@ -21,7 +21,7 @@ from PIL import Image
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery.index import _decode as decode_module
 from stitch_cir.gallery.index._scan import scan
-from tests.gallery.fakes import FakeEncoder, picture
+from tests.gallery.fakes import FakeEncoder, noise_image
 
 Paint = Callable[..., Path]
 TURNS = {
@@ -78,7 +78,7 @@ def test_all_orientations_give_equal_vectors(
 ) -> None:
     from stitch_cir.views import ViewRecipe
 
-    upright = picture(3, (200, 150))
+    upright = noise_image(3, (200, 150))
     for number in range(1, 9):
         exif = Image.Exif()
         exif[0x0112] = number
@@ -273,7 +273,7 @@ def test_odd_names(folder: Path, encoder: FakeEncoder, paint: Paint) -> None:
         paint(folder / name, 100 + seed)
     raw = os.fsencode(folder) + b"/caf\xe9.png"
     content = io.BytesIO()
-    picture(200).save(content, "PNG")
+    noise_image(200).save(content, "PNG")
     Path(os.fsdecode(raw)).write_bytes(content.getvalue())
     report = index_folder(folder, encoder=encoder)
     assert report.added == 5 + len(names) + 1
@@ -304,12 +304,12 @@ def test_folders_nested_deeper_than_python_recurses(tmp_path: Path, paint: Paint
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack()) + 100)
     try:
-        (found,) = scan(tmp_path, leave_out=tmp_path / ".stitch")
+        (entry,) = scan(tmp_path, leave_out=tmp_path / ".stitch")
     finally:
         sys.setrecursionlimit(limit)
-    assert found.path == b"d/" * 300 + b"x.png"
+    assert entry.path == b"d/" * 300 + b"x.png"
 
 
 def test_the_order_of_a_scan_is_fixed(folder: Path) -> None:
-    found = [entry.path for entry in scan(folder, leave_out=folder / ".stitch")]
-    assert found == [b"a.png", b"b.png", b"sub/c.png", b"sub/d.jpg", b"sub/deep/e.webp"]
+    entries = [entry.path for entry in scan(folder, leave_out=folder / ".stitch")]
+    assert entries == [b"a.png", b"b.png", b"sub/c.png", b"sub/d.jpg", b"sub/deep/e.webp"]

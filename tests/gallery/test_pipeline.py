@@ -22,11 +22,11 @@ from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.index._write import IN_FLIGHT
 from stitch_cir.views import ViewBox, ViewRecipe
 from tests.encoders.tiny_towers import write_towers
-from tests.gallery.fakes import FakeEncoder, picture
+from tests.gallery.fakes import FakeEncoder, noise_image
 from tests.gallery.inside import Store
 
 Paint = Callable[..., Path]
-ONE = ViewRecipe(count=1)
+WHOLE = ViewRecipe(count=1)
 
 
 class PreparingFake(FakeEncoder):
@@ -70,7 +70,7 @@ class PreparingFake(FakeEncoder):
 def no_thread_is_left() -> Iterator[None]:
     yield
     names = ("decode", "prepare", "encode")
-    assert not [one.name for one in threading.enumerate() if one.name.startswith(names)]
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith(names)]
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def many(tmp_path: Path, paint: Paint) -> Path:
     return tmp_path / "many"
 
 
-def pictures(count: int) -> tuple[list[Image.Image], list[tuple[ViewBox, ...]]]:
-    return [picture(seed) for seed in range(count)], [(ViewBox(),)] * count
+def noise_images(count: int) -> tuple[list[Image.Image], list[tuple[ViewBox, ...]]]:
+    return [noise_image(seed) for seed in range(count)], [(ViewBox(),)] * count
 
 
 def test_parts_keep_their_order_when_a_later_one_is_ready_first() -> None:
@@ -95,8 +95,8 @@ def test_parts_keep_their_order_when_a_later_one_is_ready_first() -> None:
             assert second.wait(10)
 
     encoder.before_preparing = first_waits_for_second
-    images, boxes = pictures(5)
-    with EncodingPipeline(encoder, ONE, ahead=2) as line:
+    images, boxes = noise_images(5)
+    with EncodingPipeline(encoder, WHOLE, ahead=2) as line:
         made = [line.submit(images, boxes), line.submit(images[::-1], boxes)]
         there, back = (future.result() for future in made)
     expected = FakeEncoder().encode_views(images, boxes)
@@ -111,8 +111,8 @@ def test_few_parts_are_prepared_ahead_of_a_slow_model() -> None:
     full = threading.Event()
     encoder.before_preparing = lambda number: full.set() if number == 2 else None
     encoder.before_encoding = lambda number: None if full.wait(10) else pytest.fail("not ahead")
-    images, boxes = pictures(10)
-    with EncodingPipeline(encoder, ONE, ahead=2) as line:
+    images, boxes = noise_images(10)
+    with EncodingPipeline(encoder, WHOLE, ahead=2) as line:
         for future in [line.submit(images, boxes) for _ in range(4)]:
             future.result()
     assert encoder.encoded == 20
@@ -128,8 +128,8 @@ def test_an_error_stops_what_was_queued_behind_it() -> None:
             raise ValueError("the second part")
 
     encoder.before_encoding = refuse
-    images, boxes = pictures(8)
-    with EncodingPipeline(encoder, ONE, ahead=2) as line:
+    images, boxes = noise_images(8)
+    with EncodingPipeline(encoder, WHOLE, ahead=2) as line:
         first, second = line.submit(images, boxes), line.submit(images, boxes)
         with pytest.raises(ValueError, match="the second part"):
             first.result()
@@ -140,7 +140,7 @@ def test_an_error_stops_what_was_queued_behind_it() -> None:
 
 @pytest.mark.parametrize("kind", ["grid", "random", "dense"])
 def test_built_in_encoders_give_the_same_vectors_in_parts(tmp_path: Path, kind: Any) -> None:
-    images = [picture(seed, size) for seed, size in enumerate(((40, 30), (90, 20), (1, 7)))]
+    images = [noise_image(seed, size) for seed, size in enumerate(((40, 30), (90, 20), (1, 7)))]
     recipe = ViewRecipe(kind=kind, count=6)
     boxes = [recipe.boxes(*image.size, bytes([number])) for number, image in enumerate(images)]
     for spec in ("mini", str(write_towers(tmp_path / "towers", patches=True))):
@@ -158,8 +158,8 @@ def test_an_encoder_without_preparing_gives_the_same_gallery(many: Path, tmp_pat
     report = index_folder(many, tmp_path / "two", encoder=split, batch_size=5)
     assert (report.encoded, split.encoded) == (24, 14)  # parts of 3, 3, 3, 3 and 2
     assert plain.batches == [5, 5, 5, 5, 4]
-    one, two = (Gallery.open(tmp_path / name).matrix() for name in ("one", "two"))
-    assert np.array_equal(one.vectors, two.vectors)
+    first, second = (Gallery.open(tmp_path / name).matrix() for name in ("one", "two"))
+    assert np.array_equal(first.vectors, second.vectors)
 
 
 @pytest.mark.parametrize("encoder", [FakeEncoder(), PreparingFake()])
@@ -175,7 +175,7 @@ def test_few_pictures_are_decoded_ahead_of_a_slow_encoder(
         nonlocal decoded
         with lock:
             decoded += 1
-            waiting.append(decoded - encoder.pictures)
+            waiting.append(decoded - encoder.encoded)
         return decode(*args, **options)
 
     monkeypatch.setattr(decode_module, "decode", count)
@@ -283,10 +283,10 @@ def test_an_interruption_leaves_no_call_behind(many: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         index_folder(many, encoder=encoder, batch_size=2, progress=interrupt)
-    seen = encoder.pictures
+    encoded = encoder.encoded
     with Gallery.open(many) as gallery:
         assert len(gallery) == 6
-    assert encoder.pictures == seen
+    assert encoder.encoded == encoded
     goes_on(many)
 
 

@@ -45,9 +45,9 @@ def test_a_row_that_an_index_hid_is_repaired_in_the_same_run(indexed: Path) -> N
     file = indexed / ".stitch/gallery.sqlite"
     body = file.read_bytes()
     needle = hash.encode()
-    places = [n for n in range(len(body)) if body.startswith(needle, n)]
+    positions = [n for n in range(len(body)) if body.startswith(needle, n)]
     changed = False
-    for at in places:
+    for at in positions:
         flipped = bytearray(body)
         flipped[at] ^= 1
         file.write_bytes(flipped)

@@ -73,7 +73,7 @@ def test_killed_midway_the_next_run_goes_on(
         assert 8 <= kept < 24
         assert not gallery.verify().problems
     report = index_folder(many, encoder=encoder)
-    assert (report.unchanged, report.added, encoder.pictures) == (kept, 24 - kept, 24 - kept)
+    assert (report.unchanged, report.added, encoder.encoded) == (kept, 24 - kept, 24 - kept)
     with Gallery.open(many) as gallery:
         assert len(gallery) == 24
         assert not gallery.verify().problems
@@ -116,7 +116,7 @@ def test_interrupted_by_the_progress_callback(folder: Path, encoder: FakeEncoder
 
 def test_interrupted_while_the_encoder_works(folder: Path, encoder: FakeEncoder) -> None:
     def interrupt(vectors: np.ndarray) -> np.ndarray:
-        if encoder.pictures > 2:
+        if encoder.encoded > 2:
             raise KeyboardInterrupt
         return vectors
 
@@ -138,20 +138,20 @@ def test_another_encoder_or_recipe_is_refused(
     ):
         with pytest.raises(GalleryMismatchError) as caught:
             act()
-        told = str(caught.value)
+        message = str(caught.value)
         for part in (
             "fake (fake-tag, ffff",
             "other (other-tag, 0000",
             "stitch index",
             "--switch-when-done",
         ):
-            assert part in told
+            assert part in message
     with pytest.raises(GalleryMismatchError, match=r"grid × 10, not grid × 4.*--rebuild"):
         index_folder(folder, encoder=encoder, recipe=ViewRecipe(count=4))
     with pytest.raises(GalleryMismatchError, match="not from the folder"):
         index_folder(tmp_path, folder / ".stitch", encoder=encoder)
-    assert encoder.pictures == 5
-    assert other_encoder.pictures == 0
+    assert encoder.encoded == 5
+    assert other_encoder.encoded == 0
     assert Gallery.open(folder, encoder=encoder).verify().problems == ()
 
 
@@ -161,21 +161,21 @@ def test_rebuilding_keeps_the_old_until_the_new_is_complete(
     index_folder(folder, encoder=encoder)
     during: list[tuple[str, int]] = []
 
-    def look(event: ProgressEvent) -> None:
+    def check(event: ProgressEvent) -> None:
         with Gallery.open(folder) as gallery:
             during.append((gallery.info()["encoder"], len(gallery)))
         if event.done == 3 and len(during) < 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        index_folder(folder, encoder=other_encoder, rebuild=True, batch_size=1, progress=look)
-    assert 3 <= other_encoder.pictures <= 5  # batches in flight were not written
-    other_encoder.pictures = 0
+        index_folder(folder, encoder=other_encoder, rebuild=True, batch_size=1, progress=check)
+    assert 3 <= other_encoder.encoded <= 5  # batches in flight were not written
+    other_encoder.encoded = 0
     report = index_folder(
-        folder, encoder=other_encoder, rebuild=True, recipe=None, batch_size=1, progress=look
+        folder, encoder=other_encoder, rebuild=True, recipe=None, batch_size=1, progress=check
     )
     assert set(during) == {("fake", 5)}
-    assert (report.unchanged, report.added, other_encoder.pictures) == (3, 2, 2)
+    assert (report.unchanged, report.added, other_encoder.encoded) == (3, 2, 2)
     with Gallery.open(folder, encoder=other_encoder) as gallery:
         assert (gallery.info()["encoder"], len(gallery)) == ("other", 5)
         assert not gallery.verify().problems

@@ -110,8 +110,8 @@ def test_its_arrays_outlive_it(indexed: Path, commit: Callable[[], None]) -> Non
 
 def test_snapshots_of_one_generation_share_their_vectors(indexed: Path) -> None:
     with Gallery.open(indexed) as gallery:
-        with gallery.snapshot() as one, gallery.snapshot() as two:
-            assert one.matrix() is two.matrix()
+        with gallery.snapshot() as first, gallery.snapshot() as second:
+            assert first.matrix() is second.matrix()
         with gallery.snapshot() as three:
             assert three.matrix() is gallery.matrix()
 
@@ -160,9 +160,13 @@ def test_a_commit_between_ranking_and_reading_the_hits(
         monkeypatch.setattr(Snapshot, "views", views)
         during = st.search(gallery, reference="a.png", settings=settings)
         assert committed
-        for one, two in zip(before, during, strict=True):
-            assert one.to_dict(plan=True) == two.to_dict(plan=True)
-            assert (one.size, one.captions, one.content) == (two.size, two.captions, two.content)
+        for first, second in zip(before, during, strict=True):
+            assert first.to_dict(plan=True) == second.to_dict(plan=True)
+            assert (first.size, first.captions, first.content) == (
+                second.size,
+                second.captions,
+                second.content,
+            )
         assert during.gallery == before.gallery
         after = st.search(gallery, reference="a.png", settings=settings)
         assert {hit.id for hit in after} == set(gallery.ids) != {hit.id for hit in before}

@@ -46,16 +46,16 @@ def stop_after(count: int) -> Callable[[ProgressEvent], None]:
 
 
 def test_the_old_vectors_answer_until_all_new_ones_are_there(many: Path) -> None:
-    seen: list[tuple[str, int, int]] = []
+    states: list[tuple[str, int, int]] = []
     opened = Gallery.open(many, encoder=HashEncoder())
     report = index_folder(
         many,
         encoder=WiderEncoder(),
         switch_when_done=True,
         batch_size=4,
-        progress=lambda event: seen.append(facts(many)),
+        progress=lambda event: states.append(facts(many)),
     )
-    assert set(seen) == {("test", 64, 12)}
+    assert set(states) == {("test", 64, 12)}
     assert facts(many) == ("wider", 96, 12)
     assert "The gallery now has the vectors of wider; those of test are gone." in report.notes
     assert not list((many / ".stitch").glob("switch*"))
@@ -135,10 +135,10 @@ def test_a_switch_is_no_way_to_another_folder(many: Path, tmp_path: Path, paint:
 def test_a_gallery_of_captions_switches(tmp_path: Path) -> None:
     file = tmp_path / "captions.jsonl"
     file.write_text('{"id": "a", "captions": ["a red car"]}\n')
-    place = tmp_path / "g"
-    index_captions(file, place, encoder=HashEncoder())
-    report = index_captions(file, place, encoder=WiderEncoder(), switch_when_done=True)
-    assert facts(place)[:2] == ("wider", 96)
+    folder = tmp_path / "g"
+    index_captions(file, folder, encoder=HashEncoder())
+    report = index_captions(file, folder, encoder=WiderEncoder(), switch_when_done=True)
+    assert facts(folder)[:2] == ("wider", 96)
     assert "The gallery now has the vectors of wider; those of test are gone." in report.notes
 
 

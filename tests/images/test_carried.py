@@ -33,10 +33,10 @@ def exif(**changes: Any) -> Image.Exif:
     more = tags.get_ifd(0x8769)
     more[0x9003], more[0xA434] = "2024:06:01 10:20:30", "50 mm\0"
     if changes.get("gps", True):
-        place = tags.get_ifd(0x8825)
-        place[1], place[2] = "S", tuple(map(IFDRational, (33, 51, 36)))
-        place[3], place[4] = "E", tuple(map(IFDRational, (151, 12, 36)))
-        place[5], place[6] = b"\x01", IFDRational(5)
+        gps = tags.get_ifd(0x8825)
+        gps[1], gps[2] = "S", tuple(map(IFDRational, (33, 51, 36)))
+        gps[3], gps[4] = "E", tuple(map(IFDRational, (151, 12, 36)))
+        gps[5], gps[6] = b"\x01", IFDRational(5)
     return tags
 
 
@@ -62,16 +62,16 @@ def test_exif(format: str) -> None:
 
 
 def test_a_tiff_of_which_pillow_saves_the_first_directory_only() -> None:
-    found = read_metadata(saved("TIFF", exif=exif()))
-    assert found == {"camera": "NIKON Z 6", "rating": 4, "description": "a door"}
+    metadata = read_metadata(saved("TIFF", exif=exif()))
+    assert metadata == {"camera": "NIKON Z 6", "rating": 4, "description": "a door"}
 
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP", "AVIF", "TIFF"])
 def test_xmp_counts_before_exif(format: str) -> None:
     options = {"tiffinfo": {700: XMP.encode()}} if format == "TIFF" else {"xmp": XMP.encode()}
-    found = read_metadata(saved(format, exif=exif(), **options))
-    assert (found["title"], found["keywords"]) == ("Tür im Hof", ["door", "blue"])
-    assert found["rating"] == 5
+    metadata = read_metadata(saved(format, exif=exif(), **options))
+    assert (metadata["title"], metadata["keywords"]) == ("Tür im Hof", ["door", "blue"])
+    assert metadata["rating"] == 5
 
 
 def iptc(*records: tuple[int, bytes]) -> bytes:
@@ -91,8 +91,8 @@ def test_iptc() -> None:
         (0, b"\0\2"), (5, b"Door"), (25, "été".encode()), (25, b"caf\xe9"), (120, b"x y")
     )
     content = saved().getvalue()
-    found = read_metadata(io.BytesIO(content[:2] + segment + content[2:]))
-    assert found == {"title": "Door", "keywords": ["été", "café"], "description": "x y"}
+    metadata = read_metadata(io.BytesIO(content[:2] + segment + content[2:]))
+    assert metadata == {"title": "Door", "keywords": ["été", "café"], "description": "x y"}
     for cut in range(2, len(segment)):
         read_metadata(io.BytesIO(content[:2] + segment[:cut]))
 
@@ -104,9 +104,9 @@ def test_iptc() -> None:
 def test_what_is_no_time_is_not_there(tag: int, value: str) -> None:
     tags = exif()
     tags.get_ifd(0x8769)[tag] = value
-    found = read_metadata(saved(exif=tags))
-    assert "taken" not in found
-    assert found["camera"] == "NIKON Z 6"
+    metadata = read_metadata(saved(exif=tags))
+    assert "taken" not in metadata
+    assert metadata["camera"] == "NIKON Z 6"
 
 
 def test_what_is_no_place_is_not_there() -> None:
@@ -139,10 +139,10 @@ BOMB = (
 )
 def test_hostile_xmp_costs_nothing_but_itself(packet: str) -> None:
     started = time.process_time()
-    found = read_metadata(saved("WEBP", exif=exif(), xmp=packet.encode()))
+    metadata = read_metadata(saved("WEBP", exif=exif(), xmp=packet.encode()))
     assert time.process_time() - started < 2
-    assert found["camera"] == "NIKON Z 6"
-    assert "title" not in found
+    assert metadata["camera"] == "NIKON Z 6"
+    assert "title" not in metadata
 
 
 def test_more_than_a_mebibyte_is_not_read() -> None:
@@ -157,8 +157,8 @@ def test_mutated_metadata_is_survived() -> None:
         damaged = bytearray(content)
         for _ in range(draw.randint(1, 8)):
             damaged[draw.randrange(2, 1500)] = draw.randrange(256)
-        found = read_metadata(io.BytesIO(bytes(damaged)))
-        assert isinstance(found, dict)
+        metadata = read_metadata(io.BytesIO(bytes(damaged)))
+        assert isinstance(metadata, dict)
 
 
 def test_other_content() -> None:

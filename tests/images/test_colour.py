@@ -20,7 +20,7 @@ from tests.images.profiles import (
     rgb_profile,
 )
 
-SEEN = (30, 140, 70)
+GREEN = (30, 140, 70)
 
 
 def flat(colour: object, mode: str = "RGB", size: tuple[int, int] = (32, 32)) -> Image.Image:
@@ -47,8 +47,8 @@ def encoded(image: Image.Image, format: str, **options: object) -> bytes:
     ("profile", "stored", "shown"),
     [
         (rgb_profile(SWAPPED), (255, 0, 0), (0, 255, 0)),
-        (rgb_profile(ADOBE, 2.19921875), (83, 139, 76), SEEN),
-        (rgb_profile(DISPLAY_P3), (69, 137, 79), SEEN),
+        (rgb_profile(ADOBE, 2.19921875), (83, 139, 76), GREEN),
+        (rgb_profile(DISPLAY_P3), (69, 137, 79), GREEN),
         (rgb_profile(SRGB, 1.0), (100, 100, 100), (168, 168, 168)),
     ],
     ids=["swapped", "Adobe RGB", "Display P3", "linear"],
@@ -86,8 +86,8 @@ def test_srgb_itself_changes_no_value() -> None:
 )
 def test_a_broken_or_foreign_profile_is_ignored(profile: bytes) -> None:
     for format in ("PNG", "JPEG", "WEBP", "TIFF"):
-        image = open_image(encoded(flat(SEEN), format, icc_profile=profile, quality=100))
-        assert image.getpixel((3, 3)) == pytest.approx(SEEN, abs=3)
+        image = open_image(encoded(flat(GREEN), format, icc_profile=profile, quality=100))
+        assert image.getpixel((3, 3)) == pytest.approx(GREEN, abs=3)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA"])
@@ -130,10 +130,10 @@ def test_a_profile_belongs_to_palettes_and_transparency_too() -> None:
 def test_lab() -> None:
     profile = ImageCms.createProfile("LAB")
     srgb = ImageCms.createProfile("sRGB")
-    lab = ImageCms.profileToProfile(flat(SEEN), srgb, profile, outputMode="LAB")
+    lab = ImageCms.profileToProfile(flat(GREEN), srgb, profile, outputMode="LAB")
     assert lab is not None
     image = open_image(encoded(lab, "TIFF"))
-    assert image.getpixel((3, 3)) == pytest.approx(SEEN, abs=3)
+    assert image.getpixel((3, 3)) == pytest.approx(GREEN, abs=3)
 
 
 def test_an_open_image_is_converted_as_a_file_is() -> None:
@@ -151,7 +151,7 @@ def test_a_profile_is_seen_in_the_header(tmp_path: Path) -> None:
         ("none.png", None, False),
         ("broken.png", b"broken", False),
     ):
-        flat(SEEN).save(tmp_path / name, icc_profile=profile)
+        flat(GREEN).save(tmp_path / name, icc_profile=profile)
         assert has_colour_profile(tmp_path / name) is expected
     (tmp_path / "text.png").write_text("no image")
     assert has_colour_profile(tmp_path / "text.png") is None

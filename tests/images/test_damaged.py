@@ -41,9 +41,9 @@ def encoded(format: str, **options: object) -> bytes:
     return stream.getvalue()
 
 
-def far(one: Image.Image, two: Image.Image) -> float:
+def far(first: Image.Image, second: Image.Image) -> float:
     """The share of rows in which any pixel differs visibly."""
-    difference = np.abs(np.asarray(one).astype(int) - np.asarray(two))
+    difference = np.abs(np.asarray(first).astype(int) - np.asarray(second))
     return float((difference.max(axis=(1, 2)) > 8).mean())
 
 

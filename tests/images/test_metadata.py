@@ -144,7 +144,7 @@ def inverted_cmyk() -> Image.Image:
     return Image.new("CMYK", (16, 16), (0, 255, 255, 0))
 
 
-def motion_photo() -> bytes:
+def motion_image() -> bytes:
     """A JPEG with a film behind it, as phones make them."""
     return encoded(noise(), "JPEG", quality=95) + b"\0\0\0\x18ftypmp42" + bytes(5000)
 
@@ -156,7 +156,7 @@ def with_gain_map() -> bytes:
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("make", [motion_photo, with_gain_map])
+@pytest.mark.parametrize("make", [motion_image, with_gain_map])
 def test_what_stands_behind_a_jpeg_is_left_alone(make: Callable[[], bytes]) -> None:
     whole = np.asarray(open_image(encoded(noise(), "JPEG", quality=95)))
     image = open_image(make())

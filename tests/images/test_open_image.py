@@ -87,7 +87,7 @@ def test_heic_is_turned_upright(heic: bytes) -> None:
     image = open_image(heic)
     assert (image.mode, image.size, image.info["full_size"]) == ("RGB", (16, 16), (16, 16))
     # without the container's rotation these would be light red, dark red, light green, dark green
-    corners = [image.getpixel(place) for place in ((2, 2), (13, 2), (2, 13), (13, 13))]
+    corners = [image.getpixel(corner) for corner in ((2, 2), (13, 2), (2, 13), (13, 13))]
     assert corners == [(190, 27, 18), (14, 117, 18), (255, 144, 135), (131, 234, 135)]
 
 
@@ -203,8 +203,8 @@ def test_transparency_lies_on_white() -> None:
     shown = open_image(encoded(palette, "PNG", transparency=bytes([0, 255])))
     assert shown.getpixel((1, 1)) == (255, 255, 255)
     assert shown.getpixel((0, 0)) == (0, 255, 0)
-    one = open_image(encoded(palette, "GIF", transparency=0))
-    assert one.getpixel((1, 1)) == (255, 255, 255)
+    opened = open_image(encoded(palette, "GIF", transparency=0))
+    assert opened.getpixel((1, 1)) == (255, 255, 255)
     colour = Image.new("RGB", (4, 4), (1, 2, 3))
     assert open_image(encoded(colour, "PNG", transparency=(1, 2, 3))).getpixel((0, 0)) == (255,) * 3
 

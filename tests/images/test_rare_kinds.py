@@ -207,5 +207,5 @@ def test_orientation_of_avif(number: int) -> None:
     exif[0x0112] = number
     image = open_image(encoded(stored, "AVIF", exif=exif, quality=95))
     assert image.size == image.info["full_size"] == ((64, 32) if number == 3 else (32, 64))
-    place = (60, 3) if number == 3 else (3, 3)
-    assert image.getpixel(place) == pytest.approx((255, 0, 0), abs=12)
+    corner = (60, 3) if number == 3 else (3, 3)
+    assert image.getpixel(corner) == pytest.approx((255, 0, 0), abs=12)

@@ -65,6 +65,6 @@ class FixedComposer:
             "something blue",
         )
         captions = tuple(
-            Caption(text, 1.0 - 0.1 * place, "fixed") for place, text in enumerate(texts[:count])
+            Caption(text, 1.0 - 0.1 * index, "fixed") for index, text in enumerate(texts[:count])
         )
         return Composition(captions, modification, self.name, ("red with blue", "something red"))

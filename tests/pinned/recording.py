@@ -77,8 +77,8 @@ def differences(expected: Any, actual: Any, where: str = "") -> list[str]:
     if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         return [
             line
-            for number, (one, other) in enumerate(zip(expected, actual, strict=True))
-            for line in differences(one, other, f"{where}[{number}]")
+            for number, (first, other) in enumerate(zip(expected, actual, strict=True))
+            for line in differences(first, other, f"{where}[{number}]")
         ]
     if isinstance(expected, float) and isinstance(actual, float):
         same = abs(expected - actual) <= TOLERANCE

@@ -12,7 +12,7 @@ import typer.main
 
 from stitch_cir.cli._app import app
 from tests.benchmarks import layouts
-from tests.benchmarks.pictures import circo_pictures
+from tests.benchmarks.images import circo_images
 from tests.chat.fake_server import Handler, completion, serving
 from tests.cli.runs import Run, run_here
 from tests.pinned.gallery import paint_images
@@ -165,7 +165,7 @@ def prepare(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prices = "id,price,brand\nred.png,5,Acme\nblue.png,12.5,Bolt\nno.png,1,Bolt\n"
     (root / "prices.csv").write_text(prices)
     base = layouts.circo(root)
-    circo_pictures(base, 60)
+    circo_images(base, 60)
     predictions = {query: list(range(6, 56)) for query in ("0", "1")}
     (root / "predictions.json").write_text(json.dumps(predictions))
 

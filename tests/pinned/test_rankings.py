@@ -72,10 +72,10 @@ def ranking(gallery: st.Gallery, name: str) -> list[list[Any]]:
 
 @pytest.mark.skipif("STITCH_PIN" not in os.environ, reason="writes the numbers anew")
 def test_pin(gallery: st.Gallery) -> None:
-    found = {name: ranking(gallery, name) for name in cases()}
+    rankings = {name: ranking(gallery, name) for name in cases()}
     lines = [
         f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(hits)}"
-        for name, hits in found.items()
+        for name, hits in rankings.items()
     ]
     PINNED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
@@ -83,9 +83,9 @@ def test_pin(gallery: st.Gallery) -> None:
 @pytest.mark.parametrize("name", cases())
 def test_nothing_has_moved(gallery: st.Gallery, name: str) -> None:
     expected = json.loads(PINNED.read_text(encoding="utf-8"))[name]
-    found = ranking(gallery, name)
-    assert [id for id, _ in found] == [id for id, _ in expected]
-    assert [score for _, score in found] == pytest.approx(
+    actual = ranking(gallery, name)
+    assert [id for id, _ in actual] == [id for id, _ in expected]
+    assert [score for _, score in actual] == pytest.approx(
         [score for _, score in expected], abs=2e-6
     )
 

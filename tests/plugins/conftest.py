@@ -30,7 +30,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             )
             setattr(module, f"plug_in_{len(points)}", plug_in)
             points.append(EntryPoint(name, str(address), registry.group))
-        found = EntryPoints(points)
-        monkeypatch.setattr(metadata, "entry_points", lambda **asked: found.select(**asked))
+        entry_points = EntryPoints(points)
+        monkeypatch.setattr(metadata, "entry_points", lambda **group: entry_points.select(**group))
 
     return into

@@ -40,7 +40,7 @@ def test_built_in_plug_ins_are_loaded_without_a_scan(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scanned: list[dict[str, Any]] = []
-    monkeypatch.setattr(metadata, "entry_points", lambda **asked: scanned.append(asked) or [])  # type: ignore[func-returns-value]
+    monkeypatch.setattr(metadata, "entry_points", lambda **group: scanned.append(group) or [])  # type: ignore[func-returns-value]
     for name in registry.built_in:
         assert registry.load(name) is not None
     assert {"group": registry.group} not in scanned  # pydantic looks for plug-ins of its own

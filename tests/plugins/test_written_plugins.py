@@ -173,9 +173,9 @@ def test_they_keep_their_contracts() -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_an_encoder_is_loaded_by_name(tmp_path: Path, photos: Path) -> None:
+def test_an_encoder_is_loaded_by_name(tmp_path: Path, folder: Path) -> None:
     assert "grey" in encoder_names()
-    st.index_folder(photos, tmp_path / "gallery", encoder=load_encoder("grey"))
+    st.index_folder(folder, tmp_path / "gallery", encoder=load_encoder("grey"))
     with st.Gallery.open(tmp_path / "gallery") as gallery:  # it remembers the encoder's name
         assert isinstance(gallery.encoder, GreyEncoder)
         assert len(st.search(gallery, reference="red.png")) > 0
@@ -225,9 +225,9 @@ def test_settings_check_the_options_of_others(wrong: dict[str, Any]) -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_the_command_line_takes_them(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    st.index_folder(photos, tmp_path / "gallery", encoder=HashEncoder())
+    st.index_folder(folder, tmp_path / "gallery", encoder=HashEncoder())
     options = (
         "--scorer blend --scorer-option share=0.25 --transition push --rerank 3 --reranker short"
     )
@@ -236,19 +236,19 @@ def test_the_command_line_takes_them(
         *options.split(), "--encoder", "test",
     )  # fmt: skip
     assert run.code == 0, run.err
-    found = json.loads(run.out)
-    assert found["settings"]["scorer_options"] == {"share": 0.25}
-    assert found["settings"]["transition"] == "push"
-    assert "judged by length" in found["notes"]
+    answer = json.loads(run.out)
+    assert answer["settings"]["scorer_options"] == {"share": 0.25}
+    assert answer["settings"]["transition"] == "push"
+    assert "judged by length" in answer["notes"]
     for wrong in ("share", "=1", "share="):
         run = run_here(monkeypatch, "search", tmp_path / "gallery", "x", "--scorer-option", wrong)
         assert (run.code, "--scorer-option NAME=VALUE" in run.err) == (2, True)
 
 
 @pytest.mark.usefixtures("installed")
-def test_the_server_takes_them(photos: Path) -> None:
-    st.index_folder(photos, encoder=HashEncoder())
-    app = create_app(photos, encoder=HashEncoder(), settings=ServerSettings(rate=0))
+def test_the_server_takes_them(folder: Path) -> None:
+    st.index_folder(folder, encoder=HashEncoder())
+    app = create_app(folder, encoder=HashEncoder(), settings=ServerSettings(rate=0))
     with TestClient(app) as client:
         declared = client.get("/api/gallery").json()["settings"]
         choices = {each["name"]: each["choices"] for each in declared}
@@ -257,7 +257,7 @@ def test_the_server_takes_them(photos: Path) -> None:
         settings: dict[str, Any] = {"scorer": "blend", "scorer_options": {"share": 0.25}, "k": 2}
         answer = client.post("/api/search", json={"text": "red", "settings": settings})
         assert answer.status_code == 200, answer.text
-        with st.Gallery.open(photos, encoder=HashEncoder()) as gallery:
+        with st.Gallery.open(folder, encoder=HashEncoder()) as gallery:
             here = st.search(
                 gallery, text="red", settings=st.SearchSettings.from_preset(**settings)
             )

@@ -65,9 +65,9 @@ def scratch(way: str, tmp_path: Path) -> Path | None:
     return None if way == "float32" else tmp_path
 
 
-def assert_same(one: Ranking, other: Ranking) -> None:
-    assert one.rows.tolist() == other.rows.tolist()
-    assert one.scores.tolist() == other.scores.tolist()
+def assert_same(first: Ranking, other: Ranking) -> None:
+    assert first.rows.tolist() == other.rows.tolist()
+    assert first.scores.tolist() == other.scores.tolist()
 
 
 def some_k(rng: np.random.Generator, count: int) -> int:
@@ -108,12 +108,12 @@ def test_the_ranking_is_that_of_everything(
         for scorer in SCORERS if seed % 5 else (*SCORERS, *COUPLINGS):
             k = some_k(rng, len(rows))
             for transition in (NoTransition(), SemanticIncrement()):
-                asked = replace(problem, rows=rows, scorer=scorer, transition=transition)
-                found = small(scanner).solve(asked, k)
-                assert_same(found, Exhaustive().solve(asked, k))
+                variant = replace(problem, rows=rows, scorer=scorer, transition=transition)
+                ranking = small(scanner).solve(variant, k)
+                assert_same(ranking, Exhaustive().solve(variant, k))
                 two_sided = scorer.set_bound().two_sided or transition.name == "none"
-                assert found.bounded == (len(rows) if two_sided else 0)
-                assert k <= found.scored <= len(rows)
+                assert ranking.bounded == (len(rows) if two_sided else 0)
+                assert k <= ranking.scored <= len(rows)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -140,10 +140,10 @@ def test_many_queries_are_ranked_as_each_alone(kind: str, tmp_path: Path) -> Non
             problems.append(other)
         k = some_k(rng, count)
         calls: list[tuple[int, int]] = []
-        found = small().solve_many(problems, k, progress=lambda *done: calls.append(done))  # noqa: B023
+        rankings = small().solve_many(problems, k, progress=lambda *done: calls.append(done))  # noqa: B023
         assert calls == [(number, 31) for number in range(1, 32)]
-        assert len(found[0].rows) == 0
-        for ranking, problem in zip(found[1:], problems[1:], strict=True):
+        assert len(rankings[0].rows) == 0
+        for ranking, problem in zip(rankings[1:], problems[1:], strict=True):
             assert_same(ranking, Exhaustive().solve(problem, k))
             assert not np.isin(ranking.rows, problem.excluded).any()  # type: ignore[arg-type]
 
@@ -154,9 +154,9 @@ def test_few_sets_are_scored_where_the_bounds_are_tight(tmp_path: Path) -> None:
     vectors = draw(rng, "smooth", 4, 24)
     for scorer in SCORERS:
         problem = captions(matrix, vectors, scorer)
-        found = small().solve(problem, 5)
-        assert_same(found, Exhaustive().solve(problem, 5))
-        assert found.scored < 2000 * (0.6 if scorer == ConditionalTransport(0.3) else 0.1)
+        ranking = small().solve(problem, 5)
+        assert_same(ranking, Exhaustive().solve(problem, 5))
+        assert ranking.scored < 2000 * (0.6 if scorer == ConditionalTransport(0.3) else 0.1)
 
 
 class CountingChamfer(Chamfer):
@@ -178,10 +178,10 @@ def test_bounds_that_say_nothing_end_in_scoring_everything(tmp_path: Path) -> No
     matrix = pack(draw(rng, "close", 900, 16), np.full(300, 3), tmp_path)
     scorer = CountingChamfer()
     problem = captions(matrix, draw(rng, "close", 3, 16), scorer)
-    found = small().solve(problem, 2)
+    ranking = small().solve(problem, 2)
     batches = list(scorer.batches)  # type: ignore[attr-defined]
-    assert_same(found, Exhaustive().solve(problem, 2))
-    assert (found.bounded, found.scored) == (300, 300)
+    assert_same(ranking, Exhaustive().solve(problem, 2))
+    assert (ranking.bounded, ranking.scored) == (300, 300)
     everything = batches.index(300)
     assert sum(batches[:everything]) < 60  # it gave up after a few, then scored all in one go
 
@@ -206,9 +206,9 @@ def test_what_cannot_be_bounded_is_scored(tmp_path: Path) -> None:
         captions(matrix, vectors, foreign),
         captions(no_lengths, vectors, MeanPooling()),
     ):
-        found = small().solve(problem, 3)
-        assert_same(found, Exhaustive().solve(problem, 3))
-        assert (found.bounded, found.scored) == (0, 20)
+        ranking = small().solve(problem, 3)
+        assert_same(ranking, Exhaustive().solve(problem, 3))
+        assert (ranking.bounded, ranking.scored) == (0, 20)
     assert small().solve(captions(matrix, vectors), 0).rows.tolist() == []
 
 
@@ -268,8 +268,8 @@ def test_without_the_compiler_the_scan_stays_as_it_is(
     rng = np.random.default_rng(6)
     matrix = pack(draw(rng, "smooth", 300, 8), np.full(100, 3), tmp_path)
     problem = captions(matrix, draw(rng, "smooth", 2, 8))
-    found = small(Scanner(patience=0, make_loop=lambda: None)).solve(problem, 5)
-    assert_same(found, Exhaustive().solve(problem, 5))
+    ranking = small(Scanner(patience=0, make_loop=lambda: None)).solve(problem, 5)
+    assert_same(ranking, Exhaustive().solve(problem, 5))
 
 
 class Interrupted:

@@ -51,9 +51,9 @@ def test_every_solver_finds_the_best_groups(seed: int, tmp_path: Path) -> None:
         scored = replace(problem, scorer=scorer)
         expected = textbook(scored, k, size)
         for solver in solvers:
-            found = solver.solve(scored, k)
-            assert pairs(found) == [members[0] for members in expected]
-            members = best_members(solver, scored, found.rows.tolist(), size)
+            ranking = solver.solve(scored, k)
+            assert pairs(ranking) == [members[0] for members in expected]
+            members = best_members(solver, scored, ranking.rows.tolist(), size)
             assert [pairs(each) for each in members] == expected
 
 
@@ -65,8 +65,8 @@ def test_many_grouped_problems_are_solved_together(seed: int) -> None:
     problems = [captions(matrix, draw(rng, "smooth", 3, 8), groups=labels) for _ in range(5)]
     shared = problems[0].rows
     problems = [replace(problem, rows=shared) for problem in problems]
-    for problem, found in zip(problems, small().solve_many(problems, 4), strict=True):
-        assert pairs(found) == [members[0] for members in textbook(problem, 4, 1)]
+    for problem, rankings in zip(problems, small().solve_many(problems, 4), strict=True):
+        assert pairs(rankings) == [members[0] for members in textbook(problem, 4, 1)]
 
 
 def test_few_sets_are_scored_where_groups_are_small(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_few_sets_are_scored_where_groups_are_small(tmp_path: Path) -> None:
     problem = captions(
         matrix, matrix.vectors[30:32] + np.float32(0.01), groups=np.arange(4000) // 4
     )
-    found = Bounded(0, 0).solve(problem, 5)
-    assert pairs(found) == [members[0] for members in textbook(problem, 5, 1)]
-    assert found.scored < 1000
+    ranking = Bounded(0, 0).solve(problem, 5)
+    assert pairs(ranking) == [members[0] for members in textbook(problem, 5, 1)]
+    assert ranking.scored < 1000
 
 
 @pytest.mark.parametrize("seed", range(20))

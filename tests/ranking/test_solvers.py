@@ -41,9 +41,9 @@ def test_ties_fall_to_the_smaller_row_in_any_block() -> None:
     matrix = pack(draw(np.random.default_rng(0), "smooth", 24, 8), np.full(8, 3))
     problem = captions(matrix, np.zeros((2, 8), np.float32), ConditionalTransport())
     for solver in SOLVERS:
-        found = solver.solve(problem, 5)
-        assert found.rows.tolist() == [0, 1, 2, 3, 4]
-        assert set(found.scores.tolist()) == {0.0}
+        ranking = solver.solve(problem, 5)
+        assert ranking.rows.tolist() == [0, 1, 2, 3, 4]
+        assert set(ranking.scores.tolist()) == {0.0}
 
 
 def test_every_solver_gives_an_empty_ranking_where_nothing_is_left() -> None:
@@ -58,8 +58,8 @@ def test_every_solver_gives_an_empty_ranking_where_nothing_is_left() -> None:
     for solver in SOLVERS:
         assert solver.device == "cpu"
         for problem, k in empty:
-            found = solver.solve(problem, k)
-            assert (found.rows.tolist(), found.scores.tolist(), found.scored) == ([], [], 0)
+            ranking = solver.solve(problem, k)
+            assert (ranking.rows.tolist(), ranking.scores.tolist(), ranking.scored) == ([], [], 0)
 
 
 def test_many_are_solved_in_order_with_progress() -> None:
@@ -67,13 +67,13 @@ def test_many_are_solved_in_order_with_progress() -> None:
     matrix = pack(draw(rng, "smooth", 24, 8), np.full(8, 3))
     problems = [captions(matrix, draw(rng, "smooth", 2, 8)) for _ in range(3)]
     calls: list[tuple[int, int]] = []
-    found = Exhaustive().solve_many(problems, 2, progress=lambda *done: calls.append(done))
+    rankings = Exhaustive().solve_many(problems, 2, progress=lambda *done: calls.append(done))
     assert calls == [(1, 3), (2, 3), (3, 3)]
-    assert [each.rows.tolist() for each in found] == [
+    assert [each.rows.tolist() for each in rankings] == [
         Exhaustive().solve(problem, 2).rows.tolist() for problem in problems
     ]
     quiet: list[Ranking] = Bounded(0, 0).solve_many(problems, 2)
-    assert [each.rows.tolist() for each in quiet] == [each.rows.tolist() for each in found]
+    assert [each.rows.tolist() for each in quiet] == [each.rows.tolist() for each in rankings]
 
 
 def test_a_shortlist_holds_the_nearest_means() -> None:
@@ -122,19 +122,19 @@ def test_hubness_is_kept_for_one_gallery_and_keeps_no_gallery_alive() -> None:
     gc.collect()
     assert vectors() is None
     other = pack(draw(rng, "smooth", 12, 8), np.full(4, 3))
-    found = cache.hubness_penalty(other, scorer, 1.0, 2)
-    np.testing.assert_array_equal(found, hubness(other, scorer, 2))
+    penalty = cache.hubness_penalty(other, scorer, 1.0, 2)
+    np.testing.assert_array_equal(penalty, hubness(other, scorer, 2))
 
 
 def test_the_bank_of_a_large_gallery_is_spread_over_it() -> None:
     rng = np.random.default_rng(5)
     matrix = pack(draw(rng, "smooth", 90, 8), np.full(30, 3))
-    found = hubness(matrix, Chamfer(), 2, bank=9)
+    penalty = hubness(matrix, Chamfer(), 2, bank=9)
     bank = np.concatenate([matrix.vectors[3 * image : 3 * image + 3] for image in (0, 14, 29)])
     similarities = (bank @ matrix.vectors.T).reshape(9, 30, 3)
     scores = similarities.max(axis=2) + similarities.mean(axis=2)
     for number, image in enumerate((0, 14, 29)):
         scores[3 * number : 3 * number + 3, image] = -np.inf
-    np.testing.assert_allclose(found, np.sort(scores, axis=0)[-2:].mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(penalty, np.sort(scores, axis=0)[-2:].mean(axis=0), atol=1e-5)
     alone = pack(draw(rng, "smooth", 3, 8), np.full(1, 3))
     assert hubness(alone, Chamfer()).tolist() == [0.0]

@@ -49,12 +49,12 @@ def test_images_are_sent_where_both_have_them_else_captions() -> None:
         reference, "in blue", [Candidate("a", RED, (), "11"), Candidate("b", None, ("a blue cup",))]
     )
     assert verdicts == [Verdict("a", 1.0, ("yes",)), Verdict("b", 1.0, ("yes",))]
-    asked = {str(messages[-1].parts) for messages, _, _ in backend.requests}
-    seen = next(
+    requests = {str(messages[-1].parts) for messages, _, _ in backend.requests}
+    parts = next(
         messages for messages, _, _ in backend.requests if ImagePart("11") in messages[-1].parts
     )
-    assert seen[-1].parts.index(ImagePart("00")) < seen[-1].parts.index(ImagePart("11"))
-    assert any("a red cup" in text and "a blue cup" in text for text in asked)
+    assert parts[-1].parts.index(ImagePart("00")) < parts[-1].parts.index(ImagePart("11"))
+    assert any("a red cup" in text and "a blue cup" in text for text in requests)
     with pytest.raises(QueryError, match="neither images nor captions"):
         reranker.judge(Candidate("r", RED), "in blue", [Candidate("b", None, ("a cup",))])
     assert reranker.judge(reference, "in blue", []) == []

@@ -39,9 +39,9 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> st.Gallery:
     rng = np.random.default_rng(7)
     for number in range(40):
         image = Image.new("RGB", (48, 48))
-        for place in range(4):
+        for corner in range(4):
             colour = COLOURS[rng.integers(len(COLOURS))]
-            x, y = 24 * (place % 2), 24 * (place // 2)
+            x, y = 24 * (corner % 2), 24 * (corner // 2)
             image.paste(colour, (x, y, x + 24, y + 24))
         image.save(folder / f"m{number:02}.png")
     st.index_folder(folder, encoder=HashEncoder())

@@ -40,21 +40,21 @@ def test_a_rocchio_step_laws() -> None:
 
 
 def test_what_a_rocchio_step_refuses() -> None:
-    one = unit([1, 0])
+    vector = unit([1, 0])
     for beta in (-0.1, math.nan, math.inf):
         with pytest.raises(st.SettingError, match="negative_weight is"):
-            rocchio_step(one, one, beta)
+            rocchio_step(vector, vector, beta)
     with pytest.raises(st.VectorError, match="cancels"):
-        rocchio_step(one, one, 1.0)
+        rocchio_step(vector, vector, 1.0)
     with pytest.raises(st.VectorError, match="dimensions"):
-        rocchio_step(one, unit([1, 0, 0]), 0.5)
+        rocchio_step(vector, unit([1, 0, 0]), 0.5)
     with pytest.raises(st.VectorError):
-        rocchio_step(one, np.empty((0, 2), np.float32), 0.5)
+        rocchio_step(vector, np.empty((0, 2), np.float32), 0.5)
     with pytest.raises(st.SettingError, match="negative_weight"):
         st.SearchSettings(negative_weight=-1.0)
 
 
-def test_negatives_are_left_out_and_moved_away_from(gallery: st.Gallery, photos: Path) -> None:
+def test_negatives_are_left_out_and_moved_away_from(gallery: st.Gallery, folder: Path) -> None:
     ask = {"text": "something red", "settings": st.SearchSettings(k=6)}
     plain = st.search(gallery, **ask)  # type: ignore[arg-type]
     less = st.search(gallery, negatives=["red.png"], **ask)  # type: ignore[arg-type]
@@ -78,14 +78,14 @@ def test_negatives_are_left_out_and_moved_away_from(gallery: st.Gallery, photos:
 
 
 def test_negatives_work_without_text_and_for_duplicates(
-    photos: Path, encoder: CountingEncoder
+    folder: Path, encoder: CountingEncoder
 ) -> None:
-    (photos / "copy.png").write_bytes((photos / "red.png").read_bytes())
-    st.index_folder(photos, encoder=encoder)
-    gallery = st.Gallery.open(photos, encoder=encoder)
-    found = st.search(gallery, reference="pairs/red-blue.png", negatives=["red.png", "copy.png"])
-    assert not {"red.png", "copy.png", "pairs/red-blue.png"} & {hit.id for hit in found}
-    assert found.query.negatives == ("red.png",)
+    (folder / "copy.png").write_bytes((folder / "red.png").read_bytes())
+    st.index_folder(folder, encoder=encoder)
+    gallery = st.Gallery.open(folder, encoder=encoder)
+    results = st.search(gallery, reference="pairs/red-blue.png", negatives=["red.png", "copy.png"])
+    assert not {"red.png", "copy.png", "pairs/red-blue.png"} & {hit.id for hit in results}
+    assert results.query.negatives == ("red.png",)
     with pytest.raises(st.NotFoundError, match="search less like"):
         st.search(gallery, text="red", negatives=["nope.png"])
     with pytest.raises(st.NotFoundError, match="left out"):
@@ -94,9 +94,9 @@ def test_negatives_work_without_text_and_for_duplicates(
 
 def test_captions_with_weights(gallery: st.Gallery) -> None:
     captions: list[str | st.Caption] = [st.Caption("red", 3.0), st.Caption("blue", 1.0), "red"]
-    found = st.search(gallery, captions=captions, settings=st.SearchSettings(k=3))
-    assert found.query.labels == ("red", "blue")
-    np.testing.assert_allclose(found.query.weights, [0.75, 0.25])
+    results = st.search(gallery, captions=captions, settings=st.SearchSettings(k=3))
+    assert results.query.labels == ("red", "blue")
+    np.testing.assert_allclose(results.query.weights, [0.75, 0.25])
     only = st.search(gallery, captions=[st.Caption("red", 0.0), st.Caption("blue")])
     assert only[0].id == "blue.png"
     for weight in (-1.0, math.nan, math.inf):

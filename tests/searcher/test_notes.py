@@ -16,26 +16,26 @@ def settings(**changes: object) -> st.SearchSettings:
 
 
 def test_k_above_the_size_gives_all_there_are_and_says_so(gallery: st.Gallery) -> None:
-    found = st.search(gallery, text="red", settings=settings(k=20))
-    assert len(found) == 8
-    assert found.notes[-1] == "k is 20, but only 8 images take part."
-    assert found.to_dict()["notes"][-1] == found.notes[-1]
-    assert [hit.id for hit in found] == [
+    results = st.search(gallery, text="red", settings=settings(k=20))
+    assert len(results) == 8
+    assert results.notes[-1] == "k is 20, but only 8 images take part."
+    assert results.to_dict()["notes"][-1] == results.notes[-1]
+    assert [hit.id for hit in results] == [
         hit.id for hit in st.search(gallery, text="red", settings=settings(k=8))
     ]
 
 
 def test_the_default_k_and_a_fitting_one_need_no_note(gallery: st.Gallery) -> None:
     for k in (None, 1, 8):
-        found = st.search(gallery, text="red", settings=settings(k=k))
-        assert len(found) == (8 if k is None else k)
-        assert not [note for note in found.notes if "take part" in note]
+        results = st.search(gallery, text="red", settings=settings(k=k))
+        assert len(results) == (8 if k is None else k)
+        assert not [note for note in results.notes if "take part" in note]
 
 
 def test_filters_and_the_reference_count(gallery: st.Gallery) -> None:
-    found = st.search(gallery, text="red", settings=settings(k=5, include=("pairs/red*",)))
-    assert len(found) == 1
-    assert "k is 5, but only 1 image takes part of the 8 in the gallery." in found.notes
+    results = st.search(gallery, text="red", settings=settings(k=5, include=("pairs/red*",)))
+    assert len(results) == 1
+    assert "k is 5, but only 1 image takes part of the 8 in the gallery." in results.notes
     like = st.search(gallery, reference="red.png", settings=settings(k=8))
     assert len(like) == 7
     assert "k is 8, but only 7 images take part of the 8 in the gallery." in like.notes
@@ -43,14 +43,14 @@ def test_filters_and_the_reference_count(gallery: st.Gallery) -> None:
 
 def test_neighbours_beyond_a_small_gallery_are_limited_and_recorded(gallery: st.Gallery) -> None:
     limited = settings(hubness_weight=0.4, hubness_neighbours=200)
-    found = st.search(gallery, text="red", settings=limited)
-    assert found.settings.hubness.neighbours == 5
-    assert found.to_dict()["settings"]["hubness_neighbours"] == 5
-    (note,) = (note for note in found.notes if note.startswith("Hubness averages over 5"))
+    results = st.search(gallery, text="red", settings=limited)
+    assert results.settings.hubness.neighbours == 5
+    assert results.to_dict()["settings"]["hubness_neighbours"] == 5
+    (note,) = (note for note in results.notes if note.startswith("Hubness averages over 5"))
     assert "instead of 200: of a gallery of 8" in note
     # what was recorded ranks the same, and there is nothing left to note
-    again = st.search(gallery, text="red", settings=found.settings)
-    assert [(hit.id, hit.score) for hit in again] == [(hit.id, hit.score) for hit in found]
+    again = st.search(gallery, text="red", settings=results.settings)
+    assert [(hit.id, hit.score) for hit in again] == [(hit.id, hit.score) for hit in results]
     assert not [each for each in again.notes if "Hubness" in each]
     unused = st.search(gallery, text="red", settings=settings(hubness_neighbours=200))
     assert unused.settings.hubness.neighbours == 200
@@ -65,36 +65,36 @@ def test_hits_below_the_minimal_score_are_counted(gallery: st.Gallery) -> None:
 
 
 def test_notes_of_the_gallery_and_the_reference_reach_the_results_once(
-    photos: Path, encoder: CountingEncoder
+    folder: Path, encoder: CountingEncoder
 ) -> None:
-    st.index_folder(photos, encoder=encoder)
-    with st.Gallery.open(photos, encoder=encoder) as opened:
+    st.index_folder(folder, encoder=encoder)
+    with st.Gallery.open(folder, encoder=encoder) as opened:
         opened.matrix()
-    (manifest,) = photos.glob(".stitch/cache/*/manifest")
+    (manifest,) = folder.glob(".stitch/cache/*/manifest")
     manifest.write_bytes(b"torn")
-    opened = st.Gallery.open(photos, encoder=encoder)
-    (photos / "red.png").write_bytes(b"no image any more")
-    found = st.search(opened, reference="red.png", text="in blue")
-    assert len([note for note in found.notes if "rebuilt" in note]) == 1
+    opened = st.Gallery.open(folder, encoder=encoder)
+    (folder / "red.png").write_bytes(b"no image any more")
+    results = st.search(opened, reference="red.png", text="in blue")
+    assert len([note for note in results.notes if "rebuilt" in note]) == 1
     again = st.search(opened, reference="red.png", text="in blue")
     assert len([note for note in again.notes if "rebuilt" in note]) == 1
-    gone = [note for note in found.notes if "reference's file could not be opened" in note]
+    gone = [note for note in results.notes if "reference's file could not be opened" in note]
     assert len(gone) == 1
     composed = st.compose(opened, reference="red.png", text="in blue")
     assert gone[0] in composed.notes
-    assert found.query.composition is not None
-    assert {*composed.notes} < {*found.notes}
+    assert results.query.composition is not None
+    assert {*composed.notes} < {*results.notes}
 
 
 def test_a_rebuilt_cache_is_noted_where_one_searches(
-    photos: Path, encoder: CountingEncoder
+    folder: Path, encoder: CountingEncoder
 ) -> None:
-    st.index_folder(photos, encoder=encoder)
-    with st.Gallery.open(photos, encoder=encoder) as opened:
+    st.index_folder(folder, encoder=encoder)
+    with st.Gallery.open(folder, encoder=encoder) as opened:
         opened.matrix()
-    (manifest,) = photos.glob(".stitch/cache/*/manifest")
+    (manifest,) = folder.glob(".stitch/cache/*/manifest")
     manifest.write_bytes(b"torn")
-    opened = st.Gallery.open(photos, encoder=encoder)
+    opened = st.Gallery.open(folder, encoder=encoder)
     assert any("rebuilt" in note for note in st.search(opened, text="red").notes)
 
 
@@ -121,12 +121,12 @@ def test_a_name_that_is_not_held_offers_what_was_meant(
         assert raised.value.hint == f"Did you mean {meant}?"
 
 
-def test_several_and_none_are_offered_likewise(photos: Path, encoder: CountingEncoder) -> None:
-    for folder in "abcde":
-        (photos / folder).mkdir()
-        (photos / folder / "same.png").write_bytes((photos / "red.png").read_bytes())
-    st.index_folder(photos, encoder=encoder)
-    opened = st.Gallery.open(photos, encoder=encoder)
+def test_several_and_none_are_offered_likewise(folder: Path, encoder: CountingEncoder) -> None:
+    for name in "abcde":
+        (folder / name).mkdir()
+        (folder / name / "same.png").write_bytes((folder / "red.png").read_bytes())
+    st.index_folder(folder, encoder=encoder)
+    opened = st.Gallery.open(folder, encoder=encoder)
     with pytest.raises(st.NotFoundError) as raised:
         st.search(opened, reference="same.png")
     assert raised.value.hint == (
@@ -162,19 +162,19 @@ def test_mistyped_names_of_settings_offer_the_right_one(make, meant: str) -> Non
     assert raised.value.hint.startswith(f"Did you mean {meant}")
 
 
-def test_a_space_of_another_width_is_found(photos: Path, encoder: CountingEncoder) -> None:
+def test_a_space_of_another_width_is_found(folder: Path, encoder: CountingEncoder) -> None:
     """As macOS names its screenshots, and as they are typed."""
     name = "Screenshot 2026-04-15 at 1.01.11\u202fAM.png"
-    (photos / name).write_bytes((photos / "red.png").read_bytes())
-    st.index_folder(photos, encoder=encoder)
-    opened = st.Gallery.open(photos, encoder=encoder)
+    (folder / name).write_bytes((folder / "red.png").read_bytes())
+    st.index_folder(folder, encoder=encoder)
+    opened = st.Gallery.open(folder, encoder=encoder)
     with pytest.raises(st.NotFoundError) as raised:
         st.search(opened, reference=name.replace("\u202f", " "))
     assert raised.value.hint == f"Did you mean '{name}'?"
 
 
 def test_notes_of_the_composer_come_first(gallery: st.Gallery) -> None:
-    found = st.search(gallery, text="red", composer=VerbatimComposer(), settings=settings(k=20))
-    assert found.query.composition is not None
-    count = len(found.query.composition.notes)
-    assert found.notes[:count] == found.query.composition.notes
+    results = st.search(gallery, text="red", composer=VerbatimComposer(), settings=settings(k=20))
+    assert results.query.composition is not None
+    count = len(results.query.composition.notes)
+    assert results.notes[:count] == results.query.composition.notes

@@ -25,9 +25,9 @@ class Unsure(HashEncoder):
 
 
 @pytest.fixture
-def searcher(photos: Path) -> Searcher:
-    st.index_folder(photos, encoder=Unsure())
-    return Searcher(st.Gallery.open(photos, encoder=Unsure()))
+def searcher(folder: Path) -> Searcher:
+    st.index_folder(folder, encoder=Unsure())
+    return Searcher(st.Gallery.open(folder, encoder=Unsure()))
 
 
 def test_the_alternative_is_named_and_choosing_it_rewrites_all_captions(searcher: Searcher) -> None:

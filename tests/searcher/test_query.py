@@ -41,18 +41,18 @@ def test_captions_alone_cannot_be_composed(gallery: st.Gallery) -> None:
         st.Searcher(gallery).compose(query)
 
 
-def test_a_reference_is_resolved_once_and_used_as_it_is(gallery: st.Gallery, photos: Path) -> None:
+def test_a_reference_is_resolved_once_and_used_as_it_is(gallery: st.Gallery, folder: Path) -> None:
     searcher = st.Searcher(gallery)
     resolved = searcher.resolve_id("red.png")
     assert (resolved.gallery_id, resolved.excluded_ids) == ("red.png", ("red.png",))
-    upload = searcher.resolve_upload("mine", (photos / "red.png").read_bytes())
+    upload = searcher.resolve_upload("mine", (folder / "red.png").read_bytes())
     assert (upload.name, upload.gallery_id) == ("mine", "red.png")
     by_id = searcher.search(st.Query("red.png", "in blue"))
     for reference in (resolved, upload):
         ranked = searcher.search(st.Query(reference, "in blue"))
         assert [(hit.id, hit.score) for hit in ranked] == [(hit.id, hit.score) for hit in by_id]
     with pytest.raises(st.NotFoundError, match="has no image"):
-        searcher.resolve_id(str(photos / "red.png"))
+        searcher.resolve_id(str(folder / "red.png"))
 
 
 def test_the_three_line_front_takes_every_part() -> None:

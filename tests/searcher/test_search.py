@@ -36,25 +36,25 @@ def test_text_alone_and_reference_alone(gallery: st.Gallery) -> None:
     assert {like[0].id, like[1].id} == {"red.png", "blue.png"}
 
 
-def test_a_reference_may_be_a_path_a_picture_or_an_id(gallery: st.Gallery, photos: Path) -> None:
-    given = ("red.png", photos / "red.png", str(photos / "red.png"))
-    found = [st.search(gallery, reference=r, text="in blue", settings=settings()) for r in given]
-    assert {tuple(hit.id for hit in results) for results in found} == {
-        tuple(hit.id for hit in found[0])
+def test_a_reference_may_be_a_path_a_picture_or_an_id(gallery: st.Gallery, folder: Path) -> None:
+    forms = ("red.png", folder / "red.png", str(folder / "red.png"))
+    results = [st.search(gallery, reference=r, text="in blue", settings=settings()) for r in forms]
+    assert {tuple(hit.id for hit in results) for results in results} == {
+        tuple(hit.id for hit in results[0])
     }
-    picture = Image.open(photos / "red.png")
-    loose = st.search(gallery, reference=picture, settings=settings())
+    image = Image.open(folder / "red.png")
+    loose = st.search(gallery, reference=image, settings=settings())
     assert loose[0].id == "red.png"  # an open picture has no file to be left out
 
 
 def test_the_reference_and_its_duplicates_stay_out_unless_asked(
-    photos: Path, encoder: CountingEncoder, tmp_path: Path
+    folder: Path, encoder: CountingEncoder, tmp_path: Path
 ) -> None:
-    (photos / "copy.png").write_bytes((photos / "red.png").read_bytes())
+    (folder / "copy.png").write_bytes((folder / "red.png").read_bytes())
     outside = tmp_path / "elsewhere.png"
-    outside.write_bytes((photos / "red.png").read_bytes())
-    st.index_folder(photos, encoder=encoder)
-    gallery = st.Gallery.open(photos, encoder=encoder)
+    outside.write_bytes((folder / "red.png").read_bytes())
+    st.index_folder(folder, encoder=encoder)
+    gallery = st.Gallery.open(folder, encoder=encoder)
     for reference in ("red.png", "copy.png", outside):
         ids = {h.id for h in st.search(gallery, reference=reference, settings=settings(k=7))}
         assert not ids & {"red.png", "copy.png"}
@@ -134,12 +134,12 @@ def test_ranking_equals_a_brute_force_in_float64(gallery: st.Gallery) -> None:
 
 
 def test_view_sets_of_different_sizes_rank_like_padded_ones(
-    photos: Path, encoder: CountingEncoder, tmp_path: Path
+    folder: Path, encoder: CountingEncoder, tmp_path: Path
 ) -> None:
     captions = tmp_path / "captions.jsonl"
     captions.write_text('{"id": "red.png", "captions": ["a blue secret", "and more"]}\n')
-    st.index_folder(photos, encoder=encoder, captions=captions)
-    gallery = st.Gallery.open(photos, encoder=encoder)
+    st.index_folder(folder, encoder=encoder, captions=captions)
+    gallery = st.Gallery.open(folder, encoder=encoder)
     results = st.search(gallery, text="blue secret", settings=settings(scorer="chamfer"))
     hit = results.hit("red.png")
     assert hit is not None
@@ -193,8 +193,8 @@ def test_an_explained_image_has_the_rank_of_the_whole_search(gallery: st.Gallery
     red = st.Query(text="red")
     whole = st.search(gallery, text="red", settings=settings(k=8))
     for hit in whole:
-        (one,) = searcher.explain(red, hit.id)
-        assert (one.rank, one.id, one.score) == (hit.rank, hit.id, hit.score)
+        (explained,) = searcher.explain(red, hit.id)
+        assert (explained.rank, explained.id, explained.score) == (hit.rank, hit.id, hit.score)
     with pytest.raises(st.NotFoundError, match=r"no image 'nope'"):
         searcher.explain(red, "nope")
     with pytest.raises(st.NotFoundError, match="include-reference"):
@@ -270,9 +270,9 @@ def test_an_empty_gallery(tmp_path: Path, encoder: CountingEncoder) -> None:
 
 
 def test_the_reference_file_may_be_gone(
-    gallery: st.Gallery, photos: Path, paint: Callable[..., Path]
+    gallery: st.Gallery, folder: Path, paint: Callable[..., Path]
 ) -> None:
-    (photos / "red.png").unlink()
+    (folder / "red.png").unlink()
     results = st.search(gallery, reference="red.png", text="in blue", settings=settings())
     assert results[0].id == "blue.png"
     assert any("could not be opened" in note for note in results.notes)

@@ -61,11 +61,11 @@ def test_any_image_is_explained_without_composing_again(gallery: st.Gallery) -> 
 
 @pytest.mark.parametrize("transition", ["pdv", "semantic-increment", "away"])
 def test_an_explanation_has_the_score_of_the_search(
-    gallery: st.Gallery, photos: Path, tmp_path: Path, transition: str
+    gallery: st.Gallery, folder: Path, tmp_path: Path, transition: str
 ) -> None:
     """Also where the transition needs the pixels of a reference that the gallery does not hold."""
     outside = tmp_path / "outside.png"
-    with st.images.open_image(photos / "red.png") as image:
+    with st.images.open_image(folder / "red.png") as image:
         image.rotate(90).resize((50, 30)).save(outside)
     settings = st.SearchSettings.from_preset(k=8, transition=transition)
     results = st.search(gallery, reference=outside, text="in blue", settings=settings)
@@ -84,12 +84,12 @@ def test_a_shortlist_and_a_minimal_score_hide_no_image(gallery: st.Gallery) -> N
     assert results.explain(whole[7].id).rank == 8
 
 
-def test_an_image_that_was_added_since_is_explained(photos: Path, encoder: CountingEncoder) -> None:
-    st.index_folder(photos, encoder=encoder)
-    with st.Gallery.open(photos, encoder=encoder) as gallery:
+def test_an_image_that_was_added_since_is_explained(folder: Path, encoder: CountingEncoder) -> None:
+    st.index_folder(folder, encoder=encoder)
+    with st.Gallery.open(folder, encoder=encoder) as gallery:
         results = st.search(gallery, text="red", settings=st.SearchSettings(k=1))
-        (photos / "another.png").write_bytes((photos / "red.png").read_bytes())
-        st.index_folder(photos, encoder=encoder)
+        (folder / "another.png").write_bytes((folder / "red.png").read_bytes())
+        st.index_folder(folder, encoder=encoder)
         assert results.explain("another.png").rank == 1
         assert results.explain("red.png").rank == 2  # the copy ties, and its id is smaller
 

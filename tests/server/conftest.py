@@ -19,15 +19,15 @@ TOKEN = "a-token-for-tests-only"
 
 
 @pytest.fixture
-def serve(photos: Path) -> Iterator[Callable[..., TestClient]]:
+def serve(folder: Path) -> Iterator[Callable[..., TestClient]]:
     """Serve ``photos`` (indexed at first) with these settings."""
     clients: list[TestClient] = []
 
     def serve(**settings: object) -> TestClient:
-        if not (photos / ".stitch").exists():
-            index_folder(photos, encoder=HashEncoder(), allow_missing=True)
+        if not (folder / ".stitch").exists():
+            index_folder(folder, encoder=HashEncoder(), allow_missing=True)
         app = create_app(
-            photos,
+            folder,
             encoder=HashEncoder(),
             settings=ServerSettings(**{"rate": 0, "batch_seconds": 0, **settings}),  # type: ignore[arg-type]
         )

@@ -36,10 +36,10 @@ class Running:
 
     def raw(self, data: bytes, *, wait: bool = True) -> bytes:
         """Send bytes; give all that comes back until the connection is closed."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as one:
-            one.sendall(data)
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+            connection.sendall(data)
             answer = b""
-            while wait and (piece := one.recv(65536)):
+            while wait and (piece := connection.recv(65536)):
                 answer += piece
             return answer
 

@@ -15,12 +15,12 @@ from tests.server.conftest import jpeg
 BLUE = {"reference": {"id": "red.png"}, "text": "in blue instead", "settings": {"k": 3}}
 
 
-def test_health_and_gallery(client: TestClient, photos: Path) -> None:
+def test_health_and_gallery(client: TestClient, folder: Path) -> None:
     health = client.get("/health").json()
     assert (health["status"], health["version"], health["images"]) == ("ok", st.__version__, 8)
     about = client.get("/api/gallery").json()
     wire.GalleryInfo.model_validate(about)
-    assert about["name"] == photos.name
+    assert about["name"] == folder.name
     assert about["images"] == 8
     assert about["encoder"] == "test"
     assert about["writable"] is False
@@ -35,13 +35,13 @@ def test_images_by_page_and_by_words(client: TestClient) -> None:
     page = client.get("/api/images?offset=2&limit=3").json()
     wire.ImagePage.model_validate(page)
     assert page["total"] == 8
-    assert [one["id"] for one in page["images"]] == [
+    assert [image["id"] for image in page["images"]] == [
         "green.png",
         "pairs/green-yellow.png",
         "pairs/red-blue.png",
     ]
-    found = client.get("/api/images", params={"q": "RED"}).json()
-    assert [one["id"] for one in found["images"]] == ["pairs/red-blue.png", "red.png"]
+    answer = client.get("/api/images", params={"q": "RED"}).json()
+    assert [image["id"] for image in answer["images"]] == ["pairs/red-blue.png", "red.png"]
     assert client.get("/api/images", params={"q": "%"}).json()["total"] == 0
     detail = client.get(page["images"][1]["image"].replace("/files/", "/images/")).json()
     wire.ImageDetail.model_validate(detail)
@@ -49,21 +49,21 @@ def test_images_by_page_and_by_words(client: TestClient) -> None:
     assert detail["views"][0]["box"] == [0, 0, 1, 1]
 
 
-def test_search_agrees_with_the_library(client: TestClient, photos: Path) -> None:
-    told = client.post("/api/search", json=BLUE).json()
-    wire.SearchResponse.model_validate(told)
-    gallery = st.Gallery.open(photos, encoder=HashEncoder())
-    known = st.search(
+def test_search_agrees_with_the_library(client: TestClient, folder: Path) -> None:
+    answer = client.post("/api/search", json=BLUE).json()
+    wire.SearchResponse.model_validate(answer)
+    gallery = st.Gallery.open(folder, encoder=HashEncoder())
+    expected = st.search(
         gallery, reference="red.png", text="in blue instead", settings=st.SearchSettings(k=3)
     )
-    hits = told["results"]["hits"]
+    hits = answer["results"]["hits"]
     assert [(h["rank"], h["id"], h["score"]) for h in hits] == [
-        (h.rank, h.id, round(h.score, 6)) for h in known
+        (h.rank, h.id, round(h.score, 6)) for h in expected
     ]
     assert hits[0]["id"] == "blue.png"
     assert hits[0]["width"] == 40
-    assert told["results"]["composition"] == known.to_dict()["composition"]
-    assert str(photos) not in str(told)
+    assert answer["results"]["composition"] == expected.to_dict()["composition"]
+    assert str(folder) not in str(answer)
 
 
 def test_compose_edit_and_search_again(client: TestClient) -> None:
@@ -92,15 +92,15 @@ def test_less_like_this(client: TestClient) -> None:
 
 
 def test_explain_and_its_pictures(client: TestClient) -> None:
-    told = client.post("/api/explain", json={**BLUE, "id": "yellow.png"}).json()
-    wire.Explanation.model_validate(told)
-    rows, columns = len(told["captions"]), len(told["views"])
+    answer = client.post("/api/explain", json={**BLUE, "id": "yellow.png"}).json()
+    wire.Explanation.model_validate(answer)
+    rows, columns = len(answer["captions"]), len(answer["views"])
     for name in ("forward", "backward", "joint", "similarities"):
-        assert len(told["plan"][name]) == rows
-        assert {len(row) for row in told["plan"][name]} == {columns}
-    assert sum(told["shares"]) == pytest.approx(told["plan"]["score"])
-    assert told["matches"] == sorted(told["matches"], key=lambda match: -match["mass"])
-    assert told["hit"]["rank"] > 1
+        assert len(answer["plan"][name]) == rows
+        assert {len(row) for row in answer["plan"][name]} == {columns}
+    assert sum(answer["shares"]) == pytest.approx(answer["plan"]["score"])
+    assert answer["matches"] == sorted(answer["matches"], key=lambda match: -match["mass"])
+    assert answer["hit"]["rank"] > 1
     for kind in ("matches", "heatmap", "contributions"):
         drawn = client.post("/api/explain/picture", json={**BLUE, "id": "blue.png", "kind": kind})
         assert drawn.headers["content-type"] == "image/png"
@@ -118,17 +118,17 @@ def test_a_sheet_needs_no_other_file(client: TestClient) -> None:
     assert "http" not in sheet.text.replace("http-equiv", "").replace("http://www.w3.org", "")
 
 
-def test_pictures_are_upright_small_and_without_metadata(client: TestClient, photos: Path) -> None:
+def test_pictures_are_upright_small_and_without_metadata(client: TestClient, folder: Path) -> None:
     answer = client.get("/api/thumbnails/pairs/red-blue.png")
     assert answer.headers["content-type"] == "image/jpeg"
-    picture = Image.open(io.BytesIO(answer.content))
-    assert picture.size == (40, 40)  # never scaled up
-    assert not picture.getexif()
+    image = Image.open(io.BytesIO(answer.content))
+    assert image.size == (40, 40)  # never scaled up
+    assert not image.getexif()
     again = client.get(
         "/api/thumbnails/pairs/red-blue.png", headers={"if-none-match": answer.headers["etag"]}
     )
     assert (again.status_code, again.content) == (304, b"")
-    (photos / "pairs" / "red-blue.png").unlink()
+    (folder / "pairs" / "red-blue.png").unlink()
     gone = client.get("/api/files/pairs/red-blue.png")
     assert gone.status_code == 410
     assert gone.json()["error"]["type"] == "GoneError"
@@ -136,7 +136,7 @@ def test_pictures_are_upright_small_and_without_metadata(client: TestClient, pho
     assert client.get("/api/files/red.png?side=5000").status_code == 422
 
 
-def test_an_upload_is_a_reference(client: TestClient, photos: Path) -> None:
+def test_an_upload_is_a_reference(client: TestClient, folder: Path) -> None:
     sent = client.post(
         "/api/uploads", files={"file": ("a.jpg", jpeg(size=(300, 200)), "image/jpeg")}
     )
@@ -147,9 +147,9 @@ def test_an_upload_is_a_reference(client: TestClient, photos: Path) -> None:
     assert Image.open(io.BytesIO(shown.content)).size == (300, 200)
     ask = {"reference": {"upload": kept["upload"]}, "text": "in blue instead", "settings": {"k": 2}}
     assert client.post("/api/search", json=ask).json()["results"]["hits"][0]["id"] == "blue.png"
-    known = client.post("/api/uploads", files={"file": (photos / "red.png").read_bytes()}).json()
-    assert known["gallery_id"] == "red.png"
-    like = {"reference": {"upload": known["upload"]}, "settings": {"k": 7}}
+    upload = client.post("/api/uploads", files={"file": (folder / "red.png").read_bytes()}).json()
+    assert upload["gallery_id"] == "red.png"
+    like = {"reference": {"upload": upload["upload"]}, "settings": {"k": 7}}
     hits = client.post("/api/search", json=like).json()["results"]["hits"]
     assert "red.png" not in [hit["id"] for hit in hits]
     assert client.get("/api/uploads/unknown").status_code == 404

@@ -15,13 +15,13 @@ PRICES = {"black.png": 10, "blue.png": 20, "green.png": 30, "white.png": 40}
 
 
 @pytest.fixture
-def priced(client: TestClient, photos: Path) -> TestClient:
+def priced(client: TestClient, folder: Path) -> TestClient:
     """A server whose gallery gets its prices while it runs."""
     values: dict[str, Any] = {
         id: {"price": price, "line": "dark" if price < 25 else "light"}
         for id, price in PRICES.items()
     }
-    with st.Gallery.open(photos) as gallery:
+    with st.Gallery.open(folder) as gallery:
         gallery.set_attributes(values)
     return client
 
@@ -40,7 +40,7 @@ def search(client: TestClient, **settings: object) -> dict[str, Any]:
     return results
 
 
-def test_a_filter_with_counts(priced: TestClient, photos: Path) -> None:
+def test_a_filter_with_counts(priced: TestClient, folder: Path) -> None:
     results = search(priced, where="price < 35", k=9)
     assert {hit["id"] for hit in results["hits"]} == {"black.png", "blue.png", "green.png"}
     assert results["hits"][0]["attributes"]["price"] == PRICES[results["hits"][0]["id"]]
@@ -51,7 +51,7 @@ def test_a_filter_with_counts(priced: TestClient, photos: Path) -> None:
     ]
     assert [count["count"] for count in price["counts"]] == [0, 2, 1]
     assert results["settings"]["where"] == "price < 35"
-    with st.Gallery.open(photos) as gallery:
+    with st.Gallery.open(folder) as gallery:
         gallery.set_attributes({"green.png": {"price": 99}})
     again = search(priced, where="price < 35", k=9)
     assert {hit["id"] for hit in again["hits"]} == {"black.png", "blue.png"}

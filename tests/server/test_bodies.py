@@ -87,8 +87,8 @@ def test_asyncio_gets_the_answer(patient: Running, chunked: bool) -> None:
 
 
 def test_who_waits_for_leave_to_send_is_refused_at_once(patient: Running) -> None:
-    asked = head("POST", "/api/search", f"Content-Length: {30 * MB}", "Expect: 100-continue")
-    answer = patient.raw(asked)
+    request = head("POST", "/api/search", f"Content-Length: {30 * MB}", "Expect: 100-continue")
+    answer = patient.raw(request)
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"100 Continue" not in answer
 
@@ -127,7 +127,7 @@ def test_only_so_much_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (b"connection", b"close") in sent[0]["headers"]
 
 
-def test_a_client_that_leaves_is_no_fault(serve: Callable[..., TestClient], photos: Path) -> None:
+def test_a_client_that_leaves_is_no_fault(serve: Callable[..., TestClient], folder: Path) -> None:
     client = serve(token=TOKEN)
     kinds = {
         "/api/uploads": "multipart/form-data; boundary=x",
@@ -145,9 +145,9 @@ def test_a_client_that_leaves_is_no_fault(serve: Callable[..., TestClient], phot
             return None
 
         headers = {"host": "localhost", "content_type": kind, "content_length": "1000"}
-        asked = {**scope(**headers, authorization=f"Bearer {TOKEN}"), "path": path}
-        asked |= {"query_string": b"", "client": ("127.0.0.1", 1), "http_version": "1.1"}
-        asyncio.run(client.app(asked, receive, send))  # type: ignore[arg-type]
+        request = {**scope(**headers, authorization=f"Bearer {TOKEN}"), "path": path}
+        request |= {"query_string": b"", "client": ("127.0.0.1", 1), "http_version": "1.1"}
+        asyncio.run(client.app(request, receive, send))  # type: ignore[arg-type]
     text = client.get("/metrics").text
     for path in kinds:
         assert f'{{method="POST",route="{path}",status="499"}} 1.0' in text

@@ -60,11 +60,11 @@ def hanging() -> Iterator[Hanging]:
     composer.go.set()
 
 
-def app_of(photos: Path, hanging: Hanging, **settings: Any) -> FastAPI:
-    index_folder(photos, encoder=HashEncoder())
+def app_of(folder: Path, hanging: Hanging, **settings: Any) -> FastAPI:
+    index_folder(folder, encoder=HashEncoder())
     limits = {"rate": 0, "batch_seconds": 0, "threads": 2, "queue": 2, "grace": 0, **settings}
     return create_app(
-        photos,
+        folder,
         encoder=HashEncoder(),
         settings=ServerSettings(**limits),
         make_composer=lambda _: hanging,
@@ -76,8 +76,8 @@ async def all_begun(hanging: Hanging, count: int) -> None:
         assert await asyncio.to_thread(hanging.begun.acquire, timeout=20)
 
 
-def test_a_hanging_model_stops_nothing_else(photos: Path, hanging: Hanging) -> None:
-    app = app_of(photos, hanging, model_threads=8, model_queue=0, model_deadline=60.0)
+def test_a_hanging_model_stops_nothing_else(folder: Path, hanging: Hanging) -> None:
+    app = app_of(folder, hanging, model_threads=8, model_queue=0, model_deadline=60.0)
 
     async def run() -> None:
         transport = httpx2.ASGITransport(app)
@@ -113,8 +113,8 @@ def test_a_hanging_model_stops_nothing_else(photos: Path, hanging: Hanging) -> N
     asyncio.run(run())
 
 
-def test_edited_captions_do_not_spare_compose_the_model(photos: Path, hanging: Hanging) -> None:
-    app = app_of(photos, hanging, model_threads=1, model_queue=0, model_deadline=0.05)
+def test_edited_captions_do_not_spare_compose_the_model(folder: Path, hanging: Hanging) -> None:
+    app = app_of(folder, hanging, model_threads=1, model_queue=0, model_deadline=0.05)
 
     async def run() -> None:
         transport = httpx2.ASGITransport(app)
@@ -128,8 +128,8 @@ def test_edited_captions_do_not_spare_compose_the_model(photos: Path, hanging: H
     asyncio.run(run())
 
 
-def test_stopping_waits_for_work_but_not_for_a_model(photos: Path, hanging: Hanging) -> None:
-    app = app_of(photos, hanging)
+def test_stopping_waits_for_work_but_not_for_a_model(folder: Path, hanging: Hanging) -> None:
+    app = app_of(folder, hanging)
     services, done = app.state.services, threading.Event()
 
     async def run() -> None:
@@ -148,8 +148,8 @@ def test_stopping_waits_for_work_but_not_for_a_model(photos: Path, hanging: Hang
     asyncio.run(run())
 
 
-def test_stopping_ends_requests_to_a_model(photos: Path) -> None:
-    index_folder(photos, encoder=HashEncoder())
+def test_stopping_ends_requests_to_a_model(folder: Path) -> None:
+    index_folder(folder, encoder=HashEncoder())
     arrived, released = threading.Event(), threading.Event()
 
     def hangs(handler: Handler, body: dict[str, Any]) -> None:
@@ -166,7 +166,7 @@ def test_stopping_ends_requests_to_a_model(photos: Path) -> None:
             def close(self) -> None:
                 composer.close()
 
-        app = create_app(photos, encoder=HashEncoder(), make_composer=Maker())
+        app = create_app(folder, encoder=HashEncoder(), make_composer=Maker())
         services = app.state.services
 
         async def run() -> None:
@@ -193,24 +193,24 @@ def silent() -> Iterator[tuple[int, Callable[[], socket.socket]]]:
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_the_process_ends_within_its_grace(
-    photos: Path, tmp_path: Path, silent: tuple[int, Callable[[], socket.socket]], stop: int
+    folder: Path, tmp_path: Path, silent: tuple[int, Callable[[], socket.socket]], stop: int
 ) -> None:
     port, accept = silent
-    index_folder(photos, encoder=HashEncoder())
-    command = [sys.executable, "-m", "stitch_cir", "serve", str(photos), "--port", "0"]
+    index_folder(folder, encoder=HashEncoder())
+    command = [sys.executable, "-m", "stitch_cir", "serve", str(folder), "--port", "0"]
     command += ["--composer", "chat", "--model", "m", "--base-url", f"http://127.0.0.1:{port}/v1"]
     command += ["--cache", str(tmp_path / "cache"), "--grace", "0.2"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stderr is not None
-            found = re.search(r"http://127\.0\.0\.1:(\d+)", process.stderr.readline())
-            assert found
+            match = re.search(r"http://127\.0\.0\.1:(\d+)", process.stderr.readline())
+            assert match
             body = json.dumps(MODEL).encode()
             head = (
                 f"POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
             )
-            with socket.create_connection(("127.0.0.1", int(found[1]))) as client:
+            with socket.create_connection(("127.0.0.1", int(match[1]))) as client:
                 client.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
                 with accept():  # the model has been called, and hangs
                     process.send_signal(stop)

@@ -49,19 +49,19 @@ def sent(client: TestClient, words: list[str], folder: Path) -> Any:
                 more["data"][name] = text
         else:
             assert word == "-o", word
-    body = {name: given for name, given in more.items() if given}
+    body = {name: value for name, value in more.items() if value}
     return client.request(
         method or ("POST" if {"content", "files"} & set(body) else "GET"), address, **body
     )
 
 
-def test_the_requests_work(serve: Callable[..., TestClient], photos: Path) -> None:
-    (photos / "new.jpg").write_bytes(jpeg((240, 140, 30)))
+def test_the_requests_work(serve: Callable[..., TestClient], folder: Path) -> None:
+    (folder / "new.jpg").write_bytes(jpeg((240, 140, 30)))
     client = serve(token=TOKEN)
-    found = commands()
-    assert len(found) == 10
-    for words in found:
-        answer = sent(client, words, photos)
+    requests = commands()
+    assert len(requests) == 10
+    for words in requests:
+        answer = sent(client, words, folder)
         assert answer.status_code in (200, 204), (words, answer.text)
     assert client.get("/api/images/added/new.jpg").json()["captions"] == ["an orange sun"]
     assert client.get("/api/images/red.png").status_code == 404

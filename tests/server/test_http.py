@@ -52,8 +52,8 @@ def test_head_of_what_is_not_there(steady: TestClient) -> None:
 
 
 def test_head_over_a_socket_leaves_the_connection_usable(running: Running) -> None:
-    asked = head("HEAD", "/api/files/0.jpg") + head("GET", "/health", "Connection: close")
-    answer = running.raw(asked)
+    request = head("HEAD", "/api/files/0.jpg") + head("GET", "/health", "Connection: close")
+    answer = running.raw(request)
     first, _, rest = answer.partition(b"\r\n\r\n")
     assert first.startswith(b"HTTP/1.1 200")
     assert rest.startswith(b"HTTP/1.1 200")
@@ -81,12 +81,12 @@ LINES = ["two\nlines.png", "end\n", "a\r\nb/\nc.png", "\u2028.png"]
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_ids_with_line_breaks(serve: Callable[..., TestClient], photos: Path, name: str) -> None:
-    path = photos / name
+def test_ids_with_line_breaks(serve: Callable[..., TestClient], folder: Path, name: str) -> None:
+    path = folder / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(jpeg((120, 200, 40)))
     client = serve(token=TOKEN)
-    listed = {one["id"]: one for one in client.get("/api/images").json()["images"]}
+    listed = {image["id"]: image for image in client.get("/api/images").json()["images"]}
     facts = listed[name]
     for address in (facts["image"], facts["thumbnail"]):
         assert client.get(address).headers["content-type"] == "image/jpeg"
@@ -149,8 +149,8 @@ def test_no_other_site_may_call_unless_it_is_named(serve: Callable[..., TestClie
             "access-control-request-method": "POST",
             "access-control-request-headers": "content-type",
         }
-        asked = client.options("/api/search", headers=before)
-        assert (asked.status_code == 200) is allowed
+        preflight = client.options("/api/search", headers=before)
+        assert (preflight.status_code == 200) is allowed
     assert opened.get("/api/images/no", headers={"origin": SITE}).headers["vary"] == "Origin"
 
 
@@ -179,7 +179,7 @@ def test_origins_are_exact(origin: str) -> None:
 )
 def test_an_answer_shows_one_generation(
     serve: Callable[..., TestClient],
-    photos: Path,
+    folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     method: str,
     ask: Callable[[TestClient], Any],
@@ -191,7 +191,7 @@ def test_an_answer_shows_one_generation(
 
     def meanwhile(*args: Any, **options: Any) -> Any:
         result = real(*args, **options)
-        with Gallery.open(photos) as gallery:
+        with Gallery.open(folder) as gallery:
             if "red.png" in gallery:
                 gallery.remove("red.png")
         return result
@@ -209,8 +209,8 @@ def test_an_answer_shows_one_generation(
 
 
 def closed(sockets: list[socket.socket]) -> None:
-    for one in sockets:
-        one.close()
+    for each in sockets:
+        each.close()
 
 
 needs_ipv6 = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6 and IPv4")
@@ -228,33 +228,33 @@ def test_every_address_is_ipv4_too() -> None:
 
 @needs_ipv6
 def test_a_name_of_two_addresses_is_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [
+    addresses = [
         (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
     ]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
     sockets = listen("localhost", 0)
-    assert [one.family for one in sockets] == [socket.AF_INET, socket.AF_INET6]
-    assert len({one.getsockname()[1] for one in sockets}) == 1
+    assert [each.family for each in sockets] == [socket.AF_INET, socket.AF_INET6]
+    assert len({each.getsockname()[1] for each in sockets}) == 1
     closed(sockets)
 
 
 def test_an_address_that_is_missing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [
+    addresses = [
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.7", 0)),
     ]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
     sockets = listen("shop.example", 0)
-    assert [one.getsockname()[0] for one in sockets] == ["127.0.0.1"]
+    assert [each.getsockname()[0] for each in sockets] == ["127.0.0.1"]
     closed(sockets)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found[1:])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses[1:])
     with pytest.raises(st.SettingError, match="Nothing can listen on shop.example:0"):
         listen("shop.example", 0)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "127.0.0.1", "localhost"])
-def test_the_printed_addresses_can_be_opened(host: str, photos: Path) -> None:
+def test_the_printed_addresses_can_be_opened(host: str, folder: Path) -> None:
     if ":" in host and not socket.has_dualstack_ipv6():
         pytest.skip("needs IPv6 and IPv4")
     sockets = listen(host, 0)
@@ -294,7 +294,9 @@ def test_the_tab_has_an_icon(steady: TestClient) -> None:
 
 
 def test_a_plain_id_is_a_reference(steady: TestClient) -> None:
-    asks = [{"reference": given, "text": "in blue"} for given in ("red.png", {"id": "red.png"})]
+    asks = [
+        {"reference": reference, "text": "in blue"} for reference in ("red.png", {"id": "red.png"})
+    ]
     short, long = (steady.post("/api/search", json=ask).json()["results"] for ask in asks)
     assert short["hits"] == long["hits"]
     assert short["query"] == long["query"]

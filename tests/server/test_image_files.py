@@ -27,9 +27,9 @@ def pixel(content: bytes) -> tuple[int, ...]:
         return image.getpixel((5, 5))  # type: ignore[return-value]
 
 
-def test_what_is_handed_out_is_in_srgb(photos: Path, serve: Callable[..., TestClient]) -> None:
+def test_what_is_handed_out_is_in_srgb(folder: Path, serve: Callable[..., TestClient]) -> None:
     profile = rgb_profile(SWAPPED)
-    Image.new("RGB", (300, 200), "red").save(photos / "swapped.png", icc_profile=profile)
+    Image.new("RGB", (300, 200), "red").save(folder / "swapped.png", icc_profile=profile)
     client = serve()
     for kind in ("files", "thumbnails"):
         answer = client.get(f"/api/{kind}/swapped.png")

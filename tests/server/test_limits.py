@@ -31,8 +31,8 @@ def test_large_bodies_are_refused(serve: Callable[..., TestClient]) -> None:
         assert answer.status_code == 413
         assert answer.json()["error"]["type"] == "BodyTooLargeError"
         assert answer.headers["connection"] == "close"
-    one = client.post("/api/uploads", files={"file": ("a.jpg", jpeg() + bytes(2 * MB))})
-    assert one.status_code == 413
+    upload = client.post("/api/uploads", files={"file": ("a.jpg", jpeg() + bytes(2 * MB))})
+    assert upload.status_code == 413
 
 
 def test_a_body_without_length_is_counted_while_it_comes(serve: Callable[..., TestClient]) -> None:
@@ -102,18 +102,20 @@ def test_other_names_and_other_sites_are_refused(serve: Callable[..., TestClient
 
 
 def test_uploads_leave_when_there_is_no_room(serve: Callable[..., TestClient]) -> None:
-    one = jpeg() + bytes(1000)
-    client = serve(uploads_bytes=3 * len(one))
-    tokens = [client.post("/api/uploads", files={"file": one}).json()["upload"] for _ in range(5)]
+    upload = jpeg() + bytes(1000)
+    client = serve(uploads_bytes=3 * len(upload))
+    tokens = [
+        client.post("/api/uploads", files={"file": upload}).json()["upload"] for _ in range(5)
+    ]
     statuses = [client.get(f"/api/uploads/{token}").status_code for token in tokens]
     assert statuses == [404, 404, 200, 200, 200]
 
 
-def test_caches_stay_within_their_bounds(serve: Callable[..., TestClient], photos: Path) -> None:
+def test_caches_stay_within_their_bounds(serve: Callable[..., TestClient], folder: Path) -> None:
     """Some hundred different requests; what is kept is counted, not timed."""
     client = serve(rendered_bytes=20_000, uploads_bytes=20_000, max_hits=10)
     services = client.app.state.services  # type: ignore[attr-defined]
-    ids = [one["id"] for one in client.get("/api/images").json()["images"]]
+    ids = [image["id"] for image in client.get("/api/images").json()["images"]]
     for number in range(300):
         id = ids[number % len(ids)]
         ask = {"reference": {"id": id}, "text": f"in blue {number}", "settings": {"k": 2}}
@@ -140,11 +142,11 @@ def test_caches_stay_within_their_bounds(serve: Callable[..., TestClient], photo
 RED = {"text": "red", "settings": {"k": 1}}
 
 
-def test_new_pictures_are_picked_up(client: TestClient, photos: Path) -> None:
+def test_new_pictures_are_picked_up(client: TestClient, folder: Path) -> None:
     client.post("/api/search", json=RED)
-    (photos / "orange.jpg").write_bytes(jpeg((240, 140, 30)))
-    (photos / "red.png").unlink()
-    st.index_folder(photos, encoder=HashEncoder())
+    (folder / "orange.jpg").write_bytes(jpeg((240, 140, 30)))
+    (folder / "red.png").unlink()
+    st.index_folder(folder, encoder=HashEncoder())
     assert client.get("/health").json()["images"] == 8
     hits = client.post("/api/search", json={"text": "orange", "settings": {"k": 1}}).json()
     assert hits["results"]["hits"][0]["id"] == "orange.jpg"
@@ -153,8 +155,8 @@ def test_new_pictures_are_picked_up(client: TestClient, photos: Path) -> None:
     assert client.post("/api/search", json=ask).status_code == 404
 
 
-def test_a_gallery_that_is_deleted_and_made_again(client: TestClient, photos: Path) -> None:
-    shutil.rmtree(photos / ".stitch")
+def test_a_gallery_that_is_deleted_and_made_again(client: TestClient, folder: Path) -> None:
+    shutil.rmtree(folder / ".stitch")
     for answer in (
         client.get("/health"),
         client.post("/api/search", json=RED),
@@ -163,7 +165,7 @@ def test_a_gallery_that_is_deleted_and_made_again(client: TestClient, photos: Pa
         assert answer.status_code == 404
         assert answer.json()["error"]["type"] == "GalleryMissingError"
     assert client.get("/metrics").status_code == 200
-    st.index_folder(photos, encoder=HashEncoder())
+    st.index_folder(folder, encoder=HashEncoder())
     assert client.post("/api/search", json=RED).json()["results"]["hits"][0]["id"] == "red.png"
 
 
@@ -173,23 +175,23 @@ class OtherEncoder(CountingEncoder):
 
 
 @pytest.mark.parametrize("rebuild", [True, False])
-def test_another_encoder_is_a_clean_error(client: TestClient, photos: Path, rebuild: bool) -> None:
+def test_another_encoder_is_a_clean_error(client: TestClient, folder: Path, rebuild: bool) -> None:
     client.post("/api/search", json=RED)
     if not rebuild:
-        shutil.rmtree(photos / ".stitch")
-    st.index_folder(photos, encoder=OtherEncoder(), rebuild=rebuild)
+        shutil.rmtree(folder / ".stitch")
+    st.index_folder(folder, encoder=OtherEncoder(), rebuild=rebuild)
     answer = client.post("/api/search", json=RED)
     assert answer.status_code == 500
     assert answer.json()["error"]["type"] == "GalleryMismatchError"
-    assert str(photos) not in answer.text
+    assert str(folder) not in answer.text
 
 
 def test_a_switch_to_another_encoder_is_picked_up(
-    client: TestClient, photos: Path, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = client.post("/api/search", json=RED).json()["results"]
     assert before["gallery"]["encoder"] == "test"
-    st.index_folder(photos, encoder=WiderEncoder(), switch_when_done=True)
+    st.index_folder(folder, encoder=WiderEncoder(), switch_when_done=True)
     monkeypatch.setattr("stitch_cir.encoders.load_encoder", lambda name: WiderEncoder())
     after = client.post("/api/search", json=RED).json()["results"]
     assert (after["gallery"]["encoder"], after["gallery"]["dim"]) == ("wider", 96)
@@ -197,42 +199,42 @@ def test_a_switch_to_another_encoder_is_picked_up(
     assert client.get("/api/gallery").json()["encoder"] == "wider"
 
 
-def test_a_better_encoder_is_hinted_at_once(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_better_encoder_is_hinted_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class StandInEncoder(HashEncoder):
         stand_in_for = "ViT-B-32"
         strengths = "colours"
 
     monkeypatch.setattr("stitch_cir.gallery._encoder_hint.network_is_likely", lambda: True)
-    st.index_folder(photos, encoder=HashEncoder())
-    with TestClient(create_app(photos, encoder=StandInEncoder())) as client:
+    st.index_folder(folder, encoder=HashEncoder())
+    with TestClient(create_app(folder, encoder=StandInEncoder())) as client:
         hints = [client.get("/api/gallery").json()["encoder_hint"] for _ in range(2)]
     assert "stitch index FOLDER --encoder ViT-B-32" in hints[0]
-    assert str(photos) not in hints[0]
+    assert str(folder) not in hints[0]
     assert hints[1] is None
 
 
-def test_an_empty_gallery(serve: Callable[..., TestClient], photos: Path) -> None:
-    for file in photos.rglob("*.png"):
+def test_an_empty_gallery(serve: Callable[..., TestClient], folder: Path) -> None:
+    for file in folder.rglob("*.png"):
         file.unlink()
     client = serve()
     assert client.get("/api/images").json() == {"total": 0, "offset": 0, "images": []}
     assert client.post("/api/search", json=RED).status_code == 409
 
 
-def test_a_damaged_file_is_told(client: TestClient, photos: Path) -> None:
-    (photos / "red.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
+def test_a_damaged_file_is_told(client: TestClient, folder: Path) -> None:
+    (folder / "red.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
     answer = client.get("/api/files/red.png")
     assert answer.status_code == 422
     assert answer.json()["error"]["type"] == "BrokenImageError"
-    assert str(photos) not in answer.text
+    assert str(folder) not in answer.text
     ask = {"reference": {"id": "red.png"}, "text": "in blue", "settings": {"k": 1}}
-    told = client.post("/api/search", json=ask)
-    assert told.status_code == 200
-    assert str(photos) not in told.text
-    assert any("could not be opened" in note for note in told.json()["results"]["notes"])
+    response = client.post("/api/search", json=ask)
+    assert response.status_code == 200
+    assert str(folder) not in response.text
+    assert any("could not be opened" in note for note in response.json()["results"]["notes"])
     composed = client.post("/api/compose", json=ask)
     assert "could not be opened" in composed.text
-    assert str(photos) not in composed.text
+    assert str(folder) not in composed.text
 
 
 # -- faults and logs -------------------------------------------------------------------------------

@@ -20,11 +20,11 @@ NAME = "Caf\u00e9 M\u00fcller/\ud55c\uad6d.png"
 
 @pytest.mark.parametrize(("on_disk", "sent"), [("NFC", "NFD"), ("NFD", "NFC")])
 def test_every_way_of_naming_an_image(
-    serve: Callable[..., TestClient], photos: Path, on_disk: Form, sent: Form
+    serve: Callable[..., TestClient], folder: Path, on_disk: Form, sent: Form
 ) -> None:
     id = unicodedata.normalize(on_disk, NAME)
-    (photos / id).parent.mkdir()
-    (photos / "red.png").rename(photos / id)
+    (folder / id).parent.mkdir()
+    (folder / "red.png").rename(folder / id)
     client = serve()
     name = unicodedata.normalize(sent, NAME)
     for spelled in (name, name.upper()):
@@ -57,10 +57,10 @@ def test_a_filter_that_matches_nothing_is_noted(client: TestClient) -> None:
     assert any("Do you mean 'pairs/*'?" in note for note in answer["notes"])
 
 
-def test_an_incomplete_gallery_says_so(client: TestClient, photos: Path) -> None:
+def test_an_incomplete_gallery_says_so(client: TestClient, folder: Path) -> None:
     about = client.get("/api/gallery").json()
     assert (about["complete"], about["waiting"]) == (True, 0)
-    with closing(Store(photos / ".stitch", write=True)) as store:
+    with closing(Store(folder / ".stitch", write=True)) as store:
         store.set_meta(survey={"complete": False, "waiting": 584})
     about = client.get("/api/gallery").json()
     assert (about["complete"], about["waiting"]) == (False, 584)

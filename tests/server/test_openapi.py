@@ -37,8 +37,8 @@ def test_no_request_ends_in_a_fault(tmp_path: Path) -> None:
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
     answers: dict[str, list[int]] = {}
 
-    for found in schema.get_all_operations():
-        operation = found.ok()  # type: ignore[union-attr]
+    for described in schema.get_all_operations():
+        operation = described.ok()  # type: ignore[union-attr]
 
         @given(case=operation.as_strategy())
         @settings(

@@ -24,9 +24,11 @@ def test_every_file_is_served(client: TestClient, name: str) -> None:
 
 
 def test_everything_the_page_names_exists(client: TestClient) -> None:
-    named = {f"/{one}" for one in re.findall(r'(?:src|href)="([^"#]+)"', TEXTS["index.html"])}
+    named = {f"/{name}" for name in re.findall(r'(?:src|href)="([^"#]+)"', TEXTS["index.html"])}
     for text in TEXTS.values():
-        named |= {f"/static/{one}" for one in re.findall(r'(?:from|import\()\s*"\./([^"]+)"', text)}
+        named |= {
+            f"/static/{name}" for name in re.findall(r'(?:from|import\()\s*"\./([^"]+)"', text)
+        }
         named |= {f"/static/{one}" for one in re.findall(r'new URL\("(\w[^"]+)", import', text)}
     assert len(named) > 15
     for address in named:
@@ -35,18 +37,18 @@ def test_everything_the_page_names_exists(client: TestClient) -> None:
 
 def test_first_paint_needs_100_kilobytes_at_most() -> None:
     """HTML, CSS and JavaScript before the first explanation, as they travel: uncompressed."""
-    wanted = {
+    expected = {
         "index.html",
         *re.findall(r'(?:src|href)="static/([^"]+)"(?! media="print")', TEXTS["index.html"]),
     }
-    known: set[str] = set()
-    while wanted - known:
-        name = (wanted - known).pop()
-        known.add(name)
-        wanted |= set(re.findall(r'^(?:import|export).*?from "\./([^"]+)"', TEXTS[name], re.M))
-    assert {"app.js", "grid.js", "states.js"} <= known
-    assert "explain.js" not in known
-    assert sum(len(TEXTS[name].encode()) for name in known) <= 100_000
+    visited: set[str] = set()
+    while expected - visited:
+        name = (expected - visited).pop()
+        visited.add(name)
+        expected |= set(re.findall(r'^(?:import|export).*?from "\./([^"]+)"', TEXTS[name], re.M))
+    assert {"app.js", "grid.js", "states.js"} <= visited
+    assert "explain.js" not in visited
+    assert sum(len(TEXTS[name].encode()) for name in visited) <= 100_000
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.endswith((".js", ".html"))])
@@ -63,16 +65,16 @@ def test_text_cannot_become_html(name: str) -> None:
 
 def test_every_shortcut_is_documented() -> None:
     keys = TEXTS["help.js"].partition("const KEYS")[2].partition("];\n")[0]
-    told = {key for pair in re.findall(r'\["([^"]+)", "', keys) for key in pair.split()}
-    told -= {
+    keys_in_docs = {key for pair in re.findall(r'\["([^"]+)", "', keys) for key in pair.split()}
+    keys_in_docs -= {
         word
         for title in ("Anywhere", "Among pictures", "In an explanation")
         for word in title.split()
     }
     page = (Path(__file__).parents[2] / "docs" / "page.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"`([^`]+)`", page.partition("## Keys")[2].partition("## ")[0]))
-    assert told == documented
-    assert len(told) > 15
+    assert keys_in_docs == documented
+    assert len(keys_in_docs) > 15
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -57,14 +57,14 @@ def test_a_shelf_forgets_with_time() -> None:
 
 def test_a_meter_counts_each_client_alone_and_forgets_the_oldest() -> None:
     now = [0.0]
-    meter = RateLimiter(2.0, 3.0, clock=lambda: now[0])
-    assert [meter.allows("a") for _ in range(4)] == [True, True, True, False]
-    assert meter.allows("b")
+    limiter = RateLimiter(2.0, 3.0, clock=lambda: now[0])
+    assert [limiter.allows("a") for _ in range(4)] == [True, True, True, False]
+    assert limiter.allows("b")
     now[0] = 0.5
-    assert [meter.allows("a") for _ in range(2)] == [True, False]
+    assert [limiter.allows("a") for _ in range(2)] == [True, False]
     for number in range(10_000):
-        meter.allows(str(number))
-    assert len(meter) == 4096
+        limiter.allows(str(number))
+    assert len(limiter) == 4096
 
 
 @pytest.mark.parametrize(
@@ -111,22 +111,22 @@ def test_addresses_of_pictures(id: str, url: str) -> None:
 
 def at_once(work: Callable[[int], object], count: int) -> list[object]:
     """Call ``work`` with 0 … count − 1 in threads that begin together."""
-    gate = threading.Barrier(count)
-    found: list[object] = [None] * count
+    barrier = threading.Barrier(count)
+    results: list[object] = [None] * count
 
     def run(number: int) -> None:
-        gate.wait()
+        barrier.wait()
         try:
-            found[number] = work(number)
+            results[number] = work(number)
         except Exception as error:
-            found[number] = error
+            results[number] = error
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return found
+    return results
 
 
 class Slow:
@@ -163,10 +163,10 @@ def test_what_is_asked_together_is_one_call() -> None:
 def test_one_bad_input_fails_alone() -> None:
     slow = Slow()
     run = batcher(slow)
-    found = at_once(lambda n: run([n + 10]), 6)
-    assert [type(one) for one in found].count(ValueError) == 1
-    assert isinstance(found[3], ValueError)
-    assert found[5] == [30]
+    results = at_once(lambda n: run([n + 10]), 6)
+    assert [type(result) for result in results].count(ValueError) == 1
+    assert isinstance(results[3], ValueError)
+    assert results[5] == [30]
 
 
 def test_a_lone_request_does_not_wait_and_large_ones_are_not_split() -> None:
@@ -189,13 +189,15 @@ def test_batched_vectors_are_those_of_the_encoder(make: Callable[[], DualEncoder
     texts = [
         [f"a {w} dress", f"{w} on a beach at night", "red"] for w in ("red", "blue", "old", "wet")
     ]
-    for found, own in zip(at_once(lambda n: encoder.encode_texts(texts[n]), 4), texts, strict=True):
-        np.testing.assert_array_equal(found, inner.encode_texts(own))
+    for vectors, text_list in zip(
+        at_once(lambda n: encoder.encode_texts(texts[n]), 4), texts, strict=True
+    ):
+        np.testing.assert_array_equal(vectors, inner.encode_texts(text_list))
     images = [noise(n, 64 + n, 48) for n in range(4)]
     boxes = [ViewRecipe(count=1 + n % 2).boxes(*image.size, b"") for n, image in enumerate(images)]
     views = at_once(lambda n: encoder.encode_views([images[n]], [boxes[n]]), 4)
-    for found, image, each in zip(views, images, boxes, strict=True):
-        np.testing.assert_array_equal(found, inner.encode_views([image], [each]))
+    for vectors, image, each in zip(views, images, boxes, strict=True):
+        np.testing.assert_array_equal(vectors, inner.encode_views([image], [each]))
     assert isinstance(inner, ConceptReader)
     read = at_once(lambda n: encoder.read_concepts([images[n]]), 4)  # type: ignore[attr-defined]
     assert read == [inner.read_concepts([image]) for image in images]
@@ -269,7 +271,11 @@ def test_a_full_queue_is_refused_and_a_deadline_kept() -> None:
             for n in range(3)
         ]
         answers = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [type(one) for one in answers] == [DeadlineError, DeadlineError, QueueFullError]
+        assert [type(answer) for answer in answers] == [
+            DeadlineError,
+            DeadlineError,
+            QueueFullError,
+        ]
         release.set()
         counter.close()
         assert done == [0]  # begun work was finished, waiting work dropped
@@ -283,7 +289,7 @@ def test_work_of_a_client_that_left_is_dropped_if_it_has_not_begun() -> None:
         counter, release = executor(), threading.Event()
         done: list[str] = []
         first, second = Asker(), Asker()
-        one = asyncio.ensure_future(
+        task = asyncio.ensure_future(
             counter.run(first, lambda: (release.wait(10), done.append("a")))  # type: ignore[arg-type, func-returns-value]
         )
         two = asyncio.ensure_future(counter.run(second, lambda: done.append("b")))  # type: ignore[arg-type]
@@ -293,7 +299,7 @@ def test_work_of_a_client_that_left_is_dropped_if_it_has_not_begun() -> None:
             await two
         assert counter.held == 1
         release.set()
-        await one
+        await task
         assert await counter.run(Asker(), lambda: "c") == "c"  # type: ignore[arg-type]
         counter.close()
         assert (done, counter.held) == (["a"], 0)

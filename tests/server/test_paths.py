@@ -91,12 +91,12 @@ def _ask(
         "server": ("testserver", 80),
     }
     sent: list[dict[str, object]] = []
-    asked: list[int] = []
+    statuses: list[int] = []
 
     async def receive() -> dict[str, object]:
-        if asked:
+        if statuses:
             await anyio.sleep_forever()
-        asked.append(1)
+        statuses.append(1)
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: dict[str, object]) -> None:

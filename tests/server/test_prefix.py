@@ -25,10 +25,10 @@ ASK = {"text": "a red thing", "settings": {"k": 2}}
 def test_addresses_in_answers_hold_the_prefix(serve: Callable[..., TestClient], kept: str) -> None:
     client = serve(root_path="pics/")
     listed = client.get(f"{kept}/api/images").json()["images"]
-    found = client.post(f"{kept}/api/search", json=ASK).json()["results"]["hits"]
-    why = client.post(f"{kept}/api/explain", json={**ASK, "id": found[0]["id"]}).json()["hit"]
-    one = client.get(f"{kept}/api/images/{found[0]['id']}").json()
-    for image in [*listed, *found, why, one]:
+    hits = client.post(f"{kept}/api/search", json=ASK).json()["results"]["hits"]
+    why = client.post(f"{kept}/api/explain", json={**ASK, "id": hits[0]["id"]}).json()["hit"]
+    entry = client.get(f"{kept}/api/images/{hits[0]['id']}").json()
+    for image in [*listed, *hits, why, entry]:
         for address in (image["image"], image["thumbnail"]):
             assert address.startswith("/pics/api/")
             assert client.get(address).status_code == 200

@@ -34,8 +34,8 @@ def test_a_body_that_never_ends(running: Running) -> None:
         ("/api/search", "application/json", b"{"),
         ("/api/uploads", "multipart/form-data; boundary=x", b"--x\r\n"),
     ):
-        asked = head("POST", path, "Content-Length: 500", f"Content-Type: {kind}")
-        answer = running.raw(asked + start)
+        request = head("POST", path, "Content-Length: 500", f"Content-Type: {kind}")
+        answer = running.raw(request + start)
         assert answer.startswith(b"HTTP/1.1 408")
         assert b"BodyTimeoutError" in answer
     assert running.settled()
@@ -87,10 +87,10 @@ def test_paths_as_they_come_over_the_wire(running: Running, path: str) -> None:
 
 def test_a_client_that_leaves(running: Running) -> None:
     body = json.dumps({"reference": {"id": "0.jpg"}, "text": "in blue"}).encode()
-    asked = head(
+    request = head(
         "POST", "/api/search", f"Content-Length: {len(body)}", "Content-Type: application/json"
     )
-    for data in (asked[:40], asked, asked + body[:10], asked + body):
+    for data in (request[:40], request, request + body[:10], request + body):
         for _ in range(10):
             running.raw(data, wait=False)
     assert running.settled()
@@ -114,13 +114,15 @@ def test_many_clients_get_the_same_answers(running: Running) -> None:
         return [(hit["id"], hit["score"]) for hit in hits]
 
     alone = [ask(number) for number in range(4)]
-    found: list[object] = [None] * 24
-    threads = [threading.Thread(target=lambda n=n: found.__setitem__(n, ask(n))) for n in range(24)]
+    answers: list[object] = [None] * 24
+    threads = [
+        threading.Thread(target=lambda n=n: answers.__setitem__(n, ask(n))) for n in range(24)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == alone * 6
+    assert answers == alone * 6
     assert running.settled()
 
 
@@ -135,11 +137,11 @@ def test_a_taken_port_is_told() -> None:
         listen("no.such.host.invalid", 0)
 
 
-def test_the_command(photos: Path, tmp_path: Path) -> None:
-    index_folder(photos, encoder=HashEncoder())
+def test_the_command(folder: Path, tmp_path: Path) -> None:
+    index_folder(folder, encoder=HashEncoder())
     token = tmp_path / "token"
     token.write_text("a-token-that-is-long-enough\n")
-    command = [sys.executable, "-m", "stitch_cir", "serve", str(photos), "--port", "0"]
+    command = [sys.executable, "-m", "stitch_cir", "serve", str(folder), "--port", "0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         [*command, "--token-file", str(token)], stderr=subprocess.PIPE, text=True, env=environment
@@ -147,14 +149,14 @@ def test_the_command(photos: Path, tmp_path: Path) -> None:
         try:
             assert process.stderr is not None
             line = process.stderr.readline()
-            found = re.fullmatch(r"photos: 8 images at http://127\.0\.0\.1:(\d+)\n", line)
-            assert found, line
-            connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
+            match = re.fullmatch(r"photos: 8 images at http://127\.0\.0\.1:(\d+)\n", line)
+            assert match, line
+            connection = http.client.HTTPConnection("127.0.0.1", int(match[1]), timeout=30)
             connection.request("GET", "/api/gallery")
             assert json.loads(connection.getresponse().read())["writable"] is True
             assert json.loads(process.stderr.readline())["route"] == "/api/gallery"
             taken = subprocess.run(
-                [*command[:-1], found[1]], capture_output=True, text=True, check=False
+                [*command[:-1], match[1]], capture_output=True, text=True, check=False
             )
             assert taken.returncode == 2
             assert "is listening on" in taken.stderr

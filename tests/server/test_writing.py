@@ -24,17 +24,17 @@ def writable(serve: Callable[..., TestClient]) -> TestClient:
 
 
 def ids(client: TestClient) -> list[str]:
-    return [one["id"] for one in client.get("/api/images").json()["images"]]
+    return [image["id"] for image in client.get("/api/images").json()["images"]]
 
 
-def test_without_token_nobody_writes(client: TestClient, photos: Path) -> None:
+def test_without_token_nobody_writes(client: TestClient, folder: Path) -> None:
     for answer in (
         client.post("/api/images", files={"file": ("a.jpg", ORANGE)}, headers=KEY),
         client.delete("/api/images/red.png", headers=KEY),
     ):
         assert answer.status_code == 403
         assert answer.json()["error"]["type"] == "TokenError"
-    assert not (photos / "added").exists()
+    assert not (folder / "added").exists()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_the_token(writable: TestClient, header: str | None, status: int) -> Non
     assert (answer.headers.get("www-authenticate") == "Bearer") is (status == 401)
 
 
-def test_added_pictures_are_found_and_stay(writable: TestClient, photos: Path) -> None:
+def test_added_pictures_are_found_and_stay(writable: TestClient, folder: Path) -> None:
     assert writable.get("/api/gallery").json()["writable"] is True
     files = [
         ("file", ("../../évil<b>.exe", ORANGE)),
@@ -68,86 +68,86 @@ def test_added_pictures_are_found_and_stay(writable: TestClient, photos: Path) -
     captions = json.dumps([["an orange sun", " an  orange sun"], [], []])
     answer = writable.post("/api/images", files=files, data={"captions": captions}, headers=KEY)
     assert answer.status_code == 200
-    told = answer.json()
-    assert told["added"] == ["added/évil_b.jpg", "added/évil_b-2.jpg"]
-    assert told["skipped"][0]["name"] == "a.jpg"
-    assert "not an image" in told["skipped"][0]["reason"]
-    assert sorted(p.name for p in (photos / "added").iterdir()) == ["évil_b-2.jpg", "évil_b.jpg"]
+    added = answer.json()
+    assert added["added"] == ["added/évil_b.jpg", "added/évil_b-2.jpg"]
+    assert added["skipped"][0]["name"] == "a.jpg"
+    assert "not an image" in added["skipped"][0]["reason"]
+    assert sorted(p.name for p in (folder / "added").iterdir()) == ["évil_b-2.jpg", "évil_b.jpg"]
     hit = writable.post("/api/search", json={"text": "orange sun", "settings": {"k": 1}}).json()
     assert hit["results"]["hits"][0]["id"] == "added/évil_b.jpg"
     assert hit["results"]["hits"][0]["captions"] == ["an orange sun"]
-    report = st.index_folder(photos, encoder=HashEncoder())
+    report = st.index_folder(folder, encoder=HashEncoder())
     assert (report.unchanged, report.added, report.removed, report.moved) == (10, 0, 0, 0)
 
 
-def test_adding_touches_nothing_else(writable: TestClient, photos: Path) -> None:
+def test_adding_touches_nothing_else(writable: TestClient, folder: Path) -> None:
     """Also not what the folder has gained, or lost, since it was indexed."""
-    (photos / "blue.png").unlink()
-    (photos / "later.jpg").write_bytes(jpeg((1, 2, 3)))
-    twin = (photos / "red.png").read_bytes()
+    (folder / "blue.png").unlink()
+    (folder / "later.jpg").write_bytes(jpeg((1, 2, 3)))
+    twin = (folder / "red.png").read_bytes()
     added = writable.post("/api/images", files={"file": ("twin.png", twin)}, headers=KEY).json()
     assert added["added"] == ["added/twin.png"]
     assert set(ids(writable)) >= {"blue.png", "red.png", "added/twin.png"}
     assert "later.jpg" not in ids(writable)
 
 
-def test_what_was_removed_stays_out(writable: TestClient, photos: Path) -> None:
+def test_what_was_removed_stays_out(writable: TestClient, folder: Path) -> None:
     assert writable.delete("/api/images/pairs/red-blue.png", headers=KEY).status_code == 204
-    assert (photos / "pairs" / "red-blue.png").exists()
+    assert (folder / "pairs" / "red-blue.png").exists()
     assert writable.get("/api/images/pairs/red-blue.png").status_code == 404
     assert writable.delete("/api/images/pairs/red-blue.png", headers=KEY).status_code == 404
     for rebuild in (False, True, False):
-        report = st.index_folder(photos, encoder=HashEncoder(), rebuild=rebuild)
+        report = st.index_folder(folder, encoder=HashEncoder(), rebuild=rebuild)
         assert report.kept_out == 1
         assert "1 removed by hand stay out" in report.summary()
         assert len(ids(writable)) == 7
-    report = st.index_folder(photos, encoder=HashEncoder(), restore_removed=True)
+    report = st.index_folder(folder, encoder=HashEncoder(), restore_removed=True)
     assert (report.kept_out, report.added) == (0, 1)
     assert "pairs/red-blue.png" in ids(writable)
 
 
-def test_an_added_picture_is_deleted_for_good(writable: TestClient, photos: Path) -> None:
+def test_an_added_picture_is_deleted_for_good(writable: TestClient, folder: Path) -> None:
     (added,) = writable.post("/api/images", files={"file": ("a.jpg", ORANGE)}, headers=KEY).json()[
         "added"
     ]
     assert writable.delete(f"/api/images/{added}", headers=KEY).status_code == 204
-    assert list((photos / "added").iterdir()) == []
+    assert list((folder / "added").iterdir()) == []
     again = writable.post("/api/images", files={"file": ("a.jpg", ORANGE)}, headers=KEY).json()
     assert again["added"] == [added]
 
 
-def test_a_gallery_that_is_being_indexed_is_busy(writable: TestClient, photos: Path) -> None:
-    with write_lock(photos / ".stitch"):
+def test_a_gallery_that_is_being_indexed_is_busy(writable: TestClient, folder: Path) -> None:
+    with write_lock(folder / ".stitch"):
         answer = writable.post("/api/images", files={"file": ("a.jpg", ORANGE)}, headers=KEY)
         assert answer.status_code == 409
         assert writable.delete("/api/images/red.png", headers=KEY).status_code == 409
-    assert not (photos / "added").exists()
+    assert not (folder / "added").exists()
 
 
-def test_a_link_is_not_followed(writable: TestClient, photos: Path, tmp_path: Path) -> None:
+def test_a_link_is_not_followed(writable: TestClient, folder: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
-    (photos / "added").symlink_to(outside)
+    (folder / "added").symlink_to(outside)
     answer = writable.post("/api/images", files={"file": ("a.jpg", ORANGE)}, headers=KEY)
     assert answer.status_code == 500
     assert answer.json()["error"]["type"] == "GalleryError"
-    assert str(photos) not in answer.text
+    assert str(folder) not in answer.text
     assert list(outside.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "captions", ["[[]", "{}", '[["a"], ["b"]]', "[[1]]", '[["\\ud800"]]', "[" * 5000, "[[NaN]]"]
 )
-def test_captions_that_are_none(writable: TestClient, photos: Path, captions: str) -> None:
+def test_captions_that_are_none(writable: TestClient, folder: Path, captions: str) -> None:
     answer = writable.post(
         "/api/images", files={"file": ("a.jpg", ORANGE)}, data={"captions": captions}, headers=KEY
     )
     assert answer.status_code == 422
-    assert not (photos / "added").exists()
+    assert not (folder / "added").exists()
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("name", "kept"),
     [
         ("", "picture.jpg"),
         ("..", "picture.jpg"),
@@ -160,35 +160,35 @@ def test_captions_that_are_none(writable: TestClient, photos: Path, captions: st
         ("$(rm -rf ~).jpg", "(rm -rf _).jpg"),
     ],
 )
-def test_names_are_cleaned(photos: Path, given: str, kept: str) -> None:
-    st.index_folder(photos, encoder=HashEncoder())
-    added, skipped = Gallery.open(photos / ".stitch", encoder=HashEncoder()).add([(given, ORANGE)])
+def test_names_are_cleaned(folder: Path, name: str, kept: str) -> None:
+    st.index_folder(folder, encoder=HashEncoder())
+    added, skipped = Gallery.open(folder / ".stitch", encoder=HashEncoder()).add([(name, ORANGE)])
     assert (added, skipped) == ([f"added/{kept}"], [])
-    Gallery.open(photos / ".stitch").remove(added[0])
-    assert not (photos / added[0]).exists()
+    Gallery.open(folder / ".stitch").remove(added[0])
+    assert not (folder / added[0]).exists()
 
 
-def test_nothing_is_left_when_recording_fails(photos: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_is_left_when_recording_fails(folder: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     from tests.gallery.inside import Store
 
-    st.index_folder(photos, encoder=HashEncoder())
+    st.index_folder(folder, encoder=HashEncoder())
 
     def fail(*_: object) -> None:
         raise RuntimeError("disk on fire")
 
     monkeypatch.setattr(Store, "put_captions", fail)
     with pytest.raises(RuntimeError):
-        Gallery.open(photos / ".stitch", encoder=HashEncoder()).add([("a.jpg", ORANGE)])
-    assert list((photos / "added").iterdir()) == []
-    assert len(st.Gallery.open(photos, encoder=HashEncoder())) == 8
+        Gallery.open(folder / ".stitch", encoder=HashEncoder()).add([("a.jpg", ORANGE)])
+    assert list((folder / "added").iterdir()) == []
+    assert len(st.Gallery.open(folder, encoder=HashEncoder())) == 8
 
 
-def test_a_gallery_of_the_first_schema_is_read_and_brought_up_to_date(photos: Path) -> None:
-    st.index_folder(photos, encoder=HashEncoder())
-    to_schema(photos / ".stitch", 1)
-    assert len(st.Gallery.open(photos, encoder=HashEncoder())) == 8
-    Gallery.open(photos / ".stitch").remove("red.png")
-    assert st.index_folder(photos, encoder=HashEncoder()).kept_out == 1
+def test_a_gallery_of_the_first_schema_is_read_and_brought_up_to_date(folder: Path) -> None:
+    st.index_folder(folder, encoder=HashEncoder())
+    to_schema(folder / ".stitch", 1)
+    assert len(st.Gallery.open(folder, encoder=HashEncoder())) == 8
+    Gallery.open(folder / ".stitch").remove("red.png")
+    assert st.index_folder(folder, encoder=HashEncoder()).kept_out == 1
 
 
 def test_captions_only(tmp_path: Path) -> None:

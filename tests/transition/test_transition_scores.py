@@ -26,8 +26,8 @@ def test_the_increment_is_the_formula_image_by_image(
     combined = SemanticIncrement(gain, loss).combine(after, before)
     for (now, then), score in zip(pairs, combined, strict=True):
         risen = now - then
-        wanted = now + (loss if risen < 0 else gain) * risen
-        assert score == pytest.approx(wanted, abs=1e-12)
+        expected = now + (loss if risen < 0 else gain) * risen
+        assert score == pytest.approx(expected, abs=1e-12)
 
 
 @given(pairs=SCORES, gain=FACTORS, loss=FACTORS, factor=st.floats(0.1, 10))

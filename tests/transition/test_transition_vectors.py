@@ -88,10 +88,10 @@ def test_pdv_is_the_formula(ask: Ask, scale: float, weight: float) -> None:
 @given(ask=asks())
 @LAW
 def test_pdv_at_scale_one_is_the_composition_and_at_zero_the_reference(ask: Ask) -> None:
-    given_all = {"reference_captions": ask.before, "reference_image": ask.image}
-    same = PDV(1.0, 0.0).refine(ask.captions, None, **given_all)
+    inputs = {"reference_captions": ask.before, "reference_image": ask.image}
+    same = PDV(1.0, 0.0).refine(ask.captions, None, **inputs)
     np.testing.assert_allclose(same, ask.captions, atol=1e-5)
-    back = PDV(0.0, 0.0).refine(ask.captions, None, **given_all)
+    back = PDV(0.0, 0.0).refine(ask.captions, None, **inputs)
     reference = normalise(ask.before.astype(float).mean(axis=0))
     np.testing.assert_allclose(back, np.broadcast_to(reference, back.shape), atol=1e-5)
 

@@ -62,8 +62,8 @@ def test_extreme_temperatures_stay_finite(batch: Problem, exponent: float, tiny:
 def test_the_ends_of_the_range_are_right(tau: float) -> None:
     s = np.array([[0.3, 0.2], [0.1, 0.25]], dtype=np.float32)
     chamfer, mean = (0.3 + 0.25) / 2 + (0.3 + 0.25) / 2, 2 * 0.2125
-    wanted = chamfer if tau < 1 else mean
-    assert ConditionalTransport(tau).score_similarities(s) == pytest.approx(wanted, abs=1e-6)
+    expected = chamfer if tau < 1 else mean
+    assert ConditionalTransport(tau).score_similarities(s) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_defaults_are_the_published_ones() -> None:

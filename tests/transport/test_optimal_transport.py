@@ -34,17 +34,17 @@ def by_linprog(problem: Problem) -> float:
         sums[rows + m, :, m] = 1
     marginals = np.concatenate([problem.full_p, problem.full_q])
     # the last equation follows from the others, and rounding could make it contradict them
-    found = linprog((1 - problem.s).ravel(), A_eq=sums.reshape(len(sums), -1)[:-1],
+    solution = linprog((1 - problem.s).ravel(), A_eq=sums.reshape(len(sums), -1)[:-1],
                     b_eq=marginals[:-1])  # fmt: skip
-    assert found.status == 0
-    return 2 - 2 * found.fun
+    assert solution.status == 0
+    return 2 - 2 * solution.fun
 
 
 @given(problem=problems())
 @LAW
 def test_exact_transport_equals_pot(problem: Problem) -> None:
-    wanted = 2 - 2 * ot.emd2(problem.full_p, problem.full_q, 1 - problem.s)
-    assert problem.score(EXACT) == pytest.approx(wanted, abs=1e-9)
+    expected = 2 - 2 * ot.emd2(problem.full_p, problem.full_q, 1 - problem.s)
+    assert problem.score(EXACT) == pytest.approx(expected, abs=1e-9)
 
 
 @given(problem=problems(largest=5))
@@ -73,23 +73,23 @@ def test_larger_sets(kind: str, weighing: str, shape: tuple[int, int]) -> None:
         weights(rng, weighing, shape[:1]),
         weights(rng, weighing, shape[1:]),
     )
-    wanted = 2 - 2 * ot.emd2(problem.full_p, problem.full_q, 1 - problem.s)
-    assert problem.score(EXACT) == pytest.approx(wanted, abs=1e-9)
+    expected = 2 - 2 * ot.emd2(problem.full_p, problem.full_q, 1 - problem.s)
+    assert problem.score(EXACT) == pytest.approx(expected, abs=1e-9)
 
 
 def test_even_sets_of_one_size_are_an_assignment() -> None:
     s = np.random.default_rng(4).uniform(-1, 1, (50, 6, 6))
-    for one, score in zip(s, EXACT.score_similarities(s), strict=True):
-        rows, columns = linear_sum_assignment(one, maximize=True)
-        assert score == pytest.approx(2 * one[rows, columns].mean(), abs=1e-9)
+    for matrix, score in zip(s, EXACT.score_similarities(s), strict=True):
+        rows, columns = linear_sum_assignment(matrix, maximize=True)
+        assert score == pytest.approx(2 * matrix[rows, columns].mean(), abs=1e-9)
 
 
 def test_vanishing_weights_do_no_harm() -> None:
     s = np.random.default_rng(5).uniform(-1, 1, (3, 4))
     p, q = np.array([1.0, 1e-18, 1e-300]), np.array([1e-16, 1.0, 1.0, 1e-40])
     problem = Problem(s, p, q)
-    wanted = 2 - 2 * ot.emd2(problem.full_p, problem.full_q, 1 - s)
-    assert problem.score(EXACT) == pytest.approx(wanted, abs=1e-9)
+    expected = 2 - 2 * ot.emd2(problem.full_p, problem.full_q, 1 - s)
+    assert problem.score(EXACT) == pytest.approx(expected, abs=1e-9)
     plan = EXACT.plan(s, p, q)
     np.testing.assert_allclose(plan.forward.sum(axis=1), 1, atol=1e-9)
     np.testing.assert_allclose(plan.backward.sum(axis=0), 1, atol=1e-9)
@@ -139,10 +139,10 @@ def test_sinkhorn_equals_pot(epsilon: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     s = similarities(rng, "close" if seed % 2 else "smooth", (4, 6))
     p, q = rng.dirichlet(np.ones(4)), rng.dirichlet(np.ones(6))
-    wanted = ot.bregman.sinkhorn_log(p, q, 1 - s, epsilon, numItermax=3000, stopThr=1e-10,
+    expected = ot.bregman.sinkhorn_log(p, q, 1 - s, epsilon, numItermax=3000, stopThr=1e-10,
                                      warn=False)  # fmt: skip
     plan = Sinkhorn(epsilon, max_iterations=3000, tolerance=1e-10).plan(s, p, q)
-    np.testing.assert_allclose(plan.joint, wanted, atol=1e-7)
+    np.testing.assert_allclose(plan.joint, expected, atol=1e-7)
 
 
 def test_sinkhorn_goes_to_exact_transport_as_epsilon_vanishes() -> None:

@@ -35,16 +35,16 @@ def ragged(rng: np.random.Generator, count: int, dim: int = 8) -> list[np.ndarra
 @LAW
 def test_scores_of_sets_equal_a_loop(seed: int, block: int | None, weighted: bool) -> None:
     rng = np.random.default_rng(seed)
-    asked, held = ragged(rng, 3), ragged(rng, 5)
-    give = [rng.uniform(0.1, 1, len(one)) for one in held] if weighted else None
-    queries, gallery = PointSets.pack(asked), PointSets.pack(held, give)
+    query_sets, held = ragged(rng, 3), ragged(rng, 5)
+    give = [rng.uniform(0.1, 1, len(members)) for members in held] if weighted else None
+    queries, gallery = PointSets.pack(query_sets), PointSets.pack(held, give)
     for scorer in (ConditionalTransport(0.05), Chamfer()):
         scores = score_sets(queries, gallery, scorer, block=block)
         assert scores.dtype == np.float32
         assert scores.shape == (3, 5)
-        for i, one in enumerate(asked):
+        for i, query in enumerate(query_sets):
             for j, other in enumerate(held):
-                alone = scorer.score_similarities(one @ other.T, None, give and give[j])
+                alone = scorer.score_similarities(query @ other.T, None, give and give[j])
                 assert scores[i, j] == pytest.approx(float(alone), abs=1e-5)
 
 
@@ -55,8 +55,8 @@ def test_every_scorer_goes_through_the_front_door(scorer: Scorer) -> None:
     scores = score_sets(queries, gallery, scorer)
     plan = transport_plan(queries, gallery, scorer)
     np.testing.assert_allclose(plan.score, np.diag(scores), atol=1e-4)
-    one = transport_plan(queries.part(2, 3), gallery, scorer)
-    np.testing.assert_allclose(one.score, scores[2], atol=1e-4)
+    single = transport_plan(queries.part(2, 3), gallery, scorer)
+    np.testing.assert_allclose(single.score, scores[2], atol=1e-4)
     pair = transport_plan(queries.part(2, 3), gallery.part(1, 2), scorer)
     assert pair.score.shape == ()
     assert pair.score == pytest.approx(scores[2, 1], abs=1e-4)

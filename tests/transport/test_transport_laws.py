@@ -123,12 +123,12 @@ def test_a_mask_hides_members_even_if_all_others_are_negative(seed: int) -> None
     # a masked similarity of 0 beats every true one unless the mask comes before the maximum
     s = np.random.default_rng(seed).uniform(-1, -0.1, (3, 4)).astype(np.float32)
     for scorer in SCORERS:
-        wanted = scorer.score_similarities(s[:2, :3])
+        expected = scorer.score_similarities(s[:2, :3])
         for hidden in (0.0, 0.9):
             padded = s.copy()
             padded[2:], padded[:, 3:] = hidden, hidden
             masked = scorer.score_similarities(padded, np.arange(3) < 2, np.arange(4) < 3)
-            assert masked == pytest.approx(float(wanted), abs=1e-6)
+            assert masked == pytest.approx(float(expected), abs=1e-6)
             assert masked < 0
 
 

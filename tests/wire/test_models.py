@@ -16,9 +16,9 @@ QUERY: dict[str, Any] = {"reference": "red.png", "text": "in blue"}
 
 
 @pytest.fixture
-def results(photos: Path) -> st.Results:
-    st.index_folder(photos, encoder=HashEncoder())
-    gallery = st.Gallery.open(photos, encoder=HashEncoder())
+def results(folder: Path) -> st.Results:
+    st.index_folder(folder, encoder=HashEncoder())
+    gallery = st.Gallery.open(folder, encoder=HashEncoder())
     return st.search(gallery, settings=st.SearchSettings(k=2), **QUERY)
 
 

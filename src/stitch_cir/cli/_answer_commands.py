@@ -42,8 +42,8 @@ def info(cache: CacheOption = None, as_json: o.JsonOption = False) -> None:
         out = console()
         out.print(printable(data["file"]), soft_wrap=True)
         for model, counts in data["models"].items():
-            told = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in counts.items())
-            out.print(f"  {printable(model)}: {told}", soft_wrap=True)
+            totals = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in counts.items())
+            out.print(f"  {printable(model)}: {totals}", soft_wrap=True)
         if not data["models"]:
             out.print("  no answers yet")
 
@@ -131,17 +131,17 @@ def prompts(
         from stitch_cir.chat import load_prompt, prompt_names
 
         if name is None:
-            found = [load_prompt(one) for one in prompt_names()]
+            all_prompts = [load_prompt(name) for name in prompt_names()]
             data = [
                 {"name": p.name, "kind": p.kind, "about": p.about, "sha256": p.digest}
-                for p in found
+                for p in all_prompts
             ]
             if as_json:
                 emit_json(data)
                 return
             out = console()
-            for one in found:
-                out.print(f"{one.name:<14} {one.kind:<12} {one.about}", soft_wrap=True)
+            for each in all_prompts:
+                out.print(f"{each.name:<14} {each.kind:<12} {each.about}", soft_wrap=True)
             return
         prompt = load_prompt(name)
         shown = prompt.preview()

@@ -110,9 +110,9 @@ def count(
         from stitch_cir.gallery import Gallery
 
         with Gallery.open(gallery).snapshot() as snapshot:
-            found = snapshot.attributes
-            rows = None if where is None else found.rows(where)
-            counted = found.facets(facets, rows)
+            attributes = snapshot.attributes
+            rows = None if where is None else attributes.rows(where)
+            counted = attributes.facets(facets, rows)
         if as_json:
             emit_json([facet.to_dict() for facet in counted])
             return

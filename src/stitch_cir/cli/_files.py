@@ -45,10 +45,10 @@ def check_output(path: Path, endings: Collection[str] = ()) -> None:
             hint=f"Name a file in it, such as {shell_word(path / 'out')}{next(iter(endings), '')}.",
         )
     if endings and path.suffix.lower() not in endings:
-        known = [each for each in endings if each not in (".jpeg", ".htm")]
+        allowed = [each for each in endings if each not in (".jpeg", ".htm")]
         raise SettingError(
             f"{path} has a suffix that cannot be written here.",
-            hint=f"Name the file {', '.join(known[:-1])} or {known[-1]}.",
+            hint=f"Name the file {', '.join(allowed[:-1])} or {allowed[-1]}.",
         )
     above = path.parent
     while not above.exists() and above != above.parent:

@@ -119,11 +119,11 @@ def check(
     with guard(as_json=as_json):
         from stitch_cir.encoders import check_model
 
-        found = check_model(name)
+        check = check_model(name)
         if as_json:
-            emit_json(found)
+            emit_json(check)
             return
-        for key, value in found.items():
+        for key, value in check.items():
             console().print(f"{key.replace('_', ' '):<13} {printable(str(value))}", soft_wrap=True)
 
 

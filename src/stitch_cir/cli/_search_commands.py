@@ -228,11 +228,11 @@ def _save_sheet(target: Path, results: Results, gallery: Gallery) -> None:
     reference = results.query.reference
     path = None
     if reference is not None:
-        known = gallery.resolve(reference)
-        path = Path(reference) if known is None else gallery.path(known)
+        resolved = gallery.resolve(reference)
+        path = Path(reference) if resolved is None else gallery.path(resolved)
     # a sheet is made to be sent on: it names the folder, not where it lies
-    place = gallery.directory if gallery.root is None else gallery.root
-    sheet = Sheet(place.resolve().name, [results], [path])
+    folder = gallery.directory if gallery.root is None else gallery.root
+    sheet = Sheet(folder.resolve().name, [results], [path])
     if target.suffix.lower() in (".html", ".htm"):
         save_text(target, render_html(sheet))
     else:

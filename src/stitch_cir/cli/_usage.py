@@ -64,17 +64,17 @@ def _misquoted(value: str) -> str:
 def explain(error: Exception, command: Any, ctx: Any, written: list[str]) -> None:
     """Set ``error.hint``, and where it is clear what was meant also its message."""
     text = getattr(error, "message", "") or ""
-    found: tuple[str, str] | None = None
+    example: tuple[str, str] | None = None
     if text.startswith("Got unexpected extra argument"):
-        found = _too_many(command, ctx, written)
+        example = _too_many(command, ctx, written)
     elif type(error).__name__ == "NoSuchOption":
-        found = _unknown_option(error, command, ctx, written)
+        example = _unknown_option(error, command, ctx, written)
     elif isinstance(error, typer.BadParameter):
         comma = re.search(r"(?<![\w,])(-?\d+),(\d+)(?![\w,])", " ".join(written))
         if comma:
-            found = (text, f"Write {comma[1]}.{comma[2]}, with a point.")
-    if found is not None:
-        error.message, error.hint = found  # type: ignore[attr-defined]
+            example = (text, f"Write {comma[1]}.{comma[2]}, with a point.")
+    if example is not None:
+        error.message, error.hint = example  # type: ignore[attr-defined]
 
 
 def _refuse(ctx: Any, message: str, hint: str) -> None:
@@ -96,8 +96,8 @@ def _name(key: Any) -> str:
 def _too_many(command: Any, ctx: Any, written: list[str]) -> tuple[str, str]:
     values, extra = _parsed(command, ctx, written)
     arguments = [p.name for p in command.get_params(ctx) if p.param_type_name == "argument"]
-    given = [values[name] for name in arguments if isinstance(values.get(name), str)]
-    whole = " ".join([*given, *extra])
+    texts = [values[name] for name in arguments if isinstance(values.get(name), str)]
+    whole = " ".join([*texts, *extra])
     if "text" not in arguments:
         if Path(whole).exists():
             return (
@@ -113,9 +113,9 @@ def _too_many(command: Any, ctx: Any, written: list[str]) -> tuple[str, str]:
         name = dashed.lstrip("".join(_LONG_DASHES))
         option = f"-{name}" if len(name) == 1 else f"--{name}"
         return f"{dashed!r} begins with a long dash.", f"Options begin with hyphens: {option}"
-    before = given[: arguments.index("text")]
-    words = [*given[arguments.index("text") :], *extra]
-    options = _without(written, [*given, *extra])
+    before = texts[: arguments.index("text")]
+    words = [*texts[arguments.index("text") :], *extra]
+    options = _without(written, [*texts, *extra])
     start = [ctx.command_path, *map(shell_word, before)]
     end = [shell_word(each) for each in options]
     images = [word for word in words if _is_image(word)]

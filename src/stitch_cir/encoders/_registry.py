@@ -76,7 +76,7 @@ def load_encoder(
     if backend in BACK_ENDS and source:
         return _load(backend, source, device, precision)
     if base in catalogue():
-        return _load_known(base, device, precision)
+        return _load_named(base, device, precision)
     if base in ENCODERS.names():
         return _plugged_in(base, device, precision)
     if Path(base).is_dir():
@@ -155,7 +155,7 @@ def _load(backend: str, source: str, device: str | None, precision: str | None) 
     return load_transformers(source, device=device, precision=precision)
 
 
-def _load_known(name: str, device: str | None, precision: str | None) -> DualEncoder:
+def _load_named(name: str, device: str | None, precision: str | None) -> DualEncoder:
     entry, folder = catalogue()[name], model_dir(name)
     if not is_installed(name):
         raise ModelError(

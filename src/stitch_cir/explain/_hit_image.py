@@ -84,8 +84,8 @@ def _compose(hit: Hit, columns: list[list[Image.Image]]) -> Image.Image:
     room = width - 2 * MARGIN
     title = f"#{hit.rank}  score {hit.score:.3f}  {hit.id}"
     text_block(draw, (MARGIN, MARGIN - 8), title, room, size=20, lines=1)
-    asked = " + ".join(part for part in (hit.query.reference, hit.query.text) if part)
-    line = f"asked: {asked}"
+    query = " + ".join(part for part in (hit.query.reference, hit.query.text) if part)
+    line = f"asked: {query}"
     text_block(draw, (MARGIN, MARGIN + 20), line, room, size=14, colour=MUTED, lines=1)
     left = MARGIN
     for column, wide in zip(columns, widths, strict=True):
@@ -130,7 +130,7 @@ def draw_matches(hit: Hit, *, boxes: int = 5) -> Image.Image:
         )
         width = 2 + round(4 * match.mass / strongest[0].mass)
         draw.rectangle(corners, outline=_colour(match), width=width)
-        tags.append((_free_place(corners, [tag for tag, _ in tags]), match))
+        tags.append((_free_area(corners, [tag for tag, _ in tags]), match))
     for tag, match in tags:  # last, so that no box crosses them out
         _draw_tag(draw, tag, match)
     return image
@@ -179,7 +179,7 @@ def _draw_tag(draw: ImageDraw.ImageDraw, tag: _Area, match: Match) -> None:
     draw.text(middle, label, fill=ink_on(colour), font=font(13), anchor="mm")
 
 
-def _free_place(corners: _Area, taken: list[_Area]) -> _Area:
+def _free_area(corners: _Area, taken: list[_Area]) -> _Area:
     """Find room for a tag inside a box, along its top, then its bottom edge."""
     left, top, right, bottom = corners
     width, height = TAG

@@ -126,8 +126,8 @@ def render_png(sheet: Sheet, *, columns: int = 6) -> Image.Image:
     top = _TITLE
     for block, results, path in zip(blocks, sheet.searches, sheet.reference_paths, strict=True):
         draw.line((_GAP, top, width - _GAP, top), fill=LINE)
-        asked = results.query.text or "(like this)"
-        text_block(draw, (_GAP, top + 10), f"“{asked}”", room, size=19, lines=1)
+        query = results.query.text or "(like this)"
+        text_block(draw, (_GAP, top + 10), f"“{query}”", room, size=19, lines=1)
         line = " · ".join(results.query.labels) if results.query.composition else ""
         text_block(draw, (_GAP, top + 36), line, room, size=12, colour=MUTED, lines=1)
         for number, note in enumerate(block.notes):

@@ -68,12 +68,12 @@ def read_metadata(stream: BinaryIO) -> dict[str, Any]:
         return {}
     if format == "JPEG":
         sources.append(_from_iptc(stream))
-    found: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
     for source in sources:
         for name, value in source.items():
             if value not in (None, "", []):
-                found.setdefault(name, value)
-    return found
+                metadata.setdefault(name, value)
+    return metadata
 
 
 # -- EXIF ----------------------------------------------------------------------------------------
@@ -83,12 +83,12 @@ def _from_exif(image: Image.Image) -> dict[str, Any]:
     if len(image.info.get("exif", b"")) > _LARGEST:
         return {}
     exif = image.getexif()
-    more, place = exif.get_ifd(_EXIF_IFD), exif.get_ifd(_GPS_IFD)
+    more, gps = exif.get_ifd(_EXIF_IFD), exif.get_ifd(_GPS_IFD)
     make, model = _text(exif.get(0x010F)), _text(exif.get(0x0110))
     if make and not model.lower().startswith(make.split()[0].lower()):
         model = f"{make} {model}".strip()
     taken = _time(more.get(0x9003)) or _time(more.get(0x9004))
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "taken": taken,
         "camera": model,
         "lens": _text(more.get(0xA434)),
@@ -98,15 +98,15 @@ def _from_exif(image: Image.Image) -> dict[str, Any]:
         "keywords": _keywords(_wide_text(exif.get(0x9C9E)).split(";")),
     }
     with suppress(KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
-        latitude = _degrees(place[2], place.get(1), "S")
-        longitude = _degrees(place[4], place.get(3), "W")
+        latitude = _degrees(gps[2], gps.get(1), "S")
+        longitude = _degrees(gps[4], gps.get(3), "W")
         # what cameras without a fix write is no place
         if abs(latitude) <= 90 and abs(longitude) <= 180 and (latitude or longitude):
-            found |= {"latitude": latitude, "longitude": longitude}
+            fields |= {"latitude": latitude, "longitude": longitude}
     with suppress(KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
-        height = float(place[6]) * (-1 if place.get(5) in (1, b"\x01") else 1)
-        found["altitude"] = round(height, 1) if math.isfinite(height) else None
-    return found
+        height = float(gps[6]) * (-1 if gps.get(5) in (1, b"\x01") else 1)
+        fields["altitude"] = round(height, 1) if math.isfinite(height) else None
+    return fields
 
 
 def _degrees(parts: Any, side: Any, negative: str) -> float:
@@ -168,7 +168,7 @@ def _from_xmp(image: Image.Image) -> dict[str, Any]:
     from xml.etree import ElementTree  # imported here: a search in a shell reads no XMP
 
     properties = _properties(ElementTree.fromstring(text))
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "title": _first(properties, f"{_DC}title"),
         "description": _first(properties, f"{_DC}description"),
         "keywords": _keywords(properties.get(f"{_DC}subject", [])),
@@ -176,20 +176,20 @@ def _from_xmp(image: Image.Image) -> dict[str, Any]:
         "lens": _first(properties, f"{_AUX}Lens"),
     }
     for name in (f"{_EXIF}DateTimeOriginal", f"{_PHOTOSHOP}DateCreated"):
-        found["taken"] = found.get("taken") or _time(_first(properties, name))
-    return found
+        fields["taken"] = fields.get("taken") or _time(_first(properties, name))
+    return fields
 
 
 def _properties(root: Element) -> dict[str, list[str]]:
     """Return the texts of every property, written as an attribute, an element, or a list of it."""
-    found: dict[str, list[str]] = {}
+    properties: dict[str, list[str]] = {}
     for description in root.iter(f"{_RDF}Description"):
         for name, value in description.attrib.items():
-            found.setdefault(name, []).append(value)
+            properties.setdefault(name, []).append(value)
         for element in description:
             entries = [entry.text or "" for entry in element.iter(f"{_RDF}li")]
-            found.setdefault(element.tag, []).extend(entries or [element.text or ""])
-    return found
+            properties.setdefault(element.tag, []).extend(entries or [element.text or ""])
+    return properties
 
 
 def _first(properties: Mapping[str, list[str]], name: str) -> str:

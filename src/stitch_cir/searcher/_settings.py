@@ -171,13 +171,13 @@ class SearchSettings:
         values |= self.unused
         for part in _PARTS:
             current = getattr(self, part)
-            known = _part_values(part, current)
+            part_values = _part_values(part, current)
             if part in changes:
                 # what both have carries over; what only this one has is kept for another
-                known.pop(f"{part}_options", None)
-                values |= known
+                part_values.pop(f"{part}_options", None)
+                values |= part_values
             elif any(name in changes for name in _NAMES_OF[part]):
-                values |= {**known, part: current.name}
+                values |= {**part_values, part: current.name}
             else:
                 values[part] = current
         values |= {"hubness": self.hubness}
@@ -204,8 +204,10 @@ class SearchSettings:
             used |= {f"{part}_options", *_part_values(part, chosen)}
         hubness = values.get("hubness")
         if hubness is None:
-            own = {name.removeprefix("hubness_"): name for name in _NAMES_OF["hubness"]}
-            hubness = Hubness(**{key: values[name] for key, name in own.items() if name in values})
+            of_hubness = {name.removeprefix("hubness_"): name for name in _NAMES_OF["hubness"]}
+            hubness = Hubness(
+                **{key: values[name] for key, name in of_hubness.items() if name in values}
+            )
         unused = {
             name: values[name]
             for part in _PARTS

@@ -60,8 +60,8 @@ def _check_members(
     scorer: Scorer, s: NDArray[Any], p: NDArray[Any], q: NDArray[Any], scores: NDArray[Any]
 ) -> None:
     """Check what a score may and may not depend on."""
-    one = scorer.score_similarities(np.array([[0.3]]))
-    require_close(one, 0.6, "one caption against one view scores twice their cosine", 1e-6)
+    score = scorer.score_similarities(np.array([[0.3]]))
+    require_close(score, 0.6, "one caption against one view scores twice their cosine", 1e-6)
     singles = [scorer.score_similarities(s[i], p, q[i]) for i in range(len(s))]
     require_close(singles, scores, "a score does not depend on its batch", 1e-9)
     order = np.array([2, 0, 3, 1])

@@ -85,10 +85,10 @@ def holds(where: Where, item: dict[str, Any]) -> bool:
     if where.operator == "true":
         return bool(value)
     if where.operator == "contains":
-        wanted = where.values[0]
+        expected = where.values[0]
         if isinstance(value, list):
-            return wanted in value
-        return str(wanted).casefold() in str(value).casefold()
+            return expected in value
+        return str(expected).casefold() in str(value).casefold()
     if where.attribute == "taken":
         time = moment(value)
         spans = [span(each) for each in where.values]
@@ -190,8 +190,8 @@ def test_ten_thousand_conditions(attributes: Attributes, items: dict[str, dict[s
     for number in range(EXPRESSIONS):
         text = draw_condition(rng)
         if number % 2:
-            place = int(rng.integers(0, len(text)))
-            text = text[:place] + str(rng.choice(signs)) + text[place + rng.integers(0, 3) :]
+            position = int(rng.integers(0, len(text)))
+            text = text[:position] + str(rng.choice(signs)) + text[position + rng.integers(0, 3) :]
         problem = None
         try:
             where = parse_where(text)

@@ -68,8 +68,8 @@ def _of_transformers(towers: HfTowers) -> ExportParts:
     dense = info.grid > 0
 
     def text(input_ids: Any, attention_mask: Any = None) -> Any:
-        given = {} if attention_mask is None else {"attention_mask": attention_mask}
-        features = model.get_text_features(input_ids=input_ids, **given)
+        mask = {} if attention_mask is None else {"attention_mask": attention_mask}
+        features = model.get_text_features(input_ids=input_ids, **mask)
         return getattr(features, "pooler_output", features)
 
     def vision(pixel_values: Any) -> Any:
@@ -202,12 +202,12 @@ def _check_tokenizer(towers: Towers, parts: ExportParts) -> None:
     json.loads(parts.tokenizer)
     made = plain_tokenizer(parts.tokenizer)
     for text, expected in zip(_HARD_TEXTS, towers.tokenize(_HARD_TEXTS), strict=True):
-        given = text.lower() if parts.config["lower"] else text
-        found = made.encode(given).ids
+        text_in = text.lower() if parts.config["lower"] else text
+        token_ids = made.encode(text_in).ids
         context, pad = int(parts.config["context"]), int(parts.config["pad"])
-        if len(expected) == context and len(found) < context:  # tokenized to its full length
-            found = [*found, *[pad] * (context - len(found))]
-        if found != list(expected):
+        if len(expected) == context and len(token_ids) < context:  # tokenized to its full length
+            token_ids = [*token_ids, *[pad] * (context - len(token_ids))]
+        if token_ids != list(expected):
             raise ModelError(
                 f"The tokenizer cannot be carried over: it reads {text[:40]!r} differently.",
                 hint="Use the checkpoint itself with the transformers: or open_clip: back end.",

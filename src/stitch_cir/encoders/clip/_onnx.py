@@ -68,13 +68,13 @@ def has_towers(folder: Path) -> bool:
 
 def find_towers(folder: Path) -> tuple[Path, Path]:
     """Return the text and the vision tower of a folder. Raises ``ModelError``."""
-    found = []
+    towers = []
     for names in (_TEXT, _VISION):
         file = next((folder / name for name in names if (folder / name).is_file()), None)
         if file is None:
             raise ModelError(f"{folder} lacks {names[0]}.", hint=_EXPECTED)
-        found.append(file)
-    return found[0], found[1]
+        towers.append(file)
+    return towers[0], towers[1]
 
 
 class OnnxTowers:
@@ -143,14 +143,14 @@ class OnnxTowers:
             "position_ids": np.broadcast_to(np.arange(width), batch.shape),
         }
         feeds = {name: value for name, value in feeds.items() if name in self._feeds}
-        (found,) = run_session(self._text, [self._text_output], feeds, self._names[0])
-        return np.asarray(found, dtype=np.float32)
+        (vectors,) = run_session(self._text, [self._text_output], feeds, self._names[0])
+        return np.asarray(vectors, dtype=np.float32)
 
     def vision(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Encode prepared images: (n, d) float32."""
         feeds = {self._pixels: pixels}
-        (found,) = run_session(self._vision, [self._image_output], feeds, self._names[1])
-        return np.asarray(found, dtype=np.float32)
+        (vectors,) = run_session(self._vision, [self._image_output], feeds, self._names[1])
+        return np.asarray(vectors, dtype=np.float32)
 
     def patches(
         self, pixels: NDArray[np.float32]
@@ -235,10 +235,10 @@ def _session(file: Path, device: str | None) -> Any:
 
 def _output(session: Any, expected: Sequence[str], file: Path) -> str:
     names = [each.name for each in session.get_outputs()]
-    found = next((name for name in expected if name in names), None)
-    if found is None:
+    match = next((name for name in expected if name in names), None)
+    if match is None:
         raise ModelError(f"{file} gives {', '.join(names)}, not {expected[0]}.", hint=_EXPECTED)
-    return found
+    return match
 
 
 def _open_tokenizer(file: Path) -> Any:

@@ -187,15 +187,15 @@ def _weights(open_clip: Any, model: str, pretrained: str) -> tuple[Path, Checkpo
             f"open_clip has no weights {pretrained!r} for {model}, and there is no such file.",
             hint=f"Tags it knows: {tags}.",
         )
-    found = cached_weights(config)
-    if found is None:
+    cached = cached_weights(config)
+    if cached is None:
         origin = config.get("hf_hub") or config.get("url")
         raise ModelError(
             f"The weights {pretrained!r} of {model} are not on this machine: {origin} is in no "
             "cache.",
             hint=f"Get them: stitch models pull open_clip:{model}/{pretrained}",
         )
-    return found, settings_of_tag(open_clip, model, pretrained)
+    return cached, settings_of_tag(open_clip, model, pretrained)
 
 
 def cached_weights(config: dict[str, Any]) -> Path | None:

@@ -73,11 +73,11 @@ def settings_of_file(
     if beside.is_file():
         return _beside(beside)
     default = CheckpointSettings(bool(open_clip.get_model_config(model).get("quick_gelu", False)))
-    known = [settings_of_tag(open_clip, model, name) for name in tags]
-    if not known:
+    candidates = [settings_of_tag(open_clip, model, name) for name in tags]
+    if not candidates:
         return default
-    if all(_same(one, known[0]) for one in known):
-        return known[0]
+    if all(_same(candidate, candidates[0]) for candidate in candidates):
+        return candidates[0]
     return CheckpointSettings(
         default.quick_gelu,
         default.preparation,

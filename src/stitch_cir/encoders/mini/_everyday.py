@@ -44,7 +44,7 @@ def join_concepts(
     if any(concept.text in UNLIKE for concept in appearance):
         return (*objects, *appearance)
     best = {kind: _best(head, scores, kind) for kind in ("people", "actions", "places")}
-    people, action, place = best["people"], best["actions"], best["places"]
+    people, action, location = best["people"], best["actions"], best["places"]
     clear = bool(objects) and objects[0].weight >= CLEAR
     named = list(objects)
     rest = list(appearance)
@@ -56,9 +56,9 @@ def join_concepts(
     elif action is not None and objects and objects[0].text in ANIMALS:
         first = objects[0]
         named = [replace(first, text=f"{first.text} {action[0]}"), *objects[1:]]
-    if place is not None:
+    if location is not None:
         rest = [concept for concept in rest if concept.kind != "background"]
-        rest.append(Concept(place[0], "background", place[1]))
+        rest.append(Concept(location[0], "background", location[1]))
     return (*named, *rest)
 
 

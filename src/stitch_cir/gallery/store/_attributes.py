@@ -76,7 +76,7 @@ def counts(store: Store) -> dict[int, int]:
 
 def values_of(store: Store, id: str) -> list[tuple[str, str, list[Any]]]:
     """Return (name, kind, stored values) of every attribute that an item has."""
-    found: dict[int, tuple[str, str, list[Any]]] = {}
+    values: dict[int, tuple[str, str, list[Any]]] = {}
     if has_attributes(store):
         for number, name, kind, value in store.rows(
             "SELECT a.number, a.name, a.kind, v.value FROM attributes a"
@@ -85,17 +85,17 @@ def values_of(store: Store, id: str) -> list[tuple[str, str, list[Any]]]:
             " ORDER BY a.number, v.position",
             (id,),
         ):
-            found.setdefault(number, (name, kind, []))[2].append(value)
-    return list(found.values())
+            values.setdefault(number, (name, kind, []))[2].append(value)
+    return list(values.values())
 
 
 def number_items(store: Store, ids: Sequence[str]) -> dict[str, int]:
     """Return the numbers of items, in a transaction of the caller; new ones are numbered."""
     store.run("INSERT OR IGNORE INTO attribute_items (id) VALUES (?)", [(id,) for id in ids])
     if len(ids) > 256:
-        wanted = set(ids)
+        requested = set(ids)
         rows = store.rows("SELECT id, number FROM attribute_items")
-        return {id: number for id, number in rows if id in wanted}
+        return {id: number for id, number in rows if id in requested}
     statement = "SELECT number FROM attribute_items WHERE id = ?"
     return {id: int(store.value(statement, (id,))) for id in ids}
 

@@ -43,7 +43,7 @@ class ReadConnection:
         Raises ``GalleryMissingError`` when it was deleted, ``GalleryError`` where it cannot be
         looked at.
         """
-        now = _look(self.file)
+        now = _read_facts(self.file)
         if now[0] is None:
             raise GalleryMissingError(
                 f"The gallery {self.file.parent} was deleted while it was open.",
@@ -72,11 +72,11 @@ def open_for_reading(file: Path) -> ReadConnection:
     address = file.absolute().as_uri()
     try:
         connection = _connect(f"{address}?mode=ro")
-        return ReadConnection(connection, file, _look(file), live=True)
+        return ReadConnection(connection, file, _read_facts(file), live=True)
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY:
             raise
-    facts = _look(file)
+    facts = _read_facts(file)
     if not any(log is not None and log[2] for log in facts[1:_SHARED]):
         return ReadConnection(_connect(f"{address}?mode=ro&immutable=1"), file, facts, live=False)
     folder, facts = _copy(file)
@@ -106,7 +106,7 @@ def _connect(address: str) -> sqlite3.Connection:
     return connection
 
 
-def _look(file: Path) -> tuple[_Facts | None, ...]:
+def _read_facts(file: Path) -> tuple[_Facts | None, ...]:
     """Return (device, inode, size, time) of the database, its logs and the index of one.
 
     None for those that are absent.
@@ -133,8 +133,8 @@ def _copy(file: Path) -> tuple[Path, tuple[_Facts | None, ...]]:
     try:
         folder = Path(tempfile.mkdtemp(prefix="stitch-"))
         for _ in range(_COPIES):
-            facts = _look(file)
-            if _copy_files(file, folder) and _look(file)[:_SHARED] == facts[:_SHARED]:
+            facts = _read_facts(file)
+            if _copy_files(file, folder) and _read_facts(file)[:_SHARED] == facts[:_SHARED]:
                 return folder, facts
         raise GalleryBusyError(
             f"Another process is writing {file}, and only a copy of it can be read from here.",

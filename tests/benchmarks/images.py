@@ -13,9 +13,9 @@ NAMES = list(COLOURS)
 
 def paint(path: Path, number: int, size: tuple[int, int] = (48, 48)) -> Path:
     """Left half in one colour, right half in another; different numbers, different pictures."""
-    one, two = NAMES[number % len(NAMES)], NAMES[(number // len(NAMES) + number) % len(NAMES)]
-    image = Image.new("RGB", size, COLOURS[one])
-    image.paste(COLOURS[two], (size[0] // 2, 0, size[0], size[1]))
+    first, second = NAMES[number % len(NAMES)], NAMES[(number // len(NAMES) + number) % len(NAMES)]
+    image = Image.new("RGB", size, COLOURS[first])
+    image.paste(COLOURS[second], (size[0] // 2, 0, size[0], size[1]))
     # a mark of its own, so that no two files have the same content
     image.putpixel((0, 0), (number % 256, number // 256, 7))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -23,11 +23,11 @@ def paint(path: Path, number: int, size: tuple[int, int] = (48, 48)) -> Path:
     return path
 
 
-def circo_pictures(base: Path, count: int) -> None:
+def circo_images(base: Path, count: int) -> None:
     for number in range(count):
         paint(base / f"COCO2017_unlabeled/unlabeled2017/{number:012d}.jpg", number)
 
 
-def cirr_pictures(base: Path, count: int) -> None:
+def cirr_images(base: Path, count: int) -> None:
     for number in range(count):
         paint(base / f"dev/dev-{number}-0-img0.png", number)
