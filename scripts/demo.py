@@ -29,17 +29,17 @@ def main() -> int:
     """Run the demo; give the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", default="", help="a folder of your own instead of the stamps")
-    own_images = parser.parse_args().photos
+    from_folder = parser.parse_args().photos
     OUT.mkdir(exist_ok=True)
-    folder = Path(own_images).expanduser() if own_images else fetch(OUT)
+    folder = Path(from_folder).expanduser() if from_folder else fetch(OUT)
     try:
-        return run(folder, OUT / ("gallery-own" if own_images else "gallery"), bool(own_images))
+        return run(folder, OUT / ("gallery-own" if from_folder else "gallery"), bool(from_folder))
     except st.StitchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
-def run(folder: Path, directory: Path, own_images: bool) -> int:
+def run(folder: Path, directory: Path, from_folder: bool) -> int:
     """Index ``folder``, ask its queries, write the sheets."""
     encoder = st.load_encoder("mini")
     print(f"indexing {folder} …", flush=True)
@@ -51,7 +51,7 @@ def run(folder: Path, directory: Path, own_images: bool) -> int:
         report = st.index_folder(folder, directory, encoder=encoder, progress=_tick, rebuild=True)
     print(f"\r{report.summary()}  ({time.perf_counter() - started:.1f} s)")
     gallery = st.Gallery.open(directory, encoder=encoder)
-    queries = _folder_queries(gallery) if own_images else STAMP_QUERIES
+    queries = _folder_queries(gallery) if from_folder else STAMP_QUERIES
     searches, references = [], []
     for reference, text in queries:
         settings = st.SearchSettings(k=min(HITS, len(gallery)))

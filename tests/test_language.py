@@ -13,9 +13,22 @@ import pytest
 import stitch_cir
 
 SOURCE = Path(stitch_cir.__file__).parent
-TREES = {
-    file.relative_to(SOURCE).as_posix(): ast.parse(file.read_text(encoding="utf-8"))
-    for file in sorted(SOURCE.rglob("*.py"))
+ROOT = Path(__file__).parents[1]
+
+
+def parsed(folder: Path, base: Path) -> dict[str, ast.Module]:
+    """Return the syntax trees of the modules below a folder, by their paths from ``base``."""
+    return {
+        file.relative_to(base).as_posix(): ast.parse(file.read_text(encoding="utf-8"))
+        for file in sorted(folder.rglob("*.py"))
+    }
+
+
+TREES = parsed(SOURCE, SOURCE)
+OTHERS = {
+    path: tree
+    for folder in ("tests", "bench", "scripts", "examples")
+    for path, tree in parsed(ROOT / folder, ROOT).items()
 }
 IDIOM = frozenset(
     "told found own one place places asked wanted given known seen wish desk keeper shelf gate "
@@ -34,46 +47,22 @@ def words_of(name: str) -> list[str]:
     return [w.lower() for w in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
 
 
-def names_of(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield what a module defines for others to read: (where, name)."""
-    for node in tree.body:
-        yield from module_level(node)
-    for inner in ast.walk(tree):
-        if isinstance(inner, ast.ClassDef):
-            yield from members(inner)
-        elif isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            a = inner.args
-            for each in (*a.posonlyargs, *a.args, *a.kwonlyargs, a.vararg, a.kwarg):
-                if each is not None:
-                    yield f"parameter of {inner.name}", each.arg
-
-
-def module_level(node: ast.stmt) -> Iterator[tuple[str, str]]:
-    if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-        yield "module", node.name
-    elif isinstance(node, ast.Assign):
-        for target in node.targets:
-            for each in ast.walk(target):
-                if isinstance(each, ast.Name):
-                    yield "module", each.id
-    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-        yield "module", node.target.id
-
-
-def members(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    for member in node.body:
-        if isinstance(member, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield f"class {node.name}", member.name
-            for each in ast.walk(member):
-                if (
-                    isinstance(each, ast.Attribute)
-                    and isinstance(each.ctx, ast.Store)
-                    and isinstance(each.value, ast.Name)
-                    and each.value.id == "self"
-                ):
-                    yield f"class {node.name}", each.attr
-        elif isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name):
-            yield f"class {node.name}", member.target.id
+def names_of(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield every name that a module binds, private locals too: (line, name)."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(ctx=ast.Store()):
+                yield node.lineno, node.id
+            case ast.Attribute(ctx=ast.Store()):
+                yield node.lineno, node.attr
+            case ast.arg():
+                yield node.lineno, node.arg
+            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield node.lineno, node.name
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                yield node.lineno, name
+            case ast.alias(asname=str(name)):
+                yield node.lineno, name
 
 
 def is_idiom(name: str) -> bool:
@@ -81,9 +70,10 @@ def is_idiom(name: str) -> bool:
     return (len(words) == 1 and words[0] in IDIOM) or bool(FORBIDDEN_PARTS & set(words))
 
 
-@pytest.mark.parametrize("file", TREES)
+@pytest.mark.parametrize("file", [*TREES, *OTHERS])
 def test_names_are_the_fields(file: str) -> None:
-    idiom = {f"{where}: {name}" for where, name in names_of(TREES[file]) if is_idiom(name)}
+    tree = (TREES | OTHERS)[file]
+    idiom = {f"line {line}: {name}" for line, name in names_of(tree) if is_idiom(name)}
     assert sorted(idiom) == []
 
 

@@ -136,7 +136,7 @@ OFFERED: dict[str, Callable[[], set[str]]] = {
 
 
 @pytest.mark.parametrize("front", OFFERED)
-def test_every_front_offers_every_setting_or_says_why_not(front: str) -> None:
+def test_every_front_offers_every_setting_or_documents_why_not(front: str) -> None:
     offered = OFFERED[front]() & set(NAMES)
     assert offered | set(WHY_NOT[front]) == set(NAMES)
     assert not offered & set(WHY_NOT[front])
@@ -229,6 +229,6 @@ def test_a_bad_value_is_one_error_with_name_value_and_range(
         st.SearchSettings.from_preset(**values)
 
 
-def test_a_name_in_the_place_of_an_object_says_what_takes_names() -> None:
+def test_a_name_instead_of_an_object_gets_a_hint() -> None:
     with pytest.raises(st.SettingError, match="from_preset"):
         st.SearchSettings(transition="pdv")  # type: ignore[arg-type]

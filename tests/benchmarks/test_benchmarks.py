@@ -201,7 +201,7 @@ def test_no_prediction_at_all_scores_nothing(tmp_path: Path, name: str) -> None:
     assert {span.high for span in intervals(scores).values()} == {0.0}
 
 
-def test_without_the_list_of_images_the_gallery_is_unknown_and_told(tmp_path: Path) -> None:
+def test_a_missing_list_of_images_is_reported(tmp_path: Path) -> None:
     base = layouts.circo(tmp_path)
     (base / "COCO2017_unlabeled/annotations/image_info_unlabeled2017.json").unlink()
     assert "cannot be checked" in load_benchmark("circo", tmp_path).notes[0]

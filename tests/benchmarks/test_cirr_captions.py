@@ -58,7 +58,7 @@ def test_the_joined_captions_are_one_more_view() -> None:
 
 
 @pytest.mark.parametrize("folder", ["captions", "CIRR/captions", "CIRR"])
-def test_captions_are_found_at_the_documented_places(tmp_path: Path, folder: str) -> None:
+def test_captions_are_read_from_the_documented_folders(tmp_path: Path, folder: str) -> None:
     root = captioned(tmp_path, {id: [f"a thing {id}"] for id in names(60)}, folder=folder)
     data = load_benchmark("cirr-captions", root)
     assert len(data.tasks[0].captions) == 60
@@ -68,12 +68,12 @@ def test_captions_are_found_at_the_documented_places(tmp_path: Path, folder: str
     assert file.what == "captions of the gallery"
 
 
-def test_beside_the_root_is_found_too(tmp_path: Path) -> None:
+def test_captions_beside_the_root_are_read_too(tmp_path: Path) -> None:
     captioned(tmp_path / "data", {id: [f"a thing {id}"] for id in names(60)}, folder="../captions")
     assert load_benchmark("cirr-captions", tmp_path / "data").tasks[0].captions
 
 
-def test_missing_and_odd_captions_files_are_told(tmp_path: Path) -> None:
+def test_missing_and_malformed_caption_files_are_reported(tmp_path: Path) -> None:
     layouts.cirr(tmp_path)
     with pytest.raises(NotFoundError, match="cirr_gallery_captions"):
         load_benchmark("cirr-captions", tmp_path)

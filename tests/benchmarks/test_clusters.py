@@ -108,7 +108,7 @@ def test_a_variant_keeps_what_its_intervals_were_drawn_from() -> None:
     assert VariantResult.from_dict(data).clusters == Clusters()
 
 
-def test_the_commands_say_what_was_drawn(tmp_path: Path) -> None:
+def test_the_commands_name_the_resampled_clusters(tmp_path: Path) -> None:
     base = layouts.cirr(tmp_path)
     file = base / "cirr/captions/cap.rc2.val.json"
     (entry,) = json.loads(file.read_text())

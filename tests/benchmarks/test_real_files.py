@@ -61,7 +61,7 @@ def test_circo_example_is_written_as_it_was(tmp_path: Path) -> None:
 
 
 @needs(CIRCO)
-def test_circo_example_that_lacks_something_is_refused(tmp_path: Path) -> None:
+def test_an_incomplete_circo_example_is_refused(tmp_path: Path) -> None:
     data = load_benchmark("circo", ROOT, "val")
     predicted = json.loads(CIRCO.read_text())
     short = put(tmp_path / "short.json", {**predicted, "7": predicted["7"][:49]})

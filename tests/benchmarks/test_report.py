@@ -54,9 +54,9 @@ def test_the_same_numbers_in_every_form(run: Path, tmp_path: Path) -> None:
         ("ablation-neither", "ablation"),
         ("alpha-0.50", "alpha"),
     ):
-        one = kept.variants[name]
-        for metric, value in one.headline.items():
-            span = one.intervals[metric]
+        variant = kept.variants[name]
+        for metric, value in variant.headline.items():
+            span = variant.intervals[metric]
             row = table[name, metric]
             assert [float(row[key]) for key in ("value", "low", "high", "n")] == pytest.approx(
                 [value, span.low, span.high, 2], abs=5e-5
@@ -179,7 +179,9 @@ def test_several_runs_stand_side_by_side(tmp_path: Path, circo: Benchmark) -> No
     assert {row["run"] for row in rows(out)} == {"a", "b", "a (2)"}
 
 
-def test_runs_of_other_queries_are_not_compared_but_told(tmp_path: Path, circo: Benchmark) -> None:
+def test_runs_of_different_queries_are_reported_and_not_compared(
+    tmp_path: Path, circo: Benchmark
+) -> None:
     paint(circo)
     task = circo.tasks[0]
     half = replace(circo, tasks=(replace(task, queries=task.queries[:1]),))
@@ -200,7 +202,7 @@ def test_runs_of_other_queries_are_not_compared_but_told(tmp_path: Path, circo: 
 
 
 @pytest.mark.draws
-def test_other_data_sets_have_sections_of_their_own(tmp_path: Path, circo: Benchmark) -> None:
+def test_other_data_sets_have_their_sections(tmp_path: Path, circo: Benchmark) -> None:
     layouts.cirr(tmp_path)
     layouts.fashioniq(tmp_path)
     cirr = load_benchmark("cirr", tmp_path, "val")
@@ -229,7 +231,7 @@ def test_other_data_sets_have_sections_of_their_own(tmp_path: Path, circo: Bench
     assert len(ids) == len(set(ids))
 
 
-def test_what_a_run_says_of_itself_is_told_first(tmp_path: Path, circo: Benchmark) -> None:
+def test_the_notes_of_a_run_come_first(tmp_path: Path, circo: Benchmark) -> None:
     paint(circo)
     run = make_run(
         tmp_path / "run",
@@ -262,7 +264,9 @@ def test_what_a_run_says_of_itself_is_told_first(tmp_path: Path, circo: Benchmar
 
 
 @pytest.mark.draws
-def test_errors_say_what_to_do(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_hint_at_the_remedy(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(SettingError, match="No run"):
         write_report([], tmp_path / "out")
     with pytest.raises(SettingError, match="twice"):

@@ -20,7 +20,7 @@ from tests.benchmarks import layouts
 from tests.benchmarks.runs import HOSTILE, browser, make_run, paint, rows
 
 
-def test_the_page_knows_what_was_asked_composed_retrieved_and_expected(
+def test_the_page_shows_query_composition_hits_and_targets(
     run: Path, tmp_path: Path, circo: Benchmark
 ) -> None:
     out = tmp_path / "out"
@@ -55,7 +55,7 @@ def test_the_page_knows_what_was_asked_composed_retrieved_and_expected(
             assert (image.format, max(image.size)) == ("JPEG", 60)
 
 
-def test_missing_and_damaged_pictures_are_told_and_shown_by_name(
+def test_missing_and_damaged_images_are_noted_and_shown_by_name(
     tmp_path: Path, circo: Benchmark
 ) -> None:
     paint(circo, without=["1", "2"])
@@ -89,7 +89,7 @@ def test_thumbnails_are_kept_and_made_anew(tmp_path: Path, circo: Benchmark) -> 
     assert second.read_bytes().startswith(b"\xff\xd8\xff")
 
 
-def test_a_region_of_a_picture_is_shown_as_that_region(tmp_path: Path) -> None:
+def test_a_region_of_an_image_is_shown_as_that_region(tmp_path: Path) -> None:
     layouts.genecis(tmp_path)
     data = load_benchmark("genecis", tmp_path)
     task = next(task for task in data.tasks if task.name == "change_attribute")
@@ -103,7 +103,7 @@ def test_a_region_of_a_picture_is_shown_as_that_region(tmp_path: Path) -> None:
         assert small.size == (52, 70)
 
 
-def test_captions_stand_where_there_is_no_picture(tmp_path: Path) -> None:
+def test_captions_stand_in_for_a_missing_image(tmp_path: Path) -> None:
     layouts.cirr(tmp_path)
     names = load_benchmark("cirr", tmp_path, "val").tasks[0].gallery
     layouts.put(
@@ -190,7 +190,7 @@ def test_markdown_is_escaped(text: str, expected: str) -> None:
     assert escape_markdown(text) == expected
 
 
-def test_a_data_set_that_is_gone_or_changed_is_told(
+def test_a_missing_or_changed_data_set_is_noted(
     run: Path, tmp_path: Path, circo: Benchmark
 ) -> None:
     moved = tmp_path / "moved"

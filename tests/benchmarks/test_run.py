@@ -115,7 +115,7 @@ def test_a_finished_run_is_not_made_again_and_another_one_is_refused(tmp_path: P
 @pytest.mark.parametrize(
     "stage", ["indexing", "composing", "encoding texts", "ranking 5 of 10, mean"]
 )
-def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, stage: str) -> None:
+def test_an_interrupted_run_resumes(tmp_path: Path, stage: str) -> None:
     data = circo(tmp_path)
     whole = run_benchmark(data, tmp_path / "whole", encoder=ENCODER, options=NO_SWEEPS)
     composer = CountingComposer()
@@ -165,7 +165,7 @@ def test_a_composition_cut_short_is_made_again(tmp_path: Path) -> None:
     assert set(run.compositions()) == {"0", "1"}
 
 
-def test_missing_pictures_are_counted_and_no_query_leaves_the_mean(tmp_path: Path) -> None:
+def test_missing_images_are_counted_and_no_query_leaves_the_mean(tmp_path: Path) -> None:
     # 5 is the reference of the second query, 6 its only answer; 9 is nobody's
     data = circo(tmp_path, missing=(5, 6, 9))
     run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=NO_SWEEPS)
@@ -184,7 +184,7 @@ def test_missing_pictures_are_counted_and_no_query_leaves_the_mean(tmp_path: Pat
     assert any("could not be searched with" in note for note in image_only.notes)
 
 
-def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_image_is_named(tmp_path: Path) -> None:
     base = layouts.circo(tmp_path, gallery=COUNT)
     circo_images(base, COUNT)
     (base / "COCO2017_unlabeled/unlabeled2017/000000000008.jpg").write_bytes(b"\xff\xd8\xff broken")
@@ -194,7 +194,7 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert "missing" not in run.manifest["gallery"]["val"]["reasons"]["8"]
 
 
-def test_no_pictures_at_all_is_one_clear_error(tmp_path: Path) -> None:
+def test_no_images_at_all_is_one_clear_error(tmp_path: Path) -> None:
     data = load_benchmark("circo", layouts.circo(tmp_path, gallery=COUNT))
     with pytest.raises(NotFoundError, match="no folder"):
         run_benchmark(data, tmp_path / "run", encoder=ENCODER)
@@ -250,7 +250,7 @@ def test_genecis_cuts_regions_and_ties_fall_against_the_target(tmp_path: Path) -
     assert run.manifest["gallery"]["change_attribute"]["without_vectors"] == []
 
 
-def test_categories_share_a_folder_of_pictures(tmp_path: Path) -> None:
+def test_categories_share_a_folder_of_images(tmp_path: Path) -> None:
     base = layouts.fashioniq(tmp_path)
     (base / "images/A.png").unlink()
     for number, id in enumerate(("A", "B", *(f"X{number}" for number in range(30)))):

@@ -152,7 +152,7 @@ def test_runs_are_compared_by_their_folders(tmp_path: Path) -> None:
     assert "holds no predictions" in empty.output
 
 
-def test_the_manifest_says_where_the_data_lay_and_which_code_ran(
+def test_the_manifest_records_the_data_folder_and_the_code_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     circo(tmp_path)
@@ -181,7 +181,7 @@ def test_equal_settings_are_ranked_once(tmp_path: Path) -> None:
     assert run.variants["ablation-transition"].label == "transition only"
 
 
-def test_what_is_missing_is_said_with_where_to_get_it(tmp_path: Path) -> None:
+def test_missing_files_are_named_with_their_source(tmp_path: Path) -> None:
     layouts.circo(tmp_path, gallery=COUNT)
     shown = invoke(["bench", "check", "circo", "--root", str(tmp_path)])
     assert shown.exit_code == 3

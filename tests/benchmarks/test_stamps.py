@@ -71,7 +71,7 @@ def digests(root: Path) -> dict[str, str]:
     }
 
 
-def test_truth_is_every_scene_with_exactly_the_asked_change(
+def test_targets_are_all_scenes_with_exactly_the_requested_change(
     scenes: dict[int, Record], queries: list[Record]
 ) -> None:
     for query in queries:
@@ -86,7 +86,7 @@ def test_truth_is_every_scene_with_exactly_the_asked_change(
         assert query["reference_img_id"] not in answers
 
 
-def test_the_words_ask_for_the_wanted_value(
+def test_the_modification_names_the_target_value(
     scenes: dict[int, Record], queries: list[Record]
 ) -> None:
     """The text alone names the value, or the step for a count."""
@@ -148,7 +148,7 @@ def test_each_query_has_distractors_of_both_parts(
         assert text_only
 
 
-def test_neither_part_suffices_even_for_perfect_eyes(stamps: Path) -> None:
+def test_neither_image_nor_text_suffices_even_with_perfect_recognition(stamps: Path) -> None:
     """Rank small by attributes: those of the reference, those that the text names, or both."""
     scenes_planned, annotations = plan(load_catalogue(stamps), SIZES["small"], 0)
     scenes = {scene.id: asdict(scene.scene) for scene in scenes_planned}
@@ -184,7 +184,7 @@ def test_neither_part_suffices_even_for_perfect_eyes(stamps: Path) -> None:
     assert np.mean(precision["text"]) < 0.5
 
 
-def test_pictures_hold_what_their_records_say(made: Path, scenes: dict[int, Record]) -> None:
+def test_images_hold_what_their_records_describe(made: Path, scenes: dict[int, Record]) -> None:
     things = {thing["name"]: thing for thing in LISTED}
     for scene in scenes.values():
         subjects = [part for part in scene["parts"] if part["name"] == scene["object"]]
@@ -218,7 +218,7 @@ def test_pictures_hold_what_their_records_say(made: Path, scenes: dict[int, Reco
         }[scene["relation"]], scene
 
 
-def test_things_take_the_colour_that_is_told(made: Path, scenes: dict[int, Record]) -> None:
+def test_objects_are_drawn_in_the_recorded_colour(made: Path, scenes: dict[int, Record]) -> None:
     """Read from the pictures themselves: the hue in the middle of a thing on a plain background."""
     hues = dict(zip(COLOURS, (357, 27, 52, 128, 220, 280, 336), strict=True))
     looked = 0
@@ -274,7 +274,7 @@ def test_same_seed_same_bytes_other_seed_others(made: Path, stamps: Path, tmp_pa
     assert other["scenes.jsonl"] != first["scenes.jsonl"]
 
 
-def test_a_stopped_run_goes_on_and_a_finished_one_is_mended(
+def test_a_stopped_run_resumes_and_a_finished_one_is_repaired(
     made: Path, stamps: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "stopped"
@@ -296,7 +296,7 @@ def test_a_stopped_run_goes_on_and_a_finished_one_is_mended(
     assert digests(root) == digests(made)
 
 
-def test_what_cannot_be_made_is_told(made: Path, stamps: Path, tmp_path: Path) -> None:
+def test_impossible_requests_are_refused(made: Path, stamps: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no folder of stamps .*fetch_stamps"):
         make_stamps_benchmark(tmp_path / "a", tmp_path / "nowhere")
     with pytest.raises(SettingError, match="no size 'huge'"):
@@ -319,7 +319,7 @@ def test_what_cannot_be_made_is_told(made: Path, stamps: Path, tmp_path: Path) -
     assert [path.name for path in (tmp_path / "own").rglob("*.*")] == ["holiday.jpg"]
 
 
-def test_stamps_that_lack_or_say_something_else(stamps: Path, tmp_path: Path) -> None:
+def test_missing_or_altered_stamps_are_refused(stamps: Path, tmp_path: Path) -> None:
     other = tmp_path / "stamps"
     shutil.copytree(stamps, other)
     caption = (other / LISTED[0]["stamps"][0]).with_suffix(".txt")

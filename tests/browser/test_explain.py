@@ -60,7 +60,7 @@ def test_both_directions(page: Page, site: str) -> None:
     page.get_by_role("radio", name="Views look").check()
     expect(page.locator(".plan caption")).to_contain_text("each view looks")
     columns = [
-        [float(one) for one in row.locator("td").all_inner_texts()]
+        [float(cell) for cell in row.locator("td").all_inner_texts()]
         for row in page.locator(".plan tbody tr").all()
     ]
     for column in zip(*columns, strict=True):
@@ -79,7 +79,7 @@ def test_pointing_brings_out_what_belongs_together(page: Page, site: str) -> Non
     expect(page.locator(".wires .dim")).to_have_count(0)
 
 
-def test_from_hit_to_hit_and_back_to_where_one_was(page: Page, site: str) -> None:
+def test_from_hit_to_hit_and_back(page: Page, site: str) -> None:
     open_why(page, site)
     first, second = hits(page)[:2]
     expect(page.locator("#why-title .name")).to_have_attribute("title", first)
@@ -113,7 +113,7 @@ def test_going_on_from_an_explanation(page: Page, site: str) -> None:
     expect(page.locator("#text")).to_be_focused()
 
 
-def test_saved_pictures(page: Page, site: str) -> None:
+def test_explanations_are_saved_as_images(page: Page, site: str) -> None:
     open_why(page, site)
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save as an image").click()

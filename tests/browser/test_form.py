@@ -22,7 +22,7 @@ def test_the_label_fits_the_question(page: Page) -> None:
     expect(label).to_have_text("Describe the image")
 
 
-def test_the_page_says_image_and_nothing_else(page: Page, site: str) -> None:
+def test_the_page_uses_the_word_image_only(page: Page, site: str) -> None:
     words = [page.locator("body").inner_text()]
     open_results(page, site)
     words.append(page.locator("body").inner_text())
@@ -38,7 +38,7 @@ def test_the_page_says_image_and_nothing_else(page: Page, site: str) -> None:
     assert [word for word in ours if "icture" in word] == []
 
 
-def test_earlier_results_say_that_they_are(page: Page, site: str) -> None:
+def test_earlier_results_are_marked_as_such(page: Page, site: str) -> None:
     open_results(page, site)
     first = hits(page)[0]
     earlier = page.locator("#earlier")
@@ -133,7 +133,7 @@ def test_an_image_of_the_gallery_is_dragged_with_its_thumbnail_file(page: Page) 
     expect(page.locator("#reference img")).to_have_attribute("alt", "Reference: circle/blue.png")
 
 
-def test_an_image_dragged_from_another_page_says_what_to_do(page: Page) -> None:
+def test_an_image_dragged_from_another_page_gets_a_hint(page: Page) -> None:
     """Only its address comes along; without care the browser would leave this page for it."""
     left = page.evaluate(
         """() => {
@@ -179,7 +179,7 @@ def test_without_any_storage(new_page: NewPage, site: str) -> None:
     page.get_by_label("Single-key shortcuts").uncheck()
 
 
-def test_parts_that_come_later_say_when_they_cannot(page: Page) -> None:
+def test_late_parts_report_when_they_fail(page: Page) -> None:
     search(page, "a red circle")
     for part in ("explain", "settings", "help"):
         page.route(f"**/static/{part}.js", lambda route: route.abort())

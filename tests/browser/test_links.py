@@ -50,7 +50,7 @@ def test_a_part_that_makes_no_sense_is_left_out_and_named(
 
 
 @pytest.mark.parametrize("lost", ["%E0%A4%A&&==&r", "x=only", "c=[", "k=-3", "n=gone.png", "#"])
-def test_a_fragment_that_asks_nothing_shows_the_gallery(page: Page, site: str, lost: str) -> None:
+def test_an_empty_fragment_shows_the_gallery(page: Page, site: str, lost: str) -> None:
     page.goto(f"{site}#{lost}")
     expect(page.locator("#pictures-title")).to_have_text("Gallery")
     expect(page.locator(".tile").first).to_be_visible()
@@ -142,7 +142,7 @@ def test_notes_of_the_gallery_are_shown(new_page: NewPage, site: str) -> None:
     expect(page.locator("#notes")).to_be_hidden()
 
 
-def test_an_incomplete_gallery_says_so_once(
+def test_an_incomplete_gallery_is_noted_once(
     new_page: NewPage, serve: Callable[..., str], tmp_path: Path
 ) -> None:
     folder = fill(tmp_path / "shapes")

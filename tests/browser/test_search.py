@@ -20,7 +20,7 @@ from tests.browser.steps import (
 )
 
 
-def test_pick_a_picture_say_what_changes_and_search(page: Page) -> None:
+def test_pick_an_image_describe_the_change_and_search(page: Page) -> None:
     pick(page, "circle/red.png")
     expect(page.locator("#text")).to_be_focused()
     search(page, "in blue instead")
@@ -34,7 +34,7 @@ def test_pick_a_picture_say_what_changes_and_search(page: Page) -> None:
     assert page.url.endswith("#r=circle%2Fred.png&t=in+blue+instead")
 
 
-def test_text_alone_and_picture_alone(page: Page) -> None:
+def test_text_alone_and_image_alone(page: Page) -> None:
     search(page, "a green square")
     assert "green" in hits(page)[0]
     page.click("#to-gallery")
@@ -48,7 +48,7 @@ def test_text_alone_and_picture_alone(page: Page) -> None:
 
 
 @pytest.mark.parametrize("way", ["drop", "paste", "choose"])
-def test_an_own_picture(page: Page, way: str) -> None:
+def test_an_uploaded_image(page: Page, way: str) -> None:
     content = png(draw("circle", "green", (300, 200)))
     if way == "choose":
         page.set_input_files(
@@ -71,7 +71,7 @@ def test_an_own_picture(page: Page, way: str) -> None:
     )
 
 
-def test_a_link_with_an_upload_says_what_is_missing(
+def test_a_link_with_an_upload_names_what_is_missing(
     new_page: Callable[..., Page], site: str
 ) -> None:
     page = new_page()
@@ -118,7 +118,7 @@ def _forget_once() -> Callable[..., None]:
     return handle
 
 
-def test_a_picture_of_the_gallery_is_recognised(page: Page) -> None:
+def test_an_image_of_the_gallery_is_recognised(page: Page) -> None:
     drop(page, png(draw("circle", "red", (240, 180))), name="mine.png")
     expect(page.locator("#reference img")).to_have_attribute("alt", "Reference: circle/red.png")
     expect(page.locator(".toast")).to_contain_text("The gallery has this very image")

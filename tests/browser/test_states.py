@@ -31,7 +31,7 @@ def test_an_empty_gallery(new_page: NewPage, serve: Serve, tmp_path: Path) -> No
     expect(page.locator(".state h3")).to_have_text("Nothing is left to rank")
 
 
-def test_nothing_asked(page: Page) -> None:
+def test_an_empty_query(page: Page) -> None:
     page.click("#search")
     expect(page.locator("#form-problem")).to_contain_text("Choose an image, or write")
     expect(page.locator("#text")).to_be_focused()
@@ -52,13 +52,13 @@ def test_a_reference_that_is_gone(page: Page, site: str) -> None:
     expect(page.locator("#choose")).to_be_visible()
 
 
-def test_a_rejected_picture_that_is_gone(page: Page, site: str) -> None:
+def test_a_missing_negative(page: Page, site: str) -> None:
     page.goto(link(site, **RED_TO_BLUE, n="gone.png"))
     page.get_by_role("button", name="Search without").click()
     expect(page.locator(".tile")).to_have_count(15)
 
 
-def test_a_picture_whose_file_is_gone(new_page: NewPage, serve: Serve, tmp_path: Path) -> None:
+def test_an_image_whose_file_is_missing(new_page: NewPage, serve: Serve, tmp_path: Path) -> None:
     folder = fill(tmp_path / "shapes")
     index_folder(folder, encoder=HashEncoder())
     (folder / "circle/blue.png").unlink()
@@ -139,7 +139,7 @@ def test_a_search_is_cancelled(page: Page) -> None:
     page.wait_for_selector(".tile .score")
 
 
-def test_a_newer_question_overtakes_an_older_one(page: Page) -> None:
+def test_a_newer_query_overtakes_an_older_one(page: Page) -> None:
     held = []
     page.route("**/api/search", lambda route: held.append(route))
     page.fill("#text", "a red circle")
@@ -237,7 +237,7 @@ def test_an_answer_takes_nothing_away_from_who_types(page: Page, site: str) -> N
     assert (texts[0], texts[-1]) == ("a yellow thing", "a yellow square")
 
 
-def test_two_pictures_dropped_in_haste(page: Page) -> None:
+def test_two_images_dropped_in_haste(page: Page) -> None:
     held = []
     page.route("**/api/uploads", lambda route: held.append(route))
     drop(page, png(draw("square", "green", (50, 60))), name="first.png")

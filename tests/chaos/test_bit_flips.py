@@ -42,7 +42,7 @@ def answers(root: Path) -> tuple[list[list[tuple[str, float]]], bool]:
 
 @pytest.mark.parametrize("cached", [True, False], ids=["with the cache", "without the cache"])
 @pytest.mark.parametrize("target", ["database", "cache"])
-def test_a_flipped_bit_is_harmless_or_told(
+def test_a_flipped_bit_is_harmless_or_reported(
     target: str,
     cached: bool,
     tmp_path: Path,

@@ -98,7 +98,7 @@ def request(port: int, method: str, path: str, body: Any = None) -> tuple[int, A
 
 
 @pytest.mark.parametrize("mood", MOODS)
-def test_everything_else_goes_on(
+def test_everything_else_continues(
     mood: str, tmp_path: Path, record_property: Callable[[str, Any], None]
 ) -> None:
     images(tmp_path)

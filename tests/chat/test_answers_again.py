@@ -53,7 +53,7 @@ def cache(tmp_path: Path) -> Iterator[Any]:
         Reply("A dress that goes on and", "length"),
     ],
 )
-def test_what_was_no_answer_is_asked_for_again_and_replaced(cache: Any, bad: Any) -> None:
+def test_unusable_answers_are_requested_again_and_replaced(cache: Any, bad: Any) -> None:
     broken = ChatComposer(Chat(ScriptedChat([bad]), cache)).compose(REFERENCE, "in red", 3)
     assert all(caption.origin.startswith("verbatim:") for caption in broken.captions)
     healthy = Chat(ScriptedChat(GOOD), cache)
@@ -73,7 +73,7 @@ def test_offline_the_record_of_a_failed_run_gives_the_same_run(cache: Any) -> No
     assert ChatComposer(offline).compose(REFERENCE, "an animal", 3) == first
 
 
-def test_only_what_is_missing_is_asked_for_and_priced(cache: Any) -> None:
+def test_only_missing_answers_are_requested_and_priced(cache: Any) -> None:
     Chat(ScriptedChat(["A cat.", None, "A dog."]), cache).samples(ASK, 3, Sampling())
     chat = Chat(ScriptedChat(GOOD), cache)
     assert chat.missing(ASK, 3, Sampling()) == 1

@@ -35,7 +35,7 @@ def cache(tmp_path: Path) -> Iterator[Any]:
     cache.close()
 
 
-def test_an_answer_is_asked_for_once_and_only_what_is_missing(cache: Any) -> None:
+def test_an_answer_is_requested_once_and_only_missing_samples_are_added(cache: Any) -> None:
     backend = ScriptedChat(lambda messages, number: f"answer {number}")
     chat = Chat(backend, cache)
     assert [r.text for r in chat.samples(ASK, 2, Sampling())] == ["answer 0", "answer 1"]
@@ -64,7 +64,7 @@ def test_whatever_shapes_an_answer_is_part_of_its_key(cache: Any, change: Any) -
     assert other.samples(request["messages"], 1, request["sampling"])[0].text == "second"
 
 
-def test_pictures_count_by_their_content_not_by_their_pixels_at_hand() -> None:
+def test_images_are_keyed_by_content_not_by_decoded_pixels() -> None:
     from PIL import Image
 
     red, blue = Image.new("RGB", (4, 4), "red"), Image.new("RGB", (4, 4), "blue")
@@ -86,7 +86,7 @@ def test_where_a_model_runs_is_recorded_but_shapes_no_answer(cache: Any) -> None
     assert Chat(Moved(["second"]), cache).samples(ASK, 1, Sampling())[0].text == "first"
 
 
-def test_offline_a_missing_answer_is_an_error_that_says_what_to_do(cache: Any) -> None:
+def test_offline_a_missing_answer_is_an_error_with_a_hint(cache: Any) -> None:
     chat = Chat(ScriptedChat(["x"]), cache, offline=True)
     with pytest.raises(EndpointError, match=r"not in the cache .*answers\.sqlite") as caught:
         chat.samples(ASK, 3, Sampling())
@@ -110,7 +110,7 @@ def test_an_interruption_keeps_what_was_answered_and_nothing_half(cache: Any) ->
     assert counts["requests"] == 2
 
 
-def test_equal_questions_under_way_are_asked_once(cache: Any) -> None:
+def test_equal_concurrent_requests_are_sent_once(cache: Any) -> None:
     event = threading.Event()
 
     def slow(messages: Any, number: Any) -> Any:
@@ -163,7 +163,7 @@ def test_export_and_import_carry_the_exact_answers(cache: Any, tmp_path: Path) -
     other.close()
 
 
-def test_an_import_that_disagrees_keeps_ours_and_says_so(cache: Any, tmp_path: Path) -> None:
+def test_a_conflicting_import_keeps_our_answer_and_notes_it(cache: Any, tmp_path: Path) -> None:
     Chat(ScriptedChat(["ours"]), cache).samples(ASK, 1, Sampling())
     theirs = AnswerCache(tmp_path / "t.sqlite")
     Chat(ScriptedChat(["theirs"]), theirs).samples(ASK, 2, Sampling())
@@ -214,7 +214,7 @@ def test_files_that_are_no_cache_are_refused(tmp_path: Path) -> None:
         AnswerCache(tmp_path)
 
 
-def test_the_default_place_follows_the_environment(
+def test_the_default_folder_follows_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STITCH_HOME", str(tmp_path))

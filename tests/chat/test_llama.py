@@ -86,7 +86,7 @@ def test_greedy_samples_are_computed_once(engine: Engine, weights: Path) -> None
     assert len(engine.parameters) == 1  # the engine was reused
 
 
-def test_each_other_sample_has_its_own_seed(engine: Engine, weights: Path) -> None:
+def test_each_further_sample_has_another_seed(engine: Engine, weights: Path) -> None:
     sampling = Sampling(temperature=0.7, seed=10)
     replies = LlamaChat(weights).sample(MESSAGES, 2, sampling, 3)
     assert [reply.text for reply in replies] == ["Caption: a dog 13", "Caption: a dog 14"]
@@ -112,7 +112,7 @@ def test_the_engine_listens_where_nobody_else_can_come(engine: Engine, weights: 
     assert not folder.exists()
 
 
-def test_the_name_tells_files_apart(weights: Path) -> None:
+def test_names_distinguish_files(weights: Path) -> None:
     name = LlamaChat(weights).model
     assert name.startswith("tiny.Q4@")
     assert make_chat(str(weights), cache=False).model == name
@@ -200,7 +200,7 @@ def test_answers_are_cached_like_those_of_other_models(
     assert again.texts == first.texts
 
 
-def test_the_command_says_how_to_install_it(
+def test_the_command_prints_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")

@@ -27,7 +27,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", LEARNED)
-def test_an_end_point_is_asked_as_it_takes_it_and_that_is_remembered(name: Any) -> None:
+def test_the_form_of_request_that_an_end_point_takes_is_remembered(name: Any) -> None:
     answer, missing, noted = LEARNED[name]
     sampling = Sampling(max_tokens=8)
     with serving(answer) as server:
@@ -51,7 +51,7 @@ def test_an_end_point_is_asked_as_it_takes_it_and_that_is_remembered(name: Any) 
 
 
 @pytest.mark.parametrize("name", FAILS)
-def test_a_refusal_for_good_is_one_error_with_the_reason_and_what_to_do(name: Any) -> None:
+def test_a_permanent_refusal_is_one_error_with_reason_and_hint(name: Any) -> None:
     status, body, message, hint = FAILS[name]
     with (
         serving(lambda handler, _: handler.send(status, body, retry_after_ms="1")) as server,
@@ -91,7 +91,7 @@ def test_every_prompt_with_example_images_has_a_form_for_one(prompt: str) -> Non
     assert [images(request) for request in server.requests] == [3, 1]
 
 
-def test_a_context_that_is_too_small_for_the_examples_is_asked_without_them() -> None:
+def test_examples_are_left_out_where_the_context_is_too_small() -> None:
     message = "the request exceeds the available context size. try increasing the context size"
     error = {"code": 400, "message": message, "type": "exceed_context_size_error", "n_ctx": 256}
     with serving(
@@ -163,7 +163,7 @@ def test_a_model_that_is_still_loading_is_waited_for() -> None:
     assert requests[-1]["n"] == 3
 
 
-def test_more_choices_than_asked_for_are_cut_and_put_in_order() -> None:
+def test_surplus_choices_are_dropped_and_put_in_order() -> None:
     def answer(handler: Handler, body: dict[str, Any]) -> None:
         data = completion("third", "second", "first", "fourth")
         for choice, index in zip(data["choices"], (2, 1, 0, 3), strict=True):

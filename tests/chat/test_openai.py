@@ -43,7 +43,7 @@ def texts(replies: Any) -> Any:
     return [reply.text for reply in replies]
 
 
-def test_k_samples_are_asked_for_in_one_request_with_the_sampling_of_the_paper() -> None:
+def test_k_samples_are_one_request_with_the_sampling_of_the_paper() -> None:
     with serving(says("a", "b", "c", "d", "e")) as server:
         replies = OpenAIChat("m", base_url=server.url).sample(ASK, 5, Sampling(seed=3), 1)
     assert texts(replies) == ["e", "a", "b", "c", "d"]
@@ -55,7 +55,7 @@ def test_k_samples_are_asked_for_in_one_request_with_the_sampling_of_the_paper()
     assert server.keys == [f"Bearer {KEY}"]
 
 
-def test_an_end_point_without_n_is_asked_concurrently_and_order_is_kept() -> None:
+def test_an_end_point_without_n_gets_concurrent_requests_in_order() -> None:
     def single(handler: Handler, body: dict[str, Any]) -> None:
         handler.send(200, completion(f"sample {body['seed']}"))
 
@@ -68,7 +68,7 @@ def test_an_end_point_without_n_is_asked_concurrently_and_order_is_kept() -> Non
 
 
 @pytest.mark.parametrize("name", ["top_k", "n", "seed", "max_tokens"])
-def test_a_refused_parameter_is_left_out_from_then_on_and_said(name: str) -> None:
+def test_a_refused_parameter_is_left_out_from_then_on_and_noted(name: str) -> None:
     def answer(handler: Handler, body: dict[str, Any]) -> None:
         if name in body:
             handler.send(400, {"error": {"message": f"Unsupported parameter: '{name}'"}})
@@ -115,7 +115,7 @@ def test_passing_troubles_are_tried_again(trouble: Any) -> None:
         (sleeps(1.0), "no answer within 0.1 seconds", "--concurrency"),
     ],
 )
-def test_lasting_troubles_are_one_clear_error_without_the_key(
+def test_persistent_failures_are_one_clear_error_without_the_key(
     trouble: Any, message: str, hint: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -146,7 +146,7 @@ def test_a_megabyte_of_prose_arrives_whole() -> None:
     assert reply.text == prose
 
 
-def test_pictures_travel_in_their_place_as_small_jpegs() -> None:
+def test_images_are_sent_in_order_as_small_jpegs() -> None:
     image = ImagePart.of(Image.new("RGB", (2000, 1000), "red"))
     message = Message("user", ("before", image, "after"))
     with serving(says("x")) as server:
@@ -232,14 +232,14 @@ def test_what_is_no_address_is_refused_at_once(url: str) -> None:
     assert "http://localhost:8000/v1" in caught.value.hint
 
 
-def test_an_address_may_be_given_with_what_follows_it() -> None:
+def test_an_address_may_include_its_path() -> None:
     with serving(says("x")) as server:
         for url in (f"{server.url}/chat/completions", f" {server.url}/ "):
             assert texts(OpenAIChat("m", base_url=url).sample(ASK, 1, Sampling(), 0)) == ["x"]
 
 
 @pytest.mark.parametrize("key", ["sk-abc\ndef", "sk-ключ"])
-def test_a_key_that_cannot_be_one_is_an_error_that_does_not_show_it(
+def test_a_malformed_key_is_an_error_that_does_not_show_it(
     monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("STITCH_API_KEY", key)
@@ -257,7 +257,7 @@ def test_half_a_surrogate_pair_in_a_question_travels_as_a_question_mark() -> Non
     assert server.requests[0]["messages"][0]["content"] == "lone ? half"
 
 
-def test_tls_to_a_server_without_it_says_so() -> None:
+def test_tls_to_a_server_without_it_is_named() -> None:
     with serving(says("x")) as server:
         url = server.url.replace("http:", "https:")
         with pytest.raises(EndpointError, match="cannot be reached") as caught:
@@ -265,7 +265,7 @@ def test_tls_to_a_server_without_it_says_so() -> None:
     assert "http://" in caught.value.hint
 
 
-def test_the_declared_client_is_one_that_works_with_what_is_installed_beside_it() -> None:
+def test_the_declared_client_works_with_its_installed_dependencies() -> None:
     """Before 3.0 the client used another HTTP library, whose newest release broke it."""
     declared = Path(__file__).parents[2] / "pyproject.toml"
     dependencies = tomllib.loads(declared.read_text())["project"]["dependencies"]

@@ -36,7 +36,7 @@ def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query() -> None
         assert prompt.preview()[-1]["role"] == "user"
 
 
-def test_the_one_stage_prompt_is_one_message_with_pictures_between_the_words() -> None:
+def test_the_one_stage_prompt_is_one_message_with_images_between_the_words() -> None:
     (message,) = load_prompt("edit-1").messages(image=IMAGE, modification="in red")
     kinds = [isinstance(part, ImagePart) for part in message.parts]
     assert kinds == [False, True, False, True, False, True, False]
@@ -58,7 +58,7 @@ def test_what_a_user_writes_is_never_read_as_a_template() -> None:
     assert text in str(messages[-1].parts[0])
 
 
-def test_a_prompt_of_ones_own(tmp_path: Path) -> None:
+def test_a_custom_prompt(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(PROMPT)
     prompt = load_prompt(str(path), "rewrite")
@@ -68,7 +68,7 @@ def test_a_prompt_of_ones_own(tmp_path: Path) -> None:
     assert load_prompt(str(path)).digest != before
 
 
-def test_a_prompts_pictures_lie_beside_it_and_count_in_its_digest(tmp_path: Path) -> None:
+def test_a_prompts_images_lie_beside_it_and_count_in_its_digest(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(
         'name = "p"\nkind = "edit"\nabout = "x"\nexample = "{image} {answer}"\n'

@@ -64,7 +64,7 @@ def test_all_tries_together_keep_to_the_total_time_out() -> None:
     assert len(server.requests) <= 1  # the second would come after the delay
 
 
-def test_closing_ends_requests_under_way_and_refuses_later_ones() -> None:
+def test_closing_ends_running_requests_and_refuses_later_ones() -> None:
     arrived, released = threading.Event(), threading.Event()
 
     def hangs(handler: Handler, body: dict[str, Any]) -> None:
@@ -108,7 +108,7 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     assert asyncio.sleep is sleep
 
 
-def test_a_delay_that_was_asked_for_is_kept_and_told(naps: Any) -> None:
+def test_a_requested_delay_is_kept_and_reported(naps: Any) -> None:
     messages: list[str] = []
     with serving(first(fails(429, retry_after="75", retry_after_ms=""), says("fine"))) as server:
         chat = OpenAIChat("m", base_url=server.url, report=messages.append)
@@ -199,7 +199,7 @@ def test_a_redirect_on_the_same_host_is_followed_where_it_keeps_the_request(
                 chat.sample(ASK, 1, Sampling(), 0)
 
 
-def test_an_endless_reply_is_given_up_once() -> None:
+def test_an_endless_reply_is_abandoned_once() -> None:
     def answer(handler: Handler, body: dict[str, Any]) -> None:
         handler.send_response(200)
         handler.send_header("content-type", "application/json")
@@ -217,7 +217,7 @@ def test_an_endless_reply_is_given_up_once() -> None:
     "proxy", ["socks5://127.0.0.1:1", "socks://127.0.0.1:1", "http://[::1", "http://127.0.0.1:1"]
 )
 @pytest.mark.parametrize("name", ["ALL_PROXY", "http_proxy"])
-def test_this_machine_is_reached_whatever_the_proxy_variables_say(
+def test_this_machine_is_reached_whatever_the_proxy_variables(
     monkeypatch: pytest.MonkeyPatch, name: str, proxy: str
 ) -> None:
     monkeypatch.setenv(name, proxy)

@@ -62,7 +62,7 @@ def test_set_show_count_drop(indexed: Path, tmp_path: Path) -> None:
     }
 
 
-def test_what_goes_wrong(indexed: Path, tmp_path: Path) -> None:
+def test_errors_of_the_back_end(indexed: Path, tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_text('id,price\nred.png,"12,50 €"\n')
     refused = stitch("attributes", "set", indexed, file)

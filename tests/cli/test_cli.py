@@ -58,7 +58,7 @@ def test_indexing_again_takes_the_encoder_of_the_gallery(indexed: Path, tmp_path
     assert "8 unchanged" in stitch("index", indexed, "-g", elsewhere, "-q").stdout
 
 
-def test_a_search_by_bounds_says_so(indexed: Path) -> None:
+def test_a_search_by_bounds_reports_it(indexed: Path) -> None:
     assert "8 of 8 view sets scored exactly · " in stitch("search", indexed, "blue", "-k", 2).stdout
     gallery = st.Gallery.open(indexed, encoder=st.load_encoder("test"))
     settings = st.SearchSettings(k=2)
@@ -83,7 +83,7 @@ def test_json_everywhere(indexed: Path, tmp_path: Path) -> None:
     assert json.loads(stitch("index", indexed, "--json", *ENCODER).stdout)["unchanged"] == 8
 
 
-def test_indexing_tells_how_long_the_encoder_waited(folder: Path) -> None:
+def test_indexing_reports_how_long_the_encoder_waited(folder: Path) -> None:
     answer = json.loads(stitch("index", folder, "--workers", 1, "--json", *ENCODER).stdout)
     assert answer["added"] == 8
     assert 0 < answer["encoding_seconds"] < answer["seconds"]
@@ -183,7 +183,7 @@ def test_settings_reach_the_ranking(indexed: Path) -> None:
         (["info", "{photos}/missing"], 3, "no gallery"),
     ],
 )
-def test_mistakes_get_one_clear_error(
+def test_a_usage_error_is_one_clear_message(
     indexed: Path, arguments: list[str], code: int, says: str
 ) -> None:
     (indexed / "note.txt").write_text("hello")
@@ -275,7 +275,7 @@ def test_parts_of_an_explanation(indexed: Path, tmp_path: Path) -> None:
     assert "contributions" in wrong.output
 
 
-def test_serving_says_what_is_missing(indexed: Path, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_serving_names_the_missing_extra(indexed: Path, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     assert stitch("serve", tmp_path / "nothing").exit_code == 3
     token = stitch("serve", indexed, "--token-file", tmp_path / "no.token")
     assert token.exit_code == 3

@@ -28,7 +28,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "html"])
-def test_a_sheet_is_written_and_said(indexed: Path, tmp_path: Path, ending: str) -> None:
+def test_a_sheet_is_written_and_reported(indexed: Path, tmp_path: Path, ending: str) -> None:
     sheet = tmp_path / "new" / "folder" / f"s.{ending}"
     done = stitch("search", indexed, "red", "-k", 8, "--sheet", sheet)
     assert done.exit_code == 0, done.output
@@ -43,7 +43,7 @@ def test_a_sheet_is_written_and_said(indexed: Path, tmp_path: Path, ending: str)
             drawn.load()
 
 
-def test_pictures_and_compositions_are_said(indexed: Path, tmp_path: Path) -> None:
+def test_written_images_and_compositions_are_reported(indexed: Path, tmp_path: Path) -> None:
     why, saved = tmp_path / "why.png", tmp_path / "made.jsonl"
     ask = (indexed, "in blue", "-r", "red.png")
     drawn = stitch("explain", indexed, "blue.png", *ask[1:], "-o", why)
@@ -151,7 +151,7 @@ def test_a_write_that_fails_leaves_the_older_file(
     assert [each.read_text() for each in tmp_path.iterdir()] == ["older"]
 
 
-def test_an_image_too_large_for_its_format_is_told(tmp_path: Path) -> None:
+def test_an_image_too_large_for_its_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"cannot hold 20000 × 1 pixels"):
         _files.save_image(tmp_path / "wide.webp", Image.new("RGB", (20000, 1)))
 
@@ -177,7 +177,7 @@ def test_open_shows_what_was_written(indexed: Path, tmp_path: Path, shown: list[
     assert shown[1] == (tmp_path / "why.png").as_uri()
 
 
-def test_open_alone_makes_a_file_of_its_own(
+def test_open_alone_writes_a_temporary_file(
     indexed: Path, tmp_path: Path, shown: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -200,7 +200,7 @@ def test_where_nothing_can_show_it_the_file_is_named(
     assert f"open {sheet} yourself" in done.stderr
 
 
-def test_a_kind_without_a_picture_is_noted(indexed: Path) -> None:
+def test_a_kind_without_an_image_is_noted(indexed: Path) -> None:
     done = stitch("explain", indexed, "blue.png", "blue", "--kind", "heatmap")
     assert done.exit_code == 0
     assert "add -o FILE or --open" in done.stderr

@@ -95,7 +95,7 @@ def test_info_is_for_people(indexed: Path) -> None:
     assert len(json.loads(stitch("info", indexed, "--json").stdout)["fingerprint"]) == 64
 
 
-def test_an_interrupted_run_says_how_many_files_wait(
+def test_an_interrupted_run_reports_how_many_files_remain(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(writer: Writer) -> None:

@@ -77,7 +77,7 @@ def test_a_source_folder_that_was_never_installed(monkeypatch: pytest.MonkeyPatc
         ("uv-receipt.toml", "uv tool install --force"),
     ],
 )
-def test_tools_with_environments_of_their_own(
+def test_tools_with_isolated_environments(
     mark: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / mark).write_text("")

@@ -42,7 +42,7 @@ def asking(folder: Path, server: object) -> tuple[object, ...]:
     return ("compose", folder, "in blue", "-r", "red.png", *chat)
 
 
-def test_a_model_that_never_answers_is_given_up_after_the_time_out(indexed: Path) -> None:
+def test_a_model_that_never_answers_is_abandoned_after_the_time_out(indexed: Path) -> None:
     released = threading.Event()
 
     def wait(handler: Handler, body: dict[str, Any]) -> None:
@@ -100,7 +100,7 @@ def test_a_reranker_that_thinks_gets_more_tokens(indexed: Path) -> None:
     assert stitch("search", indexed, "in blue", "--max-tokens", 500).exit_code == 2
 
 
-def test_unusable_answers_are_asked_for_again_and_forgotten_on_demand(indexed: Path) -> None:
+def test_unusable_answers_are_requested_again_and_forgotten_on_demand(indexed: Path) -> None:
     with serving(says(None)) as server:
         broken = stitch(*asking(indexed, server))
         assert "could not be used: 10 no text" in " ".join(broken.stdout.split())

@@ -48,7 +48,7 @@ def chat(server: Any) -> tuple[str, ...]:
     return ("--composer", "chat", "--model", "m", "--base-url", server.url)
 
 
-def test_a_search_with_a_model_shows_what_was_asked_and_asks_only_once(indexed: Path) -> None:
+def test_a_search_with_a_model_shows_its_captions_and_sends_one_request(indexed: Path) -> None:
     with serving(says(*CAPTIONS)) as server:
         ask = ("search", indexed, "in blue", "-r", "red.png", "-k", 2, *chat(server))
         result = stitch(*ask, "--preset", "public-code", "--top-p", 0.9)
@@ -90,7 +90,7 @@ def test_many_queries_are_priced_composed_saved_and_searched(
     assert captions[0] == {"text": CAPTIONS[0], "weight": 1.0, "origin": "chat:m"}
 
 
-def test_a_run_that_broke_off_goes_on_where_it_was(indexed: Path, queries: Path) -> None:
+def test_an_aborted_run_resumes(indexed: Path, queries: Path) -> None:
     with serving(first(says(*CAPTIONS), fails(401))) as server:
         ask = ("compose", indexed, "--queries", queries, *chat(server), "--concurrency", 1)
         broken = stitch(*ask)
@@ -135,7 +135,7 @@ def test_queries_that_cannot_be_composed_are_named_and_the_others_done(
         ('{"reference": "a", "text": "a", "spam": 1}', "unknown key 'spam'"),
     ],
 )
-def test_a_bad_file_of_queries_is_one_clear_error(
+def test_a_malformed_query_file_is_one_clear_error(
     indexed: Path, tmp_path: Path, line: str, message: str
 ) -> None:
     path = tmp_path / "q.jsonl"
@@ -145,7 +145,7 @@ def test_a_bad_file_of_queries_is_one_clear_error(
     assert message in made.stderr
 
 
-def test_a_reranker_is_asked_about_the_best_hits(indexed: Path) -> None:
+def test_a_reranker_judges_the_best_hits(indexed: Path) -> None:
     with serving(says("yes")) as server:
         ask = ("search", indexed, "in blue", "-r", "red.png", "-k", 3, "--model", "m")
         result = stitch(*ask, "--base-url", server.url, "--rerank", 2)
@@ -175,7 +175,7 @@ def test_options_that_would_be_ignored_are_refused(indexed: Path, tmp_path: Path
     assert both.exit_code == 2
 
 
-def test_no_key_is_said_and_a_missing_prompt_is_not_found(indexed: Path) -> None:
+def test_a_missing_key_is_noted_and_a_missing_prompt_is_not_found(indexed: Path) -> None:
     ask = ("search", indexed, "in blue", "-r", "red.png", "--composer", "chat", "--model", "m")
     keyless = stitch(*ask)
     assert keyless.exit_code == 6

@@ -100,7 +100,7 @@ def test_a_reader_that_has_left_is_no_failure(indexed: Path, unbuffered: str) ->
         assert (reader.returncode, err) == (0, b""), command
 
 
-def test_work_goes_on_when_the_reader_has_left(folder: Path) -> None:
+def test_work_continues_when_the_reader_has_left(folder: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -122,7 +122,7 @@ def test_a_full_disk_is_one_error(indexed: Path) -> None:
             assert err.count(b"\n") == 2
 
 
-def test_closed_descriptors_are_not_given_to_files(indexed: Path) -> None:
+def test_files_never_take_a_closed_standard_descriptor(indexed: Path) -> None:
     """Without stdout, the first file that is opened would be number 1, and be written over."""
     script = (
         "import os; os.close(0); os.close(1); os.close(2)\n"
@@ -213,7 +213,7 @@ def test_ctrl_c_at_any_moment_is_a_word_and_no_traceback(
     assert done.returncode == 130
 
 
-def test_nothing_is_imported_before_ctrl_c_is_seen_to() -> None:
+def test_ctrl_c_is_handled_before_anything_is_imported() -> None:
     script = (
         "import sys; before = set(sys.modules); import signal; from stitch_cir import cli\n"
         "print(*sorted(name for name in set(sys.modules) - before if 'stitch' in name))\n"

@@ -100,7 +100,7 @@ HOSTILE = (
 )
 
 
-def test_one_line_a_file_in_every_output(folder: Path, tmp_path: Path) -> None:
+def test_every_output_has_one_line_per_file(folder: Path, tmp_path: Path) -> None:
     for number, name in enumerate(HOSTILE):
         (folder / name).write_bytes((folder / "red.png").read_bytes())
         (folder / f"broken-{number}-{name}").write_bytes(b"")

@@ -79,7 +79,9 @@ def indexed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["prompts", "edit-2"], 3, "Did you mean 'edit-1'"),
     ],
 )
-def test_what_was_meant_is_said(indexed: Path, arguments: list[str], code: int, says: str) -> None:
+def test_misspelled_commands_get_a_suggestion(
+    indexed: Path, arguments: list[str], code: int, says: str
+) -> None:
     done = stitch(*arguments)
     assert done.exit_code == code, done.output
     assert says in done.stderr

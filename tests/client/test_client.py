@@ -63,7 +63,7 @@ def decoded(content: bytes) -> Image.Image:
     return Image.open(io.BytesIO(content))
 
 
-def test_the_gallery_is_told(client: Client) -> None:
+def test_the_gallery_is_described(client: Client) -> None:
     info = client.gallery()
     assert info.images == 8
     assert info.encoder == "test"
@@ -157,7 +157,7 @@ def test_a_hit_is_explained(client: Client) -> None:
     assert "data:image/jpeg" in client.sheet("in blue", **query)
 
 
-def test_pictures_are_added_and_removed(connect: Callable[..., Client], tmp_path: Path) -> None:
+def test_images_are_added_and_removed(connect: Callable[..., Client], tmp_path: Path) -> None:
     client = connect(TOKEN)
     path = tmp_path / "new.png"
     Image.new("RGB", (40, 40), (250, 140, 0)).save(path)
@@ -192,7 +192,7 @@ def test_errors_are_those_of_the_library(
     assert caught.value.hint
 
 
-def test_what_only_a_server_says(client: Client) -> None:
+def test_errors_that_only_a_server_raises(client: Client) -> None:
     with pytest.raises(ApiError) as caught:
         client.remove_image("red.png")
     assert (caught.value.type, caught.value.status) == ("TokenError", 403)
@@ -202,7 +202,7 @@ def test_what_only_a_server_says(client: Client) -> None:
     assert (caught.value.type, caught.value.status) == ("RequestError", 422)
 
 
-def test_a_busy_server_is_asked_again(connect: Callable[..., Client], monkeypatch: Any) -> None:
+def test_a_busy_server_is_retried(connect: Callable[..., Client], monkeypatch: Any) -> None:
     waited: list[float] = []
     monkeypatch.setattr("stitch_cir.client._client.time.sleep", waited.append)
     client = connect(rate=0.001, burst=1)
@@ -228,7 +228,7 @@ def test_an_address_that_is_none(url: str) -> None:
         (httpx2.Response(302, headers={"location": "http://else"}), "another address"),
     ],
 )
-def test_another_server_is_told(answer: httpx2.Response, words: str) -> None:
+def test_a_server_of_another_kind_is_named(answer: httpx2.Response, words: str) -> None:
     with Client("http://a.test", transport=httpx2.MockTransport(lambda _: answer)) as client:
         with pytest.raises(ApiError, match=words) as caught:
             client.health()

@@ -93,7 +93,7 @@ def test_one_stage_shows_the_reference_and_keeps_k_samples() -> None:
     assert len(made.settings["answers"]) == 1
 
 
-def test_unusable_replies_are_asked_again_within_the_budget() -> None:
+def test_unusable_replies_are_retried_within_the_budget() -> None:
     said = ["A cat.", "", "A cat!", "I'm sorry, I cannot see it.", "A dog.", "A fox.", "A cow."]
     backend = ScriptedChat(said)
     made = ChatComposer(Chat(backend)).compose(REFERENCE, "an animal", 4)
@@ -133,9 +133,7 @@ def test_from_the_cache_the_same_captions_come_again_without_the_model(tmp_path:
     cache.close()
 
 
-def test_one_stage_without_picture_says_what_to_use_and_without_reference_uses_the_template() -> (
-    None
-):
+def test_one_stage_needs_an_image_and_falls_back_to_the_template_without_a_reference() -> None:
     composer = ChatComposer(Chat(ScriptedChat(["x"])))
     with pytest.raises(QueryError, match="has no image") as caught:
         composer.compose(Reference("a", None, ("a dress",)), "in red", 2)
@@ -147,7 +145,7 @@ def test_one_stage_without_picture_says_what_to_use_and_without_reference_uses_t
         composer.compose(REFERENCE, "in red", 0)
 
 
-def test_plain_captions_of_the_reference_are_asked_for_where_a_transition_needs_them() -> None:
+def test_reference_captions_are_requested_where_a_transition_needs_them() -> None:
     def script(messages: Any, number: Any) -> Any:
         plain = "Description:" in str(messages[-1].parts[-1])
         return f"{'A plain picture' if plain else 'A changed picture'}, take {number}."
@@ -203,7 +201,7 @@ def test_two_stage_else_takes_what_the_encoder_saw_else_gives_up() -> None:
     assert composer.compose(None, "a dog", 1).composer == "verbatim"
 
 
-def test_a_price_is_told_before_and_falls_with_the_cache(tmp_path: Path) -> None:
+def test_a_price_is_estimated_before_and_falls_with_the_cache(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "a.sqlite")
     chat = Chat(ScriptedChat([f"A cat number {i}." for i in range(9)]), cache)
     composer = ChatComposer(chat, num_reference_captions=1)

@@ -38,7 +38,7 @@ def test_a_line_is_found_by_reference_and_modification(tmp_path: Path) -> None:
     assert made.settings["file"] == "c.jsonl"
 
 
-def test_only_as_many_as_asked_for(tmp_path: Path) -> None:
+def test_no_more_captions_than_requested(tmp_path: Path) -> None:
     made = RecordedComposer(lines(tmp_path / "c", LINE)).compose(Reference("a.jpg"), "in red", 1)
     assert made.texts == ("a red dress",)
     assert made.notes == ("the first 1 of 2 recorded captions",)

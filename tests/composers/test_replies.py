@@ -139,7 +139,7 @@ def reasoning(least: int) -> Any:
     return answer
 
 
-def test_a_model_that_thinks_its_tokens_away_is_told_apart_and_helped() -> None:
+def test_a_model_that_spends_its_tokens_on_thinking_gets_more() -> None:
     with serving(reasoning(400)) as server:
         chat = Chat(OpenAIChat("m", base_url=server.url))
         made = ChatComposer(chat).compose(REFERENCE, "in red", 3)
@@ -211,7 +211,7 @@ def test_a_query_without_image_names_the_composer_that_wrote_the_captions() -> N
     assert "chat (eyes) was not used" in made.notes[0]
 
 
-def test_what_a_captioner_fails_to_say_is_noted_or_named() -> None:
+def test_a_missing_caption_is_noted_or_named() -> None:
     eyes = Chat(ScriptedChat([Reply("<think>It shows", "length")], model="eyes"))
     hands = Chat(ScriptedChat([f"A red dress, take {i}." for i in range(9)]))
     composer = TwoStageComposer(hands, captioner=eyes)

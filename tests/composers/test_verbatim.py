@@ -82,7 +82,7 @@ def test_a_rule_that_covers_the_request_rewrites_it_for_each_likely_object() -> 
     assert made.reference_captions == ("a t-shirt", "a dress")
 
 
-def test_a_request_that_no_rule_covers_is_joined_in_its_own_words() -> None:
+def test_a_request_that_no_rule_covers_is_joined_verbatim() -> None:
     made = VerbatimComposer().compose(DRESS, "for a child", 5)
     assert made.texts == ("for a child", "a t-shirt for a child", "a dress for a child")
     assert made.intent == ""

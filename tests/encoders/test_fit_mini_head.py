@@ -88,7 +88,7 @@ def copied(folder: Path, tmp_path: Path) -> Path:
     return copies
 
 
-def test_captions_of_other_photos_are_refused(
+def test_captions_of_other_images_are_refused(
     script: ModuleType, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (copied / "05.png").unlink()

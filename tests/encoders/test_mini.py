@@ -69,7 +69,7 @@ def squares(left: str, right: str) -> Image.Image:
     return image
 
 
-def test_a_view_speaks_of_its_own_box(mini: MiniEncoder) -> None:
+def test_a_view_describes_its_box(mini: MiniEncoder) -> None:
     halves = (ViewBox(0, 0, 0.5, 1), ViewBox(0.5, 0, 1, 1))
     views = mini.encode_views([squares("#d01f1f", "#2a5fc8")], [halves])[0]
     red, blue = mini.encode_texts(["red", "blue"])

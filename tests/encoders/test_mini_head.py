@@ -115,7 +115,7 @@ def test_a_file_that_is_no_head_is_named(tmp_path: Path, content: bytes | None) 
         load_encoder(f"mini:{file}")
 
 
-def test_a_head_that_lacks_a_part_is_refused(head_file: Path) -> None:
+def test_an_incomplete_head_is_refused(head_file: Path) -> None:
     np.savez(head_file, weights=np.zeros((1752, 384), np.int8))
     with pytest.raises(ModelError, match="it lacks"):
         MiniHead.load(head_file)
@@ -133,7 +133,7 @@ def test_mini_needs_a_file_after_its_colon() -> None:
         load_encoder("mini:")
 
 
-def test_heads_have_names_tags_fingerprints_and_vectors_of_their_own(
+def test_heads_differ_in_name_tag_fingerprint_and_vectors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed in (1, 2):
@@ -185,7 +185,7 @@ def test_galleries_of_the_first_edition_stay_searchable(tmp_path: Path) -> None:
         assert "--encoder mini --switch-when-done" in note
 
 
-def test_the_present_edition_cannot_open_them_and_says_what_to_do(tmp_path: Path) -> None:
+def test_the_present_edition_cannot_open_them_and_gives_a_hint(tmp_path: Path) -> None:
     first_gallery(tmp_path / "images")
     with pytest.raises(GalleryMismatchError, match="mini-1") as caught:
         Gallery.open(tmp_path / "images", encoder=load_encoder("mini"))

@@ -78,7 +78,7 @@ def test_a_flipped_bit_is_one_error_that_names_the_file(
     assert "pip install --force-reinstall" in raised.value.hint
 
 
-def test_a_flip_under_the_old_size_and_time_is_seen(copied: Path) -> None:
+def test_a_flip_under_the_old_size_and_time_is_detected(copied: Path) -> None:
     file = copied / "concepts.json"
     before = file.stat()
     _files.data_file("concepts.json")
@@ -255,7 +255,7 @@ def test_mini_and_test_refuse_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     load_encoder("mini", device="cuda")
 
 
-def test_commands_say_so_too(tmp_path: Path) -> None:
+def test_commands_report_it_too(tmp_path: Path) -> None:
     noise(1, 20, 20).save(tmp_path / "a.png")
     result = invoke(["index", str(tmp_path), "--encoder", "test", "--device", "cuda"])
     assert result.exit_code == 2

@@ -37,7 +37,7 @@ def run(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_every_entry_of_the_catalogue_says_where_it_comes_from() -> None:
+def test_every_entry_of_the_catalogue_names_its_source() -> None:
     for name, entry in catalogue().items():
         assert entry.name == name
         assert entry.source.count("/") == 1
@@ -99,7 +99,7 @@ def test_pulls_what_is_needed_and_opens_it_by_name(hub: Hub, tmp_path: Path) -> 
     ]  # nothing fetched again
 
 
-def test_goes_on_where_it_was_cut(hub: Hub) -> None:
+def test_an_interrupted_download_resumes(hub: Hub) -> None:
     file = hub.repositories[XENOVA] / "onnx" / "vision_model.onnx"
     content = file.read_bytes()
     file.write_bytes(content + bytes(24_000_000))

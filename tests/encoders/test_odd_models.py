@@ -217,7 +217,7 @@ def test_what_cannot_be_honoured_is_refused(changes: dict[str, Any], said: str) 
         Preprocess.from_config({"size": 16, "crop_size": 16, **changes}, "here")
 
 
-def test_other_modes_than_rgb_are_converted_whatever_is_said() -> None:
+def test_other_modes_than_rgb_are_always_converted() -> None:
     config = {"size": 16, "crop_size": 16, "do_convert_rgb": False, "image_mean": CLIP_MEAN}
     prepare = Preprocess.from_config(config, "here")
     assert prepare([Image.new("LA", (20, 20)), Image.new("P", (9, 30))]).shape == (2, 3, 16, 16)
@@ -363,7 +363,7 @@ def test_weights_in_a_second_file_are_part_of_the_model(towers: Path) -> None:
     assert "second file" in raised.value.hint
 
 
-def test_towers_that_are_too_new_say_so(towers: Path) -> None:
+def test_towers_that_are_too_new_are_refused(towers: Path) -> None:
     file = towers / "onnx" / "text_model.onnx"
     model = onnx.load(str(file))
     model.opset_import[0].version = 99
@@ -409,7 +409,7 @@ def test_a_full_or_closed_disk_is_not_blamed_on_the_connection(number: int, said
     assert "STITCH_HOME" in raised.value.hint
 
 
-def test_being_offline_on_purpose_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_being_offline_on_purpose_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

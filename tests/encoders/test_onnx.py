@@ -69,7 +69,7 @@ def test_padding_a_batch_changes_nothing(towers: Path) -> None:
     np.testing.assert_allclose(encoder.encode_texts(texts), alone, atol=1e-6)
 
 
-def test_a_long_text_keeps_its_end_token_and_is_told(towers: Path, tmp_path: Path) -> None:
+def test_a_long_text_keeps_its_end_token_and_is_noted(towers: Path, tmp_path: Path) -> None:
     encoder: Any = load_encoder(str(towers))
     long = "red " * 30
     assert encoder.context_length == 10

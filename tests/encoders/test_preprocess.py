@@ -13,7 +13,7 @@ from stitch_cir.encoders.clip._preprocess import CLIP_MEAN, CLIP_STD, Preprocess
 from stitch_cir.errors import ModelError
 
 
-def test_a_plain_picture_becomes_its_normalised_colour() -> None:
+def test_a_plain_image_becomes_its_normalised_colour() -> None:
     tensor = Preprocess(side=8, resize=8)([Image.new("RGB", (20, 20), (255, 0, 51))])
     assert tensor.shape == (1, 3, 8, 8)
     assert tensor.dtype == np.float32
@@ -21,7 +21,7 @@ def test_a_plain_picture_becomes_its_normalised_colour() -> None:
     np.testing.assert_allclose(tensor[0, :, 4, 4], expected, atol=1e-5)
 
 
-def test_long_pictures_are_padded_with_zeros() -> None:
+def test_long_images_are_padded_with_zeros() -> None:
     tensor = Preprocess(side=32, resize=32)([Image.new("RGB", (200, 50), (255, 255, 255))])
     black = (0 - CLIP_MEAN[0]) / CLIP_STD[0]
     np.testing.assert_allclose(tensor[0, 0, 0], black, atol=1e-5)
@@ -30,7 +30,7 @@ def test_long_pictures_are_padded_with_zeros() -> None:
 
 @pytest.mark.parametrize("size", [(200, 50), (50, 200), (64, 64), (120, 100), (7, 90), (640, 480)])
 @pytest.mark.parametrize("resize", [32, None])
-def test_geometry_says_where_points_land(size: tuple[int, int], resize: int | None) -> None:
+def test_geometry_maps_points(size: tuple[int, int], resize: int | None) -> None:
     """A white dot is found where the geometry says it lies."""
     preprocess = Preprocess(side=32, resize=resize)
     width, height = size
@@ -93,5 +93,5 @@ def test_refuses_what_gives_no_square(config: dict[str, Any]) -> None:
         Preprocess.from_config(config, "x")
 
 
-def test_a_thin_picture_needs_no_gigabytes() -> None:
+def test_a_thin_image_needs_no_gigabytes() -> None:
     assert Preprocess(pad=None)([Image.new("RGB", (1, 20_000))]).shape == (1, 3, 224, 224)

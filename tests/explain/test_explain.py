@@ -57,7 +57,7 @@ def count(image: Image.Image, colour: tuple[int, int, int]) -> int:
     return int((np.abs(pixels - colour).max(axis=1) < 4).sum())
 
 
-def test_the_picture_shows_boxes_on_the_hit(results: st.Results) -> None:
+def test_the_image_shows_boxes_on_the_hit(results: st.Results) -> None:
     image = st.draw_hit(results[0])
     assert image.mode == "RGB"
     assert count(image, (40, 80, 210)) > 50_000  # the hit itself
@@ -72,7 +72,7 @@ def test_each_kind_is_a_part_of_the_whole(results: st.Results, kind: str) -> Non
     assert count(part, COLOURS[0]) > 100
 
 
-def test_an_unknown_kind_is_told(results: st.Results) -> None:
+def test_an_unknown_kind_is_refused(results: st.Results) -> None:
     with pytest.raises(st.SettingError, match="heatmap"):
         st.draw_hit(results[0], kind="pie")
 
@@ -95,7 +95,7 @@ def test_both_directions_of_the_shares_add_up_to_the_score(results: st.Results) 
     assert results[0].caption_shares() == pytest.approx(forward + backward)
 
 
-def test_what_a_score_holds_besides_is_told(results: st.Results) -> None:
+def test_other_parts_of_a_score_are_listed(results: st.Results) -> None:
     hit = results[0]
     plain = st.draw_contributions(hit)
     less = st.draw_contributions(replace(hit, score=hit.score - 0.2))
@@ -136,7 +136,7 @@ def test_views_that_are_captions_are_written(tmp_path: Path, encoder: CountingEn
     assert "a red dress" in page
 
 
-def test_many_views_are_cut_down_and_told(folder: Path, encoder: CountingEncoder) -> None:
+def test_many_views_are_limited_and_noted(folder: Path, encoder: CountingEncoder) -> None:
     st.index_folder(folder, encoder=encoder, recipe=st.ViewRecipe(count=60))
     opened = st.Gallery.open(folder, encoder=encoder)
     results = st.search(opened, text="red", settings=st.SearchSettings(k=1))
@@ -161,7 +161,7 @@ def test_letters_that_no_font_has_are_spelled_in_others(monkeypatch: pytest.Monk
     _fonts._choose.cache_clear()
 
 
-def test_a_font_of_the_system_writes_what_pillows_own_lacks() -> None:
+def test_a_system_font_covers_what_pillows_font_does_not() -> None:
     if all(_fonts._open(name, 16) is None for name in _fonts.SYSTEM):
         pytest.skip("none of the fonts looked for is on this machine")
     assert writable("für Gäste, две собаки") == "für Gäste, две собаки"
@@ -169,7 +169,7 @@ def test_a_font_of_the_system_writes_what_pillows_own_lacks() -> None:
     assert font(13, "a plain caption") is font(13)
 
 
-def test_a_picture_without_a_picture(results: st.Results, folder: Path) -> None:
+def test_an_explanation_without_an_image_file(results: st.Results, folder: Path) -> None:
     (folder / "blue.png").unlink()
     for kind in KINDS:
         assert st.draw_hit(results[0], kind=kind).width > 500

@@ -105,7 +105,7 @@ def test_two_stages_from_captions_and_again_from_the_cache(base_url: str, tmp_pa
     assert again.texts == first.texts
 
 
-def test_a_server_without_eyes_says_so(base_url: str) -> None:
+def test_a_text_only_server_is_named(base_url: str) -> None:
     message = Message("user", (ImagePart.of(Image.new("RGB", (64, 64))), "What is this?"))
     with pytest.raises(StitchError):
         OpenAIChat("smollm2", base_url=base_url, retries=0).sample([message], 1, SAMPLING)

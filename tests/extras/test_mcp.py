@@ -169,7 +169,7 @@ def test_a_gallery_that_grew_is_searched_as_it_is(
     assert call("search", text="red").structured_content["ranked"] == 9
 
 
-def test_a_picture_of_the_disk_is_not_read(call: Call, folder: Path) -> None:
+def test_an_image_of_the_disk_is_not_read(call: Call, folder: Path) -> None:
     assert call("search", text="x", reference=str(folder / "red.png")).is_error
 
 

@@ -95,7 +95,7 @@ def test_nothing_is_nothing(
     assert len(answer.content) == len(meant.content)
 
 
-def test_the_schemas_say_so(gallery: st.Gallery) -> None:
+def test_the_schemas_allow_null(gallery: st.Gallery) -> None:
     async def run() -> Any:
         async with mcp.Client(create_server(gallery)) as client:
             return await client.list_tools()
@@ -146,7 +146,7 @@ def test_no_path_of_this_machine_is_named(
     assert str(folder.parent) not in words(result)
 
 
-def test_notes_of_the_gallery_are_given(
+def test_notes_of_the_gallery_are_returned(
     call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message = f"The cache below {folder} was damaged and has been rebuilt."

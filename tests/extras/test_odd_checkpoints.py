@@ -147,16 +147,14 @@ def test_a_file_cut_short_is_one_error(clip: Path) -> None:
         load_encoder(f"transformers:{clip}")
 
 
-def test_pictures_of_any_shape_are_refused_by_name(siglip: Path) -> None:
+def test_images_of_any_shape_are_refused_by_name(siglip: Path) -> None:
     Siglip2Config().save_pretrained(siglip)
     with pytest.raises(ModelError, match="kind 'siglip2'") as raised:
         load_encoder(f"transformers:{siglip}")
     assert "NaFlex" in raised.value.hint
 
 
-def test_code_of_a_checkpoint_is_neither_run_nor_asked_about(
-    clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_code_of_a_checkpoint_is_never_run(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> str:
         raise AssertionError("the terminal was asked")
 

@@ -66,7 +66,7 @@ def sample_images() -> list[Image.Image]:
     ]
 
 
-def test_gives_the_library_s_own_vectors(checkpoint: tuple[str, Path]) -> None:
+def test_vectors_are_those_of_the_library(checkpoint: tuple[str, Path]) -> None:
     encoder = load_encoder(spec(checkpoint))
     model = open_clip.create_model(checkpoint[0], pretrained=str(checkpoint[1]))
     model.eval()
@@ -83,7 +83,7 @@ def test_gives_the_library_s_own_vectors(checkpoint: tuple[str, Path]) -> None:
     assert load_encoder(encoder.name).fingerprint == encoder.fingerprint
 
 
-def test_prepares_pictures_as_open_clip_does_but_for_padding(checkpoint: tuple[str, Path]) -> None:
+def test_preprocessing_is_that_of_open_clip_but_for_padding(checkpoint: tuple[str, Path]) -> None:
     encoder = load_encoder(spec(checkpoint))
     # its transform runs on torchvision; what is compared is its configuration
     config = open_clip.create_model(checkpoint[0]).visual.preprocess_cfg
@@ -92,7 +92,7 @@ def test_prepares_pictures_as_open_clip_does_but_for_padding(checkpoint: tuple[s
     np.testing.assert_allclose(encoder.preprocess.std, config["std"])
 
 
-def test_dense_views_keep_the_whole_picture(checkpoint: tuple[str, Path]) -> None:
+def test_dense_views_keep_the_whole_image(checkpoint: tuple[str, Path]) -> None:
     encoder = load_encoder(spec(checkpoint))
     boxes = [ViewRecipe().boxes(1, 1, b"")] * 2
     dense, real = (

@@ -30,7 +30,7 @@ SIGLIP = {"mean": (0.5,) * 3, "std": (0.5,) * 3, "resize_mode": "squash"}
 
 
 @pytest.mark.parametrize(("model", "tag"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
-def test_every_pair_keeps_what_its_tag_says(model: str, tag: str) -> None:
+def test_every_pair_keeps_the_settings_of_its_tag(model: str, tag: str) -> None:
     config = open_clip.get_pretrained_cfg(model, tag)
     preprocessing = settings_of_tag(open_clip, model, tag)
     plain = bool(open_clip.get_model_config(model).get("quick_gelu", False))
@@ -117,7 +117,7 @@ def changed(file: Path) -> Path:
     return file.with_name("own.pt")
 
 
-def test_a_file_may_be_given_its_tag(tiny: Path) -> None:
+def test_a_file_may_name_its_tag(tiny: Path) -> None:
     file = changed(tiny)
     encoder = load_encoder(f"open_clip:tinytags/quick={file}")
     np.testing.assert_allclose(encoder.encode_texts(TEXTS), reference(file, quick=True), atol=2e-5)

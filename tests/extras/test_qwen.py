@@ -95,7 +95,7 @@ def messages(seed: int = 0) -> list[Message]:
 SAMPLING = Sampling(temperature=1.0, top_p=1.0, top_k=50, max_tokens=12, seed=3)
 
 
-def test_samples_are_seeded_and_see_the_pictures(qwen_folder: Path) -> None:
+def test_samples_are_seeded_and_depend_on_the_images(qwen_folder: Path) -> None:
     chat = QwenChat(str(qwen_folder), device="cpu")
     first = chat.sample(messages(), 3, SAMPLING)
     assert len(first) == 3
@@ -120,7 +120,7 @@ def test_a_text_alone(qwen_folder: Path) -> None:
     )
 
 
-def test_the_composer_fills_what_such_a_model_cannot_say(qwen_folder: Path, tmp_path: Path) -> None:
+def test_the_composer_fills_what_such_a_model_leaves_out(qwen_folder: Path, tmp_path: Path) -> None:
     composer = ChatComposer(
         Chat(QwenChat(str(qwen_folder)), AnswerCache(tmp_path / "answers.sqlite"))
     )

@@ -191,7 +191,7 @@ def test_a_search_records_the_device_and_ranks_the_same(tmp_path: Path, device: 
     assert [(hit.id, hit.score) for hit in other] == [(hit.id, hit.score) for hit in plain]
 
 
-def test_what_cannot_be_done_is_said() -> None:
+def test_impossible_exports_are_refused() -> None:
     with pytest.raises(SettingError, match="exact cannot be computed on cpu"):
         TorchScorer(ExactTransport(), "cpu")
     if not torch.cuda.is_available():

@@ -59,7 +59,7 @@ def test_keeps_the_contract(folder: Path) -> None:
     assert load_encoder(encoder.name).fingerprint == encoder.fingerprint
 
 
-def test_gives_the_library_s_own_vectors(folder: Path) -> None:
+def test_vectors_are_those_of_the_library(folder: Path) -> None:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
@@ -168,7 +168,7 @@ def test_wrong_weights_for_an_index(clip_folder: Path, siglip_folder: Path, tmp_
         index_folder(tmp_path / "p", encoder=load_encoder(str(clip_folder), precision="bf16"))
 
 
-def test_a_checkpoint_that_lacks_tensors(clip_folder: Path, tmp_path: Path) -> None:
+def test_an_incomplete_checkpoint(clip_folder: Path, tmp_path: Path) -> None:
     from safetensors.numpy import load_file, save_file
 
     broken = tmp_path / "broken"
@@ -227,7 +227,7 @@ def test_cuda_where_there_is_none(clip_folder: Path) -> None:
         load_encoder(str(clip_folder), device="cuda")
 
 
-def test_check_loads_and_tells(clip_folder: Path) -> None:
+def test_check_loads_and_describes_the_model(clip_folder: Path) -> None:
     model = check_model(f"transformers:{clip_folder}")
     assert model["dim"] == 24
 

@@ -107,7 +107,7 @@ def in_memory(matrix: ViewMatrix) -> ViewMatrix:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("how", ["cut", "grown", "flipped", "empty", "gone"])
-def test_damage_is_noticed_mended_and_said(indexed: Path, name: str, how: str) -> None:
+def test_damage_is_detected_repaired_and_reported(indexed: Path, name: str, how: str) -> None:
     sound = in_memory(Gallery.open(indexed).matrix())
     file = cache_of(indexed) / name
     content = bytearray(file.read_bytes())
@@ -143,7 +143,7 @@ def test_a_cache_of_another_version_is_rebuilt_and_not_called_damaged(indexed: P
 
 
 @pytest.mark.parametrize("outlier", [0.0, 40.0])
-def test_the_eight_bits_are_as_near_as_they_say(tmp_path: Path, outlier: float) -> None:
+def test_eight_bit_codes_are_as_near_as_their_bound(tmp_path: Path, outlier: float) -> None:
     random = np.random.default_rng(0)
     vectors = random.normal(size=(5000, 33)) + 2.0
     vectors[:, 5] += outlier
@@ -188,7 +188,7 @@ def test_checksums_cover_every_byte(tmp_path: Path, size: int) -> None:
 
 
 @pytest.mark.parametrize("unit", [8, 512, 4096])
-def test_parts_that_changed_places_are_noticed_at_opening(
+def test_swapped_parts_are_noticed_at_opening(
     tmp_path: Path, encoder: FakeEncoder, unit: int
 ) -> None:
     """Words, sectors and pages: their plain sum is the same."""
@@ -203,7 +203,7 @@ def test_parts_that_changed_places_are_noticed_at_opening(
     assert gallery.notes == ["The cache was damaged and has been rebuilt."]
 
 
-def test_a_complete_check_sees_what_a_sum_does_not(
+def test_a_complete_check_detects_what_a_checksum_does_not(
     indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = cache_of(indexed) / "vectors"

@@ -142,9 +142,7 @@ def test_only_changed_captions_are_encoded(
     assert len(Gallery.open(folder).views("a.png")) == 10
 
 
-def test_a_moved_picture_keeps_its_captions(
-    write: Write, folder: Path, encoder: FakeEncoder
-) -> None:
+def test_a_moved_image_keeps_its_captions(write: Write, folder: Path, encoder: FakeEncoder) -> None:
     index_folder(folder, encoder=encoder, captions=write({"id": "a.png", "text": "one"}))
     (folder / "a.png").rename(folder / "z.png")
     assert index_folder(folder, encoder=encoder).moved == 1

@@ -54,7 +54,7 @@ def test_a_power_cut_that_loses_the_last_commits(
     assert_right(indexed)
 
 
-def test_a_backup_put_back_and_one_image_added(
+def test_a_restored_backup_with_one_added_image(
     indexed: Path, encoder: FakeEncoder, paint: Paint
 ) -> None:
     before = settled(directory_of(indexed))
@@ -164,7 +164,7 @@ def test_the_cache_of_a_lost_future_is_deleted(
     assert_right(indexed, note=None)
 
 
-def test_an_open_gallery_follows_a_database_put_in_its_place(indexed: Path, other: Path) -> None:
+def test_an_open_gallery_follows_a_replaced_database(indexed: Path, other: Path) -> None:
     with Gallery.open(indexed) as gallery:
         first = ranked(gallery)
         put_back(directory_of(indexed), settled(directory_of(other)))

@@ -178,7 +178,7 @@ def test_both_sides_damaged_in_different_rows(indexed: Path, encoder: FakeEncode
         assert gallery.verify().problems == ()
 
 
-def test_a_hit_whose_record_is_damaged_is_left_out_and_said(
+def test_a_hit_with_a_damaged_record_is_left_out_and_noted(
     indexed: Path, encoder: FakeEncoder
 ) -> None:
     DAMAGE["boxes that are no JSON"](indexed / ".stitch")
@@ -242,7 +242,7 @@ def test_facts_are_taken_from_the_copy_in_the_cache(
     assert equal(ranked(Gallery.open(indexed)), before)
 
 
-def test_a_damaged_tree_is_said_though_every_row_that_is_found_is_whole(
+def test_a_damaged_tree_is_reported_though_every_row_is_intact(
     indexed: Path, encoder: FakeEncoder
 ) -> None:
     directory = indexed / ".stitch"

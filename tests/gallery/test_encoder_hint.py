@@ -59,7 +59,7 @@ def test_a_model_that_is_here_is_not_fetched(
     assert "stitch index FOLDER --encoder ViT-B-32 --switch-when-done (about 1 min" in hint
 
 
-def test_without_a_network_nothing_is_said_and_nothing_remembered(
+def test_without_a_network_nothing_is_printed_or_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_encoder_hint, "network_is_likely", lambda: False)
@@ -67,7 +67,7 @@ def test_without_a_network_nothing_is_said_and_nothing_remembered(
     assert not (tmp_path / MARK).exists()
 
 
-def test_what_cannot_be_remembered_is_not_said(tmp_path: Path) -> None:
+def test_a_hint_that_cannot_be_remembered_is_not_printed(tmp_path: Path) -> None:
     assert encoder_hint(tmp_path / "gone", StandInEncoder(), 5) is None
     assert encoder_hint(tmp_path, StandInEncoder(), 0) is None
     assert encoder_hint(tmp_path, HashEncoder(), 5) is None
@@ -109,7 +109,7 @@ def test_whether_there_is_a_network_is_learned_without_sending(
     assert not network_is_likely()
 
 
-def test_the_command_says_it_once_and_never_in_json(
+def test_the_command_prints_it_once_and_never_in_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "my photos"

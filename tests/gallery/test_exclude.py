@@ -61,7 +61,7 @@ def test_files_of_other_programs_are_left_out(
 
 
 @pytest.mark.parametrize("marker", [".nomedia", ".noimage", "CACHEDIR.TAG", ".ppstorage"])
-def test_a_folder_that_asks_to_be_left_out(folder: Path, encoder: FakeEncoder, marker: str) -> None:
+def test_a_folder_marked_to_be_left_out(folder: Path, encoder: FakeEncoder, marker: str) -> None:
     (folder / "sub" / marker).touch()
     report = index_folder(folder, encoder=encoder)
     assert (report.images, report.excluded) == (2, {marker: 1})

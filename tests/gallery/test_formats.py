@@ -100,7 +100,7 @@ def test_a_limit_that_was_raised_is_remembered(folder: Path, encoder: FakeEncode
         index_folder(folder, encoder=encoder, max_pixels=0)
 
 
-def test_pillows_own_limit_is_raised_too(
+def test_the_limit_of_pillow_is_raised_too(
     folder: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2000)

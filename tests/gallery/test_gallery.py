@@ -40,7 +40,7 @@ def spoil(folder: Path, statement: str, *values: Any) -> None:
     database.close()
 
 
-def test_both_places_open(indexed: Path, encoder: FakeEncoder) -> None:
+def test_both_folders_open(indexed: Path, encoder: FakeEncoder) -> None:
     for path in (indexed, indexed / ".stitch", str(indexed)):
         with Gallery.open(path, encoder=encoder) as opened:
             assert len(opened) == 5
@@ -115,7 +115,7 @@ def test_a_moved_folder_takes_its_gallery_along(
     assert index_folder(moved, encoder=encoder).unchanged == 5
 
 
-def test_a_gallery_beside_the_pictures(
+def test_a_gallery_beside_the_images(
     folder: Path, tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -148,7 +148,7 @@ def test_verify_counts_missing_and_changed_files(indexed: Path) -> None:
         (b"", "no vectors"),
     ],
 )
-def test_verify_sees_bad_vectors(indexed: Path, blob: bytes, match: str) -> None:
+def test_verify_detects_bad_vectors(indexed: Path, blob: bytes, match: str) -> None:
     opened = Gallery.open(indexed)
     hash = opened.content_hash("b.png")
     spoil(indexed, "UPDATE contents SET vectors = ? WHERE hash = ?", blob, hash)
@@ -157,14 +157,14 @@ def test_verify_sees_bad_vectors(indexed: Path, blob: bytes, match: str) -> None
     assert report.to_dict()["problems"] == list(report.problems)
 
 
-def test_verify_sees_a_cache_that_differs(indexed: Path) -> None:
+def test_verify_detects_a_cache_that_differs(indexed: Path) -> None:
     Gallery.open(indexed).matrix()
     spoil(indexed, "DELETE FROM items WHERE id = 'b.png'")
     (problem,) = Gallery.open(indexed).verify().problems
     assert "does not hold what the database holds" in problem
 
 
-def test_vectors_of_a_wrong_length_are_told(indexed: Path) -> None:
+def test_vectors_of_a_wrong_length_are_reported(indexed: Path) -> None:
     spoil(indexed, "UPDATE contents SET vectors = x'00'")
     with pytest.raises(GalleryDamagedError, match="--rebuild"):
         Gallery.open(indexed).matrix()

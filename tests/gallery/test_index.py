@@ -200,7 +200,7 @@ def test_what_was_written_before_a_failure_is_kept(folder: Path, encoder: FakeEn
     assert counts(report) == {"added": 2, "encoded": 2, "unchanged": 3}
 
 
-def test_progress_is_told(folder: Path, encoder: FakeEncoder, capsys: Any) -> None:
+def test_progress_is_reported(folder: Path, encoder: FakeEncoder, capsys: Any) -> None:
     (folder / "bad.jpg").write_text("no picture")
     events: list[ProgressEvent] = []
     index_folder(folder, encoder=encoder, progress=events.append, batch_size=2)

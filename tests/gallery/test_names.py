@@ -51,7 +51,7 @@ def test_a_reference(spelled: Spelled) -> None:
         assert typed not in gallery, "an id is what it is"
 
 
-def test_a_look_up(spelled: Spelled) -> None:
+def test_looking_up_a_name(spelled: Spelled) -> None:
     gallery, names = spelled
     for words in ("CAF\u00c9", "cafe\u0301", "m\u00fcller", "MU\u0308LLER"):
         assert gallery.find(words) == (1, [names[0][0]])

@@ -156,7 +156,7 @@ def test_a_file_that_cannot_be_read_is_tried_every_time(
     assert index_folder(folder, encoder=encoder).added == 1
 
 
-def test_pipes_sockets_and_folders_with_a_pictures_name(
+def test_pipes_sockets_and_folders_named_like_images(
     folder: Path, encoder: FakeEncoder, paint: Paint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.mkfifo(folder / "pipe.jpg")

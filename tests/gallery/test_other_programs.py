@@ -139,7 +139,7 @@ def test_an_endless_file_is_not_read_to_its_end(
     assert report.images == 5
 
 
-def test_conflicting_copies_are_images_of_their_own(
+def test_conflicting_copies_are_separate_images(
     folder: Path, encoder: FakeEncoder, paint: Paint
 ) -> None:
     (folder / ".stfolder").mkdir()
@@ -265,7 +265,7 @@ def test_galleries_of_earlier_schemas(
     assert Gallery.open(folder).captions("a.png") == ["kept"]
 
 
-def test_every_file_left_out_is_told_as_it_is_met(
+def test_every_skipped_file_is_reported_when_it_is_met(
     folder: Path, tmp_path: Path, encoder: FakeEncoder
 ) -> None:
     index_folder(folder, encoder=encoder)

@@ -163,7 +163,7 @@ def test_an_encoder_without_preparing_gives_the_same_gallery(many: Path, tmp_pat
 
 
 @pytest.mark.parametrize("encoder", [FakeEncoder(), PreparingFake()])
-def test_few_pictures_are_decoded_ahead_of_a_slow_encoder(
+def test_few_images_are_decoded_ahead_of_a_slow_encoder(
     many: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting: list[int] = []

@@ -45,7 +45,7 @@ def test_what_is_added_and_removed_must_fit(
         texts.add([("new.png", content)])
 
 
-def test_a_verification_that_found_an_unfinished_run_says_so() -> None:
+def test_a_verification_reports_an_unfinished_run() -> None:
     report = VerifyReport(2, 20, missing_files=0, changed_files=0, problems=(), complete=False)
     assert not report.sound
     assert "The last run did not come to its end" in report.summary()

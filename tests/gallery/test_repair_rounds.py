@@ -80,7 +80,7 @@ def test_views_of_an_item_that_nothing_leads_to_are_one_clear_error(indexed: Pat
         st.search(gallery, reference="red.png")
 
 
-def test_an_id_that_is_no_text_any_more_is_left_out_and_said(indexed: Path) -> None:
+def test_an_id_that_is_no_longer_text_is_left_out_and_noted(indexed: Path) -> None:
     shutil.rmtree(indexed / ".stitch/cache", ignore_errors=True)
     execute(indexed, "UPDATE items SET id = CAST('green.png' AS BLOB) WHERE id = 'green.png'")
     with Gallery.open(indexed, encoder=HashEncoder()) as gallery:

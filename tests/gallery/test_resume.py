@@ -61,7 +61,7 @@ def many(tmp_path: Path, paint: Paint) -> Path:
 
 
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
-def test_killed_midway_the_next_run_goes_on(
+def test_a_killed_run_is_resumed_by_the_next(
     many: Path, encoder: FakeEncoder, kind: signal.Signals
 ) -> None:
     process = start_slowly(many, "indexing 8")
@@ -210,7 +210,9 @@ def test_an_open_gallery_notices_a_rebuild(
         gallery.matrix()
 
 
-def test_a_place_that_cannot_be_written(folder: Path, tmp_path: Path, encoder: FakeEncoder) -> None:
+def test_a_folder_that_cannot_be_written(
+    folder: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(GalleryError, match="No gallery can be written"):
         index_folder(folder, tmp_path / "file" / "gallery", encoder=encoder)

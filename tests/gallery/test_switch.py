@@ -65,7 +65,7 @@ def test_the_old_vectors_answer_until_all_new_ones_are_there(many: Path) -> None
         assert gallery.matrix().vectors.shape[1] == 96
 
 
-def test_an_interrupted_switch_leaves_the_old_one_and_goes_on(many: Path, paint: Paint) -> None:
+def test_an_interrupted_switch_leaves_the_old_one_and_resumes(many: Path, paint: Paint) -> None:
     first = WiderEncoder()
     with pytest.raises(StopError):
         index_folder(

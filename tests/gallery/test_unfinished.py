@@ -61,7 +61,7 @@ def test_nor_does_a_rebuild(
     assert index_folder(folder, encoder=encoder, rebuild=True).images == 5
 
 
-def test_an_interrupted_run_says_what_waits(folder: Path, encoder: FakeEncoder) -> None:
+def test_an_interrupted_run_reports_what_remains(folder: Path, encoder: FakeEncoder) -> None:
     with pytest.raises(KeyboardInterrupt):
         index_folder(
             folder, encoder=encoder, batch_size=2, workers=1, progress=stop_at("indexing", 2)

@@ -174,7 +174,7 @@ def test_a_file_that_is_broken_for_a_while_keeps_its_captions(
     assert Gallery.open(folder).captions("a.png") == ["an a"]
 
 
-def test_another_picture_of_the_same_name_is_encoded(folder: Path, encoder: FakeEncoder) -> None:
+def test_another_image_of_the_same_name_is_encoded(folder: Path, encoder: FakeEncoder) -> None:
     index_folder(folder, encoder=encoder)
     (folder / "a.png").unlink()
     index_folder(folder, encoder=encoder)

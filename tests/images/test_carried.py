@@ -109,7 +109,7 @@ def test_what_is_no_time_is_not_there(tag: int, value: str) -> None:
     assert metadata["camera"] == "NIKON Z 6"
 
 
-def test_what_is_no_place_is_not_there() -> None:
+def test_invalid_coordinates_are_left_out() -> None:
     for degrees in ((0, 0, 0), (200, 0, 0)):
         tags = exif()
         for number in (2, 4):

@@ -142,7 +142,7 @@ def test_an_open_image_is_converted_as_a_file_is() -> None:
     assert to_srgb(flat((0, 0, 0, 0), "RGBA")).getpixel((3, 3)) == (255, 255, 255)
 
 
-def test_a_profile_is_seen_in_the_header(tmp_path: Path) -> None:
+def test_a_profile_is_read_from_the_header(tmp_path: Path) -> None:
     for name, profile, expected in (
         ("p3.png", rgb_profile(DISPLAY_P3), True),
         ("p3.jpg", rgb_profile(DISPLAY_P3), True),

@@ -85,7 +85,7 @@ def test_decompression_bomb_is_refused_from_the_header() -> None:
     assert psutil.Process().memory_info().rss - before < 50e6
 
 
-def test_the_cap_is_exact_and_says_so(tmp_path: Path) -> None:
+def test_the_cap_is_exact_and_named(tmp_path: Path) -> None:
     path = tmp_path / "scan.png"
     Image.new("1", (100, 50)).save(path)
     assert open_image(path, max_pixels=5000).size == (100, 50)

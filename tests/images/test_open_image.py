@@ -120,7 +120,7 @@ def test_an_impossible_orientation_is_ignored(value: int) -> None:
     assert np.array_equal(pixels(open_image(encoded(scene(), "PNG", exif=exif))), pixels(scene()))
 
 
-def test_damaged_exif_does_not_cost_the_picture() -> None:
+def test_damaged_exif_does_not_lose_the_image() -> None:
     content = encoded(scene(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff", quality=95)
     assert open_image(content).size == (48, 32)
 

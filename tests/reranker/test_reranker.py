@@ -60,7 +60,7 @@ def test_images_are_sent_where_both_have_them_else_captions() -> None:
     assert reranker.judge(reference, "in blue", []) == []
 
 
-def test_several_samples_give_a_share_of_yes_and_the_price_is_told(tmp_path: Path) -> None:
+def test_several_samples_make_a_share_of_yes_and_are_priced(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "a.sqlite")
     reranker = ChatReranker(Chat(ScriptedChat(["yes", "no", "no", "?"]), cache), samples=4)
     reference, candidate = Candidate("r", RED, (), "00"), Candidate("a", RED, (), "11")
@@ -128,7 +128,7 @@ def test_hits_beyond_the_judged_ones_stay_behind_and_more_than_k_may_be_judged(
     assert wide.usage["reranker"]["requested"] == count
 
 
-def test_with_weight_zero_nothing_moves_and_off_means_not_asked(run: Any, gallery: Any) -> None:
+def test_weight_zero_changes_nothing_and_off_sends_no_request(run: Any, gallery: Any) -> None:
     plain = run()
     content = gallery.content_hash(plain[2].id)
     assert [h.id for h in run(only(content), rerank=3, rerank_weight=0)] == [h.id for h in plain]

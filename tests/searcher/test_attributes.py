@@ -48,7 +48,7 @@ def test_a_condition_filters_before_ranking(catalogue: Gallery) -> None:
     ]
 
 
-def test_a_change_of_attributes_is_seen_by_the_next_search(catalogue: Gallery) -> None:
+def test_a_change_of_attributes_takes_effect_in_the_next_search(catalogue: Gallery) -> None:
     searcher = Searcher(catalogue, settings=SearchSettings(where="price > 55", k=9))
     assert [hit.id for hit in searcher.search(QUERY)] == ["pairs/red-blue.png"]
     with Gallery.open(catalogue.directory) as other:
@@ -92,7 +92,7 @@ def test_groups_are_shown_by_their_best_images(catalogue: Gallery) -> None:
     assert f"but only {len(expected)} groups take part" in " ".join(few.notes)
 
 
-def test_grouping_by_what_most_lack_is_noted(catalogue: Gallery) -> None:
+def test_grouping_by_a_rare_attribute_is_noted(catalogue: Gallery) -> None:
     catalogue.set_attributes({"black.png": {"line": "x"}, "blue.png": {"line": "x"}})
     results = Searcher(catalogue, settings=SearchSettings(group_by="line", k=3)).search(QUERY)
     assert "5 of 7 images are alone in their group" in " ".join(results.notes)

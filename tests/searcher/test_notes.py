@@ -15,7 +15,7 @@ def settings(**changes: object) -> st.SearchSettings:
     return st.SearchSettings.from_preset(**changes)  # type: ignore[arg-type]
 
 
-def test_k_above_the_size_gives_all_there_are_and_says_so(gallery: st.Gallery) -> None:
+def test_k_above_the_size_returns_all_images_with_a_note(gallery: st.Gallery) -> None:
     results = st.search(gallery, text="red", settings=settings(k=20))
     assert len(results) == 8
     assert results.notes[-1] == "k is 20, but only 8 images take part."
@@ -86,9 +86,7 @@ def test_notes_of_the_gallery_and_the_reference_reach_the_results_once(
     assert {*composed.notes} < {*results.notes}
 
 
-def test_a_rebuilt_cache_is_noted_where_one_searches(
-    folder: Path, encoder: CountingEncoder
-) -> None:
+def test_a_search_notes_a_rebuilt_cache(folder: Path, encoder: CountingEncoder) -> None:
     st.index_folder(folder, encoder=encoder)
     with st.Gallery.open(folder, encoder=encoder) as opened:
         opened.matrix()
@@ -162,7 +160,9 @@ def test_mistyped_names_of_settings_offer_the_right_one(make, meant: str) -> Non
     assert raised.value.hint.startswith(f"Did you mean {meant}")
 
 
-def test_a_space_of_another_width_is_found(folder: Path, encoder: CountingEncoder) -> None:
+def test_a_name_with_another_kind_of_space_is_resolved(
+    folder: Path, encoder: CountingEncoder
+) -> None:
     """As macOS names its screenshots, and as they are typed."""
     name = "Screenshot 2026-04-15 at 1.01.11\u202fAM.png"
     (folder / name).write_bytes((folder / "red.png").read_bytes())

@@ -175,10 +175,10 @@ def test_an_altered_cursor_is_refused(opened: st.Gallery, alter: Any) -> None:
         searcher.search(st.Query(text=QUERY.text, cursor=alter(cursor)))
 
 
-def test_a_cursor_ends_with_the_state_that_it_is_of(photos: Path) -> None:
+def test_a_cursor_ends_with_the_state_that_it_is_of(folder: Path) -> None:
     encoder = HashEncoder()
-    st.index_folder(photos, encoder=encoder)
-    with st.Gallery.open(photos, encoder=encoder) as gallery:
+    st.index_folder(folder, encoder=encoder)
+    with st.Gallery.open(folder, encoder=encoder) as gallery:
         gallery.set_attributes({"red.png": {"price": 1}, "blue.png": {"price": 2}})
         plain = st.Searcher(gallery, settings=st.SearchSettings(k=1))
         filtered = st.Searcher(gallery, settings=st.SearchSettings(k=1, where="price < 3"))
@@ -190,8 +190,8 @@ def test_a_cursor_ends_with_the_state_that_it_is_of(photos: Path) -> None:
         with pytest.raises(st.CursorGoneError, match="has changed") as caught:
             filtered.search(st.Query(text="red", cursor=within))
         assert "first page" in caught.value.hint
-        (photos / "another.png").write_bytes((photos / "red.png").read_bytes())
-        st.index_folder(photos, encoder=encoder)
+        (folder / "another.png").write_bytes((folder / "red.png").read_bytes())
+        st.index_folder(folder, encoder=encoder)
         with pytest.raises(st.CursorGoneError):
             plain.search(st.Query(text="red", cursor=after))
 

@@ -19,7 +19,7 @@ def settings(**changes: object) -> st.SearchSettings:
     return st.SearchSettings.from_preset(**{"k": 3, **changes})  # type: ignore[arg-type]
 
 
-def test_a_reference_changed_finds_the_changed_picture(gallery: st.Gallery) -> None:
+def test_a_modified_reference_finds_the_modified_image(gallery: st.Gallery) -> None:
     results = st.search(gallery, reference="red.png", text="in blue instead", settings=settings())
     assert results[0].id == "blue.png"
     assert "red.png" not in {hit.id for hit in results}
@@ -36,7 +36,7 @@ def test_text_alone_and_reference_alone(gallery: st.Gallery) -> None:
     assert {like[0].id, like[1].id} == {"red.png", "blue.png"}
 
 
-def test_a_reference_may_be_a_path_a_picture_or_an_id(gallery: st.Gallery, folder: Path) -> None:
+def test_a_reference_may_be_a_path_an_image_or_an_id(gallery: st.Gallery, folder: Path) -> None:
     forms = ("red.png", folder / "red.png", str(folder / "red.png"))
     results = [st.search(gallery, reference=r, text="in blue", settings=settings()) for r in forms]
     assert {tuple(hit.id for hit in results) for results in results} == {
@@ -47,7 +47,7 @@ def test_a_reference_may_be_a_path_a_picture_or_an_id(gallery: st.Gallery, folde
     assert loose[0].id == "red.png"  # an open picture has no file to be left out
 
 
-def test_the_reference_and_its_duplicates_stay_out_unless_asked(
+def test_the_reference_and_its_duplicates_are_left_out_by_default(
     folder: Path, encoder: CountingEncoder, tmp_path: Path
 ) -> None:
     (folder / "copy.png").write_bytes((folder / "red.png").read_bytes())
@@ -81,7 +81,7 @@ def test_min_score_cuts_the_tail(gallery: st.Gallery) -> None:
     assert len(st.search(gallery, text="red", settings=settings(min_score=2.1))) == 0
 
 
-def test_own_captions_replace_the_composed(gallery: st.Gallery) -> None:
+def test_user_captions_replace_the_composed_ones(gallery: st.Gallery) -> None:
     results = st.search(
         gallery,
         reference="red.png",
@@ -159,7 +159,7 @@ def test_a_gallery_of_captions_only(encoder: CountingEncoder, tmp_path: Path) ->
     assert results[0].path is None
 
 
-def test_a_shortlist_says_what_it_lost(gallery: st.Gallery) -> None:
+def test_a_shortlist_reports_what_it_lost(gallery: st.Gallery) -> None:
     whole = st.search(gallery, text="red", settings=settings())
     short = st.search(gallery, text="red", settings=settings(shortlist=4))
     assert short.scored == 4
@@ -173,7 +173,7 @@ def test_a_shortlist_says_what_it_lost(gallery: st.Gallery) -> None:
 
 @pytest.mark.parametrize("scorer", SCORER_NAMES)
 @pytest.mark.parametrize("transition", ["linear", "semantic-increment"])
-def test_bounds_change_no_result_and_are_told(
+def test_bounds_change_no_result_and_are_recorded(
     gallery: st.Gallery, scorer: str, transition: str
 ) -> None:
     query = st.Query("red.png", "in blue instead")
@@ -201,7 +201,7 @@ def test_an_explained_image_has_the_rank_of_the_whole_search(gallery: st.Gallery
         searcher.explain(st.Query("red.png", "blue"), "red.png")
 
 
-def test_nothing_asked_and_bad_settings(gallery: st.Gallery) -> None:
+def test_empty_queries_and_bad_settings_are_refused(gallery: st.Gallery) -> None:
     for text in ("", "  \n"):
         with pytest.raises(st.QueryError, match="nothing to search for"):
             st.search(gallery, text=text)

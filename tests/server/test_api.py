@@ -91,7 +91,7 @@ def test_less_like_this(client: TestClient) -> None:
     assert unknown.status_code == 404
 
 
-def test_explain_and_its_pictures(client: TestClient) -> None:
+def test_explain_and_its_images(client: TestClient) -> None:
     answer = client.post("/api/explain", json={**BLUE, "id": "yellow.png"}).json()
     wire.Explanation.model_validate(answer)
     rows, columns = len(answer["captions"]), len(answer["views"])
@@ -118,7 +118,9 @@ def test_a_sheet_needs_no_other_file(client: TestClient) -> None:
     assert "http" not in sheet.text.replace("http-equiv", "").replace("http://www.w3.org", "")
 
 
-def test_pictures_are_upright_small_and_without_metadata(client: TestClient, folder: Path) -> None:
+def test_thumbnails_are_upright_small_and_without_metadata(
+    client: TestClient, folder: Path
+) -> None:
     answer = client.get("/api/thumbnails/pairs/red-blue.png")
     assert answer.headers["content-type"] == "image/jpeg"
     image = Image.open(io.BytesIO(answer.content))

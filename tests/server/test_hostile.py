@@ -60,7 +60,9 @@ def png(width: int, height: int, data: bytes = b"") -> bytes:
         (png(10, 10, bytes(30_000_000)), 200),  # 30 MB of zeros behind 30 kB: never unpacked whole
     ],
 )
-def test_what_is_no_picture(client: TestClient, content: bytes, status: int) -> None:
+def test_uploads_that_are_no_images_are_refused(
+    client: TestClient, content: bytes, status: int
+) -> None:
     answer = client.post("/api/uploads", files={"file": ("a.jpg", content, "image/jpeg")})
     assert answer.status_code == status, answer.text
     if status != 200:

@@ -312,7 +312,9 @@ def test_a_plain_id_is_a_reference(steady: TestClient) -> None:
         ('{"text": ', "no JSON: character", "openapi"),
     ],
 )
-def test_mistakes_say_what_to_send(steady: TestClient, body: str, message: str, hint: str) -> None:
+def test_error_messages_show_a_valid_request(
+    steady: TestClient, body: str, message: str, hint: str
+) -> None:
     headers = {"content-type": "application/json"}
     answer = steady.post("/api/search", content=body, headers=headers)
     assert answer.status_code == 422

@@ -142,7 +142,7 @@ def test_caches_stay_within_their_bounds(serve: Callable[..., TestClient], folde
 RED = {"text": "red", "settings": {"k": 1}}
 
 
-def test_new_pictures_are_picked_up(client: TestClient, folder: Path) -> None:
+def test_new_images_are_picked_up(client: TestClient, folder: Path) -> None:
     client.post("/api/search", json=RED)
     (folder / "orange.jpg").write_bytes(jpeg((240, 140, 30)))
     (folder / "red.png").unlink()
@@ -221,7 +221,7 @@ def test_an_empty_gallery(serve: Callable[..., TestClient], folder: Path) -> Non
     assert client.post("/api/search", json=RED).status_code == 409
 
 
-def test_a_damaged_file_is_told(client: TestClient, folder: Path) -> None:
+def test_a_damaged_file_is_reported(client: TestClient, folder: Path) -> None:
     (folder / "red.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
     answer = client.get("/api/files/red.png")
     assert answer.status_code == 422

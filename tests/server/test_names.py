@@ -57,7 +57,7 @@ def test_a_filter_that_matches_nothing_is_noted(client: TestClient) -> None:
     assert any("Do you mean 'pairs/*'?" in note for note in answer["notes"])
 
 
-def test_an_incomplete_gallery_says_so(client: TestClient, folder: Path) -> None:
+def test_an_incomplete_gallery_is_noted(client: TestClient, folder: Path) -> None:
     about = client.get("/api/gallery").json()
     assert (about["complete"], about["waiting"]) == (True, 0)
     with closing(Store(folder / ".stitch", write=True)) as store:

@@ -29,7 +29,7 @@ def test_everything_the_page_names_exists(client: TestClient) -> None:
         named |= {
             f"/static/{name}" for name in re.findall(r'(?:from|import\()\s*"\./([^"]+)"', text)
         }
-        named |= {f"/static/{one}" for one in re.findall(r'new URL\("(\w[^"]+)", import', text)}
+        named |= {f"/static/{name}" for name in re.findall(r'new URL\("(\w[^"]+)", import', text)}
     assert len(named) > 15
     for address in named:
         assert client.get(address).status_code == 200, address

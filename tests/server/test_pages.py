@@ -59,12 +59,12 @@ def test_what_is_refused(client: TestClient, more: dict[str, Any], status: int, 
     assert answer.json()["error"]["hint"]
 
 
-def test_a_cursor_of_another_query_and_one_that_is_gone(client: TestClient, photos: Path) -> None:
+def test_a_cursor_of_another_query_and_one_that_is_gone(client: TestClient, folder: Path) -> None:
     cursor = search(client)["next_cursor"]
     other = client.post("/api/search", json={**QUERY, "text": "in green", "cursor": cursor})
     assert (other.status_code, other.json()["error"]["type"]) == (400, "CursorError")
-    (photos / "new.png").write_bytes((photos / "blue.png").read_bytes())
-    st.index_folder(photos, encoder=HashEncoder())
+    (folder / "new.png").write_bytes((folder / "blue.png").read_bytes())
+    st.index_folder(folder, encoder=HashEncoder())
     gone = client.post("/api/search", json={**QUERY, "cursor": cursor})
     assert (gone.status_code, gone.json()["error"]["type"]) == (410, "CursorGoneError")
     assert search(client)["total"] == 8

@@ -31,7 +31,7 @@ from stitch_cir.views import ViewBox, ViewRecipe
 from tests.conftest import CountingEncoder, noise
 
 
-def test_a_shelf_is_bounded_by_bytes() -> None:
+def test_a_byte_cache_is_bounded_by_bytes() -> None:
     cache: ByteBoundedCache[str] = ByteBoundedCache(10)
     assert cache.put("a", "A", 4)
     assert cache.put("b", "B", 4)
@@ -44,7 +44,7 @@ def test_a_shelf_is_bounded_by_bytes() -> None:
     assert (cache.get("a"), cache.bytes) == ("again", 5)
 
 
-def test_a_shelf_forgets_with_time() -> None:
+def test_a_byte_cache_expires() -> None:
     now = [0.0]
     cache: ByteBoundedCache[str] = ByteBoundedCache(10, seconds=5, clock=lambda: now[0])
     cache.put("a", "A", 4)
@@ -55,7 +55,7 @@ def test_a_shelf_forgets_with_time() -> None:
     assert (cache.get("a"), cache.get("b"), cache.bytes) == (None, "B", 4)
 
 
-def test_a_meter_counts_each_client_alone_and_forgets_the_oldest() -> None:
+def test_the_rate_limiter_counts_each_client_alone_and_forgets_the_oldest() -> None:
     now = [0.0]
     limiter = RateLimiter(2.0, 3.0, clock=lambda: now[0])
     assert [limiter.allows("a") for _ in range(4)] == [True, True, True, False]
@@ -102,7 +102,7 @@ def test_every_error_has_a_status() -> None:
         ('<b>"', "/api/files/%3Cb%3E%22"),
     ],
 )
-def test_addresses_of_pictures(id: str, url: str) -> None:
+def test_addresses_of_images(id: str, url: str) -> None:
     assert image_url("files", id) == url
 
 
@@ -151,7 +151,7 @@ def batcher(function: Slow, **options: object) -> Batcher[int, int]:
     return Batcher(function, **{"max_inputs": 8, "seconds": 0.05, "busy": lambda: 6, **options})  # type: ignore[arg-type]
 
 
-def test_what_is_asked_together_is_one_call() -> None:
+def test_simultaneous_requests_are_one_call() -> None:
     slow = Slow()
     run = batcher(slow)
     assert at_once(lambda n: run([n, n + 100]), 6) == [[2 * n, 2 * n + 200] for n in range(6)]
@@ -160,7 +160,7 @@ def test_what_is_asked_together_is_one_call() -> None:
     assert sorted(n for call in slow.calls for n in call) == sorted([*range(6), *range(100, 106)])
 
 
-def test_one_bad_input_fails_alone() -> None:
+def test_a_bad_input_fails_alone() -> None:
     slow = Slow()
     run = batcher(slow)
     results = at_once(lambda n: run([n + 10]), 6)

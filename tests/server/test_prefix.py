@@ -43,7 +43,7 @@ def test_every_kind_of_address_below_a_prefix(
     assert serve(root_path="/pics").get(kept + path).status_code == 200
 
 
-def test_the_page_needs_no_slash_where_the_prefix_is_known(
+def test_the_page_needs_no_slash_where_a_prefix_is_set(
     serve: Callable[..., TestClient],
 ) -> None:
     client = serve(root_path="/pics")

@@ -126,7 +126,7 @@ def test_many_clients_get_the_same_answers(running: Running) -> None:
     assert running.settled()
 
 
-def test_a_taken_port_is_told() -> None:
+def test_a_taken_port_is_refused() -> None:
     with listen("127.0.0.1", 0)[0] as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SettingError, match=f"listening on 127.0.0.1:{port} already"):

@@ -94,7 +94,7 @@ def test_names_of_files(serve: Callable[..., TestClient], disposition: str, id: 
     assert answer.json() == {"added": [id], "skipped": []}
 
 
-def test_a_file_without_a_name_says_so(steady: TestClient) -> None:
+def test_a_file_without_a_name_gets_a_hint(steady: TestClient) -> None:
     answer = steady.post(
         "/api/uploads",
         content=b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nA\r\n--x--\r\n',
@@ -104,7 +104,7 @@ def test_a_file_without_a_name_says_so(steady: TestClient) -> None:
     assert "no file name" in answer.json()["error"]["message"]
 
 
-def test_any_version_is_known(steady: TestClient) -> None:
+def test_any_version_is_accepted(steady: TestClient) -> None:
     answer = steady.get("/api/files/red.png", headers={"if-none-match": "*"})
     assert (answer.status_code, answer.content) == (304, b"")
     weak = {"if-none-match": f"W/{answer.headers['etag']}"}

@@ -58,7 +58,7 @@ def test_the_token(writable: TestClient, header: str | None, status: int) -> Non
     assert (answer.headers.get("www-authenticate") == "Bearer") is (status == 401)
 
 
-def test_added_pictures_are_found_and_stay(writable: TestClient, folder: Path) -> None:
+def test_added_images_are_found_and_stay(writable: TestClient, folder: Path) -> None:
     assert writable.get("/api/gallery").json()["writable"] is True
     files = [
         ("file", ("../../évil<b>.exe", ORANGE)),
@@ -106,7 +106,7 @@ def test_what_was_removed_stays_out(writable: TestClient, folder: Path) -> None:
     assert "pairs/red-blue.png" in ids(writable)
 
 
-def test_an_added_picture_is_deleted_for_good(writable: TestClient, folder: Path) -> None:
+def test_an_added_image_is_deleted_permanently(writable: TestClient, folder: Path) -> None:
     (added,) = writable.post("/api/images", files={"file": ("a.jpg", ORANGE)}, headers=KEY).json()[
         "added"
     ]

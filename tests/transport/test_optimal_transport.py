@@ -95,7 +95,7 @@ def test_vanishing_weights_do_no_harm() -> None:
     np.testing.assert_allclose(plan.backward.sum(axis=0), 1, atol=1e-9)
 
 
-def test_the_solver_says_what_it_did() -> None:
+def test_the_solver_reports_its_work() -> None:
     cost = np.random.default_rng(6).uniform(0, 2, (200, 5, 10))
     plans, proven, pivots = solve(cost, np.full((200, 5), 0.2), np.full((200, 10), 0.1))
     assert proven.all()

@@ -31,7 +31,7 @@ EVERY = pytest.mark.parametrize("scorer", SCORERS, ids=lambda scorer: repr(score
 
 @given(problem=problems())
 @LAW
-def test_looks_of_present_members_sum_to_one(problem: Problem) -> None:
+def test_attention_over_present_members_sums_to_one(problem: Problem) -> None:
     for scorer in KEEPING_MARGINALS:
         plan = scorer.plan(problem.s, problem.p, problem.q)
         np.testing.assert_allclose(plan.forward.sum(axis=1), problem.full_p > 0, atol=1e-9)
@@ -82,7 +82,7 @@ def test_rho_weighs_contributions_and_mass() -> None:
     np.testing.assert_allclose(Chamfer(rho=0).plan(lonely).joint, [[1.0, 0.0, 0.0]])
 
 
-def test_chamfer_looks_at_the_best_and_shares_ties_by_weight() -> None:
+def test_chamfer_attends_to_the_best_and_splits_ties_by_weight() -> None:
     plan = Chamfer().plan([[0.5, 0.5, 0.1]], None, [1.0, 3.0, 1.0])
     np.testing.assert_allclose(plan.forward, [[0.25, 0.75, 0.0]])
     np.testing.assert_allclose(plan.backward, [[1.0, 1.0, 1.0]])
@@ -93,7 +93,7 @@ def test_chamfer_ignores_an_absent_tie_at_zero() -> None:
     np.testing.assert_allclose(plan.forward, [[1.0, 0.0]])
 
 
-def test_mean_pooling_looks_everywhere() -> None:
+def test_mean_pooling_attends_to_every_view() -> None:
     plan = MeanPooling().plan(np.eye(2), [1.0, 3.0])
     np.testing.assert_allclose(plan.forward, np.full((2, 2), 0.5))
     np.testing.assert_allclose(plan.backward, [[0.25, 0.25], [0.75, 0.75]])
@@ -113,7 +113,7 @@ def test_point_to_point_needs_the_original() -> None:
             use(np.ones((3, 2, 2)), None, [False, True])
 
 
-def test_best_view_is_the_one_captions_look_at() -> None:
+def test_the_best_view_has_the_most_attention() -> None:
     s = np.array([[0.20, 0.31, 0.22], [0.21, 0.30, 0.22]])
     for scorer in KEEPING_MARGINALS:
         assert scorer.plan(s).best_view() == 1

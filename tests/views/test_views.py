@@ -23,7 +23,7 @@ def noise(size: tuple[int, int], seed: int = 0) -> Image.Image:
 
 @pytest.mark.parametrize("kind", ["grid", "random"])
 @pytest.mark.parametrize("size", SIZES)
-def test_boxes_lie_in_the_picture(kind: str, size: tuple[int, int]) -> None:
+def test_boxes_lie_in_the_image(kind: str, size: tuple[int, int]) -> None:
     image = Image.new("RGB", size)
     for count in (1, 2, 10, 11, 40):
         boxes = ViewRecipe(kind=kind, count=count).boxes(*size, b"key")  # type: ignore[arg-type]
@@ -139,7 +139,7 @@ def test_cut_and_mirror() -> None:
     assert np.array_equal(np.asarray(mirrored), pixels[2:8, 2:7][:, ::-1])
 
 
-def test_cut_of_a_large_picture_does_not_warn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cutting_a_large_image_does_not_warn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert cut(noise((40, 40)), ViewBox(0, 0, 0.5, 1)).size == (20, 40)
 

@@ -102,7 +102,7 @@ def test_a_contradiction_changes_nothing(
     assert "fresh" not in gallery.attributes_of("a.jpg")
 
 
-def test_a_slip_is_no_kind_of_its_own(gallery: Gallery) -> None:
+def test_a_misspelled_kind_is_refused(gallery: Gallery) -> None:
     prices = {"a.jpg": {"since": "2024-01-01"}, "b.jpg": {"since": "2024-01-02"}}
     with pytest.raises(RecordError, match="sub/ü.jpg: since is 'soon', but most values") as caught:
         gallery.set_attributes({**prices, "sub/ü.jpg": {"since": "soon"}})
