@@ -11,6 +11,7 @@ from stitch_cir.cli import _attribute_commands as item_attributes
 from stitch_cir.cli import _bench_commands as benchmarks
 from stitch_cir.cli import _bench_run
 from stitch_cir.cli import _compose_commands as compositions
+from stitch_cir.cli import _feed_command as feeds
 from stitch_cir.cli import _gallery_commands as galleries
 from stitch_cir.cli import _index_command as indexing
 from stitch_cir.cli import _mcp_command as assistants
@@ -51,6 +52,7 @@ def _root(
 
 
 app.command("index")(indexing.index)
+app.command("sync")(feeds.sync)
 app.command("search")(searches.search)
 app.command("compose")(compositions.compose)
 app.command("explain")(searches.explain)

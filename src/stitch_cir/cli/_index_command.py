@@ -13,6 +13,8 @@ import typer
 from stitch_cir._hints import shell_word
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
+from stitch_cir.cli._feed_command import refuse_folder_options, show_feed_report
+from stitch_cir.cli._feed_options import FeedImageOptions
 from stitch_cir.cli._index_options import (
     EffortOptions,
     RebuildOptions,
@@ -33,6 +35,7 @@ __all__ = ["index"]
 @with_options
 def index(
     source: SourceOptions,
+    images: FeedImageOptions,
     vectors: VectorOptions,
     effort: EffortOptions,
     rebuilding: RebuildOptions,
@@ -48,17 +51,32 @@ def index(
     with guard(as_json=answer.as_json):
         from stitch_cir.encoders import load_encoder
         from stitch_cir.errors import SettingError
-        from stitch_cir.gallery import index_captions, index_folder
+        from stitch_cir.gallery import index_captions, index_feed, index_folder
 
         recipe = vectors.recipe()
         rebuilding.check()
+        images.check(source.feed)
+        if source.feed is not None:
+            refuse_folder_options(source)
         name = vectors.encoder or _recorded_encoder(source.path) or "mini"
         model = load_encoder(name, device=vectors.device, precision=vectors.precision)
         with (
             _reporting_waiting_files(source.path),
             progress_bar(quiet=answer.quiet or answer.as_json) as follow,
         ):
-            if source.folder is not None:
+            if source.feed is not None:
+                applied = index_feed(
+                    source.feed,
+                    source.gallery,
+                    encoder=model,
+                    recipe=recipe,
+                    progress=follow,
+                    allow_missing=retention.allow_missing or retention.forget,
+                    **asdict(images),
+                    **effort.settings(),
+                    **asdict(rebuilding),
+                )
+            elif source.folder is not None:
                 report = index_folder(
                     source.folder,
                     source.gallery,
@@ -85,8 +103,12 @@ def index(
             else:
                 raise SettingError(
                     "There is nothing to index.",
-                    hint="Give a FOLDER of images, or --captions FILE with --gallery DIR.",
+                    hint="Give a FOLDER of images, --feed FILE, or --captions FILE with --gallery "
+                    "DIR.",
                 )
+        if source.feed is not None:
+            show_feed_report(applied, source.feed, answer, changes=False)
+            return
         if answer.as_json:
             emit_json(report.to_dict())
         else:

@@ -33,6 +33,15 @@ class SourceOptions:
         Path | None,
         typer.Option("--gallery", "-g", metavar="DIR", help="Where to keep it. [FOLDER/.stitch]"),
     ] = None
+    feed: Annotated[
+        Path | None,
+        typer.Option(
+            "--feed",
+            metavar="FILE",
+            help="A shop's products in place of FOLDER, with Google Merchant's columns: TSV, CSV, "
+            "JSON lines or Parquet.",
+        ),
+    ] = None
     captions: Annotated[
         Path | None,
         typer.Option(
@@ -63,7 +72,7 @@ class SourceOptions:
     @property
     def path(self) -> Path | None:
         """The gallery, or the folder that it lies in; ``None`` where neither was named."""
-        return self.gallery or self.folder
+        return self.gallery or self.folder or (None if self.feed is None else self.feed.parent)
 
 
 @dataclass(frozen=True)

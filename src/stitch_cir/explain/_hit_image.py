@@ -100,14 +100,15 @@ def _compose(hit: Hit, columns: list[list[Image.Image]]) -> Image.Image:
 def draw_matches(hit: Hit, *, boxes: int = 5) -> Image.Image:
     """Draw the image with its ``boxes`` strongest views, each in its caption's colour (RGB).
 
-    A tag names the caption (from 1) and the view (from 0); line width follows the mass. Without an
-    image (captions only, or the file is gone) the same is written out.
+    A tag names the caption (from 1) and the view (from 0); line width follows the mass. Of an item
+    of several images, the one with the strongest view is drawn, and its views. Without an image
+    (captions only, or the file is gone) the same is written out.
     """
+    number = hit.best_view.image
+    path = hit.path if number is None else hit.image_paths[number - 1]
     try:
         source = (
-            None
-            if hit.path is None
-            else open_image(hit.path, max_pixels=hit.max_pixels, decode_side=SIDE)
+            None if path is None else open_image(path, max_pixels=hit.max_pixels, decode_side=SIDE)
         )
     except ImageError:
         source = None
@@ -117,7 +118,9 @@ def draw_matches(hit: Hit, *, boxes: int = 5) -> Image.Image:
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, image.width - 1, image.height - 1), outline=LINE)
     tags: list[tuple[_Area, Match]] = []
-    strongest = _strongest(hit, boxes)
+    strongest = [match for match in _strongest(hit, len(hit.views)) if match.view.image == number][
+        :boxes
+    ]
     for position, match in enumerate(strongest):
         box = match.view.box or ViewBox()
         # boxes that share an edge are drawn side by side, not on top of each other

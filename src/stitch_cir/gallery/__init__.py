@@ -16,6 +16,11 @@ from stitch_cir.gallery.attributes._where import Attribute, Near, Where
 from stitch_cir.gallery.attributes._write import AttributeReport
 from stitch_cir.gallery.cache._codes import Codes, write_codes
 from stitch_cir.gallery.cache._format import ViewMatrix
+from stitch_cir.gallery.feeds._money import minor_digits, minor_units
+from stitch_cir.gallery.feeds._options import FeedOptions
+from stitch_cir.gallery.feeds._read import RowFailure
+from stitch_cir.gallery.feeds._report import FeedReport
+from stitch_cir.gallery.feeds._sync import index_feed
 from stitch_cir.gallery.index._edit import ADDED
 from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY, index_captions, index_folder
 from stitch_cir.gallery.index._options import CaptionIndexOptions, IndexOptions
@@ -35,6 +40,8 @@ __all__ = [
     "Facet",
     "FacetCount",
     "FacetRequest",
+    "FeedOptions",
+    "FeedReport",
     "Gallery",
     "GalleryReader",
     "IndexOptions",
@@ -43,6 +50,7 @@ __all__ = [
     "PathMask",
     "Progress",
     "ProgressEvent",
+    "RowFailure",
     "Snapshot",
     "StoredView",
     "VerifyReport",
@@ -50,8 +58,11 @@ __all__ = [
     "Where",
     "encoder_hint",
     "index_captions",
+    "index_feed",
     "index_folder",
     "matcher",
+    "minor_digits",
+    "minor_units",
     "parse_where",
     "write_codes",
 ]

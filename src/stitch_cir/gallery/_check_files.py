@@ -9,6 +9,7 @@ from pathlib import Path
 from stitch_cir.errors import ImageError
 from stitch_cir.gallery.index._options import recorded_options
 from stitch_cir.gallery.index._scan import facts_of
+from stitch_cir.gallery.store._products import files_of
 from stitch_cir.gallery.store._store import Store
 from stitch_cir.images import open_regular
 
@@ -35,19 +36,32 @@ def check_files(
         " WHERE id > ? AND path NOT NULL ORDER BY id LIMIT ?",
         (after, _PAGE),
     ):
-        for id, size, mtime_ns, recorded, hash in page:
+        for id, *row in page:
             path = path_of(id)
             if path is None:
                 continue
-            try:
-                facts = facts_of(path.stat())
-                same = facts[:2] == (size, mtime_ns) and recorded in (None, facts.mark)
-                if facts.size != size or ((read or not same) and _hash(path) != hash):
-                    changed += 1
-            except (OSError, ImageError):
-                missing += 1
+            files = [
+                (file, image.size, image.mtime_ns, image.mark, image.hash)
+                for file, image in files_of(store, id, path)
+            ] or [(path, *row)]
+            states = [_state(*file, read=read) for file in files]
+            missing += states.count("missing")
+            changed += states.count("changed")
         after = page[-1][0]
     return missing, changed
+
+
+def _state(
+    path: Path, size: int, mtime_ns: int, recorded: int | None, hash: str, *, read: bool
+) -> str:
+    """Return whether a file is the ``same``, ``changed`` or ``missing``."""
+    try:
+        facts = facts_of(path.stat())
+        same = facts[:2] == (size, mtime_ns) and recorded in (None, facts.mark)
+        is_changed = facts.size != size or ((read or not same) and _hash(path) != hash)
+    except (OSError, ImageError):
+        return "missing"
+    return "changed" if is_changed else "same"
 
 
 def _hash(path: Path) -> str:

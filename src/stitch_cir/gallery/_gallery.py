@@ -24,6 +24,9 @@ from stitch_cir.gallery.attributes._records import AttributeRecord, AttributeTab
 from stitch_cir.gallery.attributes._write import AttributeReport, drop_attribute, set_attributes
 from stitch_cir.gallery.cache._format import ViewMatrix
 from stitch_cir.gallery.cache._packed import PackedVectors
+from stitch_cir.gallery.feeds._options import FeedOptions
+from stitch_cir.gallery.feeds._report import FeedReport
+from stitch_cir.gallery.feeds._sync import index_feed
 from stitch_cir.gallery.index._edit import add_images, remove_image
 from stitch_cir.gallery.index._index import index_folder
 from stitch_cir.gallery.index._options import IndexOptions
@@ -289,6 +292,13 @@ class Gallery(GalleryReader):
                 hint="Give its captions: stitch index --captions FILE --gallery DIR.",
             )
         return index_folder(root, self.directory, encoder=self.encoder, **options)
+
+    def sync_feed(self, feed: Path | str, **options: Unpack[FeedOptions]) -> FeedReport:
+        """Apply a feed of products, by :func:`index_feed` and its options.
+
+        Raises ``GalleryMismatchError`` for a gallery that was made from a folder.
+        """
+        return index_feed(feed, self.directory, encoder=self.encoder, **options)
 
     # -- checking --------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from stitch_cir.gallery.attributes._kinds import AttributeKind, shown
 from stitch_cir.gallery.index._options import recorded_options
 from stitch_cir.gallery.index._scan import id_of
 from stitch_cir.gallery.store import _attributes, _vanished
+from stitch_cir.gallery.store._products import images_of
 from stitch_cir.gallery.store._provenance import (
     completeness,
     encoder_name,
@@ -34,6 +35,7 @@ _FACTS = (
     "encoder",
     *_SHAPING,
     "captions",
+    "feed",
     "created",
     "stitch_version",
 )
@@ -208,6 +210,14 @@ class GalleryReader(ABC):
             return None
         return Path(os.path.normpath(root)) / to_path(item.path)
 
+    def image_paths(self, id: str) -> tuple[Path, ...]:
+        """Return where the files of an item of several images lie, in order; else nothing."""
+        root = self.root
+        images = images_of(self._store, id)
+        if root is None or len(images) < 2:
+            return ()
+        return tuple(Path(os.path.normpath(root)) / to_path(image.path) for image in images)
+
     def size(self, id: str) -> tuple[int, int] | None:
         """Return the upright (width, height) of an image in pixels; None for captions only."""
         return self._store.size(id)
@@ -231,12 +241,12 @@ class GalleryReader(ABC):
         }
 
     def content_hash(self, id: str) -> str | None:
-        """Return the SHA-256 of an image's file; None for captions only."""
+        """Return the SHA-256 of an image's file, or of several images' together; None for none."""
         item = self._store.item(id)
         return None if item is None else item.hash
 
     def ids_with_content(self, hash: str) -> list[str]:
-        """Return the ids of all images whose file has this SHA-256."""
+        """Return the ids of all items with an image whose file has this SHA-256."""
         return self._store.ids_with_content(hash)
 
     def duplicates(self, id: str) -> list[str]:

@@ -15,6 +15,7 @@ from stitch_cir.gallery.cache._salvage import Salvage
 from stitch_cir.gallery.index._write import checked
 from stitch_cir.gallery.store._database import write_lock
 from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST
+from stitch_cir.gallery.store._products import combined_hash, files_of
 from stitch_cir.gallery.store._store import Item, Store
 from stitch_cir.gallery.store._view_sets import StoredSet
 from stitch_cir.images import open_image, open_regular
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
 
 __all__ = ["FromFiles", "Repairs", "repair"]
+
+
+_GONE = "its file is gone; put it back, or run stitch index FOLDER to take the image out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,39 +190,54 @@ def _from_file(
 
 
 def _encode_image(store: Store, item: Item, files: FromFiles) -> str | None:
-    """Encode the image of an item again; return why that is impossible."""
+    """Encode the image of an item again, or all images of a product; return why that fails."""
     path = files.path_of(item.id)
-    try:
-        if path is None:
-            raise FileNotFoundError
-        facts = path.stat()
-        with open_regular(path) as stream:
-            content = stream.read()
-    except FileNotFoundError:
-        return "its file is gone; put it back, or run stitch index FOLDER to take the image out"
-    except (OSError, ImageError) as error:
-        return f"its file cannot be read: {getattr(error, 'strerror', None) or error}"
-    if (facts.st_size, facts.st_mtime_ns) != (item.size, item.mtime_ns):
-        return "its file has changed; run stitch index FOLDER"
-    hash = hashlib.sha256(content).hexdigest()
+    if path is None:
+        return _GONE
+    parts = files_of(store, item.id, path)
+    recorded: list[tuple[Path, int | None, int | None]] = [
+        (file, image.size, image.mtime_ns) for file, image in parts
+    ]
+    contents = []
+    for file, size, mtime_ns in recorded or [(path, item.size, item.mtime_ns)]:
+        try:
+            facts = file.stat()
+            with open_regular(file) as stream:
+                contents.append(stream.read())
+        except FileNotFoundError:
+            return _GONE
+        except (OSError, ImageError) as error:
+            return f"its file cannot be read: {getattr(error, 'strerror', None) or error}"
+        if (facts.st_size, facts.st_mtime_ns) != (size, mtime_ns):
+            return "its file has changed; run stitch index FOLDER"
+    hash = combined_hash([hashlib.sha256(content).hexdigest() for content in contents])
     is_encoded = store.value(
         f"SELECT 1 FROM contents WHERE hash = ? AND digest IS {CONTENT_DIGEST}", (hash,)
     )
     encoder = files.encoder
     recipe = ViewRecipe.from_dict(files.recipe)
+    images = []
     if not is_encoded:
         try:
-            image = open_image(
-                content, max_pixels=files.max_pixels, decode_side=encoder.decode_side
-            )
+            images = [
+                open_image(each, max_pixels=files.max_pixels, decode_side=encoder.decode_side)
+                for each in contents
+            ]
         except ImageError as error:
             return f"its file cannot be encoded: {error}"
-        boxes = recipe.boxes(*image.size, content_key(image))
-        vectors = encode_set(encoder, recipe, [image], [boxes])
-        vectors = checked(vectors, (1, len(boxes), encoder.dim), [item.id])
+        boxes = [recipe.boxes(*image.size, content_key(image)) for image in images]
+        vectors = encode_set(encoder, recipe, images, boxes)
+        vectors = checked(vectors, (len(images), len(boxes[0]), encoder.dim), [item.id])
     with store.transaction():
         if not is_encoded:
-            store.put_content(hash, image.info["full_size"], boxes, vectors[0])
+            numbers = [number for number, each in enumerate(boxes) for _ in each]
+            store.put_content(
+                hash,
+                images[0].info["full_size"],
+                [box for each in boxes for box in each],
+                vectors.reshape(-1, encoder.dim),
+                numbers if len(images) > 1 else None,
+            )
         # its hash may be what was damaged: size and time say that this is the file that was indexed
         store.rows("UPDATE items SET hash = ? WHERE id = ?", (hash, item.id))
     return None

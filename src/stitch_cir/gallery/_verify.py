@@ -24,6 +24,7 @@ from stitch_cir.gallery._report import VerifyReport
 from stitch_cir.gallery.attributes._check import damaged_attributes, take_out
 from stitch_cir.gallery.cache._format import ViewMatrix, open_cache
 from stitch_cir.gallery.index._scan import id_of
+from stitch_cir.gallery.store._products import product_ids
 from stitch_cir.gallery.store._provenance import completeness
 from stitch_cir.gallery.store._store import Store
 from stitch_cir.gallery.store._view_sets import StoredSet, problem_of, sets
@@ -180,9 +181,11 @@ def _check(store: Store, facts: Mapping[str, Any], cache: Path) -> _Findings:
         findings.facts = store.facts_are_damaged()
         with store.read_transaction():
             _check_sets(store, facts["dim"], cache, findings)
+        products = product_ids(store)
         for item in store.items():
             findings.images += 1
-            if item.path is not None and not _is_name_of(item.id, item.path):
+            is_named = item.path is None or item.id in products or _is_name_of(item.id, item.path)
+            if not is_named:
                 findings.problems.append(
                     f"{item.id}: its record names another file ({item.path!r}); "
                     "run stitch index FOLDER"

@@ -23,11 +23,15 @@ __all__ = ["Hit", "Match", "View"]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One member of a view set: a crop of the image (``box``) or one of its captions."""
+    """One member of a view set: a crop of the image (``box``) or one of its captions.
+
+    ``image`` counts the images of an item from 1, where it has several.
+    """
 
     index: int
     box: ViewBox | None = None
     caption: str | None = None
+    image: int | None = None
 
     @property
     def label(self) -> str:
@@ -36,9 +40,14 @@ class View:
             return f"“{self.caption}”"
         box = self.box or ViewBox()
         if (box.x0, box.y0, box.x1, box.y1) == (0.0, 0.0, 1.0, 1.0):
-            return "whole image" + (", mirrored" if box.flip else "")
+            return f"whole {self._name}" + (", mirrored" if box.flip else "")
         span = f"x {100 * box.x0:.0f}-{box.x1:.0%}, y {100 * box.y0:.0f}-{box.y1:.0%}"
+        span += "" if self.image is None else f" of {self._name}"
         return span + (", mirrored" if box.flip else "")
+
+    @property
+    def _name(self) -> str:
+        return "image" if self.image is None else f"image {self.image}"
 
     @property
     def region(self) -> str:
@@ -47,7 +56,7 @@ class View:
             return f"the caption {self.label}"
         box = self.box or ViewBox()
         if (box.x0, box.y0, box.x1, box.y1) == (0.0, 0.0, 1.0, 1.0):
-            return "the whole image" + (", mirrored" if box.flip else "")
+            return f"the whole {self._name}" + (", mirrored" if box.flip else "")
         across, down = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
         side = "left" if across < 0.4 else "right" if across > 0.6 else ""
         height = "upper" if down < 0.4 else "lower" if down > 0.6 else ""
@@ -59,7 +68,8 @@ class View:
         if self.caption is not None:
             return {"index": self.index, "caption": self.caption}
         box = self.box or ViewBox()
-        return {"index": self.index, "box": [box.x0, box.y0, box.x1, box.y1], "flip": box.flip}
+        data = {"index": self.index, "box": [box.x0, box.y0, box.x1, box.y1], "flip": box.flip}
+        return data if self.image is None else {**data, "image": self.image}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +113,8 @@ class Hit:
     ``size`` is the image's upright (width, height) in pixels and ``content`` the SHA-256 of its
     file; both are None for captions only. ``attributes`` are the image's, JSON-ready. Where the
     settings group, ``members`` are the further images of its group that are shown, best first, and
-    ``group_images`` counts all that took part.
+    ``group_images`` counts all that took part. ``image_paths`` are the files of an item of several
+    images, whose first is ``path``.
     """
 
     rank: int
@@ -121,6 +132,7 @@ class Hit:
     attributes: Mapping[str, Any] = field(default_factory=dict, repr=False)
     members: tuple[Hit, ...] = ()
     group_images: int = 1
+    image_paths: tuple[Path, ...] = ()
 
     @property
     def captions(self) -> tuple[str, ...]:

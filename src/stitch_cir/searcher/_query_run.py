@@ -221,7 +221,7 @@ class QueryRun:
         snapshot = self.snapshot
         id = self.ranker.matrix.ids[row]
         views = tuple(
-            View(index=index, box=view.box, caption=view.caption)
+            View(index=index, box=view.box, caption=view.caption, image=view.image)
             for index, view in enumerate(snapshot.views(id))
         )
         return Hit(
@@ -236,6 +236,7 @@ class QueryRun:
             size=snapshot.size(id),
             content=snapshot.content_hash(id),
             attributes=snapshot.attributes_of(id),
+            image_paths=snapshot.image_paths(id),
         )
 
     def _results(

@@ -111,7 +111,7 @@ def router(services: Services) -> APIRouter:
             if stored is None:
                 raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
             views = tuple(
-                view_info(View(index, view.box, view.caption))
+                view_info(View(index, view.box, view.caption, view.image))
                 for index, view in enumerate(gallery.views(stored))
             )
             return ImageDetail(

@@ -119,13 +119,17 @@ class AttributeInfo(WireModel):
 
 
 class ViewInfo(WireModel):
-    """One view: ``box`` is (x0, y0, x1, y1) in fractions of the sides, or it is a ``caption``."""
+    """One view: ``box`` is (x0, y0, x1, y1) in fractions of the sides, or it is a ``caption``.
+
+    ``image`` counts the images of an item from 1, where it has several.
+    """
 
     index: int
     label: str
     box: tuple[float, float, float, float] | None = None
     flip: bool | None = None
     caption: str | None = None
+    image: int | None = None
 
 
 class ImageInfo(WireModel):

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stitch_cir._hints import install_command, missing_file_hint
-from stitch_cir.errors import ModelError, NotFoundError, RecordError
+from stitch_cir.errors import RecordError
 from stitch_cir.gallery._names import fold
+from stitch_cir.gallery._parquet import parquet_rows
 from stitch_cir.gallery._text_file import read_text
 from stitch_cir.gallery.attributes._kinds import KINDS, AttributeKind
 from stitch_cir.gallery.attributes._records import AttributeRecord, AttributeTable, checked_name
@@ -55,10 +55,6 @@ def read_attributes(file: Path) -> AttributeTable:
     raise RecordError(
         f"{file} is of no known kind.", hint="Give a .csv, .tsv, .jsonl or .parquet file."
     )
-
-
-def _text(file: Path) -> str:
-    return read_text(file, "attributes", max_bytes=MAX_BYTES)
 
 
 def _table(file: Path, text: str, delimiter: str) -> AttributeTable:
@@ -150,30 +146,8 @@ def _object(position: str, data: Any) -> AttributeRecord:
 
 
 def _parquet(file: Path) -> Iterator[AttributeRecord]:
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise ModelError(
-            "Reading Parquet needs pyarrow, which is not installed.",
-            hint=f"Install the extra: {install_command('parquet')}, or save the file as CSV.",
-        ) from error
-    if not file.is_file():
-        raise NotFoundError(
-            f"The attributes file {file} cannot be read: no such file.",
-            hint=missing_file_hint(file, "Check the path."),
-        )
-    try:
-        with parquet.ParquetFile(file) as source:
-            row = 0
-            for batch in source.iter_batches(batch_size=4096):
-                for data in batch.to_pylist():
-                    row += 1
-                    yield _object(f"{file}, row {row}", data)
-    except (ArrowException, OSError, ValueError) as error:
-        reason = str(error).split("\n")[0][:200]
-        raise _malformed(
-            str(file), reason, "It must be a Parquet file with a column 'id'."
-        ) from error
+    for row, data in enumerate(parquet_rows(file, "attributes"), 1):
+        yield _object(f"{file}, row {row}", data)
 
 
 def _unique(

@@ -27,6 +27,7 @@ __all__ = [
     "drop_attribute",
     "refuse_contradictions",
     "set_attributes",
+    "write_stored",
     "write_table",
 ]
 
@@ -121,6 +122,36 @@ def write_table(store: Store, table: AttributeTable, *, carried: bool = False) -
         tuple(name for key, (name, _) in kinds.items() if key not in existing),
         tuple(unknown),
     )
+
+
+def write_stored(
+    store: Store,
+    values: Mapping[str, Mapping[str, Sequence[StoredValue]]],
+    kinds: Mapping[str, AttributeKind],
+) -> int:
+    """Write stored values by id and name, in a transaction of the caller; count them.
+
+    ``kinds`` are those of the names, folded; an empty sequence takes a value away.
+    """
+    numbers = {fold(row.name): row.number for row in tables.attributes(store)}
+    by_name: dict[str, list[tuple[str, Sequence[StoredValue]]]] = {}
+    for id, attributes in values.items():
+        for name, stored in attributes.items():
+            by_name.setdefault(name, []).append((id, stored))
+    items = tables.number_items(store, list(values))
+    written = 0
+    changed = []
+    for name, pairs in by_name.items():
+        if fold(name) not in numbers:
+            if not any(stored for _, stored in pairs):
+                continue
+            numbers[fold(name)] = tables.put_attribute(store, name, kinds[fold(name)])
+        number = numbers[fold(name)]
+        rows = [(items[id], stored) for id, stored in pairs]
+        written += tables.replace_values(store, number, rows, carried=False)
+        changed.append(number)
+    tables.mark_changed(store, changed)
+    return written
 
 
 def drop_attribute(directory: Path, name: str) -> int:

@@ -27,6 +27,7 @@ __all__ = [
     "is_of",
     "record",
     "refuse_other_folder",
+    "refuse_other_kind",
     "root_of",
     "set_root",
     "set_waiting",
@@ -70,14 +71,24 @@ def begin(
     directory: Path,
     *,
     may_move: bool = False,
+    feed: Mapping[str, Any] | None = None,
 ) -> ViewRecipe:
-    """Record what shapes the vectors, or compare with what is recorded; return the recipe."""
+    """Record what shapes the vectors, or compare with what is recorded; return the recipe.
+
+    ``feed`` is what is recorded of a feed, which may have its images in another folder than before.
+    """
     facts = store.meta()
     if "fingerprint" in facts:
+        refuse_other_kind(facts, directory, is_feed=feed is not None)
+        if feed is not None and root is not None and not is_of(facts, root, directory):
+            set_root(store, root, directory)
+            facts = store.meta()
         return check(facts, encoder, recipe, directory, root, may_move=may_move)
     chosen = recipe or ViewRecipe()
     with store.transaction():
         record(store, encoder, chosen, root, directory)
+        if feed is not None:
+            store.set_meta(feed=dict(feed))
     return chosen
 
 
@@ -148,6 +159,23 @@ def check(
             hint="Choose another place with --gallery DIR, or start afresh with --rebuild.",
         )
     return recorded
+
+
+def refuse_other_kind(facts: Mapping[str, Any], directory: Path, *, is_feed: bool) -> None:
+    """Raise ``GalleryMismatchError`` for a feed on a folder's gallery, or the other way round."""
+    feed = facts.get("feed")
+    if is_feed and feed is None:
+        raise GalleryMismatchError(
+            f"The gallery {directory} was made from {_describe_root(root_of(facts, directory))}, "
+            "not from a feed.",
+            hint="Choose another place with --gallery DIR, or start afresh with --rebuild.",
+        )
+    if feed is not None and not is_feed:
+        raise GalleryMismatchError(
+            f"The gallery {directory} was made from the feed {feed['file']}, not from a folder.",
+            hint="Apply a feed with stitch sync GALLERY FEED, or choose another place with "
+            "--gallery DIR.",
+        )
 
 
 def refuse_other_folder(facts: Mapping[str, Any], root: Path | None, directory: Path) -> None:

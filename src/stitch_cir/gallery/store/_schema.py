@@ -8,7 +8,7 @@ from pathlib import Path
 from stitch_cir.errors import GalleryError, GalleryMissingError
 from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST
 
-__all__ = ["ATTRIBUTES_SINCE", "DIGESTS_SINCE", "TABLES", "migrate"]
+__all__ = ["ATTRIBUTES_SINCE", "DIGESTS_SINCE", "PRODUCTS_SINCE", "TABLES", "migrate"]
 
 _MIGRATIONS = (
     """
@@ -149,11 +149,33 @@ _MIGRATIONS = (
     CREATE TABLE attribute_changes (count INTEGER NOT NULL, version TEXT NOT NULL);
     INSERT INTO attribute_changes VALUES (0, '');
     """,
+    """
+    -- items that a feed names; digest is over the attributes that it names
+    CREATE TABLE products (id TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
+
+    -- the images of a product in order: what the feed calls each, and its file with its own hash.
+    -- Where there are several, the views of all are one content of the item, under the hash of
+    -- their hashes, and a box of it has a sixth number: the position of its image
+    CREATE TABLE product_images (
+        id TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        link TEXT NOT NULL,
+        path BLOB NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        mark INTEGER,
+        hash TEXT NOT NULL,
+        PRIMARY KEY (id, position)
+    ) WITHOUT ROWID;
+    CREATE INDEX product_images_by_hash ON product_images (hash);
+    """,
 )
 DIGESTS_SINCE = 5
 """The schema from which on rows have digests."""
 ATTRIBUTES_SINCE = 6
 """The schema from which on items have attributes."""
+PRODUCTS_SINCE = 7
+"""The schema from which on items may be products of a feed."""
 _READABLE = 1
 """Oldest schema that can be read as it is; what came later is needed for writing only."""
 
@@ -167,6 +189,8 @@ TABLES = (
     "removed",
     "vanished",
     "outdated",
+    "products",
+    "product_images",
 )
 """All tables that a rebuild replaces.
 

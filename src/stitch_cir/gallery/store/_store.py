@@ -18,6 +18,7 @@ from stitch_cir.gallery.store._attributes import sweep_attributes
 from stitch_cir.gallery.store._database import DATABASE
 from stitch_cir.gallery.store._digest import row_digest
 from stitch_cir.gallery.store._facts import FactsStore
+from stitch_cir.gallery.store._products import delete_products, items_with_image
 from stitch_cir.gallery.store._schema import DIGESTS_SINCE
 from stitch_cir.views import ViewBox
 
@@ -131,11 +132,12 @@ class Store(FactsStore):
     def remove_items(self, ids: Sequence[str]) -> None:
         """Remove items; :meth:`sweep` removes what nothing refers to any more."""
         self.run("DELETE FROM items WHERE id = ?", [(id,) for id in ids])
+        delete_products(self, ids)
 
     def ids_with_content(self, hash: str) -> list[str]:
-        """Return the ids of all items with this content, in order."""
+        """Return the ids of all items with this content, or an image of it, in order."""
         rows = self.rows("SELECT id FROM items WHERE hash = ? ORDER BY id", (hash,))
-        return [row[0] for row in rows]
+        return sorted({*(row[0] for row in rows), *items_with_image(self, hash)})
 
     def has_content(self, hash: str) -> bool:
         """Return whether an image of this content is encoded, from pixels as decoded today."""
@@ -162,9 +164,13 @@ class Store(FactsStore):
         size: tuple[int, int],
         boxes: Sequence[ViewBox],
         vectors: NDArray[np.float32],
+        images: Sequence[int] | None = None,
     ) -> None:
-        """Store the views of one content: upright size, M boxes, (M, d) float32 unit rows."""
-        boxes_json = boxes_to_json(boxes)
+        """Store the views of one content: upright size, M boxes, (M, d) float32 unit rows.
+
+        ``images`` are the positions of the boxes' images, where a product has several.
+        """
+        boxes_json = boxes_to_json(boxes, images)
         blob = np.ascontiguousarray(vectors, dtype="<f4").tobytes()
         self.put_content_row(hash, *size, boxes_json, blob)
         self.set_current([hash])
@@ -272,9 +278,12 @@ class Store(FactsStore):
         )
 
 
-def boxes_to_json(boxes: Sequence[ViewBox]) -> str:
-    """Return boxes as they are stored."""
-    return json.dumps([[b.x0, b.y0, b.x1, b.y1, int(b.flip)] for b in boxes])
+def boxes_to_json(boxes: Sequence[ViewBox], images: Sequence[int] | None = None) -> str:
+    """Return boxes as they are stored; ``images`` are the positions of theirs, if several."""
+    rows = [[b.x0, b.y0, b.x1, b.y1, int(b.flip)] for b in boxes]
+    if images is not None:
+        rows = [[*row, image] for row, image in zip(rows, images, strict=True)]
+    return json.dumps(rows)
 
 
 def to_path(path: bytes) -> Path:

@@ -24,11 +24,15 @@ _PAGE = 256
 
 @dataclass(frozen=True, slots=True)
 class StoredView:
-    """One member of an item's view set: a ``box`` or a ``caption``, and its (d,) float32 vector."""
+    """One member of an item's view set: a ``box`` or a ``caption``, and its (d,) float32 vector.
+
+    ``image`` counts the item's images from 1, where it has several.
+    """
 
     vector: NDArray[np.float32]
     box: ViewBox | None = None
     caption: str | None = None
+    image: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,12 @@ def _image_views(store: Store, id: str, boxes: str, blob: bytes) -> list[StoredV
         rows = json.loads(boxes)
         vectors = np.frombuffer(blob, dtype="<f4").reshape(len(rows), -1)
         return [
-            StoredView(vector, box=ViewBox(x0, y0, x1, y1, bool(flip)))
-            for (x0, y0, x1, y1, flip), vector in zip(rows, vectors, strict=True)
+            StoredView(
+                vector,
+                box=ViewBox(x0, y0, x1, y1, bool(flip)),
+                image=image[0] + 1 if image else None,
+            )
+            for (x0, y0, x1, y1, flip, *image), vector in zip(rows, vectors, strict=True)
         ]
     except (TypeError, ValueError, RecursionError) as error:
         raise store.damaged(id) from error

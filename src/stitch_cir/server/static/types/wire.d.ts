@@ -461,11 +461,16 @@ export interface UploadReference {
   upload: string;
 }
 
-/** One view: ``box`` is (x0, y0, x1, y1) in fractions of the sides, or it is a ``caption``. */
+/**
+ * One view: `box` is (x0, y0, x1, y1) in fractions of the sides, or it is a `caption`.
+ *
+ * `image` counts the images of an item from 1, where it has several.
+ */
 export interface ViewInfo {
   index: number;
   label: string;
   box?: [number, number, number, number] | null;
   flip?: boolean | null;
   caption?: string | null;
+  image?: number | null;
 }

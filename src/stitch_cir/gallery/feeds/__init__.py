@@ -1,0 +1,1 @@
+"""Feeds of products: read, compared with the gallery, applied."""
