@@ -43,6 +43,12 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "attributes show": ("attributes", "show", "{root}/gallery", "red.png"),
     "attributes count": ("attributes", "count", "{root}/gallery", "brand", "price:0,10"),
     "attributes drop": ("attributes", "drop", "{root}/gallery", "price"),
+    "index, a feed": (
+        *("index", "--feed", "{root}/feed.tsv", "--images", "{root}/images", "--encoder", "test"),
+        *("--gallery", "{root}/shop"),
+    ),
+    "sync, what would change": ("sync", "{root}/shop", "{root}/feed-new.tsv", "--dry-run"),
+    "sync": ("sync", "{root}/shop", "{root}/feed-new.tsv"),
     "verify": ("verify", "{root}/gallery"),
     "verify, a file that changed": ("verify", "{root}/damaged", "--read-files"),
     "search": ("search", "{root}/gallery", "in blue", "-r", "red.png", "-k", "3", *BY_TEXT),
@@ -164,6 +170,11 @@ def prepare(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (root / name).write_text("".join(json.dumps(entry) + "\n" for entry in entries))
     prices = "id,price,brand\nred.png,5,Acme\nblue.png,12.5,Bolt\nno.png,1,Bolt\n"
     (root / "prices.csv").write_text(prices)
+    columns = "id\timage_link\tprice\n"
+    products = "a\tred.png\t5.00 EUR\nb\tblue.png\t12.50 EUR\nc\tno.png\t1.00 EUR\n"
+    (root / "feed.tsv").write_text(columns + products)
+    changed = "a\tred.png\t4.00 EUR\nd\tgreen.png\t12,50 €\ne\twhite.png\t1.00 EUR\n"
+    (root / "feed-new.tsv").write_text(columns + changed, encoding="utf-8")
     base = layouts.circo(root)
     circo_images(base, 60)
     predictions = {query: list(range(6, 56)) for query in ("0", "1")}

@@ -186,14 +186,14 @@ def test_an_interrupted_run_is_continued(shop: Shop, encoder: CountingEncoder) -
     for seed in range(12):
         shop.product(f"more{seed:02}", 40 + seed)
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop(event: st.gallery.ProgressEvent) -> None:
         if event.stage == "products" and event.done == 9:
-            raise Stop
+            raise StopError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         shop.apply(batch_size=2, progress=stop)
     written, encoded = len(shop.open()), encoder.pictures
     assert 0 < written < 16
