@@ -49,9 +49,7 @@ def sync(
         from stitch_cir.gallery import Gallery
 
         with Gallery.open(gallery) as opened, _progress(answer) as follow:
-            report = opened.sync_feed(
-                feed, progress=follow, **asdict(images), **changes.settings()
-            )
+            report = opened.sync_feed(feed, progress=follow, **asdict(images), **changes.settings())
         show_feed_report(report, feed, answer, changes=True)
 
 
