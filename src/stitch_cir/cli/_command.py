@@ -75,6 +75,7 @@ _INDEXING: dict[str, tuple[str, ...]] = {
         "forget",
         "restore_removed",
     ),
+    "The images of a feed": ("images", "fetch_images"),
     "Time and memory": ("workers", "memory", "max_megapixels"),
 }
 """Headings of long help pages, below which rarely used options stand; the others come first."""
