@@ -84,7 +84,7 @@ def stamps() -> list[Row]:
         transition = searcher.settings.transition
         scored = []
         for text in ("a red car", "a bird in a tree", "fruit", "a boat on the sea", "a clock"):
-            composed = ComposedQuery(None, text, searcher.compose(Query(text=text)))
+            composed = ComposedQuery((), text, searcher.compose(Query(text=text)))
             (features,) = searcher.encode_many([composed])
             encoded = features.refine(transition)
             query = Captions(encoded.vectors, encoded.weights)

@@ -57,7 +57,8 @@ def run(folder: Path, directory: Path, from_folder: bool) -> int:
         settings = st.SearchSettings(k=min(HITS, len(gallery)))
         results = st.search(gallery, reference=reference, text=text, settings=settings)
         searches.append(results)
-        references.append(None if reference is None else gallery.path(reference))
+        path = None if reference is None else gallery.path(reference)
+        references.append([] if path is None else [path])
         print(f"\n{reference or '(no reference)'}  +  “{text}”")
         for caption in results.query.labels:
             print(f"      {caption}")

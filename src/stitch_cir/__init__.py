@@ -91,6 +91,7 @@ if TYPE_CHECKING:
         SearchOutcome,
         SearchSettings,
         View,
+        WeightedReference,
         compose,
         search,
     )
@@ -158,6 +159,7 @@ __all__ = [
     "View",
     "ViewBox",
     "ViewRecipe",
+    "WeightedReference",
     "compose",
     "draw_contributions",
     "draw_heatmap",
@@ -227,6 +229,7 @@ _HOMES = {
     "Snapshot": "gallery",
     "VerbatimComposer": "composers",
     "View": "searcher",
+    "WeightedReference": "searcher",
     "ViewBox": "views",
     "ViewRecipe": "views",
     "compose": "searcher",

@@ -132,7 +132,7 @@ def test_views_that_are_captions_are_written(tmp_path: Path, encoder: CountingEn
     results = st.search(opened, text="red", settings=st.SearchSettings(k=2))
     for kind in KINDS:
         assert st.draw_hit(results[0], kind=kind).height > 100
-    page = st.render_html(st.Sheet("captions", [results], [None]))
+    page = st.render_html(st.Sheet("captions", [results], [()]))
     assert "a red dress" in page
 
 
@@ -181,7 +181,7 @@ def test_the_sheet_is_self_contained_and_escapes(
     hostile = st.search(
         gallery, text="<script>alert(1)</script> blue", settings=st.SearchSettings(k=2)
     )
-    sheet = st.Sheet("<b>mine</b>", [results, hostile], [folder / "red.png", None])
+    sheet = st.Sheet("<b>mine</b>", [results, hostile], [[folder / "red.png"], ()])
     page = st.render_html(sheet)
     assert "<script" not in page
     assert "<b>mine" not in page

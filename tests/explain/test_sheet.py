@@ -36,39 +36,39 @@ def red_pixels(drawn: Image.Image) -> int:
 
 @pytest.mark.parametrize("count", [1, 6, 7, 9, 60])
 def test_every_hit_is_drawn(red: st.Results, count: int) -> None:
-    drawn = st.render_png(st.Sheet("many", [hits_of(red, count)], [None]))
+    drawn = st.render_png(st.Sheet("many", [hits_of(red, count)], [()]))
     assert red_pixels(drawn) == count * _sheet.THUMBNAIL**2
 
 
 def test_long_lists_get_columns_then_smaller_thumbnails(
     red: st.Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = st.render_png(st.Sheet("many", [hits_of(red, 150)], [None]))
+    drawn = st.render_png(st.Sheet("many", [hits_of(red, 150)], [()]))
     assert 0.5 < drawn.width / drawn.height < 2
     monkeypatch.setattr(_sheet, "_LARGEST", 3_000_000)
-    small = st.render_png(st.Sheet("many", [hits_of(red, 150)], [None]))
+    small = st.render_png(st.Sheet("many", [hits_of(red, 150)], [()]))
     assert small.width * small.height < 4_000_000
     sides = [side for side in (120, 90, 60, 40, 24) if red_pixels(small) == 150 * side**2]
     assert len(sides) == 1
     monkeypatch.setattr(_sheet, "_LARGEST", 100_000)
     with pytest.raises(st.SettingError, match="cannot show 150 hits") as raised:
-        st.render_png(st.Sheet("many", [hits_of(red, 150)], [None]))
+        st.render_png(st.Sheet("many", [hits_of(red, 150)], [()]))
     assert ".html" in raised.value.hint
 
 
 def test_several_searches_of_different_length(red: st.Results) -> None:
     searches = [hits_of(red, 2), hits_of(red, 0), hits_of(red, 8)]
-    drawn = st.render_png(st.Sheet("many", searches, [None, None, None]))
+    drawn = st.render_png(st.Sheet("many", searches, [(), (), ()]))
     assert red_pixels(drawn) == 10 * _sheet.THUMBNAIL**2
 
 
 def test_notes_stand_on_both_kinds_of_sheet(red: st.Results, folder: Path) -> None:
     noted = replace(red, notes=("Caption 1 was cut.", "The cache was rebuilt."))
-    page = st.render_html(st.Sheet("noted", [noted], [folder / "red.png"]))
+    page = st.render_html(st.Sheet("noted", [noted], [[folder / "red.png"]]))
     assert "Caption 1 was cut." in page
     assert "The cache was rebuilt." in page
     silent = replace(red, notes=())
-    with_notes, without = (st.render_png(st.Sheet("x", [each], [None])) for each in (noted, silent))
+    with_notes, without = (st.render_png(st.Sheet("x", [each], [()])) for each in (noted, silent))
     assert with_notes.height == without.height + 2 * 17
     band = (0, 90 + 52, with_notes.width, 90 + 52 + 34)
     assert np.asarray(with_notes.crop(band)).min() < 200

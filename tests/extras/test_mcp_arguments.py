@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -185,3 +186,65 @@ def test_answers_stay_small(folder: Path) -> None:
         ),
     ):
         assert asyncio.run(run(name, arguments)) < 150_000
+
+
+def encoded(folder: Path, name: str) -> str:
+    return base64.b64encode((folder / name).read_bytes()).decode("ascii")
+
+
+def test_several_references_may_be_ids_and_images_of_the_assistant(
+    call: Call, folder: Path
+) -> None:
+    text = "the first in the colour of the second"
+    by_id = call("search", text=text, references=["green.png", "red.png"])
+    assert not by_id.is_error
+    query = by_id.structured_content["query"]
+    assert [each["name"] for each in query["references"]] == ["green.png", "red.png"]
+    assert "read as a request about reference 1: in red" in words(by_id)
+    sent = call(
+        "search",
+        text=text,
+        references=[
+            {"id": "green.png"},
+            {"image": encoded(folder, "red.png"), "weight": 1},
+        ],
+    )
+    hits = [(hit["id"], hit["score"]) for hit in sent.structured_content["hits"]]
+    assert hits == [(hit["id"], hit["score"]) for hit in by_id.structured_content["hits"]]
+    url = f"data:image/png;base64,{encoded(folder, 'red.png')}"
+    alone = call("search", reference=url)
+    assert "red.png" not in [hit["id"] for hit in alone.structured_content["hits"]]
+    why = call("explain", id="blue.png", text=text, references=["green.png", url], image="none")
+    assert "rank" in words(why).lower()
+
+
+def test_turns_of_an_assistant_stay(call: Call) -> None:
+    both = call("search", text="with a belt", turns=["red"], reference="green.png")
+    assert both.structured_content["query"]["turns"] == ["red"]
+    composed = call("compose", text="with a belt", turns="red", reference="green.png")
+    assert composed.structured_content["modification"] == "red, with a belt"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"references": [{"image": "no base64!"}]}, "no base64"),
+        ({"references": [{"image": "aGVsbG8="}]}, "NotAnImageError"),
+        ({"reference": "data:image/png;base64,aGVsbG8="}, "NotAnImageError"),
+        ({"references": [{}]}, "either an id or an image"),
+        ({"references": [{"id": "red.png", "image": "aGVsbG8="}]}, "either an id or an image"),
+        ({"references": [{"id": "red.png", "weight": 0}]}, "greater than 0"),
+        ({"references": ["red.png"] * 17}, "at most 16"),
+        ({"references": ["red.png", "nowhere.png"]}, "nowhere.png"),
+        ({"references": ["red.png", "blue.png"], "text": "like the third"}, "only 2 references"),
+        ({"references": [{"image": "A" * 25_000_000}]}, "16,777,216 bytes"),
+        ({"reference": "/etc/hostname"}, "has no image"),
+    ],
+)
+def test_a_reference_that_cannot_be_used_is_one_plain_line(
+    call: Call, arguments: dict[str, Any], message: str
+) -> None:
+    refused = call("search", **{"text": "in blue", **arguments})
+    assert refused.is_error
+    assert message in words(refused)
+    assert len(words(refused)) < 600

@@ -232,7 +232,6 @@ def test_pages_of_judged_hits_are_those_of_the_judged_ranking(gallery: st.Galler
 
     judge = Judge()
     settings = st.SearchSettings(k=2, rerank=4)
-    query = {"reference": "red.png", "text": "in blue"}
     whole = st.Searcher(gallery, reranker=judge, settings=settings.with_(k=7)).search(
         st.Query("red.png", "in blue")
     )
@@ -240,7 +239,7 @@ def test_pages_of_judged_hits_are_those_of_the_judged_ranking(gallery: st.Galler
     pages = []
     for offset in range(0, 7, 2):
         judge.judged = 0
-        page = searcher.search(st.Query(**query, offset=offset))
+        page = searcher.search(st.Query("red.png", "in blue", offset=offset))
         pages += [(hit.rank, hit.id) for hit in page]
         assert judge.judged == (4 if offset < 4 else 0)
     assert pages == [(hit.rank, hit.id) for hit in whole]

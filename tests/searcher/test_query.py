@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from pathlib import Path
 
 import pytest
@@ -57,4 +58,7 @@ def test_a_reference_is_resolved_once_and_used_as_it_is(gallery: st.Gallery, fol
 
 def test_the_three_line_front_takes_every_part() -> None:
     parts = st.QueryParts.__annotations__
-    assert list(parts) == [field.name for field in dataclasses.fields(st.Query)]
+    references, *others = [field.name for field in dataclasses.fields(st.Query)]
+    assert references == "references"
+    assert list(parts) == others
+    assert "reference" in inspect.signature(st.search).parameters

@@ -172,7 +172,7 @@ def test_texts_are_encoded_once_for_many_queries(
 
     searcher = st.Searcher(gallery)
     composed = [
-        ComposedQuery(None, text, searcher.compose(st.Query(text=text)))
+        ComposedQuery((), text, searcher.compose(st.Query(text=text)))
         for text in ("red", "blue", "red")
     ]
     progress: list[tuple[int, int]] = []

@@ -65,9 +65,33 @@ def test_requests_refuse_what_they_do_not_know() -> None:
         wire.QueryRequest.model_validate({"tex": "red"})
 
 
-def test_a_reference_is_an_object_or_an_id() -> None:
-    short = wire.QueryRequest.model_validate({"reference": "a.jpg"})
-    assert short.reference_object() == wire.GalleryReference(id="a.jpg")
-    sent = wire.QueryRequest.model_validate({"reference": {"upload": "token"}})
-    assert sent.reference_object() == wire.UploadReference(upload="token")
-    assert wire.QueryRequest(text="red").reference_object() is None
+def test_references_are_objects_or_ids_alone_or_several() -> None:
+    def sent(**query: object) -> list[object]:
+        return [
+            each.model_dump() for each in wire.QueryRequest.model_validate(query).all_references()
+        ]
+
+    assert sent(reference="a.jpg") == [{"id": "a.jpg", "weight": 1.0}]
+    assert sent(reference={"upload": "token"}) == [{"upload": "token", "weight": 1.0}]
+    assert sent(text="red") == []
+    assert sent(reference="a", references=["b", {"upload": "c", "weight": 2}]) == [
+        {"id": "a", "weight": 1.0},
+        {"id": "b", "weight": 1.0},
+        {"upload": "c", "weight": 2.0},
+    ]
+
+
+@pytest.mark.parametrize("weight", [0, -1, 1e9, float("nan"), float("inf"), "1"])
+def test_a_weight_is_a_positive_number(weight: object) -> None:
+    with pytest.raises(ValidationError):
+        wire.QueryRequest.model_validate({"references": [{"id": "a", "weight": weight}]})
+
+
+def test_a_request_has_a_bounded_number_of_references_and_turns() -> None:
+    wire.QueryRequest(
+        text="red", references=["a"] * wire.MAX_REFERENCES, turns=["red"] * wire.MAX_TURNS
+    )
+    with pytest.raises(ValidationError, match="at most 16"):
+        wire.QueryRequest(text="red", references=["a"] * 50)
+    with pytest.raises(ValidationError, match="at most 16"):
+        wire.QueryRequest(text="red", turns=["red"] * 17)

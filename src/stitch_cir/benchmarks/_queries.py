@@ -166,7 +166,9 @@ def encode_benchmark(
         gallery = galleries[task.name]
         composed = {
             query.id: ComposedQuery(
-                gallery.reference(query.reference), query.text.strip(), compositions[query.id]
+                (gallery.reference(query.reference),),
+                query.text.strip(),
+                compositions[query.id],
             )
             for query in task.queries
             if compositions[query.id].captions

@@ -129,7 +129,7 @@ class _TaskRanker:
             if prepared.row is None:
                 return "the reference has no vectors"
             reference = self._gallery.reference(prepared.query.reference)
-            (features,) = self._searcher.encode_many([ComposedQuery(reference, "", None)])
+            (features,) = self._searcher.encode_many([ComposedQuery((reference,), "", None)])
         if features is None:
             return "there is neither a reference with vectors nor a modification"
         try:

@@ -78,18 +78,25 @@ def compose(
         chosen = settings.build()
         queries, save, as_json = many.queries, many.save, answer.as_json
         text, reference = query.text, query.reference
-        if queries is not None and (text or reference or query.object):
+        if queries is not None and (text or reference or query.object or query.turn):
             raise SettingError(
                 "--queries names many queries, but one is given as well.", hint="Give one of them."
             )
         if save is not None:
             check_output(save)
             refuse_same(queries, save)
-        opened = open_gallery(gallery, encoder, texts=False, text=text, reference=reference)
+        opened = open_gallery(
+            gallery, encoder, texts=False, text=text, reference=next(iter(reference or ()), None)
+        )
         if save is not None:
             refuse_inputs(save, opened, reference)
         searcher = Searcher(opened, composer=chosen_composer(models, chosen), settings=chosen)
-        request = ComposeRequest(reference, text or "", object=query.object or "")
+        request = ComposeRequest(
+            query.weighted_references(),
+            text or "",
+            object=query.object or "",
+            turns=query.turn or (),
+        )
         counting = counter(
             "pricing" if many.dry_run else "composing",
             quiet=answer.quiet or as_json or queries is None,
@@ -198,7 +205,7 @@ def _show_outcomes(
 
 def _reference_name(request: ComposeRequest) -> str | None:
     """Return the id or path as it was written in the query."""
-    return None if request.reference is None else str(request.reference)
+    return request.name
 
 
 def _reason(outcome: ComposeOutcome) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,11 +60,12 @@ def check_output(path: Path, endings: Collection[str] = ()) -> None:
         )
 
 
-def refuse_inputs(path: Path, gallery: Gallery, reference: str | None) -> None:
+def refuse_inputs(path: Path, gallery: Gallery, references: Iterable[str] | None) -> None:
     """Raise ``SettingError`` where writing would destroy an image of the gallery."""
     if not path.exists():
         return
-    if gallery.resolve(path) is not None or _same(path, reference):
+    same = any(_same(path, reference) for reference in references or ())
+    if same or gallery.resolve(path) is not None:
         raise SettingError(
             f"{path} is an image of this search, and would be overwritten.",
             hint="Choose another name for what is written.",

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from stitch_cir.gallery import Gallery
-    from stitch_cir.searcher import Query
+    from stitch_cir.searcher import Query, WeightedReference
 
 __all__ = [
     "AnswerOptions",
@@ -23,8 +23,10 @@ __all__ = [
     "QueryOptions",
     "QuietOption",
     "ReferenceOption",
+    "ReferenceWeightOption",
     "RerankerOptions",
     "TextArgument",
+    "TurnOption",
 ]
 
 GalleryArgument = Annotated[
@@ -35,8 +37,29 @@ TextArgument = Annotated[
     typer.Argument(metavar="TEXT", help="What should be different, e.g. “in red instead”."),
 ]
 ReferenceOption = Annotated[
-    str | None,
-    typer.Option("--reference", "-r", metavar="PATH|ID", help="The image you point at."),
+    list[str] | None,
+    typer.Option(
+        "--reference",
+        "-r",
+        metavar="PATH|ID",
+        help="The image you point at; repeatable, and TEXT may say “the first”, “the second”.",
+    ),
+]
+ReferenceWeightOption = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--reference-weight",
+        metavar="NUMBER",
+        help="How much a reference counts beside the others: one for each -r, in their order.",
+    ),
+]
+TurnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--turn",
+        metavar="TEXT",
+        help="A text of an earlier turn that still holds, oldest first; repeatable.",
+    ),
 ]
 ObjectOption = Annotated[
     str | None,
@@ -71,7 +94,25 @@ class ModificationOptions:
 
     text: TextArgument = None
     reference: ReferenceOption = None
+    reference_weight: ReferenceWeightOption = None
+    turn: TurnOption = None
     object: ObjectOption = None
+
+    def weighted_references(self) -> list[WeightedReference]:
+        """Pair references with weights. Raises ``SettingError`` unless all or none have one."""
+        from stitch_cir.errors import SettingError
+        from stitch_cir.searcher import WeightedReference
+
+        names, numbers = self.reference or [], self.reference_weight or []
+        if numbers and len(numbers) != len(names):
+            raise SettingError(
+                f"There are {len(names)} references (-r) and {len(numbers)} weights.",
+                hint="Give one --reference-weight for each -r, in their order, or none.",
+            )
+        return [
+            WeightedReference(name, weight)
+            for name, weight in zip(names, numbers or [1.0] * len(names), strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -89,7 +130,11 @@ class QueryOptions(ModificationOptions):
         from stitch_cir.cli._open import open_gallery
 
         return open_gallery(
-            gallery, encoder, texts=bool(self.text), text=self.text, reference=self.reference
+            gallery,
+            encoder,
+            texts=bool(self.text or self.turn),
+            text=self.text,
+            reference=next(iter(self.reference or ()), None),
         )
 
     def query(self) -> Query:
@@ -97,11 +142,12 @@ class QueryOptions(ModificationOptions):
         from stitch_cir.searcher import Query
 
         return Query(
-            self.reference,
+            self.weighted_references(),
             self.text or "",
             self.caption or (),
             self.negative or (),
             object=self.object or "",
+            turns=self.turn or (),
         )
 
 

@@ -225,14 +225,14 @@ def _check_reranker(count: int, model: str | None, models: ModelOptions) -> None
 def _save_sheet(target: Path, results: Results, gallery: Gallery) -> None:
     from stitch_cir.explain import Sheet, render_html, render_png
 
-    reference = results.query.reference
-    path = None
-    if reference is not None:
+    paths = []
+    for reference in results.query.reference_names:
         resolved = gallery.resolve(reference)
         path = Path(reference) if resolved is None else gallery.path(resolved)
+        paths += [] if path is None else [path]
     # a sheet is made to be sent on: it names the folder, not where it lies
     folder = gallery.directory if gallery.root is None else gallery.root
-    sheet = Sheet(folder.resolve().name, [results], [path])
+    sheet = Sheet(folder.resolve().name, [results], [paths])
     if target.suffix.lower() in (".html", ".htm"):
         save_text(target, render_html(sheet))
     else:

@@ -38,14 +38,17 @@ ImageSource: TypeAlias = str | Path | bytes
 class QueryArguments(TypedDict, total=False):
     """What a query holds besides its text.
 
-    ``captions``: edited target captions instead of composed ones; ``negatives``: gallery ids of
-    rejected images; ``object``: what the reference shows, where it is misread; ``facets``:
-    attributes to count; ``offset``: hits of earlier pages, to be left out; ``cursor``: the
-    ``next_cursor`` of the page before, instead of an offset; ``settings``: what changes the
-    ranking, see ``docs/settings.md``.
+    ``reference``: one image, or ``references``: several, each alone or with its weight, which the
+    text may number; ``turns``: texts of earlier turns that still hold, oldest first; ``captions``:
+    edited target captions instead of composed ones; ``negatives``: gallery ids of rejected images;
+    ``object``: what the reference shows, where it is misread; ``facets``: attributes to count;
+    ``offset``: hits of earlier pages, to be left out; ``cursor``: the ``next_cursor`` of the page
+    before, instead of an offset; ``settings``: what changes the ranking, see ``docs/settings.md``.
     """
 
     reference: ReferenceLike
+    references: Sequence[ReferenceLike | tuple[ReferenceLike, float]]
+    turns: Sequence[str]
     captions: Sequence[str | CaptionInfo | EditedCaption] | None
     negatives: Sequence[str]
     object: str
@@ -59,15 +62,15 @@ def query_json(text: str, query: QueryArguments, **more: str) -> dict[str, Any]:
     """Return the JSON of a query. Raises ``QueryError`` for a reference of another kind."""
     data: dict[str, Any] = {"text": text, **more}
     reference = query.get("reference")
-    if isinstance(reference, UploadInfo):
-        data["reference"] = {"upload": reference.upload}
-    elif isinstance(reference, (str, ImageInfo)):
-        data["reference"] = {"id": reference if isinstance(reference, str) else reference.id}
-    elif reference is not None:
-        raise QueryError(
-            f"The reference is a {type(reference).__name__}; the server knows ids and uploads.",
-            hint="Send it first: reference=client.upload(image)",
-        )
+    if reference is not None:
+        data["reference"] = _reference_json(reference)
+    data["references"] = [
+        {**_reference_json(each[0]), "weight": each[1]}
+        if isinstance(each, tuple)
+        else _reference_json(each)
+        for each in query.get("references", ())
+    ]
+    data["turns"] = list(query.get("turns", ()))
     captions = query.get("captions")
     if captions is not None:
         data["captions"] = [
@@ -88,16 +91,29 @@ def query_json(text: str, query: QueryArguments, **more: str) -> dict[str, Any]:
     return data
 
 
+def _reference_json(reference: ReferenceLike) -> dict[str, Any]:
+    if isinstance(reference, UploadInfo):
+        return {"upload": reference.upload}
+    if isinstance(reference, (str, ImageInfo)):
+        return {"id": reference if isinstance(reference, str) else reference.id}
+    raise QueryError(
+        f"The reference is a {type(reference).__name__}; the server knows ids and uploads.",
+        hint="Send it first: reference=client.upload(image)",
+    )
+
+
 def upload_hint(query: QueryArguments) -> str:
     """Return what to do about a reference that is a file here and not an id, else ``""``."""
-    reference = query.get("reference")
-    try:
-        is_file = isinstance(reference, str) and Path(reference).is_file()
-    except (OSError, ValueError):
-        return ""
-    if not is_file:
-        return ""
-    return f"It is a file here: send it first, reference=client.upload({reference!r})"
+    references = [query.get("reference"), *query.get("references", ())]
+    for each in references:
+        reference = each[0] if isinstance(each, tuple) else each
+        try:
+            is_file = isinstance(reference, str) and Path(reference).is_file()
+        except (OSError, ValueError):
+            continue
+        if is_file:
+            return f"It is a file here: send it first, reference=client.upload({reference!r})"
+    return ""
 
 
 def image_path(kind: str, id: str) -> str:

@@ -3,7 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir import _exports
+from stitch_cir.composers._conversation import (
+    Conversation,
+    ConversationalComposer,
+    compose_conversation,
+    join_names,
+)
 from stitch_cir.composers._editing import edit_captions
+from stitch_cir.composers._mentions import Mention, find_mentions
 from stitch_cir.composers._protocol import (
     Caption,
     Composer,
@@ -33,16 +40,22 @@ __all__ = [
     "ChatComposer",
     "Composer",
     "Composition",
+    "Conversation",
+    "ConversationalComposer",
     "CostEstimator",
     "LocalComposer",
+    "Mention",
     "RecordedComposer",
     "Reference",
     "TwoStageComposer",
     "UsesModel",
     "UsesReferenceImage",
     "VerbatimComposer",
+    "compose_conversation",
     "composer_by_name",
     "edit_captions",
+    "find_mentions",
+    "join_names",
     "make_chat_composer",
     "make_local_composer",
     "make_two_stage_composer",

@@ -32,7 +32,8 @@ class Reference:
 
     ``id`` is the gallery id or the file name, ``image`` an upright RGB image, ``captions`` come from
     people or product data, ``concepts`` from zero-shot classification by the encoder, ``content``
-    is the SHA-256 of the image's file (answers of a model are cached under it).
+    is the SHA-256 of the image's file (answers of a model are cached under it), ``weight`` is how
+    much it counts beside other references.
     """
 
     id: str | None = None
@@ -40,6 +41,7 @@ class Reference:
     captions: tuple[str, ...] = ()
     concepts: tuple[Concept, ...] = ()
     content: str | None = None
+    weight: float = 1.0
 
     def with_object(self, name: str) -> Reference:
         """Return the reference as the user names its object, whatever was recognised in it."""

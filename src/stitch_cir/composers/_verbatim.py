@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stitch_cir.composers._conversation import Conversation
 from stitch_cir.composers._phrases import (
     join_to,
     noun_phrase,
@@ -16,6 +17,7 @@ from stitch_cir.composers._phrases import (
 )
 from stitch_cir.composers._protocol import Caption, Composition, Reference
 from stitch_cir.composers._requests import COLOUR, Change, read_request
+from stitch_cir.composers._rules_of_many import compose_by_rules
 from stitch_cir.composers._text import clean, cut_characters, fold, unique
 from stitch_cir.concepts import Concept, ConceptKind
 from stitch_cir.errors import QueryError, SettingError
@@ -69,11 +71,25 @@ class VerbatimComposer:
         Raises ``QueryError`` when there is no modification and nothing is known of the reference,
         ``SettingError`` for a ``count`` below 1.
         """
+        written = clean(modification)
+        changes = read_request(cut_characters(written, CHARACTERS))
+        return self._write(reference, written, changes, count)
+
+    def compose_conversation(self, conversation: Conversation, count: int) -> Composition:
+        """Compose captions of several references and of the requests of several turns.
+
+        The text may name the references; where it does not, it is applied to each of them, and the
+        weights of the references become those of the captions. Raises what :meth:`compose` raises.
+        """
+        return compose_by_rules(self._write, conversation, count)
+
+    def _write(
+        self, reference: Reference | None, written: str, changes: Sequence[Change], count: int
+    ) -> Composition:
+        """Compose captions of a cleaned text that was read already."""
         if count < 1:
             raise SettingError(f"The number of captions is {count}.", hint="Ask for at least 1.")
-        written = clean(modification)
         text = cut_characters(written, CHARACTERS)
-        changes = read_request(text)
         described = _distinct(() if reference is None else reference.captions)
         concepts = () if reference is None or described else reference.concepts
         objects = _objects(concepts, changes, text) if concepts else []

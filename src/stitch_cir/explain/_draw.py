@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -15,6 +17,7 @@ __all__ = [
     "fit",
     "ink_on",
     "line_height",
+    "montage",
     "text_block",
     "thumbnail",
     "tint",
@@ -52,6 +55,34 @@ def thumbnail(
     except ImageError:
         return None
     return fit(image, side)
+
+
+def montage(
+    sources: Sequence[Path | Image.Image], side: int, *, max_pixels: int = MAX_PIXELS
+) -> Image.Image | None:
+    """Fit several images into one of ``side`` pixels, row by row; ``None`` if none can be opened.
+
+    One image is fitted as it is.
+    """
+    if len(sources) < 2:
+        return thumbnail(next(iter(sources), None), side, max_pixels=max_pixels)
+    columns = math.isqrt(len(sources) - 1) + 1
+    rows = -(-len(sources) // columns)
+    cell = side // columns
+    image = Image.new("RGB", (cell * columns, cell * rows), SOFT)
+    opened = 0
+    for number, source in enumerate(sources):
+        small = thumbnail(source, cell - 2, max_pixels=max_pixels)
+        if small is None:
+            continue
+        opened += 1
+        row, column = divmod(number, columns)
+        corner = (
+            column * cell + (cell - small.width) // 2,
+            row * cell + (cell - small.height) // 2,
+        )
+        image.paste(small, corner)
+    return image if opened else None
 
 
 def fit(image: Image.Image, side: int) -> Image.Image:

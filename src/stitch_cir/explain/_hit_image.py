@@ -84,7 +84,7 @@ def _compose(hit: Hit, columns: list[list[Image.Image]]) -> Image.Image:
     room = width - 2 * MARGIN
     title = f"#{hit.rank}  score {hit.score:.3f}  {hit.id}"
     text_block(draw, (MARGIN, MARGIN - 8), title, room, size=20, lines=1)
-    query = " + ".join(part for part in (hit.query.reference, hit.query.text) if part)
+    query = " + ".join(filter(None, (*hit.query.reference_names, hit.query.text)))
     line = f"asked: {query}"
     text_block(draw, (MARGIN, MARGIN + 20), line, room, size=14, colour=MUTED, lines=1)
     left = MARGIN

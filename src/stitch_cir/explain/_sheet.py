@@ -21,6 +21,7 @@ from stitch_cir.explain._draw import (
     MUTED,
     PAPER,
     SOFT,
+    montage,
     text_block,
     thumbnail,
 )
@@ -35,12 +36,11 @@ THUMBNAIL = 180
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A titled list of searches; ``reference_paths`` are the images that were pointed
-    at, as files or open."""
+    """A titled list of searches, each with its ``references`` as files or open images."""
 
     title: str
     searches: Sequence[Results]
-    reference_paths: Sequence[Path | Image.Image | None]
+    references: Sequence[Sequence[Path | Image.Image]]
     note: str = ""
 
 
@@ -54,24 +54,24 @@ def render_html(sheet: Sheet, *, explain_best: bool = True) -> str:
     template = resources.files(__package__).joinpath("templates/sheet.html").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     searches = [
-        _search_data(results, path, explain_best)
-        for results, path in zip(sheet.searches, sheet.reference_paths, strict=True)
+        _search_data(results, references, explain_best)
+        for results, references in zip(sheet.searches, sheet.references, strict=True)
     ]
     page = environment.from_string(template)
     return page.render(title=sheet.title, note=sheet.note, searches=searches)
 
 
 def _search_data(
-    results: Results, path: Path | Image.Image | None, explain_best: bool
+    results: Results, references: Sequence[Path | Image.Image], explain_best: bool
 ) -> dict[str, Any]:
     composition = results.query.composition
     explained = None
     if explain_best and results.hits:
         explained = _data_url(draw_hit(results.hits[0]))
     return {
-        "reference": results.query.reference,
+        "reference": ", ".join(results.query.reference_names),
         "text": results.query.text,
-        "image": _data_url(thumbnail(path, 2 * THUMBNAIL)),
+        "image": _data_url(montage(references, 2 * THUMBNAIL)),
         "captions": results.query.labels if composition else (),
         "notes": (*_rejected(results), *results.notes),
         "settings": (
@@ -124,7 +124,7 @@ def render_png(sheet: Sheet, *, columns: int = 6) -> Image.Image:
     text_block(draw, (_GAP, 16), sheet.title, room, size=24, lines=1)
     text_block(draw, (_GAP, 50), sheet.note, room, size=13, colour=MUTED, lines=2)
     top = _TITLE
-    for block, results, path in zip(blocks, sheet.searches, sheet.reference_paths, strict=True):
+    for block, results, references in zip(blocks, sheet.searches, sheet.references, strict=True):
         draw.line((_GAP, top, width - _GAP, top), fill=LINE)
         query = results.query.text or "(like this)"
         text_block(draw, (_GAP, top + 10), f"“{query}”", room, size=19, lines=1)
@@ -134,12 +134,14 @@ def render_png(sheet: Sheet, *, columns: int = 6) -> Image.Image:
             spot = (_GAP, top + 54 + number * _NOTE)
             text_block(draw, spot, note, room, size=12, colour=MUTED, lines=1)
         first = top + block.head
+        names = results.query.reference_names
+        label = "no reference" if not names else "reference"
         _cell(
             image,
             (_GAP, first),
-            path,
-            results.query.reference or "text only",
-            "reference" if results.query.reference else "no reference",
+            montage(references, grid.side),
+            ", ".join(names) or "text only",
+            label if len(names) < 2 else f"{len(names)} references",
             COLOURS[0],
             grid.side,
         )

@@ -15,8 +15,17 @@ from typing import Annotated, Any, Literal, get_type_hints
 from pydantic import BeforeValidator, Field
 
 from stitch_cir._schema import SETTINGS, Setting
+from stitch_cir.mcp._references import ReferenceItem, resolve_items
 from stitch_cir.searcher import Query, Searcher
-from stitch_cir.wire import MAX_CAPTIONS, MAX_NEGATIVES, MAX_OBJECT, MAX_OFFSET, MAX_TEXT
+from stitch_cir.wire import (
+    MAX_CAPTIONS,
+    MAX_NEGATIVES,
+    MAX_OBJECT,
+    MAX_OFFSET,
+    MAX_REFERENCES,
+    MAX_TEXT,
+    MAX_TURNS,
+)
 
 __all__ = [
     "COMPOSING",
@@ -34,8 +43,10 @@ __all__ = [
     "ObjectName",
     "Offset",
     "Reference",
+    "References",
     "Text",
     "ToolQuery",
+    "Turns",
     "describe_errors",
     "query_arguments",
     "setting_argument",
@@ -77,7 +88,25 @@ Text = Annotated[
 Reference = Annotated[
     str | None,
     _Blank,
-    Field(description="Gallery id of the reference image, as returned by a search."),
+    Field(
+        description="Gallery id of the reference image, as returned by a search; or an image of "
+        "your own as a data URL, data:image/jpeg;base64,…"
+    ),
+]
+
+
+References = Annotated[
+    Annotated[list[str | ReferenceItem], Field(max_length=MAX_REFERENCES)] | None,
+    BeforeValidator(_to_list),
+    Field(
+        description="Several references, ids or objects; the text may number them: 'the dress of "
+        "the first in the colour of the second'.",
+    ),
+]
+Turns = Annotated[
+    Annotated[list[_Line], Field(max_length=MAX_TURNS)] | None,
+    BeforeValidator(_to_list),
+    Field(description="Texts of earlier turns that still hold, oldest first; text is the newest."),
 ]
 ObjectName = Annotated[
     Annotated[str, Field(max_length=MAX_OBJECT)] | None,
@@ -131,18 +160,22 @@ class ToolQuery:
 
     text: Text = None
     reference: Reference = None
+    references: References = None
+    turns: Turns = None
     captions: Captions = None
     negatives: Negatives = None
     object: ObjectName = None
 
     def query(self, searcher: Searcher) -> Query:
-        """Return the query. Raises ``NotFoundError`` where the reference is no id of the gallery.
-
-        A reference is an id only: an assistant must not read files of its choice.
-        """
-        reference = None if self.reference is None else searcher.resolve_id(self.reference)
-        captions, negatives = self.captions or (), self.negatives or ()
-        return Query(reference, self.text or "", captions, negatives, self.object or "")
+        """Return the query. Raises what :func:`resolve_items` raises."""
+        return Query(
+            resolve_items(searcher, self.reference, self.references or []),
+            self.text or "",
+            self.captions or (),
+            self.negatives or (),
+            self.object or "",
+            turns=self.turns or (),
+        )
 
 
 def _without(*names: str) -> tuple[Setting, ...]:

@@ -36,8 +36,10 @@ from stitch_cir.mcp._arguments import (
     ObjectName,
     Offset,
     Reference,
+    References,
     Text,
     ToolQuery,
+    Turns,
     query_arguments,
     setting_argument,
 )
@@ -50,6 +52,7 @@ from stitch_cir.wire import (
     QueryInfo,
     RankedImage,
     RankedImages,
+    ReferenceShare,
     ViewInfo,
     WireModel,
 )
@@ -138,18 +141,11 @@ class Tools:
         results = searcher.search(page)
         notes = self._notes(notes, results.notes)
         shown = results.hits[: min(_THUMBNAILS if images is None else images, MAX_THUMBNAILS)]
-        encoded = results.query
         return _answer(
             _table(results, notes),
             RankedImages(
                 hits=tuple(_hit(hit) for hit in results),
-                query=QueryInfo(
-                    reference=encoded.reference,
-                    text=encoded.text,
-                    labels=encoded.labels,
-                    weights=_rounded(encoded.weights),
-                    negatives=encoded.negatives,
-                ),
+                query=QueryInfo.model_validate(results.to_dict()["query"]),
                 ranked=results.ranked,
                 offset=results.offset,
                 total=results.total,
@@ -165,6 +161,8 @@ class Tools:
         self,
         text: Text = None,
         reference: Reference = None,
+        references: References = None,
+        turns: Turns = None,
         object: ObjectName = None,
         **settings: Any,
     ) -> Annotated[CallToolResult, CompositionInfo]:
@@ -173,7 +171,7 @@ class Tools:
         They can be edited and sent back to search or explain.
         """
         searcher = self._searcher(SearchSettings.from_preset(**settings))
-        query = ToolQuery(text, reference, object=object).query(searcher)
+        query = ToolQuery(text, reference, references, turns, object=object).query(searcher)
         composition = searcher.compose(query)
         notes = self._notes(composition.notes)
         lines = [f"{number}. {text}" for number, text in enumerate(composition.texts, 1)]
@@ -192,9 +190,9 @@ class Tools:
     ) -> Annotated[CallToolResult, ExplanationSummary]:
         """Explain why one image ranks where it does: which captions matched which parts of it.
 
-        Give the same text, reference, captions, negatives, object and settings as in the search.
-        The drawing shows the matched parts as boxes, the match as a heat map, and each caption's
-        share of the score.
+        Give the same text, references, turns, captions, negatives, object and settings as in the
+        search. The drawing shows the matched parts as boxes, the match as a heat map, and each
+        caption's share of the score.
         """
         searcher = self._searcher(SearchSettings.from_preset(**settings))
         results = searcher.explain(query.query(searcher), id)
@@ -210,6 +208,10 @@ class Tools:
                 for match in hit.matches()
             ),
             shares=_rounded(hit.caption_shares()),
+            references=tuple(
+                ReferenceShare(name=name, share=round(share, 6))
+                for name, share in hit.query.references
+            ),
             summary=hit.summary(),
             notes=tuple(self._notes(results.notes)),
         )

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stitch_cir._hints import missing_file_hint
 from stitch_cir.chat import Estimate
-from stitch_cir.composers import Composer, Composition, CostEstimator, Reference
+from stitch_cir.composers import (
+    Composer,
+    Composition,
+    CostEstimator,
+    Reference,
+    join_names,
+)
 from stitch_cir.errors import (
     CacheError,
     EndpointError,
@@ -24,7 +30,7 @@ from stitch_cir.errors import (
     StitchError,
 )
 from stitch_cir.searcher._query import Query
-from stitch_cir.searcher._reference import ReferenceLike
+from stitch_cir.searcher._reference import References, WeightedReference
 from stitch_cir.searcher._results import Results
 
 if TYPE_CHECKING:
@@ -34,7 +40,7 @@ __all__ = ["ComposeOutcome", "ComposeRequest", "SearchOutcome", "estimate_cost",
 
 _EXPECTED = (
     'Expected is one JSON object a line, such as {"reference": "a.jpg", "modification": "in red"}; '
-    "reference may be null, id and object may be added."
+    "reference may be null; id, object, references and turns (lists of texts) may be added."
 )
 Progress = Callable[[int, int], None]
 In = TypeVar("In")
@@ -45,14 +51,24 @@ Out = TypeVar("Out")
 class ComposeRequest:
     """A query to be composed as a file has it: it may turn out to be none."""
 
-    reference: ReferenceLike
+    references: References
     modification: str
     id: str | int | None = None
     object: str = ""
+    turns: Sequence[str] = ()
+
+    @property
+    def name(self) -> str | None:
+        """What names its references in a file of compositions; ``None`` without one."""
+        several = (
+            self.references if isinstance(self.references, (list, tuple)) else (self.references,)
+        )
+        images = [each.image if isinstance(each, WeightedReference) else each for each in several]
+        return join_names([str(each) for each in images if each is not None])
 
     def query(self) -> Query:
         """Return the query. Raises ``QueryError`` where there is nothing to search for."""
-        return Query(self.reference, self.modification, object=self.object)
+        return Query(self.references, self.modification, object=self.object, turns=self.turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +115,9 @@ def _request(line: bytes, where: str) -> ComposeRequest:
         raise RecordError(f"{where}: not JSON ({error}).", hint=_EXPECTED) from error
     if not isinstance(data, dict):
         raise RecordError(f"{where}: a JSON object is expected.", hint=_EXPECTED)
-    unknown = set(data) - {"reference", "modification", "text", "id", "object"}
+    unknown = set(data) - {
+        "reference", "references", "modification", "text", "id", "object", "turns"
+    }  # fmt: skip
     reference, id, name = data.get("reference"), data.get("id"), data.get("object", "")
     text = data.get("modification", data.get("text"))
     if unknown:
@@ -110,7 +128,13 @@ def _request(line: bytes, where: str) -> ComposeRequest:
         raise RecordError(f"{where}: id must be a text or a number.", hint=_EXPECTED)
     if not isinstance(name, str):
         raise RecordError(f"{where}: object must be a text.", hint=_EXPECTED)
-    return ComposeRequest(reference, text, id, name)
+    references, turns = data.get("references", []), data.get("turns", [])
+    for key, texts in (("references", references), ("turns", turns)):
+        if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
+            raise RecordError(f"{where}: {key} must be a list of texts.", hint=_EXPECTED)
+    if references and reference is not None:
+        raise RecordError(f"{where}: reference and references exclude each other.", hint=_EXPECTED)
+    return ComposeRequest(tuple(references) or reference, text, id, name, tuple(turns))
 
 
 def compose_in_order(
@@ -150,8 +174,9 @@ def estimate_requests(
     """Return what :meth:`Searcher.estimate_cost` returns."""
 
     def describe(request: ComposeRequest) -> tuple[Reference | None, str]:
-        query = request.query()
-        return searcher.describe(query), query.text
+        conversation = searcher.describe(request.query())
+        references = conversation.references
+        return references[0] if references else None, conversation.modification
 
     total, errors = estimate_cost(
         searcher.composer, searcher.settings.num_captions, requests, describe, progress

@@ -67,11 +67,11 @@ def row_of(matrix: ViewMatrix, id: str) -> int | None:
 
 def select_candidates(
     snapshot: Snapshot,
-    reference: ResolvedReference | None,
+    references: Sequence[ResolvedReference],
     negatives: Sequence[str],
     settings: SearchSettings,
 ) -> Candidates:
-    """Return what is left to rank without the reference, the negatives and what is filtered out.
+    """Return what is left to rank without the references, the negatives and what is filtered out.
 
     Raises ``NotFoundError`` for a negative that the gallery does not hold, ``GalleryEmptyError``
     when nothing is left.
@@ -79,9 +79,9 @@ def select_candidates(
     matrix = snapshot.matrix()
     rejected = _rejected_ids(snapshot, negatives)
     reference_ids: set[str] = set()
-    if reference is not None and not settings.include_reference:
+    for reference in () if settings.include_reference else references:
         twins = () if reference.content is None else snapshot.ids_with_content(reference.content)
-        reference_ids = {*reference.excluded_ids, *twins}
+        reference_ids |= {*reference.excluded_ids, *twins}
     excluded = {*reference_ids, *rejected, *snapshot.damaged}
     rows, notes = _filter_rows(snapshot, matrix, settings, excluded)
     incomplete = snapshot.incomplete_note()

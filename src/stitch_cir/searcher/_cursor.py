@@ -14,6 +14,7 @@ from stitch_cir.errors import CursorError, CursorGoneError
 from stitch_cir.gallery import Snapshot
 from stitch_cir.searcher._encoding import ComposedQuery
 from stitch_cir.searcher._query import MAX_OFFSET
+from stitch_cir.searcher._reference import ResolvedReference
 from stitch_cir.searcher._settings import SearchSettings
 from stitch_cir.views import content_key
 
@@ -53,13 +54,14 @@ class Cursor:
         captions back goes on with the same ranking.
         """
         composition = composed.composition
+        references, shares = composed.references, composed.shares
         shaping = {
             name: value for name, value in settings.to_dict().items() if name not in _PAGE_ONLY
         }
         parts = [
             composed.texts(),
             None if composition is None else [caption.weight for caption in composition.captions],
-            _reference_key(composed),
+            [(_reference_key(each), share) for each, share in zip(references, shares, strict=True)],
             negatives,
             shaping,
             dict(reranker),
@@ -119,10 +121,7 @@ def state_digest(snapshot: Snapshot, settings: SearchSettings) -> bytes:
     return _digest([snapshot.commit, snapshot.attributes.state if uses_attributes else ""])
 
 
-def _reference_key(composed: ComposedQuery) -> str:
-    reference = composed.reference
-    if reference is None:
-        return ""
+def _reference_key(reference: ResolvedReference) -> str:
     if reference.content is not None or reference.image is None:
         return reference.content or f"id {reference.gallery_id}"
     return content_key(reference.image).hex()

@@ -24,6 +24,7 @@ __all__ = [
     "cut_notes",
     "distinct_texts",
     "encode_queries",
+    "reference_vector",
 ]
 
 _TEXTS = 256
@@ -32,22 +33,29 @@ _TEXTS = 256
 
 @dataclass(frozen=True, slots=True)
 class ComposedQuery:
-    """A query whose reference is resolved and whose captions are written, ready to be encoded.
+    """A query whose references are resolved and whose captions are written, ready to be encoded.
 
-    ``text`` is the modification without white space around it. Without a ``composition`` the
-    reference's own view set is searched with.
+    ``text`` is the modification of all turns, without white space around it; ``requests`` are the
+    turns as the user wrote them, where there are several. Without a ``composition`` the references'
+    own view sets are searched with.
     """
 
-    reference: ResolvedReference | None
+    references: tuple[ResolvedReference, ...]
     text: str
     composition: Composition | None
+    requests: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know about its composition and its reference."""
         composed = () if self.composition is None else self.composition.notes
-        resolved = () if self.reference is None else self.reference.notes
-        return (*composed, *resolved)
+        return (*composed, *(note for each in self.references for note in each.notes))
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The weights of the references, as shares of 1."""
+        total = sum(each.weight for each in self.references)
+        return tuple(each.weight / total for each in self.references)
 
     def texts(self) -> tuple[str, ...]:
         """Return what is encoded: captions, the modification if any, the reference's captions."""
@@ -65,7 +73,9 @@ class EncodedQuery:
     ``vectors``: (K, d) float32 unit rows after the transition; ``weights``: (K,) float32, sum 1;
     ``labels``: K texts that say what each row is. ``reference_captions``: (R, d) float32, captions
     of the unchanged reference, for transitions that combine scores only. ``negatives``: the gallery
-    ids of rejected images, which ``vectors`` were moved away from.
+    ids of rejected images, which ``vectors`` were moved away from. ``reference`` names the only or
+    first reference; ``references`` are all of them with their shares, which sum to 1; ``requests``
+    are all turns, where there are several.
     """
 
     vectors: NDArray[np.float32] = field(repr=False)
@@ -76,6 +86,13 @@ class EncodedQuery:
     text: str | None
     reference_captions: NDArray[np.float32] | None = field(default=None, repr=False)
     negatives: tuple[str, ...] = ()
+    references: tuple[tuple[str, float], ...] = ()
+    requests: tuple[str, ...] = ()
+
+    @property
+    def reference_names(self) -> tuple[str, ...]:
+        """The names of all references, in their order."""
+        return tuple(name for name, _ in self.references)
 
     @property
     def row_noun(self) -> str:
@@ -95,8 +112,9 @@ class QueryFeatures:
 
     ``captions``: (K, d), f(t_k), or the views of a reference without text; ``labels``: what each of
     them is; ``modification``: (d,), f(m), or None without a text; ``reference_captions``: (R, d),
-    captions of the unchanged reference, or None; ``reference_image``: (d,), the view of the whole
-    reference image where a transition needs it.
+    captions of the unchanged references, or None; ``reference_image``: (d,), the view of the whole
+    reference image where a transition needs it, of several their weighted mean, renormalised.
+    ``weights``: (K,), sum 1, the shares of the views of several references without text.
     """
 
     composition: Composition | None
@@ -107,6 +125,9 @@ class QueryFeatures:
     modification: NDArray[np.float32] | None = field(default=None, repr=False)
     reference_captions: NDArray[np.float32] | None = field(default=None, repr=False)
     reference_image: NDArray[np.float32] | None = field(default=None, repr=False)
+    weights: NDArray[np.float32] | None = field(default=None, repr=False)
+    references: tuple[tuple[str, float], ...] = ()
+    requests: tuple[str, ...] = ()
 
     def refine(self, transition: Transition) -> EncodedQuery:
         """Apply a transition; the views of a reference stay where they are.
@@ -115,8 +136,18 @@ class QueryFeatures:
         transition cannot be applied to this query.
         """
         if self.composition is None:
-            even = np.full(len(self.captions), 1.0 / len(self.captions), dtype=np.float32)
-            return EncodedQuery(self.captions, even, self.labels, None, self.reference, None)
+            shares = self.weights
+            if shares is None:
+                shares = np.full(len(self.captions), 1.0 / len(self.captions), dtype=np.float32)
+            return EncodedQuery(
+                self.captions,
+                shares,
+                self.labels,
+                None,
+                self.reference,
+                None,
+                references=self.references,
+            )
         refined = transition.refine(
             self.captions,
             self.modification,
@@ -150,6 +181,8 @@ class QueryFeatures:
             self.reference,
             self.text or None,
             self.reference_captions if transition.combines_scores else None,
+            references=self.references,
+            requests=self.requests,
         )
 
 
@@ -186,8 +219,8 @@ def encode_queries(
             continue
         rows = vectors[[row_of[text] for text in query.texts()]]
         image = None
-        if reference_images and query.reference is not None:
-            image = _whole_view(gallery, query.reference)
+        if reference_images:
+            image = reference_vector(gallery, query.references)
         features.append(_caption_features(query, query.composition, rows, image))
     return features
 
@@ -203,21 +236,58 @@ def _caption_features(
     described = vectors[count + bool(query.text) :]
     return QueryFeatures(
         composition,
-        None if query.reference is None else query.reference.name,
+        query.references[0].name if query.references else None,
         query.text,
         composition.texts,
         vectors[:count],
         vectors[count] if query.text else None,
         described if len(described) else None,
         reference_image,
+        references=_named_shares(query),
+        requests=query.requests,
     )
 
 
+def _named_shares(query: ComposedQuery) -> tuple[tuple[str, float], ...]:
+    """Return the name of each reference with its share."""
+    return tuple(zip((each.name for each in query.references), query.shares, strict=True))
+
+
 def _reference_features(gallery: GalleryReader, query: ComposedQuery) -> QueryFeatures:
-    """Return the views of a reference without text, as the gallery has them or encoded anew."""
-    reference = query.reference
-    if reference is None:
+    """Return the views of references without text, as the gallery has them or encoded anew.
+
+    The views of several references share the weight of theirs evenly.
+    """
+    if not query.references:
         raise QueryError("There is neither a composition nor a reference to search with.")
+    first, *others = [_views_of(gallery, each) for each in query.references]
+    named = _named_shares(query)
+    if not others:
+        labels, vectors = first
+        return QueryFeatures(None, query.references[0].name, "", labels, vectors, references=named)
+    parts = [first, *others]
+    return QueryFeatures(
+        None,
+        query.references[0].name,
+        "",
+        tuple(
+            f"{number}: {label}" for number, (labels, _) in enumerate(parts, 1) for label in labels
+        ),
+        np.concatenate([vectors for _, vectors in parts]),
+        weights=np.concatenate(
+            [
+                np.full(len(vectors), share / len(vectors), dtype=np.float32)
+                for (_, share), (_, vectors) in zip(named, parts, strict=True)
+            ]
+        ),
+        references=named,
+    )
+
+
+def _views_of(
+    gallery: GalleryReader, reference: ResolvedReference
+) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    """Return the labels and the vectors, (M, d), of the views of a reference."""
     views = [] if reference.gallery_id is None else gallery.views(reference.gallery_id)
     if views:
         labels = tuple(View(i, view.box, view.caption).label for i, view in enumerate(views))
@@ -229,7 +299,29 @@ def _reference_features(gallery: GalleryReader, query: ComposedQuery) -> QueryFe
         boxes = gallery.recipe.boxes(*image.size, content_key(image))
         vectors = encode_set(gallery.encoder, gallery.recipe, [image], [boxes])[0]
         labels = tuple(View(i, box).label for i, box in enumerate(boxes))
-    return QueryFeatures(None, reference.name, "", labels, vectors)
+    return labels, vectors
+
+
+def reference_vector(
+    gallery: GalleryReader, references: Sequence[ResolvedReference]
+) -> NDArray[np.float32] | None:
+    """Return the vector of the reference image, (d,) of unit length, or None without an image.
+
+    Of several images it is the mean of their unit vectors by their weights, renormalised.
+    Raises ``QueryError`` where opposite vectors leave nothing of it.
+    """
+    vectors = [(each.weight, _whole_view(gallery, each)) for each in references]
+    seen = [(weight, vector) for weight, vector in vectors if vector is not None]
+    if len(seen) < 2:
+        return seen[0][1] if seen else None
+    mean = np.sum([weight * vector.astype(np.float64) for weight, vector in seen], axis=0)
+    length = float(np.linalg.norm(mean)) / sum(weight for weight, _ in seen)
+    if length < 1e-6:
+        raise QueryError(
+            "The vectors of the references cancel each other out: nothing is left of their mean.",
+            hint="Give them other weights, or leave one out.",
+        )
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
 
 
 def _whole_view(gallery: GalleryReader, reference: ResolvedReference) -> NDArray[np.float32] | None:

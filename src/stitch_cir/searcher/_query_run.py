@@ -31,7 +31,7 @@ class RankingRequest:
     """What is ranked, and how, in whichever snapshot: an encoded query with its settings."""
 
     features: QueryFeatures
-    reference: ResolvedReference | None
+    references: tuple[ResolvedReference, ...]
     negatives: tuple[str, ...]
     settings: SearchSettings
     solver: Solver
@@ -51,10 +51,10 @@ class RankingRequest:
         return self.settings.rerank > self.offset
 
     def without_image(self) -> RankingRequest:
-        """Return the same request, which no longer holds the pixels of its reference."""
-        if self.reference is None:
-            return self
-        return replace(self, reference=replace(self.reference, image=None))
+        """Return the same request, which no longer holds the pixels of its references."""
+        return replace(
+            self, references=tuple(replace(each, image=None) for each in self.references)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,9 @@ class QueryRun:
         """Apply the transition and the negatives, compute the hubness, select the candidates."""
         settings, matrix = request.settings, snapshot.matrix()
         if candidates is None:
-            candidates = select_candidates(snapshot, request.reference, request.negatives, settings)
+            candidates = select_candidates(
+                snapshot, request.references, request.negatives, settings
+            )
         encoded = request.features.refine(settings.transition)
         encoded = candidates.move_away(encoded, matrix, settings.negative_weight)
         request.timer.finish("encode")
@@ -178,7 +180,7 @@ class QueryRun:
             if not run._leave_out_damaged(ranking.rows.tolist()):
                 return run, ranking
             candidates = select_candidates(
-                run.snapshot, run.request.reference, run.request.negatives, run.request.settings
+                run.snapshot, run.request.references, run.request.negatives, run.request.settings
             )
             run = replace(run, candidates=candidates)
 

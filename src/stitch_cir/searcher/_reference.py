@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 from typing import TypeAlias
@@ -14,16 +16,19 @@ from stitch_cir._hints import similar_path
 from stitch_cir.composers import Reference
 from stitch_cir.concepts import Concept
 from stitch_cir.encoders import ConceptReader
-from stitch_cir.errors import ImageError, NotFoundError
+from stitch_cir.errors import ImageError, NotFoundError, QueryError
 from stitch_cir.gallery import GalleryReader
 from stitch_cir.images import MAX_PIXELS, open_image, open_regular, to_srgb
 
 __all__ = [
     "ReferenceLike",
+    "References",
     "ResolvedReference",
+    "WeightedReference",
     "gallery_id_of",
     "resolve_id",
     "resolve_reference",
+    "resolve_references",
     "resolve_upload",
     "suggest_ids",
 ]
@@ -36,7 +41,7 @@ class ResolvedReference:
     ``image`` is None where there is none, or where it cannot be opened. ``gallery_id`` is set when
     the gallery holds the image (by id, by path, or by equal content); ``excluded_ids`` are all
     gallery ids with that content, which are left out of the ranking; ``content`` is the SHA-256 of
-    its file.
+    its file; ``weight`` is how much it counts beside other references.
     """
 
     name: str
@@ -45,6 +50,7 @@ class ResolvedReference:
     excluded_ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     content: str | None = None
+    weight: float = 1.0
 
     def describe(self, gallery: GalleryReader) -> Reference:
         """Return what a composer receives: image, captions, and what the encoder reads in it."""
@@ -52,11 +58,56 @@ class ResolvedReference:
         concepts: tuple[Concept, ...] = ()
         if self.image is not None and isinstance(gallery.encoder, ConceptReader):
             concepts = gallery.encoder.read_concepts([self.image])[0]
-        return Reference(self.name, self.image, captions, concepts, self.content)
+        return Reference(self.name, self.image, captions, concepts, self.content, self.weight)
 
 
 ReferenceLike: TypeAlias = str | Path | Image.Image | ResolvedReference | None
 """A gallery id, a path, an open image, a resolved reference, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedReference:
+    """One of several references: an image and how much it counts beside the others.
+
+    Only the ratios of the weights count. Raises ``QueryError`` for a weight that is not a finite
+    number above 0.
+    """
+
+    image: ReferenceLike
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the weight."""
+        if not (math.isfinite(self.weight) and self.weight > 0):
+            raise QueryError(
+                f"The weight of the reference {_name(self.image)} is {self.weight!r}.",
+                hint="A weight is a finite number above 0; leave out a reference that is not to "
+                "count.",
+            )
+
+
+References: TypeAlias = (
+    ReferenceLike | WeightedReference | Sequence[ReferenceLike | WeightedReference]
+)
+"""One reference, or several of them, each with a weight if it has one."""
+
+
+def _name(image: ReferenceLike) -> str:
+    if isinstance(image, ResolvedReference):
+        return repr(image.name)
+    return repr(str(image)) if isinstance(image, (str, Path)) else "(image)"
+
+
+def resolve_references(
+    gallery: GalleryReader, references: Sequence[WeightedReference], *, side: int = 0
+) -> tuple[ResolvedReference, ...]:
+    """Look up every reference of a query, in their order; see :func:`resolve_reference`."""
+    resolved = []
+    for each in references:
+        reference = resolve_reference(gallery, each.image, side=side)
+        if reference is not None:
+            resolved.append(replace(reference, weight=float(each.weight)))
+    return tuple(resolved)
 
 
 def resolve_reference(

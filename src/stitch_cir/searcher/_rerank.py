@@ -23,15 +23,22 @@ def rerank(
 ) -> Results:
     """Judge the best ``settings.rerank`` hits; return the results in their new order, this page.
 
-    Raises ``QueryError`` without reference or text: then there is no change to check.
+    Raises ``QueryError`` without reference or text: then there is no change to check; and for
+    several references, which its question does not cover.
     """
-    reference, text, settings = request.reference, results.query.text, request.settings
-    if reference is None or not text:
+    references, text, settings = request.references, request.features.text, request.settings
+    if len(references) > 1:
+        raise QueryError(
+            f"The reranker compares with one reference, and there are {len(references)}.",
+            hint="Search with one reference, or without --rerank.",
+        )
+    if not references or not text:
         raise QueryError(
             "The reranker needs a reference and a text: it checks whether a hit is the reference, "
             "changed as the text says.",
             hint="Give both, or search without --rerank.",
         )
+    reference = references[0]
     described = reference.describe(gallery)
     unchanged = Candidate(reference.name, reference.image, described.captions, described.content)
     candidates = [_candidate(hit) for hit in results.hits[: settings.rerank]]

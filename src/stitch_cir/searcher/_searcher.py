@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from stitch_cir.composers import (
     Composer,
     Composition,
-    Reference,
+    Conversation,
     UsesReferenceImage,
     VerbatimComposer,
+    compose_conversation,
 )
 from stitch_cir.encoders import check_readable, encoder_notes, language_notes
 from stitch_cir.errors import SettingError
@@ -32,7 +33,7 @@ from stitch_cir.searcher._reference import (
     ResolvedReference,
     gallery_id_of,
     resolve_id,
-    resolve_reference,
+    resolve_references,
     resolve_upload,
 )
 from stitch_cir.searcher._rerank import rerank
@@ -93,7 +94,7 @@ class Searcher:
         Raises ``QueryError`` without reference and text, ``NotFoundError`` or ``ImageError`` when
         the reference cannot be opened.
         """
-        if query.reference is None and not query.text:
+        if not query.weighted_references and not query.modification:
             raise empty_query_error()
         return self._compose(self._resolve(self.gallery, query), query)
 
@@ -221,10 +222,9 @@ class Searcher:
         side = self.required_image_side
         return resolve_upload(self.gallery, name, content, side=side, max_pixels=max_pixels)
 
-    def describe(self, query: Query) -> Reference | None:
-        """Return what the composer receives of the query's reference."""
-        reference = self._resolve(self.gallery, query)
-        return None if reference is None else self._described(reference, query)
+    def describe(self, query: Query) -> Conversation:
+        """Return what the composer receives: the query's references, and all turns."""
+        return self._conversation(self._resolve(self.gallery, query), query)
 
     def encode_many(
         self,
@@ -249,19 +249,21 @@ class Searcher:
 
     # -- one query -------------------------------------------------------------------------------
 
-    def _resolve(self, gallery: GalleryReader, query: Query) -> ResolvedReference | None:
-        return resolve_reference(gallery, query.reference, side=self.required_image_side)
+    def _resolve(self, gallery: GalleryReader, query: Query) -> tuple[ResolvedReference, ...]:
+        references = query.weighted_references
+        return resolve_references(gallery, references, side=self.required_image_side)
 
-    def _described(self, reference: ResolvedReference, query: Query) -> Reference:
-        described = reference.describe(self.gallery)
-        return described.with_object(query.object) if query.object else described
+    def _conversation(self, references: Sequence[ResolvedReference], query: Query) -> Conversation:
+        described = [each.describe(self.gallery) for each in references]
+        if query.object:
+            described[0] = described[0].with_object(query.object)
+        return replace(query.conversation, references=tuple(described))
 
-    def _compose(self, reference: ResolvedReference | None, query: Query) -> Composition:
-        described = None if reference is None else self._described(reference, query)
-        composition = self.composer.compose(described, query.text, self.settings.num_captions)
-        notes = language_notes(self.gallery.encoder, query.text)
-        if reference is not None:
-            notes = (*notes, *reference.notes)
+    def _compose(self, references: Sequence[ResolvedReference], query: Query) -> Composition:
+        conversation = self._conversation(references, query)
+        composition = compose_conversation(self.composer, conversation, self.settings.num_captions)
+        notes = language_notes(self.gallery.encoder, query.modification)
+        notes = (*notes, *(note for each in references for note in each.notes))
         chosen = {"object": query.object} if query.object else {}
         return replace(
             composition,
@@ -294,18 +296,24 @@ class Searcher:
                 gallery_id_of(first, id)
             if cursor is not None:
                 cursor.check_state(first, settings)
-            reference = self._resolve(first, query)
-            candidates = select_candidates(first, reference, query.negatives, settings)
+            references = self._resolve(first, query)
+            candidates = select_candidates(first, references, query.negatives, settings)
             for facet in query.facets:
                 first.attributes.check_facet(facet)
             state = (first.commit, first.attributes.state)
         timer.finish("open")
         composition = query.user_composition()
-        if composition is None and query.text:
-            composition = self._compose(reference, query)
+        if composition is None and query.modification:
+            composition = self._compose(references, query)
         if composition is not None:
             check_readable(self.gallery.encoder, composition.texts)
-        composed = ComposedQuery(reference, query.text, composition)
+        requests = query.conversation.requests
+        composed = ComposedQuery(
+            references,
+            query.text if composition is None or not query.turns else composition.modification,
+            composition,
+            requests if len(requests) > 1 else (),
+        )
         timer.finish("compose")
         snapshot = stack.enter_context(self.gallery.snapshot())
         reranker = {} if self._reranker is None else self._reranker.settings()
@@ -319,7 +327,7 @@ class Searcher:
         notes = (*composed.notes, *encoder_notes(encoder), *cut_notes(encoder, composed))
         request = RankingRequest(
             features,
-            reference,
+            references,
             tuple(query.negatives),
             settings,
             solver,

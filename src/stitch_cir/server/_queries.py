@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from PIL import Image
+
 from stitch_cir.composers import (
     Caption,
     Composer,
@@ -21,6 +23,7 @@ from stitch_cir.searcher import (
     Searcher,
     SearchSettings,
     View,
+    WeightedReference,
 )
 from stitch_cir.server._cache import ByteBoundedCache
 from stitch_cir.server._errors import RequestError
@@ -37,9 +40,11 @@ from stitch_cir.wire import (
     MemberInfo,
     PlanInfo,
     QueryRequest,
+    ReferenceShare,
     SearchResults,
-    UploadReference,
     ViewInfo,
+    WeightedGalleryReference,
+    WeightedUploadReference,
 )
 
 __all__ = [
@@ -88,14 +93,12 @@ class QueryService:
         searcher, query = self._resolve(request)
         return self._results_info(searcher.gallery, searcher.search(query), prefix)
 
-    def search_with_reference(
-        self, request: QueryRequest
-    ) -> tuple[ResolvedReference | None, Results]:
-        """Rank the gallery; return the reference and the library's own results."""
+    def search_with_references(self, request: QueryRequest) -> tuple[list[Image.Image], Results]:
+        """Rank the gallery; return the references' images and the library's own results."""
         searcher, query = self._resolve(request)
-        reference = query.reference
-        assert reference is None or isinstance(reference, ResolvedReference)
-        return reference, searcher.search(query)
+        resolved = (each.image for each in query.weighted_references)
+        images = [each.image for each in resolved if isinstance(each, ResolvedReference)]
+        return [each for each in images if each is not None], searcher.search(query)
 
     def explain_hit(self, request: QueryRequest, id: str) -> Hit:
         """Return one image of the gallery as a hit, with its true rank."""
@@ -110,13 +113,14 @@ class QueryService:
 
         ``composing``: captions are to be written even where edited ones were sent.
         """
-        if not request.text.strip() or (request.captions is not None and not composing):
+        said = any(text.strip() for text in (request.text, *request.turns))
+        if not said or (request.captions is not None and not composing):
             return False
         composer = self._make_composer(_search_settings(request))
         if composer is None or isinstance(composer, _WITHOUT_MODEL):
             return False
         # without a reference there is nothing to show a model: the verbatim composer writes
-        return request.reference is not None or not hasattr(composer, "chat")
+        return bool(request.all_references()) or not hasattr(composer, "chat")
 
     # -- from a request ----------------------------------------------------------------------------
 
@@ -142,9 +146,11 @@ class QueryService:
         for id in request.negatives:
             _require_image(gallery, id)
         searcher = Searcher(gallery, composer=self._make_composer(settings), settings=settings)
-        reference = self._resolve_reference(searcher, request)
         return searcher, Query(
-            reference,
+            [
+                WeightedReference(self._resolve_reference(searcher, each), each.weight)
+                for each in request.all_references()
+            ],
             request.text,
             captions,
             request.negatives,
@@ -152,11 +158,16 @@ class QueryService:
             request.facets,
             request.offset,
             request.cursor,
+            request.turns,
         )
 
     def _check_limits(self, request: QueryRequest) -> None:
         limits = self._settings
-        texts = [request.text, *(caption.text for caption in request.captions or ())]
+        texts = [
+            request.text,
+            *request.turns,
+            *(caption.text for caption in request.captions or ()),
+        ]
         if max(map(len, texts)) > limits.text_characters:
             raise RequestError(
                 f"A text has more than {limits.text_characters:,} characters.",
@@ -170,18 +181,20 @@ class QueryService:
             raise RequestError(f"k is larger than {limits.max_hits}.", hint="Ask for fewer hits.")
 
     def _resolve_reference(
-        self, searcher: Searcher, request: QueryRequest
-    ) -> ResolvedReference | None:
-        """Return the reference; the images of recent ones stay in memory."""
-        sent = request.reference_object()
-        if sent is None:
-            return None
+        self, searcher: Searcher, sent: WeightedGalleryReference | WeightedUploadReference
+    ) -> ResolvedReference:
+        """Return a reference; the images of recent ones stay in memory."""
         gallery, side = searcher.gallery, searcher.required_image_side
-        key = (sent.model_dump_json(), gallery.directory, gallery.generation, side)
+        key = (
+            sent.model_dump_json(exclude={"weight"}),
+            gallery.directory,
+            gallery.generation,
+            side,
+        )
         cached = self.references.get(key)
         if cached is not None:
             return cached
-        if isinstance(sent, UploadReference):
+        if isinstance(sent, WeightedUploadReference):
             content = self._uploads.get(sent.upload).content
             limit = self._uploads.max_pixels
             reference = searcher.resolve_upload("(upload)", content, max_pixels=limit)
@@ -225,6 +238,10 @@ class QueryService:
                 for match in hit.matches(least=_LEAST_MASS)
             ),
             shares=tuple(hit.caption_shares().tolist()),
+            references=tuple(
+                ReferenceShare(name=name, share=round(share, 6))
+                for name, share in hit.query.references
+            ),
             summary=hit.summary(),
             notes=self._notes(gallery, results),
         )

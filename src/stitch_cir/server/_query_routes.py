@@ -91,9 +91,8 @@ def router(services: Services) -> APIRouter:
         _remember_text(request, query)
 
         def work() -> str:
-            reference, results = queries.search_with_reference(query)
-            image = None if reference is None else reference.image
-            return render_html(Sheet(services.provider.name, [results], [image]))
+            images, results = queries.search_with_references(query)
+            return render_html(Sheet(services.provider.name, [results], [images]))
 
         headers = {
             "content-security-policy": _SHEET_CSP,
@@ -106,4 +105,4 @@ def router(services: Services) -> APIRouter:
 
 def _remember_text(request: Request, query: QueryRequest) -> None:
     """Leave the user's text for the log, which writes it only where that is switched on."""
-    request.state.text = query.text
+    request.state.text = " | ".join((*query.turns, query.text))

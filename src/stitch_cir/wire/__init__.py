@@ -28,7 +28,9 @@ from stitch_cir.wire._requests import (
     MAX_NEGATIVES,
     MAX_OBJECT,
     MAX_OFFSET,
+    MAX_REFERENCES,
     MAX_TEXT,
+    MAX_TURNS,
     EditedCaption,
     ExplainRequest,
     ExplanationImageRequest,
@@ -36,6 +38,8 @@ from stitch_cir.wire._requests import (
     QueryRequest,
     QuerySettings,
     UploadReference,
+    WeightedGalleryReference,
+    WeightedUploadReference,
 )
 from stitch_cir.wire._results import (
     CaptionInfo,
@@ -52,6 +56,7 @@ from stitch_cir.wire._results import (
     QueryInfo,
     RankedImage,
     RankedImages,
+    ReferenceShare,
     SearchResponse,
     SearchResults,
 )
@@ -61,7 +66,9 @@ __all__ = [
     "MAX_NEGATIVES",
     "MAX_OBJECT",
     "MAX_OFFSET",
+    "MAX_REFERENCES",
     "MAX_TEXT",
+    "MAX_TURNS",
     "AddedImages",
     "AttributeInfo",
     "CaptionInfo",
@@ -92,6 +99,7 @@ __all__ = [
     "QuerySettings",
     "RankedImage",
     "RankedImages",
+    "ReferenceShare",
     "SearchResponse",
     "SearchResults",
     "SettingInfo",
@@ -99,6 +107,8 @@ __all__ = [
     "UploadInfo",
     "UploadReference",
     "ViewInfo",
+    "WeightedGalleryReference",
+    "WeightedUploadReference",
     "WireModel",
 ]
 

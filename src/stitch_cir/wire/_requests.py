@@ -13,7 +13,9 @@ __all__ = [
     "MAX_NEGATIVES",
     "MAX_OBJECT",
     "MAX_OFFSET",
+    "MAX_REFERENCES",
     "MAX_TEXT",
+    "MAX_TURNS",
     "EditedCaption",
     "ExplainRequest",
     "ExplanationImageRequest",
@@ -21,6 +23,8 @@ __all__ = [
     "QueryRequest",
     "QuerySettings",
     "UploadReference",
+    "WeightedGalleryReference",
+    "WeightedUploadReference",
 ]
 
 MAX_TEXT = 2000
@@ -33,6 +37,10 @@ MAX_NEGATIVES = 100
 """Ids of rejected images in one query."""
 MAX_OFFSET = 10**9
 """Hits that can be left out at the beginning."""
+MAX_REFERENCES = 16
+"""References of one query."""
+MAX_TURNS = 16
+"""Earlier turns of one query."""
 
 _EXAMPLE: dict[str, Any] = {
     "reference": {"id": "dress.jpg"},
@@ -56,6 +64,11 @@ _NOT_EMPTY: dict[str, Any] = {
         {"properties": {"text": {"type": "string", "pattern": "\\S"}}, "required": ["text"]},
         {"properties": {"reference": {"not": {"type": "null"}}}, "required": ["reference"]},
         {"properties": {"captions": {"type": "array"}}, "required": ["captions"]},
+        {"properties": {"references": {"minItems": 1}}, "required": ["references"]},
+        {
+            "properties": {"turns": {"contains": {"type": "string", "pattern": "\\S"}}},
+            "required": ["turns"],
+        },
     ]
 }
 
@@ -78,6 +91,21 @@ class UploadReference(_Request):
     )
 
 
+_Weight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+
+
+class WeightedGalleryReference(GalleryReference):
+    """An image of the gallery as one of several references."""
+
+    weight: _Weight = Field(default=1.0, description="How much it counts beside the others.")
+
+
+class WeightedUploadReference(UploadReference):
+    """An uploaded image as one of several references."""
+
+    weight: _Weight = Field(default=1.0, description="How much it counts beside the others.")
+
+
 class EditedCaption(BaseModel):
     """A target caption to search with; those of a composition may be sent back as they are."""
 
@@ -96,8 +124,22 @@ class QueryRequest(_Request):
     reference: GalleryReference | UploadReference | _Id | None = Field(
         default=None, description="An id, as an object or as it is, or an upload."
     )
+    references: Annotated[
+        list[WeightedGalleryReference | WeightedUploadReference | _Id],
+        Field(max_length=MAX_REFERENCES),
+    ] = Field(
+        default_factory=list,
+        description="Several references, which the text may number: the dress of the first in the "
+        "colour of the second. They follow reference, where that is sent too.",
+    )
     text: Annotated[str, Field(max_length=100_000)] = Field(
         "", description="What should be different."
+    )
+    turns: Annotated[
+        list[Annotated[str, Field(max_length=100_000)]], Field(max_length=MAX_TURNS)
+    ] = Field(
+        default_factory=list,
+        description="Texts of earlier turns that still hold, oldest first; text is the newest.",
     )
     captions: (
         Annotated[list[EditedCaption], Field(max_length=256, json_schema_extra=_ANY_ACTIVE)] | None
@@ -127,11 +169,20 @@ class QueryRequest(_Request):
     )
     settings: QuerySettings = Field(default_factory=lambda: QuerySettings())
 
-    def reference_object(self) -> GalleryReference | UploadReference | None:
-        """Return the reference as an object, also where it was sent as a plain id."""
-        if isinstance(self.reference, str):
-            return GalleryReference(id=self.reference)
-        return self.reference
+    def all_references(self) -> list[WeightedGalleryReference | WeightedUploadReference]:
+        """Return every reference as an object with a weight, however it was sent."""
+        alone = [] if self.reference is None else [self.reference]
+        return [_weighted(each) for each in (*alone, *self.references)]
+
+
+def _weighted(
+    sent: GalleryReference | UploadReference | str,
+) -> WeightedGalleryReference | WeightedUploadReference:
+    if isinstance(sent, (WeightedGalleryReference, WeightedUploadReference)):
+        return sent
+    if isinstance(sent, UploadReference):
+        return WeightedUploadReference(upload=sent.upload)
+    return WeightedGalleryReference(id=sent if isinstance(sent, str) else sent.id)
 
 
 class ExplainRequest(QueryRequest):

@@ -29,6 +29,7 @@ __all__ = [
     "QueryInfo",
     "RankedImage",
     "RankedImages",
+    "ReferenceShare",
     "SearchResponse",
     "SearchResults",
 ]
@@ -70,6 +71,13 @@ class ComposeResponse(WireModel):
     composition: CompositionInfo
 
 
+class ReferenceShare(WireModel):
+    """A reference and its share of the query; the shares sum to 1."""
+
+    name: str
+    share: float
+
+
 class QueryInfo(WireModel):
     """The set that was searched with: ``labels`` are its K texts, ``weights`` sum to 1."""
 
@@ -78,6 +86,10 @@ class QueryInfo(WireModel):
     labels: tuple[str, ...]
     weights: tuple[float, ...]
     negatives: tuple[str, ...] = ()
+    references: tuple[ReferenceShare, ...] = Field(
+        default=(), description="Every reference with its share."
+    )
+    turns: tuple[str, ...] = Field(default=(), description="The texts of earlier turns.")
 
 
 class FacetCountInfo(WireModel):
@@ -233,6 +245,9 @@ class ExplanationSummary(WireModel):
     weights: tuple[float, ...]
     matches: tuple[MatchInfo, ...]
     shares: tuple[float, ...] = Field(description="What each caption contributed to the score.")
+    references: tuple[ReferenceShare, ...] = Field(
+        default=(), description="Every reference of the query with its share."
+    )
     summary: str
     notes: tuple[str, ...] = ()
 

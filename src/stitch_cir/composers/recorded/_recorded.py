@@ -9,6 +9,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, TypeAlias
 
 from stitch_cir._hints import missing_file_hint
+from stitch_cir.composers._conversation import Conversation, join_names
 from stitch_cir.composers._protocol import Composition, Reference
 from stitch_cir.composers._text import fold
 from stitch_cir.errors import NotFoundError, QueryError, RecordError, SettingError
@@ -126,6 +127,13 @@ class RecordedComposer:
             intent=record.intent,
             negative_phrases=tuple(record.negative_phrases),
         )
+
+    def compose_conversation(self, conversation: Conversation, count: int) -> Composition:
+        """Return what was recorded for all references, by their joined names, and all requests."""
+        references = conversation.references
+        name = join_names([each.id or "" for each in references])
+        reference = None if name is None else Reference(name)
+        return self.compose(reference, conversation.modification, count)
 
     def _adopt(self, content: bytes) -> None:
         """Read a published list; what stays in memory are records in this package's format."""

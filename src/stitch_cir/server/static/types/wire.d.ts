@@ -66,8 +66,12 @@ export interface ErrorResponse {
 export interface ExplainRequest {
   /** An id, as an object or as it is, or an upload. */
   reference?: GalleryReference | UploadReference | string | null;
+  /** Several references, which the text may number: the dress of the first in the colour of the second. They follow reference, where that is sent too. */
+  references?: (WeightedGalleryReference | WeightedUploadReference | string)[];
   /** What should be different. */
   text?: string;
+  /** Texts of earlier turns that still hold, oldest first; text is the newest. */
+  turns?: string[];
   /** Edited target captions; those that are off do not count. */
   captions?: EditedCaption[] | null;
   /** Ids of rejected images. */
@@ -92,6 +96,8 @@ export interface Explanation {
   matches: MatchInfo[];
   /** What each caption contributed to the score. */
   shares: number[];
+  /** Every reference of the query with its share. */
+  references?: ReferenceShare[];
   summary: string;
   notes?: string[];
   views: ViewInfo[];
@@ -102,8 +108,12 @@ export interface Explanation {
 export interface ExplanationImageRequest {
   /** An id, as an object or as it is, or an upload. */
   reference?: GalleryReference | UploadReference | string | null;
+  /** Several references, which the text may number: the dress of the first in the colour of the second. They follow reference, where that is sent too. */
+  references?: (WeightedGalleryReference | WeightedUploadReference | string)[];
   /** What should be different. */
   text?: string;
+  /** Texts of earlier turns that still hold, oldest first; text is the newest. */
+  turns?: string[];
   /** Edited target captions; those that are off do not count. */
   captions?: EditedCaption[] | null;
   /** Ids of rejected images. */
@@ -304,14 +314,22 @@ export interface QueryInfo {
   labels: string[];
   weights: number[];
   negatives?: string[];
+  /** Every reference with its share. */
+  references?: ReferenceShare[];
+  /** The texts of earlier turns. */
+  turns?: string[];
 }
 
 /** A query: a reference, a modification, or both; or edited captions. */
 export interface QueryRequest {
   /** An id, as an object or as it is, or an upload. */
   reference?: GalleryReference | UploadReference | string | null;
+  /** Several references, which the text may number: the dress of the first in the colour of the second. They follow reference, where that is sent too. */
+  references?: (WeightedGalleryReference | WeightedUploadReference | string)[];
   /** What should be different. */
   text?: string;
+  /** Texts of earlier turns that still hold, oldest first; text is the newest. */
+  turns?: string[];
   /** Edited target captions; those that are off do not count. */
   captions?: EditedCaption[] | null;
   /** Ids of rejected images. */
@@ -381,6 +399,12 @@ export interface QuerySettings {
   group_size?: number | null;
   /** Keep the reference and its duplicates in the ranking. */
   include_reference?: boolean | null;
+}
+
+/** A reference and its share of the query; the shares sum to 1. */
+export interface ReferenceShare {
+  name: string;
+  share: number;
 }
 
 /** The answer to a search. */
@@ -473,4 +497,20 @@ export interface ViewInfo {
   flip?: boolean | null;
   caption?: string | null;
   image?: number | null;
+}
+
+/** An image of the gallery as one of several references. */
+export interface WeightedGalleryReference {
+  /** A gallery id. */
+  id: string;
+  /** How much it counts beside the others. */
+  weight?: number;
+}
+
+/** An uploaded image as one of several references. */
+export interface WeightedUploadReference {
+  /** The token that POST /api/uploads returned. */
+  upload: string;
+  /** How much it counts beside the others. */
+  weight?: number;
 }
