@@ -311,11 +311,11 @@ def reference_vector(
     Raises ``QueryError`` where opposite vectors leave nothing of it.
     """
     vectors = [(each.weight, _whole_view(gallery, each)) for each in references]
-    seen = [(weight, vector) for weight, vector in vectors if vector is not None]
-    if len(seen) < 2:
-        return seen[0][1] if seen else None
-    mean = np.sum([weight * vector.astype(np.float64) for weight, vector in seen], axis=0)
-    length = float(np.linalg.norm(mean)) / sum(weight for weight, _ in seen)
+    present = [(weight, vector) for weight, vector in vectors if vector is not None]
+    if len(present) < 2:
+        return present[0][1] if present else None
+    mean = np.sum([weight * vector.astype(np.float64) for weight, vector in present], axis=0)
+    length = float(np.linalg.norm(mean)) / sum(weight for weight, _ in present)
     if length < 1e-6:
         raise QueryError(
             "The vectors of the references cancel each other out: nothing is left of their mean.",
