@@ -47,7 +47,7 @@ def test_several_images_are_views_of_one_item_and_the_match_says_which(shop: Sho
     # the same pixels in another file, so that the gallery does not know it by its content
     copy = shop.folder / "copy.bmp"
     noise(10, 60, 40).save(copy)
-    hit = st.Searcher(gallery).search(st.Query(reference=copy))[0]
+    hit = st.Searcher(gallery).search(st.Query(copy))[0]
     assert hit.id == "hat"
     assert hit.best_view.image == 2
     assert "image 2" in hit.best_view.label
@@ -60,7 +60,7 @@ def test_an_image_of_a_product_is_that_product(shop: Shop) -> None:
     gallery = shop.open()
     back = shop.folder / "images/more/hat back.png"
     assert "hat" not in [
-        hit.id for hit in st.Searcher(gallery).search(st.Query(reference=back)).hits
+        hit.id for hit in st.Searcher(gallery).search(st.Query(back)).hits
     ]
 
 
