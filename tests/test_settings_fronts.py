@@ -45,6 +45,8 @@ HITS = {
     "device": "one image is scored",
     "group_by": WHOLE,
     "group_size": WHOLE,
+    "strictness": ONE_IMAGE,
+    "below_cutoff": ONE_IMAGE,
 }
 WHY_NOT: dict[str, dict[str, str]] = {
     "Python": {},
@@ -71,6 +73,8 @@ WHY_NOT: dict[str, dict[str, str]] = {
         "min_score": ONE_IMAGE,
         "group_by": WHOLE,
         "group_size": WHOLE,
+        "strictness": ONE_IMAGE,
+        "below_cutoff": ONE_IMAGE,
     },
     "tool compose": {
         **{name: NO_SCORES for name in NAMES if name not in ("num_captions", "preset")},
@@ -84,6 +88,7 @@ WHY_NOT: dict[str, dict[str, str]] = {
         "scorer_options": "of other packages, for scripts",
         "include": "patterns are for scripts",
         "exclude": "patterns are for scripts",
+        "below_cutoff": "the page marks the cut-off",
         "where": "the page has no control of attributes",
         "group_by": "the page has no control of attributes",
         "group_size": "the page has no control of attributes",

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from stitch_cir.searcher import (
         ComposeOutcome,
         ComposeRequest,
+        Cutoff,
         EncodedQuery,
         Hit,
         Hubness,
@@ -114,6 +115,7 @@ __all__ = [
     "Composition",
     "CursorError",
     "CursorGoneError",
+    "Cutoff",
     "DualEncoder",
     "EncodedQuery",
     "EndpointError",
@@ -204,6 +206,7 @@ _HOMES = {
     "CaptionIndexOptions": "gallery",
     "ComposeOutcome": "searcher",
     "ComposeRequest": "searcher",
+    "Cutoff": "searcher",
     "Composer": "composers",
     "Composition": "composers",
     "DualEncoder": "encoders",

@@ -97,7 +97,7 @@ def test_pages_of_a_search(indexed: Path) -> None:
     with st.Gallery.open(indexed) as gallery:
         gallery.set_attributes({"white.png": {"brand": "Bolt"}})
     grouped = stitch(*query, "-k", 1, "--group-by", "brand").stdout
-    assert "1 of 7 images, which make 6 groups, best first (more: --offset 1)" in grouped
+    assert "1 of 6 groups among 7 images, best first (more: --offset 1)" in grouped
     assert "There are no hits after the first 7." in stitch(*query, "--offset", 70).stdout
     for wrong, message in (
         (("--cursor", "x" + cursor[1:]), "none that a search returned"),
@@ -107,3 +107,24 @@ def test_pages_of_a_search(indexed: Path) -> None:
     ):
         refused = stitch(*query, *wrong)
         assert (refused.exit_code, message in refused.stderr) == (2, True), refused.output
+
+
+def test_a_cut_off_is_said_and_marked(indexed: Path) -> None:
+    query = ("search", indexed, "in blue", "-r", "red.png")
+    kept = stitch(*query, "--strictness", "0.4")
+    data = json.loads(stitch(*query, "--strictness", "0.4", "--json").stdout)
+    above = data["cutoff"]["above"]
+    assert 0 < above == len(data["hits"]) < 7
+    assert f"above the cut-off of {data['cutoff']['score']:.3f}, which 1 in 2 random" in kept.stdout
+    marked = stitch(*query, "--strictness", "0.4", "--below-cutoff").stdout.splitlines()
+    table = marked[next(n for n, line in enumerate(marked) if line.startswith("#")) + 1 :]
+    assert "— cut-off —" in table[above]
+    nothing = stitch("search", indexed, "zzyzx", "--strictness", "0.0001", "--where", "price > 1")
+    assert nothing.exit_code == 0
+    lines = nothing.stdout.splitlines()
+    said = next(n for n, line in enumerate(lines) if line.startswith("Nothing like that here: no"))
+    assert lines[said + 1].startswith("  Say in a few words")
+    assert "  Search without the filters: 6 images were left out." in lines
+    assert any(line.startswith("no hit among 2 images") for line in lines)
+    refused = stitch(*query, "--strictness", "2")
+    assert (refused.exit_code, "between 0.0001 and 0.5" in refused.stderr) == (2, True)

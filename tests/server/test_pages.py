@@ -68,3 +68,19 @@ def test_a_cursor_of_another_query_and_one_that_is_gone(client: TestClient, fold
     gone = client.post("/api/search", json={**QUERY, "cursor": cursor})
     assert (gone.status_code, gone.json()["error"]["type"]) == (410, "CursorGoneError")
     assert search(client)["total"] == 8
+
+
+def test_the_cut_off_of_a_search(client: TestClient) -> None:
+    marked = search(client, settings={"k": 9, "strictness": 0.4, "below_cutoff": True})
+    cutoff = marked["cutoff"]
+    assert (len(marked["hits"]), marked["total"]) == (7, 7)
+    above = [hit for hit in marked["hits"] if hit["score"] >= cutoff["score"]]
+    assert (cutoff["above"], cutoff["strictness"], cutoff["advice"]) == (len(above), 0.4, [])
+    kept = search(client, settings={"k": 9, "strictness": 0.4})
+    assert (kept["hits"], kept["total"]) == (above, len(above))
+    nothing = search(client, text="zzyzx", reference=None, settings={"strictness": 0.0001})
+    assert (nothing["hits"], nothing["cutoff"]["above"]) == ([], 0)
+    assert nothing["cutoff"]["advice"]
+    assert search(client)["cutoff"] is None
+    refused = client.post("/api/search", json={**QUERY, "settings": {"strictness": 1}})
+    assert (refused.status_code, refused.json()["error"]["type"]) == (422, "SettingError")

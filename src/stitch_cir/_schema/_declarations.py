@@ -83,6 +83,22 @@ _ALL = (
         default_text="none",
     ),
     Setting(
+        "strictness",
+        "number",
+        None,
+        "Strictness",
+        "Leave out hits that more than this share of random requests would score as high",
+        range=Range(0.0001, 0.5),
+        default_text="none",
+    ),
+    Setting(
+        "below_cutoff",
+        "flag",
+        False,
+        "Show what is below the cut-off",
+        "Keep the hits below the cut-off of the strictness, too, and say where it lies",
+    ),
+    Setting(
         "include",
         "patterns",
         (),

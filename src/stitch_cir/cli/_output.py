@@ -85,7 +85,10 @@ def show_results(results: Results, out: Console) -> None:
     judged = results.reranker is not None
     heads = ["#", "score", "image", *(["verdict"] if judged else []), "strongest view"]
     rows = []
+    above = None if results.cutoff is None else results.cutoff.above
     for hit in results:
+        if above is not None and hit.rank == above + 1:
+            rows.append(["", "", "— cut-off —", *([""] if judged else []), ""])
         verdict = "" if hit.verdict is None else f"yes {hit.verdict.yes:.0%}"
         rows.append(
             [
@@ -106,9 +109,9 @@ def show_results(results: Results, out: Console) -> None:
             ]
             for member in hit.members
         ]
-    write_table(out, heads, rows, right=(0, 1, 3) if judged else (0, 1))
-    if not results.total:
-        out.print("No hit reaches the minimal score.")
+    if rows:
+        write_table(out, heads, rows, right=(0, 1, 3) if judged else (0, 1))
+    _show_cutoff(results, out)
     show_facets(results.facets, out)
     show_result_notes(results, out)
     out.print(f"{_page_line(results)}; scores lie between -2 and 2.", soft_wrap=True)
@@ -121,18 +124,33 @@ def show_results(results: Results, out: Console) -> None:
         )
 
 
+def _show_cutoff(results: Results, out: Console) -> None:
+    """Say where the cut-off lies, or that no hit is left and what to do."""
+    cutoff = results.cutoff
+    if cutoff is not None:
+        out.print(cutoff.summary(), style="bold" if not cutoff.above else "", soft_wrap=True)
+        for line in cutoff.advice:
+            out.print(f"  {line}", soft_wrap=True)
+    elif not results.total:
+        out.print("No hit reaches the minimal score.")
+
+
 def _page_line(results: Results) -> str:
     """Return which of how many hits these are, and how to see those after them."""
     images = "1 image" if results.ranked == 1 else f"{results.ranked:,} images"
-    count = f"{len(results)} of {images}"
-    if results.offset and results.hits:
-        count = f"{results.offset + 1:,} to {results.offset + len(results):,} of {images}"
-    if results.total < results.ranked:
-        groups = results.settings.group_by is not None
-        count += f", which make {results.total:,} {'groups' if groups else 'hits'}"
+    if not results.hits:
+        return f"no hit among {images}"
+    hits = str(len(results))
+    if results.offset:
+        hits = f"{results.offset + 1:,} to {results.offset + len(results):,}"
+    line = f"{hits} of {images}"
+    if results.settings.group_by is not None:
+        line = f"{hits} of {results.total:,} groups among {images}"
+    elif results.total < results.ranked:
+        line = f"{hits} of {results.total:,} hits among {images}"
     if results.next_cursor is None:
-        return f"{count}, best first"
-    return f"{count}, best first (more: --offset {results.offset + len(results)})"
+        return f"{line}, best first"
+    return f"{line}, best first (more: --offset {results.offset + len(results)})"
 
 
 def show_result_notes(results: Results, out: Console) -> None:

@@ -36,7 +36,17 @@ def _without(*names: str) -> tuple[Setting, ...]:
     return tuple(setting for setting in SETTINGS if setting.name not in names)
 
 
-_OF_HITS = ("k", "shortlist", "measure_recall", "min_score", "rerank", "rerank_weight", "device")
+_OF_HITS = (
+    "k",
+    "shortlist",
+    "measure_recall",
+    "min_score",
+    "strictness",
+    "below_cutoff",
+    "rerank",
+    "rerank_weight",
+    "device",
+)
 SEARCHING = SETTINGS
 EXPLAINING = _without(*_OF_HITS, "group_by", "group_size")
 RUNNING = _without(

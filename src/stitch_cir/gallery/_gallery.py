@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stitch_cir.errors import (
     GalleryMismatchError,
     GalleryMissingError,
@@ -24,6 +27,7 @@ from stitch_cir.gallery.attributes._records import AttributeRecord, AttributeTab
 from stitch_cir.gallery.attributes._write import AttributeReport, drop_attribute, set_attributes
 from stitch_cir.gallery.cache._format import ViewMatrix
 from stitch_cir.gallery.cache._packed import PackedVectors
+from stitch_cir.gallery.cache._texts import cached_texts
 from stitch_cir.gallery.feeds._options import FeedOptions
 from stitch_cir.gallery.feeds._report import FeedReport
 from stitch_cir.gallery.feeds._sync import index_feed
@@ -57,6 +61,7 @@ class Gallery(GalleryReader):
         self._encoder = encoder
         self._packed = PackedVectors(directory / "cache")
         self._current: Generation | None = None
+        self._texts: dict[tuple[str, ...], NDArray[np.float32]] = {}
         self._resources: dict[type, Any] = {}
         self._lock = threading.RLock()
 
@@ -191,6 +196,21 @@ class Gallery(GalleryReader):
             if kind not in self._resources:
                 self._resources[kind] = kind()
             return cast(T, self._resources[kind])
+
+    def cached_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the vectors of texts that never change, (n, d), encoded once for this gallery.
+
+        The gallery keeps them beside its packed vectors.
+        """
+        with self._lock:
+            key = tuple(texts)
+            if key not in self._texts:
+                fingerprint, dim = str(self._facts["fingerprint"]), int(self._facts["dim"])
+                cache, encoder = self.directory / "cache", self.encoder
+                self._texts[key] = cached_texts(
+                    cache, fingerprint, texts, dim, encoder.encode_texts
+                )
+            return self._texts[key]
 
     # -- writing ---------------------------------------------------------------------------------
 

@@ -46,6 +46,7 @@ from stitch_cir.mcp._arguments import (
 from stitch_cir.searcher import Hit, Results, Searcher, SearchSettings, View
 from stitch_cir.wire import (
     CompositionInfo,
+    CutoffInfo,
     ExplanationSummary,
     FacetInfo,
     MatchInfo,
@@ -150,6 +151,11 @@ class Tools:
                 offset=results.offset,
                 total=results.total,
                 next_cursor=results.next_cursor,
+                cutoff=(
+                    None
+                    if results.cutoff is None
+                    else CutoffInfo.model_validate(results.cutoff.to_dict())
+                ),
                 facets=tuple(FacetInfo.model_validate(each.to_dict()) for each in results.facets),
                 notes=tuple(notes),
             ),
@@ -252,6 +258,8 @@ def _table(results: Results, notes: Sequence[str]) -> str:
     lines += [f"#{hit.rank}  {hit.score:.3f}  {one_line(hit.id)}" for hit in results]
     if results.query.composition is not None:
         lines += ["Searched with:", *(f"- {label}" for label in results.query.labels)]
+    if results.cutoff is not None:
+        lines += [results.cutoff.summary(), *results.cutoff.advice]
     if results.next_cursor is not None:
         lines.append(f"More with the same arguments and the cursor {results.next_cursor}")
     return "\n".join([*lines, *notes])

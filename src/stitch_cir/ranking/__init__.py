@@ -6,6 +6,12 @@ A :class:`RankingProblem` says what is ranked and how it is scored; every solver
 
 from stitch_cir import _exports
 from stitch_cir.ranking._bounded import Bounded
+from stitch_cir.ranking._chance import (
+    chance_scores,
+    chance_threshold,
+    shaped_like,
+    view_sets,
+)
 from stitch_cir.ranking._exhaustive import Exhaustive
 from stitch_cir.ranking._groups import best_members
 from stitch_cir.ranking._hubness import HubnessCache, count_neighbours, hubness
@@ -34,10 +40,14 @@ __all__ = [
     "Scanner",
     "Solver",
     "best_members",
+    "chance_scores",
+    "chance_threshold",
     "count_neighbours",
     "hubness",
     "rescore_float64",
     "score_rows",
+    "shaped_like",
+    "view_sets",
 ]
 
 _exports.publish(__name__, __all__)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from stitch_cir import _exports
+from stitch_cir.searcher._cutoff import Cutoff
 from stitch_cir.searcher._encoding import (
     ComposedQuery,
     EncodedQuery,
@@ -40,6 +41,7 @@ __all__ = [
     "ComposeOutcome",
     "ComposeRequest",
     "ComposedQuery",
+    "Cutoff",
     "EncodedQuery",
     "GalleryRanker",
     "GallerySolvers",

@@ -89,6 +89,11 @@ class Cursor:
         body = _LAYOUT.pack(_VERSION, self.offset, self.state, self.query)
         return base64.urlsafe_b64encode(body + _checksum(body)).decode("ascii")
 
+    @property
+    def ranking(self) -> bytes:
+        """What identifies the ranking, whichever of its pages."""
+        return self.state + self.query
+
     def at(self, offset: int) -> Cursor:
         """Return the cursor of another place in the same ranking."""
         return replace(self, offset=offset)

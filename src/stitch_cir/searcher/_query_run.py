@@ -13,6 +13,7 @@ from stitch_cir.gallery import Facet, FacetRequest, Gallery, Snapshot
 from stitch_cir.ranking import Ranking, Solver
 from stitch_cir.searcher._candidates import Candidates, row_of, select_candidates, shortfall
 from stitch_cir.searcher._cursor import Cursor
+from stitch_cir.searcher._cutoff import Chance, ChanceCache, measure_chance, place_cutoff
 from stitch_cir.searcher._encoding import EncodedQuery, QueryFeatures
 from stitch_cir.searcher._hit import Hit, View
 from stitch_cir.searcher._ranker import GalleryRanker, convergence_note
@@ -66,6 +67,7 @@ class QueryRun:
     ranker: GalleryRanker
     encoded: EncodedQuery
     candidates: Candidates
+    chance: Chance | None = None
 
     @classmethod
     def of(
@@ -87,7 +89,28 @@ class QueryRun:
         ranker = GalleryRanker.of(gallery, matrix, settings, request.solver)
         if ranker.penalty is not None:
             request.timer.finish("hubness")
-        return cls(request, snapshot, ranker, encoded, candidates)
+        chance = None
+        if settings.strictness is not None and request.cursor is not None:
+            chance = gallery.resource(ChanceCache).get(
+                request.cursor.ranking, lambda: measure_chance(gallery, ranker, encoded)
+            )
+            request.timer.finish("chance")
+        return cls(request, snapshot, ranker, encoded, candidates, chance)
+
+    @property
+    def floor(self) -> float:
+        """The score that hits reach at least; −∞ where all are shown."""
+        settings = self.request.settings
+        least = -np.inf if settings.min_score is None else settings.min_score
+        return least if settings.below_cutoff else max(least, self.cut)
+
+    @property
+    def cut(self) -> float:
+        """The score of the cut-off; −∞ without one."""
+        strictness = self.request.settings.strictness
+        if self.chance is None or strictness is None:
+            return -np.inf
+        return self.chance.threshold(strictness)
 
     @property
     def page_size(self) -> int:
@@ -105,8 +128,7 @@ class QueryRun:
             exact = run.ranker.rank(run.encoded, rows, run._depth, groups=groups)
             recall = float(np.isin(exact.rows, ranking.rows).mean())
             self.request.timer.finish("recall")
-        floor = -np.inf if settings.min_score is None else settings.min_score
-        kept = int((ranking.scores >= floor).sum())
+        kept = int((ranking.scores >= run.floor).sum())
         first = 0 if run.request.reranks else run.request.offset
         ranked = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
         hits = tuple(
@@ -115,24 +137,33 @@ class QueryRun:
             if first < rank <= kept
         )
         self.request.timer.finish("explain")
-        rows = run._rows_above()
-        total = len(ranking.rows) if settings.shortlist is not None else run.candidates.units(rows)
-        facets = run._count_facets(rows)
-        notes = shortfall(settings, run.candidates, len(run.ranker.matrix.ids), total)
-        if run.request.offset >= total:
+        above = run._rows_above(max(run.floor, run.cut))
+        shown = run._rows_above(run.floor) if settings.below_cutoff else above
+        total = kept if settings.shortlist is not None else run.candidates.units(shown)
+        facets = run._count_facets(above)
+        images = len(run.ranker.matrix.ids)
+        notes = shortfall(settings, run.candidates, images, total)
+        if 0 < run.request.offset >= total:
             notes.append(f"There are no hits after the first {total:,}.")
+        cutoff = None
+        if run.chance is not None:
+            best = float(ranking.scores[0]) if len(ranking.scores) else None
+            units = run.candidates.units(above)
+            left_out = images - len(rows) if settings.filters else 0
+            cutoff = place_cutoff(run.chance, settings, units, best, left_out)
         return replace(
             run._results(hits, ranking, notes),
             shortlist_recall=recall,
             facets=tuple(facets),
             offset=run.request.offset,
             total=total,
+            cutoff=cutoff,
         )
 
-    def _rows_above(self) -> NDArray[np.int64]:
-        """Return the candidates, or those that reach the minimal score: (m,), ascending."""
-        rows, least = self.candidates.rows, self.request.settings.min_score
-        return rows if least is None else self.ranker.above(self.encoded, rows, least)
+    def _rows_above(self, score: float) -> NDArray[np.int64]:
+        """Return the candidates that reach a score: (m,), ascending."""
+        rows = self.candidates.rows
+        return rows if score == -np.inf else self.ranker.above(self.encoded, rows, score)
 
     def _count_facets(self, rows: NDArray[np.int64]) -> list[Facet]:
         if not self.request.facets:
@@ -211,11 +242,10 @@ class QueryRun:
             ids = self.ranker.matrix.ids
             sound = [ids[each] not in self.snapshot.damaged for each in rows.tolist()]
             ranking = self.ranker.rank(self.encoded, rows[sound], count)
-        floor = self.request.settings.min_score
         members = tuple(
             self._hit(rank, member, value)
             for member, value in zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
-            if member != row and (floor is None or value >= floor)
+            if member != row and value >= self.floor
         )
         return replace(hit, members=members, group_images=len(rows))
 

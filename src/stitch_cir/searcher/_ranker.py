@@ -17,11 +17,12 @@ from stitch_cir.ranking import (
     Ranking,
     RankingProblem,
     Solver,
+    chance_scores,
     count_neighbours,
 )
 from stitch_cir.searcher._encoding import EncodedQuery
 from stitch_cir.searcher._settings import SearchSettings
-from stitch_cir.transport import IterativeScorer, Scorer, TransportPlan
+from stitch_cir.transport import IterativeScorer, PointSets, Scorer, TransportPlan
 
 __all__ = ["GalleryRanker", "GallerySolvers", "convergence_note"]
 
@@ -106,6 +107,12 @@ class GalleryRanker:
     ) -> NDArray[np.int64]:
         """Return all of the ``rows`` that score at least ``score``, ascending."""
         return self.solver.above(self._problem(query, rows), score)
+
+    def chance(
+        self, query: EncodedQuery, requests: PointSets, rows: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Score ``rows`` (r,) under B random requests, as the query's scores are: (B, r)."""
+        return chance_scores(self._problem(query, rows), requests, rows)
 
     def rank_many(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Facet
+from stitch_cir.searcher._cutoff import Cutoff
 from stitch_cir.searcher._encoding import EncodedQuery
 from stitch_cir.searcher._hit import Hit
 from stitch_cir.searcher._settings import SearchSettings
@@ -28,6 +29,7 @@ class Results:
     models; ``facets`` the counts that the query requested. ``total`` counts the hits of all pages
     together (images, or groups where the settings group), of which ``offset`` stand before the
     first of these; ``next_cursor`` continues with the next page, ``None`` after the last.
+    ``cutoff`` says where the cut-off lies, where the settings have a strictness.
     """
 
     hits: tuple[Hit, ...]
@@ -46,6 +48,7 @@ class Results:
     offset: int = 0
     total: int = 0
     next_cursor: str | None = None
+    cutoff: Cutoff | None = None
     explainer: Callable[[str], Hit] | None = field(default=None, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Hit]:
@@ -111,6 +114,7 @@ class Results:
             "offset": self.offset,
             "total": self.total,
             "next_cursor": self.next_cursor,
+            "cutoff": None if self.cutoff is None else self.cutoff.to_dict(),
             "facets": [facet.to_dict() for facet in self.facets],
             "hits": [hit.to_dict(plan=plans) for hit in self.hits],
         }

@@ -354,4 +354,4 @@ def required_image_side(composer: Composer) -> int:
 
 def _for_one_image(settings: SearchSettings) -> SearchSettings:
     """Return the settings with which one image is ranked among all others."""
-    return settings.with_(k=1, shortlist=None)
+    return settings.with_(k=1, shortlist=None, strictness=None)

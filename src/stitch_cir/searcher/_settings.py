@@ -75,6 +75,11 @@ class SearchSettings:
         With a shortlist, also run the exhaustive search and report how many of its hits survived.
     min_score:
         Leave out hits scored lower; ``None`` keeps all.
+    strictness:
+        Leave out hits that more than this share of random requests, in [0.0001, 0.5], would score
+        as high; ``None`` keeps all. Results say where this cut-off lies.
+    below_cutoff:
+        Keep the hits below the cut-off, too; results still say where it lies.
     include, exclude:
         Shell-style patterns on gallery ids, applied *before* ranking (``*`` also matches ``/``).
     where:
@@ -109,6 +114,8 @@ class SearchSettings:
     shortlist: int | None = default_of("shortlist")
     measure_recall: bool = default_of("measure_recall")
     min_score: float | None = default_of("min_score")
+    strictness: float | None = default_of("strictness")
+    below_cutoff: bool = default_of("below_cutoff")
     include: tuple[str, ...] = default_of("include")
     exclude: tuple[str, ...] = default_of("exclude")
     where: str | Where | None = None
@@ -216,6 +223,11 @@ class SearchSettings:
         }
         plain = {name: values[name] for name in _PLAIN if name in values}
         return cls(**plain, **parts, hubness=hubness, preset=preset, unused=unused)
+
+    @property
+    def filters(self) -> bool:
+        """Whether patterns or a condition leave images out."""
+        return bool(self.include or self.exclude or self.where)
 
     def method(self) -> str:
         """Return transition and scorer with the values that shape them, for one line of output."""

@@ -37,6 +37,8 @@ class QuerySettings(TypedDict, total=False):
     hubness_weight: Annotated[Number | None, declared("hubness_weight")]
     hubness_neighbours: Annotated[int | None, declared("hubness_neighbours")]
     min_score: Annotated[Number | None, declared("min_score")]
+    strictness: Annotated[Number | None, declared("strictness")]
+    below_cutoff: Annotated[bool | None, declared("below_cutoff")]
     include: Annotated[Patterns | None, declared("include")]
     exclude: Annotated[Patterns | None, declared("exclude")]
     where: Annotated[Condition | None, declared("where")]

@@ -18,6 +18,7 @@ __all__ = [
     "CaptionInfo",
     "ComposeResponse",
     "CompositionInfo",
+    "CutoffInfo",
     "Explanation",
     "ExplanationSummary",
     "FacetCountInfo",
@@ -115,6 +116,22 @@ class FacetInfo(WireModel):
     counts: tuple[FacetCountInfo, ...]
 
 
+class CutoffInfo(WireModel):
+    """Where a ranking stops saying anything: the score that random requests hardly reach."""
+
+    strictness: float = Field(description="The share of random requests that may reach the score.")
+    score: float
+    above: int = Field(description="Hits (images, or groups) that reach it.")
+    best_share: float | None = Field(
+        default=None, description="The share of random requests that reach the best hit's score."
+    )
+    requests: int = Field(description="Random requests that were scored …")
+    images: int = Field(description="… on so many images of the gallery.")
+    recipe: str
+    seed: int
+    advice: tuple[str, ...] = Field(default=(), description="What to do where nothing is above.")
+
+
 class MemberInfo(WireModel):
     """A further image of a hit's group."""
 
@@ -153,6 +170,9 @@ class RankedImages(WireModel):
     )
     next_cursor: str | None = Field(
         default=None, description="Continues with the next page; null after the last."
+    )
+    cutoff: CutoffInfo | None = Field(
+        default=None, description="Where the cut-off lies, with a strictness."
     )
     facets: tuple[FacetInfo, ...] = ()
     notes: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ const KEYS = {
 const keyOf = (name) => KEYS[name] ?? name;
 
 /** Settings without a control: `k` is the number of hits, and the others are for scripts. */
-const LEFT_OUT = new Set(["k", "preset", "transition_options", "scorer_options", "include", "exclude", "where", "group_by", "group_size"]);
+const LEFT_OUT = new Set(["k", "preset", "transition_options", "scorer_options", "include", "exclude", "where", "group_by", "group_size", "below_cutoff"]);
 
 /** @type {wire.SettingInfo[]} */
 let declared = [];

@@ -41,6 +41,25 @@ export interface CompositionInfo {
   alternatives?: string[];
 }
 
+/** Where a ranking stops saying anything: the score that random requests hardly reach. */
+export interface CutoffInfo {
+  /** The share of random requests that may reach the score. */
+  strictness: number;
+  score: number;
+  /** Hits (images, or groups) that reach it. */
+  above: number;
+  /** The share of random requests that reach the best hit's score. */
+  best_share?: number | null;
+  /** Random requests that were scored … */
+  requests: number;
+  /** … on so many images of the gallery. */
+  images: number;
+  recipe: string;
+  seed: number;
+  /** What to do where nothing is above. */
+  advice?: string[];
+}
+
 /** A target caption to search with; those of a composition may be sent back as they are. */
 export interface EditedCaption {
   text: string;
@@ -387,6 +406,10 @@ export interface QuerySettings {
   hubness_neighbours?: number | null;
   /** Leave out hits that score lower; most scores lie between -2 and 2. */
   min_score?: number | null;
+  /** Leave out hits that more than this share of random requests would score as high, 0.0001 to 0.5. */
+  strictness?: number | null;
+  /** Keep the hits below the cut-off of the strictness, too, and say where it lies. */
+  below_cutoff?: boolean | null;
   /** Rank only ids that match one of these shell-style patterns. */
   include?: string[] | null;
   /** Leave out ids that match one of these shell-style patterns. */
@@ -424,6 +447,8 @@ export interface SearchResults {
   total?: number;
   /** Continues with the next page; null after the last. */
   next_cursor?: string | null;
+  /** Where the cut-off lies, with a strictness. */
+  cutoff?: CutoffInfo | null;
   facets?: FacetInfo[];
   notes?: string[];
   composition: CompositionInfo | null;
