@@ -155,15 +155,15 @@ def test_a_reference_alone_is_compared_with_other_images(gallery: st.Gallery) ->
     assert composed.recipe == "words-1, short"
     for transition in ("semantic-increment", "pdv"):
         settings = {"transition": transition, "hubness_weight": 0.3, "strictness": 0.3}
-        found = search(gallery, st.Query("red.png", "in blue"), k=7, **settings)
-        assert all(hit.score >= cutoff_of(found).score for hit in found)
+        judged = search(gallery, st.Query("red.png", "in blue"), k=7, **settings)
+        assert all(hit.score >= cutoff_of(judged).score for hit in judged)
 
 
 def test_an_image_alone_in_its_gallery_is_compared_with_itself(
-    photos: Path, encoder: CountingEncoder
+    folder: Path, encoder: CountingEncoder
 ) -> None:
-    st.index_folder(photos, encoder=encoder, only=["red.png"])
-    with st.Gallery.open(photos, encoder=encoder) as gallery:
+    st.index_folder(folder, encoder=encoder, only=["red.png"])
+    with st.Gallery.open(folder, encoder=encoder) as gallery:
         settings = st.SearchSettings(strictness=0.5, include_reference=True)
         results = st.Searcher(gallery, settings=settings).search(st.Query("red.png"))
     assert cutoff_of(results).above == 0

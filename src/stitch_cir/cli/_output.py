@@ -125,7 +125,7 @@ def show_results(results: Results, out: Console) -> None:
 
 
 def _show_cutoff(results: Results, out: Console) -> None:
-    """Say where the cut-off lies, or that no hit is left and what to do."""
+    """Show where the cut-off lies, or that no hit is left and what to do."""
     cutoff = results.cutoff
     if cutoff is not None:
         out.print(cutoff.summary(), style="bold" if not cutoff.above else "", soft_wrap=True)

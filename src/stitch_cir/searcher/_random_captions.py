@@ -51,7 +51,7 @@ _ACTIONS = (
     "taking a photo", "holding a baby", "carrying a bag", "waiting", "looking out of the window",
     "throwing a ball", "digging", "singing", "waving",
 )  # fmt: skip
-_PLACES = (
+_SCENES = (
     "on a beach", "in the snow", "in a forest", "on a mountain", "in the desert", "by a lake",
     "on a river", "in the sea", "in a garden", "in a park", "on a farm", "in a field of flowers",
     "in a street", "in a city at night", "in a market", "in a shop", "in a kitchen",
@@ -115,7 +115,7 @@ def random_captions(count: int, seed: int, length: Length) -> tuple[str, ...]:
             person=pick(_PEOPLE),
             passer=pick(_PEOPLE),
             action=pick(_ACTIONS),
-            place=pick(_PLACES),
+            place=pick(_SCENES),
         )
         captions[caption] = None
     return tuple(captions)
