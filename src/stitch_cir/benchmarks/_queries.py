@@ -156,9 +156,13 @@ def encode_benchmark(
     compositions: Mapping[str, Composition],
     settings: SearchSettings,
     *,
+    text_encoder: DualEncoder | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[PreparedQuery], list[str]]:
-    """Encode a task's texts once each; return the queries in the benchmark's order, and notes."""
+    """Encode a task's texts once each; return the queries in the benchmark's order, and notes.
+
+    ``text_encoder`` encodes them in the place of the galleries' encoder.
+    """
     report = progress or (lambda event: None)
     prepared: list[PreparedQuery] = []
     encoded: list[ComposedQuery] = []
@@ -175,6 +179,7 @@ def encode_benchmark(
         }
         features = Searcher(gallery.gallery, settings=settings).encode_many(
             list(composed.values()),
+            text_encoder=text_encoder,
             progress=lambda done, total: report(ProgressEvent("encoding texts", done, total)),
         )
         features_of = dict(zip(composed, features, strict=True))

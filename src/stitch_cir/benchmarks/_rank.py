@@ -1,10 +1,11 @@
-"""Ranking all queries of a benchmark in one way, by its protocol."""
+"""Ranking all queries of a benchmark in several ways at once, by its protocol."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +15,23 @@ from stitch_cir.benchmarks._predictions import Predictions
 from stitch_cir.benchmarks._queries import PreparedQuery
 from stitch_cir.benchmarks._run_files import QueryHead
 from stitch_cir.benchmarks._variants import Variant
-from stitch_cir.datasets import Benchmark, BenchmarkQuery
+from stitch_cir.datasets import Benchmark, BenchmarkQuery, DataSet
 from stitch_cir.errors import VectorError
-from stitch_cir.gallery import Progress, ProgressEvent
-from stitch_cir.searcher import ComposedQuery, EncodedQuery, Searcher
+from stitch_cir.searcher import (
+    ComposedQuery,
+    EncodedQuery,
+    GalleryRanker,
+    RankedWay,
+    Searcher,
+    rank_ways,
+)
 
-__all__ = ["Ranked", "rank_queries"]
+__all__ = ["Ranked", "rank_variants"]
 
 SHOWN = 10
 """Hits of a query's head."""
+QUERIES_TOGETHER = 256
+"""Queries whose vectors are in memory for all variants at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,79 +59,104 @@ class _RankedQuery:
         return QueryHead(self.query.id, tuple((id, float(score)) for id, score in hits), rank)
 
 
-class _TaskRanker:
-    """Ranks the queries of one task in the way of one variant.
+@dataclass(slots=True)
+class _Rankings:
+    """What was ranked in the way of one variant, for all tasks.
 
-    ``encoded``: what is searched with; ``failures``: why other queries cannot be searched with, by
-    query id.
+    ``ranked`` and ``subsets``: rankings of the gallery and of each query's group, by query id;
+    ``failures``: why other queries cannot be searched with; ``approximate``: queries for which a
+    plan among the first hits did not converge; ``limits``: notes of the rankers.
     """
 
-    def __init__(
-        self, gallery: BenchmarkGallery, queries: Sequence[PreparedQuery], variant: Variant
-    ) -> None:
-        self._gallery = gallery
-        self._searcher = Searcher(gallery.gallery, settings=variant.settings)
-        self._ranker = self._searcher.ranker()
-        self.encoded: list[tuple[PreparedQuery, EncodedQuery]] = []
-        self.notes = self._ranker.notes
-        self.failures: dict[str, str] = {}
-        for prepared in queries:
-            encoded = self._encode(prepared, variant)
-            if isinstance(encoded, str):
-                self.failures[prepared.query.id] = encoded
-            else:
-                self.encoded.append((prepared, encoded))
+    variant: Variant
+    ranked: dict[str, _RankedQuery] = field(default_factory=dict)
+    subsets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    approximate: int = 0
+    limits: dict[str, None] = field(default_factory=dict)
 
-    def rank_gallery(
-        self, depth: int, *, keep_reference: bool, progress: Callable[[int, int], None]
-    ) -> list[_RankedQuery]:
-        """Rank the task's whole gallery for each query, ``depth`` images deep."""
-        ids = {row: id for id, row in self._gallery.rows.items()}
-        rankings = self._ranker.rank_many(
-            [encoded for _, encoded in self.encoded],
-            self._gallery.candidates,
-            depth,
-            excluded=[
-                () if keep_reference or prepared.row is None else (prepared.row,)
-                for prepared, _ in self.encoded
-            ],
-            progress=progress,
-        )
-        ranked = []
-        for (prepared, _), ranking in zip(self.encoded, rankings, strict=True):
-            query = prepared.query
-            names = [ids[int(row)] for row in ranking.rows]
-            if len(names) < depth:
-                left_out = () if keep_reference else (query.reference,)
-                rest = [id for id in self._gallery.missing if id not in left_out]
-                rest.sort(key=lambda id: id in query.answers)
-                names += rest[: depth - len(names)]
-            ranked.append(_RankedQuery(query, tuple(names), ranking.scores))
-        return ranked
-
-    def rank_groups(self, progress: Callable[[int, int], None]) -> list[_RankedQuery]:
-        """Rank each query's group: equal scores and missing vectors count against the answer."""
-        ranked = []
-        for number, (prepared, encoded) in enumerate(self.encoded, 1):
-            ranked.append(self._rank_group(prepared.query, encoded))
-            progress(number, len(self.encoded))
-        return ranked
-
-    def count_approximate(self, ranked: Sequence[_RankedQuery]) -> int:
-        """Return for how many queries a plan among the first hits did not converge."""
-        # checked only where it can fail: a plan for each hit that is shown costs little
-        if not self._ranker.is_iterative:
-            return 0
-        rows = self._gallery.rows
-        return sum(
-            # images without vectors have no plans
-            not self._ranker.plans_converged(
-                encoded, [rows[id] for id in each.names[:SHOWN] if id in rows]
+    def result(self, order: Sequence[str]) -> Ranked:
+        """Return the rankings in the order of the queries, with notes on those that failed."""
+        reasons = Counter(self.failures.values())
+        notes = [
+            f"{count:,} queries could not be searched with: {why}."
+            for why, count in reasons.items()
+        ]
+        counted = [f"{note} They count as misses." for note in notes]
+        if self.approximate:
+            scorer = self.variant.settings.scorer.name.capitalize()
+            notes.append(
+                f"{scorer} did not converge for a hit among the first "
+                f"{SHOWN} of {self.approximate:,} queries: their scores are approximate."
             )
-            for (_, encoded), each in zip(self.encoded, ranked, strict=True)
+            counted.append(notes[-1])
+        ranked = self.ranked
+        predictions = Predictions(
+            {id: ranked[id].names for id in order if id in ranked},
+            {id: self.subsets[id] for id in order if id in self.subsets},
+            tuple(id for id in order if id not in ranked),
+            (*counted, *self.limits),
         )
+        heads = (ranked[id].head if id in ranked else QueryHead(id, (), None) for id in order)
+        return Ranked(predictions, tuple(heads), (*notes, *self.limits))
 
-    def _encode(self, prepared: PreparedQuery, variant: Variant) -> EncodedQuery | str:
+
+class _TaskRanker:
+    """Ranks the queries of one task in the way of every variant, and adds to its rankings."""
+
+    def __init__(self, gallery: BenchmarkGallery, rankings: Sequence[_Rankings]) -> None:
+        self._gallery = gallery
+        self._ids = {row: id for id, row in gallery.rows.items()}
+        self._searcher = Searcher(gallery.gallery, settings=rankings[0].variant.settings)
+        rankers = self._searcher.rankers([each.variant.settings for each in rankings])
+        self._ways = list(zip(rankings, rankers, strict=True))
+        for each, ranker in self._ways:
+            each.limits |= dict.fromkeys(ranker.notes)
+
+    def rank(
+        self,
+        queries: Sequence[PreparedQuery],
+        dataset: DataSet,
+        depth: int,
+        progress: Callable[[int], None],
+    ) -> None:
+        """Rank some queries; ``progress`` is called with the number of rankings that are done."""
+        encoded = self._encode(queries)
+        if dataset.group_role == "gallery":
+            for (rankings, ranker), of_way in zip(self._ways, encoded, strict=True):
+                for prepared, query in of_way:
+                    rows = self._group_rows(prepared.query)
+                    ranking = ranker.rank(query, rows, len(rows))
+                    scores = dict(zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True))
+                    self._add(rankings, ranker, query, self._rank_group(prepared.query, scores))
+        else:
+            subsets = dataset.group_role == "subset"
+            self._rank_gallery(encoded, depth, dataset.keep_reference, subsets, progress)
+        progress(len(queries) * len(self._ways))
+
+    def _encode(
+        self, queries: Sequence[PreparedQuery]
+    ) -> list[list[tuple[PreparedQuery, EncodedQuery]]]:
+        """Return what each variant searches with; what cannot be searched with is its failure.
+
+        Variants of one transition have the same vectors.
+        """
+        moved: dict[str, list[EncodedQuery | str]] = {}
+        encoded: list[list[tuple[PreparedQuery, EncodedQuery]]] = []
+        for rankings, _ in self._ways:
+            variant = rankings.variant
+            key = json.dumps([variant.query, variant.settings.transition.settings()], default=str)
+            if key not in moved:
+                moved[key] = [self._encode_query(prepared, variant) for prepared in queries]
+            encoded.append([])
+            for prepared, query in zip(queries, moved[key], strict=True):
+                if isinstance(query, str):
+                    rankings.failures[prepared.query.id] = query
+                else:
+                    encoded[-1].append((prepared, query))
+        return encoded
+
+    def _encode_query(self, prepared: PreparedQuery, variant: Variant) -> EncodedQuery | str:
         """Return what is searched with, or why the query cannot be searched with."""
         features = prepared.features
         if variant.query == "image":
@@ -137,88 +171,112 @@ class _TaskRanker:
         except VectorError as error:
             return error.message.rstrip(".")
 
-    def _rank_group(self, query: BenchmarkQuery, encoded: EncodedQuery) -> _RankedQuery:
-        rows = self._gallery.rows
-        ids = {rows[id]: id for id in query.group if id in rows}
-        scored: list[tuple[float, bool, str]] = []
-        if ids:
-            ranking = self._ranker.rank(encoded, np.array(sorted(ids), dtype=np.int64), len(ids))
-            scored = [
-                (-float(score), ids[int(row)] in query.answers, ids[int(row)])
-                for row, score in zip(ranking.rows, ranking.scores, strict=True)
-            ]
-            scored.sort(key=lambda entry: entry[:2])
-        rest = sorted(
-            (id for id in query.group if id not in rows), key=lambda id: id in query.answers
+    def _rank_gallery(
+        self,
+        encoded: Sequence[Sequence[tuple[PreparedQuery, EncodedQuery]]],
+        depth: int,
+        keep_reference: bool,
+        subsets: bool,
+        progress: Callable[[int], None],
+    ) -> None:
+        """Rank the task's whole gallery for each query, ``depth`` images deep, and its subset."""
+        ways = [
+            RankedWay(
+                ranker,
+                [query for _, query in of_way],
+                [
+                    () if keep_reference or prepared.row is None else (prepared.row,)
+                    for prepared, _ in of_way
+                ],
+                [self._group_rows(prepared.query) for prepared, _ in of_way] if subsets else (),
+            )
+            for (_, ranker), of_way in zip(self._ways, encoded, strict=True)
+        ]
+        solved = rank_ways(
+            ways, self._gallery.candidates, depth, progress=lambda done, _: progress(done)
         )
-        names = tuple(id for _, _, id in scored) + tuple(rest)
-        return _RankedQuery(query, names, np.array([-score for score, _, _ in scored]))
+        for (rankings, ranker), of_way, of_solved in zip(self._ways, encoded, solved, strict=True):
+            for (prepared, encoded_query), ranking in zip(of_way, of_solved, strict=True):
+                query = prepared.query
+                names = [self._ids[int(row)] for row in ranking.rows]
+                if len(names) < depth:
+                    left_out = () if keep_reference else (query.reference,)
+                    rest = [id for id in self._gallery.missing if id not in left_out]
+                    rest.sort(key=lambda id, query=query: id in query.answers)  # type: ignore[misc]
+                    names += rest[: depth - len(names)]
+                ranked = _RankedQuery(query, tuple(names), ranking.scores)
+                self._add(rankings, ranker, encoded_query, ranked)
+                if subsets:
+                    rows = self._group_rows(query).tolist()
+                    scores = dict(zip(rows, ranking.watched.tolist(), strict=True))
+                    rankings.subsets[query.id] = self._rank_group(query, scores).names
+
+    def _group_rows(self, query: BenchmarkQuery) -> NDArray[np.int64]:
+        """Return the rows of a query's group, ascending: (g,) int64."""
+        rows = self._gallery.rows
+        return np.array(sorted({rows[id] for id in query.group if id in rows}), dtype=np.int64)
+
+    def _rank_group(self, query: BenchmarkQuery, scores: Mapping[int, float]) -> _RankedQuery:
+        """Rank a query's group by the scores of its rows.
+
+        Equal scores and missing vectors count against the answer.
+        """
+        rows, answers = self._gallery.rows, query.answers
+        present = [id for id in query.group if id in rows]
+        present.sort(key=lambda id: (-scores[rows[id]], id in answers, rows[id]))
+        rest = [id for id in query.group if id not in rows]
+        rest.sort(key=lambda id: id in answers)
+        best = np.array([scores[rows[id]] for id in present])
+        return _RankedQuery(query, (*present, *rest), best)
+
+    def _add(
+        self,
+        rankings: _Rankings,
+        ranker: GalleryRanker,
+        encoded: EncodedQuery,
+        ranked: _RankedQuery,
+    ) -> None:
+        rankings.ranked[ranked.query.id] = ranked
+        # checked only where it can fail: a plan for each hit that is shown costs little
+        if ranker.is_iterative:
+            rows = self._gallery.rows
+            # images without vectors have no plans
+            shown = [rows[id] for id in ranked.names[:SHOWN] if id in rows]
+            rankings.approximate += not ranker.plans_converged(encoded, shown)
 
 
-def rank_queries(
+def rank_variants(
     benchmark: Benchmark,
     galleries: dict[str, BenchmarkGallery],
     queries: Sequence[PreparedQuery],
-    variant: Variant,
+    variants: Sequence[Variant],
     depth: int,
     *,
-    stage: str,
-    progress: Progress | None = None,
-) -> Ranked:
-    """Rank every query in the way of ``variant``, ``depth`` images deep; ``stage`` names progress.
+    progress: Callable[[int], None] | None = None,
+) -> list[Ranked]:
+    """Rank every query in the way of each variant, ``depth`` images deep.
 
     Images without vectors rank behind all others, in the gallery's order, and right answers among
     them last. In the small gallery of a single query, equal scores count against the right answer.
     A query that cannot be searched with in this way (image only without a reference's vectors, say)
     has an empty ranking: a miss, which the notes count.
+
+    What a query has in common in all variants is computed once. ``progress`` is called with the
+    number of queries done, each counted once for every variant.
     """
-
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress(ProgressEvent(stage, done, total))
-
-    dataset = benchmark.dataset
-    ranked: dict[str, _RankedQuery] = {}
-    subset: dict[str, tuple[str, ...]] = {}
-    failures: dict[str, str] = {}
-    limited: dict[str, None] = {}
-    approximate = 0
+    rankings = [_Rankings(variant) for variant in variants]
+    done = 0
     for task in benchmark.tasks:
         of_task = [prepared for prepared in queries if prepared.task.name == task.name]
-        ranker = _TaskRanker(galleries[task.name], of_task, variant)
-        failures |= ranker.failures
-        limited |= dict.fromkeys(ranker.notes)
-        if dataset.group_role == "gallery":
-            rankings = ranker.rank_groups(report)
-        else:
-            rankings = ranker.rank_gallery(
-                depth, keep_reference=dataset.keep_reference, progress=report
-            )
-        ranked |= {each.query.id: each for each in rankings}
-        approximate += ranker.count_approximate(rankings)
-        if dataset.group_role == "subset":
-            groups = ranker.rank_groups(lambda done, total: None)
-            subset |= {each.query.id: each.names for each in groups}
+        ranker = _TaskRanker(galleries[task.name], rankings)
+        for start in range(0, len(of_task), QUERIES_TOGETHER):
+            part = of_task[start : start + QUERIES_TOGETHER]
+
+            def report(ranked: int, before: int = done) -> None:
+                if progress is not None:
+                    progress(before + ranked)
+
+            ranker.rank(part, benchmark.dataset, depth, report)
+            done += len(part) * len(variants)
     order = list(benchmark.queries)
-    reasons = Counter(failures.values())
-    notes = [
-        f"{count:,} queries could not be searched with: {why}." for why, count in reasons.items()
-    ]
-    counted = [f"{note} They count as misses." for note in notes]
-    if approximate:
-        scorer = variant.settings.scorer.name.capitalize()
-        notes.append(
-            f"{scorer} did not converge for a hit among the first "
-            f"{SHOWN} of {approximate:,} queries: their scores are approximate."
-        )
-        counted.append(notes[-1])
-    notes += limited
-    counted += limited
-    predictions = Predictions(
-        {id: ranked[id].names for id in order if id in ranked},
-        {id: subset[id] for id in order if id in subset},
-        tuple(id for id in order if id not in ranked),
-        tuple(counted),
-    )
-    heads = (ranked[id].head if id in ranked else QueryHead(id, (), None) for id in order)
-    return Ranked(predictions, tuple(heads), tuple(notes))
+    return [each.result(order) for each in rankings]

@@ -21,8 +21,9 @@ from stitch_cir.benchmarks._queries import (
     compose_queries,
     encode_benchmark,
 )
-from stitch_cir.benchmarks._rank import Ranked, rank_queries
+from stitch_cir.benchmarks._rank import Ranked, rank_variants
 from stitch_cir.benchmarks._run_facts import (
+    check_folder,
     claim_folder,
     count_queries,
     count_writers,
@@ -41,14 +42,18 @@ from stitch_cir.benchmarks._run_files import (
     write_variant,
 )
 from stitch_cir.benchmarks._score import score
+from stitch_cir.benchmarks._text_vectors import RememberingEncoder
 from stitch_cir.benchmarks._variants import Variant, variants_of
 from stitch_cir.composers import Composer, VerbatimComposer
 from stitch_cir.datasets import Benchmark, DataSet
 from stitch_cir.encoders import DualEncoder
-from stitch_cir.gallery import Progress
+from stitch_cir.gallery import Progress, ProgressEvent
 from stitch_cir.searcher import SearchSettings
 
 __all__ = ["run_benchmark"]
+
+WAYS_TOGETHER = 8
+"""Variants that are ranked at a time: more share more, and an interruption costs more of them."""
 
 
 def run_benchmark(
@@ -79,14 +84,19 @@ def run_benchmark(
     """
     settings, options = settings or SearchSettings(), options or RunOptions()
     composer = composer or VerbatimComposer()
-    encoder = centred_on_captions(benchmark, encoder)
     folder = Path(out)
+    check_folder(folder)
+    base = Path(options.galleries or folder / GALLERIES)
+    remembering = RememberingEncoder(encoder, base / "text-vectors.sqlite")
+    text_encoder = centred_on_captions(benchmark, remembering)
+    if text_encoder is not remembering:
+        encoder = text_encoder
     facts = run_facts(benchmark, encoder, composer, settings, options)
     claim_folder(folder, facts)
     clock = _Stopwatch()
     galleries = open_galleries(
         benchmark,
-        Path(options.galleries or folder / GALLERIES) / f"{benchmark.name}-{benchmark.split}",
+        base / f"{benchmark.name}-{benchmark.split}",
         encoder=encoder,
         recipe=options.recipe,
         progress=progress,
@@ -103,7 +113,7 @@ def run_benchmark(
     )
     clock.lap("compose")
     queries, notes = encode_benchmark(
-        benchmark, galleries, compositions, settings, progress=progress
+        benchmark, galleries, compositions, settings, text_encoder=text_encoder, progress=progress
     )
     clock.lap("encode")
     variants = variants_of(settings, controls=options.controls, sweeps=options.sweeps)
@@ -135,28 +145,47 @@ def _rank_all(
     depth: int,
     progress: Progress | None,
 ) -> None:
-    """Rank, score and write every variant that is missing; equal settings are ranked once."""
-    settings = [json.dumps(variant.facts(), sort_keys=True) for variant in variants]
-    cache: dict[str, Ranked] = {}
-    for number, (variant, key) in enumerate(zip(variants, settings, strict=True), 1):
-        if (folder / VARIANTS / variant.name / "metrics.json").is_file():
-            continue
-        ranked = cache.get(key)
-        if ranked is None:
-            stage = f"ranking {number} of {len(variants)}, {variant.name}"
-            ranked = rank_queries(
-                benchmark, galleries, queries, variant, depth, stage=stage, progress=progress
-            )
-            if key in settings[number:]:
-                cache[key] = ranked
-        result = VariantResult(variant.name, variant.role, variant.label, variant.facts())
-        if benchmark.labelled:
-            result = result.with_scores(score(benchmark, ranked.predictions))
-        else:
-            result = replace(result, notes=(*ranked.notes, "The answers are not public."))
-        write_variant(
-            folder, result, *_published_form(benchmark.dataset, ranked.predictions), ranked.heads
+    """Rank, score and write every variant that is missing, several at a time.
+
+    Equal settings are ranked once. What is written stays, so that an interruption costs the
+    variants under way at most.
+    """
+    missing: dict[str, list[Variant]] = {}
+    for variant in variants:
+        if not (folder / VARIANTS / variant.name / "metrics.json").is_file():
+            key = json.dumps(variant.facts(), sort_keys=True)
+            missing.setdefault(key, []).append(variant)
+    alike = list(missing.values())
+    total = len(alike) * len(queries)
+    written = len(variants) - sum(map(len, alike))
+    for start in range(0, len(alike), WAYS_TOGETHER):
+        part = alike[start : start + WAYS_TOGETHER]
+
+        def report(done: int, before: int = start * len(queries), ready: int = written) -> None:
+            if progress is not None:
+                detail = f"{ready} of {len(variants)} ways"
+                progress(ProgressEvent("ranking", before + done, total, detail=detail))
+
+        ranked = rank_variants(
+            benchmark, galleries, queries, [same[0] for same in part], depth, progress=report
         )
+        for same, of_same in zip(part, ranked, strict=True):
+            for variant in same:
+                _write(folder, benchmark, variant, of_same)
+        written += sum(map(len, part))
+        report(len(part) * len(queries), ready=written)
+
+
+def _write(folder: Path, benchmark: Benchmark, variant: Variant, ranked: Ranked) -> None:
+    """Score a variant's rankings, and write both."""
+    result = VariantResult(variant.name, variant.role, variant.label, variant.facts())
+    if benchmark.labelled:
+        result = result.with_scores(score(benchmark, ranked.predictions))
+    else:
+        result = replace(result, notes=(*ranked.notes, "The answers are not public."))
+    write_variant(
+        folder, result, *_published_form(benchmark.dataset, ranked.predictions), ranked.heads
+    )
 
 
 def _published_form(

@@ -21,7 +21,15 @@ from stitch_cir.errors import SettingError
 from stitch_cir.searcher import SearchSettings
 from stitch_cir.views import ViewRecipe
 
-__all__ = ["claim_folder", "count_queries", "count_writers", "failures", "run_facts", "usage_of"]
+__all__ = [
+    "check_folder",
+    "claim_folder",
+    "count_queries",
+    "count_writers",
+    "failures",
+    "run_facts",
+    "usage_of",
+]
 
 FORMAT = 1
 
@@ -61,17 +69,26 @@ def run_facts(
     return {**shaped, "versions": versions(), "machine": machine()}
 
 
+def check_folder(folder: Path) -> None:
+    """Raise ``SettingError`` for a folder that holds something else than a run."""
+    # a run that failed before it began may have left galleries, which another one can use
+    if (
+        folder.is_dir()
+        and not (folder / "key").is_file()
+        and any(entry.name != GALLERIES for entry in folder.iterdir())
+    ):
+        raise SettingError(
+            f"The folder {folder} is not empty and holds no run.",
+            hint="Choose another one with --out.",
+        )
+
+
 def claim_folder(folder: Path, facts: Mapping[str, Any]) -> None:
     """Reserve the folder for this run, or check that what was begun there is the same run."""
+    check_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         mark = folder / "key"
-        # a run that failed before it began may have left galleries, which another one can use
-        if not mark.is_file() and any(entry.name != GALLERIES for entry in folder.iterdir()):
-            raise SettingError(
-                f"The folder {folder} is not empty and holds no run.",
-                hint="Choose another one with --out.",
-            )
         if mark.is_file() and mark.read_text().strip() != facts["key"]:
             raise SettingError(
                 f"{folder} holds another run: data, encoder, composer or settings differ.",

@@ -5,7 +5,8 @@
     RUN/
       manifest.json            everything that shaped the run, counts, notes, times
       compositions.jsonl       one line per query: {"id": …, "composition": {…}}
-      galleries/…              the indexed images or captions (may be deleted, is indexed again)
+      galleries/…              the indexed images or captions, and the vectors of texts
+                               (may be deleted, are made again)
       variants/NAME/           one way of searching with the same encoded queries
         predictions.json       ranked ids by query, in the data set's published form
         predictions-subset.json   CIRR only: the ranking of each query's subset

@@ -255,6 +255,7 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[ProgressEvent], None]]:
         speed = bar.tasks[task].speed
         bar.update(
             task,
+            description=", ".join(filter(None, (event.stage, event.detail))),
             completed=event.done,
             total=event.total,
             rate="" if speed is None else f"{speed:.0f}/s",

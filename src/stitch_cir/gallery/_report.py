@@ -13,7 +13,8 @@ __all__ = ["IndexCounters", "IndexReport", "Progress", "ProgressEvent", "VerifyR
 class ProgressEvent:
     """One step: ``done`` of ``total`` in a ``stage`` (``total`` is None while it is unknown).
 
-    ``skipped`` is the reason when the file ``path`` had to be left out.
+    ``skipped`` is the reason when the file ``path`` had to be left out; ``detail`` says more about
+    how far the stage is, such as ``"3 of 31 ways"``.
     """
 
     stage: str
@@ -21,6 +22,7 @@ class ProgressEvent:
     total: int | None
     path: str | None = None
     skipped: str | None = None
+    detail: str = ""
 
 
 Progress: TypeAlias = Callable[[ProgressEvent], None]

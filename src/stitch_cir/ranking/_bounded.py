@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.ranking._exhaustive import Exhaustive
-from stitch_cir.ranking._groups import count_units, first_of_groups, kth_best
+from stitch_cir.ranking._groups import count_units, kth_best, rank_exactly
 from stitch_cir.ranking._problem import CaptionSet, Progress, Ranking, RankingProblem
 from stitch_cir.ranking._scan import Scanner
 from stitch_cir.ranking._scores import (
     BLOCK_BYTES,
     ROUNDING,
-    rescore_float64,
     score_rows,
 )
 from stitch_cir.transport import BoundedScorer, SetBound
@@ -94,24 +93,21 @@ class Bounded:
         and sets. Memory beyond the map does not grow with the number of problems.
         """
         rankings: dict[int, Ranking] = {}
-
-        def finish(number: int, bounds: NDArray[np.float32] | None) -> None:
-            problem = problems[number]
-            if bounds is None:
-                rankings[number] = self._score_all(problem, k)
-            else:
-                kept = problem.included()
-                rankings[number] = self._best(problem, problem.rows[kept], bounds[kept], k)
-            if progress is not None:
-                progress(len(rankings), len(problems))
-
+        report = progress or (lambda done, total: None)
         groups: dict[tuple[SetBound, tuple[object, ...]], list[int]] = {}
+        unbounded = []
         for number, problem in enumerate(problems):
             usable = self._usable_bound(problem, problem.rows)
             if usable is None:
-                finish(number, None)
+                unbounded.append(number)
             else:
                 groups.setdefault((usable, _scan_key(problem)), []).append(number)
+        solved = Exhaustive(self.block_bytes).solve_many(
+            [problems[number] for number in unbounded],
+            k,
+            progress=lambda done, _: report(done, len(problems)),
+        )
+        rankings |= dict(zip(unbounded, solved, strict=True))
         for (bound, _), members in groups.items():
             rows = problems[members[0]].rows
             captions = len(problems[members[0]].vectors)
@@ -121,7 +117,9 @@ class Bounded:
                 part = members[start : start + together]
                 block = self._bounds([problems[number] for number in part], rows, bound)
                 for number, bounds in zip(part, block, strict=True):
-                    finish(number, bounds)
+                    problem, kept = problems[number], problems[number].included()
+                    rankings[number] = self._best(problem, problem.rows[kept], bounds[kept], k)
+                    report(len(rankings), len(problems))
         return [rankings[number] for number in range(len(problems))]
 
     def _usable_bound(self, problem: RankingProblem, rows: NDArray[np.int64]) -> SetBound | None:
@@ -181,7 +179,7 @@ class Bounded:
         count, units = len(rows), count_units(problem, rows)
         k = min(k, units)
         if not k:
-            return Ranking(rows[:0], np.empty(0), count, 0)
+            return rank_exactly(problem, rows[:0], 0, bounded=count, block_bytes=self.block_bytes)
         # so many sets hold k groups, were they of even size and spread evenly
         size = min(count, max(self.first, 4 * k * -(-count // units)))
         picked = np.argpartition(-bounds, size - 1)[:size]
@@ -192,7 +190,7 @@ class Bounded:
         while len(waiting):
             if len(picked) > self.tried * count and len(waiting) > self.too_many * count:
                 ranking = self._score_all(problem, k)
-                return Ranking(ranking.rows, ranking.scores, count, count)
+                return replace(ranking, bounded=count)
             size *= 2
             now, waiting = waiting[:size], waiting[size:]
             more = score_rows(problem, rows[now], block_bytes=self.block_bytes)
@@ -200,9 +198,10 @@ class Bounded:
             cut = kth_best(problem, rows[picked], scores, k)
             waiting = waiting[bounds[waiting] >= cut - ROUNDING]
         close = rows[np.sort(picked[scores >= cut - ROUNDING])]
-        ordered, fine = rescore_float64(problem, close, block_bytes=self.block_bytes)
-        kept = first_of_groups(problem, ordered, k)
-        return Ranking(ordered[kept], fine[kept], count, len(picked))
+        scored = len(picked)
+        return rank_exactly(
+            problem, close, k, bounded=count, scored=scored, block_bytes=self.block_bytes
+        )
 
 
 def _scan_key(problem: RankingProblem) -> tuple[object, ...]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.ranking._groups import count_units, first_of_groups, kth_best
-from stitch_cir.ranking._problem import Progress, Ranking, RankingProblem, solve_each
+from stitch_cir.ranking._groups import count_units, kth_best, rank_exactly
+from stitch_cir.ranking._problem import Floats, Progress, Ranking, RankingProblem
 from stitch_cir.ranking._scores import (
     BLOCK_BYTES,
     ROUNDING,
     rescore_float64,
     score_rows,
 )
+from stitch_cir.ranking._shared_products import can_share, solve_sharing
 
 __all__ = ["Exhaustive"]
 
@@ -35,14 +36,11 @@ class Exhaustive:
     def solve(self, problem: RankingProblem, k: int) -> Ranking:
         """Rank the candidates and return the best ``k``, or all where there are fewer."""
         rows = problem.candidates
-        k = min(k, count_units(problem, rows))
-        if not k:
-            return Ranking(rows[:0], np.empty(0), 0, 0)
+        if k >= len(rows):
+            # nothing is cut off, so that only the order is missing
+            return rank_exactly(problem, rows, k, scored=len(rows), block_bytes=self.block_bytes)
         coarse = score_rows(problem, rows, block_bytes=self.block_bytes)
-        close = rows[coarse >= kth_best(problem, rows, coarse, k) - ROUNDING]
-        ordered, fine = rescore_float64(problem, close, block_bytes=self.block_bytes)
-        kept = first_of_groups(problem, ordered, k)
-        return Ranking(ordered[kept], fine[kept], 0, len(rows))
+        return self._order(problem, rows, coarse, k)
 
     def above(self, problem: RankingProblem, score: float) -> NDArray[np.int64]:
         """Return all candidates whose float64 score is at least ``score``: (m,), ascending."""
@@ -57,8 +55,41 @@ class Exhaustive:
     def solve_many(
         self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None
     ) -> list[Ranking]:
-        """Solve the problems one after the other."""
-        return solve_each(self, problems, k, progress)
+        """Return what :meth:`solve` returns for each problem, in order.
+
+        Problems with the same ``sets`` and ``rows`` (the same objects) are multiplied with the
+        views together, those with the same ``span`` only once.
+        """
+        groups: dict[tuple[int, int], list[int]] = {}
+        for number, problem in enumerate(problems):
+            groups.setdefault((id(problem.sets), id(problem.rows)), []).append(number)
+        rankings: dict[int, Ranking] = {}
+
+        def order(number: int, scores: Floats) -> Ranking:
+            kept = problems[number].included()
+            return self._order(problems[number], problems[number].rows[kept], scores[kept], k)
+
+        def solve(numbers: Sequence[int]) -> Iterator[dict[int, Ranking]]:
+            if len(numbers) > 1 and k > 0 and can_share(problems[numbers[0]]):
+                yield from solve_sharing(problems, numbers, order)
+            else:
+                yield from ({number: self.solve(problems[number], k)} for number in numbers)
+
+        for numbers in groups.values():
+            for solved in solve(numbers):
+                rankings |= solved
+                if progress is not None:
+                    progress(len(rankings), len(problems))
+        return [rankings[number] for number in range(len(problems))]
+
+    def _order(
+        self, problem: RankingProblem, rows: NDArray[np.int64], coarse: Floats, k: int
+    ) -> Ranking:
+        """Order the best ``k`` of the candidates ``rows`` (m,) with these float32 scores (m,)."""
+        k = min(k, count_units(problem, rows))
+        close = rows[coarse >= kth_best(problem, rows, coarse, k) - ROUNDING] if k else rows[:0]
+        scored = len(rows) if k else 0
+        return rank_exactly(problem, close, k, scored=scored, block_bytes=self.block_bytes)
 
     def rank_of(self, problem: RankingProblem, row: int) -> tuple[int, float]:
         """Return the 1-based rank of candidate ``row`` among all candidates, and its score."""

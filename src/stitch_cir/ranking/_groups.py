@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.ranking._problem import Ranking, RankingProblem, Solver
-from stitch_cir.ranking._scores import kth_largest
+from stitch_cir.ranking._scores import BLOCK_BYTES, kth_largest, score_float64
 
-__all__ = ["best_members", "count_units", "first_of_groups", "kth_best"]
+__all__ = ["best_members", "count_units", "kth_best", "rank_exactly"]
 
 
 def count_units(problem: RankingProblem, rows: NDArray[np.int64]) -> int:
@@ -53,7 +53,29 @@ def kth_best(
     return kth_largest(scores, k) if len(scores) >= k else np.float32(-np.inf)
 
 
-def first_of_groups(
+def rank_exactly(
+    problem: RankingProblem,
+    rows: NDArray[np.int64],
+    k: int,
+    *,
+    bounded: int = 0,
+    scored: int = 0,
+    block_bytes: int = BLOCK_BYTES,
+) -> Ranking:
+    """Rank ``rows`` (m,), of which no other candidate is better, by float64 score.
+
+    Equal scores are ordered by row number. Watched rows are scored with them; ``bounded`` and
+    ``scored`` are counts for the ranking.
+    """
+    watched = rows[:0] if problem.watched is None else problem.watched
+    fine = score_float64(problem, np.concatenate([rows, watched]), block_bytes=block_bytes)
+    scores, of_watched = fine[: len(rows)], fine[len(rows) :]
+    order = np.lexsort((rows, -scores))
+    kept = order[_first_of_groups(problem, rows[order], k)]
+    return Ranking(rows[kept], scores[kept], bounded, scored, of_watched)
+
+
+def _first_of_groups(
     problem: RankingProblem, ordered: NDArray[np.int64], k: int
 ) -> NDArray[np.int64]:
     """Return which of the rows in ranking order to keep: the first k, or the first of k groups."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import weakref
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir._cores import usable_cores
 from stitch_cir.ranking._problem import PackedSets
 from stitch_cir.ranking._scores import pad_sets
-from stitch_cir.transport import PointSets, Scorer, score_sets
+from stitch_cir.transport import Scorer
 
 __all__ = ["HubnessCache", "count_neighbours", "hubness"]
 
@@ -21,12 +23,16 @@ VIEWS_EACH = 3
 """Most views an image adds to the bank, so that large sets do not outvote the others."""
 SHARE = 0.03
 """Largest share of the bank that counts as neighbours."""
+MOST_KEPT = 32
+"""Hubnesses that are kept of a gallery: a benchmark ranks by as many scorers."""
+SIMILARITIES = 1 << 22
+"""Most similarities of the bank's views that are in memory at a time."""
 FEWEST = 5
 """Neighbours that are allowed however small the bank is: fewer are too noisy a mean."""
 
 
 class HubnessCache:
-    """Hubness penalties, with the last hubness kept: it costs as much as thousands of searches.
+    """Hubness penalties of one gallery, kept: each costs as much as thousands of searches.
 
     The cache refers to the vectors weakly, so it keeps no closed gallery's map alive. Safe to share
     between threads.
@@ -36,8 +42,8 @@ class HubnessCache:
         """Start empty."""
         self._lock = threading.Lock()
         self._vectors: weakref.ref[NDArray[np.float32]] | None = None
-        self._settings: tuple[dict[str, Any], int] | None = None
-        self._hubness: NDArray[np.float64] = np.empty(0)
+        self._kept: dict[str, NDArray[np.float64]] = {}
+        """Hubness, (n,) each, by scorer and neighbours."""
 
     def hubness_penalty(
         self, sets: PackedSets, scorer: Scorer, weight: float, neighbours: int = 200
@@ -45,13 +51,16 @@ class HubnessCache:
         """Return ``weight`` · hubness, (n,) float64; ``None`` for the weight 0."""
         if not weight:
             return None
-        settings = (scorer.settings(), neighbours)
+        key = json.dumps([scorer.settings(), neighbours], sort_keys=True, default=str)
         with self._lock:
             vectors = None if self._vectors is None else self._vectors()
-            if vectors is not sets.vectors or self._settings != settings:
-                self._hubness = hubness(sets, scorer, neighbours)
-                self._vectors, self._settings = weakref.ref(sets.vectors), settings
-            return weight * self._hubness
+            if vectors is not sets.vectors:
+                self._vectors, self._kept = weakref.ref(sets.vectors), {}
+            if key not in self._kept:
+                while len(self._kept) >= MOST_KEPT:
+                    del self._kept[next(iter(self._kept))]
+                self._kept[key] = hubness(sets, scorer, neighbours)
+            return weight * self._kept[key]
 
 
 def hubness(
@@ -82,18 +91,27 @@ def hubness(
     images, each = _bank(sets, bank, views_each)
     owners = np.repeat(images, each[images])
     indices = np.concatenate([sets.offsets[i] + np.arange(each[i]) for i in images])
-    queries = PointSets(np.asarray(sets.vectors[indices], dtype=np.float32)[:, None])
+    queries = np.asarray(sets.vectors[indices], dtype=np.float32)
+    kept = min(_allowed(neighbours, len(owners)), len(owners))
     means = np.zeros(count)
-    for size in np.unique(sizes):  # sets of one size together: no padding, whatever the largest is
-        rows = np.flatnonzero(sizes == size).astype(np.int64)
+
+    def average_best(rows: NDArray[np.int64]) -> None:
         views, _ = pad_sets(sets, rows)
-        scores = score_sets(queries, PointSets(views), scorer).astype(np.float64)
+        products = queries @ views.reshape(-1, queries.shape[1]).T
+        scored = scorer.score_similarities(products.reshape(-1, 1, views.shape[1]))
+        scores = scored.reshape(len(queries), len(rows)).astype(np.float64)
         scores[owners[:, None] == rows] = -np.inf
-        kept = min(_allowed(neighbours, len(owners)), len(owners))
         best = np.partition(scores, len(owners) - kept, axis=0)[len(owners) - kept :]
         finite = np.isfinite(best)
         total = np.where(finite, best, 0.0).sum(axis=0)
         means[rows] = total / np.maximum(finite.sum(axis=0), 1)
+
+    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="hubness") as pool:
+        for size in np.unique(sizes):  # sets of one size together: no padding, whatever the largest
+            rows = np.flatnonzero(sizes == size).astype(np.int64)
+            together = max(1, SIMILARITIES // (len(queries) * int(size)))
+            parts = [rows[start : start + together] for start in range(0, len(rows), together)]
+            list(pool.map(average_best, parts))
     return means
 
 

@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.ranking._exhaustive import Exhaustive
-from stitch_cir.ranking._groups import count_units, first_of_groups, kth_best
+from stitch_cir.ranking._groups import count_units, kth_best, rank_exactly
 from stitch_cir.ranking._problem import PackedSets, Progress, Ranking, RankingProblem, solve_each
 from stitch_cir.ranking._scores import (
     BLOCK_BYTES,
     ROUNDING,
     pad_sets,
-    rescore_float64,
 )
 from stitch_cir.transport import TorchScorer
 
@@ -69,7 +68,7 @@ class OnDevice:
         rows = problem.candidates
         k = min(k, count_units(problem, rows))
         if not k:
-            return Ranking(rows[:0], np.empty(0), 0, 0)
+            return rank_exactly(problem, rows[:0], 0, block_bytes=self.block_bytes)
         resident = self._keep_resident(problem.sets.vectors, scorer)
         caption_sets = problem.caption_sets()
         parts: list[list[Any]] = [[] for _ in caption_sets]
@@ -85,9 +84,7 @@ class OnDevice:
         else:
             cut = scores[0].topk(k).values[-1] - ROUNDING
             close = (scores[0] >= cut).nonzero()[:, 0].cpu().numpy()
-        ordered, fine = rescore_float64(problem, rows[close], block_bytes=self.block_bytes)
-        kept = first_of_groups(problem, ordered, k)
-        return Ranking(ordered[kept], fine[kept], 0, len(rows))
+        return rank_exactly(problem, rows[close], k, scored=len(rows), block_bytes=self.block_bytes)
 
     def above(self, problem: RankingProblem, score: float) -> NDArray[np.int64]:
         """Return all candidates whose float64 score is at least ``score``; scored on the CPU."""

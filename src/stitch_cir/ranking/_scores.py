@@ -20,6 +20,7 @@ __all__ = [
     "pad_sets",
     "rescore_float64",
     "score_captions",
+    "score_float64",
     "score_rows",
 ]
 
@@ -48,7 +49,7 @@ def pad_sets(
         block = sets.vectors[starts[0] : starts[0] + len(rows) * width]
         return np.asarray(block).reshape(len(rows), width, -1), present
     indices = np.where(present, starts[:, None] + np.arange(width), starts[:, None])
-    vectors = np.asarray(sets.vectors[indices.ravel()]).reshape(len(rows), width, -1)
+    vectors = np.asarray(sets.vectors)[indices.ravel()].reshape(len(rows), width, -1)
     if not present.all():
         vectors = np.where(present[:, :, None], vectors, np.float32(0.0))
     return vectors, present
@@ -69,6 +70,15 @@ def rescore_float64(
     problem: RankingProblem, rows: NDArray[np.int64], *, block_bytes: int = BLOCK_BYTES
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Order ``rows`` (m,) by float64 score, ties by row number: all of them, with their scores."""
+    fine = score_float64(problem, rows, block_bytes=block_bytes)
+    order = np.lexsort((rows, -fine))
+    return rows[order], fine[order]
+
+
+def score_float64(
+    problem: RankingProblem, rows: NDArray[np.int64], *, block_bytes: int = BLOCK_BYTES
+) -> NDArray[np.float64]:
+    """Score the sets ``rows`` (m,) exactly: (m,) float64, rounded to ``DECIMALS``."""
     scores = [
         score_captions(
             problem.sets, rows, captions, problem.scorer, exact=True, block_bytes=block_bytes
@@ -76,9 +86,7 @@ def rescore_float64(
         for captions in problem.caption_sets()
     ]
     combined = problem.combine(scores, rows)
-    fine: NDArray[np.float64] = np.round(combined, DECIMALS).astype(np.float64)
-    order = np.lexsort((rows, -fine))
-    return rows[order], fine[order]
+    return np.asarray(np.round(combined, DECIMALS), dtype=np.float64)
 
 
 def score_captions(
@@ -98,18 +106,36 @@ def score_captions(
     step = max(1, block_bytes // (4 * widest * vectors.shape[1]))
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
-        views, present = pad_sets(sets, part)
+        similarities: NDArray[np.floating]
         if exact:
-            # einsum without BLAS: the same sum for the same set wherever it stands in the batch
-            similarities = np.einsum(
-                "nmd,kd->nkm", views.astype(np.float64), vectors.astype(np.float64)
-            )
+            similarities, present = _exact_similarities(sets, part, vectors)
         else:
+            views, present = pad_sets(sets, part)
             flat = views.reshape(-1, vectors.shape[1]) @ vectors.T
             similarities = flat.reshape(*views.shape[:2], -1).swapaxes(1, 2)
         absent = None if present.all() else present.astype(dtype)
         scores[start : start + step] = scorer.score_similarities(similarities, weights, absent)
     return scores
+
+
+def _exact_similarities(
+    sets: PackedSets, rows: NDArray[np.int64], vectors: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the cosines of captions and views, (m, K, M) float64, and which views are present.
+
+    Only views that are present are multiplied, by einsum without BLAS: the same sum for the same
+    set wherever it stands in the batch.
+    """
+    sizes = sets.offsets[rows + 1] - sets.offsets[rows]
+    steps = np.arange(int(sizes.max()))
+    present = steps < sizes[:, None]
+    indices = (sets.offsets[rows][:, None] + steps)[present]
+    views = np.asarray(sets.vectors)[indices].astype(np.float64)  # a memory map indexes slowly
+    packed = np.einsum("vd,kd->vk", views, vectors.astype(np.float64))
+    # members first, as scorers compute
+    similarities = np.zeros((len(vectors), len(steps), len(rows)))
+    similarities.transpose(2, 1, 0)[present] = packed
+    return similarities.transpose(2, 0, 1), present
 
 
 def kth_largest(scores: NDArray[np.float32], k: int) -> np.float32:

@@ -13,7 +13,7 @@ from stitch_cir.searcher._encoding import (
 from stitch_cir.searcher._front import compose, search
 from stitch_cir.searcher._hit import Hit, Match, View
 from stitch_cir.searcher._query import Query, QueryParts
-from stitch_cir.searcher._ranker import GalleryRanker, GallerySolvers
+from stitch_cir.searcher._ranker import GalleryRanker, GallerySolvers, RankedWay, rank_ways
 from stitch_cir.searcher._reference import (
     ReferenceLike,
     References,
@@ -51,6 +51,7 @@ __all__ = [
     "Query",
     "QueryFeatures",
     "QueryParts",
+    "RankedWay",
     "ReferenceLike",
     "References",
     "ResolvedReference",
@@ -63,6 +64,7 @@ __all__ = [
     "compose",
     "distinct_texts",
     "estimate_cost",
+    "rank_ways",
     "read_requests",
     "required_image_side",
     "resolve_id",

@@ -75,7 +75,8 @@ class EncodedQuery:
     of the unchanged reference, for transitions that combine scores only. ``negatives``: the gallery
     ids of rejected images, which ``vectors`` were moved away from. ``reference`` names the only or
     first reference; ``references`` are all of them with their shares, which sum to 1; ``requests``
-    are all turns, where there are several.
+    are all turns, where there are several. ``span``: (b, d) float32, the query's vectors before the
+    transition, the same array for every transition of its features.
     """
 
     vectors: NDArray[np.float32] = field(repr=False)
@@ -88,6 +89,7 @@ class EncodedQuery:
     negatives: tuple[str, ...] = ()
     references: tuple[tuple[str, float], ...] = ()
     requests: tuple[str, ...] = ()
+    span: NDArray[np.float32] | None = field(default=None, repr=False)
 
     @property
     def reference_names(self) -> tuple[str, ...]:
@@ -114,7 +116,8 @@ class QueryFeatures:
     them is; ``modification``: (d,), f(m), or None without a text; ``reference_captions``: (R, d),
     captions of the unchanged references, or None; ``reference_image``: (d,), the view of the whole
     reference image where a transition needs it, of several their weighted mean, renormalised.
-    ``weights``: (K,), sum 1, the shares of the views of several references without text.
+    ``weights``: (K,), sum 1, the shares of the views of several references without text. ``span``:
+    (b, d), the vectors of all texts and of the reference image as one array, or None.
     """
 
     composition: Composition | None
@@ -128,6 +131,7 @@ class QueryFeatures:
     weights: NDArray[np.float32] | None = field(default=None, repr=False)
     references: tuple[tuple[str, float], ...] = ()
     requests: tuple[str, ...] = ()
+    span: NDArray[np.float32] | None = field(default=None, repr=False)
 
     def refine(self, transition: Transition) -> EncodedQuery:
         """Apply a transition; the views of a reference stay where they are.
@@ -183,6 +187,7 @@ class QueryFeatures:
             self.reference_captions if transition.combines_scores else None,
             references=self.references,
             requests=self.requests,
+            span=self.span,
         )
 
 
@@ -196,19 +201,22 @@ def encode_queries(
     queries: Sequence[ComposedQuery],
     *,
     reference_images: bool = False,
+    text_encoder: DualEncoder | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[QueryFeatures]:
     """Encode queries with the gallery's encoder, every text once, in their order.
 
     ``reference_images``: whether a transition will need the vector of the reference image.
+    ``text_encoder``: encodes the texts instead, to the same vectors, such as one that keeps them.
     ``progress`` is called with (texts encoded, of how many).
     Raises ``NotFoundError`` where the views of a reference without text are gone.
     """
     texts = distinct_texts(queries)
-    vectors = np.empty((len(texts), gallery.encoder.dim), np.float32)
+    encoder = text_encoder or gallery.encoder
+    vectors = np.empty((len(texts), encoder.dim), np.float32)
     for start in range(0, len(texts), _TEXTS):
         part = texts[start : start + _TEXTS]
-        vectors[start : start + len(part)] = gallery.encoder.encode_texts(part)
+        vectors[start : start + len(part)] = encoder.encode_texts(part)
         if progress is not None:
             progress(start + len(part), len(texts))
     row_of = {text: row for row, text in enumerate(texts)}
@@ -245,6 +253,7 @@ def _caption_features(
         reference_image,
         references=_named_shares(query),
         requests=query.requests,
+        span=vectors if reference_image is None else np.vstack([vectors, reference_image]),
     )
 
 

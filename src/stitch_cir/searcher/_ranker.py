@@ -19,12 +19,13 @@ from stitch_cir.ranking import (
     Solver,
     chance_scores,
     count_neighbours,
+    pad_sets,
 )
 from stitch_cir.searcher._encoding import EncodedQuery
 from stitch_cir.searcher._settings import SearchSettings
 from stitch_cir.transport import IterativeScorer, PointSets, Scorer, TransportPlan
 
-__all__ = ["GalleryRanker", "GallerySolvers", "convergence_note"]
+__all__ = ["GalleryRanker", "GallerySolvers", "RankedWay", "convergence_note", "rank_ways"]
 
 
 class GallerySolvers:
@@ -128,12 +129,8 @@ class GalleryRanker:
         ``excluded``: for each query the rows that are left out for it alone. ``progress`` is called
         with (queries ranked, of how many).
         """
-        left_out = excluded or [()] * len(queries)
-        problems = [
-            self._problem(query, rows, without)
-            for query, without in zip(queries, left_out, strict=True)
-        ]
-        return self.solver.solve_many(problems, k, progress=progress)
+        way = RankedWay(self, queries, excluded)
+        return rank_ways([way], rows, k, progress=progress)[0]
 
     def rank_of(self, query: EncodedQuery, rows: NDArray[np.int64], row: int) -> tuple[int, float]:
         """Return the rank, from 1, and the score of one of the ``rows`` among all of them."""
@@ -147,10 +144,19 @@ class GalleryRanker:
 
     def plans_converged(self, query: EncodedQuery, rows: Iterable[int]) -> bool:
         """Return whether the plans of all ``rows`` converged; only iterative ones may not."""
-        return not self.is_iterative or all(self.plan(query, row).converged for row in rows)
+        chosen = np.fromiter(rows, np.int64)
+        if not self.is_iterative or not len(chosen):
+            return True
+        views, present = pad_sets(self.matrix, chosen)
+        similarities = query.vectors @ views.swapaxes(1, 2)
+        return self.scorer.plan(similarities, query.weights, present).converged
 
     def _problem(
-        self, query: EncodedQuery, rows: NDArray[np.int64], excluded: Collection[int] = ()
+        self,
+        query: EncodedQuery,
+        rows: NDArray[np.int64],
+        excluded: Collection[int] = (),
+        watched: NDArray[np.int64] | None = None,
     ) -> RankingProblem:
         return RankingProblem(
             self.matrix,
@@ -162,7 +168,53 @@ class GalleryRanker:
             query.reference_captions,
             self.penalty,
             np.fromiter(excluded, np.int64, len(excluded)) if excluded else None,
+            watched=watched,
+            span=query.span,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RankedWay:
+    """Queries that one ranker ranks.
+
+    ``excluded``: for each query the rows that are left out for it alone; none where it is empty.
+    ``watched``: for each query (w,) int64, rows whose scores come with its ranking.
+    """
+
+    ranker: GalleryRanker
+    queries: Sequence[EncodedQuery] = field(repr=False)
+    excluded: Sequence[Collection[int]] = field(default=(), repr=False)
+    watched: Sequence[NDArray[np.int64] | None] = field(default=(), repr=False)
+
+    def problems(self, rows: NDArray[np.int64]) -> list[RankingProblem]:
+        """Return the problem of each query."""
+        left_out = self.excluded or [()] * len(self.queries)
+        watched = self.watched or [None] * len(self.queries)
+        return [
+            self.ranker._problem(query, rows, without, also)
+            for query, without, also in zip(self.queries, left_out, watched, strict=True)
+        ]
+
+
+def rank_ways(
+    ways: Sequence[RankedWay],
+    rows: NDArray[np.int64],
+    k: int,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[list[Ranking]]:
+    """Rank ``rows`` for the queries of several ways, all rankers of one matrix and one solver.
+
+    Queries of the same features share their products with the gallery, whatever the way. Returns
+    the rankings of each way in the order of its queries; ``progress`` is called with (rankings,
+    of how many).
+    """
+    problems = [way.problems(rows) for way in ways]
+    every = [problem for of_way in problems for problem in of_way]
+    if not every:
+        return [[] for _ in ways]
+    rankings = iter(ways[0].ranker.solver.solve_many(every, k, progress=progress))
+    return [[next(rankings) for _ in of_way] for of_way in problems]
 
 
 def _limit_neighbours(

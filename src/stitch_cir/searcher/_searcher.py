@@ -16,7 +16,7 @@ from stitch_cir.composers import (
     VerbatimComposer,
     compose_conversation,
 )
-from stitch_cir.encoders import check_readable, encoder_notes, language_notes
+from stitch_cir.encoders import DualEncoder, check_readable, encoder_notes, language_notes
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Gallery, GalleryReader
 from stitch_cir.images import MAX_PIXELS
@@ -230,22 +230,31 @@ class Searcher:
         self,
         queries: Sequence[ComposedQuery],
         *,
+        text_encoder: DualEncoder | None = None,
         progress: Progress | None = None,
     ) -> list[QueryFeatures]:
         """Encode composed queries, every text once, in their order.
 
-        Reference images are encoded where the transition of the settings needs them. ``progress``
-        is called with (texts encoded, of how many).
+        Reference images are encoded where the transition of the settings needs them.
+        ``text_encoder`` encodes the texts in the place of the gallery's encoder, whose vectors it
+        must return. ``progress`` is called with (texts encoded, of how many).
         """
-        needs_image = self.settings.transition.needs_reference_image
         return encode_queries(
-            self.gallery, queries, reference_images=needs_image, progress=progress
+            self.gallery,
+            queries,
+            reference_images=self.settings.transition.needs_reference_image,
+            text_encoder=text_encoder,
+            progress=progress,
         )
 
     def ranker(self) -> GalleryRanker:
         """Return the ranker of the gallery's newest generation under the settings."""
-        solver = self._open_solver()
-        return GalleryRanker.of(self.gallery, self.gallery.matrix(), self.settings, solver)
+        return self.rankers([self.settings])[0]
+
+    def rankers(self, ways: Sequence[SearchSettings]) -> list[GalleryRanker]:
+        """Return a ranker for each of several settings, all of one generation and one solver."""
+        solver, matrix = self._open_solver(), self.gallery.matrix()
+        return [GalleryRanker.of(self.gallery, matrix, each, solver) for each in ways]
 
     # -- one query -------------------------------------------------------------------------------
 

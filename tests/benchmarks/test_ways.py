@@ -1,0 +1,147 @@
+"""Many ways of searching at once: as each of them alone, with progress, and nothing made twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stitch_cir.benchmarks import RunOptions, run_benchmark
+from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.errors import CacheError
+from stitch_cir.gallery import ProgressEvent
+from stitch_cir.searcher import SearchSettings
+from tests.benchmarks import layouts
+from tests.benchmarks.pictures import circo_pictures
+
+ENCODER = HashEncoder()
+MAIN_ONLY = RunOptions(controls=False, sweeps=False)
+
+
+def circo(tmp_path: Path) -> Benchmark:
+    base = layouts.circo(tmp_path, gallery=20)
+    circo_pictures(base, 20)
+    return load_benchmark("circo", base)
+
+
+def captioned(tmp_path: Path, *, images: int = 40, queries: int = 12) -> Benchmark:
+    """CIRR without pixels: images of one to five captions, each query with a subset of four."""
+    random = np.random.default_rng(17)
+    words = "red blue green dog cat car tree two three small on a beach road at night".split()
+
+    def line() -> str:
+        return " ".join(random.choice(words, 5))
+
+    captions = {
+        f"i{number}": tuple(line() for _ in range(int(random.integers(1, 6))))
+        for number in range(images)
+    }
+    drawn = [random.permutation(list(captions))[:5].tolist() for _ in range(queries)]
+    asked = tuple(
+        BenchmarkQuery(str(number), ids[0], f"{line()} instead", ids[1], (ids[1],), tuple(ids[1:]))
+        for number, ids in enumerate(drawn)
+    )
+    task = Task("val", asked, tuple(captions), tmp_path, captions=captions)
+    return Benchmark(load_dataset("cirr-captions"), "val", tmp_path, (task,), {})
+
+
+def test_all_ways_at_once_rank_as_each_way_alone(tmp_path: Path) -> None:
+    data = captioned(tmp_path)
+    settings = SearchSettings.from_preset("captions", hubness_neighbours=5)
+    options = RunOptions(galleries=tmp_path / "galleries", depth=9)
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, settings=settings, options=options)
+    alone = replace(options, controls=False, sweeps=False)
+    ways = {
+        "text-only": settings.with_(transition="text-only"),
+        "ablation-neither": settings.with_(transition="none", scorer="mean"),
+        **{name: settings.with_(scorer=name) for name in ("point", "mean", "chamfer", "sinkhorn")},
+        **{f"alpha-{alpha:.2f}": settings.with_(alpha=alpha) for alpha in (0.0, 0.7, 1.0)},
+        **{f"tau-{tau:g}": settings.with_(tau=tau) for tau in (0.0001, 0.3)},
+    }
+    assert set(ways) < set(run.variants)
+    for name, way in ways.items():
+        single = run_benchmark(data, tmp_path / name, encoder=ENCODER, settings=way, options=alone)
+        assert single.main.headline == run.variants[name].headline
+        for file in ("predictions.json", "predictions-subset.json", "top.jsonl"):
+            together = tmp_path / "run/variants" / name / file
+            assert together.read_text() == (tmp_path / name / "variants/main" / file).read_text()
+
+
+def test_progress_counts_the_ways_that_are_done(tmp_path: Path) -> None:
+    events: list[ProgressEvent] = []
+    data = captioned(tmp_path)
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, progress=events.append)
+    ranking = [event for event in events if event.stage == "ranking"]
+    details = list(dict.fromkeys(event.detail for event in ranking))
+    count = len(run.variants)
+    assert details[0] == f"0 of {count} ways"
+    assert details[-1] == f"{count} of {count} ways"
+    # one count over all ways, from which the time left can be told
+    done = [event.done for event in ranking]
+    assert done == sorted(done)
+    assert {event.total for event in ranking} == {done[-1]}
+    assert done[-1] % len(data.queries) == 0
+
+
+class CountingEncoder(HashEncoder):
+    """The test encoder, and how many texts it encoded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoded = 0
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.encoded += len(texts)
+        return super().encode_texts(texts)
+
+
+@pytest.mark.parametrize("kind", ["captions", "images"])
+def test_a_resumed_run_encodes_no_text_twice(tmp_path: Path, kind: str) -> None:
+    data = captioned(tmp_path) if kind == "captions" else circo(tmp_path)
+    encoder = CountingEncoder()
+
+    def stop(event: ProgressEvent) -> None:
+        if event.stage == "ranking":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_benchmark(data, tmp_path / "run", encoder=encoder, progress=stop)
+    encoded = encoder.encoded
+    assert encoded > 0
+    if kind == "captions":
+        texts = {text for captions in data.tasks[0].captions.values() for text in captions}
+        composed = read_texts(tmp_path / "run/compositions.jsonl")
+        assert encoded == len(texts | composed)
+    run = run_benchmark(data, tmp_path / "run", encoder=encoder)
+    assert encoder.encoded == encoded
+    whole = run_benchmark(data, tmp_path / "whole", encoder=ENCODER)
+    assert {name: each.headline for name, each in run.variants.items()} == {
+        name: each.headline for name, each in whole.variants.items()
+    }
+
+
+def read_texts(compositions: Path) -> set[str]:
+    """Read every text of a run's compositions that is encoded."""
+    texts: set[str] = set()
+    for line in compositions.read_text().splitlines():
+        made = json.loads(line)["composition"]
+        texts |= {caption["text"] for caption in made["captions"]} | {*made["reference_captions"]}
+        texts.add(made.get("intent") or made["modification"])
+    return texts
+
+
+def test_a_damaged_file_of_text_vectors_is_one_clear_error(tmp_path: Path) -> None:
+    data = circo(tmp_path)
+    (tmp_path / "run/galleries").mkdir(parents=True)
+    file = tmp_path / "run/galleries/text-vectors.sqlite"
+    file.write_bytes(b"no database" * 100)
+    with pytest.raises(CacheError, match=r"text-vectors\.sqlite cannot be used"):
+        run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
+    file.unlink()
+    assert run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY).main
