@@ -18,7 +18,7 @@ from stitch_cir.errors import CacheError
 from stitch_cir.gallery import ProgressEvent
 from stitch_cir.searcher import SearchSettings
 from tests.benchmarks import layouts
-from tests.benchmarks.pictures import circo_pictures
+from tests.benchmarks.images import circo_images
 
 ENCODER = HashEncoder()
 MAIN_ONLY = RunOptions(controls=False, sweeps=False)
@@ -26,11 +26,11 @@ MAIN_ONLY = RunOptions(controls=False, sweeps=False)
 
 def circo(tmp_path: Path) -> Benchmark:
     base = layouts.circo(tmp_path, gallery=20)
-    circo_pictures(base, 20)
+    circo_images(base, 20)
     return load_benchmark("circo", base)
 
 
-def captioned(tmp_path: Path, *, images: int = 40, queries: int = 12) -> Benchmark:
+def captioned(tmp_path: Path, *, images: int = 40, count: int = 12) -> Benchmark:
     """CIRR without pixels: images of one to five captions, each query with a subset of four."""
     random = np.random.default_rng(17)
     words = "red blue green dog cat car tree two three small on a beach road at night".split()
@@ -42,12 +42,12 @@ def captioned(tmp_path: Path, *, images: int = 40, queries: int = 12) -> Benchma
         f"i{number}": tuple(line() for _ in range(int(random.integers(1, 6))))
         for number in range(images)
     }
-    drawn = [random.permutation(list(captions))[:5].tolist() for _ in range(queries)]
-    asked = tuple(
+    drawn = [random.permutation(list(captions))[:5].tolist() for _ in range(count)]
+    queries = tuple(
         BenchmarkQuery(str(number), ids[0], f"{line()} instead", ids[1], (ids[1],), tuple(ids[1:]))
         for number, ids in enumerate(drawn)
     )
-    task = Task("val", asked, tuple(captions), tmp_path, captions=captions)
+    task = Task("val", queries, tuple(captions), tmp_path, captions=captions)
     return Benchmark(load_dataset("cirr-captions"), "val", tmp_path, (task,), {})
 
 

@@ -101,12 +101,12 @@ def test_queries_that_share_products_are_ranked_as_alone(seed: int) -> None:
             ]  # fmt: skip
     for solver in (Exhaustive(), Bounded()):
         together = solver.solve_many(problems, 7)
-        for problem, found in zip(problems, together, strict=True):
+        for problem, shared in zip(problems, together, strict=True):
             alone = Exhaustive().solve(problem, 7)
-            assert found.rows.tolist() == alone.rows.tolist()
-            assert found.scores.tolist() == alone.scores.tolist()
-            assert found.watched.tolist() == alone.watched.tolist()
-            assert found.scored == 49
+            assert shared.rows.tolist() == alone.rows.tolist()
+            assert shared.scores.tolist() == alone.scores.tolist()
+            assert shared.watched.tolist() == alone.watched.tolist()
+            assert shared.scored == 49
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -117,10 +117,10 @@ def test_watched_rows_come_with_their_scores_and_take_no_part(solver: Solver) ->
     whole = Exhaustive().solve(problem, 20)
     best, worst = int(whole.rows[0]), int(whole.rows[-1])
     watching = replace(problem, watched=np.array([worst, best]), excluded=np.array([best]))
-    found = solver.solve(watching, 3)
-    assert found.rows.tolist() == whole.rows[1:4].tolist()
-    assert found.watched.tolist() == [whole.scores[-1], whole.scores[0]]
-    assert solver.solve(watching, 0).watched.tolist() == found.watched.tolist()
+    ranking = solver.solve(watching, 3)
+    assert ranking.rows.tolist() == whole.rows[1:4].tolist()
+    assert ranking.watched.tolist() == [whole.scores[-1], whole.scores[0]]
+    assert solver.solve(watching, 0).watched.tolist() == ranking.watched.tolist()
 
 
 def test_a_shortlist_holds_the_nearest_means() -> None:
