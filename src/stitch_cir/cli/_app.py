@@ -11,6 +11,7 @@ from stitch_cir.cli import _attribute_commands as item_attributes
 from stitch_cir.cli import _bench_commands as benchmarks
 from stitch_cir.cli import _bench_run
 from stitch_cir.cli import _compose_commands as compositions
+from stitch_cir.cli import _export_command as exports
 from stitch_cir.cli import _feed_command as feeds
 from stitch_cir.cli import _gallery_commands as galleries
 from stitch_cir.cli import _index_command as indexing
@@ -56,6 +57,7 @@ app.command("sync")(feeds.sync)
 app.command("search")(searches.search)
 app.command("compose")(compositions.compose)
 app.command("explain")(searches.explain)
+app.command("export")(exports.export)
 app.command("serve")(servers.serve)
 app.command("mcp")(assistants.mcp)
 app.command("info")(galleries.info)

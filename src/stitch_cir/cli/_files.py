@@ -22,6 +22,7 @@ __all__ = [
     "HTML_SUFFIXES",
     "IMAGE_SUFFIXES",
     "check_output",
+    "inside_gallery",
     "make_folder_of",
     "notify",
     "open_in_browser",
@@ -74,10 +75,13 @@ def refuse_inputs(path: Path, gallery: Gallery, references: Iterable[str] | None
 
 def warn_if_indexed(path: Path, gallery: Gallery) -> str:
     """Return a note where the next ``stitch index`` would take a drawing for an image, else ""."""
+    return inside_gallery(path, gallery) if path.suffix.lower() in IMAGE_SUFFIXES else ""
+
+
+def inside_gallery(path: Path, gallery: Gallery) -> str:
+    """Return a note where a path lies in the folder that is indexed, else ""."""
     root = gallery.root
-    if root is None or path.suffix.lower() not in IMAGE_SUFFIXES:
-        return ""
-    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+    if root is None or not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
         return ""
     return " (inside the gallery's folder: the next stitch index takes it for one of its images)"
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stitch_cir.cli import _options as o
-from stitch_cir.cli._exit import guard, printable
+from stitch_cir.cli._album import AlbumOptions, save, write_paths
+from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
 from stitch_cir.cli._files import (
     HTML_SUFFIXES,
     IMAGE_SUFFIXES,
@@ -31,6 +32,7 @@ from stitch_cir.cli._output import (
     show_result_notes,
     show_results,
 )
+from stitch_cir.cli._search_run import PageOptions, SearchRun
 from stitch_cir.cli._setting_options import EXPLAINING, SEARCHING, SettingOptions, with_options
 
 if TYPE_CHECKING:
@@ -42,19 +44,8 @@ __all__ = ["explain", "search"]
 
 @dataclass(frozen=True)
 class SheetOptions:
-    """What a search counts and writes, and from which hit on."""
+    """What a search counts and writes."""
 
-    offset: Annotated[
-        int, typer.Option("--offset", metavar="N", help="Leave out the best N hits. [0]")
-    ] = 0
-    cursor: Annotated[
-        str,
-        typer.Option(
-            "--cursor",
-            metavar="TEXT",
-            help="Go on after an earlier page: its next_cursor (--json), with the same query.",
-        ),
-    ] = ""
     facet: Annotated[
         list[str] | None,
         typer.Option(
@@ -99,7 +90,9 @@ def search(
     gallery: o.GalleryArgument,
     query: o.QueryOptions,
     settings: Annotated[SettingOptions, SEARCHING],
+    page: PageOptions,
     output: SheetOptions,
+    files: AlbumOptions,
     second: o.RerankerOptions,
     encoder: o.EncoderOption = None,
     *,
@@ -113,37 +106,19 @@ def search(
         stitch search photos "in red instead" -r photos/dress.jpg
     """
     with guard(as_json=output.as_json):
-        from stitch_cir.searcher import Searcher
-
-        chosen = settings.build()
         sheet, show = output.sheet, output.show
         if sheet is not None:
             check_output(sheet, (*HTML_SUFFIXES, *IMAGE_SUFFIXES))
-        if second.reranker == "chat":
-            _check_reranker(chosen.rerank, second.rerank_model, models)
-        opened = query.open(gallery, encoder)
-        if sheet is not None:
-            refuse_inputs(sheet, opened, query.reference)
-        searcher = Searcher(
-            opened,
-            composer=chosen_composer(models, chosen),
-            reranker=(
-                models.make_reranker(second.reranker, second.rerank_model, second.rerank_samples)
-                if chosen.rerank
-                else None
-            ),
-            settings=chosen,
-        )
-        results = searcher.search(
-            replace(
-                query.query(),
-                facets=output.facet or (),
-                offset=output.offset,
-                cursor=output.cursor,
-            )
-        )
+        files.check(others=output.as_json or bool(output.facet))
+        run = SearchRun(query, settings, page, second, models)
+        opened, results = run.run(gallery, encoder, facets=output.facet, outputs=(sheet,))
+        album = save(files, results, opened)
+        complete = album is None or not album.missing
         if output.as_json:
-            emit_json(results.to_dict())
+            saved = {} if album is None else {"album": album.to_dict()}
+            emit_json({**results.to_dict(regions=True), **saved})
+        elif files.format == "paths":
+            complete = write_paths(results, null=files.null) and complete
         else:
             show_results(results, console())
         if show and sheet is None:
@@ -154,6 +129,8 @@ def search(
             notify(f"wrote {sheet}, {hits}{warn_if_indexed(sheet, opened)}")
         if show and sheet is not None:
             open_in_browser(sheet)
+        if not complete:
+            raise typer.Exit(EXIT_SKIPPED)
 
 
 @with_options
@@ -209,17 +186,6 @@ def explain(
             )
         if show and output is not None:
             open_in_browser(output)
-
-
-def _check_reranker(count: int, model: str | None, models: ModelOptions) -> None:
-    """Raise ``SettingError`` where a second opinion is requested of no model."""
-    from stitch_cir.errors import SettingError
-
-    if count and not (model or models.model):
-        raise SettingError(
-            f"--rerank {count} asks a model about the best {count} hits, and no model is named.",
-            hint="Add --rerank-model NAME, with --base-url where it does not run at OpenAI.",
-        )
 
 
 def _save_sheet(target: Path, results: Results, gallery: Gallery) -> None:

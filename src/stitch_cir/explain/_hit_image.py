@@ -118,9 +118,9 @@ def draw_matches(hit: Hit, *, boxes: int = 5) -> Image.Image:
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, image.width - 1, image.height - 1), outline=LINE)
     tags: list[tuple[_Area, Match]] = []
-    strongest = [match for match in _strongest(hit, len(hit.views)) if match.view.image == number][
-        :boxes
-    ]
+    strongest = [
+        match for match in hit.strongest_matches(len(hit.views)) if match.view.image == number
+    ][:boxes]
     for position, match in enumerate(strongest):
         box = match.view.box or ViewBox()
         # boxes that share an edge are drawn side by side, not on top of each other
@@ -139,19 +139,10 @@ def draw_matches(hit: Hit, *, boxes: int = 5) -> Image.Image:
     return image
 
 
-def _strongest(hit: Hit, count: int) -> list[Match]:
-    """Return the ``count`` views with the most mass, each with the caption that it matched most."""
-    best: dict[int, Match] = {}
-    for match in hit.matches(least=0.0):
-        if match.mass > 0 and len(best) < count:
-            best.setdefault(match.view.index, match)
-    return list(best.values())
-
-
 def _draw_pairs(hit: Hit, count: int) -> Image.Image:
     """Write which caption matched which view, where there is no image to draw boxes on."""
     rows: list[tuple[Match, list[str], list[str]]] = []
-    for match in _strongest(hit, count):
+    for match in hit.strongest_matches(count):
         label = wrap(match.label, SIDE - 70, size=14, lines=2)
         line = f"matches {match.view.label}, cosine {match.similarity:.2f}"
         rows.append((match, label, wrap(line, SIDE - 70, size=13, lines=3)))

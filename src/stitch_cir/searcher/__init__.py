@@ -11,7 +11,7 @@ from stitch_cir.searcher._encoding import (
     distinct_texts,
 )
 from stitch_cir.searcher._front import compose, search
-from stitch_cir.searcher._hit import Hit, Match, View
+from stitch_cir.searcher._hit import Hit, Match, Region, View
 from stitch_cir.searcher._query import Query, QueryParts
 from stitch_cir.searcher._ranker import GalleryRanker, GallerySolvers, RankedWay, rank_ways
 from stitch_cir.searcher._reference import (
@@ -54,6 +54,7 @@ __all__ = [
     "RankedWay",
     "ReferenceLike",
     "References",
+    "Region",
     "ResolvedReference",
     "Results",
     "SearchOutcome",

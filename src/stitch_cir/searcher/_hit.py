@@ -18,7 +18,7 @@ from stitch_cir.views import ViewBox
 if TYPE_CHECKING:
     from stitch_cir.searcher._encoding import EncodedQuery
 
-__all__ = ["Hit", "Match", "View"]
+__all__ = ["Hit", "Match", "Region", "View"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,35 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """A part of an image that matched, in pixels of the upright image.
+
+    ``x`` and ``y`` are its upper left corner, counted from 0; ``width`` and ``height`` are at least
+    1. ``caption`` is what matched it most; ``mass`` and ``similarity`` are those of that match.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+    caption: str
+    mass: float
+    similarity: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {
+            "x": self.x,
+            "y": self.y,
+            "width": self.width,
+            "height": self.height,
+            "caption": self.caption,
+            "mass": round(self.mass, 6),
+            "similarity": round(self.similarity, 6),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One ranked image, and the query that it was ranked for.
 
@@ -164,6 +193,34 @@ class Hit:
         order = sorted(matches, key=lambda match: (-match.mass, match.caption, match.view.index))
         return tuple(order)
 
+    def strongest_matches(self, count: int) -> tuple[Match, ...]:
+        """Return the ``count`` views with the most mass, each with the caption it matched most."""
+        best: dict[int, Match] = {}
+        for match in self.matches(least=0.0):
+            if match.mass > 0 and len(best) < count:
+                best.setdefault(match.view.index, match)
+        return tuple(best.values())
+
+    def regions(self, count: int = 5) -> tuple[Region, ...]:
+        """Return the ``count`` parts of the (first) image that matched most, the strongest first.
+
+        There are none of captions, and of an image of unknown size.
+        """
+        if self.size is None:
+            return ()
+        width, height = self.size
+        regions = []
+        for match in self.strongest_matches(count):
+            if match.view.caption is not None or match.view.image not in (None, 1):
+                continue
+            box = match.view.box or ViewBox()
+            x, y = round(box.x0 * width), round(box.y0 * height)
+            x, y = min(x, width - 1), min(y, height - 1)
+            right, bottom = max(x + 1, round(box.x1 * width)), max(y + 1, round(box.y1 * height))
+            sides = (min(right, width) - x, min(bottom, height) - y)
+            regions.append(Region(x, y, *sides, match.label, match.mass, match.similarity))
+        return tuple(regions)
+
     def caption_shares(self) -> NDArray[np.float64]:
         """Return what each caption contributes to the score, (K,), sum = ``plan.score``."""
         forward, backward = self.caption_halves()
@@ -189,8 +246,8 @@ class Hit:
             f"{best.view.region} (cosine {best.similarity:.3f})."
         )
 
-    def to_dict(self, *, plan: bool = False) -> dict[str, Any]:
-        """Return JSON-ready data; the whole plan only on request."""
+    def to_dict(self, *, plan: bool = False, regions: bool = False) -> dict[str, Any]:
+        """Return JSON-ready data; the whole plan, or size and matched regions, only on request."""
         data: dict[str, Any] = {
             "rank": self.rank,
             "id": self.id,
@@ -204,10 +261,16 @@ class Hit:
             data["attributes"] = dict(self.attributes)
         if self.group_images > 1:
             data["group_images"] = self.group_images
-            data["members"] = [member.to_dict(plan=plan) for member in self.members]
+            data["members"] = [
+                member.to_dict(plan=plan, regions=regions) for member in self.members
+            ]
         if self.verdict is not None and self.fused is not None:
             data["verdict"] = self.verdict.to_dict()
             data["fused"] = round(self.fused, 6)
+        if regions:
+            data["size"] = None if self.size is None else list(self.size)
+            data["captions"] = list(self.captions)
+            data["regions"] = [region.to_dict() for region in self.regions()]
         if plan:
             data["views"] = [view.to_dict() for view in self.views]
             data["plan"] = self.plan.to_dict()

@@ -84,8 +84,11 @@ class Results:
             )
         return self.explainer(id)
 
-    def to_dict(self, *, plans: bool = False) -> dict[str, Any]:
-        """Return JSON-ready data: query, composition, settings, gallery, hits."""
+    def to_dict(self, *, plans: bool = False, regions: bool = False) -> dict[str, Any]:
+        """Return JSON-ready data: query, composition, settings, gallery, hits.
+
+        ``regions`` adds to every hit its size in pixels, its captions and its matched regions.
+        """
         composition = self.query.composition
         return {
             "query": {
@@ -116,5 +119,5 @@ class Results:
             "next_cursor": self.next_cursor,
             "cutoff": None if self.cutoff is None else self.cutoff.to_dict(),
             "facets": [facet.to_dict() for facet in self.facets],
-            "hits": [hit.to_dict(plan=plans) for hit in self.hits],
+            "hits": [hit.to_dict(plan=plans, regions=regions) for hit in self.hits],
         }

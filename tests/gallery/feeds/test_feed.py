@@ -59,9 +59,7 @@ def test_an_image_of_a_product_is_that_product(shop: Shop) -> None:
     shop.apply()
     gallery = shop.open()
     back = shop.folder / "images/more/hat back.png"
-    assert "hat" not in [
-        hit.id for hit in st.Searcher(gallery).search(st.Query(back)).hits
-    ]
+    assert "hat" not in [hit.id for hit in st.Searcher(gallery).search(st.Query(back)).hits]
 
 
 def test_the_same_feed_changes_nothing(shop: Shop, encoder: CountingEncoder) -> None:

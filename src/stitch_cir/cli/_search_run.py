@@ -1,0 +1,100 @@
+"""One search as a command runs it: options in, an open gallery and its results out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stitch_cir.cli import _options as o
+from stitch_cir.cli._files import refuse_inputs
+from stitch_cir.cli._models import ModelOptions
+from stitch_cir.cli._open import chosen_composer
+from stitch_cir.cli._setting_options import SettingOptions
+
+if TYPE_CHECKING:
+    from stitch_cir.gallery import Gallery
+    from stitch_cir.searcher import Results
+
+__all__ = ["PageOptions", "SearchRun"]
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """From which hit on."""
+
+    offset: Annotated[
+        int, typer.Option("--offset", metavar="N", help="Leave out the best N hits. [0]")
+    ] = 0
+    cursor: Annotated[
+        str,
+        typer.Option(
+            "--cursor",
+            metavar="TEXT",
+            help="Go on after an earlier page: its next_cursor (--json), with the same query.",
+        ),
+    ] = ""
+
+
+@dataclass(frozen=True)
+class SearchRun:
+    """What a search needs besides its gallery; nothing is opened yet."""
+
+    query: o.QueryOptions
+    settings: SettingOptions
+    page: PageOptions
+    reranker: o.RerankerOptions
+    models: ModelOptions
+
+    def run(
+        self,
+        gallery: Path,
+        encoder: str | None,
+        *,
+        facets: list[str] | None = None,
+        outputs: tuple[Path | None, ...] = (),
+    ) -> tuple[Gallery, Results]:
+        """Open the gallery and search it; ``outputs`` are written later, and may be no input."""
+        from stitch_cir.searcher import Searcher
+
+        chosen = self.settings.build()
+        if self.reranker.reranker == "chat":
+            self._check_reranker(chosen.rerank)
+        opened = self.query.open(gallery, encoder)
+        for output in outputs:
+            if output is not None:
+                refuse_inputs(output, opened, self.query.reference)
+        second = self.reranker
+        searcher = Searcher(
+            opened,
+            composer=chosen_composer(self.models, chosen),
+            reranker=(
+                self.models.make_reranker(
+                    second.reranker, second.rerank_model, second.rerank_samples
+                )
+                if chosen.rerank
+                else None
+            ),
+            settings=chosen,
+        )
+        results = searcher.search(
+            replace(
+                self.query.query(),
+                facets=facets or (),
+                offset=self.page.offset,
+                cursor=self.page.cursor,
+            )
+        )
+        return opened, results
+
+    def _check_reranker(self, count: int) -> None:
+        """Raise ``SettingError`` where a second opinion is requested of no model."""
+        from stitch_cir.errors import SettingError
+
+        if count and not (self.reranker.rerank_model or self.models.model):
+            raise SettingError(
+                f"--rerank {count} asks a model about the best {count} hits, but none is named.",
+                hint="Add --rerank-model NAME, with --base-url where it does not run at OpenAI.",
+            )
