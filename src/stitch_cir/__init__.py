@@ -187,6 +187,7 @@ _PACKAGES = (
     "encoders",
     "errors",
     "explain",
+    "export",
     "gallery",
     "images",
     "mcp",

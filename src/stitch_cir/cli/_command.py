@@ -48,6 +48,8 @@ _SCORING = tuple(
     setting.name for setting in SETTINGS if setting.name not in ("k", *_PART, *_JUDGING)
 )
 _ASKING: dict[str, tuple[str, ...]] = {
+    "Several references and turns": ("reference_weight", "turn"),
+    "What becomes of the hits": ("copy_to", "link_to", "format", "null", "offset", "cursor"),
     "Which images take part": _PART,
     "How captions are written and images scored": ("object", *_SCORING, "encoder", "precision"),
     "A second opinion": _JUDGING,

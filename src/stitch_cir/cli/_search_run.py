@@ -95,6 +95,6 @@ class SearchRun:
 
         if count and not (self.reranker.rerank_model or self.models.model):
             raise SettingError(
-                f"--rerank {count} asks a model about the best {count} hits, but none is named.",
+                f"--rerank {count} asks a model about {count} hits, and no model is named.",
                 hint="Add --rerank-model NAME, with --base-url where it does not run at OpenAI.",
             )

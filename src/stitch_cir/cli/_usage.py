@@ -120,13 +120,14 @@ def _too_many(command: Any, ctx: Any, written: list[str]) -> tuple[str, str]:
     end = [shell_word(each) for each in options]
     images = [word for word in words if _is_image(word)]
     reference = values.get("reference")
-    if isinstance(reference, str) and images and all(map(_is_image, extra)):
+    if reference and images and all(map(_is_image, extra)):
+        named = reference if isinstance(reference, str) else reference[-1]
         return (
             f"-r takes one image, but {len(images) + 1} were given: the shell has put all "
             "names that fit in the place of a pattern.",
-            f"Name one: {' '.join(start)} -r {shell_word(reference)}",
+            f"Name one: {' '.join(start)} -r {shell_word(named)}; or write -r before each of them.",
         )
-    if len(images) == 1 and reference is None:
+    if len(images) == 1 and not reference:
         text = " ".join(word for word in words if word not in images)
         line = [*start, *([shell_word(text)] if text else []), "-r", shell_word(images[0]), *end]
         return (

@@ -130,7 +130,8 @@ def _check(target: Path, planned: Sequence[tuple[Path, Path]], link: bool) -> li
         raise SettingError(
             f"{target} holds another album: {_some(others)}.", hint="Name another folder."
         )
-    present, taken = [], []
+    present: list[Path] = []
+    taken: list[Path] = []
     for source, path in planned:
         if not os.path.lexists(path):
             continue
