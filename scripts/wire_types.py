@@ -24,6 +24,7 @@ ANSWERS = (
     wire.ComposeResponse,
     wire.ErrorResponse,
     wire.Explanation,
+    wire.GalleryFacets,
     wire.GalleryInfo,
     wire.Health,
     wire.ImageDetail,

@@ -88,6 +88,17 @@ def test_images_are_listed_and_shown(client: Client) -> None:
     assert decoded(client.file("red.png")).format == "JPEG"
 
 
+def test_images_are_filtered_and_counted_by_their_attributes(client: Client, folder: Path) -> None:
+    with st.Gallery.open(folder) as gallery:
+        gallery.set_attributes({"red.png": {"price": 5, "line": "a"}, "blue.png": {"line": "b"}})
+    assert [image.id for image in client.images(where="price < 9").images] == ["red.png"]
+    suggested = client.facets(where="line is not missing")
+    assert suggested.total == 2
+    assert {facet.request for facet in suggested.facets} >= {"line"}
+    (counted,) = client.facets("price:1,9").facets
+    assert [count.count for count in counted.counts] == [0, 1, 0]
+
+
 def test_a_search_is_that_of_the_library(client: Client, folder: Path) -> None:
     gallery = st.Gallery.open(folder, encoder=HashEncoder())
     expected = st.search(
@@ -294,7 +305,8 @@ def test_both_clients_have_the_same_methods() -> None:
 
 def test_methods_are_documented_with_their_signatures() -> None:
     assert str(inspect.signature(Client("http://a.test").images)) == (
-        "(q: 'str' = '', *, offset: 'int' = 0, limit: 'int' = 60) -> 'ImagePage'"
+        "(q: 'str' = '', *, offset: 'int' = 0, limit: 'int' = 60, where: 'str | None' = None)"
+        " -> 'ImagePage'"
     )
     for name in ("search", "upload", "add_images"):
         blocking, awaited = getattr(Client, name), getattr(AsyncClient, name)

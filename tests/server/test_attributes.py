@@ -91,3 +91,39 @@ def test_what_is_refused(
     answer = priced.post("/api/search", json=body)
     assert 400 <= answer.status_code < 500
     assert message in answer.json()["error"]["message"]
+
+
+def test_images_that_meet_a_condition_are_listed(priced: TestClient) -> None:
+    page = priced.get("/api/images", params={"where": "price < 35", "limit": 2}).json()
+    assert (page["total"], [image["id"] for image in page["images"]]) == (
+        3,
+        ["black.png", "blue.png"],
+    )
+    rest = priced.get("/api/images", params={"where": "price < 35", "offset": 2}).json()
+    assert [image["id"] for image in rest["images"]] == ["green.png"]
+    both = priced.get("/api/images", params={"where": "price < 35", "q": "BL"}).json()
+    assert [image["id"] for image in both["images"]] == ["black.png", "blue.png"]
+    assert priced.get("/api/images", params={"where": "price > 99"}).json()["total"] == 0
+
+
+def test_a_gallery_suggests_what_to_filter_by_and_counts_it(priced: TestClient) -> None:
+    answer = wire.GalleryFacets.model_validate(priced.get("/api/facets").json())
+    assert answer.total == 8
+    line = next(facet for facet in answer.facets if facet.attribute == "line")
+    assert (line.request, line.missing) == ("line", 4)
+    assert [(count.value, count.count) for count in line.counts] == [("dark", 2), ("light", 2)]
+    filtered = priced.get("/api/facets", params={"where": "line = 'dark'", "facet": "price:15,30"})
+    counted = wire.GalleryFacets.model_validate(filtered.json())
+    assert counted.total == 2
+    assert [count.count for count in counted.facets[0].counts] == [1, 1, 0]
+    assert counted.facets[0].counts[0].where == "price < 15.0"
+
+
+@pytest.mark.parametrize("path", ["/api/facets", "/api/images"])
+def test_a_condition_that_cannot_be_understood_is_refused(priced: TestClient, path: str) -> None:
+    answer = priced.get(path, params={"where": "prize < 3"})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"] == "There is no attribute 'prize'."
+    assert "Did you mean 'price'" in answer.json()["error"]["hint"]
+    assert priced.get("/api/facets", params={"facet": "line:1,2"}).status_code == 422
+    assert priced.get(path, params={"where": ""}).status_code == 422

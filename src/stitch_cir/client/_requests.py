@@ -29,6 +29,7 @@ from stitch_cir.wire import (
     ComposeResponse,
     CompositionInfo,
     Explanation,
+    GalleryFacets,
     GalleryInfo,
     Health,
     ImageDetail,
@@ -151,10 +152,28 @@ def gallery() -> Call[GalleryInfo]:
     return Call("GET", "/api/gallery", _as(GalleryInfo))
 
 
-def images(q: str = "", *, offset: int = 0, limit: int = 60) -> Call[ImagePage]:
-    """Return images in id order; ``q`` is searched for in ids and captions."""
+def images(
+    q: str = "", *, offset: int = 0, limit: int = 60, where: str | None = None
+) -> Call[ImagePage]:
+    """Return images in id order; ``q`` is searched for in ids and captions.
+
+    ``where`` is a condition on their attributes.
+    """
     params = {"q": q, "offset": offset, "limit": limit}
-    return Call("GET", "/api/images", _as(ImagePage), {"params": params})
+    return Call("GET", "/api/images", _as(ImagePage), {"params": _with_where(params, where)})
+
+
+def facets(*requests: str, where: str | None = None) -> Call[GalleryFacets]:
+    """Return how many images meet a condition, and counts over them by attribute.
+
+    ``requests`` say what to count, as in a search; without any, what the gallery suggests.
+    """
+    params = _with_where({"facet": list(requests)}, where)
+    return Call("GET", "/api/facets", _as(GalleryFacets), {"params": params})
+
+
+def _with_where(params: dict[str, Any], where: str | None) -> dict[str, Any]:
+    return params if where is None else {**params, "where": where}
 
 
 def image(id: str) -> Call[ImageDetail]:

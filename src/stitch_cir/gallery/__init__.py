@@ -12,6 +12,7 @@ from stitch_cir.gallery.attributes._facets import Facet, FacetCount, FacetReques
 from stitch_cir.gallery.attributes._parse import parse_where
 from stitch_cir.gallery.attributes._reader import Attributes, AttributeSchema
 from stitch_cir.gallery.attributes._records import AttributeRecord, AttributeTable
+from stitch_cir.gallery.attributes._suggest import Suggestions
 from stitch_cir.gallery.attributes._where import Attribute, Near, Where
 from stitch_cir.gallery.attributes._write import AttributeReport
 from stitch_cir.gallery.cache._codes import Codes, write_codes
@@ -53,6 +54,7 @@ __all__ = [
     "RowFailure",
     "Snapshot",
     "StoredView",
+    "Suggestions",
     "VerifyReport",
     "ViewMatrix",
     "Where",

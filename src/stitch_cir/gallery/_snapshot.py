@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery.attributes._columns import AttributeCache
 from stitch_cir.gallery.attributes._reader import Attributes
+from stitch_cir.gallery.attributes._where import Where
 from stitch_cir.gallery.cache._format import ViewMatrix
 from stitch_cir.gallery.store._store import Store
 
@@ -135,6 +136,21 @@ class Snapshot(GalleryReader):
     def notes(self) -> list[str]:
         """What is unusual about how this generation is read, each once."""
         return list(dict.fromkeys([*self._store.notes, *self._generation.notes]))
+
+    def find(
+        self, words: str = "", *, offset: int = 0, limit: int = 60, where: Where | str | None = None
+    ) -> tuple[int, list[str]]:
+        """Look ids up as :meth:`GalleryReader.find` does, among those that meet a condition.
+
+        Raises ``QueryError`` for a condition that cannot be understood.
+        """
+        if where is None:
+            return super().find(words, offset=offset, limit=limit)
+        ids = [self.matrix().ids[row] for row in self.attributes.rows(where).tolist()]
+        if words:
+            holding = set(super().find(words, limit=-1)[1])
+            ids = [id for id in ids if id in holding]
+        return len(ids), ids[offset : offset + limit]
 
     def matrix(self) -> ViewMatrix:
         """Return all view sets as memory-mapped arrays; they stay valid after :meth:`close`.

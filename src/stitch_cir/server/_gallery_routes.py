@@ -17,12 +17,24 @@ from stitch_cir.server._queries import image_info, view_info
 from stitch_cir.server._rendering import LARGEST_SIDE, SMALLEST_SIDE
 from stitch_cir.server._responses import error_responses, image_response, json_response
 from stitch_cir.server._services import Services
-from stitch_cir.wire import GalleryInfo, Health, ImageDetail, ImageInfo, ImagePage
+from stitch_cir.wire import (
+    GalleryFacets,
+    GalleryInfo,
+    Health,
+    ImageDetail,
+    ImageInfo,
+    ImagePage,
+    SuggestedFacet,
+)
 from stitch_cir.wire._declared import setting_infos
 
 __all__ = ["router"]
 
 ImageId = Annotated[str, Path(description="A gallery id; it may hold slashes.")]
+Where = Annotated[
+    str | None,
+    Query(min_length=1, max_length=10_000, description="A condition on attributes: price < 50."),
+]
 Side = Annotated[int, Query(ge=SMALLEST_SIDE, le=LARGEST_SIDE)]
 
 _JPEG: dict[int | str, dict[str, object]] = {
@@ -90,13 +102,42 @@ def router(services: Services) -> APIRouter:
         offset: Annotated[int, Query(ge=0, le=1 << 31)] = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = 60,
         q: Annotated[str, Query(max_length=200, description="In ids and captions.")] = "",
+        where: Where = None,
     ) -> Response:
         """List images in id order."""
 
         def work(gallery: Snapshot) -> ImagePage:
-            total, ids = gallery.find(q.strip(), offset=offset, limit=limit)
+            total, ids = gallery.find(q.strip(), offset=offset, limit=limit, where=where)
             page = tuple(_image_info(gallery, id, request.scope["root_path"]) for id in ids)
             return ImagePage(total=total, offset=offset, images=page)
+
+        return json_response(await services.executor.run(request, lambda: provider.read(work)))
+
+    @routes.get("/api/facets", response_model=GalleryFacets, responses=error_responses(404, 422))
+    async def facets(
+        request: Request,
+        where: Where = None,
+        facet: Annotated[
+            list[Annotated[str, Query(min_length=1, max_length=500)]],
+            Query(max_length=50, description="What to count; left out: what the gallery suggests."),
+        ] = [],  # noqa: B006 - the framework copies it
+    ) -> Response:
+        """Count the images that meet a condition, by their attributes."""
+
+        def work(gallery: Snapshot) -> GalleryFacets:
+            attributes = gallery.attributes
+            suggestions = attributes.suggestions()
+            requests = tuple(facet) or tuple(map(str, suggestions.facets))
+            rows = None if where is None else attributes.rows(where)
+            counted = attributes.facets(requests, rows)
+            return GalleryFacets(
+                total=len(gallery.matrix().ids) if rows is None else len(rows),
+                facets=tuple(
+                    SuggestedFacet.model_validate({**each.to_dict(), "request": text})
+                    for each, text in zip(counted, requests, strict=True)
+                ),
+                groupings=suggestions.groupings,
+            )
 
         return json_response(await services.executor.run(request, lambda: provider.read(work)))
 

@@ -50,6 +50,7 @@ from stitch_cir.wire._results import (
     ExplanationSummary,
     FacetCountInfo,
     FacetInfo,
+    GalleryFacets,
     HitInfo,
     MatchInfo,
     MemberInfo,
@@ -60,6 +61,7 @@ from stitch_cir.wire._results import (
     ReferenceShare,
     SearchResponse,
     SearchResults,
+    SuggestedFacet,
 )
 
 __all__ = [
@@ -85,6 +87,7 @@ __all__ = [
     "ExplanationSummary",
     "FacetCountInfo",
     "FacetInfo",
+    "GalleryFacets",
     "GalleryInfo",
     "GalleryReference",
     "Health",
@@ -106,6 +109,7 @@ __all__ = [
     "SearchResults",
     "SettingInfo",
     "SkippedImage",
+    "SuggestedFacet",
     "UploadInfo",
     "UploadReference",
     "ViewInfo",

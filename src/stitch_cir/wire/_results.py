@@ -23,6 +23,7 @@ __all__ = [
     "ExplanationSummary",
     "FacetCountInfo",
     "FacetInfo",
+    "GalleryFacets",
     "HitInfo",
     "MatchInfo",
     "MemberInfo",
@@ -33,6 +34,7 @@ __all__ = [
     "ReferenceShare",
     "SearchResponse",
     "SearchResults",
+    "SuggestedFacet",
 ]
 
 Matrix = tuple[tuple[float, ...], ...]
@@ -130,6 +132,22 @@ class CutoffInfo(WireModel):
     recipe: str
     seed: int
     advice: tuple[str, ...] = Field(default=(), description="What to do where nothing is above.")
+
+
+class SuggestedFacet(FacetInfo):
+    """Counts over the gallery, and the text that requests the same of a search."""
+
+    request: str = Field(description="For the facets of a search: brand, price:0,50,100.")
+
+
+class GalleryFacets(WireModel):
+    """How many images meet a condition, the counts over them, and what they may be grouped by."""
+
+    total: int
+    facets: tuple[SuggestedFacet, ...]
+    groupings: tuple[str, ...] = Field(
+        default=(), description="Attributes that most images share with others, the finest first."
+    )
 
 
 class MemberInfo(WireModel):

@@ -48,6 +48,14 @@ class FacetRequest:
     period: Period | None = None
     limit: int = 20
 
+    def __str__(self) -> str:
+        """Return the text that requests the same: ``price:0,50,100``."""
+        edges = ",".join(
+            f"{edge:.12g}" if isinstance(edge, float) else str(edge) for edge in self.edges
+        )
+        rest = self.period or edges
+        return f"{self.attribute}:{rest}" if rest else self.attribute
+
 
 @dataclass(frozen=True, slots=True)
 class FacetCount:

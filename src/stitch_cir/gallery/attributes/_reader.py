@@ -28,6 +28,7 @@ from stitch_cir.gallery.attributes._compile import (
 from stitch_cir.gallery.attributes._facets import Facet, FacetRequest, count_facet, facet_request
 from stitch_cir.gallery.attributes._kinds import AttributeKind
 from stitch_cir.gallery.attributes._parse import parse_where
+from stitch_cir.gallery.attributes._suggest import AttributeUse, Suggestions, suggest
 from stitch_cir.gallery.attributes._where import Near, Where
 from stitch_cir.gallery.store import _attributes as tables
 from stitch_cir.gallery.store._attributes import AttributeRow
@@ -135,6 +136,14 @@ class Attributes:
             )
         return facets
 
+    def suggestions(self) -> Suggestions:
+        """Return which attributes are worth counting and grouping by, over the whole gallery."""
+        key = ("suggestions", self._commit, self._version, len(self._ids()))
+        made: Suggestions = self._cache.get(
+            key, lambda: suggest([self._use(attribute) for attribute in self._schema.values()])
+        )
+        return made
+
     def groups(self, name: str) -> tuple[NDArray[np.int64], int]:
         """Return the group of every row, (n,) int64 from 0 on, and how many rows have no value.
 
@@ -154,6 +163,13 @@ class Attributes:
         alone = labels < 0
         labels[alone] = len(column.values) + np.arange(int(alone.sum()))
         return np.unique(labels, return_inverse=True)[1].astype(np.int64), int(alone.sum())
+
+    def _use(self, attribute: AttributeRow) -> AttributeUse:
+        column = self._column(attribute)
+        rows = self._rows_of(column.items)
+        occurring = np.bincount(column.codes[rows >= 0], minlength=len(column.values))
+        with_value = len(np.unique(rows[rows >= 0]))
+        return AttributeUse(attribute, column, occurring, with_value, len(self._ids()))
 
     def _column(self, attribute: AttributeRow) -> Column:
         key = (f"column {attribute.number}", attribute.version)

@@ -173,6 +173,14 @@ export interface FacetInfo {
   counts: FacetCountInfo[];
 }
 
+/** How many images meet a condition, the counts over them, and what they may be grouped by. */
+export interface GalleryFacets {
+  total: number;
+  facets: SuggestedFacet[];
+  /** Attributes that most images share with others, the finest first. */
+  groupings?: string[];
+}
+
 /** What the gallery is, which ``settings`` a query can have, and within which ``limits``. */
 export interface GalleryInfo {
   name: string;
@@ -488,6 +496,21 @@ export interface SettingInfo {
 export interface SkippedImage {
   name: string;
   reason: string;
+}
+
+/** Counts over the gallery, and the text that requests the same of a search. */
+export interface SuggestedFacet {
+  attribute: string;
+  kind: string;
+  total: number;
+  missing: number;
+  /** Values that occur; fewer may be listed. */
+  distinct: number;
+  smallest?: string | number | null;
+  largest?: string | number | null;
+  counts: FacetCountInfo[];
+  /** For the facets of a search: brand, price:0,50,100. */
+  request: string;
 }
 
 /**

@@ -1,0 +1,160 @@
+"""Which attributes are worth filtering by, in which ranges, and which group a gallery's variants.
+
+A front asks for this when it does not know the gallery; nothing here changes what is found.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitch_cir.gallery._names import fold
+from stitch_cir.gallery.attributes._carried import CARRIED
+from stitch_cir.gallery.attributes._columns import Column
+from stitch_cir.gallery.attributes._facets import FacetRequest, Period
+from stitch_cir.gallery.store._attributes import AttributeRow
+
+__all__ = ["AttributeUse", "Suggestions", "suggest"]
+
+MAX_FACETS = 24
+MAX_GROUPINGS = 8
+_LISTED = 12
+"""Distinct values that can be listed one by one, whatever they are."""
+_REPEATED = 8
+"""Images that a value of many must have on average, or the values are names and not categories."""
+_LONG_TEXT = 60
+"""Mean characters of a value above which a text describes one image and is no category."""
+_RARE = 0.1
+"""Share of the images below which an attribute comes after all that are more common."""
+_NEAR_ONLY = frozenset(fold(name) for name in ("latitude", "longitude"))
+_CARRIED = frozenset(map(fold, CARRIED))
+_UNITS: dict[Period, str] = {"year": "Y", "month": "M", "day": "D"}
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """``facets`` to count, the most useful first; ``groupings`` by attribute, the finest first."""
+
+    facets: tuple[FacetRequest, ...]
+    groupings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttributeUse:
+    """How the images of one state of a gallery use one attribute.
+
+    ``occurring`` (d,) counts the images that have each distinct value of the column, of which
+    ``with_value`` have any; ``total`` counts all images.
+    """
+
+    attribute: AttributeRow
+    column: Column
+    occurring: NDArray[np.int64] = field(repr=False)
+    with_value: int
+    total: int
+
+    @property
+    def present(self) -> NDArray[np.int64]:
+        """Positions of the values that occur, ascending."""
+        return np.flatnonzero(self.occurring)
+
+
+def suggest(uses: Sequence[AttributeUse]) -> Suggestions:
+    """Return what to filter and to group by; ``uses`` are in the order of first sight.
+
+    Attributes that somebody set come before what images say of themselves, and rare ones last.
+    """
+    facets = [(use, request) for use in uses if (request := _facet(use)) is not None]
+    facets.sort(
+        key=lambda pair: (
+            pair[0].with_value < _RARE * pair[0].total,
+            fold(pair[0].attribute.name) in _CARRIED,
+        )
+    )
+    groupings = sorted(filter(_groups_variants, uses), key=lambda use: -len(use.present))
+    return Suggestions(
+        tuple(request for _, request in facets[:MAX_FACETS]),
+        tuple(use.attribute.name for use in groupings[:MAX_GROUPINGS]),
+    )
+
+
+def _facet(use: AttributeUse) -> FacetRequest | None:
+    """Return how to count an attribute; None where there is nothing to choose from."""
+    name, kind, distinct = use.attribute.name, use.attribute.kind, len(use.present)
+    is_the_same_everywhere = distinct == 1 and use.with_value == use.total
+    if not distinct or is_the_same_everywhere or fold(name) in _NEAR_ONLY:
+        return None
+    if kind == "date":
+        return _by_period(use)
+    if kind == "number":
+        if distinct <= _LISTED and 2 * distinct <= use.with_value:
+            return FacetRequest(name)
+        edges = _edges(use)
+        return FacetRequest(name, edges) if edges else None
+    if kind == "boolean":
+        return FacetRequest(name)
+    if distinct > _LISTED and int(use.occurring.sum()) < _REPEATED * distinct:
+        return None
+    texts = [str(use.column.values[position]) for position in use.present.tolist()]
+    is_prose = sum(map(len, texts)) > _LONG_TEXT * distinct
+    return None if is_prose else FacetRequest(name)
+
+
+def _by_period(use: AttributeUse) -> FacetRequest | None:
+    assert use.column.numbers is not None
+    times = use.column.numbers[use.present].astype("datetime64[us]")
+    for period, unit in _UNITS.items():
+        if len(np.unique(times.astype(f"datetime64[{unit}]"))) > 1:
+            return FacetRequest(use.attribute.name, period=period)
+    return None
+
+
+def _edges(use: AttributeUse) -> tuple[float, ...]:
+    """Return a few round numbers between the lowest and the highest fifth of the values.
+
+    They are evenly spaced, or grow where the values do so by orders of magnitude; there are none
+    where most values are the same.
+    """
+    assert use.column.numbers is not None
+    values = np.repeat(use.column.numbers[use.present], use.occurring[use.present])
+    fifths = [float(value) for value in np.quantile(values, (0.2, 0.4, 0.6, 0.8))]
+    if fifths[0] == fifths[-1]:
+        return ()
+    if fifths[0] > 0 and fifths[-1] > 10 * fifths[0]:
+        edges = {_round_up(value / 1.5) for value in fifths}
+    else:
+        step = _round_up((fifths[-1] - fifths[0]) / 4)
+        first, last = (round(end / step) for end in (fifths[0], fifths[-1]))
+        # a step below 1 has digits that a float does not hold exactly
+        edges = {round(number * step, 12) for number in range(first, last + 1)}
+    return tuple(sorted(edge for edge in edges if values[0] < edge <= values[-1]))
+
+
+def _round_up(value: float) -> float:
+    """Return the first of 1, 2, 5, 10, … times a power of ten that reaches a value above 0."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(
+        float(f"{each * power:.12g}")
+        for each in (1, 2, 5, 10)
+        if each * power >= value * (1 - 1e-12)
+    )
+
+
+def _groups_variants(use: AttributeUse) -> bool:
+    """Return whether most images have a value that they share with others."""
+    kind, distinct = use.attribute.kind, len(use.present)
+    # numbers are sizes and prices unless their name says that they identify something
+    may_identify = kind == "text" or (
+        kind == "number" and fold(use.attribute.name).endswith(("id", "group"))
+    )
+    return (
+        may_identify
+        and fold(use.attribute.name) not in _CARRIED
+        and distinct > 1
+        and 2 * use.with_value >= use.total
+        and 2 * use.with_value >= 3 * distinct
+    )
