@@ -89,9 +89,7 @@ WHY_NOT: dict[str, dict[str, str]] = {
         "include": "patterns are for scripts",
         "exclude": "patterns are for scripts",
         "below_cutoff": "the page marks the cut-off",
-        "where": "the page has no control of attributes",
-        "group_by": "the page has no control of attributes",
-        "group_size": "the page has no control of attributes",
+        "group_size": "“+4 variants” opens all of them",
     },
     "docs/settings.md": {},
 }

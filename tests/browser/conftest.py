@@ -159,4 +159,5 @@ def page(new_page: Callable[..., Page], site: str) -> Page:
     page = new_page()
     page.goto(site)
     page.wait_for_selector(".pic img")
+    page.wait_for_selector(".facets .choice", state="attached")  # the last that a start loads
     return page

@@ -189,8 +189,10 @@ def test_first_paint_is_light(new_page: NewPage, site: str) -> None:
     page = new_page()
     page.goto(site)
     page.wait_for_selector(".pic img")
+    page.wait_for_function("() => performance.getEntriesByName('first-images').length > 0")
     sizes = page.evaluate(
         """[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]
+          .filter(({ startTime }) => startTime < performance.getEntriesByName('first-images')[0].startTime)
           .filter(({ name }) => !new URL(name).pathname.startsWith('/api/') && !name.endsWith('/print.css'))
           .map(({ name, decodedBodySize }) => [name, decodedBodySize])"""
     )

@@ -30,7 +30,8 @@ _LONG_TEXT = 60
 """Mean characters of a value above which a text describes one image and is no category."""
 _RARE = 0.1
 """Share of the images below which an attribute comes after all that are more common."""
-_NEAR_ONLY = frozenset(fold(name) for name in ("latitude", "longitude"))
+_NOT_COUNTED = frozenset(map(fold, ("latitude", "longitude", "width", "height")))
+"""Numbers that a typed condition serves better: near(…), width >= 2000."""
 _CARRIED = frozenset(map(fold, CARRIED))
 _UNITS: dict[Period, str] = {"year": "Y", "month": "M", "day": "D"}
 
@@ -86,7 +87,7 @@ def _facet(use: AttributeUse) -> FacetRequest | None:
     """Return how to count an attribute; None where there is nothing to choose from."""
     name, kind, distinct = use.attribute.name, use.attribute.kind, len(use.present)
     is_the_same_everywhere = distinct == 1 and use.with_value == use.total
-    if not distinct or is_the_same_everywhere or fold(name) in _NEAR_ONLY:
+    if not distinct or is_the_same_everywhere or fold(name) in _NOT_COUNTED:
         return None
     if kind == "date":
         return _by_period(use)

@@ -23,6 +23,8 @@ const UNREACHABLE = {
   hint: "Check that stitch serve is still running, then try again.",
 };
 
+export const unreachable = () => new ApiError(0, UNREACHABLE);
+
 async function call(path, { json, form, method, signal } = {}) {
   const options = { method: method ?? (json || form ? "POST" : "GET"), signal };
   if (json) {
@@ -36,7 +38,7 @@ async function call(path, { json, form, method, signal } = {}) {
     response = await fetch(at(path), options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, UNREACHABLE);
+    throw unreachable();
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => null);
@@ -55,7 +57,7 @@ const read = async (path, options) => {
     return await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, UNREACHABLE);
+    throw unreachable();
   }
 };
 
@@ -73,8 +75,14 @@ export const uploadUrl = (token) => at(`api/uploads/${encodeURIComponent(token)}
 /** @returns {Promise<wire.GalleryInfo>} */
 export const about = () => read("api/gallery");
 /** @returns {Promise<wire.ImagePage>} */
-export const images = ({ offset, limit, q }, signal) =>
-  read(`api/images?${new URLSearchParams({ offset, limit, q })}`, { signal });
+export const images = ({ offset, limit, q, where }, signal) =>
+  read(`api/images?${new URLSearchParams({ offset, limit, q, ...(where && { where }) })}`, { signal });
+/** @returns {Promise<wire.GalleryFacets>} */
+export function facets({ where = "", requests = [] }, signal) {
+  const query = new URLSearchParams(requests.map((each) => ["facet", each]));
+  if (where) query.set("where", where);
+  return read(`api/facets?${query}`, { signal });
+}
 /** @type {(request: wire.QueryRequest, signal?) => Promise<wire.SearchResponse>} */
 export const search = (request, signal) => read("api/search", { json: request, signal });
 /** @type {(request: wire.QueryRequest, id: string, signal?) => Promise<wire.Explanation>} */

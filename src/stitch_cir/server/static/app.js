@@ -1,31 +1,60 @@
 // The page: one question in the form, one answer beside it, and the browser's history between them.
 
 import * as api from "./api.js";
-import { mountSearch } from "./search.js";
-import { announce, byId, download, plural, toast } from "./dom.js";
+import { announce, byId, download, plural, style, toast } from "./dom.js";
 import { mountForm } from "./form.js";
 import { mountGallery } from "./gallery.js";
 import { mountKeys, mountTheme } from "./keys.js";
-import { HITS, allOff, declare, declaredSettings, emptyQuery, fromFragment, noSettings, isSearchable, toRequest, toFragment } from "./query.js";
-import * as view from "./results.js";
+import { allOff, declare, emptyQuery, filtersOf, fromFragment, noFilters, noSettings, toRequest, toFragment } from "./query.js";
 import { galleryNotes, mostHits, question, state, uploadOf } from "./state.js";
-import { faultPanel } from "./states.js";
+import { faultPanel, notes, panel, toolButton } from "./states.js";
 import * as trail from "./trail.js";
 
 /** Changes that follow each other quickly: a step of the history takes up the next of its kind. */
-const GATHER = new Set(["alpha", "captions-count", "tune", "more", "edit"]);
+const GATHER = new Set(["alpha", "captions-count", "tune", "edit", "filter"]);
 
-const gallery = mountGallery({ onPick: ({ id }) => form.setReference({ id }), showNotes: () => view.notes(galleryNotes()), marked: () => state.draft.ref?.id ?? null });
+const gallery = mountGallery({
+  onPick: ({ id }) => form.setReference({ id }),
+  showNotes: () => notes(galleryNotes()),
+  marked: () => state.draft.ref?.id ?? null,
+  onLoad: (count) => history.replaceState({ ...history.state, count }, ""),
+  unfilter: () => unfilter(),
+  nothingMeets: async () => (await filterBar())?.nothingMeets(state.draft) ?? panel({ title: "No image meets the filters", actions: [{ label: "Clear the filters", act: clearFilters, main: true }] }),
+});
 const form = mountForm({ tune, submit, mark: gallery.mark });
-const runner = mountSearch({ showForm: form.show, acts, tools, quiet: gallery.stop });
 const goInHistory = (by) => history.go(by);
+let runner = null; // sends and shows queries; its files come after the first images
+let bar = null; // the filters; theirs too, where the gallery has attributes
 let explain = null; // its files come when it is first needed
 let helping = false;
 let leaving = null; // a step back that the browser has not taken yet
+let remembering = null; // where one has scrolled to is kept with the entry of the history
 
 // -- queries, step by step -------------------------------------------------------------------------
 
 const address = (fragment) => `${location.pathname}${fragment ? `#${fragment}` : ""}`;
+
+/** Load what sends and shows queries. */
+async function answering() {
+  const [{ mountSearch }] = await Promise.all([import("./search.js"), style("results.css")]);
+  runner ??= mountSearch({ showForm: present, acts, tools, quiet: gallery.stop });
+}
+
+async function run(query, options) {
+  try {
+    if (runner === null) await answering();
+  } catch {
+    byId("stage").replaceChildren(faultPanel(api.unreachable(), { retry: () => run(query, options) }));
+    return;
+  }
+  await runner.run(query, options);
+}
+
+/** Bring form and filters up to date. */
+function present() {
+  form.show();
+  bar?.show(state.draft);
+}
 
 /** Ask, and make that a step of the history; the step of an open explanation becomes this one. */
 async function go(query, kind) {
@@ -34,14 +63,21 @@ async function go(query, kind) {
   const to = address(toFragment(query));
   const same = to === address(location.hash.slice(1));
   const again = Boolean(history.state?.why) || (!state.browsing && (same || (GATHER.has(kind) && history.state?.kind === kind)));
+  keepScroll();
   if (!again) state.pos += 1;
   const entry = { pos: state.pos, kind, upload: uploadOf(query) };
   if (again) history.replaceState(entry, "", to);
   else history.pushState(entry, "", to);
-  if (kind !== "more") trail.record(state.pos, query, kind);
+  trail.record(state.pos, query, kind);
   trail.show(state.pos, goInHistory);
   if (kind === "search" || kind === "less") byId("pictures").scrollIntoView();
-  return runner.run(query, { keep: kind !== "search", more: kind === "more" });
+  return run(query, { keep: kind !== "search" });
+}
+
+/** Remember with the entry of the history how far one has scrolled, before it is left. */
+function keepScroll() {
+  clearTimeout(remembering);
+  history.replaceState({ ...history.state, y: Math.round(scrollY) }, "");
 }
 
 /** Change one thing; ask again where an answer is on the screen. */
@@ -71,29 +107,47 @@ async function submit() {
   byId("text").focus();
 }
 
-function browse() {
+/** Filter what is shown: the results, or the gallery. */
+function refilter(change) {
   if (!state.browsing) {
-    state.pos += 1;
-    history.pushState({ pos: state.pos, kind: "browse" }, "", address(""));
+    tune("filter", change);
+    return;
   }
+  change(state.draft);
+  enterGallery(history.state?.kind === "filter");
+}
+
+const unfilter = () => refilter((query) => Object.assign(query, noFilters()));
+const clearFilters = () => refilter((query) => Object.assign(query, noFilters(), { group: query.group }));
+
+function browse() {
+  enterGallery(state.browsing);
+}
+
+/** Go to the gallery, in a step of its own or (`again`) in the one we are in. */
+function enterGallery(again) {
+  keepScroll();
+  if (!again) state.pos += 1;
+  const kind = state.browsing && !again ? "filter" : (again && history.state?.kind) || "browse";
+  history[again ? "replaceState" : "pushState"]({ pos: state.pos, kind }, "", address(toFragment({ ...emptyQuery(), ...filtersOf(state.draft) })));
   return showGallery();
 }
 
-function showGallery() {
-  runner.stop();
+function showGallery({ count } = {}) {
+  runner?.stop();
   if (state.shown) learn(); // it may have grown, or have something to say, since it was looked at
   state.browsing = true;
   state.shown = null;
-  form.show();
+  present();
   form.keepDraft();
   trail.show(state.pos, goInHistory);
   document.title = state.info ? `${state.info.name} · STiTch` : "STiTch";
-  return gallery.show();
+  return gallery.show(count);
 }
 
 /** Show what the address says: at the start, after a step back or forth, after a reload. */
 async function restore() {
-  const { query, explained, lost } = fromFragment(location.hash);
+  const { query, filters, explained, lost } = fromFragment(location.hash);
   const arrived = history.state === null;
   if (arrived) {
     // the results get an entry of their own below the explanation that a link names: Back leads to them
@@ -111,64 +165,59 @@ async function restore() {
     return;
   }
   hideExplain();
-  warn(lost);
+  await warn(lost);
   if (query === null) {
     state.draft = (entry.draft && fromFragment(entry.draft).query) || emptyQuery();
     if (uploadOf(state.draft)) state.draft.ref = entry.upload ?? null;
-    await showGallery();
+    Object.assign(state.draft, filters);
+    await showGallery(entry);
+    await scrollBack(entry);
     return;
   }
   const step = entry.why || entry.help ? entry.pos - 1 : entry.pos;
   if (!trail.hasStep(step)) trail.record(step, query, "search");
   trail.show(state.pos, goInHistory);
-  if (query.ref?.upload === null) refuseUpload(query);
-  else if (allOff(query)) refuseCaptions(query);
-  else await runner.run(query, { fresh: false });
+  const lacks = query.ref?.upload === null || allOff(query);
+  if (lacks) await refuse(query, (await import("./links.js")).lacking(query, { browse, tune }));
+  else await run(query, { fresh: false, count: entry.count });
+  await scrollBack(entry);
   if (explained !== null && state.shown?.results) await openExplain(explained, arrived);
 }
 
+/** Scroll to where one was, once all that stands above is there. */
+async function scrollBack({ pos, y = 0 }) {
+  if (y > 0) {
+    await Promise.all([filterBar(), import("./facts.js").catch(() => null)]);
+    await new Promise(requestAnimationFrame);
+  }
+  if (history.state?.pos === pos) scrollTo(0, y);
+}
+
 /** Show what of a link could not be read, until the next query. */
-function warn(lost) {
-  const root = byId("warning");
-  const titles = declaredSettings().filter(({ symbol }) => symbol === "" || symbol === "K");
-  const names = Object.fromEntries(titles.map(({ name, title }) => [name, title.toLowerCase().replace(/[“”]/g, "")]));
-  const parts = lost.map(([name, text]) => `${names[name] ?? name.replaceAll("_", " ")} “${text.slice(0, 40)}”`);
-  root.hidden = lost.length === 0;
-  root.textContent = lost.length === 0 ? "" : `Part of this link makes no sense and was left out: ${parts.join(", ")}. Everything else is as the link says.`;
-  if (lost.length > 0) announce(root.textContent);
+async function warn(lost) {
+  byId("warning").hidden = true;
+  if (lost.length > 0) (await import("./links.js")).warn(lost);
 }
 
-/** A link names an upload that this browser does not have: say so, with all else in place. */
-function refuseUpload(query) {
-  const why = {
-    title: "The image of this link is not here",
-    text: "It was uploaded, and uploads are not part of a link.",
-    hint: "Choose or drop the image again; words and settings are in place.",
-    actions: [{ label: "Choose an image", act: () => byId("file").click(), main: true }, { label: "To the gallery", act: browse }],
-  };
-  runner.refuse(query, why, { ...query, ref: null });
-}
-
-/** A link switches every caption off: there is nothing to search with, and nothing to fall back on. */
-function refuseCaptions(query) {
-  const on = () => tune("edit", (one) => (one.captions = one.captions.map((caption) => ({ ...caption, on: true }))));
-  const anew = isSearchable({ ...query, captions: null }) && { label: "Compose anew", act: () => tune("anew", (one) => (one.captions = null)) };
-  runner.refuse(query, {
-    title: "All captions are switched off",
-    text: "Nothing is left to search with.",
-    actions: [{ label: "Switch them on", act: on, main: true }, anew],
-  });
+/** Say why a link cannot be answered as it stands. */
+async function refuse(query, { why, draft }) {
+  await answering();
+  runner.refuse(query, why, draft);
 }
 
 // -- going on from a hit ---------------------------------------------------------------------------
 
 function acts(query) {
   return {
-    most: mostHits(),
     pick: ({ id }) => openExplain(id),
     use: ({ id }) => use(id),
     less: ({ id }) => less(id),
-    more: () => tune("more", (one) => (one.hits = Math.min(one.hits + HITS, mostHits()))),
+    more: runner.extend,
+    remember: (count) => history.replaceState({ ...history.state, count }, ""),
+    variants,
+    unfilter,
+    unfilter: () => unfilter(),
+  nothingMeets: async () => (await filterBar())?.nothingMeets(query),
     lower: () => tune("tune", (one) => (one.settings.min_score = null)),
     retry: () => runner.run(query),
     browse,
@@ -181,6 +230,19 @@ function acts(query) {
       form.setReference(null);
     },
   };
+}
+
+/** Return the other images of a hit's group, best first. */
+async function variants({ id, attributes }) {
+  const { query } = state.shown;
+  const { others } = await import("./variants.js");
+  try {
+    return await withUpload((ask) => others(ask, query, id, attributes));
+  } catch (error) {
+    if (!(error instanceof api.ApiError)) throw error;
+    toast(`${error.message} ${error.hint}`);
+    return [];
+  }
 }
 
 async function use(id) {
@@ -218,12 +280,13 @@ async function openExplain(id, enter = true) {
 
 /** Call with the question that is shown; an upload that the server forgot is sent once more. */
 async function withUpload(call) {
-  const { query } = state.shown;
+  const { query, results } = state.shown;
+  const count = results?.hits.length;
   try {
-    return await call(toRequest(query, mostHits()));
+    return await call(toRequest(query, mostHits(), count));
   } catch (error) {
     if (error.status !== 404 || !(await runner.renew(query))) throw error;
-    return call(toRequest(query, mostHits()));
+    return call(toRequest(query, mostHits(), count));
   }
 }
 
@@ -275,7 +338,7 @@ function hideExplain() {
 // -- taking along ----------------------------------------------------------------------------------
 
 function tools() {
-  return [view.toolButton("Share", "link", share, "share"), view.toolButton("Contact sheet", "save", saveSheet, "sheet")];
+  return [toolButton("Share", "link", share, "share"), toolButton("Contact sheet", "save", saveSheet, "sheet")];
 }
 
 async function share() {
@@ -284,7 +347,7 @@ async function share() {
     await navigator.clipboard.writeText(location.href);
     toast(alone ? "Link copied, without the image: an upload cannot be shared. Who opens it must add the image again." : "Link copied.");
   } catch {
-    view.notes([`The link: ${location.href}`, alone ? "An uploaded image is not part of it." : ""]);
+    notes([`The link: ${location.href}`, alone ? "An uploaded image is not part of it." : ""]);
     announce("The link stands above the images.");
   }
 }
@@ -310,7 +373,14 @@ function listen() {
     event.preventDefault(); // the fragment is the question's
     byId("pictures").focus();
   });
-  window.addEventListener("popstate", () => leaveHelp() || restore());
+  window.addEventListener("popstate", () => {
+    clearTimeout(remembering);
+    if (!leaveHelp()) restore();
+  });
+  window.addEventListener("scroll", () => {
+    clearTimeout(remembering);
+    remembering = setTimeout(keepScroll, 150);
+  }, { passive: true });
   mountTheme();
   mountKeys({
     "/": () => byId("text").focus(),
@@ -324,7 +394,7 @@ function listen() {
       byId("captions").open = true;
       byId("captions").querySelector("summary").focus();
     },
-    Escape: runner.cancel,
+    Escape: () => runner?.cancel(),
   }, { onOpen: enterHelp, onClose: () => history.state?.help && stepBack() });
 }
 
@@ -340,7 +410,7 @@ async function learn() {
   const now = await api.about().catch(() => null);
   if (now === null) return;
   introduce(now);
-  if (state.browsing) view.notes(galleryNotes());
+  if (state.browsing) notes(galleryNotes());
 }
 
 async function start() {
@@ -352,9 +422,27 @@ async function start() {
     return;
   }
   form.fit(state.info);
+  byId("filters").hidden = !state.info.attributes?.length; // room for them, so that nothing moves when they come
   await restore();
+  performance.mark("first-images");
+  answering().catch(() => {}); // it is tried again when it is needed
+  filterBar();
 }
 
+/** Load and show the filters, where there is something to filter by; null where they could not be loaded. */
+async function filterBar() {
+  if (bar || !state.info?.attributes?.length) return bar;
+  try {
+    const { mountFilters } = await import("./filters.js");
+    bar ??= mountFilters({ info: state.info, change: refilter, clear: clearFilters });
+    await bar.show(state.draft);
+  } catch {
+    return null; // without its filters the page works as before
+  }
+  return bar;
+}
+
+history.scrollRestoration = "manual";
 byId("captions").open = matchMedia("(min-width: 60rem)").matches;
 form.show();
 listen();

@@ -141,7 +141,8 @@ export function mountForm({ tune, submit, mark }) {
   /** Keep an unasked question with its entry of the history, so that a reload brings it back. */
   function keepDraft() {
     if (!state.browsing) return;
-    const entry = { pos: state.pos, kind: "browse", draft: toFragment(state.draft), upload: uploadOf(state.draft) };
+    const kind = history.state?.kind === "filter" ? "filter" : "browse";
+    const entry = { pos: state.pos, kind, draft: toFragment(state.draft), upload: uploadOf(state.draft) };
     history.replaceState({ ...history.state, ...entry }, "");
   }
 

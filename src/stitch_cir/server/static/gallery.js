@@ -1,16 +1,23 @@
-// Browsing: a page of the gallery at a time, and a box that filters by name and caption.
+// Browsing: the images of the gallery that meet the filters, and a box that filters by name and caption.
 
 import * as api from "./api.js";
-import { announce, byId, el, icon, plural } from "./dom.js";
+import { announce, byId, el, plural } from "./dom.js";
 import { grid } from "./grid.js";
+import { listEnd } from "./more.js";
+import { conditionOf, isFiltered } from "./query.js";
+import { state } from "./state.js";
 import { faultPanel, panel, skeleton } from "./states.js";
 
 const PAGE = 60;
+const MOST = 500; // images that one request lists
 
-/** Put the gallery in order. `onPick(item)`; `marked()` gives the id of the reference or null; `showNotes()`. */
-export function mountGallery({ onPick, marked, showNotes }) {
+/**
+ * Put the gallery in order. `onPick(item)`; `marked()` gives the id of the reference or null;
+ * `showNotes()`; `onLoad(count)` hears how many images are shown; `nothingMeets()` gives a panel,
+ * `unfilter()` takes the filters away.
+ */
+export function mountGallery({ onPick, marked, showNotes, onLoad, nothingMeets, unfilter }) {
   const stage = byId("stage");
-  let offset = 0;
   let words = "";
   let busy = null;
   let timer = null;
@@ -25,7 +32,6 @@ export function mountGallery({ onPick, marked, showNotes }) {
         clearTimeout(timer);
         timer = setTimeout(() => {
           words = filter.value;
-          offset = 0;
           load();
         }, 180);
       },
@@ -38,55 +44,85 @@ export function mountGallery({ onPick, marked, showNotes }) {
     busy = null;
   }
 
-  /** Show the page we are on. */
-  async function show() {
+  /** Show the first images, or as many as there were (`count`). */
+  async function show(count = PAGE) {
     byId("pictures-title").textContent = "Gallery";
     byId("pictures-count").textContent = "";
     byId("asked").textContent = "";
     byId("tools").replaceChildren(filter);
     showNotes();
     byId("facts").hidden = true;
-    await load();
+    await load(count);
   }
 
-  async function load() {
+  const page = (offset, limit, signal) => api.images({ offset, limit, q: words.trim(), where: conditionOf(state.draft) }, signal);
+
+  async function load(count = PAGE) {
     stop();
     busy = new AbortController();
     const { signal } = busy;
     const ghost = setTimeout(() => stage.replaceChildren(skeleton(18, "Opening the gallery …")), 150);
     try {
-      const page = await api.images({ offset, limit: PAGE, q: words.trim() }, signal);
-      if (signal.aborted) return;
-      clearTimeout(ghost);
-      render(page);
+      const first = await page(0, Math.min(count, MOST), signal);
+      const images = [...first.images];
+      while (images.length < Math.min(count, first.total)) {
+        const next = await page(images.length, MOST, signal);
+        if (next.images.length === 0) break;
+        images.push(...next.images);
+      }
+      if (!signal.aborted) render(first.total, images, signal);
     } catch (error) {
-      clearTimeout(ghost);
       if (error.name === "AbortError") return;
       if (!(error instanceof api.ApiError)) throw error;
-      stage.replaceChildren(faultPanel(error, { retry: load }));
+      const refused = error.status === 422 && isFiltered(state.draft);
+      stage.replaceChildren(faultPanel(error, { retry: load, ...(refused && { title: "The filters cannot be used", actions: [{ label: "Show everything", act: unfilter, main: true }] }) }));
+    } finally {
+      clearTimeout(ghost);
     }
   }
 
-  function render({ total, images }) {
+  async function render(total, images, signal) {
     byId("pictures-count").textContent = plural(total, "image");
     if (total === 0) {
-      stage.replaceChildren(words.trim() ? nothingFound() : emptyGallery());
-      announce(words.trim() ? "Nothing matches the filter." : "The gallery is empty.");
+      const filtered = isFiltered(state.draft) && !words.trim();
+      announce(words.trim() || filtered ? "Nothing matches the filters." : "The gallery is empty.");
+      const nothing = filtered ? await nothingMeets() : words.trim() ? nothingFound() : emptyGallery();
+      if (!signal.aborted) stage.replaceChildren(nothing);
       return;
     }
     const hint = el("p", { class: "hint lead", text: "Pick an image, say what should change about it, and search." });
     const shown = grid(images, { verb: "Use as the reference", pick: onPick, marked: marked() });
-    stage.replaceChildren(...[words.trim() ? null : hint, shown, total > PAGE && pager(total)].filter(Boolean));
-    announce(words.trim() ? `${plural(total, "image")} found.` : `The gallery has ${plural(total, "image")}.`);
+    let count = images.length;
+    const end = listEnd({
+      load: async (byHand) => {
+        try {
+          const next = await page(count, PAGE, signal);
+          const first = shown.add(next.images);
+          if (byHand()) first?.querySelector(".pic").focus();
+          count += next.images.length;
+          end.update(next.images.length === 0 ? next.total : count, next.total);
+          onLoad(count);
+          announce(`${count.toLocaleString("en")} of ${plural(next.total, "image")} shown.`);
+        } catch (error) {
+          if (error.name === "AbortError") return;
+          if (!(error instanceof api.ApiError)) throw error;
+          end.fail(error);
+        }
+      },
+    });
+    stage.replaceChildren(...[words.trim() || isFiltered(state.draft) ? null : hint, shown.node, end.node].filter(Boolean));
+    end.update(count, total);
+    onLoad(count);
+    announce(words.trim() || isFiltered(state.draft) ? `${plural(total, "image")} found.` : `The gallery has ${plural(total, "image")}.`);
   }
 
   function nothingFound() {
     return panel({
       sign: "picture",
       title: "Nothing matches",
-      text: `No name and no caption holds “${words.trim()}”.`,
+      text: `No name and no caption holds “${words.trim()}”${isFiltered(state.draft) ? " among the images that meet the filters" : ""}.`,
       hint: "To search by meaning, write it into the search box instead.",
-      actions: [{ label: "Show everything", act: clear, main: true }],
+      actions: [{ label: isFiltered(state.draft) ? "Clear the name" : "Show everything", act: clear, main: true }],
     });
   }
 
@@ -101,34 +137,13 @@ export function mountGallery({ onPick, marked, showNotes }) {
   function clear() {
     filter.value = "";
     words = "";
-    offset = 0;
     load();
     filter.focus();
   }
 
-  function pager(total) {
-    const last = Math.min(offset + PAGE, total);
-    const turn = async (by) => {
-      offset = Math.max(0, offset + by * PAGE);
-      await load();
-      byId("pictures").scrollIntoView();
-      stage.querySelector(".pic")?.focus({ preventScroll: true });
-      announce(`Images from ${offset + 1}`);
-    };
-    const button = (label, sign, by, shut) =>
-      el("button", { type: "button", class: "quiet", disabled: shut, on: { click: () => turn(by) } }, by < 0 && icon(sign, 16), label, by > 0 && icon(sign, 16));
-    return el(
-      "nav",
-      { class: "row pager", "aria-label": "Pages of the gallery" },
-      button("Earlier", "left", -1, offset === 0),
-      el("span", { class: "hint", text: `${offset + 1}–${last} of ${total.toLocaleString("en")}` }),
-      button("Later", "right", 1, last >= total),
-    );
-  }
-
   /** Mark another image as the reference without loading anything. */
   function mark(id) {
-    for (const one of stage.querySelectorAll(".pic[aria-pressed]")) one.setAttribute("aria-pressed", String(one.dataset.id === id));
+    for (const each of stage.querySelectorAll(".pic[aria-pressed]")) each.setAttribute("aria-pressed", String(each.dataset.id === id));
   }
 
   return { show, stop, mark, filter };

@@ -1,29 +1,88 @@
-// Pictures in rows of equal height; arrow keys move between them, one of them takes the Tab key.
+// Images in rows of equal height; arrow keys move between them, one of them takes the Tab key.
 
 import { thumbnail } from "./api.js";
-import { el, icon, shortName } from "./dom.js";
+import { el, icon, plural, shortName } from "./dom.js";
 
 const CLAMP = [0.7, 1.5];
+const AT_ONCE = 12;
 
 /**
  * Make a grid. `items`: images of the API, hits where they have a rank. `acts`: `pick(item)` for a
- * click, and `use(item)`, `less(item)` where those make sense; `verb` names what a click does.
+ * click, `use(item)` and `less(item)` where those make sense, `variants(item)`, which gives the other
+ * images of a hit's group; `verb` names what a click does, `marked` is the id of the reference.
+ * Gives `node`, `add(items)`, which puts images at its end and gives the first of them, and
+ * `rule(words)`, which puts a line of words there.
  */
-export function grid(items, { verb, pick, use, less, marked = null }) {
-  const list = el("ul", { class: "grid" }, items.map((item) => tile(item, { verb, pick, use, less, marked })));
-  const tiles = [...list.children];
-  const choose = (chosen) => {
-    for (const one of tiles) {
-      for (const button of one.querySelectorAll("button")) button.tabIndex = one === chosen ? 0 : -1;
-    }
+export function grid(items, acts) {
+  const node = el("ul", { class: "grid" });
+  const itemOf = new WeakMap();
+  const tiles = () => [...node.querySelectorAll(".tile")];
+  let chosen = null;
+
+  const tab = (tile, index) => tile?.querySelectorAll("button").forEach((button) => (button.tabIndex = index));
+  const choose = (tile) => {
+    if (!tile || tile === chosen) return;
+    tab(chosen, -1);
+    chosen = tile;
+    tab(chosen, 0);
   };
-  choose(tiles[0]);
-  list.addEventListener("focusin", (event) => choose(event.target.closest(".tile")));
-  list.addEventListener("keydown", (event) => onKey(event, tiles, items, { use, less }));
-  return list;
+
+  function make(item) {
+    const lazy = node.children.length >= AT_ONCE;
+    const made = tile(item, { ...acts, lazy, variants: acts.variants && ((button) => unfold(made, item, button)) });
+    itemOf.set(made, item);
+    tab(made, -1);
+    return made;
+  }
+
+  function add(more) {
+    const made = [];
+    for (const item of more) {
+      made.push(make(item));
+      node.append(made.at(-1));
+    }
+    if (!node.contains(chosen)) choose(node.querySelector(".tile"));
+    return made[0];
+  }
+
+  /** Show the other images of a group behind a hit, or fold them up again. */
+  async function unfold(leader, item, button) {
+    if (button.getAttribute("aria-expanded") === "true") {
+      while (leader.nextSibling?.matches?.(".variant")) leader.nextSibling.remove();
+      button.setAttribute("aria-expanded", "false");
+      choose(leader);
+      return;
+    }
+    button.disabled = true;
+    const others = await acts.variants(item).finally(() => (button.disabled = false));
+    if (!leader.isConnected || button.getAttribute("aria-expanded") === "true") return;
+    const variants = others.map((each) => make({ ...each, rank: item.rank, group_images: 1 }));
+    for (const each of variants) each.classList.add("variant");
+    leader.after(...variants);
+    button.setAttribute("aria-expanded", "true");
+    button.focus();
+  }
+
+  node.addEventListener("focusin", (event) => choose(event.target.closest(".tile")));
+  node.addEventListener("keydown", (event) => {
+    const at = event.target.closest(".tile");
+    if (!at || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "u" && acts.use) acts.use(itemOf.get(at));
+    else if (event.key === "l" && acts.less) acts.less(itemOf.get(at));
+    else {
+      const all = tiles();
+      const next = step(event.key, all.indexOf(at), all);
+      if (next === null) return;
+      all[next].querySelector(".pic").focus();
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  add(items);
+  return { node, add, rule: (words) => node.append(el("li", { class: "rule" }, words)) };
 }
 
-function tile(item, { verb, pick, use, less, marked }) {
+function tile(item, { verb, pick, use, less, variants, marked = null, lazy }) {
   const { id, width, height } = item;
   const ratio = width && height ? Math.min(Math.max(width / height, CLAMP[0]), CLAMP[1]) : 1;
   const captions = item.captions?.length ? item.captions.join(" · ") : "";
@@ -31,7 +90,7 @@ function tile(item, { verb, pick, use, less, marked }) {
   const image = el("img", {
     src: thumbnail(id),
     alt: "",
-    loading: item.rank > 12 ? "lazy" : undefined,
+    loading: lazy ? "lazy" : undefined,
     decoding: "async",
     on: { error: (event) => again(event.target) },
   });
@@ -56,6 +115,7 @@ function tile(item, { verb, pick, use, less, marked }) {
   );
   const act = (name, label, run) =>
     el("button", { type: "button", class: "act", "aria-label": `${label}: ${id}`, title: label, on: { click: () => run(item) } }, icon(name, 17));
+  const others = (item.group_images ?? 1) - 1;
   return el(
     "li",
     { class: "tile", vars: { "--ar": ratio.toFixed(3) } },
@@ -73,6 +133,7 @@ function tile(item, { verb, pick, use, less, marked }) {
       el("span", { class: "name", dir: "auto", text: captions || shortName(id) }),
       item.rank !== undefined && el("span", { class: "score", text: item.score.toFixed(3) }),
     ),
+    variants && others > 0 && el("button", { type: "button", class: "quiet small more-of", "aria-expanded": "false", "aria-label": `+${plural(others, "variant")} of ${id}`, text: `+${plural(others, "variant")}`, on: { click: (event) => variants(event.currentTarget) } }),
   );
 }
 
@@ -83,21 +144,6 @@ function again(image) {
     image.dataset.again = "1";
     setTimeout(() => (image.src = `${image.src}&again=1`), 1500);
   }
-}
-
-function onKey(event, tiles, items, { use, less }) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const at = tiles.indexOf(event.target.closest(".tile"));
-  const item = items[at];
-  if (event.key === "u" && use) use(item);
-  else if (event.key === "l" && less) less(item);
-  else {
-    const next = step(event.key, at, tiles);
-    if (next === null) return;
-    tiles[next].querySelector(".pic").focus();
-  }
-  event.preventDefault();
-  event.stopPropagation();
 }
 
 /** Which tile an arrow key leads to: rows are what the browser made of them. */

@@ -1,7 +1,9 @@
 // A query: what is asked, how it stands in the address, and how it goes to the server.
 //
 // Query = {ref: {id} | {upload, name} | null, text, captions: [{text, weight, on}] | null (edited ones),
-//          less: [id], object, hits, settings: {alpha, …}} where a setting that is null or missing is the server's own.
+//          less: [id], object, hits, settings: {alpha, …}, filters: [condition], where, group}
+// where a setting that is null or missing is the server's own; `filters` are ticked conditions, `where` is a typed one,
+// and `group` the attribute whose variants are shown as one.
 
 /** @import * as wire from './types/wire' */
 
@@ -29,14 +31,19 @@ const KEYS = {
 const keyOf = (name) => KEYS[name] ?? name;
 
 /** Settings without a control: `k` is the number of hits, and the others are for scripts. */
-const LEFT_OUT = new Set(["k", "preset", "transition_options", "scorer_options", "include", "exclude", "where", "group_by", "group_size", "below_cutoff"]);
+const LEFT_OUT = new Set(["k", "preset", "transition_options", "scorer_options", "include", "exclude", "group_size", "below_cutoff"]);
+
+/** Settings whose control is the filter bar. */
+const IN_BAR = new Set(["where", "group_by"]);
+const MOST_FILTERS = 100;
+const LONGEST_WHERE = 10_000;
 
 /** @type {wire.SettingInfo[]} */
 let declared = [];
 
 /** Take the settings that the server declares. */
 export function declare(settings) {
-  declared = settings.filter(({ name }) => !LEFT_OUT.has(name));
+  declared = settings.filter(({ name }) => !LEFT_OUT.has(name) && !IN_BAR.has(name));
 }
 
 export const declaredSettings = () => declared;
@@ -44,7 +51,32 @@ export const declaredSettings = () => declared;
 export const noSettings = () => ({});
 
 export function emptyQuery() {
-  return { ref: null, text: "", captions: null, less: [], object: "", hits: HITS, settings: noSettings() };
+  return { ref: null, text: "", captions: null, less: [], object: "", hits: HITS, settings: noSettings(), ...noFilters() };
+}
+
+export const noFilters = () => ({ filters: [], where: "", group: "" });
+
+/** Return what of a query says which images take part, and how. */
+export const filtersOf = ({ filters, where, group }) => ({ filters: [...filters], where, group });
+
+export const isFiltered = ({ filters, where }) => filters.length > 0 || where !== "";
+
+/** Return the attribute that a condition begins with. */
+export function attributeOf(condition) {
+  const name = /^(?:"(?:[^"]|"")*"|[^\s=<>!]+)/.exec(condition)?.[0] ?? "";
+  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
+}
+
+/** Return the condition of a query, "" for none: ticks of an attribute are alternatives; those of `leftOut` do not count. */
+export function conditionOf({ filters, where }, leftOut = null) {
+  const ticks = new Map();
+  for (const each of filters) {
+    const name = attributeOf(each);
+    if (name !== leftOut) ticks.set(name, [...(ticks.get(name) ?? []), each]);
+  }
+  const parts = [...ticks.values()].map((all) => (all.length > 1 ? all.map((each) => `(${each})`).join(" or ") : all[0]));
+  if (where) parts.push(where);
+  return parts.length > 1 ? parts.map((each) => `(${each})`).join(" and ") : (parts[0] ?? "");
 }
 
 /** Count the settings that are not the standard. */
@@ -84,13 +116,17 @@ export function toFragment(query, explained = null) {
   if (query.hits !== HITS) out.set("h", String(query.hits));
   if (query.captions) out.set("c", JSON.stringify(query.captions.map(({ text, weight, on }) => ({ text, weight, on }))));
   for (const id of query.less) out.append("n", id);
+  for (const each of query.filters) out.append("f", each);
+  if (query.where) out.set("w", query.where);
+  if (query.group) out.set("g", query.group);
   if (explained !== null) out.set("x", explained);
   return out.toString();
 }
 
 /**
- * Read a fragment. Gives `{query, explained, lost}`; `query` is null for the gallery; `lost` lists
- * `[name, text]` of what could not be, because a link may be damaged on its way.
+ * Read a fragment. Gives `{query, filters, explained, lost}`; `query` is null for the gallery, which
+ * `filters` hold for as well; `lost` lists `[name, text]` of what could not be, because a link may be
+ * damaged on its way.
  */
 export function fromFragment(fragment) {
   const given = new URLSearchParams(fragment.replace(/^#/, ""));
@@ -117,7 +153,10 @@ export function fromFragment(fragment) {
     if (query.captions === null) lost.push(["edited captions", given.get("c")]);
   }
   query.less = [...new Set(given.getAll("n"))].slice(0, 100);
-  return { query: isSearchable(query) ? query : null, explained: given.get("x"), lost };
+  query.filters = [...new Set(given.getAll("f"))].filter((each) => each !== "" && each.length <= LONGEST_WHERE).slice(0, MOST_FILTERS);
+  query.where = (given.get("w") ?? "").trim().slice(0, LONGEST_WHERE);
+  query.group = (given.get("g") ?? "").slice(0, 64);
+  return { query: isSearchable(query) ? query : null, filters: filtersOf(query), explained: given.get("x"), lost };
 }
 
 function readSetting(name, text, kind) {
@@ -144,9 +183,10 @@ function readCaptions(text) {
   }));
 }
 
-/** Make the JSON of a request; `most` hits can be asked for. */
-export function toRequest(query, most = Infinity) {
+/** Make the JSON of a request for `count` hits, of which `most` can be asked for. */
+export function toRequest(query, most = Infinity, count = query.hits) {
   const settings = Object.entries(query.settings).filter(([, value]) => (value ?? null) !== null);
+  const chosen = { where: conditionOf(query) || undefined, group_by: query.group || undefined };
   let reference = null;
   if (query.ref) reference = query.ref.id === undefined ? { upload: query.ref.upload } : { id: query.ref.id };
   return {
@@ -155,7 +195,7 @@ export function toRequest(query, most = Infinity) {
     captions: query.captions?.map(({ text, weight, on }) => ({ text, weight, on })) ?? null,
     negatives: query.less,
     object: query.object,
-    settings: { ...Object.fromEntries(settings), k: Math.max(1, Math.min(query.hits, most)) },
+    settings: { ...Object.fromEntries(settings), ...chosen, k: Math.max(1, Math.min(count, most)) },
   };
 }
 

@@ -1,33 +1,49 @@
 // The hits of a search, what was understood, and what made the ranking.
 
-import { byId, el, icon } from "./dom.js";
+import { byId, el } from "./dom.js";
 import { grid } from "./grid.js";
+import { listEnd } from "./more.js";
+import { isFiltered } from "./query.js";
 import { referenceName } from "./reference.js";
-import { faultPanel, skeleton } from "./states.js";
+import { faultPanel, head, notes, skeleton } from "./states.js";
 
-/** Head of the images' part while results are shown. */
-export function head(title, count, tools = []) {
-  byId("pictures-title").textContent = title;
-  byId("pictures-count").textContent = count;
-  byId("tools").replaceChildren(...tools);
-}
-
-export function toolButton(label, sign, act, id) {
-  return el("button", { type: "button", class: "quiet small", id, on: { click: act } }, icon(sign, 17), el("span", { text: label }));
-}
-
-/** Show notes (what the composer understood, what the gallery or a search has to say), each once. */
-export function notes(texts) {
-  const root = byId("notes");
-  const once = [...new Set(texts.filter(Boolean))];
-  root.hidden = once.length === 0;
-  root.replaceChildren(el("ul", {}, once.map((text) => el("li", { dir: "auto", text }))));
-}
-
-/** Show results. `acts`: `pick`, `use`, `less`, `more`, `lower` (take the least score away), `still` (whether they are shown), and the gallery's `notes`. */
+/**
+ * Show results. `acts`: `pick`, `use`, `less`, `variants`, `more` (load more hits), `lower` (take the
+ * least score away), `still` (whether they are shown), and the gallery's `notes`. Gives the list.
+ */
 export function showResults(results, query, acts) {
   const { hits } = results;
-  notes([...(results.composition?.notes ?? []), ...results.notes, ...acts.notes]);
+  describe(results, query, acts);
+  if (hits.length === 0) {
+    import("./ways-out.js").then(({ nothingPanel }) => acts.still() && byId("stage").replaceChildren(nothingPanel(query, acts)));
+    return null;
+  }
+  const list = grid(hits, { verb: "Say why", pick: acts.pick, use: acts.use, less: acts.less, variants: query.group ? acts.variants : null });
+  const end = listEnd({ load: acts.more });
+  byId("stage").replaceChildren(list.node, end.node);
+  finish(end, results, acts);
+  return { list, end };
+}
+
+/** Show results that go on from `acts.before`, whose list is `acts.listed`: what was there stays where it was. */
+export function showMore(results, query, acts) {
+  const { listed, before } = acts;
+  if (before.hits.some(({ id }, at) => results.hits[at]?.id !== id)) return showResults(results, query, acts); // the gallery has changed
+  describe(results, query, acts);
+  const first = listed.list.add(results.hits.slice(before.hits.length));
+  finish(listed.end, results, acts);
+  return { ...listed, first };
+}
+
+function finish(end, { hits, total }, acts) {
+  end.update(hits.length, total);
+  acts.remember(hits.length);
+}
+
+function describe(results, query, acts) {
+  // how many there are is said above the images already
+  const said = results.notes.filter((note) => !/^k is \d/.test(note));
+  notes([...(results.composition?.notes ?? []), ...said, ...acts.notes]);
   byId("asked").textContent = [query.ref && referenceName(query.ref), query.text.trim()].filter(Boolean).join(" · ");
   // the server has answered, so these can be loaded; something else may be shown by then
   import("./facts.js").then(({ factsLine }) => {
@@ -35,15 +51,6 @@ export function showResults(results, query, acts) {
     byId("facts").textContent = factsLine(results);
     byId("facts").hidden = false;
   });
-  if (hits.length === 0) {
-    import("./ways-out.js").then(({ nothingPanel }) => acts.still() && byId("stage").replaceChildren(nothingPanel(query, acts)));
-    return;
-  }
-  const more = hits.length === query.hits && hits.length < results.ranked && query.hits < acts.most;
-  byId("stage").replaceChildren(
-    grid(hits, { verb: "Say why", pick: acts.pick, use: acts.use, less: acts.less }),
-    ...(more ? [el("div", { class: "row pager" }, el("button", { type: "button", class: "quiet", id: "more", text: "Show more", on: { click: acts.more } }))] : []),
-  );
 }
 
 /** Show that a search is under way: grey tiles, or the old hits stepping back (`keep`). */
@@ -65,6 +72,14 @@ export async function showFault(error, query, acts, still) {
   byId("facts").hidden = true;
   notes([]);
   head("Results", "");
+  if (error.type === "GalleryEmptyError" && isFiltered(query)) {
+    const nothing = await acts.nothingMeets();
+    if (!still()) return;
+    if (nothing) {
+      byId("stage").replaceChildren(nothing);
+      return;
+    }
+  }
   let ways = { actions: [] };
   if ([404, 410, 422].includes(error.status)) {
     // the server has answered, so what explains its answer can be loaded

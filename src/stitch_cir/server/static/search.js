@@ -2,10 +2,10 @@
 
 import * as api from "./api.js";
 import { announce, byId, plural } from "./dom.js";
-import { copyQuery, toRequest } from "./query.js";
+import { HITS, copyQuery, toRequest } from "./query.js";
 import { fileOf, remember } from "./reference.js";
 import * as view from "./results.js";
-import { panel } from "./states.js";
+import { head, notes, panel } from "./states.js";
 import { galleryNotes, mostHits, state, uploadOf } from "./state.js";
 import { titleOf } from "./trail.js";
 
@@ -19,9 +19,12 @@ const GHOST_AFTER = 140; // ms: a quick answer shows no grey tiles
 export function mountSearch({ showForm, acts, tools, quiet }) {
   const cache = new Map();
   let running = null;
+  let extending = null; // more of the hits that are shown are on their way
+  let listed = null; // the list of hits on the screen
 
   function stop() {
     running?.abort();
+    extending?.abort();
     running = null;
     state.busy = false;
     quiet();
@@ -37,25 +40,24 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
 
   /**
    * Ask and show. Without `fresh` an answer that is still known is taken; `keep` leaves the old hits
-   * in sight meanwhile; `more` moves the focus to the first hit that is new.
+   * in sight meanwhile; `count` hits were shown before.
    */
-  async function run(query, { fresh = true, keep = false, more = false, retried = false } = {}) {
+  async function run(query, { fresh = true, keep = false, count = 0, retried = false } = {}) {
     stop();
     state.browsing = false;
     state.draft = copyQuery(query);
-    const ask = toRequest(query, mostHits());
-    const key = JSON.stringify(ask);
+    const key = JSON.stringify(toRequest(query, mostHits()));
     const control = new AbortController();
     running = control;
     state.busy = true;
     if (!keep) showForm();
     const waiting = setTimeout(() => view.showWaiting(keep, query.hits, cancel), GHOST_AFTER);
     try {
-      const known = fresh ? undefined : cache.get(key);
-      const results = known ?? (await api.search(ask, control.signal)).results;
+      const kept = fresh ? undefined : cache.get(key);
+      const results = kept ?? (await api.search(toRequest(query, mostHits(), Math.max(query.hits, count)), control.signal)).results;
       if (running !== control) return;
       remembered(key, results);
-      answer(query, results, more);
+      answer(query, results);
     } catch (error) {
       if (running !== control) return;
       if (error.name === "AbortError") {
@@ -64,7 +66,7 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
       }
       if (!(error instanceof api.ApiError)) throw error;
       if (error.status === 404 && !retried && (await renew(query))) await run(query, { retried: true });
-      else if (error.type === "SettingError" && !retried && (await shrunk())) await run(query, { keep, more, retried: true });
+      else if (error.type === "SettingError" && !retried && (await shrunk())) await run(query, { keep, retried: true });
       else fault(query, error);
     } finally {
       clearTimeout(waiting);
@@ -90,19 +92,59 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     if (cache.size > CACHED) cache.delete(cache.keys().next().value);
   }
 
-  function answer(query, results, more) {
-    const before = more ? (state.shown?.results?.hits.length ?? 0) : 0;
+  function answer(query, results) {
     state.busy = false;
     state.shown = { query, results };
     document.title = `${titleOf(query, "search")} · STiTch`;
     showForm();
     const count = results.hits.length;
-    view.head("Results", count === 0 ? "none" : `${count} of ${results.ranked.toLocaleString("en")}`, tools());
-    view.showResults(results, query, { ...acts(query), notes: galleryNotes(), still: () => state.shown?.results === results && !state.busy });
-    if (before > 0) byId("stage").querySelectorAll(".pic")[before]?.focus();
+    head("Results", countOf(results), tools());
+    listed = view.showResults(results, query, actsOf(query, results));
     const best = results.hits[0];
     const told = best && `${plural(count, "image")} found. Best: ${best.captions[0] ?? best.id}, score ${best.score.toFixed(3)}.`;
     announce(told ?? "No image found.");
+  }
+
+  const actsOf = (query, results) => ({ ...acts(query), notes: galleryNotes(), still: () => state.shown?.results === results && !state.busy });
+
+  const countOf = ({ hits, total, ranked, settings }) => {
+    if (total === 0) return "none";
+    const count = `${hits.length.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+    return settings.group_by ? `${count} groups, ${plural(ranked, "image")}` : count;
+  };
+
+  /** Show more hits of the same question below those that are shown. */
+  async function extend(byHand) {
+    const { query, results: before } = state.shown;
+    const control = new AbortController();
+    extending = control;
+    try {
+      const results = await goOn(query, before, control.signal);
+      if (control.signal.aborted || state.shown?.results !== before) return;
+      remembered(JSON.stringify(toRequest(query, mostHits())), results);
+      state.shown = { query, results };
+      head("Results", countOf(results), tools());
+      const { first, ...list } = view.showMore(results, query, { ...actsOf(query, results), listed, before });
+      listed = list;
+      if (byHand()) first?.querySelector(".pic").focus();
+      announce(`${plural(results.hits.length, "image")} shown.`);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (!(error instanceof api.ApiError)) throw error;
+      listed.end.fail(error);
+    }
+  }
+
+  /** Return the results with the next page at their end, or all anew where the gallery has changed meanwhile. */
+  async function goOn(query, before, signal) {
+    try {
+      const { results } = await api.search({ ...toRequest(query, mostHits(), HITS), cursor: before.next_cursor }, signal);
+      return { ...results, offset: before.offset, hits: [...before.hits, ...results.hits] };
+    } catch (error) {
+      if (!["CursorGoneError", "CursorError"].includes(error.type)) throw error;
+      const { results } = await api.search(toRequest(query, mostHits(), before.hits.length + HITS), signal);
+      return { ...results, notes: [...results.notes, "The gallery has changed: this is its new ranking."] };
+    }
   }
 
   function fault(query, error) {
@@ -129,8 +171,8 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     state.busy = false;
     state.shown = { query: copyQuery(query), results: null };
     showForm();
-    view.head("Results", "");
-    view.notes([]);
+    head("Results", "");
+    notes([]);
     byId("facts").hidden = true;
     byId("stage").replaceChildren(panel(shown));
   }
@@ -151,5 +193,5 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     }
   }
 
-  return { run, stop, cancel, refuse, renew };
+  return { run, extend, stop, cancel, refuse, renew };
 }

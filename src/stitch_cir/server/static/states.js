@@ -1,6 +1,25 @@
-// What stands where images would: nothing yet, waiting, or a fault and what to do about it.
+// What stands above the images, and where they would be: nothing yet, waiting, or a fault and what to do about it.
 
-import { el, icon } from "./dom.js";
+import { byId, el, icon } from "./dom.js";
+
+/** Head of the images' part while results are shown. */
+export function head(title, count, tools = []) {
+  byId("pictures-title").textContent = title;
+  byId("pictures-count").textContent = count;
+  byId("tools").replaceChildren(...tools);
+}
+
+export function toolButton(label, sign, act, id) {
+  return el("button", { type: "button", class: "quiet small", id, on: { click: act } }, icon(sign, 17), el("span", { text: label }));
+}
+
+/** Show notes (what the composer understood, what the gallery or a search has to say), each once. */
+export function notes(texts) {
+  const root = byId("notes");
+  const once = [...new Set(texts.filter(Boolean))];
+  root.hidden = once.length === 0;
+  root.replaceChildren(el("ul", {}, once.map((text) => el("li", { dir: "auto", text }))));
+}
 
 /** A quiet panel: icon, title, one or two sentences, and what can be done. */
 export function panel({ sign = "picture", title, text = "", hint = "", actions = [], alert = false }) {

@@ -1,5 +1,6 @@
 // What can be done on the page when a search was refused or found nothing; loaded with the first.
 
+import { isFiltered } from "./query.js";
 import { panel } from "./states.js";
 
 /** Words for an image that a link or an older page names and the gallery does not have. */
@@ -27,13 +28,16 @@ export function waysOut(error, query, acts) {
       actions: [{ label: "Choose an image", act: acts.choose, main: true }, words],
     };
   }
+  if (!gone && error.type === "QueryError" && (isFiltered(query) || query.group) && /condition|attribute|group/.test(error.message)) {
+    return { title: "The filters cannot be used", actions: [{ label: "Search without them", act: acts.unfilter, main: true }] };
+  }
   const changed = !gone && Object.values(query.settings).some((value) => value !== null);
   return { actions: [changed && { label: "Search with the standard settings", act: acts.standard, main: true }] };
 }
 
 /** Return the panel for results without a hit. */
 export function nothingPanel(query, acts) {
-  const least = query.settings.min_score;
+  const least = query.settings.min_score ?? null;
   if (least === null) {
     return panel({ title: "Nothing came up", text: "No image is left to rank.", actions: [{ label: "To the gallery", act: acts.browse }] });
   }

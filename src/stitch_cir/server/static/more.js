@@ -1,0 +1,47 @@
+// The end of a list that goes on: a button for the keyboard, and more by itself as one scrolls to it.
+
+import { announce, el } from "./dom.js";
+
+const AHEAD = 600; // px below the screen at which more is loaded
+
+/**
+ * Make the end of a list, to be put into the page at once. `load(byHand)` adds what comes next;
+ * `byHand()` tells whether somebody pressed the button.
+ * Gives the node, `update(shown, total)`, which counts what there is and hides it at the end, and
+ * `fail(error)`.
+ */
+export function listEnd({ load }) {
+  const text = el("span", { class: "hint" });
+  const button = el("button", { type: "button", class: "quiet", id: "more", text: "Show more", on: { click: () => run(true) } });
+  const node = el("div", { class: "row pager" }, button, text);
+  let busy = false;
+  let pressed = false;
+
+  async function run(byHand) {
+    pressed ||= byHand; // also while more is on its way by itself
+    if (busy || node.hidden) return;
+    busy = true;
+    node.setAttribute("aria-busy", "true");
+    await load(() => pressed).finally(() => {
+      busy = pressed = false;
+      node.removeAttribute("aria-busy");
+    });
+  }
+
+  function update(shown, total) {
+    node.hidden = shown >= total;
+    text.textContent = `${shown.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+  }
+
+  /** Say why no more came; the button asks again. */
+  function fail({ message, hint }) {
+    text.textContent = `${message} ${hint}`;
+    announce(text.textContent);
+  }
+
+  window.addEventListener("scroll", function look() {
+    if (!node.isConnected) window.removeEventListener("scroll", look);
+    else if (node.getBoundingClientRect().top < window.innerHeight + AHEAD) run(false);
+  }, { passive: true });
+  return { node, update, fail };
+}

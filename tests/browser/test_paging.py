@@ -1,0 +1,193 @@
+"""Lists that go on: as one scrolls, by a button, and back to where one was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.gallery import index_folder
+from tests.browser.conftest import PAINTS, draw
+from tests.browser.steps import hits, link, search
+
+NewPage = Callable[..., Page]
+COUNT = 150
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory, serve: Callable[..., str]) -> str:
+    """Serve 150 images, each with a width of its own."""
+    folder = tmp_path_factory.mktemp("many") / "many"
+    folder.mkdir()
+    for number in range(COUNT):
+        paint = tuple(PAINTS)[number % len(PAINTS)]
+        draw("circle", paint, (150 + number, 100)).save(folder / f"{number:03}-{paint}.png")
+    index_folder(folder, encoder=HashEncoder())
+    return serve(folder)
+
+
+@pytest.fixture
+def reader(new_page: NewPage, many: str) -> Page:
+    page = new_page()
+    page.goto(many)
+    page.wait_for_selector(".pic img")
+    expect(page.locator("#filters")).to_be_hidden()  # these images have nothing to filter by
+    return page
+
+
+def scroll_to_end(page: Page) -> None:
+    page.mouse.move(800, 500)
+    page.mouse.wheel(0, 100_000)
+
+
+def ask(page: Page, text: str) -> None:
+    """Search without taking the images of before away, which would be scrolling to the top."""
+    page.fill("#text", text)
+    page.press("#text", "Enter")
+    expect(page).to_have_title(f"{text} · STiTch")
+
+
+def test_the_gallery_goes_on_as_one_scrolls(reader: Page) -> None:
+    expect(reader.locator(".tile")).to_have_count(60)
+    expect(reader.locator(".pager")).to_contain_text("60 of 150")
+    for count in (120, 150):
+        scroll_to_end(reader)
+        expect(reader.locator(".tile")).to_have_count(count)
+    expect(reader.locator(".pager")).to_be_hidden()
+    ids = hits(reader)
+    assert ids == sorted(ids)
+    assert len(set(ids)) == COUNT
+
+
+def test_the_button_goes_on_for_the_keyboard(reader: Page) -> None:
+    reader.locator("#more").focus()
+    reader.keyboard.press("Enter")
+    expect(reader.locator(".tile")).to_have_count(120)
+    expect(reader.locator(".pic:focus")).to_have_attribute("data-id", hits(reader)[60])
+    expect(reader.locator("#live")).to_contain_text("120 of 150 images shown")
+
+
+def test_nothing_more_is_loaded_before_somebody_scrolls(reader: Page) -> None:
+    reader.set_viewport_size({"width": 2400, "height": 4000})
+    requests: list[str] = []
+    reader.on("request", lambda sent: requests.append(sent.url) if "/api/im" in sent.url else None)
+    reader.reload()
+    expect(reader.locator(".tile")).to_have_count(60)
+    expect(reader.locator("#more")).to_be_in_viewport()
+    search(reader, "a red circle")
+    expect(reader.locator(".tile")).to_have_count(24)
+    assert len(requests) == 1
+
+
+def test_back_and_a_reload_lead_to_where_one_was_in_the_gallery(reader: Page) -> None:
+    scroll_to_end(reader)
+    expect(reader.locator(".tile")).to_have_count(120)
+    reader.locator(".tile").nth(75).scroll_into_view_if_needed()
+    tile = reader.locator(".tile").nth(75)
+    top = tile.bounding_box()["y"]
+    reader.wait_for_function("() => history.state.y === Math.round(scrollY)")
+    for leave in ("reload", "search"):
+        if leave == "reload":
+            reader.reload()
+        else:
+            ask(reader, "a red circle")
+            reader.go_back()
+        expect(reader.locator(".tile")).to_have_count(120)
+        reader.wait_for_function("() => scrollY === history.state.y")
+        assert tile.bounding_box()["y"] == pytest.approx(top, abs=2)
+
+
+def test_results_go_on_and_stay_when_one_comes_back(reader: Page) -> None:
+    search(reader, "a red circle")
+    expect(reader.locator("#pictures-count")).to_have_text("24 of 150")
+    address, steps = reader.url, reader.evaluate("history.length")
+    first = hits(reader)
+    for count in (48, 72):
+        scroll_to_end(reader)
+        expect(reader.locator(".tile")).to_have_count(count)
+        expect(reader.locator("#pictures-count")).to_have_text(f"{count} of 150")
+    assert hits(reader)[:24] == first
+    ranks = reader.locator(".tile .rank").all_inner_texts()
+    assert ranks == [str(rank) for rank in range(1, 73)]
+    # more of the same question is no step, and no part of what is shared
+    assert (reader.url, reader.evaluate("history.length")) == (address, steps)
+    reader.locator(".tile").nth(50).scroll_into_view_if_needed()
+    reader.wait_for_function("() => history.state.y === Math.round(scrollY)")
+    tile = reader.locator(".tile").nth(50)
+    top = tile.bounding_box()["y"]
+    requests: list[str] = []
+    reader.on("request", lambda sent: requests.append(sent.url) if "/search" in sent.url else None)
+    ask(reader, "a blue circle")
+    reader.go_back()
+    expect(reader.locator(".tile")).to_have_count(72)
+    expect(tile).to_be_in_viewport()
+    # the trail, which has come meanwhile, may move it by its own height
+    assert tile.bounding_box()["y"] == pytest.approx(top, abs=60)
+    assert len(requests) == 1  # that for the other question: what was shown is kept
+    reader.reload()
+    expect(reader.locator(".tile")).to_have_count(72)
+    expect(tile).to_be_in_viewport()
+
+
+def test_the_button_puts_the_focus_on_the_first_new_hit(reader: Page) -> None:
+    search(reader, "a red circle")
+    reader.locator("#more").press("Enter")
+    expect(reader.locator(".tile")).to_have_count(48)
+    expect(reader.locator(".pic:focus")).to_have_attribute("data-id", hits(reader)[24])
+
+
+def test_hits_that_do_not_come_can_be_requested_again(reader: Page) -> None:
+    search(reader, "a red circle")
+    reader.route("**/api/**", lambda route: route.abort())
+    reader.click("#more")
+    expect(reader.locator(".pager")).to_contain_text("The server does not answer.")
+    expect(reader.locator(".tile")).to_have_count(24)
+    reader.unroute("**/api/**")
+    reader.click("#more")
+    expect(reader.locator(".tile")).to_have_count(48)
+
+
+def test_a_gallery_that_changed_meanwhile_is_ranked_anew(
+    new_page: NewPage, serve: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "growing"
+    folder.mkdir()
+    for number in range(60):
+        draw("circle", "red", (60 + number, 80)).save(folder / f"{number:03}.png")
+    index_folder(folder, encoder=HashEncoder())
+    page = new_page()
+    page.goto(serve(folder))
+    page.wait_for_selector(".pic img")
+    search(page, "a red circle")
+    draw("circle", "red", (300, 80)).save(folder / "new.png")
+    index_folder(folder, encoder=HashEncoder())
+    page.click("#more")
+    expect(page.locator("#pictures-count")).to_have_text("48 of 61")
+    expect(page.locator(".tile")).to_have_count(48)
+    assert len(set(hits(page))) == 48
+    expect(page.locator("#notes")).to_contain_text("The gallery has changed")
+    page.click("#more")
+    expect(page.locator(".tile")).to_have_count(61)
+
+
+def test_a_new_question_overtakes_more_of_the_old_one(reader: Page) -> None:
+    search(reader, "a red circle")
+    held = []
+    reader.route("**/api/search", lambda route: held.append(route))
+    reader.click("#more")
+    expect(reader.locator(".pager")).to_have_attribute("aria-busy", "true")
+    reader.unroute("**/api/search")
+    search(reader, "a blue circle")
+    expect(reader.locator(".tile")).to_have_count(24)
+    expect(reader.locator("#pictures-count")).to_have_text("24 of 150")
+
+
+def test_the_end_of_a_link_with_its_own_number_of_hits(reader: Page, many: str) -> None:
+    reader.goto(link(many, t="a red circle", h=140))
+    expect(reader.locator(".tile")).to_have_count(140)
+    reader.click("#more")
+    expect(reader.locator(".tile")).to_have_count(150)
+    expect(reader.locator(".pager")).to_be_hidden()
