@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from stitch_cir.chat import ImagePart, load_prompt, prompt_names
+from stitch_cir.chat import ImagePart, load_prompt, numbered, prompt_names
 from stitch_cir.errors import NotFoundError, SettingError
 
 IMAGE = ImagePart.of(Image.new("RGB", (8, 8), "red"))
@@ -22,7 +22,14 @@ query = "{caption} -> {modification}"
 
 def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query() -> None:
     assert set(prompt_names()) >= {"edit-1", "fashion-1", "caption-1", "rewrite-1", "rerank-1"}
-    fields: dict[str, Any] = {"caption": "CAPTION", "modification": "CHANGE", "image": IMAGE}
+    fields: dict[str, Any] = {
+        "caption": "CAPTION",
+        "modification": "CHANGE",
+        "image": IMAGE,
+        "captions": "CAPTIONS",
+        "instructions": "1. CHANGE",
+        "images": numbered([IMAGE, IMAGE]),
+    }
     for name in prompt_names():
         prompt = load_prompt(name)
         candidate = IMAGE if prompt.kind == "rerank" else "CANDIDATE"
@@ -31,7 +38,8 @@ def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query() -> None
         text = "".join(part for part in messages[-1].parts if isinstance(part, str))
         assert "{" not in text
         assert ("CHANGE" in text) == (prompt.kind != "caption")
-        assert (IMAGE in messages[-1].parts) == (prompt.kind in ("edit", "caption", "rerank"))
+        shows = prompt.kind in ("edit", "caption", "rerank", "conversation")
+        assert (IMAGE in messages[-1].parts) == shows
         assert len(prompt.digest) == 64
         assert prompt.preview()[-1]["role"] == "user"
 

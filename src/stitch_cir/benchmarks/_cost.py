@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stitch_cir.benchmarks._galleries import cut_region
 from stitch_cir.chat import Estimate
-from stitch_cir.composers import Composer, Reference
+from stitch_cir.composers import Composer, Conversation, Reference
 from stitch_cir.concepts import Concept
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
 from stitch_cir.encoders import ConceptReader, DualEncoder
@@ -39,9 +39,10 @@ def estimate_benchmark_cost(
     queries = list(benchmark.queries.values())
     side = max(encoder.decode_side, required_image_side(composer))
 
-    def describe(item: tuple[Task, BenchmarkQuery]) -> tuple[Reference, str]:
+    def describe(item: tuple[Task, BenchmarkQuery]) -> Conversation:
         task, query = item
-        return _reference(task, query, encoder, side), query.text.strip()
+        reference = _reference(task, query, encoder, side)
+        return Conversation((reference,), tuple(filter(None, [query.text.strip()])))
 
     def report(done: int, total: int) -> None:
         if progress is not None:

@@ -9,7 +9,7 @@ from stitch_cir.chat._fitting import FittingPrompt
 from stitch_cir.chat._llama import LlamaChat, shipped_model
 from stitch_cir.chat._local import QwenChat
 from stitch_cir.chat._messages import SAMPLING_PRESETS, ImagePart, Message, Reply, Sampling
-from stitch_cir.chat._prompts import Prompt, load_prompt, prompt_names
+from stitch_cir.chat._prompts import Prompt, load_prompt, numbered, prompt_names
 from stitch_cir.chat._scripted import ScriptedChat
 from stitch_cir.chat._thoughts import Visible, visible
 from stitch_cir.chat.answers._cache import AnswerCache, answer_key, default_cache
@@ -47,6 +47,7 @@ __all__ = [
     "import_answers",
     "load_prompt",
     "make_chat",
+    "numbered",
     "prompt_names",
     "shipped_model",
     "visible",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -25,14 +25,18 @@ from stitch_cir.chat._messages import ImagePart, Message, Part
 from stitch_cir.errors import NotFoundError, SettingError
 from stitch_cir.images import open_image
 
-__all__ = ["Prompt", "PromptKind", "load_prompt", "prompt_names"]
+__all__ = ["Prompt", "PromptKind", "load_prompt", "numbered", "prompt_names"]
 
-PromptKind = Literal["edit", "caption", "rewrite", "rerank", "rerank-text"]
+PromptKind = Literal[
+    "edit", "caption", "rewrite", "conversation", "conversation-text", "rerank", "rerank-text"
+]
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 _FIELDS: dict[str, frozenset[str]] = {
     "edit": frozenset({"image", "modification"}),
     "caption": frozenset({"image"}),
     "rewrite": frozenset({"caption", "modification"}),
+    "conversation": frozenset({"images", "instructions"}),
+    "conversation-text": frozenset({"captions", "instructions"}),
     "rerank": frozenset({"image", "modification", "candidate"}),
     "rerank-text": frozenset({"caption", "modification", "candidate"}),
 }
@@ -41,6 +45,8 @@ _IMAGE_FIELDS: dict[str, tuple[str, ...]] = {
     "edit": ("image",),
     "caption": ("image",),
     "rewrite": (),
+    "conversation": ("images",),
+    "conversation-text": (),
     "rerank": ("image", "candidate"),
     "rerank-text": (),
 }
@@ -91,9 +97,10 @@ class Prompt:
         file = self._file.model_copy(update={"examples": []})
         return replace(self, _file=file, without_examples=True)
 
-    def messages(self, **fields: Part) -> tuple[Message, ...]:
+    def messages(self, **fields: Part | tuple[Part, ...]) -> tuple[Message, ...]:
         """Fill in a query: ``fields`` are texts, and images for ``image`` and ``candidate``.
 
+        ``images`` are the parts of :func:`numbered`.
         One user message holds introduction, worked examples and query, images between the words
         (method §1); with ``turns`` the examples are turns of a conversation instead.
         """
@@ -101,8 +108,10 @@ class Prompt:
         messages = [Message("system", (file.system.strip(),))] if file.system else []
         parts: list[Part] = [file.intro.strip() + "\n\n"] if file.intro else []
         for example in file.examples:
-            shown: dict[str, Part] = {
-                name: self._images[value] if name in _IMAGE_FIELDS[file.kind] else value
+            shown: dict[str, Any] = {
+                name: self._example_images(name, value)
+                if name in _IMAGE_FIELDS[file.kind]
+                else value
                 for name, value in example.items()
             }
             if file.turns:
@@ -114,6 +123,11 @@ class Prompt:
                 parts += [*_fill(file.example, shown), "\n\n"]
         parts += _fill(file.query, fields)
         return (*messages, Message("user", _join(parts)))
+
+    def _example_images(self, field: str, files: str) -> Part | tuple[Part, ...]:
+        if field != "images":
+            return self._images[files]
+        return numbered([self._images[file] for file in files.split()])
 
     def preview(self) -> list[dict[str, str]]:
         """Return the messages as texts, with names in braces where a query fills in."""
@@ -197,9 +211,11 @@ def _read(path: Path) -> Prompt:
     images = {}
     for example in file.examples:
         for key in _IMAGE_FIELDS[file.kind]:
-            if key in example and example[key] not in images:
-                images[example[key]] = _load_image(path.parent / example[key], path)
-                digest.update(bytes.fromhex(images[example[key]].content))
+            named = example.get(key, "")
+            for name in named.split() if key == "images" else filter(None, [named]):
+                if name not in images:
+                    images[name] = _load_image(path.parent / name, path)
+                    digest.update(bytes.fromhex(images[name].content))
     return Prompt(
         file.name,
         file.kind,
@@ -250,9 +266,18 @@ def _fill(template: str, fields: Mapping[str, Any]) -> list[Part]:
     parts: list[Part] = []
     end = 0
     for match in _FIELD.finditer(template):
-        parts += [template[end : match.start()], fields[match[1]]]
+        value = fields[match[1]]
+        parts += [template[end : match.start()], *(value if isinstance(value, tuple) else [value])]
         end = match.end()
     return [*parts, template[end:]]
+
+
+def numbered(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Return images or captions below each other, as "Picture 1: …"."""
+    lines: list[Part] = []
+    for number, part in enumerate(parts, 1):
+        lines += [f"{'' if number == 1 else chr(10)}Picture {number}: ", part]
+    return tuple(lines)
 
 
 def _join(parts: list[Part]) -> tuple[Part, ...]:

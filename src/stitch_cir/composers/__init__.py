@@ -6,7 +6,9 @@ from stitch_cir import _exports
 from stitch_cir.composers._conversation import (
     Conversation,
     ConversationalComposer,
+    ConversationCostEstimator,
     compose_conversation,
+    estimate_conversation,
     join_names,
 )
 from stitch_cir.composers._editing import edit_captions
@@ -41,6 +43,7 @@ __all__ = [
     "Composer",
     "Composition",
     "Conversation",
+    "ConversationCostEstimator",
     "ConversationalComposer",
     "CostEstimator",
     "LocalComposer",
@@ -54,6 +57,7 @@ __all__ = [
     "compose_conversation",
     "composer_by_name",
     "edit_captions",
+    "estimate_conversation",
     "find_mentions",
     "join_names",
     "make_chat_composer",

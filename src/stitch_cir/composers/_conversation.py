@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from stitch_cir.composers._protocol import Composer, Composition, Reference
+from stitch_cir.composers._protocol import Composer, Composition, CostEstimator, Reference
 from stitch_cir.composers._requests import Change, read_request
 from stitch_cir.composers._text import clean
 
+if TYPE_CHECKING:
+    from stitch_cir.chat import Estimate
+
 __all__ = [
     "Conversation",
+    "ConversationCostEstimator",
     "ConversationalComposer",
     "compose_conversation",
+    "estimate_conversation",
     "join_names",
     "merge_changes",
 ]
@@ -91,6 +96,27 @@ def compose_conversation(composer: Composer, conversation: Conversation, count: 
             "counts in the captions"
         )
     return replace(composition, notes=(*notes, *composition.notes))
+
+
+@runtime_checkable
+class ConversationCostEstimator(Protocol):
+    """A conversational composer whose captions cost something that can be estimated beforehand."""
+
+    def estimate_conversation(self, conversation: Conversation, count: int) -> Estimate:
+        """Return what composing it would request from a model, without a request."""
+        ...
+
+
+def estimate_conversation(
+    composer: CostEstimator, conversation: Conversation, count: int
+) -> Estimate:
+    """Return what :func:`compose_conversation` would request from a model, without a request."""
+    references, requests = conversation.references, conversation.requests
+    several = len(references) > 1 or len(requests) > 1
+    if several and isinstance(composer, ConversationCostEstimator):
+        return composer.estimate_conversation(conversation, count)
+    first = references[0] if references else None
+    return composer.estimate(first, conversation.modification, count)
 
 
 def join_names(names: Sequence[str]) -> str | None:

@@ -16,8 +16,9 @@ from stitch_cir.chat import Estimate
 from stitch_cir.composers import (
     Composer,
     Composition,
+    Conversation,
     CostEstimator,
-    Reference,
+    estimate_conversation,
     join_names,
 )
 from stitch_cir.errors import (
@@ -173,10 +174,8 @@ def estimate_requests(
 ) -> tuple[Estimate, list[ComposeOutcome]]:
     """Return what :meth:`Searcher.estimate_cost` returns."""
 
-    def describe(request: ComposeRequest) -> tuple[Reference | None, str]:
-        conversation = searcher.describe(request.query())
-        references = conversation.references
-        return references[0] if references else None, conversation.modification
+    def describe(request: ComposeRequest) -> Conversation:
+        return searcher.describe(request.query())
 
     total, errors = estimate_cost(
         searcher.composer, searcher.settings.num_captions, requests, describe, progress
@@ -189,12 +188,12 @@ def estimate_cost(
     composer: Composer,
     num_captions: int,
     items: Sequence[In],
-    describe: Callable[[In], tuple[Reference | None, str]],
+    describe: Callable[[In], Conversation],
     progress: Progress | None = None,
 ) -> tuple[Estimate, dict[int, StitchError]]:
     """Return what composing all items would cost, and by number why some cannot be composed.
 
-    ``describe`` returns an item's reference and modification; it is called only for a composer that
+    ``describe`` returns an item's references and texts; it is called only for a composer that
     uses a model, and may raise. No model is called.
     """
     if not isinstance(composer, CostEstimator):
@@ -203,7 +202,7 @@ def estimate_cost(
     for number, item in enumerate(items):
 
         def estimate(item: In = item) -> Estimate:
-            return composer.estimate(*describe(item), num_captions)
+            return estimate_conversation(composer, describe(item), num_captions)
 
         result = _unless_refused(estimate)
         if isinstance(result, StitchError):

@@ -18,15 +18,25 @@ from stitch_cir.chat import (
     Usage,
     estimate,
     load_prompt,
+    numbered,
 )
+from stitch_cir.composers._conversation import Conversation, compose_conversation
 from stitch_cir.composers._protocol import Caption, Composition, Reference
+from stitch_cir.composers._rules_of_many import plain_intent
 from stitch_cir.composers._text import clean
 from stitch_cir.composers._verbatim import VerbatimComposer
 from stitch_cir.composers.llm._replies import read_caption
 from stitch_cir.composers.llm._sampling import Collected, collect, fill
 from stitch_cir.errors import QueryError, SettingError
 
-__all__ = ["ChatComposer", "caption_notes", "check_count", "describe", "verbatim_alone"]
+__all__ = [
+    "ChatComposer",
+    "caption_notes",
+    "check_count",
+    "describe",
+    "instruction_lines",
+    "verbatim_alone",
+]
 
 
 class ChatComposer:
@@ -73,6 +83,7 @@ class ChatComposer:
             )
         self.chat = chat
         self._prompt = FittingPrompt(load_prompt(prompt, "edit"))
+        self._conversation = FittingPrompt(load_prompt("conversation-1", "conversation"))
         self._sampling = sampling or Sampling()
         self._num_reference_captions = num_reference_captions
         self._retries = retries
@@ -104,31 +115,66 @@ class ChatComposer:
             return verbatim_alone(self._verbatim, modification, count, self.settings())
         text = clean(modification)
         image = _reference_image(reference)
+        fields = {"image": image, "modification": text}
+        conversation = Conversation((reference,), (modification,))
+        return self._sample(self._prompt, fields, conversation, (image,), count)
+
+    def compose_conversation(self, conversation: Conversation, count: int) -> Composition:
+        """Compose K captions of several references and turns: the model gets all of them.
+
+        Its prompt is ``conversation-1``. Raises what :meth:`compose` raises.
+        """
+        check_count(count)
+        if not conversation.references:
+            text = conversation.modification
+            return verbatim_alone(self._verbatim, text, count, self.settings(), conversation)
+        images = tuple(map(_reference_image, conversation.references))
+        fields = {
+            "images": numbered(images),
+            "instructions": instruction_lines(conversation.requests),
+        }
+        composition = self._sample(self._conversation, fields, conversation, images, count)
+        return replace(
+            composition,
+            intent=plain_intent(conversation),
+            notes=(*conversation.notes(), *composition.notes),
+        )
+
+    def _sample(
+        self,
+        fitting: FittingPrompt,
+        fields: Mapping[str, Any],
+        conversation: Conversation,
+        images: Sequence[ImagePart],
+        count: int,
+    ) -> Composition:
+        """Sample K captions with a prompt that ``fields`` fill in."""
+        text = clean(conversation.modification)
         read = partial(
             read_caption,
-            labels=self._prompt.full.labels,
-            max_words=self._prompt.full.max_words,
+            labels=fitting.full.labels,
+            max_words=fitting.full.max_words,
             modification=text,
         )
         budget = count if self._retries is None else self._retries
 
         def send(prompt: Prompt) -> Collected:
-            prompts = [prompt.messages(image=image, modification=text)]
+            prompts = [prompt.messages(**fields)]
             return collect(self.chat, prompts, count, self._sampling, read, budget)
 
-        collected, prompt, shortened = self._prompt.run(send, self._is_cached(image, text, count))
+        collected, prompt, shortened = fitting.run(send, self._is_cached(fields, count))
         notes = [*shortened, *collected.notes(count), *self.chat.notes()]
         substitutes: Sequence[Caption] = ()
         if len(collected.captions) < count:
-            substitutes = self._verbatim.compose(reference, modification, count).captions
+            substitutes = compose_conversation(self._verbatim, conversation, count).captions
         captions, filled = fill(collected.captions, f"chat:{self.chat.model}", count, substitutes)
         if filled:
             notes.append(f"{filled} of {count} captions were written by the verbatim composer")
         reference_captions: tuple[str, ...] = ()
         keys = list(collected.keys)
-        if self._num_reference_captions:
+        for image in images if self._num_reference_captions else ():
             described = describe(self.chat, image, self._num_reference_captions, self._sampling)
-            reference_captions = tuple(described.captions)
+            reference_captions += tuple(described.captions)
             keys += described.keys
             notes += caption_notes(described, "plain captions of the reference")
         settings = {**self.settings(), **prompt.to_dict(), "answers": keys}
@@ -137,15 +183,35 @@ class ChatComposer:
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
         """Return what :meth:`compose` would request, unless replies must be drawn again."""
         check_count(count)
-        total = Estimate(queries=1)
         if reference is None:
-            return total
+            return Estimate(queries=1)
         image = _reference_image(reference)
-        text = clean(modification)
-        prompt = self._prompt.choose(self._is_cached(image, text, count))
-        messages = prompt.messages(image=image, modification=text)
-        total += estimate(self.chat, messages, count, self._sampling)
-        if self._num_reference_captions:
+        fields = {"image": image, "modification": clean(modification)}
+        return self._estimate(self._prompt, fields, (image,), count)
+
+    def estimate_conversation(self, conversation: Conversation, count: int) -> Estimate:
+        """Return what :meth:`compose_conversation` would request."""
+        check_count(count)
+        if not conversation.references:
+            return Estimate(queries=1)
+        images = tuple(map(_reference_image, conversation.references))
+        fields = {
+            "images": numbered(images),
+            "instructions": instruction_lines(conversation.requests),
+        }
+        return self._estimate(self._conversation, fields, images, count)
+
+    def _estimate(
+        self,
+        fitting: FittingPrompt,
+        fields: Mapping[str, Any],
+        images: Sequence[ImagePart],
+        count: int,
+    ) -> Estimate:
+        prompt = fitting.choose(self._is_cached(fields, count))
+        total = Estimate(queries=1)
+        total += estimate(self.chat, prompt.messages(**fields), count, self._sampling)
+        for image in images if self._num_reference_captions else ():
             plain = _caption_prompt(image)
             total += estimate(self.chat, plain, self._num_reference_captions, self._sampling)
         return total
@@ -158,11 +224,11 @@ class ChatComposer:
         """Cancel the model's requests under way."""
         self.chat.close()
 
-    def _is_cached(self, image: ImagePart, text: str, count: int) -> Callable[[Prompt], bool]:
+    def _is_cached(self, fields: Mapping[str, Any], count: int) -> Callable[[Prompt], bool]:
         """Return a predicate: are the answers to a prompt in the cache?"""
 
         def is_cached(prompt: Prompt) -> bool:
-            messages = prompt.messages(image=image, modification=text)
+            messages = prompt.messages(**fields)
             return self.chat.peek(messages, count, self._sampling) is not None
 
         return is_cached
@@ -174,14 +240,27 @@ def check_count(count: int) -> None:
         raise SettingError(f"The number of captions is {count}.", hint="Ask for at least 1.")
 
 
+def instruction_lines(requests: Sequence[str]) -> str:
+    """Return the requests of all turns as a numbered list, for a prompt."""
+    return "\n".join(f"{number}. {clean(each)}" for number, each in enumerate(requests, 1))
+
+
 def verbatim_alone(
-    verbatim: VerbatimComposer, modification: str, count: int, instead_of: Mapping[str, Any]
+    verbatim: VerbatimComposer,
+    modification: str,
+    count: int,
+    instead_of: Mapping[str, Any],
+    conversation: Conversation | None = None,
 ) -> Composition:
     """Compose a query without reference by the verbatim composer, under its name and settings.
 
-    ``instead_of`` are the settings of the composer that was chosen.
+    ``instead_of`` are the settings of the composer that was chosen; ``conversation`` are the turns,
+    where there are several.
     """
-    composition = verbatim.compose(None, modification, count)
+    if conversation is None:
+        composition = verbatim.compose(None, modification, count)
+    else:
+        composition = verbatim.compose_conversation(conversation, count)
     note = (
         f"no reference image: the verbatim composer wrote the captions, {instead_of['composer']} "
         f"({instead_of['model']}) was not used"

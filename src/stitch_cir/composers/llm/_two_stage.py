@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,11 +18,20 @@ from stitch_cir.chat import (
     Usage,
     estimate,
     load_prompt,
+    numbered,
 )
+from stitch_cir.composers._conversation import Conversation, compose_conversation
 from stitch_cir.composers._protocol import Caption, Composition, Reference
+from stitch_cir.composers._rules_of_many import plain_intent
 from stitch_cir.composers._text import clean, cut_characters, unique
 from stitch_cir.composers._verbatim import VerbatimComposer
-from stitch_cir.composers.llm._chat import caption_notes, check_count, describe, verbatim_alone
+from stitch_cir.composers.llm._chat import (
+    caption_notes,
+    check_count,
+    describe,
+    instruction_lines,
+    verbatim_alone,
+)
 from stitch_cir.composers.llm._replies import read_caption
 from stitch_cir.composers.llm._sampling import Collected, collect, fill, first_round
 from stitch_cir.errors import QueryError
@@ -70,6 +79,7 @@ class TwoStageComposer:
         self.captioner = captioner
         self.required_image_side = 0 if captioner is None else 768
         self._prompt = FittingPrompt(load_prompt(prompt, "rewrite"))
+        self._conversation = FittingPrompt(load_prompt("conversation-text-1", "conversation-text"))
         self._sampling = sampling or Sampling()
         self._retries = retries
         self._sources = sources
@@ -103,31 +113,68 @@ class TwoStageComposer:
             return verbatim_alone(self._verbatim, modification, count, self.settings())
         text = clean(modification)
         described = self._describe(reference, count)
-        plain = described.captions
+        fields = [{"caption": each, "modification": text} for each in described.captions]
+        conversation = Conversation((reference,), (modification,))
+        return self._rewrite(self._prompt, fields, conversation, (described,), count)
+
+    def compose_conversation(self, conversation: Conversation, count: int) -> Composition:
+        """Compose K captions of several references and turns, from captions of all references.
+
+        The prompt is ``conversation-text-1``; sample i has caption i mod C of each reference.
+        Raises what :meth:`compose` raises.
+        """
+        check_count(count)
+        if not conversation.references:
+            text = conversation.modification
+            return verbatim_alone(self._verbatim, text, count, self.settings(), conversation)
+        described = tuple(self._describe(each, count) for each in conversation.references)
+        fields = _conversation_fields(conversation, [each.captions for each in described])
+        composition = self._rewrite(self._conversation, fields, conversation, described, count)
+        return replace(
+            composition,
+            intent=plain_intent(conversation),
+            notes=(*conversation.notes(), *composition.notes),
+        )
+
+    def _rewrite(
+        self,
+        fitting: FittingPrompt,
+        fields: Sequence[Mapping[str, str]],
+        conversation: Conversation,
+        described: Sequence[_Described],
+        count: int,
+    ) -> Composition:
+        """Sample K captions, sample i with a prompt that fields i mod C fill in."""
+        text = clean(conversation.modification)
         read = partial(
             read_caption,
-            labels=self._prompt.full.labels,
-            max_words=self._prompt.full.max_words,
+            labels=fitting.full.labels,
+            max_words=fitting.full.max_words,
             modification=text,
         )
         budget = count if self._retries is None else self._retries
 
         def send(prompt: Prompt) -> Collected:
-            questions = _questions(prompt, plain, text)
+            questions = _questions(prompt, fields)
             return collect(self.chat, questions, count, self._sampling, read, budget)
 
-        collected, prompt, shortened = self._prompt.run(send, self._is_cached(plain, text, count))
+        collected, prompt, shortened = fitting.run(send, self._is_cached(fields, count))
+        sources = dict.fromkeys(each.source for each in described)
         notes = [
-            f"rewritten from {described.source}",
-            *described.notes,
+            f"rewritten from {' and '.join(sources)}",
+            *dict.fromkeys(note for each in described for note in each.notes),
             *shortened,
             *collected.notes(count),
             *self.chat.notes(),
         ]
         substitutes: Sequence[Caption] = ()
         if len(collected.captions) < count:
-            described_reference = Reference(reference.id, None, plain, reference.concepts)
-            substitutes = self._verbatim.compose(described_reference, modification, count).captions
+            references = tuple(
+                replace(reference, image=None, captions=each.captions)
+                for reference, each in zip(conversation.references, described, strict=True)
+            )
+            worded = replace(conversation, references=references)
+            substitutes = compose_conversation(self._verbatim, worded, count).captions
         captions, filled = fill(
             collected.captions, f"{self.name}:{self.chat.model}", count, substitutes
         )
@@ -136,8 +183,9 @@ class TwoStageComposer:
         settings = {
             **self.settings(),
             **prompt.to_dict(),
-            "answers": [*described.keys, *collected.keys],
+            "answers": [*(key for each in described for key in each.keys), *collected.keys],
         }
+        plain = tuple(text for each in described for text in each.captions)
         return Composition(captions, text, self.name, plain, settings, tuple(notes))
 
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
@@ -149,23 +197,43 @@ class TwoStageComposer:
         total = Estimate(queries=1)
         if reference is None:
             return total
+        plain, requested = self._foresee(reference, count)
+        text = clean(modification)
+        fields = [{"caption": each, "modification": text} for each in plain]
+        return total + requested + self._estimate(self._prompt, fields, count)
+
+    def estimate_conversation(self, conversation: Conversation, count: int) -> Estimate:
+        """Return what :meth:`compose_conversation` would request, by the same assumption."""
+        check_count(count)
+        total = Estimate(queries=1)
+        if not conversation.references:
+            return total
+        foreseen = [self._foresee(each, count) for each in conversation.references]
+        for _, requested in foreseen:
+            total += requested
+        fields = _conversation_fields(conversation, [plain for plain, _ in foreseen])
+        return total + self._estimate(self._conversation, fields, count)
+
+    def _foresee(self, reference: Reference, count: int) -> tuple[tuple[str, ...], Estimate]:
+        """Return captions of a reference, or as many words, and what they would request."""
         num_captions = min(count, self._sources)
+        requests = Estimate()
         if not reference.captions and self.captioner is not None and reference.image is not None:
             messages = load_prompt("caption-1", "caption").messages(
                 image=ImagePart.of(reference.image, reference.content)
             )
-            total += estimate(self.captioner, messages, num_captions, self._sampling)
+            requests = estimate(self.captioner, messages, num_captions, self._sampling)
             if self.captioner.peek(messages, num_captions, self._sampling) is None:
-                plain = tuple("word " * _WORDS_A_CAPTION + str(i) for i in range(num_captions))
-                return total + self._estimate(plain, modification, count)
-        plain = self._describe(reference, count).captions
-        return total + self._estimate(plain, modification, count)
+                words = tuple("word " * _WORDS_A_CAPTION + str(i) for i in range(num_captions))
+                return words, requests
+        return self._describe(reference, count).captions, requests
 
-    def _estimate(self, plain: tuple[str, ...], modification: str, count: int) -> Estimate:
+    def _estimate(
+        self, fitting: FittingPrompt, fields: Sequence[Mapping[str, str]], count: int
+    ) -> Estimate:
         total = Estimate()
-        text = clean(modification)
-        prompt = self._prompt.choose(self._is_cached(plain, text, count))
-        for messages, number, first in first_round(_questions(prompt, plain, text), count):
+        prompt = fitting.choose(self._is_cached(fields, count))
+        for messages, number, first in first_round(_questions(prompt, fields), count):
             total += estimate(self.chat, messages, number, self._sampling, first)
         return total
 
@@ -180,11 +248,13 @@ class TwoStageComposer:
         if self.captioner is not None:
             self.captioner.close()
 
-    def _is_cached(self, plain: Sequence[str], text: str, count: int) -> Callable[[Prompt], bool]:
+    def _is_cached(
+        self, fields: Sequence[Mapping[str, str]], count: int
+    ) -> Callable[[Prompt], bool]:
         """Return a predicate: are the answers to a prompt in the cache?"""
 
         def is_cached(prompt: Prompt) -> bool:
-            questions = first_round(_questions(prompt, plain, text), count)
+            questions = first_round(_questions(prompt, fields), count)
             return all(
                 self.chat.peek(messages, number, self._sampling, first) is not None
                 for messages, number, first in questions
@@ -235,5 +305,18 @@ class _Described:
     notes: Sequence[str] = ()
 
 
-def _questions(prompt: Prompt, plain: Sequence[str], text: str) -> list[tuple[Message, ...]]:
-    return [prompt.messages(caption=caption, modification=text) for caption in plain]
+def _questions(prompt: Prompt, fields: Sequence[Mapping[str, str]]) -> list[tuple[Message, ...]]:
+    return [prompt.messages(**each) for each in fields]
+
+
+def _conversation_fields(
+    conversation: Conversation, plain: Sequence[Sequence[str]]
+) -> list[dict[str, str]]:
+    """Return fields with caption i of each reference, for as many i as one of them has captions."""
+    return [
+        {
+            "captions": "".join(map(str, numbered([each[i % len(each)] for each in plain]))),
+            "instructions": instruction_lines(conversation.requests),
+        }
+        for i in range(max(map(len, plain)))
+    ]
