@@ -12,7 +12,7 @@ VENV ?= .venv
 PHOTOS ?=
 JOBS ?= 2
 CHAOS ?= 1
-EXTRAS ?= transformers open-clip llama mcp
+EXTRAS ?= transformers open-clip llama mcp shop
 CHROMIUM ?= /usr/bin/chromium
 AXE := .venv-extras/browser/node_modules/axe-core/axe.min.js
 

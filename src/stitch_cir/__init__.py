@@ -179,6 +179,7 @@ __all__ = [
 
 _PACKAGES = (
     "benchmarks",
+    "catalog",
     "chat",
     "client",
     "composers",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 from urllib.parse import quote
@@ -18,10 +18,12 @@ from stitch_cir.wire import (
 )
 
 __all__ = [
+    "CatalogArguments",
     "ImageSource",
     "QueryArguments",
     "ReferenceLike",
     "caption_form",
+    "catalog_json",
     "form_files",
     "image_path",
     "query_json",
@@ -56,6 +58,37 @@ class QueryArguments(TypedDict, total=False):
     offset: int
     cursor: str
     settings: QuerySettings
+
+
+class CatalogArguments(TypedDict, total=False):
+    """What a catalog search holds besides its words.
+
+    ``filters``: ``price`` in minor units of ``currency``, ``categories``, and attributes by name;
+    ``facets``: attributes to count; ``limit`` and ``cursor``: which page.
+    """
+
+    reference: ReferenceLike
+    filters: Mapping[str, Any]
+    currency: str
+    facets: Sequence[str]
+    limit: int
+    cursor: str
+
+
+def catalog_json(query: str, request: CatalogArguments) -> dict[str, Any]:
+    """Return the JSON of a catalog search, without what was left out."""
+    data: dict[str, Any] = {"query": query} if query else {}
+    reference = request.get("reference")
+    if reference is not None:
+        data["reference"] = _reference_json(reference)
+    if "filters" in request:
+        data["filters"] = dict(request["filters"])
+    if "currency" in request:
+        data["context"] = {"currency": request["currency"]}
+    if "facets" in request:
+        data["facets"] = list(request["facets"])
+    page = {name: request[name] for name in ("limit", "cursor") if name in request}
+    return {**data, "pagination": page} if page else data
 
 
 def query_json(text: str, query: QueryArguments, **more: str) -> dict[str, Any]:

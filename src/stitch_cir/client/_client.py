@@ -76,6 +76,7 @@ class Client:
     upload = _method(requests.upload)
     compose = _method(requests.compose)
     search = _method(requests.search)
+    search_catalog = _method(requests.search_catalog)
     explain = _method(requests.explain)
     explanation_image = _method(requests.explanation_image)
     sheet = _method(requests.sheet)

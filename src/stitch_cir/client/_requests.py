@@ -14,9 +14,11 @@ import httpx2
 from pydantic import ValidationError
 
 from stitch_cir.client._arguments import (
+    CatalogArguments,
     ImageSource,
     QueryArguments,
     caption_form,
+    catalog_json,
     form_files,
     image_path,
     query_json,
@@ -26,6 +28,7 @@ from stitch_cir.client._errors import ApiError, not_understood, read_error
 from stitch_cir.errors import NotFoundError
 from stitch_cir.wire import (
     AddedImages,
+    CatalogResponse,
     ComposeResponse,
     CompositionInfo,
     Explanation,
@@ -205,6 +208,13 @@ def compose(text: str = "", **query: Unpack[QueryArguments]) -> Call[Composition
 def search(text: str = "", **query: Unpack[QueryArguments]) -> Call[SearchResults]:
     """Search: a reference image, changed as the text says."""
     return _query("/api/search", _results, query, query_json(text, query))
+
+
+def search_catalog(query: str = "", **request: Unpack[CatalogArguments]) -> Call[CatalogResponse]:
+    """Return the products of a shop that match words, a reference image, or both."""
+    body = catalog_json(query, request)
+    hint = upload_hint({"reference": request.get("reference")})
+    return Call("POST", "/catalog/search", _as(CatalogResponse), {"json": body}, missing_hint=hint)
 
 
 def explain(id: str, text: str = "", **query: Unpack[QueryArguments]) -> Call[Explanation]:

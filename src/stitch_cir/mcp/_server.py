@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from stitch_cir.composers import Composer
 from stitch_cir.gallery import Gallery
 from stitch_cir.mcp._arguments import describe_errors
+from stitch_cir.mcp._catalog import CatalogTool
 from stitch_cir.mcp._tools import Tools
 
 __all__ = ["create_server"]
@@ -40,6 +41,9 @@ class _Server(MCPServer):  # type: ignore[misc]
 def create_server(gallery: Gallery, *, composer: Composer | None = None) -> MCPServer:
     """Return a Model Context Protocol server with the tools ``search``, ``compose``, ``explain``.
 
+    A gallery that was made from a feed has ``search_catalog`` too, of the Universal Commerce
+    Protocol.
+
     ``composer`` writes target captions; ``None`` is the verbatim composer. Run it with
     ``server.run("stdio")``, or connect the SDK's client to it in the same process.
     """
@@ -54,10 +58,9 @@ def create_server(gallery: Gallery, *, composer: Composer | None = None) -> MCPS
         log_level="WARNING",
     )
     reads = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-    for name, tool in (
-        ("search", tools.search),
-        ("compose", tools.compose),
-        ("explain", tools.explain),
-    ):
+    named = {"search": tools.search, "compose": tools.compose, "explain": tools.explain}
+    if gallery.info()["feed"] is not None:
+        named["search_catalog"] = CatalogTool(gallery, composer).search_catalog
+    for name, tool in named.items():
         server.add_tool(tool, name=name, annotations=reads)
     return server

@@ -17,6 +17,7 @@ from stitch_cir.composers import Composer
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.searcher import SearchSettings
 from stitch_cir.server import (
+    _catalog_routes,
     _gallery_routes,
     _page_routes,
     _query_routes,
@@ -124,6 +125,7 @@ def create_app(
         _write_routes.router(services),
         _upload_routes.router(services),
         _query_routes.router(services),
+        _catalog_routes.router(services),
     )
     for router in routers:
         app.include_router(router)

@@ -36,6 +36,7 @@ Where = Annotated[
     Query(min_length=1, max_length=10_000, description="A condition on attributes: price < 50."),
 ]
 Side = Annotated[int, Query(ge=SMALLEST_SIDE, le=LARGEST_SIDE)]
+ImageNumber = Annotated[int, Query(ge=1, le=1000)]
 
 _JPEG: dict[int | str, dict[str, object]] = {
     **image_response("image/jpeg"),
@@ -166,9 +167,14 @@ def router(services: Services) -> APIRouter:
         response_class=Response,
         responses={**error_responses(404, 410, 422), **_JPEG},
     )
-    async def file(request: Request, id: ImageId, side: Side = 1600) -> Response:
-        """Return an image upright, without metadata, its longest side at most `side` pixels."""
-        return await _image(request, id, side)
+    async def file(
+        request: Request, id: ImageId, side: Side = 1600, image: ImageNumber = 1
+    ) -> Response:
+        """Return an image upright, without metadata, its longest side at most `side` pixels.
+
+        `image` counts from 1 where an item has several.
+        """
+        return await _image(request, id, side, image)
 
     @routes.get(
         "/api/thumbnails/{id:image_id}",
@@ -179,12 +185,12 @@ def router(services: Services) -> APIRouter:
         """Return the same, small; an item without an image gets a card with its captions."""
         return await _image(request, id, side)
 
-    async def _image(request: Request, id: str, side: int) -> Response:
+    async def _image(request: Request, id: str, side: int, number: int = 1) -> Response:
         etags = request.headers.get("if-none-match", "")
 
         def work() -> Response:
             tag, render = provider.read(
-                lambda gallery: services.renderer.of_image(gallery, id, side)
+                lambda gallery: services.renderer.of_image(gallery, id, side, number)
             )
             headers = {"etag": tag, "cache-control": "private, max-age=60"}
             if tag in etags or etags.strip() == "*":

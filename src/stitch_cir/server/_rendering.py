@@ -41,9 +41,11 @@ class ImageRenderer:
         self.cache: ByteBoundedCache[RenderedImage] = ByteBoundedCache(room)
 
     def of_image(
-        self, gallery: GalleryReader, id: str, side: int
+        self, gallery: GalleryReader, id: str, side: int, number: int = 1
     ) -> tuple[str, Callable[[], RenderedImage]]:
         """Return an image's entity tag and the function that renders it, longest side ≤ ``side``.
+
+        ``number`` counts from 1 where the item has several images.
 
         Raises ``NotFoundError`` for an unknown id, ``GoneError`` when its file is gone;
         rendering raises ``ImageError`` when the file is damaged.
@@ -53,6 +55,13 @@ class ImageRenderer:
             raise NotFoundError("The gallery has no such image.", hint="See GET /api/images.")
         id = stored
         path = gallery.path(id)
+        if number > 1:
+            images = gallery.image_paths(id)
+            if number > len(images):
+                raise NotFoundError(
+                    f"{id!r} has no image {number}.", hint="Images are counted from 1."
+                )
+            path = images[number - 1]
         if path is None:
             texts = gallery.captions(id)
             tag = _tag("card", *texts, side)
@@ -63,7 +72,7 @@ class ImageRenderer:
             raise GoneError(
                 f"The file of {id!r} is gone.", hint="Run stitch index to take it out."
             ) from error
-        tag = _tag(gallery.content_hash(id), facts.st_size, facts.st_mtime_ns, side)
+        tag = _tag(gallery.content_hash(id), number, facts.st_size, facts.st_mtime_ns, side)
         max_pixels = gallery.max_pixels
         return tag, lambda: self._render(tag, lambda: _open(path, id, side, max_pixels))
 
