@@ -12,11 +12,11 @@ def make_shop(folder: Path) -> Shop:
     """Index four dresses in two colours each, hats and shoes; prices rise by ten."""
     shop = Shop(folder, HashEncoder())
     for number in range(4):
-        for place, color in enumerate(("red", "blue")):
+        for position, color in enumerate(("red", "blue")):
             id = f"dress-{number}-{color}"
             shop.product(
                 id,
-                10 * number + place,
+                10 * number + position,
                 price=f"{10 * number + 15}.50 EUR",
                 item_group_id=f"dress-{number}",
                 color=color,

@@ -104,7 +104,7 @@ def test_a_sale_has_both_prices_and_images_the_servers_addresses(client: TestCli
 
 
 @pytest.mark.parametrize(
-    ("filters", "found"),
+    ("filters", "expected"),
     [
         ({"price": {"max": 1600}}, {"dress-0", "hat"}),
         ({"price": {"min": 3600, "max": 4000}}, {"shoe"}),
@@ -116,10 +116,10 @@ def test_a_sale_has_both_prices_and_images_the_servers_addresses(client: TestCli
         ({"brand": "Nobody"}, set()),
     ],
 )  # fmt: skip
-def test_filters(client: TestClient, filters: dict[str, Any], found: set[str]) -> None:
+def test_filters(client: TestClient, filters: dict[str, Any], expected: set[str]) -> None:
     data = search(client, query="a dress", filters=filters, pagination={"limit": 20})
-    assert ids(data) == found
-    assert data["pagination"]["total_count"] == len(found)
+    assert ids(data) == expected
+    assert data["pagination"]["total_count"] == len(expected)
     assert "messages" not in data
 
 
