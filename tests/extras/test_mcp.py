@@ -19,6 +19,8 @@ from PIL import Image
 import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.mcp import create_server
+from stitch_cir.wire import CatalogResponse
+from tests.server.catalog import make_shop
 
 mcp = pytest.importorskip("mcp")
 DOC = Path(__file__).parents[2] / "docs" / "mcp.md"
@@ -192,3 +194,41 @@ def test_the_documented_command_speaks_over_stdio(folder: Path) -> None:
     result = asyncio.run(run())
     assert result.structured_content["hits"][0]["id"] == "red.png"
     assert shlex.join(["stitch", "mcp"]) in DOC.read_text(encoding="utf-8")
+
+
+def test_search_catalog_of_a_shop(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path / "shop")
+    content = (shop.folder / "images/dress-2-red.png").read_bytes()
+    image = base64.b64encode(content).decode()
+    opened = shop.open()
+
+    def answer(**catalog: Any) -> Any:
+        async def run() -> Any:
+            async with mcp.Client(create_server(opened)) as client:
+                arguments = {"catalog": catalog, "meta": {"ucp-agent": {"profile": "x"}}}
+                return await client.call_tool("search_catalog", arguments)
+
+        return asyncio.run(run())
+
+    result = answer(query="a dress", pagination={"limit": 3}, facets=["brand"])
+    data = CatalogResponse.model_validate(result.structured_content)
+    assert len(data.products) == 3
+    assert data.pagination.has_next_page
+    assert "3 of 6 products." in words(result)
+    filters = {"price": {"max": 2000}, "brand": "Acme"}
+    cheap = answer(query="a dress", filters=filters, context={"currency": "EUR"})
+    assert [each["id"] for each in cheap.structured_content["products"]] == ["hat"]
+    by_id = answer(query="in blue", reference={"id": "dress-2-red"}).structured_content
+    by_image = answer(query="in blue", reference={"image": image}).structured_content
+    assert by_id == by_image
+    for wrong, message in (
+        ({}, "neither a query nor a reference"),
+        ({"query": "x", "filters": {"brnad": "Acme"}}, "Did you mean 'brand'"),
+        ({"query": "x", "reference": {"upload": "y"}}, "Uploads belong to the HTTP API"),
+        ({"query": "x", "reference": "nothing"}, "nothing"),
+        ({"query": 3}, "query"),
+    ):
+        refused = answer(**wrong)
+        assert refused.is_error
+        assert message in words(refused)
+        assert str(tmp_path) not in words(refused)
