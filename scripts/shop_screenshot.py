@@ -1,0 +1,49 @@
+"""Take the image of docs/shop.md: ``python scripts/shop_screenshot.py FOLDER``.
+
+Needs the environment of ``make test-browser``; FOLDER has a folder of images for each kind.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+sys.path[:0] = ["examples/shop", "scripts"]
+from screenshots import FLAGS, SETTLED, serving  # noqa: E402
+from shop import create_shop, make_shop  # noqa: E402
+
+from stitch_cir.encoders import load_encoder  # noqa: E402
+
+OUT = Path("docs/images/shop.png")
+
+
+def main() -> None:
+    """Make the shop, point at an image, say what should change, and take the image."""
+    encoder = load_encoder("mini")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        make_shop(Path(sys.argv[1]).resolve(), Path(folder), encoder)
+        chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        with serving(create_shop(Path(folder) / "gallery", encoder)) as site:
+            page = browser.new_page(viewport={"width": 1100, "height": 760})
+            page.goto(site)
+            page.wait_for_selector("#products li")
+            page.fill("#query", sys.argv[2] if len(sys.argv) > 2 else "a yellow bird")
+            page.click("form button")
+            page.wait_for_load_state("networkidle")
+            page.locator(".like").first.click()
+            page.wait_for_load_state("networkidle")
+            page.fill("#query", sys.argv[3] if len(sys.argv) > 3 else "in red instead")
+            page.click("form button")
+            page.wait_for_load_state("networkidle")
+            page.wait_for_function(SETTLED)
+            page.screenshot(path=str(OUT))
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
