@@ -5,17 +5,18 @@ Needs the environment of ``make test-browser``; FOLDER has a folder of images fo
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 sys.path[:0] = ["examples/shop", "scripts"]
 from screenshots import FLAGS, SETTLED, serving  # noqa: E402
 from shop import create_shop, make_shop  # noqa: E402
-
 from stitch_cir.encoders import load_encoder  # noqa: E402
 
 OUT = Path("docs/images/shop.png")
@@ -32,16 +33,19 @@ def main() -> None:
             page = browser.new_page(viewport={"width": 1100, "height": 760})
             page.goto(site)
             page.wait_for_selector("#products li")
-            page.fill("#query", sys.argv[2] if len(sys.argv) > 2 else "a yellow bird")
-            page.click("form button")
-            page.wait_for_load_state("networkidle")
-            page.locator(".like").first.click()
-            page.wait_for_load_state("networkidle")
-            page.fill("#query", sys.argv[3] if len(sys.argv) > 3 else "in red instead")
-            page.click("form button")
-            page.wait_for_load_state("networkidle")
+            for text, button in (
+                ("a white flower", "form button"),
+                ("", ".like >> nth=0"),
+                ("in red instead", "form button"),
+            ):
+                page.fill("#query", text)
+                with page.expect_response("**/catalog/search"):
+                    page.click(button)
+                page.wait_for_load_state("networkidle")
+            page.locator("img").evaluate_all("images => images.forEach(i => i.loading = 'eager')")
             page.wait_for_function(SETTLED)
-            page.screenshot(path=str(OUT))
+            image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            image.quantize(256).save(OUT, optimize=True)
         browser.close()
 
 
