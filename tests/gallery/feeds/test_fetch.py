@@ -221,13 +221,13 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
         """Another address at the second look."""
 
         def get(self, host: str, default: Any = None) -> Any:
-            looks.append(host)
-            return [PUBLIC] if len(looks) == 1 else ["127.0.0.1"]
+            lookups.append(host)
+            return [PUBLIC] if len(lookups) == 1 else ["127.0.0.1"]
 
-    looks: list[str] = []
+    lookups: list[str] = []
     internet.names = Rebinding()
     report = fetch(shop, "http://rebinds.example/a.png")
-    assert (report.products, looks, internet.connected) == (1, ["rebinds.example"], [PUBLIC])
+    assert (report.products, lookups, internet.connected) == (1, ["rebinds.example"], [PUBLIC])
 
 
 def test_what_is_too_large_too_odd_or_not_there(shop: Shop, internet: Internet) -> None:
