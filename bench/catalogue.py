@@ -18,10 +18,10 @@ from bench.rows import Row
 from bench.timing import in_turn, ratio, seconds
 from bench.vectors import World, write_matrix
 from stitch_cir.gallery import Attributes
+from stitch_cir.gallery.attributes import AttributeRecord, AttributeTable
 from stitch_cir.gallery.attributes._columns import AttributeCache
-from stitch_cir.gallery.attributes._records import AttributeRecord, AttributeTable
 from stitch_cir.gallery.attributes._write import write_table
-from stitch_cir.gallery.store._store import Item, Store
+from stitch_cir.gallery.store import Item, Store
 from stitch_cir.ranking import Bounded, RankingProblem, Scanner
 from stitch_cir.transport import ConditionalTransport
 

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 import mini_head_data as data
 import mini_head_fits as fits
 from mini_head_data import Domain
+from stitch_cir.encoders.mini import MiniHead
 from stitch_cir.encoders.mini._everyday import LEAST
-from stitch_cir.encoders.mini._head import MiniHead
 from stitch_cir.errors import StitchError
 
 FOLDS = 4

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everyday_words import ACTIONS, FORMS, LOCATIONS, PEOPLE, SAME
+from stitch_cir.encoders.mini import MiniEncoder
 from stitch_cir.encoders.mini._colour import shrink
-from stitch_cir.encoders.mini._encoder import MiniEncoder
 from stitch_cir.encoders.mini._vision import VisionTower, fit
 from stitch_cir.errors import ImageError, RecordError, StitchError
 from stitch_cir.images import open_image

@@ -24,6 +24,7 @@ OPTIONAL = {
     ("stitch_cir.server", "ComposerFactory"),
     ("stitch_cir.server", "JsonLines"),
     ("stitch_cir.server", "create_app"),
+    ("stitch_cir.server", "prepare"),
     ("stitch_cir.server", "serve"),
 }
 """Names that need an extra."""

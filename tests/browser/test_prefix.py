@@ -11,8 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.server import ServerSettings, create_app
-from stitch_cir.server._serve import prepare
+from stitch_cir.server import ServerSettings, create_app, prepare
 from tests.browser.conftest import draw, running
 from tests.browser.steps import close_dialog, drop, hits, pick, png, search
 

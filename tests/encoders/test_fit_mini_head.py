@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from stitch_cir.encoders import load_encoder
-from stitch_cir.encoders.mini._head import MiniHead
+from stitch_cir.encoders.mini import MiniHead
 from stitch_cir.errors import StitchError
 from tests.conftest import noise
 

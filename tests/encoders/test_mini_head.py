@@ -10,9 +10,7 @@ import pytest
 
 from stitch_cir.concepts import Concept
 from stitch_cir.encoders import MiniEncoder, encoder_notes, load_encoder
-from stitch_cir.encoders.mini._everyday import join_concepts
-from stitch_cir.encoders.mini._files import data_file
-from stitch_cir.encoders.mini._head import MiniHead
+from stitch_cir.encoders.mini import MiniHead, data_file, join_concepts
 from stitch_cir.errors import GalleryMismatchError, ModelError, SettingError
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.views import ViewBox

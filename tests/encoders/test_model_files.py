@@ -16,8 +16,7 @@ from stitch_cir.encoders import MiniEncoder, ModelFile, load_encoder
 from stitch_cir.encoders._session import open_session
 from stitch_cir.encoders.mini import _files, _vocabulary
 from stitch_cir.encoders.mini._files import MANIFEST_SHA256
-from stitch_cir.encoders.store._catalogue import is_installed
-from stitch_cir.encoders.store._digests import file_sha256
+from stitch_cir.encoders.store import file_sha256, is_installed
 from stitch_cir.errors import ModelError, SettingError
 from stitch_cir.views import ViewBox
 from tests.command import invoke

@@ -16,10 +16,14 @@ from tokenizers import Tokenizer
 
 import stitch_cir as st
 from stitch_cir.encoders import load_encoder, pull_model
-from stitch_cir.encoders.clip import _onnx
-from stitch_cir.encoders.clip._onnx import OnnxTowers
-from stitch_cir.encoders.clip._preprocess import CLIP_MEAN, Preprocess
-from stitch_cir.encoders.clip._tokenizer import pad_token_id, plain_tokenizer
+from stitch_cir.encoders.clip import (
+    CLIP_MEAN,
+    OnnxTowers,
+    Preprocess,
+    _onnx,
+    pad_token_id,
+    plain_tokenizer,
+)
 from stitch_cir.encoders.store import _hub
 from stitch_cir.encoders.store._hub import _choose
 from stitch_cir.errors import ModelError

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from stitch_cir.encoders._dense import coverage
-from stitch_cir.encoders.clip._preprocess import CLIP_MEAN, CLIP_STD, Preprocess
+from stitch_cir.encoders.clip import CLIP_MEAN, CLIP_STD, Preprocess
 from stitch_cir.errors import ModelError
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from stitch_cir.encoders import check_model, export_model, load_encoder
-from stitch_cir.encoders.clip._export import check_golden
+from stitch_cir.encoders.clip import check_golden
 from stitch_cir.errors import ModelError, SettingError
 from stitch_cir.views import ViewBox, ViewRecipe
 
@@ -68,7 +68,7 @@ def test_check(pair: tuple[Path, Path]) -> None:
 
 
 def test_golden_vectors_of_another_model_are_refused(pair: tuple[Path, Path]) -> None:
-    from stitch_cir.encoders.store._model_file import read_model_file
+    from stitch_cir.encoders.store import read_model_file
 
     record = read_model_file(pair[1])
     assert record is not None

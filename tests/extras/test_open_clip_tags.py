@@ -19,8 +19,8 @@ import torch  # noqa: E402
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict  # noqa: E402
 
 from stitch_cir.encoders import load_encoder  # noqa: E402
+from stitch_cir.encoders.clip import settings_of_file, settings_of_tag  # noqa: E402
 from stitch_cir.encoders.clip._open_clip import _prepared  # noqa: E402
-from stitch_cir.encoders.clip._open_clip_tags import settings_of_file, settings_of_tag  # noqa: E402
 from stitch_cir.errors import ModelError  # noqa: E402
 
 PAIRS = open_clip.list_pretrained()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stitch_cir.encoders.clip._preprocess import Preprocess
+from stitch_cir.encoders.clip import Preprocess
 
 SIZES = [
     (224, 224),

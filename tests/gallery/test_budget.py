@@ -14,9 +14,9 @@ from PIL import Image
 
 from stitch_cir.errors import MemoryLimitError, SettingError
 from stitch_cir.gallery import ProgressEvent, index_folder
+from stitch_cir.gallery.index import MEGABYTE, MemoryBudget, default_memory
 from stitch_cir.gallery.index import _budget as budget_module
 from stitch_cir.gallery.index import _folder_run as index_module
-from stitch_cir.gallery.index._budget import MEGABYTE, MemoryBudget, default_memory
 from tests.gallery.fakes import FakeEncoder
 
 TOTAL = 100 * MEGABYTE

@@ -19,8 +19,7 @@ import pytest
 
 from stitch_cir.errors import GalleryError
 from stitch_cir.gallery import Codes, Gallery, ViewMatrix, index_folder, write_codes
-from stitch_cir.gallery.cache import _build, _format
-from stitch_cir.gallery.cache._codes import CODE_FILES, map_codes
+from stitch_cir.gallery.cache import CODE_FILES, _build, _format, map_codes
 from tests.gallery.fakes import FakeEncoder
 
 FILES = (*_format.FILES, "manifest")
@@ -178,13 +177,13 @@ def test_checksums_cover_every_byte(tmp_path: Path, size: int) -> None:
     file.write_bytes(content)
     facts = _format.checksums(file)
     for complete in (False, True):
-        assert _format._is_sound(file, facts, complete=complete)
+        assert _format.is_sound(file, facts, complete=complete)
     for position in {0, size // 2, size - 1} if size else ():
         spoiled = bytearray(content)
         spoiled[position] ^= 1
         file.write_bytes(spoiled)
         for complete in (False, True):
-            assert not _format._is_sound(file, facts, complete=complete)
+            assert not _format.is_sound(file, facts, complete=complete)
 
 
 @pytest.mark.parametrize("unit", [8, 512, 4096])
@@ -314,9 +313,8 @@ def test_leftovers_of_dead_builders_are_swept(indexed: Path, encoder: FakeEncode
 
 def fill(folder: Path, encoder: FakeEncoder, count: int, dim: int) -> None:
     """Make a gallery without encoding anything."""
-    from stitch_cir.gallery.store._provenance import record
+    from stitch_cir.gallery.store import Item, Store, record
     from stitch_cir.views import ViewBox, ViewRecipe
-    from tests.gallery.inside import Item, Store
 
     encoder.dim = dim
     random = np.random.default_rng(0)

@@ -13,7 +13,7 @@ import pytest
 
 from stitch_cir.errors import GalleryMismatchError, NotFoundError, RecordError, VectorError
 from stitch_cir.gallery import Gallery, index_captions, index_folder
-from stitch_cir.gallery.index._captions import read_captions
+from stitch_cir.gallery.index import read_captions
 from tests.gallery.fakes import FakeEncoder
 
 Write = Callable[..., Path]

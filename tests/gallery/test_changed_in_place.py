@@ -14,9 +14,9 @@ from PIL import Image
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery.index import _decode as decoding
 from stitch_cir.gallery.index import _scan as scanning
-from stitch_cir.gallery.index._scan import facts_of, scan
+from stitch_cir.gallery.index import facts_of, scan
+from stitch_cir.gallery.store import Store
 from tests.gallery.fakes import FakeEncoder, noise_image
-from tests.gallery.inside import Store
 
 Paint = Callable[..., Path]
 YEAR_2300 = 10_413_792_000_000_000_000

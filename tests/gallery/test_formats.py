@@ -12,9 +12,9 @@ from PIL import Image, ImageCms
 
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Gallery, index_folder
+from stitch_cir.gallery.store import Item, Store
 from stitch_cir.searcher import resolve_reference
 from tests.gallery.fakes import FakeEncoder, noise_image
-from tests.gallery.inside import Item, Store
 from tests.images.profiles import SWAPPED, rgb_profile
 
 

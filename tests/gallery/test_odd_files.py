@@ -20,7 +20,7 @@ from PIL import Image
 
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery.index import _decode as decode_module
-from stitch_cir.gallery.index._scan import scan
+from stitch_cir.gallery.index import scan
 from tests.gallery.fakes import FakeEncoder, noise_image
 
 Paint = Callable[..., Path]

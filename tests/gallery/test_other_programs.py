@@ -16,7 +16,7 @@ import pytest
 
 from stitch_cir.errors import GalleryError, GalleryMismatchError, NotFoundError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
-from stitch_cir.gallery.index._scan import Facts
+from stitch_cir.gallery.index import Facts
 from stitch_cir.gallery.store._schema import _MIGRATIONS
 from stitch_cir.searcher import search
 from tests.gallery.fakes import FakeEncoder, noise_image

@@ -17,13 +17,13 @@ from PIL import Image
 from stitch_cir.encoders import PreparingEncoder, encode_set, load_encoder
 from stitch_cir.errors import SettingError, VectorError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
+from stitch_cir.gallery.index import EncodingPipeline
 from stitch_cir.gallery.index import _decode as decode_module
-from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.index._write import IN_FLIGHT
+from stitch_cir.gallery.store import Store
 from stitch_cir.views import ViewBox, ViewRecipe
 from tests.encoders.tiny_towers import write_towers
 from tests.gallery.fakes import FakeEncoder, noise_image
-from tests.gallery.inside import Store
 
 Paint = Callable[..., Path]
 WHOLE = ViewRecipe(count=1)

@@ -15,9 +15,9 @@ import pytest
 
 from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMismatchError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
+from stitch_cir.gallery.store import write_lock
 from stitch_cir.views import ViewRecipe
 from tests.gallery.fakes import FakeEncoder
-from tests.gallery.inside import write_lock
 
 Paint = Callable[..., Path]
 SLOW = textwrap.dedent(

@@ -36,7 +36,7 @@ def stopped_in_the_first_transaction(directory: Path) -> None:
 
 
 def tables_only(directory: Path) -> None:
-    from tests.gallery.inside import Store
+    from stitch_cir.gallery.store import Store
 
     directory.mkdir()
     Store(directory, write=True).close()

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.server import ServerSettings, create_app
-from stitch_cir.server._listen import listen
-from stitch_cir.server._serve import prepare
+from stitch_cir.server import ServerSettings, create_app, listen, prepare
 
 
 class Running:

@@ -14,11 +14,10 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
-from stitch_cir.server import _bodies
-from stitch_cir.server._bodies import BodyBudget, LimitedBody
-from stitch_cir.server._errors import ClientLeftError
+from stitch_cir.server.limits import BodyBudget, LimitedBody
 from tests.server.conftest import TOKEN, jpeg
 from tests.server.running import Running, head
 
@@ -98,8 +97,7 @@ def scope(**headers: str) -> dict[str, Any]:
     return {"type": "http", "method": "POST", "path": "/api/search", "headers": pairs}
 
 
-def test_only_so_much_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_bodies, "DRAIN_BYTES", 10_000)
+def test_only_so_much_is_discarded() -> None:
     read, sent = [0], []
 
     async def receive() -> dict[str, Any]:
@@ -116,7 +114,7 @@ def test_only_so_much_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
             send,
             limit=10,
             seconds=60.0,
-            bodies=BodyBudget(10**6),
+            bodies=BodyBudget(10**6, drained=10_000),
         )
         await body.send({"type": "http.response.start", "status": 413, "headers": []})
         await body.send({"type": "http.response.body", "body": b"no"})
@@ -165,7 +163,7 @@ def test_a_body_cut_short_is_the_clients_leaving() -> None:
     async def run() -> None:
         limits: dict[str, Any] = {"limit": 10, "seconds": 5.0, "bodies": BodyBudget(10)}
         body = LimitedBody(scope(content_length="5"), receive, send, **limits)
-        with pytest.raises(ClientLeftError):
+        with pytest.raises(st.StitchError, match="left before its body was complete"):
             await body.receive()
 
     asyncio.run(run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 import stitch_cir as st
+from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import Gallery, Snapshot
-from stitch_cir.server import ServerSettings, is_local
-from stitch_cir.server._listen import addresses, listen
+from stitch_cir.server import ServerSettings, addresses, create_app, is_local, listen
 from tests.server.conftest import TOKEN, jpeg
 from tests.server.running import Running, head
 
@@ -78,6 +79,30 @@ def test_a_refused_method_names_those_that_are_taken(
 
 
 LINES = ["two\nlines.png", "end\n", "a\r\nb/\nc.png", "\u2028.png"]
+
+
+URLS = {
+    "a b/ü#?.jpg": "a%20b/%C3%BC%23%3F.jpg",
+    "../a": "..%2Fa",
+    "a//b": "a%2F%2Fb",
+    "/a": "%2Fa",
+    '<b>"': "%3Cb%3E%22",
+}
+
+
+def test_every_id_has_an_address(tmp_path: Path) -> None:
+    file = tmp_path / "captions.jsonl"
+    lines = [json.dumps({"id": id, "captions": ["a red dress"]}) for id in URLS]
+    file.write_text("\n".join(lines))
+    st.index_captions(file, tmp_path / "gallery", encoder=HashEncoder())
+    app = create_app(tmp_path / "gallery", encoder=HashEncoder())
+    with TestClient(app, base_url="http://localhost") as client:
+        listed = client.get("/api/images").json()["images"]
+        assert {image["id"]: image["thumbnail"] for image in listed} == {
+            id: f"/api/thumbnails/{url}" for id, url in URLS.items()
+        }
+        for image in listed:
+            assert client.get(image["thumbnail"]).headers["content-type"] == "image/jpeg"
 
 
 @pytest.mark.parametrize("name", LINES)

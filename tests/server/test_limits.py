@@ -245,12 +245,10 @@ def test_a_fault_is_not_shown_but_logged_without_text(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    from stitch_cir.server._queries import QueryService
-
     def fail(*_: object) -> None:
         raise RuntimeError("secret wish of a user")
 
-    monkeypatch.setattr(QueryService, "search", fail)
+    monkeypatch.setattr(st.Searcher, "search", fail)
     for with_text in (False, True):
         caplog.clear()
         client = serve(log_text=with_text)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.gallery.inside import Store
+from stitch_cir.gallery.store import Store
 
 Form = Literal["NFC", "NFD"]
 NAME = "Caf\u00e9 M\u00fcller/\ud55c\uad6d.png"

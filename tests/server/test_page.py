@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from stitch_cir.server._page_routes import static_folder
+import stitch_cir
 
-FILES = sorted(path.name for path in static_folder().iterdir() if path.is_file())
-TEXTS = {name: (static_folder() / name).read_text(encoding="utf-8") for name in FILES}
+STATIC = Path(stitch_cir.__file__).parent / "server" / "static"
+FILES = sorted(path.name for path in STATIC.iterdir() if path.is_file())
+TEXTS = {name: (STATIC / name).read_text(encoding="utf-8") for name in FILES}
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 

@@ -21,12 +21,15 @@ from stitch_cir.encoders import (
     TextLimits,
 )
 from stitch_cir.server import ServerSettings
-from stitch_cir.server._batching import Batcher, BatchingEncoder, batching
-from stitch_cir.server._cache import ByteBoundedCache
 from stitch_cir.server._errors import ClientLeftError, DeadlineError, QueueFullError, status_of
-from stitch_cir.server._executor import RequestExecutor
-from stitch_cir.server._rendering import image_url
-from stitch_cir.server._request_limits import RateLimiter
+from stitch_cir.server.limits import (
+    Batcher,
+    BatchingEncoder,
+    ByteBoundedCache,
+    RateLimiter,
+    RequestExecutor,
+    batching,
+)
 from stitch_cir.views import ViewBox, ViewRecipe
 from tests.conftest import CountingEncoder, noise
 
@@ -90,20 +93,6 @@ def test_every_error_has_a_status() -> None:
     assert status_of(st.GalleryDamagedError("x")) == 500
     assert status_of(st.EndpointError("x")) == 502
     assert status_of(st.BrokenImageError("x")) == 422
-
-
-@pytest.mark.parametrize(
-    ("id", "url"),
-    [
-        ("a b/ü#?.jpg", "/api/files/a%20b/%C3%BC%23%3F.jpg"),
-        ("../a", "/api/files/..%2Fa"),
-        ("a//b", "/api/files/a%2F%2Fb"),
-        ("/a", "/api/files/%2Fa"),
-        ('<b>"', "/api/files/%3Cb%3E%22"),
-    ],
-)
-def test_addresses_of_images(id: str, url: str) -> None:
-    assert image_url("files", id) == url
 
 
 # -- batching --------------------------------------------------------------------------------------

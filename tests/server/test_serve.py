@@ -18,7 +18,7 @@ import pytest
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import index_folder
-from stitch_cir.server._listen import listen
+from stitch_cir.server import listen
 from tests.server.running import Running, head
 
 

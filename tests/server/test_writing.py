@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import Gallery
+from stitch_cir.gallery.store import write_lock
 from tests.gallery.fakes import to_schema
-from tests.gallery.inside import write_lock
 from tests.server.conftest import TOKEN, jpeg
 
 KEY = {"authorization": f"Bearer {TOKEN}"}
@@ -169,7 +169,7 @@ def test_names_are_cleaned(folder: Path, name: str, kept: str) -> None:
 
 
 def test_nothing_is_left_when_recording_fails(folder: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    from tests.gallery.inside import Store
+    from stitch_cir.gallery.store import Store
 
     st.index_folder(folder, encoder=HashEncoder())
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stitch_cir.encoders._protocol import DenseEncoder, DualEncoder
-from stitch_cir.encoders.clip._preprocess import Geometry
+from stitch_cir.encoders.clip import Geometry
 from stitch_cir.errors import SettingError
 from stitch_cir.views import ViewBox, ViewRecipe
 

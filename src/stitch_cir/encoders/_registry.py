@@ -9,8 +9,9 @@ from pathlib import Path
 from stitch_cir._hints import did_you_mean
 from stitch_cir.encoders._hash import HashEncoder
 from stitch_cir.encoders._protocol import DualEncoder
-from stitch_cir.encoders.mini._encoder import MiniEncoder
-from stitch_cir.encoders.store._catalogue import NAME, catalogue, is_installed, model_dir
+from stitch_cir.encoders.mini import MiniEncoder
+from stitch_cir.encoders.store import catalogue, is_installed, model_dir
+from stitch_cir.encoders.store._catalogue import NAME
 from stitch_cir.errors import ModelError, SettingError, StitchError
 from stitch_cir.plugins import ENCODERS
 
@@ -91,7 +92,7 @@ def load_encoder(
 
 def _load_mini_edition(name: str) -> MiniEncoder:
     if name == "mini-1":
-        from stitch_cir.encoders.mini._first import FirstMiniEncoder
+        from stitch_cir.encoders.mini import FirstMiniEncoder
 
         return FirstMiniEncoder()
     head = name.partition(":")[2]
@@ -143,14 +144,14 @@ def _refuse_device(name: str, device: str | None) -> None:
 
 def _load(backend: str, source: str, device: str | None, precision: str | None) -> DualEncoder:
     if backend == "open_clip":
-        from stitch_cir.encoders.clip._open_clip import load_open_clip
+        from stitch_cir.encoders.clip import load_open_clip
 
         return load_open_clip(source, device=device, precision=precision)
     if backend == "onnx":
-        from stitch_cir.encoders.clip._onnx import load_onnx
+        from stitch_cir.encoders.clip import load_onnx
 
         return load_onnx(source, device=device, precision=precision)
-    from stitch_cir.encoders.clip._transformers import load_transformers
+    from stitch_cir.encoders.clip import load_transformers
 
     return load_transformers(source, device=device, precision=precision)
 
@@ -163,17 +164,17 @@ def _load_named(name: str, device: str | None, precision: str | None) -> DualEnc
             hint=f"Get it from {entry.source}: stitch models pull {name}",
         )
     if entry.backend == "onnx":
-        from stitch_cir.encoders.clip._onnx import load_onnx
+        from stitch_cir.encoders.clip import load_onnx
 
         return load_onnx(str(folder), device=device, precision=precision, name=name)
-    from stitch_cir.encoders.clip._transformers import load_transformers
+    from stitch_cir.encoders.clip import load_transformers
 
     return load_transformers(str(folder), device=device, precision=precision, name=name)
 
 
 def _backend_of(folder: Path, device: str | None, precision: str | None) -> str:
     """ONNX where the folder has towers; torch where it also has a checkpoint and that was meant."""
-    from stitch_cir.encoders.clip._onnx import has_towers
+    from stitch_cir.encoders.clip import has_towers
 
     torch_meant = precision == "bf16" or (device or "cpu") != "cpu"
     checkpoint = any(folder.glob("*.safetensors")) or any(folder.glob("pytorch_model*.bin"))

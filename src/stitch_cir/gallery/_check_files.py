@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stitch_cir.errors import ImageError
-from stitch_cir.gallery.index._options import recorded_options
-from stitch_cir.gallery.index._scan import facts_of
+from stitch_cir.gallery.index import facts_of, recorded_options
+from stitch_cir.gallery.store import Store
 from stitch_cir.gallery.store._products import files_of
-from stitch_cir.gallery.store._store import Store
 from stitch_cir.images import open_regular
 
 __all__ = ["check_files"]

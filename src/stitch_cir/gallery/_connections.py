@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from stitch_cir.gallery.store._store import Store
+from stitch_cir.gallery.store import Store
 
 __all__ = ["Connections"]
 

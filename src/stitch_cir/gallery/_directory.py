@@ -9,7 +9,7 @@ from pathlib import Path
 from stitch_cir._hints import shell_word
 from stitch_cir.errors import GalleryError, GalleryMissingError
 from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY
-from stitch_cir.gallery.store._database import DATABASE
+from stitch_cir.gallery.store import DATABASE
 
 __all__ = ["find_directory"]
 

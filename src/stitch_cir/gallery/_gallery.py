@@ -21,21 +21,23 @@ from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery._report import IndexReport, VerifyReport
 from stitch_cir.gallery._snapshot import Generation, Snapshot
 from stitch_cir.gallery._verify import verify
-from stitch_cir.gallery.attributes._files import read_attributes
-from stitch_cir.gallery.attributes._kinds import AttributeKind, AttributeValue
-from stitch_cir.gallery.attributes._records import AttributeRecord, AttributeTable
-from stitch_cir.gallery.attributes._write import AttributeReport, drop_attribute, set_attributes
-from stitch_cir.gallery.cache._format import ViewMatrix
-from stitch_cir.gallery.cache._packed import PackedVectors
+from stitch_cir.gallery.attributes import (
+    AttributeKind,
+    AttributeRecord,
+    AttributeReport,
+    AttributeTable,
+    AttributeValue,
+    read_attributes,
+)
+from stitch_cir.gallery.attributes._write import drop_attribute, set_attributes
+from stitch_cir.gallery.cache import PackedVectors, ViewMatrix
 from stitch_cir.gallery.cache._texts import cached_texts
 from stitch_cir.gallery.feeds._options import FeedOptions
 from stitch_cir.gallery.feeds._report import FeedReport
 from stitch_cir.gallery.feeds._sync import index_feed
-from stitch_cir.gallery.index._edit import add_images, remove_image
-from stitch_cir.gallery.index._index import index_folder
-from stitch_cir.gallery.index._options import IndexOptions
+from stitch_cir.gallery.index import IndexOptions, add_images, index_folder, remove_image
+from stitch_cir.gallery.store import Store
 from stitch_cir.gallery.store._provenance import check_encoder, encoder_name
-from stitch_cir.gallery.store._store import Store
 from stitch_cir.images import MAX_PIXELS
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from stitch_cir.gallery.attributes._kinds import AttributeKind, shown
-from stitch_cir.gallery.index._options import recorded_options
-from stitch_cir.gallery.index._scan import id_of
-from stitch_cir.gallery.store import _attributes, _vanished
+from stitch_cir.gallery.attributes import AttributeKind
+from stitch_cir.gallery.attributes._kinds import shown
+from stitch_cir.gallery.index import id_of, recorded_options
+from stitch_cir.gallery.store import Store, StoredView, _attributes, _vanished, to_path
 from stitch_cir.gallery.store._products import images_of
 from stitch_cir.gallery.store._provenance import (
     completeness,
@@ -19,14 +19,13 @@ from stitch_cir.gallery.store._provenance import (
     incomplete_note,
     root_of,
 )
-from stitch_cir.gallery.store._store import Store, to_path
-from stitch_cir.gallery.store._view_sets import StoredView, views
+from stitch_cir.gallery.store._view_sets import views
 from stitch_cir.views import ViewRecipe
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
     from stitch_cir.gallery._snapshot import Snapshot
-    from stitch_cir.gallery.cache._format import ViewMatrix
+    from stitch_cir.gallery.cache import ViewMatrix
 
 __all__ = ["GalleryReader"]
 

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from stitch_cir.encoders import encode_set
 from stitch_cir.errors import ImageError
-from stitch_cir.gallery.cache._salvage import Salvage
+from stitch_cir.gallery.cache import Salvage
 from stitch_cir.gallery.index._write import checked
-from stitch_cir.gallery.store._database import write_lock
+from stitch_cir.gallery.store import Item, Store, StoredSet, write_lock
 from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST
 from stitch_cir.gallery.store._products import combined_hash, files_of
-from stitch_cir.gallery.store._store import Item, Store
-from stitch_cir.gallery.store._view_sets import StoredSet
 from stitch_cir.images import open_image, open_regular
 from stitch_cir.views import ViewRecipe, content_key
 

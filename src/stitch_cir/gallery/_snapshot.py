@@ -9,11 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.gallery._reader import GalleryReader
+from stitch_cir.gallery.attributes import Attributes, Where
 from stitch_cir.gallery.attributes._columns import AttributeCache
-from stitch_cir.gallery.attributes._reader import Attributes
-from stitch_cir.gallery.attributes._where import Where
-from stitch_cir.gallery.cache._format import ViewMatrix
-from stitch_cir.gallery.store._store import Store
+from stitch_cir.gallery.cache import ViewMatrix
+from stitch_cir.gallery.store import Store
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder

@@ -22,12 +22,12 @@ from stitch_cir.gallery._check_files import check_files
 from stitch_cir.gallery._repair import FromFiles, Repairs, repair
 from stitch_cir.gallery._report import VerifyReport
 from stitch_cir.gallery.attributes._check import damaged_attributes, take_out
-from stitch_cir.gallery.cache._format import ViewMatrix, open_cache
-from stitch_cir.gallery.index._scan import id_of
+from stitch_cir.gallery.cache import ViewMatrix, open_cache
+from stitch_cir.gallery.index import id_of
+from stitch_cir.gallery.store import Store, StoredSet
 from stitch_cir.gallery.store._products import product_ids
 from stitch_cir.gallery.store._provenance import completeness
-from stitch_cir.gallery.store._store import Store
-from stitch_cir.gallery.store._view_sets import StoredSet, problem_of, sets
+from stitch_cir.gallery.store._view_sets import problem_of, sets
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder

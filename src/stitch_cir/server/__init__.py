@@ -8,16 +8,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stitch_cir import _exports
-from stitch_cir.server._listen import is_local
+from stitch_cir.server._listen import addresses, is_local, listen
 from stitch_cir.server._settings import ServerSettings
 
 if TYPE_CHECKING:
     from stitch_cir.server._app import create_app
     from stitch_cir.server._logging import JsonLines
     from stitch_cir.server._queries import ComposerFactory
-    from stitch_cir.server._serve import serve
+    from stitch_cir.server._serve import prepare, serve
 
-__all__ = ["ComposerFactory", "JsonLines", "ServerSettings", "create_app", "is_local", "serve"]
+__all__ = [
+    "ComposerFactory",
+    "JsonLines",
+    "ServerSettings",
+    "addresses",
+    "create_app",
+    "is_local",
+    "listen",
+    "prepare",
+    "serve",
+]
 
 
 def _require_packages() -> None:
@@ -43,6 +53,7 @@ _exports.publish(
         "ComposerFactory": "_queries",
         "JsonLines": "_logging",
         "create_app": "_app",
+        "prepare": "_serve",
         "serve": "_serve",
     },
     require=_require_packages,

@@ -25,19 +25,22 @@ from stitch_cir.server import (
     _write_routes,
 )
 from stitch_cir.server._access_log import AccessLogMiddleware
-from stitch_cir.server._batching import BatchingEncoder, batching
 from stitch_cir.server._errors import install
-from stitch_cir.server._executor import RequestExecutor
 from stitch_cir.server._gallery_provider import GalleryProvider
 from stitch_cir.server._metrics import Metrics
 from stitch_cir.server._prefix import PathPrefixMiddleware
 from stitch_cir.server._queries import ComposerFactory, QueryService
 from stitch_cir.server._rendering import ImageRenderer
-from stitch_cir.server._request_limits import RequestLimitsMiddleware
 from stitch_cir.server._responses import describe_limits
 from stitch_cir.server._services import Services
 from stitch_cir.server._settings import ServerSettings
 from stitch_cir.server._uploads import UploadStore
+from stitch_cir.server.limits import (
+    BatchingEncoder,
+    RequestExecutor,
+    RequestLimitsMiddleware,
+    batching,
+)
 
 __all__ = ["create_app"]
 

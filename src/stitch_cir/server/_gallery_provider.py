@@ -11,7 +11,7 @@ from typing import TypeVar
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import GalleryMismatchError, GalleryMissingError, StitchError
 from stitch_cir.gallery import Gallery, GalleryReader, PathMask, Snapshot, encoder_hint
-from stitch_cir.server._batching import BatchingEncoder
+from stitch_cir.server.limits import BatchingEncoder
 
 __all__ = ["GalleryProvider"]
 

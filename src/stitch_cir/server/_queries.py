@@ -25,12 +25,12 @@ from stitch_cir.searcher import (
     View,
     WeightedReference,
 )
-from stitch_cir.server._cache import ByteBoundedCache
 from stitch_cir.server._errors import RequestError
 from stitch_cir.server._gallery_provider import GalleryProvider
 from stitch_cir.server._rendering import image_url
 from stitch_cir.server._settings import ServerSettings
 from stitch_cir.server._uploads import UploadStore
+from stitch_cir.server.limits import ByteBoundedCache
 from stitch_cir.wire import (
     CompositionInfo,
     Explanation,

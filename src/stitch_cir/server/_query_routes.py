@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from stitch_cir.explain import Sheet, draw_hit, render_html
-from stitch_cir.server._executor import RequestExecutor
 from stitch_cir.server._responses import error_responses, image_response, json_response
 from stitch_cir.server._services import Services
+from stitch_cir.server.limits import RequestExecutor
 from stitch_cir.wire import (
     ComposeResponse,
     ExplainRequest,

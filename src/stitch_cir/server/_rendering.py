@@ -15,8 +15,8 @@ from stitch_cir.errors import ImageError, NotFoundError
 from stitch_cir.explain import caption_card, fit
 from stitch_cir.gallery import GalleryReader
 from stitch_cir.images import open_image
-from stitch_cir.server._cache import ByteBoundedCache
 from stitch_cir.server._errors import GoneError
+from stitch_cir.server.limits import ByteBoundedCache
 
 __all__ = ["LARGEST_SIDE", "SMALLEST_SIDE", "ImageRenderer", "RenderedImage", "image_url"]
 

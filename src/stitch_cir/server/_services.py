@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from stitch_cir.server._executor import RequestExecutor
 from stitch_cir.server._gallery_provider import GalleryProvider
 from stitch_cir.server._metrics import Metrics
 from stitch_cir.server._queries import ComposerFactory, QueryService
 from stitch_cir.server._rendering import ImageRenderer
 from stitch_cir.server._settings import ServerSettings
 from stitch_cir.server._uploads import UploadStore
+from stitch_cir.server.limits import RequestExecutor
 from stitch_cir.wire import PoolState
 
 __all__ = ["Services"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from stitch_cir.errors import ImageTooLargeError, NotFoundError
 from stitch_cir.images import open_image
-from stitch_cir.server._cache import ByteBoundedCache
 from stitch_cir.server._settings import ServerSettings
+from stitch_cir.server.limits import ByteBoundedCache
 
 __all__ = ["StoredUpload", "UploadStore", "name_option"]
 

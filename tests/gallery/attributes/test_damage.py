@@ -10,8 +10,8 @@ import pytest
 
 from stitch_cir.errors import GalleryBusyError
 from stitch_cir.gallery import Gallery, index_folder
+from stitch_cir.gallery.store import write_lock
 from tests.gallery.fakes import FakeEncoder
-from tests.gallery.inside import write_lock
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ from stitch_cir.encoders.clip._export_parts import Tower, export_parts
 from stitch_cir.encoders.clip._onnx import load_onnx
 from stitch_cir.encoders.clip._torch import loading
 from stitch_cir.encoders.clip._towers import TowerEncoder
-from stitch_cir.encoders.store._digests import file_sha256
-from stitch_cir.encoders.store._model_file import GOLDEN_TEXTS, ModelFile, golden_images
+from stitch_cir.encoders.store import GOLDEN_TEXTS, ModelFile, file_sha256, golden_images
 from stitch_cir.errors import ModelError, SettingError
 from stitch_cir.views import ViewBox
 

@@ -10,7 +10,7 @@ from typing import Any
 from stitch_cir.encoders.clip._open_clip import OpenClipTowers, joint_tokens
 from stitch_cir.encoders.clip._towers import Towers
 from stitch_cir.encoders.clip._transformers import HfTowers
-from stitch_cir.encoders.store._model_file import GOLDEN_TEXTS
+from stitch_cir.encoders.store import GOLDEN_TEXTS
 from stitch_cir.errors import ModelError
 
 __all__ = ["ExportParts", "Tower", "export_parts"]

@@ -14,10 +14,10 @@ from stitch_cir.encoders._session import open_session, run_session
 from stitch_cir.encoders.clip._preprocess import Preprocess
 from stitch_cir.encoders.clip._tokenizer import pad_token_id, plain_tokenizer
 from stitch_cir.encoders.clip._towers import TowerEncoder, TowersInfo
-from stitch_cir.encoders.store._digests import joint_sha256
-from stitch_cir.encoders.store._model_file import (
+from stitch_cir.encoders.store import (
     ModelFile,
     encoder_name,
+    joint_sha256,
     local_folder,
     read_model_file,
 )

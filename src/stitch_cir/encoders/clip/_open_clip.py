@@ -20,8 +20,7 @@ from stitch_cir.encoders.clip._open_clip_tags import (
 from stitch_cir.encoders.clip._preprocess import CLIP_MEAN, CLIP_STD, Preprocess
 from stitch_cir.encoders.clip._torch import TorchTowers, check_choices, loading, placed
 from stitch_cir.encoders.clip._towers import TowerEncoder, TowersInfo
-from stitch_cir.encoders.store._digests import file_sha256
-from stitch_cir.encoders.store._model_file import encoder_name
+from stitch_cir.encoders.store import encoder_name, file_sha256
 from stitch_cir.errors import ModelError
 
 __all__ = ["OpenClipTowers", "cached_weights", "load_open_clip"]

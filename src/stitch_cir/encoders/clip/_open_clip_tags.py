@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.encoders.store._digests import file_sha256
+from stitch_cir.encoders.store import file_sha256
 from stitch_cir.errors import ModelError
 
 __all__ = ["CheckpointSettings", "settings_of_file", "settings_of_tag"]

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from stitch_cir.encoders.clip._preprocess import Preprocess
 from stitch_cir.encoders.clip._torch import TorchTowers, check_choices, loading, placed
 from stitch_cir.encoders.clip._towers import TowerEncoder, TowersInfo
-from stitch_cir.encoders.store._digests import joint_sha256
-from stitch_cir.encoders.store._model_file import encoder_name, local_folder, read_model_file
+from stitch_cir.encoders.store import encoder_name, joint_sha256, local_folder, read_model_file
 from stitch_cir.errors import ModelError
 
 __all__ = ["FAMILIES", "HfTowers", "load_transformers"]

@@ -13,8 +13,9 @@ from PIL import Image
 
 from stitch_cir._paths import data_folder
 from stitch_cir.concepts import Concept
+from stitch_cir.encoders.mini import load_vocabulary
 from stitch_cir.encoders.mini._colour import measure, shrink
-from stitch_cir.encoders.mini._vocabulary import load_vocabulary, name_appearance, name_objects
+from stitch_cir.encoders.mini._vocabulary import name_appearance, name_objects
 from stitch_cir.views import ViewBox
 
 if TYPE_CHECKING:

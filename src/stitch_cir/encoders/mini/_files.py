@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.encoders.store._digests import check_file
+from stitch_cir.encoders.store import check_file
 from stitch_cir.errors import ModelError
 
 __all__ = ["data_file", "manifest", "text_model", "verify_files"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.encoders._session import open_session
-from stitch_cir.encoders.clip._tokenizer import plain_tokenizer
+from stitch_cir.encoders.clip import plain_tokenizer
 from stitch_cir.encoders.mini._files import data_file, text_model
 
 __all__ = ["CONTEXT", "TextTower"]

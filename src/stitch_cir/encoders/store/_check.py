@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from stitch_cir.encoders._registry import load_encoder
-from stitch_cir.encoders.clip._export import check_golden
-from stitch_cir.encoders.mini._files import verify_files
+from stitch_cir.encoders.clip import check_golden
+from stitch_cir.encoders.mini import verify_files
 from stitch_cir.encoders.store._catalogue import is_installed, model_dir
 from stitch_cir.encoders.store._model_file import GOLDEN_TEXTS, read_model_file
 

@@ -17,8 +17,8 @@ from stitch_cir.gallery.attributes._kinds import (
     UnusableValueError,
     as_kind,
 )
+from stitch_cir.gallery.store import Store, to_path
 from stitch_cir.gallery.store import _attributes as tables
-from stitch_cir.gallery.store._store import Store, to_path
 from stitch_cir.images import open_regular, read_metadata
 
 __all__ = ["CARRIED", "read_carried"]

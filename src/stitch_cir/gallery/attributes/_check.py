@@ -10,9 +10,8 @@ from typing import Any
 
 from stitch_cir.gallery._names import fold
 from stitch_cir.gallery.attributes._kinds import KINDS
+from stitch_cir.gallery.store import Store, write_lock
 from stitch_cir.gallery.store import _attributes as tables
-from stitch_cir.gallery.store._database import write_lock
-from stitch_cir.gallery.store._store import Store
 
 __all__ = ["AttributeDamage", "damaged_attributes", "take_out"]
 

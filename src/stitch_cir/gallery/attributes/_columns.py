@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.gallery.store import Store
 from stitch_cir.gallery.store._attributes import AttributeRow
-from stitch_cir.gallery.store._store import Store
 
 __all__ = ["AttributeCache", "Column", "flat", "read_column", "row_numbers"]
 

@@ -30,9 +30,9 @@ from stitch_cir.gallery.attributes._kinds import AttributeKind
 from stitch_cir.gallery.attributes._parse import parse_where
 from stitch_cir.gallery.attributes._suggest import AttributeUse, Suggestions, suggest
 from stitch_cir.gallery.attributes._where import Near, Where
+from stitch_cir.gallery.store import Store
 from stitch_cir.gallery.store import _attributes as tables
 from stitch_cir.gallery.store._attributes import AttributeRow
-from stitch_cir.gallery.store._store import Store
 
 __all__ = ["AttributeSchema", "Attributes"]
 

@@ -18,9 +18,8 @@ from stitch_cir.gallery.attributes._records import (
     convert,
     infer_kinds,
 )
+from stitch_cir.gallery.store import DATABASE, Store, write_lock
 from stitch_cir.gallery.store import _attributes as tables
-from stitch_cir.gallery.store._database import DATABASE, write_lock
-from stitch_cir.gallery.store._store import Store
 
 __all__ = [
     "AttributeReport",

@@ -25,7 +25,7 @@ from stitch_cir.errors import GalleryDamagedError
 from stitch_cir.gallery.cache._codes import write_codes
 from stitch_cir.gallery.cache._format import FILES, FORMAT, ViewMatrix, checksums, open_cache
 from stitch_cir.gallery.cache._salvage import Salvage
-from stitch_cir.gallery.store._store import Store
+from stitch_cir.gallery.store import Store
 from stitch_cir.gallery.store._view_sets import problem_of, sets
 
 __all__ = ["build", "pack_in_memory"]

@@ -81,7 +81,7 @@ def open_cache(
         if (manifest["generation"], manifest["commit"]) != state:
             return None
         for name in FILES:
-            if not _is_sound(folder / name, manifest["files"][name], complete=complete):
+            if not is_sound(folder / name, manifest["files"][name], complete=complete):
                 return None
         return _map(folder, manifest)
     except _UNUSABLE:
@@ -171,7 +171,7 @@ def _map(folder: Path, manifest: dict[str, Any]) -> ViewMatrix:
     )
 
 
-def _is_sound(file: Path, facts: dict[str, Any], *, complete: bool) -> bool:
+def is_sound(file: Path, facts: dict[str, Any], *, complete: bool) -> bool:
     if file.stat().st_size != facts["size"]:
         return False
     count = len(facts["words"])

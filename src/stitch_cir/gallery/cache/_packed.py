@@ -16,7 +16,7 @@ from stitch_cir.gallery.cache._format import (
     is_of_another_format,
     open_cache,
 )
-from stitch_cir.gallery.store._store import Store
+from stitch_cir.gallery.store import Store
 
 __all__ = ["PackedVectors"]
 

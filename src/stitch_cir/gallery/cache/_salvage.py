@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from stitch_cir.errors import StitchError
 from stitch_cir.gallery.cache._format import ViewMatrix, map_unchecked
+from stitch_cir.gallery.store import Store, StoredSet
 from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST, row_digest
-from stitch_cir.gallery.store._store import Store, boxes_to_json
-from stitch_cir.gallery.store._view_sets import StoredSet
+from stitch_cir.gallery.store._store import boxes_to_json
 from stitch_cir.views import ViewRecipe
 
 __all__ = ["ContentRow", "Salvage"]

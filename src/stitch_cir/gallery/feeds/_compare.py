@@ -14,10 +14,10 @@ from stitch_cir.gallery.attributes._kinds import StoredValue
 from stitch_cir.gallery.feeds._fields import Product, UnusableRowError
 from stitch_cir.gallery.feeds._images import ImageSource
 from stitch_cir.gallery.feeds._read import RowFailure
-from stitch_cir.gallery.index._scan import facts_of
+from stitch_cir.gallery.index import facts_of
+from stitch_cir.gallery.store import Store, to_path
 from stitch_cir.gallery.store._attributes import values_of
 from stitch_cir.gallery.store._products import ProductImage, images_of, product_digest
-from stitch_cir.gallery.store._store import Store, to_path
 from stitch_cir.images import open_regular
 
 __all__ = ["ProductChange", "compare"]

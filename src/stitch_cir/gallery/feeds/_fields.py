@@ -10,9 +10,9 @@ from typing import Any
 
 from stitch_cir.errors import RecordError
 from stitch_cir.gallery._names import fold
+from stitch_cir.gallery.attributes import AttributeKind
 from stitch_cir.gallery.attributes._kinds import (
     KINDS,
-    AttributeKind,
     StoredValue,
     UnusableValueError,
     as_kind,

@@ -14,10 +14,10 @@ from stitch_cir.gallery.feeds._fields import UnusableRowError
 from stitch_cir.gallery.feeds._images import ImageSource
 from stitch_cir.gallery.feeds._read import RowFailure
 from stitch_cir.gallery.feeds._write import LocatedImage
+from stitch_cir.gallery.index import facts_of
 from stitch_cir.gallery.index._decode import ChangedFile, Decoded, Decoder
-from stitch_cir.gallery.index._scan import facts_of
+from stitch_cir.gallery.store import to_path
 from stitch_cir.gallery.store._products import ProductImage
-from stitch_cir.gallery.store._store import to_path
 
 __all__ = ["ProductImages", "failure_of"]
 

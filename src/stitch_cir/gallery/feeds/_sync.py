@@ -14,7 +14,7 @@ from stitch_cir.encoders import check_recipe, encoder_notes
 from stitch_cir.errors import GalleryError, NotFoundError, RecordError, SettingError
 from stitch_cir.gallery._names import fold
 from stitch_cir.gallery._report import Progress, ProgressEvent
-from stitch_cir.gallery.attributes._kinds import AttributeKind
+from stitch_cir.gallery.attributes import AttributeKind
 from stitch_cir.gallery.feeds._compare import ProductChange, compare
 from stitch_cir.gallery.feeds._fields import FieldReader, UnusableRowError
 from stitch_cir.gallery.feeds._images import FolderImages, ImageSource
@@ -23,12 +23,11 @@ from stitch_cir.gallery.feeds._options import FeedOptions, FeedSettings
 from stitch_cir.gallery.feeds._read import RowFailure, read_feed
 from stitch_cir.gallery.feeds._report import FeedCounters, FeedReport
 from stitch_cir.gallery.feeds._write import ProductWriter
-from stitch_cir.gallery.index._budget import MemoryBudget, default_memory
+from stitch_cir.gallery.index import EncodingPipeline, MemoryBudget, default_memory
 from stitch_cir.gallery.index._decode import Decoder, DecodeSettings
-from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
+from stitch_cir.gallery.store import DATABASE, Store, write_lock
 from stitch_cir.gallery.store import _attributes as tables
-from stitch_cir.gallery.store._database import DATABASE, write_lock
 from stitch_cir.gallery.store._products import image_files
 from stitch_cir.gallery.store._provenance import (
     begin,
@@ -38,7 +37,6 @@ from stitch_cir.gallery.store._provenance import (
     root_of,
     set_waiting,
 )
-from stitch_cir.gallery.store._store import Store
 from stitch_cir.images import MAX_PIXELS
 
 if TYPE_CHECKING:

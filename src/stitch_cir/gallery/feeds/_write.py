@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.errors import GalleryDamagedError
-from stitch_cir.gallery.attributes._kinds import AttributeKind
+from stitch_cir.gallery.attributes import AttributeKind
 from stitch_cir.gallery.attributes._write import write_stored
 from stitch_cir.gallery.feeds._compare import ProductChange
 from stitch_cir.gallery.feeds._report import FeedCounters
+from stitch_cir.gallery.index import EncodingPipeline
 from stitch_cir.gallery.index._decode import Decoded
-from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.index._write import checked
+from stitch_cir.gallery.store import Item, Store
 from stitch_cir.gallery.store._products import (
     ProductImage,
     combined_hash,
@@ -25,7 +26,6 @@ from stitch_cir.gallery.store._products import (
     put_product,
 )
 from stitch_cir.gallery.store._provenance import set_waiting
-from stitch_cir.gallery.store._store import Item, Store
 from stitch_cir.views import ViewBox
 
 __all__ = ["LocatedImage", "ProductWriter"]

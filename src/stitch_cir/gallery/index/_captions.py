@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stitch_cir.errors import RecordError
 from stitch_cir.gallery._report import IndexCounters
 from stitch_cir.gallery._text_file import read_text
-from stitch_cir.gallery.store._store import Store
+from stitch_cir.gallery.store import Store
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

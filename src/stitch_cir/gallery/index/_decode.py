@@ -17,7 +17,7 @@ from PIL import Image
 from stitch_cir.errors import ImageError, ImageTooLargeError, MemoryLimitError
 from stitch_cir.gallery.index._budget import Hold, MemoryBudget
 from stitch_cir.gallery.index._scan import Facts, facts_of
-from stitch_cir.gallery.store._store import Store, to_path
+from stitch_cir.gallery.store import Store, to_path
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, decode, format_of, open_regular
 from stitch_cir.views import ViewBox, ViewRecipe, content_key
 

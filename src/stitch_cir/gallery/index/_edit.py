@@ -33,9 +33,8 @@ from stitch_cir.gallery.index._pending import (
 )
 from stitch_cir.gallery.index._scan import facts_of, id_of
 from stitch_cir.gallery.index._write import checked
-from stitch_cir.gallery.store._database import write_lock
+from stitch_cir.gallery.store import Item, Store, to_path, write_lock
 from stitch_cir.gallery.store._provenance import check_encoder, root_of
-from stitch_cir.gallery.store._store import Item, Store, to_path
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, format_of, open_image
 from stitch_cir.views import ViewBox, ViewRecipe, content_key
 

@@ -14,9 +14,8 @@ from stitch_cir._cores import usable_cores
 from stitch_cir.encoders import check_recipe, encoder_notes
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery._report import IndexCounters, IndexReport, Progress
+from stitch_cir.gallery.attributes import AttributeTable, read_attributes
 from stitch_cir.gallery.attributes._carried import read_carried
-from stitch_cir.gallery.attributes._files import read_attributes
-from stitch_cir.gallery.attributes._records import AttributeTable
 from stitch_cir.gallery.attributes._write import refuse_contradictions, write_table
 from stitch_cir.gallery.index import _survey
 from stitch_cir.gallery.index._budget import MemoryBudget, default_memory
@@ -28,8 +27,7 @@ from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
 from stitch_cir.gallery.index._scan import FileEntry, id_of, scan
 from stitch_cir.gallery.index._write import Workload, Writer, encode_captions
-from stitch_cir.gallery.store import _vanished
-from stitch_cir.gallery.store._database import DATABASE, write_lock
+from stitch_cir.gallery.store import DATABASE, Store, _vanished, write_lock
 from stitch_cir.gallery.store._provenance import (
     begin,
     encoder_name,
@@ -40,7 +38,6 @@ from stitch_cir.gallery.store._provenance import (
     set_waiting,
     switch_notes,
 )
-from stitch_cir.gallery.store._store import Store
 from stitch_cir.views import ViewRecipe
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from stitch_cir.encoders import encoder_notes
 from stitch_cir.gallery._report import IndexCounters, IndexReport, Progress
-from stitch_cir.gallery.attributes._files import read_attributes
+from stitch_cir.gallery.attributes import read_attributes
 from stitch_cir.gallery.attributes._write import refuse_contradictions, set_attributes
 from stitch_cir.gallery.index._captions import read_captions, record_captions
 from stitch_cir.gallery.index._folder_run import FolderRun
@@ -17,6 +17,7 @@ from stitch_cir.gallery.index._missing import refuse_emptying
 from stitch_cir.gallery.index._options import CaptionIndexOptions, IndexOptions, IndexSettings
 from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
 from stitch_cir.gallery.index._write import encode_captions
+from stitch_cir.gallery.store import Store
 from stitch_cir.gallery.store._provenance import (
     begin,
     encoder_name,
@@ -24,7 +25,6 @@ from stitch_cir.gallery.store._provenance import (
     refuse_other_folder,
     switch_notes,
 )
-from stitch_cir.gallery.store._store import Store
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder

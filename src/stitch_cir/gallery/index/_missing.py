@@ -11,8 +11,8 @@ from stitch_cir.errors import GalleryError, NotFoundError
 from stitch_cir.gallery._report import IndexCounters, Progress, ProgressEvent
 from stitch_cir.gallery.index import _survey
 from stitch_cir.gallery.index._scan import FileEntry, id_of, sniff
+from stitch_cir.gallery.store import Store, to_path
 from stitch_cir.gallery.store._provenance import has_left
-from stitch_cir.gallery.store._store import Store, to_path
 from stitch_cir.images import EXTENSIONS, RAW_EXTENSIONS
 
 __all__ = ["check_missing", "refuse_emptying", "require_images", "require_present"]

@@ -12,8 +12,7 @@ from typing import Any, TypedDict
 from stitch_cir.errors import GalleryDamagedError, GalleryMissingError, SettingError
 from stitch_cir.gallery._report import Progress
 from stitch_cir.gallery.index._exclude import Exclusions
-from stitch_cir.gallery.store._database import DATABASE
-from stitch_cir.gallery.store._store import Store
+from stitch_cir.gallery.store import DATABASE, Store
 from stitch_cir.gallery.store._vanished import KEEP_DAYS
 from stitch_cir.images import MAX_PIXELS
 

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from stitch_cir.gallery.index._scan import id_of
+from stitch_cir.gallery.store import Item, Store, to_path
 from stitch_cir.gallery.store._provenance import root_of
-from stitch_cir.gallery.store._store import Item, Store, to_path
 
 __all__ = ["ADDED", "intend_to_add", "intend_to_delete", "mark_added", "put_file", "settle"]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from stitch_cir._hints import missing_file_hint
 from stitch_cir.errors import GalleryError, NotFoundError
 from stitch_cir.gallery.index._exclude import Exclusions
-from stitch_cir.gallery.store._database import DATABASE
+from stitch_cir.gallery.store import DATABASE
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, format_of, is_camera_raw
 
 __all__ = ["Facts", "FileEntry", "facts_of", "id_of", "scan", "sniff"]

@@ -9,7 +9,7 @@ from stitch_cir.gallery._report import IndexCounters, Progress, ProgressEvent
 from stitch_cir.gallery.index._decode import ChangedFile
 from stitch_cir.gallery.index._scan import Facts, FileEntry, id_of, sniff
 from stitch_cir.gallery.index._write import Writer
-from stitch_cir.gallery.store._store import Store, to_path
+from stitch_cir.gallery.store import Store, to_path
 from stitch_cir.images import RAW_EXTENSIONS, has_colour_profile
 
 __all__ = [

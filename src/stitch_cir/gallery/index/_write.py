@@ -16,8 +16,8 @@ from stitch_cir.errors import VectorError
 from stitch_cir.gallery._report import IndexCounters, Progress, ProgressEvent
 from stitch_cir.gallery.index._decode import Decoded
 from stitch_cir.gallery.index._pipeline import EncodingPipeline
+from stitch_cir.gallery.store import Item, Store
 from stitch_cir.gallery.store._provenance import set_waiting
-from stitch_cir.gallery.store._store import Item, Store
 from stitch_cir.gallery.store._vanished import let_go
 from stitch_cir.gallery.store._view_sets import UNIT_TOLERANCE
 

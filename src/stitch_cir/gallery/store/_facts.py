@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stitch_cir.errors import GalleryDamagedError
-from stitch_cir.gallery.cache._format import read_manifests
+from stitch_cir.gallery.cache import read_manifests
 from stitch_cir.gallery.store._database import Database, meta_digest
 from stitch_cir.gallery.store._digest import META_DIGEST_KEYS, row_digest
 from stitch_cir.gallery.store._schema import TABLES

@@ -19,7 +19,7 @@ from PIL import Image
 
 from stitch_cir.concepts import Concept
 from stitch_cir.encoders import ConceptReader, DenseEncoder, DualEncoder, TextLimits
-from stitch_cir.server._cache import ByteBoundedCache
+from stitch_cir.server.limits._cache import ByteBoundedCache
 from stitch_cir.views import ViewBox
 
 __all__ = ["Batcher", "BatchingEncoder", "batching"]

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from stitch_cir.server._bodies import BodyBudget, LimitedBody, too_large
 from stitch_cir.server._errors import (
     EncodingError,
     HostError,
@@ -21,6 +20,7 @@ from stitch_cir.server._errors import (
 )
 from stitch_cir.server._prefix import route_path
 from stitch_cir.server._settings import ServerSettings
+from stitch_cir.server.limits._bodies import BodyBudget, LimitedBody, too_large
 
 __all__ = ["RateLimiter", "RequestLimitsMiddleware"]
 

@@ -23,16 +23,17 @@ from stitch_cir.server._errors import (
 
 __all__ = ["BodyBudget", "LimitedBody", "too_large"]
 
-DRAIN_BYTES = 256 << 20
-"""Bytes that are read and thrown away after an early answer, at most."""
-
 
 @dataclass(slots=True)
 class BodyBudget:
-    """Bytes of all bodies in memory; only the event loop's thread changes it."""
+    """Bytes of all bodies in memory; only the event loop's thread changes it.
+
+    Of a body that was refused early, at most ``drained`` bytes are read and discarded.
+    """
 
     room: int
     held: int = 0
+    drained: int = 256 << 20
 
 
 class LimitedBody:
@@ -115,7 +116,7 @@ class LimitedBody:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _drain(self) -> None:
-        left = DRAIN_BYTES
+        left = self._bodies.drained
         with suppress(TimeoutError):
             async with asyncio.timeout(self._seconds):
                 while not self._complete and left > 0:
