@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
+import typer
 from typer.testing import CliRunner, Result
 
 from stitch_cir.cli._app import app
@@ -12,3 +14,8 @@ from stitch_cir.cli._app import app
 def invoke(words: Iterable[object], env: Mapping[str, str] | None = None) -> Result:
     """Run ``stitch`` with these words; return exit code and output."""
     return CliRunner().invoke(app, [str(word) for word in words], env=env)
+
+
+def command_tree() -> Any:
+    """Return the command ``stitch`` with its parameters and the commands below it."""
+    return typer.main.get_command(app)

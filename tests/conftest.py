@@ -31,11 +31,11 @@ class CountingEncoder(HashEncoder):
     """The test encoder, with a record of how much it was asked."""
 
     def __init__(self) -> None:
-        self.encoded = 0
+        self.encoded_images = 0
         self.texts: list[str] = []
 
     def encode_views(self, images, boxes):  # type: ignore[no-untyped-def]
-        self.encoded += len(images)
+        self.encoded_images += len(images)
         return super().encode_views(images, boxes)
 
     def encode_texts(self, texts: Sequence[str]):  # type: ignore[no-untyped-def]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from stitch_cir.encoders._hash import COLOURS
+from tests.conftest import COLOURS
 
 NAMES = list(COLOURS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stitch_cir.benchmarks import compare, intervals, read_predictions, score, write_submission
+from stitch_cir.benchmarks import (
+    Scores,
+    compare,
+    intervals,
+    read_predictions,
+    score,
+    write_submission,
+)
 from stitch_cir.benchmarks._compare import compare_values
-from stitch_cir.benchmarks._score import Values, with_averages
 from stitch_cir.datasets import (
     average_precision,
     check_benchmark,
@@ -299,20 +306,30 @@ def test_paired_comparison(tmp_path: Path) -> None:
         compare(half, two_runs(tmp_path / "other", count=8)[0])
 
 
+def scores_of(
+    values: dict[str, dict[str, np.ndarray]], averages: Mapping[str, tuple[str, ...]] | None = None
+) -> Scores:
+    ids = {
+        task: tuple(str(number) for number in range(len(next(iter(metrics.values())))))
+        for task, metrics in values.items()
+    }
+    return Scores("cirr", "val", "", ids, values, {}, {}, {}, averages=averages or {})
+
+
 def test_the_randomisation_test_agrees_with_every_sign_by_hand() -> None:
     """Three differences of 1 and one of 0: of 2⁴ signs, 4 give |mean| ≥ 3/4, so p is 1/4."""
-    from stitch_cir.benchmarks._compare import _random, _randomisation
-
-    columns = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
-    p, nothing = _randomisation([columns], 20_000, _random(1))
-    assert p == pytest.approx(0.25, abs=0.02)
-    assert nothing == 1
+    zeros = np.zeros(4)
+    first = scores_of({"val": {"R@1": zeros, "R@5": zeros}})
+    second = scores_of({"val": {"R@1": np.array([1.0, 1.0, 1.0, 0.0]), "R@5": zeros}})
+    some, nothing = compare(first, second, samples=20_000, seed=1)
+    assert some.p == pytest.approx(0.25, abs=0.02)
+    assert nothing.p == 1
 
 
 def test_many_comparisons_are_those_of_each_alone() -> None:
     random = np.random.default_rng(3)
 
-    def values() -> Values:
+    def values() -> dict[str, dict[str, np.ndarray]]:
         return {
             task: {"R@1": random.integers(0, 2, 40).astype(np.float64)}
             for task in ("dress", "shirt")
@@ -331,8 +348,8 @@ def test_the_average_of_cirr_has_an_interval_and_a_comparison() -> None:
         for _ in range(2)
     )
     averages = load_dataset("cirr").averages
-    first, second = (with_averages(values, averages) for values in (stronger, weaker))
-    comparisons = {each.metric: each for each in compare_values(first, {"two": second})["two"]}
+    first, second = (scores_of(values, averages) for values in (stronger, weaker))
+    comparisons = {each.metric: each for each in compare(first, second)}
     mean = (comparisons["R@5"].second + comparisons["Rs@1"].second) / 2
     assert comparisons["(R@5+Rs@1)/2"].second == pytest.approx(mean)
     assert comparisons["(R@5+Rs@1)/2"].difference.low < comparisons["(R@5+Rs@1)/2"].difference.high

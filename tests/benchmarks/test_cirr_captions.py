@@ -11,7 +11,7 @@ import pytest
 from stitch_cir.benchmarks import RunOptions, run_benchmark
 from stitch_cir.composers import VerbatimComposer
 from stitch_cir.datasets import check_benchmark, load_benchmark
-from stitch_cir.datasets._caption_cleaning import caption_views, clean_captions
+from stitch_cir.datasets.cirr_captions import caption_views, clean_captions
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
 from stitch_cir.gallery import Gallery, index_captions

@@ -8,9 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stitch_cir.benchmarks import Scores, VariantResult, compare, intervals
-from stitch_cir.benchmarks._clusters import Clusters, clusters_of
-from stitch_cir.benchmarks._compare import _random, _randomisation, compare_values
+from stitch_cir.benchmarks import (
+    Clusters,
+    Predictions,
+    Scores,
+    VariantResult,
+    compare,
+    intervals,
+    score,
+)
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
 from tests.benchmarks import layouts
 from tests.benchmarks.layouts import put
@@ -31,6 +37,10 @@ def of_queries(name: str, queries: list[BenchmarkQuery]) -> Benchmark:
     return Benchmark(
         load_dataset(name), "val", Path(), (Task("val", tuple(queries), (), Path()),), {}
     )
+
+
+def clusters_of(data: Benchmark) -> Clusters:
+    return score(data, Predictions(dict.fromkeys(data.queries, ()), {})).clusters
 
 
 @pytest.mark.parametrize("name", ["cirr", "cirr-captions"])
@@ -61,8 +71,9 @@ def test_clusters_of_one_query_change_no_number() -> None:
     values = np.random.default_rng(0).integers(0, 2, 50)
     alone = clustered(list(range(50)))
     assert intervals(scores(values, alone)) == intervals(scores(values, Clusters()))
-    first, second = ({"val": {"R@1": each * 1.0}} for each in (values, values[::-1]))
-    single, other = (compare_values(first, {"": second}, each)[""][0] for each in (alone, None))  # type: ignore[arg-type, dict-item]
+    single, other = (
+        compare(scores(values, each), scores(values[::-1], each))[0] for each in (alone, Clusters())
+    )
     assert (single.difference, single.p) == (other.difference, other.p)
     assert (single.drawn, other.drawn) == ("50 image sets", "queries")
 
@@ -91,9 +102,10 @@ def test_clusters_of_different_sizes_weigh_as_many_queries() -> None:
 
 def test_signs_are_drawn_for_whole_clusters() -> None:
     """Two clusters that gain 2 each: of 2² signs, 2 give a mean as far from zero, so p is 1/2."""
-    differences = np.ones((4, 1))
-    (together,) = _randomisation([differences], 20_000, _random(1), [(0, 0, 1, 1)])
-    (apart,) = _randomisation([differences], 20_000, _random(1))
+    together, apart = (
+        compare(scores(np.zeros(4), each), scores(np.ones(4), each), samples=20_000, seed=1)[0].p
+        for each in (clustered([0, 0, 1, 1]), Clusters())
+    )
     assert together == pytest.approx(1 / 2, abs=0.02)
     assert apart == pytest.approx(1 / 8, abs=0.02)
 

@@ -16,9 +16,15 @@ from PIL import Image
 
 from stitch_cir.benchmarks import read_predictions, score
 from stitch_cir.datasets import average_precision, check_benchmark, load_benchmark
-from stitch_cir.datasets.stamps import COLOURS, KINDS, SIZES, Size, make_stamps_benchmark
-from stitch_cir.datasets.stamps._catalogue import load_catalogue
-from stitch_cir.datasets.stamps._make import plan
+from stitch_cir.datasets.stamps import (
+    COLOURS,
+    KINDS,
+    SIZES,
+    Size,
+    load_catalogue,
+    make_stamps_benchmark,
+    plan,
+)
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
 from tests.benchmarks.drawn_stamps import LISTED, draw_stamps
 from tests.benchmarks.layouts import put

@@ -23,7 +23,6 @@ from stitch_cir.client import (
     EditedCaption,
     UnreachableError,
 )
-from stitch_cir.client._arguments import image_path
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
 from stitch_cir.server import ServerSettings, create_app
@@ -272,9 +271,18 @@ def test_nobody_answers() -> None:
     ],
 )
 def test_addresses_of_odd_ids(id: str, path: str) -> None:
-    assert image_path("images", id) == path
-    sent = httpx2.Client(base_url="http://a.test").build_request("GET", path)
-    assert sent.url.raw_path == path.encode()
+    sent: list[bytes] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request.url.raw_path)
+        return httpx2.Response(404, json={})
+
+    with (
+        Client("http://a.test", transport=httpx2.MockTransport(answer)) as client,
+        pytest.raises(st.StitchError),
+    ):
+        client.image(id)
+    assert sent[-1] == path.encode()
 
 
 def test_the_asynchronous_client(folder: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from stitch_cir.composers import Reference, VerbatimComposer
-from stitch_cir.composers._text import fold
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "write_request_table.py"
 
@@ -39,6 +38,11 @@ FRAGMENT = re.compile(
 )
 
 
+def plain(text: str) -> str:
+    """Return a text without case and punctuation."""
+    return " ".join(re.findall(r"[\w'-]+", text.lower()))
+
+
 def stems(text: str) -> set[str]:
     """Words without the endings of plurals."""
     words = re.findall(r"[\w'-]+", text.lower())
@@ -59,7 +63,7 @@ def test_captions_are_the_users_words_or_a_whole_phrase(request_: Any) -> None:
     for caption in made.captions[1:]:
         text = caption.text
         if caption.origin == "verbatim:joined":
-            assert fold(made.modification) in fold(text)
+            assert plain(made.modification) in plain(text)
             continue
         assert caption.origin == "verbatim:rule"
         words = text.split()
@@ -69,7 +73,7 @@ def test_captions_are_the_users_words_or_a_whole_phrase(request_: Any) -> None:
         assert not FRAGMENT.search(text), text
         assert stems(text) <= allowed, text
     for phrase in made.negative_phrases:
-        assert fold(phrase) in fold(request_.text)
+        assert plain(phrase) in plain(request_.text)
         assert phrase.split()[-1].lower() not in DANGLING, phrase
 
 

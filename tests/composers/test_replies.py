@@ -21,6 +21,55 @@ LABELS = ("Edited description", "Answer")
 
 
 @pytest.mark.parametrize(
+    ("text", "caption"),
+    [
+        ("A red dress.", "A red dress."),
+        ('  "A red dress."  ', "A red dress."),
+        ("Edited description: A red dress.", "A red dress."),
+        ("**Edited description:** a red dress", "a red dress"),
+        ("Here is the edited description:\n\nA red dress.", "A red dress."),
+        ("1. A red dress.\n2. A blue dress.", "A red dress."),
+        ("- a red dress", "a red dress"),
+        ("A red dress.\n\nInstruction: more", "A red dress."),
+        ("<think>hmm, red?</think>A red dress.", "A red dress."),
+        ("```\nA red dress.\n```", "A red dress."),
+        ("A red\tdress\x07 here.", "A red dress here."),
+        ("Ein rotes Kleid mit Ärmeln.", "Ein rotes Kleid mit Ärmeln."),
+    ],
+)
+def test_a_caption_is_read_out_of_its_wrapping(text: str, caption: str) -> None:
+    assert read_caption(Reply(text), LABELS, 60) == caption
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(None), "no text"),
+        (Reply(""), "empty"),
+        (Reply(" \n\t"), "empty"),
+        (Reply("Answer:"), "empty"),
+        (Reply("<think>endless"), "thought, no answer"),
+        (Reply("I'm sorry, I can't help with that."), "refused"),
+        (Reply("As an AI language model I have no eyes."), "refused"),
+        (Reply("Please provide the image."), "refused"),
+        (Reply("word " * 61), "too long"),
+        (Reply("x" * 601), "too long"),
+        (Reply("prose " * 200_000), "too long"),
+        (Reply("... 12 !"), "no words"),
+        (Reply("In red"), "repeats the modification"),
+        (Reply("A dress that goes on and", "length"), "cut off"),
+    ],
+)
+def test_what_is_no_caption_is_rejected_with_the_reason(reply: Any, reason: str) -> None:
+    assert read_caption(reply, LABELS, 60, "in red.") == Rejected(reason)
+
+
+def test_a_reply_cut_off_counts_up_to_its_last_whole_sentence() -> None:
+    reply = Reply("A red dress. It has long", "length")
+    assert read_caption(reply, LABELS, 60) == "A red dress."
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Okay.\n</think>\n\nA red dress.",

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stitch_cir.composers import Composer, Composition, Reference, VerbatimComposer
-from stitch_cir.composers._text import clean, fold
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import QueryError, SettingError
 
@@ -59,12 +58,12 @@ def test_any_input_gives_different_bounded_captions_again_and_again(
     except QueryError:
         return
     assert 1 <= len(made.captions) <= count
-    assert len({fold(caption) for caption in made.texts}) == len(made.captions)
+    assert len({caption.casefold() for caption in made.texts}) == len(made.captions)
     for caption in made.captions:
         assert caption.text.strip()
         assert caption.text.isprintable()
         assert 0 < caption.weight <= 1
-    if clean(text):
+    if any(character.isalnum() for character in text):
         assert made.texts[0] == made.modification
     assert composer.compose(reference, text, count) == made
     assert Composition.from_dict(made.to_dict()) == made

@@ -10,9 +10,10 @@ from stitch_cir.encoders import (
     language_notes,
     load_mini,
 )
-from stitch_cir.encoders._languages import MULTILINGUAL
 from stitch_cir.errors import QueryError
 from tests.composers.test_real_requests import REQUESTS
+
+MULTILINGUAL = "SigLIP2-base-hf"
 
 
 @pytest.mark.parametrize(

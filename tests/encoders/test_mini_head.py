@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from stitch_cir.errors import GalleryMismatchError, ModelError, SettingError
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.views import ViewBox
 from tests.conftest import noise
+from tests.encoders.mini_files import copy_files
 
 WHOLE = [(ViewBox(),)]
 WORDS = {
@@ -242,13 +242,9 @@ def test_drawings_and_things_on_white_are_read_by_labels_alone(tmp_path: Path, u
 
 
 def test_an_altered_shipped_head_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stitch_cir.encoders.mini import _files
-
-    shutil.copytree(_files._folder(), tmp_path / "data")
-    file = tmp_path / "data" / "mini-head.npz"
+    file = copy_files(tmp_path / "data", monkeypatch) / "mini-head.npz"
     content = bytearray(file.read_bytes())
     content[5000] ^= 1
     file.write_bytes(content)
-    monkeypatch.setattr(_files, "_folder", lambda: tmp_path / "data")
     with pytest.raises(ModelError, match=r"mini-head\.npz was altered"):
         MiniEncoder().verify()

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stitch_cir import _cores as cores
-from stitch_cir._paths import data_folder
-from stitch_cir.encoders import MiniEncoder, ModelFile, load_encoder
-from stitch_cir.encoders._session import open_session
-from stitch_cir.encoders.mini import _files, _vocabulary
-from stitch_cir.encoders.mini._files import MANIFEST_SHA256
+from stitch_cir.encoders import MiniEncoder, ModelFile, _session, load_encoder, models_folder
+from stitch_cir.encoders.mini import data_file, load_vocabulary
 from stitch_cir.encoders.store import file_sha256, is_installed
 from stitch_cir.errors import ModelError, SettingError
 from stitch_cir.views import ViewBox
 from tests.command import invoke
 from tests.conftest import noise
+from tests.encoders.mini_files import copy_files
 from tests.encoders.tiny_towers import write_towers
 
 SHIPPED = (
@@ -50,18 +47,12 @@ def flip(file: Path, position: int) -> None:
 @pytest.fixture
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files of mini in a folder where they may be damaged; they are read anew."""
-    folder = tmp_path / "data"
-    shutil.copytree(_files._folder(), folder)
-    monkeypatch.setattr(_files, "_folder", lambda: folder)
-    fresh = _files.manifest.__wrapped__
-    monkeypatch.setattr(_files, "manifest", fresh)
-    monkeypatch.setattr(_vocabulary, "load_vocabulary", _vocabulary.load_vocabulary.__wrapped__)
-    return folder
+    return copy_files(tmp_path / "data", monkeypatch)
 
 
-def test_the_manifest_is_pinned_in_the_code() -> None:
-    assert file_sha256(_files._folder() / "manifest.json") == MANIFEST_SHA256
-    assert sorted(_files.manifest()) == sorted(set(SHIPPED) - {"manifest.json"})
+def test_every_shipped_file_is_recorded(copied: Path) -> None:
+    recorded = json.loads((copied / "manifest.json").read_text(encoding="utf-8"))["files"]
+    assert sorted(recorded) == sorted(set(SHIPPED) - {"manifest.json"})
 
 
 @pytest.mark.parametrize("position", [40, 9_999])
@@ -69,22 +60,22 @@ def test_the_manifest_is_pinned_in_the_code() -> None:
 def test_a_flipped_bit_is_one_error_that_names_the_file(
     copied: Path, name: str, position: int
 ) -> None:
-    _vocabulary.load_vocabulary()  # remembered as sound
+    load_vocabulary()  # remembered as sound
     flip(copied / name, position)
     opened = "concepts.json" if name == "manifest.json" else name
     with pytest.raises(ModelError, match=f"{name} was altered: its checksum differs") as raised:
-        _files.data_file(opened)
+        data_file(opened)
     assert "pip install --force-reinstall" in raised.value.hint
 
 
 def test_a_flip_under_the_old_size_and_time_is_detected(copied: Path) -> None:
     file = copied / "concepts.json"
     before = file.stat()
-    _files.data_file("concepts.json")
+    data_file("concepts.json")
     flip(file, 3000)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises(ModelError, match="altered"):
-        _files.data_file("concepts.json")
+        data_file("concepts.json")
 
 
 def test_a_file_is_hashed_once_for_each_state(
@@ -100,10 +91,10 @@ def test_a_file_is_hashed_once_for_each_state(
 
     monkeypatch.setattr(Path, "open", counted)
     for _ in range(3):
-        _files.data_file("concepts.json")
+        data_file("concepts.json")
     assert hashed == ["concepts.json"]
     os.utime(copied / "concepts.json")
-    _files.data_file("concepts.json")
+    data_file("concepts.json")
     assert hashed == ["concepts.json"] * 2
     digests = json.loads((home / "digests.json").read_text())
     assert len(digests) == 1  # nothing is kept of states that are gone
@@ -113,7 +104,7 @@ def test_a_file_is_hashed_once_for_each_state(
 def test_what_is_remembered_may_be_damaged(copied: Path, home: Path, content: str) -> None:
     home.mkdir()
     (home / "digests.json").write_text(content)
-    _files.data_file("concepts.json")
+    data_file("concepts.json")
     assert len(json.loads((home / "digests.json").read_text())) == 1
 
 
@@ -148,7 +139,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("homeless")
 def test_without_a_home_the_error_names_what_to_set() -> None:
     with pytest.raises(SettingError, match="no home folder") as raised:
-        data_folder()
+        models_folder()
     assert "STITCH_HOME" in raised.value.hint
     assert "--cache" in raised.value.hint
     with pytest.raises(SettingError, match="STITCH_HOME"):
@@ -182,7 +173,7 @@ def test_a_home_that_cannot_be_written_only_costs_time(
 ) -> None:
     monkeypatch.setattr(Path, "mkdir", refuse(home))
     monkeypatch.setattr(Path, "unlink", refuse(home))
-    _files.data_file("concepts.json")
+    data_file("concepts.json")
     assert not home.exists()
 
 
@@ -227,8 +218,6 @@ def test_a_quota_of_the_control_group_counts(
 def test_every_session_has_a_thread_for_each_usable_core(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stitch_cir.encoders import _session
-
     monkeypatch.setattr(_session, "usable_cores", lambda: 3)
     folder = write_towers(tmp_path / "model")
     encoder = load_encoder(str(folder))
@@ -238,7 +227,7 @@ def test_every_session_has_a_thread_for_each_usable_core(
         encoder.towers._vision,  # type: ignore[attr-defined]
         mini._text.open()[0],
         mini._vision.open(),
-        open_session(folder / "onnx" / "text_model.onnx"),
+        _session.open_session(folder / "onnx" / "text_model.onnx"),
     ]
     for session in sessions:
         assert session.get_session_options().intra_op_num_threads == 3

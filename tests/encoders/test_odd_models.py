@@ -25,7 +25,6 @@ from stitch_cir.encoders.clip import (
     plain_tokenizer,
 )
 from stitch_cir.encoders.store import _hub
-from stitch_cir.encoders.store._hub import _choose
 from stitch_cir.errors import ModelError
 from stitch_cir.views import ViewBox
 from tests.conftest import noise
@@ -171,7 +170,7 @@ def test_the_one_file_of_transformers_5_is_read(towers: Path) -> None:
 
 def test_the_hub_s_copy_of_it_is_fetched() -> None:
     names = ["config.json", "processor_config.json", "tokenizer.json", "model.safetensors"]
-    assert "processor_config.json" in _choose("some/model", names, "transformers")
+    assert "processor_config.json" in _hub._choose("some/model", names, "transformers")
     sharded = [
         "config.json",
         "model-00001-of-00002.safetensors",
@@ -179,7 +178,7 @@ def test_the_hub_s_copy_of_it_is_fetched() -> None:
         "model.safetensors.index.json",
         "model.fp16.safetensors.bak",
     ]
-    assert set(_choose("some/model", sharded, "transformers")) == set(sharded[:4])
+    assert set(_hub._choose("some/model", sharded, "transformers")) == set(sharded[:4])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from PIL import Image
 import stitch_cir as st
 from stitch_cir.explain import KINDS, _fonts
 from stitch_cir.explain._draw import COLOURS, wrap
-from stitch_cir.explain._fonts import font, writable
 from tests.conftest import CountingEncoder
 
 
@@ -149,7 +148,7 @@ def test_long_texts_are_wrapped_and_words_broken() -> None:
     assert rows[-1].endswith("…")
     rows = wrap("x" * 500, 200, size=13, lines=50)
     assert "".join(rows) == "x" * 500
-    assert max(font(13).getlength(row) for row in rows) <= 200
+    assert max(_fonts.font(13).getlength(row) for row in rows) <= 200
     assert wrap("", 200, size=13, lines=3) == []
 
 
@@ -157,16 +156,16 @@ def test_letters_that_no_font_has_are_spelled_in_others(monkeypatch: pytest.Monk
     monkeypatch.setattr(_fonts, "SYSTEM", ("no such font.ttf",))
     _fonts._choose.cache_clear()
     assert wrap("für Gäste 红", 200, size=13, lines=1) == ["fur Gaste ?"]
-    assert font(13, "für") is font(13)
+    assert _fonts.font(13, "für") is _fonts.font(13)
     _fonts._choose.cache_clear()
 
 
 def test_a_system_font_covers_what_pillows_font_does_not() -> None:
     if all(_fonts._open(name, 16) is None for name in _fonts.SYSTEM):
         pytest.skip("none of the fonts looked for is on this machine")
-    assert writable("für Gäste, две собаки") == "für Gäste, две собаки"
-    assert font(13, "für") is not font(13)
-    assert font(13, "a plain caption") is font(13)
+    assert _fonts.writable("für Gäste, две собаки") == "für Gäste, две собаки"
+    assert _fonts.font(13, "für") is not _fonts.font(13)
+    assert _fonts.font(13, "a plain caption") is _fonts.font(13)
 
 
 def test_an_explanation_without_an_image_file(results: st.Results, folder: Path) -> None:

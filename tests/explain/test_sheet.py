@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 import stitch_cir as st
-from stitch_cir.explain import _sheet
+
+THUMBNAIL = 180
+"""Side of a thumbnail in a short list, in pixels."""
 
 
 def hits_of(results: st.Results, count: int) -> st.Results:
@@ -37,29 +39,25 @@ def red_pixels(drawn: Image.Image) -> int:
 @pytest.mark.parametrize("count", [1, 6, 7, 9, 60])
 def test_every_hit_is_drawn(red: st.Results, count: int) -> None:
     drawn = st.render_png(st.Sheet("many", [hits_of(red, count)], [()]))
-    assert red_pixels(drawn) == count * _sheet.THUMBNAIL**2
+    assert red_pixels(drawn) == count * THUMBNAIL**2
 
 
-def test_long_lists_get_columns_then_smaller_thumbnails(
-    red: st.Results, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_lists_get_columns_then_smaller_thumbnails(red: st.Results) -> None:
     drawn = st.render_png(st.Sheet("many", [hits_of(red, 150)], [()]))
     assert 0.5 < drawn.width / drawn.height < 2
-    monkeypatch.setattr(_sheet, "_LARGEST", 3_000_000)
-    small = st.render_png(st.Sheet("many", [hits_of(red, 150)], [()]))
+    small = st.render_png(st.Sheet("many", [hits_of(red, 150)], [()]), max_pixels=3_000_000)
     assert small.width * small.height < 4_000_000
     sides = [side for side in (120, 90, 60, 40, 24) if red_pixels(small) == 150 * side**2]
     assert len(sides) == 1
-    monkeypatch.setattr(_sheet, "_LARGEST", 100_000)
     with pytest.raises(st.SettingError, match="cannot show 150 hits") as raised:
-        st.render_png(st.Sheet("many", [hits_of(red, 150)], [()]))
+        st.render_png(st.Sheet("many", [hits_of(red, 150)], [()]), max_pixels=100_000)
     assert ".html" in raised.value.hint
 
 
 def test_several_searches_of_different_length(red: st.Results) -> None:
     searches = [hits_of(red, 2), hits_of(red, 0), hits_of(red, 8)]
     drawn = st.render_png(st.Sheet("many", searches, [(), (), ()]))
-    assert red_pixels(drawn) == 10 * _sheet.THUMBNAIL**2
+    assert red_pixels(drawn) == 10 * THUMBNAIL**2
 
 
 def test_notes_stand_on_both_kinds_of_sheet(red: st.Results, folder: Path) -> None:

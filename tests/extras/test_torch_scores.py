@@ -31,7 +31,6 @@ from stitch_cir.transport import (
     score_sets,
     score_sets_torch,
 )
-from stitch_cir.transport._torch import TOLERANCE
 
 SCORERS: tuple[Scorer, ...] = (
     ConditionalTransport(),
@@ -46,6 +45,9 @@ SCORERS: tuple[Scorer, ...] = (
     Sinkhorn(epsilon=0.05),
     Sinkhorn(epsilon=0.02, max_iterations=20),
 )
+
+TOLERANCE = 1e-5
+"""How far the scores of a device may be from those of NumPy: docs/exact-search.md."""
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 

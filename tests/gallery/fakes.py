@@ -26,7 +26,7 @@ class FakeEncoder:
         self.name = name
         self.weights_tag = f"{name}-tag"
         self.fingerprint = fingerprint
-        self.encoded = 0
+        self.encoded_images = 0
         self.batches: list[int] = []
         self.texts: list[str] = []
         self.pause = 0.0
@@ -35,7 +35,7 @@ class FakeEncoder:
     def encode_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> NDArray[np.float32]:
-        self.encoded += len(images)
+        self.encoded_images += len(images)
         self.batches.append(len(images))
         time.sleep(self.pause)
         rows = [
@@ -66,7 +66,7 @@ class WiderEncoder(HashEncoder):
     fingerprint = "a" * 64
 
     def __init__(self) -> None:
-        self.encoded = 0
+        self.encoded_images = 0
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._widen(HashEncoder().encode_texts(texts))
@@ -74,7 +74,7 @@ class WiderEncoder(HashEncoder):
     def encode_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
     ) -> NDArray[np.float32]:
-        self.encoded += len(images)
+        self.encoded_images += len(images)
         return self._widen(HashEncoder().encode_views(images, boxes))
 
     @staticmethod

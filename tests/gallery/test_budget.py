@@ -15,9 +15,9 @@ from PIL import Image
 from stitch_cir.errors import MemoryLimitError, SettingError
 from stitch_cir.gallery import ProgressEvent, index_folder
 from stitch_cir.gallery.index import MEGABYTE, MemoryBudget, default_memory
-from stitch_cir.gallery.index import _budget as budget_module
-from stitch_cir.gallery.index import _folder_run as index_module
 from tests.gallery.fakes import FakeEncoder
+from tests.gallery.faults import budget as budget_module
+from tests.gallery.faults import folder_run
 
 TOTAL = 100 * MEGABYTE
 
@@ -44,7 +44,7 @@ class Counted(MemoryBudget):
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Counted]:
-    monkeypatch.setattr(index_module, "MemoryBudget", Counted)
+    monkeypatch.setattr(folder_run, "MemoryBudget", Counted)
     monkeypatch.setattr(Counted, "made", [])
     return Counted.made
 

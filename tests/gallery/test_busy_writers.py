@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from stitch_cir.gallery import Gallery, index_folder
-from stitch_cir.gallery.cache import _build
 from tests.gallery.fakes import FakeEncoder
+from tests.gallery.faults import building
 from tests.gallery.states import equal, ranked, recorded
 
 Paint = Callable[..., Path]
@@ -28,7 +28,7 @@ def test_a_cache_that_is_outdated_before_it_is_open_is_no_broken_disk(
     indexed: Path, encoder: FakeEncoder, paint: Paint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process commits, builds the next cache and deletes this one."""
-    original = _build.build
+    original = building.build
     overtaken = False
 
     def build(*args: Any, **options: Any) -> Path:
@@ -62,7 +62,7 @@ def test_half_built_caches_go_as_soon_as_their_process_is_gone(indexed: Path) ->
         (cache / name).mkdir(parents=True)
     (cache / "building-dead" / "alive").touch()
     os.utime(cache / "building-old", (time.time() - 7200,) * 2)
-    with _build._mark_alive(cache / "building-alive"):
+    with building._mark_alive(cache / "building-alive"):
         generation = Gallery.open(indexed).matrix().generation
         left = sorted(path.name for path in cache.iterdir())
     assert left == sorted(["building-alive", str(generation)])

@@ -13,9 +13,9 @@ import pytest
 
 from stitch_cir.errors import GalleryError
 from stitch_cir.gallery import Gallery, index_folder
-from stitch_cir.gallery.index import _pending as pending
 from stitch_cir.gallery.store import Database, Store
 from tests.gallery.fakes import FakeEncoder, noise_image
+from tests.gallery.faults import pending
 from tests.gallery.states import equal, ranked, recorded, run
 
 

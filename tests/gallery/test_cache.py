@@ -19,10 +19,20 @@ import pytest
 
 from stitch_cir.errors import GalleryError
 from stitch_cir.gallery import Codes, Gallery, ViewMatrix, index_folder, write_codes
-from stitch_cir.gallery.cache import CODE_FILES, _build, _format, map_codes
+from stitch_cir.gallery.cache import (
+    CHUNK,
+    CODE_FILES,
+    FORMAT,
+    checksums,
+    is_sound,
+    map_codes,
+    read_manifest,
+)
+from stitch_cir.gallery.cache import FILES as CACHE_FILES
 from tests.gallery.fakes import FakeEncoder
+from tests.gallery.faults import building, checking
 
-FILES = (*_format.FILES, "manifest")
+FILES = (*CACHE_FILES, "manifest")
 
 
 @pytest.fixture
@@ -73,7 +83,7 @@ def test_it_is_built_once_and_again_after_a_change(
     indexed: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built: list[Path] = []
-    original = _build.build
+    original = building.build
 
     def count(*args: Any, **options: Any) -> Path:
         built.append(args[2])
@@ -131,7 +141,7 @@ def test_a_cache_of_another_version_is_rebuilt_and_not_called_damaged(indexed: P
     cache = cache_of(indexed)
     sound = in_memory(Gallery.open(indexed).matrix())
     body = (cache / "manifest").read_bytes().partition(b"\n")[2]
-    older = body.replace(b'"format": %d' % _format.FORMAT, b'"format": 1')
+    older = body.replace(b'"format": %d' % FORMAT, b'"format": 1')
     assert older != body
     (cache / "manifest").write_bytes(b"%d\n%s" % (zlib.crc32(older), older))
     for name in CODE_FILES:
@@ -170,20 +180,20 @@ def test_a_cache_may_be_deleted(indexed: Path) -> None:
     assert gallery.notes == []
 
 
-@pytest.mark.parametrize("size", [0, 7, 8, 1000, _format.CHUNK, 3 * _format.CHUNK + 5])
+@pytest.mark.parametrize("size", [0, 7, 8, 1000, CHUNK, 3 * CHUNK + 5])
 def test_checksums_cover_every_byte(tmp_path: Path, size: int) -> None:
     file = tmp_path / "x"
     content = bytearray(np.random.default_rng(0).bytes(size))
     file.write_bytes(content)
-    facts = _format.checksums(file)
+    facts = checksums(file)
     for complete in (False, True):
-        assert _format.is_sound(file, facts, complete=complete)
+        assert is_sound(file, facts, complete=complete)
     for position in {0, size // 2, size - 1} if size else ():
         spoiled = bytearray(content)
         spoiled[position] ^= 1
         file.write_bytes(spoiled)
         for complete in (False, True):
-            assert not _format.is_sound(file, facts, complete=complete)
+            assert not is_sound(file, facts, complete=complete)
 
 
 @pytest.mark.parametrize("unit", [8, 512, 4096])
@@ -208,11 +218,11 @@ def test_a_complete_check_detects_what_a_checksum_does_not(
     file = cache_of(indexed) / "vectors"
     content = file.read_bytes()
     file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
-    (right,) = _format.read_manifest(cache_of(indexed))["files"]["vectors"]["words"]
-    word_sum = _format.word_sum
+    (right,) = read_manifest(cache_of(indexed))["files"]["vectors"]["words"]
+    word_sum = checking.word_sum
     with monkeypatch.context() as patch:
         patch.setattr(
-            _format, "word_sum", lambda c: right if len(c) == len(content) else word_sum(c)
+            checking, "word_sum", lambda c: right if len(c) == len(content) else word_sum(c)
         )
         assert len(Gallery.open(indexed)) == 5
         assert Gallery.open(indexed).verify().problems == (

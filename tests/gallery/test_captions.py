@@ -78,7 +78,7 @@ def test_a_malformed_line_is_named_before_anything_is_written(
         index_folder(folder, encoder=encoder, captions=file)
     assert '{"id": "a.jpg"' in caught.value.hint
     assert not (folder / ".stitch").exists()
-    assert encoder.encoded == 0
+    assert encoder.encoded_images == 0
 
 
 def test_other_damage(tmp_path: Path, write: Write) -> None:

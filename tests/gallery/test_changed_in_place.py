@@ -12,11 +12,10 @@ import pytest
 from PIL import Image
 
 from stitch_cir.gallery import Gallery, index_folder
-from stitch_cir.gallery.index import _decode as decoding
-from stitch_cir.gallery.index import _scan as scanning
 from stitch_cir.gallery.index import facts_of, scan
 from stitch_cir.gallery.store import Store
 from tests.gallery.fakes import FakeEncoder, noise_image
+from tests.gallery.faults import decoding, scanning
 
 Paint = Callable[..., Path]
 YEAR_2300 = 10_413_792_000_000_000_000
@@ -94,7 +93,7 @@ def test_a_change_of_rights_or_links_is_no_change(folder: Path, encoder: FakeEnc
     (folder / "hard.jpeg").hardlink_to(folder / "sub" / "d.jpg")
     assert Gallery.open(folder).verify().sound
     report = index_folder(folder, encoder=encoder)
-    assert (report.unchanged, report.duplicates, encoder.encoded) == (5, 1, 5)
+    assert (report.unchanged, report.duplicates, encoder.encoded_images) == (5, 1, 5)
     assert Gallery.open(folder).generation > generation
     assert index_folder(folder, encoder=encoder).unchanged == 6
 
@@ -184,7 +183,7 @@ def test_times_of_change_that_mean_nothing(
     index_folder(folder, encoder=encoder)
     mount[0] = next(mounts)
     report = index_folder(folder, encoder=encoder)
-    assert (report.unchanged, report.reread, encoder.encoded) == (25, 25, 25)
+    assert (report.unchanged, report.reread, encoder.encoded_images) == (25, 25, 25)
     assert "--no-change-times" in report.notes[0]
     for change_times in (False, None):  # it is remembered
         mount[0] = next(mounts)

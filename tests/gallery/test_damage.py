@@ -111,7 +111,7 @@ def test_a_record_that_is_lost_is_encoded_again(
     run(indexed / ".stitch", f"DELETE FROM contents WHERE {CONTENT}")
     if not cached:
         shutil.rmtree(indexed / ".stitch" / "cache")
-    encoder.encoded = 0
+    encoder.encoded_images = 0
     with Gallery.open(indexed, encoder=encoder) as gallery:
         assert ("b.png" in ranked(gallery)) is cached
         (problem,) = gallery.verify().problems
@@ -120,7 +120,7 @@ def test_a_record_that_is_lost_is_encoded_again(
         report = gallery.verify(repair=True)
         assert report.repaired[0] == "b.png: was damaged in the database; encoded again"
         assert "1 repaired, sound" in report.summary()
-        assert encoder.encoded == 1
+        assert encoder.encoded_images == 1
         assert equal(ranked(gallery), before)
 
 

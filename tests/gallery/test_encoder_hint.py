@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from stitch_cir.cli._app import app
 from stitch_cir.encoders import HashEncoder, MiniEncoder, StandIn, catalogue
 from stitch_cir.gallery import _encoder_hint, encoder_hint
-from stitch_cir.gallery._encoder_hint import MARK, network_is_likely
+from tests.command import invoke
 
 
 class StandInEncoder(HashEncoder):
@@ -64,14 +62,14 @@ def test_without_a_network_nothing_is_printed_or_remembered(
 ) -> None:
     monkeypatch.setattr(_encoder_hint, "network_is_likely", lambda: False)
     assert encoder_hint(tmp_path, StandInEncoder(), 5) is None
-    assert not (tmp_path / MARK).exists()
+    assert not (tmp_path / _encoder_hint.MARK).exists()
 
 
 def test_a_hint_that_cannot_be_remembered_is_not_printed(tmp_path: Path) -> None:
     assert encoder_hint(tmp_path / "gone", StandInEncoder(), 5) is None
     assert encoder_hint(tmp_path, StandInEncoder(), 0) is None
     assert encoder_hint(tmp_path, HashEncoder(), 5) is None
-    assert not (tmp_path / MARK).exists()
+    assert not (tmp_path / _encoder_hint.MARK).exists()
 
 
 def test_whether_there_is_a_network_is_learned_without_sending(
@@ -100,13 +98,13 @@ def test_whether_there_is_a_network_is_learned_without_sending(
                 raise OSError("Network is unreachable")
 
     monkeypatch.setattr(socket, "socket", Probe)
-    assert network_is_likely()
+    assert _encoder_hint.network_is_likely()
     assert made == [(socket.AF_INET, socket.SOCK_DGRAM)]
-    assert not network_is_likely()
+    assert not _encoder_hint.network_is_likely()
     monkeypatch.setenv("STITCH_MODEL_HUB", "http://hub.example")
-    assert network_is_likely()
+    assert _encoder_hint.network_is_likely()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert not network_is_likely()
+    assert not _encoder_hint.network_is_likely()
 
 
 def test_the_command_prints_it_once_and_never_in_json(
@@ -117,13 +115,12 @@ def test_the_command_prints_it_once_and_never_in_json(
     Image.new("RGB", (40, 40), "red").save(folder / "red.png")
     monkeypatch.setattr("stitch_cir.encoders.load_encoder", lambda *_, **__: StandInEncoder())
     index = ["index", str(folder)]
-    runner = CliRunner()
-    data = runner.invoke(app, [*index, "--json"])
+    data = invoke([*index, "--json"])
     assert "hint" not in json.loads(data.stdout)
     assert "stand-in" not in data.output
-    assert "stand-in" not in runner.invoke(app, [*index, "-q"]).output
-    first = runner.invoke(app, index)
+    assert "stand-in" not in invoke([*index, "-q"]).output
+    first = invoke(index)
     assert f"stitch index '{folder}' --encoder ViT-B-32 --switch-when-done" in first.output
-    assert "stand-in" not in runner.invoke(app, index).output
-    elsewhere = runner.invoke(app, [*index, "-g", str(tmp_path / "g")])
+    assert "stand-in" not in invoke(index).output
+    elsewhere = invoke([*index, "-g", str(tmp_path / "g")])
     assert f"'{folder}' -g {tmp_path / 'g'} --encoder" in elsewhere.output

@@ -79,7 +79,7 @@ def test_patterns_are_remembered_and_changed(folder: Path, encoder: FakeEncoder)
     assert index_folder(folder, encoder=encoder, exclude=["deep"]).images == 4
     assert index_folder(folder, encoder=encoder, exclude=[""]).images == 5
     assert Gallery.open(folder).info()["exclude"] == []
-    assert encoder.encoded == 5
+    assert encoder.encoded_images == 5
 
 
 def test_excluding_most_images_needs_no_other_consent(
@@ -91,7 +91,7 @@ def test_excluding_most_images_needs_no_other_consent(
     report = index_folder(folder, encoder=encoder, exclude=["*.png", "deep/"])
     assert (report.images, report.removed) == (1, 4)
     report = index_folder(folder, encoder=encoder, exclude=[])
-    assert (report.returned, encoder.encoded) == (4, 5)
+    assert (report.returned, encoder.encoded_images) == (4, 5)
     assert Gallery.open(folder).captions("a.png") == ["an a"]
 
 

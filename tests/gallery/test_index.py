@@ -15,9 +15,9 @@ import pytest
 from stitch_cir import images
 from stitch_cir.errors import NotFoundError, SettingError, VectorError
 from stitch_cir.gallery import Gallery, IndexReport, ProgressEvent, index_folder
-from stitch_cir.gallery.index import _decode as decode_module
 from stitch_cir.views import ViewRecipe
 from tests.gallery.fakes import FakeEncoder
+from tests.gallery.faults import decoding
 
 Paint = Callable[..., Path]
 ALL = ("a.png", "b.png", "sub/c.png", "sub/d.jpg", "sub/deep/e.webp")
@@ -66,14 +66,14 @@ def test_unchanged_files_are_not_opened(
     def refuse(*args: Any, **options: Any) -> Any:
         raise AssertionError(f"opened {args}")
 
-    monkeypatch.setattr(decode_module, "open_regular", refuse)
+    monkeypatch.setattr(decoding, "open_regular", refuse)
     monkeypatch.setattr(images, "decode", refuse)
     monkeypatch.setattr("stitch_cir.gallery.index._survey.sniff", refuse)
     again = index_folder(folder, encoder=encoder)
     assert counts(again) == {"unchanged": 6}
     assert again.other_files == first.other_files == 1
     assert again.skipped == first.skipped
-    assert encoder.encoded == 5
+    assert encoder.encoded_images == 5
     assert Gallery.open(folder).info()["generation"] == generation
 
 
@@ -92,7 +92,7 @@ def test_touched_files_are_only_hashed(folder: Path, encoder: FakeEncoder) -> No
     touch(folder / "b.png", 5)
     report = index_folder(folder, encoder=encoder)
     assert counts(report) == {"unchanged": 5}
-    assert encoder.encoded == 5
+    assert encoder.encoded_images == 5
     assert Gallery.open(folder).verify().changed_files == 0
 
 
@@ -112,7 +112,7 @@ def test_moved_files_keep_their_vectors(folder: Path, encoder: FakeEncoder) -> N
     (folder / "a.png").rename(folder / "sub" / "renamed.jpeg")
     report = index_folder(folder, encoder=encoder)
     assert counts(report) == {"moved": 1, "unchanged": 4}
-    assert encoder.encoded == 5
+    assert encoder.encoded_images == 5
     assert np.array_equal(views(folder, "sub/renamed.jpeg"), before)
     assert "a.png" not in Gallery.open(folder).ids
 
@@ -127,7 +127,7 @@ def test_swapped_files_are_not_encoded(folder: Path, encoder: FakeEncoder) -> No
     touch(folder / "b.png", 2)
     report = index_folder(folder, encoder=encoder)
     assert counts(report) == {"changed": 2, "unchanged": 3}
-    assert encoder.encoded == 5
+    assert encoder.encoded_images == 5
     assert np.array_equal(views(folder, "a.png"), b)
     assert np.array_equal(views(folder, "b.png"), a)
 
@@ -138,7 +138,7 @@ def test_duplicates_are_encoded_once(folder: Path, encoder: FakeEncoder, batch_s
         shutil.copy(folder / "a.png", folder / f"copy {number}.png")
     report = index_folder(folder, encoder=encoder, batch_size=batch_size)
     assert counts(report) == {"added": 9, "duplicates": 4, "encoded": 5}
-    assert encoder.encoded == 5
+    assert encoder.encoded_images == 5
     gallery = Gallery.open(folder)
     copies = [f"copy {number}.png" for number in range(4)]
     assert gallery.duplicates("a.png") == copies
@@ -191,7 +191,7 @@ def test_vectors_that_are_no_unit_vectors_are_refused(folder: Path, encoder: Fak
 
 
 def test_what_was_written_before_a_failure_is_kept(folder: Path, encoder: FakeEncoder) -> None:
-    encoder.spoil = lambda v: v if encoder.encoded < 4 else v * np.nan
+    encoder.spoil = lambda v: v if encoder.encoded_images < 4 else v * np.nan
     with pytest.raises(VectorError, match=r"d\.jpg"):
         index_folder(folder, encoder=encoder, batch_size=1)
     assert Gallery.open(folder).ids == ALL[:3]

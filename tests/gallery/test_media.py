@@ -16,8 +16,8 @@ import pytest
 
 from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError
 from stitch_cir.gallery import Gallery, index_folder
-from stitch_cir.gallery.store import _reading
 from tests.gallery.fakes import FakeEncoder
+from tests.gallery.faults import reading
 from tests.gallery.states import equal, ranked, recorded, run, settled
 
 Paint = Callable[..., Path]
@@ -136,7 +136,7 @@ def test_a_locked_database_is_busy_and_not_read_as_unchangeable(
         error.sqlite_errorcode = sqlite3.SQLITE_BUSY
         raise error
 
-    monkeypatch.setattr(_reading, "_connect", locked)
+    monkeypatch.setattr(reading, "_connect", locked)
     with pytest.raises(GalleryBusyError):
         Gallery.open(indexed)
 

@@ -19,9 +19,9 @@ import pytest
 from PIL import Image
 
 from stitch_cir.gallery import Gallery, index_folder
-from stitch_cir.gallery.index import _decode as decode_module
 from stitch_cir.gallery.index import scan
 from tests.gallery.fakes import FakeEncoder, noise_image
+from tests.gallery.faults import decoding
 
 Paint = Callable[..., Path]
 TURNS = {
@@ -109,13 +109,13 @@ def test_skipped_files_are_tried_again_when_they_change(
     bad.write_text("no picture")
     index_folder(folder, encoder=encoder)
     read: list[str] = []
-    original = decode_module.decode  # type: ignore[attr-defined]
+    original = decoding.decode  # type: ignore[attr-defined]
 
     def remember(stream: Any, name: str, **options: Any) -> Image.Image:
         read.append(stream.name if isinstance(stream.name, str) else str(stream.name))
         return original(stream, name, **options)
 
-    monkeypatch.setattr(decode_module, "decode", remember)
+    monkeypatch.setattr(decoding, "decode", remember)
     assert len(index_folder(folder, encoder=encoder).skipped) == 1
     assert read == []
     paint(bad, 50)

@@ -41,7 +41,7 @@ def test_a_disk_mounted_elsewhere(
     shutil.rmtree(folder)
     folder.mkdir()  # the mount point stays
     report = index_folder(elsewhere, tmp_path / "g", encoder=encoder)
-    assert (report.unchanged, report.removed, encoder.encoded) == (5, 0, 5)
+    assert (report.unchanged, report.removed, encoder.encoded_images) == (5, 0, 5)
     assert "has moved" in report.notes[0]
     gallery = Gallery.open(tmp_path / "g")
     assert gallery.root == elsewhere.resolve()
@@ -72,7 +72,7 @@ def test_a_folder_renamed_in_case_only(folder: Path, encoder: FakeEncoder, name:
     (folder / "sub").rename(folder / "between")
     (folder / "between").rename(folder / name)
     report = index_folder(folder, encoder=encoder)
-    assert (report.moved, report.removed, encoder.encoded) == (3, 0, 5)
+    assert (report.moved, report.removed, encoder.encoded_images) == (3, 0, 5)
     gallery = Gallery.open(folder)
     assert gallery.captions(f"{name}/c.png") == ["kept"]
     assert gallery.resolve(folder / name / "c.png") == f"{name}/c.png"
@@ -86,7 +86,7 @@ def test_times_that_shift_with_the_time_zone(folder: Path, encoder: FakeEncoder)
             os.utime(file, ns=(hour, hour // 2_000_000_000 * 2_000_000_000))  # FAT's steps
     assert Gallery.open(folder).verify().sound
     report = index_folder(folder, encoder=encoder)
-    assert (report.unchanged, report.changed, encoder.encoded) == (5, 0, 5)
+    assert (report.unchanged, report.changed, encoder.encoded_images) == (5, 0, 5)
 
 
 def test_a_second_write_within_two_seconds_on_fat(

@@ -18,12 +18,12 @@ from stitch_cir.encoders import PreparingEncoder, encode_set, load_encoder
 from stitch_cir.errors import SettingError, VectorError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
 from stitch_cir.gallery.index import EncodingPipeline
-from stitch_cir.gallery.index import _decode as decode_module
 from stitch_cir.gallery.index._write import IN_FLIGHT
 from stitch_cir.gallery.store import Store
 from stitch_cir.views import ViewBox, ViewRecipe
 from tests.encoders.tiny_towers import write_towers
 from tests.gallery.fakes import FakeEncoder, noise_image
+from tests.gallery.faults import decoding
 
 Paint = Callable[..., Path]
 WHOLE = ViewRecipe(count=1)
@@ -169,16 +169,16 @@ def test_few_images_are_decoded_ahead_of_a_slow_encoder(
     waiting: list[int] = []
     decoded = 0
     lock = threading.Lock()
-    decode = decode_module.decode  # type: ignore[attr-defined]
+    decode = decoding.decode  # type: ignore[attr-defined]
 
     def count(*args: Any, **options: Any) -> Image.Image:
         nonlocal decoded
         with lock:
             decoded += 1
-            waiting.append(decoded - encoder.encoded)
+            waiting.append(decoded - encoder.encoded_images)
         return decode(*args, **options)
 
-    monkeypatch.setattr(decode_module, "decode", count)
+    monkeypatch.setattr(decoding, "decode", count)
     encoder.pause = 0.01
     index_folder(many, encoder=encoder, batch_size=2, workers=1)
     assert decoded == 24
@@ -187,13 +187,13 @@ def test_few_images_are_decoded_ahead_of_a_slow_encoder(
 
 
 def test_a_slow_decoder_loses_nothing(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    decode, calls = decode_module.decode, itertools.count()  # type: ignore[attr-defined]
+    decode, calls = decoding.decode, itertools.count()  # type: ignore[attr-defined]
 
     def dawdle(*args: Any, **options: Any) -> Image.Image:
         time.sleep(0 if next(calls) % 8 else 0.02)
         return decode(*args, **options)
 
-    monkeypatch.setattr(decode_module, "decode", dawdle)
+    monkeypatch.setattr(decoding, "decode", dawdle)
     events: list[ProgressEvent] = []
     report = index_folder(
         many, encoder=PreparingFake(), batch_size=3, workers=3, progress=events.append
@@ -240,7 +240,7 @@ def test_an_error_beside_the_caller_reaches_it(
 def test_an_error_while_decoding_reaches_the_caller(
     many: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decode, calls = decode_module.decode, itertools.count()  # type: ignore[attr-defined]
+    decode, calls = decoding.decode, itertools.count()  # type: ignore[attr-defined]
 
     def fail(*args: Any, **options: Any) -> Image.Image:
         if next(calls) == 20:
@@ -248,7 +248,7 @@ def test_an_error_while_decoding_reaches_the_caller(
         return decode(*args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(decode_module, "decode", fail)
+        patch.setattr(decoding, "decode", fail)
         with pytest.raises(RuntimeError, match="no picture's fault"):
             index_folder(many, encoder=PreparingFake(), batch_size=2)
     goes_on(many)
@@ -283,10 +283,10 @@ def test_an_interruption_leaves_no_call_behind(many: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         index_folder(many, encoder=encoder, batch_size=2, progress=interrupt)
-    encoded = encoder.encoded
+    encoded = encoder.encoded_images
     with Gallery.open(many) as gallery:
         assert len(gallery) == 6
-    assert encoder.encoded == encoded
+    assert encoder.encoded_images == encoded
     goes_on(many)
 
 

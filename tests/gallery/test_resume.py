@@ -73,7 +73,7 @@ def test_a_killed_run_is_resumed_by_the_next(
         assert 8 <= kept < 24
         assert not gallery.verify().problems
     report = index_folder(many, encoder=encoder)
-    assert (report.unchanged, report.added, encoder.encoded) == (kept, 24 - kept, 24 - kept)
+    assert (report.unchanged, report.added, encoder.encoded_images) == (kept, 24 - kept, 24 - kept)
     with Gallery.open(many) as gallery:
         assert len(gallery) == 24
         assert not gallery.verify().problems
@@ -116,7 +116,7 @@ def test_interrupted_by_the_progress_callback(folder: Path, encoder: FakeEncoder
 
 def test_interrupted_while_the_encoder_works(folder: Path, encoder: FakeEncoder) -> None:
     def interrupt(vectors: np.ndarray) -> np.ndarray:
-        if encoder.encoded > 2:
+        if encoder.encoded_images > 2:
             raise KeyboardInterrupt
         return vectors
 
@@ -150,8 +150,8 @@ def test_another_encoder_or_recipe_is_refused(
         index_folder(folder, encoder=encoder, recipe=ViewRecipe(count=4))
     with pytest.raises(GalleryMismatchError, match="not from the folder"):
         index_folder(tmp_path, folder / ".stitch", encoder=encoder)
-    assert encoder.encoded == 5
-    assert other_encoder.encoded == 0
+    assert encoder.encoded_images == 5
+    assert other_encoder.encoded_images == 0
     assert Gallery.open(folder, encoder=encoder).verify().problems == ()
 
 
@@ -169,13 +169,13 @@ def test_rebuilding_keeps_the_old_until_the_new_is_complete(
 
     with pytest.raises(KeyboardInterrupt):
         index_folder(folder, encoder=other_encoder, rebuild=True, batch_size=1, progress=check)
-    assert 3 <= other_encoder.encoded <= 5  # batches in flight were not written
-    other_encoder.encoded = 0
+    assert 3 <= other_encoder.encoded_images <= 5  # batches in flight were not written
+    other_encoder.encoded_images = 0
     report = index_folder(
         folder, encoder=other_encoder, rebuild=True, recipe=None, batch_size=1, progress=check
     )
     assert set(during) == {("fake", 5)}
-    assert (report.unchanged, report.added, other_encoder.encoded) == (3, 2, 2)
+    assert (report.unchanged, report.added, other_encoder.encoded_images) == (3, 2, 2)
     with Gallery.open(folder, encoder=other_encoder) as gallery:
         assert (gallery.info()["encoder"], len(gallery)) == ("other", 5)
         assert not gallery.verify().problems

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from stitch_cir.cli._app import app
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import GalleryMismatchError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_captions, index_folder
 from stitch_cir.views import ViewRecipe
+from tests.command import invoke
 from tests.gallery.fakes import WiderEncoder
 
 Paint = Callable[..., Path]
@@ -75,7 +74,7 @@ def test_an_interrupted_switch_leaves_the_old_one_and_resumes(many: Path, paint:
             batch_size=4,
             progress=stop_after(4),
         )
-    assert 0 < first.encoded < 12
+    assert 0 < first.encoded_images < 12
     assert facts(many) == ("test", 64, 12)
     # an ordinary run in between keeps what was encoded
     paint(many / "new.png", 99)
@@ -83,8 +82,8 @@ def test_an_interrupted_switch_leaves_the_old_one_and_resumes(many: Path, paint:
     assert facts(many) == ("test", 64, 13)
     second = WiderEncoder()
     index_folder(many, encoder=second, switch_when_done=True, batch_size=4)
-    assert second.encoded <= 13 - 4
-    assert first.encoded + second.encoded >= 13
+    assert second.encoded_images <= 13 - 4
+    assert first.encoded_images + second.encoded_images >= 13
     assert facts(many) == ("wider", 96, 13)
 
 
@@ -100,7 +99,7 @@ def test_another_encoder_starts_the_switch_anew(many: Path) -> None:
     other = WiderEncoder()
     other.name, other.fingerprint = "widest", "b" * 64
     index_folder(many, encoder=other, switch_when_done=True)
-    assert (other.encoded, facts(many)[0]) == (12, "widest")
+    assert (other.encoded_images, facts(many)[0]) == (12, "widest")
 
 
 def test_the_same_encoder_encodes_only_what_is_new(many: Path, paint: Paint) -> None:
@@ -144,16 +143,13 @@ def test_a_gallery_of_captions_switches(tmp_path: Path) -> None:
 
 def test_the_command(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stitch_cir.encoders.load_encoder", lambda name, **_: WiderEncoder())
-    runner = CliRunner()
-    both = runner.invoke(app, ["index", str(many), "--switch-when-done", "--rebuild"])
+    both = invoke(["index", str(many), "--switch-when-done", "--rebuild"])
     assert both.exit_code == 2
     assert "two ways" in both.output
-    without = runner.invoke(app, ["index", str(many), "--encoder", "wider"])
+    without = invoke(["index", str(many), "--encoder", "wider"])
     assert without.exit_code != 0
     assert "--switch-when-done" in " ".join(without.output.split())
-    done = runner.invoke(
-        app, ["index", str(many), "--encoder", "wider", "--switch-when-done", "--json"]
-    )
+    done = invoke(["index", str(many), "--encoder", "wider", "--switch-when-done", "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["images"] == 12
     assert facts(many)[0] == "wider"

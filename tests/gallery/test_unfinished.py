@@ -10,9 +10,9 @@ import pytest
 
 from stitch_cir.errors import GalleryMissingError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_captions, index_folder
-from stitch_cir.gallery.index import _folder_run as indexing
 from stitch_cir.searcher import search
 from tests.gallery.fakes import FakeEncoder
+from tests.gallery.faults import folder_run as indexing
 
 
 def stop_at(stage: str, done: int) -> Callable[[ProgressEvent], None]:

@@ -53,7 +53,7 @@ def test_an_empty_root_is_refused(
     assert (gallery.generation, len(gallery), gallery.info()["exclude"]) == (before, 5, [])
     bring_back(folder, tmp_path / "away")
     assert index_folder(folder, tmp_path / "g", encoder=encoder).unchanged == 5
-    assert encoder.encoded == 5
+    assert encoder.encoded_images == 5
 
 
 @pytest.mark.parametrize("consent", ["allow_missing", "forget"])
@@ -74,10 +74,10 @@ def test_an_empty_root_with_consent(
     report = index_folder(folder, tmp_path / "g", encoder=encoder)
     gallery = Gallery.open(tmp_path / "g")
     if consent == "forget":
-        assert (report.added, encoder.encoded, gallery.captions("a.png")) == (5, 10, [])
+        assert (report.added, encoder.encoded_images, gallery.captions("a.png")) == (5, 10, [])
         return
     assert (report.returned, report.unchanged, report.vanished) == (5, 0, 0)
-    assert encoder.encoded == 5
+    assert encoder.encoded_images == 5
     assert (gallery.captions("a.png"), gallery.captions("sub/c.png")) == (["red"], ["blue"])
     assert len(gallery.views("a.png")) == len(vectors)
     assert all(
@@ -101,7 +101,7 @@ def test_a_deleted_folder_comes_back_from_a_backup(
     assert (report.removed, report.vanished, report.skipped) == (1, 3, ())
     shutil.copytree(tmp_path / "backup", folder / "sub")
     report = index_folder(folder, encoder=encoder)
-    assert (report.returned, report.added, encoder.encoded) == (3, 0, 5)
+    assert (report.returned, report.added, encoder.encoded_images) == (3, 0, 5)
     assert Gallery.open(folder).captions("sub/d.jpg") == ["a dog"]
 
 
@@ -125,7 +125,7 @@ def test_an_empty_mount_point_below_the_root_keeps_its_images(
     assert (report.removed, report.skipped, report.images) == (2, (), 6)
     bring_back(folder / "nas", tmp_path / "away")
     report = index_folder(folder, encoder=encoder)
-    assert (report.returned, encoder.encoded) == (2, 8)
+    assert (report.returned, encoder.encoded_images) == (2, 8)
 
 
 def test_a_folder_that_was_moved_away_inside_is_not_away(
@@ -143,7 +143,7 @@ def test_everything_moved_is_not_missing(folder: Path, encoder: FakeEncoder) -> 
     for name in ("a.png", "b.png", "sub"):
         (folder / name).rename(folder / "all" / name)
     report = index_folder(folder, encoder=encoder)
-    assert (report.moved, report.removed, encoder.encoded) == (5, 0, 5)
+    assert (report.moved, report.removed, encoder.encoded_images) == (5, 0, 5)
 
 
 def test_what_came_back_under_another_name_keeps_its_captions(
@@ -155,7 +155,7 @@ def test_what_came_back_under_another_name_keeps_its_captions(
     assert index_folder(folder, encoder=encoder).vanished == 1
     (tmp_path / "b.png").rename(folder / "sub" / "bee.png")
     report = index_folder(folder, encoder=encoder)
-    assert (report.moved, report.vanished, encoder.encoded) == (1, 0, 5)
+    assert (report.moved, report.vanished, encoder.encoded_images) == (1, 0, 5)
     assert Gallery.open(folder).captions("sub/bee.png") == ["a bee"]
 
 
@@ -170,7 +170,7 @@ def test_a_file_that_is_broken_for_a_while_keeps_its_captions(
     assert (report.images, [id for id, _ in report.skipped]) == (4, ["a.png"])
     (folder / "a.png").write_bytes(whole)
     report = index_folder(folder, encoder=encoder)
-    assert (report.returned, report.skipped, encoder.encoded) == (1, (), 5)
+    assert (report.returned, report.skipped, encoder.encoded_images) == (1, (), 5)
     assert Gallery.open(folder).captions("a.png") == ["an a"]
 
 
@@ -180,7 +180,7 @@ def test_another_image_of_the_same_name_is_encoded(folder: Path, encoder: FakeEn
     index_folder(folder, encoder=encoder)
     noise_image(33).save(folder / "a.png")
     report = index_folder(folder, encoder=encoder)
-    assert (report.changed, report.returned, encoder.encoded) == (1, 0, 6)
+    assert (report.changed, report.returned, encoder.encoded_images) == (1, 0, 6)
 
 
 def test_captions_of_vanished_images_can_be_changed_meanwhile(
@@ -211,7 +211,7 @@ def test_a_rebuild_keeps_the_captions_of_what_is_away(
     (tmp_path / "a.png").rename(folder / "a.png")
     report = index_folder(folder, encoder=other_encoder)
     # its vectors were another encoder's, so it is encoded
-    assert (report.returned, other_encoder.encoded) == (1, 4)
+    assert (report.returned, other_encoder.encoded_images) == (1, 4)
     gallery = Gallery.open(folder)
     assert gallery.captions("a.png") == ["an a"]
     assert not gallery.verify().problems

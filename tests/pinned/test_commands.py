@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
-from stitch_cir.cli._app import app
 from tests.benchmarks import layouts
 from tests.benchmarks.images import circo_images
 from tests.chat.fake_server import Handler, completion, serving
 from tests.cli.runs import Run, run_here
+from tests.command import command_tree
 from tests.pinned.gallery import paint_images
 from tests.pinned.recording import compare_or_write, leave_common_out, normalised, shape
 
@@ -225,5 +224,5 @@ def commands_with_json(command: Any, name: str = "") -> Iterator[str]:
 def test_every_command_that_answers_is_pinned() -> None:
     grouped = ("answers", "attributes", "models", "bench")
     run = {" ".join(words[: 1 + (words[0] in grouped)]) for words in COMMANDS.values()}
-    assert {*run, *NOT_RUN} == set(commands_with_json(typer.main.get_command(app)))
+    assert {*run, *NOT_RUN} == set(commands_with_json(command_tree()))
     assert not run & set(NOT_RUN)

@@ -12,9 +12,16 @@ import numpy as np
 import pytest
 
 from stitch_cir.errors import VectorError
-from stitch_cir.ranking import Bounded, Exhaustive, PackedCodes, Ranking, RankingProblem, Scanner
+from stitch_cir.ranking import (
+    Bounded,
+    Exhaustive,
+    PackedCodes,
+    Ranking,
+    RankingProblem,
+    Scanner,
+    score_captions,
+)
 from stitch_cir.ranking._fused import Loop, chamfer_loop, compiled_loop
-from stitch_cir.ranking._scores import score_captions
 from stitch_cir.transition import NoTransition, SemanticIncrement
 from stitch_cir.transport import (
     BoundedScorer,

@@ -7,7 +7,6 @@ import onnx
 import pytest
 
 from stitch_cir.ranking import _products
-from stitch_cir.ranking._products import LARGEST, integer_product
 
 
 def test_the_graph_is_sound() -> None:
@@ -28,9 +27,9 @@ def test_products_are_exact_at_random_and_at_the_extremes(
         np.zeros((rows, dim), np.uint8),
     ):
         for right in (
-            rng.integers(-LARGEST, LARGEST + 1, (dim, columns), dtype=np.int8),
-            np.full((dim, columns), LARGEST, np.int8),
-            np.full((dim, columns), -LARGEST, np.int8),
+            rng.integers(-_products.LARGEST, _products.LARGEST + 1, (dim, columns), dtype=np.int8),
+            np.full((dim, columns), _products.LARGEST, np.int8),
+            np.full((dim, columns), -_products.LARGEST, np.int8),
         ):
             expected = (codes.astype(np.int64) - 128) @ right.astype(np.int64)
-            assert np.array_equal(integer_product(codes, right), expected)
+            assert np.array_equal(_products.integer_product(codes, right), expected)

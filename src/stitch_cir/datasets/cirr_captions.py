@@ -14,7 +14,7 @@ from stitch_cir.datasets._reader import Reader
 from stitch_cir.datasets.cirr import CIRR, read_cirr
 from stitch_cir.errors import RecordError
 
-__all__ = ["CIRR_CAPTIONS"]
+__all__ = ["CIRR_CAPTIONS", "caption_views", "clean_captions"]
 
 FILE = "cirr_gallery_captions.json"
 CANDIDATES = (f"captions/{FILE}", f"../captions/{FILE}", f"../../captions/{FILE}", FILE)

@@ -106,15 +106,16 @@ def _data_url(image: Image.Image | None) -> str | None:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def render_png(sheet: Sheet, *, columns: int = 6) -> Image.Image:
+def render_png(sheet: Sheet, *, columns: int = 6, max_pixels: int = 64_000_000) -> Image.Image:
     """Draw the same sheet as one image (RGB): the reference first, then every hit of each search.
 
     ``columns`` is how many hits stand in a row of a short list; long lists get more, so that the
-    image stays about square, and smaller thumbnails where it would exceed 64 megapixels.
+    image stays about square, and smaller thumbnails where it would exceed ``max_pixels`` (192 MB
+    while it is drawn, and below every format's longest side).
 
     Raises ``SettingError`` for more hits than could be recognised then.
     """
-    grid = _Grid.of([len(results) for results in sheet.searches], columns)
+    grid = _Grid.of([len(results) for results in sheet.searches], columns, max_pixels)
     blocks = [_Block.of(results, grid) for results in sheet.searches]
     width = _GAP + (grid.columns + 1) * grid.cell + 2 * _GAP
     height = _TITLE + sum(block.height for block in blocks)
@@ -157,8 +158,6 @@ def render_png(sheet: Sheet, *, columns: int = 6) -> Image.Image:
 _GAP = 20
 _TITLE = 90
 _NOTE = 17
-_LARGEST = 64_000_000
-"""Pixels of a drawn sheet: 192 MB while it is drawn, and below every format's longest side."""
 _SMALLEST = 24
 """Side of the smallest thumbnails in which something can be recognised."""
 
@@ -179,7 +178,7 @@ class _Grid:
         return self.side + 52
 
     @classmethod
-    def of(cls, counts: Sequence[int], columns: int) -> _Grid:
+    def of(cls, counts: Sequence[int], columns: int, max_pixels: int) -> _Grid:
         """Choose the largest thumbnails with which all hits fit."""
         for side in (THUMBNAIL, 120, 90, 60, 40, _SMALLEST):
             grid = cls(side, columns)
@@ -187,7 +186,7 @@ class _Grid:
             square = math.isqrt(sum(counts) * grid.row // grid.cell) if sum(counts) else 0
             grid = cls(side, max(columns, min(square, max(counts, default=0))))
             rows = sum(max(1, -(-count // grid.columns)) for count in counts)
-            if (grid.columns + 1) * grid.cell * rows * grid.row <= _LARGEST:
+            if (grid.columns + 1) * grid.cell * rows * grid.row <= max_pixels:
                 return grid
         raise SettingError(
             f"One image cannot show {sum(counts):,} hits.",

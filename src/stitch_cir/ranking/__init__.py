@@ -25,7 +25,7 @@ from stitch_cir.ranking._problem import (
     Solver,
 )
 from stitch_cir.ranking._scan import Scanner
-from stitch_cir.ranking._scores import pad_sets, rescore_float64, score_rows
+from stitch_cir.ranking._scores import pad_sets, rescore_float64, score_captions, score_rows
 
 __all__ = [
     "Bounded",
@@ -46,6 +46,7 @@ __all__ = [
     "hubness",
     "pad_sets",
     "rescore_float64",
+    "score_captions",
     "score_rows",
     "shaped_like",
     "view_sets",

@@ -11,6 +11,7 @@ from stitch_cir.errors import RecordError
 from stitch_cir.gallery import Gallery, index_captions, index_folder
 from stitch_cir.images import read_metadata
 from tests.gallery.fakes import FakeEncoder, noise_image
+from tests.gallery.faults import carried
 
 
 def save_image(path: Path, seed: int, camera: str, rating: int = 3) -> None:
@@ -105,11 +106,11 @@ def test_attributes_from_a_file_while_indexing(
     assert "camera" not in gallery.attributes_of("b.jpg")
     # a bad file is refused before anything is encoded
     file.write_text("id,price\na.jpg,cheap\n")
-    encoder.encoded = 0
+    encoder.encoded_images = 0
     save_image(folder / "new.jpg", 9, "x")
     with pytest.raises(RecordError, match="which is no number"):
         index_folder(folder, encoder=encoder, attributes=file)
-    assert encoder.encoded == 0
+    assert encoder.encoded_images == 0
     assert "new.jpg" not in gallery
 
 
@@ -125,17 +126,15 @@ def test_attributes_of_captions(tmp_path: Path, encoder: FakeEncoder) -> None:
 def test_a_file_that_is_away_is_read_later(
     folder: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stitch_cir.gallery.attributes import _carried
-
     real = read_metadata
 
     def read(stream: object) -> object:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(_carried, "read_metadata", read)
+    monkeypatch.setattr(carried, "read_metadata", read)
     index_folder(folder, encoder=encoder)
     gallery = Gallery.open(folder, encoder=encoder)
     assert gallery.info()["attributes"] == []
-    monkeypatch.setattr(_carried, "read_metadata", real)
+    monkeypatch.setattr(carried, "read_metadata", real)
     assert index_folder(folder, encoder=encoder).metadata_read == 4
     assert gallery.attributes_of("a.jpg")["camera"] == "R5"

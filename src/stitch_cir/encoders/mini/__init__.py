@@ -7,7 +7,7 @@ from stitch_cir import _exports
 if TYPE_CHECKING:
     from stitch_cir.encoders.mini._encoder import MiniEncoder, PreparedImage
     from stitch_cir.encoders.mini._everyday import join_concepts
-    from stitch_cir.encoders.mini._files import data_file, verify_files
+    from stitch_cir.encoders.mini._files import data_file, text_model, verify_files
     from stitch_cir.encoders.mini._first import FirstMiniEncoder
     from stitch_cir.encoders.mini._head import MiniHead
     from stitch_cir.encoders.mini._vocabulary import load_vocabulary
@@ -20,6 +20,7 @@ __all__ = [
     "data_file",
     "join_concepts",
     "load_vocabulary",
+    "text_model",
     "verify_files",
 ]
 
@@ -35,6 +36,7 @@ _exports.publish(
         "data_file": "_files",
         "join_concepts": "_everyday",
         "load_vocabulary": "_vocabulary",
+        "text_model": "_files",
         "verify_files": "_files",
     },
 )

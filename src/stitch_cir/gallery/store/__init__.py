@@ -6,6 +6,7 @@ from stitch_cir import _exports
 
 if TYPE_CHECKING:
     from stitch_cir.gallery.store._database import DATABASE, Database, write_lock
+    from stitch_cir.gallery.store._provenance import record
     from stitch_cir.gallery.store._store import Item, Store, to_path
     from stitch_cir.gallery.store._view_sets import StoredSet, StoredView
 
@@ -16,6 +17,7 @@ __all__ = [
     "Store",
     "StoredSet",
     "StoredView",
+    "record",
     "to_path",
     "write_lock",
 ]
@@ -31,6 +33,7 @@ _exports.publish(
         "Store": "_store",
         "StoredSet": "_view_sets",
         "StoredView": "_view_sets",
+        "record": "_provenance",
         "to_path": "_store",
         "write_lock": "_database",
     },
