@@ -64,24 +64,24 @@ def test_an_image_of_a_product_is_that_product(shop: Shop) -> None:
 
 def test_the_same_feed_changes_nothing(shop: Shop, encoder: CountingEncoder) -> None:
     shop.apply()
-    before, encoded = shop.open().snapshot().commit, encoder.encoded
+    before, encoded = shop.open().snapshot().commit, encoder.encoded_images
     report = shop.apply()
     assert report.unchanged == 4
     assert (report.added, report.changed_images, report.deleted) == ((), (), ())
-    assert (encoder.encoded, shop.open().snapshot().commit) == (encoded, before)
+    assert (encoder.encoded_images, shop.open().snapshot().commit) == (encoded, before)
 
 
 def test_a_new_price_encodes_nothing_and_shows_at_once(
     shop: Shop, encoder: CountingEncoder
 ) -> None:
     shop.apply()
-    gallery, encoded = shop.open(), encoder.encoded
+    gallery, encoded = shop.open(), encoder.encoded_images
     commit = gallery.snapshot().commit
     shop.rows["hat"]["price"] = "9.99 EUR"
     shop.rows["shoe"] |= {"sale_price": "", "brand": "Bolt"}
     report = shop.apply()
     assert report.changed_attributes == {"hat": ("price",), "shoe": ("sale_price", "brand")}
-    assert (encoder.encoded, gallery.snapshot().commit) == (encoded, commit)
+    assert (encoder.encoded_images, gallery.snapshot().commit) == (encoded, commit)
     with gallery.snapshot() as snapshot:
         rows = snapshot.attributes.rows("price < 10 or brand = 'Bolt'")
         assert [snapshot.matrix().ids[row] for row in rows] == ["hat", "shoe"]
@@ -90,13 +90,13 @@ def test_a_new_price_encodes_nothing_and_shows_at_once(
 
 def test_only_changed_images_are_encoded(shop: Shop, encoder: CountingEncoder) -> None:
     shop.apply()
-    encoded = encoder.encoded
+    encoded = encoder.encoded_images
     front = shop.open().views("hat")[:10]
     shop.paint("more/hat back.png", 11)
     shop.rows["dress-red"]["image_link"] = shop.paint("dress new.png", 12)
     report = shop.apply()
     assert report.changed_images == ("dress-red", "hat")
-    assert (report.encoded, encoder.encoded - encoded) == (2, 2)
+    assert (report.encoded, encoder.encoded_images - encoded) == (2, 2)
     kept = shop.open().views("hat")[:10]
     assert [(a.vector == b.vector).all() for a, b in zip(front, kept, strict=True)] == [True] * 10
 
@@ -164,7 +164,7 @@ def test_most_products_do_not_go_unasked(shop: Shop) -> None:
 
 def test_a_dry_run_says_the_same_and_writes_nothing(shop: Shop, encoder: CountingEncoder) -> None:
     shop.apply()
-    encoded = encoder.encoded
+    encoded = encoder.encoded_images
     before = {p: p.stat().st_mtime_ns for p in (shop.folder / "gallery").glob("*.sqlite")}
     shop.product("bag", 30)
     shop.rows["hat"]["price"] = "1.00 EUR"
@@ -172,7 +172,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(shop: Shop, encoder: Countin
     del shop.rows["shoe"]
     planned = shop.apply(dry_run=True)
     assert before == {p: p.stat().st_mtime_ns for p in (shop.folder / "gallery").glob("*.sqlite")}
-    assert (planned.dry_run, encoder.encoded) == (True, encoded)
+    assert (planned.dry_run, encoder.encoded_images) == (True, encoded)
     done = shop.apply()
     for name in ("added", "changed_images", "changed_attributes", "deleted", "unchanged"):
         assert getattr(planned, name) == getattr(done, name), name
@@ -193,13 +193,13 @@ def test_an_interrupted_run_is_continued(shop: Shop, encoder: CountingEncoder) -
 
     with pytest.raises(StopError):
         shop.apply(batch_size=2, progress=stop)
-    written, encoded = len(shop.open()), encoder.encoded
+    written, encoded = len(shop.open()), encoder.encoded_images
     assert 0 < written < 16
     assert "not indexed yet" in (shop.open().incomplete_note() or "")
     report = shop.apply(batch_size=2)
     assert len(report.added) == 16 - written
     assert report.encoded < 17
-    assert encoder.encoded - encoded == report.encoded
+    assert encoder.encoded_images - encoded == report.encoded
     assert shop.open().incomplete_note() is None
     assert shop.open().verify(read_files=True).sound
 
