@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +13,12 @@ import pytest
 
 import stitch_cir as st
 from stitch_cir._schema import DECLARED, PRESETS, SETTINGS, field_values
-from stitch_cir.cli import _bench_run, _compose_commands, _search_commands
 from stitch_cir.mcp import _arguments
 from stitch_cir.plugins import SCORERS, TRANSITIONS
 from stitch_cir.transition import PDV, Linear, NoTransition, ReferenceSubtraction
 from stitch_cir.transport import ConditionalTransport, Sinkhorn
 from stitch_cir.wire import QuerySettings
+from tests.command import command_tree
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "src" / "stitch_cir" / "server" / "static"
@@ -95,8 +94,12 @@ WHY_NOT: dict[str, dict[str, str]] = {
 }
 
 
-def options(command: Callable[..., None]) -> set[str]:
-    return set(inspect.signature(command).parameters)
+def options(*command: str) -> set[str]:
+    """Return the names of a command's parameters."""
+    node = command_tree()
+    for word in command:
+        node = node.commands[word]
+    return {parameter.name for parameter in node.params}
 
 
 def of(settings: tuple[Any, ...]) -> set[str]:
@@ -125,10 +128,10 @@ def in_python() -> set[str]:
 
 OFFERED: dict[str, Callable[[], set[str]]] = {
     "Python": in_python,
-    "stitch search": lambda: options(_search_commands.search),
-    "stitch explain": lambda: options(_search_commands.explain),
-    "stitch bench run": lambda: options(_bench_run.run) - {"device"},
-    "stitch compose": lambda: options(_compose_commands.compose),
+    "stitch search": lambda: options("search"),
+    "stitch explain": lambda: options("explain"),
+    "stitch bench run": lambda: options("bench", "run") - {"device"},
+    "stitch compose": lambda: options("compose"),
     "API and client": lambda: set(QuerySettings.__annotations__),
     "tool search": lambda: of(_arguments.SEARCHING),
     "tool explain": lambda: of(_arguments.EXPLAINING),

@@ -12,9 +12,7 @@ import pytest
 from PIL import Image
 
 from stitch_cir.benchmarks import read_run
-from stitch_cir.benchmarks.report import write_report
-from stitch_cir.benchmarks.report._formats import escape_latex, escape_markdown
-from stitch_cir.benchmarks.report._thumbs import make_thumbnails
+from stitch_cir.benchmarks.report import _formats, _thumbs, write_report
 from stitch_cir.datasets import Benchmark, load_benchmark
 from tests.benchmarks import layouts
 from tests.benchmarks.runs import HOSTILE, browser, make_run, paint, rows
@@ -69,7 +67,7 @@ def test_missing_and_damaged_images_are_noted_and_shown_by_name(
     (note,) = (note for note in report.notes if "missing" in note)
     assert note.startswith("2 of the ")
     assert "1, 2" in note or "2, 1" in note
-    assert escape_markdown(note) in (out / "report.md").read_text("utf-8")
+    assert _formats.escape_markdown(note) in (out / "report.md").read_text("utf-8")
     assert note in (out / "index.html").read_text("utf-8")
 
 
@@ -78,13 +76,13 @@ def test_thumbnails_are_kept_and_made_anew(tmp_path: Path, circo: Benchmark) -> 
 
     paint(circo)
     folder, shown_ids, progress = tmp_path / "thumbs", [("val", "1"), ("val", "2")], []
-    shown = make_thumbnails(circo, shown_ids, folder, lambda *at: progress.append(at))
+    shown = _thumbs.make_thumbnails(circo, shown_ids, folder, lambda *at: progress.append(at))
     assert progress == [(1, 2), (2, 2)]
     first, second = (folder / thumbnail.file for thumbnail in shown)
     first.write_bytes(b"kept")
     second.write_bytes(b"older than its picture")
     os.utime(second, (1, 1))
-    assert make_thumbnails(circo, shown_ids, folder) == shown
+    assert _thumbs.make_thumbnails(circo, shown_ids, folder) == shown
     assert first.read_bytes() == b"kept"
     assert second.read_bytes().startswith(b"\xff\xd8\xff")
 
@@ -97,7 +95,9 @@ def test_a_region_of_an_image_is_shown_as_that_region(tmp_path: Path) -> None:
     image = Image.new("RGB", (200, 100), "white")
     image.paste((0, 0, 0), (1, 2, 31, 42))
     image.save(task.images / task.files[task.queries[0].reference])
-    shown = make_thumbnails(data, [(task.name, task.queries[0].reference)], tmp_path / "thumbs")
+    shown = _thumbs.make_thumbnails(
+        data, [(task.name, task.queries[0].reference)], tmp_path / "thumbs"
+    )
     with Image.open(tmp_path / "thumbs" / shown[0].file) as small:
         # x from 1 − 0.7·30 (cut at 0) to 1 + 1.7·30, y from 2 − 0.7·40 (cut at 0) to 2 + 1.7·40
         assert small.size == (52, 70)
@@ -173,7 +173,7 @@ def test_hostile_names_stay_text(tmp_path: Path, circo: Benchmark) -> None:
     ],
 )
 def test_latex_is_escaped(text: str, expected: str) -> None:
-    assert escape_latex(text) == expected
+    assert _formats.escape_latex(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_latex_is_escaped(text: str, expected: str) -> None:
     ],
 )
 def test_markdown_is_escaped(text: str, expected: str) -> None:
-    assert escape_markdown(text) == expected
+    assert _formats.escape_markdown(text) == expected
 
 
 def test_a_missing_or_changed_data_set_is_noted(

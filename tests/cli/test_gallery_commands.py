@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from stitch_cir.gallery.index._write import Writer
+from stitch_cir.gallery.store import Store
 from tests.command import invoke
 
 ENCODER = ("--encoder", "test")
@@ -98,11 +98,11 @@ def test_info_is_for_people(indexed: Path) -> None:
 def test_an_interrupted_run_reports_how_many_files_remain(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(writer: Writer) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Writer, "flush", interrupted)
+        patch.setattr(Store, "put_content", interrupted)
         stopped = stitch("index", folder, "-q", *ENCODER)
     assert stopped.exit_code == 130
     assert "8 files are not indexed yet" in stopped.stderr

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
-from stitch_cir.gallery.index._options import _UNSET
 from tests.command import invoke
 
 ENCODER = ("--encoder", "test")
@@ -23,11 +22,10 @@ def stitch(*arguments: object) -> Result:
 def test_a_limit_on_pixels_is_raised_and_remembered(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # the limit comes down, so that the test is quick
-    monkeypatch.setattr("stitch_cir.gallery.index._options._UNSET", UNSET)
+    # limits far below the default, so that the test is quick
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100_000)
     Image.new("RGB", (1000, 400), "red").save(folder / "large.png")
-    refused = stitch("index", folder, "-q", *ENCODER)
+    refused = stitch("index", folder, "-q", "--max-megapixels", "0.2", *ENCODER)
     assert refused.exit_code == 7, refused.output
     assert "large.png: the file is too large: 400,000 pixels, allowed are 200,000" in " ".join(
         refused.stdout.split()
@@ -40,9 +38,6 @@ def test_a_limit_on_pixels_is_raised_and_remembered(
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["notes"] == []
     assert stitch("index", folder, "-q", "--max-megapixels", "0", *ENCODER).exit_code == 2
-
-
-UNSET = {**_UNSET, "max_pixels": 200_000}
 
 
 def test_a_budget_of_memory(folder: Path) -> None:

@@ -6,10 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from rich.cells import set_cell_size
 
-from stitch_cir.cli._exit import printable
-from stitch_cir.cli._tables import shorten, write_table
 from tests.cli.test_cli import ENCODER, stitch
 
 LONG = "a-folder-with-a-long-name/another-folder-with-a-long-name/an-image-with-a-long-name.png"
@@ -77,15 +75,17 @@ def test_an_explanation_keeps_its_numbers(wordy: Path, monkeypatch: pytest.Monke
             assert row.split()[0].endswith("%")
 
 
-def test_columns_are_measured_as_a_terminal_shows_them(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
-    write_table(Console(), ["name", "view"], [["赤い", "x"], ["abcd", "y"]])
-    assert capsys.readouterr().out.splitlines() == ["name  view", "赤い  x", "abcd  y"]
-    assert shorten("赤い紙の上の絵です", 9) == "赤い紙の…"
-    assert shorten("a b", 3) == "a b"
-    assert shorten("far too long", 7) == ""
+def test_columns_are_measured_as_a_terminal_shows_them(folder: Path) -> None:
+    for name in ("赤い紙の上の絵です.png", "abcd.png"):
+        (folder / name).write_bytes((folder / "red.png").read_bytes())
+    stitch("index", folder, "-q", *ENCODER)
+    shown = stitch("search", folder, "red", "-k", 20).stdout.splitlines()
+    (start,) = {line.index("strongest view") for line in shown if "strongest view" in line}
+    rows = [line for line in shown if ".png  " in line]
+    assert len(rows) == 10
+    for row in rows:
+        assert set_cell_size(row, start).endswith("  ")
+        assert not set_cell_size(row, start + 1).endswith(" ")
 
 
 HOSTILE = (
@@ -125,13 +125,23 @@ def test_every_output_has_one_line_per_file(folder: Path, tmp_path: Path) -> Non
     assert len([line for line in outputs[2].splitlines() if ".png  " in line]) == 16
 
 
-def test_names_can_be_copied() -> None:
-    assert printable("at 3.04.05\u202fPM") == "at 3.04.05\u202fPM"  # as macOS names screenshots
-    assert printable("عکس\u200cها") == "عکس\u200cها"
-    assert printable("👨\u200d👩") == "👨\u200d👩"
-    assert printable("a\u00a0b\u3000c") == "a\u00a0b\u3000c"
-    assert printable("a\nb") == "a\\nb"
-    assert printable("\udce9") == "\\udce9"
+COPIED = {
+    "at 3.04.05\u202fPM.png": "at 3.04.05\u202fPM.png",  # as macOS names screenshots
+    "عکس\u200cها.png": "عکس\u200cها.png",
+    "👨\u200d👩.png": "👨\u200d👩.png",
+    "a\u00a0b\u3000c.png": "a\u00a0b\u3000c.png",
+    "a\nb.png": "a\\nb.png",
+    "\udce9.png": "\\udce9.png",
+}
+"""Names of files, and how they are printed."""
+
+
+def test_names_can_be_copied(folder: Path) -> None:
+    for name in COPIED:
+        (folder / name).write_bytes((folder / "red.png").read_bytes())
+    stitch("index", folder, "-q", *ENCODER)
+    shown = stitch("search", folder, "red", "-k", 20).stdout
+    assert [printed for printed in COPIED.values() if f" {printed} " not in shown] == []
 
 
 def test_notes_are_printed_once(wordy: Path) -> None:

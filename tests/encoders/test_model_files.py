@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stitch_cir import _cores as cores
-from stitch_cir.encoders import MiniEncoder, ModelFile, _session, load_encoder, models_folder
+from stitch_cir.encoders import MiniEncoder, ModelFile, load_encoder, models_folder
 from stitch_cir.encoders.mini import data_file, load_vocabulary
 from stitch_cir.encoders.store import file_sha256, is_installed
 from stitch_cir.errors import ModelError, SettingError
@@ -218,7 +218,8 @@ def test_a_quota_of_the_control_group_counts(
 def test_every_session_has_a_thread_for_each_usable_core(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_session, "usable_cores", lambda: 3)
+    monkeypatch.setattr(cores, "_quota", lambda: 99)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 3, 5}, raising=False)
     folder = write_towers(tmp_path / "model")
     encoder = load_encoder(str(folder))
     mini = MiniEncoder()
@@ -227,7 +228,6 @@ def test_every_session_has_a_thread_for_each_usable_core(
         encoder.towers._vision,  # type: ignore[attr-defined]
         mini._text.open()[0],
         mini._vision.open(),
-        _session.open_session(folder / "onnx" / "text_model.onnx"),
     ]
     for session in sessions:
         assert session.get_session_options().intra_op_num_threads == 3

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 import stitch_cir as st
-from stitch_cir.explain import KINDS, _fonts
-from stitch_cir.explain._draw import COLOURS, wrap
+from stitch_cir.explain import KINDS, _draw, _fonts
 from tests.conftest import CountingEncoder
 
 
@@ -60,7 +59,7 @@ def test_the_image_shows_boxes_on_the_hit(results: st.Results) -> None:
     image = st.draw_hit(results[0])
     assert image.mode == "RGB"
     assert count(image, (40, 80, 210)) > 50_000  # the hit itself
-    assert count(image, COLOURS[0]) > 500  # the first caption: its boxes and its bar
+    assert count(image, _draw.COLOURS[0]) > 500  # the first caption: its boxes and its bar
 
 
 @pytest.mark.parametrize("kind", ["matches", "heatmap", "contributions"])
@@ -68,7 +67,7 @@ def test_each_kind_is_a_part_of_the_whole(results: st.Results, kind: str) -> Non
     whole = st.draw_hit(results[0])
     part = st.draw_hit(results[0], kind=kind)
     assert part.width < whole.width
-    assert count(part, COLOURS[0]) > 100
+    assert count(part, _draw.COLOURS[0]) > 100
 
 
 def test_an_unknown_kind_is_refused(results: st.Results) -> None:
@@ -84,8 +83,8 @@ def test_the_heat_map_is_dark_where_the_plan_is(results: st.Results) -> None:
     empty = replace(plan, forward=np.zeros_like(plan.forward))
     full = st.draw_heatmap(replace(hit, plan=plan))
     blank = st.draw_heatmap(replace(hit, plan=empty))
-    assert count(full, COLOURS[1]) - count(blank, COLOURS[1]) > 1000
-    assert count(full, COLOURS[0]) == count(blank, COLOURS[0])
+    assert count(full, _draw.COLOURS[1]) - count(blank, _draw.COLOURS[1]) > 1000
+    assert count(full, _draw.COLOURS[0]) == count(blank, _draw.COLOURS[0])
 
 
 def test_both_directions_of_the_shares_add_up_to_the_score(results: st.Results) -> None:
@@ -114,7 +113,7 @@ def test_bars_grow_with_what_a_caption_gives(gallery: st.Gallery) -> None:
         hit.plan, forward=forward, backward=np.full((k, m), 1.0 / k), similarities=cosines
     )
     bars = st.draw_contributions(replace(hit, plan=plan))
-    strong, weak, taken = (count(bars, COLOURS[row]) for row in range(3))
+    strong, weak, taken = (count(bars, _draw.COLOURS[row]) for row in range(3))
     assert strong > 1.8 * weak
     assert taken > 100  # what takes away is drawn too
 
@@ -143,19 +142,19 @@ def test_many_views_are_limited_and_noted(folder: Path, encoder: CountingEncoder
 
 
 def test_long_texts_are_wrapped_and_words_broken() -> None:
-    rows = wrap("one two three " * 100, 200, size=13, lines=3)
+    rows = _draw.wrap("one two three " * 100, 200, size=13, lines=3)
     assert len(rows) == 3
     assert rows[-1].endswith("…")
-    rows = wrap("x" * 500, 200, size=13, lines=50)
+    rows = _draw.wrap("x" * 500, 200, size=13, lines=50)
     assert "".join(rows) == "x" * 500
     assert max(_fonts.font(13).getlength(row) for row in rows) <= 200
-    assert wrap("", 200, size=13, lines=3) == []
+    assert _draw.wrap("", 200, size=13, lines=3) == []
 
 
 def test_letters_that_no_font_has_are_spelled_in_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_fonts, "SYSTEM", ("no such font.ttf",))
     _fonts._choose.cache_clear()
-    assert wrap("für Gäste 红", 200, size=13, lines=1) == ["fur Gaste ?"]
+    assert _draw.wrap("für Gäste 红", 200, size=13, lines=1) == ["fur Gaste ?"]
     assert _fonts.font(13, "für") is _fonts.font(13)
     _fonts._choose.cache_clear()
 

@@ -7,15 +7,10 @@ them.
 
 from __future__ import annotations
 
-from stitch_cir.gallery.attributes import _carried as carried
-from stitch_cir.gallery.cache import _build as building
-from stitch_cir.gallery.cache import _format as checking
-from stitch_cir.gallery.index import _budget as budget
-from stitch_cir.gallery.index import _decode as decoding
-from stitch_cir.gallery.index import _folder_run as folder_run
-from stitch_cir.gallery.index import _pending as pending
-from stitch_cir.gallery.index import _scan as scanning
-from stitch_cir.gallery.store import _reading as reading
+from stitch_cir.gallery.attributes import _carried
+from stitch_cir.gallery.cache import _build, _format
+from stitch_cir.gallery.index import _budget, _decode, _folder_run, _pending, _scan
+from stitch_cir.gallery.store import _reading
 
 __all__ = [
     "budget",
@@ -28,3 +23,13 @@ __all__ = [
     "reading",
     "scanning",
 ]
+
+budget = _budget
+building = _build
+carried = _carried
+checking = _format
+decoding = _decode
+folder_run = _folder_run
+pending = _pending
+reading = _reading
+scanning = _scan

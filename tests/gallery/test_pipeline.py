@@ -18,7 +18,6 @@ from stitch_cir.encoders import PreparingEncoder, encode_set, load_encoder
 from stitch_cir.errors import SettingError, VectorError
 from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
 from stitch_cir.gallery.index import EncodingPipeline
-from stitch_cir.gallery.index._write import IN_FLIGHT
 from stitch_cir.gallery.store import Store
 from stitch_cir.views import ViewBox, ViewRecipe
 from tests.encoders.tiny_towers import write_towers
@@ -182,8 +181,8 @@ def test_few_images_are_decoded_ahead_of_a_slow_encoder(
     encoder.pause = 0.01
     index_folder(many, encoder=encoder, batch_size=2, workers=1)
     assert decoded == 24
-    # with the encoder, being collected, and being decoded
-    assert max(waiting) <= 2 * IN_FLIGHT + 2 + 2
+    # two batches with the encoder, one being collected, and one being decoded
+    assert max(waiting) <= 2 * 2 + 2 + 2
 
 
 def test_a_slow_decoder_loses_nothing(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:

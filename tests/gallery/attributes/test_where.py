@@ -12,7 +12,7 @@ import pytest
 
 from stitch_cir.errors import QueryError
 from stitch_cir.gallery import Attribute, Attributes, Gallery, Near, Where, parse_where
-from stitch_cir.gallery.attributes import _where as nodes
+from stitch_cir.gallery import attributes as nodes
 from tests.gallery.attributes.catalogue import BRANDS, TAGS, draw_items, make_gallery
 
 EXPRESSIONS = 10_000
