@@ -325,14 +325,14 @@ def test_text_towers_may_take_positions_and_types(towers: Path) -> None:
 def test_a_gpu_that_does_not_start_is_never_the_cpu(
     towers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    providers: list[Any] = []
+    requested: list[Any] = []
 
     class OnTheCpu:
         def get_providers(self) -> list[str]:
             return ["CPUExecutionProvider"]
 
     def opened(file: Path, *, providers: Any, quiet: bool) -> OnTheCpu:
-        providers.extend(providers)
+        requested.extend(providers)
         return OnTheCpu()
 
     monkeypatch.setattr(_onnx, "open_session", opened)
@@ -341,7 +341,7 @@ def test_a_gpu_that_does_not_start_is_never_the_cpu(
     )
     with pytest.raises(ModelError, match="could not start it on cuda:1"):
         load_encoder(str(towers), device="cuda:1")
-    assert providers[0] == ("CUDAExecutionProvider", {"device_id": "1"})
+    assert requested[0] == ("CUDAExecutionProvider", {"device_id": "1"})
 
 
 def test_weights_in_a_second_file_are_part_of_the_model(towers: Path) -> None:

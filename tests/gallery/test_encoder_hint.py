@@ -14,6 +14,8 @@ from stitch_cir.encoders import HashEncoder, MiniEncoder, StandIn, catalogue
 from stitch_cir.gallery import _encoder_hint, encoder_hint
 from tests.command import invoke
 
+network_is_likely = _encoder_hint.network_is_likely
+
 
 class StandInEncoder(HashEncoder):
     """The encoder for tests, as a stand-in."""
@@ -98,13 +100,13 @@ def test_whether_there_is_a_network_is_learned_without_sending(
                 raise OSError("Network is unreachable")
 
     monkeypatch.setattr(socket, "socket", Probe)
-    assert _encoder_hint.network_is_likely()
+    assert network_is_likely()
     assert made == [(socket.AF_INET, socket.SOCK_DGRAM)]
-    assert not _encoder_hint.network_is_likely()
+    assert not network_is_likely()
     monkeypatch.setenv("STITCH_MODEL_HUB", "http://hub.example")
-    assert _encoder_hint.network_is_likely()
+    assert network_is_likely()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert not _encoder_hint.network_is_likely()
+    assert not network_is_likely()
 
 
 def test_the_command_prints_it_once_and_never_in_json(

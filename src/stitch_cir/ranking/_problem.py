@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 Floats: TypeAlias = NDArray[np.float32]
-CaptionSet: TypeAlias = "tuple[Floats, Floats | None]"
+CaptionSet: TypeAlias = tuple[Floats, Floats | None]
 """Vectors (K, d) float32 and weights (K,) float32 of sum 1; ``None``: evenly weighted."""
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (problems done, of how many)."""
