@@ -131,7 +131,7 @@ COPIED = {
     "👨\u200d👩.png": "👨\u200d👩.png",
     "a\u00a0b\u3000c.png": "a\u00a0b\u3000c.png",
     "a\nb.png": "a\\nb.png",
-    "\udce9.png": "\\udce9.png",
+    "\udce9.png": "\\xe9.png",
 }
 """Names of files, and how they are printed."""
 
