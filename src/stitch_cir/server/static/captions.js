@@ -17,7 +17,7 @@ export function mountCaptions({ onChange }) {
   // heights are known only once the panel is open
   byId("captions").addEventListener("toggle", () => rows.forEach(({ text }) => fit(text)));
 
-  /** One row: its caption as last told or committed, and its three fields. */
+  /** One row: its caption as last shown or committed, and its three fields. */
   let rows = [];
 
   function renew() {
@@ -84,24 +84,24 @@ export function mountCaptions({ onChange }) {
   }
 
   /**
-   * Show captions. `edited`: they are the user's own; `stale`: the question changed since they were
+   * Show captions. `edited`: the user changed them; `stale`: the query changed since they were
    * written; `note`: why there are none.
    */
   function show({ captions = [], edited = false, stale = false, note = "" }) {
-    const told = captions.map(({ text, weight, on = true }) => ({ text, weight: Number(weight.toFixed(3)), on }));
-    for (const [at, caption] of told.entries()) {
+    const current = captions.map(({ text, weight, on = true }) => ({ text, weight: Number(weight.toFixed(3)), on }));
+    for (const [at, caption] of current.entries()) {
       if (rows[at]) put(rows[at], caption, stale);
       else {
         append(caption);
         put(rows[at], caption, stale);
       }
     }
-    // a row that is being added is not told of yet
-    const typed = rows.slice(told.length).find(({ text }) => text === document.activeElement && !stale);
-    for (const row of rows.slice(told.length)) if (row !== typed) row.node.remove();
-    rows = [...rows.slice(0, told.length), ...(typed ? [typed] : [])];
-    const used = told.filter((one) => one.on).length;
-    count.textContent = told.length === 0 ? "" : used === told.length ? String(used) : `${used} of ${told.length}`;
+    // a row that is being added is not part of the query yet
+    const typed = rows.slice(current.length).find(({ text }) => text === document.activeElement && !stale);
+    for (const row of rows.slice(current.length)) if (row !== typed) row.node.remove();
+    rows = [...rows.slice(0, current.length), ...(typed ? [typed] : [])];
+    const used = current.filter((caption) => caption.on).length;
+    count.textContent = current.length === 0 ? "" : used === current.length ? String(used) : `${used} of ${current.length}`;
     if (edited) count.textContent += " · edited";
     why.textContent = stale ? "Search to have captions written for the new question." : note;
     why.hidden = why.textContent === "";

@@ -14,7 +14,7 @@ export function el(tag, props = {}, ...children) {
     else if (name === "text") node.textContent = value;
     else if (name === "on") for (const [type, act] of Object.entries(value)) node.addEventListener(type, act);
     else if (name === "data") Object.assign(node.dataset, value);
-    else if (name === "vars") for (const [key, one] of Object.entries(value)) node.style.setProperty(key, one);
+    else if (name === "vars") for (const [key, setting] of Object.entries(value)) node.style.setProperty(key, setting);
     else if (name === "value" || value === true) node[name] = value;
     else node.setAttribute(name, value);
   }

@@ -15,13 +15,13 @@ const DIRECTIONS = [
 
 /**
  * Put the dialog in order. `onClose()`, `onStep(by)`, `onUse(id)`, `onLess(id)`.
- * Gives `open({call, viewsOnly}, id, place)`, `close()`, and `isOpen()`, which gives the id or null.
- * `call(run)` runs `run(ask)` with the question; `place`: {at, of} among the hits, or null.
+ * Gives `open({call, viewsOnly}, id, position)`, `close()`, and `isOpen()`, which gives the id or null.
+ * `call(run)` runs `run(ask)` with the question; `position`: {at, of} among the hits, or null.
  */
 export function mountExplain({ onClose, onStep, onUse, onLess }) {
   const dialog = byId("why");
   const styled = Promise.all([style("dialog.css"), style("explain.css")]);
-  let asked = null; // {call, viewsOnly, id}
+  let shownQuery = null; // {call, viewsOnly, id}
   let direction = "both";
   let busy = null;
   let redraw = () => {};
@@ -37,20 +37,20 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
     const turn = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (turn && !event.target.closest(".scroll")) onStep(turn);
     else if (["1", "2", "3"].includes(event.key)) dialog.querySelectorAll(".switch input")[event.key - 1]?.click();
-    else if (event.key === "u") onUse(asked.id);
-    else if (event.key === "l") onLess(asked.id);
+    else if (event.key === "u") onUse(shownQuery.id);
+    else if (event.key === "l") onLess(shownQuery.id);
     else return;
     event.preventDefault();
   });
 
-  async function open(question, id, place = null) {
+  async function open(question, id, position = null) {
     busy?.abort();
     busy = new AbortController();
-    asked = { ...question, id };
+    shownQuery = { ...question, id };
     redraw = () => {};
     const close = el("button", { type: "button", class: "quiet icon", id: "why-close", "aria-label": "Close", on: { click: onClose } }, icon("close"));
     const step = (by, name, label) =>
-      el("button", { type: "button", class: "quiet icon", "aria-label": label, title: label, disabled: !place || place.at + by < 0 || place.at + by >= place.of, on: { click: () => onStep(by) } }, icon(name));
+      el("button", { type: "button", class: "quiet icon", "aria-label": label, title: label, disabled: !position || position.at + by < 0 || position.at + by >= position.of, on: { click: () => onStep(by) } }, icon(name));
     const body = el("div", { class: "why-body", "aria-busy": "true" }, el("p", { class: "row" }, el("span", { class: "thread", "aria-hidden": "true" }), "Looking at the matches …"));
     dialog.replaceChildren(
       el(
@@ -62,7 +62,7 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
       body,
     );
     await styled;
-    if (asked?.id !== id) return; // closed meanwhile, or another hit
+    if (shownQuery?.id !== id) return; // closed meanwhile, or another hit
     if (!dialog.open) dialog.showModal();
     byId("why-title").focus();
     try {
@@ -77,14 +77,14 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
       body.removeAttribute("aria-busy");
       if (!(error instanceof api.ApiError)) throw error;
       const unknown = error.status === 404 && error.message.includes(id);
-      body.replaceChildren(faultPanel(error, { retry: () => open(question, id, place), ...(unknown && absent(id, "Close this to see the results.")) }));
+      body.replaceChildren(faultPanel(error, { retry: () => open(question, id, position), ...(unknown && absent(id, "Close this to see the results.")) }));
     }
   }
 
   function show(explained) {
-    const ownViews = asked.viewsOnly;
-    if (ownViews) explained = { ...explained, captions: explained.captions.map(regionName) };
-    const said = sentence(explained, ownViews);
+    const viewsOnly = shownQuery.viewsOnly;
+    if (viewsOnly) explained = { ...explained, captions: explained.captions.map(regionName) };
+    const said = sentence(explained, viewsOnly);
     const { hit, captions, weights, shares, views } = explained;
     const frame = hit.width === null ? null : el("div", { class: "canvas-frame", vars: { "--ar": String(hit.width / hit.height) } });
     const image = el("img", { src: api.imageUrl(hit.id), alt: `${hit.captions.join(" · ") || hit.id}` });
@@ -112,7 +112,7 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
       "div",
       { class: rows.length > 6 ? "stage many" : "stage" },
       el("div", { class: "seen" }, frame, chips.size > 0 && el("ul", { class: "chips" }, [...chips.values()])),
-      el("div", {}, el("h3", { text: `${ownViews ? "Views of the reference" : "Captions"} and what each gave to the score` }), el("ol", { class: "mets" }, rows)),
+      el("div", {}, el("h3", { text: `${viewsOnly ? "Views of the reference" : "Captions"} and what each gave to the score` }), el("ol", { class: "mets" }, rows)),
       canvas,
     );
     const table = el("div", {});
@@ -163,7 +163,7 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
   function actions(hit) {
     const button = (label, sign, act, main = false) =>
       el("button", { type: "button", class: main ? "primary" : "quiet", on: { click: act } }, icon(sign, 17), label);
-    const { call } = asked;
+    const { call } = shownQuery;
     const save = async (event) => {
       const pressed = event.currentTarget;
       pressed.disabled = true;
@@ -189,10 +189,10 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
   function close() {
     busy?.abort();
     watcher.disconnect();
-    asked = null;
+    shownQuery = null;
     if (dialog.open) dialog.close();
     dialog.replaceChildren();
   }
 
-  return { open, close, isOpen: () => asked?.id ?? null };
+  return { open, close, isOpen: () => shownQuery?.id ?? null };
 }

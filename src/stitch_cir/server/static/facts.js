@@ -14,7 +14,7 @@ export const SCORERS = {
 /** Return one line on what made a ranking. */
 export function factsLine(results) {
   const { settings: s, gallery, seconds } = results;
-  const total = Object.values(seconds).reduce((sum, one) => sum + one, 0);
+  const total = Object.values(seconds).reduce((sum, part) => sum + part, 0);
   const signed = declaredSettings().filter(({ name, symbol }) => symbol !== "" && name in s);
   const valuesOf = (method) => signed.filter(({ used_by: users }) => users.includes(method)).map(({ name, symbol }) => `, ${symbol} ${s[name]}`).join("");
   const parts = [

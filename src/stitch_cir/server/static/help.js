@@ -15,7 +15,7 @@ export async function openHelp(singleKeys, onClose) {
   dialog.onclose = onClose;
   dialog.onclick = (event) => void (event.target === dialog && close());
   const keys = KEYS.map(([title, rows]) =>
-    el("div", {}, el("h3", { text: title }), el("dl", {}, rows.map(([key, text]) => [el("dt", {}, key.split(" ").map((one) => el("kbd", { text: one }))), el("dd", { text })]))),
+    el("div", {}, el("h3", { text: title }), el("dl", {}, rows.map(([key, text]) => [el("dt", {}, key.split(" ").map((name) => el("kbd", { text: name }))), el("dd", { text })]))),
   );
   const single = el("input", { type: "checkbox", checked: singleKeys.get(), on: { change: () => singleKeys.set(single.checked) } });
   dialog.replaceChildren(

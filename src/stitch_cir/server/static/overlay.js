@@ -11,12 +11,12 @@ const LEAST = 0.004;
 
 /**
  * List the links of a plan in one direction, strongest first: `{caption, view, value, mass}`.
- * `value` is what the table says (a caption's look sums to 1 over the views, a view's over the
+ * `value` is what the table says (a caption's attention sums to 1 over the views, a view's over the
  * captions), `mass` its share of all that goes in that direction: the thickness of its line.
  */
 export function links(explained, direction) {
   const { plan, weights, views } = explained;
-  const found = [];
+  const all = [];
   for (const [caption, weight] of weights.entries()) {
     for (const view of views.keys()) {
       const forward = plan.forward[caption][view];
@@ -25,15 +25,15 @@ export function links(explained, direction) {
       const back = (plan.q?.[view] ?? 1 / views.length) * backward;
       const joint = plan.joint[caption][view];
       const [value, mass] = { forward: [forward, there], backward: [backward, back], both: [joint, joint] }[direction];
-      if (mass >= LEAST) found.push({ caption, view, value, mass });
+      if (mass >= LEAST) all.push({ caption, view, value, mass });
     }
   }
-  return found.sort((one, other) => other.mass - one.mass).slice(0, MOST_LINES);
+  return all.sort((first, second) => second.mass - first.mass).slice(0, MOST_LINES);
 }
 
 /**
  * Draw `shown` links into `canvas`, an SVG that covers `stage`. `frame` is the element the image
- * fills; `places(view)` gives the element of a view without box; `rows` those of the captions.
+ * fills; `chips` holds the element of each view without a box, `rows` those of the captions.
  */
 export function draw({ canvas, stage, frame, rows, chips, explained, shown, direction, onPoint }) {
   const origin = stage.getBoundingClientRect();
@@ -45,8 +45,8 @@ export function draw({ canvas, stage, frame, rows, chips, explained, shown, dire
   const image = frame && inside(frame);
   const beside = rows.length > 0 && image && inside(rows[0]).x > image.x + image.width - 1;
   const strongest = new Map();
-  for (const one of shown) if (!strongest.has(one.view)) strongest.set(one.view, one);
-  const most = Math.max(...shown.map((one) => one.mass), 1e-9);
+  for (const link of shown) if (!strongest.has(link.view)) strongest.set(link.view, link);
+  const most = Math.max(...shown.map((link) => link.mass), 1e-9);
   const boxes = svg("g");
   const anchors = new Map();
   for (const [view, { caption, mass }] of strongest) {
@@ -118,10 +118,10 @@ function down(from, to, floor, lane) {
 export function point(canvas, rows, target, shown) {
   const captions = new Set();
   const views = new Set();
-  for (const one of shown) {
-    if (target && (one.caption === target.caption || one.view === target.view)) {
-      captions.add(one.caption);
-      views.add(one.view);
+  for (const link of shown) {
+    if (target && (link.caption === target.caption || link.view === target.view)) {
+      captions.add(link.caption);
+      views.add(link.view);
     }
   }
   for (const node of canvas.querySelectorAll("[data-view]")) {

@@ -5,8 +5,8 @@ import { colourOf } from "./overlay.js";
 
 const TITLES = {
   both: "Share of all transported mass",
-  forward: "How each caption looks at the views (a row sums to 1)",
-  backward: "How each view looks at the captions (a column sums to 1)",
+  forward: "Attention of each caption to the views (a row sums to 1)",
+  backward: "Attention of each view to the captions (a column sums to 1)",
 };
 const figure = (value) => (value < 0.0005 ? "0" : value.toFixed(3).replace(/^0/, ""));
 
@@ -14,7 +14,7 @@ const figure = (value) => (value < 0.0005 ? "0" : value.toFixed(3).replace(/^0/,
 export function planTable(explained, direction) {
   const { plan, views, captions } = explained;
   const matrix = { both: plan.joint, forward: plan.forward, backward: plan.backward }[direction];
-  const total = direction === "both" ? matrix.flat().reduce((sum, one) => sum + one, 0) || 1 : 1;
+  const total = direction === "both" ? matrix.flat().reduce((sum, mass) => sum + mass, 0) || 1 : 1;
   const most = Math.max(...matrix.flat()) / total || 1;
   const cell = (value, caption, view) => {
     const share = value / total;

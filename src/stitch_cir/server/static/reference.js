@@ -21,7 +21,7 @@ export function referenceUrls(ref, side = 640) {
 
 export const referenceName = (ref) => (ref.id !== undefined ? ref.id : ref.name || "your image");
 
-/** Put the reference's place in order. Calls `onFile(file)`, `onId(id)`, `onClear()`, `onProblem(text)`. */
+/** Set up the control of the reference. Calls `onFile(file)`, `onId(id)`, `onClear()`, `onProblem(text)`. */
 export function mountReference({ onFile, onId, onClear, onProblem }) {
   const root = byId("reference");
   const input = byId("file");
@@ -31,9 +31,9 @@ export function mountReference({ onFile, onId, onClear, onProblem }) {
     input.value = ""; // the same file again is a choice, too
   });
   const holds = (event) => [...(event.dataTransfer?.types ?? [])];
-  const wanted = (event) => holds(event).some((type) => ["Files", "text/uri-list", ID_TYPE].includes(type));
+  const accepts = (event) => holds(event).some((type) => ["Files", "text/uri-list", ID_TYPE].includes(type));
   document.addEventListener("dragover", (event) => {
-    if (!wanted(event)) return;
+    if (!accepts(event)) return;
     event.preventDefault();
     drop.hidden = !holds(event).includes("Files") || holds(event).includes(ID_TYPE);
     root.classList.add("over");
@@ -45,7 +45,7 @@ export function mountReference({ onFile, onId, onClear, onProblem }) {
   document.addEventListener("dragleave", (event) => event.relatedTarget === null && out());
   document.addEventListener("dragend", out);
   document.addEventListener("drop", (event) => {
-    if (!wanted(event)) return;
+    if (!accepts(event)) return;
     event.preventDefault();
     out();
     // a browser adds the thumbnail as a file when an image of the gallery is dragged
@@ -57,14 +57,14 @@ export function mountReference({ onFile, onId, onClear, onProblem }) {
     else onProblem("Only the address of an image came along, and no address is fetched here. Copy the image and paste it, or save it and choose the file.");
   });
   document.addEventListener("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
+    const file = [...(event.clipboardData?.files ?? [])].find((item) => item.type.startsWith("image/"));
     if (!file) return;
     event.preventDefault();
     onFile(file);
   });
   const choose = () => input.click();
 
-  /** Show a reference, an empty place, or (`busy`) a file on its way. */
+  /** Show a reference, an empty control, or (`busy`) a file on its way. */
   function show(ref, { busy = null } = {}) {
     root.classList.toggle("filled", Boolean(ref || busy));
     root.toggleAttribute("aria-busy", Boolean(busy));

@@ -37,7 +37,7 @@ export function mountSettings(info, { onChange, onReset }) {
   }
 
   function choice(name, label, options, names = {}) {
-    const shown = options.map((one) => el("option", { value: one, text: names[one] ?? one.replaceAll("-", " ") }));
+    const shown = options.map((value) => el("option", { value, text: names[value] ?? value.replaceAll("-", " ") }));
     const select = el("select", { id: `set-${name}`, on: { change: () => change(name, select.value) } }, shown);
     fields.set(name, (value) => {
       select.value = value ?? defaults[name];

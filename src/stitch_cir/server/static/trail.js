@@ -12,7 +12,7 @@ let steps = load();
 function load() {
   try {
     const read = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
-    return Array.isArray(read) ? read.filter((one) => Number.isInteger(one?.pos) && typeof one.title === "string") : [];
+    return Array.isArray(read) ? read.filter((step) => Number.isInteger(step?.pos) && typeof step.title === "string") : [];
   } catch {
     return [];
   }
@@ -35,21 +35,21 @@ export function titleOf(query, kind) {
   if (kind === "less") return query.less.length > 0 ? `not ${shortName(query.less.at(-1))}` : "nothing rejected";
   if (kind === "object") return query.object || "as recognised";
   if (kind === "tune") return "settings";
-  return query.text.trim() || (query.ref ? "like this" : "own captions");
+  return query.text.trim() || (query.ref ? "like this" : "your captions");
 }
 
 /** Take a step at `pos`; what was ahead of it is gone, as in the browser's history. */
 export function record(pos, query, kind) {
-  steps = steps.filter((one) => one.pos < pos);
+  steps = steps.filter((step) => step.pos < pos);
   steps.push({ pos, title: titleOf(query, kind), id: query.ref?.id ?? null, upload: Boolean(query.ref && query.ref.id === undefined) });
   steps = steps.slice(-MOST);
   keep();
 }
 
-export const hasStep = (pos) => steps.some((one) => one.pos === pos);
+export const hasStep = (pos) => steps.some((step) => step.pos === pos);
 
 /** Return the position of an entry that is not ours: after all recorded ones. */
-export const next = (pos) => Math.max(pos, ...steps.map((one) => one.pos)) + (steps.length > 0 ? 1 : 0);
+export const next = (pos) => Math.max(pos, ...steps.map((step) => step.pos)) + (steps.length > 0 ? 1 : 0);
 
 /** A step's reference, small; a sign where it has none, or none that can be shown. */
 function face({ id, upload }) {
@@ -61,21 +61,21 @@ function face({ id, upload }) {
 /** Show the trail; `pos` is where we are. `go(by)` moves through the browser's history. */
 export function show(pos, go) {
   const root = byId("trail");
-  const here = Math.max(...steps.filter((one) => one.pos <= pos).map((one) => one.pos));
+  const here = Math.max(...steps.filter((step) => step.pos <= pos).map((step) => step.pos));
   root.hidden = steps.length < 2;
   root.replaceChildren(
     el(
       "ol",
       {},
-      steps.map((one) =>
+      steps.map((step) =>
         el(
           "li",
           {},
           el(
             "button",
-            { type: "button", class: "step", "aria-current": one.pos === here ? "step" : undefined, on: { click: () => one.pos !== pos && go(one.pos - pos) } },
-            face(one),
-            el("span", { text: one.title }),
+            { type: "button", class: "step", "aria-current": step.pos === here ? "step" : undefined, on: { click: () => step.pos !== pos && go(step.pos - pos) } },
+            face(step),
+            el("span", { text: step.title }),
           ),
         ),
       ),
