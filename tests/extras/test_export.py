@@ -105,10 +105,7 @@ def test_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_nothing_is_left_when_export_fails(
-    clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stitch_cir.encoders.clip._export.LEAST_COSINE", 1.1)
+def test_nothing_is_left_when_export_fails(clip_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cosine"):
-        export_model(f"transformers:{clip_folder}", tmp_path / "out")
+        export_model(f"transformers:{clip_folder}", tmp_path / "out", least_cosine=1.1)
     assert list(tmp_path.iterdir()) == []

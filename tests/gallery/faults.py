@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from stitch_cir.gallery.attributes import _carried
 from stitch_cir.gallery.cache import _build, _format
-from stitch_cir.gallery.index import _budget, _decode, _folder_run, _pending, _scan
+from stitch_cir.gallery.index import _decode, _folder_run, _pending, _scan
 from stitch_cir.gallery.store import _reading
 
 __all__ = [
-    "budget",
     "building",
     "carried",
     "checking",
@@ -24,7 +23,6 @@ __all__ = [
     "scanning",
 ]
 
-budget = _budget
 building = _build
 carried = _carried
 checking = _format

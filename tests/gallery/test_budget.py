@@ -16,7 +16,6 @@ from stitch_cir.errors import MemoryLimitError, SettingError
 from stitch_cir.gallery import ProgressEvent, index_folder
 from stitch_cir.gallery.index import MEGABYTE, MemoryBudget, default_memory
 from tests.gallery.fakes import FakeEncoder
-from tests.gallery.faults import budget as budget_module
 from tests.gallery.faults import folder_run
 
 TOTAL = 100 * MEGABYTE
@@ -145,14 +144,11 @@ def test_nobody_waits_for_a_closed_budget() -> None:
     ("limit", "budget"),
     [("2147483648", 1 << 30), ("1000000", 64 * MEGABYTE), ("max", None), ("", None)],
 )
-def test_a_container_has_less(
-    limit: str, budget: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_container_has_less(limit: str, budget: int | None, tmp_path: Path) -> None:
     file = tmp_path / "memory.max"
-    monkeypatch.setattr(budget_module, "_CGROUP_LIMITS", (file,))
-    without = default_memory()
+    without = default_memory([])
     file.write_text(limit)
-    assert default_memory() == min(without, budget or without)
+    assert default_memory([file]) == min(without, budget or without)
 
 
 def test_too_small_a_budget_is_refused(folder: Path, encoder: FakeEncoder) -> None:

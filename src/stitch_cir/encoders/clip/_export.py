@@ -28,7 +28,9 @@ LEAST_COSINE = 0.9999
 OPSET = 17
 
 
-def export_model(spec: str, folder: Path) -> tuple[ModelFile, float]:
+def export_model(
+    spec: str, folder: Path, *, least_cosine: float = LEAST_COSINE
+) -> tuple[ModelFile, float]:
     """Export ``transformers:…`` or ``open_clip:…`` to ``folder``; return its record and the cosine.
 
     The folder then holds ``text.onnx``, ``vision.onnx`` (with patch vectors where the model has
@@ -40,7 +42,7 @@ def export_model(spec: str, folder: Path) -> tuple[ModelFile, float]:
         The spec is no torch model, or the folder exists and is not empty.
     ModelError
         Loading or exporting failed, the tokenizer cannot be carried over, or a golden vector's
-        cosine is below 0.9999; nothing is then left behind.
+        cosine is below ``least_cosine``; nothing is then left behind.
     """
     folder = folder.expanduser()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -55,7 +57,7 @@ def export_model(spec: str, folder: Path) -> tuple[ModelFile, float]:
     part.mkdir(parents=True)
     try:
         record = _write(encoder, spec, part)
-        cosine = check_golden(load_onnx(str(part)), record)
+        cosine = check_golden(load_onnx(str(part)), record, least_cosine=least_cosine)
         folder.parent.mkdir(parents=True, exist_ok=True)
         part.replace(folder)
     finally:
@@ -63,10 +65,12 @@ def export_model(spec: str, folder: Path) -> tuple[ModelFile, float]:
     return record, cosine
 
 
-def check_golden(encoder: DualEncoder, record: ModelFile) -> float:
+def check_golden(
+    encoder: DualEncoder, record: ModelFile, *, least_cosine: float = LEAST_COSINE
+) -> float:
     """Compare an encoder with the kept golden vectors; return the least cosine.
 
-    Raises ``ModelError`` when it is below 0.9999 or there are none.
+    Raises ``ModelError`` when it is below ``least_cosine`` or there are none.
     """
     if not record.golden:
         raise ModelError(f"No golden vectors were kept with {record.name}.")
@@ -80,9 +84,9 @@ def check_golden(encoder: DualEncoder, record: ModelFile) -> float:
             )
         cosines = (kept * vectors).sum(1) / np.linalg.norm(kept, axis=1)
         least = min(least, float(cosines.min()))
-    if least < LEAST_COSINE:
+    if least < least_cosine:
         raise ModelError(
-            f"{record.name}: a golden vector has the cosine {least:.6f}, less than {LEAST_COSINE}.",
+            f"{record.name}: a golden vector has the cosine {least:.6f}, less than {least_cosine}.",
             hint="The model does not compute what it was exported from: export it again.",
         )
     return least

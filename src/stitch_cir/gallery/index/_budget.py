@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,22 +15,26 @@ __all__ = ["MEGABYTE", "Hold", "MemoryBudget", "default_memory"]
 
 MEGABYTE = 1_000_000
 SMALLEST = 64 * MEGABYTE
-_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
-def default_memory() -> int:
+def default_memory(limits: Sequence[Path] = _CGROUP_LIMITS) -> int:
     """Return a default budget in bytes: half of the machine's or container's memory up to 2 GB.
 
-    Where there is more than 8 GB it is a quarter, up to 4 GB.
+    Where there is more than 8 GB it is a quarter, up to 4 GB. ``limits`` are the files in which a
+    container's limit may be found.
     """
-    limits = [16_000 * MEGABYTE]
+    sizes = [16_000 * MEGABYTE]
     with suppress(AttributeError, OSError, ValueError):
-        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    for file in _CGROUP_LIMITS:
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for file in limits:
         with suppress(OSError, ValueError):  # "max" says that there is no limit
-            limits.append(int(Path(file).read_text()))
-    there_is = min(limits)
-    return max(SMALLEST, min(there_is // 2, 2_000 * MEGABYTE), there_is // 4)
+            sizes.append(int(file.read_text()))
+    total = min(sizes)
+    return max(SMALLEST, min(total // 2, 2_000 * MEGABYTE), total // 4)
 
 
 class Hold:
