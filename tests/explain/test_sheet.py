@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import stitch_cir as st
+from tests.conftest import COLOURS
 
 THUMBNAIL = 180
 """Side of a thumbnail in a short list, in pixels."""
@@ -70,3 +71,18 @@ def test_notes_stand_on_both_kinds_of_sheet(red: st.Results, folder: Path) -> No
     assert with_notes.height == without.height + 2 * 17
     band = (0, 90 + 52, with_notes.width, 90 + 52 + 34)
     assert np.asarray(with_notes.crop(band)).min() < 200
+
+
+def test_all_references_stand_in_the_cell_of_the_reference(
+    gallery: st.Gallery, folder: Path
+) -> None:
+    names = ["red.png", "blue.png", "green.png"]
+    results = st.search(
+        gallery, reference=names, text="on a beach", settings=st.SearchSettings(k=1)
+    )
+    files = [folder / name for name in names]
+    drawn = np.asarray(st.render_png(st.Sheet("three", [results], [files])))
+    for colour in (COLOURS["red"], COLOURS["blue"], COLOURS["green"]):
+        assert np.abs(drawn.astype(int) - colour).sum(axis=-1).min() < 12
+    page = st.render_html(st.Sheet("three", [results], [files]))
+    assert 'alt="reference: red.png, blue.png, green.png"' in page

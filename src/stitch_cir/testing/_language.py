@@ -6,7 +6,15 @@ import math
 
 from PIL import Image
 
-from stitch_cir.composers import Composer, Composition, CostEstimator, Reference, UsesReferenceImage
+from stitch_cir.composers import (
+    Composer,
+    Composition,
+    Conversation,
+    ConversationalComposer,
+    CostEstimator,
+    Reference,
+    UsesReferenceImage,
+)
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import QueryError
 from stitch_cir.plugins import COMPOSERS, RERANKERS
@@ -68,12 +76,34 @@ def check_composer(
         pass
     else:
         raise ContractError("compose raises QueryError without a reference and a modification")
+    if isinstance(composer, ConversationalComposer):
+        _check_conversation(composer, described, modification, count)
     if isinstance(composer, UsesReferenceImage):
         require(composer.required_image_side >= 0, "required_image_side is at least 0")
     if isinstance(composer, CostEstimator):
         estimate = composer.estimate(described, modification, count)
         require(estimate.queries == 1, "estimate counts one query")
     return made
+
+
+def _check_conversation(
+    composer: ConversationalComposer, reference: Reference, modification: str, count: int
+) -> None:
+    """Check a composer by two references and two turns, unless it knows few queries."""
+    conversation = Conversation((reference, reference), (modification, "at night"))
+    try:
+        made = composer.compose_conversation(conversation, count)
+    except QueryError:
+        return
+    require(
+        1 <= len(made.captions) <= count,
+        f"compose_conversation returns 1 to {count} captions, not {len(made.captions)}",
+    )
+    require(len(set(made.texts)) == len(made.texts), "all captions of a conversation differ")
+    require(
+        made.modification == conversation.modification,
+        "a composition keeps the modification of its conversation",
+    )
 
 
 def check_reranker(reranker: Reranker) -> None:
