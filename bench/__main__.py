@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bench import (
+    cirr,
     cold,
     device,
     encoders,
@@ -29,6 +30,10 @@ FOLDERS = {
     "clothing": (
         Path("../shared/photos/clothing"),
         "give photographs in folders named by label: --clothing DIR",
+    ),
+    "cirr": (
+        Path("../shared/benchmarks"),
+        "give a folder with CIRR and its captions (docs/cirr-captions.md): --cirr DIR",
     ),
 }
 """Where images are looked for, and what to do where there are none."""
@@ -57,6 +62,7 @@ PARTS: dict[str, Callable[[dict[str, Path]], Iterable[Row]]] = {
     "quality": on("stamps", mini_quality.run),
     "everyday": on("everyday", everyday.run),
     "clothing": on("clothing", mini_quality.run_labels),
+    "cirr": on("cirr", cirr.run),
     "cold": alone(cold.run),
     "indexing": alone(indexing.run),
     "encoders": alone(encoders.run),

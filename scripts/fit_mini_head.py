@@ -8,19 +8,21 @@ ids are paths below DIR. Each way of fitting is tried in four folds: fitted on t
 images and asked with the captions of the fourth, which is the gallery. What is best on
 odd-numbered images is chosen; the table also has the even ones, which chose nothing. Images of
 other kinds, which are never fitted on, are checked: --stamps, --labels. The chosen way is then
-fitted on all images. Use the head as the encoder ``mini:FILE``.
+fitted on all images. Use the head as the encoder ``mini:FILE``. Needs the extra ``server``, for
+threadpoolctl.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 import mini_head_data as data
 import mini_head_fits as fits
@@ -264,18 +266,15 @@ def report_words(
         )
 
 
-def run(arguments: argparse.Namespace, report: Callable[[str], None] = print) -> Path:
-    """Compare, choose, fit on everything, write the head; return its file."""
-    paths, captions = data.read_captions(arguments.captions, arguments.photos)
-    everyday = data.images_domain(paths, captions, arguments.cache)
-    others = {}
-    if arguments.stamps:
-        others["stamps"] = data.stamps_domain(arguments.stamps, arguments.cache)
-    if arguments.labels:
-        others["labels"] = data.labels_domain(arguments.labels, arguments.cache)
-    report(f"{len(everyday.vectors)} images, {len(everyday.texts)} captions, {FOLDS} folds")
-    way, share = compare(everyday, others, report)
-    report(f"chosen: {way.name}, share {share}")
+def write_head(
+    file: Path,
+    way: Way,
+    share: float,
+    everyday: Domain,
+    captions: Sequence[Sequence[str]],
+    report: Callable[[str], None] = print,
+) -> None:
+    """Fit a way and the scores of words on all images, and write them."""
     words, truth = data.word_truth(captions)
     used = truth.mean(axis=0) >= FEWEST_USES
     words = {word: kind for (word, kind), kept in zip(words.items(), used, strict=True) if kept}
@@ -287,9 +286,40 @@ def run(arguments: argparse.Namespace, report: Callable[[str], None] = print) ->
     readout = linear_words(everyday, truth)
     reach = float(np.quantile((scaling(everyday.features) ** 2).sum(axis=1), WITHIN))
     domain = (scaling.shift, scaling.scale, reach)
-    digest = MiniHead.save(arguments.out, residual, share, words, readout, domain)
-    report(f"written: {arguments.out} ({arguments.out.stat().st_size} bytes, {digest[:12]})")
-    return Path(arguments.out)
+    digest = MiniHead.save(file, residual, share, words, readout, domain)
+    report(f"written: {file} ({file.stat().st_size} bytes, {digest[:12]})")
+
+
+def run(arguments: argparse.Namespace, report: Callable[[str], None] = print) -> Path:
+    """Compare, choose, fit on everything, write the head; return its file."""
+    out = Path(arguments.out)
+    if not out.absolute().parent.is_dir():
+        # said before the fits, which take minutes
+        raise StitchError(
+            f"The head cannot be written to {out}: there is no folder {out.absolute().parent}.",
+            hint="Make the folder, or give another --out.",
+        )
+    paths, captions = data.read_captions(arguments.captions, arguments.photos)
+    everyday = data.images_domain(paths, captions, arguments.cache)
+    others = {}
+    if arguments.stamps:
+        others["stamps"] = data.stamps_domain(arguments.stamps, arguments.cache)
+    if arguments.labels:
+        others["labels"] = data.labels_domain(arguments.labels, arguments.cache)
+    report(f"{len(everyday.vectors)} images, {len(everyday.texts)} captions, {FOLDS} folds")
+    way, share = compare(everyday, others, report)
+    report(f"chosen: {way.name}, share {share}")
+    write_head(out, way, share, everyday, captions, report)
+    return out
+
+
+def single_thread() -> threadpool_limits:
+    """Return a context in which BLAS has one thread.
+
+    Sums then have one order whatever the machine, and threads that wait for a busy core do not make
+    small products a hundred times slower.
+    """
+    return threadpool_limits(1, user_api="blas")
 
 
 def main(argv: Iterable[str] | None = None) -> int:
@@ -302,7 +332,8 @@ def main(argv: Iterable[str] | None = None) -> int:
     parser.add_argument("--labels", type=Path, help="check on folders named by label")
     parser.add_argument("--cache", type=Path, help="keep features here between runs")
     try:
-        run(parser.parse_args(None if argv is None else list(argv)))
+        with single_thread():
+            run(parser.parse_args(None if argv is None else list(argv)))
     except StitchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

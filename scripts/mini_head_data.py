@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from everyday_words import ACTIONS, FORMS, LOCATIONS, PEOPLE, SAME
 from stitch_cir.encoders.mini import MiniEncoder
 from stitch_cir.encoders.mini._colour import shrink
-from stitch_cir.encoders.mini._vision import VisionTower, fit
+from stitch_cir.encoders.mini._encoder import prepare
+from stitch_cir.encoders.mini._vision import VisionTower
 from stitch_cir.errors import ImageError, RecordError, StitchError
 from stitch_cir.images import open_image
 from stitch_cir.views import ViewBox
@@ -113,10 +114,11 @@ def encode(
                 f"The image {path} is of one colour: nothing can be learned from it.",
                 hint="Leave it out of the captions.",
             )
-        logits, features = vision.read(fit(image), (ViewBox(),))
+        prepared = prepare(image, (ViewBox(),))
+        logits, features = vision.read(prepared.pixels, prepared.boxes)
         rows["logits"].append(logits[0])
         rows["features"].append(features[0])
-        rows["vectors"].append(encoder.encode_views([image], [(ViewBox(),)])[0, 0])
+        rows["vectors"].append(encoder.join(logits, features, prepared)[0])
     arrays = {name: np.stack(values) for name, values in rows.items()}
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)

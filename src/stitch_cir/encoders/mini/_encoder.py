@@ -52,7 +52,7 @@ from stitch_cir.encoders.mini._vocabulary import (
 from stitch_cir.errors import VectorError
 from stitch_cir.views import ViewBox
 
-__all__ = ["MiniEncoder"]
+__all__ = ["MiniEncoder", "prepare"]
 
 RECIPE = {
     "version": 2,
@@ -160,9 +160,9 @@ class MiniEncoder:
         if not len(images):
             return np.empty((0, 0, self.dim), np.float32)
         if len(images) == 1:
-            return self._encode(_prepare(images[0], boxes[0]))[None]
+            return self._encode(prepare(images[0], boxes[0]))[None]
         with _two_threads() as pool:
-            prepared = pool.map(_prepare, images, boxes)
+            prepared = pool.map(prepare, images, boxes)
             return np.stack(list(pool.map(self._encode, prepared)))
 
     def prepare_views(
@@ -185,8 +185,17 @@ class MiniEncoder:
             return np.concatenate(list(pool.map(self._encode, part)))
 
     def _encode(self, prepared: PreparedImage) -> NDArray[np.float32]:
-        words, head = self._words, self.head
         logits, features = self._vision.read(prepared.pixels, prepared.boxes)
+        return self.join(logits, features, prepared)
+
+    def join(
+        self,
+        logits: NDArray[np.float32],
+        features: NDArray[np.float32],
+        prepared: PreparedImage,
+    ) -> NDArray[np.float32]:
+        """Join what the network says of an image's boxes and its colours: (M, 384), unit rows."""
+        words, head = self._words, self.head
         probabilities = _softmax(logits)
         measured = measure(prepared.small, prepared.boxes, words.palette)
         vectors = _blend(probabilities, words.label_vectors, RECIPE["labels"])
@@ -245,14 +254,15 @@ def _two_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(2, thread_name_prefix="mini")
 
 
-def _prepare(image: Image.Image, boxes: Sequence[ViewBox]) -> PreparedImage:
+def prepare(image: Image.Image, boxes: Sequence[ViewBox]) -> PreparedImage:
+    """Resize an RGB image for the network and for its colours."""
     return PreparedImage(fit(image), shrink(image), boxes)
 
 
 def _prepare_all(
     images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
 ) -> list[PreparedImage]:
-    return list(map(_prepare, images, boxes))
+    return list(map(prepare, images, boxes))
 
 
 def _check_boxes(images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]) -> None:
