@@ -38,8 +38,6 @@ import mini_head_data as data
 from stitch_cir.errors import StitchError
 
 QUERIES = Path(__file__).parent / "composed_searches.jsonl"
-WAY = "ridge, whitened 0.5"
-"""How the shipped head was fitted."""
 HITS = 5
 SIDE, GAP, LINE = 118, 6, 30
 
@@ -101,11 +99,12 @@ def hold_out(
     paths, captions = data.read_captions(captions_file, folder)
     domain = data.images_domain(paths, captions, out / "cache")
     assigned = fit_mini_head.folds(len(paths))
-    way = next(way for way in fit_mini_head.WAYS if way.name == WAY)
+    name, share = fit_mini_head.SHIPPED
+    way = next(way for way in fit_mini_head.WAYS if way.name == name)
     train = data.take(domain, np.flatnonzero(assigned != 0))
     head = out / "held-out-head.npz"
     described = [captions[n] for n in np.flatnonzero(assigned != 0)]
-    fit_mini_head.write_head(head, way, 1.0, train, described)
+    fit_mini_head.write_head(head, way, share, train, described)
     images = out / "images"
     shutil.rmtree(images, ignore_errors=True)
     images.mkdir(parents=True)

@@ -74,6 +74,7 @@ LOCATIONS = (
 """Where it is, as one continues "a man …"."""
 
 SAME = {
+    "biker": "cyclist", "bicyclist": "cyclist",
     "bike": "bicycle", "motorbike": "motorcycle", "guy": "man", "gentleman": "man", "lady": "woman",
     "kid": "child", "toddler": "child", "ocean": "sea", "shore": "beach", "woods": "forest",
     "creek": "stream", "picture": "photo", "grassy": "grass", "rocky": "rock", "snowy": "snow",

@@ -117,6 +117,8 @@ WAYS = (
     Way("ridge, whitened 0.5", all_levels, fits.LEVELS, _white(0.5)),
 )
 """Only linear maps of the three levels can be written; the others are there to compare."""
+SHIPPED = "ridge, whitened 0.5", 1.0
+"""The way and the share of the head that is shipped."""
 
 
 def mean_texts(domain: Domain) -> fits.Array:
@@ -257,7 +259,7 @@ def report_words(
         columns = [n for n, of in enumerate(words.values()) if of == kind]
         best = scores[:, columns].argmax(axis=1)
         right = truth[:, columns][np.arange(len(truth)), best]
-        named = scores[:, columns].max(axis=1) >= LEAST
+        named = scores[:, columns].max(axis=1) >= LEAST[kind]
         precision = right[named].mean() * 100 if named.any() else float("nan")
         report(
             f"{kind}: {len(columns)} words; named in {named.mean() * 100:.1f} % of the images, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,6 +22,11 @@ from stitch_cir.errors import ImageError, RecordError, StitchError
 from stitch_cir.images import open_image
 from stitch_cir.views import ViewBox
 
+# a script's own folder is on the path, the one that holds bench is not
+sys.path.append(str(Path(__file__).parents[1]))
+
+WORDNET = Path(__file__).parent / "wordnet_words.txt"
+"""Lines of a kind and a word, written by ``build_everyday_words.py``."""
 FEWEST = 50
 """Images that a head needs at least: with fewer, cross-validation says nothing."""
 IDLE = frozenset("a an the of on in at by to with and into under for among down off up".split())
@@ -168,19 +174,40 @@ def take(domain: Domain, kept: NDArray[np.int64]) -> Domain:
 
 
 def word_truth(captions: Sequence[Sequence[str]]) -> tuple[dict[str, str], NDArray[np.bool_]]:
-    """Return which of our words each image's captions use: words with kinds, (n, words) bool."""
-    by_stems: dict[frozenset[str], tuple[str, str]] = {}
-    for kind, of in (("people", PEOPLE), ("actions", ACTIONS), ("places", LOCATIONS)):
+    """Return which words each image's captions use: words with kinds, (n, words) bool.
+
+    Actions and places of ours count in all their forms. People, and all words of WordNet, count as
+    they are or in the plural: a dog that runs is no runner, and shaking no shaker.
+    """
+    stemmed: dict[frozenset[str], tuple[str, str]] = {}
+    for kind, of in (("actions", ACTIONS), ("places", LOCATIONS)):
         for word in of:
             # captions cannot tell forms of one word apart: the first stands for all
-            by_stems.setdefault(frozenset(stems(word)), (word, kind))
-    words = dict(by_stems.values())
+            stemmed.setdefault(frozenset(stems(word)), (word, kind))
+    words = dict.fromkeys(PEOPLE, "people") | dict(stemmed.values())
+    for line in WORDNET.read_text(encoding="utf-8").splitlines():
+        kind, _, word = line.partition(" ")
+        if kind != "#" and frozenset(stems(word)) not in stemmed:
+            words.setdefault(word, kind)
     used = [set().union(*map(stems, each)) for each in captions]
+    written = [set().union(*map(singulars, each)) for each in captions]
+    by_stem = {word for word, _ in stemmed.values()}
     truth = np.zeros((len(captions), len(words)), dtype=bool)
     for column, word in enumerate(words):
-        needed = stems(word)
-        truth[:, column] = [needed <= each for each in used]
+        needed = stems(word) if word in by_stem else set(word.split()) - IDLE
+        truth[:, column] = [needed <= each for each in (used if word in by_stem else written)]
     return words, truth
+
+
+def singulars(text: str) -> set[str]:
+    """Return a text's words, also without the ending of a plural, and what they stand for."""
+    words = set(re.findall("[a-z]+", text.lower()))
+    words |= {word.removesuffix("s") for word in words} | {
+        word.removesuffix("es") for word in words
+    }
+    words |= {word[:-3] + "y" for word in words if word.endswith("ies")}
+    words |= {FORMS[word] for word in words if word in FORMS}
+    return words | {SAME[word] for word in words if word in SAME}
 
 
 def stems(text: str) -> set[str]:

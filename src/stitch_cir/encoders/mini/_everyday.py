@@ -1,7 +1,8 @@
-"""People, actions and places in what ``mini`` reads: they have no label, but the head scores words.
+"""People, actions, things and places in what ``mini`` reads, named by words that the head scores.
 
-A word is named when its estimated probability reaches ``LEAST``: docs/mini.md says how often that
-is right. Objects of the labels follow, with the rest of the weight.
+Few of these have a label. A word is named when its estimated probability reaches ``LEAST``:
+docs/mini.md says how often that is right. Labels take the rest of the weight, or come first where
+one is clear.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.concepts import Concept
-from stitch_cir.encoders.mini._head import MiniHead
+from stitch_cir.encoders.mini._head import WORD_KINDS, MiniHead
 
 __all__ = ["LEAST", "join_concepts"]
 
-LEAST = 0.5
-"""Probability from which a word is named."""
+LEAST = {"people": 0.45, "actions": 0.55, "places": 0.4, "things": 0.35, "scenery": 0.4}
+"""Probability from which a word of each kind is named."""
 CLEAR = 0.6
 """An object of at least this weight is what the image shows: labels come first where they hold."""
+BESIDE = 0.25
+"""Weight that a label needs to be named beside people or things: weaker ones are mostly wrong."""
 ANIMALS = frozenset(
     "ape bear bird cat cow dog elephant fox goat horse monkey pig rabbit sheep wolf".split()
 )
@@ -35,44 +38,69 @@ def join_concepts(
     head: MiniHead,
     scores: NDArray[np.float32],
 ) -> tuple[Concept, ...]:
-    """Join objects of the labels with the people, action and place that ``scores`` (W,) name.
+    """Join objects of the labels with the people, action, things and places of ``scores`` (W,).
 
-    The first object becomes a phrase such as "man riding a bicycle"; the place is a background.
-    Weights of the objects still sum to at most 1. Drawings and things before a plain background are
-    left as they are: the head was fitted on photographs of scenes.
+    The first object becomes a phrase such as "man riding a bicycle"; other things come before the
+    labels where no label is clear, and behind them where one is. Places and scenery are
+    backgrounds. Weights of one kind still sum to at most 1. Drawings and things before a plain
+    background are left as they are: the head was fitted on photographs of scenes.
     """
     if any(concept.text in UNLIKE for concept in appearance):
         return (*objects, *appearance)
-    best = {kind: _best(head, scores, kind) for kind in ("people", "actions", "places")}
-    people, action, location = best["people"], best["actions"], best["places"]
+    likely = {kind: _likely(head, scores, kind) for kind in WORD_KINDS}
+    people, actions = likely["people"], likely["actions"]
+    things = [Concept(word, "object", score) for score, word in likely["things"]]
     clear = bool(objects) and objects[0].weight >= CLEAR
-    named = list(objects)
     rest = list(appearance)
-    if people is not None and not clear:
-        text = f"{people[0]} {action[0]}" if action else people[0]
-        named = [Concept(text, "object", people[1]), *_shrunk(objects, 1 - people[1])]
+    if clear:
+        labels = {concept.text for concept in objects}
+        left = 1 - sum(concept.weight for concept in objects)
+        others = [concept for concept in things if concept.text not in labels]
+        named = [*objects, *_shrunk(others, max(0.0, left))]
+    else:
+        sure = [each for each in objects if each.weight >= BESIDE or not (people or things)]
+        named = _merged(things, sure)
+    if people and not clear:
+        score, word = people[0]
+        text = f"{word} {actions[0][1]}" if actions else word
+        others = [concept for concept in named if concept.text not in text.split()]
+        named = [Concept(text, "object", score), *_shrunk(others, 1 - score)]
         # colours are measured on the whole foreground, and a man in a forest is not green
         rest = [concept for concept in rest if concept.kind != "colour"]
-    elif action is not None and objects and objects[0].text in ANIMALS:
-        first = objects[0]
-        named = [replace(first, text=f"{first.text} {action[0]}"), *objects[1:]]
-    if location is not None:
+    elif actions and named and named[0].text in ANIMALS:
+        first = named[0]
+        named = [replace(first, text=f"{first.text} {actions[0][1]}"), *named[1:]]
+    around = [Concept(word, "background", score) for score, word in likely["places"][:1]]
+    left = 1 - sum(concept.weight for concept in around)
+    scenery = [Concept(word, "background", score) for score, word in likely["scenery"]]
+    around += _shrunk([each for each in scenery if not _is_in(each, around)], left)
+    if around:
         rest = [concept for concept in rest if concept.kind != "background"]
-        rest.append(Concept(location[0], "background", location[1]))
-    return (*named, *rest)
+    return (*named, *rest, *around)
 
 
-def _best(head: MiniHead, scores: NDArray[np.float32], kind: str) -> tuple[str, float] | None:
-    """Return the likeliest word of a kind, if it is likely enough."""
-    likely = [
-        (float(score), word)
-        for score, word, of in zip(scores, head.words, head.word_kinds, strict=True)
-        if of == kind and score >= LEAST
-    ]
-    if not likely:
-        return None
-    score, word = max(likely)
-    return word, score
+def _likely(head: MiniHead, scores: NDArray[np.float32], kind: str) -> list[tuple[float, str]]:
+    """Return the words of a kind that are likely enough, the likeliest first."""
+    return sorted(
+        (
+            (float(score), word)
+            for score, word, of in zip(scores, head.words, head.word_kinds, strict=True)
+            if of == kind and score >= LEAST[kind]
+        ),
+        reverse=True,
+    )
+
+
+def _merged(things: Sequence[Concept], objects: Sequence[Concept]) -> list[Concept]:
+    """Put things before objects of the labels, each name once, weights of at most 1 in all."""
+    names = {concept.text for concept in things}
+    first = _shrunk(things, 1.0)
+    left = max(0.0, 1 - sum(concept.weight for concept in first))
+    return [*first, *_shrunk([each for each in objects if each.text not in names], left)]
+
+
+def _is_in(concept: Concept, phrases: Sequence[Concept]) -> bool:
+    return any(concept.text in phrase.text.split() for phrase in phrases)
 
 
 def _shrunk(objects: Sequence[Concept], rest: float) -> list[Concept]:

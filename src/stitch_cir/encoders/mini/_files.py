@@ -17,7 +17,7 @@ __all__ = ["data_file", "manifest", "text_model", "verify_files"]
 _AGAIN = "Install it again: pip install --force-reinstall --no-deps {}"
 TEXT_SIZE = 22_928_619
 TEXT_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
-MANIFEST_SHA256 = "f3f6f0a4ae5825a1aed566859e114d3cd35069082457e9eed536c05b73d0973c"
+MANIFEST_SHA256 = "1cd7e1b6cf7021377a113a0a41cd86e60e753afdbea5535bd53e3ff66f3ded71"
 """Of ``manifest.json``, which holds the digests of all others."""
 
 

@@ -24,7 +24,7 @@ FEATURES = 1752
 DIM = 384
 LARGEST = 8_000_000
 """Bytes of a file that could be a head; more is refused unread."""
-WORD_KINDS = ("people", "actions", "places")
+WORD_KINDS = ("people", "actions", "places", "things", "scenery")
 _TYPES = {
     "weights": np.int8,
     "scales": np.float32,
