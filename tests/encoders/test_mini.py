@@ -80,6 +80,20 @@ def test_a_view_describes_its_box(mini: MiniEncoder) -> None:
     assert views[1] @ blue > views[0] @ blue
 
 
+def test_a_view_is_drawn_to_its_image(mini: MiniEncoder) -> None:
+    class Apart(MiniEncoder):
+        whole_share = 0.0
+
+    image = noise(4, 90, 60)
+    views = mini.encode_views([image], [GRID])[0]
+    apart = Apart().encode_views([image], [GRID])[0]
+    drawn = (1 - mini.whole_share) * apart + mini.whole_share * apart[0]
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    np.testing.assert_allclose(views, drawn, atol=1e-5)
+    # also where the whole image is not among the views
+    np.testing.assert_allclose(mini.encode_views([image], [GRID[3:]])[0], drawn[3:], atol=1e-5)
+
+
 def test_it_reads_colours_and_background(mini: MiniEncoder) -> None:
     concepts = mini.read_concepts([squares("#2f9a3c", "#2f9a3c"), noise(5, 200, 200)])
     words = {concept.text for concept in concepts[0]}

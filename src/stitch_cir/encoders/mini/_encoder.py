@@ -10,7 +10,8 @@ power 0.5. A learned residual is added, since people, actions and places have no
 
     image = unit( v + s · unit(A · features + b) )
 
-A text's vector is unit(f(text) − µ). See docs/mini.md for what was measured.
+A view is seen in its image: its vector is drawn to that of the whole image, unit(0.6 view + 0.4
+whole). A text's vector is unit(f(text) − µ). See docs/mini.md for what was measured.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -55,13 +56,14 @@ from stitch_cir.views import ViewBox
 __all__ = ["MiniEncoder", "prepare"]
 
 RECIPE = {
-    "version": 2,
+    "version": 3,
     "labels": 100,
     "label_power": 0.5,
     "groups": 40,
     "group_share": 0.25,
     "colour_share": 0.3,
     "attribute_share": 0.1,
+    "whole_share": 0.4,
 }
 """Everything that shapes a vector besides the files; part of the fingerprint."""
 
@@ -90,12 +92,14 @@ class MiniEncoder:
     """
 
     name = "mini"
-    weights_tag = "efficientnet-lite2+minilm-l6-v2-int8+head-2"
+    weights_tag = "efficientnet-lite2+minilm-l6-v2-int8+head-3"
     dim = TextTower.dim
     decode_side = 256
     languages = ("en",)
     prompted = True
     """Whether the labels' vectors are averaged over prompts."""
+    whole_share = RECIPE["whole_share"]
+    """How far a view's vector is drawn to that of the whole image, in [0, 1]."""
     stand_in_for = "ViT-B-32"
     strengths = "everyday scenes, kinds of things and colours"
 
@@ -185,8 +189,15 @@ class MiniEncoder:
             return np.concatenate(list(pool.map(self._encode, part)))
 
     def _encode(self, prepared: PreparedImage) -> NDArray[np.float32]:
-        logits, features = self._vision.read(prepared.pixels, prepared.boxes)
-        return self.join(logits, features, prepared)
+        alone = not self.whole_share or tuple(prepared.boxes) == WHOLE
+        # the whole image is one row more of the same pass
+        boxes = prepared.boxes if alone else (*prepared.boxes, *WHOLE)
+        logits, features = self._vision.read(prepared.pixels, boxes)
+        vectors = self.join(logits, features, replace(prepared, boxes=boxes))
+        if alone:
+            return vectors
+        views, whole = vectors[:-1], vectors[-1]
+        return _unit((1 - self.whole_share) * views + self.whole_share * whole)
 
     def join(
         self,

@@ -16,6 +16,7 @@ class FirstMiniEncoder(MiniEncoder):
     name = "mini-1"
     weights_tag = "efficientnet-lite2+minilm-l6-v2-int8"
     prompted = False
+    whole_share = 0.0
     strengths = "kinds of things and colours"
 
     @property
