@@ -89,11 +89,11 @@ def read(
         for fold in range(fit_mini_head.FOLDS):
             train = np.flatnonzero(assigned != fold)
             head = Path(scratch) / f"{fold}.npz"
-            described = [captions[n] for n in train]
+            described = [captions[n] for n in train.tolist()]
             domain = mini_head_data.take(everyday, train)
             fit_mini_head.write_head(head, way, share, domain, described, lambda _: None)
             readers = {"mini-1": load_encoder("mini-1"), "mini": load_encoder(f"mini:{head}")}
-            for n in np.flatnonzero(assigned == fold):
+            for n in np.flatnonzero(assigned == fold).tolist():
                 image = open_image(paths[n], decode_side=256)
                 for edition, encoder in readers.items():
                     (concepts,) = encoder.read_concepts([image])  # type: ignore[attr-defined]
