@@ -10,8 +10,8 @@ power 0.5. A learned residual is added, since people, actions and places have no
 
     image = unit( v + s · unit(A · features + b) )
 
-A view is seen in its image: its vector is drawn to that of the whole image, unit(0.6 view + 0.4
-whole). A text's vector is unit(f(text) − µ). See docs/mini.md for what was measured.
+A view is seen in its image: its features are averaged over its box with a share of the whole
+image. A text's vector is unit(f(text) − µ). See docs/mini.md for what was measured.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -63,7 +63,7 @@ RECIPE = {
     "group_share": 0.25,
     "colour_share": 0.3,
     "attribute_share": 0.1,
-    "whole_share": 0.4,
+    "whole_share": 0.5,
 }
 """Everything that shapes a vector besides the files; part of the fingerprint."""
 
@@ -99,7 +99,7 @@ class MiniEncoder:
     prompted = True
     """Whether the labels' vectors are averaged over prompts."""
     whole_share = RECIPE["whole_share"]
-    """How far a view's vector is drawn to that of the whole image, in [0, 1]."""
+    """Share of the whole image in the features of a view, in [0, 1]."""
     stand_in_for = "ViT-B-32"
     strengths = "everyday scenes, kinds of things and colours"
 
@@ -189,15 +189,10 @@ class MiniEncoder:
             return np.concatenate(list(pool.map(self._encode, part)))
 
     def _encode(self, prepared: PreparedImage) -> NDArray[np.float32]:
-        alone = not self.whole_share or tuple(prepared.boxes) == WHOLE
-        # the whole image is one row more of the same pass
-        boxes = prepared.boxes if alone else (*prepared.boxes, *WHOLE)
-        logits, features = self._vision.read(prepared.pixels, boxes)
-        vectors = self.join(logits, features, replace(prepared, boxes=boxes))
-        if alone:
-            return vectors
-        views, whole = vectors[:-1], vectors[-1]
-        return _unit((1 - self.whole_share) * views + self.whole_share * whole)
+        logits, features = self._vision.read(
+            prepared.pixels, prepared.boxes, whole_share=self.whole_share
+        )
+        return self.join(logits, features, prepared)
 
     def join(
         self,

@@ -44,14 +44,19 @@ class VisionTower:
             return self._session
 
     def read(
-        self, pixels: NDArray[np.uint8], boxes: Sequence[ViewBox]
+        self,
+        pixels: NDArray[np.uint8],
+        boxes: Sequence[ViewBox],
+        *,
+        whole_share: float = 0.0,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Score the 1,000 labels in each box of an image (see :func:`fit`), and return features.
 
         (M, 1000) and (M, 1752) float32. One forward pass; the feature maps are averaged over each
-        box (a flip changes nothing).
+        box (a flip changes nothing), and with weight ``whole_share`` over the whole image.
         """
         cells = box_weights(boxes, pixels.shape[0] // STRIDE, pixels.shape[1] // STRIDE)
+        cells = (1 - whole_share) * cells + np.float32(whole_share / cells.shape[1])
         inputs = {"image": pixels[None], "boxes": cells}
         logits, features = self.open().run(["logits", "features"], inputs)
         return np.asarray(logits, dtype=np.float32), np.asarray(features, dtype=np.float32)
