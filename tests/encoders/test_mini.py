@@ -80,7 +80,7 @@ def test_a_view_describes_its_box(mini: MiniEncoder) -> None:
     assert views[1] @ blue > views[0] @ blue
 
 
-def test_a_view_is_seen_in_its_image(mini: MiniEncoder) -> None:
+def test_a_view_keeps_a_share_of_its_image(mini: MiniEncoder) -> None:
     class Apart(MiniEncoder):
         whole_share = 0.0
 
