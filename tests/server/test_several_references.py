@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,40 @@ def test_what_cannot_be_used_is_refused(
     answer = client.post("/api/search", json={"text": "" if "turns" in query else "red", **query})
     assert answer.status_code == status
     assert message in answer.text
+
+
+def test_a_form_searches_with_images_in_one_request(client: TestClient, folder: Path) -> None:
+    files = [("file", (name, (folder / name).read_bytes())) for name in ("green.png", "red.png")]
+    sent = client.post("/api/search/form", files=files, data={"query": json.dumps({"text": TEXT})})
+    assert sent.status_code == 200, sent.text
+    by_id = {"references": ["green.png", "red.png"], "text": TEXT}
+    assert hits(sent.json()) == hits(client.post("/api/search", json=by_id).json())
+    mixed = client.post(
+        "/api/search/form",
+        files=files[1:],
+        data={"query": json.dumps({"reference": "green.png", "text": TEXT})},
+    )
+    assert hits(mixed.json()) == hits(sent.json())
+    alone = client.post("/api/search/form", files=files[1:])
+    assert hits(alone.json()) == hits(
+        client.post("/api/search", json={"reference": "red.png"}).json()
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "query", "status", "message"),
+    [
+        ([b"no image"], "{}", 415, "NotAnImageError"),
+        ([b"x"] * 17, "{}", 422, "more than 16 files"),
+        ([b"x"], "{", 422, "query"),
+        ([b"x"], '{"txt": "red"}', 422, "txt"),
+        ([b"x"], '{"references": [{"id": "a", "weight": 0}]}', 422, "greater than 0"),
+    ],
+)
+def test_a_form_that_cannot_be_used_is_refused(
+    client: TestClient, files: list[bytes], query: str, status: int, message: str
+) -> None:
+    parts = [("file", ("a.png", content)) for content in files]
+    refused = client.post("/api/search/form", files=parts, data={"query": query})
+    assert refused.status_code == status, refused.text
+    assert message in refused.text

@@ -6,23 +6,34 @@ import io
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
+from pydantic import ValidationError
 
 from stitch_cir.explain import Sheet, draw_hit, render_html
+from stitch_cir.server._errors import RequestError
+from stitch_cir.server._forms import form_schema, read_form
 from stitch_cir.server._responses import error_responses, image_response, json_response
 from stitch_cir.server._services import Services
 from stitch_cir.server.limits import RequestExecutor
 from stitch_cir.wire import (
+    MAX_REFERENCES,
     ComposeResponse,
     ExplainRequest,
     Explanation,
     ExplanationImageRequest,
     QueryRequest,
     SearchResponse,
+    WeightedUploadReference,
 )
 
 __all__ = ["router"]
 
 _SHEET_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+_FILES = {"type": "array", "items": {"type": "string", "format": "binary"}}
+_QUERY_FIELD = {
+    "type": "string",
+    "description": "JSON: what POST /api/search takes.",
+    "examples": ['{"text": "in red instead"}'],
+}
 _ERRORS = error_responses(400, 404, 409, 410, 413, 422, 502)
 
 
@@ -53,6 +64,35 @@ def router(services: Services) -> APIRouter:
             return json_response(SearchResponse(results=results))
 
         return await executor(query).run(request, work)
+
+    @routes.post(
+        "/api/search/form",
+        response_model=SearchResponse,
+        openapi_extra=form_schema(_FILES, query=_QUERY_FIELD),
+        responses=error_responses(415),
+    )
+    async def search_form(request: Request) -> Response:
+        """Search with images of your own in one request: they follow the query's references."""
+        limit = services.settings.upload_bytes
+        files, fields = await read_form(
+            request, files=MAX_REFERENCES, file_bytes=limit, fields=frozenset({"query"})
+        )
+        sent = _read_query(fields.get("query", "{}"))
+        _remember_text(request, sent)
+
+        def work() -> Response:
+            uploads = [services.uploads.add(file.content).token for file in files]
+            references = [
+                *sent.all_references(),
+                *(WeightedUploadReference(upload=token) for token in uploads),
+            ]
+            query = sent.model_copy(update={"reference": None, "references": references})
+            results = queries.search(query, request.scope["root_path"])
+            return json_response(SearchResponse(results=results))
+
+        # an image makes any composer that has a model wait for it
+        with_image = sent.model_copy(update={"reference": "(upload)"})
+        return await executor(with_image).run(request, work)
 
     @routes.post("/api/explain", response_model=Explanation)
     async def explain(request: Request, query: ExplainRequest) -> Response:
@@ -101,6 +141,18 @@ def router(services: Services) -> APIRouter:
         return HTMLResponse(await executor(query).run(request, work), headers=headers)
 
     return routes
+
+
+def _read_query(text: str) -> QueryRequest:
+    try:
+        return QueryRequest.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, problem["loc"])) or "it"
+        raise RequestError(
+            f"The field 'query' cannot be understood: {where}: {problem['msg']}.",
+            hint="It is the JSON that POST /api/search takes; see /docs.",
+        ) from error
 
 
 def _remember_text(request: Request, query: QueryRequest) -> None:
