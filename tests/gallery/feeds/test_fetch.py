@@ -139,12 +139,16 @@ def test_images_are_fetched_once_and_remembered(shop: Shop, internet: Internet) 
     files = [p for p in (shop.folder / "gallery/images").rglob("*") if p.is_file()]
     assert len(files) == 2
     assert shop.open().verify(read_files=True).sound
+    ids, _ = shop.open().add([("by hand.png", png(9))])
     # remembered: the next run fetches what is new, and throws away what no product has
     internet.image("/new.png", 3)
     shop.rows["p1"]["image_link"] = f"{base}/new.png"
     again = shop.apply(images=None)
     assert (again.changed_images, again.fetched, again.unchanged) == (("p1",), 1, 2)
     assert internet.requests["/a%20b.png"] == 1
+    assert ids[0] in shop.open()
+    assert (shop.folder / "gallery/images" / ids[0]).is_file()
+    (shop.folder / "gallery/images" / ids[0]).unlink()
     left = [p for p in (shop.folder / "gallery/images").rglob("*") if p.is_file()]
     assert len(left) == 2
     assert set(left) != set(files)

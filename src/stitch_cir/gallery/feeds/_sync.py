@@ -367,7 +367,7 @@ def _recorded(directory: Path) -> dict[str, Any]:
 
 
 def _remove_unused(folder: Path, used: set[bytes]) -> None:
-    """Delete fetched images that no product has any more."""
-    for file in folder.glob("*/*"):
+    """Delete fetched images that no product has any more; what was added by hand stays."""
+    for file in folder.glob("[0-9a-f][0-9a-f]/*"):
         if os.fsencode(file.relative_to(folder).as_posix()) not in used:
             file.unlink(missing_ok=True)

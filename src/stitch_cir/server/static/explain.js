@@ -87,8 +87,11 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
     const said = sentence(explained, viewsOnly);
     const { hit, captions, weights, shares, views } = explained;
     const frame = hit.width === null ? null : el("div", { class: "canvas-frame", vars: { "--ar": String(hit.width / hit.height) } });
-    const image = el("img", { src: api.imageUrl(hit.id), alt: `${hit.captions.join(" · ") || hit.id}` });
+    // of a product with several images, the one that matched best
+    const number = hit.best_view.image ?? 1;
+    const image = el("img", { src: api.imageUrl(hit.id) + (number > 1 ? `&image=${number}` : ""), alt: `${hit.captions.join(" · ") || hit.id}` });
     image.addEventListener("error", () => image.replaceWith(el("span", { class: "broken" }, icon("picture"), "The file is gone; its vectors are still here.")));
+    image.addEventListener("load", () => frame?.style.setProperty("--ar", String(image.naturalWidth / image.naturalHeight)));
     frame?.append(image);
     const chips = new Map();
     for (const [at, view] of views.entries()) if (view.caption) chips.set(at, el("li", { text: view.caption }));

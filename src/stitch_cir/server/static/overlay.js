@@ -57,7 +57,7 @@ export function draw({ canvas, stage, frame, rows, chips, explained, shown, dire
       anchors.set(view, { x: at.x + at.width, y: at.y + at.height / 2 });
       continue;
     }
-    if (!box || !image) continue;
+    if (!box || !image || (explained.views[view].image ?? 1) !== (explained.hit.best_view.image ?? 1)) continue;
     const inset = 2;
     const x = image.x + box[0] * image.width + inset;
     const y = image.y + box[1] * image.height + inset;

@@ -112,7 +112,7 @@ export function sentence(explained, ownViews) {
     for (const [view, value] of row.entries()) if (value > plan.similarities[best[0]][best[1]]) best = [caption, view];
   }
   const view = views[best[1]];
-  const where = view.caption ? `“${view.caption}”` : `${NAMES.get(view.box.join(","))?.[1] ?? view.label}${view.flip ? ", mirrored" : ""}`;
+  const where = view.caption ? `“${view.caption}”` : `${NAMES.get(view.box.join(","))?.[1] ?? view.label}${view.flip ? ", mirrored" : ""}${view.image ? ` of image ${view.image}` : ""}`;
   const cosine = plan.similarities[best[0]][best[1]].toFixed(3);
   const what = ownViews ? `${captions[best[0]]} of the reference` : `“${captions[best[0]]}”`;
   return `Rank ${hit.rank}, score ${hit.score.toFixed(3)}. The best match: ${what} with ${where} (cosine ${cosine}).`;
