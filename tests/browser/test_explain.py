@@ -58,7 +58,7 @@ def test_both_directions(page: Page, site: str) -> None:
             1, abs=0.01
         )
     page.get_by_role("radio", name="Views look").check()
-    expect(page.locator(".plan caption")).to_contain_text("each view looks")
+    expect(page.locator(".plan caption")).to_contain_text("of each view to the captions")
     columns = [
         [float(cell) for cell in row.locator("td").all_inner_texts()]
         for row in page.locator(".plan tbody tr").all()
