@@ -14,7 +14,7 @@ from typing import Literal
 __all__ = ["COLOUR", "Change", "read_request"]
 
 ChangeKind = Literal[
-    "scene", "replace", "add", "colour", "number", "location", "quality", "remove", "keep", "words"
+    "scene", "replace", "add", "colour", "number", "location", "quality", "remove", "words"
 ]
 
 COLOUR = (
@@ -28,69 +28,48 @@ _WHERE = (
     r"over|to the (?:left|right) of|underwater|outdoors|indoors)\b"
 )
 _THE = r"(?:(?:the|an?|its|his|her|their|this|these|all the|any) )"
-_IMAGE = r"(?:image|photo|photograph|picture)"
-_CHANGE = r"(?:change|replace|swap|turn|transform|convert|exchange|substitute)[sd]?"
+_NOT = r"(?:instead of|rather than|in place of|as opposed to|and not|but not|not|rather (?:showing|making|with|having))"
 _INTO = r"(?:to be|to|with|by|for|into)"
-_NOT = r"(?:instead of|rather than|in place of|as opposed to|and not|but not|not)"
-_IT = r"(?:make (?:it|them|this)|(?:it|they) (?:is|are|should be)|it's|is|are|be)"
-_SAME = r"(?:(?:exactly )?(?:the )?same\b(?: (?P<kept>[\w-]+))??,?(?: (?:but|and|only)\b)? )"
+_CHANGE = r"(?:change|replace|swap|turn|transform|convert)[sd]?"
 _SUBJECT = r"(?P<subject>[\w-]+(?: [\w-]+)??)"
-_OLD_COLOUR, _OLD_NUMBER = (rf"(?: {_NOT} (?P<old>{each}))?" for each in (COLOUR, _NUMBER))
 _COUNT = rf"{_THE}?(?:number|amount) of (?P<subject>.+?)"
-_END = r"(?: instead| now)?"
+_BEFORE = (
+    r"(?:(?:exactly )?(?:the )?same\b(?: (?P<kept>[\w-]+))??,?(?: (?:but|and|only)\b)? )?"
+    r"(?:(?:make |put |move |place )?(?:it|them|this|these|that)(?:'s| is| are| should be)? |(?:is|are|be) )?"
+)
 _RULES: tuple[tuple[ChangeKind, str], ...] = (
-    ("colour", rf"(?:{_SAME}|(?:something|anything|this|that|these|it|them)(?: one)? )?(?:{_IT} )?(?:in )?(?P<new>{COLOUR}){_END}{_OLD_COLOUR}"),
-    ("colour", rf"not (?P<old>{COLOUR}),? but (?P<new>{COLOUR})"),
-    ("colour", rf"{_CHANGE} {_THE}?colou?rs?(?: of {_THE}?(?P<subject>.+?))?(?: from (?P<old>{COLOUR}))?"
-               rf" {_INTO} (?P<new>{COLOUR})"),
-    ("colour", rf"(?:make|turn|paint|change) {_THE}{_SUBJECT} (?:{_INTO} )?(?P<new>{COLOUR})"),
-    ("colour", rf"{_THE}{_SUBJECT} (?:should be|is|are) (?P<new>{COLOUR}){_END}"),
-    ("number", rf"(?:reduce|increase|change|decrease) {_COUNT} to (?P<new>{_NUMBER})"),
-    ("number", rf"{_COUNT} (?:(?:is|are|has been) )?(?:reduced|increased|changed|decreased) to (?P<new>{_NUMBER})"),
-    ("number", rf"{_SAME}?(?:{_IT} |show |only |just )*(?P<new>{_NUMBER})(?: of (?:them|these))?{_END}"),
-    ("number", rf"{_SAME}?(?:with |show |only |just )*(?P<new>{_NUMBER}) {_SUBJECT}(?: instead|{_OLD_NUMBER})"),
+    ("colour", rf"(?:something )?(?:in )?(?P<new>{COLOUR})(?: instead)?(?: {_NOT} (?P<old>{COLOUR}))?"),
+    ("colour", rf"{_CHANGE} {_THE}?colou?rs?(?: of {_THE}?(?P<subject>.+?))?(?: from (?P<old>{COLOUR}))? {_INTO} (?P<new>{COLOUR})"),
+    ("colour", rf"(?:(?:{_CHANGE}|make|paint) )?{_THE}{_SUBJECT} (?:(?:{_INTO}|should be|is|are) )?(?P<new>{COLOUR})"),
+    ("number", rf"(?:(?:reduce|increase|change|decrease) )?{_COUNT}(?: (?:is|are|has been))?(?: (?:reduc|increas|chang|decreas)ed)? to (?P<new>{_NUMBER})"),
+    ("number", rf"(?:with |show |only |just )*(?P<new>{_NUMBER})(?: of (?:them|these)| {_SUBJECT}(?: instead| {_NOT} (?P<old>{_NUMBER}))?)?"),
     ("location", rf"{_CHANGE} {_THE}?background(?: from .+?)? {_INTO} (?P<behind>.+)"),
-    ("replace", rf"{_CHANGE} (?:it|this|them|(?:the )?entire contents?) {_INTO} (?P<new>.+)"),
-    ("replace", rf"{_CHANGE} (?!{_THE}?colou?r)(?P<old>.+?) {_INTO} (?P<new>.+)"),
-    ("replace", r"(?P<old>[\w' -]{2,40}?)(?: (?:has|have|is|are))?(?: been)? (?:changed|replaced|turned|transformed)"
-                rf" {_INTO} (?P<new>.+)"),
-    ("replace", r"instead of (?P<old>[^,]+), (?P<new>.+)"),
-    ("quality", rf"{_IT} (?P<new>(?!an?\b|the\b)[\w-]+),? {_NOT} (?P<old>[\w-]+)"),
-    ("add", rf"(?:with|has|have) (?P<new>.+?),? {_NOT} (?P<old>.+)"),
-    ("replace", rf"(?:(?:show|{_IT}) )?(?P<new>[\w-]+ .+?|[\w-]+s),? (?:{_NOT}|rather (?:showing|making|with|having)) (?P<old>.+)"),
-    ("remove", rf"{_SAME}(?:without|with no) {_THE}?(?P<old>.+)"),
-    ("remove", r"(?:remov(?:e|es|ing)|delete|erase|eliminate|get rid of|take (?:away|out|off)|drop|lose|"
-               rf"without|with no|has no|no) {_THE}?(?P<old>.+)"),
+    ("replace", rf"{_CHANGE} (?:(?:it|this|them)|(?!{_THE}?colou?r)(?P<old>.+?)) {_INTO} (?P<new>.+)"),
+    ("replace", rf"(?P<old>[\w' -]{{2,40}}?)(?: (?:has|have|is|are))?(?: been)? (?:changed|replaced|turned) {_INTO} (?P<new>.+)"),
+    ("replace", rf"(?:show )?(?P<new>(?!(?:is|are) )[\w-]+ .+?|[\w-]+s),? {_NOT} (?P<old>.+)|instead of (?P<gone>[^,]+), (?P<newer>.+)"),
+    ("remove", rf"(?:remov(?:e|es|ing)|delete|erase|get rid of|take (?:away|out|off)|lose|without|(?:(?:with|has|have) )?no) {_THE}?(?P<old>.+)"),
     ("scene", r"(?P<new>.+?) (?:without|with no|and no) (?P<old>.+)"),
-    ("location", rf"{_SAME}?(?:(?:put|place|move|show) (?:it|them|this) )?(?P<new>{_WHERE}.*?){_END}"),
-    ("location", rf"(?:put|place|move) {_THE}{_SUBJECT} (?P<new>{_WHERE}.*?){_END}"),
-    ("location", rf"(?:(?:the )?same things, but )?{_THE}{_SUBJECT} (?:should be|is|are) (?P<new>{_WHERE}.*?){_END}"),
-    ("location", rf"{_THE}same {_SUBJECT} (?P<new>{_WHERE}.*?){_END}"),
-    ("add", rf"{_SAME}?(?:adds?|adding|includ(?:e|es|ing)|(?:with|has|have|having)(?! (?:the|it|them|him|her)\b)) (?:also )?(?P<new>.+)"),
-    ("quality", rf"{_SAME}?(?:{_IT} (?P<new>(?:more|less|much) [\w-]+)|(?:{_IT} )?(?P<newer>(?!other|over|under|after|her)\w+er))"),
-    ("scene", rf"(?:make|turn|change) (?:it|this|them) (?:into )?(?P<new>(?:an?|{_NUMBER}) .+)"),
-    ("scene", rf"(?P<new>(?:an? )?{COLOUR} [\w-]+)"),
-    ("scene", rf"(?P<new>(?:an?|{_NUMBER}) .+)"),
-    ("scene", rf"{_IT} (?P<new>an? (?!(?:\w+ )?(?:shade|bit|little|lot|touch)\b).+)"),
-    ("scene", rf"(?:only|just|leave|keep) (?P<new>(?:the|an?|{_NUMBER}) .+)"),
-    ("replace", rf"{_SAME}?(?:show )?(?P<new>(?:an? |some )?[\w-]+(?: [\w-]+){{0,3}}) instead"),
-    ("keep", r"(?:exactly )?(?:the )?same(?: (?P<kept>[\w-]+))?"),
+    ("location", rf"(?:(?:the same things, but )?(?=put|place|move|.* (?:is|are|should be) )(?:put |place |move )?{_THE}{_SUBJECT} (?:(?:is|are|should be) )?)?"
+                 rf"(?P<new>{_WHERE}.*?)(?: instead)?"),
+    ("add", r"(?:adds?|adding|includ(?:e|es|ing)|(?:with|has|have|having)(?! (?:the|it|them|him|her)\b)) (?:also )?(?P<new>.+)"),
+    ("quality", r"(?P<new>(?:more|less|much) [\w-]+|(?!other|over|under|after|her)\w+er)"),
+    ("scene", rf"(?:(?:only|just|leave|keep) )?(?P<new>(?:(?<=\w )the|an?|{_NUMBER}|{COLOUR}) (?!(?:\w+ )?(?:shade|bit|little|lot|touch)\b).+)"),
+    ("replace", r"(?:show )?(?P<new>(?:an? |some )?[\w-]+(?: [\w-]+){0,3}) instead"),
 )  # fmt: skip
 """Kinds and patterns; the first that matches a whole clause counts."""
 _FRAME = (
     r"(?:(?:please|then|also|now|and|but|hi|hello|maybe|(?:can|could|would) you(?: please)?|"
     r"i(?: a|')m looking for|looking for|i(?:'d| would)? (?:want|like|need|prefer)(?: to (?:see|have))?(?: it)?|"
-    rf"(?:find|give|show) me|find),? |(?:in )?(?:the |this |an? )?(?:target|desired|new|second|{_IMAGE})(?: {_IMAGE})? "
-    r"(?:should (?:be|show|have)|must (?:be|show|have)|shows?|is of|is|has|have|depicts?|contains?|of) |"
+    r"(?:find|give|show) me|find),? |(?:in )?(?:the |this |an? )?(?:target|desired|new|second|image|photo|photograph|picture)"
+    r"(?: (?:image|photo|photograph|picture))? (?:should (?:be|show|have)|must (?:be|show|have)|shows?|is of|is|has|have|depicts?|contains?|of) |"
     r"(?:shows?|showing|depicts?|features?|target(?:ing)?(?: on| is)?|focus(?:ing)?(?: only)?(?: in)? on|"
-    r"there (?:should be|must be|is|are)) (?=\S+ \S))"
+    r"there (?:should be|must be|is|are)|make (?:out )?with) (?=\S+ \S))"
 )
 """What only announces the content that follows."""
 _SPLIT = (
     r"(?<=[.!?;])\s+|,?\s+(?:and|but|then)\s+(?=(?:{v}|in|on|is|are)\b)|,\s*(?=(?:{v})\b)"
 ).replace("{v}", "add|remove|delete|change|replace|swap|turn|make|put|show|place|include|has|have|no|"
           "without|with|get rid of|reduce|increase|focus|must|should")  # fmt: skip
-_QUALITY_WITH = rf"^({_IT} (?:(?:more|less) )?[\w-]+) (with .+)$"
 _LOOSE = frozenset(
     "a an the and or but of to by from as is are be has have had it its their them that than then "
     "not no into for with on at in".split()
@@ -118,9 +97,8 @@ class Change:
     @property
     def phrase(self) -> str:
         """The content as a phrase: "two dogs", "ball behind the cat"."""
-        if self.kind == "location":
-            return f"{self.subject} {self.text}".strip()
-        return f"{self.text} {self.subject}".strip() if self.text else ""
+        parts = (self.text, self.subject) if self.kind != "location" else (self.subject, self.text)
+        return " ".join(filter(None, parts)) if self.text else ""
 
 
 def read_request(text: str) -> tuple[Change, ...]:
@@ -129,32 +107,29 @@ def read_request(text: str) -> tuple[Change, ...]:
     >>> [(each.kind, each.text, each.removed) for each in read_request("Replace the cat with two dogs")]
     [('replace', 'two dogs', 'cat')]
     """
-    pieces = [piece.strip(" ,.;!?") for piece in _compiled(_SPLIT).split(text)]
-    clauses = [
-        part
-        for piece in pieces
-        for part in _compiled(_QUALITY_WITH).sub(r"\1\n\2", piece).split("\n")
-    ]
+    clauses = (piece.strip(" ,.;!?") for piece in _compiled(_SPLIT).split(text))
     return tuple(_read_clause(clause) for clause in clauses if clause)
 
 
 def _read_clause(clause: str) -> Change:
-    rest = re.sub(r",? (?:please|thanks|thank you)$", "", clause, flags=re.I)
+    rest = re.sub(r",? (?:please|thanks|thank you|now)$", "", clause, flags=re.I)
     while (frame := _compiled(_FRAME).match(rest)) and frame.end() < len(rest):
         rest = rest[frame.end() :].lstrip(" ,")
     for kind, pattern in _RULES:
-        match = _compiled(pattern).fullmatch(rest)
+        match = _compiled(rf"{_BEFORE}(?:{pattern})").fullmatch(rest)
         if match is None:
             continue
         parts = {name: part.strip(" ,") for name, part in match.groupdict().items() if part}
-        new, old = parts.get("new", parts.get("newer", "")), _bare(parts.get("old", ""))
+        new, old = parts.get("new", parts.get("newer", "")), parts.get("old", parts.get("gone", ""))
         if "behind" in parts:
             new = f"with {parts['behind']} in the background"
-        alone = kind not in ("scene", "replace") or not _compiled(_BACK).search(new)
+        old = re.sub(r"^with (?:an? )?| ones?$", "", _bare(old))
         subject = _bare(parts.get("subject", parts.get("kept", "")))
-        whole = all(map(_is_whole, filter(None, (new, old)))) and _is_thing(old)
+        alone = kind not in ("scene", "replace") or not _compiled(_BACK).search(new)
+        brief = len(old.split()) <= 6 and not re.search(r",|\b(?:so|is|are|leaving|making)\b", old)
+        whole = all(map(_is_whole, filter(None, (new, old)))) and brief
         if whole and alone and not _compiled(_ASPECT).fullmatch(subject):
-            return Change(kind, new, subject, re.sub(r"^with (?:an? )?| ones?$", "", old))
+            return Change(kind, new, subject, old)
     if rest != clause and _is_whole(rest) and not _compiled(_BACK).search(rest):
         return Change("scene", rest)
     return Change("words", clause)
@@ -163,18 +138,7 @@ def _read_clause(clause: str) -> Change:
 def _is_whole(phrase: str) -> bool:
     """Return whether a phrase neither begins nor ends with a word that needs a neighbour."""
     words = phrase.lower().split()
-    return (
-        bool(words)
-        and words[-1] not in _LOOSE
-        and not re.match(r"(?:of|and|or|to(?! the))\b", phrase, re.I)
-    )
-
-
-def _is_thing(phrase: str) -> bool:
-    """Return whether what is to vanish is named briefly, without a clause of its own."""
-    return len(phrase.split()) <= 6 and not re.search(
-        r",| (?:and|but) (?:make|have)\b|\b(?:so|is|are|leaving|making)\b", phrase
-    )
+    return words[-1] not in _LOOSE and not re.match(r"(?:of|and|or|to(?! the))\b", phrase, re.I)
 
 
 def _bare(phrase: str) -> str:

@@ -7,14 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stitch_cir.composers._conversation import Conversation
-from stitch_cir.composers._phrases import (
-    join_to,
-    noun_phrase,
-    plural,
-    split_activity,
-    unframed,
-    with_article,
-)
+from stitch_cir.composers._phrases import noun_phrase, plural, unframed, with_article
 from stitch_cir.composers._protocol import Caption, Composition, Reference
 from stitch_cir.composers._requests import COLOUR, Change, read_request
 from stitch_cir.composers._rules_of_many import compose_by_rules
@@ -24,7 +17,7 @@ from stitch_cir.errors import QueryError, SettingError
 
 __all__ = ["WORDING", "VerbatimComposer"]
 
-WORDING = "verbatim-2"
+WORDING = "verbatim-3"
 """Version of rules and forms together: another version, other captions."""
 CHARACTERS = 600
 """Most characters of a request that are read; text encoders read less."""
@@ -34,11 +27,9 @@ REQUEST_SHARE = 0.2
 """Weight of the request as written, against 1 for the captions that join it to the reference."""
 PART_SHARE = 0.5
 """Weight of a caption that takes the thing the user names for a part of the likely object."""
-LEAST_COLOUR = 0.3
-"""Weight from which on the encoder's colour of the reference stands in captions."""
-_THING = Concept("thing", "object", 1.0)
-ALTERNATIVE = 0.3
-"""A second guess at the object is noted from this share of the first one's weight on."""
+LEAST = 0.3
+"""Weight from which on a colour stands in captions; share of the best from which on a guess counts."""
+_MODIFIER = r"(?:in|on|at|with|without|under|by|near|for|from|behind|next to|beside|as)\b"
 
 
 class VerbatimComposer:
@@ -57,13 +48,8 @@ class VerbatimComposer:
 
     def settings(self) -> Mapping[str, Any]:
         """Return the version of the wording, and its numbers."""
-        return {
-            "composer": self.name,
-            "wording": WORDING,
-            "references": REFERENCES,
-            "request_share": REQUEST_SHARE,
-            "part_share": PART_SHARE,
-        }
+        shares = {"request_share": REQUEST_SHARE, "part_share": PART_SHARE}
+        return {"composer": self.name, "wording": WORDING, "references": REFERENCES, **shares}
 
     def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
         """Compose up to ``count`` different captions.
@@ -125,15 +111,12 @@ class VerbatimComposer:
             notes=tuple(notes),
             intent="" if fold(content) == fold(text) else content,
             negative_phrases=tuple(unique(change.removed for change in changes)),
-            alternatives=tuple(each.text for each in objects[1:] if each.weight >= ALTERNATIVE),
+            alternatives=tuple(each.text for each in objects[1:] if each.weight >= LEAST),
         )
 
 
 def _of_captions(text: str, content: str, described: Sequence[str]) -> list[Caption]:
-    """Join the content to each caption of the reference.
-
-    The content comes first, since text encoders weigh the beginning most.
-    """
+    """Join the content to each caption of the reference: first, since encoders weigh it most."""
     if not text:
         return [Caption(each, 1.0, "verbatim:reference") for each in described]
     share = 1.0 / len(described)
@@ -145,28 +128,24 @@ def _of_objects(
     text: str, changes: Sequence[Change], objects: Sequence[Concept], concepts: Sequence[Concept]
 ) -> list[Caption]:
     """Apply the changes to each likely object, or join the request to it where a rule is missing."""
-    colour, whole = _best(concepts, "colour", LEAST_COLOUR), _best(concepts, "object")
+    colour, whole = _best(concepts, "colour", LEAST), _best(concepts, "object")
     if not text:
-        return [
-            Caption(
-                noun_phrase(o.text, qualities=_coloured(o.text, colour)),
-                o.weight,
-                "verbatim:reference",
-            )
-            for o in objects
-        ]
+        phrases = [(_changed(each.text, colour, ()), each.weight) for each in objects]
+        return [Caption(phrase, weight, "verbatim:reference") for phrase, weight in phrases]
     captions = [Caption(text, REQUEST_SHARE, "verbatim:request")]
     if any(change.kind == "words" for change in changes):
-        joined = [o for o in objects if o != _THING and not _names(text, o.text)]
+        gap = " " if re.match(_MODIFIER, text, re.I) else ", "
         return captions + [
-            Caption(join_to(with_article(o.text), text), o.weight, "verbatim:joined")
-            for o in joined
+            Caption(f"{with_article(each.text)}{gap}{text}", each.weight, "verbatim:joined")
+            for each in objects
+            if each.text != "thing" and not _names(text, each.text)
         ]
-    for o in objects:
-        # a replaced thing may or may not have the colour of the old one
-        colours = ("", colour) if any(change.kind == "replace" for change in changes) else (colour,)
+    # a replaced thing may or may not have the colour of the old one
+    colours = ("", colour) if any(change.kind == "replace" for change in changes) else (colour,)
+    for each in objects:
         captions += [
-            Caption(_changed(o.text, each, changes), o.weight, "verbatim:rule") for each in colours
+            Caption(_changed(each.text, tint, changes), each.weight, "verbatim:rule")
+            for tint in colours
         ]
     # "make the sleeves black" names a part of the dress, "make the bus black" the bus itself
     for part in [c.phrase for c in changes if whole and _is_part(c, text, whole)][:1]:
@@ -184,55 +163,42 @@ def _is_part(change: Change, text: str, whole: str) -> bool:
 
 def _changed(noun: str, colour: str, changes: Sequence[Change]) -> str:
     """Return the object with all changes as one phrase."""
-    number = location = ""
-    qualities, additions = [], []
+    new: dict[str, list[str]] = {}
     for change in changes:
-        match change.kind:
-            case "scene":
-                return change.text
-            case "replace":
-                noun = change.text
-            case "colour":
-                colour = change.text
-            case "number":
-                number = change.text
-            case "location":
-                location = change.text
-            case "quality":
-                qualities.append(change.text)
-            case "add":
-                additions.append(change.text)
+        if change.kind == "scene":
+            return change.text
+        new.setdefault(change.kind, []).append(change.text)
+    noun, colour = new.get("replace", [noun])[-1], new.get("colour", [colour])[-1]
+    coloured = re.search(rf"\b{COLOUR}\b", noun, re.I)
     return noun_phrase(
         noun,
-        number=number,
-        qualities=(*qualities, *_coloured(noun, colour)),
-        additions=additions,
-        location=location,
+        number=new.get("number", [""])[-1],
+        qualities=(*new.get("quality", ()), *([colour] if colour and not coloured else ())),
+        additions=new.get("add", ()),
+        location=new.get("location", [""])[-1],
     )
 
 
 def _objects(concepts: Sequence[Concept], changes: Sequence[Change], text: str) -> list[Concept]:
     """Return the likely objects of the reference, the best with weight 1.
 
-    What the user calls the object comes before what the encoder recognises.
+    What the user calls the object comes before what the encoder recognises, which may be nothing.
     """
     likely = _ordered(concepts, "object")[:REFERENCES]
+    for change in changes:
+        if noun := change.subject or (change.removed if change.kind == "replace" else ""):
+            return [Concept(noun, "object", 1.0)]
     objects = [
         Concept(_plain(each.text), "object", max(0.05, each.weight / (likely[0].weight or 1.0)))
         for each in likely
     ]
-    named = [
-        change.subject or (change.removed if change.kind == "replace" else "") for change in changes
-    ]
-    for noun in filter(None, named):
-        return [Concept(noun, "object", 1.0)]
-    # an encoder that recognises no object still reads the colours
-    return [each for each in objects if _names(text, each.text)][:1] or objects or [_THING]
+    named = [each for each in objects if _names(text, each.text)][:1]
+    return named or objects or [Concept("thing", "object", 1.0)]
 
 
 def _names(text: str, noun: str) -> bool:
     """Return whether a request names an object itself."""
-    thing = split_activity(noun)[0]
+    thing = re.sub(r" \w{2,}ing\b.*", "", noun)
     return bool(re.search(rf"\b(?:{re.escape(thing)}|{re.escape(plural(thing))})\b", text, re.I))
 
 
@@ -251,19 +217,13 @@ def _best(concepts: Sequence[Concept], kind: ConceptKind, least: float = 0.0) ->
     return _plain(ordered[0].text) if ordered and ordered[0].weight >= least else ""
 
 
-def _coloured(noun: str, colour: str) -> tuple[str, ...]:
-    """Return the colour as a quality of the noun, unless it has a colour in its name."""
-    return () if not colour or re.search(rf"\b{COLOUR}\b", noun, re.I) else (colour,)
-
-
 def _distinct(captions: Sequence[str]) -> list[str]:
     """Return the first cleaned captions, without those that only concatenate others."""
     cleaned = unique(unframed(clean(caption)) for caption in captions)
-    folded = [fold(caption) for caption in cleaned]
     kept = [
-        caption
-        for caption, text in zip(cleaned, folded, strict=True)
-        if not any(other != text and other in text for other in folded)
+        each
+        for each in cleaned
+        if not any(fold(other) != fold(each) and fold(other) in fold(each) for other in cleaned)
     ]
     return [cut_characters(caption, CHARACTERS) for caption in kept[:REFERENCES]]
 
@@ -279,12 +239,11 @@ def _notes(
         notes.append(f"the modification was cut from {len(written):,} to {CHARACTERS:,} characters")
     if not written:
         notes.append("no modification: the captions describe the reference")
-    removed = unique(change.removed for change in changes)
-    if removed:
+    if removed := unique(change.removed for change in changes):
         notes.append(f"to vanish: {', '.join(removed)}")
     if any(change.kind == "words" for change in changes) and objects:
         notes.append("no rule covers the whole modification: it is used as written")
-    if len(objects) > 1 and objects[1].weight >= ALTERNATIVE:
+    if len(objects) > 1 and objects[1].weight >= LEAST:
         first, second = (
             f"{with_article(_plain(each.text))} ({each.weight:.2f})"
             for each in _ordered(concepts, "object")[:2]
