@@ -8,10 +8,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from stitch_cir.benchmarks import read_run
+from stitch_cir.benchmarks import Clusters, composition_gap, read_run
 from stitch_cir.benchmarks.report import write_report
 from stitch_cir.datasets import Benchmark, load_benchmark
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
@@ -91,7 +92,9 @@ def test_controls_ablation_and_sweeps_are_there(run: Path, tmp_path: Path) -> No
     out = tmp_path / "out"
     write_report([run], out)
     text = (out / "report.md").read_text("utf-8")
-    for title in ("Figures and controls", "Difference to main", "Ablation", "Sweep of α"):
+    for title in (
+        "Figures and controls", "Composition gap", "Difference to main", "Ablation", "Sweep of α"
+    ):  # fmt: skip
         assert f"### {title}" in text
     sweep = text[text.index("### Sweep of α") :].split("\n\n")[2]
     first = [line.split("|")[1].strip() for line in sweep.splitlines()[2:]]
@@ -109,6 +112,36 @@ def test_controls_ablation_and_sweeps_are_there(run: Path, tmp_path: Path) -> No
     for target in re.findall(r"!\[.*?\]\((.*?)\)", text):
         with Image.open(out / target) as image:
             assert image.width > 500
+
+
+def test_the_composition_gap_is_what_neither_part_reaches_alone(run: Path, tmp_path: Path) -> None:
+    write_report([run], tmp_path / "out")
+    text = (tmp_path / "out/report.md").read_text("utf-8")
+    table = text[text.index("### Composition gap") :].split("\n\n")[2].splitlines()
+    metrics = [name.strip() for name in table[0].split("|")[2:-1]]
+    figures = [cell.split()[0] for cell in table[2].split("|")[2:-1]]
+    variants = read_run(run).variants
+    for metric, figure in zip(metrics, figures, strict=True):
+        image, words = (variants[name].headline[metric] for name in ("image-only", "text-only"))
+        gap = 100 * (1 - max(image, words) / variants["main"].headline[metric])
+        assert float(figure.replace("−", "-")) == pytest.approx(gap, abs=0.006)
+
+
+def test_the_composition_gap_has_an_interval_of_clusters() -> None:
+    queries = np.arange(200)
+    both = {"val": {"R@1": (queries % 5 < 2).astype(float), "R@5": np.zeros(200)}}
+    image = {"val": {"R@1": (queries % 10 == 0).astype(float), "R@5": np.zeros(200)}}
+    words = {"val": {"R@1": (queries % 10 < 3).astype(float), "R@5": np.zeros(200)}}
+    gaps = composition_gap(both, [image, words], samples=2000)
+    # a figure of 0 has no share
+    assert list(gaps) == ["R@1"]
+    assert gaps["R@1"].mean == pytest.approx(25.0)
+    assert gaps["R@1"].low < 25.0 < gaps["R@1"].high
+    assert composition_gap(both, [words, image], samples=2000) == gaps
+    # ten queries a cluster, all clusters alike: nothing is left to chance
+    alike = Clusters("image set", {"val": tuple((queries // 10).tolist())})
+    certain = composition_gap(both, [image, words], alike, samples=2000)["R@1"]
+    assert certain.high - certain.low == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.draws

@@ -2,7 +2,7 @@
 
 from stitch_cir import _exports
 from stitch_cir.benchmarks._clusters import Clusters
-from stitch_cir.benchmarks._compare import Comparison, Interval, compare, intervals
+from stitch_cir.benchmarks._compare import Comparison, Interval, compare, composition_gap, intervals
 from stitch_cir.benchmarks._cost import estimate_benchmark_cost
 from stitch_cir.benchmarks._options import RunOptions, sample
 from stitch_cir.benchmarks._predictions import Predictions, read_predictions
@@ -24,6 +24,7 @@ __all__ = [
     "Variant",
     "VariantResult",
     "compare",
+    "composition_gap",
     "estimate_benchmark_cost",
     "intervals",
     "read_predictions",

@@ -13,7 +13,14 @@ from stitch_cir.benchmarks._clusters import Clusters, sum_clusters
 from stitch_cir.benchmarks._score import Scores, Values, with_averages
 from stitch_cir.errors import SettingError
 
-__all__ = ["Comparison", "Interval", "compare", "compare_values", "intervals"]
+__all__ = [
+    "Comparison",
+    "Interval",
+    "compare",
+    "compare_values",
+    "composition_gap",
+    "intervals",
+]
 
 SAMPLES = 10_000
 SEED = 20260
@@ -121,6 +128,43 @@ def compare_values(
     return comparisons
 
 
+def composition_gap(
+    both: Values,
+    alone: Sequence[Values],
+    clusters: Clusters | None = None,
+    *,
+    samples: int = SAMPLES,
+    seed: int = SEED,
+) -> dict[str, Interval]:
+    """Return ``1 − max(alone) / both`` by metric, in percent: what needs both parts of a query.
+
+    ``both`` are the values of the method, ``alone`` those of image only and text only, on the same
+    queries. Each draw of the interval has its own better one of these. A metric of which ``both``
+    has a mean of 0 in some draw has no gap.
+    """
+    names = [
+        name
+        for name in next(iter(both.values()))
+        if all(name in next(iter(each.values())) for each in alone)
+    ]
+    numbers = [(clusters or Clusters()).numbers.get(task) for task in both]
+    table = [
+        np.concatenate(task, axis=1)
+        for task in zip(*(_columns(each, names) for each in (both, *alone)), strict=True)
+    ]
+    means = np.mean([values.mean(axis=0) for values in table], axis=0)[None]
+    drawn = np.concatenate([means, _drawn_means(table, samples, _random(seed), numbers)])
+    by_way = drawn.reshape(len(drawn), 1 + len(alone), len(names))
+    gaps = {}
+    for column, name in enumerate(names):
+        of_both, best = by_way[:, 0, column], by_way[:, 1:, column].max(axis=1)
+        if (of_both > 0).all():
+            shares = 100 * (1 - best / of_both)
+            low, high = np.percentile(shares[1:], (2.5, 97.5))
+            gaps[name] = Interval(float(shares[0]), float(low), float(high))
+    return gaps
+
+
 def _mean(values: Values, metric: str) -> float:
     return 100 * float(np.mean([metrics[metric].mean() for metrics in values.values()]))
 
@@ -146,6 +190,19 @@ def _spans(
     ``clusters``: the cluster of each query, by task; ``None``: each query is one. A draw of
     clusters of different sizes has its own number of queries, by which its sum is divided.
     """
+    drawn = _drawn_means(tasks, samples, random, clusters)
+    low, high = np.percentile(100 * drawn, (2.5, 97.5), axis=0)
+    mean = 100 * np.mean([values.mean(axis=0) for values in tasks], axis=0)
+    return [Interval(*map(float, ends)) for ends in zip(mean, low, high, strict=True)]
+
+
+def _drawn_means(
+    tasks: list[NDArray[np.float64]],
+    samples: int,
+    random: np.random.Generator,
+    clusters: Sequence[tuple[int, ...] | None] | None = None,
+) -> NDArray[np.float64]:
+    """Return the mean of each column in every bootstrap draw: (samples, metrics), fractions."""
     means = np.zeros((samples, tasks[0].shape[1]))
     for values, numbers in zip(tasks, clusters or [None] * len(tasks), strict=True):
         sums, queries = sum_clusters(values, numbers)
@@ -158,9 +215,7 @@ def _spans(
             times = np.bincount(flat, minlength=count * size).reshape(count, size)
             total = (times @ queries)[:, None]
             means[start : start + count] += times @ sums / total / len(tasks)
-    low, high = np.percentile(100 * means, (2.5, 97.5), axis=0)
-    mean = 100 * np.mean([values.mean(axis=0) for values in tasks], axis=0)
-    return [Interval(*map(float, ends)) for ends in zip(mean, low, high, strict=True)]
+    return means
 
 
 def _randomisation(

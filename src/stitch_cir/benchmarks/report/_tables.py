@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 
-from stitch_cir.benchmarks._compare import Comparison
+from stitch_cir.benchmarks._compare import Comparison, composition_gap
 from stitch_cir.benchmarks._run_files import Run, VariantResult
+from stitch_cir.benchmarks._score import with_averages
 from stitch_cir.benchmarks.report._contents import Section
 from stitch_cir.benchmarks.report._formats import (
     Cell,
@@ -21,6 +22,8 @@ from stitch_cir.benchmarks.report._published import published_tables
 
 __all__ = ["SWEPT", "name_of", "sweep", "tables_of"]
 
+ALONE = ("image-only", "text-only")
+"""Variants that search with one part of a query."""
 SWEPT = {"alpha": "α", "tau": "τ"}
 ABLATION = (
     ("ablation-neither", "no", "no"),
@@ -53,6 +56,7 @@ def tables_of(section: Section) -> list[Table]:
     if section.metrics:
         tables = [
             _figures(section),
+            _composition_gap(section),
             _differences(section),
             _between_runs(section),
             _ablation(section),
@@ -131,6 +135,46 @@ def _figures(section: Section) -> Table:
         title="Figures and controls",
         lead=f"In percent, with 95 % bootstrap intervals over {section.drawn}; in bold the best of "
         "each column. Controls use the same encoded images and captions as main.",
+    )
+
+
+def _composition_gap(section: Section) -> Table | None:
+    """Return what share of each figure needs image and text together."""
+    rows = []
+    metrics: dict[str, None] = {}
+    for label, run in section.runs.items():
+        alone = [run.variants[name].values for name in ALONE if name in run.variants]
+        if len(alone) < len(ALONE) or not run.main.values:
+            continue
+        values = [
+            with_averages(each, section.dataset.averages if section.dataset else {})
+            for each in (run.main.values, *alone)
+        ]
+        gaps = composition_gap(values[0], values[1:], run.main.clusters)
+        gaps = {metric: gap for metric, gap in gaps.items() if metric in section.metrics}
+        metrics |= dict.fromkeys(gaps)
+        rows.append((label, gaps))
+    if not metrics:
+        return None
+    return Table(
+        "gap",
+        "Composition gap",
+        ("Run", *metrics),
+        tuple(
+            (
+                Cell(label),
+                *(
+                    Cell(percent(gaps[metric].mean), span(gaps[metric]))
+                    if metric in gaps
+                    else Cell("–")
+                    for metric in metrics
+                ),
+            )
+            for label, gaps in rows
+        ),
+        lead="1 − max(image only, text only) / main, in percent: the share of a figure that "
+        f"neither part of the query reaches alone; 95 % intervals over {section.drawn}. Below "
+        "zero, one part alone is better.",
     )
 
 
