@@ -18,6 +18,7 @@ from bench import (
     scan,
     server,
     stamps,
+    ways,
 )
 from bench.rows import LATEST, Row, save
 
@@ -68,6 +69,7 @@ PARTS: dict[str, Callable[[dict[str, Path]], Iterable[Row]]] = {
     "encoders": alone(encoders.run),
     "pipeline": alone(pipeline.run),
     "scan": alone(scan.run),
+    "ways": alone(ways.run),
     "device": alone(device.run),
     "stamps": on("stamps", stamps.run),
     "server": alone(server.run),
