@@ -46,6 +46,8 @@ HITS = {
     "group_size": WHOLE,
     "strictness": ONE_IMAGE,
     "below_cutoff": ONE_IMAGE,
+    "near_duplicates": WHOLE,
+    "variety": WHOLE,
 }
 WHY_NOT: dict[str, dict[str, str]] = {
     "Python": {},
@@ -74,6 +76,8 @@ WHY_NOT: dict[str, dict[str, str]] = {
         "group_size": WHOLE,
         "strictness": ONE_IMAGE,
         "below_cutoff": ONE_IMAGE,
+        "near_duplicates": WHOLE,
+        "variety": WHOLE,
     },
     "tool compose": {
         **{name: NO_SCORES for name in NAMES if name not in ("num_captions", "preset")},

@@ -139,6 +139,22 @@ _ALL = (
         range=Range(1, 100),
     ),
     Setting(
+        "near_duplicates",
+        "name",
+        "show",
+        "Near-duplicates",
+        "Whether copies of one image (resized, recompressed) are hits each, or one together",
+        choices=("show", "collapse"),
+    ),
+    Setting(
+        "variety",
+        "number",
+        0.0,
+        "Variety",
+        "How far the best 200 hits step back where they are like better ones; 0 is not at all",
+        range=Range(0.0, 1.0),
+    ),
+    Setting(
         "include_reference",
         "flag",
         False,

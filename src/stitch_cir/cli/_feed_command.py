@@ -62,6 +62,7 @@ def refuse_folder_options(source: SourceOptions) -> None:
         "--captions": source.captions,
         "--attributes": source.attributes,
         "--metadata": source.metadata,
+        "--captions-from-metadata": source.captions_from_metadata,
     }
     for name, value in options.items():
         if value is not None:

@@ -85,6 +85,7 @@ def index(
                     captions=source.captions,
                     attributes=source.attributes,
                     metadata=source.metadata,
+                    captions_from_metadata=source.captions_from_metadata,
                     progress=follow,
                     **effort.settings(),
                     **asdict(rebuilding),

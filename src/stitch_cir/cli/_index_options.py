@@ -69,6 +69,16 @@ class SourceOptions:
         ),
     ] = None
 
+    captions_from_metadata: Annotated[
+        bool | None,
+        typer.Option(
+            "--captions-from-metadata/--no-captions-from-metadata",
+            help="Search in descriptions and keywords of the images, too, as captions; remembered. "
+            "[no-captions-from-metadata]",
+            show_default=False,
+        ),
+    ] = None
+
     @property
     def path(self) -> Path | None:
         """The gallery, or the folder that it lies in; ``None`` where neither was named."""

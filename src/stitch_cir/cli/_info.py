@@ -72,7 +72,10 @@ def _count(number: int, noun: str, rest: str) -> str:
 
 def _captions(facts: dict[str, Any]) -> str:
     file = (facts["captions"] or {}).get("file")
-    return f"of {facts['captioned']:,} images" + (f", from {file}" if file else "")
+    sources = [f"from {file}"] if file else []
+    if facts["captions_from_metadata"]:
+        sources.append("from what images say")
+    return ", ".join([f"of {facts['captioned']:,} images", *sources])
 
 
 def _attributes(facts: dict[str, Any]) -> str:

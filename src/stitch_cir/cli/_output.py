@@ -94,7 +94,7 @@ def show_results(results: Results, out: Console) -> None:
             [
                 str(hit.rank),
                 f"{hit.score:.3f}",
-                printable(hit.id) + (f" (+{hit.group_images - 1})" if hit.group_images > 1 else ""),
+                _name(hit),
                 *([verdict] if judged else []),
                 printable(hit.best_view.label),
             ]
@@ -103,7 +103,7 @@ def show_results(results: Results, out: Console) -> None:
             [
                 "",
                 f"{member.score:.3f}",
-                printable(member.id),
+                _name(member),
                 *([""] if judged else []),
                 printable(member.best_view.label),
             ]
@@ -122,6 +122,15 @@ def show_results(results: Results, out: Console) -> None:
             f"{used['prompt_tokens']:,} + {used['completion_tokens']:,} tokens",
             style="dim",
         )
+
+
+def _name(hit: Hit) -> str:
+    """Return the id of a hit, and how many images stand behind it."""
+    copies = len(hit.near_duplicates)
+    behind = [f"+{hit.group_images - 1}"] if hit.group_images > 1 else []
+    if copies:
+        behind.append(f"+{copies} near-duplicate{'s' if copies > 1 else ''}")
+    return printable(hit.id) + (f" ({', '.join(behind)})" if behind else "")
 
 
 def _show_cutoff(results: Results, out: Console) -> None:

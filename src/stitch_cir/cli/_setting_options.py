@@ -48,7 +48,7 @@ _OF_HITS = (
     "device",
 )
 SEARCHING = SETTINGS
-EXPLAINING = _without(*_OF_HITS, "group_by", "group_size")
+EXPLAINING = _without(*_OF_HITS, "group_by", "group_size", "near_duplicates", "variety")
 RUNNING = _without(
     *_OF_HITS,
     "include",
@@ -56,6 +56,8 @@ RUNNING = _without(
     "where",
     "group_by",
     "group_size",
+    "near_duplicates",
+    "variety",
     "include_reference",
     "negative_weight",
 )

@@ -4,6 +4,7 @@ from stitch_cir import _exports
 from stitch_cir.gallery._encoder_hint import encoder_hint
 from stitch_cir.gallery._gallery import Gallery
 from stitch_cir.gallery._names import matcher
+from stitch_cir.gallery._near_duplicates import NearDuplicates
 from stitch_cir.gallery._path_mask import PathMask
 from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery._report import IndexReport, Progress, ProgressEvent, VerifyReport
@@ -48,6 +49,7 @@ __all__ = [
     "IndexOptions",
     "IndexReport",
     "Near",
+    "NearDuplicates",
     "PathMask",
     "Progress",
     "ProgressEvent",

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from stitch_cir.gallery._near_duplicates import NearDuplicateCache, NearDuplicates
 from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery.attributes import Attributes, Where
 from stitch_cir.gallery.attributes._columns import AttributeCache
 from stitch_cir.gallery.cache import ViewMatrix
-from stitch_cir.gallery.store import Store
+from stitch_cir.gallery.store import Store, _perceptual_hashes
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
@@ -130,6 +131,16 @@ class Snapshot(GalleryReader):
                 self._gallery.resource(AttributeCache),
             )
         return self._attributes
+
+    def near_duplicates(self) -> NearDuplicates:
+        """Return which rows of the matrix are near-duplicates of one another."""
+        cache = self._gallery.resource(NearDuplicateCache)
+        return cache.get(self._store, self.commit, self.matrix().ids)
+
+    @property
+    def num_perceptual_hashes(self) -> int:
+        """How many contents have a perceptual hash; near-duplicates depend on nothing else."""
+        return _perceptual_hashes.count_perceptual_hashes(self._store)
 
     @property
     def notes(self) -> list[str]:

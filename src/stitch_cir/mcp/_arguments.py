@@ -185,7 +185,15 @@ def _without(*names: str) -> tuple[Setting, ...]:
 _NEVER = ("shortlist", "measure_recall", "rerank", "rerank_weight", "device")
 SEARCHING = _without(*_NEVER)
 EXPLAINING = _without(
-    *_NEVER, "k", "min_score", "strictness", "below_cutoff", "group_by", "group_size"
+    *_NEVER,
+    "k",
+    "min_score",
+    "strictness",
+    "below_cutoff",
+    "near_duplicates",
+    "variety",
+    "group_by",
+    "group_size",
 )
 COMPOSING = tuple(setting for setting in SETTINGS if setting.name == "num_captions")
 """The settings that each tool takes; ``tests/test_settings_fronts.py`` says why not the others."""

@@ -241,6 +241,7 @@ def _hit(hit: Hit) -> RankedImage:
         captions=hit.captions,
         attributes=hit.attributes,
         group_images=hit.group_images,
+        near_duplicates=hit.near_duplicates,
     )
 
 

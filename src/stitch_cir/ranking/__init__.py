@@ -26,8 +26,10 @@ from stitch_cir.ranking._problem import (
 )
 from stitch_cir.ranking._scan import Scanner
 from stitch_cir.ranking._scores import pad_sets, rescore_float64, score_captions, score_rows
+from stitch_cir.ranking._variety import POOL, vary
 
 __all__ = [
+    "POOL",
     "Bounded",
     "Exhaustive",
     "HubnessCache",
@@ -49,6 +51,7 @@ __all__ = [
     "score_captions",
     "score_rows",
     "shaped_like",
+    "vary",
     "view_sets",
 ]
 

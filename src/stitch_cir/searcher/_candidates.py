@@ -24,13 +24,15 @@ class Candidates:
 
     ``rows``: (n,) int64, ascending; ``rejected``: the negatives and their duplicates, each with the
     id that named it first; ``notes``: patterns that match no image, and an unfinished indexing;
-    ``groups``: (n,) int64, the group of every row of the gallery, where the settings group.
+    ``groups``: (n,) int64, the group of every row of the gallery, where the settings group;
+    ``copies``: (n,) int64, likewise for near-duplicates, where they are collapsed.
     """
 
     rows: NDArray[np.int64] = field(repr=False)
     rejected: Mapping[str, str]
     notes: tuple[str, ...]
     groups: NDArray[np.int64] | None = field(default=None, repr=False)
+    copies: NDArray[np.int64] | None = field(default=None, repr=False)
 
     @property
     def num_units(self) -> int:
@@ -48,6 +50,13 @@ class Candidates:
         if self.groups is None:
             return np.array([row])
         same: NDArray[np.int64] = self.rows[self.groups[self.rows] == self.groups[row]]
+        return same
+
+    def copies_of(self, row: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return which of ``rows`` are near-duplicates of a row that collapse to it."""
+        if self.copies is None:
+            return rows[:0]
+        same: NDArray[np.int64] = rows[(self.copies[rows] == self.copies[row]) & (rows != row)]
         return same
 
     def move_away(self, query: EncodedQuery, matrix: ViewMatrix, weight: float) -> EncodedQuery:
@@ -91,7 +100,18 @@ def select_candidates(
     if settings.group_by is not None:
         groups, _ = snapshot.attributes.groups(settings.group_by)
         notes = (*notes, *_alone_notes(groups[rows], settings.group_by))
-    return Candidates(rows, rejected, notes, groups)
+    copies = None
+    if settings.near_duplicates == "collapse":
+        duplicates = snapshot.near_duplicates()
+        copies = duplicates.groups
+        groups = copies if groups is None else groups
+        if duplicates.missing:
+            notes = (
+                *notes,
+                f"{duplicates.missing:,} of {len(copies):,} images have no perceptual hash yet, so "
+                "their near-duplicates are not recognised: stitch index FOLDER computes it.",
+            )
+    return Candidates(rows, rejected, notes, groups, copies)
 
 
 def _alone_notes(groups: NDArray[np.int64], name: str) -> tuple[str, ...]:

@@ -123,7 +123,14 @@ def state_digest(snapshot: Snapshot, settings: SearchSettings) -> bytes:
     Attributes count where the settings filter or group by them: a new price ends no other ranking.
     """
     uses_attributes = settings.where is not None or settings.group_by is not None
-    return _digest([snapshot.commit, snapshot.attributes.state if uses_attributes else ""])
+    collapses = settings.near_duplicates == "collapse"
+    return _digest(
+        [
+            snapshot.commit,
+            snapshot.attributes.state if uses_attributes else "",
+            snapshot.num_perceptual_hashes if collapses else 0,
+        ]
+    )
 
 
 def _reference_key(reference: ResolvedReference) -> str:

@@ -143,7 +143,8 @@ class Hit:
     file; both are None for captions only. ``attributes`` are the image's, JSON-ready. Where the
     settings group, ``members`` are the further images of its group that are shown, best first, and
     ``group_images`` counts all that took part. ``image_paths`` are the files of an item of several
-    images, whose first is ``path``.
+    images, whose first is ``path``. ``near_duplicates`` are the ids of the images that collapse to
+    this one, where the settings collapse them.
     """
 
     rank: int
@@ -161,6 +162,7 @@ class Hit:
     attributes: Mapping[str, Any] = field(default_factory=dict, repr=False)
     members: tuple[Hit, ...] = ()
     group_images: int = 1
+    near_duplicates: tuple[str, ...] = ()
     image_paths: tuple[Path, ...] = ()
 
     @property
@@ -264,6 +266,8 @@ class Hit:
             data["members"] = [
                 member.to_dict(plan=plan, regions=regions) for member in self.members
             ]
+        if self.near_duplicates:
+            data["near_duplicates"] = list(self.near_duplicates)
         if self.verdict is not None and self.fused is not None:
             data["verdict"] = self.verdict.to_dict()
             data["fused"] = round(self.fused, 6)

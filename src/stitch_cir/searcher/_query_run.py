@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.errors import NotFoundError, RowDamagedError
 from stitch_cir.gallery import Facet, FacetRequest, Gallery, Snapshot
-from stitch_cir.ranking import Ranking, Solver
+from stitch_cir.ranking import POOL, Ranking, Solver, vary
 from stitch_cir.searcher._candidates import Candidates, row_of, select_candidates, shortfall
 from stitch_cir.searcher._cursor import Cursor
 from stitch_cir.searcher._cutoff import Chance, ChanceCache, measure_chance, place_cutoff
@@ -129,6 +129,9 @@ class QueryRun:
             recall = float(np.isin(exact.rows, ranking.rows).mean())
             self.request.timer.finish("recall")
         kept = int((ranking.scores >= run.floor).sum())
+        best = float(ranking.scores[0]) if len(ranking.scores) else None
+        varied = int((ranking.scores >= max(run.floor, run.cut)).sum())
+        ranking = vary(ranking, run.ranker.matrix, settings.variety, varied)
         first = 0 if run.request.reranks else run.request.offset
         ranked = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
         hits = tuple(
@@ -147,7 +150,6 @@ class QueryRun:
             notes.append(f"There are no hits after the first {total:,}.")
         cutoff = None
         if run.chance is not None:
-            best = float(ranking.scores[0]) if len(ranking.scores) else None
             units = run.candidates.units(above)
             left_out = images - len(rows) if settings.filters else 0
             cutoff = place_cutoff(run.chance, settings, units, best, left_out)
@@ -195,7 +197,8 @@ class QueryRun:
     def _depth(self) -> int:
         """How many images are ranked: those up to the end of this page, or that are reranked."""
         end = self.request.offset + self.page_size
-        return min(max(end, self.request.settings.rerank), self.candidates.num_units)
+        pool = POOL if self.request.settings.variety else 0
+        return min(max(end, self.request.settings.rerank, pool), self.candidates.num_units)
 
     def _rank_sound_images(self) -> tuple[QueryRun, Ranking]:
         """Rank until no hit has a damaged record; return what was ranked in the end."""
@@ -232,22 +235,33 @@ class QueryRun:
 
     def _hit_of_group(self, rank: int, row: int, score: float) -> Hit:
         """Return a hit with the further images of its group, of which damaged ones are left out."""
-        hit = self._hit(rank, row, score)
-        rows = self.candidates.group_rows(row)
-        count = min(self.request.settings.group_size, len(rows))
-        if count < 2:
-            return replace(hit, group_images=len(rows))
-        ranking = self.ranker.rank(self.encoded, rows, count)
+        settings, candidates = self.request.settings, self.candidates
+        rows = candidates.rows if settings.group_by is None else candidates.group_rows(row)
+        hit = self._hit_of_copies(rank, row, score, rows)
+        if settings.group_by is None:
+            return hit
+        hit = replace(hit, group_images=len(rows))
+        if min(settings.group_size, len(rows)) < 2:
+            return hit
+        copies = candidates.copies
+        ranking = self.ranker.rank(self.encoded, rows, settings.group_size, groups=copies)
         if self._leave_out_damaged(ranking.rows.tolist()):
             ids = self.ranker.matrix.ids
             sound = [ids[each] not in self.snapshot.damaged for each in rows.tolist()]
-            ranking = self.ranker.rank(self.encoded, rows[sound], count)
+            rows = rows[sound]
+            ranking = self.ranker.rank(self.encoded, rows, settings.group_size, groups=copies)
         members = tuple(
-            self._hit(rank, member, value)
+            self._hit_of_copies(rank, member, value, rows)
             for member, value in zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
             if member != row and value >= self.floor
         )
-        return replace(hit, members=members, group_images=len(rows))
+        return replace(hit, members=members)
+
+    def _hit_of_copies(self, rank: int, row: int, score: float, rows: NDArray[np.int64]) -> Hit:
+        """Return a hit with the ids of its near-duplicates among ``rows`` that collapse to it."""
+        ids = self.ranker.matrix.ids
+        copies = tuple(ids[each] for each in self.candidates.copies_of(row, rows).tolist())
+        return replace(self._hit(rank, row, score), near_duplicates=copies)
 
     def _hit(self, rank: int, row: int, score: float) -> Hit:
         snapshot = self.snapshot

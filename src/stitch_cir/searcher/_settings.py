@@ -89,6 +89,12 @@ class SearchSettings:
         Rank the groups of images that share a value of this attribute, each by its best image, and
         return the best ``group_size`` (1 … 100) of each. An image without a value is a group of its
         own.
+    near_duplicates:
+        ``"show"`` every image, or ``"collapse"`` those that are near-duplicates of one another to
+        their best one, with a group by an attribute within each group.
+    variety:
+        Weight in [0, 1] of being unlike better hits, by maximal marginal relevance; 0 is off. The
+        best 200 hits are put into another order, and keep their scores. Not with a reranker.
     include_reference:
         Keep the reference and its byte-identical duplicates in the ranking.
     rerank, rerank_weight:
@@ -121,6 +127,8 @@ class SearchSettings:
     where: str | Where | None = None
     group_by: str | None = default_of("group_by")
     group_size: int = default_of("group_size")
+    near_duplicates: str = default_of("near_duplicates")
+    variety: float = default_of("variety")
     include_reference: bool = default_of("include_reference")
     rerank: int = default_of("rerank")
     rerank_weight: float = default_of("rerank_weight")
@@ -142,6 +150,11 @@ class SearchSettings:
             object.__setattr__(self, "where", str(where))
         for name in _PLAIN:
             object.__setattr__(self, name, DECLARED[name].check(getattr(self, name)))
+        if self.variety and self.rerank:
+            raise SettingError(
+                "Variety and a reranker are both to order the hits.",
+                hint="Leave one of them out: variety 0, or rerank 0.",
+            )
         if self.preset != "custom":
             values = self._values()
             base = _preset(self.preset)

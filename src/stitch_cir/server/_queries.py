@@ -276,8 +276,14 @@ def _hit_info(hit: Hit, prefix: str) -> HitInfo:
         attributes=hit.attributes,
         group_images=hit.group_images,
         members=tuple(
-            MemberInfo(id=member.id, score=round(member.score, 6)) for member in hit.members
+            MemberInfo(
+                id=member.id,
+                score=round(member.score, 6),
+                near_duplicates=member.near_duplicates,
+            )
+            for member in hit.members
         ),
+        near_duplicates=hit.near_duplicates,
     )
 
 

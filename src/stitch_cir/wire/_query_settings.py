@@ -44,4 +44,6 @@ class QuerySettings(TypedDict, total=False):
     where: Annotated[Condition | None, declared("where")]
     group_by: Annotated[Name | None, declared("group_by")]
     group_size: Annotated[int | None, declared("group_size")]
+    near_duplicates: Annotated[Name | None, declared("near_duplicates")]
+    variety: Annotated[Number | None, declared("variety")]
     include_reference: Annotated[bool | None, declared("include_reference")]

@@ -155,6 +155,7 @@ class MemberInfo(WireModel):
 
     id: str
     score: float
+    near_duplicates: tuple[str, ...] = ()
 
 
 class RankedImage(WireModel):
@@ -169,6 +170,9 @@ class RankedImage(WireModel):
     group_images: int = Field(default=1, description="How many images its group has.")
     members: tuple[MemberInfo, ...] = Field(
         default=(), description="The next best of its group, where more than one is requested."
+    )
+    near_duplicates: tuple[str, ...] = Field(
+        default=(), description="Ids of its near-duplicates, where they are collapsed to it."
     )
 
 

@@ -21,8 +21,10 @@ from stitch_cir.gallery.index import _survey
 from stitch_cir.gallery.index._budget import MemoryBudget, default_memory
 from stitch_cir.gallery.index._captions import captions_of_items, read_captions, record_captions
 from stitch_cir.gallery.index._decode import Decoder, DecodeSettings
+from stitch_cir.gallery.index._metadata_captions import encode_metadata_captions
 from stitch_cir.gallery.index._missing import check_missing, require_images
 from stitch_cir.gallery.index._options import FolderOptions, IndexSettings
+from stitch_cir.gallery.index._perceptual_hashes import read_perceptual_hashes
 from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
 from stitch_cir.gallery.index._scan import FileEntry, id_of, scan
@@ -132,12 +134,21 @@ class FolderRun:
             images = store.count("items")
         # not in the database of a rebuild, which no attribute goes through
         with write_lock(directory), closing(Store(directory, write=True)) as store:
+            limit = self._options.max_pixels
+            read_perceptual_hashes(store, root, limit, self._workers, self._progress)
             if self._options.metadata:
                 read_carried(store, root, self._counters, self._progress)
             if self._attributes is not None:
                 report = write_table(store, self._attributes)
                 self._counters.attributed = report.items
                 self._counters.unknown_attributes += report.unknown
+            encode_metadata_captions(
+                store,
+                self._encoder,
+                self._counters,
+                self._progress,
+                is_on=self._options.captions_from_metadata,
+            )
         self._counters.notes += switch_notes(before, self._encoder)
         return self._counters.close(images=images, seconds=time.perf_counter() - started)
 

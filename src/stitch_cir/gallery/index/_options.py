@@ -31,6 +31,7 @@ _UNSET: dict[str, Any] = {
     "max_pixels": MAX_PIXELS,
     "change_times": True,
     "metadata": True,
+    "captions_from_metadata": False,
 }
 
 
@@ -76,6 +77,9 @@ class IndexOptions(CaptionIndexOptions, total=False):
     metadata:
         Whether what images say of themselves (size, time, camera, place, keywords, …) becomes
         attributes. Recorded, and with ``None`` what is recorded counts; true in a new gallery.
+    captions_from_metadata:
+        Whether the description and the keywords of an image become caption views, where it has no
+        captions from a file. Recorded likewise; false in a new gallery.
     only:
         Ids to index; whatever else lies in the folder is treated as if it were not there.
     exclude:
@@ -109,6 +113,7 @@ class IndexOptions(CaptionIndexOptions, total=False):
 
     captions: Path | str | None
     metadata: bool | None
+    captions_from_metadata: bool | None
     only: Collection[str] | None
     exclude: Sequence[str] | None
     default_excludes: bool | None
@@ -128,6 +133,7 @@ class IndexSettings:
     captions: Path | str | None = None
     attributes: Path | str | None = None
     metadata: bool | None = None
+    captions_from_metadata: bool | None = None
     only: Collection[str] | None = None
     progress: Progress | None = None
     rebuild: bool = False
@@ -154,6 +160,7 @@ class FolderOptions:
     max_pixels: int
     change_times: bool
     metadata: bool
+    captions_from_metadata: bool
 
     @classmethod
     def of(cls, directory: Path, settings: IndexSettings) -> FolderOptions:
@@ -171,7 +178,14 @@ class FolderOptions:
             if getattr(settings, name) is not None:
                 chosen[name] = getattr(settings, name)
         exclusions = Exclusions(chosen["exclude"], defaults=chosen["default_excludes"])
-        rest = (chosen[name] for name in ("keep_days", "max_pixels", "change_times", "metadata"))
+        if chosen["captions_from_metadata"] and not chosen["metadata"]:
+            raise SettingError(
+                "Captions are to come from metadata, which is not read.",
+                hint="Read it (--metadata), or leave such captions out "
+                "(--no-captions-from-metadata).",
+            )
+        names = ("keep_days", "max_pixels", "change_times", "metadata", "captions_from_metadata")
+        rest = (chosen[name] for name in names)
         return cls(exclusions, *rest)
 
     def to_dict(self) -> dict[str, Any]:
@@ -183,6 +197,7 @@ class FolderOptions:
             "max_pixels": self.max_pixels,
             "change_times": self.change_times,
             "metadata": self.metadata,
+            "captions_from_metadata": self.captions_from_metadata,
         }
 
     def record(self, store: Store) -> None:

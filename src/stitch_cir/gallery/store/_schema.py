@@ -8,7 +8,14 @@ from pathlib import Path
 from stitch_cir.errors import GalleryError, GalleryMissingError
 from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST
 
-__all__ = ["ATTRIBUTES_SINCE", "DIGESTS_SINCE", "PRODUCTS_SINCE", "TABLES", "migrate"]
+__all__ = [
+    "ATTRIBUTES_SINCE",
+    "DIGESTS_SINCE",
+    "PERCEPTUAL_HASHES_SINCE",
+    "PRODUCTS_SINCE",
+    "TABLES",
+    "migrate",
+]
 
 _MIGRATIONS = (
     """
@@ -169,6 +176,18 @@ _MIGRATIONS = (
     ) WITHOUT ROWID;
     CREATE INDEX product_images_by_hash ON product_images (hash);
     """,
+    """
+    -- the perceptual hash of a content: 32 bytes of structure, 32 of colour, nothing for an image
+    -- without detail. checksum is a CRC-32 over the other columns
+    CREATE TABLE perceptual_hashes (
+        hash TEXT PRIMARY KEY,
+        bits BLOB NOT NULL,
+        checksum INTEGER NOT NULL
+    ) WITHOUT ROWID;
+
+    -- items whose captions are what their metadata says
+    CREATE TABLE metadata_captions (id TEXT PRIMARY KEY) WITHOUT ROWID;
+    """,
 )
 DIGESTS_SINCE = 5
 """The schema from which on rows have digests."""
@@ -176,6 +195,8 @@ ATTRIBUTES_SINCE = 6
 """The schema from which on items have attributes."""
 PRODUCTS_SINCE = 7
 """The schema from which on items may be products of a feed."""
+PERCEPTUAL_HASHES_SINCE = 8
+"""The schema from which on contents have perceptual hashes."""
 _READABLE = 1
 """Oldest schema that can be read as it is; what came later is needed for writing only."""
 
@@ -194,7 +215,8 @@ TABLES = (
 )
 """All tables that a rebuild replaces.
 
-Not ``meta``; not ``pending``, which is about files; not the attributes, which no encoder makes.
+Not ``meta``; not ``pending``, which is about files; not attributes and perceptual hashes, which no
+encoder makes.
 """
 
 

@@ -124,7 +124,7 @@ class Store(FactsStore):
     def rename_item(self, old: str, new: Item) -> None:
         """Rename the item of a file that has moved, which keeps its captions."""
         self.put_item(new)
-        for table in ("captions", "attribute_items"):
+        for table in ("captions", "attribute_items", "metadata_captions"):
             self.rows(f"UPDATE OR IGNORE {table} SET id = ? WHERE id = ?", (new.id, old))
         self.remove_items([old])
         self.rows("DELETE FROM vanished WHERE id = ?", (old,))

@@ -243,6 +243,8 @@ export interface HitInfo {
   group_images?: number;
   /** The next best of its group, where more than one is requested. */
   members?: MemberInfo[];
+  /** Ids of its near-duplicates, where they are collapsed to it. */
+  near_duplicates?: string[];
 }
 
 /** One image with its views. */
@@ -295,6 +297,7 @@ export interface MatchInfo {
 export interface MemberInfo {
   id: string;
   score: number;
+  near_duplicates?: string[];
 }
 
 /**
@@ -428,6 +431,10 @@ export interface QuerySettings {
   group_by?: string | null;
   /** How many images of each group are shown, with a group by an attribute, 1 to 100. */
   group_size?: number | null;
+  /** Whether copies of one image (resized, recompressed) are hits each, or one together. */
+  near_duplicates?: string | null;
+  /** How far the best 200 hits step back where they are like better ones; 0 is not at all, 0 to 1. */
+  variety?: number | null;
   /** Keep the reference and its duplicates in the ranking. */
   include_reference?: boolean | null;
 }
