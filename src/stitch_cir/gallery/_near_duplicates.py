@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.gallery.store import _perceptual_hashes as tables
 from stitch_cir.gallery.store import Store
+from stitch_cir.gallery.store import _perceptual_hashes as tables
 from stitch_cir.images import COLOUR_BYTES, STRUCTURE_BYTES
 
 __all__ = ["NearDuplicateCache", "NearDuplicates"]

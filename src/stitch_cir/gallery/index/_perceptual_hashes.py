@@ -8,8 +8,8 @@ from pathlib import Path
 
 from stitch_cir.errors import ImageError
 from stitch_cir.gallery._report import Progress, ProgressEvent
-from stitch_cir.gallery.store import _perceptual_hashes as tables
 from stitch_cir.gallery.store import Store, to_path
+from stitch_cir.gallery.store import _perceptual_hashes as tables
 from stitch_cir.images import open_image, perceptual_hash
 
 __all__ = ["read_perceptual_hashes"]
