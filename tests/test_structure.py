@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import stitch_cir
+from stitch_cir.plugins import COMPOSERS, DATASETS, ENCODERS, RERANKERS, SCORERS, TRANSITIONS
 
 SOURCE = Path(stitch_cir.__file__).parent
 FILES = {file.relative_to(SOURCE).as_posix(): file for file in sorted(SOURCE.rglob("*.py"))}
@@ -17,6 +18,13 @@ MUTATORS = frozenset(
     "add append appendleft clear discard extend insert move_to_end pop popitem popleft remove "
     "reverse setdefault sort update".split()
 )
+PLUG_INS = frozenset(
+    name
+    for registry in (COMPOSERS, DATASETS, ENCODERS, RERANKERS, SCORERS, TRANSITIONS)
+    for name in registry.built_in
+)
+CHOSEN = frozenset("name composer encoder reranker scorer transition dataset".split())
+"""What has the name of a plug-in as its value."""
 OF_THE_PROCESS = {"images/_limits.py": "Pillow's limit and Python's warnings are the process's"}
 """Modules that may keep state, and why."""
 
@@ -92,3 +100,35 @@ def test_no_function_changes_its_module() -> None:
 def test_a_change_of_a_module_is_recognised() -> None:
     source = "last = {}\ndef f():\n    last[1] = 2\n    last.update(a=1)\n    global g\n"
     assert len(list(changes_of_modules(ast.parse(source)))) == 3
+
+
+def name_tests(tree: ast.Module) -> Iterator[str]:
+    """Yield comparisons by which a plug-in is chosen by its name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            subject = any(last_name(side) in CHOSEN for side in sides)
+            if subject and any(names_plug_in(side) for side in sides):
+                yield ast.unparse(node)
+
+
+def last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def names_plug_in(node: ast.expr) -> bool:
+    values = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
+    return bool(PLUG_INS.intersection(value for value in values if isinstance(value, str)))
+
+
+def test_no_plug_in_is_chosen_by_its_name() -> None:
+    """What a plug-in can do beyond its kind, its members say."""
+    tests = {
+        name: list(name_tests(tree))
+        for name, tree in TREES.items()
+        if not name.startswith("composers/recorded/")  # a plug-in knows its own name
+    }
+    assert not {name: each for name, each in tests.items() if each}
+    assert list(name_tests(ast.parse('a.composer == "chat" or b.name in ("mini", None)')))

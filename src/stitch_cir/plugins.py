@@ -43,7 +43,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from stitch_cir._hints import did_you_mean
 from stitch_cir._schema import check_setting
@@ -157,6 +157,15 @@ class Registry:
         """Return the names of the options that the plug-in ``name`` is made with."""
         return _parameters(self.load(name))
 
+    def default(self, name: str, option: str) -> Any:
+        """Return the default of an option of the plug-in ``name``; ``None`` where it has none."""
+        parameter = inspect.signature(self.load(name)).parameters.get(option)
+        return (
+            None
+            if parameter is None or parameter.default is parameter.empty
+            else (parameter.default)
+        )
+
     def missing_members(self, made: object) -> tuple[str, ...]:
         """Return the members of the protocol that an object lacks."""
         return tuple(name for name in _members(self._protocol()) if not hasattr(made, name))
@@ -222,10 +231,20 @@ def _members(protocol: type) -> Iterable[str]:
 
 @lru_cache(maxsize=256)
 def _parameters(factory: Any) -> tuple[str, ...]:
-    """Return the names of the parameters that can be given by keyword."""
+    """Return the names of the parameters that can be given by keyword.
+
+    ``**options: Unpack[Options]`` has those of the typed dictionary ``Options``.
+    """
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = inspect.signature(factory).parameters.values()
-    return tuple(each.name for each in parameters if each.kind in by_name)
+    names: list[str] = []
+    for each in inspect.signature(factory).parameters.values():
+        if each.kind in by_name:
+            names.append(each.name)
+        elif each.kind is inspect.Parameter.VAR_KEYWORD:
+            annotation = get_type_hints(factory).get(each.name)
+            if get_origin(annotation) is Unpack:
+                names += get_type_hints(get_args(annotation)[0])
+    return tuple(names)
 
 
 ENCODERS = Registry(

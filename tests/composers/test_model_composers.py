@@ -15,7 +15,9 @@ from stitch_cir.composers import (
     CostEstimator,
     Reference,
     TwoStageComposer,
+    VerbatimComposer,
     composer_by_name,
+    waits_for_model,
 )
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import EndpointError, QueryError, SettingError
@@ -176,6 +178,15 @@ def test_a_price_of_two_stages_counts_both_before_the_first_is_known(tmp_path: P
     assert composer.estimate(REFERENCE, "in red", 2).to_dict()["cached"] == 4
     assert composer.estimate(Reference("b", None, ("a cat",)), "x", 2).requests == 1
     cache.close()
+
+
+def test_only_a_composer_with_a_model_and_a_reference_waits_for_it() -> None:
+    assert not waits_for_model(None, with_reference=True)
+    assert not waits_for_model(VerbatimComposer(), with_reference=True)
+    for name in ("chat", "two-stage"):
+        composer = composer_by_name(name, model="m", base_url="http://localhost:1/v1", cache=False)
+        assert waits_for_model(composer, with_reference=True)
+        assert not waits_for_model(composer, with_reference=False)
 
 
 def test_composers_are_found_by_name_and_need_a_model(tmp_path: Path) -> None:

@@ -129,6 +129,14 @@ def test_options_are_checked() -> None:
         COMPOSERS.make("recorded", path="no such file.jsonl")
 
 
+def test_options_of_a_typed_dictionary_are_options_of_the_plug_in() -> None:
+    assert {"model", "sampling", "base_url", "cache"} <= set(COMPOSERS.options("chat"))
+    assert "base_url" not in COMPOSERS.options("local")
+    assert COMPOSERS.default("local", "sampling").temperature == 0
+    assert COMPOSERS.default("chat", "sampling") is None
+    assert COMPOSERS.default("verbatim", "sampling") is None
+
+
 def test_shared_settings_go_to_those_that_have_them_and_are_checked_by_all() -> None:
     assert TRANSITIONS.make_from("away", {"alpha": 0.3, "scale": 2}).alpha == 0.3
     assert TRANSITIONS.make_from("away", {"alpha": 0.3}, {"alpha": 0.2}).alpha == 0.2

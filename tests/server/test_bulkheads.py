@@ -19,7 +19,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from stitch_cir.chat import Chat, OpenAIChat
+from stitch_cir.chat import Chat, OpenAIChat, Usage
 from stitch_cir.composers import ChatComposer, Composition, VerbatimComposer
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
@@ -36,7 +36,6 @@ class Hanging:
     """A composer whose model does not answer before it is let go."""
 
     name = "hanging"
-    chat = None
 
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
@@ -44,6 +43,15 @@ class Hanging:
 
     def settings(self) -> dict[str, Any]:
         return {"composer": self.name}
+
+    def waits_for_model(self, *, with_reference: bool) -> bool:
+        return with_reference
+
+    def usage(self) -> Usage:
+        return Usage()
+
+    def close(self) -> None:
+        self.go.set()
 
     def compose(self, reference: Any, text: str, count: int) -> Composition:
         if reference is None:  # as composers that ask a model do
@@ -159,14 +167,12 @@ def test_stopping_ends_requests_to_a_model(folder: Path) -> None:
     with serving(hangs) as server:
         composer = ChatComposer(Chat(OpenAIChat("m", base_url=server.url)))
 
-        class Maker:
-            def __call__(self, settings: object) -> ChatComposer:
-                return composer
-
-            def close(self) -> None:
-                composer.close()
-
-        app = create_app(folder, encoder=HashEncoder(), make_composer=Maker())
+        app = create_app(
+            folder,
+            encoder=HashEncoder(),
+            make_composer=lambda _: composer,
+            close_composers=composer.close,
+        )
         services = app.state.services
 
         async def run() -> None:

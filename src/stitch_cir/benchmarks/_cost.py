@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from pathlib import Path
 
 from stitch_cir.benchmarks._galleries import cut_region
 from stitch_cir.chat import Estimate
-from stitch_cir.composers import Composer, Conversation, Reference
-from stitch_cir.concepts import Concept
+from stitch_cir.composers import Composer, Conversation, Reference, required_image_side
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
-from stitch_cir.encoders import ConceptReader, DualEncoder
+from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import Progress, ProgressEvent
-from stitch_cir.images import open_image
-from stitch_cir.searcher import estimate_cost, required_image_side
+from stitch_cir.searcher import ResolvedReference, estimate_cost
 
 __all__ = ["estimate_benchmark_cost"]
 
@@ -66,16 +63,11 @@ def _reference(task: Task, query: BenchmarkQuery, encoder: DualEncoder, side: in
 
     Raises ``NotFoundError`` or ``ImageError`` where its image cannot be read.
     """
+    id = query.reference
     if task.captions:
-        return Reference(query.reference, captions=task.captions.get(query.reference, ()))
-    path = task.images / task.files.get(query.reference, query.reference)
-    content = _content(task, query.reference, path)
-    image = open_image(content, decode_side=side)
-    concepts: tuple[Concept, ...] = ()
-    if isinstance(encoder, ConceptReader):
-        concepts = encoder.read_concepts([image])[0]
-    digest = hashlib.sha256(content).hexdigest()
-    return Reference(query.reference, image, (), concepts, digest)
+        return ResolvedReference(id).described_by(encoder, task.captions.get(id, ()))
+    content = _content(task, id, task.images / task.files.get(id, id))
+    return ResolvedReference.of_file(id, content, side=side).described_by(encoder)
 
 
 def _content(task: Task, id: str, path: Path) -> bytes:

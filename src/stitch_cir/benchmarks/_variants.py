@@ -27,10 +27,12 @@ class Variant:
 
     def facts(self) -> dict[str, Any]:
         """Return what shapes this variant's ranking, JSON-ready."""
-        transition = self.settings.transition.settings()
         if self.query == "image":
-            transition = {"transition": "none"}
-        query = "text" if transition["transition"] == "text-only" else self.query
+            query, transition = "image", {"transition": "none"}
+        else:
+            # without its captions, only the modification is left of a query
+            query = self.query if self.settings.transition.keeps_captions else "text"
+            transition = self.settings.transition.settings()
         return {
             "query": query,
             "alpha": None,
@@ -68,8 +70,8 @@ def variants_of(
             for name, label in scorers.items()
             if name != settings.scorer.name
         ]
-        if settings.transition.name != "none" and settings.scorer.name != "mean":
-            unmoved = settings.with_(transition="none")
+        unmoved = settings.with_(transition="none")
+        if settings not in (unmoved, settings.with_(scorer="mean")):
             variants += [
                 Variant(
                     "ablation-neither",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from stitch_cir.chat import Sampling
     from stitch_cir.composers import Composer
     from stitch_cir.reranker import Reranker
 
@@ -117,58 +118,53 @@ class ModelOptions:
         that all answers to one query may take. Raises ``SettingError`` when options
         contradict each other.
         """
-        from stitch_cir.composers import RecordedComposer, composer_by_name
         from stitch_cir.errors import SettingError
+        from stitch_cir.plugins import COMPOSERS
 
-        if self.recorded is not None:
-            if self.composer not in (None, "recorded"):
-                raise SettingError(
-                    f"--recorded reads captions from a file, but --composer is {self.composer!r}.",
-                    hint="Give one of the two.",
-                )
-            return RecordedComposer(self.recorded)
-        if self.composer == "recorded":
+        name = self.composer
+        if name is None and self.recorded is not None:
+            name = "recorded"
+        taken = () if name is None else COMPOSERS.options(name)
+        if self.recorded is not None and "path" not in taken:
             raise SettingError(
-                "The composer 'recorded' needs a file.", hint="Add --recorded FILE.jsonl"
+                f"--recorded reads captions from a file, but --composer is {name!r}.",
+                hint="Give one of the two.",
             )
-        if self.composer == "local":
-            return composer_by_name(
-                "local",
+        if self.recorded is None and "path" in taken:
+            raise SettingError(
+                f"The composer {name!r} needs a file.", hint="Add --recorded FILE.jsonl"
+            )
+        if "model" not in taken and self.recorded is None:
+            self._refuse_unused(reranking=reranking)
+        if name is None:
+            return None
+        default = COMPOSERS.default(name, "sampling")
+        composer: Composer = COMPOSERS.make_from(
+            name,
+            _set(
+                path=self.recorded,
                 model=self.model,
+                captioner=self.captioner,
                 prompt=self.prompt,
-                sampling=self._sampling(preset, temperature=0.0),
-                cache=self.cache,
-                offline=self.offline,
-            )
-        if self.composer in ("chat", "two-stage"):
-            options: dict[str, Any] = {
-                "model": self.model,
-                "prompt": self.prompt,
-                "sampling": self._sampling(preset),
-                "total_timeout": total_timeout,
+                sampling=self._sampling(preset, default) if "sampling" in taken else None,
+                num_reference_captions=num_reference_captions,
+                total_timeout=total_timeout,
                 **self._endpoint(),
-            }
-            if self.composer == "chat":
-                return composer_by_name(
-                    "chat", num_reference_captions=num_reference_captions, **options
-                )
-            return composer_by_name("two-stage", captioner=self.captioner, **options)
-        self._refuse_unused(reranking=reranking)
-        return None if self.composer is None else composer_by_name(self.composer)
+            ),
+        )
+        return composer
 
     def make_reranker(self, name: str, model: str | None, samples: int) -> Reranker:
         """Make the reranker ``name``; without ``model``, ``chat`` uses the composer's."""
         from stitch_cir.plugins import RERANKERS
 
-        options: dict[str, Any] = {}
-        if name == "chat":
-            options = {
-                "model": model or self.model,
-                "samples": samples,
-                "max_tokens": 8 if self.max_tokens is None else self.max_tokens,
-                **self._endpoint(),
-            }
-        reranker: Reranker = RERANKERS.make(name, **options)
+        shared = _set(
+            model=model or self.model,
+            samples=samples,
+            max_tokens=self.max_tokens,
+            **self._endpoint(),
+        )
+        reranker: Reranker = RERANKERS.make_from(name, shared)
         return reranker
 
     def _endpoint(self) -> dict[str, Any]:
@@ -182,14 +178,17 @@ class ModelOptions:
             "concurrency": self.concurrency,
         }
 
-    def _sampling(self, preset: str, *, temperature: float | None = None) -> Any:
-        """Return the sampling of the options, else of ``temperature``, else of the preset."""
+    def _sampling(self, preset: str, default: Sampling | None) -> Sampling:
+        """Return the sampling of the options, else of the preset.
+
+        A composer with a sampling of its own by default keeps the temperature of that.
+        """
         from stitch_cir.chat import Sampling
 
         names = ("temperature", "top_p", "top_k", "max_tokens", "seed")
         options = {name: getattr(self, name) for name in names}
-        if options["temperature"] is None:
-            options["temperature"] = temperature
+        if options["temperature"] is None and default is not None:
+            options["temperature"] = default.temperature
         return Sampling.from_preset(preset, **options)
 
     def _refuse_unused(self, *, reranking: bool) -> None:
@@ -206,6 +205,11 @@ class ModelOptions:
                 f"{self.composer or 'verbatim'!r}.",
                 hint="Add --composer local, or chat or two-stage with --model.",
             )
+
+
+def _set(**options: Any) -> dict[str, Any]:
+    """Return the options that are set."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _report_delay(line: str) -> None:

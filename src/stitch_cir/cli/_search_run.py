@@ -60,7 +60,7 @@ class SearchRun:
         from stitch_cir.searcher import Searcher
 
         chosen = self.settings.build()
-        if self.reranker.reranker == "chat":
+        if chosen.rerank:
             self._check_reranker(chosen.rerank)
         opened = self.query.open(gallery, encoder)
         for output in outputs:
@@ -92,8 +92,10 @@ class SearchRun:
     def _check_reranker(self, count: int) -> None:
         """Raise ``SettingError`` where a second opinion is requested of no model."""
         from stitch_cir.errors import SettingError
+        from stitch_cir.plugins import RERANKERS
 
-        if count and not (self.reranker.rerank_model or self.models.model):
+        needs_model = "model" in RERANKERS.options(self.reranker.reranker)
+        if needs_model and not (self.reranker.rerank_model or self.models.model):
             raise SettingError(
                 f"--rerank {count} asks a model about {count} hits, and no model is named.",
                 hint="Add --rerank-model NAME, with --base-url where it does not run at OpenAI.",

@@ -173,11 +173,13 @@ def serve(
         finished = True
         # Ctrl-C and SIGTERM are how a server is stopped, and no failure
         with _interrupted_by_sigterm(), suppress(KeyboardInterrupt):
+            maker = _Maker(models, limits.model_deadline)
             app = create_app(
                 gallery,
                 encoder=None if encoder is None else load_encoder(encoder),
                 settings=settings,
-                make_composer=_Maker(models, limits.model_deadline),
+                make_composer=maker,
+                close_composers=maker.close,
             )
             _log_as_json(with_text=sharing.log_text)
             services = app.state.services

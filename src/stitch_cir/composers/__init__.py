@@ -22,6 +22,8 @@ from stitch_cir.composers._protocol import (
     UsesModel,
     UsesReferenceImage,
     model_usage,
+    required_image_side,
+    waits_for_model,
 )
 from stitch_cir.composers._verbatim import VerbatimComposer
 from stitch_cir.composers.recorded._recorded import RecordedComposer, write_compositions
@@ -65,6 +67,8 @@ __all__ = [
     "make_two_stage_composer",
     "model_usage",
     "published_text",
+    "required_image_side",
+    "waits_for_model",
     "write_compositions",
 ]
 

@@ -23,6 +23,8 @@ __all__ = [
     "UsesModel",
     "UsesReferenceImage",
     "model_usage",
+    "required_image_side",
+    "waits_for_model",
 ]
 
 
@@ -171,7 +173,11 @@ class UsesReferenceImage(Protocol):
 
 @runtime_checkable
 class UsesModel(Protocol):
-    """A composer that queries a language model."""
+    """A composer that queries a language model; others answer at once."""
+
+    def waits_for_model(self, *, with_reference: bool) -> bool:
+        """Return whether composing a query, with or without reference, may wait for the model."""
+        ...
 
     def usage(self) -> Usage:
         """Return the answers and tokens that were used so far."""
@@ -189,6 +195,18 @@ class CostEstimator(Protocol):
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
         """Return what composing this query would request from a model, without a request."""
         ...
+
+
+def required_image_side(composer: Composer) -> int:
+    """Return the shorter side in pixels at which a composer needs the reference image; 0: any."""
+    return composer.required_image_side if isinstance(composer, UsesReferenceImage) else 0
+
+
+def waits_for_model(composer: Composer | None, *, with_reference: bool) -> bool:
+    """Return whether composing may wait for a model: never without a composer that uses one."""
+    return isinstance(composer, UsesModel) and composer.waits_for_model(
+        with_reference=with_reference
+    )
 
 
 def model_usage(composer: Composer | None) -> Usage | None:

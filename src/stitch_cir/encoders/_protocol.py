@@ -18,6 +18,7 @@ __all__ = [
     "DualEncoder",
     "EncoderNotes",
     "PreparingEncoder",
+    "ShippedWeights",
     "StandIn",
     "TextLimits",
     "WarmUp",
@@ -172,6 +173,15 @@ class StandIn(Protocol):
     @property
     def strengths(self) -> str:
         """What the stand-in is good at, to follow ``good at``."""
+        ...
+
+
+@runtime_checkable
+class ShippedWeights(Protocol):
+    """An encoder whose files come with installed packages, and are checked there."""
+
+    def verify(self) -> None:
+        """Compare every file with its recorded checksum. Raises ``ModelError``."""
         ...
 
 

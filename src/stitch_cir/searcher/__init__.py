@@ -24,7 +24,7 @@ from stitch_cir.searcher._reference import (
     resolve_upload,
 )
 from stitch_cir.searcher._results import Results
-from stitch_cir.searcher._searcher import Searcher, required_image_side
+from stitch_cir.searcher._searcher import Searcher
 from stitch_cir.searcher._settings import PRESETS, Hubness, SearchSettings
 
 if TYPE_CHECKING:
@@ -67,7 +67,6 @@ __all__ = [
     "estimate_cost",
     "rank_ways",
     "read_requests",
-    "required_image_side",
     "resolve_id",
     "resolve_reference",
     "resolve_upload",

@@ -15,7 +15,7 @@ from PIL import Image
 from stitch_cir._hints import similar_path
 from stitch_cir.composers import Reference
 from stitch_cir.concepts import Concept
-from stitch_cir.encoders import ConceptReader
+from stitch_cir.encoders import ConceptReader, DualEncoder
 from stitch_cir.errors import ImageError, NotFoundError, QueryError
 from stitch_cir.gallery import GalleryReader
 from stitch_cir.images import MAX_PIXELS, open_image, open_regular, to_srgb
@@ -52,12 +52,29 @@ class ResolvedReference:
     content: str | None = None
     weight: float = 1.0
 
+    @classmethod
+    def of_file(
+        cls, name: str, content: bytes, *, side: int, max_pixels: int = MAX_PIXELS
+    ) -> ResolvedReference:
+        """Open the bytes of an image file that need not be in any gallery.
+
+        Its shorter side is decoded with at least ``side`` pixels. Raises ``ImageError``.
+        """
+        image = open_image(content, max_pixels=max_pixels, decode_side=side)
+        digest = hashlib.sha256(content).hexdigest()
+        return cls(name, image, notes=_image_notes(image), content=digest)
+
     def describe(self, gallery: GalleryReader) -> Reference:
         """Return what a composer receives: image, captions, and what the encoder reads in it."""
         captions = () if self.gallery_id is None else tuple(gallery.captions(self.gallery_id))
+        return self.described_by(gallery.encoder, captions)
+
+    def described_by(self, encoder: DualEncoder, captions: Sequence[str] = ()) -> Reference:
+        """Return what a composer receives where these captions are those of the reference."""
         concepts: tuple[Concept, ...] = ()
-        if self.image is not None and isinstance(gallery.encoder, ConceptReader):
-            concepts = gallery.encoder.read_concepts([self.image])[0]
+        if self.image is not None and isinstance(encoder, ConceptReader):
+            concepts = encoder.read_concepts([self.image])[0]
+        captions = tuple(captions)
         return Reference(self.name, self.image, captions, concepts, self.content, self.weight)
 
 
@@ -136,7 +153,8 @@ def resolve_reference(
     with open_regular(path) as stream:
         content = hashlib.file_digest(stream, "sha256").hexdigest()
     image = open_image(path, max_pixels=gallery.max_pixels, decode_side=side)
-    return _from_outside(gallery, str(reference), image, content)
+    opened = ResolvedReference(str(reference), image, notes=_image_notes(image), content=content)
+    return _with_twins(gallery, opened)
 
 
 def resolve_id(gallery: GalleryReader, id: str, *, side: int = 0) -> ResolvedReference:
@@ -164,8 +182,8 @@ def resolve_upload(
     ``max_pixels``.
     """
     side = max(side, gallery.encoder.decode_side)
-    image = open_image(content, max_pixels=max_pixels, decode_side=side)
-    return _from_outside(gallery, name, image, hashlib.sha256(content).hexdigest())
+    opened = ResolvedReference.of_file(name, content, side=side, max_pixels=max_pixels)
+    return _with_twins(gallery, opened)
 
 
 def gallery_id_of(gallery: GalleryReader, name: str) -> str:
@@ -183,12 +201,11 @@ def _no_image(gallery: GalleryReader, name: str) -> NotFoundError:
     )
 
 
-def _from_outside(
-    gallery: GalleryReader, name: str, image: Image.Image, content: str
-) -> ResolvedReference:
-    twins = tuple(gallery.ids_with_content(content))
+def _with_twins(gallery: GalleryReader, opened: ResolvedReference) -> ResolvedReference:
+    """Return an image from outside with the images of the gallery that have its content."""
+    twins = () if opened.content is None else tuple(gallery.ids_with_content(opened.content))
     gallery_id = twins[0] if twins else None
-    return ResolvedReference(name, image, gallery_id, twins, _image_notes(image), content)
+    return replace(opened, gallery_id=gallery_id, excluded_ids=twins)
 
 
 def _from_gallery(gallery: GalleryReader, id: str, side: int) -> ResolvedReference:

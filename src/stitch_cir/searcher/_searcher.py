@@ -12,9 +12,9 @@ from stitch_cir.composers import (
     Composer,
     Composition,
     Conversation,
-    UsesReferenceImage,
     VerbatimComposer,
     compose_conversation,
+    required_image_side,
 )
 from stitch_cir.encoders import DualEncoder, check_readable, encoder_notes, language_notes
 from stitch_cir.errors import SettingError
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from stitch_cir.chat import Estimate
     from stitch_cir.searcher._batch import ComposeOutcome, ComposeRequest, SearchOutcome
 
-__all__ = ["Searcher", "required_image_side"]
+__all__ = ["Searcher"]
 
 Progress = Callable[[int, int], None]
 """Called with (queries done, of how many)."""
@@ -354,11 +354,6 @@ class Searcher:
         request = replace(request, settings=settings, solver=Exhaustive(), timer=StageTimer())
         with self.gallery.snapshot() as snapshot:
             return QueryRun.of(self.gallery, snapshot, request).explain(id)[0]
-
-
-def required_image_side(composer: Composer) -> int:
-    """Return the shorter side in pixels at which a composer needs the reference image; 0: any."""
-    return composer.required_image_side if isinstance(composer, UsesReferenceImage) else 0
 
 
 def _for_one_image(settings: SearchSettings) -> SearchSettings:

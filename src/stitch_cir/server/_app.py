@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def create_app(
     encoder: DualEncoder | None = None,
     settings: ServerSettings | None = None,
     make_composer: ComposerFactory | None = None,
+    close_composers: Callable[[], None] | None = None,
     static: Path | None = None,
 ) -> FastAPI:
     """Return the ASGI application that serves one gallery.
@@ -80,6 +82,8 @@ def create_app(
         Limits, token, logging.
     make_composer:
         Returns the composer for the settings of a query; ``None`` is the verbatim composer.
+    close_composers:
+        Called when the server stops: it ends the requests to models that are under way.
     static:
         Another folder with the page's files.
 
@@ -89,7 +93,10 @@ def create_app(
     from stitch_cir import __version__
 
     register_url_convertor("image_id", _IdConvertor())
-    services = _services(directory, encoder, settings or ServerSettings(), make_composer)
+    services = replace(
+        _services(directory, encoder, settings or ServerSettings(), make_composer),
+        close_composers=close_composers,
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

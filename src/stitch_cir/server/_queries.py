@@ -10,8 +10,7 @@ from stitch_cir.composers import (
     Caption,
     Composer,
     Composition,
-    RecordedComposer,
-    VerbatimComposer,
+    waits_for_model,
 )
 from stitch_cir.errors import NotFoundError, QueryError
 from stitch_cir.gallery import Gallery
@@ -57,8 +56,6 @@ __all__ = [
 ComposerFactory = Callable[[SearchSettings], Composer | None]
 
 _REFERENCE_BYTES = 48 << 20
-_WITHOUT_MODEL = (VerbatimComposer, RecordedComposer)
-"""Composers that never wait for a model."""
 _LEAST_MASS = 0.001
 """Matches with a smaller share of the plan are left out of an explanation."""
 
@@ -117,10 +114,7 @@ class QueryService:
         if not said or (request.captions is not None and not composing):
             return False
         composer = self._make_composer(_search_settings(request))
-        if composer is None or isinstance(composer, _WITHOUT_MODEL):
-            return False
-        # without a reference there is nothing to show a model: the verbatim composer writes
-        return bool(request.all_references()) or not hasattr(composer, "chat")
+        return waits_for_model(composer, with_reference=bool(request.all_references()))
 
     # -- from a request ----------------------------------------------------------------------------
 

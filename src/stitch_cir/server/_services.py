@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stitch_cir.server._gallery_provider import GalleryProvider
@@ -32,6 +33,7 @@ class Services:
     model_executor: RequestExecutor
     health_executor: RequestExecutor
     make_composer: ComposerFactory
+    close_composers: Callable[[], None] | None = None
 
     def pools(self) -> dict[str, PoolState]:
         """Return how busy each pool of threads is."""
@@ -51,13 +53,12 @@ class Services:
         """Take no more work, let running work finish, and return whether it did.
 
         A model's answer is not waited for: nobody would read it. Requests to a model are ended
-        where the factory of composers has a method ``close``.
+        where ``close_composers`` is set.
         """
         until = time.monotonic() + seconds
         finished = [self.model_executor.close(0)]
-        end_requests = getattr(self.make_composer, "close", None)
-        if end_requests is not None:
-            end_requests()
+        if self.close_composers is not None:
+            self.close_composers()
             finished = [self.model_executor.close(min(2.0, seconds))]
         for pool in (self.executor, self.image_executor, self.health_executor):
             finished.append(pool.close(max(0.0, until - time.monotonic())))

@@ -13,6 +13,7 @@ from stitch_cir.composers import (
     ConversationalComposer,
     CostEstimator,
     Reference,
+    UsesModel,
     UsesReferenceImage,
 )
 from stitch_cir.concepts import Concept
@@ -80,6 +81,9 @@ def check_composer(
         _check_conversation(composer, described, modification, count)
     if isinstance(composer, UsesReferenceImage):
         require(composer.required_image_side >= 0, "required_image_side is at least 0")
+    if isinstance(composer, UsesModel):
+        waits = composer.waits_for_model(with_reference=True)
+        require(isinstance(waits, bool), f"waits_for_model returns a bool, not {waits!r}")
     if isinstance(composer, CostEstimator):
         estimate = composer.estimate(described, modification, count)
         require(estimate.queries == 1, "estimate counts one query")

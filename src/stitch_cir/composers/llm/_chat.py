@@ -216,6 +216,10 @@ class ChatComposer:
             total += estimate(self.chat, plain, self._num_reference_captions, self._sampling)
         return total
 
+    def waits_for_model(self, *, with_reference: bool) -> bool:
+        """Return whether there is an image to show: without one, no model is asked."""
+        return with_reference
+
     def usage(self) -> Usage:
         """Return the answers and tokens that were used so far."""
         return self.chat.usage()

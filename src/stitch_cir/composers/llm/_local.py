@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from pathlib import Path
 
-from stitch_cir.chat import ChatOptions, LlamaChat, Sampling, make_chat, shipped_model
+from stitch_cir.chat import AnswerCache, LlamaChat, Sampling, make_chat, shipped_model
 from stitch_cir.composers.llm._two_stage import TwoStageComposer
 
 __all__ = ["LocalComposer", "make_local_composer"]
+
+GREEDY = Sampling(temperature=0.0)
 
 
 class LocalComposer(TwoStageComposer):
@@ -27,18 +29,19 @@ def make_local_composer(
     *,
     model: str | None = None,
     prompt: str | None = None,
-    sampling: Sampling | None = None,
+    sampling: Sampling | None = GREEDY,
     retries: int | None = None,
     sources: int = 5,
-    **options: Unpack[ChatOptions],
+    cache: AnswerCache | Path | str | bool | None = None,
+    offline: bool = False,
 ) -> LocalComposer:
     """Make the composer; ``model`` is a GGUF file, SmolLM2-135M-Instruct if None.
 
-    Of ``options`` (those of :func:`~stitch_cir.chat.make_chat`) ``cache`` and ``offline`` count.
+    ``cache`` and ``offline`` are those of :func:`~stitch_cir.chat.make_chat`.
     Raises ``ModelError`` when the file is missing, or the package that brings the default one.
     """
-    sampling = sampling or Sampling(temperature=0.0)
-    chat = make_chat(LlamaChat(model or shipped_model()), **options)
+    sampling = sampling or GREEDY
+    chat = make_chat(LlamaChat(model or shipped_model()), cache=cache, offline=offline)
     return LocalComposer(
         chat,
         prompt=prompt or "rewrite-1",

@@ -237,6 +237,10 @@ class TwoStageComposer:
             total += estimate(self.chat, messages, number, self._sampling, first)
         return total
 
+    def waits_for_model(self, *, with_reference: bool) -> bool:
+        """Return whether there is a reference to describe: without one, no model is asked."""
+        return with_reference
+
     def usage(self) -> Usage:
         """Return the answers and tokens that both models used so far."""
         usage = self.chat.usage()

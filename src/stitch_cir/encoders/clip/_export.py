@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ from numpy.typing import NDArray
 
 from stitch_cir.encoders._protocol import DualEncoder
 from stitch_cir.encoders._registry import load_encoder
-from stitch_cir.encoders.clip._export_parts import Tower, export_parts
+from stitch_cir.encoders.clip._export_parts import (
+    ExportableTowers,
+    ExportParts,
+    Tower,
+    check_tokenizer,
+)
 from stitch_cir.encoders.clip._onnx import load_onnx
 from stitch_cir.encoders.clip._torch import loading
 from stitch_cir.encoders.clip._towers import TowerEncoder
@@ -48,7 +54,8 @@ def export_model(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SettingError(f"{folder} exists and is not empty.", hint="Name a new folder.")
     encoder = load_encoder(spec, device="cpu", precision="fp32")
-    if not isinstance(encoder, TowerEncoder) or not hasattr(encoder.towers, "model"):
+    towers = encoder.towers if isinstance(encoder, TowerEncoder) else None
+    if not isinstance(encoder, TowerEncoder) or not isinstance(towers, ExportableTowers):
         raise SettingError(
             f"{spec} is no torch checkpoint.",
             hint="Export transformers:FOLDER-or-id or open_clip:MODEL/PRETRAINED.",
@@ -56,7 +63,7 @@ def export_model(
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     part.mkdir(parents=True)
     try:
-        record = _write(encoder, spec, part)
+        record = _write(encoder, towers.export_parts, spec, part)
         cosine = check_golden(load_onnx(str(part)), record, least_cosine=least_cosine)
         folder.parent.mkdir(parents=True, exist_ok=True)
         part.replace(folder)
@@ -92,11 +99,14 @@ def check_golden(
     return least
 
 
-def _write(encoder: TowerEncoder, spec: str, folder: Path) -> ModelFile:
+def _write(
+    encoder: TowerEncoder, take_apart: Callable[[], ExportParts], spec: str, folder: Path
+) -> ModelFile:
     with loading(f"Exporting {spec}", "export", "Known to work: CLIP and SigLIP checkpoints."):
         import torch
 
-        parts = export_parts(encoder.towers)
+        parts = take_apart()
+        check_tokenizer(encoder.towers, parts)
         (folder / "tokenizer.json").write_text(parts.tokenizer, encoding="utf-8")
         for name, tower in (("text", parts.text), ("vision", parts.vision)):
             _export(torch, tower, folder / f"{name}.onnx")

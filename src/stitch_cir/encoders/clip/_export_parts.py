@@ -5,15 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from stitch_cir.encoders.clip._open_clip import OpenClipTowers, joint_tokens
 from stitch_cir.encoders.clip._towers import Towers
-from stitch_cir.encoders.clip._transformers import HfTowers
 from stitch_cir.encoders.store import GOLDEN_TEXTS
 from stitch_cir.errors import ModelError
 
-__all__ = ["ExportParts", "Tower", "export_parts"]
+if TYPE_CHECKING:
+    from stitch_cir.encoders.clip._open_clip import OpenClipTowers
+    from stitch_cir.encoders.clip._transformers import HfTowers
+
+__all__ = [
+    "ExportParts",
+    "ExportableTowers",
+    "Tower",
+    "check_tokenizer",
+    "parts_of_open_clip",
+    "parts_of_transformers",
+]
 
 _HARD_TEXTS = (
     *GOLDEN_TEXTS,
@@ -47,19 +56,17 @@ class ExportParts:
     config: dict[str, Any]
 
 
-def export_parts(towers: Towers) -> ExportParts:
+@runtime_checkable
+class ExportableTowers(Protocol):
+    """Towers that can be taken apart, to be exported."""
+
+    def export_parts(self) -> ExportParts:
+        """Take the model apart. Raises ``ModelError`` when its tokenizer cannot be carried over."""
+        ...
+
+
+def parts_of_transformers(towers: HfTowers) -> ExportParts:
     """Take a model apart. Raises ``ModelError`` when its tokenizer cannot be carried over."""
-    if isinstance(towers, HfTowers):
-        parts = _of_transformers(towers)
-    elif isinstance(towers, OpenClipTowers):
-        parts = _of_open_clip(towers)
-    else:
-        raise ModelError("Only transformers and open_clip checkpoints can be exported.")
-    _check_tokenizer(towers, parts)
-    return parts
-
-
-def _of_transformers(towers: HfTowers) -> ExportParts:
     import torch
 
     model, info = towers.model, towers.info
@@ -99,8 +106,11 @@ def _of_transformers(towers: HfTowers) -> ExportParts:
     )
 
 
-def _of_open_clip(towers: OpenClipTowers) -> ExportParts:
+def parts_of_open_clip(towers: OpenClipTowers) -> ExportParts:
+    """Take a model apart. Raises ``ModelError`` when its tokenizer cannot be carried over."""
     import torch
+
+    from stitch_cir.encoders.clip._open_clip import joint_tokens
 
     model, info = towers.model, towers.info
     dense = info.grid > 0
@@ -196,7 +206,8 @@ def _open_clip_tokenizer(tokenizer: Any) -> str:
     return str(made.to_str())
 
 
-def _check_tokenizer(towers: Towers, parts: ExportParts) -> None:
+def check_tokenizer(towers: Towers, parts: ExportParts) -> None:
+    """Raise ``ModelError`` where a tokenizer made of the parts reads a text differently."""
     from stitch_cir.encoders.clip._tokenizer import plain_tokenizer
 
     json.loads(parts.tokenizer)

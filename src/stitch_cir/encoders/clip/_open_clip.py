@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from stitch_cir.encoders.clip._torch import TorchTowers, check_choices, loading,
 from stitch_cir.encoders.clip._towers import TowerEncoder, TowersInfo
 from stitch_cir.encoders.store import encoder_name, file_sha256
 from stitch_cir.errors import ModelError
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders.clip._export_parts import ExportParts
 
 __all__ = ["OpenClipTowers", "cached_weights", "load_open_clip"]
 
@@ -129,6 +132,12 @@ class OpenClipTowers(TorchTowers):
         """Encode prepared images: (n, d) float32."""
         with self._torch.inference_mode():
             return self._back(self._model.encode_image(self._there(pixels)))
+
+    def export_parts(self) -> ExportParts:
+        """Take the model apart. Raises ``ModelError`` when its tokenizer cannot be carried over."""
+        from stitch_cir.encoders.clip._export_parts import parts_of_open_clip
+
+        return parts_of_open_clip(self)
 
     def patches(
         self, pixels: NDArray[np.float32]

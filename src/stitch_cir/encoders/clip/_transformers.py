@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from stitch_cir.encoders.clip._torch import TorchTowers, check_choices, loading,
 from stitch_cir.encoders.clip._towers import TowerEncoder, TowersInfo
 from stitch_cir.encoders.store import encoder_name, joint_sha256, local_folder, read_model_file
 from stitch_cir.errors import ModelError
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders.clip._export_parts import ExportParts
 
 __all__ = ["FAMILIES", "HfTowers", "load_transformers"]
 
@@ -151,6 +154,12 @@ class HfTowers(TorchTowers):
         with self._torch.inference_mode():
             tensor = self._there(pixels).to(self._dtype)
             return self._back(self._model.get_image_features(pixel_values=tensor))
+
+    def export_parts(self) -> ExportParts:
+        """Take the model apart. Raises ``ModelError`` when its tokenizer cannot be carried over."""
+        from stitch_cir.encoders.clip._export_parts import parts_of_transformers
+
+        return parts_of_transformers(self)
 
     def patches(
         self, pixels: NDArray[np.float32]

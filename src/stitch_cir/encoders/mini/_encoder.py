@@ -88,7 +88,7 @@ class MiniEncoder:
     """EfficientNet-Lite2 and all-MiniLM-L6-v2 in one space.
 
     Implements ``DualEncoder``, ``ConceptReader``, ``DenseEncoder``, ``PreparingEncoder``,
-    ``StandIn``.
+    ``ShippedWeights``, ``StandIn``.
     """
 
     name = "mini"

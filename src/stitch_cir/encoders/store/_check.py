@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from stitch_cir.encoders._protocol import ShippedWeights
 from stitch_cir.encoders._registry import load_encoder
 from stitch_cir.encoders.clip import check_golden
-from stitch_cir.encoders.mini import verify_files
 from stitch_cir.encoders.store._catalogue import is_installed, model_dir
 from stitch_cir.encoders.store._model_file import GOLDEN_TEXTS, read_model_file
 
@@ -19,8 +19,6 @@ def check_model(name: str) -> dict[str, Any]:
 
     Raises ``ModelError`` with what is wrong, ``SettingError`` for an unknown name.
     """
-    if name == "mini":
-        verify_files()
     record = None
     folder = _folder(name)
     if folder is not None:
@@ -28,12 +26,15 @@ def check_model(name: str) -> dict[str, Any]:
         if record is not None:
             record.check_files(folder, fresh=True)
     encoder = load_encoder(name)
+    files = "no record of them"
+    if isinstance(encoder, ShippedWeights):
+        encoder.verify()
+        files = "built in"
     encoder.encode_texts(GOLDEN_TEXTS)
     if record is not None and record.golden:
         golden = f"least cosine {check_golden(encoder, record):.6f}"
     else:
         golden = "none were kept with this model"
-    files = "built in" if name == "mini" else "no record of them"
     if record is not None:
         files = f"{len(record.files)} checked"
     return {
