@@ -100,7 +100,7 @@ def run(*, small: int = 1000, large: int = 5000) -> list[Row]:
                 "indexing again, unchanged / first time",
                 again["wall"] / first["wall"],
                 None,
-                raw={"seconds": again["wall"], "pictures_read": again["encoded"]},
+                raw={"seconds": again["wall"], "images_read": again["encoded"]},
             )
         )
         many = make_images(Path(scratch) / "large", large)

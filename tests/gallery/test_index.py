@@ -84,7 +84,7 @@ def test_changed_files_are_encoded_again(folder: Path, encoder: FakeEncoder, pai
     report = index_folder(folder, encoder=encoder)
     assert counts(report) == {"changed": 1, "encoded": 1, "unchanged": 4}
     assert not np.array_equal(views(folder, "b.png"), before)
-    assert Gallery.open(folder).info()["distinct_pictures"] == 5
+    assert Gallery.open(folder).info()["distinct_images"] == 5
 
 
 def test_touched_files_are_only_hashed(folder: Path, encoder: FakeEncoder) -> None:
@@ -103,7 +103,7 @@ def test_removed_files_leave(folder: Path, encoder: FakeEncoder) -> None:
     assert counts(report) == {"removed": 3, "unchanged": 2}
     gallery = Gallery.open(folder)
     assert gallery.ids == ("a.png", "b.png")
-    assert gallery.info()["distinct_pictures"] == 2
+    assert gallery.info()["distinct_images"] == 2
 
 
 def test_moved_files_keep_their_vectors(folder: Path, encoder: FakeEncoder) -> None:

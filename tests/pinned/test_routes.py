@@ -94,7 +94,7 @@ def requests(upload: str) -> dict[str, Request]:
         "search, nothing": ("POST", "/api/search", {"json": {}}),
         "explain": ("POST", "/api/explain", {"json": {**QUERY, "id": "blue.png"}}),
         "explain, no such image": ("POST", "/api/explain", {"json": {**QUERY, "id": "no.png"}}),
-        "explain, drawn": ("POST", "/api/explain/picture", {"json": {**QUERY, "id": "blue.png"}}),
+        "explain, drawn": ("POST", "/api/explain/image", {"json": {**QUERY, "id": "blue.png"}}),
         "sheet": ("POST", "/api/sheet", {"json": QUERY}),
         "add": (
             *("POST", "/api/images"),

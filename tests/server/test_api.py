@@ -102,7 +102,7 @@ def test_explain_and_its_images(client: TestClient) -> None:
     assert answer["matches"] == sorted(answer["matches"], key=lambda match: -match["mass"])
     assert answer["hit"]["rank"] > 1
     for kind in ("matches", "heatmap", "contributions"):
-        drawn = client.post("/api/explain/picture", json={**BLUE, "id": "blue.png", "kind": kind})
+        drawn = client.post("/api/explain/image", json={**BLUE, "id": "blue.png", "kind": kind})
         assert drawn.headers["content-type"] == "image/png"
         assert Image.open(io.BytesIO(drawn.content)).width > 300
     left_out = client.post("/api/explain", json={**BLUE, "id": "red.png"})

@@ -107,7 +107,7 @@ def test_a_hanging_model_stops_nothing_else(folder: Path, hanging: Hanging) -> N
                 "saturated": True,
             }
             assert not health["pools"]["work"]["saturated"]
-            for path in ("search", "compose", "explain", "explain/picture", "sheet"):
+            for path in ("search", "compose", "explain", "explain/image", "sheet"):
                 ask = {**MODEL, "id": "blue.png"} if path.startswith("explain") else MODEL
                 full = await client.post(f"/api/{path}", json=ask)
                 assert (full.status_code, full.json()["error"]["type"]) == (503, "QueueFullError")

@@ -349,7 +349,7 @@ def test_error_messages_show_a_valid_request(
 
 def test_a_body_that_is_no_utf8(steady: TestClient) -> None:
     document = steady.get("/openapi.json").json()
-    for path in ("search", "compose", "explain", "explain/picture", "sheet"):
+    for path in ("search", "compose", "explain", "explain/image", "sheet"):
         answer = steady.post(
             f"/api/{path}",
             content=b'{"text": "\xff"}',

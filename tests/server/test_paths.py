@@ -131,7 +131,7 @@ def test_no_path_leads_out(steady: TestClient, path: str) -> None:
             ("compose", ask),
             ("sheet", ask),
             ("explain", {"text": "red", "id": spelled}),
-            ("explain/picture", {"text": "red", "id": spelled}),
+            ("explain/image", {"text": "red", "id": spelled}),
             ("search", {"text": "red", "negatives": [spelled]}),
             ("search", {"reference": {"upload": spelled}, "text": "in blue"}),
         ):

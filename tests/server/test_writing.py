@@ -149,8 +149,8 @@ def test_captions_that_are_none(writable: TestClient, folder: Path, captions: st
 @pytest.mark.parametrize(
     ("name", "kept"),
     [
-        ("", "picture.jpg"),
-        ("..", "picture.jpg"),
+        ("", "image.jpg"),
+        ("..", "image.jpg"),
         (".hidden.jpg", "hidden.jpg"),
         ("a/b\\c.jpg", "c.jpg"),
         ("nul\0byte.jpg", "nul_byte.jpg"),

@@ -24,7 +24,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [
         ("gallery", facts["directory"]),
         ("folder", facts["root"] or "none: the gallery has captions only"),
-        ("images", f"{facts['images']:,}, {facts['distinct_pictures']:,} distinct pictures"),
+        ("images", f"{facts['images']:,}, {facts['distinct_images']:,} distinct images"),
         ("complete", _complete(facts)),
     ]
     if facts["captioned"]:

@@ -227,7 +227,7 @@ def explanation_image(
 ) -> Call[bytes]:
     """Return the explanation as PNG: ``matches``, ``heatmap``, ``contributions`` or ``all``."""
     body = query_json(text, query, id=id, kind=kind)
-    return _query("/api/explain/picture", _bytes, query, body)
+    return _query("/api/explain/image", _bytes, query, body)
 
 
 def sheet(text: str = "", **query: Unpack[QueryArguments]) -> Call[str]:

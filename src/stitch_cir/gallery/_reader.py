@@ -124,7 +124,7 @@ class GalleryReader(ABC):
             "directory": str(self.directory),
             "root": None if root is None else os.path.realpath(root),
             "images": self._store.count("items"),
-            "distinct_pictures": int(self._store.value(distinct)),
+            "distinct_images": int(self._store.value(distinct)),
             "captioned": len(self._store.captioned_ids()),
             "skipped": self._store.count("skipped"),
             "vanished": _vanished.count(self._store),

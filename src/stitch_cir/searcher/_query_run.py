@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,8 @@ class QueryRun:
     encoded: EncodedQuery
     candidates: Candidates
     chance: Chance | None = None
+    views: dict[int, tuple[View, ...]] = field(default_factory=dict, repr=False)
+    """The views of images that were looked at, by row: they are read once."""
 
     @classmethod
     def of(
@@ -223,13 +225,12 @@ class QueryRun:
         offsets = self.ranker.matrix.offsets
         damaged = False
         for row in rows:
-            id = self.ranker.matrix.ids[row]
             try:
-                sound = len(self.snapshot.views(id)) == offsets[row + 1] - offsets[row]
+                sound = len(self._views_of(row)) == offsets[row + 1] - offsets[row]
             except RowDamagedError:
                 sound = False
             if not sound:
-                self.snapshot.leave_out(id)
+                self.snapshot.leave_out(self.ranker.matrix.ids[row])
                 damaged = True
         return damaged
 
@@ -263,20 +264,24 @@ class QueryRun:
         copies = tuple(ids[each] for each in self.candidates.copies_of(row, rows).tolist())
         return replace(self._hit(rank, row, score), near_duplicates=copies)
 
+    def _views_of(self, row: int) -> tuple[View, ...]:
+        if row not in self.views:
+            self.views[row] = tuple(
+                View(index=index, box=view.box, caption=view.caption, image=view.image)
+                for index, view in enumerate(self.snapshot.views(self.ranker.matrix.ids[row]))
+            )
+        return self.views[row]
+
     def _hit(self, rank: int, row: int, score: float) -> Hit:
         snapshot = self.snapshot
         id = self.ranker.matrix.ids[row]
-        views = tuple(
-            View(index=index, box=view.box, caption=view.caption, image=view.image)
-            for index, view in enumerate(snapshot.views(id))
-        )
         return Hit(
             rank,
             id,
             score,
             self.encoded,
             self.ranker.plan(self.encoded, row),
-            views,
+            self._views_of(row),
             snapshot.path(id),
             max_pixels=snapshot.max_pixels,
             size=snapshot.size(id),

@@ -157,7 +157,7 @@ def _services(
     executor = RequestExecutor("work", threads=settings.threads, **limits)
     # a page asks for dozens of thumbnails at once: they must not delay a search
     image_executor = RequestExecutor(
-        "pictures", threads=2, queue=4 * settings.queue, deadline=settings.deadline
+        "images", threads=2, queue=4 * settings.queue, deadline=settings.deadline
     )
     # a model that hangs keeps the threads that wait for it: nothing else may run on them
     model_executor = RequestExecutor(
@@ -188,10 +188,10 @@ def _services(
     queries = QueryService(provider, uploads, settings, maker)
     metrics.gauge("requests_held", "Requests in work or waiting", lambda: executor.held)
     metrics.gauge("models_held", "Requests that ask a model, or wait", lambda: model_executor.held)
-    metrics.gauge("pictures_held", "Images rendered or waiting", lambda: image_executor.held)
+    metrics.gauge("images_held", "Images rendered or waiting", lambda: image_executor.held)
     metrics.gauge("uploads", "Uploads in memory", lambda: len(uploads.cache))
     metrics.gauge("uploads_bytes", "Bytes of uploads", lambda: uploads.cache.bytes)
-    metrics.gauge("pictures_bytes", "Bytes of rendered images", lambda: renderer.cache.bytes)
+    metrics.gauge("images_bytes", "Bytes of rendered images", lambda: renderer.cache.bytes)
     metrics.gauge("gallery_images", "Images in the gallery", provider.count)
     return Services(
         settings,

@@ -105,7 +105,7 @@ def router(services: Services) -> APIRouter:
         return await executor(query).run(request, work)
 
     @routes.post(
-        "/api/explain/picture",
+        "/api/explain/image",
         response_class=Response,
         responses=image_response("image/png"),
     )

@@ -40,7 +40,7 @@ class Services:
         named = {
             "work": self.executor,
             "models": self.model_executor,
-            "pictures": self.image_executor,
+            "images": self.image_executor,
         }
         return {name: pool.state() for name, pool in named.items()}
 

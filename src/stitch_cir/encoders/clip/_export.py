@@ -148,4 +148,5 @@ def _export(torch: Any, tower: Tower, file: Path) -> None:
 def _golden(encoder: DualEncoder) -> dict[str, NDArray[np.float32]]:
     images = golden_images()
     views = encoder.encode_views(images, [(ViewBox(),)] * len(images))[:, 0]
+    # "pictures" is what files of models exported so far call them
     return {"texts": encoder.encode_texts(GOLDEN_TEXTS), "pictures": views}

@@ -253,7 +253,7 @@ def _stem(name: str) -> str:
         c if c.isalnum() or c in _SIGNS else "_" for c in last.rpartition(".")[0] or last
     )
     short = kept.encode()[:_MAX_STEM_BYTES].decode(errors="ignore").strip(" _")
-    return short or "picture"
+    return short or "image"
 
 
 def _ending(content: bytes) -> str:

@@ -90,7 +90,7 @@ export const explain = (request, id, signal) => read("api/explain", { json: { ..
 
 /** @param {wire.QueryRequest} request */
 export async function explanationImage(request, id, kind) {
-  return (await call("api/explain/picture", { json: { ...request, id, kind } })).blob();
+  return (await call("api/explain/image", { json: { ...request, id, kind } })).blob();
 }
 
 export async function sheet(request) {
