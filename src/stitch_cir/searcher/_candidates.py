@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.errors import GalleryEmptyError, NotFoundError
 from stitch_cir.gallery import Snapshot, ViewMatrix, matcher
-from stitch_cir.searcher._encoding import EncodedQuery
+from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._reference import ResolvedReference, suggest_ids
 from stitch_cir.searcher._settings import SearchSettings
 

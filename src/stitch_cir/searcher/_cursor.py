@@ -12,7 +12,7 @@ from typing import Any
 
 from stitch_cir.errors import CursorError, CursorGoneError
 from stitch_cir.gallery import Snapshot
-from stitch_cir.searcher._encoding import ComposedQuery
+from stitch_cir.searcher._features import ComposedQuery
 from stitch_cir.searcher._query import MAX_OFFSET
 from stitch_cir.searcher._reference import ResolvedReference
 from stitch_cir.searcher._settings import SearchSettings

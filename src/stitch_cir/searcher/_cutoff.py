@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stitch_cir._schema import DECLARED
 from stitch_cir.gallery import Gallery, ViewMatrix
 from stitch_cir.ranking import chance_threshold, shaped_like, view_sets
-from stitch_cir.searcher._encoding import EncodedQuery
+from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._random_captions import RECIPE, length_of, random_captions
 from stitch_cir.searcher._ranker import GalleryRanker
 from stitch_cir.searcher._settings import SearchSettings

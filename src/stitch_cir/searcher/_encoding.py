@@ -12,15 +12,13 @@ from stitch_cir.composers import Composition
 from stitch_cir.encoders import DualEncoder, TextLimits, encode_set
 from stitch_cir.errors import NotFoundError, QueryError, VectorError
 from stitch_cir.gallery import GalleryReader
+from stitch_cir.searcher._features import ComposedQuery, QueryFeatures
 from stitch_cir.searcher._hit import View
 from stitch_cir.searcher._reference import ResolvedReference
 from stitch_cir.transition import Transition, rocchio_step
 from stitch_cir.views import content_key
 
 __all__ = [
-    "ComposedQuery",
-    "EncodedQuery",
-    "QueryFeatures",
     "cut_notes",
     "distinct_texts",
     "encode_queries",
@@ -29,166 +27,6 @@ __all__ = [
 
 _TEXTS = 256
 """Texts encoded between two steps of progress."""
-
-
-@dataclass(frozen=True, slots=True)
-class ComposedQuery:
-    """A query whose references are resolved and whose captions are written, ready to be encoded.
-
-    ``text`` is the modification of all turns, without white space around it; ``requests`` are the
-    turns as the user wrote them, where there are several. Without a ``composition`` the references'
-    own view sets are searched with.
-    """
-
-    references: tuple[ResolvedReference, ...]
-    text: str
-    composition: Composition | None
-    requests: tuple[str, ...] = ()
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What to know about its composition and its reference."""
-        composed = () if self.composition is None else self.composition.notes
-        return (*composed, *(note for each in self.references for note in each.notes))
-
-    @property
-    def shares(self) -> tuple[float, ...]:
-        """The weights of the references, as shares of 1."""
-        total = sum(each.weight for each in self.references)
-        return tuple(each.weight / total for each in self.references)
-
-    def texts(self) -> tuple[str, ...]:
-        """Return what is encoded: captions, the modification if any, the reference's captions."""
-        composition = self.composition
-        if composition is None:
-            return ()
-        modification = (composition.intent or self.text,) if self.text else ()
-        return (*composition.texts, *modification, *composition.reference_captions)
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedQuery:
-    """The set of vectors that a gallery is ranked by.
-
-    ``vectors``: (K, d) float32 unit rows after the transition; ``weights``: (K,) float32, sum 1;
-    ``labels``: K texts that say what each row is. ``reference_captions``: (R, d) float32, captions
-    of the unchanged reference, for transitions that combine scores only. ``negatives``: the gallery
-    ids of rejected images, which ``vectors`` were moved away from. ``reference`` names the only or
-    first reference; ``references`` are all of them with their shares, which sum to 1; ``requests``
-    are all turns, where there are several. ``span``: (b, d) float32, the query's vectors before the
-    transition, the same array for every transition of its features.
-    """
-
-    vectors: NDArray[np.float32] = field(repr=False)
-    weights: NDArray[np.float32] = field(repr=False)
-    labels: tuple[str, ...]
-    composition: Composition | None
-    reference: str | None
-    text: str | None
-    reference_captions: NDArray[np.float32] | None = field(default=None, repr=False)
-    negatives: tuple[str, ...] = ()
-    references: tuple[tuple[str, float], ...] = ()
-    requests: tuple[str, ...] = ()
-    span: NDArray[np.float32] | None = field(default=None, repr=False)
-
-    @property
-    def reference_names(self) -> tuple[str, ...]:
-        """The names of all references, in their order."""
-        return tuple(name for name, _ in self.references)
-
-    @property
-    def row_noun(self) -> str:
-        """What a row is: a target caption, or a view of the reference of a query without text."""
-        return "part of the reference" if self.composition is None else "caption"
-
-    def away_from(
-        self, ids: tuple[str, ...], means: NDArray[np.float32], weight: float
-    ) -> EncodedQuery:
-        """Return the query moved away by ``weight`` from rejected images of mean vectors (n, d)."""
-        return replace(self, vectors=rocchio_step(self.vectors, means, weight), negatives=ids)
-
-
-@dataclass(frozen=True, slots=True)
-class QueryFeatures:
-    """The vectors of a composed query before any transition, float32 unit rows.
-
-    ``captions``: (K, d), f(t_k), or the views of a reference without text; ``labels``: what each of
-    them is; ``modification``: (d,), f(m), or None without a text; ``reference_captions``: (R, d),
-    captions of the unchanged references, or None; ``reference_image``: (d,), the view of the whole
-    reference image where a transition needs it, of several their weighted mean, renormalised.
-    ``weights``: (K,), sum 1, the shares of the views of several references without text. ``span``:
-    (b, d), the vectors of all texts and of the reference image as one array, or None.
-    """
-
-    composition: Composition | None
-    reference: str | None
-    text: str
-    labels: tuple[str, ...]
-    captions: NDArray[np.float32] = field(repr=False)
-    modification: NDArray[np.float32] | None = field(default=None, repr=False)
-    reference_captions: NDArray[np.float32] | None = field(default=None, repr=False)
-    reference_image: NDArray[np.float32] | None = field(default=None, repr=False)
-    weights: NDArray[np.float32] | None = field(default=None, repr=False)
-    references: tuple[tuple[str, float], ...] = ()
-    requests: tuple[str, ...] = ()
-    span: NDArray[np.float32] | None = field(default=None, repr=False)
-
-    def refine(self, transition: Transition) -> EncodedQuery:
-        """Apply a transition; the views of a reference stay where they are.
-
-        Raises ``QueryError`` for weights that cannot be marginals, ``VectorError`` where the
-        transition cannot be applied to this query.
-        """
-        if self.composition is None:
-            shares = self.weights
-            if shares is None:
-                shares = np.full(len(self.captions), 1.0 / len(self.captions), dtype=np.float32)
-            return EncodedQuery(
-                self.captions,
-                shares,
-                self.labels,
-                None,
-                self.reference,
-                None,
-                references=self.references,
-            )
-        refined = transition.refine(
-            self.captions,
-            self.modification,
-            reference_captions=self.reference_captions,
-            reference_image=self.reference_image,
-        )
-        refined = np.ascontiguousarray(refined, dtype=np.float32)
-        if transition.keeps_captions:
-            if len(refined) != len(self.captions):
-                raise VectorError(
-                    f"The transition {transition.name} made {len(refined)} vectors of "
-                    f"{len(self.captions)} captions.",
-                    hint="One that does not keep the captions says so: keeps_captions = False.",
-                )
-            labels = self.labels
-            weights = np.asarray([c.weight for c in self.composition.captions], np.float32)
-        else:
-            labels = tuple(self.text for _ in range(len(refined)))
-            weights = np.ones(len(refined), np.float32)
-        total = float(weights.sum())
-        if not np.isfinite(total) or total <= 0 or bool((weights < 0).any()):
-            raise QueryError(
-                f"The captions' weights {weights.tolist()} are not usable.",
-                hint="Every weight must be a finite number of at least 0, one of them above 0.",
-            )
-        return EncodedQuery(
-            refined,
-            weights / np.float32(total),
-            labels,
-            self.composition,
-            self.reference,
-            self.text or None,
-            self.reference_captions if transition.combines_scores else None,
-            references=self.references,
-            requests=self.requests,
-            span=self.span,
-        )
 
 
 def distinct_texts(queries: Iterable[ComposedQuery]) -> list[str]:

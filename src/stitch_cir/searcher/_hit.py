@@ -16,7 +16,7 @@ from stitch_cir.transport import TransportPlan
 from stitch_cir.views import ViewBox
 
 if TYPE_CHECKING:
-    from stitch_cir.searcher._encoding import EncodedQuery
+    from stitch_cir.searcher._features import EncodedQuery
 
 __all__ = ["Hit", "Match", "Region", "View"]
 

@@ -14,7 +14,7 @@ from stitch_cir.ranking import POOL, Ranking, Solver, vary
 from stitch_cir.searcher._candidates import Candidates, row_of, select_candidates, shortfall
 from stitch_cir.searcher._cursor import Cursor
 from stitch_cir.searcher._cutoff import Chance, ChanceCache, measure_chance, place_cutoff
-from stitch_cir.searcher._encoding import EncodedQuery, QueryFeatures
+from stitch_cir.searcher._features import EncodedQuery, QueryFeatures
 from stitch_cir.searcher._hit import Hit, View
 from stitch_cir.searcher._ranker import GalleryRanker, convergence_note
 from stitch_cir.searcher._reference import ResolvedReference, gallery_id_of

@@ -21,7 +21,7 @@ from stitch_cir.ranking import (
     count_neighbours,
     pad_sets,
 )
-from stitch_cir.searcher._encoding import EncodedQuery
+from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._settings import SearchSettings
 from stitch_cir.transport import IterativeScorer, PointSets, Scorer, TransportPlan
 

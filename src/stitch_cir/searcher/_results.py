@@ -9,7 +9,7 @@ from typing import Any
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Facet
 from stitch_cir.searcher._cutoff import Cutoff
-from stitch_cir.searcher._encoding import EncodedQuery
+from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._hit import Hit
 from stitch_cir.searcher._settings import SearchSettings
 

@@ -24,7 +24,8 @@ from stitch_cir.ranking import Exhaustive, Solver
 from stitch_cir.reranker import Reranker
 from stitch_cir.searcher._candidates import select_candidates
 from stitch_cir.searcher._cursor import Cursor
-from stitch_cir.searcher._encoding import ComposedQuery, QueryFeatures, cut_notes, encode_queries
+from stitch_cir.searcher._encoding import cut_notes, encode_queries
+from stitch_cir.searcher._features import ComposedQuery, QueryFeatures
 from stitch_cir.searcher._hit import Hit
 from stitch_cir.searcher._query import Query, empty_query_error
 from stitch_cir.searcher._query_run import QueryRun, RankingRequest
@@ -129,10 +130,7 @@ class Searcher:
             )
         solver = self._open_solver()
         settings = self.settings.with_(device=solver.device)
-        recorders = {
-            "composer": UsageRecorder(self.composer),
-            "reranker": UsageRecorder(self._reranker),
-        }
+        recorder = UsageRecorder({"composer": self.composer, "reranker": self._reranker})
         with ExitStack() as stack:
             run = self._start(query, settings, solver, stack, cursor=cursor)
             results = run.search()
@@ -141,12 +139,11 @@ class Searcher:
             results = rerank(self.gallery, request, results, self._reranker)
         end = request.offset + run.page_size
         more = request.cursor is not None and settings.shortlist is None and end < results.total
-        usage = {name: recorder.read() for name, recorder in recorders.items()}
         return replace(
             results,
             hits=results.hits[: run.page_size],
             next_cursor=str(request.cursor.at(end)) if request.cursor and more else None,
-            usage={name: used for name, used in usage.items() if used is not None},
+            usage=recorder.read(),
             explainer=partial(self._explain_again, request.without_image()),
         )
 
@@ -157,7 +154,7 @@ class Searcher:
         when the gallery has no such image, or when it does not take part in the ranking.
         """
         with ExitStack() as stack:
-            run = self._start(query, _for_one_image(self.settings), Exhaustive(), stack, id)
+            run = self._start(query, self.settings.for_one_image(), Exhaustive(), stack, id)
             results = run.explain(id)
         explainer = partial(self._explain_again, run.request.without_image())
         return replace(results, explainer=explainer)
@@ -350,12 +347,7 @@ class Searcher:
 
     def _explain_again(self, request: RankingRequest, id: str) -> Hit:
         """Explain another image for a query that was searched with before."""
-        settings = _for_one_image(request.settings)
+        settings = request.settings.for_one_image()
         request = replace(request, settings=settings, solver=Exhaustive(), timer=StageTimer())
         with self.gallery.snapshot() as snapshot:
             return QueryRun.of(self.gallery, snapshot, request).explain(id)[0]
-
-
-def _for_one_image(settings: SearchSettings) -> SearchSettings:
-    """Return the settings with which one image is ranked among all others."""
-    return settings.with_(k=1, shortlist=None, strictness=None)

@@ -184,6 +184,10 @@ class SearchSettings:
                     )
         return cls._make({**_preset(preset), **values}, preset)
 
+    def for_one_image(self) -> SearchSettings:
+        """Return the settings by which one image is ranked among all others."""
+        return self.with_(k=1, shortlist=None, strictness=None)
+
     def with_(self, **changes: Any) -> SearchSettings:
         """Copy with some values changed (and checked again), by field or by flat name."""
         _require_declared(changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from stitch_cir.composers import Composer, model_usage
@@ -15,24 +16,25 @@ __all__ = ["StageTimer", "UsageRecorder"]
 
 
 class UsageRecorder:
-    """Records what a composer or reranker uses of its model from now on."""
+    """Records what composers and rerankers, by name, use of their models from now on."""
 
-    def __init__(self, source: Composer | Reranker | None) -> None:
+    def __init__(self, sources: Mapping[str, Composer | Reranker | None]) -> None:
         """Start recording."""
-        self._source = source
-        self._start = self._usage()
+        self._sources = sources
+        self._start = {name: _usage_of(source) for name, source in sources.items()}
 
-    def read(self) -> dict[str, int] | None:
-        """Return the answers and tokens since the start, ``None`` where there is no model."""
-        usage = self._usage()
-        if usage is None or self._start is None:
-            return None
-        return (usage - self._start).to_dict()
+    def read(self) -> dict[str, dict[str, int]]:
+        """Return the answers and tokens since the start, of those that have a model."""
+        used: dict[str, dict[str, int]] = {}
+        for name, source in self._sources.items():
+            usage, before = _usage_of(source), self._start[name]
+            if usage is not None and before is not None:
+                used[name] = (usage - before).to_dict()
+        return used
 
-    def _usage(self) -> Usage | None:
-        if isinstance(self._source, Reranker):
-            return self._source.usage()
-        return model_usage(self._source)
+
+def _usage_of(source: Composer | Reranker | None) -> Usage | None:
+    return source.usage() if isinstance(source, Reranker) else model_usage(source)
 
 
 class StageTimer:

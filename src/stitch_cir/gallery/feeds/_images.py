@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from stitch_cir.gallery.feeds._fields import UnusableRowError
 
-__all__ = ["FolderImages", "ImageSource"]
+__all__ = ["FolderImages", "ImageSource", "remove_unused"]
 
 
 class ImageSource(Protocol):
@@ -65,3 +65,10 @@ def _candidates(link: str) -> list[str]:
     name = parts[-1] if parts else ""
     whole = [] if path.startswith("/") or ".." in parts else [path]
     return [each for each in dict.fromkeys((*whole, name)) if each not in ("", ".", "..", "/")]
+
+
+def remove_unused(folder: Path, used: set[bytes]) -> None:
+    """Delete fetched images that no product has any more; what was added by hand stays."""
+    for file in folder.glob("[0-9a-f][0-9a-f]/*"):
+        if os.fsencode(file.relative_to(folder).as_posix()) not in used:
+            file.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -11,13 +10,18 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from stitch_cir._cores import usable_cores
 from stitch_cir.encoders import check_recipe, encoder_notes
-from stitch_cir.errors import GalleryError, NotFoundError, RecordError, SettingError
+from stitch_cir.errors import NotFoundError, RecordError
 from stitch_cir.gallery._names import fold
 from stitch_cir.gallery._report import Progress, ProgressEvent
 from stitch_cir.gallery.attributes import AttributeKind
 from stitch_cir.gallery.feeds._compare import ProductChange, compare
+from stitch_cir.gallery.feeds._deletions import (
+    departed_products,
+    named_products,
+    refuse_emptying_feed,
+)
 from stitch_cir.gallery.feeds._fields import FieldReader, UnusableRowError
-from stitch_cir.gallery.feeds._images import FolderImages, ImageSource
+from stitch_cir.gallery.feeds._images import FolderImages, ImageSource, remove_unused
 from stitch_cir.gallery.feeds._locate import ProductImages
 from stitch_cir.gallery.feeds._options import FeedOptions, FeedSettings
 from stitch_cir.gallery.feeds._read import RowFailure, read_feed
@@ -163,7 +167,7 @@ class _FeedRun:
             check_encoder(facts, self._encoder, self._directory)
             for change in self._survey(store, store, source):
                 _count(counters, change)
-            counters.deleted += self._gone(store)
+            counters.deleted += self._deletions(store)
             return int(store.count("items")) + len(counters.added) - len(counters.deleted)
 
     def _begin(self, store: Store) -> ViewRecipe:
@@ -200,7 +204,7 @@ class _FeedRun:
                 again.encoded, again.fetched = listed.encoded, listed.fetched
             store.sweep()
             if self._fetch:
-                _remove_unused(self._root, image_files(store))
+                remove_unused(self._root, image_files(store))
             return store.count("items")
 
     def _write_all(
@@ -209,8 +213,9 @@ class _FeedRun:
         """Compare every row, then write what differs and delete what is gone."""
         settings, counters = self._settings, self._counters
         self._to_write = sum(each.is_encoded_anew for each in self._survey(store, current, source))
-        gone = self._gone(current)
-        self._refuse_emptying(current, gone)
+        gone = self._deletions(current)
+        if not settings.allow_missing:
+            refuse_emptying_feed(current, gone, self._file)
         workers = settings.workers or min(8, usable_cores())
         decoder = Decoder(
             DecodeSettings(
@@ -253,6 +258,14 @@ class _FeedRun:
             with store.transaction():
                 store.remove_items(doomed)
         counters.deleted += gone
+
+    def _deletions(self, store: Store) -> list[str]:
+        """Return the products to delete: those that left the feed, and those that are named."""
+        settings = self._settings
+        gone = named_products(store, settings.delete, self._ids, self._directory)
+        if not settings.partial:
+            gone |= departed_products(store, self._ids, self._counters.notes)
+        return sorted(gone)
 
     def _survey(self, store: Store, current: Store, source: ImageSource) -> Iterator[ProductChange]:
         """Yield what every row changes; list the rows that fail, and collect all ids."""
@@ -305,42 +318,6 @@ class _FeedRun:
             failed += change.failures
             yield change
 
-    def _gone(self, store: Store) -> list[str]:
-        """Return the products to delete: those that left the feed, and those that are named."""
-        named = set(self._settings.delete)
-        unknown = sorted(id for id in named if store.item(id) is None)
-        if unknown:
-            raise NotFoundError(
-                f"The gallery {self._directory} has no product {unknown[0]!r}.",
-                hint="Nothing was changed; products are deleted by the ids of the feed.",
-            )
-        if named & self._ids:
-            raise SettingError(
-                f"{min(named & self._ids)!r} is to be deleted, but is in the feed.",
-                hint="Take it out of the feed.",
-            )
-        if self._settings.partial:
-            return sorted(named)
-        left = [id for (id,) in store.rows("SELECT id FROM products") if id not in self._ids]
-        if left and "" in self._ids:
-            self._counters.notes.append(
-                f"{len(left):,} products are not in the feed, but stay: the id of a row that "
-                "failed cannot be read, and might be theirs."
-            )
-            left = []
-        return sorted({*named, *left})
-
-    def _refuse_emptying(self, store: Store, gone: list[str]) -> None:
-        total = store.count("items")
-        if self._settings.allow_missing or 2 * len(gone) <= total:
-            return
-        raise GalleryError(
-            f"{len(gone):,} of {total:,} products would be deleted, because they are not in "
-            f"{self._file}.",
-            hint="If that is right, allow it with --allow-missing; if the feed holds changes only, "
-            "say so with --partial.",
-        )
-
 
 def _count(counters: FeedCounters, change: ProductChange) -> None:
     id = change.product.id
@@ -364,10 +341,3 @@ def _recorded(directory: Path) -> dict[str, Any]:
         return {}
     with closing(Store(directory)) as store:
         return store.meta()
-
-
-def _remove_unused(folder: Path, used: set[bytes]) -> None:
-    """Delete fetched images that no product has any more; what was added by hand stays."""
-    for file in folder.glob("[0-9a-f][0-9a-f]/*"):
-        if os.fsencode(file.relative_to(folder).as_posix()) not in used:
-            file.unlink(missing_ok=True)
