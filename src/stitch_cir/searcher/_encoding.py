@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.composers import Composition
 from stitch_cir.encoders import DualEncoder, TextLimits, encode_set
-from stitch_cir.errors import NotFoundError, QueryError, VectorError
+from stitch_cir.errors import NotFoundError, QueryError
 from stitch_cir.gallery import GalleryReader
 from stitch_cir.searcher._features import ComposedQuery, QueryFeatures
 from stitch_cir.searcher._hit import View
 from stitch_cir.searcher._reference import ResolvedReference
-from stitch_cir.transition import Transition, rocchio_step
 from stitch_cir.views import content_key
 
 __all__ = [

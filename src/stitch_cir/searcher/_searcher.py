@@ -13,16 +13,16 @@ from stitch_cir.composers import (
     Composition,
     Conversation,
     VerbatimComposer,
-    compose_conversation,
     required_image_side,
 )
-from stitch_cir.encoders import DualEncoder, check_readable, encoder_notes, language_notes
+from stitch_cir.encoders import DualEncoder, encoder_notes
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Gallery, GalleryReader
 from stitch_cir.images import MAX_PIXELS
 from stitch_cir.ranking import Exhaustive, Solver
 from stitch_cir.reranker import Reranker
 from stitch_cir.searcher._candidates import select_candidates
+from stitch_cir.searcher._composing import compose_query, composed_query, describe_query
 from stitch_cir.searcher._cursor import Cursor
 from stitch_cir.searcher._encoding import cut_notes, encode_queries
 from stitch_cir.searcher._features import ComposedQuery, QueryFeatures
@@ -97,7 +97,10 @@ class Searcher:
         """
         if not query.weighted_references and not query.modification:
             raise empty_query_error()
-        return self._compose(self._resolve(self.gallery, query), query)
+        references = self._resolve(self.gallery, query)
+        return compose_query(
+            self.gallery, self.composer, references, query, self.settings.num_captions
+        )
 
     def search(self, query: Query) -> Results:
         """Rank the gallery for a query (method §§1–4).
@@ -221,7 +224,7 @@ class Searcher:
 
     def describe(self, query: Query) -> Conversation:
         """Return what the composer receives: the query's references, and all turns."""
-        return self._conversation(self._resolve(self.gallery, query), query)
+        return describe_query(self.gallery, self._resolve(self.gallery, query), query)
 
     def encode_many(
         self,
@@ -259,24 +262,6 @@ class Searcher:
         references = query.weighted_references
         return resolve_references(gallery, references, side=self.required_image_side)
 
-    def _conversation(self, references: Sequence[ResolvedReference], query: Query) -> Conversation:
-        described = [each.describe(self.gallery) for each in references]
-        if query.object:
-            described[0] = described[0].with_object(query.object)
-        return replace(query.conversation, references=tuple(described))
-
-    def _compose(self, references: Sequence[ResolvedReference], query: Query) -> Composition:
-        conversation = self._conversation(references, query)
-        composition = compose_conversation(self.composer, conversation, self.settings.num_captions)
-        notes = language_notes(self.gallery.encoder, query.modification)
-        notes = (*notes, *(note for each in references for note in each.notes))
-        chosen = {"object": query.object} if query.object else {}
-        return replace(
-            composition,
-            notes=(*composition.notes, *notes),
-            settings={**composition.settings, **chosen},
-        )
-
     def _open_solver(self) -> Solver:
         if self._solver is not None:
             return self._solver
@@ -308,17 +293,8 @@ class Searcher:
                 first.attributes.check_facet(facet)
             state = (first.commit, first.attributes.state)
         timer.finish("open")
-        composition = query.user_composition()
-        if composition is None and query.modification:
-            composition = self._compose(references, query)
-        if composition is not None:
-            check_readable(self.gallery.encoder, composition.texts)
-        requests = query.conversation.requests
-        composed = ComposedQuery(
-            references,
-            query.text if composition is None or not query.turns else composition.modification,
-            composition,
-            requests if len(requests) > 1 else (),
+        composed = composed_query(
+            self.gallery, self.composer, references, query, self.settings.num_captions
         )
         timer.finish("compose")
         snapshot = stack.enter_context(self.gallery.snapshot())
