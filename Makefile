@@ -4,7 +4,8 @@
 # make test-extras: the tests of the optional back ends, each in an environment of its own
 # make test-browser: the page in headless Chromium (Debian's package, installed where that may be done)
 # make test-chaos: faults at every write, flipped bits, damaged files, bad days of models and clients
-# make lint: formatting, types, layers
+# make lint: formatting, types, layers, and whether generated files are current
+# make generated: write what derives from the settings and the wire
 # make pins: hash the exact versions of the test environments
 # make bench: measure, as ratios in one run
 PYTHON ?= python3
@@ -19,7 +20,7 @@ AXE := .venv-extras/browser/node_modules/axe-core/axe.min.js
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test coverage test-extras test-browser test-chaos lint pins bench clean
+.PHONY: demo test coverage test-extras test-browser test-chaos lint generated pins bench clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("stitch needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
@@ -84,6 +85,10 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/generate.py --check
+
+generated: $(VENV)/.installed-test
+	$(BIN)/python scripts/generate.py
 
 # requirements/*.in name the versions, requirements/*.txt what their files must hash to
 pins: $(BIN)/python

@@ -1,14 +1,16 @@
 """Write what is derived from the declarations of the settings and from the models of the wire.
 
-    python scripts/generate.py
+    python scripts/generate.py           # make generated
+    python scripts/generate.py --check   # a part of make lint
 
 That is ``wire/_query_settings.py``, the types of a request's settings; the table of
-``docs/settings.md``; and the types of the page, by ``scripts/wire_types.py``. A test says when one
-of them is not current.
+``docs/settings.md``; and the types of the page, by ``scripts/wire_types.py``. With ``--check``
+nothing is written, and the exit code is 1 where one of them is not current.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -87,13 +89,24 @@ def row(setting: Setting) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-def main() -> None:
-    """Write everything."""
-    TYPED.write_text(typed_source(), encoding="utf-8")
-    DOCS.write_text(documented(DOCS.read_text(encoding="utf-8")), encoding="utf-8")
+def main() -> int:
+    """Write everything, or name the files that are not current."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, say what is stale")
+    is_check = parser.parse_args().check
+    page = DOCS.read_text(encoding="utf-8")
+    texts = {TYPED: typed_source(), DOCS: documented(page)}
+    stale = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if is_check:
+            print(f"{path.relative_to(ROOT)} is not current: make generated", file=sys.stderr)
+        else:
+            path.write_text(texts[path], encoding="utf-8")
     # in a process of its own, which imports the module that was just written
-    subprocess.run([sys.executable, str(ROOT / "scripts" / "wire_types.py")], check=True)
+    command = [sys.executable, str(ROOT / "scripts" / "wire_types.py")]
+    types = subprocess.run([*command, *(["--check"] if is_check else [])]).returncode
+    return types or int(is_check and bool(stale))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

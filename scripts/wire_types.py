@@ -9,6 +9,7 @@ page against it.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,4 +93,7 @@ def type_of(schema: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    OUT.write_text(declarations(), encoding="utf-8")
+    if "--check" not in sys.argv[1:]:
+        OUT.write_text(declarations(), encoding="utf-8")
+    elif OUT.read_text(encoding="utf-8") != declarations():
+        sys.exit(f"{OUT.name} is not current: make generated")
