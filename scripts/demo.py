@@ -53,9 +53,12 @@ def run(folder: Path, directory: Path, from_folder: bool) -> int:
     gallery = st.Gallery.open(directory, encoder=encoder)
     queries = _folder_queries(gallery) if from_folder else STAMP_QUERIES
     searches, references = [], []
-    for reference, text in queries:
-        settings = st.SearchSettings(k=min(HITS, len(gallery)))
-        results = st.search(gallery, reference=reference, text=text, settings=settings)
+    searcher = st.Searcher(gallery, settings=st.SearchSettings(k=min(HITS, len(gallery))))
+    outcomes = searcher.search_many([st.Query(reference, text) for reference, text in queries])
+    for (reference, text), outcome in zip(queries, outcomes, strict=True):
+        if outcome.results is None:
+            raise outcome.error or RuntimeError(text)
+        results = outcome.results
         searches.append(results)
         path = None if reference is None else gallery.path(reference)
         references.append([] if path is None else [path])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -167,6 +168,12 @@ def test_they_keep_their_contracts() -> None:
     check_scorer(Blend())
     check_transition(Push())
     check_reranker(PrefersShortNames())
+
+
+@pytest.mark.parametrize("plug_in", [GreyEncoder, EchoComposer, Blend, Push, PrefersShortNames])
+def test_a_plug_in_is_written_in_thirty_lines(plug_in: type) -> None:
+    """The sixth kind, a data set, is ``COINS`` of ``tests/benchmarks/test_datasets.py``."""
+    assert len(inspect.getsource(plug_in).splitlines()) <= 30
 
 
 # -- by their names --------------------------------------------------------------------------------
