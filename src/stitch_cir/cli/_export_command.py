@@ -12,9 +12,8 @@ import typer
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import EXIT_SKIPPED, guard
 from stitch_cir.cli._files import check_output, notify, refuse_same, save_text
-from stitch_cir.cli._models import ModelOptions
-from stitch_cir.cli._search_run import PageOptions, SearchRun
-from stitch_cir.cli._setting_options import SEARCHING, SettingOptions, with_options
+from stitch_cir.cli._search_run import SearchRun
+from stitch_cir.cli._setting_options import with_options
 
 if TYPE_CHECKING:
     from stitch_cir.export import HitRecords
@@ -80,13 +79,9 @@ def export(
         typer.Argument(metavar="GALLERY", help="An indexed folder, or a gallery directory."),
     ] = None,
     *,
-    query: o.QueryOptions,
-    settings: Annotated[SettingOptions, SEARCHING],
-    page: PageOptions,
+    run: SearchRun,
     output: ExportOptions,
-    second: o.RerankerOptions,
     encoder: o.EncoderOption = None,
-    models: ModelOptions,
 ) -> None:
     """Write the hits of a search for another program: spreadsheet, annotation or editing tool.
 
@@ -117,7 +112,6 @@ def export(
                 hint='Write stitch export GALLERY "TEXT", or stitch export --results FILE.',
             )
         else:
-            run = SearchRun(query, settings, page, second, models)
             _, results = run.run(gallery, encoder, outputs=(output.output,))
             for note in results.notes:
                 notify(f"note: {note}")

@@ -32,8 +32,8 @@ from stitch_cir.cli._output import (
     show_result_notes,
     show_results,
 )
-from stitch_cir.cli._search_run import PageOptions, SearchRun
-from stitch_cir.cli._setting_options import EXPLAINING, SEARCHING, SettingOptions, with_options
+from stitch_cir.cli._search_run import SearchRun
+from stitch_cir.cli._setting_options import EXPLAINING, SettingOptions, with_options
 
 if TYPE_CHECKING:
     from stitch_cir.gallery import Gallery
@@ -88,15 +88,10 @@ class DrawingOptions:
 @with_options
 def search(
     gallery: o.GalleryArgument,
-    query: o.QueryOptions,
-    settings: Annotated[SettingOptions, SEARCHING],
-    page: PageOptions,
+    run: SearchRun,
     output: SheetOptions,
     files: AlbumOptions,
-    second: o.RerankerOptions,
     encoder: o.EncoderOption = None,
-    *,
-    models: ModelOptions,
 ) -> None:
     """Search a gallery: a reference image, changed as the text says.
 
@@ -110,7 +105,6 @@ def search(
         if sheet is not None:
             check_output(sheet, (*HTML_SUFFIXES, *IMAGE_SUFFIXES))
         files.check(others=output.as_json or bool(output.facet))
-        run = SearchRun(query, settings, page, second, models)
         opened, results = run.run(gallery, encoder, facets=output.facet, outputs=(sheet,))
         album = save(files, results, opened)
         complete = album is None or not album.missing

@@ -12,7 +12,7 @@ from stitch_cir.cli import _options as o
 from stitch_cir.cli._files import refuse_inputs
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._open import chosen_composer
-from stitch_cir.cli._setting_options import SettingOptions
+from stitch_cir.cli._setting_options import SEARCHING, SettingOptions
 
 if TYPE_CHECKING:
     from stitch_cir.gallery import Gallery
@@ -43,7 +43,7 @@ class SearchRun:
     """What a search needs besides its gallery; nothing is opened yet."""
 
     query: o.QueryOptions
-    settings: SettingOptions
+    settings: Annotated[SettingOptions, SEARCHING]
     page: PageOptions
     reranker: o.RerankerOptions
     models: ModelOptions

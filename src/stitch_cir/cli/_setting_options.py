@@ -137,29 +137,27 @@ def _option(setting: Setting) -> inspect.Parameter:
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add to a command an option for each field of its parameters that are groups of options.
 
-    A group is a dataclass whose fields are annotated with options. A parameter annotated with
-    ``Annotated[SettingOptions, settings]`` becomes the options of these settings.
+    A group is a dataclass whose fields are annotated with options, or are groups themselves. A
+    parameter or field annotated with ``Annotated[SettingOptions, settings]`` becomes the options of
+    these settings.
     """
     hints = get_type_hints(command, include_extras=True)
     signature = inspect.signature(command)
     parameters: list[inspect.Parameter] = []
-    groups: dict[str, tuple[Any, list[str]]] = {}
+    groups: dict[str, Any] = {}
     for parameter in signature.parameters.values():
         annotation = hints[parameter.name]
         expanded = list(_expanded(annotation))
         if expanded:
-            names = [each.name for each in expanded]
-            groups[parameter.name] = (annotation, names)
+            groups[parameter.name] = annotation
             parameters += expanded
         else:
             kind = inspect.Parameter.KEYWORD_ONLY
             parameters.append(parameter.replace(annotation=annotation, kind=kind))
 
     def run(**values: Any) -> None:
-        for name, (annotation, names) in groups.items():
-            taken = {each: values.pop(each) for each in names}
-            group = _group(annotation)
-            values[name] = group(taken) if group is SettingOptions else group(**taken)
+        for name, annotation in groups.items():
+            values[name] = _made(annotation, values)
         command(**values)
 
     run.__name__, run.__doc__ = command.__name__, command.__doc__
@@ -180,6 +178,33 @@ def _expanded(annotation: Any) -> Iterator[inspect.Parameter]:
     elif is_dataclass(group):
         types = get_type_hints(group, include_extras=True)
         for field in fields(group):
+            annotation = types[field.name]
+            if _is_group(annotation):
+                yield from _expanded(annotation)
+                continue
             default = inspect.Parameter.empty if field.default is MISSING else field.default
             kind = inspect.Parameter.KEYWORD_ONLY
-            yield inspect.Parameter(field.name, kind, default=default, annotation=types[field.name])
+            yield inspect.Parameter(field.name, kind, default=default, annotation=annotation)
+
+
+def _is_group(annotation: Any) -> bool:
+    return is_dataclass(_group(annotation))
+
+
+def _made(annotation: Any, values: dict[str, Any]) -> Any:
+    """Make a group of the values of its options, which are taken out of ``values``."""
+    group = _group(annotation)
+    if group is SettingOptions:
+        settings = annotation.__metadata__[0]
+        return SettingOptions({each.name: values.pop(each.name) for each in settings})
+    types = get_type_hints(group, include_extras=True)
+    return group(
+        **{
+            field.name: (
+                _made(types[field.name], values)
+                if _is_group(types[field.name])
+                else values.pop(field.name)
+            )
+            for field in fields(group)
+        }
+    )
