@@ -13,8 +13,7 @@ from typing import Any
 
 from stitch_cir.benchmarks._predictions import VARIANTS
 from stitch_cir.benchmarks._run_files import Run
-from stitch_cir.benchmarks.report._contents import Section
-from stitch_cir.benchmarks.report._tables import name_of
+from stitch_cir.benchmarks.report._contents import Section, name_of
 from stitch_cir.benchmarks.report._thumbs import Thumbnail
 from stitch_cir.composers import Composition
 from stitch_cir.datasets import parse_json

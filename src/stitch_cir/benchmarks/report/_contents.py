@@ -16,7 +16,10 @@ from stitch_cir.benchmarks._score import Values, with_averages
 from stitch_cir.datasets import Benchmark, DataSet, load_dataset
 from stitch_cir.errors import RecordError, SettingError, StitchError
 
-__all__ = ["Section", "family", "gather", "some"]
+__all__ = ["SWEPT", "Section", "family", "gather", "name_of", "some", "sweep"]
+
+SWEPT = {"alpha": "α", "tau": "τ"}
+"""Parameters that a run sweeps over, and their signs."""
 
 
 @dataclass(frozen=True)
@@ -291,3 +294,20 @@ def some(ids: Sequence[str], count: int = 5) -> str:
     """Return the first few ids and how many more there are."""
     rest = len(ids) - count
     return ", ".join(ids[:count]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def name_of(variant: VariantResult) -> str:
+    """Return the name that a reader knows a variant by."""
+    return "main" if variant.role == "main" else variant.label
+
+
+def sweep(run: Run, parameter: str) -> list[tuple[float, VariantResult]]:
+    """Return (value, variant) of a sweep by value, main included; empty without a sweep."""
+    swept = {
+        float(variant.settings[parameter]): variant
+        for variant in run.variants.values()
+        if variant.role == "sweep" and variant.name.startswith(f"{parameter}-") and variant.headline
+    }
+    if swept and run.main.settings.get(parameter) is not None:
+        swept[float(run.main.settings[parameter])] = run.main
+    return sorted(swept.items(), key=lambda pair: pair[0])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stitch_cir.benchmarks._run_files import QueryHead, VariantResult
-from stitch_cir.benchmarks.report._contents import Section, family
+from stitch_cir.benchmarks.report._contents import SWEPT, Section, family, name_of, sweep
 from stitch_cir.benchmarks.report._figure import (
     COLOURS,
     INK,
@@ -23,7 +23,6 @@ from stitch_cir.benchmarks.report._figure import (
     plain,
 )
 from stitch_cir.benchmarks.report._formats import number, percent, span
-from stitch_cir.benchmarks.report._tables import SWEPT, name_of, sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 
 from stitch_cir.benchmarks._compare import Comparison, composition_gap
-from stitch_cir.benchmarks._run_files import Run, VariantResult
+from stitch_cir.benchmarks._run_files import VariantResult
 from stitch_cir.benchmarks._score import with_averages
-from stitch_cir.benchmarks.report._contents import Section
+from stitch_cir.benchmarks.report._contents import SWEPT, Section, name_of, sweep
 from stitch_cir.benchmarks.report._formats import (
     Cell,
     Table,
@@ -20,34 +20,16 @@ from stitch_cir.benchmarks.report._formats import (
 )
 from stitch_cir.benchmarks.report._published import published_tables
 
-__all__ = ["SWEPT", "name_of", "sweep", "tables_of"]
+__all__ = ["tables_of"]
 
 ALONE = ("image-only", "text-only")
 """Variants that search with one part of a query."""
-SWEPT = {"alpha": "α", "tau": "τ"}
 ABLATION = (
     ("ablation-neither", "no", "no"),
     ("ablation-transition", "yes", "no"),
     ("ablation-transport", "no", "yes"),
     ("main", "yes", "yes"),
 )
-
-
-def name_of(variant: VariantResult) -> str:
-    """Return the name that a reader knows a variant by."""
-    return "main" if variant.role == "main" else variant.label
-
-
-def sweep(run: Run, parameter: str) -> list[tuple[float, VariantResult]]:
-    """Return (value, variant) of a sweep by value, main included; empty without a sweep."""
-    swept = {
-        float(variant.settings[parameter]): variant
-        for variant in run.variants.values()
-        if variant.role == "sweep" and variant.name.startswith(f"{parameter}-") and variant.headline
-    }
-    if swept and run.main.settings.get(parameter) is not None:
-        swept[float(run.main.settings[parameter])] = run.main
-    return sorted(swept.items(), key=lambda pair: pair[0])
 
 
 def tables_of(section: Section) -> list[Table]:
