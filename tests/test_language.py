@@ -95,3 +95,24 @@ def test_docstrings_begin_with_what_is_returned_or_done(file: str) -> None:
         if isinstance(node, documented)
     }
     assert [name for name, text in texts.items() if re.match(r"(Give|Say|Tell)\b", text)] == []
+
+
+PAGE = {
+    file.name: file.read_text(encoding="utf-8")
+    for file in sorted((SOURCE / "server" / "static").glob("*.js"))
+}
+
+
+def names_in_script(script: str) -> Iterator[str]:
+    """Yield the variables, functions, parameters and classes that a script declares."""
+    code = re.sub(r"//.*|/\*.*?\*/|\"(?:\\.|[^\"\\])*\"", "", script, flags=re.DOTALL)
+    yield from re.findall(r"\b(?:const|let|function|class)\s+(\w+)", code)
+    for several in re.findall(r"\b(?:const|let)\s+[\[{]([^\]}=]*)[\]}]", code):
+        yield from re.findall(r"\w+", several)
+    for parameters in re.findall(r"\(([^()]*)\)\s*(?:=>|\{)", code):
+        yield from re.findall(r"\w+", parameters)
+
+
+@pytest.mark.parametrize("file", PAGE)
+def test_names_of_the_page_are_the_fields(file: str) -> None:
+    assert sorted({name for name in names_in_script(PAGE[file]) if is_idiom(name)}) == []

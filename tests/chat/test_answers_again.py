@@ -184,7 +184,7 @@ def test_examples_left_out_are_left_out_again_from_the_cache(
     assert made.captions == again.captions == replayed.captions
     for composition in (made, again, replayed):
         assert composition.settings["prompt_examples"] == "left out"
-        assert "asked without the examples of the prompt edit-1" in composition.notes[0]
+        assert "sent without the examples of the prompt edit-1" in composition.notes[0]
 
 
 def test_what_counts_as_text() -> None:

@@ -67,7 +67,7 @@ def test_errors_of_the_back_end(indexed: Path, tmp_path: Path) -> None:
     file.write_text('id,price\nred.png,"12,50 €"\n')
     refused = stitch("attributes", "set", indexed, file)
     assert refused.exit_code == 2
-    assert "x.csv:2: price is '12,50 €', which is no number" in refused.stderr
+    assert "x.csv:2: price is '12,50 €', which is not a number" in refused.stderr
     file.write_text("id,price\nred.png,1\nnowhere.png,1\n")
     partly = stitch("attributes", "set", indexed, file)
     assert partly.exit_code == 7

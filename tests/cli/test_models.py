@@ -56,9 +56,9 @@ def test_a_search_with_a_model_shows_its_captions_and_sends_one_request(indexed:
         shown = " ".join(result.stdout.split())
         assert "A blue square, take 4." in shown
         assert "prompt edit-1, temperature 0.8, top-p 0.9, top-k 50, at most 70 tokens" in shown
-        assert "5 answers asked for, 0 from the cache" in shown
+        assert "5 answers requested, 0 from the cache" in shown
         again = stitch(*ask, "--preset", "public-code", "--top-p", 0.9)
-        assert "0 answers asked for, 5 from the cache" in " ".join(again.stdout.split())
+        assert "0 answers requested, 5 from the cache" in " ".join(again.stdout.split())
         assert len(server.requests) == 1
     offline = stitch(*ask, "--preset", "public-code", "--top-p", 0.9, "--offline")
     assert offline.exit_code == 0

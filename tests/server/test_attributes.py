@@ -77,7 +77,7 @@ def test_the_schema_is_shown(priced: TestClient) -> None:
     [
         ({"where": "prize < 3"}, [], "There is no attribute 'prize'"),
         ({"where": "price <"}, [], "The condition ends"),
-        ({"where": "price < 'x'"}, [], "which is no number"),
+        ({"where": "price < 'x'"}, [], "which is not a number"),
         ({"where": "(" * 5000}, [], "nested more than 50 deep"),
         ({"group_by": "brand"}, [], "There is no attribute 'brand'"),
         ({}, ["brand"], "There is no attribute 'brand'"),

@@ -183,7 +183,7 @@ def test_no_other_site_may_call_unless_it_is_named(serve: Callable[..., TestClie
     "origin", ["*", "localhost:3000", "http://a.b/", "http://a.b/c", "null", "http://*.a.b", ""]
 )
 def test_origins_are_exact(origin: str) -> None:
-    with pytest.raises(st.SettingError, match="is no origin"):
+    with pytest.raises(st.SettingError, match="is not an origin"):
         ServerSettings(cors=(origin,))
 
 

@@ -48,7 +48,7 @@ class Usage:
     def __str__(self) -> str:
         """Return one line for users."""
         return (
-            f"{self.requested} answers asked for, {self.cached} from the cache, "
+            f"{self.requested} answers requested, {self.cached} from the cache, "
             f"{self.prompt_tokens:,} + {self.completion_tokens:,} tokens"
         )
 

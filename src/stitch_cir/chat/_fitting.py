@@ -64,4 +64,4 @@ class FittingPrompt:
         if prompt is self.full:
             return []
         why = f": {self._reason}" if self._reason else ""
-        return [f"asked without the examples of the prompt {prompt.name}{why}"]
+        return [f"sent without the examples of the prompt {prompt.name}{why}"]

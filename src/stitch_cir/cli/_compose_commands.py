@@ -45,7 +45,7 @@ class ManyOptions:
         typer.Option(
             "--save",
             metavar="FILE",
-            help="Append the composition to this JSONL file; with --queries, write it anew.",
+            help="Append the composition to this JSONL file; with --queries, overwrite it.",
         ),
     ] = None
 

@@ -166,7 +166,7 @@ class RebuildOptions:
         typer.Option(
             "--switch-when-done",
             help="With another --encoder (or other views): searches see the old vectors until all "
-            "new ones are there. Interrupt it whenever you like; the same command goes on.",
+            "new ones are there. Interrupt it whenever you like; the same command resumes.",
         ),
     ] = False
     restore_removed: Annotated[

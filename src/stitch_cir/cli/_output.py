@@ -118,7 +118,7 @@ def show_results(results: Results, out: Console) -> None:
     out.print(printable(_settings_line(results)), style="dim")
     for name, used in results.usage.items():
         out.print(
-            f"{name}: {used['requested']} answers asked for, {used['cached']} from the cache, "
+            f"{name}: {used['requested']} answers requested, {used['cached']} from the cache, "
             f"{used['prompt_tokens']:,} + {used['completion_tokens']:,} tokens",
             style="dim",
         )

@@ -191,9 +191,9 @@ def _failed(error: OSError, path: Path, done: int, total: int, *, link: bool) ->
     if link and error.errno in (errno.EPERM, errno.ENOTSUP, getattr(error, "winerror", None)):
         hint = "This file system takes no links: copy the files (--copy-to)."
     elif error.errno in (errno.ENOSPC, errno.EDQUOT):
-        hint = "Make room, and give the same command again: it goes on."
+        hint = "Make room, and run the same command again: it resumes."
     else:
-        hint = "Mend that, and give the same command again: it goes on."
+        hint = "Mend that, and run the same command again: it resumes."
     return SettingError(
         f"{path} cannot be written: {error.strerror or error}; {done} of {total} are done.",
         hint=hint,

@@ -151,7 +151,7 @@ def _lines(
     """Return what is wrong, and what was repaired, a line each."""
     repaired = [f"{id}: {how}" for id, how in sorted(repairs.ids.items())]
     if before.structure and not findings.structure:
-        repaired.insert(0, f"database: {before.structure[0]}; its indexes were built anew")
+        repaired.insert(0, f"database: {before.structure[0]}; its indexes were rebuilt")
     if repairs.facts:
         repaired.insert(0, "database: the facts it records were damaged; repaired from the cache")
     problems = [f"database: {line}" for line in findings.structure] + findings.problems

@@ -115,7 +115,7 @@ class ServerSettings:
         for origin in self.cors:
             if not _ORIGIN.fullmatch(origin):
                 raise SettingError(
-                    f"{origin!r} is no origin.",
+                    f"{origin!r} is not an origin.",
                     hint="Give scheme, host and port as browsers send them, without a path and "
                     "without *: http://localhost:3000",
                 )

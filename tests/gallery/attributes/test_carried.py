@@ -108,7 +108,7 @@ def test_attributes_from_a_file_while_indexing(
     file.write_text("id,price\na.jpg,cheap\n")
     encoder.encoded_images = 0
     save_image(folder / "new.jpg", 9, "x")
-    with pytest.raises(RecordError, match="which is no number"):
+    with pytest.raises(RecordError, match="which is not a number"):
         index_folder(folder, encoder=encoder, attributes=file)
     assert encoder.encoded_images == 0
     assert "new.jpg" not in gallery

@@ -51,7 +51,7 @@ def check_address(url: str | None) -> str | None:
         valid = False
     if not valid:
         raise SettingError(
-            f"{url!r} is no address of an end point.",
+            f"{url!r} is not the address of an end point.",
             hint="Give one like http://localhost:8000/v1 (--base-url).",
         )
     path = parts.path.rstrip("/").removesuffix("/chat/completions")

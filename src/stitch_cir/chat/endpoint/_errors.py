@@ -39,8 +39,8 @@ def refusal_error(
         case "no-images":
             return EndpointError(
                 f"The model {model!r} at {_lower(where)} takes no images: {reason}",
-                hint="Use a model that sees (llama.cpp: start it with --mmproj), or --composer "
-                "two-stage, which works from captions.",
+                hint="Use a model that accepts images (llama.cpp: start it with --mmproj), or "
+                "--composer two-stage, which works from captions.",
             )
         case "images":
             return PromptTooLargeError(

@@ -77,7 +77,7 @@ class Transport:
         except Exception as error:  # ImportError, OSError, InvalidURL …: each setting has its class
             sentence, hint = describe_fault(error)
             raise EndpointError(
-                f"The end point {parts.hostname} cannot be asked: {sentence}.", hint=hint
+                f"The end point {parts.hostname} cannot be called: {sentence}.", hint=hint
             ) from None
 
     async def post(self, body: Mapping[str, Any]) -> Response:

@@ -111,7 +111,7 @@ def decode(text: str) -> Any:
             continue
         chunk = json.loads(content)
         if not isinstance(chunk, dict):
-            raise ValueError(f"an event that is no object: {content[:80]}")
+            raise ValueError(f"an event that is not an object: {content[:80]}")
         whole.update({k: v for k, v in chunk.items() if k in ("usage", "error") and v})
         for choice in chunk.get("choices") or ():
             _join(joined, choice)

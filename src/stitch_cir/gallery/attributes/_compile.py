@@ -147,7 +147,7 @@ def _selection(*tests: tuple[Any, ...]) -> Selection:
 def _contains(attribute: AttributeRow, where: AttributeComparison) -> Selection:
     (value,) = where.values
     if not isinstance(value, str) or not value.strip():
-        raise _wrong_value(attribute, value, where, "which is no text", "Put the text in quotes.")
+        raise _wrong_value(attribute, value, where, "which is not text", "Put the text in quotes.")
     if attribute.kind == "list":
         return _selection(("=", attribute.number, _stored(attribute, value, where)))
     words = fold(" ".join(value.split()))

@@ -56,7 +56,7 @@ class UnusableValueError(ValueError):
     """A value is not of the kind that it must have; ``hint`` says how to write it."""
 
     def __init__(self, kind: AttributeKind, reason: str) -> None:
-        """Keep the reason, a clause such as ``which is no number``."""
+        """Keep the reason, a clause such as ``which is not a number``."""
         super().__init__(reason)
         self.reason = reason
         self.hint = _ADVICE[kind]
@@ -129,7 +129,7 @@ def stored_date(value: Any) -> int:
         if isinstance(value, datetime.datetime):
             return _microseconds(value)
         return _microseconds(datetime.datetime.combine(value, datetime.time()))
-    raise UnusableValueError("date", "which is no date")
+    raise UnusableValueError("date", "which is not a date")
 
 
 def date_interval(text: str) -> tuple[int, int]:
@@ -140,7 +140,7 @@ def date_interval(text: str) -> tuple[int, int]:
     """
     match = _DATE.fullmatch(text)
     if match is None:
-        raise UnusableValueError("date", "which is no date")
+        raise UnusableValueError("date", "which is not a date")
     year, month, day, time, zone = match.groups()
     if not 1000 <= int(year) <= 9998:
         raise UnusableValueError("date", "whose year is not between 1000 and 9998")
@@ -187,7 +187,7 @@ def _shown_date(microseconds: int) -> str:
 
 def _text(value: Any, kind: AttributeKind) -> str:
     if not isinstance(value, str):
-        raise UnusableValueError(kind, "which is no text")
+        raise UnusableValueError(kind, "which is not text")
     if len(value) > MAX_TEXT:
         raise UnusableValueError(kind, f"a text of {len(value):,} characters")
     text = " ".join(unicodedata.normalize("NFC", value).split())
@@ -203,10 +203,10 @@ def _text(value: Any, kind: AttributeKind) -> str:
 def _entries(value: Any, *, is_typed: bool) -> list[str]:
     if isinstance(value, str):
         if is_typed:
-            raise UnusableValueError("list", "which is no list")
+            raise UnusableValueError("list", "which is not a list")
         value = [entry for entry in value.split("|") if entry.strip()]
     if not isinstance(value, Sequence):
-        raise UnusableValueError("list", "which is no list")
+        raise UnusableValueError("list", "which is not a list")
     if not value:
         raise UnusableValueError("list", "an empty list")
     if len(value) > MAX_ENTRIES:
@@ -228,11 +228,11 @@ def _number(value: Any, *, is_typed: bool) -> int | float:
         text = value.strip()
         value = int(text) if text.lstrip("+-").isdigit() and len(text) < 30 else float(text)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise UnusableValueError("number", "which is no number")
+        raise UnusableValueError("number", "which is not a number")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise UnusableValueError("number", "a whole number of more than 64 bits")
     if not math.isfinite(value):
-        raise UnusableValueError("number", "which is no finite number")
+        raise UnusableValueError("number", "which is not a finite number")
     # 3.0 and 3 are one value
     return (
         int(value)

@@ -78,8 +78,8 @@ class PublicBackend(httpcore2.SyncBackend):
         refused = [each for each in addresses if not self._is_allowed(each)]
         if refused or not addresses:
             raise httpcore2.ConnectError(
-                f"{host} is at {refused[0]}, which is no public address; images are fetched from "
-                "public ones only"
+                f"{host} is at {refused[0]}, which is not a public address; images are fetched "
+                "from public ones only"
                 if refused
                 else f"{host} has no address"
             )

@@ -167,7 +167,7 @@ def _read(address: str, chunks: Iterable[bytes]) -> bytes:
 
 def _require_image(address: str, content: bytearray) -> None:
     if format_of(bytes(content[:HEAD_BYTES])) is None:
-        raise UnusableRowError(f"{_shown(address)} is no image by its content")
+        raise UnusableRowError(f"{_shown(address)} is not an image by its content")
 
 
 def _address(link: str) -> str:
@@ -179,7 +179,7 @@ def _address(link: str) -> str:
     except ValueError as error:
         raise UnusableRowError(f"{_shown(link)} is no address") from error
     if parts.scheme not in ("http", "https") or not name:
-        raise UnusableRowError(f"{_shown(link)} is no address of the web (http, https)")
+        raise UnusableRowError(f"{_shown(link)} is not a web address (http, https)")
     if parts.username is not None or parts.password is not None:
         raise UnusableRowError("the address holds a user name, which is never sent")
     location = f"[{name}]" if ":" in name else name

@@ -143,7 +143,7 @@ def _links(values: dict[str, Any]) -> tuple[str, ...]:
     if further is not None and not (
         isinstance(further, list) and all(isinstance(each, str) for each in further)
     ):
-        raise UnusableRowError(f"additional_image_link is {_short(further)}, which is no list")
+        raise UnusableRowError(f"additional_image_link is {_short(further)}, which is not a list")
     links = tuple(dict.fromkeys((first.strip(), *(further or ()))))
     if len(links) > MAX_IMAGES:
         raise UnusableRowError(f"there are {len(links)} images; a product has at most {MAX_IMAGES}")

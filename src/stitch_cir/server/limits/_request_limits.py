@@ -115,7 +115,8 @@ class RequestLimitsMiddleware:
             foreign = origin is not None and origin.partition("://")[2] != headers.get("host")
             if (foreign or site == "cross-site") and origin not in self._settings.cors:
                 return HostError(
-                    "This was asked by a page of another site.", hint="Use the server's own page."
+                    "The request comes from a page of another site.",
+                    hint="Use the server's own page.",
                 )
         coding = headers.get("content-encoding", "identity")
         if scope["method"] not in _SAFE and coding.strip().lower() != "identity":
@@ -126,7 +127,7 @@ class RequestLimitsMiddleware:
         length = headers.get("content-length")
         if length is not None:
             if not (length.isascii() and length.isdigit()):
-                return RequestError("The Content-Length is no number.", hint="Send a number.")
+                return RequestError("The Content-Length is not a number.", hint="Send a number.")
             if len(length) > 18 or int(length) > limit:
                 return too_large(limit)
         return None

@@ -28,7 +28,7 @@ let bar = null; // the filters; theirs too, where the gallery has attributes
 let explain = null; // its files come when it is first needed
 let helping = false;
 let leaving = null; // a step back that the browser has not taken yet
-let remembering = null; // where one has scrolled to is kept with the entry of the history
+let remembering = null; // the scroll position is kept with the entry of the history
 
 // -- queries, step by step -------------------------------------------------------------------------
 
@@ -177,8 +177,8 @@ async function restore() {
   const step = entry.why || entry.help ? entry.pos - 1 : entry.pos;
   if (!trail.hasStep(step)) trail.record(step, query, "search");
   trail.show(state.pos, goInHistory);
-  const lacks = query.ref?.upload === null || allOff(query);
-  if (lacks) await refuse(query, (await import("./links.js")).lacking(query, { browse, tune }));
+  const isIncomplete = query.ref?.upload === null || allOff(query);
+  if (isIncomplete) await refuse(query, (await import("./links.js")).lacking(query, { browse, tune }));
   else await run(query, { fresh: false, count: entry.count });
   await scrollBack(entry);
   if (explained !== null && state.shown?.results) await openExplain(explained, arrived);
@@ -218,13 +218,13 @@ function acts(query) {
     unfilter,
     unfilter: () => unfilter(),
   nothingMeets: async () => (await filterBar())?.nothingMeets(query),
-    lower: () => tune("tune", (one) => (one.settings.min_score = null)),
+    lower: () => tune("tune", (draft) => (draft.settings.min_score = null)),
     retry: () => runner.run(query),
     browse,
     choose: () => byId("file").click(),
-    standard: () => tune("tune", (one) => (one.settings = noSettings())),
-    words: () => tune("search", (one) => Object.assign(one, { ref: null, captions: null, object: "" })),
-    forgive: () => tune("less", (one) => (one.less = [])),
+    standard: () => tune("tune", (draft) => (draft.settings = noSettings())),
+    words: () => tune("search", (draft) => Object.assign(draft, { ref: null, captions: null, object: "" })),
+    forgive: () => tune("less", (draft) => (draft.less = [])),
     forget: () => {
       browse();
       form.setReference(null);
@@ -253,7 +253,7 @@ async function use(id) {
 
 function less(id) {
   hideExplain(); // its step of the history becomes that of the search
-  tune("less", (query) => (query.less = [...query.less.filter((one) => one !== id), id]));
+  tune("less", (query) => (query.less = [...query.less.filter((other) => other !== id), id]));
 }
 
 /** Open an explanation as a step of the history (`enter`), so that Back closes it, or go on in that step. */

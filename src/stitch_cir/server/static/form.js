@@ -117,7 +117,7 @@ export function mountForm({ tune, submit, mark }) {
   }
 
   function showLess() {
-    const forgive = (id) => () => tune("less", (query) => (query.less = query.less.filter((one) => one !== id)));
+    const forgive = (id) => () => tune("less", (query) => (query.less = query.less.filter((other) => other !== id)));
     const face = (id) => el("img", { src: api.thumbnail(id, 64), alt: "", width: "28", height: "28" });
     showChips("less", "Less like", state.draft.less.map((id) => chip(id, `No longer less like ${id}`, forgive(id), face(id), icon("close", 15))));
   }
@@ -127,7 +127,7 @@ export function mountForm({ tune, submit, mark }) {
     if (!isSearchable(query)) return "Choose an image, or write what you look for.";
     if (allOff(query)) return "All captions are switched off. Switch one on, or compose anew.";
     const most = state.info?.limits.text_characters ?? Infinity;
-    const longest = Math.max(...[query.text.trim(), ...(query.captions ?? []).map((one) => one.text)].map((words) => [...words].length));
+    const longest = Math.max(...[query.text.trim(), ...(query.captions ?? []).map((caption) => caption.text)].map((words) => [...words].length));
     return longest > most ? `A text has ${plural(longest, "character")}; at most ${plural(most, "character")} are taken. Shorten it.` : null;
   }
 
@@ -184,13 +184,13 @@ export function mountForm({ tune, submit, mark }) {
     const url = URL.createObjectURL(file);
     reference.show(null, { busy: { url } });
     try {
-      const told = await api.upload(file, control.signal);
-      if (told.gallery_id === null) {
-        remember(told.upload, file);
-        setReference({ upload: told.upload, name: file.name });
+      const uploaded = await api.upload(file, control.signal);
+      if (uploaded.gallery_id === null) {
+        remember(uploaded.upload, file);
+        setReference({ upload: uploaded.upload, name: file.name });
       } else {
-        setReference({ id: told.gallery_id });
-        toast(`The gallery has this very image: ${told.gallery_id}`);
+        setReference({ id: uploaded.gallery_id });
+        toast(`The gallery has this very image: ${uploaded.gallery_id}`);
       }
       return true;
     } catch (error) {

@@ -154,14 +154,14 @@ function step(key, at, tiles) {
   if (key === "Home") return 0;
   if (key === "End") return last;
   if (key !== "ArrowDown" && key !== "ArrowUp") return null;
-  const places = tiles.map((one) => one.getBoundingClientRect());
-  const here = places[at];
+  const areas = tiles.map((tile) => tile.getBoundingClientRect());
+  const here = areas[at];
   const middle = here.left + here.width / 2;
   const down = key === "ArrowDown";
-  const beyond = places.filter(({ top }) => (down ? top > here.top + 4 : top < here.top - 4)).map(({ top }) => top);
+  const beyond = areas.filter(({ top }) => (down ? top > here.top + 4 : top < here.top - 4)).map(({ top }) => top);
   if (beyond.length === 0) return at;
   const row = down ? Math.min(...beyond) : Math.max(...beyond);
   const off = ({ left, width, top }) => (Math.abs(top - row) > 4 ? Infinity : Math.abs(left + width / 2 - middle));
-  const offs = places.map(off);
+  const offs = areas.map(off);
   return offs.indexOf(Math.min(...offs));
 }

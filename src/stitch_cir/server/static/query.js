@@ -97,7 +97,7 @@ export const allOff = (query) => query.captions !== null && !query.captions.some
 
 /** Return whether a setting can have this value: what the server would refuse is never sent. */
 export function canBe(name, value) {
-  const { kind, minimum, maximum, open } = declared.find((one) => one.name === name);
+  const { kind, minimum, maximum, open } = declared.find((setting) => setting.name === name);
   const low = minimum ?? -Infinity;
   return Number.isFinite(value) && value >= low && !(open && value === low) && value <= (maximum ?? Infinity) && (kind !== "whole" || Number.isInteger(value));
 }
@@ -129,34 +129,34 @@ export function toFragment(query, explained = null) {
  * damaged on its way.
  */
 export function fromFragment(fragment) {
-  const given = new URLSearchParams(fragment.replace(/^#/, ""));
+  const params = new URLSearchParams(fragment.replace(/^#/, ""));
   const query = emptyQuery();
   const lost = [];
-  if (given.get("r")) query.ref = { id: given.get("r") };
-  else if (given.get("u") === "1") query.ref = { upload: null, name: "" };
-  query.text = given.get("t") ?? "";
-  query.object = query.ref ? (given.get("d") ?? "").slice(0, 60) : "";
+  if (params.get("r")) query.ref = { id: params.get("r") };
+  else if (params.get("u") === "1") query.ref = { upload: null, name: "" };
+  query.text = params.get("t") ?? "";
+  query.object = query.ref ? (params.get("d") ?? "").slice(0, 60) : "";
   for (const { name, kind, choices } of declared) {
     const key = keyOf(name);
-    if (!given.has(key)) continue;
-    const value = readSetting(name, given.get(key), kind);
-    if (value === null || (choices.length > 0 && !choices.includes(value))) lost.push([name, given.get(key)]);
+    if (!params.has(key)) continue;
+    const value = readSetting(name, params.get(key), kind);
+    if (value === null || (choices.length > 0 && !choices.includes(value))) lost.push([name, params.get(key)]);
     else query.settings[name] = value;
   }
-  if (given.has("h")) {
-    const hits = Number(given.get("h"));
+  if (params.has("h")) {
+    const hits = Number(params.get("h"));
     if (Number.isInteger(hits) && hits > 0) query.hits = hits;
-    else lost.push(["hits", given.get("h")]);
+    else lost.push(["hits", params.get("h")]);
   }
-  if (given.has("c")) {
-    query.captions = readCaptions(given.get("c"));
-    if (query.captions === null) lost.push(["edited captions", given.get("c")]);
+  if (params.has("c")) {
+    query.captions = readCaptions(params.get("c"));
+    if (query.captions === null) lost.push(["edited captions", params.get("c")]);
   }
-  query.less = [...new Set(given.getAll("n"))].slice(0, 100);
-  query.filters = [...new Set(given.getAll("f"))].filter((each) => each !== "" && each.length <= LONGEST_WHERE).slice(0, MOST_FILTERS);
-  query.where = (given.get("w") ?? "").trim().slice(0, LONGEST_WHERE);
-  query.group = (given.get("g") ?? "").slice(0, 64);
-  return { query: isSearchable(query) ? query : null, filters: filtersOf(query), explained: given.get("x"), lost };
+  query.less = [...new Set(params.getAll("n"))].slice(0, 100);
+  query.filters = [...new Set(params.getAll("f"))].filter((each) => each !== "" && each.length <= LONGEST_WHERE).slice(0, MOST_FILTERS);
+  query.where = (params.get("w") ?? "").trim().slice(0, LONGEST_WHERE);
+  query.group = (params.get("g") ?? "").slice(0, 64);
+  return { query: isSearchable(query) ? query : null, filters: filtersOf(query), explained: params.get("x"), lost };
 }
 
 function readSetting(name, text, kind) {
@@ -174,7 +174,7 @@ function readCaptions(text) {
     return null;
   }
   if (!Array.isArray(read) || read.length === 0 || read.length > MOST_CAPTIONS) return null;
-  const fits = (one) => one !== null && typeof one === "object" && typeof one.text === "string";
+  const fits = (item) => item !== null && typeof item === "object" && typeof item.text === "string";
   if (!read.every(fits)) return null;
   return read.map(({ text: words, weight, on }) => ({
     text: words,

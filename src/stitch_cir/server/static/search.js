@@ -101,8 +101,8 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     head("Results", countOf(results), tools());
     listed = view.showResults(results, query, actsOf(query, results));
     const best = results.hits[0];
-    const told = best && `${plural(count, "image")} found. Best: ${best.captions[0] ?? best.id}, score ${best.score.toFixed(3)}.`;
-    announce(told ?? "No image found.");
+    const summary = best && `${plural(count, "image")} found. Best: ${best.captions[0] ?? best.id}, score ${best.score.toFixed(3)}.`;
+    announce(summary ?? "No image found.");
   }
 
   const actsOf = (query, results) => ({ ...acts(query), notes: galleryNotes(), still: () => state.shown?.results === results && !state.busy });
@@ -182,9 +182,9 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     const file = uploadOf(query) && fileOf(query.ref.upload);
     if (!file) return false;
     try {
-      const told = await api.upload(file);
-      remember(told.upload, file);
-      query.ref = { upload: told.upload, name: query.ref.name };
+      const uploaded = await api.upload(file);
+      remember(uploaded.upload, file);
+      query.ref = { upload: uploaded.upload, name: query.ref.name };
       history.replaceState({ ...history.state, upload: query.ref }, "");
       return true;
     } catch (error) {
