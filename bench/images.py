@@ -1,4 +1,4 @@
-"""Pictures to measure on: made on the spot, like photographs in size and in how they compress."""
+"""Images to measure on: made on the spot, like photographs in size and in how they compress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DISTINCT = 100
 def make_images(folder: Path, count: int, *, width: int = 1024, height: int = 768) -> Path:
     """Save ``count`` JPEG files of smooth colours with some detail, no two byte-identical.
 
-    Pixels repeat after 100 pictures; a comment behind the picture makes every file a content of its
+    Pixels repeat after 100 images; a comment behind the image makes every file a content of its
     own, so each is decoded and encoded.
     """
     random = np.random.default_rng(0)

@@ -38,6 +38,6 @@ class Watch:
 
 
 def read() -> dict[str, float]:
-    """Give the fields of /proc/self/status that are sizes, in MiB."""
+    """Return the fields of /proc/self/status that are sizes, in MiB."""
     lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
     return {line[0][:-1]: int(line[1]) / 1024 for line in lines if line[-1:] == ["kB"]}

@@ -1,11 +1,11 @@
-"""How well ``mini`` finds pictures by text, with shuffled pictures as control.
+"""How well ``mini`` finds images by text, with shuffled images as control.
 
     python -m bench.mini_quality --stamps demo/stamps --photos FOLDER_OF_LABEL_FOLDERS \
         [--encoder mini-1]
 
 Stamps: every PNG whose caption file has a first line. "Things" leaves out the folders symbols, town
 and seasonal (letters, flags, street signs, decorations), for which no label of the vision model is
-meant. A caption that several pictures share counts as found when any of them is.
+meant. A caption that several images share counts as found when any of them is.
 Photos: folders named by label; the query is "a photo of a <label>".
 """
 
@@ -30,7 +30,7 @@ LEFT_OUT = ("symbols", "town", "seasonal")
 
 
 def encode(paths: list[Path], name: str) -> tuple[np.ndarray, float]:
-    """View sets (n, M, d) and seconds a picture, decoding included."""
+    """View sets (n, M, d) and seconds an image, decoding included."""
     encoder = load_encoder(name)
     boxes = ViewRecipe().boxes(1, 1, b"")
     started = time.perf_counter()
@@ -44,7 +44,7 @@ def encode(paths: list[Path], name: str) -> tuple[np.ndarray, float]:
 
 
 def recall(scores: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """R@1/5/10 in per cent; ``truth[q, n]`` says whether picture n answers query q."""
+    """R@1/5/10 in per cent; ``truth[q, n]`` says whether image n answers query q."""
     order = np.argsort(-scores, axis=1, kind="stable")
     first = np.take_along_axis(truth, order, axis=1).argmax(axis=1)
     return {f"R@{k}": round(float((first < k).mean() * 100), 1) for k in (1, 5, 10)}

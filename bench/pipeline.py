@@ -104,7 +104,7 @@ def compare(
 
 
 def timed(call: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Give what a call gave, and its wall and processor seconds."""
+    """Return what a call returns, with its wall and processor seconds."""
     wall, processor = time.perf_counter(), time.process_time()
     result = call()
     return result, time.perf_counter() - wall, time.process_time() - processor

@@ -44,7 +44,7 @@ class Row:
 
 
 def machine() -> dict[str, Any]:
-    """Say what this ran on."""
+    """Return what this ran on."""
     return {
         **describe_machine(),
         "system": platform.platform(),

@@ -1,4 +1,4 @@
-"""Time against gallery size for every method, as numbers and as a picture."""
+"""Time against gallery size for every method, as numbers and as an image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST = {"POT batch Sinkhorn": 10_000, "POT one by one": 1_000}
 def curves(
     matrix: ViewMatrix, world: World, exact: Callable[..., Any], compiled: Any
 ) -> dict[str, Any]:
-    """Measure every method at every size that it can be waited for; write numbers and picture."""
+    """Measure every method at every size that it can be waited for; write numbers and image."""
     query = world.query(0)
     series: dict[str, list[tuple[int, float]]] = {}
     for size in SIZES:

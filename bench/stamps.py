@@ -3,7 +3,7 @@
     python -m bench stamps
 
 Not speed but quality: one row a way of searching, mAP@10 in percent over the test split of the small
-size, its interval and its figures by kind in ``raw``. Same pictures and vectors for all.
+size, its interval and its figures by kind in ``raw``. Same images and vectors for all.
 """
 
 from __future__ import annotations

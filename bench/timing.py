@@ -26,5 +26,5 @@ def in_turn(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, li
 
 
 def ratio(first: list[float], second: list[float]) -> float:
-    """Give the median ratio of paired times."""
+    """Return the median ratio of paired times."""
     return statistics.median(a / b for a, b in zip(first, second, strict=True))

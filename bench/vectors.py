@@ -55,7 +55,7 @@ class World:
         random = np.random.default_rng((block, 1))
         image = units(random.standard_normal((sets, 1, RANK), np.float32))
         spread = units(random.standard_normal((sets, count, RANK), np.float32))
-        # some crops look much like the whole picture, others less
+        # some crops look much like the whole image, others less
         spread *= random.uniform(0.4, 1.5, (sets, count, 1)).astype(np.float32)
         noise = VIEW[3] * self.noise[random.integers(0, NOISE, (sets, count))]
         return units(
@@ -111,7 +111,7 @@ def open_matrix(folder: Path, sets: int, views: int, dim: int) -> ViewMatrix:
 
 
 def first(matrix: ViewMatrix, sets: int) -> ViewMatrix:
-    """Give the gallery of the first ``sets`` sets, without copying."""
+    """Return the gallery of the first ``sets`` sets, without copying."""
     views = int(matrix.offsets[sets])
     assert matrix.codes is not None
     assert matrix.lengths is not None

@@ -96,7 +96,7 @@ def read_offset(wnid: str) -> str:
 
 
 def wordnet_groups(file: Path, offsets: list[str]) -> dict[str, list[int]]:
-    """Give each hypernym of 2 … 120 labels, under its first word, with its labels."""
+    """Return each hypernym of 2 … 120 labels, under its first word, with its labels."""
     words: dict[str, str] = {}
     above: dict[str, list[str]] = {}
     for line in file.read_text(encoding="ascii").splitlines():

@@ -1,4 +1,4 @@
-"""``make demo``: from pictures to answers. Fetch, index, search, and leave a contact sheet."""
+"""``make demo``: from images to answers. Fetch, index, search, and leave a contact sheet."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def run(folder: Path, directory: Path, from_folder: bool) -> int:
 
 
 def _folder_queries(gallery: st.Gallery) -> tuple[tuple[str | None, str], ...]:
-    """Take pictures spread over the user's folder, one for each text."""
+    """Take images spread over the user's folder, one for each text."""
     ids = gallery.ids
     step = max(1, len(ids) // len(FOLDER_TEXTS))
     return tuple(zip(ids[::step], FOLDER_TEXTS, strict=False))

@@ -1,4 +1,4 @@
-"""Draw the pictures of the prompts' worked examples (our own drawings, licensed as the code)."""
+"""Draw the images of the prompts' worked examples (our own drawings, licensed as the code)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCALE = 4
 
 
 def canvas(colour: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """Make an empty picture and a pen."""
+    """Make an empty image and a pen."""
     image = Image.new("RGB", (SIDE * SCALE, SIDE * SCALE), colour)
     return image, ImageDraw.Draw(image)
 

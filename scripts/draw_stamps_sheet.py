@@ -2,7 +2,7 @@
 
     python scripts/draw_stamps_sheet.py FOLDER docs/images/stamps-benchmark.png
 
-FOLDER is one that ``stitch bench make`` made. The picture shows reduced stamps: see
+FOLDER is one that ``stitch bench make`` made. The image shows reduced stamps: see
 docs/images/LICENSE.md.
 """
 
@@ -61,7 +61,7 @@ def main() -> None:
 def _distractors(
     scenes: dict[str, dict[str, object]], reference: str, kind: str, answers: tuple[str, ...]
 ) -> tuple[str | None, str | None]:
-    """Find a picture like the reference, and one with the wanted value but another change."""
+    """Find an image like the reference, and one with the target value but another change."""
     names = (*KINDS, "landmark")
     mine, target = scenes[reference], scenes[answers[0]]
     same = other = None

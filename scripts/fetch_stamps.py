@@ -1,7 +1,7 @@
 """Fetch Debian's ``tuxpaint-stamps-default`` (GPL-2) without root, and lay out its photos.
 
 The package is downloaded and unpacked below the target folder with the system's own tools; nothing
-is installed. The pictures stay under their licence: ``LICENSE-stamps`` is put beside them.
+is installed. The images stay under their licence: ``LICENSE-stamps`` is put beside them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ INSTALLED = Path("/usr/share/tuxpaint/stamps")
 
 
 def fetch(target: Path) -> Path:
-    """Give a folder with the stamps' PNG pictures, downloading them if needed."""
+    """Return a folder with the stamps' PNG images, downloading them if needed."""
     stamps = target / "stamps"
     if (target / "LICENSE-stamps").is_file():
         return stamps
@@ -73,7 +73,7 @@ def _apt(root: Path, *arguments: str) -> bool:
 
 
 def _lay_out(source: Path, target: Path) -> None:
-    """Copy every picture and its caption file; sounds and drawing data stay behind."""
+    """Copy every image and its caption file; sounds and drawing data stay behind."""
     for source_file in sorted(source.rglob("*.png")):
         target_file = target / source_file.relative_to(source)
         target_file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Take the pictures of docs/page.md: ``python scripts/screenshots.py [GALLERY]``.
+"""Take the screenshots of docs/page.md: ``python scripts/screenshots.py [GALLERY]``.
 
 Needs the environment of ``make test-browser`` and the gallery of ``make demo``.
 """
@@ -32,7 +32,7 @@ SEDAN = {"r": "vehicles/auto/sedan.png", "t": "a truck instead"}
 
 
 def main() -> int:
-    """Serve the gallery, take every picture, give the exit code."""
+    """Serve the gallery, take every screenshot, return the exit code."""
     gallery = sys.argv[1] if len(sys.argv) > 1 else "demo/gallery"
     app = create_app(gallery, settings=ServerSettings(rate=0))
     app.state.services.provider.warm_up()
@@ -117,7 +117,7 @@ def shot(page: Page) -> Image.Image:
 
 
 def keep(page: Page, name: str) -> None:
-    """Take a picture of the page under this name."""
+    """Take a screenshot of the page under this name."""
     save(shot(page), name)
 
 

@@ -1,4 +1,4 @@
-"""Pictures made on the spot, and an encoder that counts its calls."""
+"""Images made on the spot, and an encoder that counts its calls."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def encoder() -> CountingEncoder:
 
 @pytest.fixture
 def paint(tmp_path: Path) -> Callable[..., Path]:
-    """Save a picture of one or two colours below ``photos``."""
+    """Save an image of one or two colours below ``photos``."""
 
     def paint(name: str, left: str, right: str | None = None, size: int = 40) -> Path:
         path = tmp_path / "photos" / name
@@ -65,7 +65,7 @@ def paint(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def folder(paint: Callable[..., Path], tmp_path: Path) -> Path:
-    """A folder with one picture of each colour and some of two."""
+    """A folder with one image of each colour and some of two."""
     for colour in COLOURS:
         paint(f"{colour}.png", colour)
     paint("pairs/red-blue.png", "red", "blue")
@@ -80,6 +80,6 @@ def gallery(folder: Path, encoder: CountingEncoder) -> Gallery:
 
 
 def noise(seed: int, width: int, height: int) -> Image.Image:
-    """A picture without symmetry: smooth random colours."""
+    """An image without symmetry: smooth random colours."""
     small = np.random.default_rng(seed).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)

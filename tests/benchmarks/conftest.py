@@ -1,4 +1,4 @@
-"""A small data set with pictures, and a run on it."""
+"""A small data set with images, and a run on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures for the small data sets: two colours each, which the encoder `test` can tell apart."""
+"""Images for the small data sets: two colours each, which the encoder `test` can tell apart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAMES = list(COLOURS)
 
 
 def paint(path: Path, number: int, size: tuple[int, int] = (48, 48)) -> Path:
-    """Left half in one colour, right half in another; different numbers, different pictures."""
+    """Left half in one colour, right half in another; different numbers, different images."""
     first, second = NAMES[number % len(NAMES)], NAMES[(number // len(NAMES) + number) % len(NAMES)]
     image = Image.new("RGB", size, COLOURS[first])
     image.paste(COLOURS[second], (size[0] // 2, 0, size[0], size[1]))

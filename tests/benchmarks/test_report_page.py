@@ -1,4 +1,4 @@
-"""The page of a report: every query with its pictures or captions, every name as plain text."""
+"""The page of a report: every query with its images or captions, every name as plain text."""
 
 from __future__ import annotations
 

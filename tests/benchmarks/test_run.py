@@ -239,7 +239,7 @@ def test_genecis_cuts_regions_and_ties_fall_against_the_target(tmp_path: Path) -
         paint(base / f"Visual_Genome/VG_All/{number}.jpg", number, (100, 80))
     data = load_benchmark("genecis", base)
     run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
-    # the three pictures of the object task are all alike, so the target stands last
+    # the three images of the object task are all alike, so the target stands last
     top = run.heads()["focus_object/0"]
     assert [id for id, _ in top.hits] == ["2", "3", "1"]
     assert top.rank == 3
@@ -275,7 +275,7 @@ def test_the_cut_region_is_widened_and_padded(tmp_path: Path) -> None:
     assert (pixels[:12] == 0).all()
     assert (pixels[36:] == 0).all()
     assert (pixels[12:36].sum(axis=2) > 0).all()
-    # at the edge of the picture there is less to take
+    # at the edge of the image there is less to take
     assert cut_region(path, (0, 0, 10, 10)).size == (17, 17)
 
 

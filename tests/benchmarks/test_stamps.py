@@ -225,7 +225,7 @@ def test_images_hold_what_their_records_describe(made: Path, scenes: dict[int, R
 
 
 def test_objects_are_drawn_in_the_recorded_colour(made: Path, scenes: dict[int, Record]) -> None:
-    """Read from the pictures themselves: the hue in the middle of a thing on a plain background."""
+    """Read from the images themselves: the hue in the middle of a thing on a plain background."""
     hues = dict(zip(COLOURS, (357, 27, 52, 128, 220, 280, 336), strict=True))
     looked = 0
     for scene in scenes.values():

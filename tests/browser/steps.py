@@ -40,7 +40,7 @@ def close_dialog(page: Page) -> None:
 
 
 def pick(page: Page, id: str) -> None:
-    """Take a picture of the gallery as the reference."""
+    """Take an image of the gallery as the reference."""
     page.locator(f'.pic[data-id="{id}"]').click()
     expect(page.locator("#reference img")).to_have_attribute("alt", f"Reference: {id}")
 
@@ -74,7 +74,7 @@ def members(page: Page) -> list[str]:
 
 
 def png(image: Image.Image) -> bytes:
-    """A picture's file."""
+    """An image's file."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

@@ -30,7 +30,7 @@ def test_boxes_lines_and_bars(page: Page, site: str) -> None:
     score = float(page.locator(".tile .score").first.inner_text())
     shares = [float(text) for text in page.locator("#why .share .number").all_inner_texts()]
     assert sum(shares) == pytest.approx(score, abs=0.003)
-    # every box lies on the picture
+    # every box lies on the image
     frame = page.locator(".canvas-frame").bounding_box()
     boxes = page.locator(".wires .box").all()
     assert boxes

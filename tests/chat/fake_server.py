@@ -92,7 +92,7 @@ def serving(answer: Answer) -> Iterator[Server]:
 
 
 def says(*texts: Any) -> Answer:
-    """Give as many of ``texts`` as ``n`` asks for, over and over."""
+    """Answer with as many of ``texts`` as ``n`` asks for, over and over."""
 
     def answer(handler: Handler, body: dict[str, Any]) -> None:
         start = body.get("seed", 0)

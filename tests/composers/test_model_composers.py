@@ -76,7 +76,7 @@ def test_from_the_cache_the_same_captions_come_again_without_the_model(tmp_path:
     said = ["A cat.", "", "A dog.", None, "A fox."]
     first = ChatComposer(Chat(ScriptedChat(said), cache)).compose(REFERENCE, "an animal", 3)
     offline = Chat(ScriptedChat(["never"]), cache, offline=True)
-    # the colleague has the picture's hash, and needs no pixels
+    # the colleague has the image's hash, and needs no pixels
     blind = Reference("a.png", None, content=REFERENCE.content)
     assert ChatComposer(offline).compose(blind, "an animal", 3) == first
     with pytest.raises(EndpointError):

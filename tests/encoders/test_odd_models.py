@@ -151,7 +151,7 @@ def test_many_cut_captions_are_one_note(tmp_path: Path, towers: Path) -> None:
     assert any("was cut" in note for note in results.notes)
 
 
-# -- how pictures are prepared -----------------------------------------------------------------------
+# -- how images are prepared -----------------------------------------------------------------------
 
 
 def test_the_one_file_of_transformers_5_is_read(towers: Path) -> None:

@@ -1,4 +1,4 @@
-"""Folders of small pictures, and encoders that count."""
+"""Folders of small images, and encoders that count."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def other_encoder() -> FakeEncoder:
 
 @pytest.fixture
 def paint() -> Callable[..., Path]:
-    """Save the picture of a seed under a path (folders are made); give the path."""
+    """Save the image of a seed under a path (folders are made); give the path."""
 
     def save(path: Path, seed: int = 0, size: tuple[int, int] = (40, 30)) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def paint() -> Callable[..., Path]:
 
 @pytest.fixture
 def folder(tmp_path: Path, paint: Callable[..., Path]) -> Path:
-    """Five different pictures in three folders."""
+    """Five different images in three folders."""
     root = tmp_path / "photos"
     for seed, name in enumerate(("a.png", "b.png", "sub/c.png", "sub/d.jpg", "sub/deep/e.webp")):
         paint(root / name, seed)

@@ -1,4 +1,4 @@
-"""A tiny deterministic encoder that counts, and small pictures."""
+"""A tiny deterministic encoder that counts, and small images."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def add_one(folder: Path, encoder: FakeEncoder, content: bytes) -> list[str]:
 def test_a_file_of_the_users_is_never_rolled_back(
     indexed: Path, encoder: FakeEncoder, content: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An intention was left; meanwhile somebody put the same picture there by himself."""
+    """An intention was left; meanwhile somebody else put the same image there."""
     with dying(monkeypatch, 3):  # the part is written, the link not made
         add_one(indexed, encoder, content[0])
     (indexed / "added" / "new.png").write_bytes(content[0])

@@ -1,4 +1,4 @@
-"""Captions become views beside the picture's, or a gallery of their own."""
+"""Captions become views beside the image's, or a gallery of their own."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_a_gallery_of_captions_only(
     report = index_captions(write(*lines[1:]), texts_only, encoder=encoder)
     assert (report.removed, report.captioned, report.images) == (1, 0, 149)
     assert len(encoder.texts) == 151
-    # pictures and bare captions are not mixed
+    # images and bare captions are not mixed
     with pytest.raises(GalleryMismatchError, match="captions only"):
         index_folder(folder, texts_only, encoder=encoder)
     index_folder(folder, encoder=encoder)

@@ -121,7 +121,7 @@ def test_skipped_files_are_tried_again_when_they_change(
     paint(bad, 50)
     report = index_folder(folder, encoder=encoder)
     assert (report.added, report.skipped, len(read)) == (1, (), 1)
-    # and a picture that breaks leaves
+    # and an image that breaks leaves
     bad.write_text("no picture again")
     report = index_folder(folder, encoder=encoder)
     assert [id for id, _ in report.skipped] == ["bad.png"]

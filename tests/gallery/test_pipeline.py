@@ -29,7 +29,7 @@ WHOLE = ViewRecipe(count=1)
 
 
 class PreparingFake(FakeEncoder):
-    """The fake encoder in two halves, two pictures a part; keeps account of its parts."""
+    """The fake encoder in two halves, two images a part; keeps account of its parts."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What is no usable picture is refused with the right error, and leaves no traces."""
+"""What is no usable image is refused with the right error, and leaves no traces."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
 
 
 def test_threads_leave_the_warning_filters_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    # a picture that makes Pillow warn, opened in threads that overlap
+    # an image that makes Pillow warn, opened in threads that overlap
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4000)
     before = list(warnings.filters)
     content, failed = encoded("PNG"), []

@@ -1,4 +1,4 @@
-"""Every kind of picture opens as upright RGB, whatever its format, mode or name."""
+"""Every kind of image opens as upright RGB, whatever its format, mode or name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packed galleries made of numbers, friendly and hostile, without a disk full of pictures."""
+"""Packed galleries made of numbers, friendly and hostile, without a disk full of images."""
 
 from __future__ import annotations
 

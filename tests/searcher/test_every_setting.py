@@ -34,7 +34,7 @@ CAPTIONS = ["A red and yellow thing.", "Something black.", "A green thing."]
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> st.Gallery:
-    """Forty pictures of four colours each, drawn by a seed."""
+    """Forty images of four colours each, drawn by a seed."""
     folder = tmp_path_factory.mktemp("mixed")
     rng = np.random.default_rng(7)
     for number in range(40):

@@ -44,7 +44,7 @@ def test_a_reference_may_be_a_path_an_image_or_an_id(gallery: st.Gallery, folder
     }
     image = Image.open(folder / "red.png")
     loose = st.search(gallery, reference=image, settings=settings())
-    assert loose[0].id == "red.png"  # an open picture has no file to be left out
+    assert loose[0].id == "red.png"  # an open image has no file to be left out
 
 
 def test_the_reference_and_its_duplicates_are_left_out_by_default(
@@ -59,7 +59,7 @@ def test_the_reference_and_its_duplicates_are_left_out_by_default(
         ids = {h.id for h in st.search(gallery, reference=reference, settings=settings(k=7))}
         assert not ids & {"red.png", "copy.png"}
     kept = st.search(gallery, reference="red.png", settings=settings(include_reference=True))
-    # byte-identical pictures tie exactly, and the smaller id goes first
+    # byte-identical images tie exactly, and the smaller id goes first
     assert [hit.id for hit in kept][:2] == ["copy.png", "red.png"]
     assert kept[0].score == kept[1].score
 

@@ -48,7 +48,7 @@ def client(serve: Callable[..., TestClient]) -> TestClient:
 
 @pytest.fixture(scope="module")
 def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """One application for many tests, which change nothing; a picture lies above its folder."""
+    """One application for many tests, which change nothing; an image lies above its folder."""
     folder = tmp_path_factory.mktemp("steady") / "photos"
     (folder / "pairs").mkdir(parents=True)
     (folder.parent / "red.png").write_bytes(jpeg())
@@ -62,7 +62,7 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 
 def jpeg(colour: tuple[int, int, int] = (220, 30, 30), size: tuple[int, int] = (40, 40)) -> bytes:
-    """A picture's file."""
+    """An image's file."""
     buffer = io.BytesIO()
     Image.new("RGB", size, colour).save(buffer, "JPEG")
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""View boxes: reproducible, inside the picture, and cut as they say."""
+"""View boxes: reproducible, inside the image, and cut as they say."""
 
 from __future__ import annotations
 
