@@ -153,7 +153,7 @@ def test_a_reranker_judges_the_best_hits(indexed: Path) -> None:
     shown = " ".join(result.stdout.split())
     assert "yes 100%" in shown
     assert "reranked 2 by m, weight 1" in shown
-    assert "reranker: 2 answers asked for" in shown
+    assert "reranker: 2 answers requested" in shown
     assert len(server.requests) == 2
     assert stitch("search", indexed, "in blue", "-r", "red.png", "--rerank", 2).exit_code == 2
 
@@ -187,7 +187,7 @@ def test_answers_are_shown_handed_on_and_taken_over(indexed: Path, tmp_path: Pat
     assert "no answers yet" in stitch("answers", "info").stdout
     with serving(says(*CAPTIONS)) as server:
         ask = ("compose", indexed, "in blue", "-r", "red.png", *chat(server))
-        assert "5 answers asked for" in stitch(*ask).stdout
+        assert "5 answers requested" in stitch(*ask).stdout
     assert "m: requests 1, answers 5" in stitch("answers", "info").stdout
     handed = tmp_path / "answers.jsonl"
     assert "5 answers to 1 requests of m" in stitch("answers", "export", handed).stdout

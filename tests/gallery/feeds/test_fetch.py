@@ -271,20 +271,20 @@ def test_what_is_too_large_too_odd_or_not_there(shop: Shop, internet: Internet) 
     base = "http://shop.example"
     reasons = {
         f"{base}/endless.png": "has more than 20 MiB",
-        f"{base}/page.png": "is no image by its content",
-        f"{base}/empty.png": "is no image by its content",
+        f"{base}/page.png": "is not an image by its content",
+        f"{base}/empty.png": "is not an image by its content",
         f"{base}/loop.png": "redirects more than 5 times",
-        f"{base}/file.png": "is no address of the web",
+        f"{base}/file.png": "is not a web address",
         f"{base}/many.png": "too many requests, run it again later",
         f"{base}/gzip.png": "is sent compressed",
         f"{base}/short.png": "cannot be fetched",
         f"{base}/odd.png": "cannot be fetched",
         f"{base}/gone.png": "status 404",
         "http://unknown.example/a.png": "has no address",
-        "ftp://shop.example/a.png": "is no address of the web",
-        "a.png": "is no address of the web",
+        "ftp://shop.example/a.png": "is not a web address",
+        "a.png": "is not a web address",
         "http://me:secret@shop.example/a.png": "holds a user name",
-        "http://shop.example:port/a.png": "is no address",
+        "http://shop.example:port/a.png": "is not an address",
     }
     report = fetch(shop, *reasons)
     assert report.products == 0

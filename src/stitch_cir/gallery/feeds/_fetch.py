@@ -177,7 +177,7 @@ def _address(link: str) -> str:
         host, port = parts.hostname, parts.port
         name = (host or "").encode("idna").decode("ascii") if ":" not in (host or "") else host
     except ValueError as error:
-        raise UnusableRowError(f"{_shown(link)} is no address") from error
+        raise UnusableRowError(f"{_shown(link)} is not an address") from error
     if parts.scheme not in ("http", "https") or not name:
         raise UnusableRowError(f"{_shown(link)} is not a web address (http, https)")
     if parts.username is not None or parts.password is not None:
