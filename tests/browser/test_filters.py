@@ -181,7 +181,7 @@ def test_a_typed_condition_and_what_is_wrong_with_it(shopper: Page) -> None:
     for text, message in [
         ("prize < 50", "There is no attribute 'prize'. Did you mean 'price'"),
         ("price <", "The condition ends, where a number"),
-        ("price < 'x'", "which is no number"),
+        ("price < 'x'", "which is not a number"),
     ]:
         shopper.fill("#where", text)
         shopper.press("#where", "Enter")
