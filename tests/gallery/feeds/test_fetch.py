@@ -211,7 +211,7 @@ def test_addresses_that_are_not_public_are_refused(
     )
     assert report.products == 0
     assert len(report.failed) == 4
-    assert all("no public address" in each.reason for each in report.failed), report.failed
+    assert all("not a public address" in each.reason for each in report.failed), report.failed
     assert set(internet.connected) == {PUBLIC}
     assert internet.requests == {"/moved.png": 1}
 
