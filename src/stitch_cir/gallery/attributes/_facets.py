@@ -165,8 +165,8 @@ def count_facet(
             f"{request.limit} values of {attribute.name} were requested.",
             hint=f"It must be between 1 and {MAX_VALUES:,}.",
         )
-    counted = rows >= 0
-    counted[counted] = is_counted[rows[counted]]
+    # −1 is no row, and reads the last entry
+    counted = np.append(is_counted, False)[rows]
     codes = column.codes[counted]
     occurring = np.bincount(codes, minlength=len(column.values))
     present = np.flatnonzero(occurring)
