@@ -20,7 +20,7 @@ __all__ = ["LEAST", "join_concepts"]
 
 LEAST = {"people": 0.45, "actions": 0.55, "places": 0.4, "things": 0.35, "scenery": 0.4}
 """Probability from which a word of each kind is named."""
-CLEAR = 0.6
+CLEAR = 0.45
 """An object of at least this weight is what the image shows: labels come first where they hold."""
 BESIDE = 0.25
 """Weight that a label needs to be named beside people or things: weaker ones are mostly wrong."""
