@@ -21,7 +21,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.gallery import index_folder
+from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.server import ServerSettings, create_app
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ PAINTS = {
     "yellow": (242, 200, 40),
     "black": (20, 20, 20),
 }
+SHAPES = ("circle", "square", "triangle")
 HOSTILE = "<img src=x onerror=window.hurt=1>.png"
 
 
@@ -67,13 +68,27 @@ def draw(shape: str, paint: str, size: tuple[int, int] = (240, 180)) -> Image.Im
 
 def fill(folder: Path) -> Path:
     """Shapes in all colours, one of them under a name that is HTML."""
-    for shape in ("circle", "square", "triangle"):
+    for shape in SHAPES:
         (folder / shape).mkdir(parents=True)
         for number, paint in enumerate(PAINTS):
             size = ((240, 180), (180, 240), (320, 180))[number % 3]
             draw(shape, paint, size).save(folder / shape / f"{paint}.png")
     draw("circle", "red", (200, 200)).save(folder / HOSTILE)
     return folder
+
+
+def attributes_of(number: int, shape: str, paint: str) -> dict[str, Any]:
+    """Thirty images: prices from 10 to 155, two brands, three sizes; every third has no season."""
+    values: dict[str, Any] = {
+        "shape": shape,
+        "brand": "Acme" if number % 3 else "O'Neil",
+        "price": 10 + 5 * number,
+        "sizes": ["S", "M", "L"][: 1 + number % 3],
+        "sold_out": number % 10 == 0,
+        "added": f"{2024 + number % 2}-05-{1 + number % 28:02}",
+        "item_group_id": f"{shape} {paint}",
+    }
+    return values if number % 3 else {**values, "season": ["spring", "autumn"][number % 2]}
 
 
 @contextmanager
@@ -116,6 +131,24 @@ def serve() -> Iterator[Callable[..., str]]:
 def site(shapes: Path, serve: Callable[..., str]) -> str:
     """The address of a server that all tests share; none changes its gallery."""
     return serve(shapes, upload_bytes=1 << 20)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory, serve: Callable[..., str]) -> str:
+    """Serve two images of each shape in each colour, with attributes."""
+    folder = tmp_path_factory.mktemp("shop") / "shop"
+    values: dict[str, dict[str, Any]] = {}
+    for shape in SHAPES:
+        (folder / shape).mkdir(parents=True)
+        for paint in PAINTS:
+            for size in ((240, 180), (200, 200)):
+                id = f"{shape}/{paint}-{size[0]}.png"
+                draw(shape, paint, size).save(folder / id)
+                values[id] = attributes_of(len(values), shape, paint)
+    index_folder(folder, encoder=HashEncoder())
+    with Gallery.open(folder, encoder=HashEncoder()) as gallery:
+        gallery.set_attributes(values)
+    return serve(folder)
 
 
 @pytest.fixture(scope="session")

@@ -5,52 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import Gallery, index_folder
-from tests.browser.conftest import PAINTS, draw
+from tests.browser.conftest import PAINTS, SHAPES, draw
 from tests.browser.steps import close_dialog, hits, link, search
 from tests.browser.test_access import AXE, audit
 from tests.browser.test_layout import OVERLAPS, SMALL
 
 NewPage = Callable[..., Page]
-SHAPES = ("circle", "square", "triangle")
-
-
-def attributes_of(number: int, shape: str, paint: str) -> dict[str, Any]:
-    """Thirty images: prices from 10 to 155, two brands, three sizes; every third has no season."""
-    values: dict[str, Any] = {
-        "shape": shape,
-        "brand": "Acme" if number % 3 else "O'Neil",
-        "price": 10 + 5 * number,
-        "sizes": ["S", "M", "L"][: 1 + number % 3],
-        "sold_out": number % 10 == 0,
-        "added": f"{2024 + number % 2}-05-{1 + number % 28:02}",
-        "item_group_id": f"{shape} {paint}",
-    }
-    return values if number % 3 else {**values, "season": ["spring", "autumn"][number % 2]}
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory, serve: Callable[..., str]) -> str:
-    """Serve two images of each shape in each colour, with attributes."""
-    folder = tmp_path_factory.mktemp("shop") / "shop"
-    values: dict[str, dict[str, Any]] = {}
-    for shape in SHAPES:
-        (folder / shape).mkdir(parents=True)
-        for paint in PAINTS:
-            for size in ((240, 180), (200, 200)):
-                id = f"{shape}/{paint}-{size[0]}.png"
-                draw(shape, paint, size).save(folder / id)
-                values[id] = attributes_of(len(values), shape, paint)
-    index_folder(folder, encoder=HashEncoder())
-    with Gallery.open(folder, encoder=HashEncoder()) as gallery:
-        gallery.set_attributes(values)
-    return serve(folder)
 
 
 @pytest.fixture

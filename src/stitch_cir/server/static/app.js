@@ -5,7 +5,7 @@ import { announce, byId, download, plural, style, toast } from "./dom.js";
 import { mountForm } from "./form.js";
 import { mountGallery } from "./gallery.js";
 import { mountKeys, mountTheme } from "./keys.js";
-import { allOff, declare, emptyQuery, filtersOf, fromFragment, noFilters, noSettings, toRequest, toFragment } from "./query.js";
+import { allOff, declare, emptyQuery, filtersOf, fromFragment, noFilters, noSettings, referencesOf, toRequest, toFragment } from "./query.js";
 import { galleryNotes, mostHits, question, state, uploadOf } from "./state.js";
 import { faultPanel, notes, panel, toolButton } from "./states.js";
 import * as trail from "./trail.js";
@@ -36,7 +36,7 @@ const address = (fragment) => `${location.pathname}${fragment ? `#${fragment}` :
 
 /** Load what sends and shows queries. */
 async function answering() {
-  const [{ mountSearch }] = await Promise.all([import("./search.js"), style("results.css")]);
+  const [{ mountSearch }] = await Promise.all([import("./search.js"), style("results.css"), form.complement()]);
   runner ??= mountSearch({ showForm: present, acts, tools, quiet: gallery.stop });
 }
 
@@ -65,7 +65,7 @@ async function go(query, kind) {
   const again = Boolean(history.state?.why) || (!state.browsing && (same || (GATHER.has(kind) && history.state?.kind === kind)));
   keepScroll();
   if (!again) state.pos += 1;
-  const entry = { pos: state.pos, kind, upload: uploadOf(query) };
+  const entry = { pos: state.pos, kind, upload: uploadOf(query), more: query.more };
   if (again) history.replaceState(entry, "", to);
   else history.pushState(entry, "", to);
   trail.record(state.pos, query, kind);
@@ -157,6 +157,7 @@ async function restore() {
   const entry = history.state;
   state.pos = entry.pos;
   if (query && uploadOf(query)) query.ref = entry.upload ?? { upload: null, name: "" };
+  if (query?.ref && entry.more) query.more = entry.more;
   const shown = query && !state.busy && !state.browsing && state.shown?.results;
   if (shown && JSON.stringify(toRequest(query)) === JSON.stringify(toRequest(state.shown.query))) {
     trail.show(state.pos, goInHistory);
@@ -169,6 +170,7 @@ async function restore() {
   if (query === null) {
     state.draft = (entry.draft && fromFragment(entry.draft).query) || emptyQuery();
     if (uploadOf(state.draft)) state.draft.ref = entry.upload ?? null;
+    if (state.draft.ref && entry.more) state.draft.more = entry.more;
     Object.assign(state.draft, filters);
     await showGallery(entry);
     await scrollBack(entry);
@@ -216,14 +218,14 @@ function acts(query) {
     remember: (count) => history.replaceState({ ...history.state, count }, ""),
     variants,
     unfilter,
-    unfilter: () => unfilter(),
-  nothingMeets: async () => (await filterBar())?.nothingMeets(query),
+    nothingMeets: async () => (await filterBar())?.nothingMeets(query),
+    loosen: () => tune("tune", (draft) => (draft.settings.strictness = null)),
     lower: () => tune("tune", (draft) => (draft.settings.min_score = null)),
     retry: () => runner.run(query),
     browse,
     choose: () => byId("file").click(),
     standard: () => tune("tune", (draft) => (draft.settings = noSettings())),
-    words: () => tune("search", (draft) => Object.assign(draft, { ref: null, captions: null, object: "" })),
+    words: () => tune("search", (draft) => Object.assign(draft, { ref: null, more: [], captions: null, object: "" })),
     forgive: () => tune("less", (draft) => (draft.less = [])),
     forget: () => {
       browse();
@@ -247,7 +249,7 @@ async function variants({ id, attributes }) {
 
 async function use(id) {
   await closeExplain();
-  state.draft = { ...question(), text: "" };
+  state.draft = state.adding ? question() : { ...question(), text: "", more: [], turns: [] };
   form.setReference({ id });
 }
 
@@ -342,7 +344,7 @@ function tools() {
 }
 
 async function share() {
-  const alone = uploadOf(state.shown.query) !== null;
+  const alone = referencesOf(state.shown.query).some(({ id }) => id === undefined);
   try {
     await navigator.clipboard.writeText(location.href);
     toast(alone ? "Link copied, without the image: an upload cannot be shared. Who opens it must add the image again." : "Link copied.");

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { choiceOf, phraseOf, spell, titleOf } from "./conditions.js";
 import { announce, byId, el, icon, plural, style } from "./dom.js";
-import { attributeOf, conditionOf, filtersOf } from "./query.js";
+import { attributeOf, conditionOf, filtersOf, toRequest } from "./query.js";
 import { state } from "./state.js";
 import { panel } from "./states.js";
 
@@ -18,7 +18,7 @@ const BY_VALUE = new Set(["number", "date"]);
 export function mountFilters({ info, change, clear }) {
   const root = byId("filters");
   let facets = null; // what is suggested, by attribute, as counted last
-  const offered = new Map(); // the choices of each attribute in the whole gallery
+  const offered = new Map(); // the same, as counted over the whole gallery
   let groupings = [];
   let counting = null;
   let counted = null; // the conditions that the counts are of
@@ -113,40 +113,51 @@ export function mountFilters({ info, change, clear }) {
   /** Show what is chosen at once, and count anew where that changes the counts. */
   async function show(query) {
     if (facets) draw(query);
-    const key = JSON.stringify([filtersOf(query), state.info?.generation]);
+    // with a cut-off what reaches it is counted
+    const cut = !state.browsing && state.shown?.results?.cutoff ? toRequest(state.shown.query) : null;
+    const key = JSON.stringify([filtersOf(query), state.info?.generation, cut]);
     if (key === counted) return;
     counted = key;
     counting?.abort();
     counting = new AbortController();
+    bar.setAttribute("aria-busy", "true");
     try {
-      await count(filtersOf(query), counting.signal);
+      await count(filtersOf(query), cut, counting.signal);
+      bar.removeAttribute("aria-busy");
       draw(state.draft);
     } catch (error) {
       if (error.name === "AbortError") return;
       counted = null;
+      bar.removeAttribute("aria-busy");
       if (!(error instanceof api.ApiError)) throw error;
       if (facets) draw(state.draft); // a condition that the gallery refuses is shown with its results
     }
   }
 
-  async function count(query, signal) {
+  /** Count by the gallery, or (`cut`: a request) by the hits above its cut-off. */
+  async function count(query, cut, signal) {
     if (facets === null) {
       const answer = await api.facets({}, signal);
       facets = new Map(answer.facets.map((facet) => [facet.attribute, facet]));
       ({ groupings } = answer);
-      for (const facet of answer.facets) offered.set(facet.attribute, facet.counts);
+      for (const facet of answer.facets) offered.set(facet.attribute, facet);
       root.hidden = facets.size === 0;
       if (facets.size === 0) return;
       build();
+      draw(state.draft);
     }
     if (facets.size === 0) return;
     const ticked = new Set(query.filters.map(attributeOf).filter((name) => facets.has(name)));
-    const requests = (names) => names.map((name) => facets.get(name).request);
+    const requests = (names) => names.map((name) => offered.get(name).request);
     // choices of one attribute are alternatives: they are counted as if none of them were ticked
     const others = [...facets.keys()].filter((name) => !ticked.has(name));
     const asks = [...ticked].map((name) => ({ where: conditionOf(query, name), requests: requests([name]) }));
     if (others.length > 0) asks.push({ where: conditionOf(query), requests: requests(others) });
-    for (const answer of await Promise.all(asks.map((ask) => api.facets(ask, signal)))) {
+    const counts = async ({ where, requests: names }) => {
+      if (!cut) return api.facets({ where, requests: names }, signal);
+      return (await api.search({ ...cut, facets: names, settings: { ...cut.settings, where: where || undefined, k: 1 } }, signal)).results;
+    };
+    for (const answer of await Promise.all(asks.map(counts))) {
       for (const facet of answer.facets) facets.set(facet.attribute, facet);
     }
   }
@@ -168,7 +179,7 @@ export function mountFilters({ info, change, clear }) {
     count.textContent = ticked.length > 0 ? String(ticked.length) : "";
     count.closest("details").classList.toggle("in-use", ticked.length > 0);
     // what no image has among the others stays where it was, and says so
-    const none = offered.get(facet.attribute).filter(({ where }) => !facet.counts.some((each) => each.where === where));
+    const none = offered.get(facet.attribute).counts.filter(({ where }) => !facet.counts.some((each) => each.where === where));
     const choices = [...facet.counts, ...none.map((each) => ({ ...each, count: 0 }))].map((each) => ({ where: each.where, words: choiceOf(each), count: each.count, value: each.value }));
     if (BY_VALUE.has(facet.kind) && typeof choices[0]?.value === "number") choices.sort((a, b) => a.value - b.value);
     if (facet.missing > 0) choices.push({ where: `${spell(facet.attribute)} is missing`, words: "not stated", count: facet.missing });

@@ -1,7 +1,6 @@
 // The question: reference, words, captions, rejected pictures and settings, as they stand now.
 
 import * as api from "./api.js";
-import { mountCaptions } from "./captions.js";
 import { announce, byId, el, icon, plural, toast } from "./dom.js";
 import { HITS, allOff, isSearchable, changedCount, copyQuery, noSettings, toFragment } from "./query.js";
 import { mountReference, referenceName, remember } from "./reference.js";
@@ -15,9 +14,10 @@ import { titleOf } from "./trail.js";
 export function mountForm({ tune, submit, mark }) {
   const text = byId("text");
   const reference = mountReference({ onFile: takeFile, onId: (id) => setReference({ id }), onClear: () => setReference(null), onProblem: problem });
-  const captions = mountCaptions({ onChange: (edited) => tune(edited ? "edit" : "anew", (query) => (query.captions = edited)) });
+  let captions = null; // their editor
   let settings = null;
   let sending = null; // the upload under way
+  let further = null; // further references and earlier turns
   let arriving = null; // its promise: whether it came
 
   byId("form").addEventListener("submit", (event) => {
@@ -34,6 +34,7 @@ export function mountForm({ tune, submit, mark }) {
     problem(null);
     keepDraft();
     showCaptions();
+    further?.show();
   });
 
   /** Load the settings of a gallery when their panel is first opened. */
@@ -64,7 +65,7 @@ export function mountForm({ tune, submit, mark }) {
     const { draft } = state;
     if (text.value !== draft.text) text.value = draft.text;
     reference.show(draft.ref);
-    byId("text-label").textContent = draft.ref ? "What should change?" : "Describe the image";
+    byId("text-label").textContent = draft.turns.length > 0 ? "What else?" : draft.ref ? "What should change?" : "Describe the image";
     text.placeholder = draft.ref ? "in red instead" : "a red dress at night";
     mark(draft.ref?.id ?? null);
     const changed = changedCount(draft);
@@ -73,7 +74,17 @@ export function mountForm({ tune, submit, mark }) {
     showObject();
     showLess();
     showCaptions();
+    further?.show();
     problem(null);
+  }
+
+  /** Load what is not needed before the first images: captions, further references and turns. */
+  async function complement() {
+    const [{ mountCaptions }, { mountFurther }] = await Promise.all([import("./captions.js"), import("./further.js")]);
+    captions ??= mountCaptions({ onChange: (edited) => tune(edited ? "edit" : "anew", (query) => (query.captions = edited)) });
+    further ??= mountFurther({ tune, onChange: show, keepDraft, onFile: () => byId("file").click() });
+    further.show();
+    showCaptions();
   }
 
   function showCaptions() {
@@ -84,14 +95,14 @@ export function mountForm({ tune, submit, mark }) {
     if (earlier) byId("earlier").firstElementChild.textContent = `These images answer the question before, “${titleOf(shown.query)}”.`;
     if (shown === null || browsing) {
       const note = draft.captions ? "" : "They are written when you search; you can also write your own.";
-      captions.show({ captions: draft.captions ?? [], edited: Boolean(draft.captions), note });
+      captions?.show({ captions: draft.captions ?? [], edited: Boolean(draft.captions), note });
       return;
     }
     const composed = shown.results?.composition?.captions ?? [];
     const none = shown.results && composed.length === 0 && !shown.query.captions;
     const edited = (isStale() ? null : draft.captions) ?? shown.query.captions;
     const off = allOff(draft) ? "All are switched off: switch one on, or compose anew. The images still answer the last search." : "";
-    captions.show({
+    captions?.show({
       captions: edited ?? composed,
       edited: Boolean(edited),
       stale: isStale(),
@@ -142,13 +153,17 @@ export function mountForm({ tune, submit, mark }) {
   function keepDraft() {
     if (!state.browsing) return;
     const kind = history.state?.kind === "filter" ? "filter" : "browse";
-    const entry = { pos: state.pos, kind, draft: toFragment(state.draft), upload: uploadOf(state.draft) };
+    const entry = { pos: state.pos, kind, draft: toFragment(state.draft), upload: uploadOf(state.draft), more: state.draft.more };
     history.replaceState({ ...history.state, ...entry }, "");
   }
 
   function setReference(ref) {
     sending?.abort();
-    state.draft = { ...state.draft, ref, captions: null, less: [], object: "" };
+    const { draft } = state;
+    if (ref && state.adding && draft.ref) Object.assign(draft, { more: [...draft.more, ref], captions: null });
+    else if (!ref && draft.more.length > 0) Object.assign(draft, { ref: draft.more[0], more: draft.more.slice(1), captions: null, object: "" });
+    else state.draft = { ...draft, ref, captions: null, less: [], object: "" };
+    state.adding = false;
     show();
     keepDraft();
     if (ref) {
@@ -210,5 +225,5 @@ export function mountForm({ tune, submit, mark }) {
     show();
   });
 
-  return { show, fit, problem, keepDraft, setReference, whyNot, complete };
+  return { show, fit, problem, keepDraft, setReference, whyNot, complete, complement };
 }

@@ -10,7 +10,7 @@ const AT_ONCE = 12;
  * Make a grid. `items`: images of the API, hits where they have a rank. `acts`: `pick(item)` for a
  * click, `use(item)` and `less(item)` where those make sense, `variants(item)`, which gives the other
  * images of a hit's group; `verb` names what a click does, `marked` is the id of the reference.
- * Gives `node`, `add(items)`, which puts images at its end and gives the first of them, and
+ * Gives `node`, `add(items, class)`, which puts images at its end and gives the first of them, and
  * `rule(words)`, which puts a line of words there.
  */
 export function grid(items, acts) {
@@ -35,10 +35,11 @@ export function grid(items, acts) {
     return made;
   }
 
-  function add(more) {
+  function add(more, name = "") {
     const made = [];
     for (const item of more) {
       made.push(make(item));
+      if (name) made.at(-1).classList.add(name);
       node.append(made.at(-1));
     }
     if (!node.contains(chosen)) choose(node.querySelector(".tile"));
@@ -48,7 +49,7 @@ export function grid(items, acts) {
   /** Show the other images of a group behind a hit, or fold them up again. */
   async function unfold(leader, item, button) {
     if (button.getAttribute("aria-expanded") === "true") {
-      while (leader.nextSibling?.matches?.(".variant")) leader.nextSibling.remove();
+      while (leader.nextSibling?.matches(".variant")) leader.nextSibling.remove();
       button.setAttribute("aria-expanded", "false");
       choose(leader);
       return;

@@ -1,6 +1,6 @@
 // A query: what is asked, how it stands in the address, and how it goes to the server.
 //
-// Query = {ref: {id} | {upload, name} | null, text, captions: [{text, weight, on}] | null (edited ones),
+// Query = {ref: {id} | {upload, name} | null, more: [further references], text, turns: [earlier texts], captions: [{text, weight, on}] | null (edited ones),
 //          less: [id], object, hits, settings: {alpha, …}, filters: [condition], where, group}
 // where a setting that is null or missing is the server's own; `filters` are ticked conditions, `where` is a typed one,
 // and `group` the attribute whose variants are shown as one.
@@ -9,6 +9,7 @@
 
 export const HITS = 24;
 const MOST_CAPTIONS = 64;
+const MOST_FURTHER = 15;
 
 /** Keys in the address that are shorter than the setting's name; other settings have their name. */
 const KEYS = {
@@ -51,7 +52,7 @@ export const declaredSettings = () => declared;
 export const noSettings = () => ({});
 
 export function emptyQuery() {
-  return { ref: null, text: "", captions: null, less: [], object: "", hits: HITS, settings: noSettings(), ...noFilters() };
+  return { ref: null, more: [], text: "", turns: [], captions: null, less: [], object: "", hits: HITS, settings: noSettings(), ...noFilters() };
 }
 
 export const noFilters = () => ({ filters: [], where: "", group: "" });
@@ -89,7 +90,7 @@ const takesPart = ({ text, on }) => on && text.trim() !== "";
 
 /** Return whether there is anything to search with. */
 export function isSearchable(query) {
-  return Boolean(query.ref || query.text.trim() || query.captions?.some(takesPart));
+  return Boolean(query.ref || query.text.trim() || query.turns.length > 0 || query.captions?.some(takesPart));
 }
 
 /** Return whether every edited caption is switched off: then nothing is left to search with. */
@@ -107,7 +108,9 @@ export function toFragment(query, explained = null) {
   const out = new URLSearchParams();
   if (query.ref?.id !== undefined) out.set("r", query.ref.id);
   else if (query.ref) out.set("u", "1"); // an upload lives in this browser only: its token is no address
+  for (const { id } of query.more) if (id !== undefined) out.append("rr", id);
   if (query.text) out.set("t", query.text);
+  for (const turn of query.turns) out.append("v", turn);
   if (query.object) out.set("d", query.object);
   for (const { name } of declared) {
     const value = query.settings[name];
@@ -134,7 +137,9 @@ export function fromFragment(fragment) {
   const lost = [];
   if (params.get("r")) query.ref = { id: params.get("r") };
   else if (params.get("u") === "1") query.ref = { upload: null, name: "" };
+  if (query.ref) query.more = params.getAll("rr").slice(0, MOST_FURTHER).map((id) => ({ id }));
   query.text = params.get("t") ?? "";
+  query.turns = params.getAll("v").filter((turn) => turn.trim() !== "").slice(0, MOST_FURTHER);
   query.object = query.ref ? (params.get("d") ?? "").slice(0, 60) : "";
   for (const { name, kind, choices } of declared) {
     const key = keyOf(name);
@@ -183,15 +188,21 @@ function readCaptions(text) {
   }));
 }
 
+/** Return all references of a query. */
+export const referencesOf = ({ ref, more }) => (ref ? [ref, ...more] : []);
+
 /** Make the JSON of a request for `count` hits, of which `most` can be asked for. */
 export function toRequest(query, most = Infinity, count = query.hits) {
   const settings = Object.entries(query.settings).filter(([, value]) => (value ?? null) !== null);
-  const chosen = { where: conditionOf(query) || undefined, group_by: query.group || undefined };
-  let reference = null;
-  if (query.ref) reference = query.ref.id === undefined ? { upload: query.ref.upload } : { id: query.ref.id };
+  // what lies below the cut-off is shown as well, behind a line
+  const chosen = { where: conditionOf(query) || undefined, group_by: query.group || undefined, below_cutoff: query.settings.strictness ? true : undefined };
+  const sent = (ref) => (ref.id === undefined ? { upload: ref.upload } : { id: ref.id });
+  const several = query.more.length > 0;
   return {
-    reference,
+    reference: query.ref && !several ? sent(query.ref) : null,
+    references: several ? referencesOf(query).map(sent) : undefined,
     text: query.text.trim(),
+    turns: query.turns.length > 0 ? query.turns : undefined,
     captions: query.captions?.map(({ text, weight, on }) => ({ text, weight, on })) ?? null,
     negatives: query.less,
     object: query.object,
@@ -199,8 +210,8 @@ export function toRequest(query, most = Infinity, count = query.hits) {
   };
 }
 
-/** Return whether two queries have the same reference, object and text: then their captions are the same. */
+/** Return whether two queries have the same references, object and texts: then their captions are the same. */
 export function equalQueries(a, b) {
-  const key = ({ ref, text, object }) => JSON.stringify([ref?.id ?? null, ref?.upload ?? null, object, text.trim()]);
+  const key = (query) => JSON.stringify([referencesOf(query).map(({ id, upload }) => id ?? upload), query.object, query.turns, query.text.trim()]);
   return key(a) === key(b);
 }

@@ -5,7 +5,7 @@ import { grid } from "./grid.js";
 import { listEnd } from "./more.js";
 import { isFiltered } from "./query.js";
 import { referenceName } from "./reference.js";
-import { faultPanel, head, notes, skeleton } from "./states.js";
+import { faultPanel, head, notes, panel, skeleton } from "./states.js";
 
 /**
  * Show results. `acts`: `pick`, `use`, `less`, `variants`, `more` (load more hits), `lower` (take the
@@ -18,9 +18,10 @@ export function showResults(results, query, acts) {
     import("./ways-out.js").then(({ nothingPanel }) => acts.still() && byId("stage").replaceChildren(nothingPanel(query, acts)));
     return null;
   }
-  const list = grid(hits, { verb: "Say why", pick: acts.pick, use: acts.use, less: acts.less, variants: query.group ? acts.variants : null });
+  const list = grid([], { verb: "Say why", pick: acts.pick, use: acts.use, less: acts.less, variants: query.group ? acts.variants : null });
   const end = listEnd({ load: acts.more });
-  byId("stage").replaceChildren(list.node, end.node);
+  put(list, results, 0);
+  byId("stage").replaceChildren(...(results.cutoff?.above === 0 ? [nothingLikeThat(results.cutoff, acts)] : []), list.node, end.node);
   finish(end, results, acts);
   return { list, end };
 }
@@ -30,9 +31,33 @@ export function showMore(results, query, acts) {
   const { listed, before } = acts;
   if (before.hits.some(({ id }, at) => results.hits[at]?.id !== id)) return showResults(results, query, acts); // the gallery has changed
   describe(results, query, acts);
-  const first = listed.list.add(results.hits.slice(before.hits.length));
+  const first = put(listed.list, results, before.hits.length);
   finish(listed.end, results, acts);
   return { ...listed, first };
+}
+
+/** Put the hits from a number on at the end of a list, with a line where the cut-off lies; give the first tile. */
+function put(list, { hits, cutoff }, from) {
+  if (!cutoff) return list.add(hits.slice(from));
+  const first = list.add(hits.slice(from, Math.max(from, cutoff.above)));
+  if (hits.length <= cutoff.above) return first;
+  if (from <= cutoff.above) list.rule(cutoff.above > 0 ? `The cut-off: ${oneIn(cutoff)} scores this high. What follows may be chance.` : "The nearest there are");
+  const below = list.add(hits.slice(Math.max(from, cutoff.above)), "below");
+  return first ?? below;
+}
+
+const oneIn = ({ strictness }) => `1 in ${Math.round(1 / strictness).toLocaleString("en")} random requests`;
+
+/** Say that no image fits, and what to do; the nearest are shown below. */
+function nothingLikeThat(cutoff, acts) {
+  const shown = panel({
+    title: "Nothing like that here",
+    text: `No image reaches the cut-off, which ${oneIn(cutoff)} reaches.`,
+    actions: [{ label: "Look without a cut-off", act: acts.loosen, main: true }],
+  });
+  shown.classList.add("near");
+  if (cutoff.advice?.length > 0) shown.querySelector("p").after(el("ul", { class: "hint" }, cutoff.advice.map((text) => el("li", { text }))));
+  return shown;
 }
 
 function finish(end, { hits, total }, acts) {

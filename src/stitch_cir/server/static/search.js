@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { announce, byId, plural } from "./dom.js";
-import { HITS, copyQuery, toRequest } from "./query.js";
+import { HITS, copyQuery, referencesOf, toRequest } from "./query.js";
 import { fileOf, remember } from "./reference.js";
 import * as view from "./results.js";
 import { head, notes, panel } from "./states.js";
@@ -100,17 +100,18 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     const count = results.hits.length;
     head("Results", countOf(results), tools());
     listed = view.showResults(results, query, actsOf(query, results));
-    const best = results.hits[0];
+    const [best] = results.hits;
     const summary = best && `${plural(count, "image")} found. Best: ${best.captions[0] ?? best.id}, score ${best.score.toFixed(3)}.`;
-    announce(summary ?? "No image found.");
+    announce(results.cutoff?.above === 0 ? "Nothing like that here. The nearest images are shown." : (summary ?? "No image found."));
   }
 
   const actsOf = (query, results) => ({ ...acts(query), notes: galleryNotes(), still: () => state.shown?.results === results && !state.busy });
 
-  const countOf = ({ hits, total, ranked, settings }) => {
+  const countOf = ({ hits, total, ranked, settings, cutoff }) => {
     if (total === 0) return "none";
     const count = `${hits.length.toLocaleString("en")} of ${total.toLocaleString("en")}`;
-    return settings.group_by ? `${count} groups, ${plural(ranked, "image")}` : count;
+    const fit = cutoff ? ` · ${cutoff.above.toLocaleString("en")} above the cut-off` : "";
+    return (settings.group_by ? `${count} groups, ${plural(ranked, "image")}` : count) + fit;
   };
 
   /** Show more hits of the same question below those that are shown. */
@@ -177,15 +178,17 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     byId("stage").replaceChildren(panel(shown));
   }
 
-  /** Send the upload of a query once more, if its file is still here; tell whether the server has it. */
+  /** Send the uploads of a query once more, if their files are still here; tell whether the server has them. */
   async function renew(query) {
-    const file = uploadOf(query) && fileOf(query.ref.upload);
-    if (!file) return false;
+    const uploads = referencesOf(query).filter(({ id }) => id === undefined);
+    if (uploads.length === 0 || !uploads.every(({ upload }) => fileOf(upload))) return false;
     try {
-      const uploaded = await api.upload(file);
-      remember(uploaded.upload, file);
-      query.ref = { upload: uploaded.upload, name: query.ref.name };
-      history.replaceState({ ...history.state, upload: query.ref }, "");
+      for (const ref of uploads) {
+        const file = fileOf(ref.upload);
+        ref.upload = (await api.upload(file)).upload;
+        remember(ref.upload, file);
+      }
+      history.replaceState({ ...history.state, upload: uploadOf(query), more: query.more }, "");
       return true;
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;

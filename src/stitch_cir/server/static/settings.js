@@ -83,6 +83,20 @@ export function mountSettings(info, { onChange, onReset }) {
     return el("div", { class: "field pair" }, el("label", { for: input.id, text: label }), input);
   }
 
+  /** Where the cut-off lies: how many random requests may score as high. */
+  function cut() {
+    const names = { "": "none", 0.05: "loose: 1 in 20", 0.01: "standard: 1 in 100", 0.001: "strict: 1 in 1,000" };
+    const select = el("select", { id: "set-strictness", "aria-describedby": "hint-strictness", on: { change: () => change("strictness", select.value === "" ? null : Number(select.value)) } });
+    fields.set("strictness", (value) => {
+      const other = value && !(value in names) ? { [value]: `1 in ${Math.round(1 / value).toLocaleString("en")}` } : {};
+      const all = Object.entries({ ...names, ...other }).sort(([a], [b]) => (a === "" ? -1 : b === "" ? 1 : b - a));
+      select.replaceChildren(...all.map(([key, text]) => el("option", { value: key, text })));
+      select.value = value ? String(value) : "";
+    });
+    const hint = el("p", { class: "hint", id: "hint-strictness", text: "A line marks where images fit no better than by chance: so many random requests score as high." });
+    return el("div", { class: "field" }, el("div", { class: "pair" }, el("label", { for: select.id, text: "Cut-off" }), select), hint);
+  }
+
   /** Make the control of a declared setting. */
   function control({ name, kind, title, symbol, used_by: users, minimum, maximum, choices }) {
     const label = `${symbol ? `${symbol}, ${title.toLowerCase()}` : title}${users.length > 0 ? ` (${users.join(", ")})` : ""}`;
@@ -93,15 +107,16 @@ export function mountSettings(info, { onChange, onReset }) {
   }
 
   const k = Math.min(MOST_K, limits.captions);
-  const sliders = new Set(["alpha", "num_captions"]);
+  const apart = new Set(["alpha", "num_captions", "strictness"]);
   byId("settings-body").replaceChildren(
     slider("alpha", "α, weight of your words", "0 trusts the captions alone, 1 your words alone.", { min: 0, max: 1, step: 0.05, digits: 2 }),
     slider("num_captions", "K, number of captions", "More captions see more ways to understand you.", { min: 1, max: k, step: 1, digits: 0 }),
+    ...(defaults.strictness === undefined ? [] : [cut()]),
     el(
       "details",
       { class: "advanced" },
       el("summary", { text: "Advanced" }),
-      declaredSettings().filter(({ name }) => !sliders.has(name)).map(control),
+      declaredSettings().filter(({ name }) => !apart.has(name)).map(control),
       number("hits", "Hits", { fallback: HITS, min: "1", max: String(limits.k), step: "1" }),
     ),
     el("button", { type: "button", class: "quiet small", id: "reset", text: "Back to the standard settings", on: { click: onReset } }),

@@ -7,6 +7,7 @@ export const state = {
   draft: emptyQuery(), // the question in the form
   shown: null, // {query, results} on the screen; results null where a fault or nothing is shown
   browsing: true,
+  adding: false, // the next image is another reference
   busy: false, // a search is under way
   pos: 0, // our place in the browser's history
 };
