@@ -68,6 +68,16 @@ def hits(page: Page) -> list[str]:
     return page.locator(".tile .pic").evaluate_all("all => all.map((one) => one.dataset.id)")
 
 
+def show_more(page: Page, *, by_keyboard: bool = False) -> None:
+    """Press “Show more” without scrolling to it, which would show more by itself."""
+    button = page.locator("#more")
+    if by_keyboard:
+        button.evaluate("button => button.focus({ preventScroll: true })")
+        page.keyboard.press("Enter")
+    else:
+        button.dispatch_event("click")
+
+
 def members(page: Page) -> list[str]:
     """The captions in the editor."""
     return page.locator("#captions textarea").evaluate_all("all => all.map((one) => one.value)")

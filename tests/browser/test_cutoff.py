@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import hits, link, search
+from tests.browser.steps import hits, link, search, show_more
 from tests.browser.test_access import AXE, audit
 
 NewPage = Callable[..., Page]
@@ -53,7 +53,7 @@ def test_a_line_marks_the_cutoff_and_what_is_below_stays_in_sight(shopper: Page,
     # a link shows the same, and more of it comes below the line
     shopper.reload()
     expect(shopper.locator(".rule")).to_have_count(1)
-    shopper.locator("#more").click()
+    show_more(shopper)
     expect(shopper.locator(".tile")).to_have_count(30)
     order = shopper.evaluate(ORDER)
     assert order == ["tile"] * above + ["rule"] + ["tile below"] * (30 - above)
@@ -65,7 +65,7 @@ def test_the_line_comes_with_the_hits_that_cross_it(shopper: Page, shop: str) ->
     shopper.goto(link(shop, t="green", strictness="0.2"))
     expect(shopper.locator(".tile")).to_have_count(24)
     expect(shopper.locator(".rule")).to_have_count(0)
-    shopper.locator("#more").click()
+    show_more(shopper)
     expect(shopper.locator(".tile")).to_have_count(30)
     assert shopper.evaluate(ORDER) == ["tile"] * 28 + ["rule"] + ["tile below"] * 2
 
@@ -120,6 +120,7 @@ def test_axe_finds_no_serious_fault(new_page: NewPage, shop: str, scheme: str, w
     page = new_page(color_scheme=scheme, viewport=size, reduced_motion="reduce")
     for text in ("a red circle", "zanzibar"):
         page.goto(link(shop, t=text, strictness="0.05"))
+        expect(page).to_have_title(f"{text} · STiTch")
         expect(page.locator(".rule")).to_have_count(1)
         page.locator("#settings").evaluate("part => { part.open = true; }")
         expect(page.locator("#set-strictness")).to_be_visible()

@@ -109,17 +109,17 @@ def test_what_was_said_stays_over_turns_and_is_taken_back(page: Page, site: str)
     body = request.value.post_data_json
     assert (body["turns"], body["text"]) == (["in blue instead"], "as a square")
     assert "v=in+blue+instead" in page.url
-    found = hits(page)
+    kept = hits(page)
     page.reload()
     page.wait_for_selector(".tile .score")
-    assert hits(page) == found
+    assert hits(page) == kept
     with page.expect_request("**/api/search") as request:
         page.get_by_role("button", name="Take back: in blue instead").click()
     assert "turns" not in request.value.post_data_json
     expect(page.locator("#turns .chip")).to_have_count(0)
     page.go_back()
     expect(page.locator("#turns .chip")).to_have_text(["in blue instead"])
-    assert hits(page) == found
+    assert hits(page) == kept
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: STITCH_AXE names no file")

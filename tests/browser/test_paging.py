@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
 from tests.browser.conftest import PAINTS, draw
-from tests.browser.steps import hits, link, search
+from tests.browser.steps import hits, link, search, show_more
 
 NewPage = Callable[..., Page]
 COUNT = 150
@@ -63,8 +63,7 @@ def test_the_gallery_goes_on_as_one_scrolls(reader: Page) -> None:
 
 
 def test_the_button_goes_on_for_the_keyboard(reader: Page) -> None:
-    reader.locator("#more").focus()
-    reader.keyboard.press("Enter")
+    show_more(reader, by_keyboard=True)
     expect(reader.locator(".tile")).to_have_count(120)
     expect(reader.locator(".pic:focus")).to_have_attribute("data-id", hits(reader)[60])
     expect(reader.locator("#live")).to_contain_text("120 of 150 images shown")
@@ -134,7 +133,7 @@ def test_results_go_on_and_stay_when_one_comes_back(reader: Page) -> None:
 
 def test_the_button_puts_the_focus_on_the_first_new_hit(reader: Page) -> None:
     search(reader, "a red circle")
-    reader.locator("#more").press("Enter")
+    show_more(reader, by_keyboard=True)
     expect(reader.locator(".tile")).to_have_count(48)
     expect(reader.locator(".pic:focus")).to_have_attribute("data-id", hits(reader)[24])
 
@@ -142,11 +141,11 @@ def test_the_button_puts_the_focus_on_the_first_new_hit(reader: Page) -> None:
 def test_hits_that_do_not_come_can_be_requested_again(reader: Page) -> None:
     search(reader, "a red circle")
     reader.route("**/api/**", lambda route: route.abort())
-    reader.click("#more")
+    show_more(reader)
     expect(reader.locator(".pager")).to_contain_text("The server does not answer.")
     expect(reader.locator(".tile")).to_have_count(24)
     reader.unroute("**/api/**")
-    reader.click("#more")
+    show_more(reader)
     expect(reader.locator(".tile")).to_have_count(48)
 
 
@@ -164,12 +163,12 @@ def test_a_gallery_that_changed_meanwhile_is_ranked_anew(
     search(page, "a red circle")
     draw("circle", "red", (300, 80)).save(folder / "new.png")
     index_folder(folder, encoder=HashEncoder())
-    page.click("#more")
+    show_more(page)
     expect(page.locator("#pictures-count")).to_have_text("48 of 61")
     expect(page.locator(".tile")).to_have_count(48)
     assert len(set(hits(page))) == 48
     expect(page.locator("#notes")).to_contain_text("The gallery has changed")
-    page.click("#more")
+    show_more(page)
     expect(page.locator(".tile")).to_have_count(61)
 
 
@@ -177,7 +176,7 @@ def test_a_new_question_overtakes_more_of_the_old_one(reader: Page) -> None:
     search(reader, "a red circle")
     held = []
     reader.route("**/api/search", lambda route: held.append(route))
-    reader.click("#more")
+    show_more(reader)
     expect(reader.locator(".pager")).to_have_attribute("aria-busy", "true")
     reader.unroute("**/api/search")
     search(reader, "a blue circle")
@@ -188,6 +187,6 @@ def test_a_new_question_overtakes_more_of_the_old_one(reader: Page) -> None:
 def test_the_end_of_a_link_with_its_own_number_of_hits(reader: Page, many: str) -> None:
     reader.goto(link(many, t="a red circle", h=140))
     expect(reader.locator(".tile")).to_have_count(140)
-    reader.click("#more")
+    show_more(reader)
     expect(reader.locator(".tile")).to_have_count(150)
     expect(reader.locator(".pager")).to_be_hidden()
