@@ -1,7 +1,7 @@
-"""Print the coverage of the rooms that are held to a least share of lines and branches.
+"""Print the coverage of the rooms whose lines and branches are measured.
 
-Reads the JSON report of ``coverage``; exits with 1 where a room falls short, after naming the files
-and lines that no test has run.
+Reads the JSON report of ``coverage``. With ``--least`` it exits with 1 where a room falls short,
+after naming the files and lines that no test has run.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-LEAST = 95.0
-"""Per cent of the lines, and of the branches, that the tests must run in each room."""
-
 
 def main() -> int:
     """Print one line for each room and, where one falls short, what is missing there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("report", type=Path, help="what --cov-report=json wrote")
-    files: dict[str, Any] = json.loads(parser.parse_args().report.read_text("utf-8"))["files"]
+    parser.add_argument(
+        "--least",
+        type=float,
+        default=0.0,
+        help="per cent of the lines, and of the branches, that must have run in each room",
+    )
+    arguments = parser.parse_args()
+    files: dict[str, Any] = json.loads(arguments.report.read_text("utf-8"))["files"]
     rooms: dict[str, dict[str, Any]] = defaultdict(dict)
     for name, facts in files.items():
         parts = Path(name).parts
@@ -32,11 +36,11 @@ def main() -> int:
     for room, members in sorted(rooms.items()):
         lines, branches = share(members.values(), "lines"), share(members.values(), "branches")
         print(f"{room:<10} {lines:5.1f} %  {branches:5.1f} %")
-        if min(lines, branches) < LEAST:
+        if min(lines, branches) < arguments.least:
             short = True
             print_missing(members)
     if short:
-        print(f"A room is below {LEAST:g} %: add tests for what is named above.", file=sys.stderr)
+        print(f"A room is below {arguments.least:g} %: add tests for what is named above.", file=sys.stderr)
     return int(short)
 
 
