@@ -40,7 +40,10 @@ def main() -> int:
             short = True
             print_missing(members)
     if short:
-        print(f"A room is below {arguments.least:g} %: add tests for what is named above.", file=sys.stderr)
+        print(
+            f"A room is below {arguments.least:g} %: add tests for what is named above.",
+            file=sys.stderr,
+        )
     return int(short)
 
 
