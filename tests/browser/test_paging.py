@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
 from tests.browser.conftest import PAINTS, draw
-from tests.browser.steps import hits, link, search, show_more
+from tests.browser.steps import close_dialog, hits, link, search, show_more
 
 NewPage = Callable[..., Page]
 COUNT = 150
@@ -190,3 +192,35 @@ def test_the_end_of_a_link_with_its_own_number_of_hits(reader: Page, many: str) 
     show_more(reader)
     expect(reader.locator(".tile")).to_have_count(150)
     expect(reader.locator(".pager")).to_be_hidden()
+
+
+def test_near_duplicates_stand_behind_their_hit(
+    new_page: NewPage, serve: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    for name in ("beach", "forest"):
+        blocks = np.random.default_rng(len(name)).integers(0, 256, (8, 8, 3), np.uint8)
+        image = Image.fromarray(blocks).resize((240, 180), Image.Resampling.BICUBIC)
+        image.save(folder / f"{name}.png")
+    image.resize((160, 120)).save(folder / "forest small.png")
+    image.save(folder / "forest again.jpg", quality=60)
+    index_folder(folder, encoder=HashEncoder())
+    page = new_page()
+    page.goto(link(serve(folder), t="a green forest", near_duplicates="collapse"))
+    expect(page.locator(".tile")).to_have_count(2)
+    more = page.get_by_role("button", name="+2 near-duplicates of forest")
+    expect(more).to_have_text("+2 near-duplicates")
+    more.click()
+    expect(page.locator(".tile")).to_have_count(4)
+    rank = page.locator(".tile", has=more).locator(".rank").inner_text()
+    expect(page.locator(".tile.variant .rank")).to_have_text([rank, rank])
+    expect(page.locator(".tile.variant .score")).to_have_count(0)
+    page.locator(".tile.variant .pic").first.click()
+    expect(page.locator("#why-title .name")).to_have_attribute(
+        "title", page.locator(".tile.variant .pic").first.get_attribute("data-id") or ""
+    )
+    page.wait_for_selector(".wires .link")
+    close_dialog(page)
+    more.click()
+    expect(page.locator(".tile")).to_have_count(2)

@@ -64,7 +64,7 @@ def test_an_interrupted_album_goes_on_and_leaves_no_half_file(
         patched.setattr(shutil, "copyfile", fail_second)
         with pytest.raises(st.SettingError, match="1 of 3 are done") as caught:
             save_album(hits, album)
-    assert "goes on" in caught.value.hint
+    assert "resumes" in caught.value.hint
     assert names(album) == ["01-blue.png"]
     report = save_album(hits, album)
     assert (len(report.added), len(report.present)) == (2, 1)

@@ -9,7 +9,7 @@ const AT_ONCE = 12;
 /**
  * Make a grid. `items`: images of the API, hits where they have a rank. `acts`: `pick(item)` for a
  * click, `use(item)` and `less(item)` where those make sense, `variants(item)`, which gives the other
- * images of a hit's group; `verb` names what a click does, `marked` is the id of the reference.
+ * images of a hit's group (the near-duplicates of a hit come with it); `verb` names what a click does, `marked` is the id of the reference.
  * Gives `node`, `add(items, class)`, which puts images at its end and gives the first of them, and
  * `rule(words)`, which puts a line of words there.
  */
@@ -27,9 +27,20 @@ export function grid(items, acts) {
     tab(chosen, 0);
   };
 
+  /** What a hit stands for: the others of its group, and the copies of its image. */
+  function hiddenBehind(item) {
+    const variants = acts.variants ? (item.group_images ?? 1) - 1 : 0;
+    const copies = item.near_duplicates ?? [];
+    const { width, height } = item;
+    return [
+      variants > 0 && { count: plural(variants, "variant"), load: () => acts.variants(item) },
+      copies.length > 0 && { count: plural(copies.length, "near-duplicate"), load: async () => copies.map((id) => ({ id, width, height })) },
+    ].filter(Boolean);
+  }
+
   function make(item) {
     const lazy = node.children.length >= AT_ONCE;
-    const made = tile(item, { ...acts, lazy, variants: acts.variants && ((button) => unfold(made, item, button)) });
+    const made = tile(item, { ...acts, lazy, hidden: hiddenBehind(item), unfold: (button, load) => unfold(made, item, button, load) });
     itemOf.set(made, item);
     tab(made, -1);
     return made;
@@ -46,18 +57,18 @@ export function grid(items, acts) {
     return made[0];
   }
 
-  /** Show the other images of a group behind a hit, or fold them up again. */
-  async function unfold(leader, item, button) {
+  /** Show what a hit stands for behind it, or fold all of that up again. */
+  async function unfold(leader, item, button, load) {
     if (button.getAttribute("aria-expanded") === "true") {
       while (leader.nextSibling?.matches(".variant")) leader.nextSibling.remove();
-      button.setAttribute("aria-expanded", "false");
+      for (const each of leader.querySelectorAll(".more-of")) each.setAttribute("aria-expanded", "false");
       choose(leader);
       return;
     }
     button.disabled = true;
-    const others = await acts.variants(item).finally(() => (button.disabled = false));
+    const others = await load().finally(() => (button.disabled = false));
     if (!leader.isConnected || button.getAttribute("aria-expanded") === "true") return;
-    const variants = others.map((each) => make({ ...each, rank: item.rank, group_images: 1 }));
+    const variants = others.map((each) => make({ ...each, rank: item.rank, group_images: 1, near_duplicates: [] }));
     for (const each of variants) each.classList.add("variant");
     leader.after(...variants);
     button.setAttribute("aria-expanded", "true");
@@ -83,11 +94,12 @@ export function grid(items, acts) {
   return { node, add, rule: (words) => node.append(el("li", { class: "rule" }, words)) };
 }
 
-function tile(item, { verb, pick, use, less, variants, marked = null, lazy }) {
+function tile(item, { verb, pick, use, less, hidden, unfold, marked = null, lazy }) {
   const { id, width, height } = item;
   const ratio = width && height ? Math.min(Math.max(width / height, CLAMP[0]), CLAMP[1]) : 1;
   const captions = item.captions?.length ? item.captions.join(" · ") : "";
-  const ranked = item.rank === undefined ? "" : `Rank ${item.rank}, score ${item.score.toFixed(3)}: `;
+  const score = item.score?.toFixed(3); // a copy of a hit has none of its own
+  const ranked = item.rank === undefined ? "" : `Rank ${item.rank}, ${score ? `score ${score}` : "a near-duplicate"}: `;
   const image = el("img", {
     src: thumbnail(id),
     alt: "",
@@ -116,7 +128,6 @@ function tile(item, { verb, pick, use, less, variants, marked = null, lazy }) {
   );
   const act = (name, label, run) =>
     el("button", { type: "button", class: "act", "aria-label": `${label}: ${id}`, title: label, on: { click: () => run(item) } }, icon(name, 17));
-  const others = (item.group_images ?? 1) - 1;
   return el(
     "li",
     { class: "tile", vars: { "--ar": ratio.toFixed(3) } },
@@ -132,9 +143,11 @@ function tile(item, { verb, pick, use, less, variants, marked = null, lazy }) {
       { class: "under" },
       item.rank !== undefined && el("span", { class: "rank", text: String(item.rank) }),
       el("span", { class: "name", dir: "auto", text: captions || shortName(id) }),
-      item.rank !== undefined && el("span", { class: "score", text: item.score.toFixed(3) }),
+      score && el("span", { class: "score", text: score }),
     ),
-    variants && others > 0 && el("button", { type: "button", class: "quiet small more-of", "aria-expanded": "false", "aria-label": `+${plural(others, "variant")} of ${id}`, text: `+${plural(others, "variant")}`, on: { click: (event) => variants(event.currentTarget) } }),
+    hidden.map(({ count, load }) =>
+      el("button", { type: "button", class: "quiet small more-of", "aria-expanded": "false", "aria-label": `+${count} of ${id}`, text: `+${count}`, on: { click: (event) => unfold(event.currentTarget, load) } }),
+    ),
   );
 }
 
