@@ -77,6 +77,7 @@ _INDEXING: dict[str, tuple[str, ...]] = {
         "forget",
         "restore_removed",
     ),
+    "What images say of themselves": ("metadata", "captions_from_metadata"),
     "The images of a feed": ("images", "fetch_images"),
     "Time and memory": ("workers", "memory", "max_megapixels"),
 }

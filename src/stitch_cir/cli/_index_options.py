@@ -73,7 +73,7 @@ class SourceOptions:
         bool | None,
         typer.Option(
             "--captions-from-metadata/--no-captions-from-metadata",
-            help="Search in descriptions and keywords of the images, too, as captions; remembered. "
+            help="Take captions from the descriptions and keywords of the images; remembered. "
             "[no-captions-from-metadata]",
             show_default=False,
         ),
