@@ -5,15 +5,13 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from stitch_cir.encoders import HashEncoder
 from tests.browser.conftest import fill, running
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop" / "shop.py"
 
@@ -35,7 +33,7 @@ def answered(page: Page, act: Any) -> None:
     """Do something that searches, and wait until its answer is shown."""
     with page.expect_response("**/catalog/search"):
         act()
-    page.wait_for_function("document.querySelector('#count').textContent !== ''")
+    expect(page.locator("#count")).not_to_be_empty()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -49,25 +47,25 @@ def test_words_filters_an_image_and_variants(page: Page, shop: str, width: int) 
     answered(page, lambda: page.press("#query", "Enter"))
     kind = page.get_by_label("Circle (5)")
     answered(page, kind.check)
-    page.wait_for_function(f"document.querySelector('#count').textContent !== {total!r}")
+    expect(page.locator("#count")).not_to_have_text(total)
     titles = page.locator("#products h2").all_inner_texts()
     assert titles
     assert all("circle" in title for title in titles)
     answered(page, page.locator(".like").first.click)
-    assert page.locator("#reference").is_visible()
+    expect(page.locator("#reference")).to_be_visible()
     page.fill("#query", "in blue instead")
     answered(page, lambda: page.press("#query", "Enter"))
     more = page.locator("details:not([hidden])").first
     if more.count():
         more.locator("summary").click()
-        assert more.locator(".variants button").first.is_visible()
+        expect(more.locator(".variants button").first).to_be_visible()
     answered(page, page.get_by_role("button", name="Take it away").click)
-    assert not page.locator("#reference").is_visible()
+    expect(page.locator("#reference")).to_be_hidden()
 
 
 def test_nothing_left_and_what_to_do(page: Page, shop: str) -> None:
     page.goto(shop)
     page.wait_for_selector("#products li")
     answered(page, lambda: page.locator("#price").fill("5"))
-    page.wait_for_function("!document.querySelector('#products li')")
-    assert "raise the price" in page.inner_text("#count")
+    expect(page.locator("#products li")).to_have_count(0)
+    expect(page.locator("#count")).to_contain_text("raise the price")
