@@ -101,9 +101,15 @@ class Attributes:
         return np.flatnonzero(self.mask(where)).astype(np.int64)
 
     def mask(self, where: Where | str) -> NDArray[np.bool_]:
-        """Return which rows meet a condition: (n,) bool. Raises what :meth:`rows` raises."""
+        """Return which rows meet a condition: (n,) bool. Raises what :meth:`rows` raises.
+
+        The answer is kept, a bit a row: the same filter often holds for many queries.
+        """
         parsed = parse_where(where) if isinstance(where, str) else where
-        return self._evaluate(compile_where(parsed, self._schema))
+        plan, count = compile_where(parsed, self._schema), len(self._ids())
+        key = (f"condition {plan!r}", self._commit, self._version, count)
+        bits = self._cache.get(key, lambda: np.packbits(self._evaluate(plan)))
+        return np.unpackbits(bits, count=count).astype(np.bool_)
 
     def check(self, where: Where | str) -> None:
         """Raise what :meth:`rows` would raise, without looking at any value."""
