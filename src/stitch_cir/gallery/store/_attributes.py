@@ -78,11 +78,12 @@ def values_of(store: Store, id: str) -> list[tuple[str, str, list[Any]]]:
     """Return (name, kind, stored values) of every attribute that an item has."""
     values: dict[int, tuple[str, str, list[Any]]] = {}
     if has_attributes(store):
+        # CROSS JOIN fixes the order: SQLite would scan the values of all items otherwise
         for number, name, kind, value in store.rows(
-            "SELECT a.number, a.name, a.kind, v.value FROM attributes a"
-            " JOIN attribute_values v ON v.attribute = a.number"
-            " AND v.item = (SELECT number FROM attribute_items WHERE id = ?)"
-            " ORDER BY a.number, v.position",
+            "SELECT a.number, a.name, a.kind, v.value FROM attribute_items i"
+            " CROSS JOIN attributes a CROSS JOIN attribute_values v"
+            " ON v.attribute = a.number AND v.item = i.number"
+            " WHERE i.id = ? ORDER BY a.number, v.position",
             (id,),
         ):
             values.setdefault(number, (name, kind, []))[2].append(value)
