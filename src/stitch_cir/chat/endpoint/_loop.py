@@ -49,15 +49,19 @@ class BackgroundLoop:
         """Set what the loop runs at the end, after every coroutine was cancelled."""
         self._last = last
 
-    def close(self) -> None:
-        """Cancel what runs and end the thread. Callers that wait get ``LoopClosedError``."""
+    def close(self, *, wait: bool = True) -> None:
+        """Cancel what runs and end the thread. Callers that wait get ``LoopClosedError``.
+
+        A finalizer must not ``wait``: it may run in any thread, in the midst of anything, such as
+        with the lock of a logger that the loop's last steps need.
+        """
         with self._lock:
             self._closed = True
             loop, thread = self._loop, self._thread
         if loop is None or thread is None or loop.is_closed():
             return
         loop.call_soon_threadsafe(loop.stop)
-        if thread is not threading.current_thread():  # a finalizer may run in the loop's thread
+        if wait and thread is not threading.current_thread():
             thread.join()
 
     def _start(self) -> asyncio.AbstractEventLoop:

@@ -101,7 +101,7 @@ class OpenAIChat:
         self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._loop = BackgroundLoop()
-        weakref.finalize(self, self._loop.close)
+        weakref.finalize(self, self._loop.close, wait=False)
 
     @property
     def model(self) -> str:
