@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,7 +13,6 @@ from stitch_cir.chat import (
     FittingPrompt,
     ImagePart,
     Message,
-    Prompt,
     Sampling,
     Usage,
     estimate,
@@ -21,12 +20,13 @@ from stitch_cir.chat import (
     numbered,
 )
 from stitch_cir.composers._conversation import Conversation, compose_conversation
-from stitch_cir.composers._protocol import Caption, Composition, Reference
+from stitch_cir.composers._protocol import Composition, Reference
 from stitch_cir.composers._rules_of_many import plain_intent
 from stitch_cir.composers._text import clean
 from stitch_cir.composers._verbatim import VerbatimComposer
 from stitch_cir.composers.llm._replies import read_caption
-from stitch_cir.composers.llm._sampling import Collected, collect, fill
+from stitch_cir.composers.llm._sampler import Sampler
+from stitch_cir.composers.llm._sampling import Collected, collect
 from stitch_cir.errors import QueryError, SettingError
 
 __all__ = [
@@ -88,6 +88,7 @@ class ChatComposer:
         self._num_reference_captions = num_reference_captions
         self._retries = retries
         self._verbatim = VerbatimComposer()
+        self._sampler = Sampler(chat, self._sampling, retries, self._verbatim)
 
     @property
     def name(self) -> str:
@@ -112,10 +113,10 @@ class ChatComposer:
         """
         check_count(count)
         if reference is None:
-            return verbatim_alone(self._verbatim, modification, count, self.settings())
-        text = clean(modification)
+            alone = Conversation((), (modification,))
+            return verbatim_alone(self._verbatim, alone, count, self.settings())
         image = _reference_image(reference)
-        fields = {"image": image, "modification": text}
+        fields = {"image": image, "modification": clean(modification)}
         conversation = Conversation((reference,), (modification,))
         return self._sample(self._prompt, fields, conversation, (image,), count)
 
@@ -126,13 +127,9 @@ class ChatComposer:
         """
         check_count(count)
         if not conversation.references:
-            text = conversation.modification
-            return verbatim_alone(self._verbatim, text, count, self.settings(), conversation)
+            return verbatim_alone(self._verbatim, conversation, count, self.settings())
         images = tuple(map(_reference_image, conversation.references))
-        fields = {
-            "images": numbered(images),
-            "instructions": instruction_lines(conversation.requests),
-        }
+        fields = _conversation_fields(conversation, images)
         composition = self._sample(self._conversation, fields, conversation, images, count)
         return replace(
             composition,
@@ -149,36 +146,23 @@ class ChatComposer:
         count: int,
     ) -> Composition:
         """Sample K captions with a prompt that ``fields`` fill in."""
-        text = clean(conversation.modification)
-        read = partial(
-            read_caption,
-            labels=fitting.full.labels,
-            max_words=fitting.full.max_words,
-            modification=text,
-        )
-        budget = count if self._retries is None else self._retries
-
-        def send(prompt: Prompt) -> Collected:
-            prompts = [prompt.messages(**fields)]
-            return collect(self.chat, prompts, count, self._sampling, read, budget)
-
-        collected, prompt, shortened = fitting.run(send, self._is_cached(fields, count))
-        notes = [*shortened, *collected.notes(count), *self.chat.notes()]
-        substitutes: Sequence[Caption] = ()
-        if len(collected.captions) < count:
-            substitutes = compose_conversation(self._verbatim, conversation, count).captions
-        captions, filled = fill(collected.captions, f"chat:{self.chat.model}", count, substitutes)
-        if filled:
-            notes.append(f"{filled} of {count} captions were written by the verbatim composer")
+        sampled = self._sampler.sample(fitting, [fields], conversation, count, self.name)
+        notes = list(sampled.notes)
         reference_captions: tuple[str, ...] = ()
-        keys = list(collected.keys)
+        keys = list(sampled.keys)
         for image in images if self._num_reference_captions else ():
             described = describe(self.chat, image, self._num_reference_captions, self._sampling)
             reference_captions += tuple(described.captions)
             keys += described.keys
             notes += caption_notes(described, "plain captions of the reference")
-        settings = {**self.settings(), **prompt.to_dict(), "answers": keys}
-        return Composition(captions, text, self.name, reference_captions, settings, tuple(notes))
+        return Composition(
+            sampled.captions,
+            clean(conversation.modification),
+            self.name,
+            reference_captions,
+            {**self.settings(), **sampled.prompt.to_dict(), "answers": keys},
+            tuple(notes),
+        )
 
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
         """Return what :meth:`compose` would request, unless replies must be drawn again."""
@@ -195,10 +179,7 @@ class ChatComposer:
         if not conversation.references:
             return Estimate(queries=1)
         images = tuple(map(_reference_image, conversation.references))
-        fields = {
-            "images": numbered(images),
-            "instructions": instruction_lines(conversation.requests),
-        }
+        fields = _conversation_fields(conversation, images)
         return self._estimate(self._conversation, fields, images, count)
 
     def _estimate(
@@ -208,9 +189,7 @@ class ChatComposer:
         images: Sequence[ImagePart],
         count: int,
     ) -> Estimate:
-        prompt = fitting.choose(self._is_cached(fields, count))
-        total = Estimate(queries=1)
-        total += estimate(self.chat, prompt.messages(**fields), count, self._sampling)
+        total = Estimate(queries=1) + self._sampler.estimate(fitting, [fields], count)
         for image in images if self._num_reference_captions else ():
             plain = _caption_prompt(image)
             total += estimate(self.chat, plain, self._num_reference_captions, self._sampling)
@@ -228,15 +207,6 @@ class ChatComposer:
         """Cancel the model's requests under way."""
         self.chat.close()
 
-    def _is_cached(self, fields: Mapping[str, Any], count: int) -> Callable[[Prompt], bool]:
-        """Return a predicate: are the answers to a prompt in the cache?"""
-
-        def is_cached(prompt: Prompt) -> bool:
-            messages = prompt.messages(**fields)
-            return self.chat.peek(messages, count, self._sampling) is not None
-
-        return is_cached
-
 
 def check_count(count: int) -> None:
     """Raise ``SettingError`` unless at least one caption is requested."""
@@ -251,20 +221,15 @@ def instruction_lines(requests: Sequence[str]) -> str:
 
 def verbatim_alone(
     verbatim: VerbatimComposer,
-    modification: str,
+    conversation: Conversation,
     count: int,
     instead_of: Mapping[str, Any],
-    conversation: Conversation | None = None,
 ) -> Composition:
     """Compose a query without reference by the verbatim composer, under its name and settings.
 
-    ``instead_of`` are the settings of the composer that was chosen; ``conversation`` are the turns,
-    where there are several.
+    ``instead_of`` are the settings of the composer that was chosen.
     """
-    if conversation is None:
-        composition = verbatim.compose(None, modification, count)
-    else:
-        composition = verbatim.compose_conversation(conversation, count)
+    composition = compose_conversation(verbatim, conversation, count)
     note = (
         f"no reference image: the verbatim composer wrote the captions, {instead_of['composer']} "
         f"({instead_of['model']}) was not used"
@@ -289,6 +254,13 @@ def caption_notes(described: Collected, what: str) -> list[str]:
     if not set(described.rejected) - {"repeated"}:
         return []
     return [f"{what}: {note}" for note in described.notes(len(described.captions))]
+
+
+def _conversation_fields(conversation: Conversation, images: Sequence[ImagePart]) -> dict[str, Any]:
+    return {
+        "images": numbered(images),
+        "instructions": instruction_lines(conversation.requests),
+    }
 
 
 def _caption_prompt(image: ImagePart) -> tuple[Message, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from stitch_cir.chat import (
@@ -12,16 +11,14 @@ from stitch_cir.chat import (
     Estimate,
     FittingPrompt,
     ImagePart,
-    Message,
-    Prompt,
     Sampling,
     Usage,
     estimate,
     load_prompt,
     numbered,
 )
-from stitch_cir.composers._conversation import Conversation, compose_conversation
-from stitch_cir.composers._protocol import Caption, Composition, Reference
+from stitch_cir.composers._conversation import Conversation
+from stitch_cir.composers._protocol import Composition, Reference
 from stitch_cir.composers._rules_of_many import plain_intent
 from stitch_cir.composers._text import clean, cut_characters, unique
 from stitch_cir.composers._verbatim import VerbatimComposer
@@ -32,8 +29,7 @@ from stitch_cir.composers.llm._chat import (
     instruction_lines,
     verbatim_alone,
 )
-from stitch_cir.composers.llm._replies import read_caption
-from stitch_cir.composers.llm._sampling import Collected, collect, fill, first_round
+from stitch_cir.composers.llm._sampler import Sampler
 from stitch_cir.errors import QueryError
 
 __all__ = ["TwoStageComposer"]
@@ -84,6 +80,7 @@ class TwoStageComposer:
         self._retries = retries
         self._sources = sources
         self._verbatim = VerbatimComposer()
+        self._sampler = Sampler(chat, self._sampling, retries, self._verbatim)
 
     @property
     def name(self) -> str:
@@ -110,7 +107,8 @@ class TwoStageComposer:
         """
         check_count(count)
         if reference is None:
-            return verbatim_alone(self._verbatim, modification, count, self.settings())
+            alone = Conversation((), (modification,))
+            return verbatim_alone(self._verbatim, alone, count, self.settings())
         text = clean(modification)
         described = self._describe(reference, count)
         fields = [{"caption": each, "modification": text} for each in described.captions]
@@ -125,8 +123,7 @@ class TwoStageComposer:
         """
         check_count(count)
         if not conversation.references:
-            text = conversation.modification
-            return verbatim_alone(self._verbatim, text, count, self.settings(), conversation)
+            return verbatim_alone(self._verbatim, conversation, count, self.settings())
         described = tuple(self._describe(each, count) for each in conversation.references)
         fields = _conversation_fields(conversation, [each.captions for each in described])
         composition = self._rewrite(self._conversation, fields, conversation, described, count)
@@ -145,48 +142,26 @@ class TwoStageComposer:
         count: int,
     ) -> Composition:
         """Sample K captions, sample i with a prompt that fields i mod C fill in."""
-        text = clean(conversation.modification)
-        read = partial(
-            read_caption,
-            labels=fitting.full.labels,
-            max_words=fitting.full.max_words,
-            modification=text,
+        references = tuple(
+            replace(reference, image=None, captions=each.captions)
+            for reference, each in zip(conversation.references, described, strict=True)
         )
-        budget = count if self._retries is None else self._retries
-
-        def send(prompt: Prompt) -> Collected:
-            questions = _questions(prompt, fields)
-            return collect(self.chat, questions, count, self._sampling, read, budget)
-
-        collected, prompt, shortened = fitting.run(send, self._is_cached(fields, count))
+        worded = replace(conversation, references=references)
+        sampled = self._sampler.sample(fitting, fields, worded, count, self.name)
         sources = dict.fromkeys(each.source for each in described)
-        notes = [
+        notes = (
             f"rewritten from {' and '.join(sources)}",
             *dict.fromkeys(note for each in described for note in each.notes),
-            *shortened,
-            *collected.notes(count),
-            *self.chat.notes(),
-        ]
-        substitutes: Sequence[Caption] = ()
-        if len(collected.captions) < count:
-            references = tuple(
-                replace(reference, image=None, captions=each.captions)
-                for reference, each in zip(conversation.references, described, strict=True)
-            )
-            worded = replace(conversation, references=references)
-            substitutes = compose_conversation(self._verbatim, worded, count).captions
-        captions, filled = fill(
-            collected.captions, f"{self.name}:{self.chat.model}", count, substitutes
+            *sampled.notes,
         )
-        if filled:
-            notes.append(f"{filled} of {count} captions were written by the verbatim composer")
         settings = {
             **self.settings(),
-            **prompt.to_dict(),
-            "answers": [*(key for each in described for key in each.keys), *collected.keys],
+            **sampled.prompt.to_dict(),
+            "answers": [*(key for each in described for key in each.keys), *sampled.keys],
         }
         plain = tuple(text for each in described for text in each.captions)
-        return Composition(captions, text, self.name, plain, settings, tuple(notes))
+        text = clean(conversation.modification)
+        return Composition(sampled.captions, text, self.name, plain, settings, notes)
 
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
         """Return what :meth:`compose` would request.
@@ -200,7 +175,7 @@ class TwoStageComposer:
         plain, requested = self._foresee(reference, count)
         text = clean(modification)
         fields = [{"caption": each, "modification": text} for each in plain]
-        return total + requested + self._estimate(self._prompt, fields, count)
+        return total + requested + self._sampler.estimate(self._prompt, fields, count)
 
     def estimate_conversation(self, conversation: Conversation, count: int) -> Estimate:
         """Return what :meth:`compose_conversation` would request, by the same assumption."""
@@ -212,7 +187,7 @@ class TwoStageComposer:
         for _, requested in foreseen:
             total += requested
         fields = _conversation_fields(conversation, [plain for plain, _ in foreseen])
-        return total + self._estimate(self._conversation, fields, count)
+        return total + self._sampler.estimate(self._conversation, fields, count)
 
     def _foresee(self, reference: Reference, count: int) -> tuple[tuple[str, ...], Estimate]:
         """Return captions of a reference, or as many words, and what they would request."""
@@ -228,15 +203,6 @@ class TwoStageComposer:
                 return words, requests
         return self._describe(reference, count).captions, requests
 
-    def _estimate(
-        self, fitting: FittingPrompt, fields: Sequence[Mapping[str, str]], count: int
-    ) -> Estimate:
-        total = Estimate()
-        prompt = fitting.choose(self._is_cached(fields, count))
-        for messages, number, first in first_round(_questions(prompt, fields), count):
-            total += estimate(self.chat, messages, number, self._sampling, first)
-        return total
-
     def waits_for_model(self, *, with_reference: bool) -> bool:
         """Return whether there is a reference to describe: without one, no model is asked."""
         return with_reference
@@ -251,20 +217,6 @@ class TwoStageComposer:
         self.chat.close()
         if self.captioner is not None:
             self.captioner.close()
-
-    def _is_cached(
-        self, fields: Sequence[Mapping[str, str]], count: int
-    ) -> Callable[[Prompt], bool]:
-        """Return a predicate: are the answers to a prompt in the cache?"""
-
-        def is_cached(prompt: Prompt) -> bool:
-            questions = first_round(_questions(prompt, fields), count)
-            return all(
-                self.chat.peek(messages, number, self._sampling, first) is not None
-                for messages, number, first in questions
-            )
-
-        return is_cached
 
     def _describe(self, reference: Reference, count: int) -> _Described:
         """Return captions of the reference from the first source that has any."""
@@ -307,10 +259,6 @@ class _Described:
     source: str
     keys: Sequence[str] = ()
     notes: Sequence[str] = ()
-
-
-def _questions(prompt: Prompt, fields: Sequence[Mapping[str, str]]) -> list[tuple[Message, ...]]:
-    return [prompt.messages(**each) for each in fields]
 
 
 def _conversation_fields(
