@@ -60,7 +60,7 @@ def test_captions_of_references_are_words_too() -> None:
     assert any("beside a red leather sofa" in text for text in beside.texts)
 
 
-def test_what_no_words_are_known_for_stays_as_it_is_written_and_is_noted() -> None:
+def test_an_aspect_without_words_stays_as_it_is_written_and_is_noted() -> None:
     unknown = st.Reference("b")
     made = composed("the first in the style of the second", references=(DRESS, unknown))
     assert "taken as written, no words are known for it: the style of the second" in made.notes

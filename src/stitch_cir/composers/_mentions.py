@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stitch_cir.composers._concepts import likeliest_first, without_explanation
 from stitch_cir.composers._phrases import noun_phrase, plural, unframed, with_article
 from stitch_cir.composers._protocol import Reference
 from stitch_cir.composers._requests import COLOUR
 from stitch_cir.composers._text import clean
-from stitch_cir.concepts import Concept
+from stitch_cir.concepts import ConceptKind
 
 __all__ = ["Mention", "Reading", "find_mentions", "read_mentions"]
 
@@ -28,7 +29,7 @@ _MENTION = (
     rf"|\b(?:the )?(?:image|picture|photo|reference|number|no\.) ?#?(?P<digits>\d{{1,2}})\b)"
 )
 _PLAIN_MENTION = re.sub(r"\?P<\w+>", "?:", _MENTION)
-_ASPECTS = {
+_ASPECTS: dict[ConceptKind, str] = {
     "colour": r"colou?rs?|shade",
     "pattern": r"pattern|print",
     "background": r"background|setting",
@@ -124,8 +125,8 @@ def read_mentions(text: str, references: Sequence[Reference]) -> Reading:
     )
     number, noun = 0, ""
     match = re.match(opening, line, re.I)
-    if match is not None and 1 <= number_of(match["of"]) <= count:
-        number, noun = number_of(match["of"]), match["noun"] or ""
+    if match is not None and 1 <= (first := number_of(match["of"])) <= count:
+        number, noun = first, match["noun"] or ""
         line = _JOINTS.sub("", line[match.end() :])
     else:
         match = re.match(rf"{_OPENING}the (?P<noun>[\w-]+)(?=\W*$|[,.;:!?]| {_FOLLOW})", line, re.I)
@@ -187,32 +188,26 @@ def _named_by(noun: str, references: Sequence[Reference]) -> int:
 def _names(reference: Reference) -> list[str]:
     if reference.captions:
         return list(reference.captions)
-    return [each.text for each in _best_first(reference, "object")[:1]]
+    return [each.text for each in likeliest_first(reference.concepts, "object")[:1]]
 
 
-def _word(reference: Reference, kind: str) -> str:
+def _word(reference: Reference, kind: ConceptKind) -> str:
     """Return a word for an aspect of a reference: of its captions, else of its concepts, or ""."""
     if kind == "colour":
         for caption in reference.captions:
             match = re.search(rf"\b{COLOUR}\b", caption, re.I)
             if match is not None:
                 return match[0].lower()
-    return next((each.text for each in _best_first(reference, kind)), "")
+    return next((each.text for each in likeliest_first(reference.concepts, kind)), "")
 
 
 def _thing(reference: Reference) -> str:
     """Return a phrase for what a reference shows: a caption, or its likeliest object, or ""."""
     for caption in reference.captions:
         return unframed(clean(caption))
-    objects = _best_first(reference, "object")
+    objects = likeliest_first(reference.concepts, "object")
     if not objects:
         return ""
-    noun = re.sub(r"\s*\(.*?\)", "", objects[0].text)
+    noun = without_explanation(objects[0].text)
     colour = _word(reference, "colour")
     return noun_phrase(noun, qualities=(colour,) if colour and colour not in noun else ())
-
-
-def _best_first(reference: Reference, kind: str) -> list[Concept]:
-    return sorted(
-        (each for each in reference.concepts if each.kind == kind), key=lambda c: -c.weight
-    )

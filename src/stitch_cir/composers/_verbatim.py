@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stitch_cir.composers._concepts import likeliest_first, without_explanation
 from stitch_cir.composers._conversation import Conversation
 from stitch_cir.composers._phrases import noun_phrase, plural, unframed, with_article
 from stitch_cir.composers._protocol import Caption, Composition, Reference
@@ -184,7 +185,7 @@ def _objects(concepts: Sequence[Concept], changes: Sequence[Change], text: str) 
 
     What the user calls the object comes before what the encoder recognises, which may be nothing.
     """
-    likely = _ordered(concepts, "object")[:REFERENCES]
+    likely = likeliest_first(concepts, "object")[:REFERENCES]
     for change in changes:
         if noun := change.subject or (change.removed if change.kind == "replace" else ""):
             return [Concept(noun, "object", 1.0)]
@@ -203,17 +204,13 @@ def _names(text: str, noun: str) -> bool:
 
 
 def _plain(label: str) -> str:
-    """Return a label of an encoder without its explanation: "ram (adult male sheep)" → "ram"."""
-    return clean(re.sub(r"\s*\(.*?\)", "", label)).lower() or "thing"
-
-
-def _ordered(concepts: Sequence[Concept], kind: ConceptKind) -> list[Concept]:
-    return sorted((each for each in concepts if each.kind == kind), key=lambda each: -each.weight)
+    """Return a label of an encoder as a noun of captions, without its explanation."""
+    return clean(without_explanation(label)).lower() or "thing"
 
 
 def _best(concepts: Sequence[Concept], kind: ConceptKind, least: float = 0.0) -> str:
     """Return the name of the likeliest concept of a kind, or ""."""
-    ordered = _ordered(concepts, kind)
+    ordered = likeliest_first(concepts, kind)
     return _plain(ordered[0].text) if ordered and ordered[0].weight >= least else ""
 
 
@@ -246,7 +243,7 @@ def _notes(
     if len(objects) > 1 and objects[1].weight >= LEAST:
         first, second = (
             f"{with_article(_plain(each.text))} ({each.weight:.2f})"
-            for each in _ordered(concepts, "object")[:2]
+            for each in likeliest_first(concepts, "object")[:2]
         )
         label = objects[1].text if " " not in objects[1].text else f"'{objects[1].text}'"
         notes.append(f"The reference may show {first} or {second}; choose with --object {label}")
