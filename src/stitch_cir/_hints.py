@@ -119,7 +119,15 @@ def one_line(text: str) -> str:
         c if c.isprintable() or c in _JOINERS or category(c) == "Zs" else repr(c)[1:-1]
         for c in text
     )
-    return shown.encode("utf-8", "backslashreplace").decode()
+    return escape_surrogates(shown)
+
+
+def escape_surrogates(text: str) -> str:
+    r"""Return a text with lone surrogates as ``\udcff``: no UTF-8 and no JSON can carry them.
+
+    They stand for bytes of file names that are no text.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def shell_word(text: str | os.PathLike[str]) -> str:

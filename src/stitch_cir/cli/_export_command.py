@@ -55,15 +55,11 @@ class ExportOptions:
 
     def chosen_format(self) -> str:
         """Return the format that is named, else that of the file's ending."""
-        from stitch_cir._hints import did_you_mean
         from stitch_cir.errors import SettingError
-        from stitch_cir.export import FORMATS
+        from stitch_cir.export import check_format
 
-        if self.format is not None and self.format not in FORMATS:
-            raise SettingError(
-                f"There is no format {self.format!r}.",
-                hint=f"{did_you_mean(self.format, FORMATS)}Formats: {', '.join(FORMATS)}.",
-            )
+        if self.format is not None:
+            check_format(self.format)
         suffix = "" if self.output is None else self.output.suffix.lower()
         if self.format is None and suffix == ".json":
             raise SettingError(

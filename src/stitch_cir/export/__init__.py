@@ -2,7 +2,7 @@
 
 from stitch_cir import _exports
 from stitch_cir.export._album import AlbumReport, save_album
-from stitch_cir.export._formats import FORMATS, format_hits
+from stitch_cir.export._formats import FORMATS, check_format, format_hits
 from stitch_cir.export._records import HitRecord, HitRecords, read_results, records_of
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "AlbumReport",
     "HitRecord",
     "HitRecords",
+    "check_format",
     "format_hits",
     "read_results",
     "records_of",

@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stitch_cir._hints import did_you_mean
+from stitch_cir._hints import did_you_mean, escape_surrogates
 from stitch_cir.errors import SettingError
 from stitch_cir.export._coco import coco_data
 from stitch_cir.export._iiif import manifest_data
-from stitch_cir.export._records import HitRecord, HitRecords
+from stitch_cir.export._records import HitRecords
 
-__all__ = ["FORMATS", "format_hits"]
+__all__ = ["FORMATS", "check_format", "format_hits"]
 
 FORMATS = ("csv", "jsonl", "coco", "iiif")
 _COLUMNS = (
@@ -33,6 +33,15 @@ _COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
+def check_format(format: str) -> None:
+    """Raise ``SettingError`` for a format that is none of :data:`FORMATS`."""
+    if format not in FORMATS:
+        raise SettingError(
+            f"There is no format {format!r}.",
+            hint=f"{did_you_mean(format, FORMATS)}Formats: {', '.join(FORMATS)}.",
+        )
+
+
 def format_hits(records: HitRecords, format: str, *, server: str = "") -> str:
     """Return hits as text in one of :data:`FORMATS`.
 
@@ -43,56 +52,51 @@ def format_hits(records: HitRecords, format: str, *, server: str = "") -> str:
     address ``server`` of ``stitch serve``. COCO and IIIF leave out hits without an image.
     Raises ``SettingError`` for another format.
     """
+    check_format(format)
     if format == "csv":
         return _csv(records)
     if format == "jsonl":
         lines = (json.dumps(hit.to_dict(), ensure_ascii=False) for hit in records.hits)
-        return "".join(f"{_encodable(line)}\n" for line in lines)
+        return "".join(f"{escape_surrogates(line)}\n" for line in lines)
     if format == "coco":
         return _json(coco_data(records))
-    if format == "iiif":
-        return _json(manifest_data(records, server))
-    raise SettingError(
-        f"There is no format {format!r}.",
-        hint=f"{did_you_mean(format, FORMATS)}Formats: {', '.join(FORMATS)}.",
-    )
+    return _json(manifest_data(records, server))
 
 
 def _json(data: Mapping[str, Any]) -> str:
-    return _encodable(json.dumps(data, ensure_ascii=False, indent=2)) + "\n"
-
-
-def _encodable(text: str) -> str:
-    r"""Write a byte of a file's name that is no text as ``\udcff``, which JSON has too."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return escape_surrogates(json.dumps(data, ensure_ascii=False, indent=2)) + "\n"
 
 
 def _csv(records: HitRecords) -> str:
-    names = dict.fromkeys(name for hit in records.hits for name in hit.attributes)
-    names = dict.fromkeys(name for name in names if not _is_column(records, name))
+    rows = [hit.to_dict() for hit in records.hits]
+    names = dict.fromkeys(name for row in rows for name in row["attributes"])
     # an attribute may be called "score"
-    columns = {name: f"attribute:{name}" if name in _COLUMNS else name for name in names}
+    columns = {
+        name: f"attribute:{name}" if name in _COLUMNS else name
+        for name in names
+        if not _is_column(rows, name)
+    }
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*_COLUMNS, *(_cell(columns[name]) for name in names)])
-    for hit in records.hits:
-        writer.writerow(
-            [*map(_cell, _values(hit)), *(_cell(hit.attributes.get(name)) for name in names)]
-        )
-    return _encodable(out.getvalue())
+    writer.writerow([*_COLUMNS, *map(_cell, columns.values())])
+    for row in rows:
+        attributes = [row["attributes"].get(name) for name in columns]
+        writer.writerow(map(_cell, (*_values(row), *attributes)))
+    return escape_surrogates(out.getvalue())
 
 
-def _is_column(records: HitRecords, name: str) -> bool:
+def _is_column(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
     """Return whether an attribute only repeats a column, as width and height do."""
-    values = [(hit.attributes[name], hit) for hit in records.hits if name in hit.attributes]
-    return name in _COLUMNS and all(hit.to_dict().get(name) == value for value, hit in values)
+    return name in _COLUMNS and all(
+        row.get(name) == row["attributes"][name] for row in rows if name in row["attributes"]
+    )
 
 
-def _values(hit: HitRecord) -> list[Any]:
-    data = hit.to_dict()
-    region = data["regions"][0] if data["regions"] else {}
-    box = [region.get(name) for name in ("x", "y", "width", "height", "caption")]
-    return [*(data[name] for name in ("rank", "id", "score", "path", "width", "height")), *box]
+def _values(row: Mapping[str, Any]) -> list[Any]:
+    """Return the values of the columns: of the hit, and of its strongest region."""
+    region = row["regions"][0] if row["regions"] else {}
+    values = {**row, **{f"region_{name}": value for name, value in region.items()}}
+    return [values.get(name) for name in _COLUMNS]
 
 
 def _cell(value: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+from stitch_cir._hints import escape_surrogates
 from stitch_cir.errors import SettingError
 from stitch_cir.export._records import HitRecord, HitRecords
 
@@ -54,7 +55,7 @@ def _canvas(hit: HitRecord, width: int, height: int, base: str, name: str) -> di
     canvas: dict[str, Any] = {
         "id": name,
         "type": "Canvas",
-        "label": {"none": [_text(hit.id)]},
+        "label": {"none": [escape_surrogates(hit.id)]},
         "height": height,
         "width": width,
         "metadata": [
@@ -80,7 +81,7 @@ def _canvas(hit: HitRecord, width: int, height: int, base: str, name: str) -> di
         ],
     }
     if hit.captions:
-        canvas["summary"] = {"none": [_text(caption) for caption in hit.captions]}
+        canvas["summary"] = {"none": [escape_surrogates(caption) for caption in hit.captions]}
     if hit.regions:
         canvas["annotations"] = [_regions(hit, name)]
     return canvas
@@ -110,7 +111,7 @@ def _regions(hit: HitRecord, name: str) -> dict[str, Any]:
                 "motivation": "tagging",
                 "body": {
                     "type": "TextualBody",
-                    "value": _text(region.caption),
+                    "value": escape_surrogates(region.caption),
                     "format": "text/plain",
                 },
                 "target": f"{name}#xywh={region.x},{region.y},{region.width},{region.height}",
@@ -121,7 +122,10 @@ def _regions(hit: HitRecord, name: str) -> dict[str, Any]:
 
 
 def _pair(label: str, values: Sequence[str]) -> dict[str, Any]:
-    return {"label": {"none": [_text(label)]}, "value": {"none": [_text(each) for each in values]}}
+    return {
+        "label": {"none": [escape_surrogates(label)]},
+        "value": {"none": [escape_surrogates(each) for each in values]},
+    }
 
 
 def _values(value: Any) -> list[str]:
@@ -130,7 +134,3 @@ def _values(value: Any) -> list[str]:
     if isinstance(value, (list, tuple)):
         return [str(each) for each in value] or [""]
     return [f"{value:.12g}" if isinstance(value, float) else str(value)]
-
-
-def _text(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stitch_cir._hints import missing_file_hint
+from stitch_cir._hints import escape_surrogates, missing_file_hint
 from stitch_cir.errors import NotFoundError, RecordError
 from stitch_cir.searcher import Hit, Region, Results
 
@@ -42,9 +42,7 @@ class HitRecord:
             "rank": self.rank,
             "id": self.id,
             "score": round(self.score, 6),
-            "path": None
-            if self.path is None
-            else str(self.path).encode("utf-8", "backslashreplace").decode(),
+            "path": None if self.path is None else escape_surrogates(str(self.path)),
             "width": width,
             "height": height,
             "captions": list(self.captions),

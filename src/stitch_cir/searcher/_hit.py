@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir._hints import escape_surrogates
 from stitch_cir.images import MAX_PIXELS
 from stitch_cir.reranker import Verdict
 from stitch_cir.transport import TransportPlan
@@ -254,9 +255,7 @@ class Hit:
             "rank": self.rank,
             "id": self.id,
             "score": round(self.score, 6),
-            "path": None
-            if self.path is None
-            else str(self.path).encode("utf-8", "backslashreplace").decode(),
+            "path": None if self.path is None else escape_surrogates(str(self.path)),
             "best_view": self.best_view.to_dict(),
         }
         if self.attributes:

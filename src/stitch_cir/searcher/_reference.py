@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from stitch_cir._hints import similar_path
+from stitch_cir._hints import escape_surrogates, similar_path
 from stitch_cir.composers import Reference
 from stitch_cir.concepts import Concept
 from stitch_cir.encoders import ConceptReader, DualEncoder
@@ -245,7 +245,7 @@ def suggest_ids(gallery: GalleryReader, name: str) -> str:
     First the ids that end in the same file name, whatever their folder and case; else those that
     are spelled nearly alike.
     """
-    name = name.encode("utf-8", "backslashreplace").decode()  # as ids are spelled
+    name = escape_surrogates(name)  # as ids are spelled
     last = PurePath(name.replace("\\", "/")).name.casefold()
     if not last:
         return ""

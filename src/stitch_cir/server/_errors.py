@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
+from stitch_cir._hints import escape_surrogates
 from stitch_cir.errors import (
     CacheError,
     CursorError,
@@ -174,15 +175,10 @@ def error_response(error: StitchError, redact: Callable[[str], str] = str) -> JS
     headers = error.headers if isinstance(error, ServerError) else None
     detail = ErrorDetail(
         type=type(error).__name__,
-        message=_escape_surrogates(redact(error.message)),
-        hint=_escape_surrogates(redact(error.hint)),
+        message=escape_surrogates(redact(error.message)),
+        hint=escape_surrogates(redact(error.hint)),
     )
     return JSONResponse(ErrorResponse(error=detail).model_dump(), status_of(error), headers)
-
-
-def _escape_surrogates(text: str) -> str:
-    """Escape halves of surrogate pairs, which no JSON can carry."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def install(app: FastAPI, redact: Callable[[str], str], routes: Sequence[BaseRoute]) -> None:
