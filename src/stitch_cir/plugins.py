@@ -160,11 +160,8 @@ class Registry:
     def default(self, name: str, option: str) -> Any:
         """Return the default of an option of the plug-in ``name``; ``None`` where it has none."""
         parameter = inspect.signature(self.load(name)).parameters.get(option)
-        return (
-            None
-            if parameter is None or parameter.default is parameter.empty
-            else (parameter.default)
-        )
+        default = None if parameter is None else parameter.default
+        return None if default is inspect.Parameter.empty else default
 
     def missing_members(self, made: object) -> tuple[str, ...]:
         """Return the members of the protocol that an object lacks."""

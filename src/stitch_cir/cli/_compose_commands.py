@@ -13,7 +13,7 @@ from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
 from stitch_cir.cli._files import check_output, make_folder_of, notify, refuse_inputs, refuse_same
 from stitch_cir.cli._models import ModelOptions
-from stitch_cir.cli._open import chosen_composer, open_gallery
+from stitch_cir.cli._open import chosen_composer
 from stitch_cir.cli._output import console, counter, emit_json, show_composition
 from stitch_cir.cli._setting_options import COMPOSING, SettingOptions, with_options
 
@@ -85,9 +85,7 @@ def compose(
         if save is not None:
             check_output(save)
             refuse_same(queries, save)
-        opened = open_gallery(
-            gallery, encoder, texts=False, text=text, reference=next(iter(reference or ()), None)
-        )
+        opened = query.open(gallery, encoder, texts=False)
         if save is not None:
             refuse_inputs(save, opened, reference)
         searcher = Searcher(opened, composer=chosen_composer(models, chosen), settings=chosen)
@@ -127,7 +125,7 @@ def _show_one(
     composition = searcher.compose(request.query())
     if save is not None:
         make_folder_of(save)
-        write_compositions(save, [(_reference_name(request), composition)])
+        write_compositions(save, [(request.name, composition)])
     notes = tuple(dict.fromkeys((*composition.notes, *searcher.gallery.notes)))
     if as_json:
         emit_json({**composition.to_dict(), "notes": list(notes)})
@@ -170,7 +168,7 @@ def _show_outcomes(
         if outcome.composition is None:
             failed.append(outcome)
         else:
-            made.append((_reference_name(outcome.request), outcome.composition))
+            made.append((outcome.request.name, outcome.composition))
     if save is not None:
         make_folder_of(save)
         # written at the end: an interruption leaves an older file as it was
@@ -203,21 +201,16 @@ def _show_outcomes(
         raise typer.Exit(EXIT_SKIPPED)
 
 
-def _reference_name(request: ComposeRequest) -> str | None:
-    """Return the id or path as it was written in the query."""
-    return request.name
-
-
 def _reason(outcome: ComposeOutcome) -> str:
     request = outcome.request
-    name = request.id if request.id is not None else _reference_name(request)
+    name = request.id if request.id is not None else request.name
     return printable(f"{name}, {request.modification[:60]!r}: {outcome.error}")
 
 
 def _failure(outcome: ComposeOutcome) -> dict[str, object]:
     return {
         "id": outcome.request.id,
-        "reference": _reference_name(outcome.request),
+        "reference": outcome.request.name,
         "modification": outcome.request.modification,
         "error": str(outcome.error),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,7 @@ from stitch_cir.cli._output import console, emit_json, progress_bar
 from stitch_cir.cli._setting_options import with_options
 
 if TYPE_CHECKING:
-    from stitch_cir.gallery import FeedReport, Progress
+    from stitch_cir.gallery import FeedReport
 
 __all__ = ["refuse_folder_options", "show_feed_report", "sync"]
 
@@ -48,7 +47,10 @@ def sync(
     with guard(as_json=answer.as_json):
         from stitch_cir.gallery import Gallery
 
-        with Gallery.open(gallery) as opened, _progress(answer) as follow:
+        with (
+            Gallery.open(gallery) as opened,
+            progress_bar(quiet=answer.quiet or answer.as_json) as follow,
+        ):
             report = opened.sync_feed(feed, progress=follow, **asdict(images), **changes.settings())
         show_feed_report(report, feed, answer, changes=True)
 
@@ -82,10 +84,6 @@ def show_feed_report(
         _show(report, feed, changes=changes)
     if report.failed:
         raise typer.Exit(EXIT_SKIPPED)
-
-
-def _progress(answer: o.AnswerOptions) -> AbstractContextManager[Progress]:
-    return progress_bar(quiet=answer.quiet or answer.as_json)
 
 
 def _show(report: FeedReport, feed: Path, *, changes: bool) -> None:

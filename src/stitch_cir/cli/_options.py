@@ -114,6 +114,18 @@ class ModificationOptions:
             for name, weight in zip(names, numbers or [1.0] * len(names), strict=True)
         ]
 
+    def open(self, gallery: Path, encoder: str | None, *, texts: bool) -> Gallery:
+        """Open the gallery; with ``texts`` its text model opens meanwhile, if there is a text."""
+        from stitch_cir.cli._open import open_gallery
+
+        return open_gallery(
+            gallery,
+            encoder,
+            texts=texts and bool(self.text or self.turn),
+            text=self.text,
+            reference=next(iter(self.reference or ()), None),
+        )
+
 
 @dataclass(frozen=True)
 class QueryOptions(ModificationOptions):
@@ -124,18 +136,6 @@ class QueryOptions(ModificationOptions):
         list[str] | None,
         typer.Option("--negative", metavar="ID", help="Search away from this image; repeatable."),
     ] = None
-
-    def open(self, gallery: Path, encoder: str | None) -> Gallery:
-        """Open the gallery that is searched."""
-        from stitch_cir.cli._open import open_gallery
-
-        return open_gallery(
-            gallery,
-            encoder,
-            texts=bool(self.text or self.turn),
-            text=self.text,
-            reference=next(iter(self.reference or ()), None),
-        )
 
     def query(self) -> Query:
         """Return the query."""

@@ -154,7 +154,7 @@ def explain(
         if output is not None:
             check_output(output, IMAGE_SUFFIXES)
         chosen = settings.build()
-        opened = query.open(gallery, encoder)
+        opened = query.open(gallery, encoder, texts=True)
         if output is not None:
             refuse_inputs(output, opened, query.reference)
         searcher = Searcher(opened, composer=chosen_composer(models, chosen), settings=chosen)

@@ -62,7 +62,7 @@ class SearchRun:
         chosen = self.settings.build()
         if chosen.rerank:
             self._check_reranker(chosen.rerank)
-        opened = self.query.open(gallery, encoder)
+        opened = self.query.open(gallery, encoder, texts=True)
         for output in outputs:
             if output is not None:
                 refuse_inputs(output, opened, self.query.reference)
