@@ -11,12 +11,18 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unicodedata import category
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 __all__ = [
     "did_you_mean",
+    "escape_surrogates",
+    "first_problem",
     "install_command",
     "missing_file_hint",
     "one_line",
@@ -104,6 +110,13 @@ def missing_file_hint(path: Path | str, otherwise: str) -> str:
     """Return the file that was probably meant by a path to none, or what to say ``otherwise``."""
     near = similar_path(path)
     return otherwise if near is None else f"Did you mean {shell_word(near)}?"
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return what is wrong in the first invalid field, behind the path to it."""
+    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    field = ".".join(map(str, problem["loc"]))
+    return f"{field}: {problem['msg']}" if field else str(problem["msg"])
 
 
 _JOINERS = "\u200c\u200d"

@@ -193,7 +193,7 @@ def _save_sheet(target: Path, results: Results, gallery: Gallery) -> None:
     # a sheet is made to be sent on: it names the folder, not where it lies
     folder = gallery.directory if gallery.root is None else gallery.root
     sheet = Sheet(folder.resolve().name, [results], [paths])
-    if target.suffix.lower() in (".html", ".htm"):
+    if target.suffix.lower() in HTML_SUFFIXES:
         save_text(target, render_html(sheet))
     else:
         save_image(target, render_png(sheet))

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stitch_cir._hints import escape_surrogates, missing_file_hint
+from stitch_cir._hints import escape_surrogates, first_problem, missing_file_hint
 from stitch_cir.errors import NotFoundError, RecordError
 from stitch_cir.searcher import Hit, Region, Results
 
@@ -83,10 +83,8 @@ def read_results(path: Path | str) -> HitRecords:
     try:
         saved = _SavedResults.model_validate(json.loads(content.decode("utf-8-sig")))
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, problem["loc"]))
         raise RecordError(
-            f"{source} holds no results of a search: {where}: {problem['msg']}.", hint=_EXPECTED
+            f"{source} holds no results of a search: {first_problem(error)}.", hint=_EXPECTED
         ) from error
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{source} is no JSON: {error}.", hint=_EXPECTED) from error

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stitch_cir._hints import first_problem
 from stitch_cir.chat.answers._cache import AnswerCache, answer_key
 from stitch_cir.errors import CacheError, NotFoundError
 
@@ -175,8 +176,4 @@ def _check(model: type[M], line: bytes, where: str) -> M:
     try:
         return model.model_validate_json(line)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        field = ".".join(str(step) for step in problem["loc"])
-        raise CacheError(
-            f"{where}: {field + ': ' if field else ''}{problem['msg']}.", hint=_EXPECTED
-        ) from error
+        raise CacheError(f"{where}: {first_problem(error)}.", hint=_EXPECTED) from error

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from stitch_cir._hints import first_problem
 from stitch_cir.composers._protocol import Caption, Composition
 from stitch_cir.composers._text import clean
 from stitch_cir.errors import RecordError
@@ -141,11 +142,4 @@ def parse_record(line: bytes, where: str) -> CompositionRecord:
     try:
         return CompositionRecord.model_validate(data)
     except ValidationError as error:
-        raise RecordError(f"{where}: {_first(error)}.", hint=_EXPECTED) from error
-
-
-def _first(error: ValidationError) -> str:
-    """Return what is wrong in the first invalid field."""
-    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    field = ".".join(str(step) for step in problem["loc"])
-    return f"{field}: {problem['msg']}" if field else str(problem["msg"])
+        raise RecordError(f"{where}: {first_problem(error)}.", hint=_EXPECTED) from error

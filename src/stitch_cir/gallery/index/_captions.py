@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stitch_cir._hints import first_problem
 from stitch_cir.errors import RecordError
 from stitch_cir.gallery._report import IndexCounters
 from stitch_cir.gallery._text_file import read_text
@@ -93,9 +94,7 @@ def _check(position: str, record: Any) -> tuple[str, list[str]]:
     try:
         line: Any = _model().model_validate(record)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _malformed(position, f"{where}: {first['msg']}" if where else first["msg"]) from error
+        raise _malformed(position, first_problem(error)) from error
     for text in (line.id, *line.captions):
         try:
             text.encode()
