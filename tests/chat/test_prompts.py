@@ -88,6 +88,9 @@ def test_a_prompts_images_lie_beside_it_and_count_in_its_digest(tmp_path: Path) 
     blue = load_prompt(str(path)).digest
     Image.new("RGB", (9, 9), "red").save(tmp_path / "e.png")
     assert load_prompt(str(path)).digest != blue
+    path.write_text(path.read_text().replace('"e.png"', '""'))
+    with pytest.raises(NotFoundError, match="names the image"):
+        load_prompt(str(path))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stitch_cir._hints import did_you_mean
+from stitch_cir._hints import did_you_mean, first_problem
 from stitch_cir.chat._messages import ImagePart, Message, Part
 from stitch_cir.errors import NotFoundError, SettingError
 from stitch_cir.images import open_image
@@ -124,10 +124,9 @@ class Prompt:
         parts += _fill(file.query, fields)
         return (*messages, Message("user", _join(parts)))
 
-    def _example_images(self, field: str, files: str) -> Part | tuple[Part, ...]:
-        if field != "images":
-            return self._images[files]
-        return numbered([self._images[file] for file in files.split()])
+    def _example_images(self, field: str, value: str) -> Part | tuple[Part, ...]:
+        images = [self._images[file] for file in _example_files(field, value)]
+        return numbered(images) if field == "images" else images[0]
 
     def preview(self) -> list[dict[str, str]]:
         """Return the messages as texts, with names in braces where a query fills in."""
@@ -203,16 +202,13 @@ def _read(path: Path) -> Prompt:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingError(f"The prompt {path} is no TOML: {error}.", hint=_HELP) from error
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        field = ".".join(str(step) for step in problem["loc"])
-        raise SettingError(f"The prompt {path}: {field}: {problem['msg']}.", hint=_HELP) from error
+        raise SettingError(f"The prompt {path}: {first_problem(error)}.", hint=_HELP) from error
     _check(file, path)
     digest = hashlib.sha256(content)
     images = {}
     for example in file.examples:
         for key in _IMAGE_FIELDS[file.kind]:
-            named = example.get(key, "")
-            for name in named.split() if key == "images" else filter(None, [named]):
+            for name in _example_files(key, example[key]) if key in example else ():
                 if name not in images:
                     images[name] = _load_image(path.parent / name, path)
                     digest.update(bytes.fromhex(images[name].content))
@@ -226,6 +222,11 @@ def _read(path: Path) -> Prompt:
         file,
         images,
     )
+
+
+def _example_files(field: str, value: str) -> list[str]:
+    """Return the files that a field of an example names: several in ``images``."""
+    return value.split() if field == "images" else [value]
 
 
 def _load_image(file: Path, prompt: Path) -> ImagePart:
