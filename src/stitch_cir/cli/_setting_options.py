@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
@@ -134,6 +135,10 @@ def _option(setting: Setting) -> inspect.Parameter:
     )
 
 
+_PARAMETERS = {setting.name: _option(setting) for setting in SETTINGS}
+"""The option of every setting: commands have many of them in common."""
+
+
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add to a command an option for each field of its parameters that are groups of options.
 
@@ -170,13 +175,19 @@ def _group(annotation: Any) -> Any:
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
+@cache
+def _types(group: Any) -> dict[str, Any]:
+    """Return the annotations of a group by its fields; several commands have the same group."""
+    return get_type_hints(group, include_extras=True)
+
+
 def _expanded(annotation: Any) -> Iterator[inspect.Parameter]:
     """Yield the options of a group; nothing for a parameter that is none."""
     group = _group(annotation)
     if group is SettingOptions:
-        yield from map(_option, annotation.__metadata__[0])
-    elif is_dataclass(group):
-        types = get_type_hints(group, include_extras=True)
+        yield from (_PARAMETERS[each.name] for each in annotation.__metadata__[0])
+    elif _is_group(annotation):
+        types = _types(group)
         for field in fields(group):
             annotation = types[field.name]
             if _is_group(annotation):
@@ -197,7 +208,7 @@ def _made(annotation: Any, values: dict[str, Any]) -> Any:
     if group is SettingOptions:
         settings = annotation.__metadata__[0]
         return SettingOptions({each.name: values.pop(each.name) for each in settings})
-    types = get_type_hints(group, include_extras=True)
+    types = _types(group)
     return group(
         **{
             field.name: (
