@@ -9,7 +9,7 @@ from pathlib import Path
 from stitch_cir.errors import ImageError
 from stitch_cir.gallery.index import facts_of, recorded_options
 from stitch_cir.gallery.store import Store
-from stitch_cir.gallery.store._products import files_of
+from stitch_cir.gallery.store._products import files_of, product_ids
 from stitch_cir.images import open_regular
 
 __all__ = ["check_files"]
@@ -28,6 +28,7 @@ def check_files(
     # a gallery of an older version that is only read has no marks
     marked = store.value("SELECT 1 FROM pragma_table_info('items') WHERE name = 'mark'")
     mark = "mark" if marked and recorded_options(store)["change_times"] else "NULL"
+    products = product_ids(store)
     missing = changed = 0
     after = ""
     while page := store.rows(
@@ -41,7 +42,7 @@ def check_files(
                 continue
             files = [
                 (file, image.size, image.mtime_ns, image.mark, image.hash)
-                for file, image in files_of(store, id, path)
+                for file, image in (files_of(store, id, path) if id in products else ())
             ] or [(path, *row)]
             states = [_state(*file, read=read) for file in files]
             missing += states.count("missing")

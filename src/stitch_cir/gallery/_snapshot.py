@@ -156,7 +156,8 @@ class Snapshot(GalleryReader):
         """
         if where is None:
             return super().find(words, offset=offset, limit=limit)
-        ids = [self.matrix().ids[row] for row in self.attributes.rows(where).tolist()]
+        all_ids = self.matrix().ids
+        ids = [all_ids[row] for row in self.attributes.rows(where).tolist()]
         if words:
             holding = set(super().find(words, limit=-1)[1])
             ids = [id for id in ids if id in holding]

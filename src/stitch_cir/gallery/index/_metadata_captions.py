@@ -45,8 +45,10 @@ def encode_metadata_captions(
     """
     made = {id for (id,) in store.rows("SELECT id FROM metadata_captions")}
     texts = _captions(store.rows(_TEXTS, (fold("description"), fold("keywords")))) if is_on else {}
-    others = [id for id in store.captioned_ids(vanished=True) if id not in made]
-    new = {id: each for id, each in texts.items() if id not in set(others)}
+    if not made and not texts:
+        return
+    others = {id for id in store.captioned_ids(vanished=True) if id not in made}
+    new = {id: each for id, each in texts.items() if id not in others}
     if not made and not new:
         return
     if new.keys() != made:
