@@ -207,10 +207,12 @@ class Gallery(GalleryReader):
         with self._lock:
             key = tuple(texts)
             if key not in self._texts:
-                fingerprint, dim = str(self._facts["fingerprint"]), int(self._facts["dim"])
-                cache, encoder = self.directory / "cache", self.encoder
                 self._texts[key] = cached_texts(
-                    cache, fingerprint, texts, dim, encoder.encode_texts
+                    self.directory / "cache",
+                    str(self._facts["fingerprint"]),
+                    texts,
+                    int(self._facts["dim"]),
+                    self.encoder.encode_texts,
                 )
             return self._texts[key]
 

@@ -15,7 +15,7 @@ from stitch_cir.gallery.cache import Salvage
 from stitch_cir.gallery.index._write import checked
 from stitch_cir.gallery.store import Item, Store, StoredSet, write_lock
 from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST
-from stitch_cir.gallery.store._products import combined_hash, files_of
+from stitch_cir.gallery.store._products import combined_hash, files_of, put_image_views
 from stitch_cir.images import open_image, open_regular
 from stitch_cir.views import ViewRecipe, content_key
 
@@ -228,14 +228,8 @@ def _encode_image(store: Store, item: Item, files: FromFiles) -> str | None:
         vectors = checked(vectors, (len(images), len(boxes[0]), encoder.dim), [item.id])
     with store.transaction():
         if not is_encoded:
-            numbers = [number for number, each in enumerate(boxes) for _ in each]
-            store.put_content(
-                hash,
-                images[0].info["full_size"],
-                [box for each in boxes for box in each],
-                vectors.reshape(-1, encoder.dim),
-                numbers if len(images) > 1 else None,
-            )
+            size = images[0].info["full_size"]
+            put_image_views(store, hash, size, boxes, vectors.reshape(-1, encoder.dim))
         # its hash may be what was damaged: size and time say that this is the file that was indexed
         store.rows("UPDATE items SET hash = ? WHERE id = ?", (hash, item.id))
     return None

@@ -222,12 +222,10 @@ def test_a_rebuild_has_new_vectors_and_the_same_attributes(shop: Shop) -> None:
     shop.rows["hat"]["price"] = "1.00 EUR"
     report = shop.apply(recipe=recipe, rebuild=True)
     assert (report.added, report.encoded, report.products) == (("bag",), 6, 5)
-    assert (
-        report.changed_attributes
-        == {"hat": ("price",), "bag": tuple(shop.open().attributes_of("bag"))}
-        or "hat" in report.changed_attributes
-    )
     gallery = shop.open()
+    assert set(report.changed_attributes) == {"hat", "bag"}
+    assert report.changed_attributes["hat"] == ("price",)
+    assert set(report.changed_attributes["bag"]) == set(gallery.attributes_of("bag"))
     assert [len(gallery.views(id)) for id in ("hat", "shoe")] == [10, 5]
     assert gallery.attributes_of("shoe") == attributes["shoe"]
     assert gallery.attributes_of("hat")["price"] == 1

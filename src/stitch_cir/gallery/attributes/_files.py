@@ -39,22 +39,15 @@ def read_attributes(file: Path) -> AttributeTable:
     ending = file.suffix.lower()
     if ending == ".parquet":
         return _unique(file, _parquet(file), kinds={}, is_typed=True)
-    if ending in (".jsonl", ".ndjson", ".json"):
-        return _unique(
-            file,
-            _json_lines(file, read_text(file, "attributes", max_bytes=MAX_BYTES)),
-            kinds={},
-            is_typed=True,
+    is_json = ending in (".jsonl", ".ndjson", ".json")
+    if not is_json and ending not in (".csv", ".tsv", ".tab", ".txt"):
+        raise RecordError(
+            f"{file} is of no known kind.", hint="Give a .csv, .tsv, .jsonl or .parquet file."
         )
-    if ending in (".csv", ".tsv", ".tab", ".txt"):
-        return _table(
-            file,
-            read_text(file, "attributes", max_bytes=MAX_BYTES),
-            "," if ending == ".csv" else "\t",
-        )
-    raise RecordError(
-        f"{file} is of no known kind.", hint="Give a .csv, .tsv, .jsonl or .parquet file."
-    )
+    text = read_text(file, "attributes", max_bytes=MAX_BYTES)
+    if is_json:
+        return _unique(file, _json_lines(file, text), kinds={}, is_typed=True)
+    return _table(file, text, "," if ending == ".csv" else "\t")
 
 
 def _table(file: Path, text: str, delimiter: str) -> AttributeTable:

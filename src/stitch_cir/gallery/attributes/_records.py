@@ -20,7 +20,14 @@ from stitch_cir.gallery.attributes._kinds import (
     kind_of,
 )
 
-__all__ = ["AttributeRecord", "AttributeTable", "checked_name", "convert", "infer_kinds"]
+__all__ = [
+    "AttributeRecord",
+    "AttributeTable",
+    "checked_name",
+    "convert",
+    "infer_kinds",
+    "shortened",
+]
 
 MAX_NAME = 100
 """Characters of an attribute's name."""
@@ -144,7 +151,7 @@ def _narrowest(
         kind = kind_of(value, is_typed=is_typed)
         if kind is None:
             raise RecordError(
-                f"{record.position}: {name} is {_short(value)}, which can be no attribute.",
+                f"{record.position}: {name} is {shortened(value)}, which can be no attribute.",
                 hint="Use a text, a number, true or false, a date, or a list of texts.",
             )
         kinds[kind] += 1
@@ -157,7 +164,7 @@ def _narrowest(
         return "text"
     record, value = next(each for kind, each in first.items() if kind != usual)
     raise RecordError(
-        f"{record.position}: {name} is {_short(value)}, but most values of {name} are "
+        f"{record.position}: {name} is {shortened(value)}, but most values of {name} are "
         f"{_plural(usual)}.",
         hint=f"Correct it, or declare the kind: name the column {name}:text (in Python "
         f'kinds={{"{name}": "text"}}).',
@@ -168,7 +175,7 @@ def _contradiction(
     record: AttributeRecord, name: str, kind: AttributeKind, value: Any, error: UnusableValueError
 ) -> RecordError:
     return RecordError(
-        f"{record.position}: {name} is {_short(value)}, {error.reason}; it must be a {kind}.",
+        f"{record.position}: {name} is {shortened(value)}, {error.reason}; it must be a {kind}.",
         hint=error.hint,
     )
 
@@ -177,6 +184,7 @@ def _plural(kind: AttributeKind) -> str:
     return kind + "s"
 
 
-def _short(value: Any) -> str:
+def shortened(value: Any) -> str:
+    """Return a value as a message shows it."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}…"

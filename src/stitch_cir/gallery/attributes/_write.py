@@ -24,6 +24,7 @@ from stitch_cir.gallery.store import _attributes as tables
 __all__ = [
     "AttributeReport",
     "drop_attribute",
+    "existing_kinds",
     "refuse_contradictions",
     "set_attributes",
     "write_stored",
@@ -81,7 +82,7 @@ def refuse_contradictions(directory: Path, table: AttributeTable) -> None:
     existing: dict[str, AttributeKind] = {}
     if (directory / DATABASE).is_file():
         with suppress(GalleryError), closing(Store(directory)) as store:
-            existing = _existing(store)
+            existing = existing_kinds(store)
     convert(table, infer_kinds(table, existing))
 
 
@@ -98,22 +99,11 @@ def write_table(store: Store, table: AttributeTable, *, carried: bool = False) -
             hint="Ids are paths below the indexed folder, as a search prints them.",
         )
     table = AttributeTable(kept, table.kinds, table.is_typed)
-    existing = _existing(store)
+    existing = existing_kinds(store)
     kinds = infer_kinds(table, existing)
     values = convert(table, kinds)
-    written = 0
     with store.transaction(changes_content=False):
-        numbers = {fold(row.name): row.number for row in tables.attributes(store)}
-        for key, (name, kind) in kinds.items():
-            if key not in numbers:
-                numbers[key] = tables.put_attribute(store, name, kind)
-        items = tables.number_items(store, [record.id for record in kept])
-        for key, by_id in values.items():
-            rows: list[tuple[int, Sequence[StoredValue]]] = [
-                (items[id], stored) for id, stored in by_id.items()
-            ]
-            written += tables.replace_values(store, numbers[key], rows, carried=carried)
-        tables.mark_changed(store, [numbers[key] for key in values])
+        written = _write_values(store, kinds, values, [each.id for each in kept], carried=carried)
     return AttributeReport(
         len(kept),
         written,
@@ -127,29 +117,49 @@ def write_stored(
     store: Store,
     values: Mapping[str, Mapping[str, Sequence[StoredValue]]],
     kinds: Mapping[str, AttributeKind],
-) -> int:
-    """Write stored values by id and name, in a transaction of the caller; count them.
+) -> None:
+    """Write stored values by id and name, in a transaction of the caller.
 
     ``kinds`` are those of the names, folded; an empty sequence takes a value away.
     """
-    numbers = {fold(row.name): row.number for row in tables.attributes(store)}
-    by_name: dict[str, list[tuple[str, Sequence[StoredValue]]]] = {}
+    names: dict[str, str] = {}
+    by_name: dict[str, dict[str, Sequence[StoredValue]]] = {}
     for id, attributes in values.items():
         for name, stored in attributes.items():
-            by_name.setdefault(name, []).append((id, stored))
-    items = tables.number_items(store, list(values))
+            names.setdefault(fold(name), name)
+            by_name.setdefault(fold(name), {})[id] = stored
+    existing = existing_kinds(store)
+    # what no item has a value of is not added to the schema
+    written = {
+        key: by_id for key, by_id in by_name.items() if key in existing or any(by_id.values())
+    }
+    schema = {key: (names[key], kinds[key]) for key in written}
+    _write_values(store, schema, written, list(values), carried=False)
+
+
+def _write_values(
+    store: Store,
+    kinds: Mapping[str, tuple[str, AttributeKind]],
+    values: Mapping[str, Mapping[str, Sequence[StoredValue]]],
+    ids: Sequence[str],
+    *,
+    carried: bool,
+) -> int:
+    """Write values by folded name and id, in a transaction of the caller; return the rows written.
+
+    ``kinds`` are the name and kind of each folded name, which are added where they are new; ``ids``
+    are those of all items.
+    """
+    numbers = {fold(row.name): row.number for row in tables.attributes(store)}
+    for key, (name, kind) in kinds.items():
+        if key not in numbers:
+            numbers[key] = tables.put_attribute(store, name, kind)
+    items = tables.number_items(store, ids)
     written = 0
-    changed = []
-    for name, pairs in by_name.items():
-        if fold(name) not in numbers:
-            if not any(stored for _, stored in pairs):
-                continue
-            numbers[fold(name)] = tables.put_attribute(store, name, kinds[fold(name)])
-        number = numbers[fold(name)]
-        rows = [(items[id], stored) for id, stored in pairs]
-        written += tables.replace_values(store, number, rows, carried=False)
-        changed.append(number)
-    tables.mark_changed(store, changed)
+    for key, by_id in values.items():
+        rows = [(items[id], stored) for id, stored in by_id.items()]
+        written += tables.replace_values(store, numbers[key], rows, carried=carried)
+    tables.mark_changed(store, [numbers[key] for key in values])
     return written
 
 
@@ -172,7 +182,8 @@ def drop_attribute(directory: Path, name: str) -> int:
         return count
 
 
-def _existing(store: Store) -> dict[str, AttributeKind]:
+def existing_kinds(store: Store) -> dict[str, AttributeKind]:
+    """Return the kinds of a gallery's attributes, by folded name."""
     return {fold(row.name): cast(AttributeKind, row.kind) for row in tables.attributes(store)}
 
 

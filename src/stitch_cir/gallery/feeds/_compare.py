@@ -20,7 +20,7 @@ from stitch_cir.gallery.store._attributes import values_of
 from stitch_cir.gallery.store._products import ProductImage, images_of, product_digest
 from stitch_cir.images import open_regular
 
-__all__ = ["ProductChange", "compare"]
+__all__ = ["ProductChange", "compare", "failure_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,7 @@ def compare(store: Store, root: Path, source: ImageSource, product: Product) -> 
             if reason is not None and number == 0:
                 raise UnusableRowError(reason)
             if reason is not None:
-                reason = f"further image left out: {reason}"
-                failures.append(RowFailure(product.line, product.id, reason))
+                failures.append(failure_of(product, number, reason))
                 continue
         images.append(link if image is None else image)
     if digest is None:
@@ -78,6 +77,12 @@ def compare(store: Store, root: Path, source: ImageSource, product: Product) -> 
     kind: Literal["attributes"] | None = "attributes" if attributes else None
     is_recorded = digest == product.digest and images == stored
     return ProductChange(product, kind, tuple(images), attributes, tuple(failures), is_recorded)
+
+
+def failure_of(product: Product, number: int, reason: str) -> RowFailure:
+    """Return the failure of an image: the row's, or for another than the main one the image's."""
+    text = reason if number == 0 else f"further image left out: {reason}"
+    return RowFailure(product.line, product.id, text)
 
 
 def _unchanged(root: Path, image: ProductImage) -> ProductImage | None:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from stitch_cir.errors import GalleryError, NotFoundError, SettingError
-from stitch_cir.gallery.store._store import Store
+from stitch_cir.gallery.store import Store
+from stitch_cir.gallery.store._products import product_ids
 
 __all__ = ["departed_products", "named_products", "refuse_emptying_feed"]
 
@@ -40,7 +41,7 @@ def departed_products(store: Store, listed: Collection[str], notes: list[str]) -
     None where the id of a row cannot be read (``""`` is among ``listed``), which is noted: it might
     be that of any of them.
     """
-    left = {id for (id,) in store.rows("SELECT id FROM products") if id not in listed}
+    left = set(product_ids(store).difference(listed))
     if left and "" in listed:
         notes.append(
             f"{len(left):,} products are not in the feed, but stay: the id of a row that "

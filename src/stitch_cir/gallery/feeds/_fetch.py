@@ -20,10 +20,8 @@ from stitch_cir.gallery.feeds._addresses import PublicBackend, Resolver, is_publ
 from stitch_cir.gallery.feeds._fields import UnusableRowError
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, format_of
 
-__all__ = ["CONCURRENCY", "FetchedImages"]
+__all__ = ["FetchedImages"]
 
-CONCURRENCY = 8
-"""Images that are fetched at a time."""
 _PER_HOST = 2
 MAX_BYTES = 20 << 20
 _SECONDS = 30.0
@@ -42,6 +40,8 @@ class FetchedImages:
     begin like one; at most two are fetched from a host at a time.
     """
 
+    concurrency = 8
+
     def __init__(
         self,
         folder: Path,
@@ -55,8 +55,8 @@ class FetchedImages:
         self._clock = threading.local()
         self._pool = httpcore2.ConnectionPool(
             ssl_context=ssl_context or ssl.create_default_context(),
-            max_connections=2 * CONCURRENCY,
-            max_keepalive_connections=CONCURRENCY,
+            max_connections=2 * self.concurrency,
+            max_keepalive_connections=self.concurrency,
             keepalive_expiry=5.0,
             network_backend=PublicBackend(self._seconds_left, resolver, is_allowed),
         )

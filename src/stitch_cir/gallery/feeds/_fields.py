@@ -18,13 +18,13 @@ from stitch_cir.gallery.attributes._kinds import (
     as_kind,
     kind_of,
 )
-from stitch_cir.gallery.attributes._records import MAX_ATTRIBUTES, MAX_NAME
+from stitch_cir.gallery.attributes._records import MAX_ATTRIBUTES, MAX_NAME, shortened
 from stitch_cir.gallery.feeds._money import parse_price
 from stitch_cir.gallery.feeds._read import FeedRow
 
-__all__ = ["FEED_KINDS", "FieldReader", "Product", "UnusableRowError"]
+__all__ = ["FieldReader", "Product", "UnusableRowError"]
 
-FEED_KINDS: dict[str, AttributeKind] = {
+_FEED_KINDS: dict[str, AttributeKind] = {
     "title": "text",
     "description": "text",
     "link": "text",
@@ -73,7 +73,7 @@ class FieldReader:
         Raises ``RecordError`` where one of Google's fields is an attribute of another kind.
         """
         self.kinds: dict[str, AttributeKind] = dict(existing)
-        for name, kind in FEED_KINDS.items():
+        for name, kind in _FEED_KINDS.items():
             if self.kinds.setdefault(fold(name), kind) != kind:
                 raise RecordError(
                     f"{name} of a feed is a {kind}, but the gallery's is a "
@@ -128,7 +128,7 @@ class FieldReader:
             return as_kind(kind, value, is_typed=is_typed)
         except UnusableValueError as error:
             raise UnusableRowError(
-                f"{name} is {_short(value)}, {error.reason}; it must be a {kind}"
+                f"{name} is {shortened(value)}, {error.reason}; it must be a {kind}"
             ) from error
 
 
@@ -143,7 +143,9 @@ def _links(values: dict[str, Any]) -> tuple[str, ...]:
     if further is not None and not (
         isinstance(further, list) and all(isinstance(each, str) for each in further)
     ):
-        raise UnusableRowError(f"additional_image_link is {_short(further)}, which is not a list")
+        raise UnusableRowError(
+            f"additional_image_link is {shortened(further)}, which is not a list"
+        )
     links = tuple(dict.fromkeys((first.strip(), *(further or ()))))
     if len(links) > MAX_IMAGES:
         raise UnusableRowError(f"there are {len(links)} images; a product has at most {MAX_IMAGES}")
@@ -173,10 +175,5 @@ def _availability(value: Any) -> str:
     spelled = "_".join(str(value).lower().replace("_", " ").split())
     if spelled not in _AVAILABILITY:
         expected = ", ".join(_AVAILABILITY)
-        raise UnusableRowError(f"availability is {_short(value)}; it can be {expected}")
+        raise UnusableRowError(f"availability is {shortened(value)}; it can be {expected}")
     return spelled
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

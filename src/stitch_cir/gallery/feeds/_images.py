@@ -15,6 +15,11 @@ __all__ = ["FolderImages", "ImageSource", "remove_unused"]
 class ImageSource(Protocol):
     """Where the image of a link is."""
 
+    @property
+    def concurrency(self) -> int:
+        """How many links are located at a time."""
+        ...
+
     def locate(self, link: str) -> bytes:
         """Return the path of a link's file below the root, in the file system's bytes.
 
@@ -29,6 +34,8 @@ class ImageSource(Protocol):
 
 class FolderImages:
     """Images in a folder, by the path in the link below it, or by the link's file name."""
+
+    concurrency = 1
 
     def __init__(self, root: Path) -> None:
         """Look below ``root``, and nowhere else."""

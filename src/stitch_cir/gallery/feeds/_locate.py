@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stitch_cir.gallery.feeds._compare import ProductChange
+from stitch_cir.gallery.feeds._compare import ProductChange, failure_of
 from stitch_cir.gallery.feeds._fields import UnusableRowError
 from stitch_cir.gallery.feeds._images import ImageSource
 from stitch_cir.gallery.feeds._read import RowFailure
@@ -19,21 +19,23 @@ from stitch_cir.gallery.index._decode import ChangedFile, Decoded, Decoder
 from stitch_cir.gallery.store import to_path
 from stitch_cir.gallery.store._products import ProductImage
 
-__all__ = ["ProductImages", "failure_of"]
+__all__ = ["ProductImages"]
 
 
 @dataclass(slots=True)
 class _Located:
-    """A product whose images have files; those that are to be read are decoded one by one."""
+    """A product whose images have files; those that are to be read are decoded one by one.
+
+    ``images`` are as they are stored, or the link and the file of one that is to be read.
+    """
 
     change: ProductChange
-    images: list[ProductImage | ChangedFile] = field(default_factory=list)
-    links: list[str] = field(default_factory=list)
+    images: list[ProductImage | tuple[str, ChangedFile]] = field(default_factory=list)
     decoded: list[Decoded] = field(default_factory=list)
 
     @property
     def files(self) -> list[ChangedFile]:
-        return [image for image in self.images if isinstance(image, ChangedFile)]
+        return [image[1] for image in self.images if not isinstance(image, ProductImage)]
 
     @property
     def is_complete(self) -> bool:
@@ -53,15 +55,12 @@ class ProductImages:
         source: ImageSource,
         decoder: Decoder,
         fail: Callable[[RowFailure], None],
-        *,
-        threads: int,
     ) -> None:
-        """Look up links in ``threads`` threads; files lie below ``root``."""
+        """Look up links in ``source``; files lie below ``root``."""
         self._root = root
         self._source = source
         self._decoder = decoder
         self._fail = fail
-        self._threads = threads
         self.located = 0
 
     def run(
@@ -84,16 +83,14 @@ class ProductImages:
             yield from self._parts(expected.popleft())
 
     def _locate(self, changes: Iterable[ProductChange]) -> Iterator[_Located]:
-        waiting: deque[tuple[ProductChange, list[Future[bytes] | ProductImage]]] = deque()
-        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="locate")
+        waiting: deque[tuple[ProductChange, dict[str, Future[bytes]]]] = deque()
+        pool = ThreadPoolExecutor(self._source.concurrency, thread_name_prefix="locate")
         try:
             for change in changes:
-                futures: list[Future[bytes] | ProductImage] = [
-                    pool.submit(self._source.locate, each) if isinstance(each, str) else each
-                    for each in change.images
-                ]
-                waiting.append((change, futures))
-                if len(waiting) > 2 * self._threads:
+                links = [each for each in change.images if isinstance(each, str)]
+                paths = {link: pool.submit(self._source.locate, link) for link in links}
+                waiting.append((change, paths))
+                if len(waiting) > 2 * self._source.concurrency:
                     yield from self._located(*waiting.popleft())
             while waiting:
                 yield from self._located(*waiting.popleft())
@@ -101,43 +98,41 @@ class ProductImages:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _located(
-        self, change: ProductChange, futures: list[Future[bytes] | ProductImage]
+        self, change: ProductChange, paths: Mapping[str, Future[bytes]]
     ) -> Iterator[_Located]:
         """Yield the product with the files of its images, unless the main one is nowhere."""
         product = _Located(change)
-        for number, (future, image) in enumerate(zip(futures, change.images, strict=True)):
-            if isinstance(image, ProductImage) or isinstance(future, ProductImage):
-                assert isinstance(image, ProductImage)
+        for number, image in enumerate(change.images):
+            if isinstance(image, ProductImage):
                 product.images.append(image)
-                product.links.append(image.link)
                 continue
             try:
-                path = future.result()
+                path = paths[image].result()
                 facts = facts_of((self._root / to_path(path)).stat())
             except (UnusableRowError, OSError) as error:
-                self._fail(failure_of(change, number, str(error)))
+                self._fail(failure_of(change.product, number, str(error).rstrip(".")))
                 if number == 0:
                     return
                 continue
             self.located += 1
             name = path.decode("utf-8", "backslashreplace")
-            product.images.append(ChangedFile(name, path, facts))
-            product.links.append(image)
+            product.images.append((image, ChangedFile(name, path, facts)))
         yield product
 
     def _parts(self, product: _Located) -> Iterator[tuple[ProductChange, list[LocatedImage]]]:
         """Yield the product with what was decoded, unless its main image cannot be used."""
         parts: list[LocatedImage] = []
         decoded = iter(product.decoded)
-        for number, (image, link) in enumerate(zip(product.images, product.links, strict=True)):
+        for number, image in enumerate(product.images):
             if isinstance(image, ProductImage):
                 parts.append(LocatedImage(image))
                 continue
+            link, file = image
             content = next(decoded)
             if content.hash is None or content.problem is not None:
                 reason = "it cannot be read" if content.problem is None else content.problem.reason
                 reason = reason.replace("the file", f"the image {link[:200]!r}", 1)
-                self._fail(failure_of(product.change, number, reason))
+                self._fail(failure_of(product.change.product, number, reason.rstrip(".")))
                 if number == 0:
                     for each in decoded:
                         each.without_image()
@@ -145,14 +140,7 @@ class ProductImages:
                 continue
             facts = content.candidate.facts
             stored = ProductImage(
-                link, image.path, facts.size, facts.mtime_ns, facts.mark, content.hash
+                link, file.path, facts.size, facts.mtime_ns, facts.mark, content.hash
             )
             parts.append(LocatedImage(stored, content))
         yield product.change, parts
-
-
-def failure_of(change: ProductChange, number: int, reason: str) -> RowFailure:
-    """Return the failure of an image: the row's, or for another than the main one the image's."""
-    reason = reason.rstrip(".")
-    text = reason if number == 0 else f"further image left out: {reason}"
-    return RowFailure(change.product.line, change.product.id, text)

@@ -6,6 +6,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from stitch_cir.gallery.attributes._records import shortened
+
 __all__ = ["minor_digits", "minor_units", "parse_price"]
 
 _PRICE = re.compile(r"(\d{1,12}(?:\.\d+)?) ?([A-Za-z]{3})")
@@ -40,14 +42,9 @@ def parse_price(value: Any) -> tuple[int | float, str]:
         value = f"{value['value']} {value['currency']}"
     match = _PRICE.fullmatch(" ".join(value.split())) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"is {_short(value)}: {_EXPECTED}")
+        raise ValueError(f"is {shortened(value)}: {_EXPECTED}")
     currency, amount = match[2].upper(), Decimal(match[1])
     digits = minor_digits(currency)
     if amount != round(amount, digits):
-        raise ValueError(f"is {_short(value)}: {currency} has {digits} decimal places")
+        raise ValueError(f"is {shortened(value)}: {currency} has {digits} decimal places")
     return (int(amount) if amount == int(amount) else float(amount)), currency
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -196,7 +196,7 @@ def _id_in(line: str, delimiter: str, column: int) -> str | None:
 
 
 def _header(file: Path, cells: list[str]) -> list[str]:
-    names = [column_name(cell) for cell in cells]
+    names = [_column_name(cell) for cell in cells]
     plain = [name.partition(":")[0] for name in names]
     for required in ("id", "image_link"):
         if required not in names:
@@ -210,7 +210,7 @@ def _header(file: Path, cells: list[str]) -> list[str]:
     return names
 
 
-def column_name(cell: str) -> str:
+def _column_name(cell: str) -> str:
     """Return a column's name as Google Merchant spells it."""
     return "_".join(cell.strip().lower().removeprefix("g:").split())
 
@@ -244,7 +244,7 @@ def _typed(position: str, rows: Iterable[tuple[int, Any]]) -> Iterator[FeedRow |
         if not isinstance(data, dict):
             yield RowFailure(line, None, "it is no JSON object")
             continue
-        values = {column_name(str(name)): value for name, value in data.items()}
+        values = {_column_name(str(name)): value for name, value in data.items()}
         if is_first and not {"id", "image_link"} & values.keys():
             raise RecordError(
                 f"{position}{line} has neither 'id' nor 'image_link', but "

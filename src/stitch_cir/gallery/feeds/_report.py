@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stitch_cir.gallery.feeds._read import RowFailure
+
+if TYPE_CHECKING:
+    from stitch_cir.gallery.feeds._compare import ProductChange
 
 __all__ = ["FeedCounters", "FeedReport"]
 
@@ -94,6 +97,18 @@ class FeedCounters:
     fetched: int = 0
     kept_out: int = 0
     notes: list[str] = field(default_factory=list)
+
+    def count(self, change: ProductChange) -> None:
+        """Count what a product changes."""
+        id = change.product.id
+        if change.kind == "added":
+            self.added.append(id)
+        elif change.kind == "images":
+            self.changed_images.append(id)
+        elif change.kind == "attributes":
+            self.changed_attributes[id] = tuple(change.attributes)
+        else:
+            self.unchanged += 1
 
     def close(self, *, products: int, dry_run: bool, seconds: float) -> FeedReport:
         """Make the report of a finished run."""

@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack
 
 from stitch_cir._cores import usable_cores
 from stitch_cir.encoders import check_recipe, encoder_notes
 from stitch_cir.errors import NotFoundError, RecordError
-from stitch_cir.gallery._names import fold
 from stitch_cir.gallery._report import Progress, ProgressEvent
-from stitch_cir.gallery.attributes import AttributeKind
+from stitch_cir.gallery.attributes._write import existing_kinds
 from stitch_cir.gallery.feeds._compare import ProductChange, compare
 from stitch_cir.gallery.feeds._deletions import (
     departed_products,
@@ -31,7 +30,6 @@ from stitch_cir.gallery.index import EncodingPipeline, MemoryBudget, default_mem
 from stitch_cir.gallery.index._decode import Decoder, DecodeSettings
 from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
 from stitch_cir.gallery.store import DATABASE, Store, write_lock
-from stitch_cir.gallery.store import _attributes as tables
 from stitch_cir.gallery.store._products import image_files
 from stitch_cir.gallery.store._provenance import (
     begin,
@@ -51,8 +49,6 @@ __all__ = ["index_feed"]
 
 FETCHED = "images"
 """Folder in a gallery for images that were fetched."""
-_FETCHES = 8
-"""Images that are fetched at a time."""
 
 
 def index_feed(
@@ -113,7 +109,6 @@ class _FeedRun:
         self._settings = settings
         self._progress: Progress = settings.progress or (lambda event: None)
         self._counters = FeedCounters(notes=list(encoder_notes(encoder)))
-        self._to_write = 0
         self._ids: set[str] = set()
         """Ids of the feed; "" stands for rows whose id cannot be read."""
         if recipe is not None:
@@ -166,7 +161,7 @@ class _FeedRun:
             refuse_other_kind(facts, self._directory, is_feed=True)
             check_encoder(facts, self._encoder, self._directory)
             for change in self._survey(store, store, source):
-                _count(counters, change)
+                counters.count(change)
             counters.deleted += self._deletions(store)
             return int(store.count("items")) + len(counters.added) - len(counters.deleted)
 
@@ -212,7 +207,7 @@ class _FeedRun:
     ) -> None:
         """Compare every row, then write what differs and delete what is gone."""
         settings, counters = self._settings, self._counters
-        self._to_write = sum(each.is_encoded_anew for each in self._survey(store, current, source))
+        total = sum(each.is_encoded_anew for each in self._survey(store, current, source))
         gone = self._deletions(current)
         if not settings.allow_missing:
             refuse_emptying_feed(current, gone, self._file)
@@ -229,9 +224,8 @@ class _FeedRun:
             workers=workers,
             ahead=max(2 * workers, settings.batch_size // 2),
         )
-        reader = FieldReader(_existing(current))
-        threads = _FETCHES if self._fetch else 1
-        images = ProductImages(self._root, source, decoder, counters.failed.append, threads=threads)
+        reader = FieldReader(existing_kinds(current))
+        images = ProductImages(self._root, source, decoder, counters.failed.append)
         with EncodingPipeline(self._encoder, recipe, ahead=workers) as pipeline:
             writer = ProductWriter(
                 store,
@@ -241,16 +235,14 @@ class _FeedRun:
                 batch_size=settings.batch_size,
                 with_attributes=store is current,
             )
-            writer.waiting = self._to_write
-            if self._to_write:
-                set_waiting(store, self._to_write)
+            writer.waiting = total
+            if total:
+                set_waiting(store, total)
             changes = self._changes(store, current, source, reader, writer)
             with closing(images.run(changes)) as products:
                 for done, (change, parts) in enumerate(products, 1):
                     writer.add(change, parts)
-                    self._progress(
-                        ProgressEvent("products", done, self._to_write, change.product.id)
-                    )
+                    self._progress(ProgressEvent("products", done, total, change.product.id))
             writer.flush()
         counters.fetched += images.located if self._fetch else 0
         doomed = [id for id in gone if store.item(id) is not None]
@@ -270,7 +262,9 @@ class _FeedRun:
     def _survey(self, store: Store, current: Store, source: ImageSource) -> Iterator[ProductChange]:
         """Yield what every row changes; list the rows that fail, and collect all ids."""
         self._ids = set()
-        return self._compared(store, current, source, FieldReader(_existing(current)), survey=True)
+        return self._compared(
+            store, current, source, FieldReader(existing_kinds(current)), survey=True
+        )
 
     def _changes(
         self,
@@ -317,22 +311,6 @@ class _FeedRun:
                 continue
             failed += change.failures
             yield change
-
-
-def _count(counters: FeedCounters, change: ProductChange) -> None:
-    id = change.product.id
-    if change.kind == "added":
-        counters.added.append(id)
-    elif change.kind == "images":
-        counters.changed_images.append(id)
-    elif change.kind == "attributes":
-        counters.changed_attributes[id] = tuple(change.attributes)
-    else:
-        counters.unchanged += 1
-
-
-def _existing(store: Store) -> dict[str, AttributeKind]:
-    return {fold(row.name): cast(AttributeKind, row.kind) for row in tables.attributes(store)}
 
 
 def _recorded(directory: Path) -> dict[str, Any]:

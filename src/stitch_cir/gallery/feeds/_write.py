@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +16,17 @@ from stitch_cir.gallery.feeds._compare import ProductChange
 from stitch_cir.gallery.feeds._report import FeedCounters
 from stitch_cir.gallery.index import EncodingPipeline
 from stitch_cir.gallery.index._decode import Decoded
-from stitch_cir.gallery.index._write import checked
+from stitch_cir.gallery.index._write import EncodingBatch
 from stitch_cir.gallery.store import Item, Store
 from stitch_cir.gallery.store._products import (
     ProductImage,
     combined_hash,
     images_of,
+    put_image_views,
     put_product,
 )
 from stitch_cir.gallery.store._provenance import set_waiting
+from stitch_cir.gallery.store._view_sets import image_views
 from stitch_cir.views import ViewBox
 
 __all__ = ["LocatedImage", "ProductWriter"]
@@ -55,8 +56,7 @@ class _Views:
 @dataclass(frozen=True, slots=True)
 class _Batch:
     products: list[tuple[ProductChange, list[LocatedImage]]]
-    new: dict[str, Decoded]
-    vectors: Future[NDArray[np.float32]] | None
+    encoding: EncodingBatch
 
 
 class ProductWriter:
@@ -121,39 +121,25 @@ class ProductWriter:
         self._write_attributes()
 
     def _is_coming(self, hash: str) -> bool:
-        in_flight = self._in_flight is not None and hash in self._in_flight.new
+        in_flight = self._in_flight is not None and hash in self._in_flight.encoding.new
         return hash in self._new or in_flight
 
     def _hand_over(self) -> None:
         """Write the batch that is with the encoder, and give it the next."""
         before = self._in_flight
-        vectors = None
-        if self._new:
-            images = [each.image for each in self._new.values() if each.image is not None]
-            vectors = self._pipeline.submit(images, [each.boxes for each in self._new.values()])
-            holds = [each.hold for each in self._new.values() if each.hold is not None]
-
-            def release(done: Future[NDArray[np.float32]]) -> None:
-                for hold in holds:
-                    hold.release()
-
-            vectors.add_done_callback(release)
-        new = {hash: replace(each, image=None) for hash, each in self._new.items()}
-        self._in_flight = _Batch(self._products, new, vectors) if self._products else None
+        encoding = EncodingBatch(self._pipeline, self._new)
+        self._in_flight = _Batch(self._products, encoding) if self._products else None
         self._products, self._new = [], {}
         if before is not None:
             self._write(before)
 
     def _write(self, batch: _Batch) -> None:
         """Write one batch when it is encoded, all or nothing."""
-        encoded: dict[str, _Views] = {}
-        if batch.vectors is not None:
-            boxes = [each.boxes for each in batch.new.values()]
-            shape = (len(boxes), len(boxes[0]), self._pipeline.dim)
-            names = [each.candidate.id for each in batch.new.values()]
-            rows = checked(batch.vectors.result(), shape, names)
-            for (hash, each), vectors in zip(batch.new.items(), rows, strict=True):
-                encoded[hash] = _Views(each.size, each.boxes, vectors)
+        new = batch.encoding.new
+        encoded = {
+            hash: _Views(each.size, each.boxes, vectors)
+            for (hash, each), vectors in zip(new.items(), batch.encoding.result(), strict=True)
+        }
         # an image of the batch before may be there as a part of a product only
         self._recent = {**self._recent, **encoded}
         store = self._store
@@ -166,12 +152,9 @@ class ProductWriter:
                 write_stored(store, by_id, self._kinds)
             set_waiting(store, max(0, self.waiting))
         self._recent = encoded
-        self._counters.encoded += len(batch.new)
+        self._counters.encoded += len(new)
         for change, _ in batch.products:
-            listed = (
-                self._counters.added if change.kind == "added" else (self._counters.changed_images)
-            )
-            listed.append(change.product.id)
+            self._counters.count(change)
 
     def _put(self, change: ProductChange, parts: Sequence[LocatedImage]) -> None:
         store, id = self._store, change.product.id
@@ -179,14 +162,8 @@ class ProductWriter:
         views = [self._views(id, image.hash) for image in images]
         hash = combined_hash([image.hash for image in images])
         if not store.has_content(hash):
-            numbers = [n for n, each in enumerate(views) for _ in each.boxes]
-            store.put_content(
-                hash,
-                views[0].size,
-                [box for each in views for box in each.boxes],
-                np.concatenate([each.vectors for each in views]),
-                numbers if len(images) > 1 else None,
-            )
+            vectors = np.concatenate([each.vectors for each in views])
+            put_image_views(store, hash, views[0].size, [each.boxes for each in views], vectors)
         first = images[0]
         store.put_item(Item(id, first.path, first.size, first.mtime_ns, hash, first.mark))
         digest = change.product.digest if self._with_attributes else ""
@@ -196,16 +173,10 @@ class ProductWriter:
         """Return the views of an image: just encoded, of a content, or of the product as it is."""
         if hash in self._recent:
             return self._recent[hash]
-        rows = self._store.rows(
-            "SELECT width, height, boxes, vectors FROM contents WHERE hash = ?", (hash,)
-        )
-        position = None
+        rows, position = self._content(hash), None
         if not rows:
             before = [image.hash for image in images_of(self._store, id)]
-            rows = self._store.rows(
-                "SELECT width, height, boxes, vectors FROM contents WHERE hash = ?",
-                (combined_hash(before),),
-            )
+            rows = self._content(combined_hash(before))
             position = before.index(hash) if hash in before else None
         if not rows:
             raise GalleryDamagedError(
@@ -213,7 +184,20 @@ class ProductWriter:
                 hint="Repair it: stitch verify GALLERY --repair",
             )
         width, height, boxes, blob = rows[0]
-        return _select((width, height), boxes, blob, position)
+        views = [
+            each
+            for each in image_views(self._store, id, boxes, blob)
+            if position is None or each.image in (None, position + 1)
+        ]
+        return _Views(
+            (width, height),
+            tuple(each.box for each in views if each.box is not None),
+            np.stack([each.vector for each in views]),
+        )
+
+    def _content(self, hash: str) -> list[tuple[Any, ...]]:
+        statement = "SELECT width, height, boxes, vectors FROM contents WHERE hash = ?"
+        return self._store.rows(statement, (hash,))
 
     def _write_attributes(self) -> None:
         changes, self._attribute_changes = self._attribute_changes, []
@@ -228,18 +212,5 @@ class ProductWriter:
                 images = [image for image in each.images if isinstance(image, ProductImage)]
                 put_product(store, each.product.id, each.product.digest, images)
         for each in changes:
-            if each.kind == "attributes":
-                names = tuple(each.attributes)
-                self._counters.changed_attributes[each.product.id] = names
-
-
-def _select(size: tuple[int, int], boxes: str, blob: bytes, position: int | None) -> _Views:
-    """Return the views of one image of a content; ``position`` where it has several."""
-    rows = json.loads(boxes)
-    vectors = np.frombuffer(blob, dtype="<f4").reshape(len(rows), -1)
-    chosen = [
-        number for number, row in enumerate(rows) if position is None or row[5:] in ([], [position])
-    ]
-    corners = [(rows[number][:4], bool(rows[number][4])) for number in chosen]
-    boxes_of_image = tuple(ViewBox(x0, y0, x1, y1, flip) for (x0, y0, x1, y1), flip in corners)
-    return _Views(size, boxes_of_image, vectors[chosen])
+            if each.kind is not None:
+                self._counters.count(each)

@@ -24,7 +24,7 @@ from stitch_cir.gallery.store._view_sets import UNIT_TOLERANCE
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
 
-__all__ = ["Workload", "Writer", "checked", "encode_captions"]
+__all__ = ["EncodingBatch", "Workload", "Writer", "checked", "encode_captions"]
 
 IN_FLIGHT = 2
 """Batches handed over and not yet written: one with the model, one behind it."""
@@ -35,18 +35,52 @@ _MOST_WAITING = 256
 """Files that need no encoding are still written in batches of at most this many."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Files written together; ``new`` are the images to encode, ``vectors`` theirs to come."""
+class EncodingBatch:
+    """New images that are with the encoder, by content; once encoded, their memory counts no more.
 
-    files: list[Decoded]
-    new: dict[str, Decoded]
-    vectors: Future[NDArray[np.float32]] | None
+    ``new`` are the images without their pixels.
+    """
+
+    def __init__(self, pipeline: EncodingPipeline, new: Mapping[str, Decoded]) -> None:
+        """Hand the images over; there may be none."""
+        self._dim = pipeline.dim
+        self._vectors: Future[NDArray[np.float32]] | None = None
+        if new:
+            images = [decoded.image for decoded in new.values() if decoded.image is not None]
+            self._vectors = pipeline.submit(images, [decoded.boxes for decoded in new.values()])
+            holds = [decoded.hold for decoded in new.values() if decoded.hold is not None]
+
+            def release(done: Future[NDArray[np.float32]]) -> None:
+                for hold in holds:
+                    hold.release()
+
+            self._vectors.add_done_callback(release)
+        # from here on the pixels belong to the encoder, which drops them as soon as it can
+        self.new = {hash: replace(decoded, image=None) for hash, decoded in new.items()}
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can be written without waiting."""
-        return self.vectors is None or self.vectors.done()
+        """Whether the vectors are there without waiting."""
+        return self._vectors is None or self._vectors.done()
+
+    def result(self) -> NDArray[np.float32]:
+        """Return the vectors when they are there: (n, M, d) unit rows. Raises ``VectorError``."""
+        if self._vectors is None:
+            return np.empty((0, 0, self._dim), np.float32)
+        new = list(self.new.values())
+        return checked(
+            self._vectors.result(),
+            (len(new), len(new[0].boxes), self._dim),
+            [decoded.candidate.id for decoded in new],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Files written together, and the new images among them."""
+
+    files: list[Decoded]
+    encoding: EncodingBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +152,7 @@ class Writer:
         is_full = len(self._new) >= self._work.batch_size or len(self._waiting) >= _MOST_WAITING
         if is_full or self._held() >= self._work.most_held:
             self._hand_over()
-        while self._in_flight and self._in_flight[0].is_ready:
+        while self._in_flight and self._in_flight[0].encoding.is_ready:
             self._write(self._in_flight.popleft())
 
     def flush(self) -> None:
@@ -129,7 +163,7 @@ class Writer:
             self._write(self._in_flight.popleft())
 
     def _is_encoded(self, hash: str) -> bool:
-        coming = (batch.new for batch in self._in_flight)
+        coming = (batch.encoding.new for batch in self._in_flight)
         return any(hash in new for new in (self._new, *coming)) or self._store.has_content(hash)
 
     def _held(self) -> int:
@@ -139,49 +173,25 @@ class Writer:
     def _hand_over(self) -> None:
         while len(self._in_flight) >= IN_FLIGHT:
             self._write(self._in_flight.popleft())
-        vectors = None
-        if self._new:
-            images = [decoded.image for decoded in self._new.values() if decoded.image is not None]
-            vectors = self._pipeline.submit(
-                images, [decoded.boxes for decoded in self._new.values()]
-            )
-            holds = [decoded.hold for decoded in self._new.values() if decoded.hold is not None]
-
-            def release(done: Future[NDArray[np.float32]]) -> None:
-                for hold in holds:
-                    hold.release()
-
-            vectors.add_done_callback(release)
-        # from here on the pixels belong to the encoder, which drops them as soon as it can
+        encoding = EncodingBatch(self._pipeline, self._new)
         files = [replace(decoded, image=None) for decoded in self._waiting]
-        new = {hash: replace(decoded, image=None) for hash, decoded in self._new.items()}
-        self._in_flight.append(_Batch(files, new, vectors))
+        self._in_flight.append(_Batch(files, encoding))
         self._waiting, self._new = [], {}
 
     def _write(self, batch: _Batch) -> None:
         """Write one batch when it is encoded, all or nothing."""
-        vectors = self._checked(batch)
+        new, vectors = batch.encoding.new, batch.encoding.result()
         self._to_read -= len(batch.files)
         with self._store.transaction():
-            for (hash, decoded), rows in zip(batch.new.items(), vectors, strict=True):
+            for (hash, decoded), rows in zip(new.items(), vectors, strict=True):
                 self._store.put_content(hash, decoded.size, decoded.boxes, rows)
             for decoded in batch.files:
                 self._put(decoded)
             set_waiting(self._store, self._to_read)
-        self._counters.encoded += len(batch.new)
+        self._counters.encoded += len(new)
         for decoded in batch.files:
             problem = decoded.problem
             self._step(decoded.candidate.id, None if problem is None else problem.reason)
-
-    def _checked(self, batch: _Batch) -> NDArray[np.float32]:
-        if batch.vectors is None:
-            return np.empty((0, 0, self._pipeline.dim), np.float32)
-        new = list(batch.new.values())
-        return checked(
-            batch.vectors.result(),
-            (len(new), len(new[0].boxes), self._pipeline.dim),
-            [decoded.candidate.id for decoded in new],
-        )
 
     def _put(self, decoded: Decoded) -> None:
         store, counters, file, problem = (

@@ -42,10 +42,8 @@ class AttributeRow:
 
 
 def has_attributes(store: Store) -> bool:
-    """Return whether the database has tables of attributes, which a writer may have added."""
-    if store.schema >= ATTRIBUTES_SINCE:
-        return True
-    return int(store.value("PRAGMA user_version")) >= ATTRIBUTES_SINCE
+    """Return whether the database has tables of attributes."""
+    return store.has_schema(ATTRIBUTES_SINCE)
 
 
 def version(store: Store) -> tuple[int, str]:

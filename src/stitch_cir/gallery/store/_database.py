@@ -103,6 +103,10 @@ class Database:
                 self._connection.close()
                 raise
 
+    def has_schema(self, since: int) -> bool:
+        """Return whether the tables of a schema are there, which a writer may have added since."""
+        return self.schema >= since or int(self.value("PRAGMA user_version")) >= since
+
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return all its rows."""
         with self._lock, _translated_errors(self.file):

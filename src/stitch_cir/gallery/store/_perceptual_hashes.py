@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stitch_cir.gallery.store._schema import PERCEPTUAL_HASHES_SINCE
 
@@ -21,6 +21,7 @@ __all__ = [
     "sweep",
 ]
 
+_ROWS = "SELECT hash, bits, checksum FROM perceptual_hashes"
 _MISSING = (
     " FROM items WHERE path NOT NULL AND hash NOT NULL"
     " AND hash NOT IN (SELECT hash FROM perceptual_hashes)"
@@ -29,7 +30,7 @@ _MISSING = (
 
 def count_perceptual_hashes(store: Store) -> int:
     """Return how many contents have been looked at."""
-    return store.count("perceptual_hashes") if _has_table(store) else 0
+    return store.count("perceptual_hashes") if store.has_schema(PERCEPTUAL_HASHES_SINCE) else 0
 
 
 def perceptual_hashes(store: Store) -> dict[str, bytes]:
@@ -37,13 +38,10 @@ def perceptual_hashes(store: Store) -> dict[str, bytes]:
 
     Nothing for a content without detail. A row that is not as it was written is left out.
     """
-    if not _has_table(store):
+    if not store.has_schema(PERCEPTUAL_HASHES_SINCE):
         return {}
-    rows = store.rows("SELECT hash, bits, checksum FROM perceptual_hashes")
     return {
-        hash: bits
-        for hash, bits, checksum in rows
-        if isinstance(bits, bytes) and _checksum(hash, bits) == checksum
+        hash: bits for hash, bits, checksum in store.rows(_ROWS) if _is_sound(hash, bits, checksum)
     }
 
 
@@ -77,9 +75,7 @@ def sweep(store: Store) -> None:
     """Drop the perceptual hashes of contents that are gone, and those that are not as written."""
     gone = "hash NOT IN (SELECT hash FROM contents)"
     damaged = [
-        (hash,)
-        for hash, bits, checksum in store.rows("SELECT hash, bits, checksum FROM perceptual_hashes")
-        if not isinstance(bits, bytes) or _checksum(str(hash), bits) != checksum
+        (hash,) for hash, bits, checksum in store.rows(_ROWS) if not _is_sound(hash, bits, checksum)
     ]
     if damaged or store.value(f"SELECT 1 FROM perceptual_hashes WHERE {gone} LIMIT 1"):
         with store.transaction(changes_content=False):
@@ -87,10 +83,9 @@ def sweep(store: Store) -> None:
             store.run("DELETE FROM perceptual_hashes WHERE hash = ?", damaged)
 
 
-def _has_table(store: Store) -> bool:
-    if store.schema >= PERCEPTUAL_HASHES_SINCE:
-        return True
-    return int(store.value("PRAGMA user_version")) >= PERCEPTUAL_HASHES_SINCE
+def _is_sound(hash: Any, bits: Any, checksum: int) -> bool:
+    """Return whether a row is as it was written."""
+    return isinstance(bits, bytes) and _checksum(str(hash), bits) == checksum
 
 
 def _checksum(hash: str, bits: bytes) -> int:

@@ -12,19 +12,23 @@ from typing import TYPE_CHECKING
 from stitch_cir.gallery.store._schema import PRODUCTS_SINCE
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from stitch_cir.gallery.store._store import Store
+    from stitch_cir.views import ViewBox
 
 __all__ = [
     "ProductImage",
     "combined_hash",
     "delete_products",
     "files_of",
-    "has_products",
     "image_files",
     "images_of",
     "items_with_image",
     "product_digest",
     "product_ids",
+    "put_image_views",
     "put_product",
 ]
 
@@ -44,13 +48,6 @@ class ProductImage:
     hash: str
 
 
-def has_products(store: Store) -> bool:
-    """Return whether the database has tables of products, which a writer may have added."""
-    if store.schema >= PRODUCTS_SINCE:
-        return True
-    return int(store.value("PRAGMA user_version")) >= PRODUCTS_SINCE
-
-
 def product_digest(store: Store, id: str) -> str | None:
     """Return the digest of a product's attributes; None for what is no product."""
     digest = store.value("SELECT digest FROM products WHERE id = ?", (id,))
@@ -59,7 +56,7 @@ def product_digest(store: Store, id: str) -> str | None:
 
 def images_of(store: Store, id: str) -> list[ProductImage]:
     """Return the images of a product in order; none for what is no product."""
-    if not has_products(store):
+    if not store.has_schema(PRODUCTS_SINCE):
         return []
     rows = store.rows(
         "SELECT link, path, size, mtime_ns, mark, hash FROM product_images WHERE id = ?"
@@ -81,7 +78,7 @@ def files_of(store: Store, id: str, main: Path) -> list[tuple[Path, ProductImage
 
 def items_with_image(store: Store, hash: str) -> list[str]:
     """Return the ids of the products with an image of this SHA-256, in order."""
-    if not has_products(store):
+    if not store.has_schema(PRODUCTS_SINCE):
         return []
     statement = (
         "SELECT DISTINCT id FROM product_images JOIN items USING (id)"
@@ -92,7 +89,7 @@ def items_with_image(store: Store, hash: str) -> list[str]:
 
 def product_ids(store: Store) -> frozenset[str]:
     """Return the ids of all products."""
-    if not has_products(store):
+    if not store.has_schema(PRODUCTS_SINCE):
         return frozenset()
     return frozenset(id for (id,) in store.rows("SELECT id FROM products"))
 
@@ -114,6 +111,22 @@ def put_product(store: Store, id: str, digest: str, images: Sequence[ProductImag
             for number, each in enumerate(images)
         ],
     )
+
+
+def put_image_views(
+    store: Store,
+    hash: str,
+    size: tuple[int, int],
+    boxes: Sequence[Sequence[ViewBox]],
+    vectors: NDArray[np.float32],
+) -> None:
+    """Store the views of one or several images as one content: boxes by image, (M, d) vectors.
+
+    ``size`` is that of the first image; in a transaction of the caller.
+    """
+    images = [number for number, each in enumerate(boxes) for _ in each]
+    all_boxes = [box for each in boxes for box in each]
+    store.put_content(hash, size, all_boxes, vectors, images if len(boxes) > 1 else None)
 
 
 def delete_products(store: Store, ids: Sequence[str]) -> None:

@@ -15,7 +15,15 @@ from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST
 from stitch_cir.gallery.store._store import Store
 from stitch_cir.views import ViewBox
 
-__all__ = ["UNIT_TOLERANCE", "StoredSet", "StoredView", "problem_of", "sets", "views"]
+__all__ = [
+    "UNIT_TOLERANCE",
+    "StoredSet",
+    "StoredView",
+    "image_views",
+    "problem_of",
+    "sets",
+    "views",
+]
 
 UNIT_TOLERANCE = 1e-3
 """How far a vector's length may be from 1."""
@@ -71,7 +79,7 @@ def views(store: Store, id: str) -> list[StoredView]:
         _, boxes, blob, sound = rows[0]
         if not sound:
             raise store.damaged(id)
-        members = _image_views(store, id, boxes, blob)
+        members = image_views(store, id, boxes, blob)
     rows = store.rows(
         f"SELECT t.text, v.vector, {_sound(store, 'v', CAPTION_DIGEST)} "
         "FROM captions t LEFT JOIN caption_vectors v USING (text) "
@@ -88,7 +96,8 @@ def views(store: Store, id: str) -> list[StoredView]:
     return members
 
 
-def _image_views(store: Store, id: str, boxes: str, blob: bytes) -> list[StoredView]:
+def image_views(store: Store, id: str, boxes: str, blob: bytes) -> list[StoredView]:
+    """Return the views of a stored content. Raises ``RowDamagedError``, naming the item ``id``."""
     try:
         rows = json.loads(boxes)
         vectors = np.frombuffer(blob, dtype="<f4").reshape(len(rows), -1)
