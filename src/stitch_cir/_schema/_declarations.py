@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
 
-from stitch_cir._schema._method import PRESETS, SCORER_SETTINGS, TRANSITION_SETTINGS, WEIGHT
+from stitch_cir._schema._method import COUNT, PRESETS, SCORER_SETTINGS, TRANSITION_SETTINGS, WEIGHT
 from stitch_cir._schema._setting import Range, Setting
 
 __all__ = [
@@ -19,8 +19,6 @@ __all__ = [
     "field_values",
 ]
 
-_COUNT = Range(1)
-
 _ALL = (
     Setting(
         "k",
@@ -28,7 +26,7 @@ _ALL = (
         None,
         "Hits",
         "How many hits; where fewer images take part, all of them",
-        range=_COUNT,
+        range=COUNT,
         default_text="10, or all of a smaller gallery",
     ),
     Setting(
@@ -64,7 +62,7 @@ _ALL = (
         None,
         "Shortlist",
         "Score only so many images, those nearest to the mean caption by their mean vectors",
-        range=_COUNT,
+        range=COUNT,
         default_text="every image is scored",
     ),
     Setting(

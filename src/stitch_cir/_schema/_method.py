@@ -8,7 +8,7 @@ from typing import Any
 
 from stitch_cir._schema._setting import LARGEST, Range, Setting
 
-__all__ = ["PRESETS", "SCORER_SETTINGS", "TRANSITION_SETTINGS", "WEIGHT"]
+__all__ = ["COUNT", "PRESETS", "SCORER_SETTINGS", "TRANSITION_SETTINGS", "WEIGHT"]
 
 _METHOD = {"transition": "linear", "scorer": "conditional"}
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -32,7 +32,7 @@ the settings for galleries that are captions (docs/cirr-captions.md)."""
 
 _SHARE = Range(0.0, 1.0)
 WEIGHT = Range(0.0, LARGEST)
-_COUNT = Range(1)
+COUNT = Range(1)
 
 TRANSITION_SETTINGS = (
     Setting(
@@ -170,7 +170,7 @@ SCORER_SETTINGS = (
         1000,
         "Iterations at most",
         "Iterations after which a plan is taken as it is",
-        range=_COUNT,
+        range=COUNT,
         part="scorer",
         used_by=("sinkhorn",),
         by_options=True,
@@ -210,7 +210,7 @@ SCORER_SETTINGS = (
         200,
         "Neighbours for hubness",
         "How many nearest neighbours hubness averages over",
-        range=_COUNT,
+        range=COUNT,
         part="hubness",
     ),
 )

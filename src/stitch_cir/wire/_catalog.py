@@ -16,7 +16,6 @@ from stitch_cir.wire._requests import GalleryReference, UploadReference
 from stitch_cir.wire._results import FacetInfo
 
 __all__ = [
-    "MAX_IMAGE_CHARACTERS",
     "UCP_VERSION",
     "CatalogAvailability",
     "CatalogCategory",
@@ -42,7 +41,7 @@ __all__ = [
 
 UCP_VERSION = "2026-08-25"
 MAX_AMOUNT = 2**53 - 1
-MAX_IMAGE_CHARACTERS = 28 << 20
+_MAX_IMAGE_CHARACTERS = 28 << 20
 """Characters of an image that is sent in base64."""
 _EXAMPLE: dict[str, Any] = {
     "query": "in blue",
@@ -66,7 +65,7 @@ class ImageReference(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    image: Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARACTERS)] = Field(
+    image: Annotated[str, Field(min_length=1, max_length=_MAX_IMAGE_CHARACTERS)] = Field(
         description="The bytes of an image file in base64."
     )
 
