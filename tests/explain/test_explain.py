@@ -87,7 +87,10 @@ def test_the_heat_map_is_dark_where_the_plan_is(results: st.Results) -> None:
     assert count(full, _draw.COLOURS[0]) == count(blank, _draw.COLOURS[0])
 
 
-def test_both_directions_of_the_shares_add_up_to_the_score(results: st.Results) -> None:
+@pytest.mark.parametrize("rho", [0.0, 0.2, 0.5, 1.0])
+def test_both_directions_of_the_shares_add_up_to_the_score(gallery: st.Gallery, rho: float) -> None:
+    settings = st.SearchSettings.from_preset(k=3, rho=rho)
+    results = st.search(gallery, reference="red.png", text="in blue", settings=settings)
     forward, backward = results[0].caption_halves()
     assert forward.sum() + backward.sum() == pytest.approx(results[0].score, abs=1e-5)
     assert results[0].caption_shares() == pytest.approx(forward + backward)

@@ -232,14 +232,12 @@ class Hit:
     def caption_halves(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what each caption contributes to the score by direction: (K,) and (K,).
 
-        First ``p_k Σ_m forward_km s_km``, from the caption's attention to the views; second
-        ``Σ_m q_m backward_km s_km``, from the views' attention to the caption. All of both add up
-        to ``plan.score``.
+        First ``2 (1 − ρ) p_k Σ_m forward_km s_km``, from the caption's attention to the views;
+        second ``2 ρ Σ_m q_m backward_km s_km``, from the views' attention to the caption. All of
+        both add up to ``plan.score``.
         """
         plan = self.plan
-        forward = plan.contribution_of_captions()
-        backward = ((plan.q * plan.backward) * plan.similarities).sum(axis=-1)
-        return np.asarray(forward), np.asarray(backward)
+        return plan.contribution_of_captions(), plan.contribution_of_views_by_caption()
 
     def summary(self) -> str:
         """Return one sentence on why this image ranks where it does."""
