@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stitch_cir.benchmarks import RunOptions, run_benchmark
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.errors import CacheError
+from stitch_cir.errors import CacheError, SettingError
 from stitch_cir.gallery import ProgressEvent
 from stitch_cir.searcher import SearchSettings
 from tests.benchmarks import layouts
@@ -145,3 +145,11 @@ def test_a_damaged_file_of_text_vectors_is_one_clear_error(tmp_path: Path) -> No
         run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
     file.unlink()
     assert run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY).main
+
+
+@pytest.mark.parametrize("kind", ["captions", "images"])
+def test_a_run_cannot_be_written_to_a_file(tmp_path: Path, kind: str) -> None:
+    data = captioned(tmp_path) if kind == "captions" else circo(tmp_path)
+    (tmp_path / "run").write_text("not a folder")
+    with pytest.raises(SettingError, match="run cannot be written"):
+        run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)

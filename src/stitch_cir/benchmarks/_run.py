@@ -23,11 +23,11 @@ from stitch_cir.benchmarks._queries import (
 )
 from stitch_cir.benchmarks._rank import Ranked, rank_variants
 from stitch_cir.benchmarks._run_facts import (
-    check_folder,
     claim_folder,
     count_queries,
     count_writers,
     failures,
+    prepare_folder,
     run_facts,
     usage_of,
 )
@@ -85,7 +85,7 @@ def run_benchmark(
     settings, options = settings or SearchSettings(), options or RunOptions()
     composer = composer or VerbatimComposer()
     folder = Path(out)
-    check_folder(folder)
+    prepare_folder(folder)
     base = Path(options.galleries or folder / GALLERIES)
     remembering = RememberingEncoder(encoder, base / "text-vectors.sqlite")
     text_encoder = centred_on_captions(benchmark, remembering)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,11 @@ from stitch_cir.searcher import SearchSettings
 from stitch_cir.views import ViewRecipe
 
 __all__ = [
-    "check_folder",
     "claim_folder",
     "count_queries",
     "count_writers",
     "failures",
+    "prepare_folder",
     "run_facts",
     "usage_of",
 ]
@@ -69,14 +70,13 @@ def run_facts(
     return {**shaped, "versions": versions(), "machine": machine()}
 
 
-def check_folder(folder: Path) -> None:
-    """Raise ``SettingError`` for a folder that holds something else than a run."""
-    # a run that failed before it began may have left galleries, which another one can use
-    if (
-        folder.is_dir()
-        and not (folder / "key").is_file()
-        and any(entry.name != GALLERIES for entry in folder.iterdir())
-    ):
+def prepare_folder(folder: Path) -> None:
+    """Make the folder of a run. Raises ``SettingError`` where it holds something else."""
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        # a run that failed before it began may have left galleries, which another one can use
+        entries = {entry.name for entry in folder.iterdir()}
+    if "key" not in entries and entries - {GALLERIES}:
         raise SettingError(
             f"The folder {folder} is not empty and holds no run.",
             hint="Choose another one with --out.",
@@ -84,10 +84,8 @@ def check_folder(folder: Path) -> None:
 
 
 def claim_folder(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Reserve the folder for this run, or check that what was begun there is the same run."""
-    check_folder(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    """Reserve a prepared folder for this run, or check that what it holds is the same run."""
+    with _writing(folder):
         mark = folder / "key"
         if mark.is_file() and mark.read_text().strip() != facts["key"]:
             raise SettingError(
@@ -95,6 +93,12 @@ def claim_folder(folder: Path, facts: Mapping[str, Any]) -> None:
                 hint="Choose another one with --out, or delete it.",
             )
         mark.write_text(facts["key"] + "\n")
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise SettingError(
             f"The folder {folder} cannot be written: {error.strerror}.",
