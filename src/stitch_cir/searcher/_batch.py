@@ -30,8 +30,8 @@ from stitch_cir.errors import (
     RecordError,
     StitchError,
 )
-from stitch_cir.searcher._query import Query
-from stitch_cir.searcher._reference import References, WeightedReference
+from stitch_cir.searcher._query import Query, weighted
+from stitch_cir.searcher._reference import References
 from stitch_cir.searcher._results import Results
 
 if TYPE_CHECKING:
@@ -61,11 +61,8 @@ class ComposeRequest:
     @property
     def name(self) -> str | None:
         """What names its references in a file of compositions; ``None`` without one."""
-        several = (
-            self.references if isinstance(self.references, (list, tuple)) else (self.references,)
-        )
-        images = [each.image if isinstance(each, WeightedReference) else each for each in several]
-        return join_names([str(each) for each in images if each is not None])
+        images = [each.image for each in weighted(self.references)]
+        return join_names([str(image) for image in images if image is not None])
 
     def query(self) -> Query:
         """Return the query. Raises ``QueryError`` where there is nothing to search for."""

@@ -12,7 +12,7 @@ from stitch_cir.errors import QueryError
 from stitch_cir.gallery import FacetRequest
 from stitch_cir.searcher._reference import References, WeightedReference
 
-__all__ = ["MAX_REFERENCES", "MAX_TURNS", "Query", "QueryParts", "empty_query_error"]
+__all__ = ["MAX_REFERENCES", "MAX_TURNS", "Query", "QueryParts", "empty_query_error", "weighted"]
 
 MAX_OFFSET = 10**9
 """Hits that can be left out at the beginning, at most."""
@@ -77,7 +77,7 @@ class Query:
 
     def __post_init__(self) -> None:
         """Normalise every part, and check that there is something to search for."""
-        builtins.object.__setattr__(self, "references", _weighted(self.references))
+        builtins.object.__setattr__(self, "references", weighted(self.references))
         builtins.object.__setattr__(self, "text", (self.text or "").strip())
         turns = (self.turns,) if isinstance(self.turns, str) else self.turns
         stripped = (turn.strip() for turn in turns)
@@ -172,7 +172,7 @@ class QueryParts(TypedDict, total=False):
     turns: Sequence[str]
 
 
-def _weighted(references: References) -> tuple[WeightedReference, ...]:
+def weighted(references: References) -> tuple[WeightedReference, ...]:
     """Return one reference or several as a tuple; each gets a weight, ``None`` is left out."""
     several = references if isinstance(references, (list, tuple)) else (references,)
     return tuple(

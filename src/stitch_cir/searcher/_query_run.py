@@ -132,7 +132,8 @@ class QueryRun:
             self.request.timer.finish("recall")
         kept = int((ranking.scores >= run.floor).sum())
         best = float(ranking.scores[0]) if len(ranking.scores) else None
-        varied = int((ranking.scores >= max(run.floor, run.cut)).sum())
+        cut = max(run.floor, run.cut)
+        varied = int((ranking.scores >= cut).sum())
         ranking = vary(ranking, run.ranker.matrix, settings.variety, varied)
         first = 0 if run.request.reranks else run.request.offset
         ranked = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
@@ -142,7 +143,7 @@ class QueryRun:
             if first < rank <= kept
         )
         self.request.timer.finish("explain")
-        above = run._rows_above(max(run.floor, run.cut))
+        above = run._rows_above(cut)
         shown = run._rows_above(run.floor) if settings.below_cutoff else above
         total = kept if settings.shortlist is not None else run.candidates.units(shown)
         facets = run._count_facets(above)

@@ -6,6 +6,7 @@ were written for this project, across what images show, and no gallery was looke
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Sequence
 from typing import Literal
@@ -97,6 +98,7 @@ def length_of(captions: Sequence[str]) -> Length:
     return "short" if words <= 3.5 else "medium" if words <= 7.5 else "long"
 
 
+@functools.cache
 def random_captions(count: int, seed: int, length: Length) -> tuple[str, ...]:
     """Return ``count`` different captions, the same for the same seed on every machine."""
     source = random.Random(f"{length} {seed}")
