@@ -51,8 +51,7 @@ def find(everyday: Domain) -> Iterator[Row]:
     """Rows on captions as queries."""
     import fit_mini_head
 
-    name, _ = fit_mini_head.SHIPPED
-    way = next(way for way in fit_mini_head.WAYS if way.name == name)
+    way, _ = fit_mini_head.SHIPPED
     head = load_mini().head
     assert head is not None
     share = min(fit_mini_head.SHARES, key=lambda each: abs(each - head.share))
@@ -79,8 +78,7 @@ def read(
     import mini_head_data
 
     assigned = fit_mini_head.folds(len(paths))
-    name, share = fit_mini_head.SHIPPED
-    way = next(way for way in fit_mini_head.WAYS if way.name == name)
+    way, share = fit_mini_head.SHIPPED
     named: dict[str, list[set[str]]] = {
         "mini-1": [set()] * len(paths),
         "mini": [set()] * len(paths),

@@ -39,7 +39,7 @@ def modification(number: int) -> str:
 
 @contextmanager
 def serving(gallery: Path, *options: str) -> Iterator[tuple[int, int]]:
-    """Serve in a process of its own; give its port and process id."""
+    """Serve in a process of its own; yield its port and process id."""
     command = [
         sys.executable,
         "-m",
@@ -168,7 +168,7 @@ def together(port: int, pid: int, references: list[str], rounds: int, seconds: f
         single = throughput(port, pid, fresh, 1, seconds)
         pairs.append((*single, *throughput(port, pid, fresh, 8, seconds)))
     if next(fresh, None) is None:
-        raise RuntimeError("more pictures are needed: every query must have a new reference")
+        raise RuntimeError("more images are needed: every query must have a new reference")
     single, one_ms, eight, eight_ms = (statistics.median(c) for c in zip(*pairs, strict=True))
     return Row(
         "searches a second of eight clients / of one",

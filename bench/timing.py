@@ -15,7 +15,7 @@ def seconds(call: Callable[[], Any]) -> float:
 
 
 def in_turn(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """Run all calls once to warm up, then ``rounds`` times in turn; give every time in seconds."""
+    """Run all calls once to warm up, then ``rounds`` times in turn; return every time in seconds."""
     for call in calls.values():
         call()
     times: dict[str, list[float]] = {name: [] for name in calls}

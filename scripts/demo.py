@@ -26,7 +26,7 @@ FOLDER_TEXTS = ("in red instead", "in black", "make it blue", "two of them")
 
 
 def main() -> int:
-    """Run the demo; give the exit code."""
+    """Run the demo; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", default="", help="a folder of your own instead of the stamps")
     from_folder = parser.parse_args().photos

@@ -99,8 +99,7 @@ def hold_out(
     paths, captions = data.read_captions(captions_file, folder)
     domain = data.images_domain(paths, captions, out / "cache")
     assigned = fit_mini_head.folds(len(paths))
-    name, share = fit_mini_head.SHIPPED
-    way = next(way for way in fit_mini_head.WAYS if way.name == name)
+    way, share = fit_mini_head.SHIPPED
     train = data.take(domain, np.flatnonzero(assigned != 0))
     head = out / "held-out-head.npz"
     described = [captions[n] for n in np.flatnonzero(assigned != 0)]

@@ -86,6 +86,8 @@ def _white(power: float) -> Callable[[fits.Array, fits.Array, Domain], fits.Arra
     return lambda x, y, d: fits.whitened(x, y, d.texts.astype(np.float64), power)
 
 
+SHIPPED = Way("ridge, whitened 0.5", all_levels, fits.LEVELS, _white(0.5)), 1.0
+"""The way and the share of the head that is shipped."""
 WAYS = (
     Way("ridge, logits", lambda d: d.logits, ((0, 1000, 1.0),), _ridge(1)),
     Way("ridge, pooled", lambda d: d.features[:, :1280], POOLED, _ridge(1)),
@@ -114,11 +116,9 @@ WAYS = (
         lambda x, y, d: fits.contrastive(x, y, d.vectors.astype(np.float64)),
     ),
     Way("ridge, whitened 0.25", all_levels, fits.LEVELS, _white(0.25)),
-    Way("ridge, whitened 0.5", all_levels, fits.LEVELS, _white(0.5)),
+    SHIPPED[0],
 )
 """Only linear maps of the three levels can be written; the others are there to compare."""
-SHIPPED = "ridge, whitened 0.5", 1.0
-"""The way and the share of the head that is shipped."""
 
 
 def mean_texts(domain: Domain) -> fits.Array:

@@ -5,17 +5,15 @@ Needs the environment of ``make test-browser``; FOLDER has a folder of images fo
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import sync_playwright
 
 sys.path[:0] = ["examples/shop", "scripts"]
-from screenshots import FLAGS, SETTLED, serving  # noqa: E402
+from screenshots import FLAGS, serving, shot  # noqa: E402
 from shop import create_shop, make_shop  # noqa: E402
 from stitch_cir.encoders import load_encoder  # noqa: E402
 
@@ -42,10 +40,7 @@ def main() -> None:
                 with page.expect_response("**/catalog/search"):
                     page.click(button)
                 page.wait_for_load_state("networkidle")
-            page.locator("img").evaluate_all("images => images.forEach(i => i.loading = 'eager')")
-            page.wait_for_function(SETTLED)
-            image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-            image.quantize(256).save(OUT, optimize=True)
+            shot(page).quantize(256).save(OUT, optimize=True)
         browser.close()
 
 
