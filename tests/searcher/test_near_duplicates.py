@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,17 +47,17 @@ def differing(first: bytes | None, second: bytes | None) -> int:
 
 
 @pytest.mark.parametrize("kind", COPIES)
-def test_a_copy_has_nearly_the_fingerprint_of_its_image(kind: str) -> None:
+def test_a_copy_has_nearly_the_perceptual_hash_of_its_image(kind: str) -> None:
     for seed in range(8):
         image = scene(seed)
         assert differing(perceptual_hash(image), perceptual_hash(COPIES[kind](image))) <= 31
 
 
 def test_other_images_have_other_perceptual_hashes() -> None:
-    prints = [perceptual_hash(scene(seed)) for seed in range(12)]
+    hashes = [perceptual_hash(scene(seed)) for seed in range(12)]
     for first in range(12):
         for second in range(first):
-            assert differing(prints[first], prints[second]) > 60
+            assert differing(hashes[first], hashes[second]) > 60
     assert perceptual_hash(Image.new("RGB", (90, 90), (200, 0, 0))) is None
 
 
@@ -140,9 +142,6 @@ def test_copies_collapse_within_their_group(opened: Gallery) -> None:
 
 
 def test_an_older_gallery_says_what_is_missing(copied: Path, tmp_path: Path) -> None:
-    import shutil
-    import sqlite3
-
     older = tmp_path / "older"
     shutil.copytree(copied, older)
     database = sqlite3.connect(older / ".stitch" / "gallery.sqlite")
@@ -158,10 +157,7 @@ def test_an_older_gallery_says_what_is_missing(copied: Path, tmp_path: Path) -> 
         assert len(search(gallery, k=50, near_duplicates="collapse")) < len(gallery)
 
 
-def test_a_fingerprint_that_is_damaged_is_computed_again(copied: Path, tmp_path: Path) -> None:
-    import shutil
-    import sqlite3
-
+def test_a_perceptual_hash_that_is_damaged_is_computed_again(copied: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged"
     shutil.copytree(copied, damaged)
     database = sqlite3.connect(damaged / ".stitch" / "gallery.sqlite")

@@ -35,16 +35,16 @@ def ragged(rng: np.random.Generator, count: int, dim: int = 8) -> list[np.ndarra
 @LAW
 def test_scores_of_sets_equal_a_loop(seed: int, block: int | None, weighted: bool) -> None:
     rng = np.random.default_rng(seed)
-    query_sets, held = ragged(rng, 3), ragged(rng, 5)
-    give = [rng.uniform(0.1, 1, len(members)) for members in held] if weighted else None
-    queries, gallery = PointSets.pack(query_sets), PointSets.pack(held, give)
+    query_sets, view_sets = ragged(rng, 3), ragged(rng, 5)
+    weights = [rng.uniform(0.1, 1, len(views)) for views in view_sets] if weighted else None
+    queries, gallery = PointSets.pack(query_sets), PointSets.pack(view_sets, weights)
     for scorer in (ConditionalTransport(0.05), Chamfer()):
         scores = score_sets(queries, gallery, scorer, block=block)
         assert scores.dtype == np.float32
         assert scores.shape == (3, 5)
         for i, query in enumerate(query_sets):
-            for j, other in enumerate(held):
-                alone = scorer.score_similarities(query @ other.T, None, give and give[j])
+            for j, views in enumerate(view_sets):
+                alone = scorer.score_similarities(query @ views.T, None, weights and weights[j])
                 assert scores[i, j] == pytest.approx(float(alone), abs=1e-5)
 
 
