@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from stitch_cir.errors import QueryError
@@ -57,11 +59,10 @@ def read_request(request: CatalogRequest, attributes: Attributes, *, most: int) 
             hint="Send query, reference, or both; filters alone are no search.",
         )
     conditions, messages = _conditions(request, attributes)
-    names = {name.casefold() for name in attributes.names}
     page = request.pagination
     limit = _LIMIT if page is None or page.limit is None else min(page.limit, most)
-    settings = SearchSettings(k=limit, where=_all_of(conditions))
-    if GROUP in names:
+    settings = SearchSettings(k=limit, where=reduce(and_, conditions))
+    if GROUP in attributes:
         settings = settings.with_(group_by=GROUP, group_size=MOST_VARIANTS)
     for facet in request.facets or ():
         attributes.check_facet(facet)
@@ -136,23 +137,22 @@ def _price_conditions(
     price: CatalogPriceFilter, currency: str, attributes: Attributes
 ) -> list[Where]:
     """Return conditions on what a buyer pays: the sale price, or else the price."""
-    conditions = []
-    has_sales = "sale_price" in {name.casefold() for name in attributes.names}
-    for operator, units in (("ge", price.min), ("le", price.max)):
-        if units is None:
-            continue
-        amount = float(Decimal(units).scaleb(-minor_digits(currency)))
-        usual = _compare("price", operator, amount)
-        if has_sales:
-            no_sale = Attribute("sale_price").is_missing()
-            usual = (no_sale & usual) | _compare("sale_price", operator, amount)
-        conditions.append(usual)
-    return conditions
+    low, high = (
+        None if units is None else float(Decimal(units).scaleb(-minor_digits(currency)))
+        for units in (price.min, price.max)
+    )
+    regular = _range("price", low, high)
+    if not regular or "sale_price" not in attributes:
+        return regular
+    no_sale = Attribute("sale_price").is_missing()
+    return [reduce(and_, [no_sale, *regular]) | reduce(and_, _range("sale_price", low, high))]
 
 
-def _compare(name: str, operator: str, amount: float) -> Where:
+def _range(name: str, low: Any, high: Any) -> list[Where]:
+    """Return the conditions of a range, inclusive; ``None`` is no bound."""
     attribute = Attribute(name)
-    return attribute >= amount if operator == "ge" else attribute <= amount
+    lower = [] if low is None else [attribute >= low]
+    return lower if high is None else [*lower, attribute <= high]
 
 
 def _custom(name: str, value: Any) -> list[Where]:
@@ -163,20 +163,8 @@ def _custom(name: str, value: Any) -> list[Where]:
     if isinstance(value, list) and value and all(isinstance(v, (str, int, float)) for v in value):
         return [attribute.is_in(value)]
     if isinstance(value, Mapping) and value and value.keys() <= {"min", "max"}:
-        bounds = []
-        if value.get("min") is not None:
-            bounds.append(attribute >= value["min"])
-        if value.get("max") is not None:
-            bounds.append(attribute <= value["max"])
-        return bounds
+        return _range(name, value.get("min"), value.get("max"))
     raise QueryError(
         f"The filter {name!r} is {str(value)[:100]!r}.",
         hint='Give a value, a list of values, or an object with "min" and "max".',
     )
-
-
-def _all_of(conditions: list[Where]) -> Where:
-    combined = conditions[0]
-    for condition in conditions[1:]:
-        combined = combined & condition
-    return combined

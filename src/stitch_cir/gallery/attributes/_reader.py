@@ -84,6 +84,10 @@ class Attributes:
         """The names of all attributes, in the order of first sight."""
         return tuple(row.name for row in self._schema.values())
 
+    def __contains__(self, name: object) -> bool:
+        """Return whether the gallery has an attribute of this name, whatever its case."""
+        return isinstance(name, str) and fold(name) in self._schema
+
     def schema(self) -> tuple[AttributeSchema, ...]:
         """Return all attributes in the order of first sight, with counts of items."""
         counts = tables.counts(self._store)
