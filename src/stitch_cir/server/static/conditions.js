@@ -1,6 +1,6 @@
 // Conditions on attributes: written as the server reads them, and read out in words.
 
-import { attributeOf } from "./query.js";
+import { attributeOf, spelledName } from "./query.js";
 
 const KEYWORDS = new Set(["and", "or", "not", "in", "between", "is", "missing", "contains", "near", "true", "false"]);
 
@@ -32,8 +32,8 @@ export function choiceOf({ value, low, high }) {
 const unquote = (text) => text.replaceAll("''", "'");
 
 /** Say a condition that the filter bar makes in words, without its attribute; another stays as it is. */
-export function wordsOf(condition) {
-  const name = /^(?:"(?:[^"]|"")*"|[^\s=<>!]+)/.exec(condition)?.[0] ?? "";
+function wordsOf(condition) {
+  const name = spelledName(condition);
   const rest = condition.slice(name.length);
   const value = "('(?:[^']|'')*'|[\\w.:+-]+)";
   const read = (pattern) => new RegExp(`^${pattern}$`).exec(rest);

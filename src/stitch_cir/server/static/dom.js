@@ -22,6 +22,9 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
+/** Make a chip: a small round button. */
+export const chip = (title, label, act, ...content) => el("button", { type: "button", class: "chip", title, "aria-label": label, on: { click: act } }, ...content);
+
 /** Make an SVG element with attributes. */
 export function svg(tag, attributes = {}, ...children) {
   const node = document.createElementNS(SVG, tag);

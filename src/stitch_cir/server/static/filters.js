@@ -73,6 +73,9 @@ export function mountFilters({ info, change, clear }) {
     return node;
   }
 
+  /** Count the images that meet a condition. */
+  const countOf = async (where) => (await api.images({ offset: 0, limit: 1, q: "", where })).total;
+
   /** A condition of one's own: it is tried before anything else is asked with it. */
   function conditionForm() {
     const submit = async (event) => {
@@ -81,7 +84,7 @@ export function mountFilters({ info, change, clear }) {
       wrong.hidden = true;
       typed.removeAttribute("aria-invalid");
       try {
-        if (text) await api.images({ offset: 0, limit: 1, q: "", where: text });
+        if (text) await countOf(text);
       } catch (error) {
         if (!(error instanceof api.ApiError)) throw error;
         wrong.textContent = `${error.message} ${error.hint}`;
@@ -233,12 +236,11 @@ export function mountFilters({ info, change, clear }) {
       chosen.map(async ({ words, without }) => {
         const other = filtersOf(query);
         without(other);
-        const { total } = await api.images({ offset: 0, limit: 1, q: "", where: conditionOf(other) }).catch(() => ({ total: 0 }));
-        return { words, without, total };
+        return { words, without, total: await countOf(conditionOf(other)).catch(() => 0) };
       }),
     );
     const best = Math.max(...ways.map(({ total }) => total));
-    const { total: left } = await api.images({ offset: 0, limit: 1, q: "", where: conditionOf(query) }).catch(() => ({ total: 0 }));
+    const left = await countOf(conditionOf(query)).catch(() => 0);
     announce("No image meets these filters.");
     return panel({
       sign: "cut",

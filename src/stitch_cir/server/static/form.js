@@ -1,7 +1,7 @@
 // The question: reference, words, captions, rejected pictures and settings, as they stand now.
 
 import * as api from "./api.js";
-import { announce, byId, el, icon, plural, toast } from "./dom.js";
+import { announce, byId, chip, el, icon, plural, toast } from "./dom.js";
 import { HITS, allOff, isSearchable, changedCount, copyQuery, noSettings, toFragment } from "./query.js";
 import { mountReference, referenceName, remember } from "./reference.js";
 import { isStale, showsEarlier, state, uploadOf } from "./state.js";
@@ -115,8 +115,6 @@ export function mountForm({ tune, submit, mark }) {
     byId(id).hidden = chips.length === 0;
     byId(id).replaceChildren(el("span", { text: lead }), el("ul", {}, chips.map((chip) => el("li", {}, chip))));
   }
-
-  const chip = (title, label, act, ...content) => el("button", { type: "button", class: "chip", title, "aria-label": label, on: { click: act } }, ...content);
 
   /** Offer the other objects that the reference may show, or the one that was chosen. */
   function showObject() {

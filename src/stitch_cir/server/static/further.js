@@ -1,11 +1,10 @@
 // Further references beside the first, and what was said in earlier turns and still holds.
 
 import { thumbnail } from "./api.js";
-import { announce, byId, el, icon, shortName } from "./dom.js";
+import { announce, byId, chip, el, icon, shortName } from "./dom.js";
+import { MOST_FURTHER } from "./query.js";
 import { referenceName, referenceUrls } from "./reference.js";
 import { isStale, state } from "./state.js";
-
-const MOST = 15;
 
 /**
  * Put them in order. `tune(kind, change)` asks again with one thing changed; `onChange()` shows the
@@ -29,7 +28,7 @@ export function mountFurther({ tune, onChange, keepDraft, onFile }) {
     return el("img", { src, alt: "", width: "28", height: "28", on: { error: ({ target }) => other && target.src !== other && (target.src = other) } });
   }
 
-  const chip = (label, act, ...content) => el("li", {}, el("button", { type: "button", class: "chip", title: label, "aria-label": label, on: { click: act } }, ...content, icon("close", 15)));
+  const chipItem = (label, act, ...content) => el("li", {}, chip(label, label, act, ...content, icon("close", 15)));
 
   function showImages() {
     const { draft, adding: on } = state;
@@ -38,13 +37,13 @@ export function mountFurther({ tune, onChange, keepDraft, onFile }) {
     const without = (gone) => () => tune("further", (query) => Object.assign(query, { more: query.more.filter((_, at) => at !== gone), captions: null }));
     const chips = draft.more.map((ref, at) => {
       const name = `${at + 2} · ${shortName(referenceName(ref))}`;
-      return chip(`${name}: take this reference away`, without(at), face(ref), el("span", { class: "words", text: name }));
+      return chipItem(`${name}: take this reference away`, without(at), face(ref), el("span", { class: "words", text: name }));
     });
     images.replaceChildren(
       ...(chips.length > 0 ? [el("span", { text: "And" }), el("ul", {}, chips)] : []),
       ...(on ? [el("span", { class: "hint", text: "Pick one from the gallery, drop or paste one, or" }), quiet("Choose a file", onFile), quiet("Cancel", () => adding(false))] : []),
     );
-    if (!on && draft.more.length < MOST) {
+    if (!on && draft.more.length < MOST_FURTHER) {
       const add = quiet("Add another image", () => adding(true), "plus");
       add.id = "add-reference";
       images.append(add);
@@ -64,10 +63,10 @@ export function mountFurther({ tune, onChange, keepDraft, onFile }) {
 
   function showTurns() {
     const { draft, browsing, shown } = state;
-    const goesOn = !browsing && Boolean(shown?.results) && !isStale() && draft.text.trim() !== "" && draft.turns.length < MOST;
+    const goesOn = !browsing && Boolean(shown?.results) && !isStale() && draft.text.trim() !== "" && draft.turns.length < MOST_FURTHER;
     turns.hidden = draft.turns.length === 0 && !goesOn;
     const without = (gone) => () => tune("further", (query) => Object.assign(query, { turns: query.turns.filter((_, at) => at !== gone), captions: null }));
-    const chips = draft.turns.map((text, at) => chip(`Take back: ${text}`, without(at), el("span", { class: "words", dir: "auto", text })));
+    const chips = draft.turns.map((text, at) => chipItem(`Take back: ${text}`, without(at), el("span", { class: "words", dir: "auto", text })));
     turns.replaceChildren(...(chips.length > 0 ? [el("span", { text: "Kept" }), el("ul", {}, chips)] : []), ...(goesOn ? [quiet("Keep this and say more", keep, "plus")] : []));
   }
 

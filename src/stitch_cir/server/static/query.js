@@ -9,7 +9,7 @@
 
 export const HITS = 24;
 const MOST_CAPTIONS = 64;
-const MOST_FURTHER = 15;
+export const MOST_FURTHER = 15; // references beside the first, and earlier turns
 
 /** Keys in the address that are shorter than the setting's name; other settings have their name. */
 const KEYS = {
@@ -62,9 +62,12 @@ export const filtersOf = ({ filters, where, group }) => ({ filters: [...filters]
 
 export const isFiltered = ({ filters, where }) => filters.length > 0 || where !== "";
 
+/** Return the attribute that a condition begins with, as it is spelt there. */
+export const spelledName = (condition) => /^(?:"(?:[^"]|"")*"|[^\s=<>!]+)/.exec(condition)?.[0] ?? "";
+
 /** Return the attribute that a condition begins with. */
 export function attributeOf(condition) {
-  const name = /^(?:"(?:[^"]|"")*"|[^\s=<>!]+)/.exec(condition)?.[0] ?? "";
+  const name = spelledName(condition);
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
 }
 
