@@ -52,7 +52,7 @@ def ask(page: Page, text: str) -> None:
     expect(page).to_have_title(f"{text} · STiTch")
 
 
-def test_the_gallery_goes_on_as_one_scrolls(reader: Page) -> None:
+def test_scrolling_loads_more_of_the_gallery(reader: Page) -> None:
     expect(reader.locator(".tile")).to_have_count(60)
     expect(reader.locator(".pager")).to_contain_text("60 of 150")
     for count in (120, 150):
@@ -83,7 +83,7 @@ def test_nothing_more_is_loaded_before_somebody_scrolls(reader: Page) -> None:
     assert len(requests) == 1
 
 
-def test_back_and_a_reload_lead_to_where_one_was_in_the_gallery(reader: Page) -> None:
+def test_back_and_a_reload_restore_the_position_in_the_gallery(reader: Page) -> None:
     scroll_to_end(reader)
     expect(reader.locator(".tile")).to_have_count(120)
     reader.locator(".tile").nth(75).scroll_into_view_if_needed()
@@ -101,7 +101,7 @@ def test_back_and_a_reload_lead_to_where_one_was_in_the_gallery(reader: Page) ->
         assert tile.bounding_box()["y"] == pytest.approx(top, abs=2)
 
 
-def test_results_go_on_and_stay_when_one_comes_back(reader: Page) -> None:
+def test_scrolling_loads_more_results_which_stay_after_back(reader: Page) -> None:
     search(reader, "a red circle")
     expect(reader.locator("#pictures-count")).to_have_text("24 of 150")
     address, steps = reader.url, reader.evaluate("history.length")
@@ -174,7 +174,7 @@ def test_a_gallery_that_changed_meanwhile_is_ranked_anew(
     expect(page.locator(".tile")).to_have_count(61)
 
 
-def test_a_new_question_overtakes_more_of_the_old_one(reader: Page) -> None:
+def test_a_new_question_overtakes_more_hits_of_the_last(reader: Page) -> None:
     search(reader, "a red circle")
     held = []
     reader.route("**/api/search", lambda route: held.append(route))
@@ -186,7 +186,7 @@ def test_a_new_question_overtakes_more_of_the_old_one(reader: Page) -> None:
     expect(reader.locator("#pictures-count")).to_have_text("24 of 150")
 
 
-def test_the_end_of_a_link_with_its_own_number_of_hits(reader: Page, many: str) -> None:
+def test_a_link_with_a_number_of_hits_goes_on_to_the_end(reader: Page, many: str) -> None:
     reader.goto(link(many, t="a red circle", h=140))
     expect(reader.locator(".tile")).to_have_count(140)
     show_more(reader)

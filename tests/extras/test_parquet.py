@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,6 @@ def write(file: Path, **columns: list[object]) -> Path:
 
 
 def test_attributes_of_every_kind(gallery: st.Gallery, tmp_path: Path) -> None:
-    import datetime
-
     file = write(
         tmp_path / "attributes.parquet",
         id=["red.png", "blue.png"],

@@ -59,7 +59,9 @@ def test_what_is_refused(client: TestClient, more: dict[str, Any], status: int, 
     assert answer.json()["error"]["hint"]
 
 
-def test_a_cursor_of_another_query_and_one_that_is_gone(client: TestClient, folder: Path) -> None:
+def test_a_cursor_of_another_query_or_an_older_gallery_is_refused(
+    client: TestClient, folder: Path
+) -> None:
     cursor = search(client)["next_cursor"]
     other = client.post("/api/search", json={**QUERY, "text": "in green", "cursor": cursor})
     assert (other.status_code, other.json()["error"]["type"]) == (400, "CursorError")

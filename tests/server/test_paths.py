@@ -67,7 +67,7 @@ TRAVERSALS = [
 
 
 def raw(client: TestClient, method: str, path: str, **more: Any) -> tuple[int, bytes]:
-    """Ask with a path that no URL library has touched."""
+    """Return status and body of a request whose path no URL library has touched."""
     return _ask(client, method, unquote_to_bytes(path).decode("utf-8", "replace"), path, **more)
 
 

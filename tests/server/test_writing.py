@@ -58,7 +58,7 @@ def test_the_token(writable: TestClient, header: str | None, status: int) -> Non
     assert (answer.headers.get("www-authenticate") == "Bearer") is (status == 401)
 
 
-def test_added_images_are_found_and_stay(writable: TestClient, folder: Path) -> None:
+def test_added_images_are_hits_and_stay(writable: TestClient, folder: Path) -> None:
     assert writable.get("/api/gallery").json()["writable"] is True
     files = [
         ("file", ("../../évil<b>.exe", ORANGE)),

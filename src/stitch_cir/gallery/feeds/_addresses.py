@@ -53,9 +53,9 @@ class PublicBackend(httpcore2.SyncBackend):
         resolver: Resolver = resolve,
         is_allowed: Callable[[str], bool] = is_public,
     ) -> None:
-        """Ask ``resolver`` for addresses, all of which must be allowed.
+        """Connect to the addresses that ``resolver`` returns, all of which must be allowed.
 
-        ``seconds_left`` is asked before every wait: who sends a byte now and then gains nothing.
+        ``seconds_left`` is called before every wait: who sends a byte now and then gains nothing.
         """
         super().__init__()
         self._seconds_left = seconds_left
