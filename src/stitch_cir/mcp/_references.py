@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import Annotated
 
@@ -70,7 +69,7 @@ def _open(searcher: Searcher, data: str) -> ResolvedReference:
         )
     try:
         content = base64.b64decode("".join(letters.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise QueryError(
             f"The image is no base64: {error}.",
             hint="Send the bytes of an image file in base64, or a data URL.",

@@ -76,13 +76,14 @@ def _as_tool(settings: Sequence[Setting]) -> Callable[[F], F]:
 
     def decorate(method: F) -> F:
         signature = inspect.signature(method, eval_str=True)
+        in_query = {each.name for each in query_arguments()}
         takes_query = "query" in signature.parameters
 
         @wraps(method)
         def run(self: Tools, **values: Any) -> Any:
             if takes_query:
-                names = [each.name for each in query_arguments() if each.name in values]
-                values["query"] = ToolQuery(**{name: values.pop(name) for name in names})
+                query = {name: values.pop(name) for name in in_query & values.keys()}
+                values["query"] = ToolQuery(**query)
             try:
                 return method(self, **values)
             except StitchError as error:
@@ -146,7 +147,7 @@ class Tools:
             _table(results, notes),
             RankedImages(
                 hits=tuple(_hit(hit) for hit in results),
-                query=QueryInfo.model_validate(results.to_dict()["query"]),
+                query=QueryInfo.model_validate(results.query.to_dict()),
                 ranked=results.ranked,
                 offset=results.offset,
                 total=results.total,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,20 @@ class EncodedQuery:
     def row_noun(self) -> str:
         """What a row is: a target caption, or a view of the reference of a query without text."""
         return "part of the reference" if self.composition is None else "caption"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data, without vectors and composition."""
+        return {
+            "reference": self.reference,
+            "text": self.requests[-1] if self.requests else self.text,
+            "labels": list(self.labels),
+            "weights": [round(float(weight), 6) for weight in self.weights],
+            "negatives": list(self.negatives),
+            "references": [
+                {"name": name, "share": round(share, 6)} for name, share in self.references
+            ],
+            "turns": list(self.requests[:-1]),
+        }
 
     def away_from(
         self, ids: tuple[str, ...], means: NDArray[np.float32], weight: float

@@ -91,18 +91,7 @@ class Results:
         """
         composition = self.query.composition
         return {
-            "query": {
-                "reference": self.query.reference,
-                "text": self.query.requests[-1] if self.query.requests else self.query.text,
-                "labels": list(self.query.labels),
-                "weights": [round(float(weight), 6) for weight in self.query.weights],
-                "negatives": list(self.query.negatives),
-                "references": [
-                    {"name": name, "share": round(share, 6)}
-                    for name, share in self.query.references
-                ],
-                "turns": list(self.query.requests[:-1]),
-            },
+            "query": self.query.to_dict(),
             "composition": None if composition is None else composition.to_dict(),
             "settings": self.settings.to_dict(),
             "gallery": dict(self.gallery),
