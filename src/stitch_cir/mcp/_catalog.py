@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -10,26 +10,13 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
 from stitch_cir._hints import one_line
-from stitch_cir.catalog import (
-    CatalogSearch,
-    catalog_response,
-    empty_response,
-    product_id,
-    read_image,
-    read_request,
-)
+from stitch_cir.catalog import read_request, resolve_reference, search_products
 from stitch_cir.composers import Composer
-from stitch_cir.errors import GalleryEmptyError, QueryError, StitchError
+from stitch_cir.errors import QueryError, StitchError
 from stitch_cir.gallery import Gallery, PathMask
 from stitch_cir.mcp._arguments import MAX_HITS
-from stitch_cir.searcher import Query, ResolvedReference, Searcher
-from stitch_cir.wire import (
-    CatalogRequest,
-    CatalogResponse,
-    GalleryReference,
-    ImageReference,
-    UploadReference,
-)
+from stitch_cir.searcher import Searcher
+from stitch_cir.wire import CatalogRequest, CatalogResponse
 
 __all__ = ["CatalogTool"]
 
@@ -78,33 +65,19 @@ class CatalogTool:
         with self._gallery.snapshot() as snapshot:
             search = read_request(request, snapshot.attributes, most=MAX_HITS)
         searcher = Searcher(self._gallery, composer=self._composer, settings=search.settings)
-        reference = self._reference(searcher, request)
-        query = Query(reference, search.text, facets=search.facets, cursor=search.cursor)
-        return self._answer(searcher, query, search)
+        reference = resolve_reference(searcher, request, _no_uploads)
 
-    def _answer(self, searcher: Searcher, query: Query, search: CatalogSearch) -> CatalogResponse:
-        try:
-            results = searcher.search(query)
-        except GalleryEmptyError:
-            return empty_response(search)
-        composition = results.query.composition
-        notes = () if composition is None else composition.notes
-        hidden = dict.fromkeys(map(self._hide_paths, (*notes, *self._gallery.notes)))
-        return catalog_response(results, search, _no_links, hidden)
+        def notes(composed: Iterable[str]) -> Iterable[str]:
+            return map(self._hide_paths, (*composed, *self._gallery.notes))
 
-    def _reference(self, searcher: Searcher, request: CatalogRequest) -> ResolvedReference | None:
-        sent = request.reference
-        if sent is None:
-            return None
-        if isinstance(sent, UploadReference):
-            raise QueryError(
-                "Uploads belong to the HTTP API.",
-                hint='Send the image itself: {"image": "…"} in base64, or an id.',
-            )
-        if isinstance(sent, ImageReference):
-            return searcher.resolve_upload("(reference)", read_image(sent))
-        id = sent.id if isinstance(sent, GalleryReference) else sent
-        return searcher.resolve_id(product_id(searcher.gallery, id))
+        return search_products(searcher, search, reference, _no_links, notes)
+
+
+def _no_uploads(token: str) -> bytes:
+    raise QueryError(
+        "Uploads belong to the HTTP API.",
+        hint='Send the image itself: {"image": "…"} in base64, or an id.',
+    )
 
 
 def _no_links(id: str, count: int) -> Sequence[str]:

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from stitch_cir.server._catalog import CatalogService
 from stitch_cir.server._responses import error_responses, json_response
 from stitch_cir.server._services import Services
-from stitch_cir.wire import CatalogRequest, CatalogResponse, QueryRequest
+from stitch_cir.wire import CatalogRequest, CatalogResponse
 
 __all__ = ["router"]
 
@@ -31,10 +31,7 @@ def router(services: Services) -> APIRouter:
         """
         request.state.text = query.query or ""
         base = f"{request.url.scheme}://{request.url.netloc}{request.scope['root_path']}"
-        composed = QueryRequest(
-            text=query.query or "", reference=None if query.reference is None else "reference"
-        )
-        waits = services.queries.may_wait_for_model(composed)
+        waits = catalog.may_wait_for_model(query)
         executor = services.model_executor if waits else services.executor
         answer = await executor.run(request, lambda: catalog.search(query, base))
         return json_response(answer)

@@ -132,7 +132,7 @@ def router(services: Services) -> APIRouter:
             rows = None if where is None else attributes.rows(where)
             counted = attributes.facets(requests, rows)
             return GalleryFacets(
-                total=len(gallery.matrix().ids) if rows is None else len(rows),
+                total=len(gallery) if rows is None else len(rows),
                 facets=tuple(
                     SuggestedFacet.model_validate({**each.to_dict(), "request": text})
                     for each, text in zip(counted, requests, strict=True)

@@ -105,16 +105,20 @@ class QueryService:
         """Explain why an image ranks where it does."""
         return self._explanation(*self._explain(request, id), prefix)
 
-    def may_wait_for_model(self, request: QueryRequest, *, composing: bool = False) -> bool:
+    def may_wait_for_model(
+        self, request: QueryRequest, *, composing: bool = False, with_images: bool = False
+    ) -> bool:
         """Return whether the answer may wait for a model that writes captions.
 
-        ``composing``: captions are to be written even where edited ones were sent.
+        ``composing``: captions are to be written even where edited ones were sent; ``with_images``:
+        references were sent beside the request.
         """
         said = any(text.strip() for text in (request.text, *request.turns))
         if not said or (request.captions is not None and not composing):
             return False
         composer = self._make_composer(_search_settings(request))
-        return waits_for_model(composer, with_reference=bool(request.all_references()))
+        with_reference = with_images or bool(request.all_references())
+        return waits_for_model(composer, with_reference=with_reference)
 
     # -- from a request ----------------------------------------------------------------------------
 

@@ -42,8 +42,10 @@ def router(services: Services) -> APIRouter:
     routes = APIRouter(tags=["queries"], responses=_ERRORS)
     queries = services.queries
 
-    def executor(query: QueryRequest, *, composing: bool = False) -> RequestExecutor:
-        waits = queries.may_wait_for_model(query, composing=composing)
+    def executor(
+        query: QueryRequest, *, composing: bool = False, with_images: bool = False
+    ) -> RequestExecutor:
+        waits = queries.may_wait_for_model(query, composing=composing, with_images=with_images)
         return services.model_executor if waits else services.executor
 
     @routes.post("/api/compose", response_model=ComposeResponse)
@@ -90,9 +92,7 @@ def router(services: Services) -> APIRouter:
             results = queries.search(query, request.scope["root_path"])
             return json_response(SearchResponse(results=results))
 
-        # an image makes any composer that has a model wait for it
-        with_image = sent.model_copy(update={"reference": "(upload)"})
-        return await executor(with_image).run(request, work)
+        return await executor(sent, with_images=True).run(request, work)
 
     @routes.post("/api/explain", response_model=Explanation)
     async def explain(request: Request, query: ExplainRequest) -> Response:
