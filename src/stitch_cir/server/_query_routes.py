@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
 
+from stitch_cir._hints import first_problem
 from stitch_cir.explain import Sheet, draw_hit, render_html
 from stitch_cir.server._errors import RequestError
 from stitch_cir.server._forms import form_schema, read_form
@@ -147,10 +148,8 @@ def _read_query(text: str) -> QueryRequest:
     try:
         return QueryRequest.model_validate_json(text)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, problem["loc"])) or "it"
         raise RequestError(
-            f"The field 'query' cannot be understood: {where}: {problem['msg']}.",
+            f"The field 'query' cannot be understood: {first_problem(error)}.",
             hint="It is the JSON that POST /api/search takes; see /docs.",
         ) from error
 
