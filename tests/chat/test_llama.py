@@ -24,11 +24,13 @@ DRESS = Reference("dress", None, ("a short blue dress", "a dress on a hanger"))
 
 
 class Engine(ModuleType):
-    """Answers with the last turn's text and the seed, and remembers what it was asked."""
+    """Answers with the last turn's text and the seed; keeps requests, and what came before them."""
 
     def __init__(self) -> None:
         super().__init__("xllamacpp")
         self.requests: list[dict[str, Any]] = []
+        self.prefixes: list[dict[str, Any]] = []
+        self.allows_prefixes = True
         self.parameters: list[Any] = []
         self.error: dict[str, Any] | None = None
 
@@ -43,7 +45,10 @@ class Engine(ModuleType):
         return SimpleNamespace(handle_chat_completions=self.reply)
 
     def reply(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.requests.append(request)
+        is_prefix = request["messages"][-1]["role"] != "user"
+        (self.prefixes if is_prefix else self.requests).append(request)
+        if is_prefix:
+            return {} if self.allows_prefixes else {"error": "no user message"}
         if self.error is not None:
             return {"error": self.error}
         text = f"{request['messages'][-1]['content']} {request['seed']}"
@@ -81,9 +86,37 @@ def test_greedy_samples_are_computed_once(engine: Engine, weights: Path) -> None
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Caption: a dog"},
     ]
-    assert (request["temperature"], request["cache_prompt"]) == (0.0, False)
+    assert request["temperature"] == 0
     chat.sample(MESSAGES, 1, GREEDY)
     assert len(engine.parameters) == 1  # the engine was reused
+
+
+def test_what_precedes_the_last_message_is_computed_once(engine: Engine, weights: Path) -> None:
+    chat = LlamaChat(weights)
+    chat.sample(MESSAGES, 1, GREEDY)
+    chat.sample([MESSAGES[0], Message("user", ("a cat",))], 1, GREEDY)
+    chat.sample([Message("system", ("Be kind.",)), MESSAGES[1]], 1, GREEDY)
+    chat.sample([MESSAGES[1]], 1, GREEDY)
+    chat.sample(MESSAGES, 1, GREEDY)
+    prefixes = [
+        (each["messages"][0]["content"], each["cache_prompt"], each["max_tokens"])
+        for each in engine.prefixes
+    ]
+    # the cache is used only for what was computed in the same batch
+    assert prefixes == [
+        ("Be brief.", False, 1),
+        ("Be brief.", True, 1),
+        ("Be kind.", False, 1),
+        ("Be brief.", False, 1),
+    ]
+    assert [each["cache_prompt"] for each in engine.requests] == [True, True, True, False, True]
+
+
+def test_a_template_may_want_a_user_message_at_the_end(engine: Engine, weights: Path) -> None:
+    engine.allows_prefixes = False
+    chat = LlamaChat(weights)
+    assert chat.sample(MESSAGES, 1, GREEDY)[0].text == "Caption: a dog 7"
+    assert engine.requests[0]["cache_prompt"] is False
 
 
 def test_each_further_sample_has_another_seed(engine: Engine, weights: Path) -> None:

@@ -124,6 +124,19 @@ def test_the_composer_local_is_deterministic_and_opens_no_port(tmp_path: Path) -
     composer.close()
 
 
+def test_a_reply_does_not_depend_on_the_requests_before_it() -> None:
+    system = Message("system", ("Answer with one short sentence.",))
+    other = Message("system", ("Answer with one short question.",))
+    greedy = Sampling(temperature=0.0, max_tokens=20)
+    first, second = Message("user", ("A red dress, but long.",)), Message("user", ("A red dog.",))
+    chat = LlamaChat(shipped_model())
+    alone = chat.sample([system, second], 1, greedy)
+    for before in ([system, first], [other, second], [first], [system, second]):
+        chat.sample(before, 1, greedy)
+        assert chat.sample([system, second], 1, greedy) == alone
+    chat.close()
+
+
 def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
     cut = tmp_path / "cut.gguf"
     with shipped_model().open("rb") as stream:

