@@ -129,7 +129,7 @@ class LlamaChat:
                 "top_p": sampling.top_p,
                 "top_k": sampling.top_k,
                 "seed": seed,
-                # what another request left behind was computed in other batches, and rounds otherwise
+                # what another request left was computed in other batches, which round otherwise
                 "cache_prompt": kept,
             }
         )
