@@ -47,6 +47,7 @@ from stitch_cir.errors import (
 
 TYPE_CHECKING = False  # importing typing takes longer than importing all of this
 if TYPE_CHECKING:
+    from stitch_cir.captioning import CaptionReport, caption_gallery
     from stitch_cir.composers import (
         Caption,
         Composer,
@@ -110,6 +111,7 @@ __all__ = [
     "CacheError",
     "Caption",
     "CaptionIndexOptions",
+    "CaptionReport",
     "ComposeOutcome",
     "ComposeRequest",
     "Composer",
@@ -164,6 +166,7 @@ __all__ = [
     "ViewBox",
     "ViewRecipe",
     "WeightedReference",
+    "caption_gallery",
     "compose",
     "draw_contributions",
     "draw_heatmap",
@@ -179,6 +182,7 @@ __all__ = [
 
 _PACKAGES = (
     "benchmarks",
+    "captioning",
     "catalog",
     "chat",
     "client",
@@ -208,6 +212,7 @@ _PACKAGES = (
 _HOMES = {
     "Caption": "composers",
     "CaptionIndexOptions": "gallery",
+    "CaptionReport": "captioning",
     "ComposeOutcome": "searcher",
     "ComposeRequest": "searcher",
     "Cutoff": "searcher",
@@ -240,6 +245,7 @@ _HOMES = {
     "WeightedReference": "searcher",
     "ViewBox": "views",
     "ViewRecipe": "views",
+    "caption_gallery": "captioning",
     "compose": "searcher",
     "draw_contributions": "explain",
     "draw_heatmap": "explain",

@@ -37,8 +37,8 @@ def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query() -> None
         assert messages[-1].role == "user"
         text = "".join(part for part in messages[-1].parts if isinstance(part, str))
         assert "{" not in text
-        assert ("CHANGE" in text) == (prompt.kind != "caption")
-        shows = prompt.kind in ("edit", "caption", "rerank", "conversation")
+        assert ("CHANGE" in text) == (prompt.kind not in ("caption", "describe"))
+        shows = prompt.kind in ("edit", "caption", "describe", "rerank", "conversation")
         assert (IMAGE in messages[-1].parts) == shows
         assert len(prompt.digest) == 64
         assert prompt.preview()[-1]["role"] == "user"

@@ -119,6 +119,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "bench compare": ("bench", "compare", *CIRCO, "-a", "{root}/run", "-b", "{root}/run"),
     "bench report": ("bench", "report", "{root}/run"),
+    "caption, what it costs": (
+        *("caption", "{root}/damaged", "--model", "m", "--base-url", "{server}", *CACHE),
+        "--dry-run",
+    ),
+    "caption": ("caption", "{root}/damaged", "--model", "m", "--base-url", "{server}", *CACHE),
 }
 SHAPES = ("prompts", "prompts NAME", "models list", "models check")
 """Answers whose values other tests are about: only their names and types are pinned here."""
@@ -129,8 +134,19 @@ NOT_RUN = {
 }
 
 
+DESCRIBED = json.dumps(
+    {
+        "captions": ["A square of one colour."],
+        "attributes": {"subject": ["square"], "colours": [], "materials": [], "setting": []},
+    }
+)
+
+
 def answer(handler: Handler, body: dict[str, Any]) -> None:
     """Judge an image where one word is requested, write captions otherwise."""
+    if "JSON" in str(body["messages"][0]):
+        handler.send(200, completion(DESCRIBED))
+        return
     texts = [f"a blue thing, take {number}" for number in range(body.get("n", 1))]
     judging = body.get("max_tokens", 100) < 20 or body.get("max_completion_tokens", 100) < 20
     handler.send(200, completion(*(["yes"] * len(texts) if judging else texts)))

@@ -6,6 +6,7 @@ from stitch_cir.chat._chat import Chat, Usage, has_text
 from stitch_cir.chat._cost import Estimate, estimate
 from stitch_cir.chat._factory import ChatOptions, make_chat
 from stitch_cir.chat._fitting import FittingPrompt
+from stitch_cir.chat._json_replies import MalformedReplyError, read_json
 from stitch_cir.chat._llama import LlamaChat, shipped_model
 from stitch_cir.chat._local import QwenChat
 from stitch_cir.chat._messages import SAMPLING_PRESETS, ImagePart, Message, Reply, Sampling
@@ -29,6 +30,7 @@ __all__ = [
     "ImagePart",
     "ImportReport",
     "LlamaChat",
+    "MalformedReplyError",
     "Message",
     "OpenAIChat",
     "Prompt",
@@ -49,6 +51,7 @@ __all__ = [
     "make_chat",
     "numbered",
     "prompt_names",
+    "read_json",
     "shipped_model",
     "visible",
 ]

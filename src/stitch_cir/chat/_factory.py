@@ -41,7 +41,8 @@ def make_chat(
         A name at an OpenAI-compatible end point, ``transformers:PATH`` for a model of the Qwen2-VL
         family on this machine, ``PATH.gguf`` for a text model on this machine, or a back end.
     role:
-        What needs the model, for the error without one: ``"composer"`` or ``"reranker"``.
+        What needs the model, for the error without one: ``"composer"``, ``"reranker"`` or
+        ``"captioner"``.
     cache:
         A file, an open cache, ``None`` for the default file, ``False`` for none.
     offline:

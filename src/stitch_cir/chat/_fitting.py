@@ -52,6 +52,11 @@ class FittingPrompt:
         return send(self._short), self._short, self._notes(self._short)
 
     @property
+    def forms(self) -> tuple[Prompt, ...]:
+        """Both forms, or the one that there is."""
+        return (self.full,) if self._short is None else (self.full, self._short)
+
+    @property
     def form(self) -> Prompt:
         """The form that is sent where the cache has neither."""
         return self._short if self._reason and self._short is not None else self.full

@@ -28,12 +28,20 @@ from stitch_cir.images import open_image
 __all__ = ["Prompt", "PromptKind", "load_prompt", "numbered", "prompt_names"]
 
 PromptKind = Literal[
-    "edit", "caption", "rewrite", "conversation", "conversation-text", "rerank", "rerank-text"
+    "edit",
+    "caption",
+    "describe",
+    "rewrite",
+    "conversation",
+    "conversation-text",
+    "rerank",
+    "rerank-text",
 ]
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 _FIELDS: dict[str, frozenset[str]] = {
     "edit": frozenset({"image", "modification"}),
     "caption": frozenset({"image"}),
+    "describe": frozenset({"image"}),
     "rewrite": frozenset({"caption", "modification"}),
     "conversation": frozenset({"images", "instructions"}),
     "conversation-text": frozenset({"captions", "instructions"}),
@@ -44,6 +52,7 @@ _FIELDS: dict[str, frozenset[str]] = {
 _IMAGE_FIELDS: dict[str, tuple[str, ...]] = {
     "edit": ("image",),
     "caption": ("image",),
+    "describe": ("image",),
     "rewrite": (),
     "conversation": ("images",),
     "conversation-text": (),

@@ -10,6 +10,7 @@ from stitch_cir.cli import _answer_commands as model_answers
 from stitch_cir.cli import _attribute_commands as item_attributes
 from stitch_cir.cli import _bench_commands as benchmarks
 from stitch_cir.cli import _bench_run
+from stitch_cir.cli import _caption_command as captions
 from stitch_cir.cli import _compose_commands as compositions
 from stitch_cir.cli import _export_command as exports
 from stitch_cir.cli import _feed_command as feeds
@@ -53,6 +54,7 @@ def _root(
 
 
 app.command("index")(indexing.index)
+app.command("caption")(captions.caption)
 app.command("sync")(feeds.sync)
 app.command("search")(searches.search)
 app.command("compose")(compositions.compose)

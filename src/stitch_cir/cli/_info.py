@@ -75,6 +75,9 @@ def _captions(facts: dict[str, Any]) -> str:
     sources = [f"from {file}"] if file else []
     if facts["captions_from_metadata"]:
         sources.append("from what images say")
+    for each in facts["written_captions"]:
+        times = "" if each["weight"] == 1 else f", each {each['weight']} times"
+        sources.append(f"of {each['items']:,} by {each['model']}{times}")
     return ", ".join([f"of {facts['captioned']:,} images", *sources])
 
 

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from stitch_cir.cli._endpoint_options import (
+    BaseUrlOption,
+    CacheOption,
+    ConcurrencyOption,
+    ModelOption,
+    ModelRetriesOption,
+    ModelTimeoutOption,
+    OfflineOption,
+    PromptOption,
+    SeedOption,
+    TemperatureOption,
+    TopKOption,
+    TopPOption,
+    endpoint_options,
+    set_options,
+)
 
 if TYPE_CHECKING:
     from stitch_cir.chat import Sampling
@@ -31,24 +48,8 @@ class ModelOptions:
         Path | None,
         typer.Option("--recorded", metavar="FILE", help="Take compositions from this file."),
     ] = None
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="NAME",
-            envvar="STITCH_MODEL",
-            help="Model at the end point, transformers:PATH, or FILE.gguf.",
-        ),
-    ] = None
-    base_url: Annotated[
-        str | None,
-        typer.Option(
-            "--base-url",
-            metavar="URL",
-            envvar="STITCH_BASE_URL",
-            help="OpenAI-compatible end point, e.g. http://localhost:8080/v1. [OpenAI's]",
-        ),
-    ] = None
+    model: ModelOption = None
+    base_url: BaseUrlOption = None
     captioner: Annotated[
         str | None,
         typer.Option(
@@ -57,52 +58,19 @@ class ModelOptions:
             help="Model that describes the reference image, for two-stage without captions.",
         ),
     ] = None
-    prompt: Annotated[
-        str | None,
-        typer.Option("--prompt", metavar="NAME|FILE", help="See `stitch prompts`."),
-    ] = None
-    temperature: Annotated[
-        float | None, typer.Option("--temperature", help="Of sampling. [the preset's]")
-    ] = None
-    top_p: Annotated[float | None, typer.Option("--top-p", help="[the preset's]")] = None
-    top_k: Annotated[int | None, typer.Option("--top-k", help="[the preset's]")] = None
+    prompt: PromptOption = None
+    temperature: TemperatureOption = None
+    top_p: TopPOption = None
+    top_k: TopKOption = None
     max_tokens: Annotated[
         int | None, typer.Option("--max-tokens", help="New tokens a caption. [the preset's]")
     ] = None
-    seed: Annotated[int | None, typer.Option("--seed", help="Of sampling. [0]")] = None
-    concurrency: Annotated[
-        int, typer.Option("--concurrency", help="Concurrent requests to a model.")
-    ] = 4
-    model_timeout: Annotated[
-        float,
-        typer.Option(
-            "--model-timeout",
-            metavar="SECONDS",
-            envvar="STITCH_MODEL_TIMEOUT",
-            help="Longest time for one request to a model, and longest delay it may ask for.",
-        ),
-    ] = 120.0
-    model_retries: Annotated[
-        int,
-        typer.Option(
-            "--model-retries",
-            metavar="N",
-            envvar="STITCH_MODEL_RETRIES",
-            help="How often a failed request to a model is repeated.",
-        ),
-    ] = 4
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            "--cache",
-            metavar="FILE",
-            envvar="STITCH_CACHE",
-            help="File that caches answers. [in the user's data folder]",
-        ),
-    ] = None
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Use cached answers only; send no request.")
-    ] = False
+    seed: SeedOption = None
+    concurrency: ConcurrencyOption = 4
+    model_timeout: ModelTimeoutOption = 120.0
+    model_retries: ModelRetriesOption = 4
+    cache: CacheOption = None
+    offline: OfflineOption = False
 
     def make_composer(
         self,
@@ -141,7 +109,7 @@ class ModelOptions:
         default = COMPOSERS.default(name, "sampling")
         composer: Composer = COMPOSERS.make_from(
             name,
-            _set(
+            set_options(
                 path=self.recorded,
                 model=self.model,
                 captioner=self.captioner,
@@ -149,7 +117,7 @@ class ModelOptions:
                 sampling=self._sampling(preset, default) if "sampling" in taken else None,
                 num_reference_captions=num_reference_captions,
                 total_timeout=total_timeout,
-                **self._endpoint(),
+                **endpoint_options(self),
             ),
         )
         return composer
@@ -158,25 +126,14 @@ class ModelOptions:
         """Make the reranker ``name``; without ``model``, ``chat`` uses the composer's."""
         from stitch_cir.plugins import RERANKERS
 
-        shared = _set(
+        shared = set_options(
             model=model or self.model,
             samples=samples,
             max_tokens=self.max_tokens,
-            **self._endpoint(),
+            **endpoint_options(self),
         )
         reranker: Reranker = RERANKERS.make_from(name, shared)
         return reranker
-
-    def _endpoint(self) -> dict[str, Any]:
-        return {
-            "base_url": self.base_url,
-            "timeout": self.model_timeout,
-            "request_retries": self.model_retries,
-            "report": _report_delay,
-            "cache": self.cache,
-            "offline": self.offline,
-            "concurrency": self.concurrency,
-        }
 
     def _sampling(self, preset: str, default: Sampling | None) -> Sampling:
         """Return the sampling of the options, else of the preset.
@@ -205,13 +162,3 @@ class ModelOptions:
                 f"{self.composer or 'verbatim'!r}.",
                 hint="Add --composer local, or chat or two-stage with --model.",
             )
-
-
-def _set(**options: Any) -> dict[str, Any]:
-    """Return the options that are set."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _report_delay(line: str) -> None:
-    """Report what a model is waited for, so that a long delay does not look like a standstill."""
-    typer.echo(line, err=True)

@@ -267,7 +267,7 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[ProgressEvent], None]]:
             description=", ".join(filter(None, (event.stage, event.detail))),
             completed=event.done,
             total=event.total,
-            rate="" if speed is None else f"{speed:.0f}/s",
+            rate="" if speed is None else _rate(speed),
         )
 
     try:
@@ -275,6 +275,10 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[ProgressEvent], None]]:
     finally:
         if tasks:
             bar.stop()
+
+
+def _rate(speed: float) -> str:
+    return f"{speed:.0f}/s" if speed >= 2 else f"{60 * speed:.0f}/min"
 
 
 @contextmanager

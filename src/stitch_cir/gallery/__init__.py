@@ -26,11 +26,18 @@ from stitch_cir.gallery.feeds._sync import index_feed
 from stitch_cir.gallery.index._edit import ADDED
 from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY, index_captions, index_folder
 from stitch_cir.gallery.index._options import CaptionIndexOptions, IndexOptions
+from stitch_cir.gallery.index._written_captions import (
+    WRITTEN_ATTRIBUTES,
+    ImageCaptions,
+    write_captions,
+)
 from stitch_cir.gallery.store._view_sets import StoredView
+from stitch_cir.gallery.store._written_captions import WrittenRow
 
 __all__ = [
     "ADDED",
     "DEFAULT_DIRECTORY",
+    "WRITTEN_ATTRIBUTES",
     "Attribute",
     "AttributeRecord",
     "AttributeReport",
@@ -46,6 +53,7 @@ __all__ = [
     "FeedReport",
     "Gallery",
     "GalleryReader",
+    "ImageCaptions",
     "IndexOptions",
     "IndexReport",
     "Near",
@@ -60,6 +68,7 @@ __all__ = [
     "VerifyReport",
     "ViewMatrix",
     "Where",
+    "WrittenRow",
     "encoder_hint",
     "index_captions",
     "index_feed",
@@ -68,6 +77,7 @@ __all__ = [
     "minor_digits",
     "minor_units",
     "parse_where",
+    "write_captions",
     "write_codes",
 ]
 

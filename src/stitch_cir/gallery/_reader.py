@@ -20,6 +20,12 @@ from stitch_cir.gallery.store._provenance import (
     root_of,
 )
 from stitch_cir.gallery.store._view_sets import views
+from stitch_cir.gallery.store._written_captions import (
+    WrittenRow,
+    counts,
+    written_rows,
+    written_texts,
+)
 from stitch_cir.views import ViewRecipe
 
 if TYPE_CHECKING:
@@ -128,6 +134,7 @@ class GalleryReader(ABC):
             "captioned": len(self._store.captioned_ids()),
             "skipped": self._store.count("skipped"),
             "vanished": _vanished.count(self._store),
+            "written_captions": counts(self._store),
             "attributes": _attribute_facts(self._store),
             **self.completeness(),
             **recorded_options(self._store),
@@ -222,8 +229,16 @@ class GalleryReader(ABC):
         return self._store.size(id)
 
     def captions(self, id: str) -> list[str]:
-        """Return the captions of an item, in order."""
-        return self._store.captions(id)
+        """Return the different captions of an item, in order."""
+        return list(dict.fromkeys(self._store.captions(id)))
+
+    def written_captions(self) -> dict[str, WrittenRow]:
+        """Return what is recorded of the captions that a model wrote, by id."""
+        return written_rows(self._store)
+
+    def captions_by_model(self, id: str) -> list[str]:
+        """Return the captions of an item that a model wrote, in order."""
+        return written_texts(self._store, id)
 
     def views(self, id: str) -> list[StoredView]:
         """Return the view set of an item: image views first, then caption views.

@@ -169,7 +169,8 @@ class Hit:
     @property
     def captions(self) -> tuple[str, ...]:
         """The captions of the image, in order."""
-        return tuple(view.caption for view in self.views if view.caption is not None)
+        captions = (view.caption for view in self.views if view.caption is not None)
+        return tuple(dict.fromkeys(captions))
 
     @property
     def best_view(self) -> View:

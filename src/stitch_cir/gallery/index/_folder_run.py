@@ -29,6 +29,7 @@ from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
 from stitch_cir.gallery.index._scan import FileEntry, id_of, scan
 from stitch_cir.gallery.index._write import Workload, Writer, encode_captions
+from stitch_cir.gallery.index._written_captions import forget_outdated, take_over_written
 from stitch_cir.gallery.store import DATABASE, Store, _vanished, write_lock
 from stitch_cir.gallery.store._provenance import (
     begin,
@@ -40,6 +41,7 @@ from stitch_cir.gallery.store._provenance import (
     set_waiting,
     switch_notes,
 )
+from stitch_cir.gallery.store._written_captions import written_elsewhere
 from stitch_cir.views import ViewRecipe
 
 if TYPE_CHECKING:
@@ -250,7 +252,7 @@ class FolderRun:
         captions = self._captions
         if captions is None and old is not None:
             captions = {
-                id: tuple(old.captions(id))
+                id: tuple(written_elsewhere(old, id))
                 for id in old.captioned_ids(vanished=True)
                 if store.item(id) or store.vanished(id)
             }
@@ -258,3 +260,6 @@ class FolderRun:
             by_item = captions_of_items(store, captions, self._counters)
             encode_captions(store, self._encoder, by_item, self._counters, self._progress)
             record_captions(store, self._settings.captions, captions)
+        if old is not None:
+            take_over_written(store, old, self._encoder)
+        forget_outdated(store)

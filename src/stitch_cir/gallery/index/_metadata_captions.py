@@ -9,6 +9,7 @@ from stitch_cir.gallery._names import fold
 from stitch_cir.gallery._report import IndexCounters, Progress
 from stitch_cir.gallery.index._write import encode_captions
 from stitch_cir.gallery.store import Store
+from stitch_cir.gallery.store._written_captions import written_elsewhere
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
@@ -47,7 +48,11 @@ def encode_metadata_captions(
     texts = _captions(store.rows(_TEXTS, (fold("description"), fold("keywords")))) if is_on else {}
     if not made and not texts:
         return
-    others = {id for id in store.captioned_ids(vanished=True) if id not in made}
+    others = {
+        id: kept
+        for id in store.captioned_ids(vanished=True)
+        if id not in made and (kept := tuple(written_elsewhere(store, id)))
+    }
     new = {id: each for id, each in texts.items() if id not in others}
     if not made and not new:
         return
@@ -55,8 +60,7 @@ def encode_metadata_captions(
         with store.transaction(changes_content=False):
             # noted first: after an interruption the next run still knows whose captions these are
             store.run("INSERT OR IGNORE INTO metadata_captions VALUES (?)", [(id,) for id in new])
-    kept = {id: tuple(store.captions(id)) for id in others}
-    encode_captions(store, encoder, {**kept, **new}, counters, progress)
+    encode_captions(store, encoder, {**others, **new}, counters, progress)
     gone = [(id,) for id in made - new.keys()]
     if gone:
         with store.transaction(changes_content=False):

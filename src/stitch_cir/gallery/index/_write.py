@@ -20,11 +20,12 @@ from stitch_cir.gallery.store import Item, Store
 from stitch_cir.gallery.store._provenance import set_waiting
 from stitch_cir.gallery.store._vanished import let_go
 from stitch_cir.gallery.store._view_sets import UNIT_TOLERANCE
+from stitch_cir.gallery.store._written_captions import put_written_elsewhere, written_elsewhere
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
 
-__all__ = ["EncodingBatch", "Workload", "Writer", "checked", "encode_captions"]
+__all__ = ["EncodingBatch", "Workload", "Writer", "checked", "encode_captions", "encode_new_texts"]
 
 IN_FLIGHT = 2
 """Batches handed over and not yet written: one with the model, one behind it."""
@@ -253,35 +254,40 @@ def encode_captions(
 ) -> None:
     """Replace the captions of the gallery by ``texts``; only new ones are encoded.
 
-    Items that are not in ``texts`` lose theirs, vanished ones too. With ``make_items``, ids that
-    are no item become one; otherwise every id must be one, or one that has vanished.
+    Items that are not in ``texts`` lose theirs, vanished ones too; what a model wrote
+    stays. With ``make_items``, ids that are no item become one; otherwise every id must be one, or
+    one that has vanished.
     """
     by_id = {**dict.fromkeys(store.captioned_ids(vanished=True), ()), **texts}
-    changed = [id for id, captions in by_id.items() if store.captions(id) != list(captions)]
+    changed = [
+        id for id, captions in by_id.items() if written_elsewhere(store, id) != list(captions)
+    ]
     cut: dict[str, int] = {}
     for start in range(0, len(changed), _CAPTION_BATCH):
         ids = changed[start : start + _CAPTION_BATCH]
-        new = [
-            text
-            for text in dict.fromkeys(text for id in ids for text in by_id[id])
-            if not store.has_caption(text)
-        ]
-        vectors: NDArray[np.float32] = np.empty((0, encoder.dim), np.float32)
-        if new:
-            shape = (len(new), encoder.dim)
-            vectors = checked(encoder.encode_texts(new), shape, new)
-            cut |= dict(too_long(encoder, new))
+        new, vectors = encode_new_texts(store, encoder, [t for id in ids for t in by_id[id]])
+        cut |= dict(too_long(encoder, new))
         with store.transaction():
             store.put_caption_vectors(new, vectors)
             for id in ids:
                 if make_items and store.item(id) is None:
                     store.put_item(Item(id))
                     counters.added += 1
-                store.put_captions(id, by_id[id])
+                put_written_elsewhere(store, id, by_id[id])
         counters.captioned += len(ids)
         progress(ProgressEvent("captions", start + len(ids), len(changed), ids[-1]))
     if cut:
         counters.notes.append(_cut_note(encoder, cut, by_id))
+
+
+def encode_new_texts(
+    store: Store, encoder: DualEncoder, texts: Sequence[str]
+) -> tuple[list[str], NDArray[np.float32]]:
+    """Return the different texts that have no vectors yet, and those: (n, d) float32 unit rows."""
+    new = [text for text in dict.fromkeys(texts) if not store.has_caption(text)]
+    if not new:
+        return new, np.empty((0, encoder.dim), np.float32)
+    return new, checked(encoder.encode_texts(new), (len(new), encoder.dim), new)
 
 
 def _cut_note(

@@ -14,6 +14,7 @@ __all__ = [
     "PERCEPTUAL_HASHES_SINCE",
     "PRODUCTS_SINCE",
     "TABLES",
+    "WRITTEN_CAPTIONS_SINCE",
     "migrate",
 ]
 
@@ -188,6 +189,19 @@ _MIGRATIONS = (
     -- items whose captions are what their metadata says
     CREATE TABLE metadata_captions (id TEXT PRIMARY KEY) WITHOUT ROWID;
     """,
+    """
+    -- items whose last captions, as many as members says, a model wrote of the image with this
+    -- content; each of them stands there weight times. answer is the key of the model's answer
+    CREATE TABLE written_captions (
+        id TEXT PRIMARY KEY,
+        content TEXT NOT NULL,
+        model TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        weight INTEGER NOT NULL,
+        members INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 DIGESTS_SINCE = 5
 """The schema from which on rows have digests."""
@@ -197,6 +211,8 @@ PRODUCTS_SINCE = 7
 """The schema from which on items may be products of a feed."""
 PERCEPTUAL_HASHES_SINCE = 8
 """The schema from which on contents have perceptual hashes."""
+WRITTEN_CAPTIONS_SINCE = 9
+"""The schema from which on items may have captions that a model wrote."""
 _READABLE = 1
 """Oldest schema that can be read as it is; what came later is needed for writing only."""
 
@@ -212,6 +228,7 @@ TABLES = (
     "outdated",
     "products",
     "product_images",
+    "written_captions",
 )
 """All tables that a rebuild replaces.
 

@@ -29,6 +29,8 @@ _ORPHANS = (
     "contents WHERE hash NOT IN (SELECT hash FROM items WHERE hash NOT NULL)"
     " AND hash NOT IN (SELECT hash FROM vanished WHERE hash NOT NULL)",
     "captions WHERE id NOT IN (SELECT id FROM items) AND id NOT IN (SELECT id FROM vanished)",
+    "written_captions WHERE id NOT IN (SELECT id FROM items)"
+    " AND id NOT IN (SELECT id FROM vanished)",
     "caption_vectors WHERE text NOT IN (SELECT text FROM captions)",
 )
 
@@ -124,7 +126,7 @@ class Store(FactsStore):
     def rename_item(self, old: str, new: Item) -> None:
         """Rename the item of a file that has moved, which keeps its captions."""
         self.put_item(new)
-        for table in ("captions", "attribute_items", "metadata_captions"):
+        for table in ("captions", "attribute_items", "metadata_captions", "written_captions"):
             self.rows(f"UPDATE OR IGNORE {table} SET id = ? WHERE id = ?", (new.id, old))
         self.remove_items([old])
         self.rows("DELETE FROM vanished WHERE id = ?", (old,))
