@@ -53,7 +53,7 @@ def table() -> str:
         made = VerbatimComposer().compose(request.reference, request.text, 5)
         shown = f"{', '.join(request.objects)} · {request.colour}"
         others = " · ".join(made.texts[1:]) or "–"
-        rows.append(f"| {shown} | {request.text} | {others} | {', '.join(made.negative_phrases)} |")
+        rows.append(f"| {shown} | {request.text} | {others} | {', '.join(each.text for each in made.roles.forbidden)} |")
     return "\n".join(rows)
 
 

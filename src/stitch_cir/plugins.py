@@ -273,6 +273,7 @@ SCORERS = Registry(
         "chamfer": "stitch_cir.transport:Chamfer",
         "mean": "stitch_cir.transport:MeanPooling",
         "point": "stitch_cir.transport:PointToPoint",
+        "roles": "stitch_cir.transport:RoleScorer",
     },
 )
 TRANSITIONS = Registry(
@@ -286,6 +287,7 @@ TRANSITIONS = Registry(
         "pdv": "stitch_cir.transition:PDV",
         "semantic-increment": "stitch_cir.transition:SemanticIncrement",
         "away": "stitch_cir.transition:ReferenceSubtraction",
+        "anchor-debias": "stitch_cir.transition:AnchorDebias",
     },
 )
 RERANKERS = Registry(

@@ -72,7 +72,7 @@ def test_captions_are_the_users_words_or_a_whole_phrase(request_: Any) -> None:
         assert not COMMANDS.search(text), text
         assert not FRAGMENT.search(text), text
         assert stems(text) <= allowed, text
-    for phrase in made.negative_phrases:
+    for phrase in (each.text for each in made.roles.forbidden):
         assert plain(phrase) in plain(request_.text)
         assert phrase.split()[-1].lower() not in DANGLING, phrase
 

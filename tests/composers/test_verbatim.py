@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stitch_cir.composers import Composer, Composition, Reference, VerbatimComposer
+from stitch_cir.composers import Composer, Composition, Phrase, Reference, VerbatimComposer
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import QueryError, SettingError
 
@@ -89,12 +89,12 @@ def test_a_request_that_no_rule_covers_is_joined_verbatim() -> None:
     assert texts(DRESS, "something more elegant")[1] == "a t-shirt, something more elegant"
 
 
-def test_what_is_to_vanish_is_a_negative_phrase_and_no_caption() -> None:
+def test_what_is_to_vanish_is_forbidden_and_no_caption() -> None:
     made = VerbatimComposer().compose(DRESS, "remove the belt and make it longer", 5)
-    assert made.negative_phrases == ("belt",)
+    assert made.roles.forbidden == (Phrase("belt", 1.0, "verbatim:rule"),)
     assert made.texts[1:] == ("a longer blue t-shirt", "a longer blue dress")
     assert "to vanish: belt" in made.notes
-    assert VerbatimComposer().compose(DRESS, "in red", 5).negative_phrases == ()
+    assert VerbatimComposer().compose(DRESS, "in red", 5).roles.forbidden == ()
 
 
 def test_the_users_name_for_the_object_counts() -> None:
@@ -111,7 +111,7 @@ def test_a_thing_that_is_named_may_be_a_part_of_the_object() -> None:
 def test_a_replaced_thing_may_have_the_old_colour_or_not() -> None:
     made = VerbatimComposer().compose(DRESS, "change the shirt to a coat", 5)
     assert made.texts[1:] == ("a coat", "a blue coat")
-    assert made.negative_phrases == ("shirt",)
+    assert [each.text for each in made.roles.forbidden] == ["shirt"]
 
 
 def test_captions_of_the_reference_follow_the_content() -> None:
@@ -129,7 +129,7 @@ def test_captions_of_the_reference_follow_the_content() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_text", "content", "negative_phrases"),
+    ("request_text", "content", "forbidden"),
     [
         ("The target image shows two dogs on a lawn.", "two dogs on a lawn", ()),
         ("Make it a cat instead of a dog", "a cat", ("dog",)),
@@ -146,12 +146,12 @@ def test_captions_of_the_reference_follow_the_content() -> None:
     ],
 )
 def test_the_content_of_requests_in_the_manner_of_cirr(
-    request_text: str, content: str, negative_phrases: tuple[str, ...]
+    request_text: str, content: str, forbidden: tuple[str, ...]
 ) -> None:
     made = VerbatimComposer().compose(Reference(captions=("a street",)), request_text, 6)
     expected = (made.modification,) if not content else (made.modification, f"{content}, a street")
     assert made.texts[: len(expected)] == expected
-    assert made.negative_phrases == negative_phrases
+    assert tuple(each.text for each in made.roles.forbidden) == forbidden
 
 
 @pytest.mark.parametrize("reference", [None, Reference("a.jpg"), Reference(captions=(" \x00",))])

@@ -119,7 +119,8 @@ class Setting:
         """Return its help, range and users in one sentence, for help pages and schemas."""
         counted = self.kind == "whole" and math.isinf(self.range.high)
         span = "" if counted else str(self.range)
-        users = f"; for {' and '.join(self.used_by)}" if self.used_by else ""
+        *others, last = self.used_by or ("",)
+        users = f"; for {', '.join(others)}{' and ' if others else ''}{last}" if last else ""
         return f"{self.help}{', ' if span else ''}{span}{users}."
 
     def shown_default(self) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnswerOptions",
+    "AvoidOption",
     "CaptionOption",
     "EncoderOption",
     "GalleryArgument",
@@ -67,6 +68,14 @@ ObjectOption = Annotated[
         "--object",
         metavar="NAME",
         help="What the reference shows, where it is misread: --object dress.",
+    ),
+]
+AvoidOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--avoid",
+        metavar="TEXT",
+        help="What the hits should not show, e.g. stripes; repeatable (--forbidden-weight).",
     ),
 ]
 CaptionOption = Annotated[
@@ -132,6 +141,7 @@ class QueryOptions(ModificationOptions):
     """What is searched for."""
 
     caption: CaptionOption = None
+    avoid: AvoidOption = None
     negative: Annotated[
         list[str] | None,
         typer.Option("--negative", metavar="ID", help="Search away from this image; repeatable."),
@@ -148,6 +158,7 @@ class QueryOptions(ModificationOptions):
             self.negative or (),
             object=self.object or "",
             turns=self.turn or (),
+            avoid=self.avoid or (),
         )
 
 

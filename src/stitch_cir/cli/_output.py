@@ -29,7 +29,11 @@ __all__ = [
     "show_notes",
     "show_result_notes",
     "show_results",
+    "show_roles",
 ]
+
+_BAR = 24
+"""Characters of the longest bar."""
 
 
 def console(*, err: bool = False) -> Console:
@@ -219,9 +223,22 @@ def show_matches(hit: Hit, out: Console) -> None:
     heads = ["mass", "cosine", "forward", "backward", "view", "caption"]
     write_table(out, heads, rows, right=(0, 1, 2, 3))
     parts = " + ".join(f"{float(share):.3f}" for share in hit.caption_shares())
-    out.print(
-        f"score {hit.score:.3f} = {parts} (what each caption gives)", style="dim", soft_wrap=True
-    )
+    whole = f"score {hit.score:.3f}" if not hit.roles else f"captions {float(hit.plan.score):.3f}"
+    out.print(f"{whole} = {parts} (what each caption gives)", style="dim", soft_wrap=True)
+    show_roles(hit, out)
+
+
+def show_roles(hit: Hit, out: Console) -> None:
+    """Show what the captions and each role give to a score, as bars; nothing without roles."""
+    if not hit.roles:
+        return
+    out.print(f"score {hit.score:.3f}, by role:", style="bold")
+    longest = max(abs(each.share) for each in hit.roles) or 1.0
+    for each in hit.roles:
+        bar = ("█" if each.share >= 0 else "▒") * max(1, round(_BAR * abs(each.share) / longest))
+        best = max(each.matches, key=lambda match: match.similarity, default=None)
+        shown = "" if best is None else f"  {best.text}: {best.view.label} ({best.similarity:.3f})"
+        out.print(printable(f"  {each.role:<10} {each.share:+.3f}  {bar:<{_BAR}}{shown}"))
 
 
 @contextmanager

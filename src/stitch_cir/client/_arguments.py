@@ -13,7 +13,9 @@ from stitch_cir.wire import (
     CaptionInfo,
     EditedCaption,
     ImageInfo,
+    PhraseInfo,
     QuerySettings,
+    RolesInfo,
     UploadInfo,
 )
 
@@ -45,7 +47,9 @@ class QueryArguments(TypedDict, total=False):
     edited target captions instead of composed ones; ``negatives``: gallery ids of rejected images;
     ``object``: what the reference shows, where it is misread; ``facets``: attributes to count;
     ``offset``: hits of earlier pages, to be left out; ``cursor``: the ``next_cursor`` of the page
-    before, instead of an offset; ``settings``: what changes the ranking, see ``docs/settings.md``.
+    before, instead of an offset; ``avoid``: what the hits should not show, as texts or phrases;
+    ``roles``: those of a composition, to be sent back beside its captions; ``settings``: what
+    changes the ranking, see ``docs/settings.md``.
     """
 
     reference: ReferenceLike
@@ -57,6 +61,8 @@ class QueryArguments(TypedDict, total=False):
     facets: Sequence[str]
     offset: int
     cursor: str
+    avoid: Sequence[str | PhraseInfo]
+    roles: RolesInfo | None
     settings: QuerySettings
 
 
@@ -115,6 +121,12 @@ def query_json(text: str, query: QueryArguments, **more: str) -> dict[str, Any]:
     data["facets"] = list(query.get("facets", ()))
     data["offset"] = query.get("offset", 0)
     data["cursor"] = query.get("cursor", "")
+    data["avoid"] = [
+        each if isinstance(each, str) else each.model_dump() for each in query.get("avoid", ())
+    ]
+    roles = query.get("roles")
+    if roles is not None:
+        data["roles"] = roles.model_dump(mode="json")
     settings: dict[str, Any] = {**query.get("settings", {})}
     data["settings"] = {
         name: value if isinstance(value, (str, int, float)) else list(value)

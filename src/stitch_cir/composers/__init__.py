@@ -25,6 +25,7 @@ from stitch_cir.composers._protocol import (
     required_image_side,
     waits_for_model,
 )
+from stitch_cir.composers._roles import Phrase, Role, Roles, phrases
 from stitch_cir.composers._verbatim import VerbatimComposer
 from stitch_cir.composers.recorded._recorded import RecordedComposer, write_compositions
 from stitch_cir.plugins import COMPOSERS
@@ -50,8 +51,11 @@ __all__ = [
     "CostEstimator",
     "LocalComposer",
     "Mention",
+    "Phrase",
     "RecordedComposer",
     "Reference",
+    "Role",
+    "Roles",
     "TwoStageComposer",
     "UsesModel",
     "UsesReferenceImage",
@@ -66,6 +70,7 @@ __all__ = [
     "make_local_composer",
     "make_two_stage_composer",
     "model_usage",
+    "phrases",
     "published_text",
     "required_image_side",
     "waits_for_model",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from PIL import Image
 
+from stitch_cir.composers._roles import Roles
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import RecordError
 
@@ -69,8 +70,8 @@ class Composition:
 
     ``reference_captions`` are plain captions of the *unchanged* reference (the transitions of SEIZE
     and PDV need them); ``intent`` the text that the transition encodes, where it is not the modification
-    itself; ``negative_phrases`` short phrases of what is to vanish ("the hat"), which text encoders would
-    look for in a caption; ``alternatives`` other objects that the reference may show, by the names
+    itself; ``roles`` what is desired, to be preserved and forbidden, as phrases that the scorer ``roles``
+    scores beside the captions; ``alternatives`` other objects that the reference may show, by the names
     that a query can choose; ``settings`` everything that shaped the captions; ``notes`` what a user
     should know (``"read as: a red dress"``, a fall-back that was taken, …).
     """
@@ -82,7 +83,7 @@ class Composition:
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     intent: str = ""
-    negative_phrases: tuple[str, ...] = ()
+    roles: Roles = field(default_factory=Roles)
     alternatives: tuple[str, ...] = ()
 
     @property
@@ -103,7 +104,7 @@ class Composition:
             "settings": dict(self.settings),
             "notes": list(self.notes),
             **({"intent": self.intent} if self.intent else {}),
-            **({"negative_phrases": list(self.negative_phrases)} if self.negative_phrases else {}),
+            **({"roles": self.roles.to_dict()} if self.roles else {}),
             **({"alternatives": list(self.alternatives)} if self.alternatives else {}),
         }
 
@@ -128,7 +129,7 @@ class Composition:
                 settings=dict(data["settings"]),
                 notes=tuple(map(str, data["notes"])),
                 intent=str(data.get("intent", "")),
-                negative_phrases=tuple(map(str, data.get("negative_phrases", ()))),
+                roles=_read_roles(data),
                 alternatives=tuple(map(str, data.get("alternatives", ()))),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -137,6 +138,12 @@ class Composition:
                 hint="Expected are composer, modification, captions (each text, weight, origin), "
                 "reference_captions, settings and notes.",
             ) from error
+
+
+def _read_roles(data: Mapping[str, Any]) -> Roles:
+    # earlier files have what is to vanish alone
+    removed = data.get("negative_phrases", ())
+    return Roles.from_dict(data.get("roles", {"forbidden": [*removed]} if removed else {}))
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from stitch_cir.composers._conversation import Conversation, merge_changes
 from stitch_cir.composers._mentions import Reading, read_mentions
 from stitch_cir.composers._protocol import Caption, Composition, Reference
 from stitch_cir.composers._requests import Change
+from stitch_cir.composers._roles import merge_roles
 from stitch_cir.composers._text import clean, fold
 
 __all__ = ["Writer", "compose_by_rules", "plain_intent"]
@@ -92,5 +93,6 @@ def _of_each(
         made[0],
         captions=tuple(merged.values())[:count],
         reference_captions=tuple(dict.fromkeys(described)),
+        roles=merge_roles([each.roles for each in made]),
         notes=tuple(dict.fromkeys(note for each in made for note in each.notes)),
     )

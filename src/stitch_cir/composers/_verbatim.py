@@ -11,6 +11,7 @@ from stitch_cir.composers._conversation import Conversation
 from stitch_cir.composers._phrases import noun_phrase, plural, unframed, with_article
 from stitch_cir.composers._protocol import Caption, Composition, Reference
 from stitch_cir.composers._requests import COLOUR, Change, read_request
+from stitch_cir.composers._rule_roles import roles_by_rules
 from stitch_cir.composers._rules_of_many import compose_by_rules
 from stitch_cir.composers._text import clean, cut_characters, fold, unique
 from stitch_cir.concepts import Concept, ConceptKind
@@ -38,7 +39,7 @@ class VerbatimComposer:
 
     The first caption is the request as written; the others join it to the reference's captions, or
     to its likely objects. A clause is rewritten ("a red dress" of "in red") only where a rule covers
-    every word of it. What is to vanish becomes a negative phrase of the composition. Captions that
+    every word of it. What is to vanish becomes a forbidden phrase of its roles. Captions that
     would only repeat others are not written, so there may be fewer than requested.
     """
 
@@ -111,7 +112,7 @@ class VerbatimComposer:
             settings=self.settings(),
             notes=tuple(notes),
             intent="" if fold(content) == fold(text) else content,
-            negative_phrases=tuple(unique(change.removed for change in changes)),
+            roles=roles_by_rules(changes, described),
             alternatives=tuple(each.text for each in objects[1:] if each.weight >= LEAST),
         )
 

@@ -18,6 +18,7 @@ from stitch_cir._schema import SETTINGS, Setting
 from stitch_cir.mcp._references import ReferenceItem, resolve_items
 from stitch_cir.searcher import Query, Searcher
 from stitch_cir.wire import (
+    MAX_AVOIDED,
     MAX_CAPTIONS,
     MAX_NEGATIVES,
     MAX_OBJECT,
@@ -33,6 +34,7 @@ __all__ = [
     "MAX_HITS",
     "MAX_THUMBNAILS",
     "SEARCHING",
+    "Avoided",
     "Captions",
     "CursorText",
     "DrawingKind",
@@ -132,6 +134,11 @@ Negatives = Annotated[
     BeforeValidator(_to_list),
     Field(description="Gallery ids of rejected images."),
 ]
+Avoided = Annotated[
+    Annotated[list[_Line], Field(max_length=MAX_AVOIDED)] | None,
+    BeforeValidator(_to_list),
+    Field(description="What the hits should not show, e.g. 'stripes'; they lose points for it."),
+]
 Facets = Annotated[
     Annotated[list[str], Field(max_length=50)] | None,
     BeforeValidator(_to_list),
@@ -165,6 +172,7 @@ class ToolQuery:
     captions: Captions = None
     negatives: Negatives = None
     object: ObjectName = None
+    avoid: Avoided = None
 
     def query(self, searcher: Searcher) -> Query:
         """Return the query. Raises what :func:`resolve_items` raises."""
@@ -175,6 +183,7 @@ class ToolQuery:
             self.negatives or (),
             self.object or "",
             turns=self.turns or (),
+            avoid=self.avoid or (),
         )
 
 

@@ -54,6 +54,7 @@ from stitch_cir.wire import (
     RankedImage,
     RankedImages,
     ReferenceShare,
+    RoleShareInfo,
     ViewInfo,
     WireModel,
 )
@@ -197,9 +198,9 @@ class Tools:
     ) -> Annotated[CallToolResult, ExplanationSummary]:
         """Explain why one image ranks where it does: which captions matched which parts of it.
 
-        Give the same text, references, turns, captions, negatives, object and settings as in the
-        search. The drawing shows the matched parts as boxes, the match as a heat map, and each
-        caption's share of the score.
+        Give the same text, references, turns, captions, negatives, object, avoid and settings as
+        in the search. The drawing shows the matched parts as boxes, the match as a heat map, and
+        each caption's share of the score.
         """
         searcher = self._searcher(SearchSettings.from_preset(**settings))
         results = searcher.explain(query.query(searcher), id)
@@ -219,6 +220,7 @@ class Tools:
                 ReferenceShare(name=name, share=round(share, 6))
                 for name, share in hit.query.references
             ),
+            roles=tuple(RoleShareInfo.model_validate(each.to_dict()) for each in hit.roles),
             summary=hit.summary(),
             notes=tuple(self._notes(results.notes)),
         )

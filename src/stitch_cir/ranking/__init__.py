@@ -26,6 +26,7 @@ from stitch_cir.ranking._problem import (
 )
 from stitch_cir.ranking._scan import Scanner
 from stitch_cir.ranking._scores import pad_sets, rescore_float64, score_captions, score_rows
+from stitch_cir.ranking._terms import ScoreTerm, ScoreTerms
 from stitch_cir.ranking._variety import POOL, vary
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     "Ranking",
     "RankingProblem",
     "Scanner",
+    "ScoreTerm",
+    "ScoreTerms",
     "Solver",
     "best_members",
     "chance_scores",

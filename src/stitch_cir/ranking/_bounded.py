@@ -130,6 +130,8 @@ class Bounded:
         bounds_combine = problem.transition.combines_monotonically and bound.two_sided
         if problem.combines and not bounds_combine:
             return None
+        if problem.terms.usable_bounds() is None:
+            return None
         sets = problem.sets
         if bound.kind == "means" and sets.lengths is None:
             return None
@@ -152,6 +154,8 @@ class Bounded:
                 bounds = np.asarray(first.transition.combine(bounds, lower), dtype=np.float32)
             # infinities that cancel: a set with NaN or infinity in its vectors
             bounds[np.isnan(bounds)] = np.inf
+        if first.terms:
+            bounds = self._add_terms(problems, rows, bounds)
         for row, problem in zip(bounds, problems, strict=True):
             if problem.penalty is not None:
                 penalty = problem.penalty[rows]
@@ -159,6 +163,30 @@ class Bounded:
                 row -= penalty.astype(np.float32)
                 row += np.float32(2.0**-22) * (np.abs(row) + np.abs(penalty)).astype(np.float32)
         return bounds
+
+    def _add_terms(
+        self,
+        problems: Sequence[RankingProblem],
+        rows: NDArray[np.int64],
+        bounds: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Bound the scores with their terms, which have the same factors in all problems: (Q, n).
+
+        Terms that raise a score are bounded from above, those that lower it from below.
+        """
+        terms = problems[0].terms
+        others = []
+        for index, (term, bound) in enumerate(
+            zip(terms.terms, terms.usable_bounds() or (), strict=True)
+        ):
+            captions = [problem.terms.terms[index].captions for problem in problems]
+            lower = term.factor < 0
+            scanned = self.scanner.scan(problems[0].sets, rows, captions, bound, lower=lower)
+            others.append(scanned)
+        with np.errstate(invalid="ignore"):
+            total = terms.bounds(bounds, others)
+        # NaN: infinities of a set with NaN or infinity in its vectors
+        return np.where(np.isnan(total), np.float32(np.inf), total)
 
     def _score_all(self, problem: RankingProblem, k: int) -> Ranking:
         return Exhaustive(self.block_bytes).solve(problem, k)
@@ -208,4 +236,4 @@ def _scan_key(problem: RankingProblem) -> tuple[object, ...]:
     """Return what problems that are scanned together have in common."""
     sizes = [len(vectors) for vectors, _ in problem.caption_sets()]
     combination = repr(problem.transition.settings()) if problem.combines else None
-    return (id(problem.sets), id(problem.rows), combination, *sizes)
+    return (id(problem.sets), id(problem.rows), combination, problem.terms.scan_key(), *sizes)

@@ -64,19 +64,22 @@ class OnDevice:
 
         Raises ``SettingError`` for a scorer without a torch form, ``ModelError`` without torch.
         """
-        scorer = TorchScorer(problem.scorer, self.device)
+        scored_sets = [
+            (captions, TorchScorer(scorer, self.device))
+            for captions, scorer in problem.scored_sets()
+        ]
+        scorer = scored_sets[0][1]
         rows = problem.candidates
         k = min(k, count_units(problem, rows))
         if not k:
             return rank_exactly(problem, rows[:0], 0, block_bytes=self.block_bytes)
         resident = self._keep_resident(problem.sets.vectors, scorer)
-        caption_sets = problem.caption_sets()
-        parts: list[list[Any]] = [[] for _ in caption_sets]
+        parts: list[list[Any]] = [[] for _ in scored_sets]
         for views, present in self._blocks(problem.sets, rows, scorer, resident):
-            for scored, (vectors, weights) in zip(parts, caption_sets, strict=True):
-                scored.append(scorer.score(views, vectors, weights, present))
+            for scored, ((vectors, weights), of_set) in zip(parts, scored_sets, strict=True):
+                scored.append(of_set.score(views, vectors, weights, present))
         scores = [scorer.join(scored) for scored in parts]
-        if problem.combines or problem.penalty is not None:
+        if len(scores) > 1 or problem.terms or problem.penalty is not None:
             # transitions combine NumPy arrays: n numbers, not n sets
             coarse = problem.combine([each.cpu().numpy() for each in scores], rows)
             coarse = np.asarray(coarse, dtype=np.float32)

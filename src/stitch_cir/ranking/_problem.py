@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.ranking._terms import ScoreTerms
 from stitch_cir.transition import NoTransition, Transition
 from stitch_cir.transport import Scorer
 
@@ -110,6 +111,8 @@ class RankingProblem:
     span:
         (b, d) float32, vectors of which ``vectors`` are combinations, or ``None``. Problems that
         share this array share its products with the views in ``solve_many``; it changes no ranking.
+    terms:
+        Further caption sets that count in the score, with their factors.
     """
 
     sets: PackedSets = field(repr=False)
@@ -124,6 +127,7 @@ class RankingProblem:
     groups: NDArray[np.int64] | None = field(default=None, repr=False)
     watched: NDArray[np.int64] | None = field(default=None, repr=False)
     span: Floats | None = field(default=None, repr=False)
+    terms: ScoreTerms = field(default_factory=ScoreTerms)
 
     @property
     def candidates(self) -> NDArray[np.int64]:
@@ -151,16 +155,22 @@ class RankingProblem:
             return (refined,)
         return (refined, (self.reference_vectors, None))
 
+    def scored_sets(self) -> tuple[tuple[CaptionSet, Scorer], ...]:
+        """Return every caption set that is scored, with its scorer: those above, then the terms."""
+        sets = ((captions, self.scorer) for captions in self.caption_sets())
+        return (*sets, *((term.captions, term.scorer) for term in self.terms.terms))
+
     def combine(
         self, scores: Sequence[NDArray[np.floating[Any]]], rows: NDArray[np.int64]
     ) -> NDArray[np.floating[Any]]:
-        """Combine the scores (m,) of every caption set for ``rows`` (m,), less the penalty.
+        """Combine the scores (m,) of :meth:`scored_sets` for ``rows`` (m,), less the penalty.
 
         The result has the dtype of the first scores.
         """
         refined, *rest = scores
-        reference = rest[0] if rest else None
+        reference = rest.pop(0) if self.combines else None
         combined = np.asarray(self.transition.combine(refined, reference), dtype=refined.dtype)
+        combined = self.terms.combine(combined, rest)
         if self.penalty is None:
             return combined
         return combined - self.penalty[rows].astype(refined.dtype)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -20,7 +21,7 @@ from stitch_cir.ranking._fused import Loop, compiled_loop
 from stitch_cir.ranking._problem import CaptionSet, PackedCodes, PackedSets
 from stitch_cir.ranking._products import ZERO, integer_product
 from stitch_cir.ranking._query_batch import QueryBatch
-from stitch_cir.transport import SetBound, direction_weights, member_bounds
+from stitch_cir.transport import SetBound, direction_weights, member_bounds, member_floors
 
 __all__ = ["Scanner"]
 
@@ -28,7 +29,9 @@ Floats: TypeAlias = NDArray[np.float32]
 Rows: TypeAlias = NDArray[np.int64]
 Indices: TypeAlias = "slice | NDArray[np.int64]"
 Bounder: TypeAlias = Callable[[Rows], tuple[Floats, Floats]]
-"""Rows (n,) → upper bounds (n, Q), and the errors ε (n, Q) of similarities they allow for."""
+"""Rows (n,) → bounds (n, Q), and the errors ε (n, Q) of similarities they allow for."""
+Limit: TypeAlias = Callable[..., Floats]
+"""``member_bounds`` or ``member_floors`` of a scorer."""
 
 WIDEST = 4096
 """Dimensions up to which the sums of coded products fit 32 bits."""
@@ -82,8 +85,7 @@ class Scanner:
         codes = sets.codes if batch.dim <= WIDEST and bound.kind == "members" else None
         step, bounder = self.views_per_block, None
         if bound.kind == "members":
-            upper = replace(bound, curvature=None) if lower else bound
-            bounder = self._bounder(sets, batch, upper, codes)
+            bounder = self._bounder(sets, batch, bound, codes, lower)
             widest = int((sets.offsets[rows + 1] - sets.offsets[rows]).max())
             views = min(self.views_per_block, self.similarities_per_block // len(batch.vectors))
             step = max(1, views // widest)
@@ -94,7 +96,7 @@ class Scanner:
             with np.errstate(invalid="ignore", over="ignore", under="ignore"):
                 if bounder is not None:
                     block, error = bounder(rows[part])
-                    if lower:
+                    if lower and bound.curvature is None:
                         block = block - 4 * error - _gap(sets, rows[part], batch, bound)
                 else:
                     block = _single(sets, rows[part], batch, bound.kind, lower)
@@ -114,16 +116,22 @@ class Scanner:
         batch: QueryBatch,
         bound: SetBound,
         codes: PackedCodes | None,
+        lower: bool,
     ) -> Bounder:
-        """Choose how to bound from all views."""
+        """Choose how to bound from all views.
+
+        From below there is a bound with the mean where there is a curvature; elsewhere it follows
+        from that from above.
+        """
+        limit = member_floors if lower and bound.curvature is not None else member_bounds
         if codes is None:
-            return _plain(sets, batch, bound)
+            return _plain(sets, batch, partial(limit, bound=bound))
         loop = self._loop() if len(batch.steps) == 1 and bound.curvature is None else None
         if loop is not None:
             return _fused(sets, codes, batch, bound.rho, loop)
         few = len(batch.steps) < self.few
         finely = few or bool(batch.lost_coarse.max() > self.coarse_error)
-        return _coded(sets, codes, batch, bound, few=few, finely=finely)
+        return _coded(sets, codes, batch, partial(limit, bound=bound), few=few, finely=finely)
 
     def _loop(self) -> Loop | None:
         """Return the compiled loop; ``None`` while it would not pay, and without a compiler."""
@@ -153,14 +161,14 @@ def _gap(sets: PackedSets, rows: Rows, batch: QueryBatch, bound: SetBound) -> Fl
     return np.asarray(bound.gap * gap, dtype=np.float32)
 
 
-def _plain(sets: PackedSets, batch: QueryBatch, of: SetBound) -> Bounder:
+def _plain(sets: PackedSets, batch: QueryBatch, limit: Limit) -> Bounder:
     def bound(rows: Rows) -> tuple[Floats, Floats]:
         indices, width, weights = _indices(sets, rows)
         products = sets.vectors[indices] @ batch.vectors.T
         s = products.reshape(len(rows), width, batch.captions, -1).transpose(2, 1, 0, 3)
         error = _rounding(batch, width) + batch.longest * np.float32(batch.dim * 2.0**-23)
         error = np.broadcast_to(error, s.shape[2:])
-        return member_bounds(s, batch.weights, weights, error, of), error
+        return limit(s, batch.weights, weights, error), error
 
     return bound
 
@@ -169,7 +177,7 @@ def _coded(
     sets: PackedSets,
     codes: PackedCodes,
     batch: QueryBatch,
-    of: SetBound,
+    limit: Limit,
     *,
     few: bool,
     finely: bool,
@@ -187,7 +195,7 @@ def _coded(
         scales = codes.scales[indices].reshape(len(rows), width)
         s = _similarities(products, scales, steps, base, few=few)
         error = _error(codes, rows, batch, lost, width)
-        return member_bounds(s, batch.weights, weights, error, of), error
+        return limit(s, batch.weights, weights, error), error
 
     return bound
 

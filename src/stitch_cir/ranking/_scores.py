@@ -60,8 +60,8 @@ def score_rows(
 ) -> NDArray[np.float32]:
     """Score the sets ``rows`` (m,): (m,) float32, larger is better."""
     scores = [
-        score_captions(problem.sets, rows, captions, problem.scorer, block_bytes=block_bytes)
-        for captions in problem.caption_sets()
+        score_captions(problem.sets, rows, captions, scorer, block_bytes=block_bytes)
+        for captions, scorer in problem.scored_sets()
     ]
     return np.asarray(problem.combine(scores, rows), dtype=np.float32)
 
@@ -80,10 +80,8 @@ def score_float64(
 ) -> NDArray[np.float64]:
     """Score the sets ``rows`` (m,) exactly: (m,) float64, rounded to ``DECIMALS``."""
     scores = [
-        score_captions(
-            problem.sets, rows, captions, problem.scorer, exact=True, block_bytes=block_bytes
-        )
-        for captions in problem.caption_sets()
+        score_captions(problem.sets, rows, captions, scorer, exact=True, block_bytes=block_bytes)
+        for captions, scorer in problem.scored_sets()
     ]
     combined = problem.combine(scores, rows)
     return np.asarray(np.round(combined, DECIMALS), dtype=np.float64)

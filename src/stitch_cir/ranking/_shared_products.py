@@ -162,7 +162,7 @@ class _Mixtures:
         arrays = {
             id(vectors): vectors
             for number in numbers
-            for vectors, _ in problems[number].caption_sets()
+            for (vectors, _), _ in problems[number].scored_sets()
         }
         captions = np.concatenate(list(arrays.values()))
         span = problems[numbers[0]].span
@@ -201,7 +201,7 @@ class _Mixtures:
         rankings = {}
         for number in self.numbers:
             problem = problems[number]
-            scores = [score(captions, problem.scorer) for captions in problem.caption_sets()]
+            scores = [score(captions, scorer) for captions, scorer in problem.scored_sets()]
             coarse = np.asarray(problem.combine(scores, problem.rows), dtype=np.float32)
             rankings[number] = solve(number, coarse)
         return rankings

@@ -20,6 +20,7 @@ from stitch_cir.searcher._reference import (
     resolve_upload,
 )
 from stitch_cir.searcher._results import Results
+from stitch_cir.searcher._roles import PartVectors, RoleMatch, RoleShare, RoleVectors
 from stitch_cir.searcher._searcher import Searcher
 from stitch_cir.searcher._settings import PRESETS, Hubness, SearchSettings
 
@@ -44,6 +45,7 @@ __all__ = [
     "Hit",
     "Hubness",
     "Match",
+    "PartVectors",
     "Query",
     "QueryFeatures",
     "QueryParts",
@@ -53,6 +55,9 @@ __all__ = [
     "Region",
     "ResolvedReference",
     "Results",
+    "RoleMatch",
+    "RoleShare",
+    "RoleVectors",
     "SearchOutcome",
     "SearchSettings",
     "Searcher",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from stitch_cir.composers import Composer, Composition, Conversation, compose_conversation
+from stitch_cir.composers import Composer, Composition, Conversation, Roles, compose_conversation
 from stitch_cir.encoders import check_readable, language_notes
 from stitch_cir.gallery import Gallery
 from stitch_cir.searcher._features import ComposedQuery
 from stitch_cir.searcher._query import Query
 from stitch_cir.searcher._reference import ResolvedReference
+from stitch_cir.searcher._settings import SearchSettings
 
 __all__ = ["compose_query", "composed_query", "describe_query"]
 
@@ -50,21 +51,30 @@ def composed_query(
     composer: Composer,
     references: tuple[ResolvedReference, ...],
     query: Query,
-    num_captions: int,
+    settings: SearchSettings,
 ) -> ComposedQuery:
     """Return the query, ready to be encoded: with the user's captions, or composed ones.
 
-    Raises what the composer raises, and ``QueryError`` for captions that the encoder cannot read.
+    It has the roles that the settings' scorer uses, and what the user avoids. Raises what the
+    composer raises, and ``QueryError`` for texts that the encoder cannot read, and for what is to
+    be avoided though the query asks for it.
     """
     composition = query.user_composition()
     if composition is None and query.modification:
-        composition = compose_query(gallery, composer, references, query, num_captions)
+        composition = compose_query(gallery, composer, references, query, settings.num_captions)
+    if composition is not None and query.roles is not None:
+        composition = replace(composition, roles=query.roles)
+    every = (Roles() if composition is None else composition.roles).avoiding(query.avoided)
+    roles = every if settings.scores_roles else every.user_avoids()
     if composition is not None:
         check_readable(gallery.encoder, composition.texts)
+    for avoided in query.avoided:
+        check_readable(gallery.encoder, [avoided.text])
     requests = query.conversation.requests
     return ComposedQuery(
         references,
         query.text if composition is None or not query.turns else composition.modification,
         composition,
         requests if len(requests) > 1 else (),
+        roles,
     )

@@ -61,6 +61,7 @@ class Cursor:
         parts = [
             composed.texts(),
             None if composition is None else [caption.weight for caption in composition.captions],
+            composed.roles.to_dict(),
             [(_reference_key(each), share) for each, share in zip(references, shares, strict=True)],
             negatives,
             shaping,

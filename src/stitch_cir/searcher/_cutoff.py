@@ -136,7 +136,7 @@ def measure_chance(gallery: Gallery, ranker: GalleryRanker, query: EncodedQuery)
     length = length_of(query.composition.texts)
     directions = gallery.cached_texts(random_captions(REQUESTS, SEED, length))
     requests = shaped_like(query.vectors, query.weights, directions)
-    scores = ranker.chance(query, requests, rows)
+    scores = ranker.chance(query, requests, rows, directions)
     return Chance(np.sort(scores.reshape(-1)), REQUESTS, len(rows), f"{RECIPE}, {length}")
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.composers import Composition
+from stitch_cir.composers import Composition, Phrase
 from stitch_cir.encoders import DualEncoder, TextLimits, encode_set
 from stitch_cir.errors import NotFoundError, QueryError
 from stitch_cir.gallery import GalleryReader
 from stitch_cir.searcher._features import ComposedQuery, QueryFeatures
 from stitch_cir.searcher._hit import View
 from stitch_cir.searcher._reference import ResolvedReference
+from stitch_cir.searcher._roles import RoleVectors, role_vectors
 from stitch_cir.views import content_key
 
 __all__ = [
@@ -37,12 +39,14 @@ def encode_queries(
     queries: Sequence[ComposedQuery],
     *,
     reference_images: bool = False,
+    reference_views: bool = False,
     text_encoder: DualEncoder | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[QueryFeatures]:
     """Encode queries with the gallery's encoder, every text once, in their order.
 
-    ``reference_images``: whether a transition will need the vector of the reference image.
+    ``reference_images``: whether a transition will need the vector of the reference image;
+    ``reference_views``: whether a scorer will need its view set where something is to be preserved.
     ``text_encoder``: encodes the texts instead, to the same vectors, such as one that keeps them.
     ``progress`` is called with (texts encoded, of how many).
     Raises ``NotFoundError`` where the views of a reference without text are gone.
@@ -58,14 +62,19 @@ def encode_queries(
     row_of = {text: row for row, text in enumerate(texts)}
     features = []
     for query in queries:
-        if query.composition is None:
-            features.append(_reference_features(gallery, query))
-            continue
         rows = vectors[[row_of[text] for text in query.texts()]]
-        image = None
-        if reference_images:
-            image = reference_vector(gallery, query.references)
-        features.append(_caption_features(query, query.composition, rows, image))
+        roles = role_vectors(query.roles, rows[len(rows) - len(query.roles.texts) :])
+        if query.composition is None:
+            made = _reference_features(gallery, query)
+        else:
+            image = reference_vector(gallery, query.references) if reference_images else None
+            made = _caption_features(query, query.composition, rows, image)
+            if reference_views and query.roles.preserve and query.references:
+                labels, views, weights = _view_set(gallery, query)
+                shares = [1.0] * len(labels) if weights is None else weights.tolist()
+                kept = tuple(map(Phrase, labels, shares))
+                roles += (RoleVectors("reference", kept, views),)
+        features.append(replace(made, roles=roles))
     return features
 
 
@@ -77,7 +86,8 @@ def _caption_features(
 ) -> QueryFeatures:
     """Sort the vectors of a query's texts into their parts."""
     count = len(composition.captions)
-    described = vectors[count + bool(query.text) :]
+    first = count + bool(query.text)
+    described = vectors[first : first + len(composition.reference_captions)]
     return QueryFeatures(
         composition,
         query.references[0].name if query.references else None,
@@ -105,28 +115,31 @@ def _reference_features(gallery: GalleryReader, query: ComposedQuery) -> QueryFe
     """
     if not query.references:
         raise QueryError("There is neither a composition nor a reference to search with.")
+    name, named = query.references[0].name, _named_shares(query)
+    labels, vectors, weights = _view_set(gallery, query)
+    return QueryFeatures(None, name, "", labels, vectors, weights=weights, references=named)
+
+
+def _view_set(
+    gallery: GalleryReader, query: ComposedQuery
+) -> tuple[tuple[str, ...], NDArray[np.float32], NDArray[np.float32] | None]:
+    """Return labels, vectors (R, d) and weights of the views of all references.
+
+    The weights are ``None`` for a single reference.
+    """
     first, *others = [_views_of(gallery, each) for each in query.references]
-    named = _named_shares(query)
     if not others:
-        labels, vectors = first
-        return QueryFeatures(None, query.references[0].name, "", labels, vectors, references=named)
+        return *first, None
     parts = [first, *others]
-    return QueryFeatures(
-        None,
-        query.references[0].name,
-        "",
-        tuple(
-            f"{number}: {label}" for number, (labels, _) in enumerate(parts, 1) for label in labels
-        ),
-        np.concatenate([vectors for _, vectors in parts]),
-        weights=np.concatenate(
-            [
-                np.full(len(vectors), share / len(vectors), dtype=np.float32)
-                for (_, share), (_, vectors) in zip(named, parts, strict=True)
-            ]
-        ),
-        references=named,
+    labels = tuple(
+        f"{number}: {label}" for number, (labels, _) in enumerate(parts, 1) for label in labels
     )
+    weights = [
+        np.full(len(vectors), share / len(vectors), dtype=np.float32)
+        for share, (_, vectors) in zip(query.shares, parts, strict=True)
+    ]
+    vectors = np.concatenate([vectors for _, vectors in parts])
+    return labels, vectors, np.concatenate(weights)
 
 
 def _views_of(
@@ -184,15 +197,18 @@ def _whole_view(gallery: GalleryReader, reference: ResolvedReference) -> NDArray
 
 def cut_notes(encoder: DualEncoder, query: ComposedQuery) -> list[str]:
     """Return a note for each text of the query that is longer than the encoder reads."""
-    if query.composition is None or not isinstance(encoder, TextLimits):
+    if not isinstance(encoder, TextLimits):
         return []
-    num_captions = len(query.composition.captions)
+    num_captions = 0 if query.composition is None else len(query.composition.captions)
+    first_of_roles = len(query.texts()) - len(query.roles.texts)
     notes = []
     for number, count in enumerate(encoder.count_tokens(query.texts())):
         if count <= encoder.context_length:
             continue
         if number < num_captions:
             what = f"Caption {number + 1}"
+        elif number >= first_of_roles:
+            what = "A phrase of a role"
         elif query.text and number == num_captions:
             what = "The modification"
         else:

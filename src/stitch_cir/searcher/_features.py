@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.composers import Composition
+from stitch_cir.composers import Composition, Roles
 from stitch_cir.errors import QueryError, VectorError
 from stitch_cir.searcher._reference import ResolvedReference
-from stitch_cir.transition import Transition, rocchio_step
+from stitch_cir.searcher._roles import PartVectors, RoleVectors
+from stitch_cir.transition import Transition, WeighsParts, rocchio_step
 
 __all__ = ["ComposedQuery", "EncodedQuery", "QueryFeatures"]
 
@@ -22,13 +23,15 @@ class ComposedQuery:
 
     ``text`` is the modification of all turns, without white space around it; ``requests`` are the
     turns as the user wrote them, where there are several. Without a ``composition`` the references'
-    own view sets are searched with.
+    own view sets are searched with. ``roles`` are those that are scored beside the captions: what
+    the user avoids, and for the scorer ``roles`` all of the composition's.
     """
 
     references: tuple[ResolvedReference, ...]
     text: str
     composition: Composition | None
     requests: tuple[str, ...] = ()
+    roles: Roles = field(default_factory=Roles)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -43,12 +46,13 @@ class ComposedQuery:
         return tuple(each.weight / total for each in self.references)
 
     def texts(self) -> tuple[str, ...]:
-        """Return what is encoded: captions, the modification if any, the reference's captions."""
+        """Return what is encoded: captions, modification, the reference's captions, roles."""
         composition = self.composition
         if composition is None:
-            return ()
+            return self.roles.texts
         modification = (composition.intent or self.text,) if self.text else ()
-        return (*composition.texts, *modification, *composition.reference_captions)
+        described = composition.reference_captions
+        return (*composition.texts, *modification, *described, *self.roles.texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,9 @@ class EncodedQuery:
     ids of rejected images, which ``vectors`` were moved away from. ``reference`` names the only or
     first reference; ``references`` are all of them with their shares, which sum to 1; ``requests``
     are all turns, where there are several. ``span``: (b, d) float32, the query's vectors before the
-    transition, the same array for every transition of its features.
+    transition, the same array for every transition of its features. ``roles``: those that a scorer
+    may use. ``share`` is what the score of ``vectors`` is multiplied by, where a transition adds
+    that of ``parts`` of the query before it.
     """
 
     vectors: NDArray[np.float32] = field(repr=False)
@@ -75,6 +81,9 @@ class EncodedQuery:
     references: tuple[tuple[str, float], ...] = ()
     requests: tuple[str, ...] = ()
     span: NDArray[np.float32] | None = field(default=None, repr=False)
+    roles: tuple[RoleVectors, ...] = ()
+    share: float = 1.0
+    parts: tuple[PartVectors, ...] = ()
 
     @property
     def reference_names(self) -> tuple[str, ...]:
@@ -94,6 +103,12 @@ class EncodedQuery:
             "labels": list(self.labels),
             "weights": [round(float(weight), 6) for weight in self.weights],
             "negatives": list(self.negatives),
+            "avoid": [
+                phrase.text
+                for role in self.roles
+                for phrase in role.phrases
+                if role.term == "forbidden" and phrase.origin == "user"
+            ],
             "references": [
                 {"name": name, "share": round(share, 6)} for name, share in self.references
             ],
@@ -116,7 +131,8 @@ class QueryFeatures:
     captions of the unchanged references, or None; ``reference_image``: (d,), the view of the whole
     reference image where a transition needs it, of several their weighted mean, renormalised.
     ``weights``: (K,), sum 1, the shares of the views of several references without text. ``span``:
-    (b, d), the vectors of all texts and of the reference image as one array, or None.
+    (b, d), the vectors of all texts and of the reference image as one array, or None. ``roles``:
+    the roles with their vectors, and the views of the reference where something is to be preserved.
     """
 
     composition: Composition | None
@@ -131,6 +147,7 @@ class QueryFeatures:
     references: tuple[tuple[str, float], ...] = ()
     requests: tuple[str, ...] = ()
     span: NDArray[np.float32] | None = field(default=None, repr=False)
+    roles: tuple[RoleVectors, ...] = ()
 
     def refine(self, transition: Transition) -> EncodedQuery:
         """Apply a transition; the views of a reference stay where they are.
@@ -150,6 +167,7 @@ class QueryFeatures:
                 self.reference,
                 None,
                 references=self.references,
+                roles=self.roles,
             )
         refined = transition.refine(
             self.captions,
@@ -170,6 +188,7 @@ class QueryFeatures:
         else:
             labels = tuple(self.text for _ in range(len(refined)))
             weights = np.ones(len(refined), np.float32)
+        share, parts = self._parts(transition)
         total = float(weights.sum())
         if not np.isfinite(total) or total <= 0 or bool((weights < 0).any()):
             raise QueryError(
@@ -187,4 +206,21 @@ class QueryFeatures:
             references=self.references,
             requests=self.requests,
             span=self.span,
+            roles=self.roles,
+            share=share,
+            parts=parts,
         )
+
+    def _parts(self, transition: Transition) -> tuple[float, tuple[PartVectors, ...]]:
+        """Return what the refined captions' score is multiplied by, and what is added to it."""
+        if not isinstance(transition, WeighsParts) or self.modification is None:
+            return 1.0, ()
+        factors = transition.part_weights()
+        assert self.composition is not None
+        weights = [each.weight for each in self.composition.captions]
+        alone, factor = self.modification[None], factors["modification"]
+        parts = (
+            PartVectors("captions", self.labels, self.captions, weights, factors["captions"]),
+            PartVectors("modification", (self.text,), alone, [1.0], factor),
+        )
+        return factors["refined"], tuple(each for each in parts if each.factor)

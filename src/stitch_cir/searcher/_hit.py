@@ -18,6 +18,7 @@ from stitch_cir.views import ViewBox
 
 if TYPE_CHECKING:
     from stitch_cir.searcher._features import EncodedQuery
+    from stitch_cir.searcher._roles import RoleShare
 
 __all__ = ["Hit", "Match", "Region", "View"]
 
@@ -145,7 +146,8 @@ class Hit:
     settings group, ``members`` are the further images of its group that are shown, best first, and
     ``group_images`` counts all that took part. ``image_paths`` are the files of an item of several
     images, whose first is ``path``. ``near_duplicates`` are the ids of the images that collapse to
-    this one, where the settings collapse them.
+    this one, where the settings collapse them. ``roles`` say what the captions and each role give
+    to the score, where roles count or something is avoided.
     """
 
     rank: int
@@ -165,6 +167,7 @@ class Hit:
     group_images: int = 1
     near_duplicates: tuple[str, ...] = ()
     image_paths: tuple[Path, ...] = ()
+    roles: tuple[RoleShare, ...] = field(default=(), repr=False)
 
     @property
     def captions(self) -> tuple[str, ...]:
@@ -273,6 +276,8 @@ class Hit:
             data["size"] = None if self.size is None else list(self.size)
             data["captions"] = list(self.captions)
             data["regions"] = [region.to_dict() for region in self.regions()]
+        if plan and self.roles:
+            data["roles"] = [each.to_dict() for each in self.roles]
         if plan:
             data["views"] = [view.to_dict() for view in self.views]
             data["plan"] = self.plan.to_dict()

@@ -7,13 +7,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from stitch_cir.composers import Caption, Composition, Conversation, edit_captions, find_mentions
+from stitch_cir.composers import (
+    Caption,
+    Composition,
+    Conversation,
+    Phrase,
+    Roles,
+    edit_captions,
+    find_mentions,
+    phrases,
+)
 from stitch_cir.errors import QueryError
 from stitch_cir.gallery import FacetRequest
 from stitch_cir.searcher._reference import References, WeightedReference
 
-__all__ = ["MAX_REFERENCES", "MAX_TURNS", "Query", "QueryParts", "empty_query_error", "weighted"]
+__all__ = [
+    "MAX_AVOIDED",
+    "MAX_REFERENCES",
+    "MAX_TURNS",
+    "Query",
+    "QueryParts",
+    "empty_query_error",
+    "weighted",
+]
 
+MAX_AVOIDED = 16
+"""Phrases of what a query avoids."""
 MAX_OFFSET = 10**9
 """Hits that can be left out at the beginning, at most."""
 MAX_OBJECT = 60
@@ -58,11 +77,17 @@ class Query:
     turns:
         Modifications of earlier turns that still hold, oldest first, at most 16; ``text`` is the
         newest. To take one back, leave it out.
+    avoid:
+        What the hits should not show, e.g. ``"stripes"``: texts, or phrases with weights, at most
+        16. Every scorer takes it off the score, ``settings.forbidden_weight`` times.
+    roles:
+        Phrases by role for the scorer ``roles``, instead of the composer's: those of an earlier
+        composition, to be sent back beside its captions, or others.
 
     Raises ``QueryError`` without reference, text, turns and captions, for captions without visible
     characters or with a weight that is negative or not finite, for an object without reference, for
-    a text that names a reference of which there are fewer, and for an offset below 0 or beside a
-    cursor.
+    a text that names a reference of which there are fewer, for an offset below 0 or beside a
+    cursor, and for what :class:`stitch_cir.composers.Roles` refuses.
     """
 
     references: References = field(default=())
@@ -74,6 +99,8 @@ class Query:
     offset: int = 0
     cursor: str = ""
     turns: Sequence[str] = ()
+    avoid: Sequence[str | Phrase] = ()
+    roles: Roles | None = None
 
     def __post_init__(self) -> None:
         """Normalise every part, and check that there is something to search for."""
@@ -86,6 +113,7 @@ class Query:
         builtins.object.__setattr__(self, "negatives", tuple(negatives))
         facets = (self.facets,) if isinstance(self.facets, (str, FacetRequest)) else self.facets
         builtins.object.__setattr__(self, "facets", tuple(facets))
+        builtins.object.__setattr__(self, "avoid", phrases(self.avoid, "avoid"))
         written = self.user_composition()
         builtins.object.__setattr__(self, "captions", () if written is None else written.captions)
         if not (self.weighted_references or self.modification or self.captions):
@@ -95,6 +123,11 @@ class Query:
                 f"There are {len(self.weighted_references)} references and {len(self.turns)} "
                 "earlier turns.",
                 hint=f"A query has at most {MAX_REFERENCES} references and {MAX_TURNS} turns.",
+            )
+        if len(self.avoid) > MAX_AVOIDED:
+            raise QueryError(
+                f"{len(self.avoid)} phrases are to be avoided.",
+                hint=f"A query has at most {MAX_AVOIDED}.",
             )
         self._check_mentions()
         self._check_object()
@@ -151,6 +184,13 @@ class Query:
                 "An offset is given beside a cursor, which has its own.", hint="Give one of them."
             )
 
+    @property
+    def avoided(self) -> tuple[Phrase, ...]:
+        """What the hits should not show, as phrases."""
+        avoided = self.avoid
+        assert isinstance(avoided, tuple)
+        return avoided
+
     def user_composition(self) -> Composition | None:
         """Return the user's captions as a composition, or ``None`` where there are none."""
         if not self.captions:
@@ -170,6 +210,8 @@ class QueryParts(TypedDict, total=False):
     offset: int
     cursor: str
     turns: Sequence[str]
+    avoid: Sequence[str | Phrase]
+    roles: Roles | None
 
 
 def weighted(references: References) -> tuple[WeightedReference, ...]:

@@ -276,19 +276,21 @@ class QueryRun:
     def _hit(self, rank: int, row: int, score: float) -> Hit:
         snapshot = self.snapshot
         id = self.ranker.matrix.ids[row]
+        plan, views = self.ranker.plan(self.encoded, row), self._views_of(row)
         return Hit(
             rank,
             id,
             score,
             self.encoded,
-            self.ranker.plan(self.encoded, row),
-            self._views_of(row),
+            plan,
+            views,
             snapshot.path(id),
             max_pixels=snapshot.max_pixels,
             size=snapshot.size(id),
             content=snapshot.content_hash(id),
             attributes=snapshot.attributes_of(id),
             image_paths=snapshot.image_paths(id),
+            roles=self.ranker.role_shares(self.encoded, row, plan, views),
         )
 
     def _results(

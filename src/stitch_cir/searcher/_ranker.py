@@ -16,12 +16,15 @@ from stitch_cir.ranking import (
     OnDevice,
     Ranking,
     RankingProblem,
+    ScoreTerms,
     Solver,
     chance_scores,
     count_neighbours,
     pad_sets,
 )
 from stitch_cir.searcher._features import EncodedQuery
+from stitch_cir.searcher._hit import View
+from stitch_cir.searcher._roles import RoleShare, role_shares, score_terms
 from stitch_cir.searcher._settings import SearchSettings
 from stitch_cir.transport import IterativeScorer, PointSets, Scorer, TransportPlan
 
@@ -110,10 +113,17 @@ class GalleryRanker:
         return self.solver.above(self._problem(query, rows), score)
 
     def chance(
-        self, query: EncodedQuery, requests: PointSets, rows: NDArray[np.int64]
+        self,
+        query: EncodedQuery,
+        requests: PointSets,
+        rows: NDArray[np.int64],
+        directions: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float64]:
-        """Score ``rows`` (r,) under B random requests, as the query's scores are: (B, r)."""
-        return chance_scores(self._problem(query, rows), requests, rows)
+        """Score ``rows`` (r,) under B random requests, as the query's scores are: (B, r).
+
+        ``directions``: (B, d), what the roles of the requests are about.
+        """
+        return chance_scores(self._problem(query, rows), requests, rows, directions)
 
     def rank_many(
         self,
@@ -141,6 +151,23 @@ class GalleryRanker:
         start, end = self.matrix.offsets[row : row + 2]
         views = np.asarray(self.matrix.vectors[start:end])
         return self.scorer.plan(query.vectors @ views.T, query.weights, None)
+
+    def role_shares(
+        self, query: EncodedQuery, row: int, plan: TransportPlan, views: Sequence[View]
+    ) -> tuple[RoleShare, ...]:
+        """Return what each role adds to the score of a row, whose plan and views these are."""
+        terms, texts = self._terms(query)
+        start, end = self.matrix.offsets[row : row + 2]
+        vectors = np.asarray(self.matrix.vectors[start:end])
+        plans = [
+            term.scorer.plan(term.vectors @ vectors.T, term.weights, None) for term in terms.terms
+        ]
+        return role_shares(terms, texts, plan, plans, views)
+
+    def _terms(self, query: EncodedQuery) -> tuple[ScoreTerms, tuple[tuple[str, ...], ...]]:
+        settings = self.settings
+        weight, tau = settings.forbidden_weight, settings.role_tau
+        return score_terms(query, settings.scorer, weight, tau)
 
     def plans_converged(self, query: EncodedQuery, rows: Iterable[int]) -> bool:
         """Return whether the plans of all ``rows`` converged; only iterative ones may not."""
@@ -170,6 +197,7 @@ class GalleryRanker:
             np.fromiter(excluded, np.int64, len(excluded)) if excluded else None,
             watched=watched,
             span=query.span,
+            terms=self._terms(query)[0],
         )
 
 

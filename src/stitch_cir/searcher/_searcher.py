@@ -235,7 +235,8 @@ class Searcher:
     ) -> list[QueryFeatures]:
         """Encode composed queries, every text once, in their order.
 
-        Reference images are encoded where the transition of the settings needs them.
+        Reference images are encoded where the transition of the settings needs them, and their view
+        sets where the scorer ``roles`` does.
         ``text_encoder`` encodes the texts in the place of the gallery's encoder, whose vectors it
         must return. ``progress`` is called with (texts encoded, of how many).
         """
@@ -243,6 +244,7 @@ class Searcher:
             self.gallery,
             queries,
             reference_images=self.settings.transition.needs_reference_image,
+            reference_views=self.settings.scores_roles,
             text_encoder=text_encoder,
             progress=progress,
         )
@@ -293,9 +295,7 @@ class Searcher:
                 first.attributes.check_facet(facet)
             state = (first.commit, first.attributes.state)
         timer.finish("open")
-        composed = composed_query(
-            self.gallery, self.composer, references, query, self.settings.num_captions
-        )
+        composed = composed_query(self.gallery, self.composer, references, query, self.settings)
         timer.finish("compose")
         snapshot = stack.enter_context(self.gallery.snapshot())
         reranker = {} if self._reranker is None else self._reranker.settings()
@@ -303,8 +303,12 @@ class Searcher:
         if cursor is not None:
             cursor.check_state(snapshot, settings)
             cursor.check_query(begin)
-        needs_image = settings.transition.needs_reference_image
-        (features,) = encode_queries(snapshot, [composed], reference_images=needs_image)
+        (features,) = encode_queries(
+            snapshot,
+            [composed],
+            reference_images=settings.transition.needs_reference_image,
+            reference_views=settings.scores_roles,
+        )
         encoder = snapshot.encoder
         notes = (*composed.notes, *encoder_notes(encoder), *cut_notes(encoder, composed))
         request = RankingRequest(

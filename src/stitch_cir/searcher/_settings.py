@@ -10,8 +10,8 @@ from stitch_cir._hints import did_you_mean
 from stitch_cir._schema import DECLARED, PRESETS, default_of, field_values
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Where, parse_where
-from stitch_cir.transition import Linear, Transition, transition_by_name
-from stitch_cir.transport import ConditionalTransport, Scorer, scorer_by_name
+from stitch_cir.transition import Linear, Transition, WeighsParts, transition_by_name
+from stitch_cir.transport import ConditionalTransport, RoleScorer, Scorer, scorer_by_name
 
 __all__ = ["PRESETS", "Hubness", "SearchSettings"]
 
@@ -100,6 +100,11 @@ class SearchSettings:
     rerank, rerank_weight:
         How many of the best hits a reranker judges (0: none) and the weight of its answer, in
         [0, 1000], in ``score + rerank_weight · (2·yes − 1)``.
+    forbidden_weight:
+        θF in [0, 10]: how much an image loses that shows what is to be avoided, beside the score
+        (``search(…, avoid=…)``); for the scorer ``roles`` also what the composer found forbidden.
+    role_tau:
+        τ > 0 at which the phrases of roles look for their views.
     device:
         Where view sets are scored: ``cpu`` (NumPy), ``cuda``, ``cuda:N`` or ``auto`` (torch, the
         extra ``torch``). It changes no ranking; results record the device that was used.
@@ -133,6 +138,8 @@ class SearchSettings:
     rerank: int = default_of("rerank")
     rerank_weight: float = default_of("rerank_weight")
     device: str = default_of("device")
+    forbidden_weight: float = default_of("forbidden_weight")
+    role_tau: float = default_of("role_tau")
     preset: str = default_of("preset")
     unused: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -154,6 +161,12 @@ class SearchSettings:
             raise SettingError(
                 "Variety and a reranker are both to order the hits.",
                 hint="Leave one of them out: variety 0, or rerank 0.",
+            )
+        product = isinstance(self.scorer, RoleScorer) and self.scorer.role_rule == "product"
+        if product and isinstance(self.transition, WeighsParts):
+            raise SettingError(
+                f"The transition {self.transition.name} adds scores, and role_rule multiplies them.",
+                hint="Use role_rule sum, or another transition.",
             )
         if self.preset != "custom":
             values = self._values()
@@ -240,6 +253,11 @@ class SearchSettings:
         }
         plain = {name: values[name] for name in _PLAIN if name in values}
         return cls(**plain, **parts, hubness=hubness, preset=preset, unused=unused)
+
+    @property
+    def scores_roles(self) -> bool:
+        """Whether the scorer scores the roles of a composition beside its captions."""
+        return isinstance(self.scorer, RoleScorer)
 
     @property
     def filters(self) -> bool:

@@ -10,6 +10,8 @@ from stitch_cir.composers import (
     Caption,
     Composer,
     Composition,
+    Phrase,
+    Roles,
     waits_for_model,
 )
 from stitch_cir.errors import NotFoundError, QueryError
@@ -37,9 +39,12 @@ from stitch_cir.wire import (
     ImageInfo,
     MatchInfo,
     MemberInfo,
+    PhraseSent,
     PlanInfo,
     QueryRequest,
     ReferenceShare,
+    RoleShareInfo,
+    RolesSent,
     SearchResults,
     ViewInfo,
     WeightedGalleryReference,
@@ -157,6 +162,8 @@ class QueryService:
             request.offset,
             request.cursor,
             request.turns,
+            [_phrase(each) for each in request.avoid],
+            _roles(request.roles),
         )
 
     def _check_limits(self, request: QueryRequest) -> None:
@@ -165,6 +172,7 @@ class QueryService:
             request.text,
             *request.turns,
             *(caption.text for caption in request.captions or ()),
+            *(each if isinstance(each, str) else each.text for each in request.avoid),
         ]
         if max(map(len, texts)) > limits.text_characters:
             raise RequestError(
@@ -240,6 +248,7 @@ class QueryService:
                 ReferenceShare(name=name, share=round(share, 6))
                 for name, share in hit.query.references
             ),
+            roles=tuple(RoleShareInfo.model_validate(each.to_dict()) for each in hit.roles),
             summary=hit.summary(),
             notes=self._notes(gallery, results),
         )
@@ -283,6 +292,14 @@ def _hit_info(hit: Hit, prefix: str) -> HitInfo:
         ),
         near_duplicates=hit.near_duplicates,
     )
+
+
+def _phrase(sent: str | PhraseSent) -> Phrase:
+    return Phrase(sent) if isinstance(sent, str) else Phrase(sent.text, sent.weight)
+
+
+def _roles(sent: RolesSent | None) -> Roles | None:
+    return None if sent is None else Roles.from_dict(sent.model_dump())
 
 
 def _search_settings(request: QueryRequest) -> SearchSettings:

@@ -9,10 +9,13 @@ Pure mathematics on unit vectors: no files, no models.
 """
 
 from stitch_cir import _exports
+from stitch_cir.transition._anchor import AnchorDebias
 from stitch_cir.transition._protocol import (
     TRANSITION_NAMES,
+    QueryPart,
     Transition,
     TransitionBase,
+    WeighsParts,
     transition_by_name,
 )
 from stitch_cir.transition._scores import SemanticIncrement
@@ -28,13 +31,16 @@ from stitch_cir.transition._vectors import (
 __all__ = [
     "PDV",
     "TRANSITION_NAMES",
+    "AnchorDebias",
     "Linear",
     "NoTransition",
+    "QueryPart",
     "ReferenceSubtraction",
     "SemanticIncrement",
     "TextOnly",
     "Transition",
     "TransitionBase",
+    "WeighsParts",
     "rocchio_step",
     "transition_by_name",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,19 @@ from stitch_cir._schema import check_fields, field_values
 from stitch_cir.plugins import TRANSITIONS
 from stitch_cir.transition._checks import read_rows
 
-__all__ = ["TRANSITION_NAMES", "Transition", "TransitionBase", "transition_by_name"]
+__all__ = [
+    "TRANSITION_NAMES",
+    "QueryPart",
+    "Transition",
+    "TransitionBase",
+    "WeighsParts",
+    "transition_by_name",
+]
 
 Vectors = NDArray[np.float32]
 Scores = NDArray[np.floating[Any]]
+QueryPart: TypeAlias = Literal["refined", "captions", "modification"]
+"""A set of vectors of a query that a score may count."""
 
 TRANSITION_NAMES: tuple[str, ...] = tuple(TRANSITIONS.built_in)
 """Names of the built-in transitions, the method's own first. ``TRANSITIONS.names()`` has all."""
@@ -101,6 +110,20 @@ class Transition(Protocol):
 
         Returns (N,), of the float type of ``scores``; ``scores`` itself where ``reference_scores``
         is ``None``.
+        """
+        ...
+
+
+@runtime_checkable
+class WeighsParts(Protocol):
+    """A transition that also counts the scores of a query's parts as they were before it."""
+
+    def part_weights(self) -> Mapping[QueryPart, float]:
+        """Return what each score is multiplied by: finite numbers, that of ``refined`` above 0.
+
+        ``refined``: the captions after the transition; ``captions``: before it; ``modification``:
+        the modification alone. A query without a modification is scored by ``refined`` alone, as it
+        is.
         """
         ...
 

@@ -16,7 +16,7 @@ Pure mathematics on cosines: no files, no models. Every scorer has the same scal
 from stitch_cir import _exports
 from stitch_cir.transport._assemble import Attention
 from stitch_cir.transport._blocks import Block
-from stitch_cir.transport._bounds import BoundedScorer, SetBound, member_bounds
+from stitch_cir.transport._bounds import BoundedScorer, SetBound, member_bounds, member_floors
 from stitch_cir.transport._conditional import ConditionalTransport
 from stitch_cir.transport._directions import direction_weights
 from stitch_cir.transport._exact import ExactTransport
@@ -28,6 +28,7 @@ from stitch_cir.transport._front import (
 )
 from stitch_cir.transport._marginals import Marginal
 from stitch_cir.transport._plan import TransportPlan
+from stitch_cir.transport._roles import RoleScorer, Term, forward_look
 from stitch_cir.transport._scorer import (
     BlockScorer,
     DeviceScorer,
@@ -54,13 +55,17 @@ __all__ = [
     "MeanPooling",
     "PointSets",
     "PointToPoint",
+    "RoleScorer",
     "Scorer",
     "SetBound",
     "Sinkhorn",
+    "Term",
     "TorchScorer",
     "TransportPlan",
     "direction_weights",
+    "forward_look",
     "member_bounds",
+    "member_floors",
     "open_device",
     "score_sets",
     "score_sets_torch",

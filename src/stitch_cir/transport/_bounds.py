@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.transport._directions import EVEN, direction_weights
 
-__all__ = ["BoundedScorer", "SetBound", "member_bounds"]
+__all__ = ["BoundedScorer", "SetBound", "member_bounds", "member_floors"]
 
 Floats = NDArray[np.float32]
 
@@ -104,14 +104,51 @@ def member_bounds(
         top = _smaller(top, s.min(axis=1), mean, error, curvature)
     total: Floats = (top * p[:, None, :]).sum(axis=0)
     total *= np.float32(of_captions)
-    top = s.max(axis=0)
-    if curvature is not None:
-        mean = np.einsum("kmnq,kq->mnq", s, p)
-        top = _smaller(top, s.min(axis=0), mean, error, curvature)
-    views: Floats = top.mean(axis=0) if q is None else (top * q[:, :, None]).sum(axis=0)
-    views *= np.float32(of_views)
-    total += views
+    if of_views:
+        top = s.max(axis=0)
+        if curvature is not None:
+            mean = np.einsum("kmnq,kq->mnq", s, p)
+            top = _smaller(top, s.min(axis=0), mean, error, curvature)
+        views: Floats = top.mean(axis=0) if q is None else (top * q[:, :, None]).sum(axis=0)
+        views *= np.float32(of_views)
+        total += views
     total += 2.0 * error
+    return np.asarray(total, dtype=np.float32)
+
+
+def member_floors(
+    s: Floats,
+    p: Floats,
+    q: Floats | None,
+    error: Floats,
+    bound: SetBound,
+) -> Floats:
+    r"""Bound the scores of n sets under Q queries from below, where the bound has a gap g.
+
+    Parameters and result are those of :func:`member_bounds`.
+
+    *Proof.* The average of conditional transport, ``f(1/τ)``, rises with β = 1/τ (its derivative is
+    a variance), so it is at least the weighted mean ``f(0)``; and it is at least the maximum less
+    ``g log(1/w)``, w the weight of the largest (:class:`SetBound`). With R even views that is
+    ``max(mean, max − τ log R)``. Both move by at most ε, so the score by at most 2ε. ∎
+    """
+    assert bound.gap is not None
+    of_captions, of_views = direction_weights(bound.rho)
+    gap = np.float32(bound.gap)
+    if q is None:
+        even, mean = np.float32(np.log(s.shape[1])), s.mean(axis=1)
+    else:
+        even = np.log(np.maximum(1, (q > 0).sum(axis=0))).astype(np.float32)[:, None]
+        mean = np.einsum("kmnq,mn->knq", s, q)
+    least = np.maximum(s.max(axis=1) - gap * even, mean)
+    total: Floats = (least * p[:, None, :]).sum(axis=0)
+    total *= np.float32(of_captions)
+    if of_views:
+        rarest = np.log(np.where(p > 0, p, 1.0).min(axis=0)).astype(np.float32)
+        least = np.maximum(s.max(axis=0) + gap * rarest, np.einsum("kmnq,kq->mnq", s, p))
+        views: Floats = least.mean(axis=0) if q is None else (least * q[:, :, None]).sum(axis=0)
+        total += np.float32(of_views) * views
+    total -= 2.0 * error
     return np.asarray(total, dtype=np.float32)
 
 

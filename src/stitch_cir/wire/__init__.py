@@ -52,7 +52,6 @@ from stitch_cir.wire._requests import (
     MAX_OBJECT,
     MAX_OFFSET,
     MAX_REFERENCES,
-    MAX_TEXT,
     MAX_TURNS,
     EditedCaption,
     ExplainRequest,
@@ -86,8 +85,19 @@ from stitch_cir.wire._results import (
     SearchResults,
     SuggestedFacet,
 )
+from stitch_cir.wire._roles import (
+    MAX_AVOIDED,
+    MAX_TEXT,
+    PhraseInfo,
+    PhraseSent,
+    RoleMatchInfo,
+    RoleShareInfo,
+    RolesInfo,
+    RolesSent,
+)
 
 __all__ = [
+    "MAX_AVOIDED",
     "MAX_CAPTIONS",
     "MAX_NEGATIVES",
     "MAX_OBJECT",
@@ -141,6 +151,8 @@ __all__ = [
     "ImageReference",
     "MatchInfo",
     "MemberInfo",
+    "PhraseInfo",
+    "PhraseSent",
     "PlanInfo",
     "PoolState",
     "QueryInfo",
@@ -149,6 +161,10 @@ __all__ = [
     "RankedImage",
     "RankedImages",
     "ReferenceShare",
+    "RoleMatchInfo",
+    "RoleShareInfo",
+    "RolesInfo",
+    "RolesSent",
     "SearchResponse",
     "SearchResults",
     "SettingInfo",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from stitch_cir.wire._query_settings import QuerySettings
+from stitch_cir.wire._roles import MAX_AVOIDED, MAX_TEXT, AvoidedText, PhraseSent, RolesSent
 
 __all__ = [
     "MAX_CAPTIONS",
@@ -14,7 +15,6 @@ __all__ = [
     "MAX_OBJECT",
     "MAX_OFFSET",
     "MAX_REFERENCES",
-    "MAX_TEXT",
     "MAX_TURNS",
     "EditedCaption",
     "ExplainRequest",
@@ -27,8 +27,6 @@ __all__ = [
     "WeightedUploadReference",
 ]
 
-MAX_TEXT = 2000
-"""Characters of a caption, and of a text unless a server allows more."""
 MAX_OBJECT = 60
 """Characters of the name of an object."""
 MAX_CAPTIONS = 64
@@ -166,6 +164,16 @@ class QueryRequest(_Request):
         default="",
         description="next_cursor of the page before, instead of an offset. The rest of the request "
         "is the same; only k and facets may differ.",
+    )
+    avoid: Annotated[list[AvoidedText | PhraseSent], Field(max_length=MAX_AVOIDED)] = Field(
+        default_factory=list,
+        description="What the hits should not show, such as stripes: whatever the scorer, images "
+        "that show it lose points (settings.forbidden_weight).",
+    )
+    roles: RolesSent | None = Field(
+        default=None,
+        description="Phrases by role, instead of the composer's: those of a composition, to be "
+        "sent back beside its captions. They count with the scorer roles.",
     )
     settings: QuerySettings = Field(default_factory=lambda: QuerySettings())
 

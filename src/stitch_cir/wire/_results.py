@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from stitch_cir.wire._gallery import ImageInfo, ViewInfo, WireModel
+from stitch_cir.wire._roles import RoleShareInfo, RolesInfo
 
 __all__ = [
     "CaptionInfo",
@@ -60,8 +61,9 @@ class CompositionInfo(WireModel):
     settings: Mapping[str, Any] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     intent: str = ""
-    negative_phrases: tuple[str, ...] = Field(
-        default=(), description="Phrases of what is to vanish; they are no captions."
+    roles: RolesInfo = Field(
+        default_factory=RolesInfo,
+        description="What is desired, to be preserved and forbidden; the scorer roles uses it.",
     )
     alternatives: tuple[str, ...] = Field(
         default=(), description="Other objects that the reference may show, to be sent as object."
@@ -93,6 +95,7 @@ class QueryInfo(WireModel):
         default=(), description="Every reference with its share."
     )
     turns: tuple[str, ...] = Field(default=(), description="The texts of earlier turns.")
+    avoid: tuple[str, ...] = Field(default=(), description="What the hits should not show.")
 
 
 class FacetCountInfo(WireModel):
@@ -280,7 +283,10 @@ class MatchInfo(WireModel):
 
 
 class ExplanationSummary(WireModel):
-    """Why an image ranks where it does; ``shares`` of the K captions sum to the score."""
+    """Why an image ranks where it does; ``shares`` of the K captions sum to their score.
+
+    Where roles count or something is avoided, ``roles`` say what each of them adds.
+    """
 
     hit: RankedImage
     captions: tuple[str, ...]
@@ -289,6 +295,9 @@ class ExplanationSummary(WireModel):
     shares: tuple[float, ...] = Field(description="What each caption contributed to the score.")
     references: tuple[ReferenceShare, ...] = Field(
         default=(), description="Every reference of the query with its share."
+    )
+    roles: tuple[RoleShareInfo, ...] = Field(
+        default=(), description="What the captions and each role give to the score."
     )
     summary: str
     notes: tuple[str, ...] = ()

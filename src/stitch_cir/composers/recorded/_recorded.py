@@ -125,7 +125,7 @@ class RecordedComposer:
             settings=settings,
             notes=tuple(notes),
             intent=record.intent,
-            negative_phrases=tuple(record.negative_phrases),
+            roles=record.to_roles(),
         )
 
     def compose_conversation(self, conversation: Conversation, count: int) -> Composition:
@@ -201,7 +201,7 @@ def write_compositions(
 
     The reference is its id or file name, a ``Reference``, or ``None`` for a text alone. With
     ``append=False`` an existing file is replaced. Reading them back gives captions, weights,
-    origins, ``reference_captions``, negative_phrases, intent, notes and modification exactly; what composed
+    origins, ``reference_captions``, roles, intent, notes and modification exactly; what composed
     them first is kept as the record's ``source``. Raises ``RecordError`` when a composition cannot be written.
     """
     # pydantic is slow to import, so only those who read or write such files pay for it

@@ -18,6 +18,7 @@ from pydantic import (
 
 from stitch_cir._hints import first_problem
 from stitch_cir.composers._protocol import Caption, Composition
+from stitch_cir.composers._roles import Roles
 from stitch_cir.composers._text import clean
 from stitch_cir.errors import RecordError
 
@@ -25,7 +26,7 @@ __all__ = ["CompositionRecord", "parse_record"]
 
 _EXPECTED = (
     'Expected is one JSON object a line, such as {"reference": "a.jpg", "modification": "in red", '
-    '"captions": ["a red dress"]}; optional are weights, reference_captions, negative_phrases, intent, id, origins, notes, source.'
+    '"captions": ["a red dress"]}; optional are weights, reference_captions, roles, intent, id, origins, notes, source.'
 )
 
 
@@ -46,6 +47,8 @@ class CompositionRecord(BaseModel):
     reference_captions: list[str] = Field(
         default=[], validation_alias=AliasChoices("reference_captions", "before")
     )
+    roles: dict[str, Any] = {}
+    # earlier files have what is to vanish alone
     negative_phrases: list[str] = []
     intent: str = ""
     id: str | int | None = None
@@ -60,6 +63,15 @@ class CompositionRecord(BaseModel):
             if not clean(text):
                 raise ValueError(f"text {number} has no visible characters")
         return texts
+
+    @field_validator("roles")
+    @classmethod
+    def _readable(cls, roles: dict[str, Any]) -> dict[str, Any]:
+        try:
+            Roles.from_dict(roles)
+        except RecordError as error:
+            raise ValueError(error.message.rstrip(".")) from error
+        return roles
 
     @field_validator("weights")
     @classmethod
@@ -83,6 +95,10 @@ class CompositionRecord(BaseModel):
         origins = self.origins or ["recorded"] * count
         return tuple(map(Caption, self.captions, weights, origins))
 
+    def to_roles(self) -> Roles:
+        """Return the phrases by role."""
+        return Roles.from_dict(self.roles or {"forbidden": self.negative_phrases})
+
     @classmethod
     def from_composition(cls, reference: str | None, composition: Composition) -> CompositionRecord:
         """Make the line of a composition, without fields at their defaults."""
@@ -95,7 +111,7 @@ class CompositionRecord(BaseModel):
             captions=[caption.text for caption in captions],
             weights=_unless_all([caption.weight for caption in captions], 1.0),
             reference_captions=list(composition.reference_captions),
-            negative_phrases=list(composition.negative_phrases),
+            roles=composition.roles.to_dict(),
             intent=composition.intent,
             id=settings.get("record") if is_recorded else None,
             origins=_unless_all([caption.origin for caption in captions], "recorded"),

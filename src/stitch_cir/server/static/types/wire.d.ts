@@ -35,8 +35,8 @@ export interface CompositionInfo {
   settings?: Record<string, unknown>;
   notes?: string[];
   intent?: string;
-  /** Phrases of what is to vanish; they are no captions. */
-  negative_phrases?: string[];
+  /** What is desired, to be preserved and forbidden; the scorer roles uses it. */
+  roles?: RolesInfo;
   /** Other objects that the reference may show, to be sent as object. */
   alternatives?: string[];
 }
@@ -103,6 +103,10 @@ export interface ExplainRequest {
   offset?: number;
   /** next_cursor of the page before, instead of an offset. The rest of the request is the same; only k and facets may differ. */
   cursor?: string;
+  /** What the hits should not show, such as stripes: whatever the scorer, images that show it lose points (settings.forbidden_weight). */
+  avoid?: (string | PhraseSent)[];
+  /** Phrases by role, instead of the composer's: those of a composition, to be sent back beside its captions. They count with the scorer roles. */
+  roles?: RolesSent | null;
   settings?: QuerySettings;
   id: string;
 }
@@ -117,6 +121,8 @@ export interface Explanation {
   shares: number[];
   /** Every reference of the query with its share. */
   references?: ReferenceShare[];
+  /** What the captions and each role give to the score. */
+  roles?: RoleShareInfo[];
   summary: string;
   notes?: string[];
   views: ViewInfo[];
@@ -145,6 +151,10 @@ export interface ExplanationImageRequest {
   offset?: number;
   /** next_cursor of the page before, instead of an offset. The rest of the request is the same; only k and facets may differ. */
   cursor?: string;
+  /** What the hits should not show, such as stripes: whatever the scorer, images that show it lose points (settings.forbidden_weight). */
+  avoid?: (string | PhraseSent)[];
+  /** Phrases by role, instead of the composer's: those of a composition, to be sent back beside its captions. They count with the scorer roles. */
+  roles?: RolesSent | null;
   settings?: QuerySettings;
   id: string;
   kind?: "all" | "matches" | "heatmap" | "contributions";
@@ -300,6 +310,20 @@ export interface MemberInfo {
   near_duplicates?: string[];
 }
 
+/** A phrase of a role. */
+export interface PhraseInfo {
+  text: string;
+  weight?: number;
+  origin?: string;
+}
+
+/** A phrase of a role; those of a composition may be sent back as they are. */
+export interface PhraseSent {
+  text: string;
+  weight?: number;
+  origin?: string;
+}
+
 /**
  * The transport plan: K captions (rows) by M views, each matrix (K, M).
  *
@@ -348,6 +372,8 @@ export interface QueryInfo {
   references?: ReferenceShare[];
   /** The texts of earlier turns. */
   turns?: string[];
+  /** What the hits should not show. */
+  avoid?: string[];
 }
 
 /** A query: a reference, a modification, or both; or edited captions. */
@@ -372,6 +398,10 @@ export interface QueryRequest {
   offset?: number;
   /** next_cursor of the page before, instead of an offset. The rest of the request is the same; only k and facets may differ. */
   cursor?: string;
+  /** What the hits should not show, such as stripes: whatever the scorer, images that show it lose points (settings.forbidden_weight). */
+  avoid?: (string | PhraseSent)[];
+  /** Phrases by role, instead of the composer's: those of a composition, to be sent back beside its captions. They count with the scorer roles. */
+  roles?: RolesSent | null;
   settings?: QuerySettings;
 }
 
@@ -397,20 +427,38 @@ export interface QuerySettings {
   gain?: number | null;
   /** How much it counts that an image's score falls with the change, 0 to 1000; for semantic-increment. */
   loss?: number | null;
+  /** How much of the reference image is mixed into every caption, 0 to 1; for anchor-debias. */
+  anchor_weight?: number | null;
+  /** How much is taken off that captions score beyond the modification, 0 to 10; for anchor-debias. */
+  debias_weight?: number | null;
   /** Settings of a transition of another package. */
   transition_options?: Record<string, boolean | number | string> | null;
   /** How far the query moves away from rejected images, 0 to 1000. */
   negative_weight?: number | null;
   /** How the captions are compared with the views of an image. */
   scorer?: string | null;
-  /** Temperature on raw cosine, above 0; for conditional. */
+  /** Temperature on raw cosine, above 0; for conditional and roles. */
   tau?: number | null;
-  /** Weight of the views' direction: 0 asks only whether every caption is met by some view, 1 only whether every view is met by some caption, 0 to 1; for conditional and chamfer. */
+  /** Weight of the views' direction: 0 asks only whether every caption is met by some view, 1 only whether every view is met by some caption, 0 to 1; for conditional and chamfer and roles. */
   rho?: number | null;
   /** Weight of the entropy, in units of cosine, at least 1e-06; for sinkhorn. */
   epsilon?: number | null;
+  /** What the captions are compared with beside the roles: the original view, or by transport with all views; for roles. */
+  global_term?: string | null;
+  /** How much the global term counts beside the roles, 0 to 1000; for roles. */
+  global_weight?: number | null;
+  /** How much it counts that some view shows each desired phrase, 0 to 1000; for roles. */
+  desired_weight?: number | null;
+  /** How much it counts that some view shows each phrase to be preserved, and is like a view of the reference, 0 to 1000; for roles. */
+  preserve_weight?: number | null;
+  /** Add the roles to the global term, or multiply it by what they reward and penalise; for roles. */
+  role_rule?: string | null;
   /** Settings of a scorer of another package. */
   scorer_options?: Record<string, boolean | number | string> | null;
+  /** How much an image loses that shows a forbidden phrase in some view; 0 is off, 0 to 10. */
+  forbidden_weight?: number | null;
+  /** Temperature at which a phrase of a role looks for its view, above 0. */
+  role_tau?: number | null;
   /** What an image's hubness, its nearness to everything, takes off its score; 0 is off, 0 to 1000. */
   hubness_weight?: number | null;
   /** How many nearest neighbours hubness averages over. */
@@ -443,6 +491,45 @@ export interface QuerySettings {
 export interface ReferenceShare {
   name: string;
   share: number;
+}
+
+/** A phrase of a role and the view that shows it best. */
+export interface RoleMatchInfo {
+  text: string;
+  view: ViewInfo;
+  /** Their cosine. */
+  similarity: number;
+}
+
+/**
+ * What one role gives to the score, or takes off it: all shares sum to the score.
+ *
+ * `role` is global (the captions), desired, preserve, reference (its views) or forbidden.
+ */
+export interface RoleShareInfo {
+  role: string;
+  share: number;
+  matches?: RoleMatchInfo[];
+}
+
+/** Phrases by role, beside the captions. */
+export interface RolesInfo {
+  /** What the target image shows. */
+  desired?: PhraseInfo[];
+  /** What it shares with the reference. */
+  preserve?: PhraseInfo[];
+  /** What it must not show, or what is to vanish. */
+  forbidden?: PhraseInfo[];
+}
+
+/** Phrases by role, for the scorer ``roles``. */
+export interface RolesSent {
+  /** What the target image shows. */
+  desired?: PhraseSent[];
+  /** What it shares with the reference. */
+  preserve?: PhraseSent[];
+  /** What it must not show. */
+  forbidden?: PhraseSent[];
 }
 
 /** The answer to a search. */
