@@ -53,7 +53,8 @@ def table() -> str:
         made = VerbatimComposer().compose(request.reference, request.text, 5)
         shown = f"{', '.join(request.objects)} · {request.colour}"
         others = " · ".join(made.texts[1:]) or "–"
-        rows.append(f"| {shown} | {request.text} | {others} | {', '.join(each.text for each in made.roles.forbidden)} |")
+        removed = ", ".join(each.text for each in made.roles.forbidden)
+        rows.append(f"| {shown} | {request.text} | {others} | {removed} |")
     return "\n".join(rows)
 
 

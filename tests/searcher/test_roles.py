@@ -98,8 +98,15 @@ def test_the_shares_of_a_hit_sum_to_its_score(gallery: st.Gallery, scorer: str, 
 def test_the_reference_counts_where_something_is_preserved(gallery: st.Gallery) -> None:
     settings = st.SearchSettings.from_preset(scorer="roles", preserve_weight=1.0)
     kept = st.Roles(desired=("green",), preserve=("red",))  # type: ignore[arg-type]
-    kept_too = st.search(gallery, reference="red-red-40.png", text="x", roles=kept, settings=settings)
-    assert [each.role for each in kept_too[0].roles] == ["global", "desired", "preserve", "reference"]
+    kept_too = st.search(
+        gallery, reference="red-red-40.png", text="x", roles=kept, settings=settings
+    )
+    assert [each.role for each in kept_too[0].roles] == [
+        "global",
+        "desired",
+        "preserve",
+        "reference",
+    ]
     changed = st.search(
         gallery,
         reference=["red-red-40.png", "blue-blue-40.png"],

@@ -30,7 +30,7 @@ def test_what_is_avoided_loses_and_the_answer_says_so(client: TestClient) -> Non
 
 
 def test_roles_of_a_composition_are_sent_back_beside_its_captions(client: TestClient) -> None:
-    settings = {"scorer": "roles", "k": 8}
+    settings = {"scorer": "roles", "transition": "none", "k": 8}
     query: dict[str, Any] = {"text": "a red square but no blue", "settings": settings}
     first = client.post("/api/search", json=query).json()["results"]
     roles = first["composition"]["roles"]

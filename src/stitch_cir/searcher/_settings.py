@@ -165,7 +165,7 @@ class SearchSettings:
         product = isinstance(self.scorer, RoleScorer) and self.scorer.role_rule == "product"
         if product and isinstance(self.transition, WeighsParts):
             raise SettingError(
-                f"The transition {self.transition.name} adds scores, and role_rule multiplies them.",
+                f"The transition {self.transition.name} adds scores, role_rule multiplies them.",
                 hint="Use role_rule sum, or another transition.",
             )
         if self.preset != "custom":

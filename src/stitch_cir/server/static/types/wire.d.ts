@@ -439,7 +439,7 @@ export interface QuerySettings {
   scorer?: string | null;
   /** Temperature on raw cosine, above 0; for conditional and roles. */
   tau?: number | null;
-  /** Weight of the views' direction: 0 asks only whether every caption is met by some view, 1 only whether every view is met by some caption, 0 to 1; for conditional and chamfer and roles. */
+  /** Weight of the views' direction: 0 asks only whether every caption is met by some view, 1 only whether every view is met by some caption, 0 to 1; for conditional, chamfer and roles. */
   rho?: number | null;
   /** Weight of the entropy, in units of cosine, at least 1e-06; for sinkhorn. */
   epsilon?: number | null;
