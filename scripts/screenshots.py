@@ -78,7 +78,7 @@ def desktop(
 def explanation(browser: Browser, site: str) -> None:
     """Why a hit was found."""
     page = browser.new_page(viewport=DESKTOP, color_scheme="light")
-    page.goto(f"{site}#{urlencode({**OWL, 'x': 'animals/mammals/cats/tiger.png'})}")
+    page.goto(f"{site}#{urlencode({**OWL, 'x': 'animals/mammals/cats/tiger.png', 'y': 1})}")
     page.wait_for_selector(".wires .link")
     keep(page, "page-why.png")
 

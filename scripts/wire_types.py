@@ -19,11 +19,17 @@ from stitch_cir import wire
 
 OUT = Path(__file__).parents[1] / "src" / "stitch_cir" / "server" / "static" / "types" / "wire.d.ts"
 HEAD = "// Written by scripts/wire_types.py from the models of stitch_cir.wire: do not edit.\n"
-REQUESTS = (wire.ExplanationImageRequest, wire.ExplainRequest, wire.QueryRequest)
+REQUESTS = (
+    wire.ExplanationImageRequest,
+    wire.ExplainRequest,
+    wire.QueryRequest,
+    wire.RevealRequest,
+)
 ANSWERS = (
     wire.AddedImages,
     wire.ComposeResponse,
     wire.ErrorResponse,
+    wire.Examples,
     wire.Explanation,
     wire.GalleryFacets,
     wire.GalleryInfo,

@@ -36,7 +36,29 @@ def close_dialog(page: Page) -> None:
     The browser takes that step later: an address opened before would be left again by it.
     """
     page.keyboard.press("Escape")
-    page.wait_for_function("() => !history.state?.why && !history.state?.help")
+    page.wait_for_function("() => !history.state?.open && !history.state?.help")
+
+
+def open_details(page: Page) -> None:
+    """Open the details of the question: captions, settings, and how the images were found."""
+    page.locator("#details").evaluate("part => { part.open = true; }")
+    expect(page.locator("#set-alpha")).to_be_visible()
+
+
+def open_image(page: Page, number: int = 0) -> str:
+    """Open the image of a hit, large; return its id."""
+    id = hits(page)[number]
+    page.locator(".tile .pic").nth(number).click()
+    expect(page.locator("#viewer-title .name")).to_have_attribute("title", id)
+    return id
+
+
+def open_why(page: Page, number: int = 0) -> str:
+    """Open the image of a hit and its explanation; return its id."""
+    id = open_image(page, number)
+    page.get_by_role("tab", name="Why?").click()
+    page.wait_for_selector(".wires .link")
+    return id
 
 
 def pick(page: Page, id: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import hits, link, search, show_more
+from tests.browser.steps import hits, link, open_details, search, show_more
 from tests.browser.test_access import AXE, audit
 
 NewPage = Callable[..., Page]
@@ -36,11 +36,11 @@ def test_a_line_marks_the_cutoff_and_what_is_below_stays_in_sight(shopper: Page,
     plain = hits(shopper)
     above = cutoff_of(shopper, shop, "a red circle", 0.05)["above"]
     assert 0 < above < 24
-    shopper.click("#settings > summary")
+    open_details(shopper)
     with shopper.expect_request("**/api/search") as request:
         shopper.select_option("#set-strictness", "0.05")
     assert request.value.post_data_json["settings"]["below_cutoff"] is True
-    expect(shopper.locator("#pictures-count")).to_have_text(f"24 of 30 · {above} above the cut-off")
+    expect(shopper.locator("#images-count")).to_have_text(f"24 of 30 · {above} above the cut-off")
     expect(shopper.locator(".rule")).to_contain_text("1 in 20 random requests scores this high")
     order = shopper.evaluate(ORDER)
     assert order == ["tile"] * above + ["rule"] + ["tile below"] * (24 - above)
@@ -105,7 +105,7 @@ def test_nothing_like_that_here(shopper: Page, shop: str) -> None:
 def test_a_strictness_of_a_link_stands_among_the_choices(shopper: Page, shop: str) -> None:
     shopper.goto(link(shop, t="a red circle", strictness="0.002"))
     shopper.wait_for_selector(".tile .score")
-    shopper.click("#settings > summary")
+    open_details(shopper)
     expect(shopper.locator("#set-strictness option:checked")).to_have_text("1 in 500")
     shopper.select_option("#set-strictness", "")
     expect(shopper.locator(".rule")).to_have_count(0)
@@ -122,7 +122,7 @@ def test_axe_finds_no_serious_fault(new_page: NewPage, shop: str, scheme: str, w
         page.goto(link(shop, t=text, strictness="0.05"))
         expect(page).to_have_title(f"{text} · STiTch")
         expect(page.locator(".rule")).to_have_count(1)
-        page.locator("#settings").evaluate("part => { part.open = true; }")
+        open_details(page)
         expect(page.locator("#set-strictness")).to_be_visible()
         assert audit(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -9,13 +9,12 @@ from playwright.sync_api import Page, expect
 
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_captions
-from tests.browser.steps import RED_TO_BLUE, hits, link, open_results
+from tests.browser.steps import RED_TO_BLUE, hits, link, open_image, open_results, open_why
 
 
-def open_why(page: Page, site: str) -> None:
+def open_results_why(page: Page, site: str) -> None:
     open_results(page, site)
-    page.locator(".tile .pic").first.click()
-    page.wait_for_selector(".wires .link")
+    open_why(page)
 
 
 def strokes(page: Page) -> list[tuple[str, str]]:
@@ -25,9 +24,9 @@ def strokes(page: Page) -> list[tuple[str, str]]:
 
 
 def test_boxes_lines_and_bars(page: Page, site: str) -> None:
-    open_why(page, site)
-    expect(page.locator("#why .summary")).to_contain_text("Rank 1, score ")
-    score = float(page.locator(".tile .score").first.inner_text())
+    open_results_why(page, site)
+    expect(page.locator("#why .summary")).to_contain_text("Found because ")
+    score = float(page.locator(".tile .score .number").first.text_content() or "")
     shares = [float(text) for text in page.locator("#why .share .number").all_inner_texts()]
     assert sum(shares) == pytest.approx(score, abs=0.003)
     # every box lies on the image
@@ -47,12 +46,13 @@ def test_boxes_lines_and_bars(page: Page, site: str) -> None:
 
 
 def test_both_directions(page: Page, site: str) -> None:
-    open_why(page, site)
+    open_results_why(page, site)
     captions = page.locator(".met").count()
     page.get_by_role("radio", name="Captions look").check()
     # every caption sends its look somewhere
     assert {caption for caption, _ in strokes(page)} == {str(number) for number in range(captions)}
     page.locator("#why details summary").click()
+    expect(page.locator("#why details .hint")).to_contain_text("Rank 1, score ")
     for row in page.locator(".plan tbody tr").all():
         assert sum(float(cell) for cell in row.locator("td").all_inner_texts()) == pytest.approx(
             1, abs=0.01
@@ -70,55 +70,55 @@ def test_both_directions(page: Page, site: str) -> None:
 
 
 def test_pointing_brings_out_what_belongs_together(page: Page, site: str) -> None:
-    open_why(page, site)
+    open_results_why(page, site)
     page.locator(".met").first.hover()
     assert page.locator(".wires .link:not(.dim)").evaluate_all(
         "all => all.every((one) => one.dataset.caption === '0')"
     )
-    page.locator("#why-title").hover()
+    page.locator("#viewer-title").hover()
     expect(page.locator(".wires .dim")).to_have_count(0)
 
 
 def test_from_hit_to_hit_and_back(page: Page, site: str) -> None:
-    open_why(page, site)
+    open_results(page, site)
     first, second = hits(page)[:2]
-    expect(page.locator("#why-title .name")).to_have_attribute("title", first)
-    expect(page.locator("#why-title")).to_be_focused()
+    assert open_image(page) == first
+    expect(page.locator("#viewer-title")).to_be_focused()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#why-title .name")).to_have_attribute("title", second)
-    expect(page.locator(".summary")).to_contain_text("Rank 2")
+    expect(page.locator("#viewer-title .name")).to_have_attribute("title", second)
+    expect(page.locator("#viewer .count")).to_have_text("2 of 15")
     page.keyboard.press("Escape")
-    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator("#viewer")).to_be_hidden()
     expect(page.locator(f'.tile .pic[data-id="{second}"]')).to_be_focused()
     assert "x=" not in page.url
 
 
 def test_an_explanation_can_be_shared(new_page: Callable[..., Page], site: str) -> None:
     page = new_page()
-    page.goto(link(site, **RED_TO_BLUE, x="triangle/yellow.png"))
-    expect(page.locator("#why .summary")).to_contain_text("Rank ")
-    expect(page.locator("#why-title .name")).to_have_attribute("title", "triangle/yellow.png")
+    page.goto(link(site, **RED_TO_BLUE, x="triangle/yellow.png", y=1))
+    expect(page.locator("#why .summary")).to_contain_text("Found because ")
+    expect(page.locator("#viewer-title .name")).to_have_attribute("title", "triangle/yellow.png")
     page.goto(link(site, **RED_TO_BLUE, x="gone.png"))
-    expect(page.locator("#why .state")).to_contain_text("gone.png")
-    page.click("#why-close")
+    expect(page.locator("#viewer .state")).to_contain_text("gone.png")
+    page.click("#viewer-close")
     expect(page.locator(".tile")).to_have_count(15)
 
 
 def test_going_on_from_an_explanation(page: Page, site: str) -> None:
-    open_why(page, site)
+    open_results_why(page, site)
     first = hits(page)[0]
     page.get_by_role("button", name="Use as the new reference").last.click()
-    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator("#viewer")).to_be_hidden()
     expect(page.locator("#reference img")).to_have_attribute("alt", f"Reference: {first}")
     expect(page.locator("#text")).to_be_focused()
 
 
 def test_explanations_are_saved_as_images(page: Page, site: str) -> None:
-    open_why(page, site)
+    open_results_why(page, site)
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save as an image").click()
     assert Path(saved.value.path()).read_bytes().startswith(b"\x89PNG")
-    page.click("#why-close")
+    page.click("#viewer-close")
     with page.expect_download() as saved:
         page.click("#sheet")
     assert saved.value.suggested_filename == "stitch.html"
@@ -142,6 +142,6 @@ def test_a_gallery_of_captions(
     page.goto(link(address, t="a blue car at night"))
     page.wait_for_selector(".tile .score")
     assert hits(page)[0] == "two"
-    page.locator(".tile .pic").first.click()
-    page.wait_for_selector(".wires .link")
+    open_why(page)
+    expect(page.locator(".summary")).to_contain_text("is close to its caption")
     expect(page.locator(".chips li")).to_have_text(["a blue car", "a car at night"])

@@ -50,7 +50,7 @@ def tick(page: Page, name: str, words: str) -> None:
 
 
 def count(page: Page, text: str) -> None:
-    expect(page.locator("#pictures-count")).to_have_text(text)
+    expect(page.locator("#images-count")).to_have_text(text)
 
 
 def test_the_choices_have_the_counts_of_the_gallery(shopper: Page) -> None:
@@ -95,7 +95,7 @@ def test_filters_hold_for_a_search_and_stand_in_the_link(
     tick(shopper, "price", "below")
     shopper.keyboard.press("Escape")
     search(shopper, "a red circle")
-    left = int(shopper.locator("#pictures-count").inner_text().split(" of ")[1])
+    left = int(shopper.locator("#images-count").inner_text().split(" of ")[1])
     assert left == sum(1 for id in hits(shopper)) == choices(shopper, "price")["below 50"] == 8
     tick(shopper, "sizes", "L")
     expect(shopper.locator(".tile")).to_have_count(2)
@@ -111,7 +111,7 @@ def test_filters_hold_for_a_search_and_stand_in_the_link(
     expect(shopper.locator(".tile")).to_have_count(8)
     expect(shopper.locator(".chosen .chip")).to_have_text(["price: below 50"])
     shopper.go_back()
-    expect(shopper.locator("#pictures-title")).to_have_text("Gallery")
+    expect(shopper.locator("#images-title")).to_have_text("Gallery")
     count(shopper, "8 images")
 
 
@@ -222,9 +222,9 @@ def test_a_link_with_filters_that_the_gallery_refuses(
 
 def test_variants_are_shown_as_one_and_opened(shopper: Page) -> None:
     search(shopper, "a red circle")
-    expect(shopper.locator("#pictures-count")).to_have_text("24 of 30")
+    expect(shopper.locator("#images-count")).to_have_text("24 of 30")
     shopper.get_by_label("Variants").select_option("item_group_id")
-    expect(shopper.locator("#pictures-count")).to_have_text("15 of 15 groups, 30 images")
+    expect(shopper.locator("#images-count")).to_have_text("15 of 15 groups, 30 images")
     expect(shopper.locator(".tile")).to_have_count(15)
     first = hits(shopper)[0]
     more = shopper.locator(".tile").first.get_by_role("button", name="+1 variant of")
@@ -237,7 +237,8 @@ def test_variants_are_shown_as_one_and_opened(shopper: Page) -> None:
     assert hits(shopper)[1].split("-")[0] == first.split("-")[0]
     # a variant is a hit as any other
     shopper.locator(".tile .pic").nth(1).click()
-    expect(shopper.locator("#why-title .name")).to_have_attribute("title", hits(shopper)[1])
+    expect(shopper.locator("#viewer-title .name")).to_have_attribute("title", hits(shopper)[1])
+    shopper.get_by_role("tab", name="Why?").click()
     shopper.wait_for_selector(".wires .link")
     close_dialog(shopper)
     more.click()

@@ -8,28 +8,39 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import draw
-from tests.browser.steps import close_dialog, drop, hits, open_results, pick, png, search
+from tests.browser.steps import (
+    close_dialog,
+    drop,
+    hits,
+    open_image,
+    open_results,
+    pick,
+    png,
+    search,
+)
 
 NewPage = Callable[..., Page]
 
 
 def test_the_label_fits_the_question(page: Page) -> None:
     label = page.locator("label[for=text]")
-    expect(label).to_have_text("Describe the image")
+    expect(label).to_have_text("What are you looking for?")
     pick(page, "circle/red.png")
     expect(label).to_have_text("What should change?")
     page.click("#clear")
-    expect(label).to_have_text("Describe the image")
+    expect(label).to_have_text("What are you looking for?")
 
 
 def test_the_page_uses_the_word_image_only(page: Page, site: str) -> None:
     words = [page.locator("body").inner_text()]
     open_results(page, site)
     words.append(page.locator("body").inner_text())
-    page.locator(".tile .pic").first.click()
+    open_image(page)
+    words.append(page.locator("#viewer").inner_text())
+    page.get_by_role("tab", name="Why?").click()
     page.wait_for_selector(".wires .link")
     page.locator("#why details").evaluate("one => { one.open = true; }")
-    words.append(page.locator("#why").inner_text())
+    words.append(page.locator("#viewer").inner_text())
     close_dialog(page)
     page.click("#help")
     page.wait_for_selector("#help-dialog h3")
@@ -84,7 +95,7 @@ def test_a_search_does_not_go_on_without_a_refused_image(page: Page) -> None:
     page.press("#text", "Enter")
     held[0].continue_()
     expect(page.locator("#form-problem")).to_contain_text("not")
-    expect(page.locator("#pictures-title")).to_have_text("Gallery")
+    expect(page.locator("#images-title")).to_have_text("Gallery")
     page.press("#text", "Enter")  # now it is known that there is none
     page.wait_for_selector(".tile .score")
 
@@ -174,19 +185,19 @@ def test_without_any_storage(new_page: NewPage, site: str) -> None:
     pick(page, "circle/red.png")
     search(page, "in blue instead")
     page.go_back()
-    expect(page.locator("#pictures-title")).to_have_text("Gallery")
+    expect(page.locator("#images-title")).to_have_text("Gallery")
     page.click("#help")
     page.get_by_label("Single-key shortcuts").uncheck()
 
 
 def test_late_parts_report_when_they_fail(page: Page) -> None:
     search(page, "a red circle")
-    for part in ("explain", "settings", "help"):
+    for part in ("viewer", "settings", "help"):
         page.route(f"**/static/{part}.js", lambda route: route.abort())
-    page.click("#settings > summary")
+    page.click("#details > summary")
     expect(page.locator("#settings-body")).to_contain_text("could not be loaded")
     page.locator(".tile .pic").first.click()
-    expect(page.locator(".toast")).to_contain_text("The explanation could not be loaded")
+    expect(page.locator(".toast")).to_contain_text("The image could not be opened")
     page.wait_for_url(re.compile("#t=a[+]red[+]circle$"))
     page.click("#help")
     expect(page.locator(".toast")).to_contain_text("The help could not be loaded")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import draw
-from tests.browser.steps import close_dialog, drop, hits, link, pick, png, search
+from tests.browser.steps import close_dialog, drop, hits, link, open_why, pick, png, search
 from tests.browser.test_access import AXE, audit
 from tests.browser.test_layout import SMALL
 
@@ -33,8 +33,7 @@ def test_a_second_reference_is_picked_and_taken_away(page: Page) -> None:
     assert not {"circle/red.png", "square/blue.png"} & set(hits(page))
     assert "rr=square%2Fblue.png" in page.url
     both = hits(page)
-    page.locator(".tile .pic").first.click()  # explained with both, too
-    page.wait_for_selector(".wires .link")
+    open_why(page)  # explained with both, too
     close_dialog(page)
     page.reload()
     page.wait_for_selector(".tile .score")

@@ -15,22 +15,16 @@ from tests.browser.steps import (
     drop,
     hits,
     link,
+    open_details,
+    open_image,
     open_results,
+    open_why,
     pick,
     png,
     search,
 )
 
 NewPage = Callable[..., Page]
-
-
-def open_why(page: Page, number: int = 0) -> str:
-    """Open the explanation of a hit; return its id."""
-    id = hits(page)[number]
-    page.locator(".tile .pic").nth(number).click()
-    expect(page.locator("#why-title .name")).to_have_attribute("title", id)
-    page.wait_for_selector(".wires .link")
-    return id
 
 
 def length(page: Page) -> int:
@@ -50,29 +44,29 @@ def test_back_closes_an_explanation_and_forward_opens_it_again(page: Page) -> No
     scrolled = page.evaluate("scrollY")
     assert scrolled > 0
     page.go_back()
-    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator("#viewer")).to_be_hidden()
     expect(page.locator(f'.tile .pic[data-id="{id}"]')).to_be_focused()
-    expect(page.locator("#pictures-title")).to_have_text("Results")
+    expect(page.locator("#images-title")).to_have_text("Results")
     assert (page.url, page.evaluate("scrollY"), requests) == (address, scrolled, [])
     page.go_forward()
-    expect(page.locator("#why-title .name")).to_have_attribute("title", id)
+    expect(page.locator("#viewer-title .name")).to_have_attribute("title", id)
     page.go_back()
     page.go_back()
-    expect(page.locator("#pictures-title")).to_have_text("Gallery")
+    expect(page.locator("#images-title")).to_have_text("Gallery")
 
 
 def test_closing_leaves_nothing_behind_in_the_history(page: Page) -> None:
     search(page, "a red circle")
     address = page.url
-    for close in ("Escape", "#why-close"):
+    for close in ("Escape", "#viewer-close"):
         open_why(page)
         page.keyboard.press("ArrowRight")  # to the next hit, in the same step
-        expect(page.locator("#why .summary")).to_contain_text("Rank 2")
+        expect(page.locator("#viewer .count")).to_have_text("2 of 16")
         page.keyboard.press(close) if close == "Escape" else page.click(close)
-        expect(page.locator("#why")).to_be_hidden()
+        expect(page.locator("#viewer")).to_be_hidden()
         page.wait_for_url(address)
     page.go_back()
-    expect(page.locator("#pictures-title")).to_have_text("Gallery")
+    expect(page.locator("#images-title")).to_have_text("Gallery")
 
 
 def test_escape_twice_is_one_step_back(page: Page) -> None:
@@ -80,27 +74,27 @@ def test_escape_twice_is_one_step_back(page: Page) -> None:
     open_why(page)
     page.evaluate(
         """() => {
-          for (const _ of [1, 2]) document.getElementById('why').dispatchEvent(new Event('cancel', { cancelable: true }));
+          for (const _ of [1, 2]) document.getElementById('viewer').dispatchEvent(new Event('cancel', { cancelable: true }));
         }"""
     )
-    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator("#viewer")).to_be_hidden()
     page.wait_for_url(re.compile("#t=a[+]red[+]circle$"))
-    expect(page.locator("#pictures-title")).to_have_text("Results")
+    expect(page.locator("#images-title")).to_have_text("Results")
 
 
 def test_back_from_a_shared_explanation_shows_the_results(new_page: NewPage, site: str) -> None:
     page = new_page()
     page.goto(link(site, **RED_TO_BLUE, x="triangle/yellow.png"))
-    expect(page.locator("#why-title .name")).to_have_attribute("title", "triangle/yellow.png")
+    expect(page.locator("#viewer-title .name")).to_have_attribute("title", "triangle/yellow.png")
     assert "x=" in page.url
     page.go_back()
-    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator("#viewer")).to_be_hidden()
     expect(page.locator(".tile")).to_have_count(15)
     assert page.url == link(site, **RED_TO_BLUE)
     page.go_forward()
-    expect(page.locator("#why-title .name")).to_have_attribute("title", "triangle/yellow.png")
+    expect(page.locator("#viewer-title .name")).to_have_attribute("title", "triangle/yellow.png")
     page.reload()
-    expect(page.locator("#why-title .name")).to_have_attribute("title", "triangle/yellow.png")
+    expect(page.locator("#viewer-title .name")).to_have_attribute("title", "triangle/yellow.png")
     close_dialog(page)
     expect(page.locator(".tile")).to_have_count(15)
     page.go_back()
@@ -114,11 +108,11 @@ def test_going_on_from_an_explanation_takes_its_step(page: Page) -> None:
     with page.expect_response("**/api/search"):
         page.keyboard.press("l")
     expect(page.locator("#less .chip")).to_have_attribute("title", id)
-    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator("#viewer")).to_be_hidden()
     expect(page.locator("#trail .step")).to_have_count(2)
     page.go_back()
     page.wait_for_url(first)
-    expect(page.locator("#why")).to_be_hidden()
+    expect(page.locator("#viewer")).to_be_hidden()
     expect(page.locator("#trail [aria-current]")).to_contain_text("a red circle")
     page.locator("#trail .step").nth(1).click()
     expect(page.locator("#less .chip")).to_have_attribute("title", id)
@@ -153,11 +147,12 @@ def test_back_closes_the_help(page: Page, where: str) -> None:
     assert (page.locator(".tile").count(), requests) == (shown, [])
     search(page, "a blue square")
     page.go_back()
-    expect(page.locator("#pictures-title")).to_have_text(where.title())
+    expect(page.locator("#images-title")).to_have_text(where.title())
 
 
 def test_edited_captions_are_one_step(page: Page, site: str) -> None:
     open_results(page, site)
+    open_details(page)
     before, steps = hits(page), length(page)
     with page.expect_response("**/api/search"):
         page.locator("#captions input[type=checkbox]").first.uncheck()
@@ -218,8 +213,9 @@ def test_an_explanation_sends_a_forgotten_upload_again(page: Page) -> None:
     expect(page.locator("#reference img")).to_have_attribute("alt", "Reference: own.png")
     search(page, "in red instead")
     page.route("**/api/explain", lambda route: route.fulfill(status=404, json=FORGOTTEN), times=1)
+    open_image(page)
     with page.expect_response("**/api/uploads"):
-        page.locator(".tile .pic").first.click()
+        page.get_by_role("tab", name="Why?").click()
     page.wait_for_selector(".wires .link")
 
 

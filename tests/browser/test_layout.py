@@ -12,7 +12,15 @@ from playwright.sync_api import Page, expect
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
 from tests.browser.conftest import draw
-from tests.browser.steps import RED_TO_BLUE, close_dialog, hits, link, open_results
+from tests.browser.steps import (
+    RED_TO_BLUE,
+    close_dialog,
+    hits,
+    link,
+    open_details,
+    open_results,
+    open_why,
+)
 
 NewPage = Callable[..., Page]
 Serve = Callable[..., str]
@@ -76,17 +84,19 @@ def test_nothing_on_a_card_overlaps(new_page: NewPage, odd: str, width: int, tou
     assert page.evaluate(OVERLAPS, touch) == []
 
 
-@pytest.mark.parametrize("state", ["start", "results", "explanation", "help"])
+@pytest.mark.parametrize("state", ["start", "results", "image", "explanation", "help"])
 def test_targets_on_touch_measure_44_pixels(new_page: NewPage, site: str, state: str) -> None:
     page = new_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
-    if state in ("results", "explanation"):
+    if state in ("results", "image", "explanation"):
         open_results(page, site, **RED_TO_BLUE, n="square/black.png", h=12)
-        page.locator("#captions > summary").tap()
-        page.locator("#settings > summary").tap()
+        page.locator("#details > summary").tap()
         page.locator("#settings .advanced summary").tap()
         expect(page.locator("#set-tau")).to_be_visible()
-        if state == "explanation":
+        if state in ("image", "explanation"):
             page.locator(".tile .pic").first.tap()
+            expect(page.locator("#viewer")).to_be_visible()
+        if state == "explanation":
+            page.get_by_role("tab", name="Why?").tap()
             page.wait_for_selector(".wires .link")
     else:
         page.goto(site)
@@ -103,7 +113,7 @@ def test_a_long_name_and_a_weight_are_not_cut(new_page: NewPage, odd: str, width
     captions = [{"text": "w" * 300, "weight": weight, "on": True} for weight in (0.974, 0.125, 10)]
     page.goto(link(odd, r=f"{'x' * 150}-2.png", c=json.dumps(captions)))
     page.wait_for_selector(".tile .score")
-    page.locator("#captions").evaluate("one => { one.open = true; }")
+    open_details(page)
     for field in page.locator("#captions .weight").all():
         assert field.evaluate("one => one.scrollWidth <= one.clientWidth")
     form = page.locator(".ask").bounding_box()
@@ -128,9 +138,8 @@ def test_zoom_of_400_percent(new_page: NewPage, site: str) -> None:
     page = new_page(viewport={"width": 320, "height": 256})
     open_results(page, site, **RED_TO_BLUE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    page.locator(".tile .pic").first.click()
-    page.wait_for_selector(".wires .link")
-    assert page.evaluate("document.getElementById('why').scrollWidth") <= 320
+    open_why(page)
+    assert page.evaluate("document.getElementById('viewer').scrollWidth") <= 320
     page.get_by_role("button", name="Use as the new reference").last.scroll_into_view_if_needed()
     close_dialog(page)
     page.click("#help")
@@ -141,7 +150,7 @@ def test_zoom_of_400_percent(new_page: NewPage, site: str) -> None:
 def test_forced_colours_show_what_is_chosen(new_page: NewPage, site: str) -> None:
     """High contrast takes backgrounds and shadows away: what they said needs a line or a colour."""
     page = new_page(forced_colors="active")
-    page.goto(link(site, **RED_TO_BLUE, x="square/blue.png"))
+    page.goto(link(site, **RED_TO_BLUE, x="square/blue.png", y=1))
     page.wait_for_selector(".wires .link")
     bars = page.locator(".met .fill").evaluate_all(
         "all => all.map((one) => getComputedStyle(one).backgroundColor)"
@@ -173,7 +182,7 @@ def test_print(page: Page, site: str, tmp_path: Path) -> None:
     page.emulate_media(media="print")
     for part in ("#form", ".skip", ".top", "#tools", "#more", ".acts", "#trail"):
         expect(page.locator(part).first).to_be_hidden()
-    for part in ("#pictures-title", "#asked", ".tile .pic", ".tile .name", "#facts"):
+    for part in ("#images-title", "#asked", ".tile .pic", ".tile .name", "#asked-facts"):
         expect(page.locator(part).first).to_be_visible()
     expect(page.locator("#asked")).to_have_text("circle/red.png · in blue instead")
     # a page break falls between cards, never between an image and its caption
@@ -198,9 +207,9 @@ def test_print_on_paper_is_light(new_page: NewPage, site: str) -> None:
 
 
 def test_an_open_explanation_is_what_is_printed(page: Page, site: str) -> None:
-    page.goto(link(site, **RED_TO_BLUE, x="square/blue.png"))
+    page.goto(link(site, **RED_TO_BLUE, x="square/blue.png", y=1))
     page.wait_for_selector(".wires .link")
     page.emulate_media(media="print")
     expect(page.locator("#why .summary")).to_be_visible()
-    for part in (".tile", "#why-close", "#why .acts-row button"):
+    for part in (".tile", "#viewer-close", "#viewer .acts-row"):
         expect(page.locator(part).first).to_be_hidden()

@@ -12,7 +12,15 @@ from playwright.sync_api import Page, expect
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import ProgressEvent, index_folder
 from tests.browser.conftest import fill
-from tests.browser.steps import RED_TO_BLUE, close_dialog, hits, link, open_results, search
+from tests.browser.steps import (
+    RED_TO_BLUE,
+    close_dialog,
+    hits,
+    link,
+    open_details,
+    open_results,
+    search,
+)
 
 NewPage = Callable[..., Page]
 
@@ -52,7 +60,7 @@ def test_a_part_that_makes_no_sense_is_left_out_and_named(
 @pytest.mark.parametrize("lost", ["%E0%A4%A&&==&r", "x=only", "c=[", "k=-3", "n=gone.png", "#"])
 def test_an_empty_fragment_shows_the_gallery(page: Page, site: str, lost: str) -> None:
     page.goto(f"{site}#{lost}")
-    expect(page.locator("#pictures-title")).to_have_text("Gallery")
+    expect(page.locator("#images-title")).to_have_text("Gallery")
     expect(page.locator(".tile").first).to_be_visible()
 
 
@@ -66,15 +74,15 @@ def test_a_reference_that_is_not_here(page: Page, site: str) -> None:
     expect(page.locator("#choose")).to_be_visible()
     page.go_back()
     page.get_by_role("button", name="Choose another image").last.click()
-    expect(page.locator("#pictures-title")).to_have_text("Gallery")
+    expect(page.locator("#images-title")).to_have_text("Gallery")
     page.goto(link(site, r="gone/away.png"))
     expect(page.locator(".state button")).to_have_text(["Choose another image", "To the gallery"])
 
 
 def test_an_explained_image_that_is_not_here(page: Page, site: str) -> None:
     page.goto(link(site, **RED_TO_BLUE, x="gone.png"))
-    expect(page.locator("#why .state")).to_contain_text("no image “gone.png”")
-    expect(page.locator("#why .state")).not_to_contain_text("/api/")
+    expect(page.locator("#viewer .state")).to_contain_text("no image “gone.png”")
+    expect(page.locator("#viewer .state")).not_to_contain_text("/api/")
     close_dialog(page)
     expect(page.locator(".tile")).to_have_count(15)
 
@@ -95,7 +103,7 @@ def test_a_setting_that_only_the_server_refuses(page: Page, site: str) -> None:
 def test_a_number_that_cannot_be_is_refused_where_it_is_typed(page: Page, site: str) -> None:
     open_results(page, site)
     hit_ids = hits(page)
-    page.click("#settings > summary")
+    open_details(page)
     page.click("#settings .advanced summary")
     requests: list[str] = []
     page.on("request", lambda sent: requests.append(sent.url))

@@ -12,7 +12,7 @@ from stitch_cir.concepts import Concept
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.server import ServerSettings, create_app
 from tests.browser.conftest import running
-from tests.browser.steps import members, open_results
+from tests.browser.steps import members, open_details, open_results
 
 
 class Unsure(HashEncoder):
@@ -29,10 +29,15 @@ def test_one_click_on_a_chip_rewrites_all_captions(
     with running(app) as site:
         page = new_page()
         open_results(page, site, r="circle/red.png", t="in blue instead")
-        page.evaluate("document.getElementById('captions').open = true")
+        open_details(page)
         assert members(page) == ["in blue instead", "a blue ball", "a blue apple"]
+        expect(page.locator("#looking")).to_contain_text("Looking for: a blue ball")
+        expect(page.locator("#looking strong")).to_have_text("ball")
+        page.get_by_text("Not right?").click()
         with page.expect_response("**/api/search"):
             page.get_by_role("button", name="The reference shows: apple").click()
+        expect(page.locator("#looking strong")).to_have_text("apple")
+        page.get_by_text("Not right?").click()
         chosen = page.get_by_role("button", name="No longer take it for: apple")
         expect(chosen).to_be_visible()
         expect(page.locator("#captions textarea")).to_have_count(2)

@@ -103,13 +103,13 @@ def test_back_and_a_reload_restore_the_position_in_the_gallery(reader: Page) -> 
 
 def test_scrolling_loads_more_results_which_stay_after_back(reader: Page) -> None:
     search(reader, "a red circle")
-    expect(reader.locator("#pictures-count")).to_have_text("24 of 150")
+    expect(reader.locator("#images-count")).to_have_text("24 of 150")
     address, steps = reader.url, reader.evaluate("history.length")
     first = hits(reader)
     for count in (48, 72):
         scroll_to_end(reader)
         expect(reader.locator(".tile")).to_have_count(count)
-        expect(reader.locator("#pictures-count")).to_have_text(f"{count} of 150")
+        expect(reader.locator("#images-count")).to_have_text(f"{count} of 150")
     assert hits(reader)[:24] == first
     ranks = reader.locator(".tile .rank").all_inner_texts()
     assert ranks == [str(rank) for rank in range(1, 73)]
@@ -166,7 +166,7 @@ def test_a_gallery_that_changed_meanwhile_is_ranked_anew(
     draw("circle", "red", (300, 80)).save(folder / "new.png")
     index_folder(folder, encoder=HashEncoder())
     show_more(page)
-    expect(page.locator("#pictures-count")).to_have_text("48 of 61")
+    expect(page.locator("#images-count")).to_have_text("48 of 61")
     expect(page.locator(".tile")).to_have_count(48)
     assert len(set(hits(page))) == 48
     expect(page.locator("#notes")).to_contain_text("The gallery has changed")
@@ -183,7 +183,7 @@ def test_a_new_question_overtakes_more_hits_of_the_last(reader: Page) -> None:
     reader.unroute("**/api/search")
     search(reader, "a blue circle")
     expect(reader.locator(".tile")).to_have_count(24)
-    expect(reader.locator("#pictures-count")).to_have_text("24 of 150")
+    expect(reader.locator("#images-count")).to_have_text("24 of 150")
 
 
 def test_a_link_with_a_number_of_hits_goes_on_to_the_end(reader: Page, many: str) -> None:
@@ -217,9 +217,10 @@ def test_near_duplicates_stand_behind_their_hit(
     expect(page.locator(".tile.variant .rank")).to_have_text([rank, rank])
     expect(page.locator(".tile.variant .score")).to_have_count(0)
     page.locator(".tile.variant .pic").first.click()
-    expect(page.locator("#why-title .name")).to_have_attribute(
+    expect(page.locator("#viewer-title .name")).to_have_attribute(
         "title", page.locator(".tile.variant .pic").first.get_attribute("data-id") or ""
     )
+    page.get_by_role("tab", name="Why?").click()
     page.wait_for_selector(".wires .link")
     close_dialog(page)
     more.click()

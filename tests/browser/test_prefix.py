@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.server import ServerSettings, create_app, prepare
 from tests.browser.conftest import draw, running
-from tests.browser.steps import close_dialog, drop, hits, pick, png, search
+from tests.browser.steps import close_dialog, drop, hits, open_why, pick, png, search
 
 NewPage = Callable[..., Page]
 Proxied = Callable[..., str]
@@ -79,8 +79,7 @@ def test_the_page_works(
     search(page, "in blue instead")
     assert "blue" in hits(page)[0]
     assert page.url.startswith(f"{site}{opened}#r=")
-    page.locator(".tile .pic").first.click()
-    page.wait_for_selector(".wires .link")
+    open_why(page)
     expect(page.locator(".canvas-frame img")).to_be_visible()
     close_dialog(page)
     drop(page, png(draw("circle", "green", (300, 200))))

@@ -13,6 +13,8 @@ from tests.browser.steps import (
     hits,
     link,
     members,
+    open_details,
+    open_image,
     open_results,
     pick,
     png,
@@ -30,7 +32,8 @@ def test_pick_an_image_describe_the_change_and_search(page: Page) -> None:
     expect(page.locator("#facts")).to_contain_text("test (")
     expect(page.locator("#facts")).to_contain_text("α 0.45")
     expect(page.locator("#facts")).to_contain_text("τ 0.001")
-    expect(page.locator("#notes")).not_to_be_empty()
+    expect(page.locator("#understood li")).not_to_have_count(0)
+    expect(page.locator("#looking")).to_contain_text("Looking for: ")
     assert page.url.endswith("#r=circle%2Fred.png&t=in+blue+instead")
 
 
@@ -126,6 +129,7 @@ def test_an_image_of_the_gallery_is_recognised(page: Page) -> None:
 
 def test_captions_are_edited_weighed_switched_off_and_added(page: Page, site: str) -> None:
     open_results(page, site)
+    open_details(page)
     composed = members(page)
     before = hits(page)
     assert len(composed) >= 2
@@ -162,7 +166,7 @@ def test_captions_are_edited_weighed_switched_off_and_added(page: Page, site: st
     page.wait_for_selector(".tile .score")
     assert members(page) == edited
     assert not page.locator("#captions input[type=checkbox]").nth(1).is_checked()
-    page.click("#settings > summary")
+    open_details(page)
     expect(page.locator("#set-num_captions")).to_be_disabled()
     expect(page.locator("#hint-num_captions")).to_have_text("Your own captions are used.")
     page.get_by_role("button", name="Compose anew").click()
@@ -172,6 +176,7 @@ def test_captions_are_edited_weighed_switched_off_and_added(page: Page, site: st
 
 def test_captions_of_another_question_do_not_go_along(page: Page, site: str) -> None:
     open_results(page, site, **RED_TO_BLUE, c='[{"text":"a black square","weight":1,"on":true}]')
+    open_details(page)
     assert members(page) == ["a black square"]
     page.fill("#text", "in green instead")
     expect(page.locator("#captions textarea").first).to_be_disabled()
@@ -182,7 +187,7 @@ def test_captions_of_another_question_do_not_go_along(page: Page, site: str) -> 
 
 def test_settings(page: Page, site: str) -> None:
     open_results(page, site)
-    page.click("#settings > summary")
+    open_details(page)
     with page.expect_request("**/api/search") as request:
         page.locator("#set-alpha").press("ArrowRight")
     assert request.value.post_data_json["settings"]["alpha"] == 0.5
@@ -247,14 +252,14 @@ def test_steps_back_and_forward(page: Page) -> None:
     page.go_back()
     expect(page.locator("#text")).to_have_value("in blue instead")
     page.go_back()
-    expect(page.locator("#pictures-title")).to_have_text("Gallery")
+    expect(page.locator("#images-title")).to_have_text("Gallery")
     expect(page.locator("#reference img")).to_have_attribute("alt", "Reference: circle/red.png")
 
 
 def test_a_shared_address_gives_the_same(new_page: Callable[..., Page], page: Page) -> None:
     pick(page, "circle/red.png")
     search(page, "in blue instead")
-    page.click("#settings > summary")
+    open_details(page)
     page.locator("#set-alpha").press("End")
     expect(page.locator("#facts")).to_contain_text("α 1")
     hit_ids = hits(page)
@@ -289,16 +294,17 @@ def test_html_in_names_and_captions_is_text(page: Page, site: str) -> None:
         c='[{"text":"<img src=x onerror=window.hurt=1>","weight":1,"on":true}]',
         n=[HOSTILE],
     )
-    page.locator(".tile .pic").first.click()
+    open_image(page)
+    page.get_by_role("tab", name="Why?").click()
     page.wait_for_selector(".met")
-    assert page.locator("img[src='x'], img[src$='/x'], .said b").count() == 0
+    assert page.locator("img[src='x'], img[src$='/x'], .said b, .looking b").count() == 0
     assert page.evaluate("window.hurt") is None
-    expect(page.locator(".said")).to_have_text("<img src=x onerror=window.hurt=1>")
+    expect(page.locator("#why .said")).to_have_text("<img src=x onerror=window.hurt=1>")
 
 
 def test_the_gallery_is_filtered(page: Page) -> None:
     page.fill("#filter", "triangle")
-    expect(page.locator("#pictures-count")).to_have_text("5 images")
+    expect(page.locator("#images-count")).to_have_text("5 images")
     expect(page.locator(".tile")).to_have_count(5)
     page.fill("#filter", "nowhere")
     expect(page.locator(".state h3")).to_have_text("Nothing matches")

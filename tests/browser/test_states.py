@@ -8,7 +8,17 @@ from playwright.sync_api import Page, expect
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import Gallery, index_folder
 from tests.browser.conftest import draw, fill
-from tests.browser.steps import RED_TO_BLUE, drop, hits, link, open_results, pick, png, search
+from tests.browser.steps import (
+    RED_TO_BLUE,
+    drop,
+    hits,
+    link,
+    open_details,
+    open_results,
+    pick,
+    png,
+    search,
+)
 
 Serve = Callable[..., str]
 NewPage = Callable[..., Page]
@@ -48,7 +58,7 @@ def test_a_reference_that_is_gone(page: Page, site: str) -> None:
     page.goto(link(site, r="gone/away.png", t="in red"))
     expect(page.locator(".state")).to_contain_text("gone/away.png")
     page.get_by_role("button", name="Choose another image").last.click()
-    expect(page.locator("#pictures-title")).to_have_text("Gallery")
+    expect(page.locator("#images-title")).to_have_text("Gallery")
     expect(page.locator("#choose")).to_be_visible()
 
 
@@ -69,6 +79,8 @@ def test_an_image_whose_file_is_missing(new_page: NewPage, serve: Serve, tmp_pat
     expect(tile.locator(".broken")).to_have_text("no image")
     # its vectors are still here: it can be explained
     tile.locator(".pic").click()
+    expect(page.locator("#viewer .broken")).to_contain_text("The file is gone")
+    page.get_by_role("tab", name="Why?").click()
     page.wait_for_selector(".met")
     expect(page.locator("#why .broken")).to_contain_text("The file is gone")
 
@@ -155,6 +167,7 @@ def test_a_newer_query_overtakes_an_older_one(page: Page) -> None:
 
 def test_all_captions_off_keeps_the_results(page: Page, site: str) -> None:
     open_results(page, site, **RED_TO_BLUE)
+    open_details(page)
     before, address = hits(page), page.url
     ticks = page.locator("#captions input[type=checkbox]")
     for tick in ticks.all()[1:]:
@@ -208,9 +221,9 @@ def test_a_gallery_that_shrank(new_page: NewPage, serve: Serve, tmp_path: Path) 
 def test_a_changed_setting_is_cancelled_with_the_old_hits_in_sight(page: Page, site: str) -> None:
     open_results(page, site)
     page.route("**/api/search", lambda route: None)
-    page.click("#settings > summary")
+    open_details(page)
     page.locator("#set-alpha").press("Home")
-    expect(page.locator("#pictures-count")).to_have_text("searching …")
+    expect(page.locator("#images-count")).to_have_text("searching …")
     expect(page.locator("#stage")).to_have_attribute("aria-busy", "true")
     expect(page.locator(".tile")).to_have_count(15)
     page.locator("#to-gallery").focus()
@@ -220,6 +233,7 @@ def test_a_changed_setting_is_cancelled_with_the_old_hits_in_sight(page: Page, s
 
 def test_an_answer_takes_nothing_away_from_who_types(page: Page, site: str) -> None:
     open_results(page, site)
+    open_details(page)
     page.route("**/api/search", lambda route: None)
     page.locator("#captions textarea").first.fill("a yellow thing")
     page.locator("#captions textarea").first.press("Enter")

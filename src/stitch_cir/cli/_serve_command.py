@@ -157,7 +157,7 @@ def serve(
     """
     with guard():
         from stitch_cir.encoders import load_encoder
-        from stitch_cir.server import ServerSettings, create_app, is_local
+        from stitch_cir.server import ServerSettings, create_app, file_manager, is_local
         from stitch_cir.server import serve as run
 
         local = is_local(listen.host)
@@ -180,6 +180,7 @@ def serve(
                 settings=settings,
                 make_composer=maker,
                 close_composers=maker.close,
+                reveal=file_manager() if local and not access.trust_proxy else None,
             )
             _log_as_json(with_text=sharing.log_text)
             services = app.state.services

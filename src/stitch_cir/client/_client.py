@@ -69,6 +69,7 @@ class Client:
     health = _method(requests.health)
     gallery = _method(requests.gallery)
     images = _method(requests.images)
+    examples = _method(requests.examples)
     facets = _method(requests.facets)
     image = _method(requests.image)
     file = _method(requests.file)

@@ -31,6 +31,7 @@ from stitch_cir.wire import (
     CatalogResponse,
     ComposeResponse,
     CompositionInfo,
+    Examples,
     Explanation,
     GalleryFacets,
     GalleryInfo,
@@ -153,6 +154,11 @@ def health() -> Call[Health]:
 def gallery() -> Call[GalleryInfo]:
     """Return what the gallery is, which settings a query can have, and within which limits."""
     return Call("GET", "/api/gallery", _as(GalleryInfo))
+
+
+def examples() -> Call[Examples]:
+    """Return up to three questions to begin with, made of images of the gallery."""
+    return Call("GET", "/api/examples", _as(Examples))
 
 
 def images(

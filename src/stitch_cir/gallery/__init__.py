@@ -1,7 +1,7 @@
 """What is indexed, on disk: SQLite holds the truth, a memory-mapped matrix is its cache."""
 
 from stitch_cir import _exports
-from stitch_cir.gallery._encoder_hint import encoder_hint
+from stitch_cir.gallery._encoder_hint import encoder_hint, encoder_note
 from stitch_cir.gallery._gallery import Gallery
 from stitch_cir.gallery._names import matcher
 from stitch_cir.gallery._near_duplicates import NearDuplicates
@@ -70,6 +70,7 @@ __all__ = [
     "Where",
     "WrittenRow",
     "encoder_hint",
+    "encoder_note",
     "index_captions",
     "index_feed",
     "index_folder",

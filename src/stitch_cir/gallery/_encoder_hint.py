@@ -11,7 +11,7 @@ from stitch_cir._cores import usable_cores
 from stitch_cir.encoders import DualEncoder, StandIn, catalogue, is_installed
 from stitch_cir.errors import StitchError
 
-__all__ = ["encoder_hint", "network_is_likely"]
+__all__ = ["encoder_hint", "encoder_note", "network_is_likely"]
 
 MARK = "encoder-hint-shown"
 """A file in the gallery's folder: the line is never shown again."""
@@ -53,6 +53,17 @@ def encoder_hint(
     return (
         f"{encoder.name} is a stand-in, good at {encoder.strengths}; CLIP finds far more: "
         f"{command} ({cost}; the gallery answers meanwhile)."
+    )
+
+
+def encoder_note(encoder: DualEncoder) -> str | None:
+    """Return what a :class:`StandIn` is good at and the command for a better one, else ``None``."""
+    if not isinstance(encoder, StandIn):
+        return None
+    name = encoder.stand_in_for
+    return (
+        f"{encoder.name} is a stand-in, good at {encoder.strengths}; CLIP finds far more: "
+        f"stitch models pull {name} && stitch index FOLDER --encoder {name} --switch-when-done"
     )
 
 

@@ -13,6 +13,7 @@ from stitch_cir.server._settings import ServerSettings
 
 if TYPE_CHECKING:
     from stitch_cir.server._app import create_app
+    from stitch_cir.server._file_manager import Reveal, file_manager
     from stitch_cir.server._logging import JsonLines
     from stitch_cir.server._queries import ComposerFactory
     from stitch_cir.server._serve import prepare, serve
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 __all__ = [
     "ComposerFactory",
     "JsonLines",
+    "Reveal",
     "ServerSettings",
     "addresses",
     "create_app",
+    "file_manager",
     "is_local",
     "listen",
     "prepare",
@@ -52,7 +55,9 @@ _exports.publish(
     lazy={
         "ComposerFactory": "_queries",
         "JsonLines": "_logging",
+        "Reveal": "_file_manager",
         "create_app": "_app",
+        "file_manager": "_file_manager",
         "prepare": "_serve",
         "serve": "_serve",
     },

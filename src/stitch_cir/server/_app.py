@@ -22,11 +22,13 @@ from stitch_cir.server import (
     _gallery_routes,
     _page_routes,
     _query_routes,
+    _reveal_routes,
     _upload_routes,
     _write_routes,
 )
 from stitch_cir.server._access_log import AccessLogMiddleware
 from stitch_cir.server._errors import install
+from stitch_cir.server._file_manager import Reveal
 from stitch_cir.server._gallery_provider import GalleryProvider
 from stitch_cir.server._metrics import Metrics
 from stitch_cir.server._prefix import PathPrefixMiddleware
@@ -69,6 +71,7 @@ def create_app(
     make_composer: ComposerFactory | None = None,
     close_composers: Callable[[], None] | None = None,
     static: Path | None = None,
+    reveal: Reveal | None = None,
 ) -> FastAPI:
     """Return the ASGI application that serves one gallery.
 
@@ -86,6 +89,9 @@ def create_app(
         Called when the server stops: it ends the requests to models that are under way.
     static:
         Another folder with the page's files.
+    reveal:
+        Shows a file in its folder on this machine, for somebody who sits there: see
+        :func:`file_manager`. Without it nobody can have a folder opened.
 
     ``app.state.services`` holds its services; ``services.provider.warm_up()`` opens the models.
     Raises what ``Gallery.open`` raises.
@@ -131,10 +137,11 @@ def create_app(
     app.add_middleware(PathPrefixMiddleware, prefix=services.settings.root_path)
     routers = (
         _page_routes.router(static),
-        _gallery_routes.router(services),
+        _gallery_routes.router(services, opens_folders=reveal is not None),
         _write_routes.router(services),
         _upload_routes.router(services),
         _query_routes.router(services),
+        _reveal_routes.router(services, reveal),
         _catalog_routes.router(services),
     )
     for router in routers:

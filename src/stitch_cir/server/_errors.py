@@ -42,6 +42,7 @@ __all__ = [
     "QueueFullError",
     "RateError",
     "RequestError",
+    "RevealError",
     "ServerError",
     "StoppingError",
     "TokenError",
@@ -69,6 +70,12 @@ class GoneError(ServerError):
     """The gallery holds the image, but its file is gone."""
 
     status = 410
+
+
+class RevealError(ServerError):
+    """A file cannot be shown in its folder: nobody sits at this machine, or no program does it."""
+
+    status = 403
 
 
 class BodyTooLargeError(ServerError):

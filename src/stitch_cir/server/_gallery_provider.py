@@ -10,7 +10,14 @@ from typing import TypeVar
 
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import GalleryMismatchError, GalleryMissingError, StitchError
-from stitch_cir.gallery import Gallery, GalleryReader, PathMask, Snapshot, encoder_hint
+from stitch_cir.gallery import (
+    Gallery,
+    GalleryReader,
+    PathMask,
+    Snapshot,
+    encoder_hint,
+    encoder_note,
+)
 from stitch_cir.server.limits import BatchingEncoder
 
 __all__ = ["GalleryProvider"]
@@ -91,6 +98,10 @@ class GalleryProvider:
     def encoder_hint(self, images: int) -> str | None:
         """Return a line on a better encoder, once in the life of a gallery."""
         return encoder_hint(self.directory, self._plain_encoder, images)
+
+    def encoder_note(self) -> str | None:
+        """Return what the encoder is good at, where it is only a stand-in."""
+        return encoder_note(self._plain_encoder)
 
     def read(self, run: Callable[[Snapshot], T]) -> T:
         """Return what ``run`` reads from one generation of the gallery."""

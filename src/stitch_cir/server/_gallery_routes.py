@@ -12,12 +12,15 @@ from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import Snapshot
 from stitch_cir.plugins import SCORERS, TRANSITIONS
 from stitch_cir.searcher import SearchSettings, View
+from stitch_cir.server._examples import Example, ExampleMaker
 from stitch_cir.server._metrics import CONTENT_TYPE
 from stitch_cir.server._queries import image_info, view_info
 from stitch_cir.server._rendering import LARGEST_SIDE, SMALLEST_SIDE
 from stitch_cir.server._responses import error_responses, image_response, json_response
 from stitch_cir.server._services import Services
 from stitch_cir.wire import (
+    ExampleInfo,
+    Examples,
     GalleryFacets,
     GalleryInfo,
     Health,
@@ -44,10 +47,11 @@ _JPEG: dict[int | str, dict[str, object]] = {
 }
 
 
-def router(services: Services) -> APIRouter:
-    """Return the routes."""
+def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
+    """Return the routes; ``opens_folders`` is what they say of the server's machine."""
     routes = APIRouter(tags=["gallery"])
     provider, settings = services.provider, services.settings
+    examples = ExampleMaker()
 
     @routes.get("/health", response_model=Health, responses=error_responses(404))
     async def health(request: Request) -> Response:
@@ -95,7 +99,29 @@ def router(services: Services) -> APIRouter:
             writable=settings.token is not None,
             notes=tuple(provider.notes(gallery)),
             encoder_hint=provider.encoder_hint(info["images"]),
+            encoder_note=provider.encoder_note(),
+            opens_folders=opens_folders,
         )
+
+    @routes.get("/api/examples", response_model=Examples, responses=error_responses(404))
+    async def first_questions(request: Request) -> Response:
+        """Return up to three questions to begin with, made of images of this gallery."""
+
+        def work() -> Examples:
+            made = examples.examples(provider.gallery())
+
+            def read(gallery: Snapshot) -> Examples:
+                prefix = request.scope["root_path"]
+                infos = [
+                    ExampleInfo(text=each.text, reference=_reference_info(gallery, each, prefix))
+                    for each in made
+                    if each.reference is None or gallery.match(each.reference) is not None
+                ]
+                return Examples(examples=tuple(infos))
+
+            return provider.read(read)
+
+        return json_response(await services.executor.run(request, work))
 
     @routes.get("/api/images", response_model=ImagePage, responses=error_responses(404, 422))
     async def images(
@@ -157,7 +183,9 @@ def router(services: Services) -> APIRouter:
                 for index, view in enumerate(gallery.views(stored))
             )
             return ImageDetail(
-                **dict(_image_info(gallery, stored, request.scope["root_path"])), views=views
+                **dict(_image_info(gallery, stored, request.scope["root_path"])),
+                views=views,
+                attributes=gallery.attributes_of(stored),
             )
 
         return json_response(await services.executor.run(request, lambda: provider.read(work)))
@@ -200,6 +228,10 @@ def router(services: Services) -> APIRouter:
         return await services.image_executor.run(request, work)
 
     return routes
+
+
+def _reference_info(gallery: Snapshot, example: Example, prefix: str) -> ImageInfo | None:
+    return None if example.reference is None else _image_info(gallery, example.reference, prefix)
 
 
 def _image_info(gallery: Snapshot, id: str, prefix: str) -> ImageInfo:

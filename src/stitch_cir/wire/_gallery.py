@@ -12,6 +12,8 @@ __all__ = [
     "AttributeInfo",
     "ErrorDetail",
     "ErrorResponse",
+    "ExampleInfo",
+    "Examples",
     "GalleryInfo",
     "Health",
     "ImageDetail",
@@ -108,6 +110,13 @@ class GalleryInfo(WireModel):
     encoder_hint: str | None = Field(
         default=None, description="How to get a better encoder; in one answer only, ever."
     )
+    encoder_note: str | None = Field(
+        default=None,
+        description="Where the encoder is a stand-in: what it is good at, and the better one.",
+    )
+    opens_folders: bool = Field(
+        default=False, description="The server can show a file in its folder on this machine."
+    )
 
 
 class AttributeInfo(WireModel):
@@ -146,10 +155,24 @@ class ImageInfo(WireModel):
     thumbnail: str
 
 
+class ExampleInfo(WireModel):
+    """A question to begin with; without ``reference`` it is words alone."""
+
+    reference: ImageInfo | None = None
+    text: str
+
+
+class Examples(WireModel):
+    """Up to three questions, made of what the encoder reads in images of this gallery."""
+
+    examples: tuple[ExampleInfo, ...]
+
+
 class ImageDetail(ImageInfo):
-    """One image with its views."""
+    """One image with its views and attributes."""
 
     views: tuple[ViewInfo, ...]
+    attributes: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class ImagePage(WireModel):

@@ -22,6 +22,7 @@ __all__ = [
     "GalleryReference",
     "QueryRequest",
     "QuerySettings",
+    "RevealRequest",
     "UploadReference",
     "WeightedGalleryReference",
     "WeightedUploadReference",
@@ -207,3 +208,11 @@ class ExplanationImageRequest(ExplainRequest):
     """A query, the image to explain, and how to draw the explanation."""
 
     kind: Literal["all", "matches", "heatmap", "contributions"] = "matches"
+
+
+class RevealRequest(BaseModel):
+    """The image whose file is to be shown in its folder."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"id": "gown.jpg"}]})
+
+    id: _Id

@@ -74,9 +74,15 @@ export const uploadUrl = (token) => at(`api/uploads/${encodeURIComponent(token)}
 
 /** @returns {Promise<wire.GalleryInfo>} */
 export const about = () => read("api/gallery");
+/** @returns {Promise<wire.Examples>} */
+export const examples = () => read("api/examples");
 /** @returns {Promise<wire.ImagePage>} */
 export const images = ({ offset, limit, q, where }, signal) =>
   read(`api/images?${new URLSearchParams({ offset, limit, q, ...(where && { where }) })}`, { signal });
+/** @returns {Promise<wire.ImageDetail>} */
+export const image = (id, signal) => read(`api/images/${idPath(id)}`, { signal });
+/** Have the server's machine show an image's file in its folder. */
+export const reveal = (id) => call("api/reveal", { json: { id } });
 /** @returns {Promise<wire.GalleryFacets>} */
 export function facets({ where = "", requests = [] }, signal) {
   const query = new URLSearchParams(requests.map((each) => ["facet", each]));

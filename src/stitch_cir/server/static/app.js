@@ -1,13 +1,13 @@
 // The page: one question in the form, one answer beside it, and the browser's history between them.
 
 import * as api from "./api.js";
-import { announce, byId, download, plural, style, toast } from "./dom.js";
+import { byId, plural, style, toast } from "./dom.js";
 import { mountForm } from "./form.js";
 import { mountGallery } from "./gallery.js";
 import { mountKeys, mountTheme } from "./keys.js";
-import { allOff, declare, emptyQuery, filtersOf, fromFragment, noFilters, noSettings, referencesOf, toRequest, toFragment } from "./query.js";
+import { allOff, declare, emptyQuery, filtersOf, fromFragment, noFilters, noSettings, toRequest, toFragment } from "./query.js";
 import { galleryNotes, mostHits, question, state, uploadOf } from "./state.js";
-import { faultPanel, notes, panel, toolButton } from "./states.js";
+import { faultPanel, notes, panel } from "./states.js";
 import * as trail from "./trail.js";
 
 /** Changes that follow each other quickly: a step of the history takes up the next of its kind. */
@@ -15,17 +15,21 @@ const GATHER = new Set(["alpha", "captions-count", "tune", "edit", "filter"]);
 
 const gallery = mountGallery({
   onPick: ({ id }) => form.setReference({ id }),
+  onLook: (item) => openImage(item),
   showNotes: () => notes(galleryNotes()),
   marked: () => state.draft.ref?.id ?? null,
   onLoad: (count) => history.replaceState({ ...history.state, count }, ""),
   unfilter: () => unfilter(),
   nothingMeets: async () => (await filterBar())?.nothingMeets(state.draft) ?? panel({ title: "No image meets the filters", actions: [{ label: "Clear the filters", act: clearFilters, main: true }] }),
 });
-const form = mountForm({ tune, submit, mark: gallery.mark });
+const form = mountForm({ tune, submit, mark: gallery.mark, onShow: () => begin() });
 const goInHistory = (by) => history.go(by);
 let runner = null; // sends and shows queries; its files come after the first images
 let bar = null; // the filters; theirs too, where the gallery has attributes
-let explain = null; // its files come when it is first needed
+let beginning = null; // questions to begin with; they come after the first images
+let ready = false; // the first images are there
+let indexing = null; // where the gallery is being indexed
+let viewer = null; // the window with one image; its files come when it is first needed
 let helping = false;
 let leaving = null; // a step back that the browser has not taken yet
 let remembering = null; // the scroll position is kept with the entry of the history
@@ -36,8 +40,8 @@ const address = (fragment) => `${location.pathname}${fragment ? `#${fragment}` :
 
 /** Load what sends and shows queries. */
 async function answering() {
-  const [{ mountSearch }] = await Promise.all([import("./search.js"), style("results.css"), form.complement()]);
-  runner ??= mountSearch({ showForm: present, acts, tools, quiet: gallery.stop });
+  const [{ mountSearch }, { mountTools }] = await Promise.all([import("./search.js"), import("./tools.js"), style("results.css"), form.complement()]);
+  runner ??= mountSearch({ showForm: present, acts, tools: mountTools(withUpload), quiet: gallery.stop });
 }
 
 async function run(query, options) {
@@ -56,13 +60,34 @@ function present() {
   bar?.show(state.draft);
 }
 
-/** Ask, and make that a step of the history; the step of an open explanation becomes this one. */
+/** Offer questions to begin with as long as nothing is asked. */
+async function begin() {
+  const empty = state.browsing && !state.draft.ref && state.draft.text === "" && state.draft.turns.length === 0;
+  try {
+    if (beginning === null && empty && ready) {
+      const { mountStart } = await import("./start.js");
+      beginning ??= mountStart({ info: state.info, ask: example });
+    }
+    beginning?.show(empty);
+  } catch {
+    // without examples the page works as before
+  }
+}
+
+/** Ask one of the questions that the page offers. */
+function example({ reference, text }) {
+  state.draft = { ...emptyQuery(), ...filtersOf(state.draft), settings: state.draft.settings, text };
+  if (reference) state.draft.ref = { id: reference.id };
+  go(state.draft, "search");
+}
+
+/** Ask, and make that a step of the history; the step of an open image becomes this one. */
 async function go(query, kind) {
   if (leaving) await leaving;
   warn([]);
   const to = address(toFragment(query));
   const same = to === address(location.hash.slice(1));
-  const again = Boolean(history.state?.why) || (!state.browsing && (same || (GATHER.has(kind) && history.state?.kind === kind)));
+  const again = Boolean(history.state?.open) || (!state.browsing && (same || (GATHER.has(kind) && history.state?.kind === kind)));
   keepScroll();
   if (!again) state.pos += 1;
   const entry = { pos: state.pos, kind, upload: uploadOf(query), more: query.more };
@@ -70,7 +95,7 @@ async function go(query, kind) {
   else history.pushState(entry, "", to);
   trail.record(state.pos, query, kind);
   trail.show(state.pos, goInHistory);
-  if (kind === "search" || kind === "less") byId("pictures").scrollIntoView();
+  if (kind === "search" || kind === "less") byId("images").scrollIntoView();
   return run(query, { keep: kind !== "search" });
 }
 
@@ -147,11 +172,12 @@ function showGallery({ count } = {}) {
 
 /** Show what the address says: at the start, after a step back or forth, after a reload. */
 async function restore() {
-  const { query, filters, explained, lost } = fromFragment(location.hash);
+  const { query, filters, open, lost } = fromFragment(location.hash);
   const arrived = history.state === null;
   if (arrived) {
-    // the results get an entry of their own below the explanation that a link names: Back leads to them
-    const to = query ? address(toFragment(query)) : location.href;
+    // what lies below the image that a link opens gets an entry of its own: Back leads there
+    const below = query ?? (open && { ...emptyQuery(), ...filters });
+    const to = below ? address(toFragment(below)) : location.href;
     history.replaceState({ pos: trail.next(state.pos), kind: query ? "search" : "browse" }, "", to);
   }
   const entry = history.state;
@@ -161,11 +187,15 @@ async function restore() {
   const shown = query && !state.busy && !state.browsing && state.shown?.results;
   if (shown && JSON.stringify(toRequest(query)) === JSON.stringify(toRequest(state.shown.query))) {
     trail.show(state.pos, goInHistory);
-    if (explained === null) hideExplain();
-    else if (explain?.isOpen() !== explained) await openExplain(explained, arrived);
+    await follow(open);
     return;
   }
-  hideExplain();
+  const browsed = query === null && state.browsing && !arrived && (viewer?.isOpen() || open) && gallery.items().length > 0;
+  if (browsed && JSON.stringify(filters) === JSON.stringify(filtersOf(state.draft))) {
+    await follow(open);
+    return;
+  }
+  hideImage();
   await warn(lost);
   if (query === null) {
     state.draft = (entry.draft && fromFragment(entry.draft).query) || emptyQuery();
@@ -174,16 +204,26 @@ async function restore() {
     Object.assign(state.draft, filters);
     await showGallery(entry);
     await scrollBack(entry);
+    if (open) await openImage(open, open.why, arrived);
     return;
   }
-  const step = entry.why || entry.help ? entry.pos - 1 : entry.pos;
+  const step = entry.open || entry.help ? entry.pos - 1 : entry.pos;
   if (!trail.hasStep(step)) trail.record(step, query, "search");
   trail.show(state.pos, goInHistory);
   const isIncomplete = query.ref?.upload === null || allOff(query);
   if (isIncomplete) await refuse(query, (await import("./links.js")).lacking(query, { browse, tune }));
   else await run(query, { fresh: false, count: entry.count });
   await scrollBack(entry);
-  if (explained !== null && state.shown?.results) await openExplain(explained, arrived);
+  // on a phone the form fills the screen: whoever follows a link came for the results
+  if (arrived && matchMedia("(max-width: 59.99rem)").matches) byId("images").scrollIntoView();
+  if (open && state.shown?.results) await openImage(open, open.why, arrived);
+}
+
+/** Open or close an image as the address says. */
+async function follow(open) {
+  const now = viewer?.isOpen();
+  if (open === null) hideImage();
+  else if (now?.id !== open.id || now.why !== open.why) await openImage(open, open.why, false);
 }
 
 /** Scroll to where one was, once all that stands above is there. */
@@ -211,12 +251,13 @@ async function refuse(query, { why, draft }) {
 
 function acts(query) {
   return {
-    pick: ({ id }) => openExplain(id),
+    pick: (item) => openImage(item),
     use: ({ id }) => use(id),
     less: ({ id }) => less(id),
     more: runner.extend,
     remember: (count) => history.replaceState({ ...history.state, count }, ""),
     variants,
+    object: (name) => tune("object", (draft) => Object.assign(draft, { object: name, captions: null })),
     unfilter,
     nothingMeets: async () => (await filterBar())?.nothingMeets(query),
     loosen: () => tune("tune", (draft) => (draft.settings.strictness = null)),
@@ -248,36 +289,39 @@ async function variants({ id, attributes }) {
 }
 
 async function use(id) {
-  await closeExplain();
-  state.draft = state.adding ? question() : { ...question(), text: "", more: [], turns: [] };
+  await closeImage();
+  if (!state.browsing && !state.adding) state.draft = { ...question(), text: "", more: [], turns: [] };
+  else state.draft = question();
   form.setReference({ id });
 }
 
 function less(id) {
-  hideExplain(); // its step of the history becomes that of the search
+  hideImage(); // its step of the history becomes that of the search
   tune("less", (query) => (query.less = [...query.less.filter((other) => other !== id), id]));
 }
 
-/** Open an explanation as a step of the history (`enter`), so that Back closes it, or go on in that step. */
-async function openExplain(id, enter = true) {
+const addressOf = (open) => address(toFragment(state.browsing ? { ...emptyQuery(), ...filtersOf(state.draft) } : state.shown.query, open));
+
+/** Open an image as a step of the history (`enter`), so that Back closes it, or go on in that step. */
+async function openImage(item, why = false, enter = true) {
   if (leaving) await leaving;
-  const { query, results } = state.shown;
-  const entry = enter && !history.state?.why ? { ...history.state, pos: (state.pos += 1), kind: "why", why: true } : history.state;
-  history[entry === history.state ? "replaceState" : "pushState"](entry, "", address(toFragment(query, id)));
-  if (explain === null) {
+  const open = { id: item.id, why: why && !state.browsing };
+  const entry = enter && !history.state?.open ? { ...history.state, y: Math.round(scrollY), pos: (state.pos += 1), kind: "open", open: true } : history.state;
+  history[entry === history.state ? "replaceState" : "pushState"](entry, "", addressOf(open));
+  if (viewer === null) {
     try {
-      const { mountExplain } = await import("./explain.js");
-      explain ??= mountExplain({ onClose: closeExplain, onStep: stepExplain, onUse: use, onLess: less });
-      if (fromFragment(location.hash).explained !== id) return; // closed meanwhile
+      const { mountViewing } = await import("./viewing.js");
+      const list = () => (state.browsing ? { items: gallery.items(), total: gallery.total(), goOn: gallery.goOn } : { items: state.shown.results.hits, total: state.shown.results.total, goOn: runner.goOn });
+      const onTab = (why) => history.replaceState(history.state, "", addressOf({ id: viewer.isOpen().id, why }));
+      viewer ??= mountViewing({ list, call: withUpload, onOpen: openImage, onClose: closeImage, onTab, onUse: use, onLess: less });
+      if (fromFragment(location.hash).open?.id !== open.id) return; // closed meanwhile
     } catch {
-      toast("The explanation could not be loaded: the server does not answer. Try again once it is back.");
-      if (history.state?.why) history.back();
+      toast("The image could not be opened: the server does not answer. Try again once it is back.");
+      if (history.state?.open) history.back();
       return;
     }
   }
-  const at = results.hits.findIndex((hit) => hit.id === id);
-  const viewsOnly = query.text.trim() === "" && query.captions === null;
-  await explain.open({ call: withUpload, viewsOnly }, id, at < 0 ? null : { at, of: results.hits.length });
+  await viewer.open(item, open.why);
 }
 
 /** Call with the question that is shown; an upload that the server forgot is sent once more. */
@@ -292,17 +336,11 @@ async function withUpload(call) {
   }
 }
 
-function stepExplain(by) {
-  const { hits } = state.shown.results;
-  const next = hits[hits.findIndex((hit) => hit.id === explain.isOpen()) + by];
-  if (next) openExplain(next.id);
-}
-
-/** Close the explanation because the reader said so: a step back, which Forward undoes. */
-function closeExplain() {
-  if (!explain?.isOpen()) return leaving;
-  hideExplain();
-  if (!history.state?.why) return null;
+/** Close the image because the reader said so: a step back, which Forward undoes. */
+function closeImage() {
+  if (!viewer?.isOpen()) return leaving;
+  hideImage();
+  if (!history.state?.open) return null;
   return stepBack();
 }
 
@@ -329,42 +367,12 @@ function leaveHelp() {
   return history.state !== null;
 }
 
-/** Close the explanation because the address no longer names it. */
-function hideExplain() {
-  const id = explain?.isOpen();
-  if (!id) return;
-  explain.close();
-  byId("stage").querySelector(`.pic[data-id="${CSS.escape(id)}"]`)?.focus();
-}
-
-// -- taking along ----------------------------------------------------------------------------------
-
-function tools() {
-  return [toolButton("Share", "link", share, "share"), toolButton("Contact sheet", "save", saveSheet, "sheet")];
-}
-
-async function share() {
-  const alone = referencesOf(state.shown.query).some(({ id }) => id === undefined);
-  try {
-    await navigator.clipboard.writeText(location.href);
-    toast(alone ? "Link copied, without the image: an upload cannot be shared. Who opens it must add the image again." : "Link copied.");
-  } catch {
-    notes([`The link: ${location.href}`, alone ? "An uploaded image is not part of it." : ""]);
-    announce("The link stands above the images.");
-  }
-}
-
-async function saveSheet(event) {
-  const button = event.currentTarget;
-  button.disabled = true;
-  try {
-    download(await withUpload(api.sheet), "stitch.html");
-  } catch (error) {
-    if (!(error instanceof api.ApiError)) throw error;
-    toast(`${error.message} ${error.hint}`);
-  } finally {
-    button.disabled = false;
-  }
+/** Close the image because the address no longer names it. */
+function hideImage() {
+  const now = viewer?.isOpen();
+  if (!now) return;
+  viewer.close();
+  byId("stage").querySelector(`.pic[data-id="${CSS.escape(now.id)}"]`)?.focus();
 }
 
 // -- the start -------------------------------------------------------------------------------------
@@ -373,7 +381,7 @@ function listen() {
   for (const id of ["home", "to-gallery"]) byId(id).addEventListener("click", browse);
   document.querySelector("[data-skip]").addEventListener("click", (event) => {
     event.preventDefault(); // the fragment is the question's
-    byId("pictures").focus();
+    byId("images").focus();
   });
   window.addEventListener("popstate", () => {
     clearTimeout(remembering);
@@ -391,10 +399,10 @@ function listen() {
       browse();
       gallery.filter.focus();
     },
-    p: () => (byId("stage").querySelector('.pic[tabindex="0"]') ?? byId("pictures")).focus(),
+    p: () => (byId("stage").querySelector('.pic[tabindex="0"]') ?? byId("images")).focus(),
     c: () => {
-      byId("captions").open = true;
-      byId("captions").querySelector("summary").focus();
+      byId("details").open = true;
+      byId("details").querySelector("summary").focus();
     },
     Escape: () => runner?.cancel(),
   }, { onOpen: enterHelp, onClose: () => history.state?.help && stepBack() });
@@ -402,10 +410,17 @@ function listen() {
 
 /** Show what the gallery is; it may change while the page is open. */
 function introduce(info) {
-  // it comes once in the life of a gallery, and stays as long as the page is open
-  state.info = { ...info, encoder_hint: info.encoder_hint ?? state.info?.encoder_hint ?? null };
+  state.info = info;
   declare(info.settings);
   byId("about").textContent = `${info.name} · ${plural(info.images, "image")} · ${info.encoder}`;
+}
+
+/** Take up what a gallery that is being indexed has become. */
+function grown(info) {
+  introduce(info);
+  if (!state.browsing) return;
+  notes(galleryNotes());
+  gallery.grow(info.images);
 }
 
 async function learn() {
@@ -429,6 +444,9 @@ async function start() {
   performance.mark("first-images");
   answering().catch(() => {}); // it is tried again when it is needed
   filterBar();
+  ready = true;
+  begin();
+  if (state.info.complete === false) indexing ??= await import("./indexing.js").then(({ watchIndexing }) => watchIndexing(state.info, grown), () => null);
 }
 
 /** Load and show the filters, where there is something to filter by; null where they could not be loaded. */
@@ -445,7 +463,6 @@ async function filterBar() {
 }
 
 history.scrollRestoration = "manual";
-byId("captions").open = matchMedia("(min-width: 60rem)").matches;
 form.show();
 listen();
 start();

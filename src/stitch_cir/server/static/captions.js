@@ -15,13 +15,13 @@ export function mountCaptions({ onChange }) {
   const anew = el("button", { type: "button", class: "quiet small", text: "Compose anew", on: { click: renew } });
   byId("captions-body").replaceChildren(why, head, list, el("div", { class: "row" }, add, anew));
   // heights are known only once the panel is open
-  byId("captions").addEventListener("toggle", () => rows.forEach(({ text }) => fit(text)));
+  byId("details").addEventListener("toggle", () => rows.forEach(({ text }) => fit(text)));
 
   /** One row: its caption as last shown or committed, and its three fields. */
   let rows = [];
 
   function renew() {
-    byId("captions").querySelector("summary").focus(); // the button goes away
+    byId("details").querySelector("summary").focus(); // the button goes away
     onChange(null);
   }
 

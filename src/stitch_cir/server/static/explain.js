@@ -1,9 +1,9 @@
-// The dialog that says why an image is among the hits.
+// Why an image is among the hits: a sentence, a drawing, and the numbers behind it.
 
 import * as api from "./api.js";
-import { announce, byId, download, el, icon, shortName, style, svg } from "./dom.js";
+import { announce, el, icon, svg } from "./dom.js";
 import { colourOf, draw, links, point } from "./overlay.js";
-import { matchTable, regionName, planTable, sentence } from "./plan-table.js";
+import { figures, matchTable, regionName, planTable, sentence } from "./plan-table.js";
 import { faultPanel } from "./states.js";
 import { absent } from "./ways-out.js";
 
@@ -14,62 +14,28 @@ const DIRECTIONS = [
 ];
 
 /**
- * Put the dialog in order. `onClose()`, `onStep(by)`, `onUse(id)`, `onLess(id)`.
- * Gives `open({call, viewsOnly}, id, position)`, `close()`, and `isOpen()`, which gives the id or null.
- * `call(run)` runs `run(ask)` with the question; `position`: {at, of} among the hits, or null.
+ * Put the explanation in order.
+ * Gives `show(root, {call, viewsOnly}, id, signal)`, `look(number)`, which turns to a direction, and
+ * `clear()`. `call(run)` runs `run(ask)` with the question.
  */
-export function mountExplain({ onClose, onStep, onUse, onLess }) {
-  const dialog = byId("why");
-  const styled = Promise.all([style("dialog.css"), style("explain.css")]);
-  let shownQuery = null; // {call, viewsOnly, id}
+export function mountExplanation() {
+  let viewsOnly = false;
   let direction = "both";
-  let busy = null;
   let redraw = () => {};
+  let root = null;
   const watcher = new ResizeObserver(() => redraw());
 
-  dialog.addEventListener("cancel", (event) => {
-    event.preventDefault();
-    onClose();
-  });
-  dialog.addEventListener("click", (event) => event.target === dialog && onClose());
-  dialog.addEventListener("keydown", (event) => {
-    if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
-    const turn = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (turn && !event.target.closest(".scroll")) onStep(turn);
-    else if (["1", "2", "3"].includes(event.key)) dialog.querySelectorAll(".switch input")[event.key - 1]?.click();
-    else if (event.key === "u") onUse(shownQuery.id);
-    else if (event.key === "l") onLess(shownQuery.id);
-    else return;
-    event.preventDefault();
-  });
-
-  async function open(question, id, position = null) {
-    busy?.abort();
-    busy = new AbortController();
-    shownQuery = { ...question, id };
-    redraw = () => {};
-    const close = el("button", { type: "button", class: "quiet icon", id: "why-close", "aria-label": "Close", on: { click: onClose } }, icon("close"));
-    const step = (by, name, label) =>
-      el("button", { type: "button", class: "quiet icon", "aria-label": label, title: label, disabled: !position || position.at + by < 0 || position.at + by >= position.of, on: { click: () => onStep(by) } }, icon(name));
-    const body = el("div", { class: "why-body", "aria-busy": "true" }, el("p", { class: "row" }, el("span", { class: "thread", "aria-hidden": "true" }), "Looking at the matches …"));
-    dialog.replaceChildren(
-      el(
-        "header",
-        { class: "why-head" },
-        el("h2", { id: "why-title", tabindex: "-1" }, el("span", { text: "Why" }), el("span", { class: "name", title: id, text: `${shortName(id)}?` })),
-        el("div", { class: "row" }, step(-1, "left", "The hit before"), step(1, "right", "The next hit"), close),
-      ),
-      body,
-    );
-    await styled;
-    if (shownQuery?.id !== id) return; // closed meanwhile, or another hit
-    if (!dialog.open) dialog.showModal();
-    byId("why-title").focus();
+  /** Ask why an image was found, and show it in an element. */
+  async function show(body, question, id, signal) {
+    root = body;
+    viewsOnly = question.viewsOnly;
+    body.setAttribute("aria-busy", "true");
+    body.replaceChildren(el("p", { class: "row" }, el("span", { class: "thread", "aria-hidden": "true" }), "Looking at the matches …"));
     try {
-      const { signal } = busy;
       const explained = await question.call((ask) => api.explain(ask, id, signal));
+      if (signal.aborted) return;
       body.removeAttribute("aria-busy");
-      body.replaceChildren(...show(explained));
+      body.replaceChildren(...parts(explained));
       redraw();
       announce(body.querySelector(".summary").textContent);
     } catch (error) {
@@ -77,20 +43,28 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
       body.removeAttribute("aria-busy");
       if (!(error instanceof api.ApiError)) throw error;
       const unknown = error.status === 404 && error.message.includes(id);
-      body.replaceChildren(faultPanel(error, { retry: () => open(question, id, position), ...(unknown && absent(id, "Close this to see the results.")) }));
+      body.replaceChildren(faultPanel(error, { retry: () => show(body, question, id, signal), ...(unknown && absent(id, "Close this to see the results.")) }));
     }
   }
 
-  function show(explained) {
-    const viewsOnly = shownQuery.viewsOnly;
+  function look(number) {
+    root?.querySelectorAll(".switch input")[number]?.click();
+  }
+
+  function clear() {
+    watcher.disconnect();
+    redraw = () => {};
+    root = null;
+  }
+
+  function parts(explained) {
     if (viewsOnly) explained = { ...explained, captions: explained.captions.map(regionName) };
-    const said = sentence(explained, viewsOnly);
     const { hit, captions, weights, shares, views } = explained;
     const frame = hit.width === null ? null : el("div", { class: "canvas-frame", vars: { "--ar": String(hit.width / hit.height) } });
     // of a product with several images, the one that matched best
     const number = hit.best_view.image ?? 1;
     const image = el("img", { src: api.imageUrl(hit.id) + (number > 1 ? `&image=${number}` : ""), alt: `${hit.captions.join(" · ") || hit.id}` });
-    image.addEventListener("error", () => image.replaceWith(el("span", { class: "broken" }, icon("picture"), "The file is gone; its vectors are still here.")));
+    image.addEventListener("error", () => image.replaceWith(el("span", { class: "broken" }, icon("image"), "The file is gone; its vectors are still here.")));
     image.addEventListener("load", () => frame?.style.setProperty("--ar", String(image.naturalWidth / image.naturalHeight)));
     frame?.append(image);
     const chips = new Map();
@@ -137,11 +111,10 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
     watcher.disconnect();
     watcher.observe(stage);
     return [
-      el("p", { class: "summary", text: said }),
+      el("p", { class: "summary" }, sentence(explained, viewsOnly)),
       el("div", { class: "row between" }, directions(turn), legend()),
       stage,
-      el("details", { class: "panel" }, el("summary", { text: "As a table" }), table, matchTable(explained)),
-      actions(hit),
+      el("details", { class: "panel" }, el("summary", { text: "Details" }), el("p", { class: "hint", text: figures(explained) }), table, matchTable(explained)),
     ];
   }
 
@@ -163,39 +136,5 @@ export function mountExplain({ onClose, onStep, onUse, onLess }) {
 
   const legend = () => el("p", { class: "hint", text: "Boxes are views of the image; the thicker a line, the more of the score runs along it." });
 
-  function actions(hit) {
-    const button = (label, sign, act, main = false) =>
-      el("button", { type: "button", class: main ? "primary" : "quiet", on: { click: act } }, icon(sign, 17), label);
-    const { call } = shownQuery;
-    const save = async (event) => {
-      const pressed = event.currentTarget;
-      pressed.disabled = true;
-      try {
-        download(await call((ask) => api.explanationImage(ask, hit.id, "matches")), `why-${shortName(hit.id)}.png`);
-      } catch (error) {
-        announce(error.message);
-        pressed.after(el("p", { class: "hint", role: "alert", text: `${error.message} ${error.hint ?? ""}` }));
-      } finally {
-        pressed.disabled = false;
-      }
-    };
-    return el(
-      "div",
-      { class: "row acts-row" },
-      button("Use as the new reference", "swap", () => onUse(hit.id), true),
-      button("Less like this", "minus", () => onLess(hit.id)),
-      button("Save as an image", "save", save),
-      el("span", { class: "hint id", text: hit.id }),
-    );
-  }
-
-  function close() {
-    busy?.abort();
-    watcher.disconnect();
-    shownQuery = null;
-    if (dialog.open) dialog.close();
-    dialog.replaceChildren();
-  }
-
-  return { open, close, isOpen: () => shownQuery?.id ?? null };
+  return { show, look, clear };
 }

@@ -1,4 +1,4 @@
-// The question: reference, words, captions, rejected pictures and settings, as they stand now.
+// The question: reference, words, captions, rejected images and settings, as they stand now.
 
 import * as api from "./api.js";
 import { announce, byId, chip, el, icon, plural, toast } from "./dom.js";
@@ -7,11 +7,32 @@ import { mountReference, referenceName, remember } from "./reference.js";
 import { isStale, showsEarlier, state, uploadOf } from "./state.js";
 import { titleOf } from "./trail.js";
 
+const STORE = "stitch-details";
+
+/** Whether the details are open; remembered where the browser remembers. */
+const remembered = {
+  get: () => {
+    try {
+      return localStorage.getItem(STORE) === "open";
+    } catch {
+      return false;
+    }
+  },
+  set: (open) => {
+    try {
+      if (open) localStorage.setItem(STORE, "open");
+      else localStorage.removeItem(STORE);
+    } catch {
+      // not remembered then
+    }
+  },
+};
+
 /**
  * Put the form in order. `tune(kind, change)` asks again with one thing changed; `submit()` asks;
- * `mark(id)` marks the reference in the gallery.
+ * `mark(id)` marks the reference in the gallery; `onShow()` hears that the question has changed.
  */
-export function mountForm({ tune, submit, mark }) {
+export function mountForm({ tune, submit, mark, onShow }) {
   const text = byId("text");
   const reference = mountReference({ onFile: takeFile, onId: (id) => setReference({ id }), onClear: () => setReference(null), onProblem: problem });
   let captions = null; // their editor
@@ -35,11 +56,12 @@ export function mountForm({ tune, submit, mark }) {
     keepDraft();
     showCaptions();
     further?.show();
+    onShow();
   });
 
   /** Load the settings of a gallery when their panel is first opened. */
   function fit(info) {
-    const root = byId("settings");
+    const root = byId("details");
     const load = async () => {
       if (!root.open || settings) return;
       try {
@@ -51,6 +73,8 @@ export function mountForm({ tune, submit, mark }) {
       }
     };
     root.addEventListener("toggle", load);
+    root.addEventListener("toggle", () => remembered.set(root.open));
+    root.open ||= remembered.get();
     load();
   }
 
@@ -65,17 +89,18 @@ export function mountForm({ tune, submit, mark }) {
     const { draft } = state;
     if (text.value !== draft.text) text.value = draft.text;
     reference.show(draft.ref);
-    byId("text-label").textContent = draft.turns.length > 0 ? "What else?" : draft.ref ? "What should change?" : "Describe the image";
+    byId("text-label").textContent = draft.turns.length > 0 ? "What else?" : draft.ref ? "What should change?" : "What are you looking for?";
     text.placeholder = draft.ref ? "in red instead" : "a red dress at night";
     mark(draft.ref?.id ?? null);
     const changed = changedCount(draft);
-    byId("settings-count").textContent = changed === 0 ? "standard" : `${changed} changed`;
+    for (const id of ["settings-count", "details-count"]) byId(id).textContent = changed === 0 ? "standard" : `${changed} changed`;
+    if (draft.captions) byId("details-count").textContent = changed === 0 ? "your captions" : `your captions, ${changed} changed`;
     settings?.show(draft);
-    showObject();
     showLess();
     showCaptions();
     further?.show();
     problem(null);
+    onShow();
   }
 
   /** Load what is not needed before the first images: captions, further references and turns. */
@@ -117,14 +142,6 @@ export function mountForm({ tune, submit, mark }) {
   }
 
   /** Offer the other objects that the reference may show, or the one that was chosen. */
-  function showObject() {
-    const { object } = state.draft;
-    const composition = isStale() || state.browsing ? null : state.shown?.results?.composition;
-    const choose = (name) => tune("object", (query) => Object.assign(query, { object: name, captions: null }));
-    if (object) showChips("object", "It shows", [chip(object, `No longer take it for: ${object}`, () => choose(""), object, icon("close", 15))]);
-    else showChips("object", "Or does it show", (composition?.alternatives ?? []).map((name) => chip(name, `The reference shows: ${name}`, () => choose(name), name)));
-  }
-
   function showLess() {
     const forgive = (id) => () => tune("less", (query) => (query.less = query.less.filter((other) => other !== id)));
     const face = (id) => el("img", { src: api.thumbnail(id, 64), alt: "", width: "28", height: "28" });

@@ -12,15 +12,16 @@ const PAGE = 60;
 const MOST = 500; // images that one request lists
 
 /**
- * Put the gallery in order. `onPick(item)`; `marked()` gives the id of the reference or null;
+ * Put the gallery in order. `onPick(item)`, `onLook(item)`; `marked()` gives the id of the reference or null;
  * `showNotes()`; `onLoad(count)` hears how many images are shown; `nothingMeets()` gives a panel,
  * `unfilter()` takes the filters away.
  */
-export function mountGallery({ onPick, marked, showNotes, onLoad, nothingMeets, unfilter }) {
+export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothingMeets, unfilter }) {
   const stage = byId("stage");
   let words = "";
   let busy = null;
   let timer = null;
+  let shown = { items: [], total: 0, end: null }; // what is on the screen
   const filter = el("input", {
     type: "search",
     id: "filter",
@@ -46,12 +47,13 @@ export function mountGallery({ onPick, marked, showNotes, onLoad, nothingMeets, 
 
   /** Show the first images, or as many as there were (`count`). */
   async function show(count = PAGE) {
-    byId("pictures-title").textContent = "Gallery";
-    byId("pictures-count").textContent = "";
-    byId("asked").textContent = "";
+    byId("images-title").textContent = "Gallery";
+    byId("images-count").textContent = "";
+    for (const id of ["asked", "asked-facts"]) byId(id).textContent = "";
+    byId("looking").hidden = true;
     byId("tools").replaceChildren(filter);
     showNotes();
-    byId("facts").hidden = true;
+    byId("made").hidden = true;
     await load(count);
   }
 
@@ -82,7 +84,8 @@ export function mountGallery({ onPick, marked, showNotes, onLoad, nothingMeets, 
   }
 
   async function render(total, images, signal) {
-    byId("pictures-count").textContent = plural(total, "image");
+    byId("images-count").textContent = plural(total, "image");
+    shown = { items: [], total, end: null };
     if (total === 0) {
       const filtered = isFiltered(state.draft) && !words.trim();
       announce(words.trim() || filtered ? "Nothing matches the filters." : "The gallery is empty.");
@@ -91,15 +94,16 @@ export function mountGallery({ onPick, marked, showNotes, onLoad, nothingMeets, 
       return;
     }
     const hint = el("p", { class: "hint lead", text: "Pick an image, say what should change about it, and search." });
-    const shown = grid(images, { verb: "Use as the reference", pick: onPick, marked: marked() });
+    const list = grid(images, { verb: "Use as the reference", pick: onPick, look: onLook, marked: marked() });
     let count = images.length;
     const end = listEnd({
       load: async (byHand) => {
         try {
           const next = await page(count, PAGE, signal);
-          const first = shown.add(next.images);
+          const first = list.add(next.images);
           if (byHand()) first?.querySelector(".pic").focus();
           count += next.images.length;
+          shown.items.push(...next.images);
           end.update(next.images.length === 0 ? next.total : count, next.total);
           onLoad(count);
           announce(`${count.toLocaleString("en")} of ${plural(next.total, "image")} shown.`);
@@ -110,15 +114,30 @@ export function mountGallery({ onPick, marked, showNotes, onLoad, nothingMeets, 
         }
       },
     });
-    stage.replaceChildren(...[words.trim() || isFiltered(state.draft) ? null : hint, shown.node, end.node].filter(Boolean));
+    shown = { items: [...images], total, end };
+    stage.replaceChildren(...[words.trim() || isFiltered(state.draft) ? null : hint, list.node, end.node].filter(Boolean));
     end.update(count, total);
     onLoad(count);
     announce(words.trim() || isFiltered(state.draft) ? `${plural(total, "image")} found.` : `The gallery has ${plural(total, "image")}.`);
   }
 
+  /** Say that the gallery has grown; what was added comes as one goes on, or at once where all is shown. */
+  function grow(total) {
+    if (words.trim() || isFiltered(state.draft)) return;
+    if (shown.items.length === 0) {
+      load();
+      return;
+    }
+    const wasAll = shown.items.length >= shown.total;
+    shown.total = total;
+    byId("images-count").textContent = plural(total, "image");
+    if (!wasAll) shown.end.update(shown.items.length, total);
+    else if (total > shown.items.length) load(Math.max(PAGE, shown.items.length));
+  }
+
   function nothingFound() {
     return panel({
-      sign: "picture",
+      sign: "image",
       title: "Nothing matches",
       text: `No name and no caption holds “${words.trim()}”${isFiltered(state.draft) ? " among the images that meet the filters" : ""}.`,
       hint: "To search by meaning, write it into the search box instead.",
@@ -146,5 +165,5 @@ export function mountGallery({ onPick, marked, showNotes, onLoad, nothingMeets, 
     for (const each of stage.querySelectorAll(".pic[aria-pressed]")) each.setAttribute("aria-pressed", String(each.dataset.id === id));
   }
 
-  return { show, stop, mark, filter };
+  return { show, stop, mark, filter, items: () => shown.items, total: () => shown.total, goOn: () => shown.end?.goOn(), grow };
 }

@@ -8,8 +8,8 @@ const AT_ONCE = 12;
 
 /**
  * Make a grid. `items`: images of the API, hits where they have a rank. `acts`: `pick(item)` for a
- * click, `use(item)` and `less(item)` where those make sense, `variants(item)`, which gives the other
- * images of a hit's group (the near-duplicates of a hit come with it); `verb` names what a click does, `marked` is the id of the reference.
+ * click, `look(item)`, `use(item)` and `less(item)` where those make sense, `variants(item)`, which gives the other
+ * images of a hit's group (the near-duplicates of a hit come with it); `verb` names what a click does, `marked` is the id of the reference, `scale` {low, high, cut} what a score is drawn against.
  * Gives `node`, `add(items, class)`, which puts images at its end and gives the first of them, and
  * `rule(words)`, which puts a line of words there.
  */
@@ -81,6 +81,7 @@ export function grid(items, acts) {
     if (!at || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "u" && acts.use) acts.use(itemOf.get(at));
     else if (event.key === "l" && acts.less) acts.less(itemOf.get(at));
+    else if (event.key === "o") (acts.look ?? acts.pick)(itemOf.get(at));
     else {
       const all = tiles();
       const next = step(event.key, all.indexOf(at), all);
@@ -94,7 +95,7 @@ export function grid(items, acts) {
   return { node, add, rule: (words) => node.append(el("li", { class: "rule" }, words)) };
 }
 
-function tile(item, { verb, pick, use, less, hidden, unfold, marked = null, lazy }) {
+function tile(item, { verb, pick, look, use, less, hidden, unfold, scale, marked = null, lazy }) {
   const { id, width, height } = item;
   const ratio = width && height ? Math.min(Math.max(width / height, CLAMP[0]), CLAMP[1]) : 1;
   const captions = item.captions?.length ? item.captions.join(" · ") : "";
@@ -107,7 +108,7 @@ function tile(item, { verb, pick, use, less, hidden, unfold, marked = null, lazy
     decoding: "async",
     on: { error: (event) => again(event.target) },
   });
-  const picture = el(
+  const face = el(
     "button",
     {
       type: "button",
@@ -126,24 +127,25 @@ function tile(item, { verb, pick, use, less, hidden, unfold, marked = null, lazy
     },
     image,
   );
-  const act = (name, label, run) =>
-    el("button", { type: "button", class: "act", "aria-label": `${label}: ${id}`, title: label, on: { click: () => run(item) } }, icon(name, 17));
+  const act = (name, words, label, run) =>
+    el("button", { type: "button", class: "act", "aria-label": `${label}: ${id}`, title: label, on: { click: () => run(item) } }, icon(name, 16), el("span", { text: words }));
   return el(
     "li",
     { class: "tile", vars: { "--ar": ratio.toFixed(3) } },
-    picture,
+    face,
     el(
       "div",
       { class: "acts" },
-      use && act("swap", "Use as the new reference", use),
-      less && act("minus", "Less like this", less),
+      look && act("look", "View", "View large", look),
+      use && act("swap", "Use", "Use as the new reference", use),
+      less && act("minus", "Less", "Less like this", less),
     ),
     el(
       "p",
       { class: "under" },
       item.rank !== undefined && el("span", { class: "rank", text: String(item.rank) }),
       el("span", { class: "name", dir: "auto", text: captions || shortName(id) }),
-      score && el("span", { class: "score", text: score }),
+      score && bar(item.score, scale),
     ),
     hidden.map(({ count, load }) =>
       el("button", { type: "button", class: "quiet small more-of", "aria-expanded": "false", "aria-label": `+${count} of ${id}`, text: `+${count}`, on: { click: (event) => unfold(event.currentTarget, load) } }),
@@ -151,9 +153,16 @@ function tile(item, { verb, pick, use, less, hidden, unfold, marked = null, lazy
   );
 }
 
+/** A score as a bar, with a mark where the cut-off lies; the number is for those who open the details. */
+function bar(score, { low, high, cut = null }) {
+  const part = (value) => Math.min(1, Math.max(0.03, (value - low) / (high - low || 1))).toFixed(3);
+  const vars = { "--part": part(score), ...(cut !== null && { "--cut": part(cut) }) };
+  return el("span", { class: "score", title: `Score ${score.toFixed(3)}` }, el("span", { class: cut === null ? "level" : "level cut", vars }), el("span", { class: "number", text: score.toFixed(3) }));
+}
+
 /** Load an image once more after a pause, because a busy server refuses some; then say that it is missing. */
 function again(image) {
-  if (image.dataset.again) image.replaceWith(el("span", { class: "broken" }, icon("picture"), "no image"));
+  if (image.dataset.again) image.replaceWith(el("span", { class: "broken" }, icon("image"), "no image"));
   else {
     image.dataset.again = "1";
     setTimeout(() => (image.src = `${image.src}&again=1`), 1500);

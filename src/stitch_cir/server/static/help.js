@@ -3,9 +3,9 @@
 import { byId, el, icon, style } from "./dom.js";
 
 const KEYS = [
-  ["Anywhere", [["/", "to the words"], ["g", "to the gallery"], ["f", "filter the gallery"], ["p", "to the images"], ["c", "to the captions"], ["?", "this help"], ["Esc", "cancel a search, close a window"]]],
-  ["Among images", [["← → ↑ ↓", "move"], ["Home End", "first, last"], ["Enter", "choose, or say why"], ["u", "use as the new reference"], ["l", "less like this"]]],
-  ["In an explanation", [["← →", "the hit before, the next"], ["1 2 3", "both directions, captions, views"], ["u l", "new reference, less like this"], ["Esc", "close"]]],
+  ["Anywhere", [["/", "to the words"], ["g", "to the gallery"], ["f", "filter the gallery"], ["p", "to the images"], ["c", "to the details"], ["?", "this help"], ["Esc", "cancel a search, close a window"]]],
+  ["Among images", [["← → ↑ ↓", "move"], ["Home End", "first, last"], ["Enter", "choose, or open"], ["o", "view large"], ["u", "use as the new reference"], ["l", "less like this"]]],
+  ["In an open image", [["← →", "the image before, the next"], ["w", "why it was found"], ["1 2 3", "both directions, captions, views"], ["u l", "new reference, less like this"], ["Esc", "close"]]],
 ];
 
 /** Open the help; `singleKeys` reads and remembers whether single keys do something. */
@@ -19,8 +19,8 @@ export async function openHelp(singleKeys, onClose) {
   );
   const single = el("input", { type: "checkbox", checked: singleKeys.get(), on: { change: () => singleKeys.set(single.checked) } });
   dialog.replaceChildren(
-    el("header", { class: "why-head" }, el("h2", { id: "help-title", text: "How to search" }), el("button", { type: "button", class: "quiet icon", "aria-label": "Close", on: { click: close } }, icon("close"))),
-    el("p", { text: "Choose, drop or paste an image, or pick one from the gallery. Say what should change: “in red instead”, “two of them, at night”. Several captions of the image you look for are written from that; edit them, weigh them, switch them off. Click a hit to see why it was found." }),
+    el("header", { class: "window-head" }, el("h2", { id: "help-title", text: "How to search" }), el("button", { type: "button", class: "quiet icon", "aria-label": "Close", on: { click: close } }, icon("close"))),
+    el("p", { text: "Choose, drop or paste an image, or pick one from the gallery. Say what should change: “in red instead”, “two of them, at night”. Several captions of the image you look for are written from that; they stand in the details, where you can edit them, weigh them, switch them off. Click a hit to see it large, and why it was found." }),
     el("p", { text: "The address of the page holds the whole question, so it can be kept and shared. An uploaded image is no part of it: it stays in the server’s memory for a while and is never written to a disk." }),
     el("div", { class: "keys" }, keys),
     el("label", { class: "row" }, single, "Single-key shortcuts"),

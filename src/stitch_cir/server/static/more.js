@@ -7,8 +7,8 @@ const AHEAD = 600; // px below the screen at which more is loaded
 /**
  * Make the end of a list, to be put into the page at once. `load(byHand)` adds what comes next;
  * `byHand()` tells whether somebody pressed the button.
- * Gives the node, `update(shown, total)`, which counts what there is and hides it at the end, and
- * `fail(error)`.
+ * Gives the node, `update(shown, total)`, which counts what there is and hides it at the end,
+ * `fail(error)`, and `goOn()`, which loads what comes next by itself.
  */
 export function listEnd({ load }) {
   const text = el("span", { class: "hint" });
@@ -43,5 +43,5 @@ export function listEnd({ load }) {
     if (!node.isConnected) window.removeEventListener("scroll", look);
     else if (node.getBoundingClientRect().top < window.innerHeight + AHEAD) run(false);
   }, { passive: true });
-  return { node, update, fail };
+  return { node, update, fail, goOn: () => run(false) };
 }

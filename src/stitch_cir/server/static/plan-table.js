@@ -104,16 +104,30 @@ export function regionName(label) {
   return NAMES.get([x0, y0, x1, y1].join(","))?.[1] ?? label;
 }
 
-/** Return a sentence or two on which match was best. */
-export function sentence(explained, ownViews) {
-  const { hit, plan, captions, views } = explained;
+/** Return in one sentence why an image was found: the caption that gave most, and the view it fits best. */
+export function sentence({ plan, captions, shares, views }, ownViews) {
+  const caption = shares.indexOf(Math.max(...shares));
+  const joint = plan.joint[caption];
+  const view = views[joint.indexOf(Math.max(...joint))];
+  const where = view.caption ? ["its caption ", em(view.caption)] : [`${itsRegion(view)}${view.flip ? ", mirrored" : ""}${view.image ? ` in image ${view.image}` : ""}`];
+  if (ownViews) return ["Found because ", ...where, " looks like ", em(captions[caption]), " of the reference."];
+  return ["Found because ", em(captions[caption]), view.caption ? " is close to " : " fits ", ...where, "."];
+}
+
+const em = (text) => el("em", { dir: "auto", text });
+
+function itsRegion(view) {
+  const region = NAMES.get(view.box.join(","))?.[1];
+  if (region === undefined) return "a part of it";
+  return region === "the whole image" ? region : region.replace(/^the /, "its ");
+}
+
+/** Return the numbers of a hit in one line: rank, score, and the nearest pair. */
+export function figures({ hit, plan, captions, views }) {
   let best = [0, 0];
   for (const [caption, row] of plan.similarities.entries()) {
     for (const [view, value] of row.entries()) if (value > plan.similarities[best[0]][best[1]]) best = [caption, view];
   }
-  const view = views[best[1]];
-  const where = view.caption ? `“${view.caption}”` : `${NAMES.get(view.box.join(","))?.[1] ?? view.label}${view.flip ? ", mirrored" : ""}${view.image ? ` of image ${view.image}` : ""}`;
   const cosine = plan.similarities[best[0]][best[1]].toFixed(3);
-  const what = ownViews ? `${captions[best[0]]} of the reference` : `“${captions[best[0]]}”`;
-  return `Rank ${hit.rank}, score ${hit.score.toFixed(3)}. The best match: ${what} with ${where} (cosine ${cosine}).`;
+  return `Rank ${hit.rank}, score ${hit.score.toFixed(3)}. Nearest pair: “${captions[best[0]]}” and ${views[best[1]].label}, cosine ${cosine}.`;
 }

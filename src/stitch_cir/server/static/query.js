@@ -106,8 +106,8 @@ export function canBe(name, value) {
   return Number.isFinite(value) && value >= low && !(open && value === low) && value <= (maximum ?? Infinity) && (kind !== "whole" || Number.isInteger(value));
 }
 
-/** Write a query as a fragment without '#': user text in it never reaches a server's log. */
-export function toFragment(query, explained = null) {
+/** Write a query as a fragment without '#', with the image that is open (`{id, why}`): user text in it never reaches a server's log. */
+export function toFragment(query, open = null) {
   const out = new URLSearchParams();
   if (query.ref?.id !== undefined) out.set("r", query.ref.id);
   else if (query.ref) out.set("u", "1"); // an upload lives in this browser only: its token is no address
@@ -125,13 +125,14 @@ export function toFragment(query, explained = null) {
   for (const each of query.filters) out.append("f", each);
   if (query.where) out.set("w", query.where);
   if (query.group) out.set("g", query.group);
-  if (explained !== null) out.set("x", explained);
+  if (open) out.set("x", open.id);
+  if (open?.why) out.set("y", "1");
   return out.toString();
 }
 
 /**
- * Read a fragment. Gives `{query, filters, explained, lost}`; `query` is null for the gallery, which
- * `filters` hold for as well; `lost` lists `[name, text]` of what could not be, because a link may be
+ * Read a fragment. Gives `{query, filters, open, lost}`; `query` is null for the gallery, which
+ * `filters` hold for as well; `open` is the image that is open, `{id, why}`, or null; `lost` lists `[name, text]` of what could not be, because a link may be
  * damaged on its way.
  */
 export function fromFragment(fragment) {
@@ -164,7 +165,7 @@ export function fromFragment(fragment) {
   query.filters = [...new Set(params.getAll("f"))].filter((each) => each !== "" && each.length <= LONGEST_WHERE).slice(0, MOST_FILTERS);
   query.where = (params.get("w") ?? "").trim().slice(0, LONGEST_WHERE);
   query.group = (params.get("g") ?? "").slice(0, 64);
-  return { query: isSearchable(query) ? query : null, filters: filtersOf(query), explained: params.get("x"), lost };
+  return { query: isSearchable(query) ? query : null, filters: filtersOf(query), open: params.get("x") ? { id: params.get("x"), why: params.get("y") === "1" } : null, lost };
 }
 
 function readSetting(name, text, kind) {

@@ -77,7 +77,7 @@ export function mountReference({ onFile, onId, onClear, onProblem }) {
         el(
           "button",
           { type: "button", class: "choose", id: "choose", on: { click: choose } },
-          icon("picture", 30),
+          icon("image", 30),
           el("span", { class: "big", text: "Choose an image" }),
           el("span", { class: "hint wide", text: "drop or paste one, or pick one from the gallery" }),
         ),
@@ -102,7 +102,7 @@ function frame([first, ...others], alt, missing = "no image") {
   const image = el("img", { src: first, alt });
   image.addEventListener("error", () => {
     if (others.length > 0) image.src = others.shift();
-    else image.replaceWith(el("span", { class: "broken" }, icon("picture"), missing));
+    else image.replaceWith(el("span", { class: "broken" }, icon("image"), missing));
   });
   return el("div", { class: "frame" }, image);
 }

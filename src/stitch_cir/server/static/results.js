@@ -3,7 +3,8 @@
 import { byId, el } from "./dom.js";
 import { grid } from "./grid.js";
 import { listEnd } from "./more.js";
-import { isFiltered } from "./query.js";
+import { hideLooking, showLooking } from "./looking.js";
+import { HITS, isFiltered } from "./query.js";
 import { referenceName } from "./reference.js";
 import { faultPanel, head, notes, panel, skeleton } from "./states.js";
 
@@ -18,12 +19,21 @@ export function showResults(results, query, acts) {
     import("./ways-out.js").then(({ nothingPanel }) => acts.still() && byId("stage").replaceChildren(nothingPanel(query, acts)));
     return null;
   }
-  const list = grid([], { verb: "Say why", pick: acts.pick, use: acts.use, less: acts.less, variants: query.group ? acts.variants : null });
+  const list = grid([], { verb: "Open the image", pick: acts.pick, use: acts.use, less: acts.less, scale: scaleOf(results), variants: query.group ? acts.variants : null });
   const end = listEnd({ load: acts.more });
   put(list, results, 0);
   byId("stage").replaceChildren(...(results.cutoff?.above === 0 ? [nothingLikeThat(results.cutoff, acts)] : []), list.node, end.node);
   finish(end, results, acts);
   return { list, end };
+}
+
+/** Return what scores are drawn against: the first hits fill the upper part of it. */
+function scaleOf({ hits, cutoff }) {
+  const high = hits[0].score;
+  const last = hits.at(Math.min(hits.length, HITS) - 1).score;
+  const cut = cutoff?.score ?? null;
+  const low = Math.min(last, cut ?? last);
+  return { low: low - 0.35 * Math.max(high - low, 0.05), high: Math.max(high, cut ?? high), cut };
 }
 
 /** Show results that go on from `acts.before`, whose list is `acts.listed`: what was there stays where it was. */
@@ -66,16 +76,25 @@ function finish(end, { hits, total }, acts) {
 }
 
 function describe(results, query, acts) {
+  const understood = results.composition?.notes ?? [];
   // how many there are is said above the images already
-  const said = results.notes.filter((note) => !/^k is \d/.test(note));
-  notes([...(results.composition?.notes ?? []), ...said, ...acts.notes]);
+  notes([...results.notes.filter((note) => !/^k is \d/.test(note) && !understood.includes(note)), ...acts.notes]);
   byId("asked").textContent = [query.ref && referenceName(query.ref), query.text.trim()].filter(Boolean).join(" · ");
+  showLooking(results, query, acts);
+  byId("understood").replaceChildren(...understood.map((text) => el("li", { dir: "auto", text })));
   // the server has answered, so these can be loaded; something else may be shown by then
   import("./facts.js").then(({ factsLine }) => {
     if (!acts.still()) return;
-    byId("facts").textContent = factsLine(results);
-    byId("facts").hidden = false;
+    byId("facts").textContent = byId("asked-facts").textContent = factsLine(results);
+    byId("made").hidden = false;
   });
+}
+
+/** Take away what was said about the images on the screen. */
+export function hideDescription() {
+  byId("made").hidden = true;
+  byId("asked-facts").textContent = "";
+  hideLooking();
 }
 
 /** Show that a search is under way: grey tiles, or the old hits stepping back (`keep`). */
@@ -86,7 +105,8 @@ export function showWaiting(keep, count, cancel) {
     head("Results", "searching …", [el("button", { type: "button", class: "quiet small", text: "Cancel", on: { click: cancel } })]);
     return;
   }
-  for (const id of ["facts", "notes", "earlier"]) byId(id).hidden = true;
+  for (const id of ["notes", "earlier"]) byId(id).hidden = true;
+  hideDescription();
   stage.classList.remove("earlier");
   head("Searching", "");
   stage.replaceChildren(skeleton(Math.min(count, 12), "Writing captions, comparing images …", cancel));
@@ -94,7 +114,7 @@ export function showWaiting(keep, count, cancel) {
 
 /** Show why a search failed, with the ways out that fit; `still()` tells whether it is the last one asked. */
 export async function showFault(error, query, acts, still) {
-  byId("facts").hidden = true;
+  hideDescription();
   notes([]);
   head("Results", "");
   if (error.type === "GalleryEmptyError" && isFiltered(query)) {

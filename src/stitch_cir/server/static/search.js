@@ -101,7 +101,7 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     head("Results", countOf(results), tools());
     listed = view.showResults(results, query, actsOf(query, results));
     const [best] = results.hits;
-    const summary = best && `${plural(count, "image")} found. Best: ${best.captions[0] ?? best.id}, score ${best.score.toFixed(3)}.`;
+    const summary = best && `${plural(count, "image")} found. Best: ${best.captions[0] ?? best.id}.`;
     announce(results.cutoff?.above === 0 ? "Nothing like that here. The nearest images are shown." : (summary ?? "No image found."));
   }
 
@@ -174,7 +174,7 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     showForm();
     head("Results", "");
     notes([]);
-    byId("facts").hidden = true;
+    view.hideDescription();
     byId("stage").replaceChildren(panel(shown));
   }
 
@@ -196,5 +196,5 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     }
   }
 
-  return { run, extend, stop, cancel, refuse, renew };
+  return { run, extend, goOn: () => listed?.end.goOn(), stop, cancel, refuse, renew };
 }

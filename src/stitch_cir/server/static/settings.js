@@ -83,6 +83,14 @@ export function mountSettings(info, { onChange, onReset }) {
     return el("div", { class: "field pair" }, el("label", { for: input.id, text: label }), input);
   }
 
+  function words(name, label) {
+    const input = el("input", { type: "text", id: `set-${name}`, maxlength: "200", on: { change: () => change(name, input.value.trim() || null) } });
+    fields.set(name, (value) => {
+      if (document.activeElement !== input) input.value = value ?? defaults[name] ?? "";
+    });
+    return el("div", { class: "field pair" }, el("label", { for: input.id, text: label }), input);
+  }
+
   /** Where the cut-off lies: how many random requests may score as high. */
   function cut() {
     const names = { "": "none", 0.05: "loose: 1 in 20", 0.01: "standard: 1 in 100", 0.001: "strict: 1 in 1,000" };
@@ -99,24 +107,30 @@ export function mountSettings(info, { onChange, onReset }) {
 
   /** Make the control of a declared setting. */
   function control({ name, kind, title, symbol, used_by: users, minimum, maximum, choices }) {
-    const label = `${symbol ? `${symbol}, ${title.toLowerCase()}` : title}${users.length > 0 ? ` (${users.join(", ")})` : ""}`;
+    const label = `${title}${symbol && ` (${symbol})`}${users.length > 0 ? `, for ${users.join(", ")}` : ""}`;
+    if (kind === "name" && choices.length === 0) return words(name, label);
     if (kind === "name") return choice(name, label, choices, name === "scorer" ? SCORERS : {});
     if (kind === "flag") return flag(name, label);
     const steps = kind === "whole" ? { step: "1" } : {};
     return number(name, label, { fallback: defaults[name], ...(minimum === null ? {} : { min: String(minimum) }), ...(maximum === null ? {} : { max: String(maximum) }), ...steps });
   }
 
+  const explained = (field, help) => {
+    field.title = help;
+    return field;
+  };
+
   const k = Math.min(MOST_K, limits.captions);
   const apart = new Set(["alpha", "num_captions", "strictness"]);
   byId("settings-body").replaceChildren(
-    slider("alpha", "α, weight of your words", "0 trusts the captions alone, 1 your words alone.", { min: 0, max: 1, step: 0.05, digits: 2 }),
-    slider("num_captions", "K, number of captions", "More captions see more ways to understand you.", { min: 1, max: k, step: 1, digits: 0 }),
+    slider("alpha", "Weight of your words (α)", "0 trusts the captions alone, 1 your words alone.", { min: 0, max: 1, step: 0.05, digits: 2 }),
+    slider("num_captions", "Number of captions (K)", "More captions see more ways to understand you.", { min: 1, max: k, step: 1, digits: 0 }),
     ...(defaults.strictness === undefined ? [] : [cut()]),
     el(
       "details",
       { class: "advanced" },
       el("summary", { text: "Advanced" }),
-      declaredSettings().filter(({ name }) => !apart.has(name)).map(control),
+      declaredSettings().filter(({ name }) => !apart.has(name)).map((setting) => explained(control(setting), setting.help)),
       number("hits", "Hits", { fallback: HITS, min: "1", max: String(limits.k), step: "1" }),
     ),
     el("button", { type: "button", class: "quiet small", id: "reset", text: "Back to the standard settings", on: { click: onReset } }),

@@ -16,7 +16,7 @@ export const state = {
 export const mostHits = () => Math.min(state.info?.limits.k ?? Infinity, state.info?.images ?? Infinity);
 
 /** What the gallery itself has to say, whatever is asked of it. */
-export const galleryNotes = () => [...(state.info?.notes ?? []), ...(state.info?.encoder_hint ? [state.info.encoder_hint] : [])];
+export const galleryNotes = () => state.info?.notes ?? [];
 
 /** Return the reference of a query where it is an upload, else null. */
 export const uploadOf = (query) => (query.ref && query.ref.id === undefined ? query.ref : null);

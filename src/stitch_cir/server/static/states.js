@@ -4,8 +4,8 @@ import { byId, el, icon } from "./dom.js";
 
 /** Head of the images' part while results are shown. */
 export function head(title, count, tools = []) {
-  byId("pictures-title").textContent = title;
-  byId("pictures-count").textContent = count;
+  byId("images-title").textContent = title;
+  byId("images-count").textContent = count;
   byId("tools").replaceChildren(...tools);
 }
 
@@ -22,7 +22,7 @@ export function notes(texts) {
 }
 
 /** A quiet panel: icon, title, one or two sentences, and what can be done. */
-export function panel({ sign = "picture", title, text = "", hint = "", actions = [], alert = false }) {
+export function panel({ sign = "image", title, text = "", hint = "", actions = [], alert = false }) {
   const buttons = actions.filter(Boolean).map(({ label, act, main }) =>
     el("button", { type: "button", class: main ? "primary" : "quiet", text: label, on: { click: act } }),
   );

@@ -81,6 +81,17 @@ export interface ErrorResponse {
   error: ErrorDetail;
 }
 
+/** A question to begin with; without ``reference`` it is words alone. */
+export interface ExampleInfo {
+  reference?: ImageInfo | null;
+  text: string;
+}
+
+/** Up to three questions, made of what the encoder reads in images of this gallery. */
+export interface Examples {
+  examples: ExampleInfo[];
+}
+
 /** A query and the image to explain. */
 export interface ExplainRequest {
   /** An id, as an object or as it is, or an upload. */
@@ -213,6 +224,10 @@ export interface GalleryInfo {
   notes?: string[];
   /** How to get a better encoder; in one answer only, ever. */
   encoder_hint?: string | null;
+  /** Where the encoder is a stand-in: what it is good at, and the better one. */
+  encoder_note?: string | null;
+  /** The server can show a file in its folder on this machine. */
+  opens_folders?: boolean;
 }
 
 /** An image of the gallery as the reference. */
@@ -257,7 +272,7 @@ export interface HitInfo {
   near_duplicates?: string[];
 }
 
-/** One image with its views. */
+/** One image with its views and attributes. */
 export interface ImageDetail {
   id: string;
   width: number | null;
@@ -266,6 +281,7 @@ export interface ImageDetail {
   image: string;
   thumbnail: string;
   views: ViewInfo[];
+  attributes?: Record<string, unknown>;
 }
 
 /**
@@ -491,6 +507,11 @@ export interface QuerySettings {
 export interface ReferenceShare {
   name: string;
   share: number;
+}
+
+/** The image whose file is to be shown in its folder. */
+export interface RevealRequest {
+  id: string;
 }
 
 /** A phrase of a role and the view that shows it best. */
