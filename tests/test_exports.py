@@ -31,6 +31,7 @@ OPTIONAL = {
 PRIVATE = {
     "cli",
     "_cores",
+    "_endpoints",
     "_exports",
     "_hints",
     "_paths",

@@ -92,6 +92,7 @@ WHY_NOT: dict[str, dict[str, str]] = {
         "include": "patterns are for scripts",
         "exclude": "patterns are for scripts",
         "below_cutoff": "the page marks the cut-off",
+        "composed_instruction": "a sentence for a model, for scripts",
         "group_size": "“+4 variants” opens all of them",
     },
     "docs/settings.md": {},

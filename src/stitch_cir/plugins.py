@@ -1,4 +1,4 @@
-"""Plug-ins: the contract of the six kinds, and the registries through which all of them are loaded.
+"""Plug-ins: the contract of the seven kinds, and the registries through which they are loaded.
 
 A package offers a plug-in by an entry point in its ``pyproject.toml``; nothing else is needed::
 
@@ -16,6 +16,8 @@ scorer     stitch_cir.scorers      stitch_cir.transport.Scorer      its settings
 transition stitch_cir.transitions  stitch_cir.transition.Transition its settings
 reranker   stitch_cir.rerankers    stitch_cir.reranker.Reranker     its options
 data set   stitch_cir.datasets     stitch_cir.datasets.DataSet      – (is the object itself)
+composed-  stitch_cir              stitch_cir.encoders              the gallery's ``encoder``
+query enc. .composed_encoders      .ComposedEncoder
 ========== ======================= ================================ ===========================
 
 - *The entry point* is a callable (a class or a function) whose keyword parameters are the options
@@ -50,6 +52,7 @@ from stitch_cir._schema import check_setting
 from stitch_cir.errors import SettingError, StitchError
 
 __all__ = [
+    "COMPOSED_ENCODERS",
     "COMPOSERS",
     "DATASETS",
     "ENCODERS",
@@ -249,6 +252,12 @@ ENCODERS = Registry(
     "stitch_cir.encoders",
     "stitch_cir.encoders:DualEncoder",
     {"mini": "stitch_cir.encoders:load_mini", "test": "stitch_cir.encoders:load_test"},
+)
+COMPOSED_ENCODERS = Registry(
+    "composed-query encoder",
+    "stitch_cir.composed_encoders",
+    "stitch_cir.encoders:ComposedEncoder",
+    {"sum": "stitch_cir.encoders:SumEncoder", "model": "stitch_cir.encoders:load_gallery_model"},
 )
 COMPOSERS = Registry(
     "composer",

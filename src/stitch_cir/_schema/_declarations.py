@@ -55,6 +55,24 @@ _ALL = (
         "How far the query moves away from rejected images",
         range=WEIGHT,
     ),
+    Setting(
+        "composed_weight",
+        "number",
+        0.0,
+        "Weight of image and text as one vector",
+        "The share that one vector of reference and text together has of the query; 0 is none of "
+        "it, 1 nothing else",
+        range=Range(0.0, 1.0),
+    ),
+    Setting(
+        "composed_instruction",
+        "name",
+        None,
+        "Instruction of that vector",
+        "What a model that reads image and text together is asked to find",
+        default_text="the model's default",
+        longest=2000,
+    ),
     *SCORER_SETTINGS,
     Setting(
         "shortlist",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stitch_cir.datasets import Benchmark
+from stitch_cir.encoders import ComposedEncoder
 from stitch_cir.errors import SettingError
 from stitch_cir.views import ViewRecipe
 
@@ -31,6 +32,9 @@ class RunOptions:
         folder if None.
     concurrency:
         Queries composed at a time.
+    composed:
+        Encodes reference and text together, where the settings give that a weight; by default the
+        gallery's encoder where it can, else the sum of its two vectors.
 
     Raises ``SettingError`` for a depth below 1.
     """
@@ -41,6 +45,7 @@ class RunOptions:
     depth: int = 50
     galleries: Path | str | None = None
     concurrency: int = 4
+    composed: ComposedEncoder | None = None
 
     def __post_init__(self) -> None:
         """Check the depth."""

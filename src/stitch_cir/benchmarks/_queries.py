@@ -11,7 +11,13 @@ from stitch_cir.benchmarks._galleries import BenchmarkGallery
 from stitch_cir.benchmarks._run_files import read_compositions
 from stitch_cir.composers import Composer, Composition, VerbatimComposer
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
-from stitch_cir.encoders import DualEncoder, TextLimits, too_long
+from stitch_cir.encoders import (
+    ComposedEncoder,
+    DualEncoder,
+    SumEncoder,
+    TextLimits,
+    too_long,
+)
 from stitch_cir.errors import QueryError
 from stitch_cir.gallery import Progress, ProgressEvent
 from stitch_cir.searcher import (
@@ -156,19 +162,21 @@ def encode_benchmark(
     compositions: Mapping[str, Composition],
     settings: SearchSettings,
     *,
+    composed: ComposedEncoder | None = None,
     text_encoder: DualEncoder | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[PreparedQuery], list[str]]:
     """Encode a task's texts once each; return the queries in the benchmark's order, and notes.
 
-    ``text_encoder`` encodes them in the place of the galleries' encoder.
+    ``text_encoder`` encodes them in the place of the galleries' encoder; ``composed`` encodes
+    references and texts together, beside the sum of their vectors.
     """
     report = progress or (lambda event: None)
     prepared: list[PreparedQuery] = []
     encoded: list[ComposedQuery] = []
     for task in benchmark.tasks:
         gallery = galleries[task.name]
-        composed = {
+        written = {
             query.id: ComposedQuery(
                 (gallery.reference(query.reference),),
                 query.text.strip(),
@@ -177,13 +185,17 @@ def encode_benchmark(
             for query in task.queries
             if compositions[query.id].captions
         }
+        together: list[ComposedEncoder] = [SumEncoder(gallery.gallery.encoder)]
+        if composed is not None and composed.name != SumEncoder.name:
+            together.append(composed)
         features = Searcher(gallery.gallery, settings=settings).encode_many(
-            list(composed.values()),
+            list(written.values()),
+            composed=together,
             text_encoder=text_encoder,
             progress=lambda done, total: report(ProgressEvent("encoding texts", done, total)),
         )
-        features_of = dict(zip(composed, features, strict=True))
-        encoded += composed.values()
+        features_of = dict(zip(written, features, strict=True))
+        encoded += written.values()
         prepared += [
             PreparedQuery(task, query, features_of.get(query.id), gallery.rows.get(query.reference))
             for query in task.queries

@@ -145,7 +145,9 @@ class _TaskRanker:
         encoded: list[list[tuple[PreparedQuery, EncodedQuery]]] = []
         for rankings, _ in self._ways:
             variant = rankings.variant
-            key = json.dumps([variant.query, variant.settings.transition.settings()], default=str)
+            together = [variant.composed, variant.settings.composed_weight]
+            moved_by = variant.settings.transition.settings()
+            key = json.dumps([variant.query, together, moved_by], default=str)
             if key not in moved:
                 moved[key] = [self._encode_query(prepared, variant) for prepared in queries]
             encoded.append([])
@@ -166,8 +168,12 @@ class _TaskRanker:
             (features,) = self._searcher.encode_many([ComposedQuery((reference,), "", None)])
         if features is None:
             return "there is neither a reference with vectors nor a modification"
+        together = features.composed.get(variant.composed)
+        if variant.composed and together is None:
+            return "reference and text together have no vector"
         try:
-            return features.refine(variant.settings.transition)
+            moved = features.refine(variant.settings.transition)
+            return moved.joined_by(together, variant.settings.composed_weight)
         except VectorError as error:
             return error.message.rstrip(".")
 

@@ -46,7 +46,7 @@ from stitch_cir.benchmarks._text_vectors import RememberingEncoder
 from stitch_cir.benchmarks._variants import Variant, variants_of
 from stitch_cir.composers import Composer, VerbatimComposer
 from stitch_cir.datasets import Benchmark, DataSet
-from stitch_cir.encoders import DualEncoder
+from stitch_cir.encoders import DualEncoder, default_composed
 from stitch_cir.gallery import Progress, ProgressEvent
 from stitch_cir.searcher import SearchSettings
 
@@ -112,11 +112,20 @@ def run_benchmark(
         progress=progress,
     )
     clock.lap("compose")
+    composed = options.composed or default_composed(encoder)
     queries, notes = encode_benchmark(
-        benchmark, galleries, compositions, settings, text_encoder=text_encoder, progress=progress
+        benchmark,
+        galleries,
+        compositions,
+        settings,
+        composed=composed if settings.composed_weight else None,
+        text_encoder=text_encoder,
+        progress=progress,
     )
     clock.lap("encode")
-    variants = variants_of(settings, controls=options.controls, sweeps=options.sweeps)
+    variants = variants_of(
+        settings, controls=options.controls, sweeps=options.sweeps, composed=composed.name
+    )
     manifest = {
         **facts,
         "gallery": {name: gallery.facts() for name, gallery in galleries.items()},

@@ -17,7 +17,7 @@ from stitch_cir.benchmarks._queries import PreparedQuery, composer_failure
 from stitch_cir.benchmarks._run_files import GALLERIES
 from stitch_cir.composers import Composer, Composition, model_usage
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
-from stitch_cir.encoders import DualEncoder
+from stitch_cir.encoders import DualEncoder, default_composed
 from stitch_cir.errors import SettingError
 from stitch_cir.searcher import SearchSettings
 from stitch_cir.views import ViewRecipe
@@ -63,11 +63,22 @@ def run_facts(
         "composer": dict(composer.settings()),
         "settings": settings.to_dict(),
         "depth": options.depth,
+        **_composed_facts(encoder, settings, options),
     }
     body = json.dumps(shaped, sort_keys=True, default=str).encode()
     shaped["key"] = hashlib.sha256(body).hexdigest()
     shaped["benchmark"]["root"] = str(benchmark.root.resolve())
     return {**shaped, "versions": versions(), "machine": machine()}
+
+
+def _composed_facts(
+    encoder: DualEncoder, settings: SearchSettings, options: RunOptions
+) -> dict[str, Any]:
+    """Return what encodes reference and text together, where that is part of the queries."""
+    if not settings.composed_weight:
+        return {}
+    composed = options.composed or default_composed(encoder)
+    return {"composed": dict(composed.composed_settings())}
 
 
 def prepare_folder(folder: Path) -> None:

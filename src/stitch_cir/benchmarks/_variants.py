@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from stitch_cir.encoders import SumEncoder
 from stitch_cir.searcher import SearchSettings
 
 __all__ = ["ALPHAS", "TAUS", "Variant", "variants_of"]
@@ -17,13 +18,18 @@ QueryKind = Literal["composed", "image"]
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way of searching. ``query`` is the composition, or the reference's own view set."""
+    """One way of searching. ``query`` is the composition, or the reference's own view set.
+
+    ``composed`` names the encoder whose vectors of reference and text together are members of the
+    query, with the settings' weight; ``""`` for none.
+    """
 
     name: str
     role: str
     label: str
     settings: SearchSettings
     query: QueryKind = "composed"
+    composed: str = ""
 
     def facts(self) -> dict[str, Any]:
         """Return what shapes this variant's ranking, JSON-ready."""
@@ -33,10 +39,15 @@ class Variant:
             # without its captions, only the modification is left of a query
             query = self.query if self.settings.transition.keeps_captions else "text"
             transition = self.settings.transition.settings()
+        composed = {}
+        if self.composed:
+            weight = self.settings.composed_weight
+            composed = {"composed": self.composed, "composed_weight": weight}
         return {
             "query": query,
             "alpha": None,
             "tau": None,
+            **composed,
             **transition,
             **self.settings.scorer.settings(),
             **self.settings.hubness.settings(),
@@ -44,20 +55,36 @@ class Variant:
 
 
 def variants_of(
-    settings: SearchSettings, *, controls: bool = True, sweeps: bool = True
+    settings: SearchSettings,
+    *,
+    controls: bool = True,
+    sweeps: bool = True,
+    composed: str = SumEncoder.name,
 ) -> list[Variant]:
     """Return the variants of a run, the main one first.
 
-    Controls: the modification alone, the reference alone, and every other scorer under the same
-    queries. Ablation: transition and transport removed one by one and together, where "without
-    transport" is mean pooling. Sweeps: α for a transition that has it, τ for a scorer that has it.
+    Controls: the modification alone, the reference alone, the sum of their vectors alone, and every
+    other scorer under the same queries. ``composed`` names the encoder of reference and text
+    together: where the settings give it a weight, it is part of the queries, and its vectors alone
+    and the queries without them are controls too. Ablation: transition and transport removed one by
+    one and together, where "without transport" is mean pooling. Sweeps: α for a transition that has
+    it, τ for a scorer that has it.
     """
-    variants = [Variant("main", "main", "main", settings)]
+    member = composed if settings.composed_weight else ""
+    plain = settings.with_(composed_weight=0.0)
+    variants = [Variant("main", "main", "main", settings, composed=member)]
     if controls:
+        alone = settings.with_(transition="none", composed_weight=1.0)
         variants += [
-            Variant("image-only", "control", "image only", settings, "image"),
-            Variant("text-only", "control", "text only", settings.with_(transition="text-only")),
+            Variant("image-only", "control", "image only", plain, "image"),
+            Variant("text-only", "control", "text only", plain.with_(transition="text-only")),
+            Variant("sum", "control", "image + text", alone, composed=SumEncoder.name),
         ]
+        if member and settings.composed_weight < 1:
+            variants.append(Variant("captions", "control", "captions alone", plain))
+        if member not in ("", SumEncoder.name):
+            label = f"{member} alone"
+            variants.append(Variant("composed", "control", label, alone, composed=member))
         scorers = {
             "conditional": "conditional transport",
             "point": "point-to-point",
@@ -66,7 +93,7 @@ def variants_of(
             "sinkhorn": "Sinkhorn",
         }
         variants += [
-            Variant(name, "control", label, settings.with_(scorer=name))
+            Variant(name, "control", label, settings.with_(scorer=name), composed=member)
             for name, label in scorers.items()
             if name != settings.scorer.name
         ]
@@ -78,23 +105,39 @@ def variants_of(
                     "ablation",
                     "neither transition nor transport",
                     unmoved.with_(scorer="mean"),
+                    composed=member,
                 ),
                 Variant(
                     "ablation-transition",
                     "ablation",
                     "transition only",
                     settings.with_(scorer="mean"),
+                    composed=member,
                 ),
-                Variant("ablation-transport", "ablation", "transport only", unmoved),
+                Variant(
+                    "ablation-transport", "ablation", "transport only", unmoved, composed=member
+                ),
             ]
     if sweeps and "alpha" in settings.transition.settings():
         variants += [
-            Variant(f"alpha-{alpha:.2f}", "sweep", f"α = {alpha:g}", settings.with_(alpha=alpha))
+            Variant(
+                f"alpha-{alpha:.2f}",
+                "sweep",
+                f"α = {alpha:g}",
+                settings.with_(alpha=alpha),
+                composed=member,
+            )
             for alpha in ALPHAS
         ]
     if sweeps and "tau" in settings.scorer.settings():
         variants += [
-            Variant(f"tau-{tau:g}", "sweep", f"τ = {tau:g}", settings.with_(tau=tau))
+            Variant(
+                f"tau-{tau:g}",
+                "sweep",
+                f"τ = {tau:g}",
+                settings.with_(tau=tau),
+                composed=member,
+            )
             for tau in TAUS
         ]
     return variants

@@ -12,7 +12,7 @@ from stitch_cir.cli import _options as o
 from stitch_cir.cli._bench_commands import DatasetArgument, RootOption, SplitOption
 from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._models import ModelOptions
-from stitch_cir.cli._open import chosen_composer
+from stitch_cir.cli._open import chosen_composed, chosen_composer
 from stitch_cir.cli._output import console, emit_json, progress_bar
 from stitch_cir.cli._setting_options import RUNNING, SettingOptions, with_options
 
@@ -88,6 +88,7 @@ class EncoderOptions:
     precision: Annotated[
         str | None, typer.Option("--precision", help="fp32 or bf16 (torch models). [fp32]")
     ] = None
+    composed: o.ComposedOption = None
 
 
 @with_options
@@ -154,6 +155,7 @@ def run(
                     work.depth,
                     work.galleries,
                     models.concurrency,
+                    chosen_composed(encoder.composed, chosen, model),
                 ),
                 progress=follow,
             )

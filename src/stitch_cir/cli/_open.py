@@ -14,10 +14,11 @@ from stitch_cir.errors import GalleryMissingError, StitchError
 if TYPE_CHECKING:
     from stitch_cir.cli._models import ModelOptions
     from stitch_cir.composers import Composer
+    from stitch_cir.encoders import ComposedEncoder, DualEncoder
     from stitch_cir.gallery import Gallery
     from stitch_cir.searcher import SearchSettings
 
-__all__ = ["chosen_composer", "composer_choice", "open_gallery"]
+__all__ = ["chosen_composed", "chosen_composer", "composer_choice", "open_gallery"]
 
 
 def open_gallery(
@@ -88,6 +89,26 @@ def chosen_composer(models: ModelOptions, settings: SearchSettings) -> Composer 
         num_reference_captions=num_reference_captions,
         reranking=settings.rerank > 0,
     )
+
+
+def chosen_composed(
+    name: str | None, settings: SearchSettings, encoder: DualEncoder
+) -> ComposedEncoder | None:
+    """Make the composed-query encoder that was named; ``None`` is the default one.
+
+    Raises ``SettingError`` where one is named that has no weight.
+    """
+    from stitch_cir.encoders import load_composed, load_encoder
+    from stitch_cir.errors import SettingError
+
+    if name is None:
+        return None
+    if not settings.composed_weight:
+        raise SettingError(
+            f"--composed {name} has no weight, and would change nothing.",
+            hint="Add --composed-weight 0.5 (half of the query), or 1 for that vector alone.",
+        )
+    return load_composed(name, encoder, load_encoder)
 
 
 def composer_choice(settings: SearchSettings) -> tuple[str, int]:

@@ -16,7 +16,9 @@ __all__ = [
     "AnswerOptions",
     "AvoidOption",
     "CaptionOption",
+    "ComposedOption",
     "EncoderOption",
+    "EncodingOptions",
     "GalleryArgument",
     "JsonOption",
     "ModificationOptions",
@@ -84,13 +86,23 @@ CaptionOption = Annotated[
         "--caption", "-c", help="Use this target caption instead of composing; repeatable."
     ),
 ]
+ComposedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--composed",
+        metavar="NAME",
+        help="What encodes reference and text together, with --composed-weight: sum, model (the "
+        "gallery's), sentence-transformers:… or http://HOST/v1#MODEL. [model where it can, or sum]",
+    ),
+]
 EncoderOption = Annotated[
     str | None,
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="mini, a name of `stitch models`, a folder of model files, onnx:…, transformers:… or "
-        "open_clip:MODEL/PRETRAINED. [the gallery's own, or mini]",
+        help="mini, a name of `stitch models`, a folder of model files, onnx:…, transformers:…, "
+        "open_clip:MODEL/PRETRAINED, sentence-transformers:… or http://HOST/v1#MODEL. [the "
+        "gallery's own, or mini]",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
@@ -177,6 +189,14 @@ class RerankerOptions:
     rerank_samples: Annotated[
         int, typer.Option("--rerank-samples", help="Answers a hit; more give a share of yes.")
     ] = 1
+
+
+@dataclass(frozen=True)
+class EncodingOptions:
+    """What encodes images and texts, apart and together."""
+
+    encoder: EncoderOption = None
+    composed: ComposedOption = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from stitch_cir.cli._files import (
     warn_if_indexed,
 )
 from stitch_cir.cli._models import ModelOptions
-from stitch_cir.cli._open import chosen_composer
+from stitch_cir.cli._open import chosen_composed, chosen_composer
 from stitch_cir.cli._output import (
     console,
     emit_json,
@@ -134,8 +134,7 @@ def explain(
     query: o.QueryOptions,
     settings: Annotated[SettingOptions, EXPLAINING],
     drawing: DrawingOptions,
-    encoder: o.EncoderOption = None,
-    *,
+    encoding: o.EncodingOptions,
     models: ModelOptions,
 ) -> None:
     """Explain one hit: which caption matched which view, as a table and as an image.
@@ -154,10 +153,15 @@ def explain(
         if output is not None:
             check_output(output, IMAGE_SUFFIXES)
         chosen = settings.build()
-        opened = query.open(gallery, encoder, texts=True)
+        opened = query.open(gallery, encoding.encoder, texts=True)
         if output is not None:
             refuse_inputs(output, opened, query.reference)
-        searcher = Searcher(opened, composer=chosen_composer(models, chosen), settings=chosen)
+        searcher = Searcher(
+            opened,
+            composer=chosen_composer(models, chosen),
+            composed=chosen_composed(encoding.composed, chosen, opened.encoder),
+            settings=chosen,
+        )
         results = searcher.explain(query.query(), hit)
         explained = results[0]
         if drawing.as_json:

@@ -11,7 +11,7 @@ import typer
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._files import refuse_inputs
 from stitch_cir.cli._models import ModelOptions
-from stitch_cir.cli._open import chosen_composer
+from stitch_cir.cli._open import chosen_composed, chosen_composer
 from stitch_cir.cli._setting_options import SEARCHING, SettingOptions
 
 if TYPE_CHECKING:
@@ -39,12 +39,20 @@ class PageOptions:
 
 
 @dataclass(frozen=True)
+class ComposedOptions:
+    """What reads reference and text together."""
+
+    composed: o.ComposedOption = None
+
+
+@dataclass(frozen=True)
 class SearchRun:
     """What a search needs besides its gallery; nothing is opened yet."""
 
     query: o.QueryOptions
     settings: Annotated[SettingOptions, SEARCHING]
     page: PageOptions
+    composed: ComposedOptions
     reranker: o.RerankerOptions
     models: ModelOptions
 
@@ -77,6 +85,7 @@ class SearchRun:
                 if chosen.rerank
                 else None
             ),
+            composed=chosen_composed(self.composed.composed, chosen, opened.encoder),
             settings=chosen,
         )
         results = searcher.search(

@@ -28,6 +28,15 @@ from stitch_cir.encoders._protocol import (
     too_long,
 )
 from stitch_cir.encoders._registry import encoder_names, load_encoder, load_mini, load_test
+from stitch_cir.encoders.composed import (
+    ComposedEncoder,
+    ComposedInput,
+    SumEncoder,
+    check_composed,
+    default_composed,
+    load_composed,
+    load_gallery_model,
+)
 from stitch_cir.encoders.mini._encoder import MiniEncoder, PreparedImage
 from stitch_cir.encoders.mini._head import MiniHead
 from stitch_cir.encoders.store._catalogue import (
@@ -46,6 +55,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CatalogueEntry",
     "CentredEncoder",
+    "ComposedEncoder",
+    "ComposedInput",
     "ConceptReader",
     "DenseEncoder",
     "DualEncoder",
@@ -60,12 +71,15 @@ __all__ = [
     "PulledModel",
     "ShippedWeights",
     "StandIn",
+    "SumEncoder",
     "TextLimits",
     "WarmUp",
     "catalogue",
+    "check_composed",
     "check_model",
     "check_readable",
     "check_recipe",
+    "default_composed",
     "detect_language",
     "encode_set",
     "encoder_names",
@@ -73,7 +87,9 @@ __all__ = [
     "export_model",
     "is_installed",
     "language_notes",
+    "load_composed",
     "load_encoder",
+    "load_gallery_model",
     "load_mini",
     "load_test",
     "models_folder",

@@ -17,7 +17,7 @@ from stitch_cir.plugins import ENCODERS
 
 __all__ = ["encoder_names", "load_encoder", "load_mini", "load_test"]
 
-BACK_ENDS = ("onnx", "transformers", "open_clip")
+BACK_ENDS = ("onnx", "transformers", "open_clip", "sentence-transformers")
 
 
 def load_mini() -> MiniEncoder:
@@ -49,8 +49,10 @@ def load_encoder(
         ``mini``; ``mini:HEAD.npz``, with a head fitted on your own images; ``mini-1``, its earlier
         edition; a catalogue name such as ``ViT-L-14``; a folder of model files; or a back end and
         a place: ``onnx:FOLDER-or-hub-id``, ``transformers:FOLDER-or-hub-id``,
-        ``open_clip:MODEL/PRETRAINED``. ``@bf16`` at the end chooses the precision and stays part of
-        the encoder's name, so that a gallery opens the same model again.
+        ``open_clip:MODEL/PRETRAINED``, ``sentence-transformers:FOLDER-or-hub-id``; or the address
+        of a server of embeddings, ``http://HOST/v1#MODEL``. ``@bf16`` at the end chooses the
+        precision and stays part of the encoder's name, so that a gallery opens the same model
+        again.
     device:
         ``cpu``, ``cuda`` or ``cuda:N``; by default ``$STITCH_DEVICE``, else what the back end
         finds. It does not shape the vectors and is not recorded.
@@ -72,6 +74,12 @@ def load_encoder(
         return _load_mini_edition(base)
     if base in ENCODERS.built_in:  # without reading every installed package's metadata
         return _plugged_in(base, device, precision)
+    if base.startswith(("http:", "https:")):
+        from stitch_cir.encoders.composed import load_remote
+
+        _refuse_precision(base, precision)
+        _refuse_device(base, device)
+        return load_remote(base)
     device = device or os.environ.get("STITCH_DEVICE") or None
     backend, _, source = base.partition(":")
     if backend in BACK_ENDS and source:
@@ -86,7 +94,8 @@ def load_encoder(
         f"There is no encoder {name!r}.",
         hint=did_you_mean(name, (*encoder_names(), *catalogue()))
         + f"Encoders here: {', '.join(encoder_names())}. Others: a folder of model files, "
-        "onnx:…, transformers:…, open_clip:MODEL/PRETRAINED, or one of `stitch models`.",
+        "onnx:…, transformers:…, open_clip:MODEL/PRETRAINED, sentence-transformers:…, "
+        "http://HOST/v1#MODEL, or one of `stitch models`.",
     )
 
 
@@ -151,6 +160,10 @@ def _load(backend: str, source: str, device: str | None, precision: str | None) 
         from stitch_cir.encoders.clip import load_onnx
 
         return load_onnx(source, device=device, precision=precision)
+    if backend == "sentence-transformers":
+        from stitch_cir.encoders.composed import load_sentence_transformers
+
+        return load_sentence_transformers(source, device=device, precision=precision)
     from stitch_cir.encoders.clip import load_transformers
 
     return load_transformers(source, device=device, precision=precision)

@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING
 from stitch_cir import _exports
 from stitch_cir.searcher._cutoff import Cutoff
 from stitch_cir.searcher._encoding import distinct_texts
-from stitch_cir.searcher._features import ComposedQuery, EncodedQuery, QueryFeatures
+from stitch_cir.searcher._features import (
+    ComposedQuery,
+    ComposedSet,
+    EncodedQuery,
+    QueryFeatures,
+)
 from stitch_cir.searcher._front import compose, search
 from stitch_cir.searcher._hit import Hit, Match, Region, View
 from stitch_cir.searcher._query import Query, QueryParts
@@ -38,6 +43,7 @@ __all__ = [
     "ComposeOutcome",
     "ComposeRequest",
     "ComposedQuery",
+    "ComposedSet",
     "Cutoff",
     "EncodedQuery",
     "GalleryRanker",

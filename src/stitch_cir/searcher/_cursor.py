@@ -46,12 +46,13 @@ class Cursor:
         composed: ComposedQuery,
         negatives: tuple[str, ...],
         settings: SearchSettings,
-        reranker: Mapping[str, Any],
+        others: Mapping[str, Any],
     ) -> Cursor:
         """Return the cursor of the first page of a query.
 
         What is digested of the query is what is encoded of it: a page that sends the composed
-        captions back goes on with the same ranking.
+        captions back goes on with the same ranking. ``others`` is what else shapes it: the settings
+        of a reranker or of a composed-query encoder.
         """
         composition = composed.composition
         references, shares = composed.references, composed.shares
@@ -65,7 +66,7 @@ class Cursor:
             [(_reference_key(each), share) for each, share in zip(references, shares, strict=True)],
             negatives,
             shaping,
-            dict(reranker),
+            dict(others),
         ]
         return cls(0, state_digest(snapshot, settings), _digest(parts))
 

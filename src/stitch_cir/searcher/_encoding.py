@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,8 @@ from stitch_cir.composers import Composition, Phrase
 from stitch_cir.encoders import DualEncoder, TextLimits, encode_set
 from stitch_cir.errors import NotFoundError, QueryError
 from stitch_cir.gallery import GalleryReader
-from stitch_cir.searcher._features import ComposedQuery, QueryFeatures
+from stitch_cir.searcher._composed import Composing, encode_composed_sets
+from stitch_cir.searcher._features import ComposedQuery, ComposedSet, QueryFeatures
 from stitch_cir.searcher._hit import View
 from stitch_cir.searcher._reference import ResolvedReference
 from stitch_cir.searcher._roles import RoleVectors, role_vectors
@@ -40,6 +41,7 @@ def encode_queries(
     *,
     reference_images: bool = False,
     reference_views: bool = False,
+    composing: Composing | None = None,
     text_encoder: DualEncoder | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[QueryFeatures]:
@@ -47,6 +49,7 @@ def encode_queries(
 
     ``reference_images``: whether a transition will need the vector of the reference image;
     ``reference_views``: whether a scorer will need its view set where something is to be preserved.
+    ``composing``: the composed-query encoders whose vectors will be members of the queries.
     ``text_encoder``: encodes the texts instead, to the same vectors, such as one that keeps them.
     ``progress`` is called with (texts encoded, of how many).
     Raises ``NotFoundError`` where the views of a reference without text are gone.
@@ -60,6 +63,15 @@ def encode_queries(
         if progress is not None:
             progress(start + len(part), len(texts))
     row_of = {text: row for row, text in enumerate(texts)}
+    described = [query for query in queries if query.composition is not None]
+    composed: list[dict[str, ComposedSet]] = [{} for _ in described]
+    if composing is not None and composing.encoders:
+        of_parts = [
+            (_any_vector(gallery, query), _text_vector(query, row_of, vectors))
+            for query in described
+        ]
+        composed = encode_composed_sets(gallery, described, composing, of_parts)
+    sets = iter(composed)
     features = []
     for query in queries:
         rows = vectors[[row_of[text] for text in query.texts()]]
@@ -68,7 +80,7 @@ def encode_queries(
             made = _reference_features(gallery, query)
         else:
             image = reference_vector(gallery, query.references) if reference_images else None
-            made = _caption_features(query, query.composition, rows, image)
+            made = _caption_features(query, query.composition, rows, image, next(sets))
             if reference_views and query.roles.preserve and query.references:
                 labels, views, weights = _view_set(gallery, query)
                 shares = [1.0] * len(labels) if weights is None else weights.tolist()
@@ -78,16 +90,40 @@ def encode_queries(
     return features
 
 
+def _text_vector(
+    query: ComposedQuery, row_of: Mapping[str, int], vectors: NDArray[np.float32]
+) -> NDArray[np.float32] | None:
+    """Return the vector of the text as it was written, where that is what was encoded."""
+    row = row_of.get(query.text)
+    return None if row is None else vectors[row]
+
+
+def _any_vector(gallery: GalleryReader, query: ComposedQuery) -> NDArray[np.float32] | None:
+    """Return the vector of the references: of their images, or else of their captions."""
+    image = reference_vector(gallery, query.references)
+    if image is not None or len(query.references) != 1:
+        return image
+    id = query.references[0].gallery_id
+    views = [] if id is None else gallery.views(id)
+    if not views:
+        return None
+    mean = np.mean([view.vector for view in views], axis=0, dtype=np.float64)
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
+
+
 def _caption_features(
     query: ComposedQuery,
     composition: Composition,
     vectors: NDArray[np.float32],
     reference_image: NDArray[np.float32] | None,
+    composed: Mapping[str, ComposedSet],
 ) -> QueryFeatures:
     """Sort the vectors of a query's texts into their parts."""
     count = len(composition.captions)
     first = count + bool(query.text)
     described = vectors[first : first + len(composition.reference_captions)]
+    images = [] if reference_image is None else [reference_image]
+    together = [each.vectors for each in composed.values()]
     return QueryFeatures(
         composition,
         query.references[0].name if query.references else None,
@@ -99,7 +135,8 @@ def _caption_features(
         reference_image,
         references=_named_shares(query),
         requests=query.requests,
-        span=vectors if reference_image is None else np.vstack([vectors, reference_image]),
+        span=np.vstack([vectors, *images, *together]) if images or together else vectors,
+        composed=composed,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +15,20 @@ from stitch_cir.searcher._reference import ResolvedReference
 from stitch_cir.searcher._roles import PartVectors, RoleVectors
 from stitch_cir.transition import Transition, WeighsParts, rocchio_step
 
-__all__ = ["ComposedQuery", "EncodedQuery", "QueryFeatures"]
+__all__ = ["ComposedQuery", "ComposedSet", "EncodedQuery", "QueryFeatures"]
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedSet:
+    """What a composed-query encoder made of the references and the text.
+
+    ``vectors``: (s, d) float32 unit rows; ``weights``: (s,) float32, sum 1; ``settings``: what made
+    them, JSON-ready.
+    """
+
+    vectors: NDArray[np.float32] = field(repr=False)
+    weights: NDArray[np.float32] = field(repr=False)
+    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,8 @@ class EncodedQuery:
     transition, the same array for every transition of its features. ``roles``: those that a scorer
     may use. ``share`` is what the score of ``vectors`` is multiplied by, where a transition adds
     that of ``parts`` of the query before it.
+    ``composed``: what made the last rows out of reference and text together, or None where there
+    are none of these.
     """
 
     vectors: NDArray[np.float32] = field(repr=False)
@@ -84,6 +100,7 @@ class EncodedQuery:
     roles: tuple[RoleVectors, ...] = ()
     share: float = 1.0
     parts: tuple[PartVectors, ...] = ()
+    composed: Mapping[str, Any] | None = None
 
     @property
     def reference_names(self) -> tuple[str, ...]:
@@ -113,7 +130,26 @@ class EncodedQuery:
                 {"name": name, "share": round(share, 6)} for name, share in self.references
             ],
             "turns": list(self.requests[:-1]),
+            **({} if self.composed is None else {"composed": dict(self.composed)}),
         }
+
+    def joined_by(self, other: ComposedSet | None, weight: float) -> EncodedQuery:
+        """Return the query with the vectors of reference and text together as further members.
+
+        They have the share ``weight`` of it; with 1 they are all that is left.
+        """
+        if other is None or weight == 0:
+            return self
+        label = " + ".join([*self.reference_names, f"“{self.text}”"])
+        labels = (label,) * len(other.vectors)
+        if weight == 1:
+            vectors, weights = other.vectors, other.weights
+        else:
+            vectors = np.concatenate([self.vectors, other.vectors])
+            shares = np.float32(1 - weight) * self.weights, np.float32(weight) * other.weights
+            weights, labels = np.concatenate(shares), (*self.labels, *labels)
+        made = {**other.settings, "weight": weight}
+        return replace(self, vectors=vectors, weights=weights, labels=labels, composed=made)
 
     def away_from(
         self, ids: tuple[str, ...], means: NDArray[np.float32], weight: float
@@ -131,8 +167,10 @@ class QueryFeatures:
     captions of the unchanged references, or None; ``reference_image``: (d,), the view of the whole
     reference image where a transition needs it, of several their weighted mean, renormalised.
     ``weights``: (K,), sum 1, the shares of the views of several references without text. ``span``:
-    (b, d), the vectors of all texts and of the reference image as one array, or None. ``roles``:
-    the roles with their vectors, and the views of the reference where something is to be preserved.
+    (b, d), the vectors of all texts, of the reference image and of ``composed`` as one array, or
+    None. ``roles``: the roles with their vectors, and the views of the reference where something is
+    to be preserved. ``composed``: what each composed-query encoder made of the query, by the
+    encoder's name.
     """
 
     composition: Composition | None
@@ -148,6 +186,7 @@ class QueryFeatures:
     requests: tuple[str, ...] = ()
     span: NDArray[np.float32] | None = field(default=None, repr=False)
     roles: tuple[RoleVectors, ...] = ()
+    composed: Mapping[str, ComposedSet] = field(default_factory=dict, repr=False)
 
     def refine(self, transition: Transition) -> EncodedQuery:
         """Apply a transition; the views of a reference stay where they are.

@@ -29,7 +29,10 @@ DEFAULT_HITS = 10
 
 @dataclass(frozen=True, slots=True)
 class RankingRequest:
-    """What is ranked, and how, in whichever snapshot: an encoded query with its settings."""
+    """What is ranked, and how, in whichever snapshot: an encoded query with its settings.
+
+    ``composed`` names the composed-query encoder whose vectors join the query, ``""`` for none.
+    """
 
     features: QueryFeatures
     references: tuple[ResolvedReference, ...]
@@ -40,6 +43,7 @@ class RankingRequest:
     timer: StageTimer
     facets: tuple[str | FacetRequest, ...] = ()
     cursor: Cursor | None = None
+    composed: str = ""
 
     @property
     def offset(self) -> int:
@@ -86,6 +90,9 @@ class QueryRun:
                 snapshot, request.references, request.negatives, settings
             )
         encoded = request.features.refine(settings.transition)
+        if request.composed:
+            made = request.features.composed.get(request.composed)
+            encoded = encoded.joined_by(made, settings.composed_weight)
         encoded = candidates.move_away(encoded, matrix, settings.negative_weight)
         request.timer.finish("encode")
         ranker = GalleryRanker.of(gallery, matrix, settings, request.solver)

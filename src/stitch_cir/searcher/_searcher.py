@@ -15,13 +15,14 @@ from stitch_cir.composers import (
     VerbatimComposer,
     required_image_side,
 )
-from stitch_cir.encoders import DualEncoder, encoder_notes
+from stitch_cir.encoders import ComposedEncoder, DualEncoder, default_composed, encoder_notes
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Gallery, GalleryReader
 from stitch_cir.images import MAX_PIXELS
 from stitch_cir.ranking import Exhaustive, Solver
 from stitch_cir.reranker import Reranker
 from stitch_cir.searcher._candidates import select_candidates
+from stitch_cir.searcher._composed import Composing, left_out_notes
 from stitch_cir.searcher._composing import compose_query, composed_query, describe_query
 from stitch_cir.searcher._cursor import Cursor
 from stitch_cir.searcher._encoding import cut_notes, encode_queries
@@ -64,6 +65,9 @@ class Searcher:
         Writes the target captions; the verbatim composer by default.
     reranker:
         Judges the best ``settings.rerank`` hits again, before they are returned.
+    composed:
+        Encodes reference and text together, where ``settings.composed_weight`` is above 0; by
+        default the gallery's encoder where it can, else the sum of its two vectors.
     settings:
         Everything else that changes the ranking.
     solver:
@@ -77,6 +81,7 @@ class Searcher:
         *,
         composer: Composer | None = None,
         reranker: Reranker | None = None,
+        composed: ComposedEncoder | None = None,
         settings: SearchSettings | None = None,
         solver: Solver | None = None,
     ) -> None:
@@ -84,6 +89,7 @@ class Searcher:
         self.gallery = gallery
         self.settings = settings or SearchSettings()
         self.composer: Composer = composer or VerbatimComposer()
+        self.composed: ComposedEncoder = composed or default_composed(gallery.encoder)
         self._reranker = reranker
         self._solver = solver
 
@@ -230,13 +236,15 @@ class Searcher:
         self,
         queries: Sequence[ComposedQuery],
         *,
+        composed: Sequence[ComposedEncoder] | None = None,
         text_encoder: DualEncoder | None = None,
         progress: Progress | None = None,
     ) -> list[QueryFeatures]:
         """Encode composed queries, every text once, in their order.
 
         Reference images are encoded where the transition of the settings needs them, and their view
-        sets where the scorer ``roles`` does.
+        sets where the scorer ``roles`` does. ``composed`` are the encoders that read reference and
+        text together; by default the searcher's, where the settings give it a weight.
         ``text_encoder`` encodes the texts in the place of the gallery's encoder, whose vectors it
         must return. ``progress`` is called with (texts encoded, of how many).
         """
@@ -245,6 +253,7 @@ class Searcher:
             queries,
             reference_images=self.settings.transition.needs_reference_image,
             reference_views=self.settings.scores_roles,
+            composing=Composing.of(self.settings, self.composed, composed),
             text_encoder=text_encoder,
             progress=progress,
         )
@@ -298,8 +307,10 @@ class Searcher:
         composed = composed_query(self.gallery, self.composer, references, query, self.settings)
         timer.finish("compose")
         snapshot = stack.enter_context(self.gallery.snapshot())
+        composing = Composing.of(settings, self.composed)
         reranker = {} if self._reranker is None else self._reranker.settings()
-        begin = Cursor.of(snapshot, composed, tuple(query.negatives), settings, reranker)
+        others = {**reranker, **composing.settings()}
+        begin = Cursor.of(snapshot, composed, tuple(query.negatives), settings, others)
         if cursor is not None:
             cursor.check_state(snapshot, settings)
             cursor.check_query(begin)
@@ -308,9 +319,15 @@ class Searcher:
             [composed],
             reference_images=settings.transition.needs_reference_image,
             reference_views=settings.scores_roles,
+            composing=composing,
         )
         encoder = snapshot.encoder
-        notes = (*composed.notes, *encoder_notes(encoder), *cut_notes(encoder, composed))
+        notes = (
+            *composed.notes,
+            *encoder_notes(encoder),
+            *cut_notes(encoder, composed),
+            *left_out_notes(composed, composing, features.composed),
+        )
         request = RankingRequest(
             features,
             references,
@@ -321,6 +338,7 @@ class Searcher:
             timer,
             tuple(query.facets),
             cursor or begin.at(query.offset),
+            composing.name,
         )
         same = (snapshot.commit, snapshot.attributes.state) == state
         return QueryRun.of(self.gallery, snapshot, request, candidates if same else None)

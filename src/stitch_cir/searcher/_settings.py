@@ -68,6 +68,11 @@ class SearchSettings:
         What nearness to everything takes off a score.
     negative_weight:
         Weight in [0, 1000] of images the user rejected (``search(…, negatives=…)``).
+    composed_weight:
+        The share in [0, 1] that the vector of reference and text together has of the query, by the
+        searcher's composed-query encoder; 0 leaves it out, 1 searches with it alone.
+    composed_instruction:
+        What a model that reads image and text together is asked to find; ``None``: its default.
     shortlist:
         ``None`` scores every view set. A number n first keeps the n images whose normalised mean
         vector is nearest to the mean caption, then scores those only.
@@ -122,6 +127,8 @@ class SearchSettings:
     scorer: Scorer = _CONDITIONAL
     hubness: Hubness = Hubness()
     negative_weight: float = default_of("negative_weight")
+    composed_weight: float = default_of("composed_weight")
+    composed_instruction: str | None = default_of("composed_instruction")
     shortlist: int | None = default_of("shortlist")
     measure_recall: bool = default_of("measure_recall")
     min_score: float | None = default_of("min_score")

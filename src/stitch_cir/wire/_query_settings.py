@@ -31,6 +31,8 @@ class QuerySettings(TypedDict, total=False):
     debias_weight: Annotated[Number | None, declared("debias_weight")]
     transition_options: Annotated[Options | None, declared("transition_options")]
     negative_weight: Annotated[Number | None, declared("negative_weight")]
+    composed_weight: Annotated[Number | None, declared("composed_weight")]
+    composed_instruction: Annotated[Condition | None, declared("composed_instruction")]
     scorer: Annotated[Name | None, declared("scorer")]
     tau: Annotated[Number | None, declared("tau")]
     rho: Annotated[Number | None, declared("rho")]

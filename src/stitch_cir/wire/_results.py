@@ -96,6 +96,10 @@ class QueryInfo(WireModel):
     )
     turns: tuple[str, ...] = Field(default=(), description="The texts of earlier turns.")
     avoid: tuple[str, ...] = Field(default=(), description="What the hits should not show.")
+    composed: dict[str, str | float] | None = Field(
+        default=None,
+        description="What made a vector of reference and text together, with its weight.",
+    )
 
 
 class FacetCountInfo(WireModel):

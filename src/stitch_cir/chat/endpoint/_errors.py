@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from stitch_cir._endpoints import KEY_VARIABLES
 from stitch_cir._proxies import applying_proxy
-from stitch_cir.chat.endpoint._address import KEY_VARIABLES
 from stitch_cir.chat.endpoint._refusals import Refusal
 from stitch_cir.chat.endpoint._transport import NoAnswerError
 from stitch_cir.errors import EndpointError, PromptTooLargeError

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from stitch_cir._endpoints import check_address, host_of, is_openai, read_key
 from stitch_cir.chat._messages import Message, Reply, Sampling
-from stitch_cir.chat.endpoint._address import check_address, host_of, is_openai, read_key
 from stitch_cir.chat.endpoint._capabilities import Capabilities
 from stitch_cir.chat.endpoint._errors import no_answer_error, refusal_error
 from stitch_cir.chat.endpoint._loop import BackgroundLoop, LoopClosedError

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from stitch_cir.encoders.clip._open_clip_tags import settings_of_file, settings_of_tag
     from stitch_cir.encoders.clip._preprocess import CLIP_MEAN, CLIP_STD, Geometry, Preprocess
     from stitch_cir.encoders.clip._tokenizer import pad_token_id, plain_tokenizer
+    from stitch_cir.encoders.clip._torch import check_choices, loading, placed
     from stitch_cir.encoders.clip._transformers import load_transformers
 
 __all__ = [
@@ -19,13 +20,16 @@ __all__ = [
     "Geometry",
     "OnnxTowers",
     "Preprocess",
+    "check_choices",
     "check_golden",
     "export_model",
     "has_towers",
     "load_onnx",
     "load_open_clip",
     "load_transformers",
+    "loading",
     "pad_token_id",
+    "placed",
     "plain_tokenizer",
     "settings_of_file",
     "settings_of_tag",
@@ -42,12 +46,15 @@ _exports.publish(
         "OnnxTowers": "_onnx",
         "Preprocess": "_preprocess",
         "check_golden": "_export",
+        "check_choices": "_torch",
         "export_model": "_export",
         "has_towers": "_onnx",
         "load_onnx": "_onnx",
         "load_open_clip": "_open_clip",
         "load_transformers": "_transformers",
+        "loading": "_torch",
         "pad_token_id": "_tokenizer",
+        "placed": "_torch",
         "plain_tokenizer": "_tokenizer",
         "settings_of_file": "_open_clip_tags",
         "settings_of_tag": "_open_clip_tags",

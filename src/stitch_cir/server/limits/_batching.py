@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stitch_cir.concepts import Concept
-from stitch_cir.encoders import ConceptReader, DenseEncoder, DualEncoder, TextLimits
+from stitch_cir.encoders import (
+    ComposedEncoder,
+    ComposedInput,
+    ConceptReader,
+    DenseEncoder,
+    DualEncoder,
+    TextLimits,
+)
 from stitch_cir.server.limits._cache import ByteBoundedCache
 from stitch_cir.views import ViewBox
 
@@ -239,12 +246,30 @@ class _DenseMixin(BatchingEncoder):
         return vectors
 
 
+class _ComposedMixin(BatchingEncoder):
+    @property
+    def needs_image(self) -> bool:
+        """Whether the encoder needs the pixels of a reference."""
+        return bool(self._inner.needs_image)
+
+    def composed_settings(self) -> Mapping[str, Any]:
+        """Return what shapes the vectors of reference and text together."""
+        settings: Mapping[str, Any] = self._inner.composed_settings()
+        return settings
+
+    def encode_composed(self, inputs: Sequence[ComposedInput]) -> list[NDArray[np.float32]]:
+        """Encode references with their texts; not batched."""
+        sets: list[NDArray[np.float32]] = self._inner.encode_composed(inputs)
+        return sets
+
+
 def batching(encoder: DualEncoder, **options: Any) -> BatchingEncoder:
     """Return an encoder that batches calls; it has exactly the abilities of ``encoder``."""
     abilities = (
         (ConceptReader, _ConceptMixin),
         (TextLimits, _TextLimitsMixin),
         (DenseEncoder, _DenseMixin),
+        (ComposedEncoder, _ComposedMixin),
     )
     bases = tuple(mixin for protocol, mixin in abilities if isinstance(encoder, protocol))
     kind = type("BatchingEncoder", bases or (BatchingEncoder,), {})

@@ -32,7 +32,7 @@ const KEYS = {
 const keyOf = (name) => KEYS[name] ?? name;
 
 /** Settings without a control: `k` is the number of hits, and the others are for scripts. */
-const LEFT_OUT = new Set(["k", "preset", "transition_options", "scorer_options", "include", "exclude", "group_size", "below_cutoff"]);
+const LEFT_OUT = new Set(["k", "preset", "transition_options", "scorer_options", "include", "exclude", "group_size", "below_cutoff", "composed_instruction"]);
 
 /** Settings whose control is the filter bar. */
 const IN_BAR = new Set(["where", "group_by"]);

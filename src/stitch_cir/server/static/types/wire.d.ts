@@ -390,6 +390,8 @@ export interface QueryInfo {
   turns?: string[];
   /** What the hits should not show. */
   avoid?: string[];
+  /** What made a vector of reference and text together, with its weight. */
+  composed?: Record<string, string | number> | null;
 }
 
 /** A query: a reference, a modification, or both; or edited captions. */
@@ -451,6 +453,10 @@ export interface QuerySettings {
   transition_options?: Record<string, boolean | number | string> | null;
   /** How far the query moves away from rejected images, 0 to 1000. */
   negative_weight?: number | null;
+  /** The share that one vector of reference and text together has of the query; 0 is none of it, 1 nothing else, 0 to 1. */
+  composed_weight?: number | null;
+  /** What a model that reads image and text together is asked to find. */
+  composed_instruction?: string | null;
   /** How the captions are compared with the views of an image. */
   scorer?: string | null;
   /** Temperature on raw cosine, above 0; for conditional and roles. */
