@@ -174,9 +174,9 @@ def test_equal_settings_are_ranked_once(tmp_path: Path) -> None:
         options=NO_SWEEPS,
         progress=events.append,
     )
-    # ten ways, of which the ablation's transition alone is mean pooling
-    assert events[-1].detail == "10 of 10 ways"
-    assert events[-1].total == 9 * len(data.queries)
+    # eleven ways, of which the ablation's transition alone is mean pooling
+    assert events[-1].detail == "11 of 11 ways"
+    assert events[-1].total == 10 * len(data.queries)
     same = [run.variants[name].headline for name in ("mean", "ablation-transition")]
     assert same[0] == same[1]
     assert run.variants["ablation-transition"].label == "transition only"

@@ -153,3 +153,32 @@ def test_a_run_cannot_be_written_to_a_file(tmp_path: Path, kind: str) -> None:
     (tmp_path / "run").write_text("not a folder")
     with pytest.raises(SettingError, match="run cannot be written"):
         run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
+
+
+def test_reference_and_text_as_one_vector_are_a_control_and_a_member_of_the_query(
+    tmp_path: Path,
+) -> None:
+    data = captioned(tmp_path)
+    options = RunOptions(sweeps=False, galleries=tmp_path / "galleries", depth=9)
+    plain = run_benchmark(data, tmp_path / "plain", encoder=ENCODER, options=options)
+    settings = SearchSettings.from_preset(composed_weight=0.5)
+    joined = run_benchmark(
+        data, tmp_path / "half", encoder=ENCODER, settings=settings, options=options
+    )
+    control = plain.variants["sum"]
+    assert (control.role, control.label) == ("control", "image + text")
+    assert control.settings["composed"] == "sum"
+    assert control.settings["composed_weight"] == 1.0
+    assert joined.variants["sum"].headline == control.headline
+    assert joined.variants["captions"].headline == plain.main.headline
+    assert joined.heads() != plain.heads()
+    assert joined.manifest["composed"]["composed"] == "sum"
+    assert "composed" not in plain.manifest
+    alone = run_benchmark(
+        data,
+        tmp_path / "alone",
+        encoder=ENCODER,
+        settings=SearchSettings.from_preset(transition="none", composed_weight=1.0),
+        options=replace(options, controls=False),
+    )
+    assert alone.heads() == plain.heads("sum")

@@ -127,7 +127,7 @@ def test_what_a_server_cannot_do_is_one_clear_error(answer: Answer, message: str
         at(server.url).encode_views([RED], [[ViewBox()]])
 
 
-def test_a_server_that_fails_for_a_moment_is_asked_again() -> None:
+def test_a_request_that_fails_for_a_moment_is_sent_again() -> None:
     quick = {"retries": 2, "pause": 0.001}
     with serving(first(fails(503), breaks_off, embeds("messages"))) as server:
         assert EmbeddingEndpoint(server.url, "tiny", **quick).texts(["red"]).shape == (1, 64)  # type: ignore[arg-type]
