@@ -19,7 +19,8 @@ QUERY: dict[str, Any] = {"reference": "red.png", "text": "in blue"}
 def results(folder: Path) -> st.Results:
     st.index_folder(folder, encoder=HashEncoder())
     gallery = st.Gallery.open(folder, encoder=HashEncoder())
-    return st.search(gallery, settings=st.SearchSettings(k=2), **QUERY)
+    settings = st.SearchSettings(k=2, composed_weight=0.1)
+    return st.search(gallery, settings=settings, **QUERY)
 
 
 def fields(model: type[BaseModel]) -> set[str]:
