@@ -142,14 +142,23 @@ class EncodedQuery:
             return self
         label = " + ".join([*self.reference_names, f"“{self.text}”"])
         labels = (label,) * len(other.vectors)
+        share, parts = self.share, self.parts
         if weight == 1:
-            vectors, weights = other.vectors, other.weights
+            vectors, weights, share, parts = other.vectors, other.weights, 1.0, ()
         else:
             vectors = np.concatenate([self.vectors, other.vectors])
             shares = np.float32(1 - weight) * self.weights, np.float32(weight) * other.weights
             weights, labels = np.concatenate(shares), (*self.labels, *labels)
         made = {**other.settings, "weight": weight}
-        return replace(self, vectors=vectors, weights=weights, labels=labels, composed=made)
+        return replace(
+            self,
+            vectors=vectors,
+            weights=weights,
+            labels=labels,
+            composed=made,
+            share=share,
+            parts=parts,
+        )
 
     def away_from(
         self, ids: tuple[str, ...], means: NDArray[np.float32], weight: float

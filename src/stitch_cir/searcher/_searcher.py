@@ -308,8 +308,7 @@ class Searcher:
         timer.finish("compose")
         snapshot = stack.enter_context(self.gallery.snapshot())
         composing = Composing.of(settings, self.composed)
-        reranker = {} if self._reranker is None else self._reranker.settings()
-        others = {**reranker, **composing.settings()}
+        others = {**(self._reranker.settings() if self._reranker else {}), **composing.settings()}
         begin = Cursor.of(snapshot, composed, tuple(query.negatives), settings, others)
         if cursor is not None:
             cursor.check_state(snapshot, settings)
