@@ -315,6 +315,8 @@ DATASETS = Registry(
         "cirr-captions": "stitch_cir.datasets.cirr_captions:CIRR_CAPTIONS",
         "fashioniq": "stitch_cir.datasets.fashioniq:FASHIONIQ",
         "genecis": "stitch_cir.datasets.genecis:GENECIS",
+        "icir": "stitch_cir.datasets.icir:ICIR",
+        "pinpoint": "stitch_cir.datasets.pinpoint:PINPOINT",
         "stamps": "stitch_cir.datasets.stamps:STAMPS",
     },
 )

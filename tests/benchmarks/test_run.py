@@ -159,7 +159,10 @@ def test_a_composition_cut_short_is_made_again(tmp_path: Path) -> None:
         data, tmp_path / "run", encoder=ENCODER, composer=composer, options=MAIN_ONLY
     )
     assert composer.texts == ["has two"]
-    assert file.read_bytes() == whole
+    assert file.read_bytes()[:40] == whole[:40]
+    lines = [json.loads(line) for line in (whole, file.read_bytes()) for line in line.splitlines()]
+    assert lines[0]["composition"] == lines[2]["composition"]
+    assert lines[1]["composition"] == lines[3]["composition"]
     assert set(run.compositions()) == {"0", "1"}
 
 

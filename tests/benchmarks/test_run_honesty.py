@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from stitch_cir.benchmarks import RunOptions, estimate_benchmark_cost, run_benchmark
+from stitch_cir.benchmarks import (
+    RunOptions,
+    composed_queries,
+    estimate_benchmark_cost,
+    run_benchmark,
+    sample,
+)
 from stitch_cir.chat import Chat, ScriptedChat
 from stitch_cir.composers import ChatComposer, Composition, Reference, VerbatimComposer
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
@@ -108,6 +114,34 @@ def test_a_dry_run_indexes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     assert not out.exists()
 
 
+def test_a_dry_run_opens_no_image(tmp_path: Path) -> None:
+    data = load_benchmark("circo", circo(tmp_path))
+    composer = chat_composer("a car")
+    price = estimate_benchmark_cost(data, encoder=ENCODER, composer=composer, count=5)
+    for file in data.tasks[0].images.iterdir():
+        file.write_bytes(b"not an image at all")
+    assert estimate_benchmark_cost(data, encoder=ENCODER, composer=composer, count=5) == price
+
+
+def test_a_dry_run_prices_what_a_run_has_not_composed_yet(tmp_path: Path) -> None:
+    data = load_benchmark("circo", circo(tmp_path))
+
+    def stop(event: ProgressEvent) -> None:
+        if event.stage == "composing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_benchmark(
+            data, tmp_path / "run", encoder=ENCODER, composer=chat_composer("a car"), progress=stop
+        )
+    composed = composed_queries(tmp_path / "run")
+    assert composed == {"0"}
+    rest, _ = estimate_benchmark_cost(
+        data, encoder=ENCODER, composer=chat_composer("a car"), count=5, composed=composed
+    )
+    assert (rest.queries, rest.answers) == (1, 5)
+
+
 def test_a_dry_run_prices_what_is_there_and_counts_the_rest(tmp_path: Path) -> None:
     base = circo(tmp_path)
     data = load_benchmark("circo", base)
@@ -145,12 +179,50 @@ def test_runs_are_compared_by_their_folders(tmp_path: Path) -> None:
     files = [str(run / "variants/main/predictions.json") for run in (first, second)]
     by_file = invoke([*command, "--root", str(tmp_path), "-a", files[0], "-b", files[1]])
     assert json.loads(by_folder.stdout) == json.loads(by_file.stdout)
+    other = invoke(["bench", "compare", "cirr", "-a", str(first), "-b", str(second)])
+    assert other.exit_code == 2
+    assert "is a run of circo, not of cirr" in other.output
     without_root = invoke([*command, "-a", files[0], "-b", files[1]])
     assert without_root.exit_code == 2
     assert "--root DIR" in without_root.output
     empty = invoke([*command, "--root", str(tmp_path), "-a", str(tmp_path), "-b", str(second)])
     assert empty.exit_code == 3
     assert "holds no predictions" in empty.output
+
+
+def test_runs_of_a_sample_are_compared_on_its_queries(tmp_path: Path) -> None:
+    data = load_benchmark("circo", circo(tmp_path))
+    runs = []
+    for name, count, alpha in (("one", 1, 0.1), ("two", 1, 0.9), ("all", 2, 0.1)):
+        settings = SearchSettings.from_preset(alpha=alpha)
+        runs.append(
+            run_benchmark(
+                sample(data, count),
+                tmp_path / name,
+                encoder=ENCODER,
+                settings=settings,
+                options=MAIN_ONLY,
+            )
+        )
+    command = ["bench", "compare", "circo", "--json", "-a", str(tmp_path / "one"), "-b"]
+    compared = invoke([*command, str(tmp_path / "two")])
+    assert compared.exit_code == 0, compared.output
+    by_metric = {each["metric"]: each for each in json.loads(compared.stdout)}
+    for metric, value in runs[1].main.headline.items():
+        assert by_metric[metric]["second"] == pytest.approx(value)
+    different = invoke([*command, str(tmp_path / "all")])
+    assert different.exit_code == 2
+    assert "not on the same queries: 1 of circo val, 2 of circo val" in different.output
+
+
+def test_a_run_without_controls_still_has_its_composition_gap(tmp_path: Path) -> None:
+    data = load_benchmark("circo", circo(tmp_path))
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=MAIN_ONLY)
+    assert list(run.variants) == ["main", "image-only", "text-only"]
+    for metric, gap in run.composition_gap().items():
+        alone = max(run.variants[name].headline[metric] for name in ("image-only", "text-only"))
+        assert gap.mean == pytest.approx(100 * (1 - alone / run.main.headline[metric]))
+        assert gap.low <= gap.mean <= gap.high
 
 
 def test_the_manifest_records_the_data_folder_and_the_code_version(

@@ -112,6 +112,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "bench check, missing files": ("bench", "check", "fashioniq", "--root", "{root}/nowhere"),
     "bench run": (*RUN, *RECORDED, "--out", "{root}/run"),
     "bench run, what it costs": (*RUN, *MODEL, *CACHE, "--out", "{root}/other", "--dry-run"),
+    "bench reproduce, no model": (
+        *("bench", "reproduce", "stitch-circo", "--root", "{root}/CIRCO", "--split", "val"),
+        *("--encoder", "test"),
+    ),
     "bench score": ("bench", "score", *CIRCO, "-p", "{root}/run"),
     "bench submit": (
         *("bench", "submit", *CIRCO, "--split", "test", "-p", "{root}/predictions.json"),

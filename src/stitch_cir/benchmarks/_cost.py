@@ -1,18 +1,20 @@
-"""What composing a benchmark would cost, from its references alone: nothing is indexed."""
+"""What composing a benchmark would cost, from its annotations alone: no image is opened."""
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
+from collections.abc import Collection
+from functools import cache
 
-from stitch_cir.benchmarks._galleries import cut_region
+from PIL import Image
+
 from stitch_cir.chat import Estimate
 from stitch_cir.composers import Composer, Conversation, Reference, required_image_side
+from stitch_cir.concepts import Concept
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
-from stitch_cir.encoders import DualEncoder
+from stitch_cir.encoders import ConceptReader, DualEncoder
 from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import Progress, ProgressEvent
-from stitch_cir.searcher import ResolvedReference, estimate_cost
+from stitch_cir.searcher import estimate_cost
 
 __all__ = ["estimate_benchmark_cost"]
 
@@ -23,23 +25,40 @@ def estimate_benchmark_cost(
     encoder: DualEncoder,
     composer: Composer,
     count: int,
+    composed: Collection[str] = (),
     progress: Progress | None = None,
 ) -> tuple[Estimate, tuple[str, ...]]:
     """Return what composing all queries would request from models, and what it leaves out.
 
-    Only the references are opened, and only for a composer that uses a model; no gallery is made,
-    and no model is called. ``count`` captions are composed for each query.
+    No image is opened, no gallery is made, and no model is called: every reference counts as an
+    image of the largest size that is sent, and answers about it that are in the cache already count
+    as requests. ``count`` captions are composed for each query, except for the ids in ``composed``.
 
     Raises ``NotFoundError`` or ``QueryError`` with the first reason when no query at all can be
     composed by this composer.
     """
-    queries = list(benchmark.queries.values())
-    side = max(encoder.decode_side, required_image_side(composer))
+    queries = [pair for id, pair in benchmark.queries.items() if id not in composed]
+    side = max(encoder.decode_side, required_image_side(composer), 1)
+    unopened = Image.new("RGB", (side, side))
+
+    @cache
+    def concepts() -> tuple[Concept, ...]:
+        return encoder.read_concepts([unopened])[0] if isinstance(encoder, ConceptReader) else ()
 
     def describe(item: tuple[Task, BenchmarkQuery]) -> Conversation:
         task, query = item
-        reference = _reference(task, query, encoder, side)
-        return Conversation((reference,), tuple(filter(None, [query.text.strip()])))
+        id, texts = query.reference, tuple(filter(None, [query.text.strip()]))
+        if task.captions:
+            return Conversation((Reference(id, captions=task.captions.get(id, ())),), texts)
+        path = task.images / task.files.get(id, id)
+        if not path.is_file():
+            raise NotFoundError(
+                f"The reference image {path} cannot be read: there is no such file.",
+                hint="See what is expected where: stitch bench check.",
+            )
+        # a name in the place of the content's hash, which only opening the file would give
+        reference = Reference(id, unopened, concepts=concepts(), content=f"not opened: {path}")
+        return Conversation((reference,), texts)
 
     def report(done: int, total: int) -> None:
         if progress is not None:
@@ -56,31 +75,3 @@ def estimate_benchmark_cost(
         f"cannot compose them, first: {failures[0]}"
     )
     return total, (note,)
-
-
-def _reference(task: Task, query: BenchmarkQuery, encoder: DualEncoder, side: int) -> Reference:
-    """Return the reference as a composer receives it once the gallery is indexed.
-
-    Raises ``NotFoundError`` or ``ImageError`` where its image cannot be read.
-    """
-    id = query.reference
-    if task.captions:
-        return ResolvedReference(id).described_by(encoder, task.captions.get(id, ()))
-    content = _content(task, id, task.images / task.files.get(id, id))
-    return ResolvedReference.of_file(id, content, side=side).described_by(encoder)
-
-
-def _content(task: Task, id: str, path: Path) -> bytes:
-    """Return the bytes of the reference's file, or of the file its region will be cut into."""
-    box = task.boxes.get(id)
-    if box is not None:
-        stream = io.BytesIO()
-        cut_region(path, box).save(stream, "PNG")
-        return stream.getvalue()
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise NotFoundError(
-            f"The reference image {path} cannot be read: {error.strerror}.",
-            hint="See what is expected where: stitch bench check.",
-        ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stitch_cir.datasets import Benchmark, Box, GalleryKind, Task
+from stitch_cir.datasets import Benchmark, BenchmarkQuery, Box, GalleryKind, Task
 from stitch_cir.encoders import CentredEncoder, DualEncoder
 from stitch_cir.errors import ImageError, NotFoundError
-from stitch_cir.gallery import Gallery, Progress, index_captions, index_folder
+from stitch_cir.gallery import Gallery, Progress, index_captions, index_folder, take_encoded
 from stitch_cir.images import open_image
 from stitch_cir.searcher import ResolvedReference
 from stitch_cir.views import ViewRecipe
@@ -37,18 +37,29 @@ class BenchmarkGallery:
     """A task's gallery.
 
     ``rows``: row of ``gallery.matrix()`` by benchmark id; ``names``: gallery id by benchmark id;
-    ``missing``: why an id has no vectors, by id.
+    ``missing``: why an id of the gallery has no vectors, by id; ``unranked``: the rows of images
+    that queries refer to and that are no images of the gallery.
     """
 
     gallery: Gallery
     rows: Mapping[str, int] = field(repr=False)
     names: Mapping[str, str] = field(repr=False)
     missing: Mapping[str, str] = field(repr=False)
+    unranked: frozenset[int] = frozenset()
 
     @property
     def candidates(self) -> NDArray[np.int64]:
         """Rows that queries of the task rank, ascending: (n,) int64."""
-        return np.unique(np.fromiter(self.rows.values(), np.int64, len(self.rows)))
+        ranked = [row for row in self.rows.values() if row not in self.unranked]
+        return np.unique(np.array(ranked, dtype=np.int64))
+
+    def references(self, query: BenchmarkQuery) -> tuple[ResolvedReference, ...]:
+        """Return the references of a query, not opened, those without vectors left out.
+
+        Where none has vectors, the first one by its name alone.
+        """
+        indexed = [id for id in query.references if id in self.rows]
+        return tuple(map(self.reference, indexed or query.references[:1]))
 
     def reference(self, id: str) -> ResolvedReference:
         """Return a reference by its benchmark id, not opened; without vectors, its name alone."""
@@ -60,7 +71,7 @@ class BenchmarkGallery:
         names = ("encoder", "weights_tag", "dim", "fingerprint", "recipe")
         return {
             **{name: info[name] for name in names},
-            "images": len(self.rows),
+            "images": len(self.candidates),
             "views": len(self.gallery.matrix().vectors),
             "without_vectors": sorted(self.missing),
             "reasons": dict(sorted(self.missing.items())),
@@ -81,11 +92,13 @@ def open_galleries(
     *,
     encoder: DualEncoder,
     recipe: ViewRecipe | None = None,
+    parts: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> dict[str, BenchmarkGallery]:
     """Index what the tasks rank into galleries below ``folder``; return them by task.
 
-    Tasks of one folder of images share a gallery. Interrupted indexing is resumed.
+    Tasks of one folder of images share a gallery. Interrupted indexing is resumed. What was encoded
+    of the same tasks below the folders ``parts`` is taken over.
 
     Raises ``NotFoundError`` when a task's gallery is unknown or none of its images exists.
     """
@@ -99,14 +112,15 @@ def open_galleries(
             )
         shared.setdefault((task.images, task.gallery_kind), []).append(task)
     galleries: dict[str, BenchmarkGallery] = {}
-    indexing = _Indexing(encoder, recipe, progress)
     for (images, kind), tasks in shared.items():
         if kind != "captions" and not images.is_dir():
             raise NotFoundError(
                 f"The images of {benchmark.name} are missing: there is no folder {images}.",
                 hint=f"See what is expected where: {check}",
             )
-        below = folder / "-".join(task.name for task in tasks)
+        name = "-".join(task.name for task in tasks)
+        below = folder / name
+        indexing = _Indexing(encoder, recipe, [part / name / "index" for part in parts], progress)
         indexed = _INDEXERS[kind](tasks, below, indexing)
         row_of = {id: row for row, id in enumerate(indexed.gallery.matrix().ids)}
         for task in tasks:
@@ -132,13 +146,16 @@ class _Indexed(NamedTuple):
 
 def _gallery_of(task: Task, indexed: _Indexed, row_of: Mapping[str, int]) -> BenchmarkGallery:
     names, reasons = indexed.names, indexed.reasons
-    rows = {id: row_of[names[id]] for id in task.gallery if names.get(id) in row_of}
+    ids = (*task.gallery, *task.query_images)
+    rows = {id: row_of[names[id]] for id in ids if names.get(id) in row_of}
     missing = {
         id: reasons.get(names.get(id, id), "not in the gallery")
         for id in task.gallery
         if id not in rows
     }
-    return BenchmarkGallery(indexed.gallery, rows, names, missing)
+    ranked = {rows[id] for id in task.gallery if id in rows}
+    unranked = frozenset(rows[id] for id in task.query_images if id in rows) - ranked
+    return BenchmarkGallery(indexed.gallery, rows, names, missing, unranked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +164,7 @@ class _Indexing:
 
     encoder: DualEncoder
     recipe: ViewRecipe | None
+    parts: Sequence[Path]
     progress: Progress | None
 
     def index_files(
@@ -156,6 +174,10 @@ class _Indexing:
 
         ``reasons`` say why a file is not there, should it be missing.
         """
+        if self.parts:
+            take_encoded(
+                root, folder / "index", self.parts, encoder=self.encoder, recipe=self.recipe
+            )
         report = index_folder(
             root,
             folder / "index",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from stitch_cir.benchmarks._partition import Shard
 from stitch_cir.datasets import Benchmark
 from stitch_cir.encoders import ComposedEncoder
 from stitch_cir.errors import SettingError
@@ -35,6 +38,11 @@ class RunOptions:
     composed:
         Encodes reference and text together, where the settings give that a weight; by default the
         gallery's encoder where it can, else the sum of its two vectors.
+    shard:
+        Which part :func:`run_shard` encodes and composes.
+    invocation:
+        What else a command needs to do the same again, by the names of its options, JSON-ready. It
+        is recorded and not interpreted.
 
     Raises ``SettingError`` for a depth below 1.
     """
@@ -46,6 +54,18 @@ class RunOptions:
     galleries: Path | str | None = None
     concurrency: int = 4
     composed: ComposedEncoder | None = None
+    shard: Shard | None = None
+    invocation: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what changes no ranking, JSON-ready, for the manifest of a run."""
+        return {
+            "controls": self.controls,
+            "sweeps": self.sweeps,
+            "galleries": None if self.galleries is None else str(self.galleries),
+            "concurrency": self.concurrency,
+            **self.invocation,
+        }
 
     def __post_init__(self) -> None:
         """Check the depth."""
@@ -75,4 +95,5 @@ def sample(benchmark: Benchmark, count: int, seed: int = 0) -> Benchmark:
     ]
     note = f"A sample of {count:,} of {len(ids):,} queries, seed {seed}."
     kept = tuple(task for task in tasks if task.queries)
-    return replace(benchmark, tasks=kept, notes=(*benchmark.notes, note))
+    selection = {**benchmark.selection, "sample": {"count": count, "seed": seed}}
+    return replace(benchmark, tasks=kept, notes=(*benchmark.notes, note), selection=selection)

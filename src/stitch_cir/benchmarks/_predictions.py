@@ -18,6 +18,7 @@ PREDICTION_FILES = ("predictions.json", "predictions-subset.json")
 """Of one way of searching: the rankings, and those of each query's subset (CIRR)."""
 SUBSET = "recall_subset"
 """What a prediction file of subset rankings calls its metric."""
+_MISSING = "{} queries have no prediction and count as misses."
 _FORM = 'Expected is {"<query id>": [image ids, best first], …}, as CIRCO and CIRR publish it.'
 
 
@@ -33,6 +34,19 @@ class Predictions:
     subset: dict[str, tuple[str, ...]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def of(self, benchmark: Benchmark, *, allow_missing: bool = False) -> Predictions:
+        """Return the predictions of a part of the queries that they were checked for.
+
+        Raises ``RecordError`` for a query of it without a prediction, unless ``allow_missing``.
+        """
+        missing = tuple(id for id in self.missing if id in benchmark.queries)
+        if missing and not allow_missing:
+            raise _without_prediction(missing, len(benchmark.queries))
+        if len(missing) == len(self.missing):
+            return self
+        counted = [_MISSING.format(len(missing))] if missing else []
+        return Predictions(self.ranked, self.subset, missing, (*counted, *self.notes[1:]))
 
 
 def prediction_data(
@@ -77,13 +91,16 @@ def read_predictions(
     predicted = ranked or subset
     missing = tuple(id for id in benchmark.queries if id not in predicted)
     if missing and not allow_missing:
-        raise RecordError(
-            f"{len(missing)} of {len(benchmark.queries)} queries have no prediction, first "
-            f"{missing[0]!r}.",
-            hint="Add them, or count them as misses with --allow-missing.",
-        )
-    notes = [f"{len(missing)} queries have no prediction and count as misses."] if missing else []
+        raise _without_prediction(missing, len(benchmark.queries))
+    notes = [_MISSING.format(len(missing))] if missing else []
     return Predictions(ranked, subset, missing, tuple(notes))
+
+
+def _without_prediction(missing: Sequence[str], count: int) -> RecordError:
+    return RecordError(
+        f"{len(missing)} of {count} queries have no prediction, first {missing[0]!r}.",
+        hint="Add them, or count them as misses with --allow-missing.",
+    )
 
 
 def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
@@ -136,13 +153,10 @@ def _check(
             repeated = next(name for name in names if names.count(name) > 1)
             raise RecordError(f"{where}, query {id!r}: {repeated!r} is predicted twice.")
         task, query = queries[id]
-        if (
-            not dataset.keep_reference
-            and query.reference in names
-            and query.reference not in query.group
-        ):
+        predicted = [id for id in query.references if id in names and id not in query.group]
+        if predicted and not dataset.keep_reference:
             raise RecordError(
-                f"{where}, query {id!r}: the reference {query.reference!r} is predicted.",
+                f"{where}, query {id!r}: the reference {predicted[0]!r} is predicted.",
                 hint=f"{benchmark.protocol}: remove it.",
             )
         candidates = frozenset(query.group) if grouped else galleries[task.name]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stitch_cir.benchmarks._galleries import BenchmarkGallery
 from stitch_cir.benchmarks._run_files import read_compositions
+from stitch_cir.benchmarks._spent import SessionCosts, read_costs
 from stitch_cir.composers import Composer, Composition, VerbatimComposer
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
 from stitch_cir.encoders import (
@@ -61,6 +62,8 @@ def compose_queries(
 ) -> dict[str, Composition]:
     """Compose every query that ``file`` does not hold yet, and append it there at once.
 
+    Each line counts what this session has cost so far.
+
     A query that cannot be composed (its reference is missing or cannot be read, the composer has
     nothing for it) is searched with its modification alone; the composition's notes say so and why.
     Without a modification as well, it has no captions.
@@ -73,6 +76,8 @@ def compose_queries(
     _drop_unfinished_line(file)
     total = len(benchmark.queries)
     report = progress or (lambda event: None)
+    earlier = read_costs(file)["sessions"]
+    costs = SessionCosts(composer, f"{file.parent.name}:{earlier + 1:.0f}")
     with file.open("a", encoding="utf-8") as out:
         for task in benchmark.tasks:
             open_queries = [query for query in task.queries if query.id not in done]
@@ -80,7 +85,11 @@ def compose_queries(
             searcher = Searcher(gallery.gallery, composer=composer, settings=settings)
             compositions = _compose_task(open_queries, gallery, searcher, concurrency)
             for query, composition in compositions:
-                line = {"id": query.id, "composition": composition.to_dict()}
+                line = {
+                    "id": query.id,
+                    "composition": composition.to_dict(),
+                    "spent": costs.read(),
+                }
                 out.write(json.dumps(line, ensure_ascii=False) + "\n")
                 out.flush()
                 done[query.id] = composition
@@ -124,7 +133,11 @@ def _compose_task(
     missing = [query for query in queries if query.reference not in gallery.rows]
     requests = [
         *(
-            ComposeRequest(gallery.names[query.reference], query.text, query.id)
+            ComposeRequest(
+                [gallery.names[id] for id in query.references if id in gallery.rows],
+                query.text,
+                query.id,
+            )
             for query in indexed
         ),
         # a recorded composition needs no image; other composers use what the text says
@@ -178,7 +191,7 @@ def encode_benchmark(
         gallery = galleries[task.name]
         written = {
             query.id: ComposedQuery(
-                (gallery.reference(query.reference),),
+                gallery.references(query),
                 query.text.strip(),
                 compositions[query.id],
             )

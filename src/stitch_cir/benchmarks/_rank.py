@@ -164,8 +164,8 @@ class _TaskRanker:
         if variant.query == "image":
             if prepared.row is None:
                 return "the reference has no vectors"
-            reference = self._gallery.reference(prepared.query.reference)
-            (features,) = self._searcher.encode_many([ComposedQuery((reference,), "", None)])
+            references = self._gallery.references(prepared.query)
+            (features,) = self._searcher.encode_many([ComposedQuery(references, "", None)])
         if features is None:
             return "there is neither a reference with vectors nor a modification"
         together = features.composed.get(variant.composed)
@@ -191,7 +191,7 @@ class _TaskRanker:
                 ranker,
                 [query for _, query in of_way],
                 [
-                    () if keep_reference or prepared.row is None else (prepared.row,)
+                    () if keep_reference else self._reference_rows(prepared.query)
                     for prepared, _ in of_way
                 ],
                 [self._group_rows(prepared.query) for prepared, _ in of_way] if subsets else (),
@@ -206,7 +206,7 @@ class _TaskRanker:
                 query = prepared.query
                 names = [self._ids[int(row)] for row in ranking.rows]
                 if len(names) < depth:
-                    left_out = () if keep_reference else (query.reference,)
+                    left_out = () if keep_reference else query.references
                     rest = [id for id in self._gallery.missing if id not in left_out]
                     rest.sort(key=lambda id, query=query: id in query.answers)  # type: ignore[misc]
                     names += rest[: depth - len(names)]
@@ -216,6 +216,10 @@ class _TaskRanker:
                     rows = self._group_rows(query).tolist()
                     scores = dict(zip(rows, ranking.watched.tolist(), strict=True))
                     rankings.subsets[query.id] = self._rank_group(query, scores).names
+
+    def _reference_rows(self, query: BenchmarkQuery) -> tuple[int, ...]:
+        rows = self._gallery.rows
+        return tuple(rows[id] for id in query.references if id in rows)
 
     def _group_rows(self, query: BenchmarkQuery) -> NDArray[np.int64]:
         """Return the rows of a query's group, ascending: (g,) int64."""

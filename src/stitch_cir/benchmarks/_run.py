@@ -15,7 +15,7 @@ from stitch_cir.benchmarks._galleries import (
     open_galleries,
 )
 from stitch_cir.benchmarks._options import RunOptions
-from stitch_cir.benchmarks._predictions import SUBSET, VARIANTS, Predictions, prediction_data
+from stitch_cir.benchmarks._predictions import SUBSET, Predictions, prediction_data
 from stitch_cir.benchmarks._queries import (
     PreparedQuery,
     compose_queries,
@@ -29,6 +29,7 @@ from stitch_cir.benchmarks._run_facts import (
     failures,
     prepare_folder,
     run_facts,
+    seconds_of,
     usage_of,
 )
 from stitch_cir.benchmarks._run_files import (
@@ -37,15 +38,19 @@ from stitch_cir.benchmarks._run_files import (
     MANIFEST,
     Run,
     VariantResult,
+    is_written,
     read_run,
     write_json,
     write_variant,
 )
 from stitch_cir.benchmarks._score import score
-from stitch_cir.benchmarks._text_vectors import RememberingEncoder
+from stitch_cir.benchmarks._shards import shard_galleries, take_shards
+from stitch_cir.benchmarks._spent import read_costs
+from stitch_cir.benchmarks._spread import paraphrase_spread
+from stitch_cir.benchmarks._text_vectors import TEXT_VECTORS, RememberingEncoder
 from stitch_cir.benchmarks._variants import Variant, variants_of
 from stitch_cir.composers import Composer, VerbatimComposer
-from stitch_cir.datasets import Benchmark, DataSet
+from stitch_cir.datasets import Benchmark, DataSet, parse_json
 from stitch_cir.encoders import DualEncoder, default_composed
 from stitch_cir.gallery import Progress, ProgressEvent
 from stitch_cir.searcher import SearchSettings
@@ -87,7 +92,8 @@ def run_benchmark(
     folder = Path(out)
     prepare_folder(folder)
     base = Path(options.galleries or folder / GALLERIES)
-    remembering = RememberingEncoder(encoder, base / "text-vectors.sqlite")
+    take_shards(folder, benchmark, encoder, composer, settings, options)
+    remembering = RememberingEncoder(encoder, base / TEXT_VECTORS)
     text_encoder = centred_on_captions(benchmark, remembering)
     if text_encoder is not remembering:
         encoder = text_encoder
@@ -99,6 +105,7 @@ def run_benchmark(
         base / f"{benchmark.name}-{benchmark.split}",
         encoder=encoder,
         recipe=options.recipe,
+        parts=shard_galleries(folder, benchmark),
         progress=progress,
     )
     clock.lap("index")
@@ -126,6 +133,9 @@ def run_benchmark(
     variants = variants_of(
         settings, controls=options.controls, sweeps=options.sweeps, composed=composed.name
     )
+    before, costs = _manifest_before(folder), read_costs(folder / COMPOSITIONS)
+    if any(not is_written(folder, variant.name) for variant in variants):
+        before = {**before, "finished": None}
     manifest = {
         **facts,
         "gallery": {name: gallery.facts() for name, gallery in galleries.items()},
@@ -133,15 +143,16 @@ def run_benchmark(
         "counts": count_queries(benchmark, compositions, galleries, queries),
         "written_by": count_writers(compositions),
         "notes": [*benchmark.notes, *failures(composer, compositions), *notes],
-        "usage": usage_of(composer),
-        "seconds": clock.seconds,
+        "usage": usage_of(composer, costs),
+        "seconds": seconds_of(before, clock.seconds, costs),
         "created": _created(folder),
         "finished": None,
     }
     write_json(folder / MANIFEST, manifest)
     _rank_all(folder, benchmark, galleries, queries, variants, options.depth, progress)
     clock.lap("rank")
-    write_json(folder / MANIFEST, {**manifest, "finished": _now()})
+    manifest["seconds"] = seconds_of(before, clock.seconds, costs)
+    write_json(folder / MANIFEST, {**manifest, "finished": before.get("finished") or _now()})
     return read_run(folder)
 
 
@@ -161,7 +172,7 @@ def _rank_all(
     """
     missing: dict[str, list[Variant]] = {}
     for variant in variants:
-        if not (folder / VARIANTS / variant.name / "metrics.json").is_file():
+        if not is_written(folder, variant.name):
             key = json.dumps(variant.facts(), sort_keys=True)
             missing.setdefault(key, []).append(variant)
     alike = list(missing.values())
@@ -189,7 +200,8 @@ def _write(folder: Path, benchmark: Benchmark, variant: Variant, ranked: Ranked)
     """Score a variant's rankings, and write both."""
     result = VariantResult(variant.name, variant.role, variant.label, variant.facts())
     if benchmark.labelled:
-        result = result.with_scores(score(benchmark, ranked.predictions))
+        scores = score(benchmark, ranked.predictions)
+        result = result.with_scores(scores, paraphrase_spread(benchmark, scores.values))
     else:
         result = replace(result, notes=(*ranked.notes, "The answers are not public."))
     write_variant(
@@ -225,6 +237,12 @@ def _listed(variant: Variant) -> dict[str, Any]:
         "label": variant.label,
         "settings": variant.facts(),
     }
+
+
+def _manifest_before(folder: Path) -> dict[str, Any]:
+    """Return the manifest that an earlier session of the run wrote, empty without one."""
+    file = folder / MANIFEST
+    return dict(parse_json(file.read_bytes(), str(file))) if file.is_file() else {}
 
 
 def _created(folder: Path) -> str:

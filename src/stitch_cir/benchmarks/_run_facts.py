@@ -14,7 +14,7 @@ from stitch_cir.benchmarks._environment import machine, versions
 from stitch_cir.benchmarks._galleries import BenchmarkGallery
 from stitch_cir.benchmarks._options import RunOptions
 from stitch_cir.benchmarks._queries import PreparedQuery, composer_failure
-from stitch_cir.benchmarks._run_files import GALLERIES
+from stitch_cir.benchmarks._run_files import GALLERIES, SHARDS
 from stitch_cir.composers import Composer, Composition, model_usage
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
 from stitch_cir.encoders import DualEncoder, default_composed
@@ -29,6 +29,7 @@ __all__ = [
     "failures",
     "prepare_folder",
     "run_facts",
+    "seconds_of",
     "usage_of",
 ]
 
@@ -53,6 +54,7 @@ def run_facts(
             "sources": dict(benchmark.sources),
             "queries": len(benchmark.queries),
             "queries_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+            **benchmark.selection,
         },
         "encoder": {
             "name": encoder.name,
@@ -68,7 +70,12 @@ def run_facts(
     body = json.dumps(shaped, sort_keys=True, default=str).encode()
     shaped["key"] = hashlib.sha256(body).hexdigest()
     shaped["benchmark"]["root"] = str(benchmark.root.resolve())
-    return {**shaped, "versions": versions(), "machine": machine()}
+    return {
+        **shaped,
+        "options": options.to_dict(),
+        "versions": versions(),
+        "machine": machine(),
+    }
 
 
 def _composed_facts(
@@ -85,9 +92,10 @@ def prepare_folder(folder: Path) -> None:
     """Make the folder of a run. Raises ``SettingError`` where it holds something else."""
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        # a run that failed before it began may have left galleries, which another one can use
+        # a run that failed before it began may have left galleries, which another one can use, and
+        # shards are done before the run begins
         entries = {entry.name for entry in folder.iterdir()}
-    if "key" not in entries and entries - {GALLERIES}:
+    if "key" not in entries and entries - {GALLERIES, SHARDS}:
         raise SettingError(
             f"The folder {folder} is not empty and holds no run.",
             hint="Choose another one with --out.",
@@ -146,15 +154,21 @@ def count_queries(
 
 
 def count_writers(compositions: Mapping[str, Composition]) -> dict[str, dict[str, int]]:
-    """Count the queries and captions that each composer really wrote."""
+    """Count the queries and captions that each composer really wrote, and the models' queries."""
     queries: Counter[str] = Counter()
     captions: Counter[str] = Counter()
+    models: Counter[str] = Counter()
     for composition in compositions.values():
-        queries["none" if composer_failure(composition) else composition.composer] += 1
+        failed = bool(composer_failure(composition))
+        queries["none" if failed else composition.composer] += 1
         captions.update(caption.origin.split(":")[0] for caption in composition.captions)
+        model = composition.settings.get("model")
+        if model and not failed:
+            models[str(model)] += 1
     return {
         "queries": dict(queries.most_common()),
         "captions": dict(captions.most_common()),
+        "models": dict(models.most_common()),
     }
 
 
@@ -169,7 +183,29 @@ def failures(composer: Composer, compositions: Mapping[str, Composition]) -> lis
     ]
 
 
-def usage_of(composer: Composer) -> dict[str, Any] | None:
-    """Return the calls and tokens of the composer's model; ``None`` where it has none."""
+def usage_of(composer: Composer, costs: Mapping[str, float]) -> dict[str, int] | None:
+    """Return the answers and tokens of the composer's model; ``None`` where it has none.
+
+    ``costs`` are those of all sessions of the run.
+    """
     usage = model_usage(composer)
-    return None if usage is None else usage.to_dict()
+    return None if usage is None else {name: int(costs.get(name, 0)) for name in usage.to_dict()}
+
+
+def seconds_of(
+    before: Mapping[str, Any], seconds: Mapping[str, float], costs: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the seconds of each stage, over all sessions of the run.
+
+    ``before`` is the manifest that an earlier session left. What a finished run reads again to
+    find nothing missing is no part of its cost.
+    """
+    if before.get("finished"):
+        return dict(before["seconds"])
+    earlier: Mapping[str, float] = before.get("seconds", {})
+    total = {
+        name: round(earlier.get(name, 0) + value, 3)
+        for name, value in seconds.items()
+        if name != "compose"
+    }
+    return {**total, "compose": round(costs.get("seconds", 0), 3)}

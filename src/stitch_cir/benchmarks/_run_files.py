@@ -4,7 +4,7 @@
 
     RUN/
       manifest.json            everything that shaped the run, counts, notes, times
-      compositions.jsonl       one line per query: {"id": …, "composition": {…}}
+      compositions.jsonl       one line per query: {"id": …, "composition": {…}, "spent": {…}}
       galleries/…              the indexed images or captions, and the vectors of texts
                                (may be deleted, are made again)
       variants/NAME/           one way of searching with the same encoded queries
@@ -28,16 +28,29 @@ from typing import Any
 import numpy as np
 
 from stitch_cir.benchmarks._clusters import Clusters
-from stitch_cir.benchmarks._compare import Interval, intervals
+from stitch_cir.benchmarks._compare import Interval, composition_gap, intervals
 from stitch_cir.benchmarks._predictions import PREDICTION_FILES, VARIANTS
 from stitch_cir.benchmarks._score import Scores, Values
 from stitch_cir.composers import Composition
-from stitch_cir.datasets import parse_json
-from stitch_cir.errors import NotFoundError, RecordError
+from stitch_cir.datasets import load_dataset, parse_json
+from stitch_cir.errors import NotFoundError, RecordError, SettingError
 
-__all__ = ["QueryHead", "Run", "VariantResult", "read_run", "write_json", "write_variant"]
+__all__ = [
+    "QueryHead",
+    "Run",
+    "VariantResult",
+    "composed_queries",
+    "is_written",
+    "read_run",
+    "write_json",
+    "write_variant",
+]
 
 MANIFEST, COMPOSITIONS = "manifest.json", "compositions.jsonl"
+ALONE = ("image-only", "text-only")
+"""Variants that search with one part of a query."""
+SHARDS = "shards"
+"""Where the shards of a run keep what they did, see ``_shards``."""
 GALLERIES = "galleries"
 """Where a run keeps indexed images unless it shares them with others."""
 
@@ -64,7 +77,8 @@ class VariantResult:
     variant changes or fixes (query, transition, alpha, scorer, tau, …). ``headline`` and ``tasks``
     are in percent; ``kinds`` holds, by kind of query, the mean of ``kind_metric`` and the number of
     queries; ``values`` are per query, fractions, by task and metric in the order of ``ids``;
-    ``clusters`` are what the intervals were drawn from.
+    ``clusters`` are what the intervals were drawn from; ``spread`` is how much each metric varies
+    between paraphrases.
     All are empty where the answers are not public.
     """
 
@@ -81,8 +95,11 @@ class VariantResult:
     values: Values = field(default_factory=dict)
     kind_metric: str = ""
     clusters: Clusters = field(default_factory=Clusters)
+    spread: Mapping[str, Interval] = field(default_factory=dict)
 
-    def with_scores(self, scores: Scores) -> VariantResult:
+    def with_scores(
+        self, scores: Scores, spread: Mapping[str, Interval] | None = None
+    ) -> VariantResult:
         """Return the same variant with its figures."""
         return VariantResult(
             self.name,
@@ -98,6 +115,7 @@ class VariantResult:
             scores.values,
             scores.kind_metric,
             scores.clusters,
+            spread or {},
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,6 +137,7 @@ class VariantResult:
             },
             "kind_metric": self.kind_metric,
             "clusters": self.clusters.to_dict(),
+            "spread": {name: asdict(span) for name, span in self.spread.items()},
         }
 
     @classmethod
@@ -146,6 +165,7 @@ class VariantResult:
             kind_metric=data.get("kind_metric", "mAP@10"),
             # runs before it was recorded drew queries one by one
             clusters=Clusters.from_dict(data["clusters"]) if "clusters" in data else Clusters(),
+            spread={name: Interval(**span) for name, span in data.get("spread", {}).items()},
         )
 
 
@@ -170,6 +190,27 @@ class Run:
     def compositions(self) -> dict[str, Composition]:
         """Return what was composed for every query, by id."""
         return dict(read_compositions(self.folder / COMPOSITIONS))
+
+    def composition_gap(self, variant: str = "main") -> dict[str, Interval]:
+        """Return the share of each figure that needs image and text, with intervals, in percent.
+
+        Empty where the answers are not public, or one part alone has no results.
+        """
+        alone = [self.variants[name] for name in ALONE if name in self.variants]
+        whole = self.variants[variant]
+        if len(alone) < len(ALONE) or not whole.values:
+            return {}
+        gaps = composition_gap(whole.values, [each.values for each in alone], whole.clusters)
+        wrong = self.lower_is_better
+        return {metric: gap for metric, gap in gaps.items() if metric not in wrong}
+
+    @property
+    def lower_is_better(self) -> frozenset[str]:
+        """Metrics that count what is wrong; none where the data set is not installed."""
+        try:
+            return load_dataset(str(self.manifest["benchmark"]["name"])).lower_is_better
+        except (SettingError, KeyError):
+            return frozenset()
 
     def heads(self, variant: str = "main") -> dict[str, QueryHead]:
         """Return the head of every query's ranking, by id."""
@@ -218,6 +259,11 @@ def read_run(folder: Path | str) -> Run:
     return Run(folder, manifest, variants)
 
 
+def composed_queries(folder: Path | str) -> frozenset[str]:
+    """Return the ids of the queries that the run of a folder has composed; none where it is new."""
+    return frozenset(id for id, _ in read_compositions(Path(folder) / COMPOSITIONS))
+
+
 def read_compositions(path: Path) -> Iterator[tuple[str, Composition]]:
     """Yield (query id, composition) of every whole line; a last line cut short is left out.
 
@@ -235,6 +281,11 @@ def read_compositions(path: Path) -> Iterator[tuple[str, Composition]]:
                 f"{path}:{number} cannot be understood: {error}.",
                 hint="Delete the run's folder and run it again.",
             ) from error
+
+
+def is_written(run: Path, variant: str) -> bool:
+    """Return whether a variant of a run has its results."""
+    return (run / VARIANTS / variant / "metrics.json").is_file()
 
 
 def write_variant(

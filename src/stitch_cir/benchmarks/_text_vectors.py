@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,9 @@ from stitch_cir.encoders import DualEncoder, TextLimits
 from stitch_cir.errors import CacheError
 from stitch_cir.views import ViewBox
 
-__all__ = ["RememberingEncoder"]
+__all__ = ["TEXT_VECTORS", "RememberingEncoder", "copy_vectors"]
+
+TEXT_VECTORS = "text-vectors.sqlite"
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID"
 
@@ -44,7 +46,7 @@ class RememberingEncoder:
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode n texts: (n, d) float32, unit rows. Raises ``CacheError`` for a damaged file."""
         vectors = np.empty((len(texts), self.dim), np.float32)
-        with self._open() as database:
+        with _opened(self._file) as database:
             keys = [self._key(text) for text in texts]
             new: dict[bytes, str] = {}
             for row, (key, text) in enumerate(zip(keys, texts, strict=True)):
@@ -85,19 +87,30 @@ class RememberingEncoder:
         content = f"{self.fingerprint} {text}".encode("utf-8", "surrogatepass")
         return hashlib.sha256(content).digest()
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+
+def copy_vectors(sources: Iterable[Path], file: Path) -> None:
+    """Copy the vectors that other such files hold. Raises ``CacheError`` for a damaged file."""
+    for source in sources:
+        if not source.is_file():
+            continue
+        with _opened(source) as other, _opened(file) as database, database:
+            rows = other.execute("SELECT key, vector FROM vectors")
+            database.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", rows)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        database = connect_for_writing(file, timeout=60)
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            database = connect_for_writing(self._file, timeout=60)
-            try:
-                database.isolation_level = "DEFERRED"
-                database.execute(_SCHEMA)
-                yield database
-            finally:
-                database.close()
-        except (sqlite3.Error, OSError) as error:
-            raise CacheError(
-                f"The vectors of texts in {self._file} cannot be used: {error}.",
-                hint="Delete the file: the texts are encoded again.",
-            ) from error
+            database.isolation_level = "DEFERRED"
+            database.execute(_SCHEMA)
+            yield database
+        finally:
+            database.close()
+    except (sqlite3.Error, OSError) as error:
+        raise CacheError(
+            f"The vectors of texts in {file} cannot be used: {error}.",
+            hint="Delete the file: the texts are encoded again.",
+        ) from error

@@ -63,23 +63,24 @@ def variants_of(
 ) -> list[Variant]:
     """Return the variants of a run, the main one first.
 
-    Controls: the modification alone, the reference alone, the sum of their vectors alone, and every
-    other scorer under the same queries. ``composed`` names the encoder of reference and text
-    together: where the settings give it a weight, it is part of the queries, and its vectors alone
-    and the queries without them are controls too. Ablation: transition and transport removed one by
-    one and together, where "without transport" is mean pooling. Sweeps: α for a transition that has
-    it, τ for a scorer that has it.
+    The reference alone and the modification alone are always among them, since no report is without
+    the composition gap. Controls: the sum of their vectors alone, and every other scorer under the
+    same queries. ``composed`` names the encoder of reference and text together: where the settings
+    give it a weight, it is part of the queries, and its vectors alone and the queries without them
+    are controls too. Ablation: transition and transport removed one by one and together, where
+    "without transport" is mean pooling. Sweeps: α for a transition that has it, τ for a scorer that
+    has it.
     """
     member = composed if settings.composed_weight else ""
     plain = settings.with_(composed_weight=0.0)
-    variants = [Variant("main", "main", "main", settings, composed=member)]
+    variants = [
+        Variant("main", "main", "main", settings, composed=member),
+        Variant("image-only", "control", "image only", plain, "image"),
+        Variant("text-only", "control", "text only", plain.with_(transition="text-only")),
+    ]
     if controls:
         alone = settings.with_(transition="none", composed_weight=1.0)
-        variants += [
-            Variant("image-only", "control", "image only", plain, "image"),
-            Variant("text-only", "control", "text only", plain.with_(transition="text-only")),
-            Variant("sum", "control", "image + text", alone, composed=SumEncoder.name),
-        ]
+        variants.append(Variant("sum", "control", "image + text", alone, composed=SumEncoder.name))
         if member and settings.composed_weight < 1:
             variants.append(Variant("captions", "control", "captions alone", plain))
         if member not in ("", SumEncoder.name):

@@ -19,6 +19,7 @@ from stitch_cir.cli import _index_command as indexing
 from stitch_cir.cli import _mcp_command as assistants
 from stitch_cir.cli import _model_commands as encoders
 from stitch_cir.cli import _report_command as bench_report
+from stitch_cir.cli import _reproduce_command as bench_reproduce
 from stitch_cir.cli import _search_commands as searches
 from stitch_cir.cli import _serve_command as servers
 from stitch_cir.cli._command import Application
@@ -70,5 +71,6 @@ app.command("convert")(model_answers.convert)
 app.add_typer(model_answers.answers, name="answers")
 app.add_typer(encoders.models, name="models")
 benchmarks.bench.command("run")(_bench_run.run)
+benchmarks.bench.command("reproduce")(bench_reproduce.reproduce)
 benchmarks.bench.command("report")(bench_report.report)
 app.add_typer(benchmarks.bench, name="bench")

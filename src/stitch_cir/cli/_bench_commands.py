@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from stitch_cir.cli import _options as o
 from stitch_cir.cli._command import Application
 from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._output import console, counter, emit_json
+from stitch_cir.cli._setting_options import with_options
 from stitch_cir.errors import SettingError
 from stitch_cir.plugins import DATASETS
 
@@ -26,6 +28,22 @@ RootOption = Annotated[
     Path, typer.Option("--root", metavar="DIR", help="The data set's folder, or the one above it.")
 ]
 SplitOption = Annotated[str | None, typer.Option("--split", help="Split. [the data set's first]")]
+SubsetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--subset",
+        metavar="NAME",
+        help="Only queries that need image and text both: circus-free or circus-valid.",
+    ),
+]
+SubsetFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--subset-file",
+        metavar="DIR|FILE",
+        help="A clone of CIRCUS, or one of its JSONL files. [CIRCUS, beside the data set]",
+    ),
+]
 PredictionsOption = Annotated[
     list[Path],
     typer.Option(
@@ -100,32 +118,59 @@ def make(
             console().print(printable(made.summary()), soft_wrap=True)
 
 
+@dataclass(frozen=True)
+class QuerySetOptions:
+    """Which queries of the split are scored, and by which right answers."""
+
+    subset: SubsetOption = None
+    subset_file: SubsetFileOption = None
+    ground_truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--ground-truth",
+            metavar="DIR|FILE",
+            help="Score by SoFT's right answers, several a query, from its multi_target_selection.",
+        ),
+    ] = None
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Count queries without prediction as misses.")
+    ] = False
+
+
 @bench.command("score")
+@with_options
 def score(
     dataset: DatasetArgument,
     root: RootOption,
     predictions: PredictionsOption,
+    queries: QuerySetOptions,
     split: SplitOption = None,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Count queries without prediction as misses.")
-    ] = False,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Score anybody's prediction file by the data set's protocol.
+    """Score anybody's prediction file, or a run, by the data set's protocol.
 
     stitch bench score circo --root CIRCO --split val -p predictions.json
     """
     with guard(as_json=as_json):
-        from stitch_cir.benchmarks import intervals, read_predictions
+        from stitch_cir.benchmarks import intervals, paraphrase_spread, read_predictions
         from stitch_cir.benchmarks import score as compute
-        from stitch_cir.datasets import load_benchmark
+        from stitch_cir.datasets import clean_subset, load_benchmark, several_targets
 
         data = load_benchmark(dataset, root, split)
-        scores = compute(data, read_predictions(data, predictions, allow_missing=allow_missing))
+        # checked against the whole split, of which a subset is scored
+        of_part = queries.subset is not None or queries.ground_truth is not None
+        ranked = read_predictions(data, predictions, allow_missing=queries.allow_missing or of_part)
+        if queries.subset is not None:
+            data = clean_subset(data, queries.subset, queries.subset_file)
+        if queries.ground_truth is not None:
+            data = several_targets(data, queries.ground_truth)
+        scores = compute(data, ranked.of(data, allow_missing=queries.allow_missing))
         spans = intervals(scores)
+        spread = paraphrase_spread(data, scores.values)
         if as_json:
             ends = {name: [round(s.low, 4), round(s.high, 4)] for name, s in spans.items()}
-            emit_json({**scores.to_dict(), "intervals": ends})
+            between = {name: asdict(each) for name, each in spread.items()}
+            emit_json({**scores.to_dict(), "intervals": ends, "spread": between})
             return
         out = console()
         out.print(
@@ -143,6 +188,12 @@ def score(
                 out.print(f"  {task:<18} {figures}", soft_wrap=True)
         for kind, (value, count) in scores.kinds.items():
             out.print(f"  {scores.kind_metric} {kind:<30} {value:6.2f}  ({count})", soft_wrap=True)
+        for name, each in spread.items():
+            out.print(
+                f"  spread of {name} between paraphrases {each.mean:6.2f}   "
+                f"[{each.low:.2f}, {each.high:.2f}]",
+                soft_wrap=True,
+            )
         if scores.clusters.numbers:
             out.print(f"95 % intervals are drawn from {scores.clusters.describe()}.")
         for note in scores.notes:
@@ -200,13 +251,20 @@ def compare(
     """Compare two runs query by query: difference, 95 % bootstrap interval, paired test."""
     with guard(as_json=as_json):
         from stitch_cir.benchmarks import compare as contrast
-        from stitch_cir.benchmarks import read_predictions
+        from stitch_cir.benchmarks import compare_runs, read_predictions, read_run
         from stitch_cir.benchmarks import score as compute
         from stitch_cir.datasets import load_benchmark
 
-        data = load_benchmark(dataset, root or _root_of(first), split)
-        runs = [compute(data, read_predictions(data, files)) for files in (first, second)]
-        comparisons = contrast(*runs)
+        folders = [files[0] for files in (first, second) if len(files) == 1 and files[0].is_dir()]
+        if len(folders) == 2 and root is None:
+            runs = [read_run(folder) for folder in folders]
+            for run in runs:
+                _require_dataset(run.folder, run.manifest["benchmark"]["name"], dataset)
+            comparisons = compare_runs(runs[0], runs[1])
+        else:
+            data = load_benchmark(dataset, root or _root_of(first), split)
+            scores = [compute(data, read_predictions(data, files)) for files in (first, second)]
+            comparisons = contrast(*scores)
         if as_json:
             emit_json([comparison.to_dict() for comparison in comparisons])
             return
@@ -221,8 +279,17 @@ def compare(
                 f"[{span.low:+.2f}, {span.high:+.2f}]   {each.p:.4f}",
                 soft_wrap=True,
             )
-        if runs[0].clusters.numbers:
-            out.print(f"Intervals and p are drawn from {runs[0].clusters.describe()}.")
+        if comparisons[0].drawn != "queries":
+            out.print(f"Intervals and p are drawn from {comparisons[0].drawn}.")
+
+
+def _require_dataset(run: Path, recorded: str, dataset: str) -> None:
+    """Raise ``SettingError`` for a run of another data set than the one that is named."""
+    if recorded != dataset:
+        raise SettingError(
+            f"{run} is a run of {recorded}, not of {dataset}.",
+            hint=f"stitch bench compare {recorded} …",
+        )
 
 
 def _root_of(files: list[Path]) -> Path:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stitch_cir.cli import _options as o
-from stitch_cir.cli._bench_commands import DatasetArgument, RootOption, SplitOption
+from stitch_cir.cli._bench_commands import (
+    DatasetArgument,
+    RootOption,
+    SplitOption,
+    SubsetFileOption,
+    SubsetOption,
+)
+from stitch_cir.cli._bench_config import apply_config
 from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._open import chosen_composed, chosen_composer
@@ -29,6 +37,8 @@ class DataOptions:
     dataset: DatasetArgument
     root: RootOption
     split: SplitOption = None
+    subset: SubsetOption = None
+    subset_file: SubsetFileOption = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,24 @@ class WorkOptions:
         bool, typer.Option("--sweeps/--no-sweeps", help="Rank with other α and τ too.")
     ] = True
     depth: Annotated[int, typer.Option("--depth", help="Images kept of every ranking.")] = 50
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            callback=apply_config,
+            is_eager=True,
+            help="Options that are not written here, from a file in the form of a run's manifest.",
+        ),
+    ] = None
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Only encode and compose part I of N; the last part to finish runs the rest.",
+        ),
+    ] = None
     galleries: Annotated[
         Path | None,
         typer.Option(
@@ -61,7 +89,7 @@ class WorkOptions:
         bool,
         typer.Option(
             "--dry-run",
-            help="Only estimate the calls and tokens that composing costs; nothing is indexed.",
+            help="Only estimate the calls and tokens that composing costs; no image is opened.",
         ),
     ] = False
 
@@ -107,17 +135,27 @@ def run(
     of everything that shaped them. Interrupt it whenever you like: the same command resumes it.
 
         stitch bench run cirr --root data --encoder ViT-L-14 --out runs/cirr-l14
+        stitch bench run --config runs/cirr-l14/manifest.json --out runs/again
     """
     with guard(as_json=answer.as_json):
-        from stitch_cir.benchmarks import RunOptions, estimate_benchmark_cost, run_benchmark
+        from stitch_cir.benchmarks import (
+            RunOptions,
+            Shard,
+            composed_queries,
+            estimate_benchmark_cost,
+            run_benchmark,
+            run_shard,
+        )
         from stitch_cir.benchmarks import sample as draw
         from stitch_cir.composers import VerbatimComposer
-        from stitch_cir.datasets import load_benchmark
+        from stitch_cir.datasets import clean_subset, load_benchmark
         from stitch_cir.encoders import load_encoder
         from stitch_cir.views import ViewRecipe
 
         chosen = settings.build()
         benchmark = load_benchmark(data.dataset, data.root, data.split)
+        if data.subset is not None:
+            benchmark = clean_subset(benchmark, data.subset, data.subset_file)
         if work.sample is not None:
             benchmark = draw(benchmark, work.sample, work.sample_seed)
         recipe = ViewRecipe(kind=views.view_kind, count=views.views, seed=views.view_seed)  # type: ignore[arg-type]
@@ -132,6 +170,7 @@ def run(
                     encoder=model,
                     composer=composer or VerbatimComposer(),
                     count=chosen.num_captions,
+                    composed=composed_queries(work.out),
                     progress=follow,
                 )
             if answer.as_json:
@@ -141,30 +180,78 @@ def run(
                 for note in notes:
                     console().print(f"note: {printable(note)}", soft_wrap=True)
             return
+        options = RunOptions(
+            recipe,
+            work.controls,
+            work.sweeps,
+            work.depth,
+            work.galleries,
+            models.concurrency,
+            chosen_composed(encoder.composed, chosen, model),
+            None if work.shard is None else Shard.parse(work.shard),
+            _invocation(encoder, models, model.name),
+        )
         with progress_bar(quiet=answer.quiet or answer.as_json) as follow:
+            if work.shard is not None:
+                missing = run_shard(
+                    benchmark,
+                    work.out,
+                    encoder=model,
+                    composer=composer,
+                    settings=chosen,
+                    options=options,
+                    progress=follow,
+                )
+                if missing:
+                    _show_missing(work.shard, missing, as_json=answer.as_json)
+                    return
             finished = run_benchmark(
                 benchmark,
                 work.out,
                 encoder=model,
                 composer=composer,
                 settings=chosen,
-                options=RunOptions(
-                    recipe,
-                    work.controls,
-                    work.sweeps,
-                    work.depth,
-                    work.galleries,
-                    models.concurrency,
-                    chosen_composed(encoder.composed, chosen, model),
-                ),
+                options=options,
                 progress=follow,
             )
         if answer.as_json:
             figures = {variant.name: dict(variant.headline) for variant in _shown(finished)}
-            counts = finished.manifest["counts"]
-            emit_json({"run": str(finished.folder), "counts": counts, "variants": figures})
+            gaps = {name: asdict(gap) for name, gap in finished.composition_gap().items()}
+            facts = {"run": str(finished.folder), "counts": finished.manifest["counts"]}
+            emit_json({**facts, "variants": figures, "composition_gap": gaps})
         else:
             _show(finished)
+
+
+def _invocation(encoder: EncoderOptions, models: ModelOptions, name: str) -> dict[str, Any]:
+    """Return what a manifest does not record otherwise, for another run by ``--config``."""
+    values = {
+        "encoder": encoder.encoder if encoder.encoder != name else None,
+        "composed": encoder.composed,
+        "device": encoder.device,
+        "precision": encoder.precision,
+        "recorded": None if models.recorded is None else str(models.recorded.resolve()),
+        "base_url": models.base_url,
+    }
+    # an address may hold a password or a key
+    secret = [option for option, value in values.items() if re.search(r"://.*[@?]", value or "")]
+    return {
+        option: value
+        for option, value in values.items()
+        if value is not None and option not in secret
+    }
+
+
+def _show_missing(shard: str, missing: list[int], *, as_json: bool) -> None:
+    count = shard.split("/")[1]
+    if as_json:
+        emit_json({"shard": shard, "missing": missing})
+        return
+    listed = ", ".join(f"{number}/{count}" for number in missing)
+    console().print(
+        f"Shard {shard} is done. The run follows with the last one: {listed} to go.",
+        soft_wrap=True,
+    )
 
 
 def _shown(finished: Run) -> list[VariantResult]:
@@ -173,6 +260,7 @@ def _shown(finished: Run) -> list[VariantResult]:
 
 def _show(finished: Run) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     out = console()
     manifest = finished.manifest
@@ -185,10 +273,31 @@ def _show(finished: Run) -> None:
         table.add_column("")
         for name in finished.main.headline:
             table.add_column(name, justify="right")
+        best = {}
+        for name in finished.main.headline:
+            values = [variant.headline[name] for variant in _shown(finished)]
+            choose = min if name in finished.lower_is_better else max
+            best[name] = f"{choose(values):.2f}"
         for variant in _shown(finished):
-            figures = (f"{value:.2f}" for value in variant.headline.values())
-            table.add_row(variant.label, *figures)
+            figures = {name: f"{value:.2f}" for name, value in variant.headline.items()}
+            cells = (
+                Text(text, style="bold" if text == best[name] else "")
+                for name, text in figures.items()
+            )
+            table.add_row(variant.label, *cells)
+        gaps = finished.composition_gap()
+        table.add_row(
+            "composition gap",
+            *(f"{gaps[name].mean:.2f}" if name in gaps else "–" for name in best),
+            style="dim",
+        )
         out.print(table)
+        for name, gap in list(gaps.items())[:1]:
+            out.print(
+                f"composition gap: the share of a figure that neither part of the query reaches "
+                f"alone; {name} {gap.mean:.2f} % [{gap.low:.2f}, {gap.high:.2f}]",
+                soft_wrap=True,
+            )
     for note in dict.fromkeys((*manifest["notes"], *finished.main.notes)):
         out.print(f"note: {printable(note)}", soft_wrap=True)
     out.print(f"Report: stitch bench report {printable(str(finished.folder))}", soft_wrap=True)

@@ -25,6 +25,7 @@ from stitch_cir.composers._protocol import (
     required_image_side,
     waits_for_model,
 )
+from stitch_cir.composers._requests import Change, read_request
 from stitch_cir.composers._roles import Phrase, Role, Roles, phrases
 from stitch_cir.composers._verbatim import VerbatimComposer
 from stitch_cir.composers.recorded._recorded import RecordedComposer, write_compositions
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Caption",
+    "Change",
     "ChatComposer",
     "Composer",
     "Composition",
@@ -72,6 +74,7 @@ __all__ = [
     "model_usage",
     "phrases",
     "published_text",
+    "read_request",
     "required_image_side",
     "waits_for_model",
     "write_compositions",

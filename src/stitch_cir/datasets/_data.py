@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from stitch_cir.datasets._dataset import DataSet
@@ -24,7 +24,9 @@ class BenchmarkQuery:
     ``target`` is the first right answer and ``answers`` all of them, the target included; both are
     empty on test splits. ``group`` holds the candidates of a small gallery that belongs to this
     query alone (CIRR's subset, GeneCIS), without the reference. ``kinds`` are CIRCO's semantic
-    aspects, or kinds of modification.
+    aspects, or kinds of modification. ``more_references`` are references beside the first one,
+    ``negatives`` images that are explicitly wrong, and ``variation_of`` what queries have in common
+    that ask the same in other words.
     """
 
     id: str
@@ -35,6 +37,14 @@ class BenchmarkQuery:
     group: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     shared: str = ""
+    more_references: tuple[str, ...] = ()
+    negatives: tuple[str, ...] = ()
+    variation_of: str = ""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """All references, the first one first."""
+        return (self.reference, *self.more_references)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,8 @@ class Task:
 
     ``images`` is the folder of the image files and ``files`` each id's file in it. ``boxes`` holds
     the region that an id stands for where that is not the whole image, ``captions`` the captions
-    that an id stands for where there is no image.
+    that an id stands for where there is no image. ``query_images`` are references that are no
+    images of the gallery: they are encoded, and never ranked.
     """
 
     name: str
@@ -53,6 +64,7 @@ class Task:
     files: Mapping[str, str] = field(default_factory=dict)
     boxes: Mapping[str, Box] = field(default_factory=dict)
     captions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    query_images: tuple[str, ...] = ()
 
     @property
     def gallery_kind(self) -> GalleryKind:
@@ -64,7 +76,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A split of a data set. ``sources`` holds the SHA-256 of every file that was read."""
+    """A split of a data set. ``sources`` holds the SHA-256 of every file that was read.
+
+    ``selection`` says which of the split's queries these are, and with which answers, JSON-ready:
+    ``sample``, ``subset`` and ``ground_truth``, each where it is not the whole split's.
+    """
 
     dataset: DataSet
     split: str
@@ -72,6 +88,7 @@ class Benchmark:
     tasks: tuple[Task, ...]
     sources: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    selection: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -91,6 +91,12 @@ class DataSet:
         The files that the data set's server accepts; empty where there is no server.
     published:
         What papers report, by split.
+    measured:
+        What this project measures, by split, with the encoder ``mini`` and the composer
+        ``verbatim``, in percent: what ``stitch bench reproduce`` expects.
+    clean_subsets:
+        What CIRCUS calls the data set, whose queries that need image and text it lists; empty where
+        it does not.
     """
 
     name: str
@@ -111,11 +117,18 @@ class DataSet:
     prediction_header: Mapping[str, str] = field(default_factory=dict)
     submission: tuple[SubmissionFile, ...] = ()
     published: Mapping[str, PublishedFigures] = field(default_factory=dict)
+    measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    clean_subsets: str = ""
 
     @property
     def depth(self) -> int:
         """How many ids of a gallery's ranking the deepest metric reads."""
         return max((metric.depth for metric in self.metrics if not metric.on_subset), default=0)
+
+    @property
+    def lower_is_better(self) -> frozenset[str]:
+        """Names of the metrics that count what is wrong."""
+        return frozenset(metric.name for metric in self.metrics if metric.lower_is_better)
 
     def base(self, root: Path) -> Path:
         """Return the data set's folder, given that folder or the one above it."""

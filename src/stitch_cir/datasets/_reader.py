@@ -38,6 +38,29 @@ class Reader:
         self.sources[name] = hashlib.sha256(content).hexdigest()
         return parse_json(content, str(self.root / name))
 
+    def content(self, name: str) -> bytes:
+        """Return the bytes of a file. Raises ``NotFoundError``."""
+        path = self.root / name
+        if not path.is_file():
+            raise NotFoundError(
+                f"{path} is missing.",
+                hint=f"{self.hint} See it all: stitch bench check DATASET --root {self.root}",
+            )
+        content = path.read_bytes()
+        self.sources[name] = hashlib.sha256(content).hexdigest()
+        return content
+
+    def lines(self, name: str) -> list[str]:
+        """Return the lines of a text file that are not blank.
+
+        Raises ``NotFoundError``, and ``RecordError`` for what is no text in UTF-8.
+        """
+        try:
+            text = self.content(name).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise RecordError(f"{self.root / name} is no text in UTF-8.", hint=self.hint) from error
+        return [line for line in text.splitlines() if line.strip()]
+
     def find(self, *candidates: str) -> str | None:
         """Return the first of several paths that exists, relative to the root."""
         return next((name for name in candidates if (self.root / name).exists()), None)

@@ -82,6 +82,7 @@ CIRCO = DataSet(
     kind_metric="mAP@10",
     published_id=int,
     submission=(SubmissionFile("circo-{split}.json"),),
+    clean_subsets="circo",
     published={
         "test": PublishedFigures(
             columns=((LARGE, "mAP@5"), (BIG_G, "mAP@5"), (BIG_G, "mAP@10")),

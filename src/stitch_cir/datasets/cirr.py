@@ -79,6 +79,7 @@ CIRR = DataSet(
         SubmissionFile("cirr-{split}-recall.json", unit="recall"),
         SubmissionFile("cirr-{split}-recall_subset.json", "recall_subset", 3, "recall_subset"),
     ),
+    clean_subsets="cirr",
     published={
         "test1": PublishedFigures(
             columns=((LARGE, "R@1"), (BIG_G, "R@1"), (BIG_G, "R@5"), (BIG_G, "Rs@1")),

@@ -75,6 +75,7 @@ FASHIONIQ = DataSet(
     source="FashionIQ's annotations: https://github.com/XiaoxiaoGuo/fashion-iq.",
     load=_load,
     metrics=recalls(10, 50),
+    clean_subsets="fashioniq",
     published={
         "val": PublishedFigures(
             columns=((BIG_G, "R@10"), (BIG_G, "R@50")),

@@ -26,6 +26,7 @@ from stitch_cir.gallery.feeds._sync import index_feed
 from stitch_cir.gallery.index._edit import ADDED
 from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY, index_captions, index_folder
 from stitch_cir.gallery.index._options import CaptionIndexOptions, IndexOptions
+from stitch_cir.gallery.index._parts import take_encoded
 from stitch_cir.gallery.index._written_captions import (
     WRITTEN_ATTRIBUTES,
     ImageCaptions,
@@ -78,6 +79,7 @@ __all__ = [
     "minor_digits",
     "minor_units",
     "parse_where",
+    "take_encoded",
     "write_captions",
     "write_codes",
 ]

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.benchmarks._compare import Comparison, compare_values
+from stitch_cir.benchmarks._compare import Comparison, Interval, compare_values, composition_gap
 from stitch_cir.benchmarks._predictions import VARIANTS
-from stitch_cir.benchmarks._run_files import QueryHead, Run, VariantResult, read_run
+from stitch_cir.benchmarks._run_files import ALONE, QueryHead, Run, VariantResult, read_run
 from stitch_cir.benchmarks._score import Values, with_averages
 from stitch_cir.datasets import Benchmark, DataSet, load_dataset
 from stitch_cir.errors import RecordError, SettingError, StitchError
 
-__all__ = ["SWEPT", "Section", "family", "gather", "name_of", "some", "sweep"]
+__all__ = ["COMPARED", "SWEPT", "Section", "family", "gather", "name_of", "some", "sweep"]
 
+COMPARED = ("main", "method")
+"""Roles of the variants that are methods of their own and not controls of one."""
 SWEPT = {"alpha": "α", "tau": "τ"}
 """Parameters that a run sweeps over, and their signs."""
 
@@ -125,6 +127,36 @@ class Section:
             label: {each.metric: each for each in comparisons}
             for label, comparisons in compared.items()
         }
+
+    @cached_property
+    def gaps(self) -> Mapping[tuple[str, str], Mapping[str, Interval]]:
+        """The composition gaps of main and of every method, by (run's label, variant's name)."""
+        gaps = {}
+        for label, variant in self.variants(*COMPARED):
+            run = self.runs[label]
+            alone = [run.variants[name] for name in ALONE if name in run.variants]
+            if len(alone) < len(ALONE) or not variant.values:
+                continue
+            values = [self._values(each) for each in (variant, *alone)]
+            by_metric = composition_gap(values[0], values[1:], variant.clusters)
+            gaps[label, variant.name] = {
+                metric: gap
+                for metric, gap in by_metric.items()
+                if metric in self.metrics and metric not in self.lower_is_better
+            }
+        return gaps
+
+    @property
+    def lower_is_better(self) -> frozenset[str]:
+        """Names of the metrics that count what is wrong."""
+        return self.dataset.lower_is_better if self.dataset else frozenset()
+
+    def best(self, metric: str, figures: Iterable[float]) -> float | None:
+        """Return the best of some figures of a metric; ``None`` of none."""
+        values = list(figures)
+        if not values:
+            return None
+        return min(values) if metric in self.lower_is_better else max(values)
 
     def _values(self, variant: VariantResult) -> Values:
         """Return the variant's per-query values, those of the data set's averages included."""
@@ -235,8 +267,11 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
     missing = [name for name in listed if name not in run.variants]
     if missing:
         yield f"{len(missing)} of {len(listed)} variants have no results: {some(missing)}."
+    # what the figures are of comes before what was amiss
+    recorded = [str(note) for note in manifest.get("notes", ())]
+    yield from (note for note in recorded if note.startswith(_SELECTED))
     sample = _facts(run).get("sample")
-    if sample:
+    if sample and not any(str(note).startswith("A sample") for note in manifest.get("notes", ())):
         yield (
             f"Only a sample of {sample.get('count'):,} queries was searched with (seed "
             f"{sample.get('seed')})."
@@ -264,7 +299,7 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
             "shown below of queries and answers may differ from those of the run."
         )
     printed = {str(note) for note in manifest.get("notes", ())}
-    yield from manifest.get("notes", ())
+    yield from (note for note in recorded if not note.startswith(_SELECTED))
     counted = [
         f"{name.replace('_', ' ')} {count:,}"
         for name, count in {**manifest.get("counts", {}), **main.counts}.items()
@@ -280,6 +315,8 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
 
 
 _REASONS = 4
+_SELECTED = ("A sample", "CIRCUS")
+"""How notes begin that say which queries of a split these are."""
 
 
 def _reason(recorded: Any) -> str:

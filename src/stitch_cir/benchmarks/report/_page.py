@@ -14,6 +14,10 @@ from stitch_cir.benchmarks.report._formats import Table
 __all__ = ["ReportPart", "render_page"]
 
 
+FIRST = ("methods", "figures", "gap", "runs")
+"""Tables that stand before the plots, on the first screen."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReportPart:
     """A section with everything that is written about it. ``index`` is its query browser's."""
@@ -58,5 +62,5 @@ def render_page(parts: Sequence[ReportPart]) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.from_string(read("page.html")).render(
-        parts=parts, style=read("page.css"), script=read("page.js")
+        parts=parts, first=FIRST, style=read("page.css"), script=read("page.js")
     )

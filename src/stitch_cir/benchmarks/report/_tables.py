@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import groupby
+from collections.abc import Iterator, Mapping
 
-from stitch_cir.benchmarks._compare import Comparison, composition_gap
+from stitch_cir.benchmarks._compare import Comparison
 from stitch_cir.benchmarks._run_files import VariantResult
-from stitch_cir.benchmarks._score import with_averages
-from stitch_cir.benchmarks.report._contents import SWEPT, Section, name_of, sweep
+from stitch_cir.benchmarks.report._contents import COMPARED, SWEPT, Section, name_of, sweep
 from stitch_cir.benchmarks.report._formats import (
     Cell,
     Table,
@@ -18,12 +16,13 @@ from stitch_cir.benchmarks.report._formats import (
     percent,
     span,
 )
+from stitch_cir.benchmarks.report._methods import methods_table
+from stitch_cir.benchmarks.report._parts import parts_table
 from stitch_cir.benchmarks.report._published import published_tables
+from stitch_cir.benchmarks.report._rows import best_of, figure_of, head_of, table_by_variant
 
 __all__ = ["tables_of"]
 
-ALONE = ("image-only", "text-only")
-"""Variants that search with one part of a query."""
 ABLATION = (
     ("ablation-neither", "no", "no"),
     ("ablation-transition", "yes", "no"),
@@ -37,82 +36,28 @@ def tables_of(section: Section) -> list[Table]:
     tables: list[Table | None] = []
     if section.metrics:
         tables = [
+            methods_table(section),
             _figures(section),
             _composition_gap(section),
             _differences(section),
             _between_runs(section),
             _ablation(section),
+            parts_table(section),
             _tasks(section),
             _kinds(section),
+            _spread(section),
             *(_sweep(section, parameter) for parameter in SWEPT),
         ]
     return [table for table in tables if table is not None] + published_tables(section)
 
 
-def _grouped(section: Section, pairs: Iterator[tuple[str, VariantResult]]) -> tuple[int, ...]:
-    """Return the rows before which another variant starts, where there are several runs."""
-    if len(section.runs) == 1:
-        return ()
-    starts, row = [], 0
-    for _, group in groupby(pairs, key=lambda pair: pair[1].name):
-        starts.append(row)
-        row += len(list(group))
-    return tuple(starts)
-
-
-def _names(section: Section, label: str, variant: VariantResult) -> list[Cell]:
-    """Return the head cells: the variant, and the run where there are several."""
-    strong = variant.role == "main"
-    run = [Cell(label, strong=strong)] if len(section.runs) > 1 else []
-    return [Cell(name_of(variant), strong=strong), *run]
-
-
-def _head(section: Section, *names: str) -> tuple[str, ...]:
-    return (*names, "Run") if len(section.runs) > 1 else names
-
-
-def _best(variants: Iterable[VariantResult]) -> dict[str, str]:
-    """Return the best figure of each metric as it is printed, so that printed ties all count."""
-    best: dict[str, float] = {}
-    for variant in variants:
-        for metric, value in variant.headline.items():
-            best[metric] = max(value, best.get(metric, value))
-    return {metric: percent(value) for metric, value in best.items()}
-
-
-def _figure(variant: VariantResult, metric: str, best: Mapping[str, str]) -> Cell:
-    if metric not in variant.headline:
-        return Cell("–")
-    text = percent(variant.headline[metric])
-    return Cell(text, span(variant.intervals.get(metric)), strong=text == best.get(metric))
-
-
-def _by_variant(
-    section: Section,
-    pairs: list[tuple[str, VariantResult]],
-    cells: Callable[[str, VariantResult], Iterable[Cell]],
-    **words: str,
-) -> Table:
-    """Return a table with one row per variant and one column per metric."""
-    head = _head(section, "Variant")
-    return Table(
-        columns=(*head, *section.metrics),
-        rows=tuple(
-            (*_names(section, label, variant), *cells(label, variant)) for label, variant in pairs
-        ),
-        heads=len(head),
-        groups=_grouped(section, iter(pairs)),
-        **words,  # type: ignore[arg-type]
-    )
-
-
 def _figures(section: Section) -> Table:
-    pairs = list(section.variants("main", "control"))
-    best = _best(variant for _, variant in pairs)
-    return _by_variant(
+    pairs = list(section.variants(*COMPARED, "control"))
+    best = best_of(section, (variant for _, variant in pairs))
+    return table_by_variant(
         section,
         pairs,
-        lambda _, variant: (_figure(variant, metric, best) for metric in section.metrics),
+        lambda _, variant: (figure_of(variant, metric, best) for metric in section.metrics),
         key="figures",
         title="Figures and controls",
         lead=f"In percent, with 95 % bootstrap intervals over {section.drawn}; in bold the best of "
@@ -120,43 +65,43 @@ def _figures(section: Section) -> Table:
     )
 
 
-def _composition_gap(section: Section) -> Table | None:
-    """Return what share of each figure needs image and text together."""
-    rows = []
-    metrics: dict[str, None] = {}
-    for label, run in section.runs.items():
-        alone = [run.variants[name].values for name in ALONE if name in run.variants]
-        if len(alone) < len(ALONE) or not run.main.values:
-            continue
-        values = [
-            with_averages(each, section.dataset.averages if section.dataset else {})
-            for each in (run.main.values, *alone)
-        ]
-        gaps = composition_gap(values[0], values[1:], run.main.clusters)
-        gaps = {metric: gap for metric, gap in gaps.items() if metric in section.metrics}
-        metrics |= dict.fromkeys(gaps)
-        rows.append((label, gaps))
-    if not metrics:
-        return None
+def _composition_gap(section: Section) -> Table:
+    """Return what share of each figure needs image and text together, or why that is unknown."""
+    gaps = section.gaps
+    metrics = dict.fromkeys(metric for by_metric in gaps.values() for metric in by_metric)
+    several = len(dict.fromkeys(name for _, name in gaps)) > 1
+    rows = [
+        (
+            Cell(label),
+            *([Cell(name_of(section.runs[label].variants[name]))] if several else []),
+            *(
+                Cell(percent(by_metric[metric].mean), span(by_metric[metric]))
+                if metric in by_metric
+                else Cell("–")
+                for metric in metrics
+            ),
+        )
+        for (label, name), by_metric in gaps.items()
+    ]
+    without = [label for label in section.runs if (label, "main") not in gaps]
+    lead = (
+        "1 − max(image only, text only) / figure, in percent: the share of a figure that neither "
+        f"part of the query reaches alone; 95 % intervals over {section.drawn}. Below zero, one "
+        "part alone is better."
+    )
+    if without:
+        lead += (
+            f" Unknown for {', '.join(without)}: image only and text only have no results there; "
+            "the same stitch bench run adds them."
+        )
+    head = ("Run", "Variant") if several else ("Run",)
     return Table(
         "gap",
         "Composition gap",
-        ("Run", *metrics),
-        tuple(
-            (
-                Cell(label),
-                *(
-                    Cell(percent(gaps[metric].mean), span(gaps[metric]))
-                    if metric in gaps
-                    else Cell("–")
-                    for metric in metrics
-                ),
-            )
-            for label, gaps in rows
-        ),
-        lead="1 − max(image only, text only) / main, in percent: the share of a figure that "
-        f"neither part of the query reaches alone; 95 % intervals over {section.drawn}. Below "
-        "zero, one part alone is better.",
+        (*head, *metrics),
+        tuple(rows),
+        heads=len(head),
+        lead=lead,
     )
 
 
@@ -168,7 +113,7 @@ def _differences(section: Section) -> Table | None:
     ]
     if not pairs:
         return None
-    return _by_variant(
+    return table_by_variant(
         section,
         pairs,
         lambda label, variant: _changes(section.differences[label, variant.name], section.metrics),
@@ -210,12 +155,13 @@ def _between_runs(section: Section) -> Table | None:
 def _ablation(section: Section) -> Table | None:
     rows: list[tuple[Cell, ...]] = []
     starts = []
-    best = _best(
+    ablated = (
         run.variants[name]
         for name, _, _ in ABLATION
         for run in section.runs.values()
         if name in run.variants and "ablation-neither" in run.variants
     )
+    best = best_of(section, ablated)
     for name, transition, transport in ABLATION:
         starts.append(len(rows))
         for label, run in section.runs.items():
@@ -223,11 +169,11 @@ def _ablation(section: Section) -> Table | None:
                 head_cells = [Cell(transition), Cell(transport)]
                 head_cells += [Cell(label)] if len(section.runs) > 1 else []
                 variant = run.variants[name]
-                figures = [_figure(variant, metric, best) for metric in section.metrics]
+                figures = [figure_of(variant, metric, best) for metric in section.metrics]
                 rows.append((*head_cells, *figures))
     if not rows:
         return None
-    head = _head(section, "Transition", "Transport")
+    head = head_of(section, "Transition", "Transport")
     return Table(
         "ablation",
         "Ablation: transition × transport",
@@ -244,28 +190,35 @@ def _tasks(section: Section) -> Table | None:
     pairs = list(section.variants("main"))
     if all(len(variant.values) < 2 for _, variant in pairs):
         return None
-    head = _head(section, "Task")
+    head = head_of(section, "Task")
     tasks = dict.fromkeys(task for _, variant in pairs for task in variant.values)
-    rows = tuple(
-        (
-            Cell(task),
-            *([Cell(label)] if len(section.runs) > 1 else []),
-            *(
-                Cell(percent(100 * float(metrics[metric].mean())) if metric in metrics else "–")
-                for metric in section.metrics
-            ),
-            Cell(f"{len(variant.ids[task]):,}"),
-        )
-        for task in tasks
-        for label, variant in pairs
-        for metrics in [variant.values.get(task, {})]
-        if metrics
-    )
+    rows: list[tuple[Cell, ...]] = []
+    for task in tasks:
+        figures = {
+            label: {
+                metric: 100 * float(values.mean())
+                for metric, values in variant.values[task].items()
+            }
+            for label, variant in pairs
+            if variant.values.get(task)
+        }
+        for label, variant in pairs:
+            if label not in figures:
+                continue
+            cells = []
+            for metric in section.metrics:
+                of_runs = [each[metric] for each in figures.values() if metric in each]
+                text = percent(figures[label][metric]) if metric in figures[label] else "–"
+                best = section.best(metric, of_runs) if len(of_runs) > 1 else None
+                is_best = best is not None and text == percent(best)
+                cells.append(Cell(text, strong=is_best))
+            run = [Cell(label)] if len(section.runs) > 1 else []
+            rows.append((Cell(task), *run, *cells, Cell(f"{len(variant.ids[task]):,}")))
     return Table(
         "tasks",
         "Main by task",
         (*head, *section.metrics, "Queries"),
-        rows,
+        tuple(rows),
         heads=len(head),
         lead="The figures above are the means of these, each task with equal weight.",
     )
@@ -285,21 +238,46 @@ def _kinds(section: Section) -> Table | None:
     for (kind, label), by_name in sorted(cells.items()):
         run = [Cell(label)] if len(section.runs) > 1 else []
         counts = {count for _, count in by_name.values()}
-        figures = [
-            Cell(percent(by_name[name][0]) if name in by_name else "–", strong=name == "main")
-            for name in names
-        ]
+        best = percent(max(value for value, _ in by_name.values()))
+        shown = {name: percent(by_name[name][0]) if name in by_name else "–" for name in names}
+        figures = [Cell(text, strong=text == best) for text in shown.values()]
         rows.append(
             (Cell(kind), *run, *figures, Cell(" / ".join(f"{n:,}" for n in sorted(counts))))
         )
-    head = _head(section, "Kind")
+    head = head_of(section, "Kind")
     return Table(
         "kinds",
         f"{section.kind_metric} by kind of query",
         (*head, *names, "Queries"),
         tuple(rows),
         heads=len(head),
-        lead="In percent. A query can be of several kinds.",
+        lead="In percent; in bold the best of each row. A query can be of several kinds.",
+    )
+
+
+def _spread(section: Section) -> Table | None:
+    """Return how much each figure varies between paraphrases; ``None`` without any."""
+    pairs = [pair for pair in section.variants(*COMPARED, "control") if pair[1].spread]
+    if not pairs:
+        return None
+
+    def cells(_: str, variant: VariantResult) -> Iterator[Cell]:
+        for metric in section.metrics:
+            if metric in variant.spread:
+                text = percent(variant.spread[metric].mean)
+                yield Cell(text, span(variant.spread[metric]))
+            else:
+                yield Cell("–")
+
+    return table_by_variant(
+        section,
+        pairs,
+        cells,
+        key="spread",
+        title="Spread between paraphrases",
+        lead="Largest minus smallest figure of the queries that ask the same in other words, the "
+        "mean over these groups, in points; 95 % intervals over the groups. Less is better, at "
+        "equal figures.",
     )
 
 
@@ -309,19 +287,19 @@ def _sweep(section: Section, parameter: str) -> Table | None:
         for label, run in section.runs.items()
         for value, variant in sweep(run, parameter)
     ]
-    best = _best(variant for _, _, variant in swept)
+    best = best_of(section, (variant for _, _, variant in swept))
     rows = [
         (
             Cell(number(value), strong=variant.role == "main"),
             *([Cell(label)] if len(section.runs) > 1 else []),
-            *(_figure(variant, metric, best) for metric in section.metrics),
+            *(figure_of(variant, metric, best) for metric in section.metrics),
         )
         for label, value, variant in swept
     ]
     if not rows:
         return None
     sign = SWEPT[parameter]
-    head = _head(section, sign)
+    head = head_of(section, sign)
     return Table(
         parameter,
         f"Sweep of {sign}",

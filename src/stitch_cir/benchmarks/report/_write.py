@@ -28,7 +28,10 @@ COLUMNS = (
     *("run", "benchmark", "split", "variant", "role", "task", "kind", "metric"),
     *("value", "low", "high", "n", "difference", "difference_low", "difference_high", "p"),
 )
-"""Columns of ``report.csv``: values in percent, differences (variant minus main) in points."""
+"""Columns of ``report.csv``: values in percent, differences (variant minus main) in points.
+
+The metric ``gap M`` is the composition gap of the metric M.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,11 @@ def _csv(sections: Sequence[Section]) -> str:
                 compared = section.differences.get((label, variant.name), {})
                 for row in _csv_rows(variant, compared):
                     writer.writerow({**same, **row})
+                queries = sum(map(len, variant.ids.values()))
+                for metric, gap in section.gaps.get((label, variant.name), {}).items():
+                    ends = {"value": gap.mean, "low": gap.low, "high": gap.high}
+                    row = {name: f"{value:.4f}" for name, value in ends.items()}
+                    writer.writerow({**same, "metric": f"gap {metric}", "n": queries, **row})
     return out.getvalue()
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from stitch_cir.errors import NotFoundError, RecordError
 
-__all__ = ["HOW_TO_GET", "Catalogue", "NamedObject", "load_catalogue"]
+__all__ = ["HOW_TO_GET", "Catalogue", "NamedObject", "ObjectNames", "load_catalogue", "load_names"]
 
 HOW_TO_GET = (
     "They are Debian's package tuxpaint-stamps-default (GPL-2): run `python "
@@ -50,6 +50,30 @@ class Catalogue:
         """Return the object of that name."""
         objects = (*self.coloured, *self.natural, *self.landmarks)
         return next(item for item in objects if item.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectNames:
+    """The names of the objects, without their stamps."""
+
+    objects: tuple[NamedObject, ...]
+
+    def object(self, name: str) -> NamedObject:
+        """Return the object of that name."""
+        return next(item for item in self.objects if item.name == name)
+
+
+def load_names() -> ObjectNames:
+    """Return the names of the listed objects; no stamp is opened."""
+    entries = json.loads(files(__package__).joinpath("objects.json").read_text(encoding="utf-8"))
+    return ObjectNames(
+        tuple(
+            NamedObject(
+                entry["name"], entry["plural"], tuple(entry["stamps"]), entry.get("recolour")
+            )
+            for entry in entries["objects"]
+        )
+    )
 
 
 def load_catalogue(folder: Path) -> Catalogue:

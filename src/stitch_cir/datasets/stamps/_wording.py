@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from string import Formatter
+from typing import Protocol
 
 import numpy as np
 
 from stitch_cir.datasets.stamps._backgrounds import BACKGROUNDS
-from stitch_cir.datasets.stamps._catalogue import Catalogue
+from stitch_cir.datasets.stamps._catalogue import Catalogue, NamedObject
 from stitch_cir.datasets.stamps._scene import StampScene
 
-__all__ = ["TEMPLATES", "phrase_modification", "shared_concept"]
+__all__ = ["TEMPLATES", "all_wordings", "phrase_modification", "shared_concept"]
 
 NUMBERS = ("no", "one", "two", "three", "four")
 _WHERE = {
@@ -73,6 +74,14 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 """By kind. "more", "less" and "single" join the templates of "count" where they apply."""
 
 
+class Words(Protocol):
+    """What a wording needs of the catalogue: the words for an object."""
+
+    def object(self, name: str) -> NamedObject:
+        """Return the object of that name."""
+        ...
+
+
 def phrase_modification(
     scene: StampScene,
     kind: str,
@@ -84,6 +93,14 @@ def phrase_modification(
 
     Every wording alone, beside the reference, determines the target scene.
     """
+    wordings = all_wordings(scene, kind, value, catalogue)
+    return wordings[int(random.integers(len(wordings)))]
+
+
+def all_wordings(
+    scene: StampScene, kind: str, value: str | int, catalogue: Words
+) -> tuple[str, ...]:
+    """Return the request that ``kind`` of ``scene`` become ``value`` in every wording."""
     words = _words(scene, kind, value, catalogue)
     templates = TEMPLATES[kind]
     if kind == "count":
@@ -91,8 +108,7 @@ def phrase_modification(
         templates = TEMPLATES["single"] if value == 1 else templates
         templates += TEMPLATES["more"] if step == 1 else ()
         templates += TEMPLATES["less"] if step == -1 and scene.count > 2 else ()
-    template = templates[int(random.integers(len(templates)))]
-    return Formatter().vformat(template, (), words)
+    return tuple(Formatter().vformat(template, (), words) for template in templates)
 
 
 def shared_concept(scene: StampScene, catalogue: Catalogue) -> str:
@@ -101,7 +117,7 @@ def shared_concept(scene: StampScene, catalogue: Catalogue) -> str:
     return subject if scene.landmark is None else f"{subject} and {_article(scene.landmark)}"
 
 
-def _words(scene: StampScene, kind: str, value: str | int, catalogue: Catalogue) -> dict[str, str]:
+def _words(scene: StampScene, kind: str, value: str | int, catalogue: Words) -> dict[str, str]:
     subject = catalogue.object(scene.object)
     old = subject.name if scene.count == 1 else subject.plural
     words = {"old": old, "it": "it" if scene.count == 1 else "them"}

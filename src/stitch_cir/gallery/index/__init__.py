@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         IndexOptions,
         recorded_options,
     )
+    from stitch_cir.gallery.index._parts import take_encoded
     from stitch_cir.gallery.index._pipeline import EncodingPipeline
     from stitch_cir.gallery.index._scan import Facts, facts_of, id_of, scan
 
@@ -34,6 +35,7 @@ __all__ = [
     "recorded_options",
     "remove_image",
     "scan",
+    "take_encoded",
 ]
 
 # each is imported when it is first used: a search needs few of them
@@ -57,5 +59,6 @@ _exports.publish(
         "recorded_options": "_options",
         "remove_image": "_edit",
         "scan": "_scan",
+        "take_encoded": "_parts",
     },
 )
