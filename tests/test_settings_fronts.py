@@ -32,6 +32,7 @@ REQUESTS = {
     "measure_recall": "it belongs to a shortlist",
     "rerank": "every search would pay a model",
     "rerank_weight": "it belongs to a reranker",
+    "verify_mode": "it belongs to a reranker",
     "device": "the server's own",
 }
 HITS = {
@@ -41,6 +42,7 @@ HITS = {
     "min_score": ONE_IMAGE,
     "rerank": "a verdict explains itself",
     "rerank_weight": "it belongs to a reranker",
+    "verify_mode": "it belongs to a reranker",
     "device": "one image is scored",
     "group_by": WHOLE,
     "group_size": WHOLE,

@@ -30,6 +30,7 @@ def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query() -> None
         "instructions": "1. CHANGE",
         "images": numbered([IMAGE, IMAGE]),
     }
+    fields |= {"checklist": "- must show", "candidates": "1. A", "count": "1", "sheet": IMAGE}
     for name in prompt_names():
         prompt = load_prompt(name)
         candidate = IMAGE if prompt.kind == "rerank" else "CANDIDATE"
@@ -38,7 +39,15 @@ def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query() -> None
         text = "".join(part for part in messages[-1].parts if isinstance(part, str))
         assert "{" not in text
         assert ("CHANGE" in text) == (prompt.kind not in ("caption", "describe"))
-        shows = prompt.kind in ("edit", "caption", "describe", "rerank", "conversation")
+        shows = prompt.kind in (
+            "edit",
+            "caption",
+            "describe",
+            "rerank",
+            "conversation",
+            "rank",
+            "rank-grid",
+        )
         assert (IMAGE in messages[-1].parts) == shows
         assert len(prompt.digest) == 64
         assert prompt.preview()[-1]["role"] == "user"

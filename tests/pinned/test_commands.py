@@ -75,6 +75,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         *("search", "{root}/gallery", "in blue", "-r", "red.png", "-k", "2", "--rerank", "2"),
         *("--num-captions", "2", *MODEL, *CACHE),
     ),
+    "search, a model ranks the hits together": (
+        *("search", "{root}/gallery", "in blue", "-r", "red.png", "-k", "2", "--rerank", "2"),
+        *("--verify-mode", "grid", "--rerank-model", "m", "--base-url", "{server}", *BY_TEXT),
+        *CACHE,
+    ),
     "search, no such reference": ("search", "{root}/gallery", "in blue", "-r", "no.png"),
     "search, a setting out of range": ("search", "{root}/gallery", "blue", "--alpha", "2"),
     "search, a word too many": ("search", "{root}/gallery", "in", "blue"),
@@ -148,6 +153,9 @@ DESCRIBED = json.dumps(
 
 def answer(handler: Handler, body: dict[str, Any]) -> None:
     """Judge an image where one word is requested, write captions otherwise."""
+    if "ranking" in str(body["messages"][0]):
+        handler.send(200, completion('{"ranking": [2, 1]}'))
+        return
     if "JSON" in str(body["messages"][0]):
         handler.send(200, completion(DESCRIBED))
         return

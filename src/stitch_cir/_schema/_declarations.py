@@ -194,6 +194,15 @@ _ALL = (
         range=WEIGHT,
     ),
     Setting(
+        "verify_mode",
+        "name",
+        "each",
+        "How the reranker judges",
+        "Whether a reranker judges each hit by itself, or ranks all in one request: as a list, or "
+        "on one contact sheet",
+        choices=("each", "list", "grid"),
+    ),
+    Setting(
         "device",
         "name",
         "cpu",

@@ -36,6 +36,9 @@ PromptKind = Literal[
     "conversation-text",
     "rerank",
     "rerank-text",
+    "rank",
+    "rank-grid",
+    "rank-text",
 ]
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 _FIELDS: dict[str, frozenset[str]] = {
@@ -47,6 +50,9 @@ _FIELDS: dict[str, frozenset[str]] = {
     "conversation-text": frozenset({"captions", "instructions"}),
     "rerank": frozenset({"image", "modification", "candidate"}),
     "rerank-text": frozenset({"caption", "modification", "candidate"}),
+    "rank": frozenset({"image", "modification", "checklist", "candidates"}),
+    "rank-grid": frozenset({"sheet", "modification", "checklist", "count"}),
+    "rank-text": frozenset({"caption", "modification", "checklist", "candidates"}),
 }
 """Fields that a query of each kind fills in."""
 _IMAGE_FIELDS: dict[str, tuple[str, ...]] = {
@@ -58,6 +64,9 @@ _IMAGE_FIELDS: dict[str, tuple[str, ...]] = {
     "conversation-text": (),
     "rerank": ("image", "candidate"),
     "rerank-text": (),
+    "rank": ("image",),
+    "rank-grid": ("sheet",),
+    "rank-text": (),
 }
 """Those of them that are images."""
 
@@ -107,9 +116,9 @@ class Prompt:
         return replace(self, _file=file, without_examples=True)
 
     def messages(self, **fields: Part | tuple[Part, ...]) -> tuple[Message, ...]:
-        """Fill in a query: ``fields`` are texts, and images for ``image`` and ``candidate``.
+        """Fill in a query: ``fields`` are texts, or images (``image``, ``candidate``, ``sheet``).
 
-        ``images`` are the parts of :func:`numbered`.
+        ``images`` are the parts of :func:`numbered`, and so may ``candidates`` be.
         One user message holds introduction, worked examples and query, images between the words
         (method §1); with ``turns`` the examples are turns of a conversation instead.
         """

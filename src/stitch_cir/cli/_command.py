@@ -43,7 +43,7 @@ _PART = (
     "negative",
     "negative_weight",
 )
-_JUDGING = ("rerank", "reranker", "rerank_model", "rerank_weight", "rerank_samples")
+_JUDGING = ("rerank", "reranker", "rerank_model", "rerank_weight", "rerank_samples", "verify_mode")
 _SCORING = tuple(
     setting.name for setting in SETTINGS if setting.name not in ("k", *_PART, *_JUDGING)
 )

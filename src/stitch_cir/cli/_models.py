@@ -129,6 +129,7 @@ class ModelOptions:
         shared = set_options(
             model=model or self.model,
             samples=samples,
+            seed=self.seed,
             max_tokens=self.max_tokens,
             **endpoint_options(self),
         )

@@ -87,13 +87,14 @@ def show_results(results: Results, out: Console) -> None:
         out.print(f"Target captions ({composition.composer}):", style="bold")
         show_composition(composition, out)
     judged = results.reranker is not None
+    word = "yes" if results.settings.verify_mode == "each" else "standing"
     heads = ["#", "score", "image", *(["verdict"] if judged else []), "strongest view"]
     rows = []
     above = None if results.cutoff is None else results.cutoff.above
     for hit in results:
         if above is not None and hit.rank == above + 1:
             rows.append(["", "", "— cut-off —", *([""] if judged else []), ""])
-        verdict = "" if hit.verdict is None else f"yes {hit.verdict.yes:.0%}"
+        verdict = "" if hit.verdict is None else f"{word} {hit.verdict.yes:.0%}"
         rows.append(
             [
                 str(hit.rank),
@@ -117,6 +118,12 @@ def show_results(results: Results, out: Console) -> None:
         write_table(out, heads, rows, right=(0, 1, 3) if judged else (0, 1))
     _show_cutoff(results, out)
     show_facets(results.facets, out)
+    if results.disagreement is not None:
+        out.print(
+            f"Two rankings by the reranker disagree on {results.disagreement:.0%} of the pairs of "
+            "hits.",
+            soft_wrap=True,
+        )
     show_result_notes(results, out)
     out.print(f"{_page_line(results)}; scores lie between -2 and 2.", soft_wrap=True)
     out.print(printable(_settings_line(results)), style="dim")
@@ -188,6 +195,8 @@ def _settings_line(results: Results) -> str:
             f" · reranked {settings.rerank} by {results.reranker.get('model')}, weight "
             f"{settings.rerank_weight:g}"
         )
+        if settings.verify_mode != "each":
+            line += f", ranked together ({settings.verify_mode})"
     if results.shortlist_recall is not None:
         line += f" · shortlist kept {results.shortlist_recall:.0%} of the exhaustive hits"
     return line

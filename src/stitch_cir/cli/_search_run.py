@@ -65,11 +65,17 @@ class SearchRun:
         outputs: tuple[Path | None, ...] = (),
     ) -> tuple[Gallery, Results]:
         """Open the gallery and search it; ``outputs`` are written later, and may be no input."""
+        from stitch_cir.errors import SettingError
         from stitch_cir.searcher import Searcher
 
         chosen = self.settings.build()
         if chosen.rerank:
             self._check_reranker(chosen.rerank)
+        elif chosen.verify_mode != "each":
+            raise SettingError(
+                f"--verify-mode {chosen.verify_mode} is how hits are reranked, and none are.",
+                hint="Say how many: --rerank 10.",
+            )
         opened = self.query.open(gallery, encoder, texts=True)
         for output in outputs:
             if output is not None:

@@ -46,6 +46,7 @@ _OF_HITS = (
     "below_cutoff",
     "rerank",
     "rerank_weight",
+    "verify_mode",
     "device",
 )
 SEARCHING = SETTINGS

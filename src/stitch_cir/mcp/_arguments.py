@@ -191,7 +191,7 @@ def _without(*names: str) -> tuple[Setting, ...]:
     return tuple(setting for setting in SETTINGS if setting.name not in names)
 
 
-_NEVER = ("shortlist", "measure_recall", "rerank", "rerank_weight", "device")
+_NEVER = ("shortlist", "measure_recall", "rerank", "rerank_weight", "verify_mode", "device")
 SEARCHING = _without(*_NEVER)
 EXPLAINING = _without(
     *_NEVER,

@@ -24,7 +24,8 @@ from stitch_cir.chat import (
     visible,
 )
 from stitch_cir.errors import PromptTooLargeError, QueryError, SettingError
-from stitch_cir.reranker._protocol import Candidate, Verdict
+from stitch_cir.reranker._joint import JointJudge
+from stitch_cir.reranker._protocol import Candidate, Checklist, Judgement, Verdict
 
 __all__ = ["ChatReranker", "make_chat_reranker", "read_verdict"]
 
@@ -49,7 +50,8 @@ class ChatReranker:
     samples:
         Samples for each candidate, 1 … 50.
     temperature, seed:
-        Of sampling, when there are several samples.
+        Of sampling, when there are several samples; the seed also shuffles hits that are ranked
+        together.
     max_tokens:
         New tokens an answer; models that think need hundreds.
     """
@@ -77,6 +79,7 @@ class ChatReranker:
         self._sampling = Sampling(
             temperature=warmth, top_p=1.0, top_k=0, max_tokens=max_tokens, seed=seed
         )
+        self._joint = JointJudge(chat, replace(self._sampling, temperature=0.0))
         self._notes: dict[str, None] = {}
         self._captions_only = ""
 
@@ -84,7 +87,11 @@ class ChatReranker:
         """Return model, prompts and sampling."""
         return {
             **self.chat.settings(),
-            "prompts": [self._image_prompt.form.to_dict(), self._text_prompt.form.to_dict()],
+            "prompts": [
+                self._image_prompt.form.to_dict(),
+                self._text_prompt.form.to_dict(),
+                *(prompt.to_dict() for prompt in self._joint.prompts),
+            ],
             "samples": self._samples,
             **({"reads": "captions"} if self._captions_only else {}),
             "sampling": self._sampling.to_dict(),
@@ -111,6 +118,30 @@ class ChatReranker:
             judged = list(pool.map(judge, candidates))
         self._note([reply for _, replies in judged for reply in replies])
         return [verdict for verdict, _ in judged]
+
+    def judge_together(
+        self,
+        reference: Candidate,
+        modification: str,
+        candidates: Sequence[Candidate],
+        checklist: Checklist,
+        *,
+        mode: str,
+    ) -> Judgement:
+        """Rank all candidates in one request, asked in a shuffled order and in its reverse.
+
+        ``"list"`` shows each candidate, by its caption where images are missing or not accepted;
+        ``"grid"`` shows one contact sheet. A ranking that cannot be read is requested again, and
+        the judgement says what was done where that did not help. ``samples`` play no part.
+
+        Raises ``QueryError`` where candidates cannot be shown in this mode, ``SettingError`` for
+        too many of them, ``EndpointError`` when the model cannot be used.
+        """
+        judgement = self._joint.judge(reference, modification, candidates, checklist, mode)
+        marked = (judgement.fallback,) if judgement.fallback else ()
+        notes = (f"reranker: {note}" for note in (*self._joint.notes, *marked))
+        self._notes = dict.fromkeys(notes)
+        return judgement
 
     def notes(self) -> tuple[str, ...]:
         """Return what a user should know of the last verdicts and of the end point."""
@@ -184,6 +215,18 @@ class ChatReranker:
 
         return is_cached
 
+    def estimate_together(
+        self,
+        reference: Candidate,
+        modification: str,
+        candidates: Sequence[Candidate],
+        checklist: Checklist,
+        *,
+        mode: str,
+    ) -> Estimate:
+        """Return what :meth:`judge_together` would request."""
+        return self._joint.estimate(reference, modification, candidates, checklist, mode)
+
     def estimate(
         self, reference: Candidate, modification: str, candidates: Sequence[Candidate]
     ) -> Estimate:
@@ -223,11 +266,12 @@ def make_chat_reranker(
     model: str | None = None,
     samples: int = 1,
     max_tokens: int = 8,
+    seed: int = 0,
     **options: Unpack[ChatOptions],
 ) -> ChatReranker:
     """Make a reranker; ``options`` are those of :func:`~stitch_cir.chat.make_chat`."""
     chat = make_chat(model, role="reranker", **options)
-    return ChatReranker(chat, samples=samples, max_tokens=max_tokens)
+    return ChatReranker(chat, samples=samples, max_tokens=max_tokens, seed=seed)
 
 
 def read_verdict(reply: Reply) -> float:

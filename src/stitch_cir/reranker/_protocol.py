@@ -11,7 +11,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from stitch_cir.chat import Usage
 
-__all__ = ["Candidate", "Reranker", "Verdict"]
+__all__ = ["Candidate", "Checklist", "JointReranker", "Judgement", "Reranker", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,29 @@ class Verdict:
         return {"yes": round(self.yes, 4), "replies": list(self.replies)}
 
 
+@dataclass(frozen=True, slots=True)
+class Checklist:
+    """What the target must show, keep of the reference, and avoid: short phrases."""
+
+    must: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Verdicts on candidates that were ranked together, in the order of the candidates.
+
+    ``yes`` of each is its mean standing, 1 for the first and 0 for the last. ``disagreement`` is
+    the share of pairs that two answers order differently, in [0, 1]; ``None`` where fewer than two
+    could be read. ``fallback`` says what was done instead where an answer could not be read.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    disagreement: float | None = None
+    fallback: str = ""
+
+
 @runtime_checkable
 class Reranker(Protocol):
     """Judges of each candidate whether it shows the reference after the modification."""
@@ -63,4 +86,21 @@ class Reranker(Protocol):
 
     def usage(self) -> Usage | None:
         """Return the answers and tokens that were used so far; ``None`` without a model."""
+        ...
+
+
+@runtime_checkable
+class JointReranker(Reranker, Protocol):
+    """A reranker that can also rank all candidates in one request."""
+
+    def judge_together(
+        self,
+        reference: Candidate,
+        modification: str,
+        candidates: Sequence[Candidate],
+        checklist: Checklist,
+        *,
+        mode: str,
+    ) -> Judgement:
+        """Rank the candidates: ``"list"`` shows each, ``"grid"`` all on one contact sheet."""
         ...

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from stitch_cir.errors import ImageError, QueryError
+from stitch_cir.composers import Roles
+from stitch_cir.errors import ImageError, QueryError, SettingError
 from stitch_cir.gallery import Gallery
 from stitch_cir.images import open_image
-from stitch_cir.reranker import Candidate, Reranker, Verdict
+from stitch_cir.reranker import Candidate, Checklist, JointReranker, Judgement, Reranker, Verdict
+from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._hit import Hit
 from stitch_cir.searcher._query_run import RankingRequest
 from stitch_cir.searcher._results import Results
 
-__all__ = ["combine_scores", "rerank"]
+__all__ = ["check_mode", "combine_scores", "rerank"]
 
 _IMAGE_SIDE = 768
 
@@ -42,13 +44,21 @@ def rerank(
     described = reference.describe(gallery)
     unchanged = Candidate(reference.name, reference.image, described.captions, described.content)
     candidates = [_candidate(hit) for hit in results.hits[: settings.rerank]]
-    verdicts = reranker.judge(unchanged, text, candidates)
-    hits = combine_scores(results.hits, verdicts, settings.rerank_weight)
+    if settings.verify_mode == "each":
+        judgement = Judgement(tuple(reranker.judge(unchanged, text, candidates)))
+    else:
+        assert isinstance(reranker, JointReranker)
+        checklist = _checklist(results.query)
+        judgement = reranker.judge_together(
+            unchanged, text, candidates, checklist, mode=settings.verify_mode
+        )
+    hits = combine_scores(results.hits, judgement.verdicts, settings.rerank_weight)
     request.timer.finish("rerank")
     return replace(
         results,
         hits=hits[request.offset :],
         reranker=reranker.settings(),
+        disagreement=judgement.disagreement,
         notes=(*results.notes, *reranker.notes()),
     )
 
@@ -69,6 +79,31 @@ def combine_scores(
     judged.sort(key=lambda hit: (-(hit.fused or 0.0), hit.rank))
     order = [*judged, *hits[len(judged) :]]
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(order, 1))
+
+
+def check_mode(reranker: Reranker, mode: str) -> None:
+    """Raise ``SettingError`` where a reranker judges each hit by itself and is to rank them."""
+    if mode != "each" and not isinstance(reranker, JointReranker):
+        raise SettingError(
+            f"The reranker {type(reranker).__name__} judges each hit by itself; it cannot rank "
+            f"them by {mode}.",
+            hint="Leave verify_mode at each (--verify-mode each), or use the reranker chat.",
+        )
+
+
+def _checklist(query: EncodedQuery) -> Checklist:
+    """Return what the target must show, keep and not show, by the composition and by the user."""
+    composition = query.composition
+    roles = Roles() if composition is None else composition.roles
+    avoided = [
+        phrase.text for role in query.roles if role.term == "forbidden" for phrase in role.phrases
+    ]
+    forbidden = (*avoided, *(phrase.text for phrase in roles.forbidden))
+    return Checklist(
+        tuple(phrase.text for phrase in roles.desired),
+        tuple(phrase.text for phrase in roles.preserve),
+        tuple(dict.fromkeys(forbidden)),
+    )
 
 
 def _candidate(hit: Hit) -> Candidate:

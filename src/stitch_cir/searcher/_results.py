@@ -25,11 +25,13 @@ class Results:
     open whether they belong to the hits (``bounded`` counts the bounds; the hits are the same
     either way), or those of a shortlist. ``shortlist_recall`` is the share of the exhaustive
     search's hits that the shortlist kept, ``None`` where it was not measured. ``reranker`` holds
-    the settings of a reranker that was used; ``usage`` what composer and reranker requested of
-    models; ``facets`` the counts that the query requested. ``total`` counts the hits of all pages
-    together (images, or groups where the settings group), of which ``offset`` stand before the
-    first of these; ``next_cursor`` continues with the next page, ``None`` after the last.
-    ``cutoff`` says where the cut-off lies, where the settings have a strictness.
+    the settings of a reranker that was used; ``disagreement`` is the share of pairs of hits that
+    its two rankings order differently, ``None`` where it judged each hit by itself or one of them
+    could not be read; ``usage`` what composer and reranker requested of models; ``facets`` the
+    counts that the query requested. ``total`` counts the hits of all pages together (images, or
+    groups where the settings group), of which ``offset`` stand before the first of these;
+    ``next_cursor`` continues with the next page, ``None`` after the last. ``cutoff`` says where the
+    cut-off lies, where the settings have a strictness.
     """
 
     hits: tuple[Hit, ...]
@@ -43,6 +45,7 @@ class Results:
     shortlist_recall: float | None = None
     notes: tuple[str, ...] = ()
     reranker: Mapping[str, Any] | None = None
+    disagreement: float | None = None
     usage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     facets: tuple[Facet, ...] = ()
     offset: int = 0
@@ -102,6 +105,7 @@ class Results:
             "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
             "notes": list(self.notes),
             "reranker": None if self.reranker is None else dict(self.reranker),
+            "disagreement": self.disagreement,
             "usage": {name: dict(used) for name, used in self.usage.items()},
             "offset": self.offset,
             "total": self.total,

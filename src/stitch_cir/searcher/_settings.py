@@ -105,6 +105,9 @@ class SearchSettings:
     rerank, rerank_weight:
         How many of the best hits a reranker judges (0: none) and the weight of its answer, in
         [0, 1000], in ``score + rerank_weight · (2·yes − 1)``.
+    verify_mode:
+        ``"each"``: yes or no about each of them. ``"list"``, ``"grid"``: one ranking of all, asked
+        in two orders; ``yes`` is then the mean standing, from 1 (first) to 0 (last).
     forbidden_weight:
         θF in [0, 10]: how much an image loses that shows what is to be avoided, beside the score
         (``search(…, avoid=…)``); for the scorer ``roles`` also what the composer found forbidden.
@@ -144,6 +147,7 @@ class SearchSettings:
     include_reference: bool = default_of("include_reference")
     rerank: int = default_of("rerank")
     rerank_weight: float = default_of("rerank_weight")
+    verify_mode: str = default_of("verify_mode")
     device: str = default_of("device")
     forbidden_weight: float = default_of("forbidden_weight")
     role_tau: float = default_of("role_tau")

@@ -27,6 +27,7 @@ NOT_IN_REQUESTS = {
     "measure_recall": "it belongs to a shortlist",
     "rerank": "every search would pay a model",
     "rerank_weight": "it belongs to a reranker",
+    "verify_mode": "it belongs to a reranker",
     "device": "the server's own",
 }
 """Settings that a request cannot have, and why."""

@@ -231,6 +231,10 @@ class SearchResults(RankedImages):
     shortlist_recall: float | None = None
     seconds: Mapping[str, float]
     reranker: Mapping[str, Any] | None = None
+    disagreement: float | None = Field(
+        default=None,
+        description="Share of pairs of hits that two rankings of a reranker order differently.",
+    )
     usage: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
 
     def __iter__(self) -> Iterator[HitInfo]:  # type: ignore[override]

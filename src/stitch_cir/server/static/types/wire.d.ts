@@ -590,6 +590,8 @@ export interface SearchResults {
   shortlist_recall?: number | null;
   seconds: Record<string, number>;
   reranker?: Record<string, unknown> | null;
+  /** Share of pairs of hits that two rankings of a reranker order differently. */
+  disagreement?: number | null;
   usage?: Record<string, Record<string, unknown>>;
 }
 
