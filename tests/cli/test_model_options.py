@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import threading
 from pathlib import Path
 from typing import Any
@@ -114,3 +116,31 @@ def test_unusable_answers_are_requested_again_and_forgotten_on_demand(indexed: P
     left = json.loads(stitch("answers", "forget", "--model", "m", "--all", "--json").stdout)
     assert left == {"forgotten": 10, "kept": 0}
     assert stitch("answers", "forget", "--model", "m").exit_code == 3
+
+
+def test_the_documented_ranking_of_all_hits_runs(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "composers.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^stitch (search .* --verify-mode .*)$", page, flags=re.M)
+    monkeypatch.chdir(indexed.parent)
+    (indexed / "red.png").rename(indexed / "dress.jpg")
+    assert stitch("index", indexed, "-q").exit_code == 0
+
+    def rank(handler: Handler, body: dict[str, Any]) -> None:
+        images = [part for part in body["messages"][-1]["content"] if part["type"] == "image_url"]
+        assert len(images) == 1
+        count = int(re.findall(r"from 1 to (\d+)", str(body["messages"][-1]))[0])
+        assert body["max_tokens"] > 4 * count
+        handler.send(200, completion(json.dumps({"ranking": list(range(1, count + 1))})))
+
+    with serving(rank) as server:
+        monkeypatch.setenv("STITCH_BASE_URL", server.url)
+        shown = stitch(*shlex.split(command))
+        assert shown.exit_code == 0, shown.output
+        assert len(server.requests) == 2
+        alone = stitch("search", indexed, "in red", "-r", "dress.jpg", "--verify-mode", "list")
+    assert "standing 50%" in shown.output
+    assert "disagree on 100% of the pairs" in " ".join(shown.output.split())
+    assert alone.exit_code == 2
+    assert "--rerank 10" in alone.stderr

@@ -109,7 +109,7 @@ def test_a_grid_is_one_image_with_the_reference_and_numbers() -> None:
         )
 
 
-def test_the_checklist_is_asked_for() -> None:
+def test_the_checklist_is_sent() -> None:
     backend = ScriptedChat(prefers("blue"))
     checklist = Checklist(("blue",), ("a cup",), ("stripes", "a hat"))
     reranker = ChatReranker(Chat(backend))
@@ -290,7 +290,7 @@ def test_results_hold_the_new_order_and_the_disagreement(gallery: Gallery, mode:
 def test_the_last_hit_comes_first_where_the_model_ranks_it_so(gallery: Gallery) -> None:
     query = Query(gallery.ids[0], "in blue instead")
     plain = Searcher(gallery, settings=SearchSettings(k=3)).search(query)
-    last = gallery.content_hash(plain[2].id)
+    last = gallery.content_hash(plain[2].id) or ""
 
     def script(messages: Sequence[Message], number: int) -> str:
         shown = [part.content for part in images(messages)][1:]

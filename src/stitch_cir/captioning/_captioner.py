@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from stitch_cir.captioning._answers import Answer, is_answer, read_answer
 from stitch_cir.captioning._images import GalleryImage, gallery_images, kept_captions
 from stitch_cir.captioning._report import CaptionReport
-from stitch_cir.captioning._run import Described, Run
+from stitch_cir.captioning._run import CaptionRun, Described
 from stitch_cir.chat import (
     Chat,
     ChatOptions,
@@ -117,7 +117,7 @@ class GalleryCaptioner:
         write_captions(gallery, [], weight=weight)  # a wrong weight is refused before any request
         images = gallery_images(gallery)
         kept, waiting = self._split(gallery, images, weight)
-        run = Run(gallery, weight, follow, len(images), len(images) - len(waiting))
+        run = CaptionRun(gallery, weight, follow, len(images), len(images) - len(waiting))
         try:
             with closing(self._describe_all(waiting)) as described:
                 for each in described:

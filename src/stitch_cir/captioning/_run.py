@@ -8,7 +8,7 @@ from stitch_cir.captioning._images import GalleryImage
 from stitch_cir.errors import EndpointError
 from stitch_cir.gallery import Gallery, ImageCaptions, Progress, ProgressEvent, write_captions
 
-__all__ = ["Described", "Run"]
+__all__ = ["CaptionRun", "Described"]
 
 _BATCH = 32
 """Images whose captions are written at a time."""
@@ -25,7 +25,7 @@ class Described:
     error: EndpointError | None = None
 
 
-class Run:
+class CaptionRun:
     """Collects what becomes of images, and writes it into the gallery batch by batch."""
 
     def __init__(

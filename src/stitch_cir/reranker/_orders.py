@@ -67,5 +67,5 @@ def disagreement(first: Sequence[int], second: Sequence[int]) -> float:
     pairs = list(combinations(range(len(first)), 2))
     if not pairs:
         return 0.0
-    a, b = np.argsort(first).tolist(), np.argsort(second).tolist()
-    return sum((a[i] < a[j]) != (b[i] < b[j]) for i, j in pairs) / len(pairs)
+    a, b = np.argsort(first), np.argsort(second)
+    return sum(bool((a[i] < a[j]) != (b[i] < b[j])) for i, j in pairs) / len(pairs)
