@@ -14,8 +14,9 @@ from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._hit import Hit
 from stitch_cir.searcher._query_run import RankingRequest
 from stitch_cir.searcher._results import Results
+from stitch_cir.searcher._settings import SearchSettings
 
-__all__ = ["check_mode", "combine_scores", "rerank"]
+__all__ = ["check_reranker", "combine_scores", "rerank"]
 
 _IMAGE_SIDE = 768
 
@@ -81,8 +82,17 @@ def combine_scores(
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(order, 1))
 
 
-def check_mode(reranker: Reranker, mode: str) -> None:
-    """Raise ``SettingError`` where a reranker judges each hit by itself and is to rank them."""
+def check_reranker(reranker: Reranker | None, settings: SearchSettings) -> None:
+    """Raise ``SettingError`` where hits are to be reranked in a way in which nobody can."""
+    mode = settings.verify_mode
+    if not settings.rerank:
+        return
+    if reranker is None:
+        raise SettingError(
+            f"{settings.rerank} hits are to be reranked, but there is no reranker.",
+            hint="Give one: Searcher(gallery, reranker=ChatReranker(chat)), or --rerank-model "
+            "NAME.",
+        )
     if mode != "each" and not isinstance(reranker, JointReranker):
         raise SettingError(
             f"The reranker {type(reranker).__name__} judges each hit by itself; it cannot rank "

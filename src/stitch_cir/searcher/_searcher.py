@@ -38,7 +38,7 @@ from stitch_cir.searcher._reference import (
     resolve_references,
     resolve_upload,
 )
-from stitch_cir.searcher._rerank import check_mode, rerank
+from stitch_cir.searcher._rerank import check_reranker, rerank
 from stitch_cir.searcher._results import Results
 from stitch_cir.searcher._settings import SearchSettings
 from stitch_cir.searcher._usage import StageTimer, UsageRecorder
@@ -131,14 +131,7 @@ class Searcher:
                 "A shortlist has no further pages: it ranks a few images only.",
                 hint="Search without a shortlist, or with a larger k.",
             )
-        if self.settings.rerank and self._reranker is None:
-            raise SettingError(
-                f"{self.settings.rerank} hits are to be reranked, but there is no reranker.",
-                hint="Give one: Searcher(gallery, reranker=ChatReranker(chat)), or --rerank-model "
-                "NAME.",
-            )
-        if self.settings.rerank and self._reranker is not None:
-            check_mode(self._reranker, self.settings.verify_mode)
+        check_reranker(self._reranker, self.settings)
         solver = self._open_solver()
         settings = self.settings.with_(device=solver.device)
         recorder = UsageRecorder({"composer": self.composer, "reranker": self._reranker})
