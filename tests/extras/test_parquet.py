@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import stitch_cir as st
+from stitch_cir.datasets import load_benchmark
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import NotFoundError, RecordError
 from tests.gallery.feeds.shop import Shop
@@ -90,3 +91,27 @@ def test_another_schema_and_no_parquet(gallery: st.Gallery, tmp_path: Path) -> N
         with pytest.raises((RecordError, NotFoundError)) as refused:
             gallery.set_attributes(wrong)
         assert refused.value.hint
+
+
+def test_pinpoints_queries_as_they_are_published(tmp_path: Path) -> None:
+    base = tmp_path / "pinpoint-dataset"
+    write(
+        base / "pinpoint_metadata.parquet",
+        query_id=["00001", "00002"],
+        query_image_signature=["a1", "a2"],
+        query_image_signature2=[None, "a3"],
+        instruction=["in red", "both together"],
+        positive_candidates=[["b1", "b2"], ["b3"]],
+        negative_candidates=[["b4"], []],
+        query_category=["shoes", None],
+    )
+    (base / "index_signatures.txt").write_text("b1\nb2\nb3\nb4\na3\n")
+    data = load_benchmark("pinpoint", tmp_path)
+    first, second = (query for _, query in data.queries.values())
+    assert (first.answers, first.negatives) == (("b1", "b2"), ("b4",))
+    assert second.references == ("a2", "a3")
+    assert second.kinds == ("two images",)
+    assert data.tasks[0].query_images == ("a1", "a2")
+    (base / "pinpoint_metadata.parquet").write_bytes(b"no Parquet")
+    with pytest.raises(RecordError, match="is no Parquet file"):
+        load_benchmark("pinpoint", tmp_path)

@@ -79,7 +79,7 @@ def _options(data: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any]]:
                 f"{path} has a section {section!r}.",
                 hint=did_you_mean(section, [*_SECTIONS, "depth"]) or _HINT,
             )
-        if isinstance(content, str) and section in ("benchmark", "encoder", "composer"):
+        if isinstance(content, str) and section in _NAMES:
             content = {_NAMES[section]: content}
         if not isinstance(content, dict):
             raise SettingError(
@@ -162,6 +162,10 @@ def _option_value(value: Any) -> Any:
     return value
 
 
+def _method(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield "method", content.get("name")
+
+
 def _invocation(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield from content.items()
 
@@ -188,6 +192,7 @@ _SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[tuple[str, Any]]]
     "recipe": _recipe,
     "composer": _composer,
     "settings": _settings,
+    "method": _method,
     "options": _invocation,
 }
-_NAMES = {"benchmark": "name", "encoder": "name", "composer": "composer"}
+_NAMES = {"benchmark": "name", "encoder": "name", "composer": "composer", "method": "name"}

@@ -285,6 +285,8 @@ def _show(plan: Reproduction, run: Run, steps: _Steps, *, as_json: bool) -> None
         measured = "–" if each.measured is None else f"{each.measured:.2f}"
         ends = "" if each.low is None else f"[{each.low:.2f}, {each.high:.2f}]"
         out.print(f"{each.metric:<14} {each.expected:9.2f} {measured:>9}  {ends}")
+    if compared and run.manifest["benchmark"].get("sample"):
+        out.print("expected are figures of all queries, measured those of the sample")
     shown = {each.metric for each in compared}
     for metric, value in run.main.headline.items():
         if metric not in shown:

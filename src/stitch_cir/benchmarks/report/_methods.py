@@ -38,14 +38,14 @@ def methods_table(section: Section) -> Table | None:
                 Cell(_method(run, variant)),
                 Cell(_encoder(run)),
                 Cell(_models(run)),
-                *cells,
                 *(Cell(cost) for cost in _costs(run)),
+                *cells,
             )
         )
     return Table(
         "methods",
         "Methods × encoders",
-        ("Run", "Method", "Encoder", "LLM used", *section.metrics, *COSTS),
+        ("Run", "Method", "Encoder", "LLM used", *COSTS, *section.metrics),
         tuple(rows),
         heads=4,
         lead="In percent, in bold the best of each column. Costs are those of the whole run: calls "
@@ -58,6 +58,9 @@ def _method(run: Run, variant: VariantResult) -> str:
     """Return the preset of a run, or what it is made of; a method's own name where it is one."""
     if variant is not run.main:
         return name_of(variant)
+    method = run.manifest.get("method")
+    if isinstance(method, Mapping) and method.get("name"):
+        return str(method["name"])
     settings: Mapping[str, Any] = run.manifest.get("settings", {})
     preset = settings.get("preset")
     if preset and preset != "custom":
