@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from PIL import Image
 
+from stitch_cir._notebook import caption_tag, escaped
 from stitch_cir.composers._roles import Roles
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import RecordError
@@ -90,6 +91,17 @@ class Composition:
     def texts(self) -> tuple[str, ...]:
         """The captions' texts in order."""
         return tuple(caption.text for caption in self.captions)
+
+    def _repr_html_(self) -> str:
+        """Return captions, their weights and the notes as a notebook shows them."""
+        lines = [
+            f"{caption_tag(number)} {escaped(caption.text)} "
+            f"<small>weight {caption.weight:.3g}, {escaped(caption.origin)}</small>"
+            for number, caption in enumerate(self.captions)
+        ]
+        lines += [f"<small>{escaped(note)}</small>" for note in self.notes]
+        head = f"<b>{escaped(self.modification)}</b> · composed by {escaped(self.composer)}"
+        return "<br>".join([head, *lines])
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready data, from which :meth:`from_dict` makes an equal composition."""

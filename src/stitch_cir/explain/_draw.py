@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from stitch_cir._notebook import COLOURS
 from stitch_cir.errors import ImageError
 from stitch_cir.explain._fonts import Face, font, writable
 from stitch_cir.images import MAX_PIXELS, open_image
@@ -29,17 +30,6 @@ MUTED = (110, 118, 128)
 PAPER = (255, 255, 255)
 LINE = (222, 226, 230)
 SOFT = (246, 247, 248)
-COLOURS = (
-    (0, 114, 178),
-    (213, 94, 0),
-    (0, 158, 115),
-    (204, 121, 167),
-    (230, 159, 0),
-    (86, 180, 233),
-    (120, 94, 240),
-    (100, 100, 100),
-)
-"""Okabe and Ito's colours: told apart by colour-blind readers too."""
 
 
 def thumbnail(

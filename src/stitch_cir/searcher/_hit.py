@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stitch_cir._hints import escape_surrogates
 from stitch_cir.images import MAX_PIXELS
 from stitch_cir.reranker import Verdict
+from stitch_cir.searcher._notebook import hit_html
 from stitch_cir.transport import TransportPlan
 from stitch_cir.views import ViewBox
 
@@ -168,6 +169,10 @@ class Hit:
     near_duplicates: tuple[str, ...] = ()
     image_paths: tuple[Path, ...] = ()
     roles: tuple[RoleShare, ...] = field(default=(), repr=False)
+
+    def _repr_html_(self) -> str:
+        """Return image, reasons and plan as a notebook shows them."""
+        return hit_html(self)
 
     @property
     def captions(self) -> tuple[str, ...]:

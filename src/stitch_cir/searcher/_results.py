@@ -11,6 +11,7 @@ from stitch_cir.gallery import Facet
 from stitch_cir.searcher._cutoff import Cutoff
 from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._hit import Hit
+from stitch_cir.searcher._notebook import results_html
 from stitch_cir.searcher._settings import SearchSettings
 
 __all__ = ["Results"]
@@ -65,6 +66,10 @@ class Results:
     def __getitem__(self, index: int) -> Hit:
         """Return the hit at ``index`` (0 is the best)."""
         return self.hits[index]
+
+    def _repr_html_(self) -> str:
+        """Return the captions and the hits as a notebook shows them."""
+        return results_html(self)
 
     def hit(self, id: str) -> Hit | None:
         """Return the hit of a gallery id, or ``None`` where the image is none of the hits."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir._notebook import caption_tag, escaped, heat_table
 from stitch_cir.errors import VectorError
 from stitch_cir.transport._directions import EVEN, direction_weights
 
@@ -60,6 +61,16 @@ class TransportPlan:
     converged: bool = True
     iterations: int = 0
     marginal_error: float = 0.0
+
+    def _repr_html_(self) -> str:
+        """Return the plan of a pair as a notebook shows it; of a batch, how to get at one."""
+        head = f"{escaped(self.scorer)} · captions by views, per cent of the mass"
+        if self.score.ndim:
+            return f"plans of {self.score.shape} pairs; plan.pair(…) is one of them"
+        captions = [caption_tag(row) for row in range(self.joint.shape[0])]
+        views = [f"view {column}" for column in range(self.joint.shape[1])]
+        table = heat_table(self.joint.tolist(), captions, views)
+        return f"<p>score {float(self.score):.3f} · {head}</p>{table}"
 
     @property
     def scorer(self) -> str:
