@@ -6,6 +6,7 @@ RUN useradd --uid 10001 --create-home stitch \
 
 WORKDIR /opt/stitch
 COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY release ./release
 COPY src ./src
 RUN python -m pip install --no-cache-dir --disable-pip-version-check '.[server]'
 COPY docker/entrypoint.sh /usr/local/bin/entrypoint.sh

@@ -7,6 +7,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from stitch_cir._build import commit
+
 __all__ = ["machine", "versions"]
 
 _PACKAGES = (
@@ -25,30 +27,14 @@ _PACKAGES = (
 def versions() -> dict[str, str]:
     """Return the versions of Python and of every installed package that may shape a vector."""
     installed = {"python": platform.python_version()}
-    if commit := _commit():
-        installed["stitch-cir commit"] = commit
+    if built_from := commit():
+        installed["stitch-cir commit"] = built_from
     for name in _PACKAGES:
         try:
             installed[name] = version(name)
         except PackageNotFoundError:
             continue
     return installed
-
-
-def _commit() -> str | None:
-    """Return the commit this package is run from, where it is in a clone; read, not executed."""
-    clone = Path(__file__).resolve().parents[3] / ".git"
-    try:
-        head = (clone / "HEAD").read_text().strip()
-        if not head.startswith("ref: "):
-            return head or None
-        name = head.removeprefix("ref: ")
-        if (clone / name).is_file():
-            return (clone / name).read_text().strip()
-        packed = (clone / "packed-refs").read_text().splitlines()
-        return next((line.split()[0] for line in packed if line.endswith(f" {name}")), None)
-    except OSError:
-        return None
 
 
 def machine() -> dict[str, str | int | None]:

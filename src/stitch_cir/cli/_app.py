@@ -39,16 +39,23 @@ app = Application(
 
 def _version(show: bool) -> None:
     if show:
-        from stitch_cir import __version__
+        import platform
 
-        typer.echo(f"stitch {__version__}")
+        from stitch_cir import __version__
+        from stitch_cir._build import commit
+
+        built = f"commit {(commit() or 'unknown')[:12]}, Python {platform.python_version()}"
+        typer.echo(f"stitch {__version__} ({built})")
         raise typer.Exit
 
 
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show version, commit and Python."
+        ),
     ] = False,
 ) -> None:
     """Search the way people think: this image, but changed."""
