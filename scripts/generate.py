@@ -4,8 +4,9 @@
     python scripts/generate.py --check   # a part of make lint
 
 That is ``wire/_query_settings.py``, the types of a request's settings; the table of
-``docs/settings.md``; and the types of the page, by ``scripts/wire_types.py``. With ``--check``
-nothing is written, and the exit code is 1 where one of them is not current.
+``docs/settings.md``; the types of the page, by ``scripts/wire_types.py``; and the reference with
+the manual page, by ``scripts/reference.py``. With ``--check`` nothing is written, and the exit code
+is 1 where one of them is not current.
 """
 
 from __future__ import annotations
@@ -102,10 +103,11 @@ def main() -> int:
             print(f"{path.relative_to(ROOT)} is not current: make generated", file=sys.stderr)
         else:
             path.write_text(texts[path], encoding="utf-8")
-    # in a process of its own, which imports the module that was just written
-    command = [sys.executable, str(ROOT / "scripts" / "wire_types.py")]
-    types = subprocess.run([*command, *(["--check"] if is_check else [])]).returncode
-    return types or int(is_check and bool(stale))
+    # in processes of their own, which import the module that was just written
+    options = ["--check"] if is_check else []
+    commands = [ROOT / "scripts" / name for name in ("wire_types.py", "reference.py")]
+    codes = [subprocess.run([sys.executable, each, *options]).returncode for each in commands]
+    return max(codes) or int(is_check and bool(stale))
 
 
 if __name__ == "__main__":
