@@ -64,8 +64,8 @@ def described(name: str, value: Any) -> Iterator[str]:
 def described_class(name: str, value: type) -> Iterator[str]:
     """Yield the blocks of a class: its parameters, and what it and its own bases define."""
     yield signature(f"class {name}", value)
-    own = vars(value).get("__doc__")
-    yield prose(inspect.cleandoc(own)) if own and not own.startswith(f"{name}(") else ""
+    text = vars(value).get("__doc__")
+    yield prose(inspect.cleandoc(text)) if text and not text.startswith(f"{name}(") else ""
     for each, member in inspect.getmembers_static(value):
         if each.startswith("_") or not is_ours(value, each):
             continue

@@ -29,6 +29,8 @@ OPTIONAL = {
 }
 """Names that need an extra."""
 PRIVATE = {
+    "_build",
+    "_notebook",
     "cli",
     "_cores",
     "_endpoints",

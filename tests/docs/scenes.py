@@ -7,6 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.gallery import index_folder
 from tests.benchmarks.layouts import circo, cirr, put
 
 __all__ = ["SCENES"]
@@ -33,7 +35,7 @@ def draw(folder: Path, *names: str) -> None:
         image.save(path)
 
 
-def tutorial_photos(home: Path) -> None:
+def photos_tutorial(home: Path) -> None:
     """Draw a folder of things, birds and vehicles."""
     draw(
         home / "photos",
@@ -46,7 +48,7 @@ def tutorial_photos(home: Path) -> None:
     )
 
 
-def tutorial_shop(home: Path) -> None:
+def shop_tutorial(home: Path) -> None:
     """Draw the products of the tutorial's feed."""
     names = "green_fedora blue_fedora feathered_hat sombrero tophat t_baseballcap t_scarf t_jacket"
     draw(home / "shop" / "images", *(f"{name}.png" for name in names.split()))
@@ -86,6 +88,12 @@ def evaluation(home: Path) -> None:
     put(home / "recall_subset.json", {**recall, "metric": "recall_subset", "12": names[1:4]})
 
 
+def roles(home: Path) -> None:
+    """Index a dress, a gown and some colours."""
+    draw(home / "photos", "dress.jpg", "gown.jpg", "red.jpg", "blue.jpg", "green.jpg")
+    index_folder(home / "photos", encoder=HashEncoder())
+
+
 def nothing(home: Path) -> None:
     """Leave the folder empty."""
 
@@ -94,10 +102,11 @@ SCENES: dict[str, Callable[[Path], None]] = {
     "docs/catalogue.md": catalogue,
     "docs/evaluation.md": evaluation,
     "docs/page.md": nothing,
+    "docs/roles.md": roles,
     "docs/python.md": nothing,
     "docs/server.md": nothing,
     "docs/settings.md": nothing,
-    "docs/tutorial/photos.md": tutorial_photos,
-    "docs/tutorial/shop.md": tutorial_shop,
+    "docs/tutorial/photos.md": photos_tutorial,
+    "docs/tutorial/shop.md": shop_tutorial,
 }
 """By page. A page that is missing here has blocks that nobody runs: the test says so."""

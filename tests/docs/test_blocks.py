@@ -17,9 +17,9 @@ from tests.docs.scenes import SCENES
 
 BLOCKS = [block for page in pages() for block in blocks_of(page)]
 SESSIONS = {
-    page.relative_to(ROOT).as_posix(): own
+    page.relative_to(ROOT).as_posix(): session
     for page in pages()
-    if (own := [block for block in blocks_of(page) if block.how in ("", "file")])
+    if (session := [block for block in blocks_of(page) if block.how in ("", "file")])
 }
 EXTRAS = frozenset(
     tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]

@@ -20,7 +20,7 @@ import pytest
 
 import stitch_cir
 from tests.docs.blocks import ROOT, blocks_of
-from tests.docs.scenes import tutorial_photos
+from tests.docs.scenes import photos_tutorial
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "photos.md"
 README = ROOT / "README.md"
@@ -108,15 +108,15 @@ def program(
         pip = [home / "env" / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
         run(*pip, "install", "--quiet", what, cwd=home)
     elif request.param == "pipx":
-        places = {"PIPX_HOME": home / "pipx", "PIPX_BIN_DIR": home / "bin"}
-        places["PIPX_MAN_DIR"] = home / "man"
-        run(sys.executable, "-m", "pipx", "install", what, cwd=home, **places)
+        folders = {"PIPX_HOME": home / "pipx", "PIPX_BIN_DIR": home / "bin"}
+        folders["PIPX_MAN_DIR"] = home / "man"
+        run(sys.executable, "-m", "pipx", "install", what, cwd=home, **folders)
         command = home / "bin" / "stitch"
         assert (home / "man" / "man1" / "stitch.1").exists()
     else:
-        places = {"UV_TOOL_DIR": home / "tools", "UV_TOOL_BIN_DIR": home / "bin"}
+        folders = {"UV_TOOL_DIR": home / "tools", "UV_TOOL_BIN_DIR": home / "bin"}
         uv = Path(sys.executable).parent / "uv"
-        run(uv, "tool", "install", "--python", sys.executable, what, cwd=home, **places)
+        run(uv, "tool", "install", "--python", sys.executable, what, cwd=home, **folders)
         command = home / "bin" / "stitch"
     yield command
     shutil.rmtree(home)  # three installations of 350 MB
@@ -128,7 +128,7 @@ def test_the_tutorial_works_where_nothing_else_is_installed(program: Path, tmp_p
         rf"stitch {re.escape(stitch_cir.__version__)} \(commit [0-9a-f]{{12}}, Python [\d.]+\)\n",
         version,
     )
-    tutorial_photos(tmp_path)
+    photos_tutorial(tmp_path)
     ran = 0
     for block in blocks_of(TUTORIAL):
         for words in block.commands() if not block.how else ():
