@@ -35,7 +35,7 @@ def draw(folder: Path, *names: str) -> None:
         image.save(path)
 
 
-def photos_tutorial(home: Path) -> None:
+def folder_tutorial(home: Path) -> None:
     """Draw a folder of things, birds and vehicles."""
     draw(
         home / "photos",
@@ -106,7 +106,7 @@ SCENES: dict[str, Callable[[Path], None]] = {
     "docs/python.md": nothing,
     "docs/server.md": nothing,
     "docs/settings.md": nothing,
-    "docs/tutorial/photos.md": photos_tutorial,
+    "docs/tutorial/photos.md": folder_tutorial,
     "docs/tutorial/shop.md": shop_tutorial,
 }
 """By page. A page that is missing here has blocks that nobody runs: the test says so."""

@@ -20,7 +20,7 @@ import pytest
 
 import stitch_cir
 from tests.docs.blocks import ROOT, blocks_of
-from tests.docs.scenes import photos_tutorial
+from tests.docs.scenes import folder_tutorial
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "photos.md"
 README = ROOT / "README.md"
@@ -128,7 +128,7 @@ def test_the_tutorial_works_where_nothing_else_is_installed(program: Path, tmp_p
         rf"stitch {re.escape(stitch_cir.__version__)} \(commit [0-9a-f]{{12}}, Python [\d.]+\)\n",
         version,
     )
-    photos_tutorial(tmp_path)
+    folder_tutorial(tmp_path)
     ran = 0
     for block in blocks_of(TUTORIAL):
         for words in block.commands() if not block.how else ():
