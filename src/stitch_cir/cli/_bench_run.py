@@ -259,9 +259,6 @@ def _shown(finished: Run) -> list[VariantResult]:
 
 
 def _show(finished: Run) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     out = console()
     manifest = finished.manifest
     out.print(f"{printable(manifest['benchmark']['protocol'])}", soft_wrap=True)
@@ -269,35 +266,40 @@ def _show(finished: Run) -> None:
     counted = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())
     out.print(counted, soft_wrap=True, style="dim")
     if finished.main.headline:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("")
-        for name in finished.main.headline:
-            table.add_column(name, justify="right")
-        best = {}
-        for name in finished.main.headline:
-            values = [variant.headline[name] for variant in _shown(finished)]
-            choose = min if name in finished.lower_is_better else max
-            best[name] = f"{choose(values):.2f}"
-        for variant in _shown(finished):
-            figures = {name: f"{value:.2f}" for name, value in variant.headline.items()}
-            cells = (
-                Text(text, style="bold" if text == best[name] else "")
-                for name, text in figures.items()
-            )
-            table.add_row(variant.label, *cells)
-        gaps = finished.composition_gap()
-        table.add_row(
-            "composition gap",
-            *(f"{gaps[name].mean:.2f}" if name in gaps else "–" for name in best),
-            style="dim",
-        )
-        out.print(table)
-        for name, gap in list(gaps.items())[:1]:
-            out.print(
-                f"composition gap: the share of a figure that neither part of the query reaches "
-                f"alone; {name} {gap.mean:.2f} % [{gap.low:.2f}, {gap.high:.2f}]",
-                soft_wrap=True,
-            )
+        _show_figures(finished)
     for note in dict.fromkeys((*manifest["notes"], *finished.main.notes)):
         out.print(f"note: {printable(note)}", soft_wrap=True)
     out.print(f"Report: stitch bench report {printable(str(finished.folder))}", soft_wrap=True)
+
+
+def _show_figures(finished: Run) -> None:
+    """Print a line for each way of searching; a terminal that is too narrow wraps lines only."""
+    from rich.text import Text
+
+    out = console()
+    metrics = list(finished.main.headline)
+    gaps = finished.composition_gap()
+    lines = {
+        variant.label: [f"{variant.headline[name]:.2f}" for name in metrics]
+        for variant in _shown(finished)
+    }
+    best = []
+    for number, name in enumerate(metrics):
+        choose = min if name in finished.lower_is_better else max
+        best.append(choose((line[number] for line in lines.values()), key=float))
+    gap = "composition gap"
+    of_gap = [f"{gaps[name].mean:.2f}" if name in gaps else "–" for name in metrics]
+    width = max(map(len, (*lines, gap)))
+    for label, line in {"": metrics, **lines, gap: of_gap}.items():
+        text = Text(label.ljust(width), style="dim" if label == gap else "")
+        for number, cell in enumerate(line):
+            room = max(6, len(metrics[number]))
+            is_best = label not in ("", gap) and cell == best[number]
+            text.append("  " + cell.rjust(room), style="bold" if is_best or not label else "")
+        out.print(text, soft_wrap=True)
+    for name, span in list(gaps.items())[:1]:
+        out.print(
+            f"composition gap: the share of a figure that neither part of the query reaches alone; "
+            f"{name} {span.mean:.2f} % [{span.low:.2f}, {span.high:.2f}]",
+            soft_wrap=True,
+        )
