@@ -220,7 +220,7 @@ def test_a_preset_keeps_its_name_until_a_value_of_it_is_another(preset: str) -> 
     assert settings.preset == preset
     assert settings.to_dict().items() >= dict(PRESETS[preset]).items()
     assert settings.with_(min_score=0.5).preset == preset
-    assert settings.with_(alpha=0.01).preset == "custom"
+    assert settings.with_(num_captions=63).preset == "custom"
 
 
 @pytest.mark.parametrize(

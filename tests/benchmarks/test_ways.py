@@ -182,3 +182,39 @@ def test_reference_and_text_as_one_vector_are_a_control_and_a_member_of_the_quer
         options=replace(options, controls=False),
     )
     assert alone.heads() == plain.heads("sum")
+
+
+def test_a_run_with_roles_has_them_removed_one_by_one(tmp_path: Path) -> None:
+    data = captioned(tmp_path, images=20, count=6)
+    settings = SearchSettings.from_preset("mulvec", preserve_weight=0.4)
+    run = run_benchmark(
+        data,
+        tmp_path / "run",
+        encoder=ENCODER,
+        settings=settings,
+        options=RunOptions(sweeps=False, galleries=tmp_path / "galleries", depth=9),
+    )
+    parts = {"no-desired", "no-preserve", "no-forbidden", "reward-penalty"}
+    assert {f"roles-{part}" for part in parts} | {"conditional", "point"} <= set(run.variants)
+    heads = {
+        name: [hit for head in run.heads(name).values() for hit in head.hits]
+        for name in ("main", "point", "roles-no-desired", "roles-reward-penalty")
+    }
+    assert len({json.dumps(each) for each in heads.values()}) == len(heads)
+    assert run.main.settings["forbidden_weight"] == settings.forbidden_weight
+    assert "desired_weight" not in run.variants["point"].settings
+
+
+def test_a_run_with_an_image_anchor_shows_what_its_size_does(tmp_path: Path) -> None:
+    settings = SearchSettings.from_preset("sdr-cir")
+    options = RunOptions(controls=False, depth=5)
+    run = run_benchmark(
+        circo(tmp_path), tmp_path / "run", encoder=ENCODER, settings=settings, options=options
+    )
+    swept = [name for name in run.variants if name.startswith("anchor_weight-")]
+    assert len(swept) == 6
+    small, large = (
+        [head.hits for head in run.heads(f"anchor_weight-{weight}").values()]
+        for weight in ("0.00", "0.80")
+    )
+    assert small != large

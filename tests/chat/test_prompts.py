@@ -45,6 +45,7 @@ def test_every_shipped_prompt_can_be_filled_in_and_ends_with_the_query() -> None
             "describe",
             "rerank",
             "conversation",
+            "roles",
             "rank",
             "rank-grid",
         )

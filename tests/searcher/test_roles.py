@@ -202,3 +202,9 @@ def test_scores_are_added_or_multiplied_and_not_both() -> None:
         st.SearchSettings.from_preset(
             transition="anchor-debias", scorer="roles", role_rule="product"
         )
+
+
+def test_a_drawing_has_a_bar_for_each_role(gallery: st.Gallery) -> None:
+    plain = st.search(gallery, text="a red thing")[0]
+    avoiding = st.search(gallery, text="a red thing", avoid=["stripes"])[0]
+    assert st.draw_contributions(avoiding).height > st.draw_contributions(plain).height

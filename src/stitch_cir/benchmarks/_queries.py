@@ -10,7 +10,7 @@ from pathlib import Path
 from stitch_cir.benchmarks._galleries import BenchmarkGallery
 from stitch_cir.benchmarks._run_files import read_compositions
 from stitch_cir.benchmarks._spent import SessionCosts, read_costs
-from stitch_cir.composers import Composer, Composition, VerbatimComposer
+from stitch_cir.composers import Composer, Composition, Roles, VerbatimComposer
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task
 from stitch_cir.encoders import (
     ComposedEncoder,
@@ -194,6 +194,7 @@ def encode_benchmark(
                 gallery.references(query),
                 query.text.strip(),
                 compositions[query.id],
+                roles=compositions[query.id].roles if settings.scores_roles else Roles(),
             )
             for query in task.queries
             if compositions[query.id].captions

@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 from stitch_cir.encoders import SumEncoder
 from stitch_cir.searcher import SearchSettings
+from stitch_cir.transition import WeighsParts
 
-__all__ = ["ALPHAS", "TAUS", "Variant", "variants_of"]
+__all__ = ["ALPHAS", "ANCHORS", "TAUS", "Variant", "variants_of"]
 
 ALPHAS = tuple(round(0.1 * step, 1) for step in range(11))
+ANCHORS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
 TAUS = (0.0001, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.3, 1.0, 10.0)
 
 QueryKind = Literal["composed", "image"]
@@ -51,7 +53,15 @@ class Variant:
             **transition,
             **self.settings.scorer.settings(),
             **self.settings.hubness.settings(),
+            **self._role_facts(),
         }
+
+    def _role_facts(self) -> dict[str, Any]:
+        """Return the settings of roles, where they count: equal facts are ranked once."""
+        settings = self.settings
+        if not settings.scores_roles or self.query == "image":
+            return {}
+        return {"forbidden_weight": settings.forbidden_weight, "role_tau": settings.role_tau}
 
 
 def variants_of(
@@ -65,11 +75,12 @@ def variants_of(
 
     The reference alone and the modification alone are always among them, since no report is without
     the composition gap. Controls: the sum of their vectors alone, and every other scorer under the
-    same queries. ``composed`` names the encoder of reference and text together: where the settings
+    same queries; where roles count, also without each of them, and their rescoring by reward and
+    penalty (SoFT). ``composed`` names the encoder of reference and text together: where the settings
     give it a weight, it is part of the queries, and its vectors alone and the queries without them
     are controls too. Ablation: transition and transport removed one by one and together, where
     "without transport" is mean pooling. Sweeps: α for a transition that has it, τ for a scorer that
-    has it.
+    has it, and the weight of an image anchor.
     """
     member = composed if settings.composed_weight else ""
     plain = settings.with_(composed_weight=0.0)
@@ -98,6 +109,7 @@ def variants_of(
             for name, label in scorers.items()
             if name != settings.scorer.name
         ]
+        variants += _without_roles(settings, member)
         unmoved = settings.with_(transition="none")
         if settings not in (unmoved, settings.with_(scorer="mean")):
             variants += [
@@ -119,6 +131,17 @@ def variants_of(
                     "ablation-transport", "ablation", "transport only", unmoved, composed=member
                 ),
             ]
+    if sweeps and "anchor_weight" in settings.transition.settings():
+        variants += [
+            Variant(
+                f"anchor_weight-{weight:.2f}",
+                "sweep",
+                f"anchor = {weight:g}",
+                settings.with_(anchor_weight=weight),
+                composed=member,
+            )
+            for weight in ANCHORS
+        ]
     if sweeps and "alpha" in settings.transition.settings():
         variants += [
             Variant(
@@ -142,3 +165,21 @@ def variants_of(
             for tau in TAUS
         ]
     return variants
+
+
+def _without_roles(settings: SearchSettings, composed: str) -> list[Variant]:
+    """Return the controls of the scorer ``roles``; none of other scorers."""
+    if not settings.scores_roles:
+        return []
+    ways: dict[str, tuple[str, dict[str, Any]]] = {
+        "no-desired": ("without what is desired", {"desired_weight": 0.0}),
+        "no-preserve": ("without what is preserved", {"preserve_weight": 0.0}),
+        "no-forbidden": ("without what is forbidden", {"forbidden_weight": 0.0}),
+        "reward-penalty": ("reward and penalty", {"role_rule": "product"}),
+    }
+    if isinstance(settings.transition, WeighsParts):
+        del ways["reward-penalty"]
+    return [
+        Variant(f"roles-{name}", "control", label, settings.with_(**changes), composed=composed)
+        for name, (label, changes) in ways.items()
+    ]

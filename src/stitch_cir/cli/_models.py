@@ -77,14 +77,15 @@ class ModelOptions:
         preset: str = "paper",
         *,
         num_reference_captions: int = 0,
+        roles: bool = False,
         reranking: bool = False,
         total_timeout: float | None = None,
     ) -> Composer | None:
         """Make the selected composer; ``None`` is the default one.
 
-        ``reranking``: a reranker uses options of models too. ``total_timeout``: the most seconds
-        that all answers to one query may take. Raises ``SettingError`` when options
-        contradict each other.
+        ``roles``: the model writes them, too. ``reranking``: a reranker uses options of models too.
+        ``total_timeout``: the most seconds that all answers to one query may take. Raises
+        ``SettingError`` when options contradict each other.
         """
         from stitch_cir.errors import SettingError
         from stitch_cir.plugins import COMPOSERS
@@ -116,6 +117,7 @@ class ModelOptions:
                 prompt=self.prompt,
                 sampling=self._sampling(preset, default) if "sampling" in taken else None,
                 num_reference_captions=num_reference_captions,
+                roles=roles,
                 total_timeout=total_timeout,
                 **endpoint_options(self),
             ),

@@ -83,10 +83,11 @@ def _quietly(warm_up: Callable[..., None]) -> None:
 
 def chosen_composer(models: ModelOptions, settings: SearchSettings) -> Composer | None:
     """Make the composer; it also describes the reference where the transition needs that."""
-    sampled_as, num_reference_captions = composer_choice(settings)
+    sampled_as, num_reference_captions, roles = composer_choice(settings)
     return models.make_composer(
         sampled_as,
         num_reference_captions=num_reference_captions,
+        roles=roles,
         reranking=settings.rerank > 0,
     )
 
@@ -111,9 +112,9 @@ def chosen_composed(
     return load_composed(name, encoder, load_encoder)
 
 
-def composer_choice(settings: SearchSettings) -> tuple[str, int]:
-    """Return what a composer depends on: sampling preset and number of reference captions."""
+def composer_choice(settings: SearchSettings) -> tuple[str, int, bool]:
+    """Return what a composer depends on: sampling preset, number of reference captions, roles."""
     described = settings.transition.needs_reference_captions
     # only the published presets determine how a model samples
     sampled_as = "public-code" if settings.preset == "public-code" else "paper"
-    return sampled_as, settings.num_captions if described else 0
+    return sampled_as, settings.num_captions if described else 0, settings.scores_roles

@@ -253,7 +253,7 @@ def _token(file: Path | None) -> str | None:
 
 
 class _Maker:
-    """Makes each composer once: one for each sampling and number of reference captions.
+    """Makes each composer once: one for each sampling, number of reference captions, and roles.
 
     A model is not waited for longer than a request may take. Raises ``SettingError`` at once for
     options that contradict each other.
@@ -264,7 +264,7 @@ class _Maker:
 
         self._models = models
         self._deadline = deadline
-        self._made: dict[tuple[str, int], Composer | None] = {}
+        self._made: dict[tuple[str, int, bool], Composer | None] = {}
         self(SearchSettings())
 
     def __call__(self, settings: SearchSettings) -> Composer | None:
@@ -275,6 +275,7 @@ class _Maker:
             self._made[choice] = self._models.make_composer(
                 choice[0],
                 num_reference_captions=choice[1],
+                roles=choice[2],
                 total_timeout=self._deadline,
             )
         return self._made[choice]

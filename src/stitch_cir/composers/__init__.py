@@ -34,6 +34,7 @@ from stitch_cir.plugins import COMPOSERS
 if TYPE_CHECKING:
     from stitch_cir.composers.llm._chat import ChatComposer
     from stitch_cir.composers.llm._factories import (
+        TwoStageOptions,
         make_chat_composer,
         make_two_stage_composer,
     )
@@ -59,6 +60,7 @@ __all__ = [
     "Role",
     "Roles",
     "TwoStageComposer",
+    "TwoStageOptions",
     "UsesModel",
     "UsesReferenceImage",
     "VerbatimComposer",
@@ -99,6 +101,7 @@ _exports.publish(
         "ChatComposer": "llm._chat",
         "LocalComposer": "llm._local",
         "TwoStageComposer": "llm._two_stage",
+        "TwoStageOptions": "llm._factories",
         "make_chat_composer": "llm._factories",
         "make_local_composer": "llm._local",
         "make_two_stage_composer": "llm._factories",

@@ -18,7 +18,7 @@ from stitch_cir.explain._draw import (
     wrap,
 )
 from stitch_cir.explain._fonts import font
-from stitch_cir.searcher import Hit
+from stitch_cir.searcher import Hit, RoleShare
 
 __all__ = ["draw_contributions"]
 
@@ -32,13 +32,19 @@ def draw_contributions(hit: Hit, *, width: int = 640) -> Image.Image:
 
     The dark part comes from the caption's attention to the views, the light part from the views'
     attention to it; both of all captions add up to the plan's score. What takes away points left.
-    What the hit's score holds besides (hubness taken off, the unchanged reference) is named.
+    Where roles count or something is avoided, a bar for each role follows, and these add up to the
+    score. What the hit's score holds besides (hubness taken off, the unchanged reference) is named.
     """
     forward, backward = hit.caption_halves()
-    labels = [
-        wrap(f"{row + 1}  {label}", width - 8, size=SIZE, lines=3)
-        for row, label in enumerate(hit.query.labels)
-    ]
+    summed = float(forward.sum() + backward.sum())
+    texts = [f"{row + 1}  {label}" for row, label in enumerate(hit.query.labels)]
+    if hit.roles:
+        shares = np.array([each.share for each in hit.roles])
+        summed = float(shares.sum())
+        forward = np.concatenate([forward, shares])
+        backward = np.concatenate([backward, np.zeros(len(shares))])
+        texts += [_role_label(each) for each in hit.roles]
+    labels = [wrap(text, width - 8, size=SIZE, lines=3) for text in texts]
     rows = [line_height(SIZE) * len(label) + BAR + 16 for label in labels]
     image = Image.new("RGB", (width, 62 + sum(rows)), PAPER)
     draw = ImageDraw.Draw(image)
@@ -50,7 +56,7 @@ def draw_contributions(hit: Hit, *, width: int = 640) -> Image.Image:
         size=15,
     )
     legend = "dark: where it looks · light: views that look at it"
-    besides = hit.score - float(forward.sum() + backward.sum())
+    besides = hit.score - summed
     if abs(besides) >= 0.0005:
         legend += f" · besides: {besides:+.3f}"
     text_block(draw, (0, 24), legend, width, size=12, colour=MUTED, lines=1)
@@ -72,6 +78,14 @@ def draw_contributions(hit: Hit, *, width: int = 640) -> Image.Image:
         top += BAR + 16
         draw.line((0, top - 6, width, top - 6), fill=LINE)
     return image
+
+
+def _role_label(share: RoleShare) -> str:
+    """Return a role with its phrases, or the captions' part of the score."""
+    if share.role == "global":
+        return "all captions, as they count beside the roles"
+    phrases = ", ".join(match.text for match in share.matches)
+    return f"{share.role}: {phrases}"
 
 
 def _span(forward: NDArray[np.float64], backward: NDArray[np.float64]) -> tuple[float, float]:

@@ -20,7 +20,7 @@ __all__ = ["COMPARED", "SWEPT", "Section", "family", "gather", "name_of", "some"
 
 COMPARED = ("main", "method")
 """Roles of the variants that are methods of their own and not controls of one."""
-SWEPT = {"alpha": "α", "tau": "τ"}
+SWEPT = {"alpha": "α", "tau": "τ", "anchor_weight": "the image anchor"}
 """Parameters that a run sweeps over, and their signs."""
 
 

@@ -21,10 +21,12 @@ from stitch_cir.chat import (
 )
 from stitch_cir.composers._conversation import Conversation, compose_conversation
 from stitch_cir.composers._protocol import Composition, Reference
+from stitch_cir.composers._roles import Roles
 from stitch_cir.composers._rules_of_many import plain_intent
 from stitch_cir.composers._text import clean
 from stitch_cir.composers._verbatim import VerbatimComposer
 from stitch_cir.composers.llm._replies import read_caption
+from stitch_cir.composers.llm._role_answers import RoleReader
 from stitch_cir.composers.llm._sampler import Sampler
 from stitch_cir.composers.llm._sampling import Collected, collect
 from stitch_cir.errors import QueryError, SettingError
@@ -62,6 +64,9 @@ class ChatComposer:
         increment need them); they cost that many answers more.
     retries:
         Most samples drawn again; ``None``: K.
+    roles:
+        Whether the model also writes the roles of the query, as one more answer in JSON; one that
+        cannot be read is requested again, and in the end the captions alone count, with a note.
     """
 
     required_image_side = 768
@@ -75,6 +80,7 @@ class ChatComposer:
         sampling: Sampling | None = None,
         num_reference_captions: int = 0,
         retries: int | None = None,
+        roles: bool = False,
     ) -> None:
         if num_reference_captions < 0 or (retries is not None and retries < 0):
             raise SettingError(
@@ -89,6 +95,7 @@ class ChatComposer:
         self._retries = retries
         self._verbatim = VerbatimComposer()
         self._sampler = Sampler(chat, self._sampling, retries, self._verbatim)
+        self._roles = RoleReader(chat, "roles-1", "roles", self._sampling) if roles else None
 
     @property
     def name(self) -> str:
@@ -103,6 +110,7 @@ class ChatComposer:
             **self._prompt.full.to_dict(),
             "sampling": self._sampling.to_dict(),
             "retries": self._retries,
+            **({} if self._roles is None else {"roles": self._roles.settings()}),
         }
 
     def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
@@ -155,13 +163,22 @@ class ChatComposer:
             reference_captions += tuple(described.captions)
             keys += described.keys
             notes += caption_notes(described, "plain captions of the reference")
+        settings: dict[str, Any] = {**self.settings(), **sampled.prompt.to_dict()}
+        roles = Roles()
+        if self._roles is not None:
+            read = self._roles.sample(_conversation_fields(conversation, images), self.name)
+            roles = read.roles
+            settings["roles"] = read.settings
+            keys += read.keys
+            notes += read.notes
         return Composition(
             sampled.captions,
             clean(conversation.modification),
             self.name,
             reference_captions,
-            {**self.settings(), **sampled.prompt.to_dict(), "answers": keys},
+            {**settings, "answers": keys},
             tuple(notes),
+            roles=roles,
         )
 
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
@@ -171,7 +188,8 @@ class ChatComposer:
             return Estimate(queries=1)
         image = _reference_image(reference)
         fields = {"image": image, "modification": clean(modification)}
-        return self._estimate(self._prompt, fields, (image,), count)
+        conversation = Conversation((reference,), (modification,))
+        return self._estimate(self._prompt, fields, conversation, (image,), count)
 
     def estimate_conversation(self, conversation: Conversation, count: int) -> Estimate:
         """Return what :meth:`compose_conversation` would request."""
@@ -180,12 +198,13 @@ class ChatComposer:
             return Estimate(queries=1)
         images = tuple(map(_reference_image, conversation.references))
         fields = _conversation_fields(conversation, images)
-        return self._estimate(self._conversation, fields, images, count)
+        return self._estimate(self._conversation, fields, conversation, images, count)
 
     def _estimate(
         self,
         fitting: FittingPrompt,
         fields: Mapping[str, Any],
+        conversation: Conversation,
         images: Sequence[ImagePart],
         count: int,
     ) -> Estimate:
@@ -193,6 +212,8 @@ class ChatComposer:
         for image in images if self._num_reference_captions else ():
             plain = _caption_prompt(image)
             total += estimate(self.chat, plain, self._num_reference_captions, self._sampling)
+        if self._roles is not None:
+            total += self._roles.estimate(_conversation_fields(conversation, images))
         return total
 
     def waits_for_model(self, *, with_reference: bool) -> bool:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Unpack, cast
 
 from stitch_cir.chat import ChatOptions, Sampling, make_chat
 from stitch_cir.composers.llm._chat import ChatComposer
 from stitch_cir.composers.llm._two_stage import TwoStageComposer
 
-__all__ = ["make_chat_composer", "make_two_stage_composer"]
+__all__ = ["TwoStageOptions", "make_chat_composer", "make_two_stage_composer"]
+
+
+class TwoStageOptions(ChatOptions, total=False):
+    """What the two-stage composer takes beside the options of its models."""
+
+    sources: int
+    roles: bool
 
 
 def make_chat_composer(
@@ -18,6 +25,7 @@ def make_chat_composer(
     sampling: Sampling | None = None,
     num_reference_captions: int = 0,
     retries: int | None = None,
+    roles: bool = False,
     **options: Unpack[ChatOptions],
 ) -> ChatComposer:
     """Make the one-stage composer; ``options`` are those of :func:`~stitch_cir.chat.make_chat`.
@@ -31,6 +39,7 @@ def make_chat_composer(
         sampling=sampling,
         num_reference_captions=num_reference_captions,
         retries=retries,
+        roles=roles,
     )
 
 
@@ -41,14 +50,15 @@ def make_two_stage_composer(
     prompt: str | None = None,
     sampling: Sampling | None = None,
     retries: int | None = None,
-    sources: int = 5,
-    **options: Unpack[ChatOptions],
+    **options: Unpack[TwoStageOptions],
 ) -> TwoStageComposer:
     """Make the two-stage composer; ``captioner`` is a model's name as ``model`` is."""
-    chat = make_chat(model, **options)
+    sources, roles = options.pop("sources", 5), options.pop("roles", False)
+    chat_options = cast("ChatOptions", options)
+    chat = make_chat(model, **chat_options)
     captioner_chat = None
     if captioner:
-        shared: ChatOptions = {**options, "cache": chat.cache or False}
+        shared: ChatOptions = {**chat_options, "cache": chat.cache or False}
         captioner_chat = make_chat(captioner, **shared)
     return TwoStageComposer(
         chat,
@@ -57,4 +67,5 @@ def make_two_stage_composer(
         sampling=sampling,
         retries=retries,
         sources=sources,
+        roles=roles,
     )

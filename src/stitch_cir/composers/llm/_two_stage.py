@@ -19,6 +19,7 @@ from stitch_cir.chat import (
 )
 from stitch_cir.composers._conversation import Conversation
 from stitch_cir.composers._protocol import Composition, Reference
+from stitch_cir.composers._roles import Roles
 from stitch_cir.composers._rules_of_many import plain_intent
 from stitch_cir.composers._text import clean, cut_characters, unique
 from stitch_cir.composers._verbatim import VerbatimComposer
@@ -29,6 +30,7 @@ from stitch_cir.composers.llm._chat import (
     instruction_lines,
     verbatim_alone,
 )
+from stitch_cir.composers.llm._role_answers import RoleReader
 from stitch_cir.composers.llm._sampler import Sampler
 from stitch_cir.errors import QueryError
 
@@ -58,6 +60,9 @@ class TwoStageComposer:
         As for :class:`ChatComposer`.
     sources:
         Most captions of the reference that are rewritten, C ≥ 1.
+    roles:
+        Whether the model also writes the roles of the query (:class:`ChatComposer`), from the first
+        caption of each reference.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class TwoStageComposer:
         sampling: Sampling | None = None,
         retries: int | None = None,
         sources: int = 5,
+        roles: bool = False,
     ) -> None:
         check_count(sources)
         self.chat = chat
@@ -81,6 +87,9 @@ class TwoStageComposer:
         self._sources = sources
         self._verbatim = VerbatimComposer()
         self._sampler = Sampler(chat, self._sampling, retries, self._verbatim)
+        self._roles = (
+            RoleReader(chat, "roles-text-1", "roles-text", self._sampling) if roles else None
+        )
 
     @property
     def name(self) -> str:
@@ -97,6 +106,7 @@ class TwoStageComposer:
             "sampling": self._sampling.to_dict(),
             "retries": self._retries,
             "sources": self._sources,
+            **({} if self._roles is None else {"roles": self._roles.settings()}),
         }
 
     def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
@@ -149,19 +159,30 @@ class TwoStageComposer:
         worded = replace(conversation, references=references)
         sampled = self._sampler.sample(fitting, fields, worded, count, self.name)
         sources = dict.fromkeys(each.source for each in described)
-        notes = (
+        notes = [
             f"rewritten from {' and '.join(sources)}",
             *dict.fromkeys(note for each in described for note in each.notes),
             *sampled.notes,
+        ]
+        keys = [*(key for each in described for key in each.keys), *sampled.keys]
+        settings: dict[str, Any] = {**self.settings(), **sampled.prompt.to_dict()}
+        roles = Roles()
+        if self._roles is not None:
+            worded_as = _conversation_fields(conversation, [each.captions for each in described])
+            read = self._roles.sample(worded_as[0], self.name)
+            roles = read.roles
+            settings["roles"] = read.settings
+            keys += read.keys
+            notes += read.notes
+        return Composition(
+            sampled.captions,
+            clean(conversation.modification),
+            self.name,
+            tuple(text for each in described for text in each.captions),
+            {**settings, "answers": keys},
+            tuple(notes),
+            roles=roles,
         )
-        settings = {
-            **self.settings(),
-            **sampled.prompt.to_dict(),
-            "answers": [*(key for each in described for key in each.keys), *sampled.keys],
-        }
-        plain = tuple(text for each in described for text in each.captions)
-        text = clean(conversation.modification)
-        return Composition(sampled.captions, text, self.name, plain, settings, notes)
 
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
         """Return what :meth:`compose` would request.
@@ -175,7 +196,11 @@ class TwoStageComposer:
         plain, requested = self._foresee(reference, count)
         text = clean(modification)
         fields = [{"caption": each, "modification": text} for each in plain]
-        return total + requested + self._sampler.estimate(self._prompt, fields, count)
+        total += requested + self._sampler.estimate(self._prompt, fields, count)
+        if self._roles is not None:
+            conversation = Conversation((reference,), (modification,))
+            total += self._roles.estimate(_conversation_fields(conversation, [plain])[0])
+        return total
 
     def estimate_conversation(self, conversation: Conversation, count: int) -> Estimate:
         """Return what :meth:`compose_conversation` would request, by the same assumption."""
@@ -187,6 +212,8 @@ class TwoStageComposer:
         for _, requested in foreseen:
             total += requested
         fields = _conversation_fields(conversation, [plain for plain, _ in foreseen])
+        if self._roles is not None:
+            total += self._roles.estimate(fields[0])
         return total + self._sampler.estimate(self._conversation, fields, count)
 
     def _foresee(self, reference: Reference, count: int) -> tuple[tuple[str, ...], Estimate]:
