@@ -1,6 +1,6 @@
 """What roles give: with and without local views, permuted, and with the sign of forbidden flipped.
 
-    python -m bench.roles cirr-captions ROOT WORK      # or: stamps ROOT WORK
+    python -m bench.roles cirr-captions ROOT WORK [QUERIES]      # or: stamps ROOT WORK
 
 Weights are chosen on queries with odd ids and reported on those with even ids, with 95 % intervals
 of paired differences, bootstrapped by image set. Every part of the score is computed once for all
@@ -104,8 +104,8 @@ class Parts:
         return np.asarray(2 * total / share[:, None] - self.penalty, np.float32)
 
 
-def measure(name: str, root: Path, work: Path) -> Parts:
-    """Compute all parts of the scores of a data set."""
+def measure(name: str, root: Path, work: Path, count: int | None = None) -> Parts:
+    """Compute all parts of the scores of a data set, of so many queries drawn by a seed."""
     captions = name == "cirr-captions"
     settings = SearchSettings.from_preset("captions" if captions else "paper")
     with_roles = settings.with_(scorer="roles")
@@ -124,7 +124,7 @@ def measure(name: str, root: Path, work: Path) -> Parts:
     ranker = Searcher(gallery.gallery, settings=settings).ranker()
     views, present = pad_sets(ranker.matrix, rows)
     q = None if present.all() else present.astype(np.float32)
-    place = {int(row): number for number, row in enumerate(rows)}
+    position_of = {int(row): number for number, row in enumerate(rows)}
     of: dict[str, Floats] = {}
 
     def keep(part: str, query: int, scores: Floats) -> None:
@@ -132,13 +132,17 @@ def measure(name: str, root: Path, work: Path) -> Parts:
         of[part][query] = scores / 2
 
     queries = [each for each in prepared if each.features is not None]
+    if count is not None:
+        random = np.random.Generator(np.random.PCG64(17))
+        queries = [queries[row] for row in sorted(random.permutation(len(queries))[:count])]
     look = forward_look(settings.role_tau)
-    flat = np.ascontiguousarray(views.reshape(-1, views.shape[-1]))
+    # members first, as scorers compute
+    flat = np.ascontiguousarray(views.swapaxes(0, 1).reshape(-1, views.shape[-1]).T)
     for number, each in enumerate(queries):
         assert each.features is not None
         query = each.features.refine(settings.transition)
         stacked = np.concatenate([query.vectors, *(role.vectors for role in query.roles)])
-        products = (flat @ stacked.T).reshape(*views.shape[:2], -1).swapaxes(1, 2)
+        products = (stacked @ flat).reshape(len(stacked), *views.shape[1::-1]).transpose(2, 0, 1)
         end = len(query.vectors)
         captions = products[:, :end]
         keep("transport", number, settings.scorer.score_similarities(captions, query.weights, q))
@@ -156,13 +160,13 @@ def measure(name: str, root: Path, work: Path) -> Parts:
     penalty = 0.0 if ranker.penalty is None else ranker.penalty[rows]
 
     def positions(ids: object) -> NDArray[np.int64]:
-        listed = [place[gallery.rows[id]] for id in ids if id in gallery.rows]  # type: ignore[attr-defined]
+        listed = [position_of[gallery.rows[id]] for id in ids if id in gallery.rows]  # type: ignore[attr-defined]
         return np.array(listed, np.int64)
 
     return Parts(
         of,
         penalty,
-        [None if each.row is None else place[each.row] for each in queries],
+        [None if each.row is None else position_of[each.row] for each in queries],
         [positions(each.query.answers) for each in queries],
         [positions(each.query.group) for each in queries],
         [_image_set(each) for each in queries],
@@ -294,7 +298,8 @@ EVEN_WEIGHTS = {"global": 1.0, "desired": 0.25, "preserve": 0.25, "forbidden": 0
 
 if __name__ == "__main__":
     data_set, data_root, scratch = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    number = int(sys.argv[4]) if len(sys.argv) > 4 else None
     kept = scratch / f"{data_set}.pickle"
     if not kept.is_file():
-        kept.write_bytes(pickle.dumps(measure(data_set, data_root, scratch)))
+        kept.write_bytes(pickle.dumps(measure(data_set, data_root, scratch, number)))
     report(data_set, pickle.loads(kept.read_bytes()))

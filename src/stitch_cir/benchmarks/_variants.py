@@ -76,11 +76,11 @@ def variants_of(
     The reference alone and the modification alone are always among them, since no report is without
     the composition gap. Controls: the sum of their vectors alone, and every other scorer under the
     same queries; where roles count, also without each of them, and their rescoring by reward and
-    penalty (SoFT). ``composed`` names the encoder of reference and text together: where the settings
-    give it a weight, it is part of the queries, and its vectors alone and the queries without them
-    are controls too. Ablation: transition and transport removed one by one and together, where
-    "without transport" is mean pooling. Sweeps: α for a transition that has it, τ for a scorer that
-    has it, and the weight of an image anchor.
+    penalty (SoFT). ``composed`` names the encoder of reference and text together: where the
+    settings give it a weight, it is part of the queries, and its vectors alone and the queries
+    without them are controls too. Ablation: transition and transport removed one by one and
+    together, where "without transport" is mean pooling. Sweeps: α for a transition that has it, τ
+    for a scorer that has it, and the weight of an image anchor.
     """
     member = composed if settings.composed_weight else ""
     plain = settings.with_(composed_weight=0.0)
