@@ -148,11 +148,11 @@ def measure(name: str, root: Path, work: Path, count: int | None = None) -> Part
         keep("transport", number, settings.scorer.score_similarities(captions, query.weights, q))
         keep(WHOLE, number, 2 * captions[:, :, 0] @ query.weights)
         for sent in query.roles:
-            part = products[:, end : end + len(sent.vectors)]
+            phrases = products[:, end : end + len(sent.vectors)]
             end += len(sent.vectors)
-            scores = look.score_similarities(part, sent.weights, q)
+            scores = look.score_similarities(phrases, sent.weights, q)
             keep(f"{sent.term} {LOCAL}", number, scores)
-            keep(f"{sent.term} {WHOLE}", number, 2 * part[:, :, 0] @ sent.weights)
+            keep(f"{sent.term} {WHOLE}", number, 2 * phrases[:, :, 0] @ sent.weights)
         if not number % 500:
             print(number, len(queries), file=sys.stderr, flush=True)
     for role, kind in itertools.product(ROLES, (LOCAL, WHOLE)):

@@ -39,8 +39,7 @@ class RoleScorer(BlockScorer):
     cosine with the original view, or half the score of bidirectional transport. A role without
     phrases plays no part, and the others share its weight; the views of the reference V_ref count
     where something is to be preserved, alone or with half of its weight. After MulVec (arXiv
-    2608.25305), which prints no θ; those here were chosen on every second query of cirr-captions
-    and stamps (docs/roles.md).
+    2608.25305), which prints no θ: those here are ours (docs/roles.md).
 
     As a scorer of one caption set it is the global term alone; a ranking problem adds the others.
 
