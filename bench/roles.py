@@ -144,9 +144,9 @@ def measure(name: str, root: Path, work: Path, count: int | None = None) -> Part
         stacked = np.concatenate([query.vectors, *(role.vectors for role in query.roles)])
         products = (stacked @ flat).reshape(len(stacked), *views.shape[1::-1]).transpose(2, 0, 1)
         end = len(query.vectors)
-        captions = products[:, :end]
-        keep("transport", number, settings.scorer.score_similarities(captions, query.weights, q))
-        keep(WHOLE, number, 2 * captions[:, :, 0] @ query.weights)
+        of_captions = products[:, :end]
+        keep("transport", number, settings.scorer.score_similarities(of_captions, query.weights, q))
+        keep(WHOLE, number, 2 * of_captions[:, :, 0] @ query.weights)
         for sent in query.roles:
             phrases = products[:, end : end + len(sent.vectors)]
             end += len(sent.vectors)
