@@ -22,7 +22,7 @@ from stitch_cir.composers import (
 )
 from stitch_cir.encoders import load_encoder
 from stitch_cir.plugins import SCORERS, TRANSITIONS
-from stitch_cir.reranker import ChatReranker, Verdict
+from stitch_cir.reranker import ChatReranker, Judgement, Verdict
 from stitch_cir.testing import (
     ContractError,
     FixedComposer,
@@ -127,6 +127,13 @@ class Eager(FixedComposer):
         return super().compose(reference, modification.strip() or "x", count)
 
 
+class RanksOne(FixedReranker):
+    def judge_together(
+        self, reference: Any, modification: Any, candidates: Any, checklist: Any, *, mode: str
+    ) -> Judgement:
+        return Judgement(tuple(self.judge(reference, modification, candidates[:1])))
+
+
 class Shuffles(FixedReranker):
     def judge(self, reference: Any, modification: str, candidates: Any) -> list[Verdict]:
         return super().judge(reference, modification, candidates)[::-1]
@@ -152,6 +159,7 @@ class Shuffles(FixedReranker):
         (check_composer, Eager(["a"]), "raises QueryError"),
         (check_reranker, Linear(), "is no reranker: it lacks"),
         (check_reranker, Shuffles([]), "in their order"),
+        (check_reranker, RanksOne([]), "judge_together returns one verdict for each"),
     ],
 )
 def test_a_broken_rule_is_named(check: Callable[[Any], None], plug_in: Any, rule: str) -> None:

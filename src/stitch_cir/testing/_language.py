@@ -19,7 +19,7 @@ from stitch_cir.composers import (
 from stitch_cir.concepts import Concept
 from stitch_cir.errors import QueryError
 from stitch_cir.plugins import COMPOSERS, RERANKERS
-from stitch_cir.reranker import Candidate, Reranker
+from stitch_cir.reranker import Candidate, Checklist, JointReranker, Reranker
 from stitch_cir.testing._contract import ContractError, require, require_plug_in, require_settings
 
 __all__ = ["check_composer", "check_reranker"]
@@ -125,8 +125,23 @@ def check_reranker(reranker: Reranker) -> None:
     )
     require(all(0 <= each.yes <= 1 for each in verdicts), "yes lies between 0 and 1")
     require(reranker.judge(candidates[1], MODIFICATION, []) == [], "no candidates, no verdicts")
+    if isinstance(reranker, JointReranker):
+        _check_judging_together(reranker, candidates)
     notes = reranker.notes()
     require(
         isinstance(notes, tuple) and all(isinstance(note, str) for note in notes),
         f"notes() returns a tuple of texts, not {notes!r}",
     )
+
+
+def _check_judging_together(reranker: JointReranker, candidates: list[Candidate]) -> None:
+    for mode in ("list", "grid"):
+        judgement = reranker.judge_together(
+            candidates[1], MODIFICATION, candidates, Checklist(avoid=("stripes",)), mode=mode
+        )
+        require(
+            [each.id for each in judgement.verdicts] == [each.id for each in candidates],
+            "judge_together returns one verdict for each candidate, in their order",
+        )
+        share = judgement.disagreement
+        require(share is None or 0 <= share <= 1, "disagreement lies between 0 and 1")

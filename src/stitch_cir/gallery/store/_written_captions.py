@@ -68,7 +68,7 @@ def written_elsewhere(store: Store, id: str) -> list[str]:
     """Return the captions of an item that no model wrote: from a file, or from metadata."""
     captions = store.captions(id)
     members = store.value("SELECT members FROM written_captions WHERE id = ?", (id,)) or 0
-    return captions[: len(captions) - int(members)]
+    return captions[: max(0, len(captions) - int(members))]
 
 
 def written_texts(store: Store, id: str) -> list[str]:
