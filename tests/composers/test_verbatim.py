@@ -213,7 +213,7 @@ def test_an_object_may_come_with_what_it_does() -> None:
 def test_settings_name_the_wording() -> None:
     composer = VerbatimComposer()
     assert isinstance(composer, Composer)
-    assert composer.settings()["wording"] == "verbatim-3"
+    assert composer.settings()["wording"] == "verbatim-4"
     assert composer.compose(None, "in red", 1).settings == composer.settings()
 
 

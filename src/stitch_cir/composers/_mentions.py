@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stitch_cir.composers._concepts import likeliest_first, without_explanation
-from stitch_cir.composers._phrases import noun_phrase, plural, unframed, with_article
+from stitch_cir.composers._concepts import likeliest_first
+from stitch_cir.composers._phrases import plural, with_article
 from stitch_cir.composers._protocol import Reference
-from stitch_cir.composers._requests import COLOUR
-from stitch_cir.composers._text import clean
+from stitch_cir.composers._request_rules import COLOUR
+from stitch_cir.composers._text import clean, unframed
 from stitch_cir.concepts import ConceptKind
 
 __all__ = ["Mention", "Reading", "find_mentions", "read_mentions"]
@@ -145,7 +145,7 @@ def read_mentions(text: str, references: Sequence[Reference]) -> Reading:
             return match[0].replace(match["of"], words or match["of"])
         if match["noun"]:
             colour = _word(references[other - 1], "colour")
-            return noun_phrase(match["noun"], qualities=(colour,) if colour else ())
+            return with_article(f"{colour} {match['noun']}".strip())
         if not words:
             unread.append(match[0].strip())
         return words or match[0]
@@ -208,6 +208,6 @@ def _thing(reference: Reference) -> str:
     objects = likeliest_first(reference.concepts, "object")
     if not objects:
         return ""
-    noun = without_explanation(objects[0].text)
+    noun = objects[0].text
     colour = _word(reference, "colour")
-    return noun_phrase(noun, qualities=(colour,) if colour and colour not in noun else ())
+    return with_article(noun if colour in noun else f"{colour} {noun}")

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["clean", "cut_characters", "fold", "unique"]
+__all__ = [
+    "CHARACTERS",
+    "clean",
+    "cut_characters",
+    "distinct_captions",
+    "fold",
+    "unframed",
+    "unique",
+]
 
+CHARACTERS = 600
+"""Most characters of a text that composers read; text encoders read less."""
 _QUOTES = str.maketrans(
     {
         "‘": "'",
@@ -58,6 +68,17 @@ def cut_characters(text: str, limit: int) -> str:
     return (head[:gap] if gap > limit // 2 else text[:limit]).rstrip(" ,;:-")
 
 
+def shortened(text: str) -> str:
+    """Return the beginning of a text, as much of it as composers read."""
+    return cut_characters(text, CHARACTERS)
+
+
+def cut_note(text: str) -> str:
+    """Return how much of a modification is read, or "" where all of it is."""
+    cut = f"the modification was cut from {len(text):,} to {CHARACTERS:,} characters"
+    return cut if len(text) > CHARACTERS else ""
+
+
 def fold(text: str) -> str:
     """Fold a text to the form in which two texts compare equal."""
     return " ".join(re.sub(r"[.!?,;:]+(?=\s|$)", " ", clean(text).casefold()).split())
@@ -70,3 +91,20 @@ def unique(texts: Iterable[str]) -> list[str]:
         if text and fold(text) not in first:
             first[fold(text)] = text
     return list(first.values())
+
+
+def unframed(caption: str) -> str:
+    """Return a caption without "The image shows"."""
+    frame = r"(?:the|this|an?) (?:image|photo|picture|scene) (?:shows|depicts|features|is of|of) "
+    return re.sub(f"^{frame}", "", caption.strip(), flags=re.I).rstrip(" .")
+
+
+def distinct_captions(captions: Sequence[str]) -> list[str]:
+    """Return cleaned captions of an image, without those that only concatenate others."""
+    cleaned = unique(unframed(clean(caption)) for caption in captions)
+    folded = [fold(caption) for caption in cleaned]
+    return [
+        shortened(caption)
+        for caption, text in zip(cleaned, folded, strict=True)
+        if not any(other != text and other in text for other in folded)
+    ]
