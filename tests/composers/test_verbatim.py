@@ -1,5 +1,7 @@
 """The default composer's promises for any input, and its forms one by one."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -220,3 +222,91 @@ def test_settings_name_the_wording() -> None:
 def test_no_caption_is_not_a_number_of_captions() -> None:
     with pytest.raises(SettingError, match="number of captions is 0"):
         VerbatimComposer().compose(None, "in red", 0)
+
+
+PLACES = ("on grass", "in the water", "under a tree", "from above", "next to the car", "outdoors")
+ACTIONS = (
+    "climbing a rock",
+    "lying on a sofa",
+    "running through the woods",
+    "swimming",
+    "sitting down",
+)
+ARTICLE = re.compile(
+    r"\ban? (?:on|in|under|from|next|outdoors|with|climbing|lying|running|swimming|sitting)\b"
+)
+CYCLIST = Reference(
+    concepts=(Concept("man riding a bicycle", "object", 0.6), Concept("red", "colour", 0.5))
+)
+
+
+@pytest.mark.parametrize("new", [*PLACES, *ACTIONS])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{new}",
+        "{new} instead",
+        "{new} instead of {old}",
+        "{new} rather than {old}",
+        "instead of {old}, {new}",
+        "change {old} to {new}",
+        "replace {old} with {new}",
+        "{old} is replaced by {new}",
+        "{new}, not {old}",
+        "add {new}",
+        "put it {new}",
+        "I want it {new}, please",
+        "the target shows {new}",
+        "remove the bag and make it {new}",
+    ],
+)
+@pytest.mark.parametrize("reference", [DRESS, CYCLIST, CAPTIONED])
+def test_a_place_or_an_action_never_has_an_article(
+    form: str, new: str, reference: Reference
+) -> None:
+    for old in ("in the snow", "sitting on a bench", "standing"):
+        for text in texts(reference, form.format(new=new, old=old)):
+            assert not ARTICLE.search(text), text
+
+
+def test_a_place_or_an_action_follows_the_object() -> None:
+    dog = Reference(concepts=(Concept("dog", "object", 0.6),))
+    made = VerbatimComposer().compose(dog, "on grass instead of in the water", 5)
+    assert made.texts[1:] == ("a dog on grass",)
+    assert [each.text for each in made.roles.forbidden] == ["water"]
+    assert texts(dog, "climbing a rock instead")[1:] == ("a dog climbing a rock",)
+    assert texts(dog, "from above instead of from below")[1:] == ("a dog from above",)
+    # who climbs no longer rides
+    assert texts(CYCLIST, "climbing a rock instead")[1:] == ("a red man climbing a rock",)
+    assert texts(CYCLIST, "on a beach")[1:] == ("a red man riding a bicycle on a beach",)
+
+
+def test_an_action_with_a_thing_may_be_a_thing_itself_and_stands_alone() -> None:
+    assert texts(DRESS, "wedding dress instead of a t-shirt")[1:] == ("wedding dress",)
+    assert texts(CYCLIST, "climbing ice instead of rock")[1:] == ("climbing ice",)
+
+
+@pytest.mark.parametrize(
+    ("noun", "phrase"),
+    [
+        ("unicycle", "a unicycle"),
+        ("umbrella", "an umbrella"),
+        ("sheep", "a sheep"),
+        ("swimming pool", "a swimming pool"),
+        ("jeans", "jeans"),
+        ("jeans with holes", "jeans with holes"),
+    ],
+)
+def test_what_is_recognised_has_the_article_that_it_needs(noun: str, phrase: str) -> None:
+    assert texts(Reference(concepts=(Concept(noun, "object", 0.6),)), "") == (phrase,)
+
+
+def test_of_a_clause_that_no_rule_covers_only_the_ends_are_left_out() -> None:
+    street = Reference(captions=("a street",))
+    made = VerbatimComposer().compose(street, "Have the dog look at it rather than sleep", 5)
+    assert made.texts[1:] == ("the dog look at it, a street",)
+    assert [each.text for each in made.roles.forbidden] == ["sleep"]
+    assert (
+        texts(street, "Two dogs instead of one, both asleep")[1]
+        == "Two dogs, both asleep, a street"
+    )
