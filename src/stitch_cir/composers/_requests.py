@@ -61,8 +61,8 @@ def _read_clause(clause: str) -> Change:
         # where something is, or what it does, is no thing that could have an article
         if re.match(rf"{rules.ADVERBIAL}|{rules.DOING}$", new, re.I):
             kind = "location"
-        elif kind == "replace" and re.match(rules.DOING, new, re.I):
-            kind = "scene"
+        elif kind == "replace" or (kind == "scene" and instead):
+            kind = "scene" if re.match(rules.DOING, new, re.I) else "replace"
         subject = _bare(parts.get("subject") or parts["kept"])
         whole = re.fullmatch(rules.WHOLE, new, re.I) and re.fullmatch(rules.BRIEF, old, re.I)
         vague = kind in ("scene", "replace") and re.search(rules.BACK, new, re.I)

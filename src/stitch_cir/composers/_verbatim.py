@@ -36,7 +36,10 @@ class VerbatimComposer:
     would only repeat others are not written, so there may be fewer than requested.
     """
 
-    name = "verbatim"
+    @property
+    def name(self) -> str:
+        """Return ``"verbatim"``."""
+        return "verbatim"
 
     def settings(self) -> Mapping[str, Any]:
         """Return the version of the wording, and its weights."""
@@ -87,7 +90,6 @@ class VerbatimComposer:
             )
         removed = texts.unique(change.removed for change in changes)
         unread = objects and any(change.kind == "words" for change in changes)
-        silent = reference is not None and not known
         fewer = reference is not None and len(different) < count
         notes = (
             texts.cut_note(written),
@@ -95,7 +97,7 @@ class VerbatimComposer:
             f"to vanish: {', '.join(removed)}" if removed else "",
             "no rule covers the whole modification: it is used as written" if unread else "",
             misread_note(objects),
-            "no words for the reference: only the modification counts" if silent else "",
+            "no words for the reference: only the text counts" if reference and not known else "",
             f"fewer captions than {count}: others would only repeat these" if fewer else "",
         )
         return Composition(
@@ -132,8 +134,7 @@ def _of_objects(
             yield Caption(joined, weights[noun], "verbatim:joined")
         return
     colours = [each.text for each in likeliest_first(concepts, "colour") if each.weight >= LEAST]
-    # what takes the place of something may have its colour or not
-    replaced = any(change.kind == "replace" for change in changes)
+    replaced = any(change.kind == "replace" for change in changes)  # in the old colour or not
     for tint in ["", *colours[:1]] if replaced else colours[:1] or [""]:
         for noun, weight in weights.items():
             yield Caption(_changed(noun, tint, changes), weight, "verbatim:rule")
