@@ -224,7 +224,14 @@ def test_no_caption_is_not_a_number_of_captions() -> None:
         VerbatimComposer().compose(None, "in red", 0)
 
 
-PLACES = ("on grass", "in the water", "under a tree", "from above", "next to the car", "outdoors")
+LOCATIONS = (
+    "on grass",
+    "in the water",
+    "under a tree",
+    "from above",
+    "next to the car",
+    "outdoors",
+)
 ACTIONS = (
     "climbing a rock",
     "lying on a sofa",
@@ -240,7 +247,7 @@ CYCLIST = Reference(
 )
 
 
-@pytest.mark.parametrize("new", [*PLACES, *ACTIONS])
+@pytest.mark.parametrize("new", [*LOCATIONS, *ACTIONS])
 @pytest.mark.parametrize(
     "form",
     [

@@ -73,9 +73,9 @@ class VerbatimComposer:
         described = texts.distinct_captions(reference.captions)[:3] if reference else []
         concepts = reference.concepts if reference and not described else ()
         objects = _objects(concepts, changes, text)
-        known = described or [with_article(each.text) for each in objects]
+        shown = described or [with_article(each.text) for each in objects]
         content = ", ".join(filter(None, (change.phrase for change in changes))) or text
-        captions = [Caption(text, REQUEST_SHARE if known else 1.0, "verbatim:request")]
+        captions = [Caption(text, REQUEST_SHARE if shown else 1.0, "verbatim:request")]
         if objects:
             captions += _of_objects(text, changes, objects, concepts)
         else:
@@ -97,18 +97,18 @@ class VerbatimComposer:
             f"to vanish: {', '.join(removed)}" if removed else "",
             "no rule covers the whole modification: it is used as written" if unread else "",
             misread_note(objects),
-            "no words for the reference: only the text counts" if reference and not known else "",
+            "no words for the reference: only the text counts" if reference and not shown else "",
             f"fewer captions than {count}: others would only repeat these" if fewer else "",
         )
         return Composition(
             captions=tuple(first[each] for each in different[:count]),
             modification=text,
             composer=self.name,
-            reference_captions=tuple(known),
+            reference_captions=tuple(shown),
             settings=self.settings(),
             notes=tuple(filter(None, notes)),
             intent="" if texts.fold(content) == texts.fold(text) else content,
-            roles=roles_by_rules(changes, known),
+            roles=roles_by_rules(changes, shown),
             alternatives=second_guesses(objects),
         )
 
