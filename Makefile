@@ -4,7 +4,6 @@
 # make test-browser: the page in headless Chromium (Debian's package, installed where that may be done)
 # make test-chaos: faults at every write, flipped bits, damaged files, bad days of models and clients
 # make docs: build the site of docs/ in build/docs, and follow every link; make docs-serve: and serve it on this machine
-# make recordings: record the page and a session of the terminal anew (docs/images)
 # make release: test, build and check what would be published, and stop before publishing
 # make lint: formatting, types, layers, and whether generated files are current
 # make generated: write what derives from the settings and the wire
@@ -24,7 +23,7 @@ AXE := .venv-extras/browser/node_modules/axe-core/axe.min.js
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-extras test-browser test-chaos docs docs-serve recordings release lint generated pins bench clean
+.PHONY: demo test test-extras test-browser test-chaos docs docs-serve release lint generated pins bench clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("stitch needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
@@ -88,10 +87,6 @@ docs: .venv-extras/docs/.installed
 
 docs-serve: docs
 	$(DOCS) -m http.server --bind 127.0.0.1 --directory build/docs $(PORT)
-
-# the examples of the page are indexed by make demo; CHROMIUM and playwright are those of make test-browser
-recordings: .venv-extras/browser/.installed
-	CHROMIUM=$(CHROMIUM) .venv-extras/browser/bin/python scripts/recordings.py
 
 # release/README.md says what is to be done before and after
 release: .venv-extras/docs/.installed

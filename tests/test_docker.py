@@ -15,13 +15,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.command import command_tree
+
 ROOT = Path(__file__).parent.parent
 ENTRY = ROOT / "docker" / "entrypoint.sh"
 
 
-def instructions() -> list[tuple[str, str]]:
-    """Read the Dockerfile: (instruction, arguments), continued lines joined."""
-    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+def instructions(file: str = "Dockerfile") -> list[tuple[str, str]]:
+    """Read a Dockerfile: (instruction, arguments), continued lines joined."""
+    text = (ROOT / file).read_text(encoding="utf-8")
     text = re.sub(r"^\s*#.*\n", "", text, flags=re.M).replace("\\\n", " ")
     return [
         (line.split()[0], line.split(maxsplit=1)[1]) for line in text.splitlines() if line.strip()
@@ -167,6 +169,25 @@ def test_a_disk_that_is_away_does_not_stop_the_server(
     assert len(serve) == serves
     assert done.returncode == (0 if serves else status)
     assert ("serving the gallery as it was" in done.stderr) == (serves and status in (3, 5))
+
+
+def test_the_demo_serves_a_gallery_that_its_visitors_cannot_change() -> None:
+    steps = instructions("docker/space/Dockerfile")
+    copied = [part for name, rest in steps if name == "COPY" for part in rest.split()[:-1]]
+    assert all((ROOT / path).exists() for path in copied)
+    assert {"pyproject.toml", "release", "src"} <= set(copied)
+    names = [name for name, _ in steps]
+    assert names.index("USER") < names.index("CMD")
+    program, command, *options = json.loads(dict(steps)["CMD"])
+    assert (program, command) == ("stitch", "serve")
+    root = command_tree()
+    context = root.make_context("stitch", [], resilient_parsing=True)
+    served = root.get_command(context, command).make_context(command, options).params
+    assert not any("STITCH_TOKEN" in rest for _, rest in steps)
+    card = (ROOT / "docker" / "space" / "README.md").read_text(encoding="utf-8")
+    head = yaml.safe_load(card.split("---")[1])
+    assert head["sdk"] == "docker"
+    assert str(head["app_port"]) == dict(steps)["EXPOSE"] == str(served["port"])
 
 
 def test_the_script_is_sound() -> None:
