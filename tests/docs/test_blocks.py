@@ -70,7 +70,7 @@ def parsed(words: list[str]) -> None:
     """Parse the options of a command without running it."""
     command = command_tree()
     context = command.make_context("stitch", [], resilient_parsing=True)
-    while hasattr(command, "commands") and not words[0].startswith("-"):
+    while hasattr(command, "commands") and words and not words[0].startswith("-"):
         name, *words = words
         command = command.get_command(context, name)
         assert command is not None, f"no such command: {name}"
