@@ -110,10 +110,15 @@ def measure(name: str, root: Path, work: Path, count: int | None = None) -> Part
     settings = SearchSettings.from_preset("captions" if captions else "paper")
     with_roles = settings.with_(scorer="roles")
     benchmark = load_benchmark(name, root, "val" if captions else "test")
-    remembering = RememberingEncoder(load_encoder("mini"), work / "galleries/text-vectors.sqlite")
+    mini = load_encoder("mini")
+    remembering = RememberingEncoder(mini, work / "galleries/text-vectors.sqlite")
     encoder = centred_on_captions(benchmark, remembering)
     galleries = open_galleries(
-        benchmark, work / f"galleries/{name}", encoder=encoder, recipe=None, progress=None
+        benchmark,
+        work / f"galleries/{name}",
+        encoder=encoder if captions else mini,  # only mini itself recognises what is shown
+        recipe=None,
+        progress=None,
     )
     made = compose_queries(
         benchmark, galleries, VerbatimComposer(), settings, work / f"{name}.jsonl"

@@ -86,6 +86,9 @@ def show_results(results: Results, out: Console) -> None:
     if composition is not None:
         out.print(f"Target captions ({composition.composer}):", style="bold")
         show_composition(composition, out)
+    if results.query.avoided:
+        avoided = ", ".join(results.query.avoided)
+        out.print(f"Avoided: {printable(avoided)} (weight {results.settings.forbidden_weight:g})")
     judged = results.reranker is not None
     word = "yes" if results.settings.verify_mode == "each" else "standing"
     heads = ["#", "score", "image", *(["verdict"] if judged else []), "strongest view"]

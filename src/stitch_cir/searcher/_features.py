@@ -108,6 +108,14 @@ class EncodedQuery:
         return tuple(name for name, _ in self.references)
 
     @property
+    def avoided(self) -> tuple[str, ...]:
+        """What the user avoids."""
+        forbidden = (
+            each for role in self.roles if role.term == "forbidden" for each in role.phrases
+        )
+        return tuple(phrase.text for phrase in forbidden if phrase.origin == "user")
+
+    @property
     def row_noun(self) -> str:
         """What a row is: a target caption, or a view of the reference of a query without text."""
         return "part of the reference" if self.composition is None else "caption"
@@ -120,12 +128,7 @@ class EncodedQuery:
             "labels": list(self.labels),
             "weights": [round(float(weight), 6) for weight in self.weights],
             "negatives": list(self.negatives),
-            "avoid": [
-                phrase.text
-                for role in self.roles
-                for phrase in role.phrases
-                if role.term == "forbidden" and phrase.origin == "user"
-            ],
+            "avoid": list(self.avoided),
             "references": [
                 {"name": name, "share": round(share, 6)} for name, share in self.references
             ],
