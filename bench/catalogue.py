@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def run() -> Iterator[Row]:
         store.close()
 
 
-def draw(ids: tuple[str, ...]) -> AttributeTable:
+def draw(ids: Sequence[str]) -> AttributeTable:
     """Ten attributes of a shop, of all five kinds."""
     random = np.random.default_rng(16)
     names = np.array([f"brand {number:03}" for number in range(500)])
@@ -82,7 +82,7 @@ def draw(ids: tuple[str, ...]) -> AttributeTable:
     )
 
 
-def fresh(store: Store, ids: tuple[str, ...], cache: AttributeCache) -> Attributes:
+def fresh(store: Store, ids: Sequence[str], cache: AttributeCache) -> Attributes:
     """The attributes as a new snapshot sees them."""
     return Attributes(store, lambda: ids, (1, "commit"), cache)
 
@@ -151,7 +151,7 @@ def groups(attributes: Attributes, problem: RankingProblem) -> Row:
 
 def update(
     store: Store,
-    ids: tuple[str, ...],
+    ids: Sequence[str],
     values: AttributeTable,
     problem: RankingProblem,
     first: float,
@@ -171,7 +171,7 @@ def update(
     )
 
 
-def memory(store: Store, ids: tuple[str, ...], values: AttributeTable) -> Row:
+def memory(store: Store, ids: Sequence[str], values: AttributeTable) -> Row:
     cache = AttributeCache()
     tracemalloc.start()
     started = time.perf_counter()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stitch_cir.gallery import Codes, ViewMatrix, write_codes
+from stitch_cir.gallery import Codes, Ids, ViewMatrix, write_codes
 
 RANK = 64
 BLOCK = 4096
@@ -94,7 +94,7 @@ def open_matrix(folder: Path, sets: int, views: int, dim: int) -> ViewMatrix:
     """Map what ``write_matrix`` wrote."""
     count = sets * views
     return ViewMatrix(
-        tuple(f"{number:07}" for number in range(sets)),
+        Ids.of(f"{number:07}" for number in range(sets)),
         np.memmap(folder / "vectors", "<f4", "r", shape=(count, dim)),
         np.arange(sets + 1) * views,
         np.zeros(count, np.uint8),

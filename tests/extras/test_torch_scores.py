@@ -14,7 +14,7 @@ import torch
 
 import stitch_cir as st
 from stitch_cir.errors import ModelError, SettingError, VectorError
-from stitch_cir.gallery import ViewMatrix
+from stitch_cir.gallery import Ids, ViewMatrix
 from stitch_cir.ranking import Exhaustive, OnDevice, RankingProblem
 from stitch_cir.transition import transition_by_name
 from stitch_cir.transport import (
@@ -111,7 +111,7 @@ def ragged(random: np.random.Generator, count: int, dim: int, *, even: bool = Fa
     vectors.flags.writeable = False
     kinds = np.zeros(len(vectors), np.uint8)
     means = np.stack([vectors.mean(0) for vectors in sets])
-    ids = tuple(f"{number:04}" for number in range(count))
+    ids = Ids.of(f"{number:04}" for number in range(count))
     return ViewMatrix(ids, vectors, offsets, kinds, means, generation=1)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stitch_cir.gallery import Codes, ViewMatrix, write_codes
+from stitch_cir.gallery import Codes, Ids, ViewMatrix, write_codes
 from stitch_cir.ranking import RankingProblem
 from stitch_cir.transport import Chamfer, Scorer
 
@@ -53,7 +53,7 @@ def pack(vectors: np.ndarray, sizes: np.ndarray, scratch: Path | None = None) ->
             np.fromfile(scratch / "centre", np.float32),
         )
     return ViewMatrix(
-        tuple(f"{number:05}" for number in range(len(sizes))),
+        Ids.of(f"{number:05}" for number in range(len(sizes))),
         vectors,
         offsets,
         np.zeros(len(vectors), np.uint8),

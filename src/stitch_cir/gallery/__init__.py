@@ -18,6 +18,7 @@ from stitch_cir.gallery.attributes._where import Attribute, Near, Where
 from stitch_cir.gallery.attributes._write import AttributeReport
 from stitch_cir.gallery.cache._codes import Codes, write_codes
 from stitch_cir.gallery.cache._format import ViewMatrix
+from stitch_cir.gallery.cache._ids import Ids
 from stitch_cir.gallery.feeds._money import minor_digits, minor_units
 from stitch_cir.gallery.feeds._options import FeedOptions
 from stitch_cir.gallery.feeds._read import RowFailure
@@ -55,6 +56,7 @@ __all__ = [
     "Gallery",
     "GalleryReader",
     "ImageCaptions",
+    "Ids",
     "IndexOptions",
     "IndexReport",
     "Near",

@@ -99,7 +99,7 @@ class GalleryReader(ABC):
     @property
     def ids(self) -> tuple[str, ...]:
         """All gallery ids, sorted."""
-        return self.matrix().ids
+        return tuple(self.matrix().ids)
 
     def __len__(self) -> int:
         """Count the images."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 import unicodedata
-from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -211,7 +210,7 @@ def _check_sets(store: Store, dim: int, cache: Path, findings: _Findings) -> Non
         problem = problem_of(stored, dim)
         size = len(stored.image_views) + sum(map(len, stored.caption_views))
         findings.views += size // (4 * dim)
-        row = None if matrix is None else _row_of(matrix, stored.id)
+        row = None if matrix is None else matrix.ids.row_of(stored.id)
         matched += row is not None
         if problem is None and matrix is not None and stored.id not in matrix.salvaged:
             same = row is not None and _agrees(matrix, row, stored, dim)
@@ -223,11 +222,6 @@ def _check_sets(store: Store, dim: int, cache: Path, findings: _Findings) -> Non
             findings.damaged.append((stored, problem))
     if matrix is not None and not (agrees and matched == len(matrix.ids)):
         findings.cache = "does not hold what the database holds"
-
-
-def _row_of(matrix: ViewMatrix, id: str) -> int | None:
-    row = bisect_left(matrix.ids, id)
-    return row if row < len(matrix.ids) and matrix.ids[row] == id else None
 
 
 def _agrees(matrix: ViewMatrix, row: int, stored: StoredSet, dim: int) -> bool:

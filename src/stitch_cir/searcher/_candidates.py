@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.errors import GalleryEmptyError, NotFoundError
-from stitch_cir.gallery import Snapshot, ViewMatrix, matcher
+from stitch_cir.gallery import Ids, Snapshot, ViewMatrix
 from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._reference import ResolvedReference, suggest_ids
 from stitch_cir.searcher._settings import SearchSettings
 
-__all__ = ["Candidates", "row_of", "select_candidates", "shortfall"]
+__all__ = ["Candidates", "select_candidates", "shortfall"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +61,10 @@ class Candidates:
     def move_away(self, query: EncodedQuery, matrix: ViewMatrix, weight: float) -> EncodedQuery:
         """Return the query moved away from the negatives by ``weight``, with their ids."""
         ids = tuple(dict.fromkeys(self.rejected.values()))
-        rows = [row for id in ids if (row := row_of(matrix, id)) is not None]
+        rows = [row for id in ids if (row := matrix.ids.row_of(id)) is not None]
         if not rows:
             return query
         return query.away_from(ids, np.asarray(matrix.means[rows]), weight)
-
-
-def row_of(matrix: ViewMatrix, id: str) -> int | None:
-    """Return the row of an id, or ``None``; ``matrix.ids`` are sorted."""
-    row = bisect_left(matrix.ids, id)
-    return row if row < len(matrix.ids) and matrix.ids[row] == id else None
 
 
 def select_candidates(
@@ -141,12 +134,13 @@ def _filter_rows(
             f"The gallery {snapshot.directory} holds no image.",
             hint="Index a folder that has images: stitch index FOLDER",
         )
-    kept = np.array([id not in excluded for id in matrix.ids])
+    kept = np.ones(len(matrix.ids), bool)
+    kept[[row for id in excluded if (row := matrix.ids.row_of(id)) is not None]] = False
     notes = []
     for name, patterns in (("include", settings.include), ("exclude", settings.exclude)):
         matched = np.zeros(len(kept), bool)
         for pattern in patterns:
-            matches = np.fromiter(map(matcher([pattern]), matrix.ids), bool, len(kept))
+            matches = matrix.ids.matching(pattern)
             matched |= matches
             if not matches.any():
                 notes.append(_unmatched(name, pattern, matrix.ids))
@@ -164,9 +158,9 @@ def _filter_rows(
     return rows, tuple(notes)
 
 
-def _unmatched(name: str, pattern: str, ids: Sequence[str]) -> str:
+def _unmatched(name: str, pattern: str, ids: Ids) -> str:
     below = pattern.rstrip("/") + "/*"
-    hint = f" Do you mean {below!r}?" if any(map(matcher([below]), ids)) else ""
+    hint = f" Do you mean {below!r}?" if ids.matching(below).any() else ""
     return f"The pattern {pattern!r} of {name} matches no image.{hint}"
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stitch_cir.errors import NotFoundError, RowDamagedError
 from stitch_cir.gallery import Facet, FacetRequest, Gallery, Snapshot
 from stitch_cir.ranking import POOL, Ranking, Solver, vary
-from stitch_cir.searcher._candidates import Candidates, row_of, select_candidates, shortfall
+from stitch_cir.searcher._candidates import Candidates, select_candidates, shortfall
 from stitch_cir.searcher._cursor import Cursor
 from stitch_cir.searcher._cutoff import Chance, ChanceCache, measure_chance, place_cutoff
 from stitch_cir.searcher._features import EncodedQuery, QueryFeatures
@@ -191,7 +191,7 @@ class QueryRun:
         """
         gallery_id = gallery_id_of(self.snapshot, id)
         rows = self.candidates.rows
-        row = row_of(self.ranker.matrix, gallery_id)
+        row = self.ranker.matrix.ids.row_of(gallery_id)
         if row is None or not np.isin(row, rows):
             raise NotFoundError(
                 f"The image {gallery_id!r} is left out of this search: it is the reference (or its "

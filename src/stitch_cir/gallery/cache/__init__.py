@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         read_manifest,
         read_manifests,
     )
+    from stitch_cir.gallery.cache._ids import Ids
     from stitch_cir.gallery.cache._packed import PackedVectors
     from stitch_cir.gallery.cache._salvage import Salvage
 
@@ -26,6 +27,7 @@ __all__ = [
     "FILES",
     "FORMAT",
     "Codes",
+    "Ids",
     "PackedVectors",
     "Salvage",
     "ViewMatrix",
@@ -48,6 +50,7 @@ _exports.publish(
         "FILES": "_format",
         "FORMAT": "_format",
         "Codes": "_codes",
+        "Ids": "_ids",
         "PackedVectors": "_packed",
         "Salvage": "_salvage",
         "ViewMatrix": "_format",

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from stitch_cir.errors import GalleryDamagedError
 from stitch_cir.gallery.cache._codes import write_codes
 from stitch_cir.gallery.cache._format import FILES, FORMAT, ViewMatrix, checksums, open_cache
+from stitch_cir.gallery.cache._ids import Ids
 from stitch_cir.gallery.cache._salvage import Salvage
 from stitch_cir.gallery.store import Store
 from stitch_cir.gallery.store._view_sets import problem_of, sets
@@ -101,7 +102,7 @@ def pack_in_memory(store: Store, dim: int, *, old: Path) -> ViewMatrix:
     empty: NDArray[np.float32] = np.empty((0, dim), np.float32)
     means = [_mean(views)[0] for views in members]
     matrix = ViewMatrix(
-        tuple(ids),
+        Ids.of(ids),
         np.concatenate([empty, *members]),
         np.asarray(offsets, dtype=np.int64),
         np.concatenate([np.empty(0, np.uint8), *kinds]).astype(np.uint8),
@@ -190,7 +191,7 @@ def _write_sets(store: Store, dim: int, scratch: Path, salvage: Salvage) -> dict
     if ids:  # an empty file cannot be mapped
         written = np.memmap(scratch / "vectors", "<f4", "r", shape=(offsets[-1], dim))
     write_codes(scratch, written, bounds, total / max(offsets[-1], 1))
-    (scratch / "ids").write_text(json.dumps(ids), encoding="utf-8")
+    Ids.of(ids).write(scratch)
     return {
         "images": len(ids),
         "views": offsets[-1],

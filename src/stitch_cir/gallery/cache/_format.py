@@ -24,14 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.gallery.cache._codes import CODE_FILES, Codes, map_codes
+from stitch_cir.gallery.cache._ids import Ids
 
 __all__ = ["FORMAT", "ViewMatrix", "is_of_another_format", "map_unchecked", "open_cache"]
 
-FORMAT = 3
+FORMAT = 4
 CHUNK = 1 << 20
 SAMPLE = 1024
 """How many chunks of a file are compared at opening, at most."""
-FILES = ("vectors", "means", "lengths", "offsets", "kinds", "ids", *CODE_FILES)
+FILES = ("vectors", "means", "lengths", "offsets", "kinds", "ids", "id_ends", *CODE_FILES)
 _UNUSABLE = (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError)
 """What reading a missing, cut, altered or just vanishing cache may raise."""
 
@@ -51,7 +52,7 @@ class ViewMatrix:
     the structure of the database, if anything was.
     """
 
-    ids: tuple[str, ...] = field(repr=False)
+    ids: Ids = field(repr=False)
     vectors: NDArray[np.float32] = field(repr=False)
     offsets: NDArray[np.int64] = field(repr=False)
     kinds: NDArray[np.uint8] = field(repr=False)
@@ -137,7 +138,7 @@ def map_unchecked(folder: Path) -> ViewMatrix | None:
 
 def _map(folder: Path, manifest: dict[str, Any]) -> ViewMatrix:
     images, views, dim = (int(manifest[name]) for name in ("images", "views", "dim"))
-    ids = tuple(json.loads((folder / "ids").read_text(encoding="utf-8")))
+    ids = _map_ids(folder, manifest)
     offsets = np.fromfile(folder / "offsets", "<i8")
     kinds = np.fromfile(folder / "kinds", np.uint8)
     if len(ids) != images or offsets.shape != (images + 1,) or kinds.shape != (views,) or dim < 1:
@@ -169,6 +170,12 @@ def _map(folder: Path, manifest: dict[str, Any]) -> ViewMatrix:
         map_codes(folder, images, views, dim),
         **facts,
     )
+
+
+def _map_ids(folder: Path, manifest: dict[str, Any]) -> Ids:
+    if manifest["format"] < 4:  # no longer searched, but damaged records are mended from it
+        return Ids.of(json.loads((folder / "ids").read_text(encoding="utf-8")))
+    return Ids.map(folder) if manifest["images"] else Ids.of(())
 
 
 def is_sound(file: Path, facts: dict[str, Any], *, complete: bool) -> bool:

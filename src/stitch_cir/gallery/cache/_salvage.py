@@ -6,7 +6,6 @@ row as it was, wherever they come from: another file's copy of the vectors, or b
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
@@ -123,8 +122,8 @@ class Salvage:
         if self._copies is None:
             self._copies = _open_all(self._cache)
         for matrix in self._copies:
-            row = bisect_left(matrix.ids, id)
-            if row < len(matrix.ids) and matrix.ids[row] == id:
+            row = matrix.ids.row_of(id)
+            if row is not None:
                 start, end = matrix.offsets[row : row + 2]
                 members, kinds = matrix.vectors[start:end], matrix.kinds[start:end]
                 captions = [member.tobytes() for member in members[kinds == 1]]
