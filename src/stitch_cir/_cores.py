@@ -6,10 +6,16 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["usable_cores"]
+from stitch_cir.errors import SettingError
+
+__all__ = ["THREADS", "usable_cores"]
+
+THREADS = "STITCH_THREADS"
+"""Variable of the environment: the most threads of a scan, of indexing and of a model."""
 
 _CGROUPS = Path("/proc/self/cgroup")
 _MOUNT = Path("/sys/fs/cgroup")
+_MANY = 1 << 16
 
 
 def usable_cores() -> int:
@@ -17,8 +23,22 @@ def usable_cores() -> int:
 
     A process does not have all cores of its machine in a container, under ``taskset`` or in a
     batch job: its affinity counts, and the quota of its control group where that can be read.
+    ``STITCH_THREADS`` says how many of several processes on one machine each takes; no result
+    depends on it. Raises ``SettingError`` where that is no whole number above 0.
     """
-    return max(1, min(_affinity(), _quota()))
+    return max(1, min(_affinity(), _quota(), _limit()))
+
+
+def _limit() -> int:
+    text = os.environ.get(THREADS, "").strip()
+    if not text:
+        return _MANY
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise SettingError(
+            f"{THREADS} is {text!r} in the environment.",
+            hint=f"Set {THREADS} to a whole number of at least 1, or unset it to use all cores.",
+        )
+    return int(text)
 
 
 def _affinity() -> int:
@@ -31,7 +51,7 @@ def _affinity() -> int:
 
 def _quota(cgroups: Path = _CGROUPS, mount: Path = _MOUNT) -> int:
     """Return the cores of the smallest quota up the tree of control groups; many without one."""
-    most = 1 << 16
+    most = _MANY
     try:
         lines = cgroups.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
@@ -58,4 +78,4 @@ def _cores(quota: Path, period: Path | None) -> int:
             words += period.read_text(encoding="utf-8").split()
         return max(1, math.ceil(int(words[0]) / int(words[1])))
     except (OSError, ValueError, IndexError, ZeroDivisionError):
-        return 1 << 16
+        return _MANY

@@ -186,6 +186,19 @@ def test_cores_are_those_of_the_affinity(monkeypatch: pytest.MonkeyPatch) -> Non
     assert cores.usable_cores() == 1
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 3, 5}, raising=False)
     assert cores.usable_cores() == 3
+    for text, expected in (("2", 2), (" 9 ", 3), ("", 3)):
+        monkeypatch.setenv(cores.THREADS, text)
+        assert cores.usable_cores() == expected
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5"])
+def test_a_number_of_threads_that_is_none_is_an_error(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(cores.THREADS, text)
+    with pytest.raises(SettingError, match=f"STITCH_THREADS is '{text}'") as raised:
+        cores.usable_cores()
+    assert "at least 1" in raised.value.hint
 
 
 @pytest.mark.parametrize(
