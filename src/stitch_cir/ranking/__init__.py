@@ -14,7 +14,14 @@ from stitch_cir.ranking._chance import (
 )
 from stitch_cir.ranking._exhaustive import Exhaustive
 from stitch_cir.ranking._groups import best_members
-from stitch_cir.ranking._hubness import HubnessCache, count_neighbours, hubness
+from stitch_cir.ranking._hubness import (
+    HubnessBank,
+    HubnessCache,
+    bank_images,
+    count_neighbours,
+    hubness,
+    hubness_against,
+)
 from stitch_cir.ranking._on_device import OnDevice
 from stitch_cir.ranking._problem import (
     PackedCodes,
@@ -27,12 +34,25 @@ from stitch_cir.ranking._problem import (
 from stitch_cir.ranking._scan import Scanner
 from stitch_cir.ranking._scores import pad_sets, rescore_float64, score_captions, score_rows
 from stitch_cir.ranking._terms import ScoreTerm, ScoreTerms
+from stitch_cir.ranking._shards import (
+    ShardRanking,
+    ShardUnits,
+    count_all,
+    count_before,
+    count_in_shard,
+    find_short,
+    keep_keys,
+    merge,
+    nearest_in_shard,
+    rank_shard,
+)
 from stitch_cir.ranking._variety import POOL, vary
 
 __all__ = [
     "POOL",
     "Bounded",
     "Exhaustive",
+    "HubnessBank",
     "HubnessCache",
     "OnDevice",
     "PackedCodes",
@@ -43,13 +63,25 @@ __all__ = [
     "Scanner",
     "ScoreTerm",
     "ScoreTerms",
+    "ShardRanking",
+    "ShardUnits",
     "Solver",
+    "bank_images",
     "best_members",
     "chance_scores",
     "chance_threshold",
+    "count_all",
+    "count_before",
+    "count_in_shard",
     "count_neighbours",
+    "find_short",
     "hubness",
+    "hubness_against",
+    "keep_keys",
+    "merge",
+    "nearest_in_shard",
     "pad_sets",
+    "rank_shard",
     "rescore_float64",
     "score_captions",
     "score_rows",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import threading
 import weakref
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,14 @@ from stitch_cir.ranking._problem import PackedSets
 from stitch_cir.ranking._scores import pad_sets
 from stitch_cir.transport import Scorer
 
-__all__ = ["HubnessCache", "count_neighbours", "hubness"]
+__all__ = [
+    "HubnessBank",
+    "HubnessCache",
+    "bank_images",
+    "count_neighbours",
+    "hubness",
+    "hubness_against",
+]
 
 BANK = 10_000
 """Most views of the bank; of more, images evenly spread over the gallery are taken."""
@@ -86,21 +95,38 @@ def hubness(
     spread over the gallery are taken. With fewer queries than ``neighbours`` all of them count; an
     image alone in its gallery has 0.
     """
-    count = len(sets.offsets) - 1
+    numbers = np.arange(len(sets.offsets) - 1)
     sizes = sets.offsets[1:] - sets.offsets[:-1]
-    images, each = _bank(sets, bank, views_each)
-    owners = np.repeat(images, each[images])
-    indices = np.concatenate([sets.offsets[i] + np.arange(each[i]) for i in images])
-    queries = np.asarray(sets.vectors[indices], dtype=np.float32)
+    images = bank_images(sizes, bank=bank, views_each=views_each)
+    whole = HubnessBank.of(sets, images, images, views_each=views_each)
+    return hubness_against(whole, sets, numbers, scorer, neighbours)
+
+
+def hubness_against(
+    bank: HubnessBank,
+    sets: PackedSets,
+    numbers: NDArray[np.int64],
+    scorer: Scorer,
+    neighbours: int,
+) -> NDArray[np.float64]:
+    """Return the hubness of sets that may be part of a gallery, against the bank of all: (n,).
+
+    ``numbers``: (n,) int64, which image of the gallery each set is: its views in the bank do not
+    count for it. Parts agree with the whole up to the rounding of float32 products, which depends
+    on how many are multiplied at once; so that shards rank as one machine does, a penalty is
+    computed once for a version of the gallery, and kept with it.
+    """
+    sizes = sets.offsets[1:] - sets.offsets[:-1]
+    queries, owners = bank.queries, bank.owners
     kept = min(_allowed(neighbours, len(owners)), len(owners))
-    means = np.zeros(count)
+    means = np.zeros(len(sizes))
 
     def average_best(rows: NDArray[np.int64]) -> None:
         views, _ = pad_sets(sets, rows)
         products = queries @ views.reshape(-1, queries.shape[1]).T
         scored = scorer.score_similarities(products.reshape(-1, 1, views.shape[1]))
         scores = scored.reshape(len(queries), len(rows)).astype(np.float64)
-        scores[owners[:, None] == rows] = -np.inf
+        scores[owners[:, None] == numbers[rows]] = -np.inf
         best = np.partition(scores, len(owners) - kept, axis=0)[len(owners) - kept :]
         finite = np.isfinite(best)
         total = np.where(finite, best, 0.0).sum(axis=0)
@@ -115,6 +141,41 @@ def hubness(
     return means
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HubnessBank:
+    """Views that are queries: ``queries`` (b, d) float32, ``owners`` (b,) int64, their images."""
+
+    queries: NDArray[np.float32] = field(repr=False)
+    owners: NDArray[np.int64] = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        sets: PackedSets,
+        rows: NDArray[np.int64],
+        numbers: NDArray[np.int64],
+        *,
+        views_each: int = VIEWS_EACH,
+    ) -> HubnessBank:
+        """Return the views that sets ``rows`` (r,) add to the bank of a gallery.
+
+        ``numbers``: (r,) int64, which images of the gallery they are.
+        """
+        each = np.minimum(sets.offsets[rows + 1] - sets.offsets[rows], views_each)
+        steps = np.arange(views_each)
+        indices = (sets.offsets[rows][:, None] + steps)[steps < each[:, None]]
+        queries = np.asarray(sets.vectors)[indices].astype(np.float32)
+        return cls(queries, np.repeat(numbers, each))
+
+    @classmethod
+    def joined(cls, parts: Sequence[HubnessBank]) -> HubnessBank:
+        """Return the bank of a gallery from those of its shards, in the order of its images."""
+        owners = np.concatenate([part.owners for part in parts])
+        order = np.argsort(owners, kind="stable")
+        queries = np.concatenate([part.queries for part in parts])[order]
+        return cls(queries, owners[order])
+
+
 def count_neighbours(
     sets: PackedSets, neighbours: int, *, bank: int = BANK, views_each: int = VIEWS_EACH
 ) -> int:
@@ -122,21 +183,24 @@ def count_neighbours(
 
     That is at most 3 % of the bank's views, or 5 where that is more.
     """
-    images, each = _bank(sets, bank, views_each)
-    return _allowed(neighbours, int(each[images].sum()))
+    sizes = sets.offsets[1:] - sets.offsets[:-1]
+    images = bank_images(sizes, bank=bank, views_each=views_each)
+    return _allowed(neighbours, int(np.minimum(sizes[images], views_each).sum()))
 
 
 def _allowed(neighbours: int, bank_size: int) -> int:
     return min(neighbours, max(FEWEST, int(SHARE * bank_size)))
 
 
-def _bank(
-    sets: PackedSets, bank: int, views_each: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the images of the bank (b,), and how many views each of all images would add (n,)."""
-    count = len(sets.offsets) - 1
-    each = np.minimum(sets.offsets[1:] - sets.offsets[:-1], views_each)
-    images = np.arange(count)
-    if int(each.sum()) > bank:
-        images = np.unique(np.linspace(0, count - 1, max(1, bank // views_each)).astype(np.int64))
-    return images, each
+def bank_images(
+    sizes: NDArray[np.int64], *, bank: int = BANK, views_each: int = VIEWS_EACH
+) -> NDArray[np.int64]:
+    """Return the images whose views are the bank: (b,) int64, ascending.
+
+    ``sizes``: (n,) int64, the views of every image of the gallery, in its order.
+    """
+    images = np.arange(len(sizes))
+    if int(np.minimum(sizes, views_each).sum()) > bank:
+        last = len(sizes) - 1
+        images = np.unique(np.linspace(0, last, max(1, bank // views_each)).astype(np.int64))
+    return images

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.ranking._terms import ScoreTerms
+from stitch_cir.ranking._nearest import nearest
 from stitch_cir.transition import NoTransition, Transition
 from stitch_cir.transport import Scorer
 
@@ -178,12 +179,12 @@ class RankingProblem:
     def shortlisted(self, count: int) -> RankingProblem:
         """Return the problem of the ``count`` candidates whose mean view is nearest.
 
-        Nearness is the product of the set's normalised mean with the weighted mean caption.
+        Nearness is the product of the set's normalised mean with the weighted mean caption; of
+        equally near ones the smaller row comes first.
         """
         rows = self.candidates
         if count < len(rows):
-            nearness = np.asarray(self.sets.means)[rows] @ (self.weights @ self.vectors)
-            rows = np.sort(rows[np.argpartition(-nearness, count - 1)[:count]])
+            rows = np.sort(nearest(self, count)[0])
         return replace(self, rows=rows, excluded=None)
 
 
