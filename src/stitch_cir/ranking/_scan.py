@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from stitch_cir._cores import usable_cores
 from stitch_cir.ranking._fused import Loop, compiled_loop
 from stitch_cir.ranking._problem import CaptionSet, PackedCodes, PackedSets
-from stitch_cir.ranking._products import ZERO, integer_product
+from stitch_cir.ranking._products import ZERO, integer_product, product_by_sets
 from stitch_cir.ranking._query_batch import QueryBatch
 from stitch_cir.transport import SetBound, direction_weights, member_bounds, member_floors
 
@@ -187,13 +187,19 @@ def _coded(
         columns = np.hstack([batch.whole, batch.finer])
         steps, lost = batch.steps / np.float32(64), batch.lost
     base = batch.base(codes.centre)
+    # few queries are always computed finely
+    mixture = np.kron(np.array([[64], [1]]), np.eye(batch.weights.size)).astype(np.float32)
 
     def bound(rows: Rows) -> tuple[Floats, Floats]:
         indices, width, weights = _indices(sets, rows)
-        sums = integer_product(codes.codes[indices], columns)
-        products = sums.reshape(len(rows), width, 1 + finely, *batch.weights.shape)
         scales = codes.scales[indices].reshape(len(rows), width)
-        s = _similarities(products, scales, steps, base, few=few)
+        if few:
+            mixed = product_by_sets(codes.codes[indices], columns, mixture, width)
+            s = _similarities_of_few(mixed.reshape(width, *base.shape, -1), scales, steps, base)
+        else:
+            sums = integer_product(codes.codes[indices], columns)
+            products = sums.reshape(len(rows), width, 1 + finely, *base.shape)
+            s = _similarities(products, scales, steps, base)
         error = _error(codes, rows, batch, lost, width)
         return limit(s, batch.weights, weights, error), error
 
@@ -234,24 +240,25 @@ def _rounding(batch: QueryBatch, width: int) -> np.float32:
     return np.float32((batch.captions + width + 16) * 2.0**-23)
 
 
-def _similarities(
-    products: NDArray[np.int32], scales: Floats, steps: Floats, base: Floats, *, few: bool
-) -> Floats:
-    """Turn products (n, M, parts, K, Q) into similarities (K, M, n, Q).
+def _similarities_of_few(s: Floats, scales: Floats, steps: Floats, base: Floats) -> Floats:
+    """Turn products (M, K, Q, n), whose memory is used, into similarities (K, M, n, Q)."""
+    s *= scales.T[:, None, None, :] * steps[:, None]
+    s += base[:, :, None]
+    return s.transpose(1, 0, 3, 2)
 
-    A second part is the finer one, 64 to one of the first. The last axis in memory is n where there
-    are ``few`` queries, else Q.
+
+def _similarities(
+    products: NDArray[np.int32], scales: Floats, steps: Floats, base: Floats
+) -> Floats:
+    """Turn products (n, M, parts, K, Q) into similarities (K, M, n, Q), Q last in memory.
+
+    A second part is the finer one, 64 to one of the first.
     """
-    ordered = products.transpose((2, 3, 4, 1, 0) if few else (2, 0, 1, 3, 4))
-    parts = ordered.astype(np.float32, order="C")
+    parts = products.transpose(2, 0, 1, 3, 4).astype(np.float32, order="C")
     s: Floats = parts[0]
     if len(parts) == 2:
         s *= 64
         s += parts[1]
-    if few:
-        s *= steps[:, None, None] * scales.T
-        s += base[:, :, None, None]
-        return s.transpose(0, 2, 3, 1)
     s *= (scales[:, :, None] * steps)[:, :, None]
     s += base
     return s.transpose(2, 1, 0, 3)
