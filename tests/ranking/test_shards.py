@@ -31,6 +31,7 @@ from stitch_cir.transition import NoTransition, SemanticIncrement
 from stitch_cir.transport import Chamfer
 from tests.ranking.galleries import KINDS, pack, random_problem
 from tests.ranking.test_bounds import COUPLINGS, SCORERS, small
+from tests.ranking.test_terms import with_roles
 
 SOLVERS: tuple[Solver, ...] = (Exhaustive(), small())
 
@@ -84,6 +85,8 @@ def whole_problem(
     scratch = tmp_path if seed % 3 else None
     problem = random_problem(rng, KINDS[seed % len(KINDS)], scratch, ragged=seed % 2 == 0)
     count = len(problem.rows)
+    if seed % 5 == 0:
+        problem = with_roles(rng, problem, KINDS[seed % len(KINDS)], 0.03)
     return replace(
         problem,
         transition=SemanticIncrement() if seed % 4 == 0 else NoTransition(),
@@ -188,8 +191,8 @@ def test_a_shortlist_and_a_place_take_two_rounds(seed: int, tmp_path: Path) -> N
     assert list(merge(parts, 5).keys) == expected.rows.tolist()
     everything = Exhaustive().solve(problem, len(problem.rows))
     pairs = zip(everything.rows.tolist(), everything.scores.tolist(), strict=True)
-    for place, (row, score) in enumerate(pairs):
-        assert sum(count_before(s.problem, score, row, s.keys) for s in shards) == place
+    for before, (row, score) in enumerate(pairs):
+        assert sum(count_before(s.problem, score, row, s.keys) for s in shards) == before
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -188,7 +188,8 @@ def _coded(
         steps, lost = batch.steps / np.float32(64), batch.lost
     base = batch.base(codes.centre)
     # few queries are always computed finely
-    mixture = np.kron(np.array([[64], [1]]), np.eye(batch.weights.size)).astype(np.float32)
+    sums = np.eye(batch.weights.size if few else 0, dtype=np.float32)
+    mixture = np.vstack([np.float32(64) * sums, sums])
 
     def bound(rows: Rows) -> tuple[Floats, Floats]:
         indices, width, weights = _indices(sets, rows)
@@ -197,8 +198,8 @@ def _coded(
             mixed = product_by_sets(codes.codes[indices], columns, mixture, width)
             s = _similarities_of_few(mixed.reshape(width, *base.shape, -1), scales, steps, base)
         else:
-            sums = integer_product(codes.codes[indices], columns)
-            products = sums.reshape(len(rows), width, 1 + finely, *base.shape)
+            whole = integer_product(codes.codes[indices], columns)
+            products = whole.reshape(len(rows), width, 1 + finely, *base.shape)
             s = _similarities(products, scales, steps, base)
         error = _error(codes, rows, batch, lost, width)
         return limit(s, batch.weights, weights, error), error
