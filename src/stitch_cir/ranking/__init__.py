@@ -33,7 +33,6 @@ from stitch_cir.ranking._problem import (
 )
 from stitch_cir.ranking._scan import Scanner
 from stitch_cir.ranking._scores import pad_sets, rescore_float64, score_captions, score_rows
-from stitch_cir.ranking._terms import ScoreTerm, ScoreTerms
 from stitch_cir.ranking._shards import (
     ShardRanking,
     ShardUnits,
@@ -46,6 +45,7 @@ from stitch_cir.ranking._shards import (
     nearest_in_shard,
     rank_shard,
 )
+from stitch_cir.ranking._terms import ScoreTerm, ScoreTerms
 from stitch_cir.ranking._variety import POOL, vary
 
 __all__ = [

@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.ranking._terms import ScoreTerms
 from stitch_cir.ranking._nearest import nearest
+from stitch_cir.ranking._terms import ScoreTerms
 from stitch_cir.transition import NoTransition, Transition
 from stitch_cir.transport import Scorer
 
