@@ -190,6 +190,7 @@ _PACKAGES = (
     "catalog",
     "chat",
     "client",
+    "cluster",
     "composers",
     "concepts",
     "datasets",

@@ -29,6 +29,7 @@ NEEDS = {
     "test_mcp.py": "mcp",
     "test_mcp_arguments.py": "mcp",
     "test_parquet.py": "pyarrow",
+    "test_cluster.py": "lance",
     "test_catalog_schema.py": "ucp_sdk",
     "test_packages.py": "hatchling",
     "test_tutorials.py": "hatchling",

@@ -6,18 +6,36 @@ from stitch_cir import _exports
 
 if TYPE_CHECKING:
     from stitch_cir.gallery.store._database import DATABASE, Database, write_lock
-    from stitch_cir.gallery.store._provenance import record
+    from stitch_cir.gallery.store._digest import row_digest
+    from stitch_cir.gallery.store._id_records import (
+        ContentRecord,
+        IdRecord,
+        attribute_kinds,
+        clear_records,
+        put_records,
+        read_records,
+    )
+    from stitch_cir.gallery.store._provenance import record, root_of, set_root
     from stitch_cir.gallery.store._store import Item, Store, to_path
     from stitch_cir.gallery.store._view_sets import StoredSet, StoredView
 
 __all__ = [
     "DATABASE",
+    "ContentRecord",
     "Database",
+    "IdRecord",
     "Item",
     "Store",
     "StoredSet",
     "StoredView",
+    "attribute_kinds",
+    "clear_records",
+    "put_records",
+    "read_records",
     "record",
+    "root_of",
+    "row_digest",
+    "set_root",
     "to_path",
     "write_lock",
 ]
@@ -28,12 +46,21 @@ _exports.publish(
     __all__,
     lazy={
         "DATABASE": "_database",
+        "ContentRecord": "_id_records",
         "Database": "_database",
+        "IdRecord": "_id_records",
         "Item": "_store",
         "Store": "_store",
         "StoredSet": "_view_sets",
         "StoredView": "_view_sets",
+        "attribute_kinds": "_id_records",
+        "clear_records": "_id_records",
+        "put_records": "_id_records",
+        "read_records": "_id_records",
         "record": "_provenance",
+        "root_of": "_provenance",
+        "row_digest": "_digest",
+        "set_root": "_provenance",
         "to_path": "_store",
         "write_lock": "_database",
     },

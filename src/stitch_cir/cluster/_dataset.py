@@ -1,0 +1,359 @@
+"""A Lance dataset of galleries: its versions, and what may be done to it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from stitch_cir.cluster._lance import import_lance, lance_errors
+from stitch_cir.cluster._rows import SHARDS, digest_of, shard_of, to_record
+from stitch_cir.errors import GalleryDamagedError, GalleryError, NotFoundError, SettingError
+
+__all__ = [
+    "CompactReport",
+    "DatasetReport",
+    "DatasetVersion",
+    "SharedDataset",
+    "kinds_metadata",
+    "metadata_of",
+]
+
+_FORMAT = 1
+_FACTS, _DATASET, _ATTRIBUTE = "stitch.facts", "stitch.dataset", "stitch.attribute."
+"""Keys of a dataset's metadata: the gallery's facts, format and shards, and each attribute.
+
+Attributes have keys of their own, so that writers that add some at once lose none.
+"""
+_UNIT_TOLERANCE = 1e-3
+_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetVersion:
+    """One version of a dataset: when it was written (UTC), how many rows it has, its tags."""
+
+    number: int
+    written: datetime.datetime
+    rows: int
+    tags: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {
+            "version": self.number,
+            "written": self.written.isoformat(timespec="seconds"),
+            "rows": self.rows,
+            "tags": list(self.tags),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CompactReport:
+    """What compacting did: files before and after, versions and bytes that were deleted."""
+
+    files_before: int
+    files_after: int
+    versions_deleted: int
+    bytes_freed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return asdict(self)
+
+    def summary(self) -> str:
+        """Return one line for people."""
+        return (
+            f"{self.files_before} files are {self.files_after} now; {self.versions_deleted} old "
+            f"versions deleted, {self.bytes_freed / 1e6:,.1f} MB freed."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetReport:
+    """What checking a version found."""
+
+    version: int
+    images: int
+    views: int
+    problems: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {**asdict(self), "problems": list(self.problems)}
+
+    def summary(self) -> str:
+        """Return one line for people."""
+        sound = "everything is sound" if not self.problems else f"{len(self.problems)} problems"
+        return f"version {self.version}: {self.images:,} images, {self.views:,} views; {sound}."
+
+
+class SharedDataset:
+    """A dataset in a folder or in object storage, at one version.
+
+    What changes it makes a new version, all or nothing, and leaves this object at that version.
+    """
+
+    def __init__(self, uri: str, dataset: Any, facts: Mapping[str, Any]) -> None:
+        """Use :meth:`open`."""
+        self.uri = uri
+        self.lance = dataset
+        self.facts = dict(facts)
+
+    @classmethod
+    def open(
+        cls,
+        uri: str,
+        version: int | str | None = None,
+        *,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> SharedDataset:
+        """Open a dataset at its newest version, or at a number or tag.
+
+        Raises
+        ------
+        GalleryMissingError, GalleryError
+            There is no dataset, or it may not be read, or is of another program.
+        NotFoundError
+            It has no such version or tag; it may have been cleaned up.
+        """
+        lance = import_lance()
+        with lance_errors(uri):
+            dataset = lance.dataset(uri, storage_options=dict(storage_options or {}) or None)
+        facts = _facts_of(dataset, uri)
+        opened = cls(uri, dataset, facts)
+        if version is not None:
+            opened._check_out(version)
+        return opened
+
+    def _check_out(self, version: int | str) -> None:
+        number = self._number(version)
+        with lance_errors(self.uri):
+            self.lance = self.lance.checkout_version(number)
+        self.facts = _facts_of(self.lance, self.uri)
+
+    def _number(self, version: int | str) -> int:
+        """Return the number of a version or tag. Raises ``NotFoundError``."""
+        known = {each.number: each for each in self.versions()}
+        text = str(version)
+        number = int(text) if text.isdecimal() else None
+        if number is None:
+            number = next((n for n, each in known.items() if text in each.tags), None)
+        if number is None or number not in known:
+            what = "tag" if not text.isdecimal() else "version"
+            raise NotFoundError(
+                f"{self.uri} has no {what} {text!r}; it may have been cleaned up.",
+                hint=f"See what there is: stitch cluster log {self.uri}",
+            )
+        return number
+
+    @property
+    def version(self) -> int:
+        """The number of the version."""
+        return int(self.lance.version)
+
+    @property
+    def dim(self) -> int:
+        """The length of a vector, d."""
+        return int(self.facts["dim"])
+
+    @property
+    def kinds(self) -> list[tuple[str, str]]:
+        """Name and kind of every attribute, in the order in which they are shown."""
+        entries = [
+            (json.loads(value), key.removeprefix(_ATTRIBUTE))
+            for key, value in _metadata(self.lance).items()
+            if key.startswith(_ATTRIBUTE)
+        ]
+        entries.sort(key=lambda entry: (entry[0]["position"], entry[1]))
+        return [(name, entry["kind"]) for entry, name in entries]
+
+    def __len__(self) -> int:
+        """Count the rows: images, and ids that were left out."""
+        with lance_errors(self.uri):
+            return int(self.lance.count_rows())
+
+    def versions(self) -> list[DatasetVersion]:
+        """Return all versions that can be opened, oldest first."""
+        with lance_errors(self.uri):
+            tags: dict[int, list[str]] = {}
+            for name, tag in self.lance.tags.list().items():
+                tags.setdefault(int(tag["version"]), []).append(name)
+            return [
+                DatasetVersion(
+                    int(each["version"]),
+                    each["timestamp"].astimezone(datetime.UTC),
+                    int(each["metadata"].get("total_rows", 0)),
+                    tuple(sorted(tags.get(int(each["version"]), ()))),
+                )
+                for each in self.lance.versions()
+            ]
+
+    def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the rows of this version."""
+        with lance_errors(self.uri):
+            stream = self.lance.to_batches(columns=list(columns) if columns else None)
+            for batch in stream:
+                yield from batch.to_pylist()
+
+    def tag(self, name: str, version: int | str | None = None) -> int:
+        """Name a version, this one by default, so that it is kept; return its number.
+
+        A tag that exists moves. Raises ``NotFoundError`` for a version that is not there,
+        ``SettingError`` for a name that could be a number.
+        """
+        if name.isdecimal() or not name.strip():
+            raise SettingError(
+                f"A tag cannot be called {name!r}.", hint="Take a name that is no number."
+            )
+        number = self.version if version is None else self._number(version)
+        with lance_errors(self.uri):
+            exists = name in self.lance.tags.list()
+            (self.lance.tags.update if exists else self.lance.tags.create)(name, number)
+        return number
+
+    def untag(self, name: str) -> None:
+        """Delete a tag; its version may be cleaned up from now on. Raises ``NotFoundError``."""
+        self._number(name)
+        with lance_errors(self.uri):
+            self.lance.tags.delete(name)
+
+    def check_out(self, version: int | str) -> int:
+        """Make an earlier version the newest, as a new version; return its number.
+
+        Raises ``NotFoundError``.
+        """
+        self._check_out(version)
+        with lance_errors(self.uri):
+            self.lance.restore()
+        return self.version
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete rows, all that are named or none; return the number of the new version.
+
+        Raises ``NotFoundError`` for an id that is not there.
+        """
+        condition = f"id IN ({', '.join(map(_quoted, ids))})"
+        with lance_errors(self.uri):
+            there = self.lance.to_table(columns=["id"], filter=condition)["id"].to_pylist()
+            missing = [id for id in ids if id not in set(there)]
+            if missing:
+                raise NotFoundError(
+                    f"{self.uri} has no image {missing[0]!r} in version {self.version}; nothing "
+                    "was deleted.",
+                    hint="Give ids as printed by a search.",
+                )
+            self.lance.delete(condition)
+        return self.version
+
+    def compact(self, *, keep_days: float = 7.0, remove_unfinished: bool = False) -> CompactReport:
+        """Merge small files, and delete versions that are older than so many days.
+
+        A version that has a tag is kept, and so is the newest. Files that an interrupted writer
+        left are deleted after seven days; with ``remove_unfinished`` at once, which is safe only
+        while nobody writes.
+        """
+        with lance_errors(self.uri):
+            before = len(self.lance.get_fragments())
+            self.lance.optimize.compact_files()
+            self.lance.checkout_latest()
+            stats = self.lance.cleanup_old_versions(
+                older_than=datetime.timedelta(days=keep_days),
+                delete_unverified=remove_unfinished,
+                error_if_tagged_old_versions=False,
+            )
+            after = len(self.lance.get_fragments())
+        return CompactReport(before, after, int(stats.old_versions), int(stats.bytes_removed))
+
+    def verify(self) -> DatasetReport:
+        """Check every row of this version against its digest; problems are reported, not raised."""
+        images, views, problems = 0, 0, []
+        ids: set[str] = set()
+        for row in self.rows():
+            problem = "stands there twice" if row["id"] in ids else _problem(row, self.dim)
+            ids.add(row["id"])
+            if row["state"] == "items":
+                images += 1
+                views += len(row["vectors"] or b"") // (4 * self.dim) + len(row["captions"] or ())
+            if problem is not None:
+                problems.append(f"{row['id']}: {problem}")
+        more = len(problems) - _NAMED
+        shown = [*problems[:_NAMED], *([f"and {more} more"] if more > 0 else [])]
+        return DatasetReport(self.version, images, views, tuple(shown))
+
+
+def _problem(row: Mapping[str, Any], dim: int) -> str | None:
+    """Return what is wrong with a row, or ``None``."""
+    if row["digest"] != digest_of(row):
+        return "is not what was written"
+    if row["shard"] != shard_of(row):
+        return f"is in shard {row['shard']}, but belongs into {shard_of(row)}"
+    try:
+        record = to_record(row, dim)
+        blobs = [row["vectors"] or b"", *(vector for _, vector in record.captions)]
+        vectors = np.frombuffer(b"".join(blobs), "<f4").reshape(-1, dim)
+    except (ValueError, KeyError, TypeError):
+        return f"has vectors that are not of {dim} dimensions, or records that cannot be read"
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not (np.abs(lengths - 1) < _UNIT_TOLERANCE).all():
+        return "has vectors that are not of unit length"
+    return None
+
+
+def _facts_of(dataset: Any, uri: str) -> dict[str, Any]:
+    metadata = _metadata(dataset)
+    if _FACTS not in metadata:
+        raise GalleryError(
+            f"{uri} is a dataset of another program.",
+            hint="Choose another address, or make a dataset: stitch cluster export GALLERY URI",
+        )
+    try:
+        made = json.loads(metadata[_DATASET])
+        facts: dict[str, Any] = json.loads(metadata[_FACTS])
+    except (ValueError, KeyError) as error:
+        raise GalleryDamagedError(
+            f"What {uri} records about its gallery cannot be read.",
+            hint="Go back to an earlier version: stitch cluster log URI, then checkout.",
+        ) from error
+    if made["format"] > _FORMAT:
+        raise GalleryError(
+            f"{uri} was written by a newer version of stitch (format {made['format']}).",
+            hint="Update stitch-cir.",
+        )
+    if made["shards"] != SHARDS:
+        raise GalleryError(
+            f"{uri} was dealt out to {made['shards']} shards; this version of stitch deals out to "
+            f"{SHARDS}.",
+            hint="Make a new dataset: stitch cluster export GALLERY URI",
+        )
+    return facts
+
+
+def _metadata(dataset: Any) -> dict[str, str]:
+    metadata = dataset.schema.metadata or {}
+    return {key.decode(): value.decode() for key, value in metadata.items()}
+
+
+def metadata_of(facts: Mapping[str, Any], kinds: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the metadata of a new dataset: facts of a gallery, and its attributes."""
+    return {
+        _FACTS: json.dumps(facts),
+        _DATASET: json.dumps({"format": _FORMAT, "shards": SHARDS}),
+        **kinds_metadata(kinds, 0),
+    }
+
+
+def kinds_metadata(kinds: Sequence[tuple[str, str]], first: int) -> dict[str, str]:
+    """Return the metadata of attributes, (name, kind) each, that come at position ``first``."""
+    return {
+        f"{_ATTRIBUTE}{name}": json.dumps({"kind": kind, "position": position})
+        for position, (name, kind) in enumerate(kinds, first)
+    }
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,65 @@
+"""Lance, imported when it is first needed, and its errors in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from stitch_cir._hints import install_command
+from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError, ModelError
+
+__all__ = ["import_lance", "lance_errors"]
+
+_MISSING = re.compile(r"was not found|not found|does not exist|No such", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"denied|forbidden|credential|unauthorized|status: 40[13]|not permitted|read-only",
+    re.IGNORECASE,
+)
+_CONFLICT = re.compile(r"conflict|concurrent|preempted", re.IGNORECASE)
+
+
+def import_lance() -> Any:
+    """Return the module ``lance``; raises ``ModelError`` where the extra is not installed."""
+    try:
+        import lance
+    except ImportError as error:
+        raise ModelError(
+            "Datasets in shared storage need pylance, which is not installed.",
+            hint=f"Install the extra: {install_command('cluster')}",
+        ) from error
+    return lance
+
+
+@contextmanager
+def lance_errors(uri: str) -> Iterator[None]:
+    """Turn errors of Lance and of the storage below it into the library's.
+
+    Raises ``GalleryMissingError`` where nothing is there, ``GalleryBusyError`` for writers that
+    got in each other's way too often, ``GalleryError`` for everything else.
+    """
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        # what Lance adds behind its own message is a place in its source
+        reason = re.split(r", /|\n|, rust/", str(error))[0].strip()[:300].rstrip(".")
+        if _REFUSED.search(reason):
+            raise GalleryError(
+                f"{uri} cannot be used: {reason}.",
+                hint="Check the rights of the folder or bucket, and the credentials: "
+                "--storage-option KEY=VALUE, or the variables that the storage reads.",
+            ) from error
+        if _CONFLICT.search(reason):
+            raise GalleryBusyError(
+                f"Others kept writing to {uri} at the same time: {reason}.",
+                hint="Run the same command again: what is there already is not written twice.",
+            ) from error
+        if _MISSING.search(reason):
+            raise GalleryMissingError(
+                f"There is no dataset at {uri}, or a part of it is missing: {reason}.",
+                hint="Check the address, or make a dataset: stitch cluster export GALLERY URI",
+            ) from error
+        raise GalleryError(
+            f"{uri} cannot be used: {reason}.", hint="Check the address and the storage."
+        ) from error

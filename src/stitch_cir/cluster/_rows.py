@@ -1,0 +1,135 @@
+"""The columns of a dataset: one row for each id of a gallery, with a digest over all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from stitch_cir.gallery.store import ContentRecord, IdRecord, row_digest
+
+__all__ = ["SHARDS", "batches", "digest_of", "row_of", "schema", "shard_of", "to_record"]
+
+SHARDS = 256
+"""Numbers among which ids are dealt out by their content, fixed when a dataset is made."""
+BATCH = 256
+"""Rows written at a time."""
+_ITEM = ("path", "size", "mtime_ns", "mark", "since", "hash")
+_CONTENT = ("width", "height", "boxes", "vectors")
+_DIGESTED = (
+    "id",
+    "state",
+    *_ITEM,
+    *_CONTENT,
+    "captions",
+    "caption_vectors",
+    "attributes",
+    "metadata_of",
+    "rows",
+)
+
+
+def schema(metadata: Mapping[str, str]) -> Any:
+    """Return the Arrow schema with this metadata."""
+    import pyarrow as pa
+
+    key = {"lance-schema:unenforced-primary-key": "true"}
+    fields = [
+        # two writers of one id at once are a conflict, not two rows
+        pa.field("id", pa.string(), nullable=False, metadata=key),
+        pa.field("shard", pa.int16(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        pa.field("path", pa.binary()),
+        *(pa.field(name, pa.int64()) for name in ("size", "mtime_ns", "mark", "since")),
+        pa.field("hash", pa.string()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("boxes", pa.string()),
+        # (M, d) float32 little-endian, as the gallery keeps them: M may differ from row to row
+        pa.field("vectors", pa.large_binary()),
+        pa.field("captions", pa.list_(pa.string())),
+        pa.field("caption_vectors", pa.large_binary()),
+        pa.field("attributes", pa.string()),
+        pa.field("metadata_of", pa.string()),
+        pa.field("rows", pa.string()),
+        pa.field("digest", pa.binary(16), nullable=False),
+    ]
+    return pa.schema(fields, metadata=dict(metadata))
+
+
+def row_of(record: IdRecord) -> dict[str, Any]:
+    """Return the row of a record."""
+    content = record.content
+    attributes = [[*head, list(values)] for *head, values in record.attributes]
+    row: dict[str, Any] = {
+        "id": record.id,
+        "state": record.table,
+        **{name: record.columns.get(name) for name in _ITEM},
+        **{name: None if content is None else getattr(content, name) for name in _CONTENT},
+        "captions": [text for text, _ in record.captions],
+        "caption_vectors": b"".join(vector for _, vector in record.captions),
+        "attributes": json.dumps(attributes, ensure_ascii=False),
+        "metadata_of": record.metadata_of,
+        "rows": json.dumps(record.rows, ensure_ascii=False, sort_keys=True, default=_hexadecimal),
+    }
+    return {**row, "shard": shard_of(row), "digest": digest_of(row)}
+
+
+def shard_of(row: Mapping[str, Any]) -> int:
+    """Return the number of a row by its content: byte-identical images have the same."""
+    content = row["hash"] or row["id"]
+    digest = hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") % SHARDS
+
+
+def digest_of(row: Mapping[str, Any]) -> bytes:
+    """Return 16 bytes that change with anything in a row."""
+    columns: list[Any] = []
+    for name in _DIGESTED:
+        value = row[name]
+        columns += [len(value), *value] if isinstance(value, list) else [value]
+    return row_digest(*columns)
+
+
+def to_record(row: Mapping[str, Any], dim: int) -> IdRecord:
+    """Return the record of a row.
+
+    Raises ``ValueError``, ``KeyError`` or ``TypeError`` where the row is not what was written.
+    """
+    size = 4 * dim
+    blob, texts = row["caption_vectors"], row["captions"]
+    vectors = [blob[start : start + size] for start in range(0, len(blob), size)]
+    columns = {name: row[name] for name in _ITEM if name != "since" or row["state"] == "vanished"}
+    content = None
+    if row["vectors"] is not None:
+        content = ContentRecord(*(row[name] for name in _CONTENT))
+    attributes = json.loads(row["attributes"])
+    return IdRecord(
+        row["id"],
+        row["state"],
+        columns if row["state"] else {},
+        content,
+        tuple(zip(texts, vectors, strict=True)),
+        tuple((name, kind, carried, tuple(values)) for name, kind, carried, values in attributes),
+        row["metadata_of"],
+        json.loads(row["rows"], object_hook=_restored),
+    )
+
+
+def batches(rows: Iterable[Mapping[str, Any]], arrow_schema: Any) -> Iterator[Any]:
+    """Yield rows as Arrow record batches."""
+    import pyarrow as pa
+
+    stream = iter(rows)
+    while part := list(islice(stream, BATCH)):
+        yield pa.RecordBatch.from_pylist([dict(row) for row in part], schema=arrow_schema)
+
+
+def _hexadecimal(value: Any) -> dict[str, str]:
+    return {"hexadecimal": value.hex()}
+
+
+def _restored(value: dict[str, Any]) -> Any:
+    return bytes.fromhex(value["hexadecimal"]) if set(value) == {"hexadecimal"} else value

@@ -1,0 +1,341 @@
+"""A gallery into a dataset, and back into a gallery: bit for bit, attributes and captions too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from stitch_cir.cluster._dataset import SharedDataset, kinds_metadata, metadata_of
+from stitch_cir.cluster._lance import import_lance, lance_errors
+from stitch_cir.cluster._rows import batches, digest_of, row_of, schema, to_record
+from stitch_cir.errors import (
+    GalleryBusyError,
+    GalleryDamagedError,
+    GalleryError,
+    GalleryMismatchError,
+    GalleryMissingError,
+)
+from stitch_cir.gallery import Gallery
+from stitch_cir.gallery.store import (
+    IdRecord,
+    Store,
+    attribute_kinds,
+    clear_records,
+    put_records,
+    read_records,
+    root_of,
+    set_root,
+    write_lock,
+)
+
+__all__ = ["ExportReport", "ImportReport", "export_gallery", "import_gallery"]
+
+_SHAPING = ("fingerprint", "dim", "recipe")
+_OF_A_COMMIT = ("generation", "commit", "meta_digest")
+_TRIES, _RETRIES = 10, 30
+"""How often an export begins again after others' commits, and how often its own is tried again."""
+_RECORDS = 1000
+"""Records of one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What an export wrote: the version it made, and rows by what became of them.
+
+    Without anything to write, no version is made and ``version`` is the newest there is.
+    """
+
+    version: int
+    added: int
+    updated: int
+    unchanged: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return asdict(self)
+
+    def summary(self) -> str:
+        """Return one line for people."""
+        return (
+            f"version {self.version}: {self.added:,} rows added, {self.updated:,} updated, "
+            f"{self.unchanged:,} unchanged."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import wrote: from which version, and how many images."""
+
+    version: int
+    images: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return asdict(self)
+
+    def summary(self) -> str:
+        """Return one line for people."""
+        return f"{self.images:,} images from version {self.version}."
+
+
+def export_gallery(
+    gallery: Path | str,
+    uri: str,
+    *,
+    storage_options: Mapping[str, str] | None = None,
+) -> ExportReport:
+    """Write a gallery into a dataset, as one new version; the dataset is made if there is none.
+
+    Rows of other ids stay, so that several galleries of one recipe may share a dataset. Exporting
+    the same state again writes nothing. Any number of processes may write at once: what one writes
+    is visible all at once, or, if it is interrupted, not at all.
+
+    Raises
+    ------
+    GalleryMismatchError
+        The dataset was made by another encoder or with other views, or an attribute is of another
+        kind there.
+    RowDamagedError
+        A record of the gallery is damaged.
+    GalleryMissingError, GalleryError, ModelError
+        The gallery is missing, the address cannot be written, or pylance is not installed.
+    """
+    import_lance()
+    source = Gallery.open(gallery)
+    store = Store(source.directory)
+    options = dict(storage_options or {})
+    # no lock is held meanwhile: Lance reads the rows in a thread of its own
+    store.begin_reading()
+    try:
+        facts = _facts(store, source.directory)
+        kinds = attribute_kinds(store)
+        for attempt in range(_TRIES):
+            try:
+                dataset = SharedDataset.open(uri, storage_options=options)
+            except GalleryMissingError:
+                created = _create(store, facts, kinds, uri, options)
+                if created is not None:
+                    return created
+                continue  # another writer made it first
+            try:
+                return _update(store, facts, kinds, dataset)
+            except GalleryBusyError:
+                if attempt == _TRIES - 1:
+                    raise
+        raise GalleryBusyError(
+            f"Others kept making and deleting {uri}.", hint="Run the same command again."
+        )
+    finally:
+        store.end_reading()
+        store.close()
+        source.close()
+
+
+def _facts(store: Store, directory: Path) -> dict[str, Any]:
+    """Return what a dataset's metadata holds of a gallery; its folder as an absolute path."""
+    facts = {key: value for key, value in store.meta().items() if key not in _OF_A_COMMIT}
+    root = root_of(facts, directory)
+    facts["root"] = None if root is None else str(root.resolve())
+    return facts
+
+
+def _create(
+    store: Store,
+    facts: Mapping[str, Any],
+    kinds: Sequence[tuple[str, str]],
+    uri: str,
+    options: dict[str, str],
+) -> ExportReport | None:
+    """Write a new dataset; ``None`` where another writer made one meanwhile.
+
+    Files are written first. The commit is not tried again, so that of several writers one makes the
+    dataset: Lance's own mode for it lets the last one replace what the others wrote.
+    """
+    import pyarrow as pa
+
+    lance, counted = import_lance(), [0]
+    arrow_schema = schema(metadata_of(facts, kinds))
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for record in read_records(store):
+            counted[0] += 1
+            yield row_of(record)
+
+    stream = pa.RecordBatchReader.from_batches(arrow_schema, batches(rows(), arrow_schema))
+    with lance_errors(uri):
+        try:
+            fragments = lance.fragment.write_fragments(
+                stream, uri, schema=arrow_schema, mode="create", storage_options=options or None
+            )
+            dataset = lance.LanceDataset.commit(
+                uri,
+                lance.LanceOperation.Overwrite(arrow_schema, fragments),
+                max_retries=0,
+                storage_options=options or None,
+            )
+        except OSError:
+            if not _exists(uri, options):
+                raise
+            return None
+    return ExportReport(int(dataset.version), counted[0], 0, 0)
+
+
+def _exists(uri: str, options: dict[str, str]) -> bool:
+    try:
+        SharedDataset.open(uri, storage_options=options)
+    except GalleryMissingError:
+        return False
+    return True
+
+
+def _update(
+    store: Store,
+    facts: Mapping[str, Any],
+    kinds: Sequence[tuple[str, str]],
+    dataset: SharedDataset,
+) -> ExportReport:
+    """Add what a dataset lacks, and replace what differs."""
+    import pyarrow as pa
+
+    _compare(facts, kinds, dataset)
+    _add_attributes(kinds, dataset)
+    digests = {row["id"]: row["digest"] for row in dataset.rows(["id", "digest"])}
+    counts = {"added": 0, "updated": 0, "unchanged": 0}
+
+    def changed() -> Iterator[dict[str, Any]]:
+        for record in read_records(store):
+            row = row_of(record)
+            before = digests.get(row["id"])
+            kind = "added" if before is None else "updated"
+            kind = "unchanged" if before == row["digest"] else kind
+            counts[kind] += 1
+            if kind != "unchanged":
+                yield row
+
+    # nothing to write is no version: look at the first row before Lance begins one
+    arrow_schema = dataset.lance.schema
+    parts = batches(changed(), arrow_schema)
+    first = next(parts, None)
+    if first is not None:
+        stream = pa.RecordBatchReader.from_batches(arrow_schema, _chained(first, parts))
+        with lance_errors(dataset.uri):
+            merge = dataset.lance.merge_insert("id")
+            merge = merge.when_matched_update_all().when_not_matched_insert_all()
+            merge.conflict_retries(_RETRIES).execute(stream)
+    return ExportReport(dataset.version, **counts)
+
+
+def _chained(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from rest
+
+
+def _compare(
+    facts: Mapping[str, Any], kinds: Sequence[tuple[str, str]], dataset: SharedDataset
+) -> None:
+    """Raise ``GalleryMismatchError`` unless a gallery's vectors belong into a dataset."""
+    different = [name for name in _SHAPING if facts[name] != dataset.facts[name]]
+    if different:
+        name = different[0]
+        what = {"fingerprint": "another encoder", "recipe": "other views"}.get(
+            name, f"another {name}"
+        )
+        raise GalleryMismatchError(
+            f"The dataset {dataset.uri} was made by {what}: {name} is {dataset.facts[name]} there, "
+            f"{facts[name]} here.",
+            hint="Export to another address, or index again with the dataset's encoder "
+            f"({dataset.facts['encoder']}) and views.",
+        )
+    there = dict(dataset.kinds)
+    for name, kind in kinds:
+        if there.get(name, kind) != kind:
+            raise GalleryMismatchError(
+                f"The attribute {name!r} is a {there[name]} in {dataset.uri} and a {kind} in the "
+                "gallery.",
+                hint="Drop it in the gallery and set it again with the other kind.",
+            )
+
+
+def _add_attributes(kinds: Sequence[tuple[str, str]], dataset: SharedDataset) -> None:
+    """Record attributes that are new to a dataset, in a version before that of their values."""
+    there = dict(dataset.kinds)
+    new = [each for each in kinds if each[0] not in there]
+    if new:
+        with lance_errors(dataset.uri):
+            dataset.lance.update_schema_metadata(kinds_metadata(new, len(there)))
+            dataset.lance.checkout_latest()
+
+
+def import_gallery(
+    uri: str,
+    directory: Path | str,
+    *,
+    version: int | str | None = None,
+    root: Path | None = None,
+    storage_options: Mapping[str, str] | None = None,
+) -> ImportReport:
+    """Make a gallery in ``directory`` from a version of a dataset, the newest by default.
+
+    ``root`` is the folder of the images, where it is another one here than where the gallery was
+    exported. An import that was interrupted is begun anew.
+
+    Raises
+    ------
+    GalleryError
+        There is a gallery already, or nothing can be written there.
+    NotFoundError
+        The dataset has no such version or tag.
+    GalleryDamagedError
+        A row is not what was written.
+    """
+    dataset = SharedDataset.open(uri, version, storage_options=storage_options)
+    target = Path(directory)
+    with write_lock(target):
+        store = Store(target, write=True)
+        try:
+            if "fingerprint" in store.meta():
+                raise GalleryError(
+                    f"There is a gallery already in {target}.",
+                    hint="Import into another directory, or delete that one first.",
+                )
+            with store.transaction():
+                clear_records(store)
+            images = _put_all(store, dataset)
+            recorded = dataset.facts["root"]
+            folder = root or (None if recorded is None else Path(recorded))
+            with store.transaction():
+                store.set_meta(**dataset.facts)
+            if folder is not None:
+                set_root(store, folder, target)
+        finally:
+            store.close()
+    return ImportReport(dataset.version, images)
+
+
+def _put_all(store: Store, dataset: SharedDataset) -> int:
+    images, waiting = 0, list[IdRecord]()
+    kinds = dataset.kinds
+    for row in dataset.rows():
+        try:
+            if row["digest"] != digest_of(row):
+                raise ValueError("the digest differs")
+            waiting.append(to_record(row, dataset.dim))
+        except (ValueError, KeyError, TypeError) as error:
+            raise GalleryDamagedError(
+                f"The row of {row['id']!r} in version {dataset.version} of {dataset.uri} is not "
+                "what was written.",
+                hint="Import an earlier version, or export the gallery again: stitch cluster log",
+            ) from error
+        images += row["state"] == "items"
+        if len(waiting) == _RECORDS:
+            _commit(store, waiting, kinds)
+            waiting.clear()
+    _commit(store, waiting, kinds)
+    return images
+
+
+def _commit(store: Store, records: Sequence[IdRecord], kinds: Sequence[tuple[str, str]]) -> None:
+    with store.transaction():
+        put_records(store, records, kinds)

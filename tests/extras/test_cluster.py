@@ -1,0 +1,402 @@
+"""Galleries in a Lance dataset: there and back, versions, many writers, writers that die, bad input."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import stitch_cir as st
+from stitch_cir.cluster import ExportReport, SharedDataset, export_gallery, import_gallery
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.errors import (
+    GalleryDamagedError,
+    GalleryError,
+    GalleryMismatchError,
+    GalleryMissingError,
+    NotFoundError,
+    SettingError,
+)
+from stitch_cir.gallery import Gallery, index_captions, index_folder
+from stitch_cir.gallery.store import Store, put_records, read_records
+from stitch_cir.views import ViewRecipe
+from tests.command import invoke
+from tests.conftest import noise
+
+pytestmark = pytest.mark.cluster
+lance = pytest.importorskip("lance")
+
+ENCODER = HashEncoder()
+
+
+def make_folder(folder: Path, name: str, count: int, seed: int) -> Path:
+    """Index ``count`` images, called by a name of the folder."""
+    folder.mkdir()
+    for number in range(count):
+        noise(seed + number, 40, 30).save(folder / f"{name}-{number}.png")
+    index_folder(folder, encoder=ENCODER)
+    return folder
+
+
+@pytest.fixture
+def photos(folder: Path, tmp_path: Path) -> Path:
+    """A gallery with everything: copies, captions, attributes, files left out, vanished, removed."""
+    (folder / "twin.png").write_bytes((folder / "red.png").read_bytes())
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
+    (folder / "captions.jsonl").write_text(
+        json.dumps({"id": "red.png", "captions": ["a red square", "kırmızı"]}) + "\n"
+    )
+    noise(1, 30, 30).save(folder / "gone.png")
+    noise(2, 30, 30).save(folder / "taken-out.png")
+    index_folder(folder, encoder=ENCODER, captions=folder / "captions.jsonl")
+    (folder / "gone.png").unlink()
+    index_folder(folder, encoder=ENCODER)
+    with Gallery.open(folder, encoder=ENCODER) as gallery:
+        gallery.remove("taken-out.png")
+        gallery.set_attributes(
+            {
+                "red.png": {"price": 12.5, "tags": ["a", "b"], "sold": True, "on": "2024-05-06"},
+                "blue.png": {"price": 3, "brand": "Ünï"},
+            }
+        )
+    return folder
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    return str(tmp_path / "shared" / "photos.lance")
+
+
+def tables(gallery: Path) -> dict[str, Any]:
+    """Every row of a gallery's database, but for its own numbers of commits and attributes."""
+    store = Store(Gallery.open(gallery).directory)
+    names = [
+        name
+        for (name,) in store.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+        if not name.startswith("sqlite_")
+    ]
+    # perceptual hashes of images that are long gone stay behind; the others are in the records
+    numbered = {"meta", "perceptual_hashes", "attributes", "attribute_changes", "attribute_items"}
+    rows: dict[str, Any] = {
+        name: sorted(store.rows(f"SELECT * FROM {name}"), key=repr)
+        for name in sorted({*names} - numbered - {"attribute_values"})
+    }
+    rows["records"] = list(read_records(store))
+    rows["attributes"] = store.rows("SELECT name, folded, kind FROM attributes ORDER BY number")
+    facts = store.meta()
+    for name in ("generation", "commit", "meta_digest", "root"):
+        facts.pop(name, None)
+    return {**rows, "facts": facts}
+
+
+def test_a_gallery_comes_back_bit_for_bit(photos: Path, uri: str, tmp_path: Path) -> None:
+    exported = export_gallery(photos, uri)
+    assert exported.version == 1
+    back = tmp_path / "back"
+    imported = import_gallery(uri, back)
+    before, after = (Gallery.open(each, encoder=ENCODER) for each in (photos, back))
+    assert imported.images == len(before) == 9
+    assert tables(photos) == tables(back)
+    first, second = before.matrix(), after.matrix()
+    assert first.ids == second.ids
+    for name in ("vectors", "offsets", "kinds", "means", "lengths"):
+        assert np.array_equal(getattr(first, name), getattr(second, name)), name
+    assert after.captions("red.png") == ["a red square", "kırmızı"]
+    assert after.attributes_of("red.png") == before.attributes_of("red.png")
+    assert after.skipped() == before.skipped() != []
+    assert after.root is not None
+    assert after.root.samefile(photos)
+    assert not after.verify().problems
+    settings = st.SearchSettings(k=9)
+    results = [st.search(each, text="a red square", settings=settings) for each in (before, after)]
+    assert [(h.id, h.score) for h in results[0]] == [(h.id, h.score) for h in results[1]]
+    # indexing goes on where it stood: nothing is encoded again, what was taken out stays out
+    report = index_folder(photos, back, encoder=ENCODER)
+    assert (report.added, report.removed) == (0, 0)
+    assert "taken-out.png" not in Gallery.open(back).ids
+
+
+def test_galleries_of_captions_and_of_every_table_come_back(uri: str, tmp_path: Path) -> None:
+    captions = tmp_path / "captions.jsonl"
+    captions.write_text(json.dumps({"id": "x", "captions": ["a dog", "a cat"]}) + "\n")
+    index_captions(captions, tmp_path / "texts", encoder=ENCODER)
+    store = Store(tmp_path / "texts", write=True)
+    with store.transaction():
+        store.rows("INSERT INTO metadata_captions VALUES ('x')")
+        store.rows("INSERT INTO products VALUES ('shoe', 'digest')")
+        for position, hash in enumerate("ab"):
+            store.rows(
+                "INSERT INTO product_images VALUES ('shoe', ?, 'http://s/1', ?, 1, 2, 3, ?)",
+                (position, b"\xff.png", hash),
+            )
+            store.rows("INSERT INTO perceptual_hashes VALUES (?, ?, 7)", (hash, b"\0\xff"))
+        store.rows("INSERT INTO outdated VALUES ('b')")
+        store.rows("INSERT INTO written_captions VALUES ('x', 'c', 'm', 'p', 'a', 2, 1)")
+    store.close()
+    export_gallery(tmp_path / "texts", uri)
+    import_gallery(uri, tmp_path / "back")
+    assert tables(tmp_path / "texts") == tables(tmp_path / "back")
+    assert Gallery.open(tmp_path / "back").root is None
+
+
+def test_only_what_changed_is_written_and_the_old_version_stays(
+    photos: Path, uri: str, tmp_path: Path
+) -> None:
+    first = export_gallery(photos, uri)
+    assert export_gallery(photos, uri) == ExportReport(1, 0, 0, first.added)
+    reader = SharedDataset.open(uri)
+    with Gallery.open(photos, encoder=ENCODER) as gallery:
+        gallery.set_attributes({"blue.png": {"colour": "blue"}})
+    noise(9, 30, 30).save(photos / "new.png")
+    index_folder(photos, encoder=ENCODER)
+    second = export_gallery(photos, uri)
+    assert (second.added, second.updated, second.unchanged) == (1, 1, first.added - 1)
+    assert len(reader) == first.added
+    assert "new.png" not in {row["id"] for row in reader.rows(["id"])}
+    import_gallery(uri, tmp_path / "old", version=1)
+    assert "colour" not in Gallery.open(tmp_path / "old").attributes_of("blue.png")
+    import_gallery(uri, tmp_path / "new")
+    assert tables(photos) == tables(tmp_path / "new")
+
+
+def test_six_writers_at_once_all_land(tmp_path: Path, uri: str) -> None:
+    folders = [make_folder(tmp_path / f"part-{n}", f"p{n}", 3, 10 * n) for n in range(6)]
+    for number, folder in enumerate(folders):
+        with Gallery.open(folder, encoder=ENCODER) as gallery:
+            gallery.set_attributes({f"p{number}-0.png": {f"name {number}": "value"}})
+    reports = at_once([lambda folder=folder: export_gallery(folder, uri) for folder in folders])
+    dataset = SharedDataset.open(uri)
+    assert sum(report.added for report in reports) == len(dataset) == 18
+    assert len({report.version for report in reports}) == 6
+    assert {row["id"] for row in dataset.rows(["id"])} == {
+        f"p{n}-{number}.png" for n in range(6) for number in range(3)
+    }
+    assert {f"name {number}" for number in range(6)} <= dict(dataset.kinds).keys()
+    assert not dataset.verify().problems
+
+
+def test_writers_of_the_same_images_write_none_twice(tmp_path: Path, uri: str) -> None:
+    part, whole = (tmp_path / name for name in ("part", "whole"))
+    make_folder(part, "first", 1, 0)
+    make_folder(whole, "image", 4, 20)
+    export_gallery(part, uri)
+    at_once([lambda: export_gallery(whole, uri)] * 3)
+    dataset = SharedDataset.open(uri)
+    assert len(dataset) == 5
+    assert not dataset.verify().problems
+
+
+def at_once(calls: list[Callable[[], ExportReport]]) -> list[ExportReport]:
+    """Run all calls in threads that start together; return what each returns."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], ExportReport]) -> ExportReport:
+        barrier.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+DYING = """
+import os, sys
+from stitch_cir.cluster import _rows, _transfer
+
+_rows.BATCH = 1
+
+def dying(store, read=_transfer.read_records):
+    for number, record in enumerate(read(store)):
+        if number == 2:
+            os._exit(9)
+        yield record
+
+_transfer.read_records = dying
+_transfer.export_gallery(*sys.argv[1:])
+"""
+
+
+def test_a_writer_that_dies_before_its_commit_changes_nothing(tmp_path: Path, uri: str) -> None:
+    folder = make_folder(tmp_path / "a", "a", 4, 0)
+    command = [sys.executable, "-c", DYING, str(folder), uri]
+    assert subprocess.run(command, capture_output=True).returncode == 9
+    with pytest.raises(GalleryMissingError):
+        SharedDataset.open(uri)
+    assert export_gallery(folder, uri).added == 4
+    other = make_folder(tmp_path / "b", "b", 4, 100)
+    assert subprocess.run([*command[:3], str(other), uri], capture_output=True).returncode == 9
+    dataset = SharedDataset.open(uri)
+    assert (dataset.version, len(dataset)) == (1, 4)
+    dataset.compact(keep_days=0, remove_unfinished=True)
+    assert not dataset.verify().problems
+    assert export_gallery(other, uri).added == 4
+
+
+def test_a_tagged_version_survives_cleaning_up(photos: Path, uri: str) -> None:
+    export_gallery(photos, uri)
+    dataset = SharedDataset.open(uri)
+    assert dataset.tag("serving") == 1
+    for id in ("red.png", "blue.png", "green.png"):
+        dataset.delete([id])
+    report = dataset.compact(keep_days=0)
+    assert report.versions_deleted >= 2
+    kept = dataset.versions()
+    assert [each.tags for each in kept] == [("serving",), ()]
+    tagged = SharedDataset.open(uri, "serving")
+    assert "red.png" in {row["id"] for row in tagged.rows(["id"])}
+    assert not tagged.verify().problems
+    with pytest.raises(NotFoundError, match="no version '2'; it may have been cleaned up"):
+        SharedDataset.open(uri, 2)
+    assert dataset.check_out("serving") > kept[-1].number
+    assert len(dataset) == len(tagged)
+    dataset.untag("serving")
+    dataset.compact(keep_days=0)
+    with pytest.raises(NotFoundError, match="no tag 'serving'"):
+        SharedDataset.open(uri, "serving")
+
+
+def test_a_tag_moves_and_cannot_be_a_number(photos: Path, uri: str) -> None:
+    export_gallery(photos, uri)
+    dataset = SharedDataset.open(uri)
+    dataset.tag("serving")
+    dataset.delete(["red.png"])
+    assert dataset.tag("serving") == dataset.version == 2
+    assert dataset.tag("serving", 1) == 1
+    with pytest.raises(SettingError, match="cannot be called '7'"):
+        dataset.tag("7")
+
+
+def test_what_is_deleted_is_there_or_nothing_is(photos: Path, uri: str) -> None:
+    export_gallery(photos, uri)
+    dataset = SharedDataset.open(uri)
+    with pytest.raises(NotFoundError, match='hara.png" in version 1'):
+        dataset.delete(["red.png", "o'hara.png"])
+    assert "red.png" in {row["id"] for row in SharedDataset.open(uri).rows(["id"])}
+
+
+def test_a_row_that_was_altered_is_named(photos: Path, uri: str, tmp_path: Path) -> None:
+    export_gallery(photos, uri)
+    lance.dataset(uri).update({"boxes": "'[]'"}, where="id = 'red.png'")
+    lance.dataset(uri).update({"shard": "300"}, where="id = 'blue.png'")
+    dataset = SharedDataset.open(uri)
+    problems = dataset.verify().problems
+    assert len(problems) == 2
+    assert "red.png: is not what was written" in problems
+    assert any(re.match(r"blue\.png: is in shard 300, but belongs into \d+", p) for p in problems)
+    with pytest.raises(GalleryDamagedError, match=r"'red.png' in version 3"):
+        import_gallery(uri, tmp_path / "back")
+    assert import_gallery(uri, tmp_path / "back", version=1).images == 9
+
+
+def test_another_recipe_or_kind_of_attribute_is_refused(
+    photos: Path, uri: str, tmp_path: Path
+) -> None:
+    export_gallery(photos, uri)
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("RGB", (9, 9)).save(other / "black.png")
+    index_folder(other, encoder=ENCODER, recipe=ViewRecipe("grid", 5))
+    with pytest.raises(GalleryMismatchError, match="made by other views"):
+        export_gallery(other, uri)
+    same = make_folder(tmp_path / "same", "s", 1, 3)
+    with Gallery.open(same, encoder=ENCODER) as gallery:
+        gallery.set_attributes({"s-0.png": {"price": "twelve"}})
+    with pytest.raises(GalleryMismatchError, match="'price' is a number in .* and a text"):
+        export_gallery(same, uri)
+    assert SharedDataset.open(uri).version == 1
+
+
+def test_addresses_that_cannot_be_used_are_one_error(
+    photos: Path, uri: str, tmp_path: Path
+) -> None:
+    with pytest.raises(GalleryMissingError, match="no dataset at"):
+        SharedDataset.open(uri)
+    with pytest.raises(GalleryError, match=r"red.png/x.lance cannot be used"):
+        export_gallery(photos, str(photos / "red.png" / "x.lance"))
+    with pytest.raises(GalleryError, match="s3x"):
+        export_gallery(photos, "s3x://bucket/x.lance")
+    import pyarrow as pa
+
+    lance.write_dataset(pa.table({"x": [1]}), tmp_path / "others.lance")
+    with pytest.raises(GalleryError, match="of another program"):
+        export_gallery(photos, str(tmp_path / "others.lance"))
+
+
+def test_an_import_never_replaces_a_gallery(photos: Path, uri: str) -> None:
+    export_gallery(photos, uri)
+    before = tables(photos)
+    with pytest.raises(GalleryError, match="There is a gallery already"):
+        import_gallery(uri, photos / ".stitch")
+    assert tables(photos) == before
+
+
+def test_an_import_that_was_interrupted_begins_anew(photos: Path, uri: str, tmp_path: Path) -> None:
+    export_gallery(photos, uri)
+    (tmp_path / "back").mkdir()
+    store = Store(tmp_path / "back", write=True)
+    with store.transaction():
+        put_records(store, list(read_records(Store(photos / ".stitch")))[:3])
+        store.rows("UPDATE items SET hash = NULL")
+    store.close()
+    with pytest.raises(GalleryMissingError, match="never finished"):
+        Gallery.open(tmp_path / "back")
+    import_gallery(uri, tmp_path / "back")
+    assert tables(photos) == tables(tmp_path / "back")
+
+
+def test_every_command_of_the_guide_runs(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    guide = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```sh\n(stitch cluster export.*?)```", guide, re.DOTALL)
+    commands = [shlex.split(line, comments=True) for line in block.splitlines() if line]
+    assert {words[2] for words in commands} == {
+        "export", "log", "tag", "import", "delete", "checkout", "verify", "compact",
+    }  # fmt: skip
+    for words in commands:
+        done = invoke(words[1:])
+        assert done.exit_code == 0, (words, done.output)
+    assert len(Gallery.open(tmp_path / "restored")) == 9
+
+
+def test_commands_answer_in_json(photos: Path, uri: str) -> None:
+    def ask(*words: object) -> Any:
+        done = invoke(["cluster", *words, "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    rows = ask("export", photos, uri)["added"]
+    assert ask("tag", uri, "a")["version"] == 1
+    assert ask("delete", uri, "red.png") == {"version": 2, "deleted": 1}
+    assert [(each["version"], each["rows"], each["tags"]) for each in ask("log", uri)] == [
+        (2, rows - 1, []),
+        (1, rows, ["a"]),
+    ]
+    assert ask("checkout", uri, "a") == {"version": 3, "rows": rows}
+    assert ask("verify", uri)["problems"] == []
+    assert ask("tag", uri, "a", "--delete") == {"tag": "a", "version": None}
+    assert ask("compact", uri, "--keep-days", 0)["versions_deleted"] >= 2
+
+
+def test_commands_refuse_what_they_cannot_understand(photos: Path, uri: str) -> None:
+    for words, code, message in (
+        (["export", photos, uri, "--storage-option", "region"], 2, "has no value"),
+        (["tag", uri, "a", "--delete", "--version", "1"], 2, "whatever its version"),
+        (["log", uri], 3, "no dataset at"),
+    ):
+        done = invoke(["cluster", *words])
+        assert (done.exit_code, message in done.stderr) == (code, True), done.output
+    export_gallery(photos, uri)
+    lance.dataset(uri).update({"boxes": "'[]'"}, where="id = 'red.png'")
+    assert invoke(["cluster", "verify", uri]).exit_code == 5
