@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import stitch_cir as st
-from stitch_cir.cluster import ExportReport, SharedDataset, export_gallery, import_gallery
+from stitch_cir.cluster import GalleryExportReport, SharedDataset, export_gallery, import_gallery
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import (
     GalleryDamagedError,
@@ -50,7 +50,7 @@ def make_folder(folder: Path, name: str, count: int, seed: int) -> Path:
 
 
 @pytest.fixture
-def photos(folder: Path, tmp_path: Path) -> Path:
+def source(folder: Path, tmp_path: Path) -> Path:
     """A gallery with everything: copies, captions, attributes, files left out, vanished, removed."""
     (folder / "twin.png").write_bytes((folder / "red.png").read_bytes())
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
@@ -100,14 +100,14 @@ def tables(gallery: Path) -> dict[str, Any]:
     return {**rows, "facts": facts}
 
 
-def test_a_gallery_comes_back_bit_for_bit(photos: Path, uri: str, tmp_path: Path) -> None:
-    exported = export_gallery(photos, uri)
+def test_a_gallery_comes_back_bit_for_bit(source: Path, uri: str, tmp_path: Path) -> None:
+    exported = export_gallery(source, uri)
     assert exported.version == 1
     back = tmp_path / "back"
     imported = import_gallery(uri, back)
-    before, after = (Gallery.open(each, encoder=ENCODER) for each in (photos, back))
+    before, after = (Gallery.open(each, encoder=ENCODER) for each in (source, back))
     assert imported.images == len(before) == 9
-    assert tables(photos) == tables(back)
+    assert tables(source) == tables(back)
     first, second = before.matrix(), after.matrix()
     assert first.ids == second.ids
     for name in ("vectors", "offsets", "kinds", "means", "lengths"):
@@ -116,13 +116,13 @@ def test_a_gallery_comes_back_bit_for_bit(photos: Path, uri: str, tmp_path: Path
     assert after.attributes_of("red.png") == before.attributes_of("red.png")
     assert after.skipped() == before.skipped() != []
     assert after.root is not None
-    assert after.root.samefile(photos)
+    assert after.root.samefile(source)
     assert not after.verify().problems
     settings = st.SearchSettings(k=9)
     results = [st.search(each, text="a red square", settings=settings) for each in (before, after)]
     assert [(h.id, h.score) for h in results[0]] == [(h.id, h.score) for h in results[1]]
     # indexing goes on where it stood: nothing is encoded again, what was taken out stays out
-    report = index_folder(photos, back, encoder=ENCODER)
+    report = index_folder(source, back, encoder=ENCODER)
     assert (report.added, report.removed) == (0, 0)
     assert "taken-out.png" not in Gallery.open(back).ids
 
@@ -151,23 +151,23 @@ def test_galleries_of_captions_and_of_every_table_come_back(uri: str, tmp_path: 
 
 
 def test_only_what_changed_is_written_and_the_old_version_stays(
-    photos: Path, uri: str, tmp_path: Path
+    source: Path, uri: str, tmp_path: Path
 ) -> None:
-    first = export_gallery(photos, uri)
-    assert export_gallery(photos, uri) == ExportReport(1, 0, 0, first.added)
+    first = export_gallery(source, uri)
+    assert export_gallery(source, uri) == GalleryExportReport(1, 0, 0, first.added)
     reader = SharedDataset.open(uri)
-    with Gallery.open(photos, encoder=ENCODER) as gallery:
+    with Gallery.open(source, encoder=ENCODER) as gallery:
         gallery.set_attributes({"blue.png": {"colour": "blue"}})
-    noise(9, 30, 30).save(photos / "new.png")
-    index_folder(photos, encoder=ENCODER)
-    second = export_gallery(photos, uri)
+    noise(9, 30, 30).save(source / "new.png")
+    index_folder(source, encoder=ENCODER)
+    second = export_gallery(source, uri)
     assert (second.added, second.updated, second.unchanged) == (1, 1, first.added - 1)
     assert len(reader) == first.added
     assert "new.png" not in {row["id"] for row in reader.rows(["id"])}
     import_gallery(uri, tmp_path / "old", version=1)
     assert "colour" not in Gallery.open(tmp_path / "old").attributes_of("blue.png")
     import_gallery(uri, tmp_path / "new")
-    assert tables(photos) == tables(tmp_path / "new")
+    assert tables(source) == tables(tmp_path / "new")
 
 
 def test_six_writers_at_once_all_land(tmp_path: Path, uri: str) -> None:
@@ -197,11 +197,11 @@ def test_writers_of_the_same_images_write_none_twice(tmp_path: Path, uri: str) -
     assert not dataset.verify().problems
 
 
-def at_once(calls: list[Callable[[], ExportReport]]) -> list[ExportReport]:
+def at_once(calls: list[Callable[[], GalleryExportReport]]) -> list[GalleryExportReport]:
     """Run all calls in threads that start together; return what each returns."""
     barrier = threading.Barrier(len(calls))
 
-    def run(call: Callable[[], ExportReport]) -> ExportReport:
+    def run(call: Callable[[], GalleryExportReport]) -> GalleryExportReport:
         barrier.wait()
         return call()
 
@@ -242,8 +242,8 @@ def test_a_writer_that_dies_before_its_commit_changes_nothing(tmp_path: Path, ur
     assert export_gallery(other, uri).added == 4
 
 
-def test_a_tagged_version_survives_cleaning_up(photos: Path, uri: str) -> None:
-    export_gallery(photos, uri)
+def test_a_tagged_version_survives_cleaning_up(source: Path, uri: str) -> None:
+    export_gallery(source, uri)
     dataset = SharedDataset.open(uri)
     assert dataset.tag("serving") == 1
     for id in ("red.png", "blue.png", "green.png"):
@@ -265,8 +265,8 @@ def test_a_tagged_version_survives_cleaning_up(photos: Path, uri: str) -> None:
         SharedDataset.open(uri, "serving")
 
 
-def test_a_tag_moves_and_cannot_be_a_number(photos: Path, uri: str) -> None:
-    export_gallery(photos, uri)
+def test_a_tag_moves_and_cannot_be_a_number(source: Path, uri: str) -> None:
+    export_gallery(source, uri)
     dataset = SharedDataset.open(uri)
     dataset.tag("serving")
     dataset.delete(["red.png"])
@@ -276,16 +276,16 @@ def test_a_tag_moves_and_cannot_be_a_number(photos: Path, uri: str) -> None:
         dataset.tag("7")
 
 
-def test_what_is_deleted_is_there_or_nothing_is(photos: Path, uri: str) -> None:
-    export_gallery(photos, uri)
+def test_what_is_deleted_is_there_or_nothing_is(source: Path, uri: str) -> None:
+    export_gallery(source, uri)
     dataset = SharedDataset.open(uri)
     with pytest.raises(NotFoundError, match='hara.png" in version 1'):
         dataset.delete(["red.png", "o'hara.png"])
     assert "red.png" in {row["id"] for row in SharedDataset.open(uri).rows(["id"])}
 
 
-def test_a_row_that_was_altered_is_named(photos: Path, uri: str, tmp_path: Path) -> None:
-    export_gallery(photos, uri)
+def test_a_row_that_was_altered_is_named(source: Path, uri: str, tmp_path: Path) -> None:
+    export_gallery(source, uri)
     lance.dataset(uri).update({"boxes": "'[]'"}, where="id = 'red.png'")
     lance.dataset(uri).update({"shard": "300"}, where="id = 'blue.png'")
     dataset = SharedDataset.open(uri)
@@ -299,9 +299,9 @@ def test_a_row_that_was_altered_is_named(photos: Path, uri: str, tmp_path: Path)
 
 
 def test_another_recipe_or_kind_of_attribute_is_refused(
-    photos: Path, uri: str, tmp_path: Path
+    source: Path, uri: str, tmp_path: Path
 ) -> None:
-    export_gallery(photos, uri)
+    export_gallery(source, uri)
     other = tmp_path / "other"
     other.mkdir()
     Image.new("RGB", (9, 9)).save(other / "black.png")
@@ -317,45 +317,45 @@ def test_another_recipe_or_kind_of_attribute_is_refused(
 
 
 def test_addresses_that_cannot_be_used_are_one_error(
-    photos: Path, uri: str, tmp_path: Path
+    source: Path, uri: str, tmp_path: Path
 ) -> None:
     with pytest.raises(GalleryMissingError, match="no dataset at"):
         SharedDataset.open(uri)
     with pytest.raises(GalleryError, match=r"red.png/x.lance cannot be used"):
-        export_gallery(photos, str(photos / "red.png" / "x.lance"))
+        export_gallery(source, str(source / "red.png" / "x.lance"))
     with pytest.raises(GalleryError, match="s3x"):
-        export_gallery(photos, "s3x://bucket/x.lance")
+        export_gallery(source, "s3x://bucket/x.lance")
     import pyarrow as pa
 
     lance.write_dataset(pa.table({"x": [1]}), tmp_path / "others.lance")
     with pytest.raises(GalleryError, match="of another program"):
-        export_gallery(photos, str(tmp_path / "others.lance"))
+        export_gallery(source, str(tmp_path / "others.lance"))
 
 
-def test_an_import_never_replaces_a_gallery(photos: Path, uri: str) -> None:
-    export_gallery(photos, uri)
-    before = tables(photos)
+def test_an_import_never_replaces_a_gallery(source: Path, uri: str) -> None:
+    export_gallery(source, uri)
+    before = tables(source)
     with pytest.raises(GalleryError, match="There is a gallery already"):
-        import_gallery(uri, photos / ".stitch")
-    assert tables(photos) == before
+        import_gallery(uri, source / ".stitch")
+    assert tables(source) == before
 
 
-def test_an_import_that_was_interrupted_begins_anew(photos: Path, uri: str, tmp_path: Path) -> None:
-    export_gallery(photos, uri)
+def test_an_import_that_was_interrupted_begins_anew(source: Path, uri: str, tmp_path: Path) -> None:
+    export_gallery(source, uri)
     (tmp_path / "back").mkdir()
     store = Store(tmp_path / "back", write=True)
     with store.transaction():
-        put_records(store, list(read_records(Store(photos / ".stitch")))[:3])
+        put_records(store, list(read_records(Store(source / ".stitch")))[:3])
         store.rows("UPDATE items SET hash = NULL")
     store.close()
     with pytest.raises(GalleryMissingError, match="never finished"):
         Gallery.open(tmp_path / "back")
     import_gallery(uri, tmp_path / "back")
-    assert tables(photos) == tables(tmp_path / "back")
+    assert tables(source) == tables(tmp_path / "back")
 
 
 def test_every_command_of_the_guide_runs(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     guide = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
@@ -370,13 +370,13 @@ def test_every_command_of_the_guide_runs(
     assert len(Gallery.open(tmp_path / "restored")) == 9
 
 
-def test_commands_answer_in_json(photos: Path, uri: str) -> None:
+def test_commands_answer_in_json(source: Path, uri: str) -> None:
     def ask(*words: object) -> Any:
         done = invoke(["cluster", *words, "--json"])
         assert done.exit_code == 0, done.output
         return json.loads(done.stdout)
 
-    rows = ask("export", photos, uri)["added"]
+    rows = ask("export", source, uri)["added"]
     assert ask("tag", uri, "a")["version"] == 1
     assert ask("delete", uri, "red.png") == {"version": 2, "deleted": 1}
     assert [(each["version"], each["rows"], each["tags"]) for each in ask("log", uri)] == [
@@ -389,14 +389,14 @@ def test_commands_answer_in_json(photos: Path, uri: str) -> None:
     assert ask("compact", uri, "--keep-days", 0)["versions_deleted"] >= 2
 
 
-def test_commands_refuse_what_they_cannot_understand(photos: Path, uri: str) -> None:
+def test_commands_refuse_what_they_cannot_understand(source: Path, uri: str) -> None:
     for words, code, message in (
-        (["export", photos, uri, "--storage-option", "region"], 2, "has no value"),
+        (["export", source, uri, "--storage-option", "region"], 2, "has no value"),
         (["tag", uri, "a", "--delete", "--version", "1"], 2, "whatever its version"),
         (["log", uri], 3, "no dataset at"),
     ):
         done = invoke(["cluster", *words])
         assert (done.exit_code, message in done.stderr) == (code, True), done.output
-    export_gallery(photos, uri)
+    export_gallery(source, uri)
     lance.dataset(uri).update({"boxes": "'[]'"}, where="id = 'red.png'")
     assert invoke(["cluster", "verify", uri]).exit_code == 5

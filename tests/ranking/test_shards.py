@@ -119,7 +119,7 @@ def test_split_and_merged_is_the_whole(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_shards_that_return_few_are_asked_again_only_where_it_matters(
+def test_shards_that_return_few_are_ranked_deeper_only_where_it_matters(
     seed: int, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng((seed, 31))

@@ -14,9 +14,14 @@ from stitch_cir.cli._output import console, emit_json
 from stitch_cir.errors import SettingError
 
 if TYPE_CHECKING:
-    from stitch_cir.cluster import CompactReport, DatasetReport, ExportReport, ImportReport
+    from stitch_cir.cluster import (
+        CompactReport,
+        DatasetReport,
+        GalleryExportReport,
+        GalleryImportReport,
+    )
 
-    Report = CompactReport | DatasetReport | ExportReport | ImportReport
+    Report = CompactReport | DatasetReport | GalleryExportReport | GalleryImportReport
 
 __all__ = ["cluster"]
 

@@ -4,25 +4,22 @@ Lance is the extra ``cluster``; it is imported when a dataset is opened.
 """
 
 from stitch_cir import _exports
-from stitch_cir.cluster._dataset import (
+from stitch_cir.cluster._dataset import SharedDataset
+from stitch_cir.cluster._reports import (
     CompactReport,
     DatasetReport,
     DatasetVersion,
-    SharedDataset,
+    GalleryExportReport,
+    GalleryImportReport,
 )
-from stitch_cir.cluster._transfer import (
-    ExportReport,
-    ImportReport,
-    export_gallery,
-    import_gallery,
-)
+from stitch_cir.cluster._transfer import export_gallery, import_gallery
 
 __all__ = [
     "CompactReport",
     "DatasetReport",
     "DatasetVersion",
-    "ExportReport",
-    "ImportReport",
+    "GalleryExportReport",
+    "GalleryImportReport",
     "SharedDataset",
     "export_gallery",
     "import_gallery",

@@ -5,19 +5,16 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from stitch_cir.cluster._lance import import_lance, lance_errors
+from stitch_cir.cluster._reports import CompactReport, DatasetReport, DatasetVersion
 from stitch_cir.cluster._rows import SHARDS, digest_of, shard_of, to_record
 from stitch_cir.errors import GalleryDamagedError, GalleryError, NotFoundError, SettingError
 
 __all__ = [
-    "CompactReport",
-    "DatasetReport",
-    "DatasetVersion",
     "SharedDataset",
     "kinds_metadata",
     "metadata_of",
@@ -31,65 +28,6 @@ Attributes have keys of their own, so that writers that add some at once lose no
 """
 _UNIT_TOLERANCE = 1e-3
 _NAMED = 20
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetVersion:
-    """One version of a dataset: when it was written (UTC), how many rows it has, its tags."""
-
-    number: int
-    written: datetime.datetime
-    rows: int
-    tags: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return {
-            "version": self.number,
-            "written": self.written.isoformat(timespec="seconds"),
-            "rows": self.rows,
-            "tags": list(self.tags),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class CompactReport:
-    """What compacting did: files before and after, versions and bytes that were deleted."""
-
-    files_before: int
-    files_after: int
-    versions_deleted: int
-    bytes_freed: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return asdict(self)
-
-    def summary(self) -> str:
-        """Return one line for people."""
-        return (
-            f"{self.files_before} files are {self.files_after} now; {self.versions_deleted} old "
-            f"versions deleted, {self.bytes_freed / 1e6:,.1f} MB freed."
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetReport:
-    """What checking a version found."""
-
-    version: int
-    images: int
-    views: int
-    problems: tuple[str, ...] = field(default=())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return {**asdict(self), "problems": list(self.problems)}
-
-    def summary(self) -> str:
-        """Return one line for people."""
-        sound = "everything is sound" if not self.problems else f"{len(self.problems)} problems"
-        return f"version {self.version}: {self.images:,} images, {self.views:,} views; {sound}."
 
 
 class SharedDataset:
@@ -138,12 +76,12 @@ class SharedDataset:
 
     def _number(self, version: int | str) -> int:
         """Return the number of a version or tag. Raises ``NotFoundError``."""
-        known = {each.number: each for each in self.versions()}
+        there = {each.number: each for each in self.versions()}
         text = str(version)
         number = int(text) if text.isdecimal() else None
         if number is None:
-            number = next((n for n, each in known.items() if text in each.tags), None)
-        if number is None or number not in known:
+            number = next((n for n, each in there.items() if text in each.tags), None)
+        if number is None or number not in there:
             what = "tag" if not text.isdecimal() else "version"
             raise NotFoundError(
                 f"{self.uri} has no {what} {text!r}; it may have been cleaned up.",

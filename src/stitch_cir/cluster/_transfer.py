@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from stitch_cir.cluster._dataset import SharedDataset, kinds_metadata, metadata_of
 from stitch_cir.cluster._lance import import_lance, lance_errors
+from stitch_cir.cluster._reports import GalleryExportReport, GalleryImportReport
 from stitch_cir.cluster._rows import batches, digest_of, row_of, schema, to_record
 from stitch_cir.errors import (
     GalleryBusyError,
@@ -30,7 +30,7 @@ from stitch_cir.gallery.store import (
     write_lock,
 )
 
-__all__ = ["ExportReport", "ImportReport", "export_gallery", "import_gallery"]
+__all__ = ["export_gallery", "import_gallery"]
 
 _SHAPING = ("fingerprint", "dim", "recipe")
 _OF_A_COMMIT = ("generation", "commit", "meta_digest")
@@ -40,52 +40,12 @@ _RECORDS = 1000
 """Records of one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExportReport:
-    """What an export wrote: the version it made, and rows by what became of them.
-
-    Without anything to write, no version is made and ``version`` is the newest there is.
-    """
-
-    version: int
-    added: int
-    updated: int
-    unchanged: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return asdict(self)
-
-    def summary(self) -> str:
-        """Return one line for people."""
-        return (
-            f"version {self.version}: {self.added:,} rows added, {self.updated:,} updated, "
-            f"{self.unchanged:,} unchanged."
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What an import wrote: from which version, and how many images."""
-
-    version: int
-    images: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return asdict(self)
-
-    def summary(self) -> str:
-        """Return one line for people."""
-        return f"{self.images:,} images from version {self.version}."
-
-
 def export_gallery(
     gallery: Path | str,
     uri: str,
     *,
     storage_options: Mapping[str, str] | None = None,
-) -> ExportReport:
+) -> GalleryExportReport:
     """Write a gallery into a dataset, as one new version; the dataset is made if there is none.
 
     Rows of other ids stay, so that several galleries of one recipe may share a dataset. Exporting
@@ -147,7 +107,7 @@ def _create(
     kinds: Sequence[tuple[str, str]],
     uri: str,
     options: dict[str, str],
-) -> ExportReport | None:
+) -> GalleryExportReport | None:
     """Write a new dataset; ``None`` where another writer made one meanwhile.
 
     Files are written first. The commit is not tried again, so that of several writers one makes the
@@ -179,7 +139,7 @@ def _create(
             if not _exists(uri, options):
                 raise
             return None
-    return ExportReport(int(dataset.version), counted[0], 0, 0)
+    return GalleryExportReport(int(dataset.version), counted[0], 0, 0)
 
 
 def _exists(uri: str, options: dict[str, str]) -> bool:
@@ -195,7 +155,7 @@ def _update(
     facts: Mapping[str, Any],
     kinds: Sequence[tuple[str, str]],
     dataset: SharedDataset,
-) -> ExportReport:
+) -> GalleryExportReport:
     """Add what a dataset lacks, and replace what differs."""
     import pyarrow as pa
 
@@ -224,7 +184,7 @@ def _update(
             merge = dataset.lance.merge_insert("id")
             merge = merge.when_matched_update_all().when_not_matched_insert_all()
             merge.conflict_retries(_RETRIES).execute(stream)
-    return ExportReport(dataset.version, **counts)
+    return GalleryExportReport(dataset.version, **counts)
 
 
 def _chained(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
@@ -275,7 +235,7 @@ def import_gallery(
     version: int | str | None = None,
     root: Path | None = None,
     storage_options: Mapping[str, str] | None = None,
-) -> ImportReport:
+) -> GalleryImportReport:
     """Make a gallery in ``directory`` from a version of a dataset, the newest by default.
 
     ``root`` is the folder of the images, where it is another one here than where the gallery was
@@ -311,7 +271,7 @@ def import_gallery(
                 set_root(store, folder, target)
         finally:
             store.close()
-    return ImportReport(dataset.version, images)
+    return GalleryImportReport(dataset.version, images)
 
 
 def _put_all(store: Store, dataset: SharedDataset) -> int:
