@@ -11,7 +11,7 @@ import numpy as np
 
 from stitch_cir.cluster._lance import import_lance, lance_errors
 from stitch_cir.cluster._reports import CompactReport, DatasetReport, DatasetVersion
-from stitch_cir.cluster._rows import SHARDS, digest_of, shard_of, to_record
+from stitch_cir.cluster._rows import BATCH, SHARDS, shard_of, to_record
 from stitch_cir.errors import GalleryDamagedError, GalleryError, NotFoundError, SettingError
 
 __all__ = [
@@ -134,7 +134,8 @@ class SharedDataset:
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """Yield the rows of this version."""
         with lance_errors(self.uri):
-            stream = self.lance.to_batches(columns=list(columns) if columns else None)
+            few = {} if columns else {"batch_size": BATCH, "batch_readahead": 2}
+            stream = self.lance.to_batches(columns=list(columns) if columns else None, **few)
             for batch in stream:
                 yield from batch.to_pylist()
 
@@ -226,17 +227,17 @@ class SharedDataset:
 
 def _problem(row: Mapping[str, Any], dim: int) -> str | None:
     """Return what is wrong with a row, or ``None``."""
-    if row["digest"] != digest_of(row):
-        return "is not what was written"
-    if row["shard"] != shard_of(row):
-        return f"is in shard {row['shard']}, but belongs into {shard_of(row)}"
     try:
         record = to_record(row, dim)
         blobs = [row["vectors"] or b"", *(vector for _, vector in record.captions)]
-        vectors = np.frombuffer(b"".join(blobs), "<f4").reshape(-1, dim)
-    except (ValueError, KeyError, TypeError):
-        return f"has vectors that are not of {dim} dimensions, or records that cannot be read"
-    lengths = np.linalg.norm(vectors, axis=1)
+        vectors = np.frombuffer(b"".join(blobs), "<f4")
+    except ValueError as error:
+        return str(error)
+    if row["shard"] != shard_of(row):
+        return f"is in shard {row['shard']}, but belongs into {shard_of(row)}"
+    if len(vectors) % dim:
+        return f"has vectors that are not of {dim} dimensions"
+    lengths = np.linalg.norm(vectors.reshape(-1, dim), axis=1)
     if not (np.abs(lengths - 1) < _UNIT_TOLERANCE).all():
         return "has vectors that are not of unit length"
     return None

@@ -10,19 +10,18 @@ from typing import Any
 
 from stitch_cir.gallery.store import ContentRecord, IdRecord, row_digest
 
-__all__ = ["SHARDS", "batches", "digest_of", "row_of", "schema", "shard_of", "to_record"]
+__all__ = ["BATCH", "SHARDS", "batches", "row_of", "schema", "shard_of", "to_record"]
 
 SHARDS = 256
 """Numbers among which ids are dealt out by their content, fixed when a dataset is made."""
 BATCH = 256
-"""Rows written at a time."""
+"""Rows written or read at a time."""
 _ITEM = ("path", "size", "mtime_ns", "mark", "since", "hash")
 _CONTENT = ("width", "height", "boxes", "vectors")
 _DIGESTED = (
     "id",
     "state",
     *_ITEM,
-    *_CONTENT,
     "captions",
     "caption_vectors",
     "attributes",
@@ -74,7 +73,8 @@ def row_of(record: IdRecord) -> dict[str, Any]:
         "metadata_of": record.metadata_of,
         "rows": json.dumps(record.rows, ensure_ascii=False, sort_keys=True, default=_hexadecimal),
     }
-    return {**row, "shard": shard_of(row), "digest": digest_of(row)}
+    digest = digest_of(row, None if content is None else content.digest)
+    return {**row, "shard": shard_of(row), "digest": digest}
 
 
 def shard_of(row: Mapping[str, Any]) -> int:
@@ -84,9 +84,16 @@ def shard_of(row: Mapping[str, Any]) -> int:
     return int.from_bytes(digest, "little") % SHARDS
 
 
-def digest_of(row: Mapping[str, Any]) -> bytes:
-    """Return 16 bytes that change with anything in a row."""
-    columns: list[Any] = []
+def content_digest(row: Mapping[str, Any]) -> bytes | None:
+    """Return the digest of a row's content as a gallery computes it; ``None`` without one."""
+    if row["vectors"] is None:
+        return None
+    return row_digest(row["hash"], *(row[name] for name in _CONTENT))
+
+
+def digest_of(row: Mapping[str, Any], of_content: bytes | None) -> bytes:
+    """Return 16 bytes that change with anything in a row, from the digest of its content."""
+    columns: list[Any] = [of_content]
     for name in _DIGESTED:
         value = row[name]
         columns += [len(value), *value] if isinstance(value, list) else [value]
@@ -96,15 +103,25 @@ def digest_of(row: Mapping[str, Any]) -> bytes:
 def to_record(row: Mapping[str, Any], dim: int) -> IdRecord:
     """Return the record of a row.
 
-    Raises ``ValueError``, ``KeyError`` or ``TypeError`` where the row is not what was written.
+    Raises ``ValueError`` where the row is not what was written, or cannot be read.
     """
+    of_content = content_digest(row)
+    if row["digest"] != digest_of(row, of_content):
+        raise ValueError("is not what was written")
+    try:
+        return _to_record(row, dim, of_content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError("has records that cannot be read") from error
+
+
+def _to_record(row: Mapping[str, Any], dim: int, of_content: bytes | None) -> IdRecord:
     size = 4 * dim
     blob, texts = row["caption_vectors"], row["captions"]
     vectors = [blob[start : start + size] for start in range(0, len(blob), size)]
     columns = {name: row[name] for name in _ITEM if name != "since" or row["state"] == "vanished"}
     content = None
-    if row["vectors"] is not None:
-        content = ContentRecord(*(row[name] for name in _CONTENT))
+    if of_content is not None:
+        content = ContentRecord(*(row[name] for name in _CONTENT), of_content)
     attributes = json.loads(row["attributes"])
     return IdRecord(
         row["id"],

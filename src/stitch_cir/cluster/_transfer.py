@@ -9,7 +9,7 @@ from typing import Any
 from stitch_cir.cluster._dataset import SharedDataset, kinds_metadata, metadata_of
 from stitch_cir.cluster._lance import import_lance, lance_errors
 from stitch_cir.cluster._reports import GalleryExportReport, GalleryImportReport
-from stitch_cir.cluster._rows import batches, digest_of, row_of, schema, to_record
+from stitch_cir.cluster._rows import batches, row_of, schema, to_record
 from stitch_cir.errors import (
     GalleryBusyError,
     GalleryDamagedError,
@@ -279,13 +279,10 @@ def _put_all(store: Store, dataset: SharedDataset) -> int:
     kinds = dataset.kinds
     for row in dataset.rows():
         try:
-            if row["digest"] != digest_of(row):
-                raise ValueError("the digest differs")
             waiting.append(to_record(row, dataset.dim))
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             raise GalleryDamagedError(
-                f"The row of {row['id']!r} in version {dataset.version} of {dataset.uri} is not "
-                "what was written.",
+                f"The row of {row['id']!r} in version {dataset.version} of {dataset.uri} {error}.",
                 hint="Import an earlier version, or export the gallery again: stitch cluster log",
             ) from error
         images += row["state"] == "items"

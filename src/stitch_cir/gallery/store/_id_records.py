@@ -7,7 +7,7 @@ names, so a table of a later schema is carried along as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from stitch_cir.errors import GalleryError, RowDamagedError
@@ -51,12 +51,16 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ContentRecord:
-    """The image views of an item: their boxes as stored, and (M, d) float32 little-endian."""
+    """The image views of an item: their boxes as stored, and (M, d) float32 little-endian.
+
+    ``digest`` is that of the row in ``contents``, over these and the hash.
+    """
 
     width: int
     height: int
     boxes: str
     vectors: bytes = field(repr=False)
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +188,11 @@ class _Tables:
     def _content(self, id: str, row: Row | None) -> ContentRecord:
         if row is None:
             raise _damaged(self._store, id)
-        fields = [row[name] for name in ("width", "height", "boxes", "vectors")]
-        if "digest" in row and row["digest"] != row_digest(row["hash"], *fields):
+        columns = [row[name] for name in ("width", "height", "boxes", "vectors")]
+        digest = row_digest(row["hash"], *columns)
+        if row.get("digest", digest) != digest:
             raise _damaged(self._store, id)
-        return ContentRecord(*fields)
+        return ContentRecord(*columns, digest)
 
     def _captions(self, ids: Sequence[str]) -> dict[str, list[tuple[str, bytes]]]:
         digest = "v.digest" if "digest" in self.columns["caption_vectors"] else "NULL"
@@ -272,7 +277,7 @@ def put_records(
         if record.table:
             add(record.table, {"id": record.id, **record.columns})
         if record.content is not None:
-            add("contents", _sealed_content(record.columns["hash"], record.content))
+            add("contents", {"hash": record.columns["hash"], **_columns(record.content)})
         for position, (text, vector) in enumerate(record.captions):
             add("captions", {"id": record.id, "position": position, "text": text})
             digest = row_digest(text, vector)
@@ -286,15 +291,8 @@ def put_records(
     _put_attributes(store, records, kinds)
 
 
-def _sealed_content(hash: str, content: ContentRecord) -> Row:
-    fields: Row = {
-        "hash": hash,
-        "width": content.width,
-        "height": content.height,
-        "boxes": content.boxes,
-        "vectors": content.vectors,
-    }
-    return {**fields, "digest": row_digest(*fields.values())}
+def _columns(content: ContentRecord) -> Row:
+    return {each.name: getattr(content, each.name) for each in fields(content)}
 
 
 def _put_attributes(
