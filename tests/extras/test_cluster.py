@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ def test_six_writers_at_once_all_land(tmp_path: Path, uri: str) -> None:
     for number, folder in enumerate(folders):
         with Gallery.open(folder, encoder=ENCODER) as gallery:
             gallery.set_attributes({f"p{number}-0.png": {f"name {number}": "value"}})
-    reports = at_once([lambda folder=folder: export_gallery(folder, uri) for folder in folders])
+    reports = at_once([partial(export_gallery, folder, uri) for folder in folders])
     dataset = SharedDataset.open(uri)
     assert sum(report.added for report in reports) == len(dataset) == 18
     assert len({report.version for report in reports}) == 6

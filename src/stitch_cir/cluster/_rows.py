@@ -121,7 +121,7 @@ def _to_record(row: Mapping[str, Any], dim: int, of_content: bytes | None) -> Id
     columns = {name: row[name] for name in _ITEM if name != "since" or row["state"] == "vanished"}
     content = None
     if of_content is not None:
-        content = ContentRecord(*(row[name] for name in _CONTENT), of_content)
+        content = ContentRecord(**{name: row[name] for name in _CONTENT}, digest=of_content)
     attributes = json.loads(row["attributes"])
     return IdRecord(
         row["id"],

@@ -188,11 +188,11 @@ class _Tables:
     def _content(self, id: str, row: Row | None) -> ContentRecord:
         if row is None:
             raise _damaged(self._store, id)
-        columns = [row[name] for name in ("width", "height", "boxes", "vectors")]
-        digest = row_digest(row["hash"], *columns)
+        columns = {name: row[name] for name in ("width", "height", "boxes", "vectors")}
+        digest = row_digest(row["hash"], *columns.values())
         if row.get("digest", digest) != digest:
             raise _damaged(self._store, id)
-        return ContentRecord(*columns, digest)
+        return ContentRecord(**columns, digest=digest)
 
     def _captions(self, ids: Sequence[str]) -> dict[str, list[tuple[str, bytes]]]:
         digest = "v.digest" if "digest" in self.columns["caption_vectors"] else "NULL"
