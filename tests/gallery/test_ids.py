@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stitch_cir.gallery import Ids
@@ -15,6 +15,7 @@ from stitch_cir.gallery import Ids
 LETTERS = st.text("aAbé*?[]!-/.\0\n", max_size=6)
 
 
+@settings(deadline=None)
 @given(st.lists(LETTERS, max_size=12, unique=True))
 def test_ids_are_a_sequence_of_texts(texts: list[str]) -> None:
     texts = sorted(texts)
@@ -28,6 +29,7 @@ def test_ids_are_a_sequence_of_texts(texts: list[str]) -> None:
     assert ids.row_of("b?b") == (texts.index("b?b") if "b?b" in texts else None)
 
 
+@settings(deadline=None)
 @given(st.lists(LETTERS, max_size=12), st.one_of(LETTERS, st.sampled_from(["*", "*a*", "a*b", ""])))
 def test_a_pattern_matches_what_a_shell_would_match(texts: list[str], pattern: str) -> None:
     folded = pattern.lower()
