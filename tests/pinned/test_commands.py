@@ -140,6 +140,10 @@ NOT_RUN = {
     "bench make": "draws for ten seconds: tests/benchmarks/test_stamps.py",
     "models pull": "fetches from a model hub: tests/encoders/test_models.py",
     "models export": "needs torch: tests/extras/test_export.py",
+    **{
+        f"cluster {name}": "needs pylance: tests/extras/test_cluster.py"
+        for name in ("checkout", "compact", "delete", "export", "import", "log", "tag", "verify")
+    },
 }
 
 
@@ -250,7 +254,7 @@ def commands_with_json(command: Any, name: str = "") -> Iterator[str]:
 
 
 def test_every_command_that_answers_is_pinned() -> None:
-    grouped = ("answers", "attributes", "models", "bench")
+    grouped = ("answers", "attributes", "models", "bench", "cluster")
     run = {" ".join(words[: 1 + (words[0] in grouped)]) for words in COMMANDS.values()}
     assert {*run, *NOT_RUN} == set(commands_with_json(command_tree()))
     assert not run & set(NOT_RUN)
