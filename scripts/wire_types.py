@@ -37,6 +37,7 @@ ANSWERS = (
     wire.ImageDetail,
     wire.ImagePage,
     wire.SearchResponse,
+    wire.ImageSections,
     wire.UploadInfo,
 )
 PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}

@@ -225,3 +225,50 @@ def test_near_duplicates_stand_behind_their_hit(
     close_dialog(page)
     more.click()
     expect(page.locator(".tile")).to_have_count(2)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory, serve: Callable[..., str]) -> str:
+    """Serve 200 images in four folders."""
+    folder = tmp_path_factory.mktemp("folders") / "folders"
+    for number in range(200):
+        name = ("attic", "barn", "cellar", "yard")[number // 50]
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        draw("circle", "red", (150 + number, 100)).save(folder / name / f"{number:03}.png")
+    index_folder(folder, encoder=HashEncoder())
+    return serve(folder)
+
+
+def test_a_long_gallery_is_jumped_into_by_folder(new_page: NewPage, folders: str) -> None:
+    page = new_page()
+    page.goto(folders)
+    menu = page.get_by_role("combobox", name="Jump to")
+    expect(menu.locator("option")).to_have_text(
+        ["Jump to …", "attic · 50", "barn · 50", "cellar · 50", "yard · 50"]
+    )
+    menu.select_option(label="cellar · 50")
+    expect(page.locator(".tile .pic").first).to_have_attribute("data-id", "cellar/100.png")
+    expect(page.locator(".pager")).to_contain_text("160 of 200")
+    page.reload()
+    expect(page.locator(".tile .pic").first).to_have_attribute("data-id", "cellar/100.png")
+    page.get_by_role("button", name="Show earlier images").click()
+    expect(page.locator(".tile")).to_have_count(120)
+    assert hits(page) == sorted(hits(page))
+    expect(page.locator('.pic[data-id="cellar/100.png"]')).to_be_in_viewport()
+    show_more(page)
+    expect(page.locator(".tile")).to_have_count(160)
+    assert hits(page)[0] == "barn/040.png"
+
+
+def test_the_size_of_the_images_is_chosen_and_remembered(reader: Page) -> None:
+    width = "document.querySelector('.tile').getBoundingClientRect().width"
+    before = reader.evaluate(width)
+    slider = reader.get_by_role("slider", name="Size of the images")
+    slider.press("End")
+    assert reader.evaluate(width) > 1.5 * before
+    reader.reload()
+    reader.wait_for_selector(".pic img")
+    expect(slider).to_have_attribute("aria-valuetext", "largest")
+    assert reader.evaluate(width) > 1.5 * before
+    slider.press("Home")
+    assert reader.evaluate(width) < before

@@ -197,7 +197,7 @@ def test_a_link_with_all_captions_off(page: Page, site: str) -> None:
     page.get_by_role("button", name="Switch them on").click()
     page.wait_for_selector(".tile .score")
     expect(page.locator("#captions textarea")).to_have_value("a blue circle")
-    page.go_back()
+    page.click("#undo")
     page.get_by_role("button", name="Compose anew").last.click()
     page.wait_for_selector(".tile .score")
     expect(page.locator("#captions textarea")).not_to_have_count(1)

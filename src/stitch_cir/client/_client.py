@@ -70,6 +70,7 @@ class Client:
     gallery = _method(requests.gallery)
     images = _method(requests.images)
     examples = _method(requests.examples)
+    sections = _method(requests.sections)
     facets = _method(requests.facets)
     image = _method(requests.image)
     file = _method(requests.file)

@@ -38,6 +38,7 @@ from stitch_cir.wire import (
     Health,
     ImageDetail,
     ImagePage,
+    ImageSections,
     SearchResponse,
     SearchResults,
     UploadInfo,
@@ -170,6 +171,13 @@ def images(
     """
     params = {"q": q, "offset": offset, "limit": limit}
     return Call("GET", "/api/images", _as(ImagePage), {"params": _with_where(params, where)})
+
+
+def sections(q: str = "", *, where: str | None = None) -> Call[ImageSections]:
+    """Return the folders or first letters by which the list of images can be jumped into."""
+    return Call(
+        "GET", "/api/sections", _as(ImageSections), {"params": _with_where({"q": q}, where)}
+    )
 
 
 def facets(*requests: str, where: str | None = None) -> Call[GalleryFacets]:

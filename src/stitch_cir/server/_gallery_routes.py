@@ -17,6 +17,7 @@ from stitch_cir.server._metrics import CONTENT_TYPE
 from stitch_cir.server._queries import image_info, view_info
 from stitch_cir.server._rendering import LARGEST_SIDE, SMALLEST_SIDE
 from stitch_cir.server._responses import error_responses, image_response, json_response
+from stitch_cir.server._sections import sections
 from stitch_cir.server._services import Services
 from stitch_cir.wire import (
     ExampleInfo,
@@ -27,6 +28,7 @@ from stitch_cir.wire import (
     ImageDetail,
     ImageInfo,
     ImagePage,
+    ImageSections,
     SuggestedFacet,
 )
 from stitch_cir.wire._declared import setting_infos
@@ -137,6 +139,21 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
             total, ids = gallery.find(q.strip(), offset=offset, limit=limit, where=where)
             page = tuple(_image_info(gallery, id, request.scope["root_path"]) for id in ids)
             return ImagePage(total=total, offset=offset, images=page)
+
+        return json_response(await services.executor.run(request, lambda: provider.read(work)))
+
+    @routes.get("/api/sections", response_model=ImageSections, responses=error_responses(404, 422))
+    async def parts(
+        request: Request,
+        q: Annotated[str, Query(max_length=200, description="In ids and captions.")] = "",
+        where: Where = None,
+    ) -> Response:
+        """Return the folders or first letters by which the list of images can be jumped into."""
+
+        def work(gallery: Snapshot) -> ImageSections:
+            total, _ = gallery.find(q.strip(), limit=0, where=where)
+            _, ids = gallery.find(q.strip(), limit=total, where=where)
+            return ImageSections(total=total, sections=sections(ids))
 
         return json_response(await services.executor.run(request, lambda: provider.read(work)))
 

@@ -49,6 +49,11 @@ def router(folder: Path | None = None) -> APIRouter:
         """
         return _file(request, "index.html", request.scope["root_path"])
 
+    @routes.get("/docs")
+    def docs(request: Request) -> Response:
+        """Return the description of the API, a page that reads ``openapi.json``."""
+        return _file(request, "docs.html", request.scope["root_path"])
+
     @routes.get("/favicon.ico")
     def icon(request: Request) -> Response:
         """Return the page's icon to browsers that look for it there."""

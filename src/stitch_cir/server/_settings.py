@@ -12,7 +12,7 @@ __all__ = ["ServerSettings", "read_prefix"]
 
 MiB = 1 << 20
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]{1,64}")
-_RESERVED = ("api", "static", "health", "metrics", "openapi.json")
+_RESERVED = ("api", "static", "health", "metrics", "docs", "openapi.json")
 _FROM_ZERO = ("rate", "queue", "model_queue", "batch_seconds", "grace")
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")
 

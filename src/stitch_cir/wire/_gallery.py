@@ -19,6 +19,8 @@ __all__ = [
     "ImageDetail",
     "ImageInfo",
     "ImagePage",
+    "ImageSection",
+    "ImageSections",
     "PoolState",
     "SettingInfo",
     "SkippedImage",
@@ -173,6 +175,21 @@ class ImageDetail(ImageInfo):
 
     views: tuple[ViewInfo, ...]
     attributes: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class ImageSection(WireModel):
+    """A folder or a letter: ``count`` images from ``offset`` on, in id order."""
+
+    label: str
+    offset: int
+    count: int
+
+
+class ImageSections(WireModel):
+    """Where a list of ``total`` images can be jumped into; empty where it has no parts."""
+
+    total: int
+    sections: tuple[ImageSection, ...]
 
 
 class ImagePage(WireModel):

@@ -79,6 +79,8 @@ export const examples = () => read("api/examples");
 /** @returns {Promise<wire.ImagePage>} */
 export const images = ({ offset, limit, q, where }, signal) =>
   read(`api/images?${new URLSearchParams({ offset, limit, q, ...(where && { where }) })}`, { signal });
+/** @returns {Promise<wire.ImageSections>} */
+export const sections = ({ q, where }, signal) => read(`api/sections?${new URLSearchParams({ q, ...(where && { where }) })}`, { signal });
 /** @returns {Promise<wire.ImageDetail>} */
 export const image = (id, signal) => read(`api/images/${idPath(id)}`, { signal });
 /** Have the server's machine show an image's file in its folder. */

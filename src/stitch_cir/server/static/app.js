@@ -5,26 +5,28 @@ import { byId, plural, style, toast } from "./dom.js";
 import { mountForm } from "./form.js";
 import { mountGallery } from "./gallery.js";
 import { mountKeys, mountTheme } from "./keys.js";
-import { allOff, declare, emptyQuery, filtersOf, fromFragment, noFilters, noSettings, toRequest, toFragment } from "./query.js";
+import { allOff, declare, emptyQuery, filtersOf, fromFragment, noFilters, toRequest, toFragment } from "./query.js";
 import { galleryNotes, mostHits, question, state, uploadOf } from "./state.js";
 import { faultPanel, notes, panel } from "./states.js";
 import * as trail from "./trail.js";
 
-/** Changes that follow each other quickly: a step of the history takes up the next of its kind. */
-const GATHER = new Set(["alpha", "captions-count", "tune", "edit", "filter"]);
+/** Changes that are no step of the history: Undo takes them back one by one. */
+const WITHIN = new Set(["alpha", "captions-count", "tune", "edit", "anew", "filter"]);
+const MOST_UNDONE = 20;
 
 const gallery = mountGallery({
   onPick: ({ id }) => form.setReference({ id }),
   onLook: (item) => openImage(item),
   showNotes: () => notes(galleryNotes()),
   marked: () => state.draft.ref?.id ?? null,
-  onLoad: (count) => history.replaceState({ ...history.state, count }, ""),
+  onLoad: () => history.replaceState({ ...history.state, ...gallery.position() }, ""),
   unfilter: () => unfilter(),
   nothingMeets: async () => (await filterBar())?.nothingMeets(state.draft) ?? panel({ title: "No image meets the filters", actions: [{ label: "Clear the filters", act: clearFilters, main: true }] }),
 });
 const form = mountForm({ tune, submit, mark: gallery.mark, onShow: () => begin() });
 const goInHistory = (by) => history.go(by);
 let runner = null; // sends and shows queries; its files come after the first images
+let tools = null; // share, contact sheet, undo
 let bar = null; // the filters; theirs too, where the gallery has attributes
 let beginning = null; // questions to begin with; they come after the first images
 let ready = false; // the first images are there
@@ -40,8 +42,10 @@ const address = (fragment) => `${location.pathname}${fragment ? `#${fragment}` :
 
 /** Load what sends and shows queries. */
 async function answering() {
-  const [{ mountSearch }, { mountTools }] = await Promise.all([import("./search.js"), import("./tools.js"), style("results.css"), form.complement()]);
-  runner ??= mountSearch({ showForm: present, acts, tools: mountTools(withUpload), quiet: gallery.stop });
+  const [{ mountSearch }, { mountTools }, { mountActs }] = await Promise.all([import("./search.js"), import("./tools.js"), import("./acts.js"), style("results.css"), form.complement()]);
+  tools ??= mountTools({ call: withUpload, restore, address });
+  const acts = mountActs({ form, tune, use, less, browse, unfilter, filterBar, openImage, withUpload, runner: () => runner });
+  runner ??= mountSearch({ showForm: present, acts, tools: tools.buttons, quiet: gallery.stop });
 }
 
 async function run(query, options) {
@@ -87,13 +91,15 @@ async function go(query, kind) {
   warn([]);
   const to = address(toFragment(query));
   const same = to === address(location.hash.slice(1));
-  const again = Boolean(history.state?.open) || (!state.browsing && (same || (GATHER.has(kind) && history.state?.kind === kind)));
+  const again = Boolean(history.state?.open) || (!state.browsing && (same || WITHIN.has(kind)));
+  const within = again && !same && WITHIN.has(kind) && !history.state.open;
   keepScroll();
   if (!again) state.pos += 1;
-  const entry = { pos: state.pos, kind, upload: uploadOf(query), more: query.more };
+  const undo = within ? [...(history.state.undo ?? []), location.hash].slice(-MOST_UNDONE) : same ? history.state?.undo : undefined;
+  const entry = { pos: state.pos, kind: within ? history.state.kind : kind, upload: uploadOf(query), more: query.more, undo };
   if (again) history.replaceState(entry, "", to);
   else history.pushState(entry, "", to);
-  trail.record(state.pos, query, kind);
+  trail.record(state.pos, query, within ? "search" : kind);
   trail.show(state.pos, goInHistory);
   if (kind === "search" || kind === "less") byId("images").scrollIntoView();
   return run(query, { keep: kind !== "search" });
@@ -102,7 +108,7 @@ async function go(query, kind) {
 /** Remember with the entry of the history how far one has scrolled, before it is left. */
 function keepScroll() {
   clearTimeout(remembering);
-  history.replaceState({ ...history.state, y: Math.round(scrollY) }, "");
+  history.replaceState({ ...history.state, y: Math.round(scrollY), ...(state.browsing && gallery.items().length > 0 && gallery.position()) }, "");
 }
 
 /** Change one thing; ask again where an answer is on the screen. */
@@ -158,7 +164,7 @@ function enterGallery(again) {
   return showGallery();
 }
 
-function showGallery({ count } = {}) {
+function showGallery(entry = {}) {
   runner?.stop();
   if (state.shown) learn(); // it may have grown, or have something to say, since it was looked at
   state.browsing = true;
@@ -167,7 +173,7 @@ function showGallery({ count } = {}) {
   form.keepDraft();
   trail.show(state.pos, goInHistory);
   document.title = state.info ? `${state.info.name} · STiTch` : "STiTch";
-  return gallery.show(count);
+  return gallery.show(entry);
 }
 
 /** Show what the address says: at the start, after a step back or forth, after a reload. */
@@ -202,8 +208,9 @@ async function restore() {
     if (uploadOf(state.draft)) state.draft.ref = entry.upload ?? null;
     if (state.draft.ref && entry.more) state.draft.more = entry.more;
     Object.assign(state.draft, filters);
-    await showGallery(entry);
-    await scrollBack(entry);
+    const near = await showGallery(entry);
+    if (near === null) await scrollBack(entry);
+    else byId("stage").querySelectorAll(".tile")[near]?.scrollIntoView();
     if (open) await openImage(open, open.why, arrived);
     return;
   }
@@ -248,45 +255,6 @@ async function refuse(query, { why, draft }) {
 }
 
 // -- going on from a hit ---------------------------------------------------------------------------
-
-function acts(query) {
-  return {
-    pick: (item) => openImage(item),
-    use: ({ id }) => use(id),
-    less: ({ id }) => less(id),
-    more: runner.extend,
-    remember: (count) => history.replaceState({ ...history.state, count }, ""),
-    variants,
-    object: (name) => tune("object", (draft) => Object.assign(draft, { object: name, captions: null })),
-    unfilter,
-    nothingMeets: async () => (await filterBar())?.nothingMeets(query),
-    loosen: () => tune("tune", (draft) => (draft.settings.strictness = null)),
-    lower: () => tune("tune", (draft) => (draft.settings.min_score = null)),
-    retry: () => runner.run(query),
-    browse,
-    choose: () => byId("file").click(),
-    standard: () => tune("tune", (draft) => (draft.settings = noSettings())),
-    words: () => tune("search", (draft) => Object.assign(draft, { ref: null, more: [], captions: null, object: "" })),
-    forgive: () => tune("less", (draft) => (draft.less = [])),
-    forget: () => {
-      browse();
-      form.setReference(null);
-    },
-  };
-}
-
-/** Return the other images of a hit's group, best first. */
-async function variants({ id, attributes }) {
-  const { query } = state.shown;
-  const { others } = await import("./variants.js");
-  try {
-    return await withUpload((ask) => others(ask, query, id, attributes));
-  } catch (error) {
-    if (!(error instanceof api.ApiError)) throw error;
-    toast(`${error.message} ${error.hint}`);
-    return [];
-  }
-}
 
 async function use(id) {
   await closeImage();
@@ -404,6 +372,7 @@ function listen() {
       byId("details").open = true;
       byId("details").querySelector("summary").focus();
     },
+    z: () => tools?.undo(),
     Escape: () => runner?.cancel(),
   }, { onOpen: enterHelp, onClose: () => history.state?.help && stepBack() });
 }
@@ -446,6 +415,7 @@ async function start() {
   filterBar();
   ready = true;
   begin();
+  import("./density.js").then(({ mountDensity }) => mountDensity(), () => {});
   if (state.info.complete === false) indexing ??= await import("./indexing.js").then(({ watchIndexing }) => watchIndexing(state.info, grown), () => null);
 }
 

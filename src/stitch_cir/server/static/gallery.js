@@ -21,7 +21,7 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
   let words = "";
   let busy = null;
   let timer = null;
-  let shown = { items: [], total: 0, end: null }; // what is on the screen
+  let shown = { items: [], total: 0, from: 0, end: null }; // what is on the screen
   const filter = el("input", {
     type: "search",
     id: "filter",
@@ -45,8 +45,11 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
     busy = null;
   }
 
-  /** Show the first images, or as many as there were (`count`). */
-  async function show(count = PAGE) {
+  /**
+   * Show the first images, or those that were shown: `count` of them from `from` on. Where they were
+   * very many, only those around the one in sight (`at`) come back, and its number is returned.
+   */
+  async function show({ count = PAGE, from = 0, at = 0 } = {}) {
     byId("images-title").textContent = "Gallery";
     byId("images-count").textContent = "";
     for (const id of ["asked", "asked-facts"]) byId(id).textContent = "";
@@ -54,38 +57,60 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
     byId("tools").replaceChildren(filter);
     showNotes();
     byId("made").hidden = true;
-    await load(count);
+    const isDeep = count > MOST;
+    const first = isDeep ? Math.max(0, from + at - PAGE / 2) : from;
+    await load(isDeep ? 2 * PAGE : count, first);
+    return isDeep ? from + at - first : null;
+  }
+
+  /** Show the images from a place in the list on. */
+  async function jump(offset) {
+    await load(PAGE, offset);
+    byId("images").scrollIntoView();
+    stage.querySelector(".pic")?.focus({ preventScroll: true });
+  }
+
+  /** Where one is in the list: from which image on it is shown, how many, and which one is at the top of the screen. */
+  function position() {
+    const tiles = stage.querySelectorAll(".tile");
+    let [low, high] = [0, tiles.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (tiles[middle].getBoundingClientRect().bottom > 80) high = middle;
+      else low = middle + 1;
+    }
+    return { from: shown.from, count: shown.items.length, at: Math.min(low, Math.max(0, tiles.length - 1)) };
   }
 
   const page = (offset, limit, signal) => api.images({ offset, limit, q: words.trim(), where: conditionOf(state.draft) }, signal);
 
-  async function load(count = PAGE) {
+  async function load(count = PAGE, from = 0) {
     stop();
     busy = new AbortController();
     const { signal } = busy;
     const ghost = setTimeout(() => stage.replaceChildren(skeleton(18, "Opening the gallery …")), 150);
     try {
-      const first = await page(0, Math.min(count, MOST), signal);
+      const first = await page(from, Math.min(count, MOST), signal);
       const images = [...first.images];
-      while (images.length < Math.min(count, first.total)) {
-        const next = await page(images.length, MOST, signal);
+      while (images.length < Math.min(count, first.total - from)) {
+        const next = await page(from + images.length, MOST, signal);
         if (next.images.length === 0) break;
         images.push(...next.images);
       }
-      if (!signal.aborted) render(first.total, images, signal);
+      if (!signal.aborted) render(first.total, images, from, signal);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof api.ApiError)) throw error;
       const refused = error.status === 422 && isFiltered(state.draft);
-      stage.replaceChildren(faultPanel(error, { retry: load, ...(refused && { title: "The filters cannot be used", actions: [{ label: "Show everything", act: unfilter, main: true }] }) }));
+      stage.replaceChildren(faultPanel(error, { retry: () => load(), ...(refused && { title: "The filters cannot be used", actions: [{ label: "Show everything", act: unfilter, main: true }] }) }));
     } finally {
       clearTimeout(ghost);
     }
   }
 
-  async function render(total, images, signal) {
+  async function render(total, images, from, signal) {
     byId("images-count").textContent = plural(total, "image");
-    shown = { items: [], total, end: null };
+    shown = { items: [], total, from, end: null };
     if (total === 0) {
       const filtered = isFiltered(state.draft) && !words.trim();
       announce(words.trim() || filtered ? "Nothing matches the filters." : "The gallery is empty.");
@@ -95,7 +120,7 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
     }
     const hint = el("p", { class: "hint lead", text: "Pick an image, say what should change about it, and search." });
     const list = grid(images, { verb: "Use as the reference", pick: onPick, look: onLook, marked: marked() });
-    let count = images.length;
+    let count = from + images.length;
     const end = listEnd({
       load: async (byHand) => {
         try {
@@ -105,7 +130,7 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
           count += next.images.length;
           shown.items.push(...next.images);
           end.update(next.images.length === 0 ? next.total : count, next.total);
-          onLoad(count);
+          onLoad(shown.items.length);
           announce(`${count.toLocaleString("en")} of ${plural(next.total, "image")} shown.`);
         } catch (error) {
           if (error.name === "AbortError") return;
@@ -114,10 +139,12 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
         }
       },
     });
-    shown = { items: [...images], total, end };
-    stage.replaceChildren(...[words.trim() || isFiltered(state.draft) ? null : hint, list.node, end.node].filter(Boolean));
+    shown = { items: [...images], total, from, end };
+    const before = from > 0 && el("button", { type: "button", class: "quiet before", text: "Show earlier images", on: { click: () => earlier(list, before, signal) } });
+    stage.replaceChildren(...[words.trim() || isFiltered(state.draft) ? null : hint, before, list.node, end.node].filter(Boolean));
     end.update(count, total);
-    onLoad(count);
+    onLoad(images.length);
+    offerJump(total, signal);
     announce(words.trim() || isFiltered(state.draft) ? `${plural(total, "image")} found.` : `The gallery has ${plural(total, "image")}.`);
   }
 
@@ -128,11 +155,28 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
       load();
       return;
     }
-    const wasAll = shown.items.length >= shown.total;
+    const count = shown.from + shown.items.length;
+    const wasAll = count >= shown.total;
     shown.total = total;
     byId("images-count").textContent = plural(total, "image");
-    if (!wasAll) shown.end.update(shown.items.length, total);
-    else if (total > shown.items.length) load(Math.max(PAGE, shown.items.length));
+    if (!wasAll) shown.end.update(count, total);
+    else if (total > count) load(Math.max(PAGE, shown.items.length), shown.from);
+  }
+
+  /** Put the images before the first one above it. */
+  async function earlier(list, button, signal) {
+    const { putBefore } = await import("./jump.js");
+    await putBefore(list, shown, PAGE, (offset, limit) => page(offset, limit, signal));
+    button.hidden = shown.from === 0;
+    onLoad();
+  }
+
+  async function offerJump(total, signal) {
+    byId("jump")?.remove();
+    if (total <= PAGE) return;
+    const { jumpMenu } = await import("./jump.js").catch(() => ({ jumpMenu: () => null }));
+    const menu = await jumpMenu({ q: words.trim(), where: conditionOf(state.draft) }, jump, signal);
+    if (menu && !signal.aborted && filter.isConnected) filter.before(menu);
   }
 
   function nothingFound() {
@@ -150,7 +194,7 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
       title: "This gallery is empty",
       text: "There is nothing to search in yet.",
       hint: "Put images into its folder and run: stitch index FOLDER",
-      actions: [{ label: "Look again", act: load, main: true }],
+      actions: [{ label: "Look again", act: () => load(), main: true }],
     });
 
   function clear() {
@@ -165,5 +209,5 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
     for (const each of stage.querySelectorAll(".pic[aria-pressed]")) each.setAttribute("aria-pressed", String(each.dataset.id === id));
   }
 
-  return { show, stop, mark, filter, items: () => shown.items, total: () => shown.total, goOn: () => shown.end?.goOn(), grow };
+  return { show, stop, mark, filter, items: () => shown.items, total: () => shown.total, goOn: () => shown.end?.goOn(), grow, position };
 }

@@ -1,17 +1,18 @@
 // Images in rows of equal height; arrow keys move between them, one of them takes the Tab key.
 
 import { thumbnail } from "./api.js";
-import { el, icon, plural, shortName } from "./dom.js";
+import { el, icon, shortName } from "./dom.js";
 
 const CLAMP = [0.7, 1.5];
 const AT_ONCE = 12;
 
 /**
  * Make a grid. `items`: images of the API, hits where they have a rank. `acts`: `pick(item)` for a
- * click, `look(item)`, `use(item)` and `less(item)` where those make sense, `variants(item)`, which gives the other
- * images of a hit's group (the near-duplicates of a hit come with it); `verb` names what a click does, `marked` is the id of the reference, `scale` {low, high, cut} what a score is drawn against.
- * Gives `node`, `add(items, class)`, which puts images at its end and gives the first of them, and
- * `rule(words)`, which puts a line of words there.
+ * click, `look(item)`, `use(item)` and `less(item)` where those make sense; `verb` names what a click
+ * does, `marked` is the id of the reference. Of hits: `drawn(score)` gives an element,
+ * `behind(item, tile, {make, choose})` the buttons for what a hit stands for.
+ * Gives `node`, `add(items, class)`, which puts images at its end and gives the first of them,
+ * `prepend(items)`, and `rule(words)`, which puts a line of words there.
  */
 export function grid(items, acts) {
   const node = el("ul", { class: "grid" });
@@ -27,20 +28,10 @@ export function grid(items, acts) {
     tab(chosen, 0);
   };
 
-  /** What a hit stands for: the others of its group, and the copies of its image. */
-  function hiddenBehind(item) {
-    const variants = acts.variants ? (item.group_images ?? 1) - 1 : 0;
-    const copies = item.near_duplicates ?? [];
-    const { width, height } = item;
-    return [
-      variants > 0 && { count: plural(variants, "variant"), load: () => acts.variants(item) },
-      copies.length > 0 && { count: plural(copies.length, "near-duplicate"), load: async () => copies.map((id) => ({ id, width, height })) },
-    ].filter(Boolean);
-  }
-
   function make(item) {
     const lazy = node.children.length >= AT_ONCE;
-    const made = tile(item, { ...acts, lazy, hidden: hiddenBehind(item), unfold: (button, load) => unfold(made, item, button, load) });
+    const made = tile(item, { ...acts, lazy });
+    made.append(...(acts.behind?.(item, made, { make, choose }) ?? []));
     itemOf.set(made, item);
     tab(made, -1);
     return made;
@@ -55,24 +46,6 @@ export function grid(items, acts) {
     }
     if (!node.contains(chosen)) choose(node.querySelector(".tile"));
     return made[0];
-  }
-
-  /** Show what a hit stands for behind it, or fold all of that up again. */
-  async function unfold(leader, item, button, load) {
-    if (button.getAttribute("aria-expanded") === "true") {
-      while (leader.nextSibling?.matches(".variant")) leader.nextSibling.remove();
-      for (const each of leader.querySelectorAll(".more-of")) each.setAttribute("aria-expanded", "false");
-      choose(leader);
-      return;
-    }
-    button.disabled = true;
-    const others = await load().finally(() => (button.disabled = false));
-    if (!leader.isConnected || button.getAttribute("aria-expanded") === "true") return;
-    const variants = others.map((each) => make({ ...each, rank: item.rank, group_images: 1, near_duplicates: [] }));
-    for (const each of variants) each.classList.add("variant");
-    leader.after(...variants);
-    button.setAttribute("aria-expanded", "true");
-    button.focus();
   }
 
   node.addEventListener("focusin", (event) => choose(event.target.closest(".tile")));
@@ -91,11 +64,17 @@ export function grid(items, acts) {
     event.preventDefault();
     event.stopPropagation();
   });
+  /** Put images at the beginning. */
+  function prepend(more) {
+    const made = more.map(make);
+    node.prepend(...made);
+  }
+
   add(items);
-  return { node, add, rule: (words) => node.append(el("li", { class: "rule" }, words)) };
+  return { node, add, prepend, rule: (words) => node.append(el("li", { class: "rule" }, words)) };
 }
 
-function tile(item, { verb, pick, look, use, less, hidden, unfold, scale, marked = null, lazy }) {
+function tile(item, { verb, pick, look, use, less, drawn, marked = null, lazy }) {
   const { id, width, height } = item;
   const ratio = width && height ? Math.min(Math.max(width / height, CLAMP[0]), CLAMP[1]) : 1;
   const captions = item.captions?.length ? item.captions.join(" · ") : "";
@@ -145,19 +124,9 @@ function tile(item, { verb, pick, look, use, less, hidden, unfold, scale, marked
       { class: "under" },
       item.rank !== undefined && el("span", { class: "rank", text: String(item.rank) }),
       el("span", { class: "name", dir: "auto", text: captions || shortName(id) }),
-      score && bar(item.score, scale),
-    ),
-    hidden.map(({ count, load }) =>
-      el("button", { type: "button", class: "quiet small more-of", "aria-expanded": "false", "aria-label": `+${count} of ${id}`, text: `+${count}`, on: { click: (event) => unfold(event.currentTarget, load) } }),
+      score && drawn(item.score),
     ),
   );
-}
-
-/** A score as a bar, with a mark where the cut-off lies; the number is for those who open the details. */
-function bar(score, { low, high, cut = null }) {
-  const part = (value) => Math.min(1, Math.max(0.03, (value - low) / (high - low || 1))).toFixed(3);
-  const vars = { "--part": part(score), ...(cut !== null && { "--cut": part(cut) }) };
-  return el("span", { class: "score", title: `Score ${score.toFixed(3)}` }, el("span", { class: cut === null ? "level" : "level cut", vars }), el("span", { class: "number", text: score.toFixed(3) }));
 }
 
 /** Load an image once more after a pause, because a busy server refuses some; then say that it is missing. */

@@ -1,15 +1,16 @@
 // One line that says in plain words what is looked for.
 
-import { byId, el, icon } from "./dom.js";
+import { byId, chip, el, icon } from "./dom.js";
+import { MOST_AVOIDED } from "./query.js";
 import { referenceName } from "./reference.js";
 
-/** Show what results were looked for. `acts`: `object(name)` says what the reference shows, "" as it was recognised. */
+/** Show what results were looked for. `acts`: `object(name)` says what the reference shows, "" as it was recognised; `avoid(texts)` says what the images must not show. */
 export function showLooking(results, query, acts) {
   const root = byId("looking");
   const { composition } = results;
   root.hidden = false;
   if (!composition && !query.captions) {
-    root.replaceChildren(lead("images like "), el("strong", { dir: "auto", text: query.ref ? referenceName(query.ref) : query.text.trim() }));
+    root.replaceChildren(el("p", {}, lead("images like "), el("strong", { dir: "auto", text: query.ref ? referenceName(query.ref) : query.text.trim() })), ...avoided(query, acts));
     return;
   }
   const used = (query.captions ?? composition.captions).filter(({ on }) => on !== false);
@@ -17,12 +18,54 @@ export function showLooking(results, query, acts) {
   const edited = query.captions !== null;
   const object = query.object || objectOf(composition);
   const alternatives = edited ? [] : (composition?.alternatives ?? []).filter((name) => name !== query.object);
-  const forbidden = edited ? [] : (composition?.roles?.forbidden ?? []).map(({ text }) => text);
+  // the scorer "roles" heeds what the words forbid by itself; for the others it is an offer
+  const heeded = results.settings.scorer === "roles";
+  const forbidden = edited ? [] : (composition?.roles?.forbidden ?? []).map(({ text }) => text).filter((text) => !query.avoid.includes(text));
   root.replaceChildren(...[
     el("p", {}, lead(""), el("span", { class: "said", dir: "auto" }, emphasised(best.text, object)), edited ? el("span", { class: "hint", text: used.length > 1 ? ` and ${used.length - 1} more of your captions` : " (your caption)" }) : null),
     alternatives.length > 0 || query.object ? otherObjects(object, alternatives, query, acts) : null,
-    ...forbidden.map((text) => el("span", { class: "not" }, "not ", el("span", { dir: "auto", text }))),
+    ...forbidden.map((text) => (heeded ? el("span", { class: "not" }, "not ", el("span", { dir: "auto", text })) : offer(text, query, acts))),
+    ...avoided(query, acts),
   ].filter(Boolean));
+}
+
+/** A phrase that the words forbid, and that one click has avoided. */
+function offer(text, query, acts) {
+  const act = () => acts.avoid([...query.avoid, text]);
+  return el("button", { type: "button", class: "chip not", "aria-label": `Avoid ${text}`, on: { click: act } }, icon("plus", 14), "not ", el("span", { dir: "auto", text }));
+}
+
+/** What is avoided, as chips that take it back, and a way to avoid more. */
+function avoided(query, acts) {
+  const chips = query.avoid.map((text) => chip(text, `No longer avoid ${text}`, () => acts.avoid(query.avoid.filter((other) => other !== text)), "not ", el("span", { dir: "auto", text }), icon("close", 14)));
+  for (const each of chips) each.classList.add("not");
+  return query.avoid.length < MOST_AVOIDED ? [...chips, adding(query, acts)] : chips;
+}
+
+function adding(query, acts) {
+  const field = el("input", { type: "text", maxlength: "200", placeholder: "stripes", "aria-label": "What the images must not show", dir: "auto" });
+  const add = () => {
+    const text = field.value.trim();
+    if (text && !query.avoid.includes(text)) acts.avoid([...query.avoid, text]);
+  };
+  const form = el("span", { class: "row adding", hidden: true }, field, el("button", { type: "button", class: "quiet small", text: "Avoid", on: { click: add } }));
+  const open = el("button", { type: "button", class: "chip", on: { click: show } }, icon("plus", 14), "not …");
+  function show() {
+    open.hidden = true;
+    form.hidden = false;
+    field.focus();
+  }
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing) add();
+    else if (event.key === "Escape") {
+      form.hidden = true;
+      open.hidden = false;
+      open.focus();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  return el("span", { class: "row" }, open, form);
 }
 
 export function hideLooking() {

@@ -1,7 +1,7 @@
 // A query: what is asked, how it stands in the address, and how it goes to the server.
 //
 // Query = {ref: {id} | {upload, name} | null, more: [further references], text, turns: [earlier texts], captions: [{text, weight, on}] | null (edited ones),
-//          less: [id], object, hits, settings: {alpha, …}, filters: [condition], where, group}
+//          less: [id], avoid: [text], object, hits, settings: {alpha, …}, filters: [condition], where, group}
 // where a setting that is null or missing is the server's own; `filters` are ticked conditions, `where` is a typed one,
 // and `group` the attribute whose variants are shown as one.
 
@@ -9,6 +9,7 @@
 
 export const HITS = 24;
 const MOST_CAPTIONS = 64;
+export const MOST_AVOIDED = 16;
 export const MOST_FURTHER = 15; // references beside the first, and earlier turns
 
 /** Keys in the address that are shorter than the setting's name; other settings have their name. */
@@ -52,7 +53,7 @@ export const declaredSettings = () => declared;
 export const noSettings = () => ({});
 
 export function emptyQuery() {
-  return { ref: null, more: [], text: "", turns: [], captions: null, less: [], object: "", hits: HITS, settings: noSettings(), ...noFilters() };
+  return { ref: null, more: [], text: "", turns: [], captions: null, less: [], avoid: [], object: "", hits: HITS, settings: noSettings(), ...noFilters() };
 }
 
 export const noFilters = () => ({ filters: [], where: "", group: "" });
@@ -122,6 +123,7 @@ export function toFragment(query, open = null) {
   if (query.hits !== HITS) out.set("h", String(query.hits));
   if (query.captions) out.set("c", JSON.stringify(query.captions.map(({ text, weight, on }) => ({ text, weight, on }))));
   for (const id of query.less) out.append("n", id);
+  for (const text of query.avoid) out.append("av", text);
   for (const each of query.filters) out.append("f", each);
   if (query.where) out.set("w", query.where);
   if (query.group) out.set("g", query.group);
@@ -162,6 +164,7 @@ export function fromFragment(fragment) {
     if (query.captions === null) lost.push(["edited captions", params.get("c")]);
   }
   query.less = [...new Set(params.getAll("n"))].slice(0, 100);
+  query.avoid = [...new Set(params.getAll("av").map((text) => text.trim()).filter((text) => text !== ""))].slice(0, MOST_AVOIDED);
   query.filters = [...new Set(params.getAll("f"))].filter((each) => each !== "" && each.length <= LONGEST_WHERE).slice(0, MOST_FILTERS);
   query.where = (params.get("w") ?? "").trim().slice(0, LONGEST_WHERE);
   query.group = (params.get("g") ?? "").slice(0, 64);
@@ -209,6 +212,7 @@ export function toRequest(query, most = Infinity, count = query.hits) {
     turns: query.turns.length > 0 ? query.turns : undefined,
     captions: query.captions?.map(({ text, weight, on }) => ({ text, weight, on })) ?? null,
     negatives: query.less,
+    avoid: query.avoid.length > 0 ? query.avoid : undefined,
     object: query.object,
     settings: { ...Object.fromEntries(settings), ...chosen, k: Math.max(1, Math.min(count, most)) },
   };

@@ -3,8 +3,9 @@
 import { byId, el } from "./dom.js";
 import { grid } from "./grid.js";
 import { listEnd } from "./more.js";
+import { scoreBars, standingBehind } from "./hits.js";
 import { hideLooking, showLooking } from "./looking.js";
-import { HITS, isFiltered } from "./query.js";
+import { isFiltered } from "./query.js";
 import { referenceName } from "./reference.js";
 import { faultPanel, head, notes, panel, skeleton } from "./states.js";
 
@@ -19,21 +20,12 @@ export function showResults(results, query, acts) {
     import("./ways-out.js").then(({ nothingPanel }) => acts.still() && byId("stage").replaceChildren(nothingPanel(query, acts)));
     return null;
   }
-  const list = grid([], { verb: "Open the image", pick: acts.pick, use: acts.use, less: acts.less, scale: scaleOf(results), variants: query.group ? acts.variants : null });
+  const list = grid([], { verb: "Open the image", pick: acts.pick, use: acts.use, less: acts.less, drawn: scoreBars(results), behind: standingBehind(query.group ? acts.variants : null) });
   const end = listEnd({ load: acts.more });
   put(list, results, 0);
   byId("stage").replaceChildren(...(results.cutoff?.above === 0 ? [nothingLikeThat(results.cutoff, acts)] : []), list.node, end.node);
   finish(end, results, acts);
   return { list, end };
-}
-
-/** Return what scores are drawn against: the first hits fill the upper part of it. */
-function scaleOf({ hits, cutoff }) {
-  const high = hits[0].score;
-  const last = hits.at(Math.min(hits.length, HITS) - 1).score;
-  const cut = cutoff?.score ?? null;
-  const low = Math.min(last, cut ?? last);
-  return { low: low - 0.35 * Math.max(high - low, 0.05), high: Math.max(high, cut ?? high), cut };
 }
 
 /** Show results that go on from `acts.before`, whose list is `acts.listed`: what was there stays where it was. */

@@ -10,7 +10,15 @@ import { galleryNotes, mostHits, state, uploadOf } from "./state.js";
 import { titleOf } from "./trail.js";
 
 const CACHED = 30;
+const MOST_AT_ONCE = 96;
 const GHOST_AFTER = 140; // ms: a quick answer shows no grey tiles
+
+/** How many hits fill the screen, in rows as grid.js makes them; a large screen has room for more. */
+function screenful() {
+  const row = byId("stage").querySelector(".pic")?.clientHeight || 148;
+  const { clientWidth } = byId("stage");
+  return Math.min(MOST_AT_ONCE, Math.max(HITS, Math.floor(clientWidth / (1.25 * row)) * Math.floor(innerHeight / (row + 50))));
+}
 
 /**
  * Connect the search. `showForm()`; `acts(query)` returns the actions on results; `tools()` the
@@ -54,7 +62,7 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     const waiting = setTimeout(() => view.showWaiting(keep, query.hits, cancel), GHOST_AFTER);
     try {
       const kept = fresh ? undefined : cache.get(key);
-      const results = kept ?? (await api.search(toRequest(query, mostHits(), Math.max(query.hits, count)), control.signal)).results;
+      const results = kept ?? (await api.search(toRequest(query, mostHits(), Math.max(query.hits === HITS ? screenful() : query.hits, count)), control.signal)).results;
       if (running !== control) return;
       remembered(key, results);
       answer(query, results);

@@ -6,8 +6,16 @@ import { referencesOf } from "./query.js";
 import { state } from "./state.js";
 import { notes, toolButton } from "./states.js";
 
-/** Return what makes the buttons above results. `call(run)` runs `run(ask)` with the question that is shown. */
-export function mountTools(call) {
+/** Put them in order. `call(run)` runs `run(ask)` with the question that is shown; `restore()` shows what the address says. Gives `buttons()` and `undo()`. */
+export function mountTools({ call, restore, address }) {
+  /** Take back the last change that was made at this question. */
+  function undo() {
+    const changes = history.state?.undo ?? [];
+    if (state.browsing || state.busy || changes.length === 0) return;
+    history.replaceState({ ...history.state, undo: changes.slice(0, -1) }, "", address(changes.at(-1).slice(1)));
+    restore();
+  }
+
   async function share() {
     const alone = referencesOf(state.shown.query).some(({ id }) => id === undefined);
     try {
@@ -31,5 +39,8 @@ export function mountTools(call) {
     }
   }
 
-  return () => [toolButton("Share", "link", share, "share"), toolButton("Contact sheet", "save", saveSheet, "sheet")];
+  const undoing = () => history.state?.undo?.length > 0 && toolButton("Undo", "undo", undo, "undo");
+
+  const buttons = () => [undoing(), toolButton("Share", "link", share, "share"), toolButton("Contact sheet", "save", saveSheet, "sheet")].filter(Boolean);
+  return { buttons, undo };
 }

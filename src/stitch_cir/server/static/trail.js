@@ -28,13 +28,9 @@ function keep() {
 
 /** Name a query for the trail. */
 export function titleOf(query, kind) {
-  const { settings } = query;
-  if (kind === "alpha" && (settings.alpha ?? null) !== null) return `α ${settings.alpha}`;
-  if (kind === "captions-count" && (settings.num_captions ?? null) !== null) return `K ${settings.num_captions}`;
-  if (kind === "edit") return query.captions ? "edited captions" : "composed anew";
   if (kind === "less") return query.less.length > 0 ? `not ${shortName(query.less.at(-1))}` : "nothing rejected";
   if (kind === "object") return query.object || "as recognised";
-  if (kind === "tune") return "settings";
+  if (kind === "avoid") return query.avoid.length > 0 ? `not ${query.avoid.at(-1)}` : "nothing avoided";
   return query.text.trim() || (query.ref ? "like this" : "your captions");
 }
 

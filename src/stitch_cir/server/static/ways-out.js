@@ -28,6 +28,9 @@ export function waysOut(error, query, acts) {
       actions: [{ label: "Choose an image", act: acts.choose, main: true }, words],
     };
   }
+  if (query.avoid.length > 0 && error.type === "QueryError" && /avoided/.test(error.message)) {
+    return { title: "What is avoided is asked for, too", actions: [{ label: "Search without avoiding it", act: () => acts.avoid([]), main: true }] };
+  }
   if (!gone && error.type === "QueryError" && (isFiltered(query) || query.group) && /condition|attribute|group/.test(error.message)) {
     return { title: "The filters cannot be used", actions: [{ label: "Search without them", act: acts.unfilter, main: true }] };
   }

@@ -305,6 +305,19 @@ export interface ImagePage {
   images: ImageInfo[];
 }
 
+/** A folder or a letter: ``count`` images from ``offset`` on, in id order. */
+export interface ImageSection {
+  label: string;
+  offset: number;
+  count: number;
+}
+
+/** Where a list of ``total`` images can be jumped into; empty where it has no parts. */
+export interface ImageSections {
+  total: number;
+  sections: ImageSection[];
+}
+
 /** One caption, counted from 0, and one view that matched. */
 export interface MatchInfo {
   caption: number;

@@ -1,0 +1,47 @@
+"""What the images must not show: chips in the line that says what is looked for."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import hits, link, open_results
+
+
+def test_a_phrase_is_avoided_and_taken_back(page: Page, site: str) -> None:
+    open_results(page, site, t="a circle")
+    before = hits(page)
+    page.get_by_role("button", name="not …").click()
+    page.keyboard.type("red things")
+    with page.expect_request("**/api/search") as request:
+        page.keyboard.press("Enter")
+    assert request.value.post_data_json["avoid"] == ["red things"]
+    chip = page.get_by_role("button", name="No longer avoid red things")
+    expect(chip).to_have_text("not red things")
+    assert page.url == link(site, t="a circle", av="red things")
+    assert hits(page) != before
+    page.reload()
+    with page.expect_request("**/api/search") as request:
+        chip.click()
+    assert "avoid" not in request.value.post_data_json
+    expect(chip).to_have_count(0)
+    expect(page.locator("#stage")).not_to_have_attribute("aria-busy", "true")
+    assert hits(page) == before
+    page.go_back()
+    expect(chip).to_be_visible()
+
+
+def test_what_the_words_forbid_is_offered_as_a_chip(page: Page, site: str) -> None:
+    open_results(page, site, t="a circle but no stripes")
+    with page.expect_request("**/api/search") as request:
+        page.get_by_role("button", name="Avoid stripes").click()
+    assert request.value.post_data_json["avoid"] == ["stripes"]
+    expect(page.get_by_role("button", name="No longer avoid stripes")).to_be_visible()
+    expect(page.get_by_role("button", name="Avoid stripes", exact=True)).to_have_count(0)
+
+
+def test_what_is_asked_for_cannot_be_avoided(page: Page, site: str) -> None:
+    page.goto(link(site, t="a red circle", av="a red circle"))
+    expect(page.locator(".state h3")).to_have_text("What is avoided is asked for, too")
+    page.get_by_role("button", name="Search without avoiding it").click()
+    page.wait_for_selector(".tile .score")
+    assert "av=" not in page.url
