@@ -84,7 +84,7 @@ def explanation(browser: Browser, site: str) -> None:
 
 
 def phone(browser: Browser, site: str) -> None:
-    """Results at 360 pixels, beside an explanation."""
+    """Results at 360 pixels, beside one of them."""
     context = browser.new_context(
         viewport={"width": 360, "height": 740},
         has_touch=True,
@@ -94,9 +94,9 @@ def phone(browser: Browser, site: str) -> None:
     page = context.new_page()
     page.goto(f"{site}#{urlencode(SEDAN)}")
     page.wait_for_selector(".tile .score")
-    left = shot(page)
+    left = shot(page, "#images")
     page.locator(".tile .pic").nth(2).tap()
-    page.wait_for_selector(".wires .link")
+    page.wait_for_selector("#viewer .canvas img")
     right = shot(page)
     both = Image.new("RGB", (left.width + right.width + 40, left.height), (143, 136, 125))
     both.paste(left, (0, 0))
@@ -104,9 +104,9 @@ def phone(browser: Browser, site: str) -> None:
     save(both, "page-phone.png")
 
 
-def shot(page: Page) -> Image.Image:
-    """Look at the page once nothing moves any more."""
-    page.evaluate("() => scrollTo(0, 0)")
+def shot(page: Page, top: str = "html") -> Image.Image:
+    """Look at the page from an element on, once nothing moves any more."""
+    page.locator(top).evaluate("part => part.scrollIntoView()")
     page.locator("img").evaluate_all("(all) => { for (const one of all) one.loading = 'eager'; }")
     for _ in range(100):
         if page.evaluate(SETTLED):

@@ -20,6 +20,7 @@ def test_a_phrase_is_avoided_and_taken_back(page: Page, site: str) -> None:
     assert page.url == link(site, t="a circle", av="red things")
     assert hits(page) != before
     page.reload()
+    page.wait_for_selector(".tile .score")
     with page.expect_request("**/api/search") as request:
         chip.click()
     assert "avoid" not in request.value.post_data_json

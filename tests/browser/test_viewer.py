@@ -99,7 +99,7 @@ def test_an_image_of_the_gallery_is_viewed_large_without_being_chosen(page: Page
     assert name(page) == "circle/blue.png"
     expect(page.locator("#viewer [role=tab]")).to_have_count(0)
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#viewer .count")).to_have_text("3 of 16")
+    expect(page.locator("#viewer .count")).to_have_text("4 of 16")
     address = page.url
     page.reload()
     expect(page.locator("#viewer")).to_be_visible()

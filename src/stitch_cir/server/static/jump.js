@@ -18,9 +18,12 @@ export async function jumpMenu(asked, jump, signal) {
 export async function putBefore(list, shown, most, load) {
   const start = Math.max(0, shown.from - most);
   const { images } = await load(start, shown.from - start);
-  const height = document.documentElement.scrollHeight;
+  const first = list.node.firstElementChild;
+  const { top } = first.getBoundingClientRect();
+  document.body.style.overflowAnchor = "none"; // some browsers would do it as well
   list.prepend(images);
-  scrollBy(0, document.documentElement.scrollHeight - height);
+  scrollBy(0, first.getBoundingClientRect().top - top);
+  requestAnimationFrame(() => requestAnimationFrame(() => (document.body.style.overflowAnchor = "")));
   shown.items.unshift(...images);
   shown.from = start;
 }
