@@ -282,6 +282,8 @@ SCORERS = Registry(
         "chamfer": "stitch_cir.transport:Chamfer",
         "mean": "stitch_cir.transport:MeanPooling",
         "point": "stitch_cir.transport:PointToPoint",
+        "mixed": "stitch_cir.transport:MixedViews",
+        "product": "stitch_cir.transport:ProductFusion",
         "roles": "stitch_cir.transport:RoleScorer",
     },
 )
@@ -297,6 +299,8 @@ TRANSITIONS = Registry(
         "semantic-increment": "stitch_cir.transition:SemanticIncrement",
         "away": "stitch_cir.transition:ReferenceSubtraction",
         "anchor-debias": "stitch_cir.transition:AnchorDebias",
+        "image-text": "stitch_cir.transition:ImageText",
+        "parts": "stitch_cir.transition:Parts",
     },
 )
 RERANKERS = Registry(

@@ -13,6 +13,7 @@ from stitch_cir.datasets import (
     BenchmarkQuery,
     DataSet,
     PublishedFigures,
+    PublishedRow,
     Reader,
     SubmissionFile,
     Task,
@@ -51,7 +52,11 @@ COINS = DataSet(
     kind_metric="R@3",
     keep_reference=False,
     submission=(SubmissionFile("coins-{split}.json", depth=3),),
-    published={"val": PublishedFigures((("no weights", "R@1"),), {"A guess": ("20.00",)})},
+    published={
+        "val": PublishedFigures(
+            ("R@1",), (PublishedRow("A guess", "no weights", "none", ("20.00",)),)
+        )
+    },
 )
 
 

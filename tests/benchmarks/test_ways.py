@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stitch_cir.benchmarks import RunOptions, run_benchmark
+from stitch_cir.benchmarks import MethodRun, RunOptions, run_benchmark, run_methods
+from stitch_cir.composers import Composition, Reference, VerbatimComposer
 from stitch_cir.datasets import Benchmark, BenchmarkQuery, Task, load_benchmark, load_dataset
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import CacheError, SettingError
 from stitch_cir.gallery import ProgressEvent
-from stitch_cir.searcher import SearchSettings
+from stitch_cir.searcher import METHODS, SearchSettings
 from tests.benchmarks import layouts
 from tests.benchmarks.images import circo_images
 
@@ -218,3 +219,38 @@ def test_a_run_with_an_image_anchor_shows_what_its_size_does(tmp_path: Path) -> 
         for weight in ("0.00", "0.80")
     )
     assert small != large
+
+
+class CountingComposer(VerbatimComposer):
+    """The rule-based composer, with a count of its calls."""
+
+    calls = 0
+
+    def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
+        self.calls += 1
+        return super().compose(reference, modification, count)
+
+
+def test_methods_with_one_composer_are_composed_once_and_rank_as_each_alone(tmp_path: Path) -> None:
+    data = captioned(tmp_path)
+    composer = CountingComposer()
+    ways = [
+        MethodRun(METHODS[name], METHODS[name].settings(), composer)
+        for name in ("basic", "weimocir", "mulvec")
+    ]
+    runs = run_methods(data, tmp_path / "runs", ways, encoder=ENCODER, options=MAIN_ONLY)
+    # five captions for the first two, one for mulvec
+    assert composer.calls == 2 * len(data.queries)
+    again = run_methods(data, tmp_path / "runs", ways, encoder=ENCODER, options=MAIN_ONLY)
+    assert composer.calls == 2 * len(data.queries)
+    for name, run in runs.items():
+        alone = run_benchmark(
+            data,
+            tmp_path / "alone" / name,
+            encoder=ENCODER,
+            settings=METHODS[name].settings(),
+            options=MAIN_ONLY,
+        )
+        assert run.heads() == alone.heads() == again[name].heads()
+        assert run.manifest["method"]["name"] == name
+        assert "method" not in alone.manifest

@@ -56,6 +56,15 @@ _ALL = (
         range=WEIGHT,
     ),
     Setting(
+        "fusion",
+        "name",
+        "weights",
+        "Fusion",
+        "How the query's members count: by their weights, or these divided by the spread of their "
+        "scores over the gallery",
+        choices=("weights", "z-score"),
+    ),
+    Setting(
         "composed_weight",
         "number",
         0.0,

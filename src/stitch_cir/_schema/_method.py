@@ -72,7 +72,7 @@ TRANSITION_SETTINGS = (
         symbol="α",
         range=_SHARE,
         part="transition",
-        used_by=("linear", "away"),
+        used_by=("linear", "away", "image-text"),
     ),
     Setting(
         "beta",
@@ -192,6 +192,17 @@ SCORER_SETTINGS = (
         range=_SHARE,
         part="scorer",
         used_by=("conditional", "chamfer", "roles"),
+    ),
+    Setting(
+        "rest_weight",
+        "number",
+        0.1,
+        "Weight of further views",
+        "Weight of the mean of an image's views behind the first, such as its captions",
+        symbol="β",
+        range=_SHARE,
+        part="scorer",
+        used_by=("mixed",),
     ),
     Setting(
         "epsilon",

@@ -5,6 +5,7 @@ from stitch_cir.benchmarks._clusters import Clusters
 from stitch_cir.benchmarks._compare import Comparison, Interval, compare, composition_gap, intervals
 from stitch_cir.benchmarks._compare_runs import compare_runs
 from stitch_cir.benchmarks._cost import estimate_benchmark_cost
+from stitch_cir.benchmarks._methods import MethodRun, run_methods
 from stitch_cir.benchmarks._options import RunOptions, sample
 from stitch_cir.benchmarks._partition import Shard
 from stitch_cir.benchmarks._predictions import Predictions, read_predictions
@@ -34,6 +35,7 @@ __all__ = [
     "Comparison",
     "Expected",
     "Interval",
+    "MethodRun",
     "Predictions",
     "QueryHead",
     "Reproduction",
@@ -56,6 +58,7 @@ __all__ = [
     "reproduction",
     "reproductions",
     "run_benchmark",
+    "run_methods",
     "run_shard",
     "sample",
     "score",

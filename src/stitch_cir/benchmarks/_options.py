@@ -43,6 +43,11 @@ class RunOptions:
     invocation:
         What else a command needs to do the same again, by the names of its options, JSON-ready. It
         is recorded and not interpreted.
+    method:
+        What is recorded of the published method that the settings are of (:meth:`Method.facts`).
+    compositions:
+        A file of compositions that the same composer wrote for this benchmark: a new run begins
+        with them.
 
     Raises ``SettingError`` for a depth below 1.
     """
@@ -56,6 +61,8 @@ class RunOptions:
     composed: ComposedEncoder | None = None
     shard: Shard | None = None
     invocation: Mapping[str, Any] = field(default_factory=dict)
+    method: Mapping[str, Any] | None = None
+    compositions: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what changes no ranking, JSON-ready, for the manifest of a run."""

@@ -145,7 +145,7 @@ class _TaskRanker:
         encoded: list[list[tuple[PreparedQuery, EncodedQuery]]] = []
         for rankings, _ in self._ways:
             variant = rankings.variant
-            together = [variant.composed, variant.settings.composed_weight]
+            together = [variant.composed, variant.settings.composed_weight, variant.settings.fusion]
             moved_by = variant.settings.transition.settings()
             key = json.dumps([variant.query, together, moved_by], default=str)
             if key not in moved:
@@ -173,7 +173,8 @@ class _TaskRanker:
             return "reference and text together have no vector"
         try:
             moved = features.refine(variant.settings.transition)
-            return moved.joined_by(together, variant.settings.composed_weight)
+            joined = moved.joined_by(together, variant.settings.composed_weight)
+            return joined.fused(variant.settings.fusion, self._gallery.gallery.matrix().means)
         except VectorError as error:
             return error.message.rstrip(".")
 

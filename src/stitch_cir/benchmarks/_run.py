@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -99,6 +100,10 @@ def run_benchmark(
         encoder = text_encoder
     facts = run_facts(benchmark, encoder, composer, settings, options)
     claim_folder(folder, facts)
+    if options.compositions is not None and not (folder / COMPOSITIONS).exists():
+        part = folder / f"{COMPOSITIONS}.part"
+        shutil.copyfile(options.compositions, part)
+        part.replace(folder / COMPOSITIONS)
     clock = _Stopwatch()
     galleries = open_galleries(
         benchmark,

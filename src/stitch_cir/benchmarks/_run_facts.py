@@ -66,6 +66,7 @@ def run_facts(
         "settings": settings.to_dict(),
         "depth": options.depth,
         **_composed_facts(encoder, settings, options),
+        **({} if options.method is None else {"method": dict(options.method)}),
     }
     body = json.dumps(shaped, sort_keys=True, default=str).encode()
     shaped["key"] = hashlib.sha256(body).hexdigest()

@@ -41,10 +41,12 @@ class Variant:
             # without its captions, only the modification is left of a query
             query = self.query if self.settings.transition.keeps_captions else "text"
             transition = self.settings.transition.settings()
-        composed = {}
+        composed: dict[str, Any] = {}
+        if self.settings.fusion != "weights":
+            composed["fusion"] = self.settings.fusion
         if self.composed:
             weight = self.settings.composed_weight
-            composed = {"composed": self.composed, "composed_weight": weight}
+            composed |= {"composed": self.composed, "composed_weight": weight}
         return {
             "query": query,
             "alpha": None,

@@ -18,6 +18,7 @@ from stitch_cir.cli._bench_commands import (
     SubsetOption,
 )
 from stitch_cir.cli._bench_config import apply_config
+from stitch_cir.cli._bench_methods import estimate_methods, named_methods, show_methods
 from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._open import chosen_composed, chosen_composer
@@ -48,6 +49,15 @@ class WorkOptions:
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run; resumed there.")
     ]
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method",
+            metavar="NAMES",
+            help="Published methods, each into a folder of RUN: stitch,cirevl,ldre,seize,osrcir,"
+            "pdv,weimocir,basic,mulvec,sdr-cir,sum. [none: the settings and composer below]",
+        ),
+    ] = None
     sample: Annotated[
         int | None, typer.Option("--sample", metavar="N", help="Only N queries, drawn by a seed.")
     ] = None
@@ -144,6 +154,7 @@ def run(
             composed_queries,
             estimate_benchmark_cost,
             run_benchmark,
+            run_methods,
             run_shard,
         )
         from stitch_cir.benchmarks import sample as draw
@@ -152,7 +163,8 @@ def run(
         from stitch_cir.encoders import load_encoder
         from stitch_cir.views import ViewRecipe
 
-        chosen = settings.build()
+        ways = named_methods(work.method, settings, models, shard=work.shard)
+        chosen = settings.build(ways[0].method if ways else None)
         benchmark = load_benchmark(data.dataset, data.root, data.split)
         if data.subset is not None:
             benchmark = clean_subset(benchmark, data.subset, data.subset_file)
@@ -162,16 +174,20 @@ def run(
         model = load_encoder(
             encoder.encoder or "mini", device=encoder.device, precision=encoder.precision
         )
-        composer = chosen_composer(models, chosen)
+        composer = ways[0].composer if ways else chosen_composer(models, chosen)
         if work.dry_run:
             with progress_bar(quiet=answer.quiet or answer.as_json) as follow:
-                cost, notes = estimate_benchmark_cost(
-                    benchmark,
-                    encoder=model,
-                    composer=composer or VerbatimComposer(),
-                    count=chosen.num_captions,
-                    composed=composed_queries(work.out),
-                    progress=follow,
+                cost, notes = (
+                    estimate_methods(benchmark, ways, model, follow)
+                    if ways
+                    else estimate_benchmark_cost(
+                        benchmark,
+                        encoder=model,
+                        composer=composer or VerbatimComposer(),
+                        count=chosen.num_captions,
+                        composed=composed_queries(work.out),
+                        progress=follow,
+                    )
                 )
             if answer.as_json:
                 emit_json({"estimate": cost.to_dict(), "notes": list(notes)})
@@ -205,15 +221,23 @@ def run(
                 if missing:
                     _show_missing(work.shard, missing, as_json=answer.as_json)
                     return
-            finished = run_benchmark(
-                benchmark,
-                work.out,
-                encoder=model,
-                composer=composer,
-                settings=chosen,
-                options=options,
-                progress=follow,
-            )
+            if ways:
+                runs = run_methods(
+                    benchmark, work.out, ways, encoder=model, options=options, progress=follow
+                )
+            else:
+                finished = run_benchmark(
+                    benchmark,
+                    work.out,
+                    encoder=model,
+                    composer=composer,
+                    settings=chosen,
+                    options=options,
+                    progress=follow,
+                )
+        if ways:
+            show_methods(runs, as_json=answer.as_json)
+            return
         if answer.as_json:
             figures = {variant.name: dict(variant.headline) for variant in _shown(finished)}
             gaps = {name: asdict(gap) for name, gap in finished.composition_gap().items()}

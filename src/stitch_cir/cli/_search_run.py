@@ -10,6 +10,7 @@ import typer
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._files import refuse_inputs
+from stitch_cir.cli._methods import MethodOption, models_of
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._open import chosen_composed, chosen_composer
 from stitch_cir.cli._setting_options import SEARCHING, SettingOptions
@@ -40,8 +41,9 @@ class PageOptions:
 
 @dataclass(frozen=True)
 class ComposedOptions:
-    """What reads reference and text together."""
+    """Which published method is used, and what reads reference and text together."""
 
+    method: MethodOption = None
     composed: o.ComposedOption = None
 
 
@@ -66,9 +68,12 @@ class SearchRun:
     ) -> tuple[Gallery, Results]:
         """Open the gallery and search it; ``outputs`` are written later, and may be no input."""
         from stitch_cir.errors import SettingError
-        from stitch_cir.searcher import Searcher
+        from stitch_cir.searcher import Searcher, method_by_name
 
-        chosen = self.settings.build()
+        name = self.composed.method
+        method = None if name is None else method_by_name(name)
+        chosen = self.settings.build(method)
+        models = self.models if method is None else models_of(method, self.models)
         if chosen.rerank:
             self._check_reranker(chosen.rerank)
         elif chosen.verify_mode != "each":
@@ -83,11 +88,9 @@ class SearchRun:
         second = self.reranker
         searcher = Searcher(
             opened,
-            composer=chosen_composer(self.models, chosen),
+            composer=chosen_composer(models, chosen),
             reranker=(
-                self.models.make_reranker(
-                    second.reranker, second.rerank_model, second.rerank_samples
-                )
+                models.make_reranker(second.reranker, second.rerank_model, second.rerank_samples)
                 if chosen.rerank
                 else None
             ),
@@ -102,6 +105,8 @@ class SearchRun:
                 cursor=self.page.cursor,
             )
         )
+        if method is not None:
+            results = replace(results, notes=(*results.notes, method.note(chosen)))
         return opened, results
 
     def _check_reranker(self, count: int) -> None:

@@ -16,7 +16,7 @@ from stitch_cir.errors import SettingError
 from stitch_cir.plugins import SCORERS, TRANSITIONS
 
 if TYPE_CHECKING:
-    from stitch_cir.searcher import SearchSettings
+    from stitch_cir.searcher import Method, SearchSettings
 
 __all__ = ["COMPOSING", "EXPLAINING", "RUNNING", "SEARCHING", "SettingOptions", "with_options"]
 
@@ -73,13 +73,22 @@ class SettingOptions:
 
     values: Mapping[str, Any]
 
-    def build(self) -> SearchSettings:
-        """Return the settings: the preset's, or those written. Raises ``SettingError``."""
+    def build(self, method: Method | None = None) -> SearchSettings:
+        """Return the settings: the preset's or the method's, or those written.
+
+        Raises ``SettingError``, also for a preset beside a method.
+        """
         from stitch_cir.searcher import SearchSettings
 
-        return SearchSettings.from_preset(
-            **{name: _read(name, v) for name, v in self.values.items()}
-        )
+        written = {name: _read(name, v) for name, v in self.values.items()}
+        if method is None:
+            return SearchSettings.from_preset(**written)
+        if written.get("preset") is not None:
+            raise SettingError(
+                "--method and --preset both name values for several settings.",
+                hint="Leave one of them out.",
+            )
+        return method.settings(**written)
 
 
 def _read(name: str, value: Any) -> Any:

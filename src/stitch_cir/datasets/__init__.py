@@ -16,7 +16,12 @@ from stitch_cir.datasets._load import (
     load_benchmark,
     load_dataset,
 )
-from stitch_cir.datasets._published import DISCLAIMER, PublishedAblation, PublishedFigures
+from stitch_cir.datasets._published import (
+    DISCLAIMER,
+    PublishedAblation,
+    PublishedFigures,
+    PublishedRow,
+)
 from stitch_cir.datasets._reader import Reader, parse_json
 from stitch_cir.datasets._soft import several_targets
 from stitch_cir.datasets.metrics import (
@@ -47,6 +52,7 @@ __all__ = [
     "Metric",
     "PublishedAblation",
     "PublishedFigures",
+    "PublishedRow",
     "Reader",
     "SubmissionFile",
     "Task",

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
 
-__all__ = ["BIG_G", "DISCLAIMER", "LARGE", "PublishedAblation", "PublishedFigures"]
+__all__ = [
+    "DISCLAIMER",
+    "PublishedAblation",
+    "PublishedFigures",
+    "PublishedRow",
+    "published_figures",
+]
 
-LARGE = "OpenAI ViT-L/14"
-BIG_G = "OpenCLIP ViT-bigG-14 laion2b_s39b_b160k"
-CITATIONS = {
-    "SEARLE": "Baldrati et al., ICCV 2023",
-    "CIReVL": "Karthik et al., ICLR 2024",
-    "LDRE": "Yang et al., SIGIR 2024",
-    "OSrCIR": "Tang et al., CVPR 2025",
-    "SEIZE": "Yang et al., ACM MM 2024",
-    "STiTch": "the paper that this library implements",
-}
 DISCLAIMER = (
     "Other weights, other language models: not a ranking. Published figures stand here for "
     "orientation only, as papers print them, some in later papers than the one named; none was "
@@ -34,18 +34,56 @@ class PublishedAblation:
     transition: tuple[str, ...]
     transport: tuple[str, ...]
     both: tuple[str, ...]
-    weights: str = BIG_G
+    weights: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRow:
+    """What a paper prints for one method: with which weights, and which language model.
+
+    ``values`` are in the order of the metrics, in percent, None where it reports none.
+    """
+
+    method: str
+    weights: str
+    llm: str
+    values: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedFigures:
-    """Figures as papers print them, in percent.
+    """Figures as papers print them; ``citations`` name the paper of each method."""
 
-    ``columns`` are (weights, metric) pairs, ``rows`` the figures by method, None where a paper
-    reports none; ``citations`` name the paper of each method.
-    """
-
-    columns: tuple[tuple[str, str], ...]
-    rows: Mapping[str, tuple[str | None, ...]]
+    metrics: tuple[str, ...]
+    rows: tuple[PublishedRow, ...]
     ablation: PublishedAblation | None = None
-    citations: Mapping[str, str] = field(default_factory=lambda: CITATIONS)
+    citations: Mapping[str, str] = field(default_factory=dict)
+
+
+def published_figures(dataset: str) -> dict[str, PublishedFigures]:
+    """Return the published figures of a data set, by split."""
+    data = _read()
+    return {
+        split: PublishedFigures(
+            tuple(figures["metrics"]),
+            tuple(
+                PublishedRow(row["method"], row["weights"], row["llm"], tuple(row["values"]))
+                for row in figures["rows"]
+            ),
+            None if figures["ablation"] is None else _ablation(figures["ablation"]),
+            data["citations"],
+        )
+        for split, figures in data["datasets"].get(dataset, {}).items()
+    }
+
+
+@functools.cache
+def _read() -> dict[str, Any]:
+    file = resources.files("stitch_cir.datasets").joinpath("published.json")
+    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return data
+
+
+def _ablation(data: Mapping[str, Any]) -> PublishedAblation:
+    parts = ("metrics", "neither", "transition", "transport", "both")
+    return PublishedAblation(*(tuple(data[part]) for part in parts), data["weights"])

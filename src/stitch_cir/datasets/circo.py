@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from stitch_cir.datasets._data import BenchmarkQuery, Task
 from stitch_cir.datasets._dataset import DataSet, SubmissionFile
-from stitch_cir.datasets._published import BIG_G, LARGE, PublishedAblation, PublishedFigures
+from stitch_cir.datasets._published import published_figures
 from stitch_cir.datasets._reader import Reader
 from stitch_cir.datasets.metrics import average_precisions, recalls
 
@@ -83,24 +83,5 @@ CIRCO = DataSet(
     published_id=int,
     submission=(SubmissionFile("circo-{split}.json"),),
     clean_subsets="circo",
-    published={
-        "test": PublishedFigures(
-            columns=((LARGE, "mAP@5"), (BIG_G, "mAP@5"), (BIG_G, "mAP@10")),
-            rows={
-                "SEARLE": ("11.68", "13.20", "13.85"),
-                "CIReVL": ("18.57", "26.77", "27.59"),
-                "LDRE": ("23.35", "31.12", "32.24"),
-                "OSrCIR": ("23.87", "30.47", "31.14"),
-                "SEIZE": ("24.98", "32.46", "33.77"),
-                "STiTch": ("25.55", "34.40", "35.56"),
-            },
-            ablation=PublishedAblation(
-                metrics=("mAP@5",),
-                neither=("31.23",),
-                transition=("31.89",),
-                transport=("32.14",),
-                both=("34.40",),
-            ),
-        )
-    },
+    published=published_figures("circo"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stitch_cir.datasets._data import BenchmarkQuery, Task
 from stitch_cir.datasets._dataset import DataSet, SubmissionFile, image_set_of
-from stitch_cir.datasets._published import BIG_G, LARGE, PublishedAblation, PublishedFigures
+from stitch_cir.datasets._published import published_figures
 from stitch_cir.datasets._reader import Reader
 from stitch_cir.datasets.metrics import recalls, subset_recalls
 from stitch_cir.errors import RecordError
@@ -80,24 +80,5 @@ CIRR = DataSet(
         SubmissionFile("cirr-{split}-recall_subset.json", "recall_subset", 3, "recall_subset"),
     ),
     clean_subsets="cirr",
-    published={
-        "test1": PublishedFigures(
-            columns=((LARGE, "R@1"), (BIG_G, "R@1"), (BIG_G, "R@5"), (BIG_G, "Rs@1")),
-            rows={
-                "SEARLE": ("24.24", "34.80", "64.07", "68.72"),
-                "CIReVL": ("24.55", "34.65", "64.29", "67.95"),
-                "LDRE": ("26.53", "36.15", "66.39", "68.82"),
-                "OSrCIR": ("29.45", "37.26", "67.25", "69.22"),
-                "SEIZE": ("28.65", "38.87", "69.42", "74.15"),
-                "STiTch": (None, "39.23", "69.95", "73.56"),
-            },
-            ablation=PublishedAblation(
-                metrics=("R@5", "Rs@1"),
-                neither=("67.36", "69.93"),
-                transition=("68.45", "72.81"),
-                transport=("68.38", "72.15"),
-                both=("69.95", "73.56"),
-            ),
-        )
-    },
+    published=published_figures("cirr"),
 )

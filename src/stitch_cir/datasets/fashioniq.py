@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stitch_cir.datasets._data import BenchmarkQuery, Task
 from stitch_cir.datasets._dataset import DataSet
-from stitch_cir.datasets._published import BIG_G, PublishedFigures
+from stitch_cir.datasets._published import published_figures
 from stitch_cir.datasets._reader import Reader
 from stitch_cir.datasets.metrics import recalls
 
@@ -76,17 +76,5 @@ FASHIONIQ = DataSet(
     load=_load,
     metrics=recalls(10, 50),
     clean_subsets="fashioniq",
-    published={
-        "val": PublishedFigures(
-            columns=((BIG_G, "R@10"), (BIG_G, "R@50")),
-            rows={
-                "SEARLE": ("34.81", "55.71"),
-                "CIReVL": ("32.19", "52.36"),
-                "LDRE": ("32.49", "55.46"),
-                "OSrCIR": ("37.57", "57.11"),
-                "SEIZE": ("43.05", "65.85"),
-                "STiTch": ("39.12", "59.43"),
-            },
-        )
-    },
+    published=published_figures("fashioniq"),
 )

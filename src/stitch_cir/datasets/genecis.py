@@ -6,7 +6,7 @@ from typing import Any
 
 from stitch_cir.datasets._data import BenchmarkQuery, Box, Task
 from stitch_cir.datasets._dataset import DataSet
-from stitch_cir.datasets._published import BIG_G, LARGE, PublishedFigures
+from stitch_cir.datasets._published import published_figures
 from stitch_cir.datasets._reader import Reader
 from stitch_cir.datasets.metrics import recalls
 from stitch_cir.errors import NotFoundError
@@ -82,14 +82,5 @@ GENECIS = DataSet(
     metrics=recalls(1, 2, 3),
     keep_reference=False,
     group_role="gallery",
-    published={
-        "all": PublishedFigures(
-            columns=((LARGE, "R@1"), (BIG_G, "R@1")),
-            rows={
-                "CIReVL": (None, "17.4"),
-                "SEIZE": ("18.1", "19.8"),
-                "STiTch": ("18.6", "20.4"),
-            },
-        )
-    },
+    published=published_figures("genecis"),
 )

@@ -13,6 +13,7 @@ from stitch_cir.searcher._features import (
 )
 from stitch_cir.searcher._front import compose, search
 from stitch_cir.searcher._hit import Hit, Match, Region, View
+from stitch_cir.searcher._methods import METHODS, Method, method_by_name
 from stitch_cir.searcher._query import Query, QueryParts
 from stitch_cir.searcher._ranker import GalleryRanker, GallerySolvers, RankedWay, rank_ways
 from stitch_cir.searcher._reference import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "METHODS",
     "PRESETS",
     "ComposeOutcome",
     "ComposeRequest",
@@ -51,6 +53,7 @@ __all__ = [
     "Hit",
     "Hubness",
     "Match",
+    "Method",
     "PartVectors",
     "Query",
     "QueryFeatures",
@@ -72,6 +75,7 @@ __all__ = [
     "compose",
     "distinct_texts",
     "estimate_cost",
+    "method_by_name",
     "rank_ways",
     "read_requests",
     "resolve_id",

@@ -136,6 +136,20 @@ class EncodedQuery:
             **({} if self.composed is None else {"composed": dict(self.composed)}),
         }
 
+    def fused(self, fusion: str, means: NDArray[np.float32]) -> EncodedQuery:
+        """Return the query with its members' weights as a fusion has them.
+
+        ``"z-score"`` divides each weight by the standard deviation of the member's similarity with
+        the sets' mean vectors, ``means`` (n, d), of which at most 4,096 are taken, evenly spread:
+        adding up standardised scores ranks so (ASAP-CIR).
+        """
+        if fusion != "z-score" or len(self.vectors) < 2 or len(means) < 2:
+            return self
+        rows = np.unique(np.linspace(0, len(means) - 1, min(4096, len(means))).astype(np.int64))
+        spread = (np.asarray(means)[rows] @ self.vectors.T).std(axis=0, dtype=np.float64)
+        weights = self.weights / np.maximum(spread, 1e-6)
+        return replace(self, weights=np.asarray(weights / weights.sum(), dtype=np.float32))
+
     def joined_by(self, other: ComposedSet | None, weight: float) -> EncodedQuery:
         """Return the query with the vectors of reference and text together as further members.
 

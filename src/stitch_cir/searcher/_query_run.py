@@ -93,6 +93,7 @@ class QueryRun:
         if request.composed:
             made = request.features.composed.get(request.composed)
             encoded = encoded.joined_by(made, settings.composed_weight)
+        encoded = encoded.fused(settings.fusion, matrix.means)
         encoded = candidates.move_away(encoded, matrix, settings.negative_weight)
         request.timer.finish("encode")
         ranker = GalleryRanker.of(gallery, matrix, settings, request.solver)

@@ -68,6 +68,9 @@ class SearchSettings:
         What nearness to everything takes off a score.
     negative_weight:
         Weight in [0, 1000] of images the user rejected (``search(…, negatives=…)``).
+    fusion:
+        ``"weights"``: the members of the query count by their weights; ``"z-score"``: by these,
+        divided by the spread of their similarities over the gallery.
     composed_weight:
         The share in [0, 1] that the vector of reference and text together has of the query, by the
         searcher's composed-query encoder; 0 leaves it out, 1 searches with it alone.
@@ -130,6 +133,7 @@ class SearchSettings:
     scorer: Scorer = _CONDITIONAL
     hubness: Hubness = Hubness()
     negative_weight: float = default_of("negative_weight")
+    fusion: str = default_of("fusion")
     composed_weight: float = default_of("composed_weight")
     composed_instruction: str | None = default_of("composed_instruction")
     shortlist: int | None = default_of("shortlist")

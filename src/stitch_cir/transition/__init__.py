@@ -10,6 +10,7 @@ Pure mathematics on unit vectors: no files, no models.
 
 from stitch_cir import _exports
 from stitch_cir.transition._anchor import AnchorDebias
+from stitch_cir.transition._parts import ImageText, Parts
 from stitch_cir.transition._protocol import (
     TRANSITION_NAMES,
     QueryPart,
@@ -32,8 +33,10 @@ __all__ = [
     "PDV",
     "TRANSITION_NAMES",
     "AnchorDebias",
+    "ImageText",
     "Linear",
     "NoTransition",
+    "Parts",
     "QueryPart",
     "ReferenceSubtraction",
     "SemanticIncrement",

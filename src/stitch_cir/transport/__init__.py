@@ -26,6 +26,7 @@ from stitch_cir.transport._front import (
     scorer_by_name,
     transport_plan,
 )
+from stitch_cir.transport._fusions import MixedViews, ProductFusion
 from stitch_cir.transport._marginals import Marginal
 from stitch_cir.transport._plan import TransportPlan
 from stitch_cir.transport._roles import RoleScorer, Term, forward_look
@@ -53,8 +54,10 @@ __all__ = [
     "IterativeScorer",
     "Marginal",
     "MeanPooling",
+    "MixedViews",
     "PointSets",
     "PointToPoint",
+    "ProductFusion",
     "RoleScorer",
     "Scorer",
     "SetBound",

@@ -21,12 +21,13 @@ class Attention:
     """How a scorer explains a block: which members attend to which, and how it was computed.
 
     ``forward`` and ``backward``: (K, M, n), see :class:`TransportPlan`. ``q``: (M, n) or (M, 1)
-    where a scorer does not use the views' weights as given.
+    where a scorer does not use the views' weights as given; ``p``: (K, n), likewise for captions.
     """
 
     forward: Floats
     backward: Floats
     q: Floats | None = None
+    p: Floats | None = None
     converged: bool = True
     iterations: int = 0
     marginal_error: float = 0.0
@@ -53,7 +54,7 @@ class PlanBuilder:
             present = source if absent is None else np.where(absent, 0.0, source)
             target[part] = present.transpose(2, 0, 1)
         self._s[part] = block.s.transpose(2, 0, 1)
-        self._p[part] = block.p.weights.T
+        self._p[part] = (block.p.weights if attention.p is None else attention.p).T
         self._q[part] = (block.q.weights if attention.q is None else attention.q).T
         self._converged = self._converged and attention.converged
         self._iterations = max(self._iterations, attention.iterations)

@@ -19,17 +19,22 @@ def published_tables(section: Section) -> list[Table]:
 
 
 def _methods(figures: PublishedFigures) -> Table:
-    columns = [f"{metric}, {weights}" for weights, metric in figures.columns]
     rows = tuple(
-        (Cell(method), Cell(figures.citations.get(method, "–")), *map(_value, values))
-        for method, values in figures.rows.items()
+        (
+            Cell(row.method),
+            Cell(row.weights),
+            Cell(row.llm),
+            Cell(figures.citations.get(row.method, "–")),
+            *map(_value, row.values),
+        )
+        for row in figures.rows
     )
     return Table(
         "published",
         "Published, not measured here",
-        ("Method", "Source", *columns),
+        ("Method", "Weights", "LLM used", "Source", *figures.metrics),
         rows,
-        heads=2,
+        heads=4,
         lead=DISCLAIMER,
     )
 

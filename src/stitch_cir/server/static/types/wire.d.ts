@@ -446,7 +446,7 @@ export interface QuerySettings {
   preset?: string | null;
   /** How captions, or the images' scores, move toward the modification. */
   transition?: string | null;
-  /** Weight of the modification's own text in the transition, 0 to 1; for linear and away. */
+  /** Weight of the modification's own text in the transition, 0 to 1; for linear, away and image-text. */
   alpha?: number | null;
   /** How much of the reference is taken away, 0 to 1; for away. */
   beta?: number | null;
@@ -466,6 +466,8 @@ export interface QuerySettings {
   transition_options?: Record<string, boolean | number | string> | null;
   /** How far the query moves away from rejected images, 0 to 1000. */
   negative_weight?: number | null;
+  /** How the query's members count: by their weights, or these divided by the spread of their scores over the gallery. */
+  fusion?: string | null;
   /** The share that one vector of reference and text together has of the query; 0 is none of it, 1 nothing else, 0 to 1. */
   composed_weight?: number | null;
   /** What a model that reads image and text together is asked to find. */
@@ -476,6 +478,8 @@ export interface QuerySettings {
   tau?: number | null;
   /** Weight of the views' direction: 0 asks only whether every caption is met by some view, 1 only whether every view is met by some caption, 0 to 1; for conditional, chamfer and roles. */
   rho?: number | null;
+  /** Weight of the mean of an image's views behind the first, such as its captions, 0 to 1; for mixed. */
+  rest_weight?: number | null;
   /** Weight of the entropy, in units of cosine, at least 1e-06; for sinkhorn. */
   epsilon?: number | null;
   /** What the captions are compared with beside the roles: the original view, or by transport with all views; for roles. */
