@@ -157,12 +157,13 @@ def _published(
 ) -> Iterator[tuple[str, float]]:
     """Yield the figures that a method's paper reports for the encoder's weights, by metric."""
     published = dataset.published.get(split)
-    rows = {} if published is None else published.rows
-    row = next((rows[name] for name in rows if _letters(name) == _letters(method)), ())
-    columns = () if published is None else published.columns
-    for (weights, metric), figure in zip(columns, row, strict=False):
-        if figure is not None and weights == _WEIGHTS.get(encoder):
-            yield metric, float(figure)
+    for row in () if published is None else published.rows:
+        if _letters(row.method) != _letters(method) or row.weights != _WEIGHTS.get(encoder):
+            continue
+        assert published is not None
+        for metric, figure in zip(published.metrics, row.values, strict=True):
+            if figure is not None:
+                yield metric, float(figure)
 
 
 def _letters(name: str) -> str:

@@ -85,5 +85,11 @@ def _read() -> dict[str, Any]:
 
 
 def _ablation(data: Mapping[str, Any]) -> PublishedAblation:
-    parts = ("metrics", "neither", "transition", "transport", "both")
-    return PublishedAblation(*(tuple(data[part]) for part in parts), data["weights"])
+    return PublishedAblation(
+        tuple(data["metrics"]),
+        tuple(data["neither"]),
+        tuple(data["transition"]),
+        tuple(data["transport"]),
+        tuple(data["both"]),
+        data["weights"],
+    )
