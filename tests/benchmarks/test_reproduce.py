@@ -125,7 +125,9 @@ def test_names_say_the_preset_and_the_data_set() -> None:
     assert (plan.dataset, plan.split, plan.preset, plan.composer) == (
         "cirr", "test1", "paper", "chat"
     )  # fmt: skip
-    assert plan.figures == {"R@1": 39.23, "R@5": 69.95, "Rs@1": 73.56}
+    assert plan.figures == {
+        "R@1": 39.23, "R@5": 69.95, "R@10": 79.56, "Rs@1": 73.56, "Rs@2": 89.5, "Rs@3": 95.86,
+    }  # fmt: skip
     assert "bigG" in plan.source
     assert reproduction("public-code-circo").preset == "public-code"
     # figures of other weights, and of other presets, are not expected

@@ -18,6 +18,7 @@ import pytest
 NEEDS = {
     "test_transformers.py": "transformers",
     "test_qwen.py": "transformers",
+    "test_sentences.py": "sentence_transformers",
     "test_preprocess_equal.py": "transformers",
     "test_export.py": "transformers",
     "test_odd_checkpoints.py": "transformers",

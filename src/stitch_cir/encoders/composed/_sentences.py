@@ -65,6 +65,7 @@ def load_sentence_transformers(
             model_kwargs={"dtype": dtype},
         )
         reads = {str(each) for each in model.modalities}
+        together = any(map(_joins, model.modalities))
     if not {"text", "image"} <= reads:
         raise ModelError(
             f"{folder} holds a model that reads {', '.join(sorted(reads))}.",
@@ -76,7 +77,14 @@ def load_sentence_transformers(
     name = encoder_name("sentence-transformers", source, precision)
     tag = record.weights_tag if record else folder.name if Path(source).is_dir() else source
     weights = hashlib.sha256(f"{joint_sha256(shaping)} {precision}".encode()).hexdigest()
-    return SentenceEncoder(name, tag, model, weights, several=several)
+    return SentenceEncoder(name, tag, model, weights, several=several, together=together)
+
+
+def _joins(modality: Any) -> bool:
+    """Return whether one input of this modality may hold an image and a text."""
+    return modality == "message" or (
+        isinstance(modality, tuple) and {"image", "text"} <= set(modality)
+    )
 
 
 def _saved_as(folder: Path) -> str:
@@ -90,16 +98,26 @@ class SentenceEncoder:
 
     Images are encoded as documents and texts as queries, by the model's own prompts. Views are real
     crops, one vector each; where the model has a vector for each token, a view and a text are their
-    normalised means, and a composed query stays the set of them all.
+    normalised means, and a composed query stays the set of them all. A model that takes an image or
+    a text, but not both in one input, encodes the two apart: the query is the set of both, or where
+    they have one vector each, their normalised sum.
     """
 
     needs_image = True
     decode_side = DECODE_SIDE
 
     def __init__(
-        self, name: str, weights_tag: str, model: Any, weights: str, *, several: bool
+        self,
+        name: str,
+        weights_tag: str,
+        model: Any,
+        weights: str,
+        *,
+        several: bool,
+        together: bool,
     ) -> None:
         """Wrap a loaded ``model``; ``weights`` is the digest of its files."""
+        self._together = together
         self.name = name
         self.weights_tag = weights_tag
         self._model = model
@@ -142,6 +160,7 @@ class SentenceEncoder:
             "composed": self.name,
             "weights_tag": self.weights_tag,
             "vectors": "one a token" if self._several else "one",
+            "image and text": "together" if self._together else "apart",
         }
 
     def encode_composed(self, inputs: Sequence[ComposedInput]) -> list[NDArray[np.float32]]:
@@ -159,10 +178,24 @@ class SentenceEncoder:
             by_instruction.setdefault(each.instruction, []).append(number)
         sets: dict[int, NDArray[np.float32]] = {}
         for instruction, numbers in by_instruction.items():
-            both = [{"image": inputs[n].image, "text": inputs[n].text} for n in numbers]
-            encoded = self._encode(both, query=True, prompt=instruction or None)
+            of_instruction = [inputs[n] for n in numbers]
+            encoded = self._encode_both(of_instruction, instruction or None)
             sets |= dict(zip(numbers, encoded, strict=True))
         return [sets[number] for number in range(len(inputs))]
+
+    def _encode_both(
+        self, inputs: Sequence[ComposedInput], prompt: str | None
+    ) -> list[NDArray[np.float32]]:
+        """Encode images with their texts, in one input where the model takes both."""
+        if self._together:
+            both = [{"image": each.image, "text": each.text} for each in inputs]
+            return self._encode(both, query=True, prompt=prompt)
+        images = self._encode([each.image for each in inputs], query=False)
+        texts = self._encode([each.text for each in inputs], query=True, prompt=prompt)
+        pairs = zip(images, texts, strict=True)
+        if self._several:
+            return [np.concatenate(pair) for pair in pairs]
+        return [self._unit(image + text) for image, text in pairs]
 
     def _encode(
         self, inputs: Sequence[Any], *, query: bool, prompt: str | None = None
