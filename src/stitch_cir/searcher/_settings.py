@@ -69,13 +69,9 @@ class SearchSettings:
     negative_weight:
         Weight in [0, 1000] of images the user rejected (``search(…, negatives=…)``).
     fusion:
-        ``"weights"``: the members of the query count by their weights; ``"z-score"``: by these,
-        divided by the spread of their similarities over the gallery.
-    composed_weight:
-        The share in [0, 1] that the vector of reference and text together has of the query, by the
-        searcher's composed-query encoder; 0 leaves it out, 1 searches with it alone.
-    composed_instruction:
-        What a model that reads image and text together is asked to find; ``None``: its default.
+        ``"weights"`` of the query's members, or ``"z-score"``: divided by their scores' spread.
+    composed_weight, composed_instruction:
+        The share in [0, 1] of a vector of reference and text together, and what it is asked to find.
     shortlist:
         ``None`` scores every view set. A number n first keeps the n images whose normalised mean
         vector is nearest to the mean caption, then scores those only.
