@@ -101,6 +101,8 @@ def nothing(home: Path) -> None:
 SCENES: dict[str, Callable[[Path], None]] = {
     "docs/catalogue.md": catalogue,
     "docs/evaluation.md": evaluation,
+    "docs/methods.md": roles,
+    "docs/one-embedding-model.md": roles,
     "docs/page.md": nothing,
     "docs/roles.md": roles,
     "docs/python.md": nothing,
