@@ -71,7 +71,7 @@ class SearchSettings:
     fusion:
         ``"weights"`` of the query's members, or ``"z-score"``: divided by their scores' spread.
     composed_weight, composed_instruction:
-        The share in [0, 1] of a vector of reference and text together, and what it is asked to find.
+        The share in [0, 1] of a vector of reference and text, and what that is asked to find.
     shortlist:
         ``None`` scores every view set. A number n first keeps the n images whose normalised mean
         vector is nearest to the mean caption, then scores those only.
