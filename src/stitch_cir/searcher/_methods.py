@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from stitch_cir._hints import did_you_mean
 from stitch_cir.errors import SettingError
-from stitch_cir.searcher._settings import SearchSettings
+from stitch_cir.searcher._settings import PRESETS, SearchSettings
 
 __all__ = ["METHODS", "Method", "method_by_name"]
 
@@ -162,9 +162,9 @@ _ALL = (
         "arXiv 2608.25305, 2026",
         "none",
         None,
-        "rules read the roles, where the paper has a language model (its answers can be recorded "
-        "compositions); weights of the roles are this project's, the paper prints none",
-        {"transition": "none", "scorer": "roles", "num_captions": 1, "tau": 0.02, "role_tau": 0.02},
+        "rules read the roles, where the paper has a language model (--composer chat --model NAME "
+        "has one write them); weights of the roles are this project's, the paper prints none",
+        PRESETS["mulvec"],
     ),
     Method(
         "sdr-cir",
@@ -172,7 +172,7 @@ _ALL = (
         "chat",
         "reflect-1",
         "the prompt's wording; α and β are this project's",
-        {"transition": "anchor-debias", "scorer": "point", "num_captions": 1},
+        PRESETS["sdr-cir"],
         _REASONING,
     ),
     Method(
