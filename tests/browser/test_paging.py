@@ -255,6 +255,7 @@ def test_a_long_gallery_is_jumped_into_by_folder(new_page: NewPage, folders: str
     expect(page.locator(".tile")).to_have_count(120)
     assert hits(page) == sorted(hits(page))
     assert hits(page)[0] == "attic/040.png"
+    expect(page.locator('.pic[data-id="cellar/100.png"]')).to_be_in_viewport()
 
 
 def test_the_size_of_the_images_is_chosen_and_remembered(reader: Page) -> None:

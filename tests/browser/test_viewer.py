@@ -59,7 +59,7 @@ def test_why_says_it_in_one_sentence_before_the_diagram(page: Page, site: str) -
     open_why(page)
     sentence = page.locator("#why .summary")
     expect(sentence).to_contain_text("Found because ")
-    expect(sentence.locator("em")).to_have_text("a blue thing")
+    expect(sentence.locator("em")).to_have_text("in blue instead")
     assert "y=1" in page.url
     page.reload()
     page.wait_for_selector(".wires .link")
@@ -75,6 +75,7 @@ def test_arrows_and_swipes_lead_on_over_the_end_of_the_list(new_page: NewPage, s
     open_results(page, site, r="circle/red.png", t="in blue instead", h=2)
     first, second = hits(page)
     page.locator(".tile .pic").first.tap()
+    expect(page.locator("#viewer-title")).to_be_focused()
     expect(page.locator("#viewer .count")).to_have_text("1 of 15")
     page.evaluate(SWIPE, -120)
     expect(page.locator("#viewer .count")).to_have_text("2 of 15")
@@ -97,6 +98,7 @@ def test_an_image_of_the_gallery_is_viewed_large_without_being_chosen(page: Page
     tile.hover()
     tile.get_by_role("button", name="View large").click()
     assert name(page) == "circle/blue.png"
+    expect(page.locator("#viewer-title")).to_be_focused()
     expect(page.locator("#viewer [role=tab]")).to_have_count(0)
     page.keyboard.press("ArrowRight")
     expect(page.locator("#viewer .count")).to_have_text("4 of 16")

@@ -14,18 +14,19 @@ export function listEnd({ load }) {
   const text = el("span", { class: "hint" });
   const button = el("button", { type: "button", class: "quiet", id: "more", text: "Show more", on: { click: () => run(true) } });
   const node = el("div", { class: "row pager" }, button, text);
-  let busy = false;
+  let busy = null; // what is on its way
   let pressed = false;
 
   async function run(byHand) {
     pressed ||= byHand; // also while more is on its way by itself
-    if (busy || node.hidden) return;
-    busy = true;
+    if (node.hidden) return;
     node.setAttribute("aria-busy", "true");
-    await load(() => pressed).finally(() => {
-      busy = pressed = false;
+    busy ??= load(() => pressed).finally(() => {
+      busy = null;
+      pressed = false;
       node.removeAttribute("aria-busy");
     });
+    await busy;
   }
 
   function update(shown, total) {
