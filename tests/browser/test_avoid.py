@@ -40,7 +40,7 @@ def test_what_the_words_forbid_is_offered_as_a_chip(page: Page, site: str) -> No
     expect(page.get_by_role("button", name="Avoid stripes", exact=True)).to_have_count(0)
 
 
-def test_what_is_asked_for_cannot_be_avoided(page: Page, site: str) -> None:
+def test_what_the_text_requests_cannot_be_avoided(page: Page, site: str) -> None:
     page.goto(link(site, t="a red circle", av="a red circle"))
     expect(page.locator(".state h3")).to_have_text("What is avoided is asked for, too")
     page.get_by_role("button", name="Search without avoiding it").click()

@@ -93,6 +93,8 @@ def noise_image(seed: int, size: tuple[int, int] = (40, 30)) -> Image.Image:
 def to_schema(directory: Path, version: int) -> None:
     """Turn a gallery back into one that an earlier version would have written."""
     database = sqlite3.connect(directory / "gallery.sqlite", isolation_level=None)
+    if version < 9:
+        database.execute("DROP TABLE written_captions")
     if version < 8:
         database.executescript("DROP TABLE perceptual_hashes; DROP TABLE metadata_captions")
     if version < 7:
