@@ -199,7 +199,7 @@ def test_a_run_with_roles_has_them_removed_one_by_one(tmp_path: Path) -> None:
     assert {f"roles-{part}" for part in parts} | {"conditional", "point"} <= set(run.variants)
     heads = {
         name: [hit for head in run.heads(name).values() for hit in head.hits]
-        for name in ("main", "point", "roles-no-desired", "roles-reward-penalty")
+        for name in ("main", "roles-no-desired", "roles-reward-penalty")
     }
     assert len({json.dumps(each) for each in heads.values()}) == len(heads)
     assert run.main.settings["forbidden_weight"] == settings.forbidden_weight

@@ -146,7 +146,8 @@ def test_an_older_gallery_says_what_is_missing(copied: Path, tmp_path: Path) -> 
     shutil.copytree(copied, older)
     database = sqlite3.connect(older / ".stitch" / "gallery.sqlite")
     database.executescript(
-        "DROP TABLE perceptual_hashes; DROP TABLE metadata_captions; PRAGMA user_version = 7;"
+        "DROP TABLE written_captions; DROP TABLE perceptual_hashes;"
+        "DROP TABLE metadata_captions; PRAGMA user_version = 7;"
     )
     database.close()
     with Gallery.open(older, encoder=HashEncoder()) as gallery:

@@ -64,6 +64,8 @@ def run_facts(
         "recipe": (options.recipe or ViewRecipe()).to_dict(),
         "composer": dict(composer.settings()),
         "settings": settings.to_dict(),
+        # what the chosen scorer and transition do not have, and those of controls and sweeps do
+        **({"control_settings": dict(settings.unused)} if settings.unused else {}),
         "depth": options.depth,
         **_composed_facts(encoder, settings, options),
         **({} if options.method is None else {"method": dict(options.method)}),
@@ -147,7 +149,7 @@ def count_queries(
         ),
         "queries_not_composed": sum(prepared.features is None for prepared in queries),
         "queries_by_text_alone": sum(
-            any("only the modification" in note for note in composition.notes)
+            any("only the text counts" in note for note in composition.notes)
             for composition in compositions.values()
             if composition.captions
         ),

@@ -192,6 +192,7 @@ _SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[tuple[str, Any]]]
     "recipe": _recipe,
     "composer": _composer,
     "settings": _settings,
+    "control_settings": _settings,
     "method": _method,
     "options": _invocation,
 }

@@ -119,6 +119,8 @@ def _objects(concepts: Sequence[Concept], changes: Sequence[Change], text: str) 
         if noun := change.subject or (change.removed if change.kind == "replace" else ""):
             return [Concept(noun, "object", 1.0)]
     objects = likeliest_first(concepts, "object")[:3]
+    if concepts and not objects:
+        return [Concept("thing", "object", 1.0)]
     return [each for each in objects if names(text, each.text)][:1] or objects
 
 

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from stitch_cir._hints import install_command
 from stitch_cir.datasets._data import BenchmarkQuery, Task
 from stitch_cir.datasets._dataset import DataSet
 from stitch_cir.datasets._reader import Reader
@@ -88,7 +89,7 @@ def _rows(reader: Reader, stem: str) -> Iterator[tuple[str, dict[str, Any]]]:
     except ImportError as error:
         raise SettingError(
             f"{reader.root / file} needs pyarrow, which is not installed.",
-            hint=f"pip install 'stitch-cir[parquet]', or write its rows as JSON lines to {lines}.",
+            hint=f"{install_command('parquet')}, or write its rows as JSON lines to {lines}.",
         ) from error
     try:
         rows = read_table(io.BytesIO(content)).to_pylist()
