@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from stitch_cir.benchmarks import RunOptions, run_benchmark
 from stitch_cir.benchmarks.report import write_report
 from stitch_cir.chat import Chat, ScriptedChat
-from stitch_cir.composers import ChatComposer
+from stitch_cir.composers import ChatComposer, Composition, Reference
 from stitch_cir.datasets import Benchmark, load_benchmark
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.gallery import ProgressEvent
 from tests.benchmarks import layouts
 from tests.benchmarks.images import circo_images
 from tests.benchmarks.runs import make_run, paint, rows
@@ -36,12 +34,16 @@ def chat_composer() -> ChatComposer:
     return ChatComposer(Chat(ScriptedChat([f"a red car {n}" for n in range(5)])))
 
 
-def interrupted_after(stage: str, done: int) -> Any:
-    def stop(event: ProgressEvent) -> None:
-        if event.stage == stage and event.done == done:
-            raise KeyboardInterrupt
+class InterruptedComposer(ChatComposer):
+    """Is interrupted at its second query, before anything is requested for it."""
 
-    return stop
+    calls = 0
+
+    def compose(self, reference: Reference | None, modification: str, count: int) -> Composition:
+        self.calls += 1
+        if self.calls == 2:
+            raise KeyboardInterrupt
+        return super().compose(reference, modification, count)
 
 
 def table(out: Path, title: str) -> list[list[str]]:
@@ -62,9 +64,8 @@ def test_a_resumed_run_counts_the_calls_of_all_its_sessions(
             data,
             tmp_path / "run",
             encoder=ENCODER,
-            composer=chat_composer(),
+            composer=InterruptedComposer(Chat(ScriptedChat([f"a red car {n}" for n in range(5)]))),
             options=MAIN_ONLY,
-            progress=interrupted_after("composing", 1),
         )
     run = run_benchmark(
         data, tmp_path / "run", encoder=ENCODER, composer=chat_composer(), options=MAIN_ONLY
