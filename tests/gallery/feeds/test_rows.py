@@ -151,6 +151,8 @@ def test_json_lines_that_cannot_be_read(shop: Shop) -> None:
     rows: list[Any] = [hat, ["a", "list"], {"title": "no id"}, {**hat, "id": 7}]
     file = shop.write_lines("feed.jsonl", rows)
     more = ["{", "[" * 20_000, json.dumps({**hat, "id": "odd", "price": [1]}), '{"id": NaN}']
+    more += [json.dumps({**hat, "id": "far", "additional_image_link": 5})]
+    more += [json.dumps({**hat, "id": "deep", "size": {"waist": 30}})]
     with file.open("a") as stream:
         stream.write("\n".join(more) + "\n")
     report = shop.apply(file=file)
@@ -162,6 +164,8 @@ def test_json_lines_that_cannot_be_read(shop: Shop) -> None:
         (6, None, "no JSON: nested too "),
         (7, "odd", "price is [1]: write "),
         (8, None, "there is no text und"),
+        (9, "far", "additional_image_lin"),
+        (10, "deep", "size is {'waist': 30"),
     ]
 
 
