@@ -95,7 +95,7 @@ def test_details_hold_what_is_jargon_and_stay_as_they_were(page: Page, site: str
     open_results(page, site, **RED_TO_BLUE)
     for part in ("#captions-body", "#settings-body", "#facts", ".score .number >> nth=0"):
         expect(page.locator(part)).to_be_hidden()
-    expect(page.locator("#looking > p")).to_have_text("Looking for: in blue instead")
+    expect(page.locator("#looking > p")).to_have_text("Looking for: a blue thing")
     page.click("#details > summary")
     for part in ("#captions-body", "#settings-body", "#facts", ".score .number >> nth=0"):
         expect(page.locator(part)).to_be_visible()
