@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from PIL import Image
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, Response, Route, expect
 
 RED_TO_BLUE = {"r": "circle/red.png", "t": "in blue instead"}
 
@@ -76,6 +76,23 @@ def search(page: Page, text: str) -> None:
         page.press("#text", "Enter")
     assert answer.value.ok, answer.value.text()
     page.wait_for_selector(".tile .score")
+
+
+def hold_first(page: Page, pattern: str) -> list[Route]:
+    """Hold the next request that matches; return the list that it will be in. Later ones go on.
+
+    Taking the route off while a request is held would let the browser lose the next one.
+    """
+    held: list[Route] = []
+
+    def handle(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route(pattern, handle)
+    return held
 
 
 def _answers(response: Response, text: str) -> bool:

@@ -12,6 +12,7 @@ from tests.browser.steps import (
     close_dialog,
     drop,
     hits,
+    hold_first,
     open_image,
     open_results,
     pick,
@@ -72,8 +73,7 @@ def test_earlier_results_are_marked_as_such(page: Page, site: str) -> None:
 
 def test_a_search_waits_for_the_image_on_its_way(page: Page) -> None:
     """Searching without the image that was just dropped would answer another question."""
-    held = []
-    page.route("**/api/uploads", lambda route: held.append(route))
+    held = hold_first(page, "**/api/uploads")
     drop(page, png(draw("square", "green", (50, 60))))
     expect(page.locator("#reference")).to_have_attribute("aria-busy", "")
     requests: list[str] = []
@@ -88,8 +88,7 @@ def test_a_search_waits_for_the_image_on_its_way(page: Page) -> None:
 
 
 def test_a_search_does_not_go_on_without_a_refused_image(page: Page) -> None:
-    held = []
-    page.route("**/api/uploads", lambda route: held.append(route))
+    held = hold_first(page, "**/api/uploads")
     drop(page, b"this is no image", name="notes.png")
     page.fill("#text", "in red instead")
     page.press("#text", "Enter")
