@@ -9,6 +9,7 @@ import pickle
 import sys
 import typing
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,15 @@ def module_name(file: Path) -> str:
     return ".".join(parts).removesuffix(".__init__")
 
 
-MODULES = {
-    module_name(file): ast.parse(file.read_text(encoding="utf-8")) for file in SOURCE.rglob("*.py")
-}
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Return the syntax tree of every module of the library, by its name."""
+    return {
+        module_name(file): ast.parse(file.read_text(encoding="utf-8"))
+        for file in SOURCE.rglob("*.py")
+    }
+
+
 PACKAGES = [import_module(f"stitch_cir.{name}") for name in stitch_cir._PACKAGES]
 EXPORTED = {
     name: {package.__name__ for package in PACKAGES if name in package.__all__}
@@ -70,7 +77,7 @@ def public_objects() -> Iterator[tuple[str, str, Any]]:
 def test_the_front_lists_the_same_names_for_people_type_checkers_and_imports() -> None:
     checked = {
         alias.name: (node.module or "").removeprefix("stitch_cir.")
-        for node in ast.walk(MODULES["stitch_cir"])
+        for node in ast.walk(modules()["stitch_cir"])
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if alias.name != "import_module"
@@ -176,7 +183,7 @@ def names_in(
 
 def definition(name: str, module: str, passed: frozenset[str] = frozenset()) -> Iterator[str]:
     """Yield the classes that a name in a module stands for; an alias stands for those it names."""
-    for node in MODULES[module].body:
+    for node in modules()[module].body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             yield name
             return
@@ -186,18 +193,18 @@ def definition(name: str, module: str, passed: frozenset[str] = frozenset()) -> 
             if name not in passed:  # an alias may name itself
                 yield from names_in(value, module, passed | {name})
             return
-    for each in ast.walk(MODULES[module]):
+    for each in ast.walk(modules()[module]):
         if isinstance(each, ast.ImportFrom) and (each.module or "").startswith("stitch_cir"):
             for alias in each.names:
-                if name == (alias.asname or alias.name) and each.module in MODULES:
-                    if f"{each.module}.{alias.name}" not in MODULES:
+                if name == (alias.asname or alias.name) and each.module in modules():
+                    if f"{each.module}.{alias.name}" not in modules():
                         yield from definition(alias.name, each.module)
                     return
 
 
 def test_every_class_in_a_public_signature_is_exported() -> None:
     unexported: set[str] = set()
-    for module, tree in MODULES.items():
+    for module, tree in modules().items():
         for node in tree.body:
             name = getattr(node, "name", "")
             homes = EXPORTED.get(name, set())

@@ -11,7 +11,6 @@ from stitch_cir.plugins import COMPOSERS, DATASETS, ENCODERS, RERANKERS, SCORERS
 
 SOURCE = Path(stitch_cir.__file__).parent
 FILES = {file.relative_to(SOURCE).as_posix(): file for file in sorted(SOURCE.rglob("*.py"))}
-TREES = {name: ast.parse(file.read_text(encoding="utf-8")) for name, file in FILES.items()}
 MOST_PARAMETERS = 7
 MOST_LINES = 350
 MUTATORS = frozenset(
@@ -27,6 +26,12 @@ CHOSEN = frozenset("name composer encoder reranker scorer transition dataset".sp
 """What has the name of a plug-in as its value."""
 OF_THE_PROCESS = {"images/_limits.py": "Pillow's limit and Python's warnings are the process's"}
 """Modules that may keep state, and why."""
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """Yield the name and the syntax tree of every module, one at a time."""
+    for name, file in FILES.items():
+        yield name, ast.parse(file.read_text(encoding="utf-8"))
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -79,7 +84,7 @@ def test_no_function_takes_eight_parameters() -> None:
     """What belongs together is passed as one value."""
     too_many = {
         (name, function.name): len(parameters(function))
-        for name, tree in TREES.items()
+        for name, tree in modules()
         for function in functions(tree)
         if len(parameters(function)) > MOST_PARAMETERS
     }
@@ -93,7 +98,7 @@ def test_no_file_is_longer_than_350_lines() -> None:
 
 def test_no_function_changes_its_module() -> None:
     """Caches and tuning are fields of objects, so that they end with these."""
-    changes = {name: list(changes_of_modules(tree)) for name, tree in TREES.items()}
+    changes = {name: list(changes_of_modules(tree)) for name, tree in modules()}
     assert {name for name, each in changes.items() if each} == OF_THE_PROCESS.keys()
 
 
@@ -127,7 +132,7 @@ def test_no_plug_in_is_chosen_by_its_name() -> None:
     """What a plug-in can do beyond its kind, its members say."""
     tests = {
         name: list(name_tests(tree))
-        for name, tree in TREES.items()
+        for name, tree in modules()
         if not name.startswith("composers/recorded/")  # a plug-in knows its own name
     }
     assert not {name: each for name, each in tests.items() if each}
