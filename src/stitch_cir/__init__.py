@@ -21,6 +21,7 @@ import os as _os
 from stitch_cir.errors import (
     BrokenImageError,
     CacheError,
+    ClusterError,
     CursorError,
     CursorGoneError,
     EndpointError,
@@ -114,6 +115,7 @@ __all__ = [
     "Caption",
     "CaptionIndexOptions",
     "CaptionReport",
+    "ClusterError",
     "ComposeOutcome",
     "ComposeRequest",
     "Composer",

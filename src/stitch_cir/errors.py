@@ -20,6 +20,7 @@
     │   ├── GalleryEmptyError   a gallery without any image that could be ranked
     │   ├── GalleryMismatchError  vectors made by another encoder or other views
     │   ├── GalleryBusyError    another process is writing it
+    │   ├── ClusterError        a machine of a cluster is out of reach, or does not fit the others
     │   └── GalleryDamagedError the database itself is damaged
     │       └── RowDamagedError the record of one image is damaged
     ├── CacheError              a file of recorded answers that cannot be used
@@ -35,6 +36,7 @@ from __future__ import annotations
 __all__ = [
     "BrokenImageError",
     "CacheError",
+    "ClusterError",
     "CursorError",
     "CursorGoneError",
     "EndpointError",
@@ -143,6 +145,10 @@ class GalleryMismatchError(GalleryError):
 
 class GalleryBusyError(GalleryError):
     """Another process is writing the gallery."""
+
+
+class ClusterError(GalleryError):
+    """A machine of a cluster cannot be reached, or does not fit the others; it is named."""
 
 
 class GalleryDamagedError(GalleryError):

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Match
 from stitch_cir._hints import escape_surrogates
 from stitch_cir.errors import (
     CacheError,
+    ClusterError,
     CursorError,
     CursorGoneError,
     GalleryBusyError,
@@ -161,6 +162,7 @@ _STATUSES: tuple[tuple[type[StitchError], int], ...] = (
     (NotFoundError, 404),
     (GalleryMissingError, 404),
     (GalleryBusyError, 409),
+    (ClusterError, 503),
     (GalleryEmptyError, 409),
     (NotAnImageError, 415),
     (ImageTooLargeError, 413),

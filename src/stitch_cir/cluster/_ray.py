@@ -1,0 +1,266 @@
+"""Ray, imported when it is first needed: how to connect, whether its nodes fit, errors in words."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import stitch_cir
+from stitch_cir._cores import usable_cores
+from stitch_cir._hints import install_command
+from stitch_cir.errors import ClusterError, ModelError, SettingError
+
+__all__ = ["NAMESPACE", "Node", "check_nodes", "connected", "import_ray", "node_name", "ray_errors"]
+
+NAMESPACE = "stitch"
+"""Where named actors are looked up, so that those of other programs are not met."""
+CLOCK_TOLERANCE = 600.0
+"""Seconds by which a node's clock may differ: tokens, certificates and storage expire by it."""
+_OBJECT_STORE = 80_000_000
+"""Bytes of shared memory of a local Ray: nothing large ever goes through it."""
+_CONNECT_SECONDS, _PROBE_SECONDS = 10.0, 60.0
+_ADDRESS = re.compile(r"\[?(?P<host>[^\[\]/]+?)\]?:(?P<port>\d{1,5})")
+_TOKEN_HINT = (
+    "Give every node and this machine the same token: RAY_AUTH_MODE=token with RAY_AUTH_TOKEN, or "
+    "with RAY_AUTH_TOKEN_PATH and a file that holds it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the cluster; ``name`` is its host name with the address by which Ray knows it.
+
+    ``clock_offset`` is how many seconds its clock is ahead of this machine's.
+    """
+
+    id: str
+    name: str
+    cpus: float
+    gpus: float
+    clock_offset: float = 0.0
+
+
+def import_ray() -> Any:
+    """Return the module ``ray``; raises ``ModelError`` where the extra is not installed."""
+    # what Ray would ask or send is nobody's business who only indexes images
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise ModelError(
+            "Work on a cluster needs Ray, which is not installed.",
+            hint=f"Install the extra: {install_command('cluster')}",
+        ) from error
+    return ray
+
+
+@contextmanager
+def connected(address: str | None = None, *, cpus: int | None = None) -> Iterator[Any]:
+    """Connect to a cluster, or start one on this machine alone; yield the module ``ray``.
+
+    Parameters
+    ----------
+    address:
+        ``HOST:PORT`` of the head, ``auto`` for the cluster that this machine belongs to, or
+        ``None`` for a Ray of this process, which ends with it.
+    cpus:
+        For how many tasks at a time a Ray of this process has room; by default for one on each
+        core, and at least four, because Ray lets a task wait for ever where there is no room.
+
+    Where this process is connected already, that connection is used and stays.
+
+    Raises
+    ------
+    ClusterError
+        The cluster cannot be reached, refuses this machine, or runs another Ray or Python.
+    ModelError
+        Ray is not installed.
+    """
+    ray = import_ray()
+    if ray.is_initialized():
+        with ray_errors(address):
+            yield ray
+        return
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    with ray_errors(address):
+        if address is None:
+            room = cpus or max(4, usable_cores())
+            ray.init(
+                "local",
+                num_cpus=room,
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE,
+                namespace=NAMESPACE,
+                **quiet,
+            )
+        else:
+            _require_listener(address)
+            ray.init(address, namespace=NAMESPACE, **quiet)
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    """Raise at once where nobody listens: Ray would try for minutes."""
+    if address == "auto":
+        return
+    match = _ADDRESS.fullmatch(address.removeprefix("ray://"))
+    if match is None or int(match["port"]) > 65535:
+        raise SettingError(
+            f"The address of a cluster cannot be {address!r}.",
+            hint="Give the head's HOST:PORT, for example 10.0.0.1:6379, or auto.",
+        )
+    try:
+        socket.create_connection((match["host"], int(match["port"])), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise _unreachable(address, error.strerror or str(error)) from error
+
+
+def _unreachable(address: str | None, reason: str) -> ClusterError:
+    return ClusterError(
+        f"The cluster at {address} cannot be reached: {reason}.",
+        hint="Check the address and that the head runs: ray start --head",
+    )
+
+
+@contextmanager
+def ray_errors(address: str | None = None) -> Iterator[None]:
+    """Turn what Ray raises into ``ClusterError``; other errors pass."""
+    import ray
+
+    where = "Ray on this machine" if address is None else f"the cluster at {address}"
+    try:
+        yield
+    except ray.exceptions.AuthenticationError as error:
+        raise ClusterError(
+            f"{_capital(where)} refuses this machine: its token is missing or is another one.",
+            hint=_TOKEN_HINT,
+        ) from error
+    except ray.exceptions.RayTaskError as error:
+        raise ClusterError(
+            f"A task failed on {where}: {_reason(error.cause or error)}.",
+            hint="Look into Ray's logs on the node: /tmp/ray/session_latest/logs",
+        ) from error
+    except ray.exceptions.RayError as error:
+        raise ClusterError(
+            f"{_capital(where)} failed: {_reason(error)}.", hint="Check its nodes: ray status"
+        ) from error
+    except ConnectionError as error:
+        raise _unreachable(address, _reason(error)) from error
+    except RuntimeError as error:
+        text = str(error)
+        if "ersion mismatch" in text:
+            raise ClusterError(
+                f"{_capital(where)} runs another Ray or Python than this machine: "
+                f"{_reason(error)}.",
+                hint="Install the same versions of Python and ray on every node and here.",
+            ) from error
+        if "authenticat" in text.lower() or "token" in text.lower():
+            raise ClusterError(
+                f"{_capital(where)} refuses this machine: {_reason(error)}.", hint=_TOKEN_HINT
+            ) from error
+        raise
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an error says, on one line and without Ray's traces."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[:4]) if lines else type(error).__name__
+    return text[:300].rstrip(".:")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def node_name() -> str:
+    """Return the name of the node that this process runs on, as errors give it."""
+    import ray
+
+    return f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
+
+
+def check_nodes(ray: Any, *, on: Callable[[Node], bool] = lambda node: True) -> tuple[Node, ...]:
+    """Return the nodes that are alive, or those for which ``on`` is true, after checking each.
+
+    Raises ``ClusterError``, naming the node and the cause, for one without stitch-cir or with
+    another version of it, for one whose clock differs by more than ten minutes, and for one that
+    does not answer within a minute.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    probe = ray.remote(num_cpus=0, max_retries=0)(_probe())
+    nodes = [node for node in map(_node, ray.nodes()) if node is not None and on(node)]
+    sent = time.time()
+    calls = [
+        probe.options(scheduling_strategy=NodeAffinitySchedulingStrategy(each.id, soft=False))
+        for each in nodes
+    ]
+    answers = [call.remote() for call in calls]
+    return tuple(
+        _checked(ray, node, answer, sent) for node, answer in zip(nodes, answers, strict=True)
+    )
+
+
+def _node(entry: dict[str, Any]) -> Node | None:
+    if not entry["Alive"]:
+        return None
+    resources = entry["Resources"]
+    name = f"{entry['NodeManagerHostname']} ({entry['NodeManagerAddress']})"
+    return Node(entry["NodeID"], name, resources.get("CPU", 0.0), resources.get("GPU", 0.0))
+
+
+def _probe() -> Callable[[], tuple[str | None, str, float]]:
+    """Return what runs on each node; made here, so that it travels as code and needs no stitch."""
+
+    def probe() -> tuple[str | None, str, float]:
+        import time
+
+        try:
+            import stitch_cir
+        except Exception as error:
+            return None, f"{type(error).__name__}: {error}", time.time()
+        return str(stitch_cir.__version__), "", time.time()
+
+    return probe
+
+
+def _checked(ray: Any, node: Node, answer: Any, sent: float) -> Node:
+    try:
+        version, reason, now = ray.get(answer, timeout=_PROBE_SECONDS)
+    except ray.exceptions.RayError as error:
+        raise ClusterError(
+            f"The node {node.name} does not answer: {_reason(error)}.",
+            hint="Start Ray there again, with the cluster's token, or stop the node: ray status",
+        ) from error
+    received = time.time()
+    if version is None:
+        raise ClusterError(
+            f"The node {node.name} cannot import stitch-cir: {reason}.",
+            hint=f"Install stitch-cir {stitch_cir.__version__} there, in the Python that runs Ray.",
+        )
+    if version != stitch_cir.__version__:
+        raise ClusterError(
+            f"The node {node.name} has stitch-cir {version}; this machine has "
+            f"{stitch_cir.__version__}.",
+            hint="Install the same version on every node.",
+        )
+    # the node read its clock somewhere between the two times
+    offset = min((now - sent, now - received), key=abs) if not sent <= now <= received else 0.0
+    if abs(offset) > CLOCK_TOLERANCE:
+        where = "ahead of" if offset > 0 else "behind"
+        raise ClusterError(
+            f"The clock of the node {node.name} is {abs(offset) / 60:,.0f} minutes {where} this "
+            "machine's.",
+            hint="Set the clocks of all machines by one time server.",
+        )
+    return Node(node.id, node.name, node.cpus, node.gpus, offset)
