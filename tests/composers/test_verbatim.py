@@ -50,7 +50,7 @@ def texts(reference: Reference | None, text: str, count: int = 5) -> tuple[str, 
 
 
 @given(REFERENCE, st.one_of(ANYTHING, ENGLISH), st.integers(1, 12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_input_gives_different_bounded_captions_again_and_again(
     reference: Reference | None, text: str, count: int
 ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-LAW = settings(max_examples=500, deadline=None, derandomize=True)
+LAW = settings(max_examples=150, deadline=None, derandomize=True)
 
 
 def unit_rows(rng: np.random.Generator, *shape: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from stitch_cir.transport import (
     Sinkhorn,
 )
 
-LAW = settings(max_examples=500, deadline=None, derandomize=True)
+LAW = settings(max_examples=150, deadline=None, derandomize=True)
 
 # few iterations: the laws below hold whether or not Sinkhorn converges
 SINKHORN = Sinkhorn(epsilon=0.1, max_iterations=60)

@@ -15,7 +15,7 @@ from stitch_cir.gallery import Attribute, Attributes, Gallery, Near, Where, pars
 from stitch_cir.gallery import attributes as nodes
 from tests.gallery.attributes.catalogue import BRANDS, TAGS, draw_items, make_gallery
 
-EXPRESSIONS = 10_000
+EXPRESSIONS = 4_000
 IDS = [f"i{number:02}" for number in range(40)]
 
 
@@ -182,7 +182,7 @@ def lower_name(where: Where) -> Where:
     return where
 
 
-def test_ten_thousand_conditions(attributes: Attributes, items: dict[str, dict[str, Any]]) -> None:
+def test_thousands_of_conditions(attributes: Attributes, items: dict[str, dict[str, Any]]) -> None:
     """Each finds what a plain evaluator finds, spells itself, and damaged it is one clear error."""
     rng = np.random.default_rng(20261126)
     signs = [*" ()'\"<>=,;-%_\\\0é5aZ", " and ", " or ", " not ", "between", "';DROP TABLE"]
@@ -211,7 +211,7 @@ def test_ten_thousand_conditions(attributes: Attributes, items: dict[str, dict[s
         assert rows.tolist() == expected, text
         sizes.add(len(expected))
     assert sizes >= set(range(41))
-    assert 1000 < refused < EXPRESSIONS / 2
+    assert 400 < refused < EXPRESSIONS / 2
 
 
 def is_plain(where: Where) -> bool:
