@@ -13,6 +13,8 @@ from stitch_cir.ranking import (
     Exhaustive,
     HubnessCache,
     Ranking,
+    ScoreTerm,
+    ScoreTerms,
     Solver,
     count_neighbours,
     hubness,
@@ -146,6 +148,41 @@ def test_neighbours_never_exceed_a_few_per_cent_of_a_gallery() -> None:
     assert count_neighbours(pack(draw(rng, "smooth", 9, 8), np.full(3, 3)), 200) == 5
     assert count_neighbours(pack(draw(rng, "smooth", 9000, 8), np.full(9000, 1)), 1000) == 270
     assert count_neighbours(matrix, 200, bank=300) == 9
+
+
+def test_hubness_measured_for_several_scorers_together_is_that_of_each_alone() -> None:
+    rng = np.random.default_rng(18)
+    sizes = rng.integers(1, 6, 80)
+    matrix = pack(draw(rng, "smooth", int(sizes.sum()), 16), sizes)
+    scorers = (ConditionalTransport(0.05), Chamfer(0.3), MeanPooling(), Sinkhorn())
+    together = HubnessCache()
+    together.measure(matrix, scorers, 5)
+    for scorer in scorers:
+        measured = together.hubness_penalty(matrix, scorer, 1.0, 5)
+        assert measured is not None
+        assert measured.tolist() == hubness(matrix, scorer, 5).tolist()
+
+
+def test_ways_that_share_captions_are_ranked_as_alone_whatever_their_weights() -> None:
+    """Captions without weights and with different ones, and further terms, in one batch."""
+    rng = np.random.default_rng(19)
+    sizes = rng.integers(1, 5, 50)
+    matrix = pack(draw(rng, "smooth", int(sizes.sum()), 16), sizes)
+    rows = np.arange(50)
+    scorers = (ConditionalTransport(0.05), Sinkhorn(), Chamfer())
+    problems = []
+    for number in range(6):
+        shared, avoided = draw(rng, "smooth", 3, 16), draw(rng, "smooth", 2, 16)
+        weights = None if number % 2 else rng.uniform(0.1, 1, 3)
+        phrase = ScoreTerm("forbidden", avoided, None, scorers[0], -0.5)
+        terms = ScoreTerms((phrase,)) if number % 3 == 0 else ScoreTerms()
+        for scorer in scorers:
+            fields = {"rows": rows, "weights": weights, "span": shared, "terms": terms}
+            problems.append(captions(matrix, shared, scorer, **fields))
+    for problem, together in zip(problems, Exhaustive().solve_many(problems, 6), strict=True):
+        alone = Exhaustive().solve(problem, 6)
+        assert together.rows.tolist() == alone.rows.tolist()
+        assert together.scores.tolist() == alone.scores.tolist()
 
 
 def test_hubness_is_kept_for_one_gallery_and_keeps_no_gallery_alive() -> None:

@@ -26,7 +26,7 @@ from stitch_cir.searcher import (
     rank_ways,
 )
 
-__all__ = ["Ranked", "rank_variants"]
+__all__ = ["Ranked", "measure_hubness", "rank_variants"]
 
 SHOWN = 10
 """Hits of a query's head."""
@@ -254,6 +254,13 @@ class _TaskRanker:
             # images without vectors have no plans
             shown = [rows[id] for id in ranked.names[:SHOWN] if id in rows]
             rankings.approximate += not ranker.plans_converged(encoded, shown)
+
+
+def measure_hubness(galleries: Mapping[str, BenchmarkGallery], variants: Sequence[Variant]) -> None:
+    """Measure what hubness all variants take off, which costs less together; it is kept."""
+    settings = [variant.settings for variant in variants]
+    for gallery in galleries.values() if settings else ():
+        Searcher(gallery.gallery, settings=settings[0]).rankers(settings)
 
 
 def rank_variants(

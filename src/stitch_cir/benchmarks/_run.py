@@ -22,7 +22,7 @@ from stitch_cir.benchmarks._queries import (
     compose_queries,
     encode_benchmark,
 )
-from stitch_cir.benchmarks._rank import Ranked, rank_variants
+from stitch_cir.benchmarks._rank import Ranked, measure_hubness, rank_variants
 from stitch_cir.benchmarks._run_facts import (
     claim_folder,
     count_queries,
@@ -183,6 +183,7 @@ def _rank_all(
     alike = list(missing.values())
     total = len(alike) * len(queries)
     written = len(variants) - sum(map(len, alike))
+    measure_hubness(galleries, [same[0] for same in alike])
     for start in range(0, len(alike), WAYS_TOGETHER):
         part = alike[start : start + WAYS_TOGETHER]
 

@@ -65,13 +65,13 @@ class Exhaustive:
             groups.setdefault((id(problem.sets), id(problem.rows)), []).append(number)
         rankings: dict[int, Ranking] = {}
 
-        def order(number: int, scores: Floats) -> Ranking:
+        def select(number: int, scores: Floats) -> NDArray[np.int64]:
             kept = problems[number].included()
-            return self._order(problems[number], problems[number].rows[kept], scores[kept], k)
+            return _close_rows(problems[number], problems[number].rows[kept], scores[kept], k)
 
         def solve(numbers: Sequence[int]) -> Iterator[dict[int, Ranking]]:
             if len(numbers) > 1 and k > 0 and can_share(problems[numbers[0]]):
-                yield from solve_sharing(problems, numbers, order)
+                yield from solve_sharing(problems, numbers, k, select)
             else:
                 yield from ({number: self.solve(problems[number], k)} for number in numbers)
 
@@ -86,8 +86,7 @@ class Exhaustive:
         self, problem: RankingProblem, rows: NDArray[np.int64], coarse: Floats, k: int
     ) -> Ranking:
         """Order the best ``k`` of the candidates ``rows`` (m,) with these float32 scores (m,)."""
-        k = min(k, count_units(problem, rows))
-        close = rows[coarse >= kth_best(problem, rows, coarse, k) - ROUNDING] if k else rows[:0]
+        close = _close_rows(problem, rows, coarse, k)
         scored = len(rows) if k else 0
         return rank_exactly(problem, close, k, scored=scored, block_bytes=self.block_bytes)
 
@@ -101,3 +100,11 @@ class Exhaustive:
         ordered, fine = rescore_float64(problem, near, block_bytes=self.block_bytes)
         index = int(np.flatnonzero(ordered == row)[0])
         return above + index + 1, float(fine[index])
+
+
+def _close_rows(
+    problem: RankingProblem, rows: NDArray[np.int64], coarse: Floats, k: int
+) -> NDArray[np.int64]:
+    """Return which of the candidates ``rows`` (m,) may be among the best ``k``, ascending."""
+    k = min(k, count_units(problem, rows))
+    return rows[coarse >= kth_best(problem, rows, coarse, k) - ROUNDING] if k else rows[:0]

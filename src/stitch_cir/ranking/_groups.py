@@ -26,9 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.ranking._problem import Ranking, RankingProblem, Solver
-from stitch_cir.ranking._scores import BLOCK_BYTES, kth_largest, score_float64
+from stitch_cir.ranking._scores import (
+    BLOCK_BYTES,
+    kth_largest,
+    score_each_float64,
+    score_float64,
+)
 
-__all__ = ["best_members", "count_units", "kth_best", "rank_exactly"]
+__all__ = ["best_members", "count_units", "kth_best", "rank_each_exactly", "rank_exactly"]
 
 
 def count_units(problem: RankingProblem, rows: NDArray[np.int64]) -> int:
@@ -67,8 +72,37 @@ def rank_exactly(
     Equal scores are ordered by row number. Watched rows are scored with them; ``bounded`` and
     ``scored`` are counts for the ranking.
     """
-    watched = rows[:0] if problem.watched is None else problem.watched
-    fine = score_float64(problem, np.concatenate([rows, watched]), block_bytes=block_bytes)
+    fine = score_float64(problem, _with_watched(problem, rows), block_bytes=block_bytes)
+    return _ranked(problem, rows, fine, k, bounded, scored)
+
+
+def rank_each_exactly(
+    problems: Sequence[RankingProblem],
+    rows: Sequence[NDArray[np.int64]],
+    k: int,
+    scored: Sequence[int],
+) -> list[Ranking]:
+    """Return :func:`rank_exactly` of each problem's ``rows``, all of the same sets."""
+    fine = score_each_float64(problems, list(map(_with_watched, problems, rows)))
+    return [
+        _ranked(problem, close, exact, k, 0, count)
+        for problem, close, exact, count in zip(problems, rows, fine, scored, strict=True)
+    ]
+
+
+def _with_watched(problem: RankingProblem, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return rows if problem.watched is None else np.concatenate([rows, problem.watched])
+
+
+def _ranked(
+    problem: RankingProblem,
+    rows: NDArray[np.int64],
+    fine: NDArray[np.float64],
+    k: int,
+    bounded: int,
+    scored: int,
+) -> Ranking:
+    """Order ``rows`` (m,) by the first m of the scores ``fine``; the rest are of watched rows."""
     scores, of_watched = fine[: len(rows)], fine[len(rows) :]
     order = np.lexsort((rows, -scores))
     kept = order[_first_of_groups(problem, rows[order], k)]

@@ -24,6 +24,7 @@ __all__ = [
     "count_neighbours",
     "hubness",
     "hubness_against",
+    "hubness_of_each",
 ]
 
 BANK = 10_000
@@ -60,16 +61,31 @@ class HubnessCache:
         """Return ``weight`` · hubness, (n,) float64; ``None`` for the weight 0."""
         if not weight:
             return None
-        key = json.dumps([scorer.settings(), neighbours], sort_keys=True, default=str)
         with self._lock:
-            vectors = None if self._vectors is None else self._vectors()
-            if vectors is not sets.vectors:
-                self._vectors, self._kept = weakref.ref(sets.vectors), {}
-            if key not in self._kept:
-                while len(self._kept) >= MOST_KEPT:
-                    del self._kept[next(iter(self._kept))]
-                self._kept[key] = hubness(sets, scorer, neighbours)
-            return weight * self._kept[key]
+            return weight * self._hubness_of(sets, [scorer], neighbours)[0]
+
+    def measure(self, sets: PackedSets, scorers: Sequence[Scorer], neighbours: int = 200) -> None:
+        """Measure the hubness of several scorers together, which costs less than one by one."""
+        with self._lock:
+            self._hubness_of(sets, scorers, neighbours)
+
+    def _hubness_of(
+        self, sets: PackedSets, scorers: Sequence[Scorer], neighbours: int
+    ) -> list[NDArray[np.float64]]:
+        vectors = None if self._vectors is None else self._vectors()
+        if vectors is not sets.vectors:
+            self._vectors, self._kept = weakref.ref(sets.vectors), {}
+        keys = [
+            json.dumps([scorer.settings(), neighbours], sort_keys=True, default=str)
+            for scorer in scorers
+        ]
+        new = {
+            key: scorer for key, scorer in zip(keys, scorers, strict=True) if key not in self._kept
+        }
+        measured = hubness_of_each(sets, list(new.values()), neighbours) if new else []
+        every = {**self._kept, **dict(zip(new, measured, strict=True))}
+        self._kept = dict(list(every.items())[-MOST_KEPT:])
+        return [every[key] for key in keys]
 
 
 def hubness(
@@ -95,11 +111,26 @@ def hubness(
     spread over the gallery are taken. With fewer queries than ``neighbours`` all of them count; an
     image alone in its gallery has 0.
     """
+    return hubness_of_each(sets, [scorer], neighbours, bank=bank, views_each=views_each)[0]
+
+
+def hubness_of_each(
+    sets: PackedSets,
+    scorers: Sequence[Scorer],
+    neighbours: int = 200,
+    *,
+    bank: int = BANK,
+    views_each: int = VIEWS_EACH,
+) -> list[NDArray[np.float64]]:
+    """Return :func:`hubness` under each of several scorers, which share their products: (n,) each.
+
+    The products take half of the time, and are the same bits for all.
+    """
     numbers = np.arange(len(sets.offsets) - 1)
     sizes = sets.offsets[1:] - sets.offsets[:-1]
     images = bank_images(sizes, bank=bank, views_each=views_each)
     whole = HubnessBank.of(sets, images, images, views_each=views_each)
-    return hubness_against(whole, sets, numbers, scorer, neighbours)
+    return _against(whole, sets, numbers, scorers, neighbours)
 
 
 def hubness_against(
@@ -116,21 +147,35 @@ def hubness_against(
     on how many are multiplied at once; so that shards rank as one machine does, a penalty is
     computed once for a version of the gallery, and kept with it.
     """
+    return _against(bank, sets, numbers, [scorer], neighbours)[0]
+
+
+def _against(
+    bank: HubnessBank,
+    sets: PackedSets,
+    numbers: NDArray[np.int64],
+    scorers: Sequence[Scorer],
+    neighbours: int,
+) -> list[NDArray[np.float64]]:
+    """Return the hubness of sets against a bank under each scorer: (n,) each."""
     sizes = sets.offsets[1:] - sets.offsets[:-1]
     queries, owners = bank.queries, bank.owners
     kept = min(_allowed(neighbours, len(owners)), len(owners))
-    means = np.zeros(len(sizes))
+    means = np.zeros((len(scorers), len(sizes)))
 
     def average_best(rows: NDArray[np.int64]) -> None:
         views, _ = pad_sets(sets, rows)
         products = queries @ views.reshape(-1, queries.shape[1]).T
-        scored = scorer.score_similarities(products.reshape(-1, 1, views.shape[1]))
-        scores = scored.reshape(len(queries), len(rows)).astype(np.float64)
-        scores[owners[:, None] == numbers[rows]] = -np.inf
-        best = np.partition(scores, len(owners) - kept, axis=0)[len(owners) - kept :]
-        finite = np.isfinite(best)
-        total = np.where(finite, best, 0.0).sum(axis=0)
-        means[rows] = total / np.maximum(finite.sum(axis=0), 1)
+        similarities = products.reshape(-1, 1, views.shape[1])
+        itself = owners[:, None] == numbers[rows]
+        for number, scorer in enumerate(scorers):
+            scored = scorer.score_similarities(similarities)
+            scores = scored.reshape(len(queries), len(rows)).astype(np.float64)
+            scores[itself] = -np.inf
+            best = np.partition(scores, len(owners) - kept, axis=0)[len(owners) - kept :]
+            finite = np.isfinite(best)
+            total = np.where(finite, best, 0.0).sum(axis=0)
+            means[number, rows] = total / np.maximum(finite.sum(axis=0), 1)
 
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="hubness") as pool:
         for size in np.unique(sizes):  # sets of one size together: no padding, whatever the largest
@@ -138,7 +183,7 @@ def hubness_against(
             together = max(1, SIMILARITIES // (len(queries) * int(size)))
             parts = [rows[start : start + together] for start in range(0, len(rows), together)]
             list(pool.map(average_best, parts))
-    return means
+    return list(means)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,9 @@ images therefore tie exactly, and ties fall to the smaller row number on every m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +23,7 @@ __all__ = [
     "pad_sets",
     "rescore_float64",
     "score_captions",
+    "score_each_float64",
     "score_float64",
     "score_rows",
 ]
@@ -83,8 +87,83 @@ def score_float64(
         score_captions(problem.sets, rows, captions, scorer, exact=True, block_bytes=block_bytes)
         for captions, scorer in problem.scored_sets()
     ]
-    combined = problem.combine(scores, rows)
-    return np.asarray(np.round(combined, DECIMALS), dtype=np.float64)
+    return _rounded(problem, scores, rows)
+
+
+def score_each_float64(
+    problems: Sequence[RankingProblem], rows: Sequence[NDArray[np.int64]]
+) -> list[NDArray[np.float64]]:
+    """Return :func:`score_float64` of some ``rows`` (m,) of each of several problems.
+
+    All are of the same sets, and few enough to be in memory at once. Captions that several problems
+    share are multiplied with each set once, and equal scorers score the sets of all problems in one
+    call: sets near the cut are so few that the calls themselves take the time.
+    """
+    scored = [problem.scored_sets() for problem in problems]
+    members: dict[int, list[tuple[int, int]]] = {}
+    for number, sets in enumerate(scored):
+        for which, ((vectors, _), _) in enumerate(sets):
+            members.setdefault(id(vectors), []).append((number, which))
+    waiting: dict[tuple[int, ...], list[_Waiting]] = {}
+    for same in members.values():
+        first, which = same[0]
+        (vectors, _), _ = scored[first][which]
+        union = np.unique(np.concatenate([rows[number] for number, _ in same]))
+        if not len(union):
+            continue
+        products, present = _exact_similarities(problems[first].sets, union, vectors)
+        for number, which in same:
+            (_, weights), scorer = scored[number][which]
+            picked = np.searchsorted(union, rows[number])
+            each = _Waiting((number, which), products, present, picked, weights, scorer)
+            waiting.setdefault((id(scorer), *products.shape[1:]), []).append(each)
+    scores = [[np.empty(0)] * len(sets) for sets in scored]
+    for alike in waiting.values():
+        for (number, which), values in zip(
+            (each.key for each in alike), _score_together(alike), strict=True
+        ):
+            scores[number][which] = values
+    return [
+        _rounded(problem, of_one, chosen)
+        for problem, of_one, chosen in zip(problems, scores, rows, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """Sets ``picked`` (m,) of those with ``products`` (u, K, M), to be scored for ``key``."""
+
+    key: tuple[int, int]
+    products: NDArray[np.float64]
+    present: NDArray[np.bool_]
+    picked: NDArray[np.int64]
+    weights: NDArray[np.float32] | None
+    scorer: Scorer
+
+
+def _score_together(alike: Sequence[_Waiting]) -> list[NDArray[np.float64]]:
+    """Score pairs of one scorer and shape in one call: (m,) float64 each."""
+    # members first, as scorers compute
+    members_first = [each.products.transpose(1, 2, 0)[:, :, each.picked] for each in alike]
+    similarities = np.concatenate(members_first, axis=2).transpose(2, 0, 1)
+    present = np.concatenate([each.present[each.picked] for each in alike])
+    weights = None
+    if any(each.weights is not None for each in alike):
+        even = np.ones(similarities.shape[1], np.float32)
+        weights = np.repeat(
+            [even if each.weights is None else each.weights for each in alike],
+            [len(each.picked) for each in alike],
+            axis=0,
+        )
+    absent = None if present.all() else present.astype(np.float64)
+    scores = alike[0].scorer.score_similarities(similarities, weights, absent)
+    return np.split(scores, np.cumsum([len(each.picked) for each in alike])[:-1])
+
+
+def _rounded(
+    problem: RankingProblem, scores: Sequence[NDArray[np.floating]], rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    return np.asarray(np.round(problem.combine(scores, rows), DECIMALS), dtype=np.float64)
 
 
 def score_captions(

@@ -13,7 +13,7 @@ find the sets near the cut; these are scored again in float64, from the captions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir._cores import usable_cores
+from stitch_cir.ranking._groups import rank_each_exactly
 from stitch_cir.ranking._problem import CaptionSet, Floats, PackedSets, Ranking, RankingProblem
 from stitch_cir.transport import Scorer
 
@@ -36,8 +37,11 @@ TABLE_BYTES = 1 << 28
 PRODUCTS_BYTES = 16 << 20
 """Upper bound on the products held at a time."""
 
-Solve: TypeAlias = Callable[[int, Floats], Ranking]
-"""Makes a ranking of a problem's number and its scores (r,) of all ``rows``."""
+PAIRS_TOGETHER = 1 << 14
+"""Pairs of captions and sets, about, that are scored in float64 at a time."""
+
+Select: TypeAlias = Callable[[int, Floats], NDArray[np.int64]]
+"""Picks the rows near the cut, by a problem's number and its float32 scores (r,) of ``rows``."""
 
 
 def can_share(problem: RankingProblem) -> bool:
@@ -48,12 +52,12 @@ def can_share(problem: RankingProblem) -> bool:
 
 
 def solve_sharing(
-    problems: Sequence[RankingProblem], numbers: Sequence[int], solve: Solve
+    problems: Sequence[RankingProblem], numbers: Sequence[int], k: int, select: Select
 ) -> Iterator[dict[int, Ranking]]:
-    """Score the problems of these numbers, all of the same ``sets`` and ``rows``, and solve them.
+    """Rank the problems of these numbers, all of the same ``sets`` and ``rows``, ``k`` deep.
 
-    Yields the rankings of one span after the other, by number. Spans are solved on all cores; what
-    ``solve`` raises ends the rest.
+    Yields the rankings of some spans after the other, by number. Spans are scored on all cores;
+    what is raised there ends the rest.
     """
     first = problems[numbers[0]]
     table = _ViewTable.of(first.sets, first.rows)
@@ -73,11 +77,40 @@ def solve_sharing(
                 size += len(block[-1].base)
             products = np.concatenate([each.base for each in block]) @ table.vectors.T
             parts = np.split(products, np.cumsum([len(each.base) for each in block])[:-1])
+            selected = pool.map(
+                lambda mixture, part: mixture.select(problems, table, part, select), block, parts
+            )
             yield from pool.map(
-                lambda mixture, part: mixture.solve(problems, table, part, solve), block, parts
+                lambda close: _rank_exactly(problems, close, k), list(_in_parts(selected))
             )
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_parts(
+    selected: Iterable[dict[int, NDArray[np.int64]]],
+) -> Iterator[dict[int, NDArray[np.int64]]]:
+    """Yield what was selected for several spans together, in parts of about one size."""
+    part: dict[int, NDArray[np.int64]] = {}
+    size = 0
+    for close in selected:
+        part |= close
+        size += sum(map(len, close.values()))
+        if size >= PAIRS_TOGETHER:
+            yield part
+            part, size = {}, 0
+    if part:
+        yield part
+
+
+def _rank_exactly(
+    problems: Sequence[RankingProblem], close: dict[int, NDArray[np.int64]], k: int
+) -> dict[int, Ranking]:
+    """Rank the rows near the cut, by number."""
+    some = [problems[number] for number in close]
+    counts = [len(problem.candidates) for problem in some]
+    rankings = rank_each_exactly(some, list(close.values()), k, counts)
+    return dict(zip(close, rankings, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +214,14 @@ class _Mixtures:
         ends = np.cumsum([len(each) for each in arrays.values()])
         return cls(numbers, base, dict(zip(arrays, np.split(factors, ends[:-1]), strict=True)))
 
-    def solve(
+    def select(
         self,
         problems: Sequence[RankingProblem],
         table: _ViewTable,
         products: Floats,
-        solve: Solve,
-    ) -> dict[int, Ranking]:
-        """Solve the problems from the products (b, T) of the base, by number."""
+        select: Select,
+    ) -> dict[int, NDArray[np.int64]]:
+        """Select each problem's rows near the cut from the products (b, T) of the base."""
         combined: dict[int, Floats] = {}
 
         def score(captions: CaptionSet, scorer: Scorer) -> Floats:
@@ -198,10 +231,10 @@ class _Mixtures:
                 combined[key] = self.factors[key] @ products
             return table.score(combined[key], weights, scorer)
 
-        rankings = {}
+        close = {}
         for number in self.numbers:
             problem = problems[number]
             scores = [score(captions, scorer) for captions, scorer in problem.scored_sets()]
             coarse = np.asarray(problem.combine(scores, problem.rows), dtype=np.float32)
-            rankings[number] = solve(number, coarse)
-        return rankings
+            close[number] = select(number, coarse)
+        return close

@@ -57,11 +57,15 @@ def encode_queries(
     texts = distinct_texts(queries)
     encoder = text_encoder or gallery.encoder
     vectors = np.empty((len(texts), encoder.dim), np.float32)
+    order = list(range(len(texts)))
+    if len(texts) > _TEXTS:
+        # texts of about one length together: less padding, or fewer batches of one length
+        order.sort(key=lambda row: len(texts[row]))
     for start in range(0, len(texts), _TEXTS):
-        part = texts[start : start + _TEXTS]
-        vectors[start : start + len(part)] = encoder.encode_texts(part)
+        rows = order[start : start + _TEXTS]
+        vectors[rows] = encoder.encode_texts([texts[row] for row in rows])
         if progress is not None:
-            progress(start + len(part), len(texts))
+            progress(start + len(rows), len(texts))
     row_of = {text: row for row, text in enumerate(texts)}
     described = [query for query in queries if query.composition is not None]
     composed: list[dict[str, ComposedSet]] = [{} for _ in described]

@@ -77,6 +77,24 @@ class GalleryRanker:
         )
         return cls(matrix, settings, solver, penalty, notes)
 
+    @classmethod
+    def of_each(
+        cls,
+        gallery: Gallery,
+        matrix: ViewMatrix,
+        ways: Sequence[SearchSettings],
+        solver: Solver,
+    ) -> list[GalleryRanker]:
+        """Return the ranker of each of several settings; their hubness is measured together."""
+        scorers: dict[int, list[Scorer]] = {}
+        for settings in ways:
+            if settings.hubness.weight:
+                neighbours = _limit_neighbours(matrix, settings)[0].hubness.neighbours
+                scorers.setdefault(neighbours, []).append(settings.scorer)
+        for neighbours, of_one in scorers.items():
+            gallery.resource(GallerySolvers).hubness.measure(matrix, of_one, neighbours)
+        return [cls.of(gallery, matrix, each, solver) for each in ways]
+
     @property
     def scorer(self) -> Scorer:
         """The scorer of the settings."""

@@ -260,7 +260,7 @@ class Searcher:
     def rankers(self, ways: Sequence[SearchSettings]) -> list[GalleryRanker]:
         """Return a ranker for each of several settings, all of one generation and one solver."""
         solver, matrix = self._open_solver(), self.gallery.matrix()
-        return [GalleryRanker.of(self.gallery, matrix, each, solver) for each in ways]
+        return GalleryRanker.of_each(self.gallery, matrix, ways, solver)
 
     # -- one query -------------------------------------------------------------------------------
 

@@ -97,8 +97,11 @@ def _attended(block: Block, axis: int, sharpness: float) -> Floats:
     """Return the mean similarity under the softmax along ``axis``: (K, n) for 1, (M, n) for 0.
 
     Written as ``max + Σ softmax·(s − max)``. The sum has no positive term, so the result never
-    exceeds the maximum, even after rounding: the Chamfer bound is exact in floating point.
+    exceeds the maximum, even after rounding: the Chamfer bound is exact in floating point. The
+    softmax over a single member is 1, and nothing is left to sum.
     """
+    if block.s.shape[axis] == 1:
+        return np.asarray(block.s.squeeze(axis))
     pull, gap, top = _pulls(block, axis, sharpness)
     total = pull.sum(axis=axis)
     pull *= gap

@@ -83,6 +83,10 @@ class Sinkhorn(CouplingScorer):
 
     def _couple(self, block: Block) -> Coupling:
         p, q = full_marginals(block)
+        if 1 in block.s.shape[:2]:
+            # a single member on either side: there is only one coupling
+            mass = p[:, None] * q[None]
+            return Coupling(mass, converged=True, iterations=1, marginal_error=0.0)
         kernel = (block.s.astype(np.float64) - 1.0) / self.epsilon
         u, v, error, iterations = _potentials(kernel, p, q, self.max_iterations, self.tolerance)
         mass = np.exp(kernel + u[:, None] + v[None])
