@@ -22,8 +22,10 @@ from stitch_cir import errors
 SOURCE = Path(stitch_cir.__file__).parent
 OPTIONAL = {
     ("stitch_cir.mcp", "create_server"),
+    ("stitch_cir.server", "ComposedFactory"),
     ("stitch_cir.server", "ComposerFactory"),
     ("stitch_cir.server", "JsonLines"),
+    ("stitch_cir.server", "ServerModels"),
     ("stitch_cir.server", "create_app"),
     ("stitch_cir.server", "prepare"),
     ("stitch_cir.server", "serve"),

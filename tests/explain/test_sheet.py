@@ -86,3 +86,18 @@ def test_all_references_stand_in_the_cell_of_the_reference(
         assert np.abs(drawn.astype(int) - colour).sum(axis=-1).min() < 12
     page = st.render_html(st.Sheet("three", [results], [files]))
     assert 'alt="reference: red.png, blue.png, green.png"' in page
+
+
+def test_a_sheet_has_a_bar_for_each_role_of_every_hit(gallery: st.Gallery) -> None:
+    settings = st.SearchSettings(k=2)
+    avoiding = st.search(gallery, text="red", avoid=["blue <b>"], settings=settings)
+    page = st.render_html(st.Sheet("roles", [avoiding], [()]), explain_best=False)
+    assert page.count('<ul class="roles">') == 2
+    for hit in avoiding:
+        for role in hit.roles:
+            name = "all captions" if role.role == "global" else role.role
+            assert f"{name} {role.share:+.3f}<i" in page
+    assert "blue &lt;b&gt;" in page
+    assert "width: 100%" in page
+    plain = st.search(gallery, text="red", settings=settings)
+    assert 'class="roles"' not in st.render_html(st.Sheet("none", [plain], [()]))

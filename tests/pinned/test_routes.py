@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 import stitch_cir as st
-from stitch_cir.server import ServerSettings, create_app
+from stitch_cir.server import ServerModels, ServerSettings, create_app
 from tests.pinned.gallery import FixedComposer, paint_images
 from tests.pinned.recording import compare_or_write, leave_common_out, normalised
 
@@ -153,9 +153,8 @@ def test_what_the_routes_answer(tmp_path: Path) -> None:
     recipe = st.ViewRecipe(kind="grid", count=3)
     st.index_folder(images, encoder=encoder, recipe=recipe)
     settings = ServerSettings(rate=0, batch_seconds=0, token=TOKEN)
-    app = create_app(
-        images, encoder=encoder, settings=settings, make_composer=lambda settings: FixedComposer()
-    )
+    models = ServerModels(lambda settings: FixedComposer())
+    app = create_app(images, encoder=encoder, settings=settings, models=models)
     answers: dict[str, Any] = {}
     called = set()
     with TestClient(app) as client:

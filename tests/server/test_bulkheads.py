@@ -23,7 +23,7 @@ from stitch_cir.chat import Chat, OpenAIChat, Usage
 from stitch_cir.composers import ChatComposer, Composition, VerbatimComposer
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
-from stitch_cir.server import ServerSettings, create_app
+from stitch_cir.server import ServerModels, ServerSettings, create_app
 from tests.chat.fake_server import Handler, serving
 
 MODEL = {"reference": {"id": "red.png"}, "text": "in blue", "settings": {"k": 1}}
@@ -75,7 +75,7 @@ def app_of(folder: Path, hanging: Hanging, **settings: Any) -> FastAPI:
         folder,
         encoder=HashEncoder(),
         settings=ServerSettings(**limits),
-        make_composer=lambda _: hanging,
+        models=ServerModels(lambda _: hanging),
     )
 
 
@@ -170,8 +170,7 @@ def test_stopping_ends_requests_to_a_model(folder: Path) -> None:
         app = create_app(
             folder,
             encoder=HashEncoder(),
-            make_composer=lambda _: composer,
-            close_composers=composer.close,
+            models=ServerModels(lambda _: composer, composer.close),
         )
         services = app.state.services
 

@@ -17,6 +17,7 @@ __all__ = ["mcp"]
 def mcp(
     gallery: o.GalleryArgument,
     encoder: o.EncoderOption = None,
+    composed: o.ComposedOption = None,
     *,
     models: ModelOptions,
 ) -> None:
@@ -29,11 +30,16 @@ def mcp(
     """
     with guard():
         from stitch_cir.cli._open import chosen_composer, open_gallery
+        from stitch_cir.encoders import load_composed, load_encoder
         from stitch_cir.mcp import create_server
         from stitch_cir.searcher import SearchSettings
 
         # stdout is the assistant's: whatever a model or a plug-in prints while it opens goes astray
         with redirect_stdout(sys.stderr):
             composer = chosen_composer(models, SearchSettings())
-            server = create_server(open_gallery(gallery, encoder, texts=True), composer=composer)
+            opened = open_gallery(gallery, encoder, texts=True)
+            together = None
+            if composed is not None:
+                together = load_composed(composed, opened.encoder, load_encoder)
+            server = create_server(opened, composer=composer, composed=together)
         server.run("stdio")

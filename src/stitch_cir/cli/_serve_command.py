@@ -21,6 +21,7 @@ from stitch_cir.cli._setting_options import with_options
 
 if TYPE_CHECKING:
     from stitch_cir.composers import Composer
+    from stitch_cir.encoders import ComposedEncoder, DualEncoder
     from stitch_cir.searcher import SearchSettings
 
 __all__ = ["serve"]
@@ -142,6 +143,7 @@ def serve(
     gallery: o.GalleryArgument,
     listen: ListenOptions,
     encoder: o.EncoderOption = None,
+    composed: o.ComposedOption = None,
     *,
     access: AccessOptions,
     limits: LimitOptions,
@@ -157,7 +159,13 @@ def serve(
     """
     with guard():
         from stitch_cir.encoders import load_encoder
-        from stitch_cir.server import ServerSettings, create_app, file_manager, is_local
+        from stitch_cir.server import (
+            ServerModels,
+            ServerSettings,
+            create_app,
+            file_manager,
+            is_local,
+        )
         from stitch_cir.server import serve as run
 
         local = is_local(listen.host)
@@ -178,13 +186,18 @@ def serve(
                 gallery,
                 encoder=None if encoder is None else load_encoder(encoder),
                 settings=settings,
-                make_composer=maker,
-                close_composers=maker.close,
+                models=ServerModels(
+                    maker,
+                    maker.close,
+                    None if composed is None else _ComposedMaker(composed),
+                ),
                 reveal=file_manager() if local and not access.trust_proxy else None,
             )
             _log_as_json(with_text=sharing.log_text)
             services = app.state.services
             services.provider.warm_up()
+            # a name that is none, or a model that is not there, is an error now, not at a request
+            services.models.composed(services.provider.gallery().encoder)
 
             def listening(addresses: Sequence[str]) -> None:
                 count = int(services.provider.count())
@@ -287,6 +300,24 @@ class _Maker:
         for composer in list(self._made.values()):
             if isinstance(composer, UsesModel):
                 composer.close()
+
+
+class _ComposedMaker:
+    """Loads the composed-query encoder that was named once for each encoder of a gallery."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._made: tuple[DualEncoder, ComposedEncoder] | None = None
+
+    def __call__(self, encoder: DualEncoder) -> ComposedEncoder:
+        from stitch_cir.encoders import load_composed, load_encoder
+
+        with self._lock:
+            # a gallery that was indexed anew may have another encoder
+            if self._made is None or self._made[0] is not encoder:
+                self._made = encoder, load_composed(self._name, encoder, load_encoder)
+            return self._made[1]
 
 
 def _log_as_json(*, with_text: bool) -> None:

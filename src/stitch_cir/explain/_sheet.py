@@ -27,7 +27,7 @@ from stitch_cir.explain._draw import (
 )
 from stitch_cir.explain._fonts import font
 from stitch_cir.explain._hit_image import draw_hit
-from stitch_cir.searcher import Results
+from stitch_cir.searcher import Hit, Results
 
 __all__ = ["Sheet", "render_html", "render_png"]
 
@@ -86,11 +86,27 @@ def _search_data(
                 "score": f"{hit.score:.3f}",
                 "why": hit.summary(),
                 "words": hit.best_view.caption or "no image",
+                "roles": _role_bars(hit),
                 "image": _data_url(thumbnail(hit.path, 2 * THUMBNAIL, max_pixels=hit.max_pixels)),
             }
             for hit in results.hits
         ],
     }
+
+
+def _role_bars(hit: Hit) -> list[dict[str, Any]]:
+    """Return what each role gave to the score, with the width of its bar in percent."""
+    longest = max((abs(each.share) for each in hit.roles), default=0.0) or 1.0
+    return [
+        {
+            "name": "all captions" if each.role == "global" else each.role,
+            "phrases": ", ".join(match.text for match in each.matches),
+            "share": f"{each.share:+.3f}",
+            "width": f"{100 * abs(each.share) / longest:.0f}",
+            "minus": each.share < 0,
+        }
+        for each in hit.roles
+    ]
 
 
 def _rejected(results: Results) -> tuple[str, ...]:

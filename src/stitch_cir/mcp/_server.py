@@ -10,6 +10,7 @@ from mcp.types import ToolAnnotations
 from pydantic import ValidationError
 
 from stitch_cir.composers import Composer
+from stitch_cir.encoders import ComposedEncoder
 from stitch_cir.gallery import Gallery
 from stitch_cir.mcp._arguments import describe_errors
 from stitch_cir.mcp._catalog import CatalogTool
@@ -38,18 +39,24 @@ class _Server(MCPServer):  # type: ignore[misc]
             raise ToolError(f"{name}: {describe_errors(errors)}") from None
 
 
-def create_server(gallery: Gallery, *, composer: Composer | None = None) -> MCPServer:
+def create_server(
+    gallery: Gallery,
+    *,
+    composer: Composer | None = None,
+    composed: ComposedEncoder | None = None,
+) -> MCPServer:
     """Return a Model Context Protocol server with the tools ``search``, ``compose``, ``explain``.
 
     A gallery that was made from a feed has ``search_catalog`` too, of the Universal Commerce
     Protocol.
 
-    ``composer`` writes target captions; ``None`` is the verbatim composer. Run it with
+    ``composer`` writes target captions; ``None`` is the verbatim composer. ``composed`` encodes
+    reference and text together, where a query gives that a weight. Run it with
     ``server.run("stdio")``, or connect the SDK's client to it in the same process.
     """
     from stitch_cir import __version__
 
-    tools = Tools(gallery, composer)
+    tools = Tools(gallery, composer, composed)
     server = _Server(
         "stitch",
         title="STiTch",

@@ -18,6 +18,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 from stitch_cir._hints import one_line
 from stitch_cir._schema import Setting
 from stitch_cir.composers import Composer
+from stitch_cir.encoders import ComposedEncoder
 from stitch_cir.errors import ImageError, StitchError
 from stitch_cir.explain import draw_hit, fit
 from stitch_cir.gallery import Gallery, PathMask
@@ -111,10 +112,19 @@ def _as_tool(settings: Sequence[Setting]) -> Callable[[F], F]:
 class Tools:
     """The tools of one gallery; may be called from several threads."""
 
-    def __init__(self, gallery: Gallery, composer: Composer | None = None) -> None:
-        """Search ``gallery``; ``composer`` writes captions (``None``: the verbatim composer)."""
+    def __init__(
+        self,
+        gallery: Gallery,
+        composer: Composer | None = None,
+        composed: ComposedEncoder | None = None,
+    ) -> None:
+        """Search ``gallery``; ``composer`` writes captions (``None``: the verbatim composer).
+
+        ``composed`` encodes reference and text together (``None``: the default of the gallery).
+        """
         self._gallery = gallery
         self._composer = composer
+        self._composed = composed
         self.hide_paths = PathMask(gallery).hide
 
     @_as_tool(SEARCHING)
@@ -232,7 +242,9 @@ class Tools:
         return [self.hide_paths(note) for note in unique]
 
     def _searcher(self, settings: SearchSettings) -> Searcher:
-        return Searcher(self._gallery, composer=self._composer, settings=settings)
+        return Searcher(
+            self._gallery, composer=self._composer, settings=settings, composed=self._composed
+        )
 
 
 def _hit(hit: Hit) -> RankedImage:

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from stitch_cir.server._app import create_app
     from stitch_cir.server._file_manager import Reveal, file_manager
     from stitch_cir.server._logging import JsonLines
-    from stitch_cir.server._queries import ComposerFactory
+    from stitch_cir.server._models import ComposedFactory, ComposerFactory, ServerModels
     from stitch_cir.server._serve import prepare, serve
 
 __all__ = [
+    "ComposedFactory",
     "ComposerFactory",
     "JsonLines",
     "Reveal",
+    "ServerModels",
     "ServerSettings",
     "addresses",
     "create_app",
@@ -53,9 +55,11 @@ _exports.publish(
     __name__,
     __all__,
     lazy={
-        "ComposerFactory": "_queries",
+        "ComposedFactory": "_models",
+        "ComposerFactory": "_models",
         "JsonLines": "_logging",
         "Reveal": "_file_manager",
+        "ServerModels": "_models",
         "create_app": "_app",
         "file_manager": "_file_manager",
         "prepare": "_serve",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.convertors import PathConvertor, register_url_convertor
 
-from stitch_cir.composers import Composer
 from stitch_cir.encoders import DualEncoder
-from stitch_cir.searcher import SearchSettings
 from stitch_cir.server import (
     _catalog_routes,
     _gallery_routes,
@@ -31,8 +28,9 @@ from stitch_cir.server._errors import install
 from stitch_cir.server._file_manager import Reveal
 from stitch_cir.server._gallery_provider import GalleryProvider
 from stitch_cir.server._metrics import Metrics
+from stitch_cir.server._models import ServerModels
 from stitch_cir.server._prefix import PathPrefixMiddleware
-from stitch_cir.server._queries import ComposerFactory, QueryService
+from stitch_cir.server._queries import QueryService
 from stitch_cir.server._rendering import ImageRenderer
 from stitch_cir.server._responses import describe_limits
 from stitch_cir.server._services import Services
@@ -59,17 +57,12 @@ class _IdConvertor(PathConvertor):
     regex = "(?s:.*)"
 
 
-def _verbatim_composer(settings: SearchSettings) -> Composer | None:
-    return None
-
-
 def create_app(
     directory: Path | str,
     *,
     encoder: DualEncoder | None = None,
     settings: ServerSettings | None = None,
-    make_composer: ComposerFactory | None = None,
-    close_composers: Callable[[], None] | None = None,
+    models: ServerModels | None = None,
     static: Path | None = None,
     reveal: Reveal | None = None,
 ) -> FastAPI:
@@ -83,10 +76,8 @@ def create_app(
         The encoder of its vectors; the recorded one is loaded otherwise.
     settings:
         Limits, token, logging.
-    make_composer:
-        Returns the composer for the settings of a query; ``None`` is the verbatim composer.
-    close_composers:
-        Called when the server stops: it ends the requests to models that are under way.
+    models:
+        Who writes captions, and what encodes reference and text together.
     static:
         Another folder with the page's files.
     reveal:
@@ -99,10 +90,7 @@ def create_app(
     from stitch_cir import __version__
 
     register_url_convertor("image_id", _IdConvertor())
-    services = replace(
-        _services(directory, encoder, settings or ServerSettings(), make_composer),
-        close_composers=close_composers,
-    )
+    services = _services(directory, encoder, settings or ServerSettings(), models or ServerModels())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -157,7 +145,7 @@ def _services(
     directory: Path | str,
     encoder: DualEncoder | None,
     settings: ServerSettings,
-    make_composer: ComposerFactory | None,
+    models: ServerModels,
 ) -> Services:
     metrics = Metrics()
     limits: dict[str, Any] = {"queue": settings.queue, "deadline": settings.deadline}
@@ -191,8 +179,7 @@ def _services(
     provider = GalleryProvider(directory, encoder, wrap)
     uploads = UploadStore(settings)
     renderer = ImageRenderer(settings.rendered_bytes)
-    maker = make_composer or _verbatim_composer
-    queries = QueryService(provider, uploads, settings, maker)
+    queries = QueryService(provider, uploads, settings, models)
     metrics.gauge("requests_held", "Requests in work or waiting", lambda: executor.held)
     metrics.gauge("models_held", "Requests that ask a model, or wait", lambda: model_executor.held)
     metrics.gauge("images_held", "Images rendered or waiting", lambda: image_executor.held)
@@ -211,5 +198,5 @@ def _services(
         image_executor,
         model_executor,
         health_executor,
-        maker,
+        models,
     )

@@ -9,7 +9,7 @@ from stitch_cir.composers import waits_for_model
 from stitch_cir.searcher import Searcher, SearchSettings
 from stitch_cir.server._errors import RequestError
 from stitch_cir.server._gallery_provider import GalleryProvider
-from stitch_cir.server._queries import ComposerFactory
+from stitch_cir.server._models import ServerModels
 from stitch_cir.server._rendering import image_url
 from stitch_cir.server._settings import ServerSettings
 from stitch_cir.server._uploads import UploadStore
@@ -26,19 +26,19 @@ class CatalogService:
         provider: GalleryProvider,
         uploads: UploadStore,
         settings: ServerSettings,
-        make_composer: ComposerFactory,
+        models: ServerModels,
     ) -> None:
         """Look references up in ``provider``'s gallery and among ``uploads``."""
         self._provider = provider
         self._uploads = uploads
         self._settings = settings
-        self._make_composer = make_composer
+        self._models = models
 
     def may_wait_for_model(self, request: CatalogRequest) -> bool:
         """Return whether the answer may wait for a model that writes captions."""
         if not (request.query or "").strip():
             return False
-        composer = self._make_composer(SearchSettings())
+        composer = self._models.make_composer(SearchSettings())
         return waits_for_model(composer, with_reference=request.reference is not None)
 
     def search(self, request: CatalogRequest, base: str) -> CatalogResponse:
@@ -51,8 +51,13 @@ class CatalogService:
         gallery = self._provider.gallery()
         with gallery.snapshot() as snapshot:
             search = read_request(request, snapshot.attributes, most=self._settings.max_hits)
-        composer = self._make_composer(search.settings)
-        searcher = Searcher(gallery, composer=composer, settings=search.settings)
+        composer = self._models.make_composer(search.settings)
+        searcher = Searcher(
+            gallery,
+            composer=composer,
+            settings=search.settings,
+            composed=self._models.composed(gallery.encoder),
+        )
         reference = resolve_reference(
             searcher,
             request,

@@ -19,7 +19,7 @@ def router(services: Services) -> APIRouter:
         tags=["catalog"], responses=error_responses(400, 404, 409, 410, 413, 422, 502)
     )
     catalog = CatalogService(
-        services.provider, services.uploads, services.settings, services.make_composer
+        services.provider, services.uploads, services.settings, services.models
     )
 
     @routes.post("/catalog/search", response_model=CatalogResponse)

@@ -81,7 +81,7 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
         from stitch_cir import __version__
 
         info = gallery.info()
-        composer = services.make_composer(SearchSettings()) or VerbatimComposer()
+        composer = services.models.make_composer(SearchSettings()) or VerbatimComposer()
         counts = ("images", "complete", "waiting", "captioned", "attributes", "generation")
         fields = (*counts, "encoder", "weights_tag", "dim", "recipe")
         return GalleryInfo(

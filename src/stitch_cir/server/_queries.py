@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PIL import Image
 
 from stitch_cir.composers import (
     Caption,
-    Composer,
     Composition,
     Phrase,
     Roles,
@@ -28,6 +27,7 @@ from stitch_cir.searcher import (
 )
 from stitch_cir.server._errors import RequestError
 from stitch_cir.server._gallery_provider import GalleryProvider
+from stitch_cir.server._models import ServerModels
 from stitch_cir.server._rendering import image_url
 from stitch_cir.server._settings import ServerSettings
 from stitch_cir.server._uploads import UploadStore
@@ -52,13 +52,10 @@ from stitch_cir.wire import (
 )
 
 __all__ = [
-    "ComposerFactory",
     "QueryService",
     "image_info",
     "view_info",
 ]
-
-ComposerFactory = Callable[[SearchSettings], Composer | None]
 
 _REFERENCE_BYTES = 48 << 20
 _LEAST_MASS = 0.001
@@ -76,13 +73,13 @@ class QueryService:
         provider: GalleryProvider,
         uploads: UploadStore,
         settings: ServerSettings,
-        make_composer: ComposerFactory,
+        models: ServerModels,
     ) -> None:
         """Look references up in ``provider``'s gallery and among ``uploads``."""
         self._provider = provider
         self._uploads = uploads
         self._settings = settings
-        self._make_composer = make_composer
+        self._models = models
         self.references: ByteBoundedCache[ResolvedReference] = ByteBoundedCache(_REFERENCE_BYTES)
 
     def compose(self, request: QueryRequest) -> CompositionInfo:
@@ -113,15 +110,18 @@ class QueryService:
     def may_wait_for_model(
         self, request: QueryRequest, *, composing: bool = False, with_images: bool = False
     ) -> bool:
-        """Return whether the answer may wait for a model that writes captions.
+        """Return whether the answer may wait for a model: of captions, or of composed queries.
 
         ``composing``: captions are to be written even where edited ones were sent; ``with_images``:
         references were sent beside the request.
         """
+        settings = _search_settings(request)
+        if not composing and self._models.composed_waits(settings):
+            return True
         said = any(text.strip() for text in (request.text, *request.turns))
         if not said or (request.captions is not None and not composing):
             return False
-        composer = self._make_composer(_search_settings(request))
+        composer = self._models.make_composer(settings)
         with_reference = with_images or bool(request.all_references())
         return waits_for_model(composer, with_reference=with_reference)
 
@@ -148,7 +148,12 @@ class QueryService:
                 )
         for id in request.negatives:
             _require_image(gallery, id)
-        searcher = Searcher(gallery, composer=self._make_composer(settings), settings=settings)
+        searcher = Searcher(
+            gallery,
+            composer=self._models.make_composer(settings),
+            settings=settings,
+            composed=self._models.composed(gallery.encoder) if settings.composed_weight else None,
+        )
         return searcher, Query(
             [
                 WeightedReference(self._resolve_reference(searcher, each), each.weight)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from stitch_cir.server._gallery_provider import GalleryProvider
 from stitch_cir.server._metrics import Metrics
-from stitch_cir.server._queries import ComposerFactory, QueryService
+from stitch_cir.server._models import ServerModels
+from stitch_cir.server._queries import QueryService
 from stitch_cir.server._rendering import ImageRenderer
 from stitch_cir.server._settings import ServerSettings
 from stitch_cir.server._uploads import UploadStore
@@ -32,8 +32,7 @@ class Services:
     image_executor: RequestExecutor
     model_executor: RequestExecutor
     health_executor: RequestExecutor
-    make_composer: ComposerFactory
-    close_composers: Callable[[], None] | None = None
+    models: ServerModels
 
     def pools(self) -> dict[str, PoolState]:
         """Return how busy each pool of threads is."""
@@ -53,12 +52,12 @@ class Services:
         """Take no more work, let running work finish, and return whether it did.
 
         A model's answer is not waited for: nobody would read it. Requests to a model are ended
-        where ``close_composers`` is set.
+        where the models say how.
         """
         until = time.monotonic() + seconds
         finished = [self.model_executor.close(0)]
-        if self.close_composers is not None:
-            self.close_composers()
+        if self.models.close_composers is not None:
+            self.models.close_composers()
             finished = [self.model_executor.close(min(2.0, seconds))]
         for pool in (self.executor, self.image_executor, self.health_executor):
             finished.append(pool.close(max(0.0, until - time.monotonic())))

@@ -13,6 +13,16 @@ const DIRECTIONS = [
   ["backward", "Views look"],
 ];
 
+const ROLES = {
+  global: "All captions",
+  captions: "Captions before they were moved",
+  modification: "Your words",
+  desired: "Shows",
+  preserve: "Keeps",
+  reference: "Like the reference",
+  forbidden: "Avoids",
+};
+
 /**
  * Put the explanation in order.
  * Gives `show(root, {call, viewsOnly}, id, signal)`, `look(number)`, which turns to a direction, and
@@ -75,12 +85,7 @@ export function mountExplanation() {
         "li",
         { class: "met", tabindex: "0", vars: { "--c": colourOf(at) } },
         el("p", { class: "said" }, caption),
-        el(
-          "div",
-          { class: "share" },
-          el("span", { class: "track" }, el("span", { class: shares[at] < 0 ? "fill minus" : "fill", vars: { "--w": `${(100 * Math.abs(shares[at])) / longest}%` } })),
-          el("span", { class: "number", text: shares[at].toFixed(3) }),
-        ),
+        bar(shares[at], longest),
         el("p", { class: "hint", text: `weight ${(100 * weights[at]).toFixed(0)} %` }),
       ),
     );
@@ -114,6 +119,7 @@ export function mountExplanation() {
       el("p", { class: "summary" }, sentence(explained, viewsOnly)),
       el("div", { class: "row between" }, directions(turn), legend()),
       stage,
+      roleBars(explained.roles ?? []),
       el("details", { class: "panel" }, el("summary", { text: "Details" }), el("p", { class: "hint", text: figures(explained) }), table, matchTable(explained)),
     ];
   }
@@ -129,6 +135,37 @@ export function mountExplanation() {
           {},
           el("input", { type: "radio", name: "direction", value, checked: value === direction, on: { change: () => turn(value) } }),
           el("span", { text: label }),
+        ),
+      ),
+    );
+  }
+
+  const bar = (share, longest) =>
+    el(
+      "div",
+      { class: "share" },
+      el("span", { class: "track" }, el("span", { class: share < 0 ? "fill minus" : "fill", vars: { "--w": `${(100 * Math.abs(share)) / longest}%` } })),
+      el("span", { class: "number", text: share.toFixed(3) }),
+    );
+
+  /** A bar for each role, where roles count or something is avoided: all of them add up to the score. */
+  function roleBars(roles) {
+    if (roles.length === 0) return null;
+    const longest = Math.max(...roles.map(({ share }) => Math.abs(share)), 1e-9);
+    return el(
+      "section",
+      { class: "roles" },
+      el("h3", { text: "What each role gave to the score, or took off it" }),
+      el(
+        "ol",
+        { class: "mets" },
+        roles.map(({ role, share, matches }, at) =>
+          el(
+            "li",
+            { class: "met", vars: { "--c": colourOf(at) } },
+            el("p", { class: "said" }, el("b", { text: ROLES[role] ?? role }), matches.length > 0 && `: ${matches.map(({ text }) => text).join(", ")}`),
+            bar(share, longest),
+          ),
         ),
       ),
     );

@@ -1,0 +1,50 @@
+"""What the server searches with beside its gallery: composers, and a composed-query encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from stitch_cir.composers import Composer
+from stitch_cir.encoders import ComposedEncoder, DualEncoder
+from stitch_cir.searcher import SearchSettings
+
+__all__ = ["ComposedFactory", "ComposerFactory", "ServerModels"]
+
+ComposerFactory: TypeAlias = Callable[[SearchSettings], Composer | None]
+"""Returns the composer for the settings of a query; ``None`` is the verbatim composer."""
+ComposedFactory: TypeAlias = Callable[[DualEncoder], ComposedEncoder]
+"""Returns what encodes reference and text together, for a gallery of this encoder."""
+
+
+def _verbatim_composer(settings: SearchSettings) -> Composer | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerModels:
+    """The models that whoever runs a server chose for it; no request can name another.
+
+    Parameters
+    ----------
+    make_composer:
+        Returns the composer for the settings of a query.
+    close_composers:
+        Called when the server stops: it ends the requests to models that are under way.
+    make_composed:
+        Returns what encodes reference and text together, where a query gives that a weight; by
+        default the gallery's encoder where it can, else the sum of its vectors.
+    """
+
+    make_composer: ComposerFactory = _verbatim_composer
+    close_composers: Callable[[], None] | None = None
+    make_composed: ComposedFactory | None = None
+
+    def composed(self, encoder: DualEncoder) -> ComposedEncoder | None:
+        """Return the composed-query encoder for a gallery of ``encoder``; ``None``: its default."""
+        return None if self.make_composed is None else self.make_composed(encoder)
+
+    def composed_waits(self, settings: SearchSettings) -> bool:
+        """Return whether a query may wait for the composed-query encoder."""
+        return self.make_composed is not None and settings.composed_weight > 0
