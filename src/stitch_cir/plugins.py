@@ -320,6 +320,8 @@ DATASETS = Registry(
         "fashioniq": "stitch_cir.datasets.fashioniq:FASHIONIQ",
         "genecis": "stitch_cir.datasets.genecis:GENECIS",
         "icir": "stitch_cir.datasets.icir:ICIR",
+        "mbeir-cirr": "stitch_cir.datasets.mbeir:MBEIR_CIRR",
+        "mbeir-fashioniq": "stitch_cir.datasets.mbeir:MBEIR_FASHIONIQ",
         "pinpoint": "stitch_cir.datasets.pinpoint:PINPOINT",
         "stamps": "stitch_cir.datasets.stamps:STAMPS",
     },

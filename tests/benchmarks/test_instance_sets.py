@@ -118,6 +118,96 @@ def test_icirs_files_are_checked(tmp_path: Path) -> None:
     assert "MISSING queries" in shown.output
 
 
+# -- M-BEIR -------------------------------------------------------------------------------------
+
+
+def mbeir(root: Path) -> Path:
+    base = root / "M-BEIR"
+    images = [f"mbeir_images/cirr_images/dev/{number}.jpg" for number in range(6)]
+
+    def image(did: str, path: str) -> dict[str, Any]:
+        return {"txt": None, "img_path": path, "modality": "image", "did": did}
+
+    local = [image(f"7:{number}", path) for number, path in enumerate(images)]
+    text = {"txt": "a dog", "img_path": None, "modality": "text", "did": "9:1"}
+    both = {"txt": "a cat", "img_path": images[0], "modality": "image,text", "did": "2:1"}
+    other = "mbeir_images/fashioniq_images/z.jpg"
+    union = [*local, text, both, image("1:1", other)]
+    outside = "mbeir_images/cirr_images/dev/reference.jpg"
+
+    def query(qid: str, path: str, right: list[str]) -> dict[str, Any]:
+        return {
+            "qid": qid, "query_txt": " two  of them ", "query_img_path": path,
+            "query_modality": "image,text", "pos_cand_list": right, "neg_cand_list": [],
+            "task_id": 7,
+        }  # fmt: skip
+
+    files = {
+        "query/test/mbeir_cirr_task7_test.jsonl": [
+            query("7:100", images[0], ["7:1"]),
+            query("7:101", outside, ["7:2", "7:3"]),
+        ],
+        "cand_pool/local/mbeir_cirr_task7_cand_pool.jsonl": local,
+        "cand_pool/global/mbeir_union_test_cand_pool.jsonl": union,
+    }
+    for name, rows in files.items():
+        (base / name).parent.mkdir(parents=True, exist_ok=True)
+        (base / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    paint(base, [*images, other, outside])
+    return base
+
+
+def test_mbeirs_pools_are_data_sets_of_their_own(tmp_path: Path) -> None:
+    mbeir(tmp_path)
+    data = load_benchmark("mbeir-cirr", tmp_path)
+    assert data.split == "local"
+    (task,) = data.tasks
+    assert task.gallery == tuple(f"7:{number}" for number in range(6))
+    first, second = task.queries
+    assert (first.reference, first.text, first.answers) == ("7:0", "two of them", ("7:1",))
+    # a reference that is in no pool is encoded, and never ranked
+    assert task.query_images == (second.reference,)
+    assert second.answers == ("7:2", "7:3")
+    assert "not CIRR's protocol" in data.protocol
+    run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=OPTIONS)
+    assert set(run.main.headline) == {"hit@1", "hit@5", "hit@10", "hit@50"}
+    # the reference stays in the ranking
+    assert "7:0" in {id for id, _ in run.heads()["7:100"].hits}
+    assert "not CIRR's protocol" in run.manifest["benchmark"]["protocol"]
+
+
+def test_of_mbeirs_union_the_images_are_ranked_and_it_says_so(tmp_path: Path) -> None:
+    mbeir(tmp_path)
+    data = load_benchmark("mbeir-cirr", tmp_path, "union-images")
+    (task,) = data.tasks
+    assert task.gallery == (*(f"7:{number}" for number in range(6)), "1:1")
+    assert "without the texts" in data.protocol
+    assert any("2 candidates" in note for note in data.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "message"),
+    [
+        ("query/test/mbeir_cirr_task7_test.jsonl", '{"qid": "7:1"}', "query_img_path.* missing"),
+        (
+            "query/test/mbeir_cirr_task7_test.jsonl",
+            '{"qid": "7:1", "query_img_path": "a", "query_txt": "b", "pos_cand_list": ["8:8"]}',
+            "8:8 is no image of the pool",
+        ),
+        ("cand_pool/local/mbeir_cirr_task7_cand_pool.jsonl", "[1", "no JSON"),
+        (
+            "cand_pool/local/mbeir_cirr_task7_cand_pool.jsonl",
+            '{"did": "9:1", "modality": "text"}',
+            "holds no image",
+        ),
+    ],
+)
+def test_mbeirs_files_are_checked(tmp_path: Path, name: str, line: str, message: str) -> None:
+    (mbeir(tmp_path) / name).write_text(line + "\n")
+    with pytest.raises(RecordError, match=message):
+        load_benchmark("mbeir-cirr", tmp_path)
+
+
 # -- PinPoint -----------------------------------------------------------------------------------
 
 

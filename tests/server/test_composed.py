@@ -57,7 +57,8 @@ def test_a_request_cannot_name_an_encoder(folder: Path) -> None:
 
 
 def test_a_query_that_needs_the_encoder_waits_among_those_for_models(folder: Path) -> None:
-    client = served(folder, ServerModels(make_composed=Named))
-    queries = client.app.state.services.queries
+    index_folder(folder, encoder=HashEncoder())
+    models = ServerModels(make_composed=Named)
+    queries = create_app(folder, encoder=HashEncoder(), models=models).state.services.queries
     assert queries.may_wait_for_model(QueryRequest.model_validate(TOGETHER))
     assert not queries.may_wait_for_model(QueryRequest.model_validate(QUERY))

@@ -31,8 +31,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "transition": "anchor-debias",
             "scorer": "point",
             "num_captions": 1,
-            "anchor_weight": 0.1,
-            "debias_weight": 0.2,
+            "anchor_weight": 0.15,
+            "debias_weight": 0.35,
         },
         "captions": {
             "transition": "away",

@@ -62,10 +62,10 @@ def encode_queries(
         # texts of about one length together: less padding, or fewer batches of one length
         order.sort(key=lambda row: len(texts[row]))
     for start in range(0, len(texts), _TEXTS):
-        rows = order[start : start + _TEXTS]
-        vectors[rows] = encoder.encode_texts([texts[row] for row in rows])
+        part = order[start : start + _TEXTS]
+        vectors[part] = encoder.encode_texts([texts[row] for row in part])
         if progress is not None:
-            progress(start + len(rows), len(texts))
+            progress(start + len(part), len(texts))
     row_of = {text: row for row, text in enumerate(texts)}
     described = [query for query in queries if query.composition is not None]
     composed: list[dict[str, ComposedSet]] = [{} for _ in described]

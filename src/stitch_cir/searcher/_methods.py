@@ -105,7 +105,8 @@ _ALL = (
         "Yang et al., SIGIR 2024",
         "two-stage",
         "rewrite-1",
-        "captions weigh alike, where the paper weighs them by their likeness to the reference",
+        "captions weigh alike, as in its code for CIRR; its code for CIRCO weighs the n-th caption "
+        "of all queries by what they lose over the whole test set",
         {**_ONE_VECTOR, "num_captions": 15},
     ),
     Method(
@@ -113,7 +114,7 @@ _ALL = (
         "Yang et al., ACM MM 2024",
         "two-stage",
         "rewrite-1",
-        "captions weigh alike; λ are those of CIRCO with CLIP L/14",
+        "each caption's vector is normalised before the mean; λ are those of CIRCO with CLIP L/14",
         {"transition": "semantic-increment", "scorer": "point", "num_captions": 15},
     ),
     Method(
@@ -130,7 +131,7 @@ _ALL = (
         "Tursun et al., WACV 2026, arXiv 2502.07215",
         "two-stage",
         "rewrite-1",
-        "one λ for text and image, both normalised before they are fused; on LDRE's captions",
+        "one λ for text and image; on LDRE's captions",
         {
             "transition": "pdv",
             "scorer": "point",
@@ -144,8 +145,8 @@ _ALL = (
         "Wu et al., 2024, arXiv 2409.04918",
         "none",
         None,
-        "the gallery's captions are whatever was indexed beside the image; α and β were read from "
-        "no table of the paper and are this project's",
+        "the gallery's captions are whatever was indexed beside the image; α and β are those of "
+        "the authors' commands for CLIP; image and text are normalised before they are added",
         {"transition": "image-text", "scorer": "mixed", "alpha": 0.8, "rest_weight": 0.1},
     ),
     Method(
@@ -171,7 +172,8 @@ _ALL = (
         "SDR-CIR, 2026",
         "chat",
         "reflect-1",
-        "the prompt's wording; α and β are this project's",
+        "the prompt's wording; α and β are the paper's for CIRCO (CIRR 0.05 and 0.5, FashionIQ 0.2 "
+        "and 0.4)",
         PRESETS["sdr-cir"],
         _REASONING,
     ),

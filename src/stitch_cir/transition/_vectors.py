@@ -148,13 +148,13 @@ class PDV(TransitionBase):
     .. math::
 
         Δ_k = f(t_k) - r, \qquad
-        a_k = \operatorname{normalise}(r + λ Δ_k), \qquad
-        b_k = \operatorname{normalise}(x + λ Δ_k),
+        a_k = r + λ Δ_k, \qquad
+        b_k = x + λ Δ_k,
 
     the refined caption is ``normalise((1 − w) a_k + w b_k)``: dynamic text, semantic transfer to
-    the image, and their fusion (Tursun et al., "PDV: Prompt Directional Vectors for Zero-shot
-    Composed Image Retrieval", WACV 2026, arXiv 2502.07215). One λ serves text and image here, and
-    both are normalised before they are fused.
+    the image, and their fusion, as the authors' published function adds them up (Tursun et al.,
+    "PDV: Prompt Directional Vectors for Zero-shot Composed Image Retrieval", WACV 2026, arXiv
+    2502.07215). One λ serves text and image here.
 
     The defaults are the values that the paper reports for the composer nearest to this one, several
     captions a query (LDRE with PDV on CIRCO and CIRR, every backbone): α_T = α_I = 1.4, β = 0.75.
@@ -195,13 +195,11 @@ class PDV(TransitionBase):
         plain = read_rows("captions of the reference", reference_captions, rows.shape[1])
         reference = to_unit("mean caption of the reference", plain.mean(axis=0, keepdims=True))
         step = self.scale * (rows - reference)
-        text = to_unit("moved text", reference + step)
         if reference_image is None or self.image_weight == 0:
-            return text
+            return to_unit("moved text", reference + step)
         image = read_row("reference image", reference_image, rows.shape[1])
-        moved = to_unit("moved image", image + step)
         weight = self.image_weight
-        return to_unit("fusion", (1.0 - weight) * text.astype(np.float64) + weight * moved)
+        return to_unit("fusion", (1.0 - weight) * reference + weight * image + step)
 
 
 def rocchio_step(captions: Vectors, rejected: Vectors, beta: float) -> Vectors:
