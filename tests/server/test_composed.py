@@ -39,12 +39,12 @@ def test_the_encoder_of_the_server_is_used_where_a_query_gives_it_a_weight(folde
     plain = client.post("/api/search", json=QUERY).json()["results"]
     assert plain["query"].get("composed") is None
     assert not loaded
-    found = client.post("/api/search", json=TOGETHER).json()["results"]
+    joined = client.post("/api/search", json=TOGETHER).json()["results"]
     composed = {"composed": "a-model", "encoder": "test", "weight": 0.5}
-    assert found["query"]["composed"] == composed
+    assert joined["query"]["composed"] == composed
     assert loaded == ["test"]
-    assert found["hits"] != plain["hits"]
-    explained = client.post("/api/explain", json={**TOGETHER, "id": found["hits"][0]["id"]}).json()
+    assert joined["hits"] != plain["hits"]
+    explained = client.post("/api/explain", json={**TOGETHER, "id": joined["hits"][0]["id"]}).json()
     assert explained["captions"][-1] == "red.png + “in blue”"
 
 

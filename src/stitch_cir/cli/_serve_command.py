@@ -138,13 +138,20 @@ class SharingOptions:
     ] = False
 
 
+@dataclass(frozen=True)
+class QueryEncoderOptions:
+    """What encodes queries."""
+
+    encoder: o.EncoderOption = None
+    composed: o.ComposedOption = None
+
+
 @with_options
 def serve(
     gallery: o.GalleryArgument,
     listen: ListenOptions,
-    encoder: o.EncoderOption = None,
-    composed: o.ComposedOption = None,
     *,
+    encoders: QueryEncoderOptions,
     access: AccessOptions,
     limits: LimitOptions,
     sharing: SharingOptions,
@@ -184,12 +191,12 @@ def serve(
             maker = _Maker(models, limits.model_deadline)
             app = create_app(
                 gallery,
-                encoder=None if encoder is None else load_encoder(encoder),
+                encoder=None if encoders.encoder is None else load_encoder(encoders.encoder),
                 settings=settings,
                 models=ServerModels(
                     maker,
                     maker.close,
-                    None if composed is None else _ComposedMaker(composed),
+                    None if encoders.composed is None else _ComposedMaker(encoders.composed),
                 ),
                 reveal=file_manager() if local and not access.trust_proxy else None,
             )
