@@ -46,7 +46,7 @@ from stitch_cir.ranking._shards import (
     rank_shard,
 )
 from stitch_cir.ranking._terms import ScoreTerm, ScoreTerms
-from stitch_cir.ranking._variety import POOL, vary
+from stitch_cir.ranking._variety import POOL, variety_order
 
 __all__ = [
     "POOL",
@@ -86,7 +86,7 @@ __all__ = [
     "score_captions",
     "score_rows",
     "shaped_like",
-    "vary",
+    "variety_order",
     "view_sets",
 ]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.ranking._problem import PackedSets, Ranking
-
-__all__ = ["POOL", "vary"]
+__all__ = ["POOL", "variety_order"]
 
 POOL = 200
 """Best hits that are put into another order; those behind them stay where they are."""
@@ -15,31 +13,33 @@ _DECIMALS = 6
 """Similarities are compared after rounding, so that the order is the same on every machine."""
 
 
-def vary(ranking: Ranking, sets: PackedSets, weight: float, count: int) -> Ranking:
-    """Return a ranking whose best ``count`` hits, at most 200, are in order of marginal relevance.
+def variety_order(
+    scores: NDArray[np.float64], means: NDArray[np.float32], weight: float
+) -> list[int]:
+    """Return the order of marginal relevance of the best hits of a ranking.
 
-    The first stays the first; each next one has the largest (1 − weight) · score − weight · s,
-    where s is its largest similarity to a hit before it: the cosine of their mean views. Scores and
-    similarities both run from 0 to 1 over these hits, so that a weight means the same for every
-    encoder. Equal ones stay in order. The order does not depend on how many hits are requested.
+    ``scores`` (m,) of at most 200 hits, best first, and their normalised mean views ``means``
+    (m, d). The first stays the first; each next one has the largest (1 − weight) · score −
+    weight · s, where s is its largest similarity to a hit before it: the cosine of their mean
+    views. Scores and similarities both run from 0 to 1 over these hits, so that a weight means the
+    same for every encoder. Equal ones stay in order. The order does not depend on how many hits are
+    requested.
     """
-    pool = min(count, POOL, len(ranking.rows))
-    if not weight or pool < 3:
-        return ranking
-    means = np.asarray(sets.means[ranking.rows[:pool]], dtype=np.float64)
-    similarities = _spread(np.round(means @ means.T, _DECIMALS))
-    relevance = (1 - weight) * _spread(ranking.scores[:pool])
+    if not weight or len(scores) < 3:
+        return list(range(len(scores)))
+    views = np.asarray(means, dtype=np.float64)
+    similarities = _spread(np.round(views @ views.T, _DECIMALS))
+    relevance = (1 - weight) * _spread(scores)
     order, nearest = [0], similarities[0].copy()
-    waiting = np.ones(pool, bool)
+    waiting = np.ones(len(scores), bool)
     waiting[0] = False
-    while len(order) < pool:
+    while len(order) < len(scores):
         marginal = np.where(waiting, relevance - weight * nearest, -np.inf)
         best = int(np.argmax(marginal))
         order.append(best)
         waiting[best] = False
         np.maximum(nearest, similarities[best], out=nearest)
-    whole = np.concatenate([order, np.arange(pool, len(ranking.rows))]).astype(np.int64)
-    return Ranking(ranking.rows[whole], ranking.scores[whole], ranking.bounded, ranking.scored)
+    return order
 
 
 def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,34 +9,103 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.errors import GalleryEmptyError, NotFoundError
-from stitch_cir.gallery import Ids, Snapshot, ViewMatrix
-from stitch_cir.searcher._features import EncodedQuery
+from stitch_cir.gallery import GalleryReader, Ids, Snapshot, ViewMatrix
 from stitch_cir.searcher._reference import ResolvedReference, suggest_ids
 from stitch_cir.searcher._settings import SearchSettings
 
-__all__ = ["Candidates", "select_candidates", "shortfall"]
+__all__ = [
+    "Candidates",
+    "Exclusions",
+    "Selection",
+    "exclusions_of",
+    "select_candidates",
+    "select_rows",
+    "shortfall",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusions:
+    """What a query leaves out, whatever the filters.
+
+    ``rejected``: the negatives and their duplicates, each with the id that named it first; ``ids``:
+    these, and the references with their duplicates.
+    """
+
+    rejected: Mapping[str, str]
+    ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """How many images take part in a ranking, and what to note about it.
+
+    ``images`` counts those of the gallery, ``ranked`` those that take part, ``units`` what is
+    ranked of them: images, or groups; ``alone`` counts groups of one image. ``matched``: for each
+    pattern of include, then of exclude, whether an id matches it, and whether one lies below it.
+    ``unhashed``: images without a perceptual hash.
+    """
+
+    images: int
+    ranked: int
+    units: int
+    alone: int = 0
+    matched: tuple[tuple[bool, bool], ...] = ()
+    unhashed: int = 0
+
+    def check(self, directory: object) -> None:
+        """Raise ``GalleryEmptyError`` where nothing is left to rank."""
+        if not self.images:
+            raise GalleryEmptyError(
+                f"The gallery {directory} holds no image.",
+                hint="Index a folder that has images: stitch index FOLDER",
+            )
+        if not self.ranked:
+            raise GalleryEmptyError(
+                f"No image is left to rank of the {self.images} in {directory}.",
+                hint="The filters (and the reference, which is left out) match everything away: "
+                "loosen --include/--exclude and --where, or add --include-reference.",
+            )
+
+    def notes(self, settings: SearchSettings) -> tuple[str, ...]:
+        """Return what to note: a filter or a grouping never fails silently."""
+        patterns = [
+            *(("include", pattern) for pattern in settings.include),
+            *(("exclude", pattern) for pattern in settings.exclude),
+        ]
+        notes = [
+            _unmatched(name, pattern, lies_below=below)
+            for (name, pattern), (matches, below) in zip(patterns, self.matched, strict=True)
+            if not matches
+        ]
+        if settings.group_by is not None and 2 * self.alone > self.ranked:
+            # otherwise every image for itself would look like an answer to the request for groups
+            notes.append(
+                f"{self.alone:,} of {self.ranked:,} images are alone in their group: they have no "
+                f"{settings.group_by}, or one that no other has."
+            )
+        if self.unhashed:
+            notes.append(
+                f"{self.unhashed:,} of {self.images:,} images have no perceptual hash yet, so "
+                "their near-duplicates are not recognised: stitch index FOLDER computes it."
+            )
+        return tuple(notes)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """What may be ranked in one snapshot.
 
-    ``rows``: (n,) int64, ascending; ``rejected``: the negatives and their duplicates, each with the
-    id that named it first; ``notes``: patterns that match no image, and an unfinished indexing;
-    ``groups``: (n,) int64, the group of every row of the gallery, where the settings group;
-    ``copies``: (n,) int64, likewise for near-duplicates, where they are collapsed.
+    ``rows``: (n,) int64, ascending; ``exclusions``: what the query leaves out; ``selection``: how
+    many these are; ``groups``: (n,) int64, the group of every row of the gallery, where the
+    settings group; ``copies``: (n,) int64, likewise for near-duplicates, where they are collapsed.
     """
 
     rows: NDArray[np.int64] = field(repr=False)
-    rejected: Mapping[str, str]
-    notes: tuple[str, ...]
+    exclusions: Exclusions
+    selection: Selection
     groups: NDArray[np.int64] | None = field(default=None, repr=False)
     copies: NDArray[np.int64] | None = field(default=None, repr=False)
-
-    @property
-    def num_units(self) -> int:
-        """How many there are to rank: images, or groups of them."""
-        return self.units(self.rows)
 
     def units(self, rows: NDArray[np.int64]) -> int:
         """Count some of the rows (m,): as images, or as groups of them."""
@@ -58,13 +127,23 @@ class Candidates:
         same: NDArray[np.int64] = rows[(self.copies[rows] == self.copies[row]) & (rows != row)]
         return same
 
-    def move_away(self, query: EncodedQuery, matrix: ViewMatrix, weight: float) -> EncodedQuery:
-        """Return the query moved away from the negatives by ``weight``, with their ids."""
-        ids = tuple(dict.fromkeys(self.rejected.values()))
-        rows = [row for id in ids if (row := matrix.ids.row_of(id)) is not None]
-        if not rows:
-            return query
-        return query.away_from(ids, np.asarray(matrix.means[rows]), weight)
+
+def exclusions_of(
+    gallery: GalleryReader,
+    references: Sequence[ResolvedReference],
+    negatives: Sequence[str],
+    settings: SearchSettings,
+) -> Exclusions:
+    """Return what a query leaves out: the negatives, and the references unless they are included.
+
+    Raises ``NotFoundError`` for a negative that the gallery does not hold.
+    """
+    rejected = _rejected_ids(gallery, negatives)
+    ids = set(rejected)
+    for reference in () if settings.include_reference else references:
+        twins = () if reference.content is None else gallery.ids_with_content(reference.content)
+        ids |= {*reference.excluded_ids, *twins}
+    return Exclusions(rejected, frozenset(ids))
 
 
 def select_candidates(
@@ -78,120 +157,92 @@ def select_candidates(
     Raises ``NotFoundError`` for a negative that the gallery does not hold, ``GalleryEmptyError``
     when nothing is left.
     """
+    exclusions = exclusions_of(snapshot, references, negatives, settings)
+    candidates = select_rows(snapshot, settings, exclusions)
+    candidates.selection.check(snapshot.directory)
+    return candidates
+
+
+def select_rows(snapshot: Snapshot, settings: SearchSettings, exclusions: Exclusions) -> Candidates:
+    """Return what the filters and the exclusions leave of a gallery, which may be nothing."""
     matrix = snapshot.matrix()
-    rejected = _rejected_ids(snapshot, negatives)
-    reference_ids: set[str] = set()
-    for reference in () if settings.include_reference else references:
-        twins = () if reference.content is None else snapshot.ids_with_content(reference.content)
-        reference_ids |= {*reference.excluded_ids, *twins}
-    excluded = {*reference_ids, *rejected, *snapshot.damaged}
-    rows, notes = _filter_rows(snapshot, matrix, settings, excluded)
-    incomplete = snapshot.incomplete_note()
-    if incomplete is not None:
-        notes = (incomplete, *notes)
-    groups = None
+    rows, matched = _filter_rows(snapshot, matrix, settings, exclusions.ids | snapshot.damaged)
+    groups, copies, unhashed, units, alone = None, None, 0, len(rows), 0
     if settings.group_by is not None:
         groups, _ = snapshot.attributes.groups(settings.group_by)
-        notes = (*notes, *_alone_notes(groups[rows], settings.group_by))
-    copies = None
+        sizes = np.bincount(groups[rows])
+        units, alone = int(np.count_nonzero(sizes)), int((sizes == 1).sum())
     if settings.near_duplicates == "collapse":
         duplicates = snapshot.near_duplicates()
-        copies = duplicates.groups
-        groups = copies if groups is None else groups
-        if duplicates.missing:
-            notes = (
-                *notes,
-                f"{duplicates.missing:,} of {len(copies):,} images have no perceptual hash yet, so "
-                "their near-duplicates are not recognised: stitch index FOLDER computes it.",
-            )
-    return Candidates(rows, rejected, notes, groups, copies)
-
-
-def _alone_notes(groups: NDArray[np.int64], name: str) -> tuple[str, ...]:
-    """Return a note where grouping hardly groups: most images have no value, or one of their own.
-
-    Otherwise every image for itself would look like an answer to the question for groups.
-    """
-    sizes = np.bincount(groups)
-    alone = int((sizes == 1).sum())
-    if 2 * alone <= len(groups):
-        return ()
-    return (
-        f"{alone:,} of {len(groups):,} images are alone in their group: they have no {name}, or "
-        "one that no other has.",
-    )
+        copies, unhashed = duplicates.groups, duplicates.missing
+        if groups is None:
+            groups, units = copies, int(np.count_nonzero(np.bincount(copies[rows])))
+    selection = Selection(len(matrix.ids), len(rows), units, alone, matched, unhashed)
+    return Candidates(rows, exclusions, selection, groups, copies)
 
 
 def _filter_rows(
     snapshot: Snapshot, matrix: ViewMatrix, settings: SearchSettings, excluded: Collection[str]
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return the rows that the filters leave to rank, (n,) int64 in id order, and notes.
+) -> tuple[NDArray[np.int64], tuple[tuple[bool, bool], ...]]:
+    """Return the rows that the filters leave to rank, (n,) int64 in id order.
 
-    A note says which pattern matches no image: a filter never fails silently.
+    Also returns for each pattern whether an id matches it, and if not, whether one lies below it.
     """
-    if not len(matrix.ids):
-        raise GalleryEmptyError(
-            f"The gallery {snapshot.directory} holds no image.",
-            hint="Index a folder that has images: stitch index FOLDER",
-        )
     kept = np.ones(len(matrix.ids), bool)
     kept[[row for id in excluded if (row := matrix.ids.row_of(id)) is not None]] = False
-    notes = []
+    matched_by: list[tuple[bool, bool]] = []
     for name, patterns in (("include", settings.include), ("exclude", settings.exclude)):
         matched = np.zeros(len(kept), bool)
         for pattern in patterns:
             matches = matrix.ids.matching(pattern)
             matched |= matches
-            if not matches.any():
-                notes.append(_unmatched(name, pattern, matrix.ids))
+            any_match = bool(matches.any())
+            matched_by.append((any_match, not any_match and _lies_below(matrix.ids, pattern)))
         if patterns:
             kept &= matched == (name == "include")
     if settings.where is not None:
         kept &= snapshot.attributes.mask(settings.where)
-    rows = np.flatnonzero(kept).astype(np.int64)
-    if not len(rows):
-        raise GalleryEmptyError(
-            f"No image is left to rank of the {len(matrix.ids)} in {snapshot.directory}.",
-            hint="The filters (and the reference, which is left out) match everything away: "
-            "loosen --include/--exclude and --where, or add --include-reference.",
-        )
-    return rows, tuple(notes)
+    return np.flatnonzero(kept).astype(np.int64), tuple(matched_by)
 
 
-def _unmatched(name: str, pattern: str, ids: Ids) -> str:
-    below = pattern.rstrip("/") + "/*"
-    hint = f" Do you mean {below!r}?" if ids.matching(below).any() else ""
+def _below(pattern: str) -> str:
+    return pattern.rstrip("/") + "/*"
+
+
+def _lies_below(ids: Ids, pattern: str) -> bool:
+    return bool(ids.matching(_below(pattern)).any())
+
+
+def _unmatched(name: str, pattern: str, *, lies_below: bool) -> str:
+    hint = f" Do you mean {_below(pattern)!r}?" if lies_below else ""
     return f"The pattern {pattern!r} of {name} matches no image.{hint}"
 
 
-def _rejected_ids(snapshot: Snapshot, negatives: Sequence[str]) -> dict[str, str]:
+def _rejected_ids(gallery: GalleryReader, negatives: Sequence[str]) -> dict[str, str]:
     """Return the rejected images and their duplicates, each with the id that named it first."""
     rejected: dict[str, str] = {}
     for name in negatives:
-        id = snapshot.resolve(name)
+        id = gallery.resolve(name)
         if id is None:
             raise NotFoundError(
-                f"The gallery {snapshot.directory} has no image {name!r} to search less like.",
-                hint=suggest_ids(snapshot, name) or "Give an id as printed by a search.",
+                f"The gallery {gallery.directory} has no image {name!r} to search less like.",
+                hint=suggest_ids(gallery, name) or "Give an id as printed by a search.",
             )
-        for duplicate in (id, *snapshot.duplicates(id)):
+        for duplicate in (id, *gallery.duplicates(id)):
             rejected.setdefault(duplicate, id)
     return rejected
 
 
-def shortfall(
-    settings: SearchSettings, candidates: Candidates, num_images: int, total: int
-) -> list[str]:
+def shortfall(settings: SearchSettings, selection: Selection, total: int) -> list[str]:
     """Return notes on why there are fewer hits than were requested.
 
-    Of ``num_images`` in the gallery the filters left the candidates, and the minimal score
+    Of the images of the gallery the filters left those that take part, and the minimal score
     ``total`` hits (images or groups).
     """
     notes = []
-    taking_part = len(candidates.rows)
-    rest = "" if taking_part == num_images else f" of the {num_images} in the gallery"
+    taking_part, units = selection.ranked, selection.units
+    rest = "" if taking_part == selection.images else f" of the {selection.images} in the gallery"
     images = "image takes" if taking_part == 1 else "images take"
-    units = candidates.num_units
     if settings.k is not None and units < settings.k <= taking_part:
         noun = "group takes" if units == 1 else "groups take"
         notes.append(f"k is {settings.k}, but only {units} {noun} part.")

@@ -13,14 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir._schema import DECLARED
-from stitch_cir.gallery import Gallery, ViewMatrix
+from stitch_cir.gallery import Gallery
 from stitch_cir.ranking import chance_threshold, shaped_like, view_sets
 from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._random_captions import RECIPE, length_of, random_captions
 from stitch_cir.searcher._ranker import GalleryRanker
 from stitch_cir.searcher._settings import SearchSettings
 
-__all__ = ["Chance", "ChanceCache", "Cutoff", "measure_chance", "place_cutoff"]
+__all__ = [
+    "IMAGES",
+    "REQUESTS",
+    "Chance",
+    "ChanceCache",
+    "Cutoff",
+    "measure_chance",
+    "place_cutoff",
+    "score_chance",
+    "spread_rows",
+]
 
 REQUESTS = 512
 """Random requests that a score is compared with."""
@@ -125,11 +135,25 @@ def measure_chance(gallery: Gallery, ranker: GalleryRanker, query: EncodedQuery)
     For a query in words they are random captions of about the same length, for a reference without
     text they are other images.
     """
-    matrix = ranker.matrix
-    rows = _spread(matrix, IMAGES)
+    count = len(ranker.matrix.ids)
+    return score_chance(
+        gallery, ranker, query, spread_rows(count, IMAGES), spread_rows(count, REQUESTS)
+    )
+
+
+def score_chance(
+    gallery: Gallery,
+    ranker: GalleryRanker,
+    query: EncodedQuery,
+    rows: NDArray[np.int64],
+    others: NDArray[np.int64],
+) -> Chance:
+    """Score random requests of the shape of a query on ``rows`` of the ranker's matrix.
+
+    ``others`` are the rows whose images are the requests, where the query has no words.
+    """
     if query.composition is None:
-        others = _spread(matrix, REQUESTS)
-        scores = ranker.chance(query, view_sets(matrix, others), rows)
+        scores = ranker.chance(query, view_sets(ranker.matrix, others), rows)
         is_itself = others[:, None] == rows
         kept = scores[~is_itself] if not is_itself.all() else scores.reshape(-1)
         return Chance(np.sort(kept), len(others), len(rows), "images")
@@ -140,10 +164,9 @@ def measure_chance(gallery: Gallery, ranker: GalleryRanker, query: EncodedQuery)
     return Chance(np.sort(scores.reshape(-1)), REQUESTS, len(rows), f"{RECIPE}, {length}")
 
 
-def _spread(matrix: ViewMatrix, count: int) -> NDArray[np.int64]:
-    """Return at most ``count`` rows, evenly spread."""
-    last = len(matrix.ids) - 1
-    return np.unique(np.linspace(0, last, min(count, last + 1)).astype(np.int64))
+def spread_rows(images: int, count: int) -> NDArray[np.int64]:
+    """Return at most ``count`` of the rows of a gallery of so many ``images``, evenly spread."""
+    return np.unique(np.linspace(0, images - 1, min(count, images)).astype(np.int64))
 
 
 def place_cutoff(

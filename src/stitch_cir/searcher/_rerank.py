@@ -12,9 +12,9 @@ from stitch_cir.images import open_image
 from stitch_cir.reranker import Candidate, Checklist, JointReranker, Judgement, Reranker, Verdict
 from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._hit import Hit
-from stitch_cir.searcher._query_run import RankingRequest
 from stitch_cir.searcher._results import Results
 from stitch_cir.searcher._settings import SearchSettings
+from stitch_cir.searcher._source import RankingRequest
 
 __all__ = ["check_reranker", "combine_scores", "rerank"]
 

@@ -19,18 +19,18 @@ from stitch_cir.encoders import ComposedEncoder, DualEncoder, default_composed, 
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Gallery, GalleryReader
 from stitch_cir.images import MAX_PIXELS
-from stitch_cir.ranking import Exhaustive, Solver
+from stitch_cir.ranking import Solver
 from stitch_cir.reranker import Reranker
-from stitch_cir.searcher._candidates import select_candidates
 from stitch_cir.searcher._composed import Composing, left_out_notes
 from stitch_cir.searcher._composing import compose_query, composed_query, describe_query
 from stitch_cir.searcher._cursor import Cursor
 from stitch_cir.searcher._encoding import cut_notes, encode_queries
 from stitch_cir.searcher._features import ComposedQuery, QueryFeatures
 from stitch_cir.searcher._hit import Hit
+from stitch_cir.searcher._local import LocalEngine
 from stitch_cir.searcher._query import Query, empty_query_error
-from stitch_cir.searcher._query_run import QueryRun, RankingRequest
-from stitch_cir.searcher._ranker import GalleryRanker, GallerySolvers
+from stitch_cir.searcher._query_run import QueryRun
+from stitch_cir.searcher._ranker import GalleryRanker
 from stitch_cir.searcher._reference import (
     ResolvedReference,
     gallery_id_of,
@@ -41,8 +41,8 @@ from stitch_cir.searcher._reference import (
 from stitch_cir.searcher._rerank import check_reranker, rerank
 from stitch_cir.searcher._results import Results
 from stitch_cir.searcher._settings import SearchSettings
+from stitch_cir.searcher._source import Engine, ProvidesEngine, RankingRequest
 from stitch_cir.searcher._usage import StageTimer, UsageRecorder
-from stitch_cir.transport import open_device
 
 if TYPE_CHECKING:
     from stitch_cir.chat import Estimate
@@ -91,7 +91,8 @@ class Searcher:
         self.composer: Composer = composer or VerbatimComposer()
         self.composed: ComposedEncoder = composed or default_composed(gallery.encoder)
         self._reranker = reranker
-        self._solver = solver
+        provides = isinstance(gallery, ProvidesEngine)
+        self._engine: Engine = gallery.engine() if provides else LocalEngine(gallery, solver)
 
     # -- whole queries ---------------------------------------------------------------------------
 
@@ -132,8 +133,8 @@ class Searcher:
                 hint="Search without a shortlist, or with a larger k.",
             )
         check_reranker(self._reranker, self.settings)
-        solver = self._open_solver()
-        settings = self.settings.with_(device=solver.device)
+        solver, device = self._engine.device(self.settings.device)
+        settings = self.settings.with_(device=device)
         recorder = UsageRecorder({"composer": self.composer, "reranker": self._reranker})
         with ExitStack() as stack:
             run = self._start(query, settings, solver, stack, cursor=cursor)
@@ -158,7 +159,7 @@ class Searcher:
         when the gallery has no such image, or when it does not take part in the ranking.
         """
         with ExitStack() as stack:
-            run = self._start(query, self.settings.for_one_image(), Exhaustive(), stack, id)
+            run = self._start(query, self.settings.for_one_image(), None, stack, id)
             results = run.explain(id)
         explainer = partial(self._explain_again, run.request.without_image())
         return replace(results, explainer=explainer)
@@ -259,7 +260,8 @@ class Searcher:
 
     def rankers(self, ways: Sequence[SearchSettings]) -> list[GalleryRanker]:
         """Return a ranker for each of several settings, all of one generation and one solver."""
-        solver, matrix = self._open_solver(), self.gallery.matrix()
+        matrix, (solver, _) = self.gallery.matrix(), self._engine.device(self.settings.device)
+        assert solver is not None
         return GalleryRanker.of_each(self.gallery, matrix, ways, solver)
 
     # -- one query -------------------------------------------------------------------------------
@@ -268,16 +270,11 @@ class Searcher:
         references = query.weighted_references
         return resolve_references(gallery, references, side=self.required_image_side)
 
-    def _open_solver(self) -> Solver:
-        if self._solver is not None:
-            return self._solver
-        return self.gallery.resource(GallerySolvers).on(open_device(self.settings.device))
-
     def _start(
         self,
         query: Query,
         settings: SearchSettings,
-        solver: Solver,
+        solver: Solver | None,
         stack: ExitStack,
         id: str | None = None,
         cursor: Cursor | None = None,
@@ -294,7 +291,7 @@ class Searcher:
             if cursor is not None:
                 cursor.check_state(first, settings)
             references = self._resolve(first, query)
-            candidates = select_candidates(first, references, query.negatives, settings)
+            selected = self._engine.select(first, references, query.negatives, settings)
             for facet in query.facets:
                 first.attributes.check_facet(facet)
             state = (first.commit, first.attributes.state)
@@ -335,11 +332,13 @@ class Searcher:
             composing.name,
         )
         same = (snapshot.commit, snapshot.attributes.state) == state
-        return QueryRun.of(self.gallery, snapshot, request, candidates if same else None)
+        source = self._engine.open(snapshot, request, selected if same else None)
+        return QueryRun(request, snapshot, source)
 
     def _explain_again(self, request: RankingRequest, id: str) -> Hit:
         """Explain another image for a query that was searched with before."""
         settings = request.settings.for_one_image()
-        request = replace(request, settings=settings, solver=Exhaustive(), timer=StageTimer())
+        request = replace(request, settings=settings, solver=None, timer=StageTimer())
         with self.gallery.snapshot() as snapshot:
-            return QueryRun.of(self.gallery, snapshot, request).explain(id)[0]
+            source = self._engine.open(snapshot, request, None)
+            return QueryRun(request, snapshot, source).explain(id)[0]
