@@ -79,9 +79,9 @@ def product_id(gallery: Gallery, id: str) -> str:
     """Return the id of a variant: the id itself, or the first variant of a product of this id."""
     if gallery.match(id) is None:
         with gallery.snapshot() as snapshot, suppress(QueryError):
-            rows = snapshot.attributes.rows(Attribute(GROUP) == id)
-            if len(rows):
-                return snapshot.matrix().ids[int(rows[0])]
+            _, ids = snapshot.find(limit=1, where=Attribute(GROUP) == id)
+            if ids:
+                return ids[0]
     return id
 
 

@@ -4,16 +4,23 @@ from stitch_cir import _exports
 from stitch_cir.gallery._encoder_hint import encoder_hint, encoder_note
 from stitch_cir.gallery._gallery import Gallery
 from stitch_cir.gallery._names import matcher
-from stitch_cir.gallery._near_duplicates import NearDuplicates
+from stitch_cir.gallery._near_duplicates import NearDuplicates, content_groups
 from stitch_cir.gallery._path_mask import PathMask
 from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery._report import IndexReport, Progress, ProgressEvent, VerifyReport
 from stitch_cir.gallery._snapshot import Snapshot
-from stitch_cir.gallery.attributes._facets import Facet, FacetCount, FacetRequest
+from stitch_cir.gallery.attributes._facets import (
+    Facet,
+    FacetCount,
+    FacetRequest,
+    Occurrences,
+    facet_of,
+    joined_occurrences,
+)
 from stitch_cir.gallery.attributes._parse import parse_where
 from stitch_cir.gallery.attributes._reader import Attributes, AttributeSchema
 from stitch_cir.gallery.attributes._records import AttributeRecord, AttributeTable
-from stitch_cir.gallery.attributes._suggest import Suggestions
+from stitch_cir.gallery.attributes._suggest import Suggestions, suggest
 from stitch_cir.gallery.attributes._where import Attribute, Near, Where
 from stitch_cir.gallery.attributes._write import AttributeReport
 from stitch_cir.gallery.cache._codes import Codes, write_codes
@@ -61,6 +68,7 @@ __all__ = [
     "IndexReport",
     "Near",
     "NearDuplicates",
+    "Occurrences",
     "PathMask",
     "Progress",
     "ProgressEvent",
@@ -72,15 +80,19 @@ __all__ = [
     "ViewMatrix",
     "Where",
     "WrittenRow",
+    "content_groups",
     "encoder_hint",
     "encoder_note",
+    "facet_of",
     "index_captions",
     "index_feed",
     "index_folder",
+    "joined_occurrences",
     "matcher",
     "minor_digits",
     "minor_units",
     "parse_where",
+    "suggest",
     "take_encoded",
     "write_captions",
     "write_codes",

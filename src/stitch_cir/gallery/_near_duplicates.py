@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,13 @@ from stitch_cir.gallery.store import Store
 from stitch_cir.gallery.store import _perceptual_hashes as tables
 from stitch_cir.images import COLOUR_BYTES, STRUCTURE_BYTES
 
-__all__ = ["NearDuplicateCache", "NearDuplicates"]
+__all__ = [
+    "NearDuplicateCache",
+    "NearDuplicates",
+    "content_groups",
+    "grouped",
+    "hashed_contents",
+]
 
 MOST_BITS = 31
 """Bits of 256 in which the structure of near-duplicates may differ: PDQ's own threshold."""
@@ -31,10 +37,12 @@ class NearDuplicates:
 
     ``groups``: (n,) int64, the group of every row from 0 on; an image without near-duplicates is
     alone in its own. ``missing`` counts images without a perceptual hash, which are alone as well.
+    ``labels`` (g,) say what each group is called by its contents, −1 for one without any.
     """
 
     groups: NDArray[np.int64] = field(repr=False)
     missing: int
+    labels: NDArray[np.int64] = field(repr=False)
 
 
 class NearDuplicateCache:
@@ -57,28 +65,53 @@ class NearDuplicateCache:
 
 
 def _near_duplicates(store: Store, ids: Sequence[str]) -> NearDuplicates:
-    """Return the groups of near-duplicates among ``ids``, the sorted ids of a matrix.
+    """Return the groups of near-duplicates among ``ids``, the sorted ids of a matrix."""
+    return grouped(store, ids, content_groups(hashed_contents(store)))
 
-    Images are joined where they are near-duplicates of each other, directly or by others between
-    them; byte-identical files always are.
+
+def hashed_contents(store: Store) -> dict[str, bytes | None]:
+    """Return the perceptual hash of the content of every item; ``None`` for one without."""
+    prints = tables.perceptual_hashes(store)
+    return {hash: prints.get(hash) for _, hash in tables.hashed_items(store)}
+
+
+def content_groups(prints: Mapping[str, bytes | None]) -> dict[str, int]:
+    """Return the group of every content, by the contents' perceptual hashes.
+
+    Contents are joined where they are near-duplicates of each other, directly or by others between
+    them.
+    """
+    contents = sorted(prints)
+    detailed = [
+        position
+        for position, content in enumerate(contents)
+        if len(prints[content] or b"") == _BYTES
+    ]
+    data = np.frombuffer(
+        b"".join(prints[contents[position]] or b"" for position in detailed), np.uint8
+    ).reshape(len(detailed), _BYTES)
+    positions = np.array(detailed, np.int64)
+    labels = np.arange(len(contents))
+    for first, second in _pairs(data):
+        labels = _joined(labels, positions[first], positions[second])
+    return dict(zip(contents, labels.tolist(), strict=True))
+
+
+def grouped(store: Store, ids: Sequence[str], labels: Mapping[str, int]) -> NearDuplicates:
+    """Return the groups of the sorted ``ids``, by the ``labels`` of their contents.
+
+    Byte-identical files are always of one group.
     """
     row_of = {id: row for row, id in enumerate(ids)}
     items = [(row_of[id], hash) for id, hash in tables.hashed_items(store) if id in row_of]
     prints = tables.perceptual_hashes(store)
-    contents = sorted({hash for _, hash in items})
-    number = {hash: position for position, hash in enumerate(contents)}
-    detailed = [hash for hash in contents if len(prints.get(hash, b"")) == _BYTES]
-    data = np.frombuffer(b"".join(prints[hash] for hash in detailed), np.uint8)
-    data = data.reshape(len(detailed), _BYTES)
-    positions = np.array([number[hash] for hash in detailed], np.int64)
-    labels = np.arange(len(contents))
-    for first, second in _pairs(data):
-        labels = _joined(labels, positions[first], positions[second])
-    groups = len(contents) + np.arange(len(ids))
+    groups = 1 + max(labels.values(), default=-1) + np.arange(len(ids))
     rows = np.array([row for row, _ in items], np.int64)
-    groups[rows] = labels[[number[hash] for _, hash in items]]
+    groups[rows] = [labels[hash] for _, hash in items]
     missing = sum(hash not in prints for _, hash in items)
-    return NearDuplicates(np.unique(groups, return_inverse=True)[1].astype(np.int64), missing)
+    names, inverse = np.unique(groups, return_inverse=True)
+    keys = np.where(names <= max(labels.values(), default=-1), names, -1)
+    return NearDuplicates(inverse.astype(np.int64), missing, keys)
 
 
 def _pairs(data: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:

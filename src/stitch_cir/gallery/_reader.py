@@ -188,16 +188,20 @@ class GalleryReader(ABC):
                 for base in _spellings(root)
                 if path.is_relative_to(base)
             ]
-        exact = next((name for name in names if self._store.item(name) is not None), None)
+        exact = next((name for name in names if name in self), None)
         if exact is not None:
             return exact
-        similar = (self._store.find_id(name) for name in dict.fromkeys(names))
+        similar = (self._similar(name) for name in dict.fromkeys(names))
         near = next((id for id in similar if id is not None), None)
         return near if near is None or self._may_be(Path(text), near) else None
 
     def match(self, name: str) -> str | None:
         """Find the id that ``name`` is, whatever its case and Unicode spelling; never a path."""
-        return name if name in self else self._store.find_id(name)
+        return name if name in self else self._similar(name)
+
+    def _similar(self, name: str) -> str | None:
+        """Return the id that ``name`` is but for case and Unicode spelling, if it is one."""
+        return self._store.find_id(name)
 
     def _may_be(self, path: Path, id: str) -> bool:
         """Return whether a path that is spelled otherwise than an id may mean its file."""

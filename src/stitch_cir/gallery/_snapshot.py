@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from stitch_cir.gallery._near_duplicates import NearDuplicateCache, NearDuplicates
+from stitch_cir.gallery._near_duplicates import (
+    NearDuplicateCache,
+    NearDuplicates,
+    grouped,
+    hashed_contents,
+)
 from stitch_cir.gallery._reader import GalleryReader
 from stitch_cir.gallery.attributes import Attributes, Where
 from stitch_cir.gallery.attributes._columns import AttributeCache
@@ -136,6 +141,18 @@ class Snapshot(GalleryReader):
         """Return which rows of the matrix are near-duplicates of one another."""
         cache = self._gallery.resource(NearDuplicateCache)
         return cache.get(self._store, self.commit, self.matrix().ids)
+
+    def similar_ids(self, name: str) -> list[str]:
+        """Return the ids that are ``name`` but for case and Unicode spelling."""
+        return self._store.similar_ids(name)
+
+    def hashed_contents(self) -> dict[str, bytes | None]:
+        """Return the perceptual hash of the content of every item; ``None`` for one without."""
+        return hashed_contents(self._store)
+
+    def grouped_as(self, labels: Mapping[str, int]) -> NearDuplicates:
+        """Return the groups of the rows of the matrix by the ``labels`` of their contents."""
+        return grouped(self._store, self.matrix().ids, labels)
 
     @property
     def num_perceptual_hashes(self) -> int:

@@ -15,8 +15,11 @@ from stitch_cir.ranking._chance import (
 from stitch_cir.ranking._exhaustive import Exhaustive
 from stitch_cir.ranking._groups import best_members
 from stitch_cir.ranking._hubness import (
+    BANK,
+    VIEWS_EACH,
     HubnessBank,
     HubnessCache,
+    allowed_neighbours,
     bank_images,
     count_neighbours,
     hubness,
@@ -49,7 +52,9 @@ from stitch_cir.ranking._terms import ScoreTerm, ScoreTerms
 from stitch_cir.ranking._variety import POOL, variety_order
 
 __all__ = [
+    "BANK",
     "POOL",
+    "VIEWS_EACH",
     "Bounded",
     "Exhaustive",
     "HubnessBank",
@@ -66,6 +71,7 @@ __all__ = [
     "ShardRanking",
     "ShardUnits",
     "Solver",
+    "allowed_neighbours",
     "bank_images",
     "best_members",
     "chance_scores",

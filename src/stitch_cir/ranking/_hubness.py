@@ -18,8 +18,11 @@ from stitch_cir.ranking._scores import pad_sets
 from stitch_cir.transport import Scorer
 
 __all__ = [
+    "BANK",
+    "VIEWS_EACH",
     "HubnessBank",
     "HubnessCache",
+    "allowed_neighbours",
     "bank_images",
     "count_neighbours",
     "hubness",
@@ -160,7 +163,7 @@ def _against(
     """Return the hubness of sets against a bank under each scorer: (n,) each."""
     sizes = sets.offsets[1:] - sets.offsets[:-1]
     queries, owners = bank.queries, bank.owners
-    kept = min(_allowed(neighbours, len(owners)), len(owners))
+    kept = min(allowed_neighbours(neighbours, len(owners)), len(owners))
     means = np.zeros((len(scorers), len(sizes)))
 
     def average_best(rows: NDArray[np.int64]) -> None:
@@ -230,10 +233,11 @@ def count_neighbours(
     """
     sizes = sets.offsets[1:] - sets.offsets[:-1]
     images = bank_images(sizes, bank=bank, views_each=views_each)
-    return _allowed(neighbours, int(np.minimum(sizes[images], views_each).sum()))
+    return allowed_neighbours(neighbours, int(np.minimum(sizes[images], views_each).sum()))
 
 
-def _allowed(neighbours: int, bank_size: int) -> int:
+def allowed_neighbours(neighbours: int, bank_size: int) -> int:
+    """Return how many neighbours hubness averages over in a bank of so many views."""
     return min(neighbours, max(FEWEST, int(SHARE * bank_size)))
 
 

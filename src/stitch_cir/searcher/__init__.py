@@ -3,7 +3,22 @@
 from typing import TYPE_CHECKING
 
 from stitch_cir import _exports
-from stitch_cir.searcher._cutoff import Cutoff
+from stitch_cir.searcher._candidates import (
+    Candidates,
+    Exclusions,
+    Selection,
+    exclusions_of,
+    select_rows,
+)
+from stitch_cir.searcher._cutoff import (
+    IMAGES,
+    REQUESTS,
+    Chance,
+    ChanceCache,
+    Cutoff,
+    score_chance,
+    spread_rows,
+)
 from stitch_cir.searcher._encoding import distinct_texts
 from stitch_cir.searcher._features import (
     ComposedQuery,
@@ -13,9 +28,16 @@ from stitch_cir.searcher._features import (
 )
 from stitch_cir.searcher._front import compose, search
 from stitch_cir.searcher._hit import Hit, Match, Region, View
+from stitch_cir.searcher._local import LocalEngine, LocalSource
 from stitch_cir.searcher._methods import METHODS, Method, method_by_name
 from stitch_cir.searcher._query import Query, QueryParts
-from stitch_cir.searcher._ranker import GalleryRanker, GallerySolvers, RankedWay, rank_ways
+from stitch_cir.searcher._ranker import (
+    GalleryRanker,
+    GallerySolvers,
+    RankedWay,
+    limited_neighbours,
+    rank_ways,
+)
 from stitch_cir.searcher._reference import (
     ReferenceLike,
     References,
@@ -29,6 +51,14 @@ from stitch_cir.searcher._results import Results
 from stitch_cir.searcher._roles import PartVectors, RoleMatch, RoleShare, RoleVectors
 from stitch_cir.searcher._searcher import Searcher
 from stitch_cir.searcher._settings import PRESETS, Hubness, SearchSettings
+from stitch_cir.searcher._source import (
+    Cuts,
+    Engine,
+    ProvidesEngine,
+    RankingRequest,
+    Source,
+    moved_query,
+)
 
 if TYPE_CHECKING:
     from stitch_cir.searcher._batch import (
@@ -40,25 +70,37 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "IMAGES",
     "METHODS",
     "PRESETS",
+    "REQUESTS",
+    "Candidates",
+    "Chance",
+    "ChanceCache",
     "ComposeOutcome",
     "ComposeRequest",
     "ComposedQuery",
     "ComposedSet",
     "Cutoff",
+    "Cuts",
     "EncodedQuery",
+    "Engine",
+    "Exclusions",
     "GalleryRanker",
     "GallerySolvers",
     "Hit",
     "Hubness",
+    "LocalEngine",
+    "LocalSource",
     "Match",
     "Method",
     "PartVectors",
+    "ProvidesEngine",
     "Query",
     "QueryFeatures",
     "QueryParts",
     "RankedWay",
+    "RankingRequest",
     "ReferenceLike",
     "References",
     "Region",
@@ -70,18 +112,26 @@ __all__ = [
     "SearchOutcome",
     "SearchSettings",
     "Searcher",
+    "Selection",
+    "Source",
     "View",
     "WeightedReference",
     "compose",
     "distinct_texts",
     "estimate_cost",
+    "exclusions_of",
+    "limited_neighbours",
     "method_by_name",
+    "moved_query",
     "rank_ways",
     "read_requests",
     "resolve_id",
     "resolve_reference",
     "resolve_upload",
+    "score_chance",
     "search",
+    "select_rows",
+    "spread_rows",
 ]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.errors import GalleryEmptyError, NotFoundError
-from stitch_cir.gallery import GalleryReader, Ids, Snapshot, ViewMatrix
+from stitch_cir.gallery import GalleryReader, Ids, NearDuplicates, Snapshot, ViewMatrix
 from stitch_cir.searcher._reference import ResolvedReference, suggest_ids
 from stitch_cir.searcher._settings import SearchSettings
 
@@ -163,8 +163,16 @@ def select_candidates(
     return candidates
 
 
-def select_rows(snapshot: Snapshot, settings: SearchSettings, exclusions: Exclusions) -> Candidates:
-    """Return what the filters and the exclusions leave of a gallery, which may be nothing."""
+def select_rows(
+    snapshot: Snapshot,
+    settings: SearchSettings,
+    exclusions: Exclusions,
+    duplicates: NearDuplicates | None = None,
+) -> Candidates:
+    """Return what the filters and the exclusions leave of a gallery, which may be nothing.
+
+    ``duplicates``: the near-duplicates, where they are not those within the gallery.
+    """
     matrix = snapshot.matrix()
     rows, matched = _filter_rows(snapshot, matrix, settings, exclusions.ids | snapshot.damaged)
     groups, copies, unhashed, units, alone = None, None, 0, len(rows), 0
@@ -173,7 +181,7 @@ def select_rows(snapshot: Snapshot, settings: SearchSettings, exclusions: Exclus
         sizes = np.bincount(groups[rows])
         units, alone = int(np.count_nonzero(sizes)), int((sizes == 1).sum())
     if settings.near_duplicates == "collapse":
-        duplicates = snapshot.near_duplicates()
+        duplicates = duplicates or snapshot.near_duplicates()
         copies, unhashed = duplicates.groups, duplicates.missing
         if groups is None:
             groups, units = copies, int(np.count_nonzero(np.bincount(copies[rows])))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.errors import RowDamagedError
-from stitch_cir.gallery import Facet, FacetRequest, Gallery, Snapshot
+from stitch_cir.gallery import Facet, FacetRequest, Gallery, NearDuplicates, Snapshot
 from stitch_cir.ranking import Exhaustive, Ranking, ShardRanking, Solver
 from stitch_cir.searcher._candidates import (
     Candidates,
@@ -93,6 +93,8 @@ class LocalSource:
     encoded: EncodedQuery
     candidates: Candidates
     chance: Chance | None = None
+    duplicates: NearDuplicates | None = None
+    """The near-duplicates, where they are not those within the gallery."""
     views: dict[int, tuple[View, ...]] = field(default_factory=dict, repr=False)
     """The views of images that were looked at, by row: they are read once."""
     reaching: dict[float, NDArray[np.int64]] = field(default_factory=dict, repr=False)
@@ -119,6 +121,7 @@ class LocalSource:
         """Rank until no hit has a damaged record."""
         ranking = self.rank_rows(self.candidates.rows, depth, shortlist)
         while self.leave_out_damaged(ranking.rows.tolist()):
+            self.selection.check(self.snapshot.directory)
             ranking = self.rank_rows(self.candidates.rows, depth, shortlist)
         return ShardRanking(
             tuple(ranking.rows.tolist()),
@@ -188,8 +191,7 @@ class LocalSource:
                 damaged = True
         if damaged:
             exclusions, settings = self.candidates.exclusions, self.settings
-            self.candidates = select_rows(self.snapshot, settings, exclusions)
-            self.candidates.selection.check(self.snapshot.directory)
+            self.candidates = select_rows(self.snapshot, settings, exclusions, self.duplicates)
             self.reaching.clear()
         return damaged
 

@@ -28,7 +28,14 @@ from stitch_cir.searcher._roles import RoleShare, role_shares, score_terms
 from stitch_cir.searcher._settings import SearchSettings
 from stitch_cir.transport import IterativeScorer, PointSets, Scorer, TransportPlan
 
-__all__ = ["GalleryRanker", "GallerySolvers", "RankedWay", "convergence_note", "rank_ways"]
+__all__ = [
+    "GalleryRanker",
+    "GallerySolvers",
+    "RankedWay",
+    "convergence_note",
+    "limited_neighbours",
+    "rank_ways",
+]
 
 
 class GallerySolvers:
@@ -119,7 +126,7 @@ class GalleryRanker:
         ``shortlist``: only as many rows, nearest by mean view, are scored. ``groups``: (n,) int64,
         the group of every row of the gallery; the best ``k`` groups then, by their best rows.
         """
-        problem = replace(self._problem(query, rows), groups=groups)
+        problem = replace(self.problem(query, rows), groups=groups)
         if shortlist is not None:
             problem = problem.shortlisted(max(shortlist, k))
         return self.solver.solve(problem, k)
@@ -128,7 +135,7 @@ class GalleryRanker:
         self, query: EncodedQuery, rows: NDArray[np.int64], score: float
     ) -> NDArray[np.int64]:
         """Return all of the ``rows`` that score at least ``score``, ascending."""
-        return self.solver.above(self._problem(query, rows), score)
+        return self.solver.above(self.problem(query, rows), score)
 
     def chance(
         self,
@@ -141,7 +148,7 @@ class GalleryRanker:
 
         ``directions``: (B, d), what the roles of the requests are about.
         """
-        return chance_scores(self._problem(query, rows), requests, rows, directions)
+        return chance_scores(self.problem(query, rows), requests, rows, directions)
 
     def rank_many(
         self,
@@ -162,7 +169,7 @@ class GalleryRanker:
 
     def rank_of(self, query: EncodedQuery, rows: NDArray[np.int64], row: int) -> tuple[int, float]:
         """Return the rank, from 1, and the score of one of the ``rows`` among all of them."""
-        return Exhaustive().rank_of(self._problem(query, rows), row)
+        return Exhaustive().rank_of(self.problem(query, rows), row)
 
     def plan(self, query: EncodedQuery, row: int) -> TransportPlan:
         """Return the transport plan between the query and the view set of a row."""
@@ -196,13 +203,17 @@ class GalleryRanker:
         similarities = query.vectors @ views.swapaxes(1, 2)
         return self.scorer.plan(similarities, query.weights, present).converged
 
-    def _problem(
+    def problem(
         self,
         query: EncodedQuery,
         rows: NDArray[np.int64],
         excluded: Collection[int] = (),
         watched: NDArray[np.int64] | None = None,
     ) -> RankingProblem:
+        """Return the ranking of ``rows`` (r,) for a query as numbers, without ``excluded`` ones.
+
+        ``watched``: (w,) int64, rows whose scores come with the ranking.
+        """
         return RankingProblem(
             self.matrix,
             rows,
@@ -237,7 +248,7 @@ class RankedWay:
         left_out = self.excluded or [()] * len(self.queries)
         watched = self.watched or [None] * len(self.queries)
         return [
-            self.ranker._problem(query, rows, without, also)
+            self.ranker.problem(query, rows, without, also)
             for query, without, also in zip(self.queries, left_out, watched, strict=True)
         ]
 
@@ -273,13 +284,20 @@ def _limit_neighbours(
     """
     if not settings.hubness.weight:
         return settings, ()
+    used = count_neighbours(matrix, settings.hubness.neighbours)
+    return limited_neighbours(settings, used, len(matrix.ids))
+
+
+def limited_neighbours(
+    settings: SearchSettings, used: int, images: int
+) -> tuple[SearchSettings, tuple[str, ...]]:
+    """Return the settings with the neighbours that are ``used``, noted where they are fewer."""
     requested = settings.hubness.neighbours
-    used = count_neighbours(matrix, requested)
     if used == requested:
         return settings, ()
     note = (
         f"Hubness averages over {used} neighbours instead of {requested}: of a gallery of "
-        f"{len(matrix.ids):,}, more would measure how typical an image is."
+        f"{images:,}, more would measure how typical an image is."
     )
     return settings.with_(hubness_neighbours=used), (note,)
 

@@ -172,10 +172,9 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
             attributes = gallery.attributes
             suggestions = attributes.suggestions()
             requests = tuple(facet) or tuple(map(str, suggestions.facets))
-            rows = None if where is None else attributes.rows(where)
-            counted = attributes.facets(requests, rows)
+            counted = attributes.facets(requests, where=where)
             return GalleryFacets(
-                total=len(gallery) if rows is None else len(rows),
+                total=gallery.find(limit=0, where=where)[0],
                 facets=tuple(
                     SuggestedFacet.model_validate({**each.to_dict(), "request": text})
                     for each, text in zip(counted, requests, strict=True)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from stitch_cir.gallery.store import Store
 from stitch_cir.gallery.store._attributes import AttributeRow
 
-__all__ = ["AttributeCache", "Column", "flat", "read_column", "row_numbers"]
+__all__ = ["NUMBERS", "AttributeCache", "Column", "flat", "read_column", "row_numbers"]
 
+NUMBERS = MappingProxyType({"number": np.float64, "date": np.int64})
+"""How the values of a kind are held as numbers."""
 _MOST_COLUMNS = 64
 
 
@@ -48,7 +51,7 @@ def read_column(store: Store, attribute: AttributeRow) -> Column:
     differs[1:] = [a != b for a, b in pairwise(stored)]
     codes = (np.cumsum(differs) - 1).astype(np.int32)
     values = tuple(stored[position] for position in np.flatnonzero(differs).tolist())
-    dtype = {"number": np.float64, "date": np.int64}.get(attribute.kind)
+    dtype = NUMBERS.get(attribute.kind)
     numbers = None if dtype is None else np.array(values, dtype=dtype)
     return Column(items, codes, values, numbers)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.errors import QueryError
 from stitch_cir.gallery._names import fold
-from stitch_cir.gallery.attributes._columns import Column
+from stitch_cir.gallery.attributes._columns import NUMBERS, Column
 from stitch_cir.gallery.attributes._compile import Schema, find_attribute
 from stitch_cir.gallery.attributes._kinds import (
     AttributeKind,
@@ -27,7 +28,16 @@ from stitch_cir.gallery.attributes._where import (
 from stitch_cir.gallery.attributes._where import Literal as WhereLiteral
 from stitch_cir.gallery.store._attributes import AttributeRow
 
-__all__ = ["Facet", "FacetCount", "FacetRequest", "count_facet", "facet_request"]
+__all__ = [
+    "Facet",
+    "FacetCount",
+    "FacetRequest",
+    "Occurrences",
+    "count_occurrences",
+    "facet_of",
+    "facet_request",
+    "joined_occurrences",
+]
 
 Period = Literal["year", "month", "day"]
 MAX_EDGES = 100
@@ -148,51 +158,102 @@ def facet_request(text: str, schema: Schema) -> FacetRequest:
     return FacetRequest(attribute.name, tuple(edges))
 
 
-def count_facet(
-    request: FacetRequest,
+@dataclass(frozen=True, slots=True, eq=False)
+class Occurrences:
+    """Which values of an attribute occur in rows of a gallery, or of a part of it.
+
+    ``values`` are distinct stored values in ascending order, ``counts`` (d,) how many of the rows
+    have each; ``total`` counts the rows, ``with_value`` those that have any.
+    """
+
+    attribute: AttributeRow
+    values: tuple[Any, ...] = field(repr=False)
+    counts: NDArray[np.int64] = field(repr=False)
+    total: int
+    with_value: int
+
+    @property
+    def numbers(self) -> NDArray[Any] | None:
+        """The values as (d,) float64 for a number, int64 for a date, ``None`` otherwise."""
+        dtype = NUMBERS.get(self.attribute.kind)
+        return None if dtype is None else np.array(self.values, dtype=dtype)
+
+
+def count_occurrences(
     attribute: AttributeRow,
     column: Column,
     rows: NDArray[np.int64],
     is_counted: NDArray[np.bool_],
-) -> Facet:
-    """Count one facet.
+) -> Occurrences:
+    """Count the values of an attribute.
 
     ``rows`` (v,) are the rows of the column's values, −1 for items that are no row; ``is_counted``
-    (n,) says which rows count. Raises ``QueryError`` for edges or a period that do not fit.
+    (n,) says which rows count.
     """
-    if not 1 <= request.limit <= MAX_VALUES:
-        raise QueryError(
-            f"{request.limit} values of {attribute.name} were requested.",
-            hint=f"It must be between 1 and {MAX_VALUES:,}.",
-        )
     # −1 is no row, and reads the last entry
     counted = np.append(is_counted, False)[rows]
     codes = column.codes[counted]
     occurring = np.bincount(codes, minlength=len(column.values))
     present = np.flatnonzero(occurring)
-    total = int(is_counted.sum())
     with_value = len(np.unique(rows[counted])) if attribute.kind == "list" else len(codes)
+    return Occurrences(
+        attribute,
+        tuple(column.values[code] for code in present.tolist()),
+        occurring[present],
+        int(is_counted.sum()),
+        with_value,
+    )
+
+
+def joined_occurrences(parts: Sequence[Occurrences]) -> Occurrences:
+    """Return the occurrences in all parts of a gallery, of which there is at least one."""
+    counts: dict[Any, int] = {}
+    for part in parts:
+        for value, count in zip(part.values, part.counts.tolist(), strict=True):
+            counts[value] = counts.get(value, 0) + count
+    values = sorted(counts)
+    return Occurrences(
+        parts[0].attribute,
+        tuple(values),
+        np.array([counts[value] for value in values], np.int64),
+        sum(part.total for part in parts),
+        sum(part.with_value for part in parts),
+    )
+
+
+def facet_of(request: FacetRequest, occurrences: Occurrences) -> Facet:
+    """Return the facet of the values that occur.
+
+    Raises ``QueryError`` for edges or a period that do not fit.
+    """
+    attribute, values, counted = occurrences.attribute, occurrences.values, occurrences.counts
+    if not 1 <= request.limit <= MAX_VALUES:
+        raise QueryError(
+            f"{request.limit} values of {attribute.name} were requested.",
+            hint=f"It must be between 1 and {MAX_VALUES:,}.",
+        )
     kind = cast(AttributeKind, attribute.kind)
+    numbers = occurrences.numbers
     ends = (None, None)
-    if column.numbers is not None and len(present):
-        ends = tuple(shown(kind, [column.values[present[end]]]) for end in (0, -1))
+    if numbers is not None and values:
+        ends = tuple(shown(kind, [values[end]]) for end in (0, -1))
     if request.period is not None:
-        counts = _periods(attribute, column, occurring, request.period)
+        counts = _periods(attribute, numbers, counted, request.period)
     elif request.edges:
-        counts = _ranges(attribute, column, occurring, request.edges)
+        counts = _ranges(attribute, numbers, counted, request.edges)
     else:
-        order = present[np.argsort(-occurring[present], kind="stable")][: request.limit]
+        order = np.argsort(-counted, kind="stable")[: request.limit]
         counts = [
             FacetCount(
-                shown("text" if kind == "list" else kind, [column.values[code]]),
-                int(occurring[code]),
-                _equals(attribute, column.values[code]),
+                shown("text" if kind == "list" else kind, [values[code]]),
+                int(counted[code]),
+                _equals(attribute, values[code]),
             )
             for code in order.tolist()
         ]
-    return Facet(
-        attribute.name, kind, tuple(counts), total, total - with_value, len(present), *ends
-    )
+    total = occurrences.total
+    missing = total - occurrences.with_value
+    return Facet(attribute.name, kind, tuple(counts), total, missing, len(values), *ends)
 
 
 def _equals(attribute: AttributeRow, value: Any) -> Where:
@@ -212,14 +273,17 @@ def _literal(attribute: AttributeRow, value: Any) -> WhereLiteral:
 
 
 def _periods(
-    attribute: AttributeRow, column: Column, occurring: NDArray[np.int64], period: Period
+    attribute: AttributeRow,
+    numbers: NDArray[Any] | None,
+    occurring: NDArray[np.int64],
+    period: Period,
 ) -> list[FacetCount]:
-    if attribute.kind != "date" or column.numbers is None:
+    if attribute.kind != "date" or numbers is None:
         raise QueryError(
             f"{attribute.name} is a {attribute.kind}, which has no {period}.",
             hint="Only dates are counted by year, month or day.",
         )
-    spans = column.numbers.astype("datetime64[us]").astype(f"datetime64[{_UNITS[period]}]")
+    spans = numbers.astype("datetime64[us]").astype(f"datetime64[{_UNITS[period]}]")
     names, codes = np.unique(spans, return_inverse=True)
     counts = np.bincount(codes, weights=occurring, minlength=len(names)).astype(np.int64)
     return [
@@ -235,13 +299,14 @@ def _in_period(name: str, text: str) -> Where:
 
 def _ranges(
     attribute: AttributeRow,
-    column: Column,
+    numbers: NDArray[Any] | None,
     occurring: NDArray[np.int64],
     edges: tuple[float | str, ...],
 ) -> list[FacetCount]:
-    values = _edges(attribute, column, edges)
-    assert column.numbers is not None
-    bins = np.searchsorted(values, column.numbers, side="right")
+    if numbers is None:
+        raise _wrong_edges(attribute, ",".join(map(str, edges)))
+    values = _edges(attribute, edges)
+    bins = np.searchsorted(values, numbers, side="right")
     counts = np.bincount(bins, weights=occurring, minlength=len(values) + 1).astype(np.int64)
     literals: list[WhereLiteral] = [
         DateLiteral(str(edge)) if attribute.kind == "date" else float(edge) for edge in edges
@@ -261,10 +326,10 @@ def _ranges(
     return result
 
 
-def _edges(attribute: AttributeRow, column: Column, edges: tuple[float | str, ...]) -> NDArray[Any]:
+def _edges(attribute: AttributeRow, edges: tuple[float | str, ...]) -> NDArray[Any]:
     """Return the edges as stored numbers, ascending."""
     shown_edges = ",".join(str(edge) for edge in edges)
-    if column.numbers is None or len(edges) > MAX_EDGES:
+    if len(edges) > MAX_EDGES:
         raise _wrong_edges(attribute, shown_edges)
     try:
         if attribute.kind == "date":

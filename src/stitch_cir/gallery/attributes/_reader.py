@@ -25,10 +25,17 @@ from stitch_cir.gallery.attributes._compile import (
     compile_where,
     find_attribute,
 )
-from stitch_cir.gallery.attributes._facets import Facet, FacetRequest, count_facet, facet_request
+from stitch_cir.gallery.attributes._facets import (
+    Facet,
+    FacetRequest,
+    Occurrences,
+    count_occurrences,
+    facet_of,
+    facet_request,
+)
 from stitch_cir.gallery.attributes._kinds import AttributeKind
 from stitch_cir.gallery.attributes._parse import parse_where
-from stitch_cir.gallery.attributes._suggest import AttributeUse, Suggestions, suggest
+from stitch_cir.gallery.attributes._suggest import Suggestions, suggest
 from stitch_cir.gallery.attributes._where import Near, Where
 from stitch_cir.gallery.store import Store
 from stitch_cir.gallery.store import _attributes as tables
@@ -127,31 +134,42 @@ class Attributes:
         self,
         requests: Sequence[FacetRequest | str],
         rows: NDArray[np.int64] | None = None,
+        *,
+        where: Where | str | None = None,
     ) -> list[Facet]:
-        """Count values or ranges over ``rows`` (m,), or over the whole gallery.
+        """Count values or ranges over ``rows`` (m,), or what meets a condition, or everything.
 
         Raises ``QueryError`` for ranges of what has no order, or edges that do not ascend.
         """
+        rows = rows if where is None else self.rows(where)
+        counted = self.occurrences(requests, rows)
+        return [facet_of(request, occurrences) for request, occurrences in counted]
+
+    def occurrences(
+        self, requests: Sequence[FacetRequest | str], rows: NDArray[np.int64] | None = None
+    ) -> list[tuple[FacetRequest, Occurrences]]:
+        """Count what :meth:`facets` shows, of each request all values that occur."""
         is_counted = np.ones(len(self._ids()), bool)
         if rows is not None:
             is_counted[:] = False
             is_counted[rows] = True
-        facets = []
+        counted = []
         for each in requests:
             request = facet_request(each, self._schema) if isinstance(each, str) else each
             attribute = find_attribute(self._schema, request.attribute)
             column = self._column(attribute)
-            facets.append(
-                count_facet(request, attribute, column, self._rows_of(column.items), is_counted)
-            )
-        return facets
+            rows_of = self._rows_of(column.items)
+            counted.append((request, count_occurrences(attribute, column, rows_of, is_counted)))
+        return counted
+
+    def all_occurrences(self) -> list[Occurrences]:
+        """Count the values of every attribute over the whole gallery."""
+        return [each for _, each in self.occurrences([FacetRequest(name) for name in self.names])]
 
     def suggestions(self) -> Suggestions:
         """Return which attributes are worth counting and grouping by, over the whole gallery."""
         key = ("suggestions", self._commit, self._version, len(self._ids()))
-        made: Suggestions = self._cache.get(
-            key, lambda: suggest([self._use(attribute) for attribute in self._schema.values()])
-        )
+        made: Suggestions = self._cache.get(key, lambda: suggest(self.all_occurrences()))
         return made
 
     def groups(self, name: str) -> tuple[NDArray[np.int64], int]:
@@ -160,6 +178,20 @@ class Attributes:
         Rows of one value are a group, and each row without a value is a group of its own. Raises
         ``QueryError`` for a list: an item would be in several groups.
         """
+        labels, column = self._labels(name)
+        alone = labels < 0
+        labels[alone] = len(column.values) + np.arange(int(alone.sum()))
+        return np.unique(labels, return_inverse=True)[1].astype(np.int64), int(alone.sum())
+
+    def group_values(self, name: str) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
+        """Return the position of every row's value among the values, (n,) int64, and these.
+
+        It is −1 for a row without one. Raises what :meth:`groups` raises.
+        """
+        labels, column = self._labels(name)
+        return labels, column.values
+
+    def _labels(self, name: str) -> tuple[NDArray[np.int64], Column]:
         attribute = find_attribute(self._schema, name)
         if attribute.kind == "list":
             raise QueryError(
@@ -170,16 +202,7 @@ class Attributes:
         rows = self._rows_of(column.items)
         labels = np.full(len(self._ids()), -1, np.int64)
         labels[rows[rows >= 0]] = column.codes[rows >= 0]
-        alone = labels < 0
-        labels[alone] = len(column.values) + np.arange(int(alone.sum()))
-        return np.unique(labels, return_inverse=True)[1].astype(np.int64), int(alone.sum())
-
-    def _use(self, attribute: AttributeRow) -> AttributeUse:
-        column = self._column(attribute)
-        rows = self._rows_of(column.items)
-        occurring = np.bincount(column.codes[rows >= 0], minlength=len(column.values))
-        with_value = len(np.unique(rows[rows >= 0]))
-        return AttributeUse(attribute, column, occurring, with_value, len(self._ids()))
+        return labels, column
 
     def _column(self, attribute: AttributeRow) -> Column:
         key = (f"column {attribute.number}", attribute.version)

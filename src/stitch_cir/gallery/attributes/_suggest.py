@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stitch_cir.gallery._names import fold
 from stitch_cir.gallery.attributes._carried import CARRIED
-from stitch_cir.gallery.attributes._columns import Column
-from stitch_cir.gallery.attributes._facets import FacetRequest, Period
-from stitch_cir.gallery.store._attributes import AttributeRow
+from stitch_cir.gallery.attributes._facets import FacetRequest, Occurrences, Period
 
-__all__ = ["AttributeUse", "Suggestions", "suggest"]
+__all__ = ["Suggestions", "suggest"]
 
 MAX_FACETS = 24
 MAX_GROUPINGS = 8
@@ -44,27 +41,7 @@ class Suggestions:
     groupings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AttributeUse:
-    """How the images of one state of a gallery use one attribute.
-
-    ``occurring`` (d,) counts the images that have each distinct value of the column, of which
-    ``with_value`` have any; ``total`` counts all images.
-    """
-
-    attribute: AttributeRow
-    column: Column
-    occurring: NDArray[np.int64] = field(repr=False)
-    with_value: int
-    total: int
-
-    @property
-    def present(self) -> NDArray[np.int64]:
-        """Positions of the values that occur, ascending."""
-        return np.flatnonzero(self.occurring)
-
-
-def suggest(uses: Sequence[AttributeUse]) -> Suggestions:
+def suggest(uses: Sequence[Occurrences]) -> Suggestions:
     """Return what to filter and to group by; ``uses`` are in the order of first sight.
 
     Attributes that somebody set come before what images say of themselves, and rare ones last.
@@ -76,16 +53,16 @@ def suggest(uses: Sequence[AttributeUse]) -> Suggestions:
             fold(pair[0].attribute.name) in _CARRIED,
         )
     )
-    groupings = sorted(filter(_groups_variants, uses), key=lambda use: -len(use.present))
+    groupings = sorted(filter(_groups_variants, uses), key=lambda use: -len(use.values))
     return Suggestions(
         tuple(request for _, request in facets[:MAX_FACETS]),
         tuple(use.attribute.name for use in groupings[:MAX_GROUPINGS]),
     )
 
 
-def _facet(use: AttributeUse) -> FacetRequest | None:
+def _facet(use: Occurrences) -> FacetRequest | None:
     """Return how to count an attribute; None where there is nothing to choose from."""
-    name, kind, distinct = use.attribute.name, use.attribute.kind, len(use.present)
+    name, kind, distinct = use.attribute.name, use.attribute.kind, len(use.values)
     is_the_same_everywhere = distinct == 1 and use.with_value == use.total
     if not distinct or is_the_same_everywhere or fold(name) in _NOT_COUNTED:
         return None
@@ -98,30 +75,30 @@ def _facet(use: AttributeUse) -> FacetRequest | None:
         return FacetRequest(name, edges) if edges else None
     if kind == "boolean":
         return FacetRequest(name)
-    if distinct > _LISTED and int(use.occurring.sum()) < _REPEATED * distinct:
+    if distinct > _LISTED and int(use.counts.sum()) < _REPEATED * distinct:
         return None
-    texts = [str(use.column.values[position]) for position in use.present.tolist()]
+    texts = [str(value) for value in use.values]
     is_prose = sum(map(len, texts)) > _LONG_TEXT * distinct
     return None if is_prose else FacetRequest(name)
 
 
-def _by_period(use: AttributeUse) -> FacetRequest | None:
-    assert use.column.numbers is not None
-    times = use.column.numbers[use.present].astype("datetime64[us]")
+def _by_period(use: Occurrences) -> FacetRequest | None:
+    assert use.numbers is not None
+    times = use.numbers.astype("datetime64[us]")
     for period, unit in _UNITS.items():
         if len(np.unique(times.astype(f"datetime64[{unit}]"))) > 1:
             return FacetRequest(use.attribute.name, period=period)
     return None
 
 
-def _edges(use: AttributeUse) -> tuple[float, ...]:
+def _edges(use: Occurrences) -> tuple[float, ...]:
     """Return a few round numbers between the lowest and the highest fifth of the values.
 
     They are evenly spaced, or grow where the values do so by orders of magnitude; there are none
     where most values are the same.
     """
-    assert use.column.numbers is not None
-    values = np.repeat(use.column.numbers[use.present], use.occurring[use.present])
+    assert use.numbers is not None
+    values = np.repeat(use.numbers, use.counts)
     fifths = [float(value) for value in np.quantile(values, (0.2, 0.4, 0.6, 0.8))]
     if fifths[0] == fifths[-1]:
         return ()
@@ -145,9 +122,9 @@ def _round_up(value: float) -> float:
     )
 
 
-def _groups_variants(use: AttributeUse) -> bool:
+def _groups_variants(use: Occurrences) -> bool:
     """Return whether most images have a value that they share with others."""
-    kind, distinct = use.attribute.kind, len(use.present)
+    kind, distinct = use.attribute.kind, len(use.values)
     # numbers are sizes and prices unless their name says that they identify something
     may_identify = kind == "text" or (
         kind == "number" and fold(use.attribute.name).endswith(("id", "group"))

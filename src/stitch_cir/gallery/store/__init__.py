@@ -15,8 +15,8 @@ if TYPE_CHECKING:
         put_records,
         read_records,
     )
-    from stitch_cir.gallery.store._provenance import record, root_of, set_root
-    from stitch_cir.gallery.store._store import Item, Store, to_path
+    from stitch_cir.gallery.store._provenance import check_encoder, record, root_of, set_root
+    from stitch_cir.gallery.store._store import Item, Store, same_id, to_path
     from stitch_cir.gallery.store._view_sets import StoredSet, StoredView
 
 __all__ = [
@@ -29,12 +29,14 @@ __all__ = [
     "StoredSet",
     "StoredView",
     "attribute_kinds",
+    "check_encoder",
     "clear_records",
     "put_records",
     "read_records",
     "record",
     "root_of",
     "row_digest",
+    "same_id",
     "set_root",
     "to_path",
     "write_lock",
@@ -54,12 +56,14 @@ _exports.publish(
         "StoredSet": "_view_sets",
         "StoredView": "_view_sets",
         "attribute_kinds": "_id_records",
+        "check_encoder": "_provenance",
         "clear_records": "_id_records",
         "put_records": "_id_records",
         "read_records": "_id_records",
         "record": "_provenance",
         "root_of": "_provenance",
         "row_digest": "_digest",
+        "same_id": "_store",
         "set_root": "_provenance",
         "to_path": "_store",
         "write_lock": "_database",

@@ -22,7 +22,7 @@ from stitch_cir.gallery.store._products import delete_products, items_with_image
 from stitch_cir.gallery.store._schema import DIGESTS_SINCE
 from stitch_cir.views import ViewBox
 
-__all__ = ["Item", "Store", "boxes_to_json", "to_path"]
+__all__ = ["Item", "Store", "boxes_to_json", "same_id", "to_path"]
 
 _PAGE = 256
 _ORPHANS = (
@@ -69,14 +69,12 @@ class Store(FactsStore):
         return Item(*rows[0]) if rows else None
 
     def find_id(self, name: str) -> str | None:
-        """Find the id that is ``name`` but for case and Unicode spelling.
+        """Find the id that is ``name`` but for case and Unicode spelling; see :func:`same_id`."""
+        return same_id(name, self.similar_ids(name))
 
-        Among several, the one of the same case; ``None`` where that leaves several, or none.
-        """
-        ids = [id for (id,) in self.rows("SELECT id FROM items WHERE fold(id) = ?", (fold(name),))]
-        same_case = [id for id in ids if compose(id) == compose(name)]
-        matches = same_case or ids
-        return matches[0] if len(matches) == 1 else None
+    def similar_ids(self, name: str) -> list[str]:
+        """Return the ids that are ``name`` but for case and Unicode spelling."""
+        return [id for (id,) in self.rows("SELECT id FROM items WHERE fold(id) = ?", (fold(name),))]
 
     def vanished(self, id: str) -> Item | None:
         """Find an item whose file has gone, but whose content and captions are still kept."""
@@ -278,6 +276,16 @@ class Store(FactsStore):
             "INSERT INTO captions VALUES (?, ?, ?)",
             [(id, position, text) for position, text in enumerate(texts)],
         )
+
+
+def same_id(name: str, ids: Sequence[str]) -> str | None:
+    """Return which of several ids that differ from ``name`` in case or spelling it means.
+
+    That is the one of the same case; ``None`` where that leaves several, or none.
+    """
+    same_case = [id for id in ids if compose(id) == compose(name)]
+    matches = same_case or ids
+    return matches[0] if len(matches) == 1 else None
 
 
 def boxes_to_json(boxes: Sequence[ViewBox], images: Sequence[int] | None = None) -> str:
