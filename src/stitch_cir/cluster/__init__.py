@@ -1,7 +1,10 @@
 """Galleries in shared or object storage: one Lance dataset, versioned, written by many at once.
 
-Lance is the extra ``cluster``; it is imported when a dataset is opened.
+Shards of a Ray cluster search it as one machine would. Lance and Ray are the extra ``cluster``;
+they are imported when a dataset is opened, or a cluster.
 """
+
+from typing import TYPE_CHECKING
 
 from stitch_cir import _exports
 from stitch_cir.cluster._dataset import SharedDataset
@@ -14,15 +17,49 @@ from stitch_cir.cluster._reports import (
 )
 from stitch_cir.cluster._transfer import export_gallery, import_gallery
 
+if TYPE_CHECKING:
+    from stitch_cir.cluster._fleet import Answers, Fleet
+    from stitch_cir.cluster._gallery import ClusterGallery, ClusterSnapshot
+    from stitch_cir.cluster._open import ClusterOptions, open_cluster
+    from stitch_cir.cluster._part import Part
+    from stitch_cir.cluster._ray_fleet import RayFleet, Timing
+    from stitch_cir.cluster._shard import Shard
+
 __all__ = [
+    "Answers",
+    "ClusterGallery",
+    "ClusterOptions",
+    "ClusterSnapshot",
     "CompactReport",
     "DatasetReport",
     "DatasetVersion",
+    "Fleet",
     "GalleryExportReport",
     "GalleryImportReport",
+    "Part",
+    "RayFleet",
+    "Shard",
     "SharedDataset",
+    "Timing",
     "export_gallery",
     "import_gallery",
+    "open_cluster",
 ]
 
-_exports.publish(__name__, __all__)
+# writing a dataset needs no search
+_exports.publish(
+    __name__,
+    __all__,
+    lazy={
+        "Answers": "_fleet",
+        "ClusterGallery": "_gallery",
+        "ClusterOptions": "_open",
+        "ClusterSnapshot": "_gallery",
+        "Fleet": "_fleet",
+        "Part": "_part",
+        "RayFleet": "_ray_fleet",
+        "Shard": "_shard",
+        "Timing": "_ray_fleet",
+        "open_cluster": "_open",
+    },
+)

@@ -131,11 +131,15 @@ class SharedDataset:
                 for each in self.lance.versions()
             ]
 
-    def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the rows of this version."""
+    def rows(
+        self, columns: Sequence[str] | None = None, condition: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the rows of this version, or those that meet a condition in SQL."""
         with lance_errors(self.uri):
             few = {} if columns else {"batch_size": BATCH, "batch_readahead": 2}
-            stream = self.lance.to_batches(columns=list(columns) if columns else None, **few)
+            stream = self.lance.to_batches(
+                columns=list(columns) if columns else None, filter=condition, **few
+            )
             for batch in stream:
                 yield from batch.to_pylist()
 

@@ -1,0 +1,172 @@
+"""Shard actors of a dataset on a Ray cluster: made once, found again by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stitch_cir.cluster._materialise import dataset_key
+from stitch_cir.cluster._ray import NAMESPACE
+from stitch_cir.cluster._rows import SHARDS
+from stitch_cir.cluster._shard import Shard, check_hello
+from stitch_cir.errors import ClusterError, SettingError
+
+__all__ = ["Deployment", "Replica", "deploy", "deployed", "remove"]
+
+_NAME = re.compile(r"(?P<key>[0-9a-f]+):(?P<number>\d+)/(?P<shards>\d+):(?P<replica>\d+)")
+_START_SECONDS = 120.0
+_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One actor of a shard, ``number`` of ``shards``."""
+
+    name: str
+    number: int
+    shards: int
+    actor: Any = field(repr=False)
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The first shard number that it holds, and the one behind the last."""
+        return numbers_of(self.number, self.shards)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The actors of a dataset: for each shard its replicas."""
+
+    uri: str
+    replicas: tuple[tuple[Replica, ...], ...]
+
+
+def numbers_of(number: int, shards: int) -> tuple[int, int]:
+    """Return the shard numbers of one of so many shards: the first, and the one behind the last."""
+    return SHARDS * number // shards, SHARDS * (number + 1) // shards
+
+
+def deployed(ray: Any, uri: str) -> list[Replica]:
+    """Return the actors that a dataset has in the cluster, by shard and replica."""
+    key = dataset_key(uri)
+    replicas = []
+    for entry in ray.util.list_named_actors(all_namespaces=True):
+        match = _NAME.fullmatch(entry["name"])
+        if entry["namespace"] == NAMESPACE and match is not None and match["key"] == key:
+            actor = ray.get_actor(entry["name"], namespace=NAMESPACE)
+            number, shards = int(match["number"]), int(match["shards"])
+            replicas.append(Replica(entry["name"], number, shards, actor))
+    return sorted(replicas, key=lambda each: (each.shards, each.number, each.name))
+
+
+def deploy(
+    ray: Any,
+    uri: str,
+    *,
+    shards: int | None,
+    replicas: int | None,
+    folder: str,
+    storage_options: Mapping[str, str],
+) -> Deployment:
+    """Make the actors that are missing, and return all once they answer.
+
+    ``shards`` and ``replicas`` are those that there are by default, else one shard a node.
+
+    Raises
+    ------
+    SettingError
+        A number that cannot be.
+    ClusterError
+        There are actors of another number of shards, or of another version of stitch, or they do
+        not start in two minutes.
+    """
+    there = deployed(ray, uri)
+    counts = sorted({each.shards for each in there})
+    if counts and counts != [shards or counts[0]]:
+        raise ClusterError(
+            f"The shards of {uri} are {' and '.join(map(str, counts))} in this cluster, not "
+            f"{shards or counts[0]}.",
+            hint="Leave --shards out to use them; another number needs new shards: stitch cluster "
+            "scale.",
+        )
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    shards = shards or (counts[0] if counts else len(alive))
+    if not 1 <= shards <= SHARDS:
+        raise SettingError(
+            f"{shards} shards were requested.", hint=f"It must be between 1 and {SHARDS}."
+        )
+    most = max((sum(each.number == n for each in there) for n in range(shards)), default=0)
+    replicas = replicas or max(1, most)
+    made = []
+    for number in range(shards):
+        of_shard = [
+            _replica(ray, uri, (number, shards, replica), folder, storage_options)
+            for replica in range(max(replicas, most))
+        ]
+        made.append(tuple(of_shard))
+    deployment = Deployment(uri, tuple(made))
+    _greet(ray, deployment)
+    return deployment
+
+
+def _replica(
+    ray: Any,
+    uri: str,
+    position: tuple[int, int, int],
+    folder: str,
+    storage_options: Mapping[str, str],
+) -> Replica:
+    number, shards, replica = position
+    name = f"{dataset_key(uri)}:{number}/{shards}:{replica}"
+    actor = (
+        ray.remote(Shard)
+        .options(
+            name=name,
+            namespace=NAMESPACE,
+            get_if_exists=True,
+            lifetime="detached",
+            max_restarts=-1,
+            max_task_retries=0,
+            max_concurrency=_THREADS,
+            num_cpus=1,
+            scheduling_strategy="SPREAD",
+        )
+        .remote(uri, numbers_of(number, shards), folder, dict(storage_options))
+    )
+    return Replica(name, number, shards, actor)
+
+
+def _greet(ray: Any, deployment: Deployment) -> None:
+    """Wait until every actor answers. Raises ``ClusterError`` naming the first that does not."""
+    calls = {
+        each.actor.hello.remote(): each for of_shard in deployment.replicas for each in of_shard
+    }
+    ready, waiting = ray.wait(list(calls), num_returns=len(calls), timeout=_START_SECONDS)
+    if waiting:
+        free = ray.available_resources().get("CPU", 0)
+        raise ClusterError(
+            f"The shard {calls[waiting[0]].name} of {deployment.uri} was not started within "
+            f"{_START_SECONDS:.0f} s.",
+            hint=f"{len(calls)} shards need a CPU each, and {free:g} are free: add nodes, or take "
+            "fewer shards or replicas.",
+        )
+    for call in ready:
+        try:
+            hello = ray.get(call)
+        except ray.exceptions.RayError as error:
+            raise ClusterError(
+                f"The shard {calls[call].name} of {deployment.uri} does not start: "
+                f"{str(error).strip().splitlines()[-1]}",
+                hint="Is stitch-cir with the extra cluster installed on every node?",
+            ) from error
+        check_hello(hello, f"The shard {calls[call].name} of {deployment.uri}")
+
+
+def remove(ray: Any, uri: str) -> int:
+    """End the actors of a dataset; return how many they were. Their folders stay."""
+    there = deployed(ray, uri)
+    for each in there:
+        ray.kill(each.actor, no_restart=True)
+    return len(there)

@@ -1,0 +1,29 @@
+"""Errors between routers and shards; who searches sees ``ClusterError`` alone."""
+
+from __future__ import annotations
+
+from stitch_cir.errors import ClusterError
+
+__all__ = ["ColumnMissingError", "VersionGoneError", "named_error"]
+
+
+class ColumnMissingError(Exception):
+    """A shard does not hold what is computed of the whole gallery; it has been started since."""
+
+
+class VersionGoneError(ClusterError):
+    """A shard no longer holds the version that was asked for."""
+
+
+def named_error(name: str, message: str, hint: str) -> Exception:
+    """Return an error of another process by the name of its class."""
+    from stitch_cir import errors
+
+    if name == "ColumnMissingError":
+        return ColumnMissingError(message)
+    if name == "VersionGoneError":
+        return VersionGoneError(message, hint=hint)
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, errors.StitchError):
+        return kind(message, hint=hint)
+    return ClusterError(message, hint=hint)

@@ -1,0 +1,53 @@
+"""Shards of one dataset as a router sees them: all are asked at one version, or none answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+__all__ = ["Answers", "Fleet", "holder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What shards answered, in their order; ``missing``: those that did not, and why."""
+
+    values: list[Any] = field(repr=False)
+    missing: Mapping[int, str] = field(default_factory=dict)
+
+
+class Fleet(Protocol):
+    """The shards of a dataset, each of which may have replicas; safe to share between threads."""
+
+    def version(self) -> int:
+        """Return the version that all replicas hold, and that is searched."""
+
+    def ask(
+        self,
+        version: int,
+        question: str,
+        arguments: Sequence[Sequence[Any]],
+        *,
+        without: Collection[int] = (),
+        may_miss: bool = False,
+    ) -> Answers:
+        """Return what every shard answers to a question of ``Part``, at one version.
+
+        ``arguments``: for each shard its own, or those of all alone. ``without`` are shards that
+        are not asked. With ``may_miss`` others may be missing as well, but not all.
+
+        Raises
+        ------
+        VersionGoneError
+            A shard no longer holds the version.
+        ClusterError
+            A shard does not answer: the error names it, and the cause.
+        StitchError
+            What a shard raises.
+        """
+
+
+def holder(answers: Sequence[tuple[bool, Any]]) -> Any | None:
+    """Return what the shard that holds an image says of it; ``None`` where none does."""
+    return next((value for holds, value in answers if holds), None)

@@ -1,0 +1,149 @@
+"""A shard's share of one version of a dataset, as a gallery in a folder of its machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from stitch_cir.cluster._dataset import SharedDataset
+from stitch_cir.cluster._rows import to_record
+from stitch_cir.errors import GalleryDamagedError, GalleryError
+from stitch_cir.gallery.store import DATABASE, Store, put_records, set_root, write_lock
+
+__all__ = ["dataset_key", "materialise"]
+
+_DONE = "shard.json"
+"""Written last: a folder without it was not finished."""
+_TOGETHER = 1000
+_KEPT = 2
+
+
+def dataset_key(uri: str) -> str:
+    """Return what names a dataset among others: letters and digits."""
+    return hashlib.blake2b(uri.encode(), digest_size=6).hexdigest()
+
+
+def materialise(
+    uri: str,
+    version: int,
+    numbers: tuple[int, int],
+    folder: Path,
+    storage_options: Mapping[str, str] | None = None,
+) -> tuple[Path, int]:
+    """Return the gallery of the rows whose shard number is in ``numbers``, and how many they are.
+
+    ``numbers``: the first, and the one behind the last. A folder that holds the version already is
+    used; one of an earlier version that nothing was taken away from is gone on with. Of older
+    versions one is kept.
+
+    Raises
+    ------
+    NotFoundError
+        The version was cleaned up.
+    GalleryError, GalleryDamagedError
+        Nothing can be written in the folder, or a row is not what was written.
+    """
+    first, end = numbers
+    place = folder / dataset_key(uri) / f"{first}-{end}"
+    target = place / f"version-{version}"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with write_lock(place):
+            if not (target / _DONE).is_file():
+                shutil.rmtree(target, ignore_errors=True)
+                dataset = SharedDataset.open(uri, version, storage_options=storage_options)
+                _make(dataset, numbers, place, target)
+            rows = int(json.loads((target / _DONE).read_text())["rows"])
+            _sweep(place, version)
+    except OSError as error:
+        raise GalleryError(
+            f"The shard {first}-{end} of {uri} cannot be written in {place}: "
+            f"{error.strerror or error}.",
+            hint="Make room there, or give shards another folder: --shard-cache DIR.",
+        ) from error
+    return target, rows
+
+
+def _make(dataset: SharedDataset, numbers: tuple[int, int], place: Path, target: Path) -> None:
+    first, end = numbers
+    condition = f"shard >= {first} AND shard < {end}"
+    digests = {row["id"]: row["digest"].hex() for row in dataset.rows(["id", "digest"], condition)}
+    earlier = _earlier(place, digests)
+    before: dict[str, str] = {}
+    target.mkdir()
+    if earlier is not None:
+        before = json.loads((earlier / _DONE).read_text())["digests"]
+        _copy_database(earlier / DATABASE, target / DATABASE)
+    with closing(Store(target, write=True)) as store:
+        for records in _records(dataset, condition, before):
+            with store.transaction():
+                put_records(store, records, dataset.kinds)
+        with store.transaction():
+            store.set_meta(**dataset.facts)
+        root = dataset.facts["root"]
+        if root is not None:
+            set_root(store, Path(root), target)
+    done = {"version": dataset.version, "rows": len(digests), "digests": digests}
+    (target / _DONE).write_text(json.dumps(done))
+
+
+def _records(
+    dataset: SharedDataset, condition: str, before: Mapping[str, str]
+) -> Iterator[list[Any]]:
+    """Yield the records that are new, many at a time; at least once, for the attributes' kinds."""
+    waiting = []
+    for row in dataset.rows(None, condition):
+        if row["id"] in before:
+            continue
+        try:
+            waiting.append(to_record(row, dataset.dim))
+        except ValueError as error:
+            raise GalleryDamagedError(
+                f"The row of {row['id']!r} in version {dataset.version} of {dataset.uri} {error}.",
+                hint="Go back to an earlier version, or export the gallery again: stitch cluster "
+                "log",
+            ) from error
+        if len(waiting) == _TOGETHER:
+            yield waiting
+            waiting = []
+    yield waiting
+
+
+def _earlier(place: Path, digests: Mapping[str, str]) -> Path | None:
+    """Return the newest folder of which every row is as it was; rows may have come since."""
+    for folder in _finished(place):
+        before = json.loads((folder / _DONE).read_text())["digests"]
+        if all(digests.get(id) == digest for id, digest in before.items()):
+            return folder
+    return None
+
+
+def _finished(place: Path) -> Sequence[Path]:
+    """Return the folders that were finished, the newest version first."""
+    done = [path.parent for path in place.glob(f"version-*/{_DONE}")]
+    return sorted(done, key=lambda folder: -int(folder.name.removeprefix("version-")))
+
+
+def _sweep(place: Path, version: int) -> None:
+    """Delete versions that are older than this one and the one before it."""
+    older = [
+        folder for folder in _finished(place) if int(folder.name.removeprefix("version-")) < version
+    ]
+    for folder in older[_KEPT - 1 :]:
+        # what is mapped stays readable until it is closed
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """Copy a database that others read meanwhile."""
+    with (
+        closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as reading,
+        closing(sqlite3.connect(target)) as writing,
+    ):
+        reading.backup(writing)

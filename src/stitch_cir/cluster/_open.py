@@ -1,0 +1,85 @@
+"""Opening a dataset for searches by a cluster."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stitch_cir.cluster._dataset import SharedDataset
+from stitch_cir.cluster._deploy import deploy
+from stitch_cir.cluster._gallery import ClusterGallery
+from stitch_cir.cluster._ray import connect
+from stitch_cir.cluster._ray_fleet import RayFleet, Timing
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders import DualEncoder
+
+__all__ = ["ClusterOptions", "open_cluster"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterOptions:
+    """How a dataset is spread, and how long its shards are waited for.
+
+    ``shards``, ``replicas``: as many as there are by default, else a shard for each node, and one
+    replica. ``folder``: where each node keeps the galleries of its shards. ``may_miss``: answer
+    while shards are missing, and say so. ``storage_options``: of the dataset's storage.
+    """
+
+    shards: int | None = None
+    replicas: int | None = None
+    folder: Path | None = None
+    may_miss: bool = False
+    timing: Timing = field(default_factory=Timing)
+    storage_options: Mapping[str, str] = field(default_factory=dict)
+
+
+def open_cluster(
+    address: str,
+    uri: str,
+    *,
+    encoder: DualEncoder | None = None,
+    options: ClusterOptions | None = None,
+) -> ClusterGallery:
+    """Return a dataset whose shards are searched, for a ``Searcher``; make them where they are not.
+
+    ``address`` is that of a Ray cluster (``host:6379``, or ``auto`` on one of its nodes); with
+    ``local`` one is started on this machine, which ends with this process. The newest version is
+    searched; a later one as soon as every replica holds it.
+
+    Raises
+    ------
+    ClusterError
+        The cluster cannot be reached, its shards do not start, or are of another number.
+    GalleryMissingError, GalleryError
+        There is no dataset, or it may not be read.
+    GalleryMismatchError
+        Another encoder made its vectors.
+    ModelError
+        Ray or pylance is not installed.
+    """
+    chosen = options or ClusterOptions()
+    absolute = uri if "://" in uri else str(Path(uri).absolute())
+    dataset = SharedDataset.open(absolute, storage_options=chosen.storage_options)
+    ray = connect(address)
+    folder = chosen.folder or Path(
+        os.environ.get("STITCH_SHARD_CACHE") or Path(tempfile.gettempdir()) / "stitch-shards"
+    )
+    deployment = deploy(
+        ray,
+        absolute,
+        shards=chosen.shards,
+        replicas=chosen.replicas,
+        folder=str(folder),
+        storage_options=chosen.storage_options,
+    )
+    fleet = RayFleet(ray, deployment, storage_options=chosen.storage_options, timing=chosen.timing)
+    gallery = ClusterGallery(absolute, fleet, dataset.facts, encoder, may_miss=chosen.may_miss)
+    if encoder is not None:
+        gallery.check_encoder(encoder)
+    fleet.follow()
+    return gallery

@@ -1,0 +1,68 @@
+"""What a router asks of shards, and what they answer: small, and free of files and connections."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stitch_cir.gallery import FacetRequest, Occurrences
+from stitch_cir.ranking import ShardRanking
+from stitch_cir.searcher import EncodedQuery, SearchSettings, Selection
+
+__all__ = ["GroupMembers", "ShardAnswer", "ShardQuery", "ShardSelection"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardQuery:
+    """An encoded query, and what it leaves out.
+
+    ``columns`` name what the shard must hold of the whole gallery to answer: its hubness, or its
+    near-duplicates.
+    """
+
+    encoded: EncodedQuery = field(repr=False)
+    settings: SearchSettings
+    excluded: frozenset[str] = frozenset()
+    hubness: str | None = None
+    duplicates: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShardSelection:
+    """What takes part in one shard; ``groups`` counts the images of each group that has a name.
+
+    ``notes`` say what is unusual about how the shard reads its images, ``incomplete`` that indexing
+    has not come to its end.
+    """
+
+    selection: Selection
+    notes: tuple[str, ...] = ()
+    incomplete: str | None = None
+    groups: Mapping[Hashable, int] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardAnswer:
+    """The best of a shard, by id, and what is counted beside.
+
+    ``reaching``: for each cut how many images for themselves reach it, and the names of groups;
+    ``facets``: each request with all values that occur.
+    """
+
+    ranking: ShardRanking
+    reaching: tuple[tuple[int, frozenset[Hashable]], ...] = ()
+    facets: tuple[tuple[FacetRequest, Occurrences], ...] = ()
+    damaged: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMembers:
+    """The images of one group in one shard: how many take part, and the best of them.
+
+    ``copies``: the ids of each set of near-duplicates among them, by the set's name.
+    """
+
+    count: int
+    ranking: ShardRanking
+    copies: Mapping[Any, tuple[str, ...]] = field(default_factory=dict, repr=False)

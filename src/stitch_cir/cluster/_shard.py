@@ -1,0 +1,134 @@
+"""One shard: the process that holds some shard numbers of a dataset, at two versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stitch_cir import __version__
+from stitch_cir.cluster._errors import ColumnMissingError, VersionGoneError
+from stitch_cir.cluster._materialise import materialise
+from stitch_cir.cluster._part import Part
+from stitch_cir.errors import ClusterError, NotFoundError, SettingError, StitchError
+from stitch_cir.gallery import Gallery
+
+__all__ = ["Shard"]
+
+_HELD = 2
+_QUESTIONS = frozenset(name for name in vars(Part) if not name.startswith("_")) - {
+    "gallery",
+    "rows",
+}
+
+
+class Shard:
+    """Answers for the rows of a dataset whose shard number is in ``numbers``; thread-safe.
+
+    It holds the two newest versions that it was told to load.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        numbers: tuple[int, int],
+        folder: str,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
+        """Hold nothing yet; ``folder`` is where galleries of shards are kept on this machine."""
+        self._uri = uri
+        self._numbers = numbers
+        self._folder = Path(folder)
+        self._options = dict(storage_options or {})
+        self._parts: dict[int, Part] = {}
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+        self._answered = 0
+
+    def hello(self) -> dict[str, Any]:
+        """Return what a router compares before it asks: versions, and where this runs."""
+        with self._lock:
+            held = {version: part.rows for version, part in self._parts.items()}
+        return {
+            "stitch": __version__,
+            "python": platform.python_version(),
+            "numbers": self._numbers,
+            "machine": platform.node(),
+            "pid": os.getpid(),
+            "versions": held,
+            "answered": self._answered,
+        }
+
+    def load(self, version: int) -> tuple[Any, ...]:
+        """Hold a version from now on, and the one before it."""
+        return self._guarded(lambda: self._part(version, newer=True).rows)
+
+    def answer(self, version: int, question: str, arguments: Sequence[Any]) -> tuple[Any, ...]:
+        """Return what ``Part`` answers at a version, with what a router checks.
+
+        That is ("answer", shard numbers, rows, stitch version, value), or ("error", class, message,
+        hint): errors with keywords do not cross between processes.
+        """
+
+        def work() -> Any:
+            if question not in _QUESTIONS:
+                raise SettingError(f"Shards are not asked {question!r}.", hint="Update stitch-cir.")
+            part = self._part(version)
+            return part.rows, getattr(part, question)(*arguments)
+
+        return self._guarded(work)
+
+    def _guarded(self, work: Any) -> tuple[Any, ...]:
+        try:
+            value = work()
+        except ColumnMissingError as error:
+            return "error", type(error).__name__, str(error), ""
+        except StitchError as error:
+            return "error", type(error).__name__, error.message, error.hint
+        self._answered += 1
+        return "answer", self._numbers, __version__, value
+
+    def _part(self, version: int, *, newer: bool = False) -> Part:
+        with self._lock:
+            part = self._parts.get(version)
+        if part is not None:
+            return part
+        with self._loading:
+            with self._lock:
+                if version in self._parts:
+                    return self._parts[version]
+                held = sorted(self._parts)
+            if len(held) >= _HELD and version < held[0]:
+                raise VersionGoneError(
+                    f"Version {version} of {self._uri} is no longer held by the shard "
+                    f"{self._numbers[0]}-{self._numbers[1]}.",
+                    hint="Search again.",
+                )
+            try:
+                target, rows = materialise(
+                    self._uri, version, self._numbers, self._folder, self._options
+                )
+            except NotFoundError as error:
+                raise VersionGoneError(error.message, hint=error.hint) from error
+            gallery = Gallery.open(target)
+            gallery.matrix()  # packed before the first query
+            part = Part(gallery, rows)
+            with self._lock:
+                self._parts[version] = part
+                for old in sorted(self._parts)[:-_HELD]:
+                    # not closed: requests under way still read it
+                    del self._parts[old]
+            return part
+
+
+def check_hello(hello: Mapping[str, Any], where: str) -> None:
+    """Raise ``ClusterError`` for a shard of another version of stitch."""
+    if hello["stitch"] != __version__:
+        raise ClusterError(
+            f"{where} runs stitch {hello['stitch']} on {hello['machine']}; this is stitch "
+            f"{__version__}.",
+            hint="Install the same version on every node, and restart its shards.",
+        )

@@ -1,0 +1,70 @@
+"""Shards in this process, as a router asks them: no cluster is needed to compare answers."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from stitch_cir.cluster import Answers, ClusterGallery, Shard, SharedDataset
+from stitch_cir.encoders import DualEncoder
+from stitch_cir.errors import ClusterError, StitchError
+
+
+class FleetHere:
+    """A fleet of shards in this process; what is asked and answered is pickled, as for others."""
+
+    def __init__(self, uri: str, folder: Path, shards: int) -> None:
+        self.newest = SharedDataset.open(uri).version
+        bounds = [256 * number // shards for number in range(shards + 1)]
+        self.shards = [
+            Shard(uri, (first, end), str(folder))
+            for first, end in zip(bounds, bounds[1:], strict=False)
+        ]
+        self.gone: set[int] = set()
+
+    def version(self) -> int:
+        return self.newest
+
+    def ask(
+        self,
+        version: int,
+        question: str,
+        arguments: Sequence[Sequence[Any]],
+        *,
+        without: Collection[int] = (),
+        may_miss: bool = False,
+    ) -> Answers:
+        values, missing = [], {}
+        numbers = [number for number in range(len(self.shards)) if number not in without]
+        for position, number in enumerate(numbers):
+            if number in self.gone:
+                if not may_miss:
+                    raise ClusterError(f"The shard {number} does not answer.")
+                missing[number] = f"The shard {number} does not answer."
+                continue
+            own = arguments[position] if len(arguments) > 1 else arguments[0]
+            sent = pickle.loads(pickle.dumps(tuple(own)))
+            kind, *rest = pickle.loads(
+                pickle.dumps(self.shards[number].answer(version, question, sent))
+            )
+            if kind == "error":
+                raise _error(*rest)
+            values.append(rest[2][1])
+        return Answers(values, missing)
+
+
+def _error(name: str, message: str, hint: str) -> StitchError:
+    from stitch_cir import errors
+
+    error: StitchError = getattr(errors, name)(message, hint=hint)
+    return error
+
+
+def open_here(
+    uri: str, folder: Path, shards: int, encoder: DualEncoder, *, may_miss: bool = False
+) -> ClusterGallery:
+    """Return a dataset as a gallery that shards in this process search."""
+    fleet = FleetHere(uri, folder, shards)
+    return ClusterGallery(uri, fleet, SharedDataset.open(uri).facts, encoder, may_miss=may_miss)
