@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,7 @@ class FleetHere:
     def __init__(self, uri: str, folder: Path, shards: int) -> None:
         self.newest = SharedDataset.open(uri).version
         bounds = [256 * number // shards for number in range(shards + 1)]
-        self.shards = [
-            Shard(uri, (first, end), str(folder))
-            for first, end in zip(bounds, bounds[1:], strict=False)
-        ]
+        self.shards = [Shard(uri, (first, end), str(folder)) for first, end in pairwise(bounds)]
         self.gone: set[int] = set()
 
     def version(self) -> int:

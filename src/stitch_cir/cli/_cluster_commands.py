@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Report = CompactReport | DatasetReport | GalleryExportReport | GalleryImportReport
 
-__all__ = ["cluster"]
+__all__ = ["cluster", "storage_options"]
 
 cluster = Application(
     help="Galleries in shared or object storage: export, import, versions, tags.",
@@ -64,7 +64,7 @@ def export(
     with guard(as_json=as_json):
         from stitch_cir.cluster import export_gallery
 
-        report = export_gallery(gallery, uri, storage_options=_options(storage))
+        report = export_gallery(gallery, uri, storage_options=storage_options(storage))
         _show(report, as_json)
 
 
@@ -90,7 +90,7 @@ def import_(
         from stitch_cir.cluster import import_gallery
 
         report = import_gallery(
-            uri, gallery, version=version, root=root, storage_options=_options(storage)
+            uri, gallery, version=version, root=root, storage_options=storage_options(storage)
         )
         _show(report, as_json)
 
@@ -101,7 +101,9 @@ def log(uri: UriArgument, storage: StorageOption = None, as_json: o.JsonOption =
     with guard(as_json=as_json):
         from stitch_cir.cluster import SharedDataset
 
-        versions = SharedDataset.open(uri, storage_options=_options(storage)).versions()[::-1]
+        versions = SharedDataset.open(uri, storage_options=storage_options(storage)).versions()[
+            ::-1
+        ]
         if as_json:
             emit_json([each.to_dict() for each in versions])
             return
@@ -130,7 +132,7 @@ def tag(
             raise SettingError(
                 "A tag is deleted whatever its version.", hint="Leave out --version."
             )
-        dataset = SharedDataset.open(uri, storage_options=_options(storage))
+        dataset = SharedDataset.open(uri, storage_options=storage_options(storage))
         if delete:
             dataset.untag(name)
             number = None
@@ -154,7 +156,7 @@ def checkout(
     with guard(as_json=as_json):
         from stitch_cir.cluster import SharedDataset
 
-        dataset = SharedDataset.open(uri, storage_options=_options(storage))
+        dataset = SharedDataset.open(uri, storage_options=storage_options(storage))
         number = dataset.check_out(version)
         if as_json:
             emit_json({"version": number, "rows": len(dataset)})
@@ -173,7 +175,7 @@ def delete(
     with guard(as_json=as_json):
         from stitch_cir.cluster import SharedDataset
 
-        dataset = SharedDataset.open(uri, storage_options=_options(storage))
+        dataset = SharedDataset.open(uri, storage_options=storage_options(storage))
         number = dataset.delete(ids)
         if as_json:
             emit_json({"version": number, "deleted": len(set(ids))})
@@ -202,7 +204,7 @@ def compact(
     with guard(as_json=as_json):
         from stitch_cir.cluster import SharedDataset
 
-        dataset = SharedDataset.open(uri, storage_options=_options(storage))
+        dataset = SharedDataset.open(uri, storage_options=storage_options(storage))
         report = dataset.compact(keep_days=keep_days, remove_unfinished=remove_unfinished)
         _show(report, as_json)
 
@@ -218,7 +220,7 @@ def verify(
     with guard(as_json=as_json):
         from stitch_cir.cluster import SharedDataset
 
-        report = SharedDataset.open(uri, version, storage_options=_options(storage)).verify()
+        report = SharedDataset.open(uri, version, storage_options=storage_options(storage)).verify()
         if not as_json:
             for problem in report.problems:
                 console().print(f"problem: {printable(problem)}", soft_wrap=True)
@@ -227,7 +229,7 @@ def verify(
             raise typer.Exit(5)
 
 
-def _options(pairs: list[str] | None) -> dict[str, str]:
+def storage_options(pairs: list[str] | None) -> dict[str, str]:
     """Return the options of the storage. Raises ``SettingError`` for one without a value."""
     options = {}
     for pair in pairs or ():

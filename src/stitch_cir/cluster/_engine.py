@@ -190,6 +190,11 @@ class ClusterSource:
         """The settings that are used."""
         return self.query.settings
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Shards that did not answer, and why."""
+        return tuple(self.snapshot.missing.values())
+
     def rank(self, depth: int, *, shortlist: int | None = None, cuts: Cuts) -> ShardRanking:
         """Return the best of all shards, in a round of its own for the images of a shortlist."""
         kept = None

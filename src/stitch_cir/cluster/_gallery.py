@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from stitch_cir.cluster._attributes import ClusterAttributes
 from stitch_cir.cluster._errors import VersionGoneError
 from stitch_cir.cluster._fleet import Fleet, holder
-from stitch_cir.errors import GalleryError
+from stitch_cir.errors import GalleryError, SettingError
 from stitch_cir.gallery import Gallery, GalleryReader, Snapshot, StoredView, ViewMatrix, Where
-from stitch_cir.gallery.store import check_encoder, same_id
+from stitch_cir.gallery.store import same_id
 
 if TYPE_CHECKING:
     from stitch_cir.cluster._engine import ClusterEngine
@@ -225,12 +226,12 @@ class ClusterSnapshot(ClusterReader, Snapshot):
         return f"{self.directory} {self._facts.get('created')} version {self._version}"
 
     @property
-    def max_pixels(self) -> int:  # type: ignore[override]
+    def max_pixels(self) -> int:
         """Largest width × height that its files may be opened with."""
         return self._cluster.whole.max_pixels(self)
 
     @property
-    def attributes(self) -> ClusterAttributes:  # type: ignore[override]
+    def attributes(self) -> ClusterAttributes:
         """The attributes of this version."""
         if self._attributes_of_version is None:
             self._attributes_of_version = ClusterAttributes(self)
@@ -288,14 +289,13 @@ class ClusterGallery(ClusterReader, Gallery):
         self._texts: dict[tuple[str, ...], NDArray[np.float32]] = {}
         self._resources: dict[type, Any] = {}
         self._lock = threading.RLock()
+        self.closing = ExitStack()
+        """What ends when this is closed."""
 
     def close(self) -> None:
-        """Forget what is kept; the shards stay."""
+        """Leave the cluster; the shards stay."""
         self._resources.clear()
-
-    def check_encoder(self, encoder: DualEncoder) -> None:
-        """Raise ``GalleryMismatchError`` unless this encoder made the vectors."""
-        check_encoder(self._facts, encoder, self.directory)
+        self.closing.close()
 
     def engine(self) -> ClusterEngine:
         """Return what ranks it."""
@@ -341,27 +341,27 @@ class ClusterGallery(ClusterReader, Gallery):
     # -- writing -----------------------------------------------------------------------------------
 
     def add(self, *_: Any, **__: Any) -> NoReturn:
-        """Raise ``GalleryError``: datasets are written by ``stitch cluster``."""
+        """Raise ``SettingError``: datasets are written by ``stitch cluster``."""
         raise _read_only(self.uri)
 
     def remove(self, id: str) -> NoReturn:
-        """Raise ``GalleryError``: datasets are written by ``stitch cluster``."""
+        """Raise ``SettingError``: datasets are written by ``stitch cluster``."""
         raise _read_only(self.uri)
 
     def set_attributes(self, *_: Any, **__: Any) -> NoReturn:
-        """Raise ``GalleryError``: datasets are written by ``stitch cluster``."""
+        """Raise ``SettingError``: datasets are written by ``stitch cluster``."""
         raise _read_only(self.uri)
 
     def drop_attribute(self, name: str) -> NoReturn:
-        """Raise ``GalleryError``: datasets are written by ``stitch cluster``."""
+        """Raise ``SettingError``: datasets are written by ``stitch cluster``."""
         raise _read_only(self.uri)
 
     def index(self, **_: Any) -> NoReturn:
-        """Raise ``GalleryError``: datasets are written by ``stitch cluster``."""
+        """Raise ``SettingError``: datasets are written by ``stitch cluster``."""
         raise _read_only(self.uri)
 
     def sync_feed(self, *_: Any, **__: Any) -> NoReturn:
-        """Raise ``GalleryError``: datasets are written by ``stitch cluster``."""
+        """Raise ``SettingError``: datasets are written by ``stitch cluster``."""
         raise _read_only(self.uri)
 
     def verify(self, **_: Any) -> NoReturn:
@@ -379,8 +379,8 @@ def _refuse_matrix(directory: Path) -> NoReturn:
     )
 
 
-def _read_only(uri: str) -> GalleryError:
-    return GalleryError(
+def _read_only(uri: str) -> SettingError:
+    return SettingError(
         f"{uri} is a dataset that a cluster searches; it is not written through a search.",
         hint=f"Write it with stitch cluster index, export or delete: stitch cluster log {uri}",
     )

@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stitch_cir.cluster._dataset import SharedDataset
 from stitch_cir.cluster._deploy import deploy
 from stitch_cir.cluster._gallery import ClusterGallery
-from stitch_cir.cluster._ray import connect
+from stitch_cir.cluster._ray import check_nodes, connected, ray_errors
 from stitch_cir.cluster._ray_fleet import RayFleet, Timing
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
 
-__all__ = ["ClusterOptions", "open_cluster"]
+__all__ = ["LOCAL", "ClusterOptions", "open_cluster"]
+
+LOCAL = "local"
+"""The address of a cluster on this machine alone, which ends with this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +69,38 @@ def open_cluster(
     chosen = options or ClusterOptions()
     absolute = uri if "://" in uri else str(Path(uri).absolute())
     dataset = SharedDataset.open(absolute, storage_options=chosen.storage_options)
-    ray = connect(address)
+    with ExitStack() as stack:
+        ray = stack.enter_context(connected(None if address == LOCAL else address))
+        gallery = _opened(ray, absolute, dataset.facts, encoder, chosen)
+        gallery.closing.enter_context(stack.pop_all())
+        return gallery
+
+
+def _opened(
+    ray: Any,
+    uri: str,
+    facts: Mapping[str, Any],
+    encoder: DualEncoder | None,
+    chosen: ClusterOptions,
+) -> ClusterGallery:
+    check_nodes(ray)
     folder = chosen.folder or Path(
         os.environ.get("STITCH_SHARD_CACHE") or Path(tempfile.gettempdir()) / "stitch-shards"
     )
-    deployment = deploy(
-        ray,
-        absolute,
-        shards=chosen.shards,
-        replicas=chosen.replicas,
-        folder=str(folder),
-        storage_options=chosen.storage_options,
-    )
-    fleet = RayFleet(ray, deployment, storage_options=chosen.storage_options, timing=chosen.timing)
-    gallery = ClusterGallery(absolute, fleet, dataset.facts, encoder, may_miss=chosen.may_miss)
+    options = chosen.storage_options
+    with ray_errors():
+        deployment = deploy(
+            ray,
+            uri,
+            shards=chosen.shards,
+            replicas=chosen.replicas,
+            folder=str(folder),
+            storage_options=options,
+        )
+        fleet = RayFleet(ray, deployment, storage_options=options, timing=chosen.timing)
+    gallery = ClusterGallery(uri, fleet, facts, encoder, may_miss=chosen.may_miss)
     if encoder is not None:
-        gallery.check_encoder(encoder)
+        gallery.use_encoder(encoder)
     fleet.follow()
+    gallery.closing.callback(fleet.close)
     return gallery

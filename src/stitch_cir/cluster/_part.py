@@ -284,7 +284,7 @@ class Part:
             reaching = tuple(
                 self._units(source, source.rows_above(score), names) for score in cuts.scores
             )
-            facets = ()
+            facets: tuple[tuple[FacetRequest, Occurrences], ...] = ()
             if cuts.facets:
                 rows = source.rows_above(cuts.scores[0])
                 facets = tuple(source.snapshot.attributes.occurrences(cuts.facets, rows))

@@ -124,6 +124,15 @@ class Gallery(GalleryReader):
                 self._encoder = encoder
             return self._encoder
 
+    def use_encoder(self, encoder: DualEncoder) -> None:
+        """Encode queries by this object from now on, such as one that encodes several at a time.
+
+        Raises ``GalleryMismatchError`` unless it is the encoder that made the vectors.
+        """
+        check_encoder(self._facts, encoder, self.directory)
+        with self._lock:
+            self._encoder = encoder
+
     @property
     def notes(self) -> list[str]:
         """What is unusual about how the gallery is read at present, each once.

@@ -117,6 +117,11 @@ class LocalSource:
         first = () if incomplete is None else (incomplete,)
         return (*first, *self.selection.notes(self.settings), *self.ranker.notes)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Nothing: the gallery is whole."""
+        return ()
+
     def rank(self, depth: int, *, shortlist: int | None = None, cuts: Cuts) -> ShardRanking:
         """Rank until no hit has a damaged record."""
         ranking = self.rank_rows(self.candidates.rows, depth, shortlist)

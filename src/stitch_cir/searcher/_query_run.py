@@ -162,4 +162,5 @@ class QueryRun:
             seconds=self.request.timer.seconds,
             # each once: a composition repeats what was noted about its reference
             notes=tuple(dict.fromkeys(all_notes)),
+            missing=source.missing,
         )

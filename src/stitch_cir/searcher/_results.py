@@ -32,7 +32,8 @@ class Results:
     counts that the query requested. ``total`` counts the hits of all pages together (images, or
     groups where the settings group), of which ``offset`` stand before the first of these;
     ``next_cursor`` continues with the next page, ``None`` after the last. ``cutoff`` says where the
-    cut-off lies, where the settings have a strictness.
+    cut-off lies, where the settings have a strictness. ``missing`` says which shards of a cluster
+    did not answer, where an answer may be incomplete; their images did not take part.
     """
 
     hits: tuple[Hit, ...]
@@ -53,7 +54,13 @@ class Results:
     total: int = 0
     next_cursor: str | None = None
     cutoff: Cutoff | None = None
+    missing: tuple[str, ...] = ()
     explainer: Callable[[str], Hit] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole gallery was searched."""
+        return not self.missing
 
     def __iter__(self) -> Iterator[Hit]:
         """Iterate over the hits, best first."""
@@ -112,6 +119,8 @@ class Results:
             "reranker": None if self.reranker is None else dict(self.reranker),
             "disagreement": self.disagreement,
             "usage": {name: dict(used) for name, used in self.usage.items()},
+            "complete": self.complete,
+            "missing": list(self.missing),
             "offset": self.offset,
             "total": self.total,
             "next_cursor": self.next_cursor,

@@ -91,8 +91,9 @@ class Searcher:
         self.composer: Composer = composer or VerbatimComposer()
         self.composed: ComposedEncoder = composed or default_composed(gallery.encoder)
         self._reranker = reranker
-        provides = isinstance(gallery, ProvidesEngine)
-        self._engine: Engine = gallery.engine() if provides else LocalEngine(gallery, solver)
+        self._engine: Engine = LocalEngine(gallery, solver)
+        if isinstance(gallery, ProvidesEngine):
+            self._engine = gallery.engine()
 
     # -- whole queries ---------------------------------------------------------------------------
 

@@ -86,6 +86,10 @@ class Source(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What to note about what takes part, and about settings that are not as requested."""
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Shards that do not answer, where an answer may be incomplete."""
+
     def rank(self, depth: int, *, shortlist: int | None = None, cuts: Cuts) -> ShardRanking:
         """Return the best images, or groups, down to ``depth``; none has a damaged record.
 

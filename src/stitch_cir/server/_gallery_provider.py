@@ -20,7 +20,7 @@ from stitch_cir.gallery import (
 )
 from stitch_cir.server.limits import BatchingEncoder
 
-__all__ = ["GalleryProvider"]
+__all__ = ["GalleryProvider", "OpenGalleryProvider"]
 
 T = TypeVar("T")
 Wrap = Callable[[DualEncoder], BatchingEncoder]
@@ -137,3 +137,30 @@ class GalleryProvider:
     def hide_paths(self, text: str) -> str:
         """Return a message without the paths of the server."""
         return text if self._mask is None else self._mask.hide(text)
+
+
+class OpenGalleryProvider(GalleryProvider):
+    """Provides a gallery that was opened before, such as one that a cluster searches."""
+
+    def __init__(self, gallery: Gallery, wrap: Wrap) -> None:
+        """Have queries encoded by what ``wrap`` makes of the gallery's encoder."""
+        self.directory = gallery.directory
+        self._plain_encoder = gallery.encoder
+        self.encoder = wrap(self._plain_encoder)
+        gallery.use_encoder(self.encoder)
+        self._opened = gallery
+        self._mask = PathMask(gallery)
+        self.name = self._mask.name
+
+    def warm_up(self) -> None:
+        """Open models before the first request."""
+        self.encoder.warm_up()
+
+    def gallery(self) -> Gallery:
+        """Return the gallery."""
+        assert self._opened is not None
+        return self._opened
+
+    def encoder_hint(self, images: int) -> str | None:
+        """Return nothing: whoever runs a cluster has chosen."""
+        return None

@@ -203,6 +203,10 @@ class RankedImages(WireModel):
     cutoff: CutoffInfo | None = Field(
         default=None, description="Where the cut-off lies, with a strictness."
     )
+    complete: bool = Field(default=True, description="Whether the whole gallery was searched.")
+    missing: tuple[str, ...] = Field(
+        default=(), description="Shards of a cluster that did not answer, and why."
+    )
     facets: tuple[FacetInfo, ...] = ()
     notes: tuple[str, ...] = ()
 

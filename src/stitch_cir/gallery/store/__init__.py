@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         put_records,
         read_records,
     )
-    from stitch_cir.gallery.store._provenance import check_encoder, record, root_of, set_root
+    from stitch_cir.gallery.store._provenance import record, root_of, set_root
     from stitch_cir.gallery.store._store import Item, Store, same_id, to_path
     from stitch_cir.gallery.store._view_sets import StoredSet, StoredView
 
@@ -29,7 +29,6 @@ __all__ = [
     "StoredSet",
     "StoredView",
     "attribute_kinds",
-    "check_encoder",
     "clear_records",
     "put_records",
     "read_records",
@@ -56,7 +55,6 @@ _exports.publish(
         "StoredSet": "_view_sets",
         "StoredView": "_view_sets",
         "attribute_kinds": "_id_records",
-        "check_encoder": "_provenance",
         "clear_records": "_id_records",
         "put_records": "_id_records",
         "read_records": "_id_records",

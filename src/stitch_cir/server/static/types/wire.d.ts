@@ -595,6 +595,10 @@ export interface SearchResults {
   next_cursor?: string | null;
   /** Where the cut-off lies, with a strictness. */
   cutoff?: CutoffInfo | null;
+  /** Whether the whole gallery was searched. */
+  complete?: boolean;
+  /** Shards of a cluster that did not answer, and why. */
+  missing?: string[];
   facets?: FacetInfo[];
   notes?: string[];
   composition: CompositionInfo | null;

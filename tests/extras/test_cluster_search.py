@@ -1,0 +1,253 @@
+"""A dataset in shards is searched as one machine searches the gallery: equal results, or one error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import stitch_cir as st
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.errors import ClusterError, SettingError, StitchError
+from stitch_cir.gallery import FacetRequest, Gallery, index_folder
+from stitch_cir.searcher import PRESETS, Query, Results, Searcher, SearchSettings
+from tests.conftest import noise
+
+pytestmark = pytest.mark.cluster
+pytest.importorskip("lance")
+
+from stitch_cir.cluster import (  # noqa: E402 - needs the extra
+    ClusterGallery,
+    SharedDataset,
+    export_gallery,
+)
+from tests.extras.cluster_fleet import FleetHere, open_here  # noqa: E402
+
+ENCODER = HashEncoder()
+SHARDS = 3
+QUERY = Query("i001.png", "in red")
+
+
+def make_source(folder: Path) -> Path:
+    """Index images with copies, near copies, captions and attributes, some of them missing."""
+    (folder / "sub").mkdir(parents=True)
+    for number in range(60):
+        place = folder / ("sub" if number % 3 == 0 else ".")
+        noise(number, 40, 48).save(place / f"i{number:03}.png")
+    (folder / "twin.png").write_bytes((folder / "i001.png").read_bytes())
+    Image.open(folder / "i002.png").resize((96, 80)).save(folder / "near.png")
+    lines = [
+        json.dumps({"id": f"i{number:03}.png", "captions": [f"a thing number {number}", "kept"]})
+        for number in (1, 2, 4, 5, 7)
+    ]
+    (folder / "captions.jsonl").write_text("\n".join(lines) + "\n")
+    index_folder(folder, encoder=ENCODER, captions=folder / "captions.jsonl")
+    with Gallery.open(folder, encoder=ENCODER) as gallery:
+        gallery.set_attributes(
+            {
+                id: {
+                    "price": float(number % 7) * 10,
+                    "brand": ["A", "B", "Ü"][number % 3],
+                    "tags": ["x", "y"][: 1 + number % 2],
+                    "on": f"2024-0{1 + number % 9}-05",
+                    "sold": bool(number % 2),
+                }
+                for number, id in enumerate(gallery.ids)
+                if number % 5
+            }
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cluster-search")
+
+
+@pytest.fixture(scope="module")
+def uri(scratch: Path) -> str:
+    address = str(scratch / "photos.lance")
+    export_gallery(make_source(scratch / "images"), address)
+    return address
+
+
+@pytest.fixture(scope="module")
+def whole(scratch: Path, uri: str) -> Iterator[Gallery]:
+    with Gallery.open(scratch / "images", encoder=ENCODER) as gallery:
+        yield gallery
+
+
+@pytest.fixture(scope="module")
+def parted(scratch: Path, uri: str, whole: Gallery) -> ClusterGallery:
+    return open_here(uri, scratch / "shards", SHARDS, ENCODER)
+
+
+def facts(results: Results) -> dict[str, Any]:
+    """Everything about results but times, and where the gallery lies."""
+    data = results.to_dict(plans=True, regions=True)
+    del data["seconds"]
+    for name in ("directory", "generation"):
+        del data["gallery"][name]
+    data["next_cursor"] = data["next_cursor"] is not None
+    data["scores"] = [hit.score for hit in results]
+    data["paths"] = [(hit.path, hit.content, hit.image_paths) for hit in results]
+    return data
+
+
+def answer(gallery: Gallery, query: Query, settings: Mapping[str, Any]) -> Any:
+    """What a search returns, or the error that it raises."""
+    try:
+        searcher = Searcher(gallery, settings=SearchSettings.from_preset(**settings))
+        return facts(searcher.search(query))
+    except StitchError as error:
+        return type(error), str(error).replace(str(gallery.directory), "GALLERY")
+
+
+SETTINGS: list[dict[str, Any]] = [
+    *({"preset": name} for name in PRESETS),
+    *({"scorer": name} for name in ("point", "sinkhorn", "exact", "chamfer", "roles")),
+    {"transition": "pdv"},
+    {"k": 100},
+    {"include": ["sub/*"]},
+    {"include": ["i00*", "zzz", "sub"], "exclude": ["*4.png"]},
+    {"include": ["zzz"]},
+    {"where": "price > 20"},
+    {"where": 'brand = "Ü" or tags contains "y"'},
+    {"where": "nope = 3"},
+    {"group_by": "brand", "group_size": 3},
+    {"group_by": "price", "k": 3},
+    {"group_by": "tags"},
+    {"near_duplicates": "collapse"},
+    {"near_duplicates": "collapse", "group_by": "brand", "group_size": 4, "k": 5},
+    {"shortlist": 12},
+    {"shortlist": 12, "measure_recall": True, "k": 5},
+    {"variety": 0.5, "k": 20},
+    {"strictness": 0.05},
+    {"strictness": 0.2, "below_cutoff": True},
+    {"strictness": 0.3, "where": "price > 5", "hubness_weight": 0.4},
+    {"min_score": 0.1},
+    {"fusion": "z-score"},
+    {"hubness_weight": 0.4, "hubness_neighbours": 5},
+    {"include_reference": True},
+]
+QUERIES: list[Query] = [
+    Query(None, "a red thing"),
+    Query("i004.png"),
+    Query("I001.PNG", "in red"),
+    Query("nope.png", "in red"),
+    Query(["i001.png", "i002.png"], "in red"),
+    Query("i001.png", "in red", negatives=("i005.png", "twin.png")),
+    Query("i001.png", "in red", negatives=("zip",)),
+    Query("i001.png", "in red", avoid=("a dog",)),
+    Query("i001.png", "in red", offset=10),
+    Query(
+        "i001.png",
+        "in red",
+        facets=(
+            "brand",
+            "price:0,20,40",
+            "on:year",
+            "tags",
+            "sold",
+            FacetRequest("price", limit=2),
+        ),
+    ),
+    Query("i001.png", "in red", facets=("brand:1,2",)),
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_settings_give_what_one_machine_gives(
+    whole: Gallery, parted: ClusterGallery, settings: dict[str, Any]
+) -> None:
+    assert answer(parted, QUERY, settings) == answer(whole, QUERY, settings)
+
+
+@pytest.mark.parametrize("number", range(len(QUERIES)))
+def test_queries_give_what_one_machine_gives(
+    whole: Gallery, parted: ClusterGallery, number: int
+) -> None:
+    query = QUERIES[number]
+    assert answer(parted, query, {}) == answer(whole, query, {})
+
+
+def test_pages_go_on_where_they_ended(whole: Gallery, parted: ClusterGallery) -> None:
+    pages: dict[Gallery, list[Any]] = {whole: [], parted: []}
+    for gallery, of_gallery in pages.items():
+        cursor = ""
+        while cursor is not None:
+            query = Query("i001.png", "in red", cursor=cursor)
+            results = Searcher(gallery, settings=SearchSettings(k=25)).search(query)
+            of_gallery.append(facts(results))
+            cursor = results.next_cursor
+    assert pages[parted] == pages[whole]
+    assert [len(page["hits"]) for page in pages[whole]] == [25, 25, 10]
+
+
+@pytest.mark.parametrize("id", ["i040.png", "sub/i003.png", "near.png"])
+def test_an_image_is_explained_with_its_place_among_all(
+    whole: Gallery, parted: ClusterGallery, id: str
+) -> None:
+    one, several = (
+        Searcher(each, settings=SearchSettings(group_by="brand")) for each in (whole, parted)
+    )
+    assert facts(several.explain(QUERY, id)) == facts(one.explain(QUERY, id))
+    assert several.search(QUERY).explain(id).rank == one.search(QUERY).explain(id).rank
+
+
+def test_a_gallery_in_shards_says_of_itself_what_the_gallery_says(
+    whole: Gallery, parted: ClusterGallery
+) -> None:
+    here, there = whole.info(), parted.info()
+    different = {name for name in here if here[name] != there[name]}
+    assert different <= {"directory", "generation"}
+    assert parted.ids == whole.ids
+    assert len(parted) == len(whole)
+    assert parted.skipped() == whole.skipped()
+    for name in ("captions", "path", "size", "content_hash", "attributes_of", "duplicates"):
+        for id in ("i001.png", "sub/i003.png", "near.png"):
+            assert getattr(parted, name)(id) == getattr(whole, name)(id)
+    assert parted.match("I001.png") == "i001.png"
+    with whole.snapshot() as one, parted.snapshot() as several:
+        assert several.attributes.suggestions() == one.attributes.suggestions()
+        assert several.attributes.schema() == one.attributes.schema()
+        assert several.attributes.facets(["brand"], where="price > 20") == one.attributes.facets(
+            ["brand"], where="price > 20"
+        )
+        for where in (None, "price > 20"):
+            found = several.find("i0", offset=3, limit=5, where=where)
+            assert found == one.find("i0", offset=3, limit=5, where=where)
+
+
+def test_what_needs_all_vectors_or_writes_is_refused(parted: ClusterGallery) -> None:
+    with pytest.raises(st.GalleryError, match="no machine holds all"):
+        parted.matrix()
+    with pytest.raises(SettingError, match="not written through a search"):
+        parted.remove("i001.png")
+
+
+def test_a_missing_shard_is_an_error_or_said_to_be_missing(
+    scratch: Path, uri: str, parted: ClusterGallery
+) -> None:
+    fleet = parted.fleet
+    assert isinstance(fleet, FleetHere)
+    lenient = ClusterGallery(uri, fleet, SharedDataset.open(uri).facts, ENCODER, may_miss=True)
+    everything = Searcher(lenient, settings=SearchSettings(k=100)).search(QUERY)
+    assert everything.complete
+    fleet.gone.add(1)
+    try:
+        with pytest.raises(ClusterError, match="shard 1"):
+            Searcher(parted).search(QUERY)
+        results = Searcher(lenient, settings=SearchSettings(k=100)).search(Query(None, "in red"))
+    finally:
+        fleet.gone.clear()
+    assert not results.complete
+    assert results.missing == ("The shard 1 does not answer.",)
+    assert 0 < results.ranked < 62
+    complete = Searcher(lenient, settings=SearchSettings(k=100)).search(Query(None, "in red"))
+    order = [hit.id for hit in complete if results.hit(hit.id)]
+    assert [hit.id for hit in results] == order
