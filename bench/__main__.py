@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import (
     cirr,
+    cluster_search,
     cold,
     device,
     encoders,
@@ -73,6 +74,7 @@ PARTS: dict[str, Callable[[dict[str, Path]], Iterable[Row]]] = {
     "device": alone(device.run),
     "stamps": on("stamps", stamps.run),
     "server": alone(server.run),
+    "cluster": alone(cluster_search.run),
 }
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -251,3 +255,68 @@ def test_a_missing_shard_is_an_error_or_said_to_be_missing(
     complete = Searcher(lenient, settings=SearchSettings(k=100)).search(Query(None, "in red"))
     order = [hit.id for hit in complete if results.hit(hit.id)]
     assert [hit.id for hit in results] == order
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What happened in a session of Ray, by the names of its steps."""
+    pytest.importorskip("ray")
+    scratch = tmp_path_factory.mktemp("session")
+    root = Path(__file__).parents[2]
+    paths = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.extras.cluster_session", str(scratch)],
+        env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(scratch)},
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert run.returncode == 0, run.stderr[-4000:]
+    steps = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    return {step.pop("name"): step for step in steps}
+
+
+def test_actors_answer_as_one_machine_does(session: dict[str, dict[str, Any]]) -> None:
+    assert session["equal"]["equal"]
+
+
+def test_a_shard_that_is_killed_starts_again_and_no_answer_is_wrong(
+    session: dict[str, dict[str, Any]],
+) -> None:
+    killed = session["killed"]
+    assert (killed["wrong"], killed["errors"]) == (0, [])
+    assert killed["answers"] >= 4
+    assert killed["started_again"]
+
+
+def test_versions_are_never_mixed_under_traffic(session: dict[str, dict[str, Any]]) -> None:
+    switched = session["switched"]
+    assert (switched["wrong"], switched["errors"]) == (0, [])
+    assert switched["versions"][-1] == 2
+    assert switched["monotonic"]
+    assert session["held"]["earlier"] == ["i01.png"]
+
+
+def test_what_cannot_be_is_one_error_that_names_it(session: dict[str, dict[str, Any]]) -> None:
+    assert re.match("VersionGoneError: .*version '77'", session["gone"]["message"])
+    recounted = session["recounted"]["message"]
+    assert re.match(
+        "ClusterError: The shards of .*photos.lance are 2 in this cluster, not 3", recounted
+    )
+    missing = session["missing"]["message"]
+    assert re.match("ClusterError: The shard 2 of 2 of .*photos.lance does not answer", missing)
+
+
+def test_an_answer_without_a_shard_says_so(session: dict[str, dict[str, Any]]) -> None:
+    partial = session["partial"]
+    assert not partial["complete"]
+    assert "shard 2 of 2" in partial["missing"][0]
+    assert 0 < partial["ranked"] < 25
+
+
+def test_the_server_searches_through_the_cluster(session: dict[str, dict[str, Any]]) -> None:
+    served = session["served"]
+    assert served["complete"]
+    assert served["images"] == 25
+    assert len(served["hits"]) == 10

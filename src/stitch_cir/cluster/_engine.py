@@ -63,7 +63,7 @@ class ClusterEngine:
 
     def device(self, name: str) -> tuple[Solver | None, str]:
         """Return how the shards call a device, which must be the same in all."""
-        devices = sorted(set(self.gallery.ask("device", name)))
+        devices = self.gallery.whole.device(self.gallery.snapshot(), name)
         if len(devices) > 1:
             raise ClusterError(
                 f"The device {name} is {' in some shards and '.join(devices)} in others.",

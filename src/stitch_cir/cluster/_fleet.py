@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = ["Answers", "Fleet", "holder"]
+__all__ = ["Answers", "Fleet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,3 @@ class Fleet(Protocol):
         StitchError
             What a shard raises.
         """
-
-
-def holder(answers: Sequence[tuple[bool, Any]]) -> Any | None:
-    """Return what the shard that holds an image says of it; ``None`` where none does."""
-    return next((value for holds, value in answers if holds), None)

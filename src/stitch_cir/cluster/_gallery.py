@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.cluster._attributes import ClusterAttributes
 from stitch_cir.cluster._errors import VersionGoneError
-from stitch_cir.cluster._fleet import Fleet, holder
+from stitch_cir.cluster._fleet import Fleet
 from stitch_cir.errors import GalleryError, SettingError
 from stitch_cir.gallery import Gallery, GalleryReader, Snapshot, StoredView, ViewMatrix, Where
 from stitch_cir.gallery.store import same_id
@@ -37,12 +37,20 @@ class ClusterReader(GalleryReader):
         """Return what every shard answers; raises what :meth:`Fleet.ask` raises."""
         raise NotImplementedError
 
+    def asked_once(self, question: str, argument: str) -> list[Any]:
+        """Return what :meth:`ask` does; what was asked of a version lately is kept."""
+        raise NotImplementedError
+
+    def _item(self, id: str) -> dict[str, Any] | None:
+        return next((each for each in self.asked_once("item", id) if each is not None), None)
+
     def _of(self, id: str, name: str) -> Any:
-        return holder(self.ask("item", id, name))
+        item = self._item(id)
+        return None if item is None else item[name]
 
     def __contains__(self, id: object) -> bool:
         """Return whether this is exactly the id of an item; never a path."""
-        return isinstance(id, str) and any(self.ask("holds", [id]))
+        return isinstance(id, str) and self._item(id) is not None
 
     def __len__(self) -> int:
         """Count the images."""
@@ -145,7 +153,7 @@ class ClusterReader(GalleryReader):
 
     def views(self, id: str) -> list[StoredView]:
         """Return the view set of an item: image views first, then caption views."""
-        return list(self._of(id, "views") or ())
+        return [view for part in self.asked_once("views", id) for view in part]
 
     def attributes_of(self, id: str) -> dict[str, Any]:
         """Return the attributes of an item, JSON-ready."""
@@ -158,7 +166,7 @@ class ClusterReader(GalleryReader):
 
     def ids_with_content(self, hash: str) -> list[str]:
         """Return the ids of all items with an image whose file has this SHA-256."""
-        return sorted({id for part in self.ask("ids_with_content", hash) for id in part})
+        return sorted({id for part in self.asked_once("ids_with_content", hash) for id in part})
 
     def skipped(self) -> list[tuple[str, str]]:
         """Return (id, reason) of the files that are left out because of their content."""
@@ -192,6 +200,10 @@ class ClusterSnapshot(ClusterReader, Snapshot):
         now, once.
         """
         return self.ask_each(question, [arguments])
+
+    def asked_once(self, question: str, argument: str) -> list[Any]:
+        """Return what :meth:`ask` does; what was asked of a version lately is kept."""
+        return self._cluster.whole.recent(self, question, argument)
 
     def ask_each(self, question: str, arguments: Sequence[Sequence[Any]]) -> list[Any]:
         """Return what every shard answers to arguments of its own; see :meth:`ask`."""
@@ -297,6 +309,11 @@ class ClusterGallery(ClusterReader, Gallery):
         self._resources.clear()
         self.closing.close()
 
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What shaped the dataset."""
+        return dict(self._facts)
+
     def engine(self) -> ClusterEngine:
         """Return what ranks it."""
         from stitch_cir.cluster._engine import ClusterEngine
@@ -310,6 +327,10 @@ class ClusterGallery(ClusterReader, Gallery):
     def ask(self, question: str, *arguments: Any) -> list[Any]:
         """Return what every shard answers at the version that is searched now."""
         return self.snapshot().ask(question, *arguments)
+
+    def asked_once(self, question: str, argument: str) -> list[Any]:
+        """Return what :meth:`ask` does; what was asked of a version lately is kept."""
+        return self.snapshot().asked_once(question, argument)
 
     @property
     def generation(self) -> int:

@@ -71,18 +71,18 @@ def open_cluster(
     dataset = SharedDataset.open(absolute, storage_options=chosen.storage_options)
     with ExitStack() as stack:
         ray = stack.enter_context(connected(None if address == LOCAL else address))
-        gallery = _opened(ray, absolute, dataset.facts, encoder, chosen)
+        fleet = _fleet(ray, absolute, chosen)
+        gallery = ClusterGallery(absolute, fleet, dataset.facts, encoder, may_miss=chosen.may_miss)
+        if encoder is not None:
+            gallery.use_encoder(encoder)
+        fleet.follow()
+        stack.callback(fleet.close)
         gallery.closing.enter_context(stack.pop_all())
         return gallery
 
 
-def _opened(
-    ray: Any,
-    uri: str,
-    facts: Mapping[str, Any],
-    encoder: DualEncoder | None,
-    chosen: ClusterOptions,
-) -> ClusterGallery:
+def _fleet(ray: Any, uri: str, chosen: ClusterOptions) -> RayFleet:
+    """Return the shards, once all hold the newest version."""
     check_nodes(ray)
     folder = chosen.folder or Path(
         os.environ.get("STITCH_SHARD_CACHE") or Path(tempfile.gettempdir()) / "stitch-shards"
@@ -97,10 +97,4 @@ def _opened(
             folder=str(folder),
             storage_options=options,
         )
-        fleet = RayFleet(ray, deployment, storage_options=options, timing=chosen.timing)
-    gallery = ClusterGallery(uri, fleet, facts, encoder, may_miss=chosen.may_miss)
-    if encoder is not None:
-        gallery.use_encoder(encoder)
-    fleet.follow()
-    gallery.closing.callback(fleet.close)
-    return gallery
+        return RayFleet(ray, deployment, storage_options=options, timing=chosen.timing)

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from stitch_cir.cluster._errors import ColumnMissingError
 from stitch_cir.cluster._questions import GroupMembers, ShardAnswer, ShardQuery, ShardSelection
-from stitch_cir.gallery import FacetRequest, Gallery, NearDuplicates, Occurrences, Snapshot, Where
+from stitch_cir.gallery import (
+    FacetRequest,
+    Gallery,
+    NearDuplicates,
+    Occurrences,
+    Snapshot,
+    StoredView,
+    Where,
+)
 from stitch_cir.ranking import (
     HubnessBank,
     RankingProblem,
@@ -48,7 +56,6 @@ _OF_AN_ID = frozenset(
         "image_paths",
         "path",
         "size",
-        "views",
     }
 )
 
@@ -68,13 +75,20 @@ class Part:
 
     # -- what it holds -----------------------------------------------------------------------------
 
-    def item(self, id: str, name: str) -> tuple[bool, Any]:
-        """Return whether this holds an image, and what ``name`` says of it."""
-        if name not in _OF_AN_ID:
-            raise ValueError(f"Nothing is called {name!r}.")
+    def item(self, id: str) -> dict[str, Any] | None:
+        """Return what is recorded of an image but its views, by the names of a gallery's methods.
+
+        ``None`` where this does not hold it.
+        """
         with self.gallery.snapshot() as snapshot:
-            holds = id in snapshot
-            return holds, getattr(snapshot, name)(id) if holds else None
+            if id not in snapshot:
+                return None
+            return {name: getattr(snapshot, name)(id) for name in _OF_AN_ID}
+
+    def views(self, id: str) -> list[StoredView]:
+        """Return the view set of an image; nothing where this does not hold it."""
+        with self.gallery.snapshot() as snapshot:
+            return snapshot.views(id) if id in snapshot else []
 
     def holds(self, names: Sequence[str]) -> list[str]:
         """Return which of the names are ids here."""

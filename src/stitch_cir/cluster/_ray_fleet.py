@@ -78,6 +78,13 @@ class RayFleet:
         self._closed = threading.Event()
         self.refresh()
 
+    @classmethod
+    def attached(cls, other: RayFleet, timing: Timing) -> RayFleet:
+        """Return the same actors at the same versions, waited for otherwise."""
+        fleet = cls.__new__(cls)
+        vars(fleet).update(vars(other), timing=timing)
+        return fleet
+
     def version(self) -> int:
         """Return the version that all replicas hold, and that is searched."""
         return self._version

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -23,6 +24,8 @@ __all__ = ["NEAR_DUPLICATES", "Sample", "WholeGallery"]
 
 MEANS = 4096
 """Mean views that say how much similarities differ, as one machine takes them."""
+RECENT = 2048
+"""Answers about single images that are kept: a page shows the same ones again and again."""
 NEAR_DUPLICATES = "near-duplicates"
 T = TypeVar("T")
 
@@ -50,6 +53,30 @@ class WholeGallery:
         self._lock = threading.RLock()
         self._version: int | None = None
         self._kept: dict[str, Any] = {}
+        self._recent: OrderedDict[tuple[Any, ...], list[Any]] = OrderedDict()
+
+    def recent(self, snapshot: ClusterSnapshot, question: str, argument: str) -> list[Any]:
+        """Return what the shards answer, or what they answered lately at the same version."""
+        key = (snapshot.generation, tuple(snapshot.missing), question, argument)
+        with self._lock:
+            if key in self._recent:
+                self._recent.move_to_end(key)
+                return self._recent[key]
+        answers = snapshot.ask(question, argument)
+        key = (snapshot.generation, tuple(snapshot.missing), question, argument)
+        with self._lock:
+            self._recent[key] = answers
+            while len(self._recent) > RECENT:
+                self._recent.popitem(last=False)
+        return answers
+
+    def device(self, snapshot: ClusterSnapshot, name: str) -> list[str]:
+        """Return how the shards call a device, each name once."""
+        if name == "cpu":
+            return [name]
+        return self._keep(
+            snapshot, f"device {name}", lambda: sorted(set(snapshot.ask("device", name)))
+        )
 
     def _keep(self, snapshot: ClusterSnapshot, name: str, make: Callable[[], T]) -> T:
         with self._lock:

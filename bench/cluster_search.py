@@ -1,0 +1,143 @@
+"""Two shard actors against one process on the same processors, the fan-out alone, a shard's memory.
+
+Synthetic vectors (``bench.vectors``) of 40,000 × 10 × 384. It needs the extra ``cluster``; Ray is
+started on this machine and ends with the measurement.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.rows import Row
+from bench.timing import in_turn, seconds
+from bench.vectors import BLOCK, World
+from stitch_cir.cluster import (
+    ClusterGallery,
+    ClusterOptions,
+    RayFleet,
+    export_gallery,
+    open_cluster,
+)
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.gallery import Gallery, index_folder
+from stitch_cir.gallery.store import ContentRecord, IdRecord, Store, put_records, row_digest
+from stitch_cir.searcher import Query, Searcher
+
+SETS, VIEWS, DIM = 40_000, 10, 384
+ROUNDS, QUERIES, CALLS = 5, 5, 300
+_BOXES = "[" + ", ".join(["[0.0, 0.0, 1.0, 1.0, 0]"] * VIEWS) + "]"
+
+
+class SyntheticTexts(HashEncoder):
+    """Makes the captions of a world out of texts, the same of the same."""
+
+    dim = DIM
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        seeds = [
+            int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") for text in texts
+        ]
+        rows = [self._world.query(seed, 1).vectors[0] for seed in seeds]
+        return np.stack(rows) if rows else np.empty((0, DIM), np.float32)
+
+
+def run() -> Iterator[Row]:
+    """Measure all three on one gallery."""
+    world = World.make(DIM)
+    encoder = SyntheticTexts(world)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, uri = Path(scratch) / "images", str(Path(scratch) / "sets.lance")
+        write_gallery(world, folder, encoder)
+        export_gallery(folder, uri)
+        options = ClusterOptions(shards=2, folder=Path(scratch) / "shards")
+        with (
+            Gallery.open(folder, encoder=encoder) as whole,
+            open_cluster("local", uri, encoder=encoder, options=options) as parted,
+        ):
+            assert isinstance(parted, ClusterGallery)
+            yield against_one_process(whole, parted)
+            yield fan_out(parted)
+            yield memory(parted)
+
+
+def write_gallery(world: World, folder: Path, encoder: HashEncoder) -> None:
+    """Write a gallery whose sets are made, not encoded; its only file is one image."""
+    folder.mkdir()
+    Image.new("RGB", (32, 32)).save(folder / "image.png")
+    index_folder(folder, encoder=encoder)
+    with closing(Store(Gallery.open(folder, encoder=encoder).directory, write=True)) as store:
+        for start in range(0, SETS, BLOCK):
+            sets = world.views(start // BLOCK, min(BLOCK, SETS - start), VIEWS)
+            with store.transaction():
+                put_records(store, [record(start + n, each) for n, each in enumerate(sets)])
+
+
+def record(number: int, views: NDArray[np.float32]) -> IdRecord:
+    """Return an item with a view set (M, d)."""
+    id = f"{number:07}.png"
+    hash = hashlib.sha256(id.encode()).hexdigest()
+    content = (32, 32, _BOXES, views.astype("<f4").tobytes())
+    columns = {"path": id.encode(), "size": 1, "mtime_ns": 1, "hash": hash}
+    digest = row_digest(hash, *content)
+    return IdRecord(id, "items", columns, ContentRecord(*content, digest))
+
+
+def against_one_process(whole: Gallery, parted: ClusterGallery) -> Row:
+    """The exact best ten of two shards, against one process that has all processors."""
+    texts = [f"a thing number {number}" for number in range(QUERIES)]
+    one, two = Searcher(whole), Searcher(parted)
+    for text in texts:
+        first, second = (searcher.search(Query(text=text)) for searcher in (one, two))
+        assert [(hit.id, hit.score) for hit in first] == [(hit.id, hit.score) for hit in second]
+
+    def search(searcher: Searcher) -> None:
+        for text in texts:
+            searcher.search(Query(text=text))
+
+    times = in_turn({"one": lambda: search(one), "two": lambda: search(two)}, ROUNDS)
+    best = {name: min(each) / QUERIES for name, each in times.items()}
+    ratios = [b / a for a, b in zip(times["one"], times["two"], strict=True)]
+    raw = {f"{name}_ms": 1e3 * value for name, value in best.items()}
+    sizes = {"sets": SETS, "views": VIEWS, "dim": DIM}
+    name = "search: two shard actors / one process"
+    return Row(name, statistics.median(ratios), 1.5, raw=raw, sizes=sizes)
+
+
+def fan_out(parted: ClusterGallery) -> Row:
+    """Milliseconds of asking both shards something that takes them no time."""
+    snapshot = parted.snapshot()
+    times = [1e3 * seconds(lambda: snapshot.ask("holds", ["x"])) for _ in range(CALLS)]
+    raw = {"least_ms": min(times), "worst_ms": max(times)}
+    return Row("fan-out to two shards, median ms", statistics.median(times), 5.0, raw=raw)
+
+
+def memory(parted: ClusterGallery) -> Row:
+    """Anonymous megabytes of the larger shard: what is not a file that is mapped."""
+    fleet = parted.fleet
+    assert isinstance(fleet, RayFleet)
+    sizes = [anonymous_mb(int(row["pid"])) for row in fleet.status()]
+    return Row("memory of a shard beside its mapped files, MB", max(sizes), 120.0)
+
+
+def anonymous_mb(pid: int) -> float:
+    """Return the megabytes of a process that no file backs."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("Anonymous:"))
+    return int(line.split()[1]) / 1000
+
+
+if __name__ == "__main__":
+    for row in run():
+        print(row.show())
