@@ -97,16 +97,16 @@ def record(number: int, views: NDArray[np.float32]) -> IdRecord:
 def against_one_process(whole: Gallery, parted: ClusterGallery) -> Row:
     """The exact best ten of two shards, against one process that has all processors."""
     texts = [f"a thing number {number}" for number in range(QUERIES)]
-    one, two = Searcher(whole), Searcher(parted)
+    single, double = Searcher(whole), Searcher(parted)
     for text in texts:
-        first, second = (searcher.search(Query(text=text)) for searcher in (one, two))
+        first, second = (searcher.search(Query(text=text)) for searcher in (single, double))
         assert [(hit.id, hit.score) for hit in first] == [(hit.id, hit.score) for hit in second]
 
     def search(searcher: Searcher) -> None:
         for text in texts:
             searcher.search(Query(text=text))
 
-    times = in_turn({"one": lambda: search(one), "two": lambda: search(two)}, ROUNDS)
+    times = in_turn({"one": lambda: search(single), "two": lambda: search(double)}, ROUNDS)
     best = {name: min(each) / QUERIES for name, each in times.items()}
     ratios = [b / a for a, b in zip(times["one"], times["two"], strict=True)]
     raw = {f"{name}_ms": 1e3 * value for name, value in best.items()}

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.cluster import Answers, ClusterGallery, Shard, SharedDataset
+from stitch_cir.cluster import Answers, ClusterGallery, DatasetShard, SharedDataset
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import ClusterError, StitchError
 
@@ -19,7 +19,9 @@ class FleetHere:
     def __init__(self, uri: str, folder: Path, shards: int) -> None:
         self.newest = SharedDataset.open(uri).version
         bounds = [256 * number // shards for number in range(shards + 1)]
-        self.shards = [Shard(uri, (first, end), str(folder)) for first, end in pairwise(bounds)]
+        self.shards = [
+            DatasetShard(uri, (first, end), str(folder)) for first, end in pairwise(bounds)
+        ]
         self.gone: set[int] = set()
 
     def version(self) -> int:
@@ -42,8 +44,8 @@ class FleetHere:
                     raise ClusterError(f"The shard {number} does not answer.")
                 missing[number] = f"The shard {number} does not answer."
                 continue
-            own = arguments[position] if len(arguments) > 1 else arguments[0]
-            sent = pickle.loads(pickle.dumps(tuple(own)))
+            sent_to_shard = arguments[position] if len(arguments) > 1 else arguments[0]
+            sent = pickle.loads(pickle.dumps(tuple(sent_to_shard)))
             kind, *rest = pickle.loads(
                 pickle.dumps(self.shards[number].answer(version, question, sent))
             )

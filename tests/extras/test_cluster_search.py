@@ -40,8 +40,8 @@ def make_source(folder: Path) -> Path:
     """Index images with copies, near copies, captions and attributes, some of them missing."""
     (folder / "sub").mkdir(parents=True)
     for number in range(60):
-        place = folder / ("sub" if number % 3 == 0 else ".")
-        noise(number, 40, 48).save(place / f"i{number:03}.png")
+        subfolder = folder / ("sub" if number % 3 == 0 else ".")
+        noise(number, 40, 48).save(subfolder / f"i{number:03}.png")
     (folder / "twin.png").write_bytes((folder / "i001.png").read_bytes())
     Image.open(folder / "i002.png").resize((96, 80)).save(folder / "near.png")
     lines = [
@@ -196,11 +196,11 @@ def test_pages_go_on_where_they_ended(whole: Gallery, parted: ClusterGallery) ->
 def test_an_image_is_explained_with_its_place_among_all(
     whole: Gallery, parted: ClusterGallery, id: str
 ) -> None:
-    one, several = (
+    single, several = (
         Searcher(each, settings=SearchSettings(group_by="brand")) for each in (whole, parted)
     )
-    assert facts(several.explain(QUERY, id)) == facts(one.explain(QUERY, id))
-    assert several.search(QUERY).explain(id).rank == one.search(QUERY).explain(id).rank
+    assert facts(several.explain(QUERY, id)) == facts(single.explain(QUERY, id))
+    assert several.search(QUERY).explain(id).rank == single.search(QUERY).explain(id).rank
 
 
 def test_a_gallery_in_shards_says_of_itself_what_the_gallery_says(
@@ -216,15 +216,15 @@ def test_a_gallery_in_shards_says_of_itself_what_the_gallery_says(
         for id in ("i001.png", "sub/i003.png", "near.png"):
             assert getattr(parted, name)(id) == getattr(whole, name)(id)
     assert parted.match("I001.png") == "i001.png"
-    with whole.snapshot() as one, parted.snapshot() as several:
-        assert several.attributes.suggestions() == one.attributes.suggestions()
-        assert several.attributes.schema() == one.attributes.schema()
-        assert several.attributes.facets(["brand"], where="price > 20") == one.attributes.facets(
+    with whole.snapshot() as single, parted.snapshot() as several:
+        assert several.attributes.suggestions() == single.attributes.suggestions()
+        assert several.attributes.schema() == single.attributes.schema()
+        assert several.attributes.facets(["brand"], where="price > 20") == single.attributes.facets(
             ["brand"], where="price > 20"
         )
         for where in (None, "price > 20"):
-            found = several.find("i0", offset=3, limit=5, where=where)
-            assert found == one.find("i0", offset=3, limit=5, where=where)
+            ids = several.find("i0", offset=3, limit=5, where=where)
+            assert ids == single.find("i0", offset=3, limit=5, where=where)
 
 
 def test_what_needs_all_vectors_or_writes_is_refused(parted: ClusterGallery) -> None:

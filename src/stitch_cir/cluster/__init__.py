@@ -18,27 +18,30 @@ from stitch_cir.cluster._reports import (
 from stitch_cir.cluster._transfer import export_gallery, import_gallery
 
 if TYPE_CHECKING:
+    from stitch_cir.cluster._attributes import ClusterAttributes
+    from stitch_cir.cluster._deploy import Deployment, Replica
     from stitch_cir.cluster._fleet import Answers, Fleet
     from stitch_cir.cluster._gallery import ClusterGallery, ClusterSnapshot
     from stitch_cir.cluster._open import ClusterOptions, open_cluster
-    from stitch_cir.cluster._part import Part
     from stitch_cir.cluster._ray_fleet import RayFleet, Timing
-    from stitch_cir.cluster._shard import Shard
+    from stitch_cir.cluster._shard import DatasetShard
 
 __all__ = [
     "Answers",
+    "ClusterAttributes",
     "ClusterGallery",
     "ClusterOptions",
     "ClusterSnapshot",
     "CompactReport",
     "DatasetReport",
+    "DatasetShard",
     "DatasetVersion",
+    "Deployment",
     "Fleet",
     "GalleryExportReport",
     "GalleryImportReport",
-    "Part",
     "RayFleet",
-    "Shard",
+    "Replica",
     "SharedDataset",
     "Timing",
     "export_gallery",
@@ -52,13 +55,15 @@ _exports.publish(
     __all__,
     lazy={
         "Answers": "_fleet",
+        "ClusterAttributes": "_attributes",
         "ClusterGallery": "_gallery",
         "ClusterOptions": "_open",
         "ClusterSnapshot": "_gallery",
+        "Deployment": "_deploy",
         "Fleet": "_fleet",
-        "Part": "_part",
         "RayFleet": "_ray_fleet",
-        "Shard": "_shard",
+        "Replica": "_deploy",
+        "DatasetShard": "_shard",
         "Timing": "_ray_fleet",
         "open_cluster": "_open",
     },

@@ -10,7 +10,7 @@ from typing import Any
 from stitch_cir.cluster._materialise import dataset_key
 from stitch_cir.cluster._ray import NAMESPACE
 from stitch_cir.cluster._rows import SHARDS
-from stitch_cir.cluster._shard import Shard, check_hello
+from stitch_cir.cluster._shard import DatasetShard, check_hello
 from stitch_cir.errors import ClusterError, SettingError
 
 __all__ = ["Deployment", "Replica", "deploy", "deployed", "remove"]
@@ -121,7 +121,7 @@ def _replica(
     number, shards, replica = position
     name = f"{dataset_key(uri)}:{number}/{shards}:{replica}"
     actor = (
-        ray.remote(Shard)
+        ray.remote(DatasetShard)
         .options(
             name=name,
             namespace=NAMESPACE,

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stitch_cir.cluster._attributes import joined_facets
 from stitch_cir.cluster._errors import ColumnMissingError
 from stitch_cir.cluster._gallery import ClusterSnapshot
-from stitch_cir.cluster._questions import GroupMembers, ShardAnswer, ShardQuery, ShardSelection
+from stitch_cir.cluster._questions import ShardQuery, ShardTakingPart
+from stitch_cir.cluster._source import ClusterSource, joined
 from stitch_cir.cluster._whole import NEAR_DUPLICATES
 from stitch_cir.errors import ClusterError
-from stitch_cir.gallery import Facet, FacetRequest, Snapshot
-from stitch_cir.ranking import Exhaustive, ShardRanking, merge
+from stitch_cir.gallery import Snapshot
+from stitch_cir.ranking import Exhaustive
 from stitch_cir.searcher import (
     IMAGES,
     REQUESTS,
     Chance,
     ChanceCache,
-    Cuts,
-    EncodedQuery,
-    Exclusions,
     GalleryRanker,
-    Hit,
+    LeftOut,
     RankingRequest,
     ResolvedReference,
     SearchSettings,
-    Selection,
-    exclusions_of,
+    TakingPart,
+    left_out_of,
     limited_neighbours,
     moved_query,
     score_chance,
@@ -46,11 +42,11 @@ __all__ = ["ClusterEngine"]
 
 
 @dataclass(frozen=True, slots=True)
-class SelectedByShards:
+class TakingPartInShards:
     """What takes part: its counts, and what to note about it beside."""
 
-    exclusions: Exclusions
-    selection: Selection
+    left_out: LeftOut
+    selection: TakingPart
     incomplete: str | None
     duplicates: str | None
 
@@ -77,24 +73,24 @@ class ClusterEngine:
         references: Sequence[ResolvedReference],
         negatives: Sequence[str],
         settings: SearchSettings,
-    ) -> SelectedByShards:
+    ) -> TakingPartInShards:
         """Return what takes part, which is something."""
         assert isinstance(snapshot, ClusterSnapshot)
-        exclusions = exclusions_of(snapshot, references, negatives, settings)
+        left_out = left_out_of(snapshot, references, negatives, settings)
         duplicates = None
         if settings.near_duplicates == "collapse":
             duplicates = self.gallery.whole.duplicates(snapshot)
-        parts: list[ShardSelection] = self.asked(
-            snapshot, "select", settings, exclusions.ids, duplicates
+        parts: list[ShardTakingPart] = self.ask(
+            snapshot, "select", settings, left_out.ids, duplicates
         )
-        selection = _joined(parts, settings)
+        selection = joined(parts, settings)
         selection.check(snapshot.directory)
         snapshot.noted = tuple(dict.fromkeys(note for part in parts for note in part.notes))
         incomplete = next((part.incomplete for part in parts if part.incomplete), None)
-        return SelectedByShards(exclusions, selection, incomplete, duplicates)
+        return TakingPartInShards(left_out, selection, incomplete, duplicates)
 
     def open(
-        self, snapshot: Snapshot, request: RankingRequest, selected: SelectedByShards | None
+        self, snapshot: Snapshot, request: RankingRequest, selected: TakingPartInShards | None
     ) -> ClusterSource:
         """Return a query as the shards are asked it."""
         assert isinstance(snapshot, ClusterSnapshot)
@@ -102,7 +98,7 @@ class ClusterEngine:
         selected = selected or self.select(
             snapshot, request.references, request.negatives, settings
         )
-        rejected = list(selected.exclusions.rejected.values())
+        rejected = list(selected.left_out.rejected.values())
         means = whole.means(snapshot) if settings.fusion == "z-score" else _NO_MEANS
         sets = (
             {id: each for part in snapshot.ask("sets", rejected) for id, each in part.items()}
@@ -121,7 +117,7 @@ class ClusterEngine:
             settings, notes = limited_neighbours(settings, used, images)
             hubness = whole.hubness(snapshot, settings)
             timer.finish("hubness")
-        query = ShardQuery(encoded, settings, selected.exclusions.ids, hubness, selected.duplicates)
+        query = ShardQuery(encoded, settings, selected.left_out.ids, hubness, selected.duplicates)
         first = () if selected.incomplete is None else (selected.incomplete,)
         notes = (*first, *selected.selection.notes(settings), *notes)
         source = ClusterSource(self, snapshot, query, selected.selection, notes)
@@ -140,7 +136,7 @@ class ClusterEngine:
             ids = list(sample.matrix.ids)
             of_id = {
                 id: each
-                for part in self.asked(source.snapshot, "penalties", source.query, ids)
+                for part in self.ask(source.snapshot, "penalties", source.query, ids)
                 for id, each in part.items()
             }
             penalty = np.array([of_id[id] for id in ids])
@@ -148,7 +144,7 @@ class ClusterEngine:
         rows, others = sample.among(images, IMAGES), sample.among(images, REQUESTS)
         return score_chance(self.gallery, ranker, source.encoded, rows, others)
 
-    def asked(self, snapshot: ClusterSnapshot, question: str, *arguments: Any) -> list[Any]:
+    def ask(self, snapshot: ClusterSnapshot, question: str, *arguments: Any) -> list[Any]:
         """Return the shards' answers; what one that was started since lacks is made again, once."""
         try:
             return snapshot.ask(question, *arguments)
@@ -163,189 +159,3 @@ class ClusterEngine:
 
 
 _NO_MEANS = np.empty((0, 1), np.float32)
-
-
-@dataclass(slots=True)
-class ClusterSource:
-    """A query that shards rank; the keys of its rankings are ids."""
-
-    engine: ClusterEngine
-    snapshot: ClusterSnapshot
-    query: ShardQuery
-    selection: Selection
-    notes: tuple[str, ...]
-    chance: Chance | None = None
-    _groups: dict[str, Hashable] = field(default_factory=dict, repr=False)
-    """What the group of each ranked image is called."""
-    _answers: dict[float, list[ShardAnswer]] = field(default_factory=dict, repr=False)
-    _cuts: Cuts = field(default_factory=Cuts, repr=False)
-
-    @property
-    def encoded(self) -> EncodedQuery:
-        """The query as it is ranked."""
-        return self.query.encoded
-
-    @property
-    def settings(self) -> SearchSettings:
-        """The settings that are used."""
-        return self.query.settings
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Shards that did not answer, and why."""
-        return tuple(self.snapshot.missing.values())
-
-    def rank(self, depth: int, *, shortlist: int | None = None, cuts: Cuts) -> ShardRanking:
-        """Return the best of all shards, in a round of its own for the images of a shortlist."""
-        kept = None
-        if shortlist is not None:
-            count = max(shortlist, depth)
-            nearest: list[ShardRanking] = self._ask("nearest", count)
-            kept = list(merge(nearest, count).keys)
-        answers: list[ShardAnswer] = self._ask("rank", depth, kept, cuts)
-        if not self._answers:
-            self._answers = dict.fromkeys(cuts.scores, answers)
-            self._cuts = cuts
-        ranking = merge([answer.ranking for answer in answers], depth)
-        self._groups.update(zip(ranking.keys, ranking.groups, strict=True))
-        damaged = [id for answer in answers for id in answer.damaged]
-        if damaged:
-            selected = self.engine.asked(
-                self.snapshot,
-                "select",
-                self.settings,
-                self.query.excluded,
-                self.query.duplicates,
-            )
-            self.selection = _joined(selected, self.settings)
-            self.selection.check(self.snapshot.directory)
-            notes = (note for part in selected for note in part.notes)
-            self.snapshot.noted = tuple(dict.fromkeys(notes))
-        return ranking
-
-    def means(self, keys: Sequence[Any]) -> NDArray[np.float32]:
-        """Return the normalised mean views of ids (m,): (m, d)."""
-        parts = self.snapshot.ask("sets", list(keys))
-        sets = {id: each for part in parts for id, each in part.items()}
-        return np.stack([sets[id][1] for id in keys])
-
-    def count(self, score: float) -> int:
-        """Count the images, or groups, that reach a cut."""
-        position = self._cuts.scores.index(score)
-        parts = [answer.reaching[position] for answer in self._answers[score]]
-        named = frozenset[Hashable]().union(*(names for _, names in parts))
-        return sum(alone for alone, _ in parts) + len(named)
-
-    def facets(self, requests: Sequence[str | FacetRequest], score: float) -> list[Facet]:
-        """Count facets over the images that reach the first cut."""
-        return joined_facets([answer.facets for answer in self._answers[score]])
-
-    def rank_of(self, id: str) -> tuple[int, str, float] | None:
-        """Return rank, id and score of an image: its score, then what stands before it."""
-        scores = [score for score in self._ask("score", id) if score is not None]
-        if not scores:
-            return None
-        before = sum(self._ask("count_before", scores[0], id))
-        return before + 1, id, scores[0]
-
-    def hits(
-        self, ranked: Sequence[tuple[int, Any, float]], floor: float | None
-    ) -> tuple[Hit, ...]:
-        """Return hits, each made by the shard that holds it."""
-        names = {id: self._groups.get(id) for _, id, _ in ranked} if floor is not None else {}
-        groups = list(dict.fromkeys(name for name in names.values() if name is not None))
-        of_group: dict[Hashable, _Group] = {}
-        if groups:
-            parts = self._ask("members", groups)
-            size = self.settings.group_size
-            of_group = {
-                name: _Group.of([part[number] for part in parts], size)
-                for number, name in enumerate(groups)
-            }
-        shown = list(ranked)
-        members: dict[str, list[tuple[int, str, float]]] = {}
-        for rank, id, _ in ranked:
-            group = of_group.get(names.get(id))
-            if group is None or self.settings.group_by is None or floor is None:
-                continue
-            if min(self.settings.group_size, group.count) < 2:
-                continue
-            members[id] = [
-                (rank, member, score)
-                for member, score in zip(group.ranking.keys, group.ranking.scores, strict=True)
-                if member != id and score >= floor
-            ]
-            shown += members[id]
-        made: dict[str, Hit] = {}
-        for part in self._ask("hits", shown) if shown else []:
-            made.update(part)
-        hits = []
-        for rank, id, score in ranked:
-            if id not in made:
-                continue  # its shard is missing since, which the results say
-            group = of_group.get(names.get(id))
-            hit = self._shown(made[id], rank, score, group)
-            if group is not None and self.settings.group_by is not None:
-                further = [
-                    self._shown(made[member], rank, value, group)
-                    for _, member, value in members.get(id, ())
-                    if member in made
-                ]
-                hit = replace(hit, group_images=group.count, members=tuple(further))
-            hits.append(hit)
-        return tuple(hits)
-
-    def _shown(self, hit: Hit, rank: int, score: float, group: _Group | None) -> Hit:
-        copies = () if group is None else group.copies_of(hit.id)
-        return replace(hit, rank=rank, score=score, query=self.encoded, near_duplicates=copies)
-
-    def _ask(self, question: str, *arguments: Any) -> list[Any]:
-        return self.engine.asked(self.snapshot, question, self.query, *arguments)
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """A group over all shards."""
-
-    count: int
-    ranking: ShardRanking
-    copies: tuple[tuple[str, ...], ...]
-
-    @classmethod
-    def of(cls, parts: Sequence[GroupMembers], size: int) -> _Group:
-        names = dict.fromkeys(name for part in parts for name in part.copies)
-        copies = tuple(
-            tuple(sorted(id for part in parts for id in part.copies.get(name, ())))
-            for name in names
-        )
-        ranking = merge([part.ranking for part in parts], size)
-        return cls(sum(part.count for part in parts), ranking, copies)
-
-    def copies_of(self, id: str) -> tuple[str, ...]:
-        """Return the near-duplicates that collapse to an image."""
-        for copies in self.copies:
-            if id in copies:
-                return tuple(each for each in copies if each != id)
-        return ()
-
-
-def _joined(parts: Sequence[ShardSelection], settings: SearchSettings) -> Selection:
-    """Return what takes part in all shards together."""
-    selections = [part.selection for part in parts]
-    images, ranked = (
-        sum(getattr(each, name) for each in selections) for name in ("images", "ranked")
-    )
-    matched = tuple(
-        (any(each for each, _ in of_pattern), any(below for _, below in of_pattern))
-        for of_pattern in zip(*(each.matched for each in selections), strict=True)
-    )
-    unhashed = sum(each.unhashed for each in selections)
-    if settings.group_by is None and settings.near_duplicates != "collapse":
-        return Selection(images, ranked, ranked, 0, matched, unhashed)
-    sizes: dict[Hashable, int] = {}
-    for part in parts:
-        for name, count in part.groups.items():
-            sizes[name] = sizes.get(name, 0) + count
-    unnamed = ranked - sum(sizes.values())
-    alone = unnamed + sum(count == 1 for count in sizes.values())
-    return Selection(images, ranked, unnamed + len(sizes), alone, matched, unhashed)

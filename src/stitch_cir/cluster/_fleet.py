@@ -32,7 +32,7 @@ class Fleet(Protocol):
         without: Collection[int] = (),
         may_miss: bool = False,
     ) -> Answers:
-        """Return what every shard answers to a question of ``Part``, at one version.
+        """Return what every shard answers to a question of ``ShardGallery``, at one version.
 
         ``arguments``: for each shard its own, or those of all alone. ``without`` are shards that
         are not asked. With ``may_miss`` others may be missing as well, but not all.

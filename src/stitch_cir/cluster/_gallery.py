@@ -14,163 +14,15 @@ from numpy.typing import NDArray
 from stitch_cir.cluster._attributes import ClusterAttributes
 from stitch_cir.cluster._errors import VersionGoneError
 from stitch_cir.cluster._fleet import Fleet
+from stitch_cir.cluster._reader import ClusterReader
 from stitch_cir.errors import GalleryError, SettingError
-from stitch_cir.gallery import Gallery, GalleryReader, Snapshot, StoredView, ViewMatrix, Where
-from stitch_cir.gallery.store import same_id
+from stitch_cir.gallery import Gallery, Snapshot, ViewMatrix
 
 if TYPE_CHECKING:
-    from stitch_cir.cluster._engine import ClusterEngine
     from stitch_cir.encoders import DualEncoder
-    from stitch_cir.gallery import WrittenRow
+    from stitch_cir.searcher import Engine
 
 __all__ = ["ClusterGallery", "ClusterSnapshot"]
-
-_SUMMED = ("images", "distinct_images", "captioned", "skipped", "vanished")
-
-
-class ClusterReader(GalleryReader):
-    """Reads a dataset through its shards."""
-
-    fleet: Fleet
-
-    def ask(self, question: str, *arguments: Any) -> list[Any]:
-        """Return what every shard answers; raises what :meth:`Fleet.ask` raises."""
-        raise NotImplementedError
-
-    def asked_once(self, question: str, argument: str) -> list[Any]:
-        """Return what :meth:`ask` does; what was asked of a version lately is kept."""
-        raise NotImplementedError
-
-    def _item(self, id: str) -> dict[str, Any] | None:
-        return next((each for each in self.asked_once("item", id) if each is not None), None)
-
-    def _of(self, id: str, name: str) -> Any:
-        item = self._item(id)
-        return None if item is None else item[name]
-
-    def __contains__(self, id: object) -> bool:
-        """Return whether this is exactly the id of an item; never a path."""
-        return isinstance(id, str) and self._item(id) is not None
-
-    def __len__(self) -> int:
-        """Count the images."""
-        return self.find(limit=0)[0]
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """All gallery ids, sorted."""
-        return tuple(self.find(limit=-1)[1])
-
-    def _similar(self, name: str) -> str | None:
-        ids = [id for part in self.ask("similar_ids", name) for id in part]
-        return same_id(name, sorted(ids))
-
-    def find(
-        self, words: str = "", *, offset: int = 0, limit: int = 60, where: Where | str | None = None
-    ) -> tuple[int, list[str]]:
-        """Look ids up in id order: how many match, and ``limit`` of them from ``offset`` on."""
-        most = -1 if limit < 0 else offset + limit
-        parts = self.ask("find", words, most, where)
-        ids = sorted(id for _, ids in parts for id in ids)
-        end = len(ids) if limit < 0 else offset + limit
-        return sum(total for total, _ in parts), ids[offset:end]
-
-    def info(self) -> dict[str, Any]:
-        """Return counts and everything that shaped the vectors, as JSON-ready data."""
-        parts = self.ask("info")
-        summed = {name: sum(part[name] for part in parts) for name in _SUMMED}
-        kinds: dict[str, dict[str, Any]] = {}
-        for part in parts:
-            for row in part["attributes"]:
-                kept = kinds.setdefault(row["name"], {**row, "items": 0})
-                kept["items"] += row["items"]
-        written: dict[str, Any] = {}
-        for part in parts:
-            for name, count in part["written_captions"].items():
-                written[name] = written.get(name, 0) + count
-        root = self.root
-        return {
-            **parts[0],
-            **summed,
-            "attributes": list(kinds.values()),
-            "written_captions": written,
-            "root": None if root is None else str(root),
-            **self.provenance(),
-        }
-
-    def provenance(self) -> dict[str, Any]:
-        """Return what shaped the vectors, JSON-ready."""
-        shaping = ("weights_tag", "dim", "fingerprint", "recipe")
-        return {
-            "directory": str(self.directory),
-            "encoder": self._facts.get("encoder"),
-            **{name: self._facts.get(name) for name in shaping},
-            "generation": self.generation,
-        }
-
-    def completeness(self) -> dict[str, Any]:
-        """Return whether the last run of indexing came to its end, as the shards record it."""
-        first = self.ask("info")[0]
-        return {name: first.get(name) for name in ("complete", "waiting")}
-
-    def incomplete_note(self) -> str | None:
-        """Return a sentence that says that the gallery is incomplete, or None."""
-        return next((note for note in self.ask("incomplete_note") if note), None)
-
-    @property
-    def max_pixels(self) -> int:
-        """Largest width × height that its files may be opened with."""
-        return int(self.ask("info")[0]["max_pixels"])
-
-    def path(self, id: str) -> Path | None:
-        """Return where the image's file lies on the machines that share the images."""
-        path: Path | None = self._of(id, "path")
-        return path
-
-    def image_paths(self, id: str) -> tuple[Path, ...]:
-        """Return where the files of an item of several images lie, in order; else nothing."""
-        return tuple(self._of(id, "image_paths") or ())
-
-    def size(self, id: str) -> tuple[int, int] | None:
-        """Return the upright (width, height) of an image in pixels; None for captions only."""
-        size: tuple[int, int] | None = self._of(id, "size")
-        return size
-
-    def captions(self, id: str) -> list[str]:
-        """Return the different captions of an item, in order."""
-        return list(self._of(id, "captions") or ())
-
-    def written_captions(self) -> dict[str, WrittenRow]:
-        """Return what is recorded of the captions that a model wrote, by id."""
-        merged: dict[str, WrittenRow] = {}
-        for part in self.ask("written_captions"):
-            merged.update(part)
-        return dict(sorted(merged.items()))
-
-    def captions_by_model(self, id: str) -> list[str]:
-        """Return the captions of an item that a model wrote, in order."""
-        return list(self._of(id, "captions_by_model") or ())
-
-    def views(self, id: str) -> list[StoredView]:
-        """Return the view set of an item: image views first, then caption views."""
-        return [view for part in self.asked_once("views", id) for view in part]
-
-    def attributes_of(self, id: str) -> dict[str, Any]:
-        """Return the attributes of an item, JSON-ready."""
-        return dict(self._of(id, "attributes_of") or {})
-
-    def content_hash(self, id: str) -> str | None:
-        """Return the SHA-256 of an image's file."""
-        hash: str | None = self._of(id, "content_hash")
-        return hash
-
-    def ids_with_content(self, hash: str) -> list[str]:
-        """Return the ids of all items with an image whose file has this SHA-256."""
-        return sorted({id for part in self.asked_once("ids_with_content", hash) for id in part})
-
-    def skipped(self) -> list[tuple[str, str]]:
-        """Return (id, reason) of the files that are left out because of their content."""
-        return sorted(row for part in self.ask("skipped") for row in part)
 
 
 class ClusterSnapshot(ClusterReader, Snapshot):
@@ -201,7 +53,7 @@ class ClusterSnapshot(ClusterReader, Snapshot):
         """
         return self.ask_each(question, [arguments])
 
-    def asked_once(self, question: str, argument: str) -> list[Any]:
+    def recent_answers(self, question: str, argument: str) -> list[Any]:
         """Return what :meth:`ask` does; what was asked of a version lately is kept."""
         return self._cluster.whole.recent(self, question, argument)
 
@@ -314,7 +166,7 @@ class ClusterGallery(ClusterReader, Gallery):
         """What shaped the dataset."""
         return dict(self._facts)
 
-    def engine(self) -> ClusterEngine:
+    def engine(self) -> Engine:
         """Return what ranks it."""
         from stitch_cir.cluster._engine import ClusterEngine
 
@@ -328,9 +180,9 @@ class ClusterGallery(ClusterReader, Gallery):
         """Return what every shard answers at the version that is searched now."""
         return self.snapshot().ask(question, *arguments)
 
-    def asked_once(self, question: str, argument: str) -> list[Any]:
+    def recent_answers(self, question: str, argument: str) -> list[Any]:
         """Return what :meth:`ask` does; what was asked of a version lately is kept."""
-        return self.snapshot().asked_once(question, argument)
+        return self.snapshot().recent_answers(question, argument)
 
     @property
     def generation(self) -> int:

@@ -50,31 +50,31 @@ def materialise(
         Nothing can be written in the folder, or a row is not what was written.
     """
     first, end = numbers
-    place = folder / dataset_key(uri) / f"{first}-{end}"
-    target = place / f"version-{version}"
+    versions = folder / dataset_key(uri) / f"{first}-{end}"
+    target = versions / f"version-{version}"
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        with write_lock(place):
+        versions.mkdir(parents=True, exist_ok=True)
+        with write_lock(versions):
             if not (target / _DONE).is_file():
                 shutil.rmtree(target, ignore_errors=True)
                 dataset = SharedDataset.open(uri, version, storage_options=storage_options)
-                _make(dataset, numbers, place, target)
+                _make(dataset, numbers, versions, target)
             rows = int(json.loads((target / _DONE).read_text())["rows"])
-            _sweep(place, version)
+            _sweep(versions, version)
     except OSError as error:
         raise GalleryError(
-            f"The shard {first}-{end} of {uri} cannot be written in {place}: "
+            f"The shard {first}-{end} of {uri} cannot be written in {versions}: "
             f"{error.strerror or error}.",
             hint="Make room there, or give shards another folder: --shard-cache DIR.",
         ) from error
     return target, rows
 
 
-def _make(dataset: SharedDataset, numbers: tuple[int, int], place: Path, target: Path) -> None:
+def _make(dataset: SharedDataset, numbers: tuple[int, int], versions: Path, target: Path) -> None:
     first, end = numbers
     condition = f"shard >= {first} AND shard < {end}"
     digests = {row["id"]: row["digest"].hex() for row in dataset.rows(["id", "digest"], condition)}
-    earlier = _earlier(place, digests)
+    earlier = _earlier(versions, digests)
     before: dict[str, str] = {}
     target.mkdir()
     if earlier is not None:
@@ -115,26 +115,25 @@ def _records(
     yield waiting
 
 
-def _earlier(place: Path, digests: Mapping[str, str]) -> Path | None:
+def _earlier(versions: Path, digests: Mapping[str, str]) -> Path | None:
     """Return the newest folder of which every row is as it was; rows may have come since."""
-    for folder in _finished(place):
+    for folder in _finished(versions):
         before = json.loads((folder / _DONE).read_text())["digests"]
         if all(digests.get(id) == digest for id, digest in before.items()):
             return folder
     return None
 
 
-def _finished(place: Path) -> Sequence[Path]:
+def _finished(versions: Path) -> Sequence[Path]:
     """Return the folders that were finished, the newest version first."""
-    done = [path.parent for path in place.glob(f"version-*/{_DONE}")]
+    done = [path.parent for path in versions.glob(f"version-*/{_DONE}")]
     return sorted(done, key=lambda folder: -int(folder.name.removeprefix("version-")))
 
 
-def _sweep(place: Path, version: int) -> None:
+def _sweep(versions: Path, version: int) -> None:
     """Delete versions that are older than this one and the one before it."""
-    older = [
-        folder for folder in _finished(place) if int(folder.name.removeprefix("version-")) < version
-    ]
+    numbered = [(int(each.name.removeprefix("version-")), each) for each in _finished(versions)]
+    older = [folder for number, folder in numbered if number < version]
     for folder in older[_KEPT - 1 :]:
         # what is mapped stays readable until it is closed
         shutil.rmtree(folder, ignore_errors=True)

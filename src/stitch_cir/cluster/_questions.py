@@ -8,9 +8,9 @@ from typing import Any
 
 from stitch_cir.gallery import FacetRequest, Occurrences
 from stitch_cir.ranking import ShardRanking
-from stitch_cir.searcher import EncodedQuery, SearchSettings, Selection
+from stitch_cir.searcher import EncodedQuery, SearchSettings, TakingPart
 
-__all__ = ["GroupMembers", "ShardAnswer", "ShardQuery", "ShardSelection"]
+__all__ = ["GroupMembers", "ShardAnswer", "ShardQuery", "ShardTakingPart"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class ShardQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class ShardSelection:
+class ShardTakingPart:
     """What takes part in one shard; ``groups`` counts the images of each group that has a name.
 
     ``notes`` say what is unusual about how the shard reads its images, ``incomplete`` that indexing
     has not come to its end.
     """
 
-    selection: Selection
+    selection: TakingPart
     notes: tuple[str, ...] = ()
     incomplete: str | None = None
     groups: Mapping[Hashable, int] = field(default_factory=dict, repr=False)

@@ -46,7 +46,7 @@ class _Waiting:
     order: list[int]
     arguments: tuple[Any, ...]
     next_at: float
-    asked: int = 0
+    calls: int = 0
     running: int = 0
     failure: str = "it did not answer in time"
 
@@ -163,8 +163,8 @@ class RayFleet:
             replicas = self.deployment.replicas[number]
             first = turn % len(replicas)
             order = [(first + step) % len(replicas) for step in range(len(replicas))]
-            own = arguments[position] if len(arguments) > 1 else arguments[0]
-            waiting[number] = _Waiting(replicas, order, tuple(own), now)
+            of_shard = arguments[position] if len(arguments) > 1 else arguments[0]
+            waiting[number] = _Waiting(replicas, order, tuple(of_shard), now)
         answers: dict[int, tuple[Any, ...]] = {}
         while waiting and time.monotonic() < until:
             self._call(waiting, calls, version, question)
@@ -191,13 +191,13 @@ class RayFleet:
         for number, each in waiting.items():
             if now < each.next_at:
                 continue
-            replica = each.replicas[each.order[each.asked % len(each.order)]]
+            replica = each.replicas[each.order[each.calls % len(each.order)]]
             call = replica.actor.answer.remote(version, question, each.arguments)
             calls[call] = number, replica
-            each.asked += 1
+            each.calls += 1
             each.running += 1
             # with one replica a second call would wait behind the first
-            several = len(each.order) > each.asked
+            several = len(each.order) > each.calls
             each.next_at = now + self.timing.hedge if several else float("inf")
 
     def _collect(
@@ -224,7 +224,7 @@ class RayFleet:
                 kind, *rest = self._ray.get(call)
             except self._ray.exceptions.RayError as error:
                 each.failure = f"{replica.name}: {_reason(error)}"
-                another = len(each.order) > each.asked
+                another = len(each.order) > each.calls
                 each.next_at = time.monotonic() + (0.0 if another else _AGAIN)
                 continue
             if kind == "error":

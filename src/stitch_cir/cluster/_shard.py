@@ -12,20 +12,20 @@ from typing import Any
 from stitch_cir import __version__
 from stitch_cir.cluster._errors import ColumnMissingError, VersionGoneError
 from stitch_cir.cluster._materialise import materialise
-from stitch_cir.cluster._part import Part
+from stitch_cir.cluster._shard_gallery import ShardGallery
 from stitch_cir.errors import ClusterError, NotFoundError, SettingError, StitchError
 from stitch_cir.gallery import Gallery
 
-__all__ = ["Shard"]
+__all__ = ["DatasetShard"]
 
 _HELD = 2
-_QUESTIONS = frozenset(name for name in vars(Part) if not name.startswith("_")) - {
+_QUESTIONS = frozenset(name for name in dir(ShardGallery) if not name.startswith("_")) - {
     "gallery",
     "rows",
 }
 
 
-class Shard:
+class DatasetShard:
     """Answers for the rows of a dataset whose shard number is in ``numbers``; thread-safe.
 
     It holds the two newest versions that it was told to load.
@@ -43,7 +43,7 @@ class Shard:
         self._numbers = numbers
         self._folder = Path(folder)
         self._options = dict(storage_options or {})
-        self._parts: dict[int, Part] = {}
+        self._parts: dict[int, ShardGallery] = {}
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._answered = 0
@@ -67,7 +67,7 @@ class Shard:
         return self._guarded(lambda: self._part(version, newer=True).rows)
 
     def answer(self, version: int, question: str, arguments: Sequence[Any]) -> tuple[Any, ...]:
-        """Return what ``Part`` answers at a version, with what a router checks.
+        """Return what ``ShardGallery`` answers at a version, with what a router checks.
 
         That is ("answer", shard numbers, rows, stitch version, value), or ("error", class, message,
         hint): errors with keywords do not cross between processes.
@@ -91,7 +91,7 @@ class Shard:
         self._answered += 1
         return "answer", self._numbers, __version__, value
 
-    def _part(self, version: int, *, newer: bool = False) -> Part:
+    def _part(self, version: int, *, newer: bool = False) -> ShardGallery:
         with self._lock:
             part = self._parts.get(version)
         if part is not None:
@@ -115,7 +115,7 @@ class Shard:
                 raise VersionGoneError(error.message, hint=error.hint) from error
             gallery = Gallery.open(target)
             gallery.matrix()  # packed before the first query
-            part = Part(gallery, rows)
+            part = ShardGallery(gallery, rows)
             with self._lock:
                 self._parts[version] = part
                 for old in sorted(self._parts)[:-_HELD]:

@@ -10,11 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.errors import (
-    GalleryMismatchError,
-    GalleryMissingError,
-    SettingError,
-)
+from stitch_cir.errors import GalleryMismatchError, GalleryMissingError, SettingError
 from stitch_cir.gallery._connections import Connections
 from stitch_cir.gallery._directory import find_directory
 from stitch_cir.gallery._reader import GalleryReader
@@ -89,7 +85,7 @@ class Gallery(GalleryReader):
                 hint="Run stitch index on its folder again.",
             )
         if encoder is not None:
-            check_encoder(gallery._facts, encoder, directory)
+            gallery.use_encoder(encoder)
         return gallery
 
     def close(self) -> None:
@@ -125,13 +121,9 @@ class Gallery(GalleryReader):
             return self._encoder
 
     def use_encoder(self, encoder: DualEncoder) -> None:
-        """Encode queries by this object from now on, such as one that encodes several at a time.
-
-        Raises ``GalleryMismatchError`` unless it is the encoder that made the vectors.
-        """
+        """Encode queries by this object from now on. Raises ``GalleryMismatchError``."""
         check_encoder(self._facts, encoder, self.directory)
-        with self._lock:
-            self._encoder = encoder
+        self._encoder = encoder
 
     @property
     def notes(self) -> list[str]:

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 from stitch_cir import _exports
 from stitch_cir.searcher._candidates import (
     Candidates,
-    Exclusions,
-    Selection,
-    exclusions_of,
+    LeftOut,
+    TakingPart,
+    left_out_of,
     select_rows,
 )
+from stitch_cir.searcher._cursor import Cursor
 from stitch_cir.searcher._cutoff import (
     IMAGES,
     REQUESTS,
@@ -59,6 +60,7 @@ from stitch_cir.searcher._source import (
     Source,
     moved_query,
 )
+from stitch_cir.searcher._usage import StageTimer
 
 if TYPE_CHECKING:
     from stitch_cir.searcher._batch import (
@@ -81,15 +83,16 @@ __all__ = [
     "ComposeRequest",
     "ComposedQuery",
     "ComposedSet",
+    "Cursor",
     "Cutoff",
     "Cuts",
     "EncodedQuery",
     "Engine",
-    "Exclusions",
     "GalleryRanker",
     "GallerySolvers",
     "Hit",
     "Hubness",
+    "LeftOut",
     "LocalEngine",
     "LocalSource",
     "Match",
@@ -112,14 +115,15 @@ __all__ = [
     "SearchOutcome",
     "SearchSettings",
     "Searcher",
-    "Selection",
     "Source",
+    "StageTimer",
+    "TakingPart",
     "View",
     "WeightedReference",
     "compose",
     "distinct_texts",
     "estimate_cost",
-    "exclusions_of",
+    "left_out_of",
     "limited_neighbours",
     "method_by_name",
     "moved_query",

@@ -15,9 +15,9 @@ from stitch_cir.searcher._settings import SearchSettings
 
 __all__ = [
     "Candidates",
-    "Exclusions",
-    "Selection",
-    "exclusions_of",
+    "LeftOut",
+    "TakingPart",
+    "left_out_of",
     "select_candidates",
     "select_rows",
     "shortfall",
@@ -25,7 +25,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Exclusions:
+class LeftOut:
     """What a query leaves out, whatever the filters.
 
     ``rejected``: the negatives and their duplicates, each with the id that named it first; ``ids``:
@@ -37,7 +37,7 @@ class Exclusions:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class TakingPart:
     """How many images take part in a ranking, and what to note about it.
 
     ``images`` counts those of the gallery, ``ranked`` those that take part, ``units`` what is
@@ -96,14 +96,14 @@ class Selection:
 class Candidates:
     """What may be ranked in one snapshot.
 
-    ``rows``: (n,) int64, ascending; ``exclusions``: what the query leaves out; ``selection``: how
+    ``rows``: (n,) int64, ascending; ``left_out``: what the query leaves out; ``selection``: how
     many these are; ``groups``: (n,) int64, the group of every row of the gallery, where the
     settings group; ``copies``: (n,) int64, likewise for near-duplicates, where they are collapsed.
     """
 
     rows: NDArray[np.int64] = field(repr=False)
-    exclusions: Exclusions
-    selection: Selection
+    left_out: LeftOut
+    selection: TakingPart
     groups: NDArray[np.int64] | None = field(default=None, repr=False)
     copies: NDArray[np.int64] | None = field(default=None, repr=False)
 
@@ -128,12 +128,12 @@ class Candidates:
         return same
 
 
-def exclusions_of(
+def left_out_of(
     gallery: GalleryReader,
     references: Sequence[ResolvedReference],
     negatives: Sequence[str],
     settings: SearchSettings,
-) -> Exclusions:
+) -> LeftOut:
     """Return what a query leaves out: the negatives, and the references unless they are included.
 
     Raises ``NotFoundError`` for a negative that the gallery does not hold.
@@ -143,7 +143,7 @@ def exclusions_of(
     for reference in () if settings.include_reference else references:
         twins = () if reference.content is None else gallery.ids_with_content(reference.content)
         ids |= {*reference.excluded_ids, *twins}
-    return Exclusions(rejected, frozenset(ids))
+    return LeftOut(rejected, frozenset(ids))
 
 
 def select_candidates(
@@ -157,8 +157,8 @@ def select_candidates(
     Raises ``NotFoundError`` for a negative that the gallery does not hold, ``GalleryEmptyError``
     when nothing is left.
     """
-    exclusions = exclusions_of(snapshot, references, negatives, settings)
-    candidates = select_rows(snapshot, settings, exclusions)
+    left_out = left_out_of(snapshot, references, negatives, settings)
+    candidates = select_rows(snapshot, settings, left_out)
     candidates.selection.check(snapshot.directory)
     return candidates
 
@@ -166,15 +166,15 @@ def select_candidates(
 def select_rows(
     snapshot: Snapshot,
     settings: SearchSettings,
-    exclusions: Exclusions,
+    left_out: LeftOut,
     duplicates: NearDuplicates | None = None,
 ) -> Candidates:
-    """Return what the filters and the exclusions leave of a gallery, which may be nothing.
+    """Return what the filters and the left_out leave of a gallery, which may be nothing.
 
     ``duplicates``: the near-duplicates, where they are not those within the gallery.
     """
     matrix = snapshot.matrix()
-    rows, matched = _filter_rows(snapshot, matrix, settings, exclusions.ids | snapshot.damaged)
+    rows, matched = _filter_rows(snapshot, matrix, settings, left_out.ids | snapshot.damaged)
     groups, copies, unhashed, units, alone = None, None, 0, len(rows), 0
     if settings.group_by is not None:
         groups, _ = snapshot.attributes.groups(settings.group_by)
@@ -185,8 +185,8 @@ def select_rows(
         copies, unhashed = duplicates.groups, duplicates.missing
         if groups is None:
             groups, units = copies, int(np.count_nonzero(np.bincount(copies[rows])))
-    selection = Selection(len(matrix.ids), len(rows), units, alone, matched, unhashed)
-    return Candidates(rows, exclusions, selection, groups, copies)
+    selection = TakingPart(len(matrix.ids), len(rows), units, alone, matched, unhashed)
+    return Candidates(rows, left_out, selection, groups, copies)
 
 
 def _filter_rows(
@@ -241,7 +241,7 @@ def _rejected_ids(gallery: GalleryReader, negatives: Sequence[str]) -> dict[str,
     return rejected
 
 
-def shortfall(settings: SearchSettings, selection: Selection, total: int) -> list[str]:
+def shortfall(settings: SearchSettings, selection: TakingPart, total: int) -> list[str]:
     """Return notes on why there are fewer hits than were requested.
 
     Of the images of the gallery the filters left those that take part, and the minimal score

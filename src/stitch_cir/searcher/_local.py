@@ -14,7 +14,7 @@ from stitch_cir.gallery import Facet, FacetRequest, Gallery, NearDuplicates, Sna
 from stitch_cir.ranking import Exhaustive, Ranking, ShardRanking, Solver
 from stitch_cir.searcher._candidates import (
     Candidates,
-    Selection,
+    TakingPart,
     select_candidates,
     select_rows,
 )
@@ -65,7 +65,7 @@ class LocalEngine:
             row = matrix.ids.row_of(id)
             return None if row is None else np.asarray(matrix.means[row])
 
-        rejected = list(candidates.exclusions.rejected.values())
+        rejected = list(candidates.left_out.rejected.values())
         encoded = moved_query(request, matrix.means, rejected, mean_of)
         timer.finish("encode")
         # an explanation scores every image, whatever the device
@@ -106,7 +106,7 @@ class LocalSource:
         return self.ranker.settings
 
     @property
-    def selection(self) -> Selection:
+    def selection(self) -> TakingPart:
         """How many images take part."""
         return self.candidates.selection
 
@@ -195,8 +195,8 @@ class LocalSource:
                 self.snapshot.leave_out(self.ranker.matrix.ids[row])
                 damaged = True
         if damaged:
-            exclusions, settings = self.candidates.exclusions, self.settings
-            self.candidates = select_rows(self.snapshot, settings, exclusions, self.duplicates)
+            left_out, settings = self.candidates.left_out, self.settings
+            self.candidates = select_rows(self.snapshot, settings, left_out, self.duplicates)
             self.reaching.clear()
         return damaged
 

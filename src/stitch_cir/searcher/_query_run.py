@@ -103,14 +103,14 @@ class QueryRun:
         Raises ``NotFoundError`` when the gallery has no such image, or when it is no candidate.
         """
         gallery_id = gallery_id_of(self.snapshot, id)
-        place = self.source.rank_of(gallery_id)
-        if place is None:
+        ranked_at = self.source.rank_of(gallery_id)
+        if ranked_at is None:
             raise NotFoundError(
                 f"The image {gallery_id!r} is left out of this search: it is the reference (or its "
                 "duplicate), or a filter excludes it.",
                 hint="Add include_reference (--include-reference), or loosen the filters.",
             )
-        rank, key, score = place
+        rank, key, score = ranked_at
         self.request.timer.finish("rank")
         ranking = ShardRanking((key,), (score,), (None,), scored=self.source.selection.ranked)
         return self._results(self.source.hits([(rank, key, score)], None), ranking)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.gallery import Facet, FacetRequest, Snapshot
 from stitch_cir.ranking import ShardRanking, Solver
-from stitch_cir.searcher._candidates import Selection
+from stitch_cir.searcher._candidates import TakingPart
 from stitch_cir.searcher._cursor import Cursor
 from stitch_cir.searcher._cutoff import Chance
 from stitch_cir.searcher._features import EncodedQuery, QueryFeatures
@@ -75,7 +75,7 @@ class Source(Protocol):
         """The settings that are used: a small gallery limits the neighbours of hubness."""
 
     @property
-    def selection(self) -> Selection:
+    def selection(self) -> TakingPart:
         """How many images take part."""
 
     @property

@@ -166,7 +166,8 @@ class Occurrences:
     have each; ``total`` counts the rows, ``with_value`` those that have any.
     """
 
-    attribute: AttributeRow
+    name: str
+    kind: AttributeKind
     values: tuple[Any, ...] = field(repr=False)
     counts: NDArray[np.int64] = field(repr=False)
     total: int
@@ -175,7 +176,7 @@ class Occurrences:
     @property
     def numbers(self) -> NDArray[Any] | None:
         """The values as (d,) float64 for a number, int64 for a date, ``None`` otherwise."""
-        dtype = NUMBERS.get(self.attribute.kind)
+        dtype = NUMBERS.get(self.kind)
         return None if dtype is None else np.array(self.values, dtype=dtype)
 
 
@@ -197,7 +198,8 @@ def count_occurrences(
     present = np.flatnonzero(occurring)
     with_value = len(np.unique(rows[counted])) if attribute.kind == "list" else len(codes)
     return Occurrences(
-        attribute,
+        attribute.name,
+        cast(AttributeKind, attribute.kind),
         tuple(column.values[code] for code in present.tolist()),
         occurring[present],
         int(is_counted.sum()),
@@ -213,7 +215,8 @@ def joined_occurrences(parts: Sequence[Occurrences]) -> Occurrences:
             counts[value] = counts.get(value, 0) + count
     values = sorted(counts)
     return Occurrences(
-        parts[0].attribute,
+        parts[0].name,
+        parts[0].kind,
         tuple(values),
         np.array([counts[value] for value in values], np.int64),
         sum(part.total for part in parts),
@@ -226,21 +229,20 @@ def facet_of(request: FacetRequest, occurrences: Occurrences) -> Facet:
 
     Raises ``QueryError`` for edges or a period that do not fit.
     """
-    attribute, values, counted = occurrences.attribute, occurrences.values, occurrences.counts
+    attribute, values, counted = occurrences, occurrences.values, occurrences.counts
     if not 1 <= request.limit <= MAX_VALUES:
         raise QueryError(
             f"{request.limit} values of {attribute.name} were requested.",
             hint=f"It must be between 1 and {MAX_VALUES:,}.",
         )
-    kind = cast(AttributeKind, attribute.kind)
-    numbers = occurrences.numbers
+    kind, numbers = occurrences.kind, occurrences.numbers
     ends = (None, None)
     if numbers is not None and values:
         ends = tuple(shown(kind, [values[end]]) for end in (0, -1))
     if request.period is not None:
-        counts = _periods(attribute, numbers, counted, request.period)
+        counts = _periods(attribute, request.period)
     elif request.edges:
-        counts = _ranges(attribute, numbers, counted, request.edges)
+        counts = _ranges(attribute, request.edges)
     else:
         order = np.argsort(-counted, kind="stable")[: request.limit]
         counts = [
@@ -256,13 +258,13 @@ def facet_of(request: FacetRequest, occurrences: Occurrences) -> Facet:
     return Facet(attribute.name, kind, tuple(counts), total, missing, len(values), *ends)
 
 
-def _equals(attribute: AttributeRow, value: Any) -> Where:
+def _equals(attribute: Occurrences, value: Any) -> Where:
     if attribute.kind == "list":
         return AttributeComparison(attribute.name, "contains", (value,))
     return AttributeComparison(attribute.name, "=", (_literal(attribute, value),))
 
 
-def _literal(attribute: AttributeRow, value: Any) -> WhereLiteral:
+def _literal(attribute: Occurrences, value: Any) -> WhereLiteral:
     if attribute.kind == "boolean":
         return bool(value)
     if attribute.kind == "date":
@@ -272,12 +274,8 @@ def _literal(attribute: AttributeRow, value: Any) -> WhereLiteral:
     return cast(WhereLiteral, value)
 
 
-def _periods(
-    attribute: AttributeRow,
-    numbers: NDArray[Any] | None,
-    occurring: NDArray[np.int64],
-    period: Period,
-) -> list[FacetCount]:
+def _periods(attribute: Occurrences, period: Period) -> list[FacetCount]:
+    numbers, occurring = attribute.numbers, attribute.counts
     if attribute.kind != "date" or numbers is None:
         raise QueryError(
             f"{attribute.name} is a {attribute.kind}, which has no {period}.",
@@ -297,12 +295,8 @@ def _in_period(name: str, text: str) -> Where:
     return AttributeComparison(name, "=", (int(text) if len(text) == 4 else DateLiteral(text),))
 
 
-def _ranges(
-    attribute: AttributeRow,
-    numbers: NDArray[Any] | None,
-    occurring: NDArray[np.int64],
-    edges: tuple[float | str, ...],
-) -> list[FacetCount]:
+def _ranges(attribute: Occurrences, edges: tuple[float | str, ...]) -> list[FacetCount]:
+    numbers, occurring = attribute.numbers, attribute.counts
     if numbers is None:
         raise _wrong_edges(attribute, ",".join(map(str, edges)))
     values = _edges(attribute, edges)
@@ -326,7 +320,7 @@ def _ranges(
     return result
 
 
-def _edges(attribute: AttributeRow, edges: tuple[float | str, ...]) -> NDArray[Any]:
+def _edges(attribute: Occurrences, edges: tuple[float | str, ...]) -> NDArray[Any]:
     """Return the edges as stored numbers, ascending."""
     shown_edges = ",".join(str(edge) for edge in edges)
     if len(edges) > MAX_EDGES:
@@ -343,7 +337,7 @@ def _edges(attribute: AttributeRow, edges: tuple[float | str, ...]) -> NDArray[A
     return values
 
 
-def _wrong_edges(attribute: AttributeRow, edges: str) -> QueryError:
+def _wrong_edges(attribute: Occurrences, edges: str) -> QueryError:
     if attribute.kind not in ("number", "date"):
         return QueryError(
             f"{attribute.name} is a {attribute.kind}, which has no ranges.",

@@ -50,19 +50,19 @@ def suggest(uses: Sequence[Occurrences]) -> Suggestions:
     facets.sort(
         key=lambda pair: (
             pair[0].with_value < _RARE * pair[0].total,
-            fold(pair[0].attribute.name) in _CARRIED,
+            fold(pair[0].name) in _CARRIED,
         )
     )
     groupings = sorted(filter(_groups_variants, uses), key=lambda use: -len(use.values))
     return Suggestions(
         tuple(request for _, request in facets[:MAX_FACETS]),
-        tuple(use.attribute.name for use in groupings[:MAX_GROUPINGS]),
+        tuple(use.name for use in groupings[:MAX_GROUPINGS]),
     )
 
 
 def _facet(use: Occurrences) -> FacetRequest | None:
     """Return how to count an attribute; None where there is nothing to choose from."""
-    name, kind, distinct = use.attribute.name, use.attribute.kind, len(use.values)
+    name, kind, distinct = use.name, use.kind, len(use.values)
     is_the_same_everywhere = distinct == 1 and use.with_value == use.total
     if not distinct or is_the_same_everywhere or fold(name) in _NOT_COUNTED:
         return None
@@ -87,7 +87,7 @@ def _by_period(use: Occurrences) -> FacetRequest | None:
     times = use.numbers.astype("datetime64[us]")
     for period, unit in _UNITS.items():
         if len(np.unique(times.astype(f"datetime64[{unit}]"))) > 1:
-            return FacetRequest(use.attribute.name, period=period)
+            return FacetRequest(use.name, period=period)
     return None
 
 
@@ -124,14 +124,12 @@ def _round_up(value: float) -> float:
 
 def _groups_variants(use: Occurrences) -> bool:
     """Return whether most images have a value that they share with others."""
-    kind, distinct = use.attribute.kind, len(use.values)
+    kind, distinct = use.kind, len(use.values)
     # numbers are sizes and prices unless their name says that they identify something
-    may_identify = kind == "text" or (
-        kind == "number" and fold(use.attribute.name).endswith(("id", "group"))
-    )
+    may_identify = kind == "text" or (kind == "number" and fold(use.name).endswith(("id", "group")))
     return (
         may_identify
-        and fold(use.attribute.name) not in _CARRIED
+        and fold(use.name) not in _CARRIED
         and distinct > 1
         and 2 * use.with_value >= use.total
         and 2 * use.with_value >= 3 * distinct
