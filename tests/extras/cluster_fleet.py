@@ -8,9 +8,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.cluster import Answers, ClusterGallery, DatasetShard, SharedDataset
+from stitch_cir.cluster import (
+    Answers,
+    ClusterGallery,
+    DatasetShard,
+    SharedDataset,
+    named_error,
+)
 from stitch_cir.encoders import DualEncoder
-from stitch_cir.errors import ClusterError, StitchError
+from stitch_cir.errors import ClusterError
 
 
 class FleetHere:
@@ -23,9 +29,10 @@ class FleetHere:
             DatasetShard(uri, (first, end), str(folder)) for first, end in pairwise(bounds)
         ]
         self.gone: set[int] = set()
+        self.outdated: list[int] = []
 
     def version(self) -> int:
-        return self.newest
+        return self.outdated.pop() if self.outdated else self.newest
 
     def ask(
         self,
@@ -50,16 +57,9 @@ class FleetHere:
                 pickle.dumps(self.shards[number].answer(version, question, sent))
             )
             if kind == "error":
-                raise _error(*rest)
+                raise named_error(*rest)
             values.append(rest[2][1])
         return Answers(values, missing)
-
-
-def _error(name: str, message: str, hint: str) -> StitchError:
-    from stitch_cir import errors
-
-    error: StitchError = getattr(errors, name)(message, hint=hint)
-    return error
 
 
 def open_here(

@@ -105,7 +105,7 @@ def fleet_of(gallery: ClusterGallery) -> RayFleet:
     return gallery.fleet
 
 
-def serve(address: str, uri: str) -> None:
+def serve(address: str, uri: str, expected: dict[str, Any]) -> None:
     """Run the documented command, search over HTTP, stop it."""
     command = [sys.executable, "-m", "stitch_cir", "serve", "--cluster", address, uri]
     server = subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True)
@@ -120,12 +120,13 @@ def serve(address: str, uri: str) -> None:
                 f"{url[1]}/api/search", body, {"content-type": "application/json"}
             )
             with urllib.request.urlopen(request, timeout=60) as answer:
-                data = json.loads(answer.read())
+                data = json.loads(answer.read())["results"]
             with urllib.request.urlopen(f"{url[1]}/api/gallery", timeout=60) as answer:
                 images = json.loads(answer.read())["images"]
             report(
                 "served",
-                hits=[[hit["id"], hit["score"]] for hit in data["hits"]],
+                equal=[[hit["id"], hit["score"]] for hit in data["hits"]]
+                == [[hit["id"], hit["score"]] for hit in expected["hits"]],
                 complete=data["complete"],
                 images=images,
             )
@@ -196,7 +197,7 @@ def main(scratch: Path) -> None:
     report("held", earlier=sorted(id for part in held for id in part))
     other = ClusterOptions(shards=3, folder=scratch / "shards")
     report("recounted", message=refusal(lambda: open_cluster("local", uri, options=other)))
-    serve(str(ray.get_runtime_context().gcs_address), uri)
+    serve(str(ray.get_runtime_context().gcs_address), uri, expected[2])
 
     lost = fleet.deployment.replicas[1][0].actor
     ray.kill(lost, no_restart=True)

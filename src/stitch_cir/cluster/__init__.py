@@ -20,6 +20,7 @@ from stitch_cir.cluster._transfer import export_gallery, import_gallery
 if TYPE_CHECKING:
     from stitch_cir.cluster._attributes import ClusterAttributes
     from stitch_cir.cluster._deploy import Deployment, Replica
+    from stitch_cir.cluster._errors import named_error
     from stitch_cir.cluster._fleet import Answers, Fleet
     from stitch_cir.cluster._gallery import ClusterGallery, ClusterSnapshot
     from stitch_cir.cluster._open import ClusterOptions, open_cluster
@@ -46,6 +47,7 @@ __all__ = [
     "Timing",
     "export_gallery",
     "import_gallery",
+    "named_error",
     "open_cluster",
 ]
 
@@ -65,6 +67,7 @@ _exports.publish(
         "Replica": "_deploy",
         "DatasetShard": "_shard",
         "Timing": "_ray_fleet",
+        "named_error": "_errors",
         "open_cluster": "_open",
     },
 )
