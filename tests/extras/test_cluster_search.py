@@ -214,7 +214,7 @@ def random_case(seed: int) -> tuple[Query, dict[str, Any]]:
     return query, settings
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(40))
 def test_random_searches_give_what_one_machine_gives(
     whole: Gallery, parted: ClusterGallery, seed: int
 ) -> None:

@@ -125,7 +125,7 @@ class QueryRun:
     def _varied(self, ranking: ShardRanking, count: int) -> ShardRanking:
         """Return a ranking whose best ``count`` are in the order that the variety asks for."""
         variety, pool = self.request.settings.variety, min(count, POOL)
-        if not variety:
+        if not variety or pool < 3:
             return ranking
         means = self.source.means(ranking.keys[:pool])
         order = [
