@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from stitch_cir.errors import StitchError
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.searcher import Query, Results, Searcher, SearchSettings
 from tests.conftest import noise
+from tests.docs.blocks import ROOT, blocks_of
 
 ENCODER = HashEncoder()
 QUERY = Query("i01.png", "in red")
@@ -105,10 +107,21 @@ def fleet_of(gallery: ClusterGallery) -> RayFleet:
     return gallery.fleet
 
 
+def documented(language: str, uri: str) -> str:
+    """Return the code of docs/cluster.md that searches a cluster, with this dataset's address."""
+    (code,) = [
+        block.code
+        for block in blocks_of(ROOT / "docs" / "cluster.md")
+        if block.language == language and block.what.endswith("cluster_session.py")
+    ]
+    return code.replace("/mnt/share/photos.lance", uri)
+
+
 def serve(address: str, uri: str, expected: dict[str, Any]) -> None:
     """Run the documented command, search over HTTP, stop it."""
-    command = [sys.executable, "-m", "stitch_cir", "serve", "--cluster", address, uri]
-    server = subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True)
+    line = documented("sh", uri).replace("10.0.0.1:6379", address)
+    command = [sys.executable, "-m", "stitch_cir", *shlex.split(line)[1:], "--port", "0"]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert server.stderr is not None
     lines = []
     for line in server.stderr:
@@ -197,6 +210,9 @@ def main(scratch: Path) -> None:
     report("held", earlier=sorted(id for part in held for id in part))
     other = ClusterOptions(shards=3, folder=scratch / "shards")
     report("recounted", message=refusal(lambda: open_cluster("local", uri, options=other)))
+    names: dict[str, Any] = {}
+    exec(documented("python", uri), names)
+    report("documented", hits=len(names["results"]))
     serve(str(ray.get_runtime_context().gcs_address), uri, expected[2])
 
     lost = fleet.deployment.replicas[1][0].actor

@@ -373,3 +373,4 @@ def test_the_server_searches_through_the_cluster(session: dict[str, dict[str, An
     assert served["complete"]
     assert served["images"] == 25
     assert served["equal"]
+    assert session["documented"]["hits"] == 10
