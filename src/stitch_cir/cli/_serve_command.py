@@ -18,6 +18,7 @@ from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._setting_options import with_options
+from stitch_cir.cli._spread_options import SpreadOptions
 
 if TYPE_CHECKING:
     from stitch_cir.composers import Composer
@@ -146,13 +147,27 @@ class QueryEncoderOptions:
     composed: o.ComposedOption = None
 
 
+@dataclass(frozen=True)
+class ReachOptions:
+    """Where the server listens, and who reaches it."""
+
+    listen: ListenOptions
+    access: AccessOptions
+
+
 @with_options
 def serve(
-    gallery: o.GalleryArgument,
-    listen: ListenOptions,
+    gallery: Annotated[
+        str,
+        typer.Argument(
+            metavar="GALLERY",
+            help="An indexed folder, or a gallery directory; with --cluster a dataset.",
+        ),
+    ],
+    reach: ReachOptions,
     *,
     encoders: QueryEncoderOptions,
-    access: AccessOptions,
+    spread: SpreadOptions,
     limits: LimitOptions,
     sharing: SharingOptions,
     models: ModelOptions,
@@ -160,9 +175,11 @@ def serve(
     """Serve a gallery: a page to search with, and an API to build on.
 
     Listens on this machine only, unless --host says otherwise. Logs are JSON lines on stderr. For
-    others, put a reverse proxy with TLS in front; see docs/server.md.
+    others, put a reverse proxy with TLS in front; see docs/server.md. With --cluster the gallery is
+    a dataset that a Ray cluster searches in shards; see docs/cluster.md.
 
         stitch serve photos
+        stitch serve --cluster 10.0.0.1:6379 s3://bucket/photos.lance
     """
     with guard():
         from stitch_cir.encoders import load_encoder
@@ -175,6 +192,8 @@ def serve(
         )
         from stitch_cir.server import serve as run
 
+        spread.check()
+        listen, access = reach.listen, reach.access
         local = is_local(listen.host)
         names = tuple(name.lower() for name in access.allow_host or ())
         settings = ServerSettings(
@@ -189,9 +208,10 @@ def serve(
         # Ctrl-C and SIGTERM are how a server is stopped, and no failure
         with _interrupted_by_sigterm(), suppress(KeyboardInterrupt):
             maker = _Maker(models, limits.model_deadline)
+            encoder = None if encoders.encoder is None else load_encoder(encoders.encoder)
             app = create_app(
-                gallery,
-                encoder=None if encoders.encoder is None else load_encoder(encoders.encoder),
+                gallery if spread.cluster is None else spread.open(gallery, encoder),
+                encoder=encoder,
                 settings=settings,
                 models=ServerModels(
                     maker,

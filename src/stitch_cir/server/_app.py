@@ -14,6 +14,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from stitch_cir.encoders import DualEncoder
+from stitch_cir.gallery import Gallery
 from stitch_cir.server import (
     _catalog_routes,
     _gallery_routes,
@@ -26,7 +27,7 @@ from stitch_cir.server import (
 from stitch_cir.server._access_log import AccessLogMiddleware
 from stitch_cir.server._errors import install
 from stitch_cir.server._file_manager import Reveal
-from stitch_cir.server._gallery_provider import GalleryProvider
+from stitch_cir.server._gallery_provider import GalleryProvider, OpenGalleryProvider
 from stitch_cir.server._metrics import Metrics
 from stitch_cir.server._models import ServerModels
 from stitch_cir.server._prefix import PathPrefixMiddleware
@@ -58,7 +59,7 @@ class _IdConvertor(PathConvertor):
 
 
 def create_app(
-    directory: Path | str,
+    gallery: Path | str | Gallery,
     *,
     encoder: DualEncoder | None = None,
     settings: ServerSettings | None = None,
@@ -70,8 +71,9 @@ def create_app(
 
     Parameters
     ----------
-    directory:
-        A gallery directory, or an indexed folder.
+    gallery:
+        A gallery directory, or an indexed folder; or a gallery that is open, such as one that a
+        cluster searches, which is never opened again.
     encoder:
         The encoder of its vectors; the recorded one is loaded otherwise.
     settings:
@@ -90,7 +92,7 @@ def create_app(
     from stitch_cir import __version__
 
     register_url_convertor("image_id", _IdConvertor())
-    services = _services(directory, encoder, settings or ServerSettings(), models or ServerModels())
+    services = _services(gallery, encoder, settings or ServerSettings(), models or ServerModels())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -142,7 +144,7 @@ def create_app(
 
 
 def _services(
-    directory: Path | str,
+    gallery: Path | str | Gallery,
     encoder: DualEncoder | None,
     settings: ServerSettings,
     models: ServerModels,
@@ -176,7 +178,10 @@ def _services(
             observe=metrics.encoder,
         )
 
-    provider = GalleryProvider(directory, encoder, wrap)
+    if isinstance(gallery, Gallery):
+        provider: GalleryProvider = OpenGalleryProvider(gallery, wrap)
+    else:
+        provider = GalleryProvider(gallery, encoder, wrap)
     uploads = UploadStore(settings)
     renderer = ImageRenderer(settings.rendered_bytes)
     queries = QueryService(provider, uploads, settings, models)
