@@ -222,7 +222,7 @@ def test_random_searches_give_what_one_machine_gives(
     assert answer(parted, query, settings) == answer(whole, query, settings)
 
 
-def test_a_version_that_is_gone_is_asked_for_once_more_as_the_newest(
+def test_a_version_that_is_gone_is_replaced_by_the_newest_once(
     whole: Gallery, parted: ClusterGallery
 ) -> None:
     fleet = parted.fleet

@@ -17,6 +17,7 @@ import typer
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._models import ModelOptions
+from stitch_cir.cli._reach_options import ReachOptions
 from stitch_cir.cli._setting_options import with_options
 from stitch_cir.cli._spread_options import SpreadOptions
 
@@ -28,52 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
-
-
-@dataclass(frozen=True)
-class ListenOptions:
-    """Where the server listens."""
-
-    host: Annotated[
-        str, typer.Option("--host", help="Where to listen; :: is every address, IPv4 and IPv6.")
-    ] = "127.0.0.1"
-    port: Annotated[int, typer.Option("--port", "-p", help="0: any free one.")] = 8000
-
-
-@dataclass(frozen=True)
-class AccessOptions:
-    """Who may do what, and by which names and paths the server is reached."""
-
-    token_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--token-file",
-            metavar="FILE",
-            help="Who sends this token may add and remove images. [the variable STITCH_TOKEN, "
-            "or nobody may]",
-        ),
-    ] = None
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-host", metavar="NAME", help="Another name the server is called by; repeatable."
-        ),
-    ] = None
-    trust_proxy: Annotated[
-        bool,
-        typer.Option(
-            "--trust-proxy",
-            help="Take clients' addresses, and X-Forwarded-Prefix, from a proxy on this machine.",
-        ),
-    ] = False
-    root_path: Annotated[
-        str,
-        typer.Option(
-            "--root-path",
-            metavar="PREFIX",
-            help="The path that a reverse proxy serves this below, e.g. /pics, stripped or not.",
-        ),
-    ] = ""
 
 
 @dataclass(frozen=True)
@@ -145,14 +100,6 @@ class QueryEncoderOptions:
 
     encoder: o.EncoderOption = None
     composed: o.ComposedOption = None
-
-
-@dataclass(frozen=True)
-class ReachOptions:
-    """Where the server listens, and who reaches it."""
-
-    listen: ListenOptions
-    access: AccessOptions
 
 
 @with_options
