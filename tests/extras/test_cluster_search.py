@@ -235,7 +235,7 @@ def test_a_version_that_is_gone_is_replaced_by_the_newest_once(
 def test_pages_go_on_where_they_ended(whole: Gallery, parted: ClusterGallery) -> None:
     pages: dict[Gallery, list[Any]] = {whole: [], parted: []}
     for gallery, of_gallery in pages.items():
-        cursor = ""
+        cursor: str | None = ""
         while cursor is not None:
             query = Query("i001.png", "in red", cursor=cursor)
             results = Searcher(gallery, settings=SearchSettings(k=25)).search(query)

@@ -130,6 +130,14 @@ class ShardGallery(ShardReader):
             problem = self._problem(source, source.candidates.rows)
             return count_before(problem, score, id, source.ranker.matrix.ids)
 
+    def penalties(self, query: ShardQuery, ids: Sequence[str]) -> dict[str, float]:
+        """Return what hubness takes off the score of those images that this holds."""
+        with self._source(query) as (source, _):
+            penalty, ids_here = source.ranker.penalty, source.ranker.matrix.ids
+            assert penalty is not None
+            rows = [(id, ids_here.row_of(id)) for id in ids]
+            return {id: float(penalty[row]) for id, row in rows if row is not None}
+
     def members(self, query: ShardQuery, groups: Sequence[Hashable]) -> list[GroupMembers]:
         """Return the images of some groups; a group without a name is not asked for."""
         with self._source(query) as (source, names):

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.cluster._questions import ShardQuery
 from stitch_cir.gallery import (
     FacetRequest,
     Gallery,
@@ -206,14 +205,6 @@ class ShardReader:
         penalty = hubness_against(HubnessBank(*bank), matrix, numbers, scorer, neighbours)
         with self._lock:
             self._penalties[name] = penalty
-
-    def penalties(self, query: ShardQuery, ids: Sequence[str]) -> dict[str, float]:
-        """Return what hubness takes off the score of those images that this holds."""
-        with self._source(query) as (source, _):
-            penalty, ids_here = source.ranker.penalty, source.ranker.matrix.ids
-            assert penalty is not None
-            rows = [(id, ids_here.row_of(id)) for id in ids]
-            return {id: float(penalty[row]) for id, row in rows if row is not None}
 
     def hashed_contents(self) -> dict[str, bytes | None]:
         """Return the perceptual hash of every content; ``None`` for one without."""

@@ -337,7 +337,7 @@ def _edges(attribute: Occurrences, edges: tuple[float | str, ...]) -> NDArray[An
     return values
 
 
-def _wrong_edges(attribute: Occurrences, edges: str) -> QueryError:
+def _wrong_edges(attribute: AttributeRow | Occurrences, edges: str) -> QueryError:
     if attribute.kind not in ("number", "date"):
         return QueryError(
             f"{attribute.name} is a {attribute.kind}, which has no ranges.",
