@@ -116,7 +116,8 @@ def first_problem(error: ValidationError) -> str:
     """Return what is wrong in the first invalid field, behind the path to it."""
     problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
     field = ".".join(map(str, problem["loc"]))
-    return f"{field}: {problem['msg']}" if field else str(problem["msg"])
+    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"{field}: {message}" if field else message
 
 
 _JOINERS = "\u200c\u200d"

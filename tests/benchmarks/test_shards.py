@@ -173,3 +173,21 @@ def test_a_sample_is_divided_too(tmp_path: Path) -> None:
         run_shard(data, tmp_path / "run", encoder=ENCODER, options=of(Shard(number, 2)))
     run = run_benchmark(data, tmp_path / "run", encoder=ENCODER, options=replace(OPTIONS))
     assert run.manifest["benchmark"]["sample"] == {"count": 1, "seed": 0}
+
+
+def test_shards_of_machines_without_a_common_disk_are_copied_into_one_folder(
+    tmp_path: Path,
+) -> None:
+    """The data lie elsewhere on each machine, and nothing is encoded again where they meet."""
+    here, there = circo(tmp_path / "here"), circo(tmp_path / "there")
+    whole = tmp_path / "whole"
+    run_benchmark(here, whole, encoder=ENCODER, options=OPTIONS)
+    run_shard(here, tmp_path / "first", encoder=ENCODER, options=of(Shard(1, 2)))
+    run_shard(there, tmp_path / "second", encoder=ENCODER, options=of(Shard(2, 2)))
+    shutil.copytree(
+        tmp_path / "second" / "shards", tmp_path / "first" / "shards", dirs_exist_ok=True
+    )
+    counting = Counting()
+    run_benchmark(here, tmp_path / "first", encoder=counting, options=OPTIONS)
+    assert (counting.images, counting.texts) == (0, 0)
+    same_results(whole, tmp_path / "first")

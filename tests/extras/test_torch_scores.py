@@ -6,6 +6,7 @@ They run on torch's CPU device, and on CUDA as well where torch sees a GPU.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 import stitch_cir as st
 from stitch_cir.errors import ModelError, SettingError, VectorError
 from stitch_cir.gallery import Ids, ViewMatrix
-from stitch_cir.ranking import Exhaustive, OnDevice, RankingProblem
+from stitch_cir.ranking import Exhaustive, OnDevice, RankingProblem, ScoreTerm, ScoreTerms
 from stitch_cir.transition import transition_by_name
 from stitch_cir.transport import (
     Chamfer,
@@ -27,6 +28,7 @@ from stitch_cir.transport import (
     Scorer,
     Sinkhorn,
     TorchScorer,
+    forward_look,
     open_device,
     score_sets,
     score_sets_torch,
@@ -191,6 +193,59 @@ def test_a_search_records_the_device_and_ranks_the_same(tmp_path: Path, device: 
     assert other.settings.device == ("cpu:0" if device == "cpu" else device)
     assert other.to_dict()["settings"]["device"] == other.settings.device
     assert [(hit.id, hit.score) for hit in other] == [(hit.id, hit.score) for hit in plain]
+
+
+@pytest.mark.parametrize("rule", ["sum", "product"])
+@pytest.mark.parametrize("scorer", [ConditionalTransport(0.02), PointToPoint(), Chamfer(0.3)])
+def test_roles_rank_on_a_device_as_on_the_cpu(scorer: Scorer, rule: str, device: str) -> None:
+    """Terms with factors of both signs and with other temperatures, beside sets of any size."""
+    rng = np.random.default_rng(31)
+    matrix = ragged(rng, 70, 16)
+    phrases = (("desired", 0.5, 0.02), ("preserve", 0.2, 0.3), ("forbidden", -0.4, 0.001))
+    terms = tuple(
+        ScoreTerm(name, unit(rng, 2, 16), weights, forward_look(tau), factor)
+        for (name, factor, tau), weights in zip(
+            phrases, (None, np.array([0.75, 0.25], np.float32), None), strict=True
+        )
+    )
+    problem = RankingProblem(
+        matrix,
+        np.arange(70),
+        unit(rng, 3, 16),
+        np.full(3, 1 / 3, np.float32),
+        scorer,
+        penalty=rng.normal(0, 0.05, 70),
+        excluded=np.array([3, 5]),
+        terms=ScoreTerms(terms, 0.7 if rule == "sum" else 1.0, rule),  # type: ignore[arg-type]
+    )
+    expected = Exhaustive().solve(problem, 12)
+    ranked = OnDevice(device).solve(problem, 12)
+    assert ranked.rows.tolist() == expected.rows.tolist()
+    assert ranked.scores.tolist() == expected.scores.tolist()
+    # the terms count: without them other sets are the best
+    bare = Exhaustive().solve(replace(problem, terms=ScoreTerms()), 12)
+    assert bare.rows.tolist() != expected.rows.tolist()
+
+
+@pytest.mark.parametrize("global_term", ["original", "transport"])
+def test_the_scorer_of_roles_searches_on_a_device(
+    global_term: str, tmp_path: Path, device: str
+) -> None:
+    from PIL import Image
+
+    for name in ("red", "green", "blue", "white", "black"):
+        Image.new("RGB", (40, 40), name).save(tmp_path / f"{name}.png")
+    encoder = st.load_encoder("test")
+    st.index_folder(tmp_path, encoder=encoder)
+    gallery = st.Gallery.open(tmp_path, encoder=encoder)
+    settings = st.SearchSettings.from_preset(k=4, scorer="roles", global_term=global_term)
+    roles = st.Roles(desired=("red",), preserve=("a square",), forbidden=("blue",))
+    query = st.Query("green.png", "in red", roles=roles)
+    plain = st.Searcher(gallery, settings=settings).search(query)
+    solver = OnDevice("cpu:0" if device == "cpu" else device)
+    other = st.Searcher(gallery, settings=settings, solver=solver).search(query)
+    assert [(hit.id, hit.score) for hit in other] == [(hit.id, hit.score) for hit in plain]
+    assert [role.share for role in other[0].roles] == [role.share for role in plain[0].roles]
 
 
 def test_impossible_exports_are_refused() -> None:

@@ -70,7 +70,7 @@ class CompositionRecord(BaseModel):
         try:
             Roles.from_dict(roles)
         except RecordError as error:
-            raise ValueError(error.message.rstrip(".")) from error
+            raise ValueError(f"{error.message} {error.hint}".strip()) from error
         return roles
 
     @field_validator("weights")
