@@ -14,6 +14,7 @@ encoder    stitch_cir.encoders     stitch_cir.encoders.DualEncoder  device and p
 composer   stitch_cir.composers    stitch_cir.composers.Composer    its options
 scorer     stitch_cir.scorers      stitch_cir.transport.Scorer      its settings
 transition stitch_cir.transitions  stitch_cir.transition.Transition its settings
+fusion     stitch_cir.fusions      stitch_cir.transition.Fusion     nothing
 reranker   stitch_cir.rerankers    stitch_cir.reranker.Reranker     its options
 data set   stitch_cir.datasets     stitch_cir.datasets.DataSet      – (is the object itself)
 composed-  stitch_cir              stitch_cir.encoders              the gallery's ``encoder``
@@ -56,6 +57,7 @@ __all__ = [
     "COMPOSERS",
     "DATASETS",
     "ENCODERS",
+    "FUSIONS",
     "RERANKERS",
     "SCORERS",
     "TRANSITIONS",
@@ -285,6 +287,15 @@ SCORERS = Registry(
         "mixed": "stitch_cir.transport:MixedViews",
         "product": "stitch_cir.transport:ProductFusion",
         "roles": "stitch_cir.transport:RoleScorer",
+    },
+)
+FUSIONS = Registry(
+    "fusion",
+    "stitch_cir.fusions",
+    "stitch_cir.transition:Fusion",
+    {
+        "weights": "stitch_cir.transition:ByWeights",
+        "z-score": "stitch_cir.transition:ByZScores",
     },
 )
 TRANSITIONS = Registry(

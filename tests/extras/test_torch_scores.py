@@ -239,7 +239,7 @@ def test_the_scorer_of_roles_searches_on_a_device(
     st.index_folder(tmp_path, encoder=encoder)
     gallery = st.Gallery.open(tmp_path, encoder=encoder)
     settings = st.SearchSettings.from_preset(k=4, scorer="roles", global_term=global_term)
-    roles = st.Roles(desired=("red",), preserve=("a square",), forbidden=("blue",))
+    roles = st.Roles((st.Phrase("red"),), (st.Phrase("a square"),), (st.Phrase("blue", 2.0),))
     query = st.Query("green.png", "in red", roles=roles)
     plain = st.Searcher(gallery, settings=settings).search(query)
     solver = OnDevice("cpu:0" if device == "cpu" else device)

@@ -21,7 +21,7 @@ from stitch_cir.composers import (
     VerbatimComposer,
 )
 from stitch_cir.encoders import load_encoder
-from stitch_cir.plugins import SCORERS, TRANSITIONS
+from stitch_cir.plugins import FUSIONS, SCORERS, TRANSITIONS
 from stitch_cir.reranker import ChatReranker, Judgement, Verdict
 from stitch_cir.testing import (
     ContractError,
@@ -31,6 +31,7 @@ from stitch_cir.testing import (
     ScriptedChat,
     check_composer,
     check_encoder,
+    check_fusion,
     check_reranker,
     check_scorer,
     check_transition,
@@ -47,6 +48,32 @@ def test_built_in_scorers_keep_the_contract(name: str) -> None:
 @pytest.mark.parametrize("name", TRANSITIONS.built_in)
 def test_built_in_transitions_keep_the_contract(name: str) -> None:
     check_transition(TRANSITIONS.make(name))
+
+
+@pytest.mark.parametrize("name", FUSIONS.built_in)
+def test_built_in_fusions_keep_the_contract(name: str) -> None:
+    check_fusion(FUSIONS.make(name))
+
+
+@pytest.mark.parametrize(
+    ("rule", "weigh"),
+    [
+        ("4 members the weights", lambda vectors, weights, means: -weights),
+        ("4 members the weights", lambda vectors, weights, means: weights[:2]),
+        ("order of the members", lambda vectors, weights, means: weights + np.arange(4)),
+        ("does not change", lambda vectors, weights, means: weights.__imul__(2)),
+        ("4 members the weights", lambda vectors, weights, means: weights * np.nan),
+    ],
+)
+def test_broken_fusions_are_named(rule: str, weigh: Callable[..., Any]) -> None:
+    class Broken:
+        name = "weights"
+
+        def weigh(self, *arguments: Any) -> Any:
+            return weigh(*arguments)
+
+    with pytest.raises(ContractError, match=rule):
+        check_fusion(Broken())
 
 
 @pytest.mark.parametrize("name", ["mini", "test"])

@@ -61,8 +61,7 @@ _ALL = (
         "weights",
         "Fusion",
         "How the query's members count: by their weights, or these divided by the spread of their "
-        "scores over the gallery",
-        choices=("weights", "z-score"),
+        "scores over the gallery (z-score), or as a plug-in weighs them",
     ),
     Setting(
         "composed_weight",

@@ -13,7 +13,7 @@ import typer
 
 from stitch_cir._schema import SETTINGS, Setting
 from stitch_cir.errors import SettingError
-from stitch_cir.plugins import SCORERS, TRANSITIONS
+from stitch_cir.plugins import FUSIONS, SCORERS, TRANSITIONS
 
 if TYPE_CHECKING:
     from stitch_cir.searcher import Method, SearchSettings
@@ -30,7 +30,7 @@ _TYPES: dict[str, Any] = {
 }
 _METAVARS = {"patterns": "PATTERN", "options": "NAME=VALUE"}
 _SHORT = {"k": ("-k",), "num_captions": ("--num-captions", "-K")}
-_CHOICES = {"transition": TRANSITIONS, "scorer": SCORERS}
+_CHOICES = {"transition": TRANSITIONS, "scorer": SCORERS, "fusion": FUSIONS}
 
 
 def _without(*names: str) -> tuple[Setting, ...]:

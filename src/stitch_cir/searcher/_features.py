@@ -9,11 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir._schema import DECLARED
 from stitch_cir.composers import Composition, Roles
 from stitch_cir.errors import QueryError, VectorError
 from stitch_cir.searcher._reference import ResolvedReference
 from stitch_cir.searcher._roles import PartVectors, RoleVectors
-from stitch_cir.transition import Transition, WeighsParts, rocchio_step
+from stitch_cir.transition import (
+    Transition,
+    WeighsParts,
+    fuse,
+    fusion_by_name,
+    rocchio_step,
+)
 
 __all__ = ["ComposedQuery", "ComposedSet", "EncodedQuery", "QueryFeatures"]
 
@@ -137,18 +144,17 @@ class EncodedQuery:
         }
 
     def fused(self, fusion: str, means: NDArray[np.float32]) -> EncodedQuery:
-        """Return the query with its members' weights as a fusion has them.
+        """Return the query with its members' weights as the fusion of this name has them.
 
-        ``"z-score"`` divides each weight by the standard deviation of the member's similarity with
-        the sets' mean vectors, ``means`` (n, d), of which at most 4,096 are taken, evenly spread:
-        adding up standardised scores ranks so (ASAP-CIR).
+        Of the sets' mean vectors, ``means`` (n, d), at most 4,096 are taken, evenly spread. Raises
+        ``VectorError`` where the fusion's weights are none.
         """
-        if fusion != "z-score" or len(self.vectors) < 2 or len(means) < 2:
+        if fusion == DECLARED["fusion"].default or len(self.vectors) < 2 or len(means) < 2:
             return self
         rows = np.unique(np.linspace(0, len(means) - 1, min(4096, len(means))).astype(np.int64))
-        spread = (np.asarray(means)[rows] @ self.vectors.T).std(axis=0, dtype=np.float64)
-        weights = self.weights / np.maximum(spread, 1e-6)
-        return replace(self, weights=np.asarray(weights / weights.sum(), dtype=np.float32))
+        sample = np.asarray(means)[rows]
+        weights = fuse(fusion_by_name(fusion), self.vectors, self.weights, sample)
+        return replace(self, weights=weights)
 
     def joined_by(self, other: ComposedSet | None, weight: float) -> EncodedQuery:
         """Return the query with the vectors of reference and text together as further members.

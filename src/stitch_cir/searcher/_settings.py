@@ -10,6 +10,7 @@ from stitch_cir._hints import did_you_mean
 from stitch_cir._schema import DECLARED, PRESETS, default_of, field_values
 from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Where, parse_where
+from stitch_cir.plugins import FUSIONS
 from stitch_cir.transition import Linear, Transition, WeighsParts, transition_by_name
 from stitch_cir.transport import ConditionalTransport, RoleScorer, Scorer, scorer_by_name
 
@@ -57,13 +58,11 @@ class SearchSettings:
     Parameters
     ----------
     k:
-        Number of hits, ≥ 1; where fewer images take part, all of them come back, with a note.
-        ``None``: ten, or all of a smaller gallery.
+        Number of hits, ≥ 1, or all where fewer take part. ``None``: ten, or all of fewer.
     num_captions:
         K, the number of target captions that the composer writes, 1 … 64.
     transition, scorer:
-        Objects such as ``Linear(alpha=0.45)`` and ``ConditionalTransport(tau=0.001)``, or those of
-        another package.
+        Objects such as ``Linear(alpha=0.45)``, or those of another package.
     hubness:
         What nearness to everything takes off a score.
     negative_weight:
@@ -168,6 +167,7 @@ class SearchSettings:
             object.__setattr__(self, "where", str(where))
         for name in _PLAIN:
             object.__setattr__(self, name, DECLARED[name].check(getattr(self, name)))
+        FUSIONS.load(self.fusion)
         if self.variety and self.rerank:
             raise SettingError(
                 "Variety and a reranker are both to order the hits.",

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from stitch_cir.composers import VerbatimComposer
 from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import Snapshot
-from stitch_cir.plugins import SCORERS, TRANSITIONS
+from stitch_cir.plugins import FUSIONS, SCORERS, TRANSITIONS
 from stitch_cir.searcher import SearchSettings, View
 from stitch_cir.server._examples import Example, ExampleMaker
 from stitch_cir.server._metrics import CONTENT_TYPE
@@ -88,7 +88,13 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
             name=provider.name,
             **{name: info[name] for name in fields},
             version=__version__,
-            settings=setting_infos({"transition": TRANSITIONS.names(), "scorer": SCORERS.names()}),
+            settings=setting_infos(
+                {
+                    "transition": TRANSITIONS.names(),
+                    "scorer": SCORERS.names(),
+                    "fusion": FUSIONS.names(),
+                }
+            ),
             limits={
                 "upload_bytes": settings.upload_bytes,
                 "pixels": settings.upload_pixels,

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import Response
 
-from stitch_cir.plugins import SCORERS, TRANSITIONS
+from stitch_cir.plugins import FUSIONS, SCORERS, TRANSITIONS
 from stitch_cir.searcher import PRESETS
 from stitch_cir.server._settings import ServerSettings
 from stitch_cir.wire import ErrorResponse, WireModel
@@ -68,7 +68,12 @@ def _bound(document: dict[str, Any], settings: ServerSettings) -> None:
     schemas = document["components"]["schemas"]
     query = schemas["QuerySettings"]["properties"]
     query["k"]["anyOf"][0]["maximum"] = settings.max_hits
-    names = {"preset": PRESETS, "transition": TRANSITIONS.names(), "scorer": SCORERS.names()}
+    names = {
+        "preset": PRESETS,
+        "transition": TRANSITIONS.names(),
+        "scorer": SCORERS.names(),
+        "fusion": FUSIONS.names(),
+    }
     for name, choices in names.items():
         query[name]["anyOf"][0]["enum"] = list(choices)
     for name in ("QueryRequest", "ExplainRequest", "ExplanationImageRequest"):

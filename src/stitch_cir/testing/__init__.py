@@ -19,6 +19,7 @@ from stitch_cir.testing._composed import check_composed_encoder
 from stitch_cir.testing._contract import ContractError
 from stitch_cir.testing._encoder import check_encoder
 from stitch_cir.testing._fixed import FixedComposer, FixedReranker
+from stitch_cir.testing._fusion import check_fusion
 from stitch_cir.testing._language import check_composer, check_reranker
 from stitch_cir.testing._scorer import check_scorer
 from stitch_cir.testing._transition import check_transition
@@ -32,6 +33,7 @@ __all__ = [
     "check_composed_encoder",
     "check_composer",
     "check_encoder",
+    "check_fusion",
     "check_reranker",
     "check_scorer",
     "check_transition",

@@ -10,6 +10,7 @@ Pure mathematics on unit vectors: no files, no models.
 
 from stitch_cir import _exports
 from stitch_cir.transition._anchor import AnchorDebias
+from stitch_cir.transition._fusions import ByWeights, ByZScores, Fusion, fuse, fusion_by_name
 from stitch_cir.transition._parts import ImageText, Parts
 from stitch_cir.transition._protocol import (
     TRANSITION_NAMES,
@@ -33,6 +34,9 @@ __all__ = [
     "PDV",
     "TRANSITION_NAMES",
     "AnchorDebias",
+    "ByWeights",
+    "ByZScores",
+    "Fusion",
     "ImageText",
     "Linear",
     "NoTransition",
@@ -44,6 +48,8 @@ __all__ = [
     "Transition",
     "TransitionBase",
     "WeighsParts",
+    "fuse",
+    "fusion_by_name",
     "rocchio_step",
     "transition_by_name",
 ]

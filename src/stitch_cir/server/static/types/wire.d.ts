@@ -466,7 +466,7 @@ export interface QuerySettings {
   transition_options?: Record<string, boolean | number | string> | null;
   /** How far the query moves away from rejected images, 0 to 1000. */
   negative_weight?: number | null;
-  /** How the query's members count: by their weights, or these divided by the spread of their scores over the gallery. */
+  /** How the query's members count: by their weights, or these divided by the spread of their scores over the gallery (z-score), or as a plug-in weighs them. */
   fusion?: string | null;
   /** The share that one vector of reference and text together has of the query; 0 is none of it, 1 nothing else, 0 to 1. */
   composed_weight?: number | null;
