@@ -15,12 +15,12 @@ import numpy as np
 from bench.rows import Row
 from bench.timing import in_turn, ratio
 from bench.vectors import World, write_matrix
-from stitch_cir.ranking import Bounded, PackedSets, Ranking, RankingProblem
+from stitch_cir.ranking import Bounded, HubnessCache, PackedSets, Ranking, RankingProblem
 from stitch_cir.transition import Linear
 from stitch_cir.transport import Chamfer, ConditionalTransport, MeanPooling, PointToPoint, Scorer
 
 SETS, VIEWS, DIM, QUERIES, CAPTIONS, DEPTH, ROUNDS = 2300, 4, 384, 48, 4, 50, 3
-ALL_QUERIES, ALL_WAYS = 4181, 31
+ALL_QUERIES, ALL_WAYS, HUBNESS_SETS = 4181, 32, 600
 WAYS: tuple[tuple[float, Scorer], ...] = (
     (0.4, ConditionalTransport(0.05)), (0.4, PointToPoint()), (0.4, MeanPooling()),
     (0.4, Chamfer()), (0.4, ConditionalTransport(0.001)), (0.4, ConditionalTransport(1.0)),
@@ -30,9 +30,10 @@ WAYS: tuple[tuple[float, Scorer], ...] = (
 
 
 def run() -> Iterator[Row]:
-    """Yield the row."""
+    """Yield the rows."""
     with tempfile.TemporaryDirectory() as scratch:
         world = World.make(DIM)
+        yield hubness_row(write_matrix(world, Path(scratch) / "few", HUBNESS_SETS, VIEWS))
         matrix = write_matrix(world, Path(scratch) / "vectors", SETS, VIEWS)
         problems = list(queries_of(world, matrix))
         solver = Bounded()
@@ -58,6 +59,32 @@ def run() -> Iterator[Row]:
             },
             sizes={"sets": SETS, "views": VIEWS, "dim": DIM, "queries": QUERIES, "ways": len(WAYS)},
         )
+
+
+def hubness_row(sets: PackedSets) -> Row:
+    """Return what the hubness of a grid's fourteen scorers costs together, over one by one."""
+    scorers: list[Scorer] = [
+        PointToPoint(),
+        MeanPooling(),
+        Chamfer(),
+        *(ConditionalTransport(0.001 * 2.0**step) for step in range(11)),
+    ]
+
+    def together() -> None:
+        HubnessCache().measure(sets, scorers)
+
+    def alone() -> None:
+        for scorer in scorers:
+            HubnessCache().measure(sets, [scorer])
+
+    times = in_turn({"together": together, "alone": alone}, ROUNDS)
+    return Row(
+        "hubness of a benchmark's scorers at once, over one after the other",
+        ratio(times["together"], times["alone"]),
+        0.8,
+        raw={"seconds": float(np.median(times["together"]))},
+        sizes={"sets": HUBNESS_SETS, "views": VIEWS, "dim": DIM, "scorers": len(scorers)},
+    )
 
 
 def queries_of(world: World, sets: PackedSets) -> Iterator[RankingProblem]:
