@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stitch_cir._schema import DECLARED
 from stitch_cir.cluster._errors import ColumnMissingError
 from stitch_cir.cluster._gallery import ClusterSnapshot
 from stitch_cir.cluster._questions import ShardQuery, ShardTakingPart
@@ -99,7 +100,9 @@ class ClusterEngine:
             snapshot, request.references, request.negatives, settings
         )
         rejected = list(selected.left_out.rejected.values())
-        means = whole.means(snapshot) if settings.fusion == "z-score" else _NO_MEANS
+        means = (
+            whole.means(snapshot) if settings.fusion != DECLARED["fusion"].default else _NO_MEANS
+        )
         sets = (
             {id: each for part in snapshot.ask("sets", rejected) for id, each in part.items()}
             if rejected
