@@ -38,6 +38,8 @@ ANSWERS = (
     wire.ImagePage,
     wire.SearchResponse,
     wire.ImageSections,
+    wire.KeptUpload,
+    wire.KeptUploads,
     wire.UploadInfo,
 )
 PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}

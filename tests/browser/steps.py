@@ -130,7 +130,8 @@ def png(image: Image.Image) -> bytes:
 
 
 def drop(page: Page, content: bytes, name: str = "own.png", kind: str = "drop") -> None:
-    """Drop a file on the page, or (``paste``) paste it."""
+    """Drop a file on the page, or (``paste``) paste it, once it takes that."""
+    page.wait_for_selector("#reference[data-takes]", state="attached")
     page.evaluate(
         """([content, name, kind]) => {
           const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));

@@ -131,6 +131,7 @@ def test_a_pasted_image_without_a_name(page: Page) -> None:
 
 def test_an_image_of_the_gallery_is_dragged_with_its_thumbnail_file(page: Page) -> None:
     """Browsers add the thumbnail as a file: the gallery's own image is meant."""
+    page.wait_for_selector("#reference[data-takes]")
     page.evaluate(
         """() => {
           const carried = new DataTransfer();
@@ -145,6 +146,7 @@ def test_an_image_of_the_gallery_is_dragged_with_its_thumbnail_file(page: Page) 
 
 def test_an_image_dragged_from_another_page_gets_a_hint(page: Page) -> None:
     """Only its address comes along; without care the browser would leave this page for it."""
+    page.wait_for_selector("#reference[data-takes]")
     left = page.evaluate(
         """() => {
           const carried = new DataTransfer();

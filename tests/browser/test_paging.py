@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.gallery import index_folder
+from stitch_cir.gallery import Gallery, index_folder
 from tests.browser.conftest import PAINTS, draw
 from tests.browser.steps import close_dialog, hits, hold_first, link, search, show_more
 
@@ -242,7 +242,7 @@ def test_a_long_gallery_is_jumped_into_by_folder(new_page: NewPage, folders: str
     page.goto(folders)
     menu = page.get_by_role("combobox", name="Jump to")
     expect(menu.locator("option")).to_have_text(
-        ["Jump to …", "attic · 50", "barn · 50", "cellar · 50", "yard · 50"]
+        ["Jump to a folder …", "attic · 50", "barn · 50", "cellar · 50", "yard · 50"]
     )
     menu.select_option(label="cellar · 50")
     expect(page.locator(".tile .pic").first).to_have_attribute("data-id", "cellar/100.png")
@@ -270,3 +270,78 @@ def test_the_size_of_the_images_is_chosen_and_remembered(reader: Page) -> None:
     assert reader.evaluate(width) > 1.5 * before
     slider.press("Home")
     assert reader.evaluate(width) < before
+
+
+def test_a_long_gallery_is_listed_and_jumped_into_by_name_and_by_date(
+    new_page: NewPage, folders_with_dates: str
+) -> None:
+    page = new_page()
+    page.goto(folders_with_dates)
+    order = page.get_by_role("combobox", name="Order of the images")
+    expect(order.locator("option")).to_have_text(["By folder", "By name", "By taken, latest first"])
+    order.select_option(label="By taken, latest first")
+    expect(order).to_be_focused()
+    expect(page.locator(".tile .pic").first).to_have_attribute("data-id", "b/m139.png")
+    menu = page.get_by_role("combobox", name="Jump to")
+    expect(menu.locator("option").first).to_have_text("Jump to a month …")
+    menu.select_option(label="March 2023 · 12")
+    expect(page.locator(".tile .pic").first).to_have_attribute("data-id", "b/m035.png")
+    page.wait_for_function("() => history.state.y === Math.round(scrollY)")
+    page.reload()
+    expect(page.locator(".tile .pic").first).to_have_attribute("data-id", "b/m035.png")
+    order.select_option(label="By name")
+    expect(page.locator(".tile .pic").first).to_have_attribute("data-id", "a/m000.png")
+    expect(page.get_by_role("combobox", name="Jump to").locator("option")).to_have_text(
+        ["Jump to a letter …", "M · 140", "Z · 1"]
+    )
+
+
+@pytest.fixture(scope="module")
+def folders_with_dates(tmp_path_factory: pytest.TempPathFactory, serve: Callable[..., str]) -> str:
+    """Serve 141 images in two folders, twelve a month; the last one has no date."""
+    folder = tmp_path_factory.mktemp("dated") / "dated"
+    dates: dict[str, dict[str, str]] = {}
+    for number in range(141):
+        name = "a/z.png" if number == 140 else f"{'ab'[number % 2]}/m{number:03}.png"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        draw("circle", "red", (60 + number, 80)).save(folder / name)
+        if number < 140:
+            dates[name] = {"taken": f"2023-{1 + number // 12:02}-{1 + number % 12:02}"}
+    index_folder(folder, encoder=HashEncoder())
+    with Gallery.open(folder, encoder=HashEncoder()) as gallery:
+        gallery.set_attributes(dates)
+    return serve(folder)
+
+
+RAGGED = """() => {
+  const rows = new Map();
+  for (const tile of document.querySelectorAll(".tile")) {
+    const { top, right } = tile.getBoundingClientRect();
+    rows.set(Math.round(top), Math.max(rows.get(Math.round(top)) ?? 0, right));
+  }
+  const { right } = document.querySelector(".parts").getBoundingClientRect();
+  const tops = [...rows.keys()].sort((a, b) => a - b);
+  return tops.slice(0, -1).filter((top) => right - rows.get(top) > 2);
+}"""
+
+
+def test_a_long_list_goes_on_without_a_gap_between_its_parts(reader: Page) -> None:
+    """It is made of parts, of which the browser skips those out of sight."""
+    for count in (120, 150):
+        scroll_to_end(reader)
+        expect(reader.locator(".tile")).to_have_count(count)
+    assert reader.locator(".grid").count() > 1
+    assert hits(reader) == sorted(hits(reader))
+    assert len(set(hits(reader))) == 150
+    assert reader.evaluate(RAGGED) == []
+    # arrow keys cross from one part into the next
+    last = reader.locator(".grid").first.locator(".pic").last
+    last.focus()
+    before = last.get_attribute("data-id")
+    reader.keyboard.press("ArrowRight")
+    after = reader.locator(".pic:focus").get_attribute("data-id")
+    shown = hits(reader)
+    assert shown.index(after or "") == shown.index(before or "") + 1
+    assert reader.locator(".pic:focus").evaluate(
+        "one => one.closest('.grid') !== document.querySelector('.grid')"
+    )

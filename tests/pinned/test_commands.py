@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "sync, what would change": ("sync", "{root}/shop", "{root}/feed-new.tsv", "--dry-run"),
     "sync": ("sync", "{root}/shop", "{root}/feed-new.tsv"),
+    "uploads": ("uploads", "{root}/gallery"),
     "verify": ("verify", "{root}/gallery"),
     "verify, a file that changed": ("verify", "{root}/damaged", "--read-files"),
     "search": ("search", "{root}/gallery", "in blue", "-r", "red.png", "-k", "3", *BY_TEXT),

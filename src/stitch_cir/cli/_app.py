@@ -23,6 +23,7 @@ from stitch_cir.cli import _report_command as bench_report
 from stitch_cir.cli import _reproduce_command as bench_reproduce
 from stitch_cir.cli import _search_commands as searches
 from stitch_cir.cli import _serve_command as servers
+from stitch_cir.cli import _uploads_command as kept
 from stitch_cir.cli._command import Application
 from stitch_cir.cli._exit import EPILOG
 
@@ -73,6 +74,7 @@ app.command("serve")(servers.serve)
 app.command("mcp")(assistants.mcp)
 app.command("info")(galleries.info)
 app.command("verify")(galleries.verify)
+app.command("uploads")(kept.uploads)
 app.add_typer(item_attributes.attributes, name="attributes")
 app.command("prompts")(model_answers.prompts)
 app.command("convert")(model_answers.convert)

@@ -78,7 +78,7 @@ class LimitOptions:
 
 @dataclass(frozen=True)
 class SharingOptions:
-    """What leaves the server beside its answers: to pages of other sites, and to the log."""
+    """What leaves the server beside its answers: to other sites, to links, and to the log."""
 
     cors: Annotated[
         list[str] | None,
@@ -89,6 +89,14 @@ class SharingOptions:
             "repeatable. [none]",
         ),
     ] = None
+    keep_uploads: Annotated[
+        bool,
+        typer.Option(
+            "--keep-uploads",
+            help="Let visitors keep an image they sent with the gallery, so that a link to their "
+            "search works; stitch uploads lists and removes them. [an hour in memory only]",
+        ),
+    ] = False
     log_text: Annotated[
         bool, typer.Option("--log-text", help="Log what users type, and ids. [neither]")
     ] = False
@@ -148,6 +156,7 @@ def serve(
             hosts=(*_LOCAL, _spelled(listen.host), *names) if local else names,
             root_path=access.root_path,
             cors=tuple(sharing.cors or ()),
+            keep_uploads=sharing.keep_uploads,
             log_text=sharing.log_text,
             **limits.settings(),
         )

@@ -39,6 +39,8 @@ from stitch_cir.wire import (
     ImageDetail,
     ImagePage,
     ImageSections,
+    KeptUpload,
+    KeptUploads,
     SearchResponse,
     SearchResults,
     UploadInfo,
@@ -163,21 +165,26 @@ def examples() -> Call[Examples]:
 
 
 def images(
-    q: str = "", *, offset: int = 0, limit: int = 60, where: str | None = None
+    q: str = "",
+    *,
+    offset: int = 0,
+    limit: int = 60,
+    where: str | None = None,
+    order: str = "id",
 ) -> Call[ImagePage]:
-    """Return images in id order; ``q`` is searched for in ids and captions.
+    """Return images in an order; ``q`` is searched for in ids and captions.
 
-    ``where`` is a condition on their attributes.
+    ``where`` is a condition on their attributes. ``order`` is ``"id"``, ``"name"`` (of the file),
+    or an attribute that holds dates, latest first.
     """
-    params = {"q": q, "offset": offset, "limit": limit}
+    params = {"q": q, "offset": offset, "limit": limit, "order": order}
     return Call("GET", "/api/images", _as(ImagePage), {"params": _with_where(params, where)})
 
 
-def sections(q: str = "", *, where: str | None = None) -> Call[ImageSections]:
-    """Return the folders or first letters by which the list of images can be jumped into."""
-    return Call(
-        "GET", "/api/sections", _as(ImageSections), {"params": _with_where({"q": q}, where)}
-    )
+def sections(q: str = "", *, where: str | None = None, order: str = "id") -> Call[ImageSections]:
+    """Return the folders, letters or months by which the list of images can be jumped into."""
+    params = {"params": _with_where({"q": q, "order": order}, where)}
+    return Call("GET", "/api/sections", _as(ImageSections), params)
 
 
 def facets(*requests: str, where: str | None = None) -> Call[GalleryFacets]:
@@ -212,6 +219,25 @@ def upload(image: ImageSource) -> Call[UploadInfo]:
     """Send an image to be a reference; the server keeps it in memory for a while."""
     files = form_files([image])
     return Call("POST", "/api/uploads", _as(UploadInfo), {"files": files}, largest=_largest(files))
+
+
+def keep_upload(upload: str) -> Call[KeptUpload]:
+    """Have the server keep an upload with the gallery until it is removed.
+
+    Its ``id`` is a reference too, and safe in a link: only ``upload`` removes it. Raises
+    ``ApiError`` (status 403) where the server does not allow that.
+    """
+    return Call("POST", f"{image_path('uploads', upload)}/keep", _as(KeptUpload))
+
+
+def kept_uploads() -> Call[KeptUploads]:
+    """Return what is kept, oldest first; needs the server's token."""
+    return Call("GET", "/api/uploads", _as(KeptUploads))
+
+
+def remove_upload(upload: str) -> Call[None]:
+    """Remove an upload, or with the server's token a kept one by its id."""
+    return Call("DELETE", image_path("uploads", upload), _nothing)
 
 
 def compose(text: str = "", **query: Unpack[QueryArguments]) -> Call[CompositionInfo]:

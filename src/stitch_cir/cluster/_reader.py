@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.cluster._fleet import Fleet
-from stitch_cir.gallery import GalleryReader, StoredView, Where
+from stitch_cir.errors import QueryError
+from stitch_cir.gallery import GalleryReader, StoredView, Where, by_name
 from stitch_cir.gallery.store import same_id
 
 if TYPE_CHECKING:
@@ -54,13 +56,33 @@ class ClusterReader(GalleryReader):
         ids = [id for part in self.ask("similar_ids", name) for id in part]
         return same_id(name, sorted(ids))
 
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """How the images can be listed: by id or by name."""
+        return ("id", "name")
+
     def find(
-        self, words: str = "", *, offset: int = 0, limit: int = 60, where: Where | str | None = None
+        self,
+        words: str = "",
+        *,
+        offset: int = 0,
+        limit: int = 60,
+        where: Where | str | None = None,
+        order: str = "id",
     ) -> tuple[int, list[str]]:
-        """Look ids up in id order: how many match, and ``limit`` of them from ``offset`` on."""
+        """Look ids up as a snapshot does: how many match, and ``limit`` from ``offset`` on.
+
+        Raises ``QueryError`` for an order by date, which no shard knows of the others.
+        """
+        if order not in self.orders:
+            raise QueryError(
+                f"A dataset that a cluster searches is not listed by {order!r}.",
+                hint="List it by id or by name; conditions on dates work as always.",
+            )
         most = -1 if limit < 0 else offset + limit
-        parts = self.ask("find", words, most, where)
-        ids = sorted(id for _, ids in parts for id in ids)
+        parts = self.ask("find", words, most, where, order)
+        key: Callable[[str], Any] = by_name if order == "name" else str
+        ids = sorted((id for _, ids in parts for id in ids), key=key)
         end = len(ids) if limit < 0 else offset + limit
         return sum(total for total, _ in parts), ids[offset:end]
 

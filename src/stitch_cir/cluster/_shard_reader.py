@@ -79,10 +79,12 @@ class ShardReader:
         with self.gallery.snapshot() as snapshot:
             return snapshot.similar_ids(name)
 
-    def find(self, words: str, limit: int, where: Where | str | None) -> tuple[int, list[str]]:
-        """Return how many ids match, and the first of them in id order."""
+    def find(
+        self, words: str, limit: int, where: Where | str | None, order: str = "id"
+    ) -> tuple[int, list[str]]:
+        """Return how many ids match, and the first of them in an order."""
         with self.gallery.snapshot() as snapshot:
-            return snapshot.find(words, limit=limit, where=where)
+            return snapshot.find(words, limit=limit, where=where, order=order)
 
     def ids_with_content(self, hash: str) -> list[str]:
         """Return the ids of images with this content."""

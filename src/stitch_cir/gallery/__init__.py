@@ -3,7 +3,8 @@
 from stitch_cir import _exports
 from stitch_cir.gallery._encoder_hint import encoder_hint, encoder_note
 from stitch_cir.gallery._gallery import Gallery
-from stitch_cir.gallery._names import matcher
+from stitch_cir.gallery._kept_uploads import KeptUpload, KeptUploads
+from stitch_cir.gallery._names import by_name, matcher
 from stitch_cir.gallery._near_duplicates import NearDuplicates, content_groups
 from stitch_cir.gallery._path_mask import PathMask
 from stitch_cir.gallery._reader import GalleryReader
@@ -66,6 +67,8 @@ __all__ = [
     "ImageCaptions",
     "IndexOptions",
     "IndexReport",
+    "KeptUpload",
+    "KeptUploads",
     "Near",
     "NearDuplicates",
     "Occurrences",
@@ -80,6 +83,7 @@ __all__ = [
     "ViewMatrix",
     "Where",
     "WrittenRow",
+    "by_name",
     "content_groups",
     "encoder_hint",
     "encoder_note",

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
-__all__ = ["compose", "fold", "matcher"]
+__all__ = ["by_name", "compose", "fold", "matcher"]
 
 
 def compose(name: str) -> str:
@@ -24,6 +24,11 @@ def fold(name: str) -> str:
         return name.lower()
     decomposed = unicodedata.normalize("NFD", name).casefold()
     return unicodedata.normalize("NFC", decomposed)
+
+
+def by_name(id: str) -> tuple[str, str]:
+    """Return what ids are sorted by so that files of all folders stand in order of their names."""
+    return fold(id.rpartition("/")[2]), id
 
 
 def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:

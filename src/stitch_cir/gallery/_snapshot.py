@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from stitch_cir.gallery._names import by_name
 from stitch_cir.gallery._near_duplicates import (
     NearDuplicateCache,
     NearDuplicates,
@@ -164,21 +167,47 @@ class Snapshot(GalleryReader):
         """What is unusual about how this generation is read, each once."""
         return list(dict.fromkeys([*self._store.notes, *self._generation.notes]))
 
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """How the images can be listed: by id, by name, and by each attribute that holds dates."""
+        dated = (each for each in self.attributes.schema if each.kind == "date" and each.items)
+        return ("id", "name", *(each.name for each in dated))
+
     def find(
-        self, words: str = "", *, offset: int = 0, limit: int = 60, where: Where | str | None = None
+        self,
+        words: str = "",
+        *,
+        offset: int = 0,
+        limit: int = 60,
+        where: Where | str | None = None,
+        order: str = "id",
     ) -> tuple[int, list[str]]:
         """Look ids up as :meth:`GalleryReader.find` does, among those that meet a condition.
 
-        Raises ``QueryError`` for a condition that cannot be understood.
+        ``order`` is ``"id"`` (folder by folder), ``"name"`` (by the name of the file, whatever its
+        folder), or an attribute that holds dates: latest first, images without one at the end.
+
+        Raises ``QueryError`` for a condition that cannot be understood, or an attribute without
+        dates.
         """
-        if where is None:
+        if where is None and order == "id":
             return super().find(words, offset=offset, limit=limit)
-        all_ids = self.matrix().ids
-        ids = [all_ids[row] for row in self.attributes.rows(where).tolist()]
+        ids = self.matrix().ids
+        rows: list[int] = (
+            list(range(len(ids))) if where is None else self.attributes.rows(where).tolist()
+        )
         if words:
             holding = set(super().find(words, limit=-1)[1])
-            ids = [id for id in ids if id in holding]
-        return len(ids), ids[offset : offset + limit]
+            rows = [row for row in rows if ids[row] in holding]
+        if order == "name":
+            rows = sorted(rows, key=lambda row: by_name(ids[row]))
+        elif order != "id":
+            dates = self.attributes.dates(order)[rows]
+            # NaT is sorted to the end: images without a date come last
+            ages = np.datetime64(0, "us") - dates
+            rows = [rows[position] for position in np.argsort(ages, kind="stable").tolist()]
+        until = len(rows) if limit < 0 else offset + limit
+        return len(rows), [ids[row] for row in rows[offset:until]]
 
     def matrix(self) -> ViewMatrix:
         """Return all view sets as memory-mapped arrays; they stay valid after :meth:`close`.

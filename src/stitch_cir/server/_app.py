@@ -14,7 +14,8 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from stitch_cir.encoders import DualEncoder
-from stitch_cir.gallery import Gallery
+from stitch_cir.errors import SettingError
+from stitch_cir.gallery import Gallery, KeptUploads
 from stitch_cir.server import (
     _catalog_routes,
     _gallery_routes,
@@ -179,10 +180,15 @@ def _services(
         )
 
     if isinstance(gallery, Gallery):
+        if settings.keep_uploads:
+            raise SettingError(
+                "A dataset that a cluster searches keeps no uploads.",
+                hint="Start the server without --keep-uploads.",
+            )
         provider: GalleryProvider = OpenGalleryProvider(gallery, wrap)
     else:
         provider = GalleryProvider(gallery, encoder, wrap)
-    uploads = UploadStore(settings)
+    uploads = UploadStore(settings, KeptUploads(provider.directory))
     renderer = ImageRenderer(settings.rendered_bytes)
     queries = QueryService(provider, uploads, settings, models)
     metrics.gauge("requests_held", "Requests in work or waiting", lambda: executor.held)

@@ -40,6 +40,8 @@ __all__ = [
     "EncodingError",
     "GoneError",
     "HostError",
+    "KeepError",
+    "KeptFullError",
     "QueueFullError",
     "RateError",
     "RequestError",
@@ -71,6 +73,18 @@ class GoneError(ServerError):
     """The gallery holds the image, but its file is gone."""
 
     status = 410
+
+
+class KeepError(ServerError):
+    """Uploads are not kept by this server."""
+
+    status = 403
+
+
+class KeptFullError(ServerError):
+    """The room for kept uploads is used up."""
+
+    status = 507
 
 
 class RevealError(ServerError):

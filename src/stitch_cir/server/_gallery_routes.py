@@ -40,6 +40,15 @@ Where = Annotated[
     str | None,
     Query(min_length=1, max_length=10_000, description="A condition on attributes: price < 50."),
 ]
+Order = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=500,
+        description="id; name (of the file, whatever its folder); or an attribute that holds "
+        "dates, latest first.",
+    ),
+]
 Side = Annotated[int, Query(ge=SMALLEST_SIDE, le=LARGEST_SIDE)]
 ImageNumber = Annotated[int, Query(ge=1, le=1000)]
 
@@ -109,6 +118,8 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
             encoder_hint=provider.encoder_hint(info["images"]),
             encoder_note=provider.encoder_note(),
             opens_folders=opens_folders,
+            keeps_uploads=settings.keep_uploads,
+            orders=gallery.orders,
         )
 
     @routes.get("/api/examples", response_model=Examples, responses=error_responses(404))
@@ -138,11 +149,14 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 60,
         q: Annotated[str, Query(max_length=200, description="In ids and captions.")] = "",
         where: Where = None,
+        order: Order = "id",
     ) -> Response:
-        """List images in id order."""
+        """List images."""
 
         def work(gallery: Snapshot) -> ImagePage:
-            total, ids = gallery.find(q.strip(), offset=offset, limit=limit, where=where)
+            total, ids = gallery.find(
+                q.strip(), offset=offset, limit=limit, where=where, order=order
+            )
             page = tuple(_image_info(gallery, id, request.scope["root_path"]) for id in ids)
             return ImagePage(total=total, offset=offset, images=page)
 
@@ -153,13 +167,12 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
         request: Request,
         q: Annotated[str, Query(max_length=200, description="In ids and captions.")] = "",
         where: Where = None,
+        order: Order = "id",
     ) -> Response:
-        """Return the folders or first letters by which the list of images can be jumped into."""
+        """Return the folders, letters or months by which that list can be jumped into."""
 
         def work(gallery: Snapshot) -> ImageSections:
-            total, _ = gallery.find(q.strip(), limit=0, where=where)
-            _, ids = gallery.find(q.strip(), limit=total, where=where)
-            return ImageSections(total=total, sections=sections(ids))
+            return sections(gallery, q.strip(), where, order)
 
         return json_response(await services.executor.run(request, lambda: provider.read(work)))
 

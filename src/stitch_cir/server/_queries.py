@@ -195,6 +195,10 @@ class QueryService:
         self, searcher: Searcher, sent: WeightedGalleryReference | WeightedUploadReference
     ) -> ResolvedReference:
         """Return a reference; the images of recent ones stay in memory."""
+        # read anew even where it is in memory: a kept upload may have been removed since
+        upload = (
+            self._uploads.get(sent.upload) if isinstance(sent, WeightedUploadReference) else None
+        )
         gallery, side = searcher.gallery, searcher.required_image_side
         key = (
             sent.model_dump_json(exclude={"weight"}),
@@ -205,12 +209,12 @@ class QueryService:
         cached = self.references.get(key)
         if cached is not None:
             return cached
-        if isinstance(sent, WeightedUploadReference):
-            content = self._uploads.get(sent.upload).content
-            limit = self._uploads.max_pixels
-            reference = searcher.resolve_upload("(upload)", content, max_pixels=limit)
-        else:
+        if isinstance(sent, WeightedGalleryReference):
             reference = searcher.resolve_id(sent.id)
+        else:
+            assert upload is not None
+            limit = self._uploads.max_pixels
+            reference = searcher.resolve_upload("(upload)", upload.content, max_pixels=limit)
         image = reference.image
         if image is not None:
             self.references.put(key, reference, 3 * image.width * image.height + 1000)

@@ -17,7 +17,7 @@ __all__ = ["describe_limits", "error_responses", "image_response", "json_respons
 _DESCRIPTIONS = {
     400: "The body is no UTF-8 or cut short, or a cursor was altered or is of another query",
     401: "No token was sent",
-    403: "Wrong token, or writing is switched off",
+    403: "Wrong token, or what the server does not allow",
     404: "Unknown id, upload or address",
     408: "The body did not arrive in time",
     409: "The gallery is being written, or nothing is left to rank",
@@ -30,6 +30,7 @@ _DESCRIPTIONS = {
     502: "A model cannot be used",
     503: "Too many requests are waiting",
     504: "It took too long",
+    507: "The room for kept uploads is used up",
 }
 _ALWAYS = (408, 415, 421, 429, 503, 504)
 

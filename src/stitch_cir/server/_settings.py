@@ -37,6 +37,9 @@ class ServerSettings:
         Largest image that may be sent, in bytes of its file and in pixels.
     uploads_bytes, uploads_seconds:
         Memory for all uploads together, and how long an upload is kept.
+    keep_uploads, kept_bytes:
+        Whether a visitor may have an upload kept with the gallery for a link, until somebody
+        removes it, and how many bytes all of them may take on the disk.
     rendered_bytes:
         Memory for thumbnails and other rendered images.
     json_bytes, text_characters, max_captions, max_hits:
@@ -71,6 +74,8 @@ class ServerSettings:
     upload_pixels: int = 55_000_000
     uploads_bytes: int = 256 * MiB
     uploads_seconds: float = 3600.0
+    keep_uploads: bool = False
+    kept_bytes: int = 256 * MiB
     rendered_bytes: int = 64 * MiB
     json_bytes: int = 1 * MiB
     text_characters: int = 2000

@@ -5,10 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from stitch_cir.gallery import KeptUpload as KeptFile
 from stitch_cir.server._forms import form_schema, read_form
 from stitch_cir.server._responses import error_responses, image_response, json_response
 from stitch_cir.server._services import Services
-from stitch_cir.wire import UploadInfo
+from stitch_cir.server._write_routes import TOKEN, check_token
+from stitch_cir.wire import KeptUpload, KeptUploads, UploadInfo
 
 __all__ = ["router"]
 
@@ -47,6 +49,47 @@ def router(services: Services) -> APIRouter:
         return json_response(await services.image_executor.run(request, work))
 
     @routes.get(
+        "/api/uploads",
+        response_model=KeptUploads,
+        dependencies=TOKEN,
+        responses=error_responses(401, 403, 404),
+    )
+    async def kept_uploads(request: Request) -> Response:
+        """List the uploads that are kept with the gallery, oldest first; with the token only."""
+        check_token(request, services.settings.token)
+
+        def work() -> KeptUploads:
+            return KeptUploads(uploads=tuple(_info(each) for each in uploads.kept.list()))
+
+        return json_response(await services.executor.run(request, work))
+
+    @routes.post(
+        "/api/uploads/{token}/keep",
+        response_model=KeptUpload,
+        responses=error_responses(403, 404, 507),
+    )
+    async def keep(request: Request, token: str) -> Response:
+        """Keep an upload with the gallery until it is removed: its `id` may stand in a link."""
+        return json_response(
+            await services.executor.run(request, lambda: _info(uploads.keep(token)))
+        )
+
+    @routes.delete(
+        "/api/uploads/{token}",
+        status_code=204,
+        response_class=Response,
+        responses=error_responses(401, 403, 404),
+    )
+    async def remove(request: Request, token: str) -> Response:
+        """Remove an upload, by its token or, with the server's token, by the id of a kept one."""
+        is_kept_id = uploads.kept.content(token) is not None
+        if is_kept_id:
+            check_token(request, services.settings.token)
+        drop = uploads.kept.remove if is_kept_id else uploads.remove
+        await services.executor.run(request, lambda: drop(token))
+        return Response(status_code=204)
+
+    @routes.get(
         "/api/uploads/{token:path}",
         response_class=Response,
         responses={**error_responses(404), **image_response("image/jpeg")},
@@ -65,3 +108,7 @@ def router(services: Services) -> APIRouter:
         return await services.image_executor.run(request, work)
 
     return routes
+
+
+def _info(kept: KeptFile) -> KeptUpload:
+    return KeptUpload(id=kept.id, bytes=kept.bytes, kept_at=kept.kept_at.isoformat())

@@ -18,7 +18,7 @@ from stitch_cir.server._services import Services
 from stitch_cir.server._uploads import name_option
 from stitch_cir.wire import MAX_TEXT, AddedImages, SkippedImage
 
-__all__ = ["router"]
+__all__ = ["TOKEN", "check_token", "router"]
 
 _FILES = {"type": "array", "items": {"type": "string", "format": "binary"}}
 _CAPTIONS_FIELD = {
@@ -27,7 +27,7 @@ _CAPTIONS_FIELD = {
     "examples": ['[["a red dress"], []]'],
 }
 # for the description only: the token is checked by hand, with errors in the common shape
-_TOKEN = [Depends(HTTPBearer(scheme_name="token", auto_error=False))]
+TOKEN = [Depends(HTTPBearer(scheme_name="token", auto_error=False))]
 _Text = Annotated[str, Field(max_length=MAX_TEXT)]
 _CAPTIONS = TypeAdapter(list[Annotated[list[_Text], Field(max_length=16)]])
 
@@ -40,13 +40,13 @@ def router(services: Services) -> APIRouter:
     @routes.post(
         "/api/images",
         response_model=AddedImages,
-        dependencies=_TOKEN,
+        dependencies=TOKEN,
         openapi_extra=form_schema(_FILES, captions=_CAPTIONS_FIELD),
         responses=error_responses(401, 403, 404, 409, 413, 422),
     )
     async def add(request: Request) -> Response:
         """Add images: they are written below `added` in the gallery's folder and indexed."""
-        _check_token(request, settings.token)
+        check_token(request, settings.token)
         files, fields = await read_form(
             request,
             files=settings.files,
@@ -74,14 +74,14 @@ def router(services: Services) -> APIRouter:
         "/api/images/{id:image_id}",
         status_code=204,
         response_class=Response,
-        dependencies=_TOKEN,
+        dependencies=TOKEN,
         responses=error_responses(401, 403, 404, 409, 422),
     )
     async def remove(
         request: Request, id: Annotated[str, Path(description="A gallery id.")]
     ) -> Response:
         """Remove an image for good; its file stays, unless it was added through the server."""
-        _check_token(request, settings.token)
+        check_token(request, settings.token)
 
         def work() -> None:
             gallery = provider.gallery()
@@ -95,7 +95,8 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def _check_token(request: Request, token: str | None) -> None:
+def check_token(request: Request, token: str | None) -> None:
+    """Raise ``TokenError`` or ``TokenMissingError`` unless a request has the server's token."""
     if token is None:
         raise TokenError(
             "Nobody may change this gallery through the server.",

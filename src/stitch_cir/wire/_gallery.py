@@ -21,6 +21,8 @@ __all__ = [
     "ImagePage",
     "ImageSection",
     "ImageSections",
+    "KeptUpload",
+    "KeptUploads",
     "PoolState",
     "SettingInfo",
     "SkippedImage",
@@ -100,6 +102,9 @@ class GalleryInfo(WireModel):
     recipe: Mapping[str, Any]
     captioned: int
     attributes: tuple[AttributeInfo, ...] = ()
+    orders: tuple[str, ...] = Field(
+        default=("id",), description="How GET /api/images can list them; the first is the standard."
+    )
     generation: int
     version: str
     settings: tuple[SettingInfo, ...]
@@ -118,6 +123,9 @@ class GalleryInfo(WireModel):
     )
     opens_folders: bool = Field(
         default=False, description="The server can show a file in its folder on this machine."
+    )
+    keeps_uploads: bool = Field(
+        default=False, description="An upload may be kept with the gallery, for a link."
     )
 
 
@@ -178,7 +186,10 @@ class ImageDetail(ImageInfo):
 
 
 class ImageSection(WireModel):
-    """A folder or a letter: ``count`` images from ``offset`` on, in id order."""
+    """A folder, a letter, a month or a year: ``count`` images from ``offset`` on.
+
+    ``label`` is the folder, the letter, ``2024-05`` or ``2024``; empty for images without any.
+    """
 
     label: str
     offset: int
@@ -189,11 +200,12 @@ class ImageSections(WireModel):
     """Where a list of ``total`` images can be jumped into; empty where it has no parts."""
 
     total: int
+    by: Literal["folder", "letter", "month", "year"] | None = None
     sections: tuple[ImageSection, ...]
 
 
 class ImagePage(WireModel):
-    """Some of ``total`` images, from ``offset`` on, in id order."""
+    """Some of ``total`` images, from ``offset`` on, in the order of the list."""
 
     total: int
     offset: int
@@ -212,6 +224,20 @@ class UploadInfo(WireModel):
     sha256: str
     gallery_id: str | None
     expires_in: float
+
+
+class KeptUpload(WireModel):
+    """An upload kept with the gallery: a link may name its ``id``, which removes nothing."""
+
+    id: str
+    bytes: int
+    kept_at: str = Field(description="When, in UTC: 2026-11-26T23:40:00+00:00.")
+
+
+class KeptUploads(WireModel):
+    """All kept uploads, oldest first."""
+
+    uploads: tuple[KeptUpload, ...]
 
 
 class SkippedImage(WireModel):

@@ -204,6 +204,24 @@ class Attributes:
         labels[rows[rows >= 0]] = column.codes[rows >= 0]
         return labels, column
 
+    def dates(self, name: str) -> NDArray[np.datetime64]:
+        """Return the date of every row by an attribute: (n,) datetime64[us], UTC, NaT for none.
+
+        Raises ``QueryError`` for an attribute that does not exist or holds no dates.
+        """
+        attribute = find_attribute(self._schema, name)
+        if attribute.kind != "date":
+            raise QueryError(
+                f"{attribute.name} is a {attribute.kind}, not a date.",
+                hint="Name an attribute that holds dates: stitch attributes GALLERY lists them.",
+            )
+        column = self._column(attribute)
+        rows = self._rows_of(column.items)
+        dates = np.full(len(self._ids()), np.datetime64("NaT"), "datetime64[us]")
+        assert column.numbers is not None
+        dates[rows[rows >= 0]] = column.numbers[column.codes[rows >= 0]].astype("datetime64[us]")
+        return dates
+
     def _column(self, attribute: AttributeRow) -> Column:
         key = (f"column {attribute.number}", attribute.version)
         column: Column = self._cache.get(key, lambda: read_column(self._store, attribute))

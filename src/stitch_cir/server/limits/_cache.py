@@ -70,6 +70,14 @@ class ByteBoundedCache(Generic[V]):
             self._entries.move_to_end(key)
             return entry[0]
 
+    def drop(self, key: Hashable) -> bool:
+        """Drop a value before its time; return whether there was one."""
+        with self._lock:
+            self._drop_expired()
+            was_there = key in self._entries
+            self._drop(key)
+            return was_there
+
     def age(self, key: Hashable) -> float | None:
         """Return the seconds since a value was stored."""
         with self._lock:

@@ -77,10 +77,10 @@ export const about = () => read("api/gallery");
 /** @returns {Promise<wire.Examples>} */
 export const examples = () => read("api/examples");
 /** @returns {Promise<wire.ImagePage>} */
-export const images = ({ offset, limit, q, where }, signal) =>
-  read(`api/images?${new URLSearchParams({ offset, limit, q, ...(where && { where }) })}`, { signal });
+export const images = ({ offset, limit, q, where, order }, signal) =>
+  read(`api/images?${new URLSearchParams({ offset, limit, q, order, ...(where && { where }) })}`, { signal });
 /** @returns {Promise<wire.ImageSections>} */
-export const sections = ({ q, where }, signal) => read(`api/sections?${new URLSearchParams({ q, ...(where && { where }) })}`, { signal });
+export const sections = ({ q, where, order }, signal) => read(`api/sections?${new URLSearchParams({ q, order, ...(where && { where }) })}`, { signal });
 /** @returns {Promise<wire.ImageDetail>} */
 export const image = (id, signal) => read(`api/images/${idPath(id)}`, { signal });
 /** Have the server's machine show an image's file in its folder. */
@@ -104,6 +104,10 @@ export async function explanationImage(request, id, kind) {
 export async function sheet(request) {
   return (await call("api/sheet", { json: request })).blob();
 }
+
+/** Have an upload kept with the gallery: its `id` may stand in a link. @returns {Promise<wire.KeptUpload>} */
+export const keepUpload = (token) => read(`api/uploads/${encodeURIComponent(token)}/keep`, { method: "POST" });
+export const removeUpload = (token) => call(`api/uploads/${encodeURIComponent(token)}`, { method: "DELETE" });
 
 /** @returns {Promise<wire.UploadInfo>} */
 export function upload(file, signal) {

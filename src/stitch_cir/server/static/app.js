@@ -4,7 +4,6 @@ import * as api from "./api.js";
 import { byId, plural, style, toast } from "./dom.js";
 import { mountForm } from "./form.js";
 import { mountGallery } from "./gallery.js";
-import { mountKeys, mountTheme } from "./keys.js";
 import { allOff, declare, emptyQuery, filtersOf, fromFragment, noFilters, toRequest, toFragment } from "./query.js";
 import { galleryNotes, mostHits, question, state, uploadOf } from "./state.js";
 import { faultPanel, notes, panel } from "./states.js";
@@ -188,7 +187,7 @@ async function restore() {
   }
   const entry = history.state;
   state.pos = entry.pos;
-  if (query && uploadOf(query)) query.ref = entry.upload ?? { upload: null, name: "" };
+  if (query && uploadOf(query) && (!query.ref.kept || entry.upload?.kept === query.ref.kept)) query.ref = entry.upload ?? { upload: null, name: "" };
   if (query?.ref && entry.more) query.more = entry.more;
   const shown = query && !state.busy && !state.browsing && state.shown?.results;
   if (shown && JSON.stringify(toRequest(query)) === JSON.stringify(toRequest(state.shown.query))) {
@@ -359,6 +358,11 @@ function listen() {
     clearTimeout(remembering);
     remembering = setTimeout(keepScroll, 150);
   }, { passive: true });
+}
+
+/** Put shortcuts and the switch of colours in order. */
+async function listenToKeys() {
+  const { mountKeys, mountTheme } = await import("./keys.js");
   mountTheme();
   mountKeys({
     "/": () => byId("text").focus(),
@@ -414,6 +418,7 @@ async function start() {
   answering().catch(() => {}); // it is tried again when it is needed
   filterBar();
   ready = true;
+  for (const more of [listenToKeys, form.takeDrops]) more().catch(() => {}); // without shortcuts and drops the page works as before
   begin();
   import("./density.js").then(({ mountDensity }) => mountDensity(), () => {});
   if (state.info.complete === false) indexing ??= await import("./indexing.js").then(({ watchIndexing }) => watchIndexing(state.info, grown), () => null);

@@ -1,9 +1,9 @@
 // The question: reference, words, captions, rejected images and settings, as they stand now.
 
 import * as api from "./api.js";
-import { announce, byId, chip, el, icon, plural, toast } from "./dom.js";
+import { announce, byId, chip, el, icon, plural } from "./dom.js";
 import { HITS, allOff, isSearchable, changedCount, copyQuery, noSettings, toFragment } from "./query.js";
-import { mountReference, referenceName, remember } from "./reference.js";
+import { mountReference, referenceName } from "./reference.js";
 import { isStale, showsEarlier, state, uploadOf } from "./state.js";
 import { titleOf } from "./trail.js";
 
@@ -34,7 +34,7 @@ const remembered = {
  */
 export function mountForm({ tune, submit, mark, onShow }) {
   const text = byId("text");
-  const reference = mountReference({ onFile: takeFile, onId: (id) => setReference({ id }), onClear: () => setReference(null), onProblem: problem });
+  const reference = mountReference({ onFile: takeFile, onClear: () => setReference(null) });
   let captions = null; // their editor
   let settings = null;
   let sending = null; // the upload under way
@@ -101,6 +101,12 @@ export function mountForm({ tune, submit, mark, onShow }) {
     further?.show();
     problem(null);
     onShow();
+  }
+
+  /** Take images that are dropped or pasted. */
+  async function takeDrops() {
+    const { mountDropping } = await import("./dropping.js");
+    mountDropping({ onFile: takeFile, onId: (id) => setReference({ id }), onProblem: problem });
   }
 
   /** Load what is not needed before the first images: captions, further references and turns. */
@@ -190,8 +196,18 @@ export function mountForm({ tune, submit, mark, onShow }) {
     }
   }
 
+  /** Send an image; what does that comes with the first one. */
   function takeFile(file) {
-    arriving = send(file);
+    problem(null);
+    sending?.abort();
+    const control = new AbortController();
+    sending = control;
+    const away = () => problem("The image could not be sent: the server does not answer. Try again once it is back.");
+    arriving = import("./uploading.js")
+      .then(({ sendFile }) => sendFile(file, control.signal, { reference, problem, setReference }), away)
+      .finally(() => {
+        if (sending === control) sending = null;
+      });
   }
 
   /** Wait for an image on its way; false where it did not come, and the form says why. */
@@ -200,45 +216,10 @@ export function mountForm({ tune, submit, mark, onShow }) {
     return true;
   }
 
-  async function send(file) {
-    problem(null);
-    const limit = state.info?.limits.upload_bytes ?? Infinity;
-    if (file.size > limit) {
-      const [size, most] = [file.size, limit].map((bytes) => (bytes / 2 ** 20).toFixed(1));
-      problem(`${file.name || "The image"} has ${size} MB; at most ${most} MB are taken. Choose a smaller one.`);
-      return false;
-    }
-    sending?.abort();
-    const control = new AbortController();
-    sending = control;
-    const url = URL.createObjectURL(file);
-    reference.show(null, { busy: { url } });
-    try {
-      const uploaded = await api.upload(file, control.signal);
-      if (uploaded.gallery_id === null) {
-        remember(uploaded.upload, file);
-        setReference({ upload: uploaded.upload, name: file.name });
-      } else {
-        setReference({ id: uploaded.gallery_id });
-        toast(`The gallery has this very image: ${uploaded.gallery_id}`);
-      }
-      return true;
-    } catch (error) {
-      if (error.name === "AbortError") return true; // another image was chosen meanwhile
-      if (!(error instanceof api.ApiError)) throw error;
-      reference.show(state.draft.ref);
-      problem(`${error.message} ${error.hint}`);
-      return false;
-    } finally {
-      if (sending === control) sending = null;
-      URL.revokeObjectURL(url);
-    }
-  }
-
   byId("earlier").lastElementChild.addEventListener("click", () => {
     state.draft = copyQuery(state.shown.query);
     show();
   });
 
-  return { show, fit, problem, keepDraft, setReference, whyNot, complete, complement };
+  return { show, fit, problem, keepDraft, setReference, whyNot, complete, complement, takeDrops };
 }

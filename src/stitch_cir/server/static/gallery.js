@@ -19,6 +19,8 @@ const MOST = 500; // images that one request lists
 export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothingMeets, unfilter }) {
   const stage = byId("stage");
   let words = "";
+  let order = "id";
+  let reordering = false; // the menu of orders was used: it keeps the focus
   let busy = null;
   let timer = null;
   let shown = { items: [], total: 0, from: 0, end: null }; // what is on the screen
@@ -49,7 +51,8 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
    * Show the first images, or those that were shown: `count` of them from `from` on. Where they were
    * very many, only those around the one in sight (`at`) come back, and its number is returned.
    */
-  async function show({ count = PAGE, from = 0, at = 0 } = {}) {
+  async function show({ count = PAGE, from = 0, at = 0, order: kept = order } = {}) {
+    order = kept;
     byId("images-title").textContent = "Gallery";
     byId("images-count").textContent = "";
     for (const id of ["asked", "asked-facts"]) byId(id).textContent = "";
@@ -70,7 +73,7 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
     stage.querySelector(".pic")?.focus({ preventScroll: true });
   }
 
-  /** Where one is in the list: from which image on it is shown, how many, and which one is at the top of the screen. */
+  /** Where one is in the list: its order, from which image on it is shown, how many, and which one is at the top of the screen. */
   function position() {
     const tiles = stage.querySelectorAll(".tile");
     let [low, high] = [0, tiles.length];
@@ -79,10 +82,10 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
       if (tiles[middle].getBoundingClientRect().bottom > 80) high = middle;
       else low = middle + 1;
     }
-    return { from: shown.from, count: shown.items.length, at: Math.min(low, Math.max(0, tiles.length - 1)) };
+    return { from: shown.from, count: shown.items.length, order, at: Math.min(low, Math.max(0, tiles.length - 1)) };
   }
 
-  const page = (offset, limit, signal) => api.images({ offset, limit, q: words.trim(), where: conditionOf(state.draft) }, signal);
+  const page = (offset, limit, signal) => api.images({ offset, limit, q: words.trim(), where: conditionOf(state.draft), order }, signal);
 
   async function load(count = PAGE, from = 0) {
     stop();
@@ -172,11 +175,21 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
   }
 
   async function offerJump(total, signal) {
-    byId("jump")?.remove();
+    for (const id of ["order", "jump"]) byId(id)?.remove();
     if (total <= PAGE) return;
-    const { jumpMenu } = await import("./jump.js").catch(() => ({ jumpMenu: () => null }));
-    const menu = await jumpMenu({ q: words.trim(), where: conditionOf(state.draft) }, jump, signal);
-    if (menu && !signal.aborted && filter.isConnected) filter.before(menu);
+    const { listMenus } = await import("./jump.js").catch(() => ({ listMenus: () => [] }));
+    const menus = await listMenus({ q: words.trim(), where: conditionOf(state.draft), order }, { jump, reorder }, signal);
+    if (signal.aborted || !filter.isConnected) return;
+    filter.before(...menus);
+    if (reordering) byId("order")?.focus();
+    reordering = false;
+  }
+
+  /** Show the first images in another order. */
+  async function reorder(other) {
+    order = other;
+    reordering = true;
+    await load();
   }
 
   function nothingFound() {

@@ -5,6 +5,8 @@ import { el, icon, shortName } from "./dom.js";
 
 const CLAMP = [0.7, 1.5];
 const AT_ONCE = 12;
+const PART = 60; // tiles from which on a part of a list is complete
+const NEAR = 400; // tiles that an arrow key looks at
 
 /**
  * Make a grid. `items`: images of the API, hits where they have a rank. `acts`: `pick(item)` for a
@@ -15,9 +17,11 @@ const AT_ONCE = 12;
  * `prepend(items)`, and `rule(words)`, which puts a line of words there.
  */
 export function grid(items, acts) {
-  const node = el("ul", { class: "grid" });
+  const node = el("div", { class: "parts" });
   const itemOf = new WeakMap();
   const tiles = () => [...node.querySelectorAll(".tile")];
+  let part = null; // the last list of tiles
+  let count = 0;
   let chosen = null;
 
   const tab = (tile, index) => tile?.querySelectorAll("button").forEach((button) => (button.tabIndex = index));
@@ -29,7 +33,7 @@ export function grid(items, acts) {
   };
 
   function make(item) {
-    const lazy = node.children.length >= AT_ONCE;
+    const lazy = (count += 1) > AT_ONCE;
     const made = tile(item, { ...acts, lazy });
     made.append(...(acts.behind?.(item, made, { make, choose }) ?? []));
     itemOf.set(made, item);
@@ -37,13 +41,21 @@ export function grid(items, acts) {
     return made;
   }
 
+  /** Begin a list below the last one with its last row. Lists out of sight are skipped by the browser, so that a long way down costs no more than a short one. */
+  function begin() {
+    const last = part?.lastElementChild;
+    const row = last ? [...part.children].filter((each) => each.offsetTop === last.offsetTop) : [];
+    const isWhole = row.length > 0 && row.length < part.children.length && !row.some((each) => each.contains(document.activeElement));
+    part?.classList.toggle("whole", isWhole);
+    part = el("ul", { class: "grid" }, isWhole ? row : []);
+    node.append(part);
+  }
+
   function add(more, name = "") {
-    const made = [];
-    for (const item of more) {
-      made.push(make(item));
-      if (name) made.at(-1).classList.add(name);
-      node.append(made.at(-1));
-    }
+    if (part === null || part.children.length >= PART) begin();
+    const made = more.map(make);
+    if (name) for (const each of made) each.classList.add(name);
+    part.append(...made);
     if (!node.contains(chosen)) choose(node.querySelector(".tile"));
     return made[0];
   }
@@ -57,21 +69,23 @@ export function grid(items, acts) {
     else if (event.key === "o") (acts.look ?? acts.pick)(itemOf.get(at));
     else {
       const all = tiles();
-      const next = step(event.key, all.indexOf(at), all);
+      const here = all.indexOf(at);
+      const from = ["Home", "End"].includes(event.key) ? 0 : Math.max(0, here - NEAR / 2);
+      const near = from === 0 && event.key === "End" ? all : all.slice(from, from + NEAR);
+      const next = step(event.key, here - from, near);
       if (next === null) return;
-      all[next].querySelector(".pic").focus();
+      near[next].querySelector(".pic").focus();
     }
     event.preventDefault();
     event.stopPropagation();
   });
   /** Put images at the beginning. */
   function prepend(more) {
-    const made = more.map(make);
-    node.prepend(...made);
+    node.prepend(el("ul", { class: "grid" }, more.map(make)));
   }
 
   add(items);
-  return { node, add, prepend, rule: (words) => node.append(el("li", { class: "rule" }, words)) };
+  return { node, add, prepend, rule: (words) => part.append(el("li", { class: "rule" }, words)) };
 }
 
 function tile(item, { verb, pick, look, use, less, drawn, marked = null, lazy }) {

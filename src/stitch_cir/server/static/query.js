@@ -1,6 +1,6 @@
 // A query: what is asked, how it stands in the address, and how it goes to the server.
 //
-// Query = {ref: {id} | {upload, name} | null, more: [further references], text, turns: [earlier texts], captions: [{text, weight, on}] | null (edited ones),
+// Query = {ref: {id} | {upload, name, kept: the id that a link names} | null, more: [further references], text, turns: [earlier texts], captions: [{text, weight, on}] | null (edited ones),
 //          less: [id], avoid: [text], object, hits, settings: {alpha, …}, filters: [condition], where, group}
 // where a setting that is null or missing is the server's own; `filters` are ticked conditions, `where` is a typed one,
 // and `group` the attribute whose variants are shown as one.
@@ -111,7 +111,7 @@ export function canBe(name, value) {
 export function toFragment(query, open = null) {
   const out = new URLSearchParams();
   if (query.ref?.id !== undefined) out.set("r", query.ref.id);
-  else if (query.ref) out.set("u", "1"); // an upload lives in this browser only: its token is no address
+  else if (query.ref) out.set("u", query.ref.kept ?? "1"); // an upload that is not kept lives in this browser only: its token is no address
   for (const { id } of query.more) if (id !== undefined) out.append("rr", id);
   if (query.text) out.set("t", query.text);
   for (const turn of query.turns) out.append("v", turn);
@@ -143,6 +143,7 @@ export function fromFragment(fragment) {
   const lost = [];
   if (params.get("r")) query.ref = { id: params.get("r") };
   else if (params.get("u") === "1") query.ref = { upload: null, name: "" };
+  else if (/^[\w-]{24}$/.test(params.get("u") ?? "")) query.ref = { upload: params.get("u"), name: "", kept: params.get("u") };
   if (query.ref) query.more = params.getAll("rr").slice(0, MOST_FURTHER).map((id) => ({ id }));
   query.text = params.get("t") ?? "";
   query.turns = params.getAll("v").filter((turn) => turn.trim() !== "").slice(0, MOST_FURTHER);

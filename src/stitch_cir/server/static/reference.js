@@ -1,9 +1,8 @@
-// The reference: choose, drop, paste, or drag an image over from the gallery.
+// The reference: choose an image, look at it, take it away. dropping.js is for those that are dropped or pasted.
 
 import { imageUrl, uploadUrl } from "./api.js";
 import { byId, el, icon, shortName } from "./dom.js";
 
-const ID_TYPE = "application/x-stitch-id";
 const previews = new Map();
 
 /** Keep the local file of an upload, to show it and to send it again when the server forgot it. */
@@ -21,46 +20,13 @@ export function referenceUrls(ref, side = 640) {
 
 export const referenceName = (ref) => (ref.id !== undefined ? ref.id : ref.name || "your image");
 
-/** Set up the control of the reference. Calls `onFile(file)`, `onId(id)`, `onClear()`, `onProblem(text)`. */
-export function mountReference({ onFile, onId, onClear, onProblem }) {
+/** Set up the control of the reference. Calls `onFile(file)` and `onClear()`. */
+export function mountReference({ onFile, onClear }) {
   const root = byId("reference");
   const input = byId("file");
-  const drop = byId("drop");
   input.addEventListener("change", () => {
     if (input.files[0]) onFile(input.files[0]);
     input.value = ""; // the same file again is a choice, too
-  });
-  const holds = (event) => [...(event.dataTransfer?.types ?? [])];
-  const accepts = (event) => holds(event).some((type) => ["Files", "text/uri-list", ID_TYPE].includes(type));
-  document.addEventListener("dragover", (event) => {
-    if (!accepts(event)) return;
-    event.preventDefault();
-    drop.hidden = !holds(event).includes("Files") || holds(event).includes(ID_TYPE);
-    root.classList.add("over");
-  });
-  const out = () => {
-    drop.hidden = true;
-    root.classList.remove("over");
-  };
-  document.addEventListener("dragleave", (event) => event.relatedTarget === null && out());
-  document.addEventListener("dragend", out);
-  document.addEventListener("drop", (event) => {
-    if (!accepts(event)) return;
-    event.preventDefault();
-    out();
-    // a browser adds the thumbnail as a file when an image of the gallery is dragged
-    const id = event.dataTransfer.getData(ID_TYPE);
-    const file = event.dataTransfer.files[0];
-    if (id) {
-      if (root.contains(event.target)) onId(id);
-    } else if (file) onFile(file);
-    else onProblem("Only the address of an image came along, and no address is fetched here. Copy the image and paste it, or save it and choose the file.");
-  });
-  document.addEventListener("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])].find((item) => item.type.startsWith("image/"));
-    if (!file) return;
-    event.preventDefault();
-    onFile(file);
   });
   const choose = () => input.click();
 

@@ -1,23 +1,43 @@
 // What can be done with results as a whole: share the link, save a contact sheet.
 
 import * as api from "./api.js";
-import { announce, download, toast } from "./dom.js";
+import { announce, byId, download, toast } from "./dom.js";
 import { referencesOf } from "./query.js";
 import { state } from "./state.js";
 import { notes, toolButton } from "./states.js";
+
+const KEPT = "stitch-kept"; // where keeping.js lists what this browser had kept
+
+const localStorageHolds = (key) => {
+  try {
+    return localStorage.getItem(key) !== null;
+  } catch {
+    return false;
+  }
+};
 
 /** Put them in order. `call(run)` runs `run(ask)` with the question that is shown; `restore()` shows what the address says. Gives `buttons()` and `undo()`. */
 export function mountTools({ call, restore, address }) {
   /** Take back the last change that was made at this question. */
   function undo() {
     const changes = history.state?.undo ?? [];
-    if (state.browsing || state.busy || changes.length === 0) return;
+    if (state.browsing || changes.length === 0) return; // one more while the answer is under way: the last one counts
     history.replaceState({ ...history.state, undo: changes.slice(0, -1) }, "", address(changes.at(-1).slice(1)));
     restore();
   }
 
   async function share() {
-    const alone = referencesOf(state.shown.query).some(({ id }) => id === undefined);
+    const { query } = state.shown;
+    const isLeftOut = ({ id, kept }) => id === undefined && kept === undefined;
+    if (state.info.keeps_uploads && query.ref && isLeftOut(query.ref) && query.more.every(({ id }) => id !== undefined)) {
+      (await import("./keeping.js")).offerKeeping({ query, copy, address });
+      return;
+    }
+    await copy(referencesOf(query).some(isLeftOut));
+  }
+
+  /** Copy the address; `alone`: without an upload that belongs to it. */
+  async function copy(alone) {
     try {
       await navigator.clipboard.writeText(location.href);
       toast(alone ? "Link copied, without the image: an upload cannot be shared. Who opens it must add the image again." : "Link copied.");
@@ -41,6 +61,10 @@ export function mountTools({ call, restore, address }) {
 
   const undoing = () => history.state?.undo?.length > 0 && toolButton("Undo", "undo", undo, "undo");
 
-  const buttons = () => [undoing(), toolButton("Share", "link", share, "share"), toolButton("Contact sheet", "save", saveSheet, "sheet")].filter(Boolean);
+  if (localStorageHolds(KEPT)) import("./keeping.js").then(({ showKept }) => showKept(), () => {});
+  const buttons = () => {
+    byId("keeping")?.remove();
+    return [undoing(), toolButton("Share", "link", share, "share"), toolButton("Contact sheet", "save", saveSheet, "sheet")].filter(Boolean);
+  };
   return { buttons, undo };
 }

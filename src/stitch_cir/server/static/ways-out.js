@@ -20,6 +20,10 @@ export function waysOut(error, query, acts) {
     const actions = [{ label: "Choose another image", act: acts.forget, main: true }, words];
     return { title: "The reference is not here", ...absent(query.ref.id, hint), actions };
   }
+  if (gone && query.ref?.kept) {
+    const actions = [{ label: "Choose an image", act: acts.choose, main: true }, words];
+    return { title: "The image of this link was removed", text: "It was kept with the gallery for this link, and is no longer.", hint: "Choose another one; words and settings are in place.", actions };
+  }
   if (gone && query.ref) {
     return {
       title: "Your image is no longer here",

@@ -228,6 +228,8 @@ export interface GalleryInfo {
   encoder_note?: string | null;
   /** The server can show a file in its folder on this machine. */
   opens_folders?: boolean;
+  /** An upload may be kept with the gallery, for a link. */
+  keeps_uploads?: boolean;
 }
 
 /** An image of the gallery as the reference. */
@@ -298,14 +300,18 @@ export interface ImageInfo {
   thumbnail: string;
 }
 
-/** Some of ``total`` images, from ``offset`` on, in id order. */
+/** Some of ``total`` images, from ``offset`` on, in the order of the list. */
 export interface ImagePage {
   total: number;
   offset: number;
   images: ImageInfo[];
 }
 
-/** A folder or a letter: ``count`` images from ``offset`` on, in id order. */
+/**
+ * A folder, a letter, a month or a year: `count` images from `offset` on.
+ *
+ * `label` is the folder, the letter, `2024-05` or `2024`; empty for images without any.
+ */
 export interface ImageSection {
   label: string;
   offset: number;
@@ -315,7 +321,21 @@ export interface ImageSection {
 /** Where a list of ``total`` images can be jumped into; empty where it has no parts. */
 export interface ImageSections {
   total: number;
+  by?: "folder" | "letter" | "month" | "year" | null;
   sections: ImageSection[];
+}
+
+/** An upload kept with the gallery: a link may name its ``id``, which removes nothing. */
+export interface KeptUpload {
+  id: string;
+  bytes: number;
+  /** When, in UTC: 2026-11-26T23:40:00+00:00. */
+  kept_at: string;
+}
+
+/** All kept uploads, oldest first. */
+export interface KeptUploads {
+  uploads: KeptUpload[];
 }
 
 /** One caption, counted from 0, and one view that matched. */
