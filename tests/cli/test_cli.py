@@ -40,7 +40,7 @@ def test_from_folder_to_answer(folder: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     lines = [line for line in result.stdout.splitlines() if line.strip().startswith("1 ")]
     assert "blue.png" in lines[0]
-    assert "preset paper" in result.stdout
+    assert "preset" not in result.stdout
     assert "<html" in sheet.read_text(encoding="utf-8")
 
 
@@ -54,7 +54,16 @@ def test_indexing_again_takes_the_encoder_of_the_gallery(indexed: Path, tmp_path
 
 
 def test_a_search_reports_how_many_sets_were_scored(indexed: Path) -> None:
-    assert "8 of 8 view sets scored exactly · " in stitch("search", indexed, "blue", "-k", 2).stdout
+    ask = ("search", indexed, "blue", "-k", 2)
+    assert "8 of 8 view sets scored exactly · " in stitch(*ask, "--details").stdout
+    assert "scored exactly" not in stitch(*ask).stdout
+
+
+def test_settings_are_shown_where_they_are_not_the_standard(indexed: Path) -> None:
+    ask = ("search", indexed, "blue", "-k", 2)
+    assert " · preset custom · " in stitch(*ask, "--alpha", 0.2).stdout
+    assert " · preset public-code · " in stitch(*ask, "--preset", "public-code").stdout
+    assert "preset" not in stitch(*ask, "--exclude", "red*").stdout
 
 
 def test_json_everywhere(indexed: Path, tmp_path: Path) -> None:

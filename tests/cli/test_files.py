@@ -55,7 +55,7 @@ def test_written_images_and_compositions_are_reported(indexed: Path, tmp_path: P
     queries.write_text(json.dumps({"reference": "red.png", "modification": "in blue"}))
     several = stitch("compose", indexed, "--queries", queries, "--save", saved)
     assert f"wrote {saved}, 1 compositions\n" in several.stderr
-    assert "note (1 of 1): fewer captions than 5" in several.stdout
+    assert "note (1 of 1): 2 captions, not 5" in several.stdout
 
 
 def test_what_is_drawn_into_the_gallery_is_noted(indexed: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_camera_raw_as_a_reference(folder: Path, tmp_path: Path) -> None:
     Image.new("RGB", (160, 120)).save(raw, "TIFF")
     (folder / "Y.ARW").write_bytes(b"II*\0" + b"\xff" * 90)
     done = stitch("index", folder, "-q", *ENCODER)
-    assert (done.exit_code, "1 other files ignored" in done.stdout) == (0, True)
+    assert (done.exit_code, "1 non-image file ignored" in done.stdout) == (0, True)
     refused = stitch("search", folder, "-r", raw)
     assert refused.exit_code == 4, refused.output
     assert "camera raw is not read. Export a JPEG" in " ".join(refused.stderr.split())

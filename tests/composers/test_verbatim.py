@@ -176,7 +176,7 @@ def test_a_text_alone_stays_alone() -> None:
 
 
 def test_fewer_captions_than_requested_are_noted() -> None:
-    assert "fewer captions than 5" in " ".join(VerbatimComposer().compose(DRESS, "in red", 5).notes)
+    assert " captions, not 5" in " ".join(VerbatimComposer().compose(DRESS, "in red", 5).notes)
     assert len(texts(DRESS, "in red", 2)) == 2
 
 

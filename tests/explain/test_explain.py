@@ -28,7 +28,7 @@ def test_matches_add_up_and_name_both_sides(results: st.Results) -> None:
     assert "Rank 1" in results[0].summary()
 
 
-@pytest.mark.parametrize(
+PARTS = pytest.mark.parametrize(
     ("box", "words"),
     [
         (st.ViewBox(), "the whole image"),
@@ -39,6 +39,19 @@ def test_matches_add_up_and_name_both_sides(results: st.Results) -> None:
         (st.ViewBox(0, 0.5, 1, 1), "the lower half: x 0-100%, y 50-100%"),
     ],
 )
+
+
+@PARTS
+def test_a_table_names_the_part_in_words_alone(
+    results: st.Results, box: st.ViewBox, words: str
+) -> None:
+    view = replace(results[0].views[0], box=box)
+    assert view.short == words.removeprefix("the ").partition(":")[0]
+    if "whole" not in words:
+        assert replace(view, image=2).short == f"{view.short} of image 2"
+
+
+@PARTS
 def test_the_sentence_names_the_part_in_words(
     results: st.Results, box: st.ViewBox, words: str
 ) -> None:

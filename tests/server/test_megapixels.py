@@ -55,5 +55,5 @@ def test_a_raised_limit_holds_for_what_the_upload_is_for(
     assert client.get(f"/api/uploads/{upload}").status_code == 200
     ask = {"reference": {"upload": upload}, "text": "in blue", "settings": {"k": 1}}
     assert client.post("/api/search", json=ask).json()["results"]["notes"] == [
-        "fewer captions than 5: others would only repeat these"
+        "2 captions, not 5: any more would only repeat them"
     ]

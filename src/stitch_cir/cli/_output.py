@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.cli._exit import json_text, printable
@@ -31,6 +32,11 @@ __all__ = [
     "show_results",
     "show_roles",
 ]
+
+_SELECTING = frozenset(
+    ("k", "include", "exclude", "where", "group_by", "group_size", "include_reference", "unused")
+)
+"""Settings that choose which images take part and are shown; the others rank them."""
 
 _BAR = 24
 """Characters of the longest bar."""
@@ -80,8 +86,11 @@ def show_facets(facets: Iterable[Facet], out: Console) -> None:
             out.print(f"  {printable(name):<{width}}  {number:,}", soft_wrap=True)
 
 
-def show_results(results: Results, out: Console) -> None:
-    """Show a search: captions, a table of hits, notes, and the settings that made them."""
+def show_results(results: Results, out: Console, *, details: bool = False) -> None:
+    """Show a search: captions, a table of hits, notes, and the settings that made them.
+
+    Settings are shown where something is not the standard, or with ``details``.
+    """
     composition = results.query.composition
     if composition is not None:
         out.print(f"Target captions ({composition.composer}):", style="bold")
@@ -104,7 +113,7 @@ def show_results(results: Results, out: Console) -> None:
                 f"{hit.score:.3f}",
                 _name(hit),
                 *([verdict] if judged else []),
-                printable(hit.best_view.label),
+                printable(hit.best_view.short),
             ]
         )
         rows += [
@@ -113,7 +122,7 @@ def show_results(results: Results, out: Console) -> None:
                 f"{member.score:.3f}",
                 _name(member),
                 *([""] if judged else []),
-                printable(member.best_view.label),
+                printable(member.best_view.short),
             ]
             for member in hit.members
         ]
@@ -129,7 +138,8 @@ def show_results(results: Results, out: Console) -> None:
         )
     show_result_notes(results, out)
     out.print(f"{_page_line(results)}; scores lie between -2 and 2.", soft_wrap=True)
-    out.print(printable(_settings_line(results)), style="dim")
+    if details or not _is_standard(results):
+        out.print(printable(_settings_line(results)), style="dim")
     for name, used in results.usage.items():
         out.print(
             f"{name}: {used['requested']} answers requested, {used['cached']} from the cache, "
@@ -181,6 +191,20 @@ def show_result_notes(results: Results, out: Console) -> None:
     composition = results.query.composition
     shown = () if composition is None else composition.notes
     show_notes((note for note in results.notes if note not in shown), out)
+
+
+def _is_standard(results: Results) -> bool:
+    """Return whether the images were ranked as they are without any option that ranks."""
+    settings = results.settings
+    standard = type(settings)()
+    ways = [each.name for each in fields(settings) if each.name not in _SELECTING]
+    composition = results.query.composition
+    return (
+        all(getattr(settings, name) == getattr(standard, name) for name in ways)
+        and results.reranker is None
+        and results.shortlist_recall is None
+        and (composition is None or not sampled(composition))
+    )
 
 
 def _settings_line(results: Results) -> str:

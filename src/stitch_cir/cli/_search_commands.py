@@ -66,6 +66,12 @@ class SheetOptions:
     show: Annotated[bool, typer.Option("--open", help="Show the contact sheet in the browser.")] = (
         False
     )
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details", help="Show every setting and how many sets were scored, standard or not."
+        ),
+    ] = False
     as_json: o.JsonOption = False
 
 
@@ -114,7 +120,7 @@ def search(
         elif files.format == "paths":
             complete = write_paths(results, null=files.null) and complete
         else:
-            show_results(results, console())
+            show_results(results, console(), details=output.details)
         if show and sheet is None:
             sheet = temporary_file("sheet.html")
         if sheet is not None:

@@ -98,7 +98,9 @@ class VerbatimComposer:
             "no rule covers the whole modification: it is used as written" if unread else "",
             misread_note(objects),
             "no words for the reference: only the text counts" if reference and not shown else "",
-            f"fewer captions than {count}: others would only repeat these" if fewer else "",
+            f"{len(different)} captions, not {count}: any more would only repeat them"
+            if fewer
+            else "",
         )
         return Composition(
             captions=tuple(first[each] for each in different[:count]),

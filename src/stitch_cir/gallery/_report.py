@@ -87,11 +87,11 @@ class IndexReport:
             (self.returned, "back again"),
             (self.vanished, "vanished but kept"),
             (self.unchanged, "unchanged"),
-            (self.duplicates, "byte-identical duplicates"),
+            (self.duplicates, _plural(self.duplicates, "byte-identical duplicate")),
             (self.captioned, "with new captions"),
             (self.attributed, "with attributes from the file"),
             (len(self.skipped), "skipped"),
-            (self.other_files, "other files ignored"),
+            (self.other_files, f"{_plural(self.other_files, 'non-image file')} ignored"),
             (sum(self.excluded.values()), f"left out ({', '.join(sorted(self.excluded))})"),
             (self.kept_out, "removed by hand stay out"),
             (len(self.unknown_captions), "captions of unknown images ignored"),
@@ -112,6 +112,10 @@ class IndexReport:
             "unknown_attributes": list(self.unknown_attributes),
             "notes": list(self.notes),
         }
+
+
+def _plural(count: int, noun: str) -> str:
+    return noun if count == 1 else f"{noun}s"
 
 
 @dataclass(slots=True)

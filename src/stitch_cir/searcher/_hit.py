@@ -57,14 +57,26 @@ class View:
         """The view in words, and in numbers where it is a part of the image."""
         if self.caption is not None:
             return f"the caption {self.label}"
+        if self.label.startswith("whole"):
+            return f"the {self.label}"
+        return f"the {self._words}: {self.label}"
+
+    @property
+    def short(self) -> str:
+        """The view in words alone: the caption, “whole image”, “upper left”, “middle”."""
+        if self.caption is not None or self.label.startswith("whole"):
+            return self.label
+        flipped = self.box is not None and self.box.flip
+        words = self._words + ("" if self.image is None else f" of {self._name}")
+        return words + (", mirrored" if flipped else "")
+
+    @property
+    def _words(self) -> str:
         box = self.box or ViewBox()
-        if (box.x0, box.y0, box.x1, box.y1) == (0.0, 0.0, 1.0, 1.0):
-            return f"the whole {self._name}" + (", mirrored" if box.flip else "")
         across, down = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
         side = "left" if across < 0.4 else "right" if across > 0.6 else ""
         height = "upper" if down < 0.4 else "lower" if down > 0.6 else ""
-        words = f"the {side or 'middle'}" if not height else f"the {height} {side or 'half'}"
-        return f"{words}: {self.label}"
+        return f"{height} {side or 'half'}" if height else side or "middle"
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready data."""

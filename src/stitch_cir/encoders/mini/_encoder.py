@@ -11,7 +11,7 @@ power 0.5. A learned residual is added, since people, actions and places have no
     image = unit( v + s · unit(A · features + b) )
 
 A view is seen in its image: its features are averaged over its box with a share of the whole
-image. A text's vector is unit(f(text) − µ). See docs/mini.md for what was measured.
+image. A text's vector is unit(f(text) − µ). docs/mini-measured.md has figures.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """People, actions, things and places in what ``mini`` reads, named by words that the head scores.
 
 Few of these have a label. A word is named when its estimated probability reaches ``LEAST``:
-docs/mini.md says how often that is right. Labels take the rest of the weight, or come first where
-one is clear.
+docs/mini-measured.md says how often that is right. Labels take the rest of the weight, or come
+first where one is clear.
 """
 
 from __future__ import annotations
