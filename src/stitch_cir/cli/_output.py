@@ -299,7 +299,7 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[ProgressEvent], None]]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("· left:"),
         TimeRemainingColumn(),
         console=err,
         transient=not err.is_terminal,
