@@ -4,6 +4,7 @@
 # make test-browser: the page in headless Chromium (Debian's package, installed where that may be done)
 # make test-chaos: faults at every write, flipped bits, damaged files, bad days of models and clients
 # make docs: build the site of docs/ in build/docs, and follow every link; make docs-serve: and serve it on this machine
+# make recordings: the animation of the page and the session in a terminal, from the images of make demo
 # make release: test, build and check what would be published, and stop before publishing
 # make lint: formatting, types, layers, and whether generated files are current
 # make generated: write what derives from the settings and the wire
@@ -23,7 +24,7 @@ AXE := .venv-extras/browser/node_modules/axe-core/axe.min.js
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-extras test-browser test-chaos docs docs-serve release lint generated pins bench clean
+.PHONY: demo test test-extras test-browser test-chaos docs docs-serve recordings release lint generated pins bench clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("stitch needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
@@ -63,6 +64,7 @@ test-browser: $(BIN)/python
 	elif ! $(MAKE) --no-print-directory .venv-extras/browser/.installed; \
 	then echo "NOT TESTED: the page, because the packages of requirements/test-browser.txt cannot be installed here"; \
 	else $(MAKE) --no-print-directory $(AXE) || echo "NOT TESTED: axe-core, because npm cannot install it here"; \
+	$(MAKE) --no-print-directory docs || echo "NOT TESTED: the docs site in the browser, because it cannot be built here"; \
 	CHROMIUM=$(CHROMIUM) STITCH_AXE=$(AXE) .venv-extras/browser/bin/python -m pytest -n $(JOBS) tests/browser; \
 	fi
 
@@ -87,6 +89,13 @@ docs: .venv-extras/docs/.installed
 
 docs-serve: docs
 	$(DOCS) -m http.server --bind 127.0.0.1 --directory build/docs $(PORT)
+
+recordings: .venv-extras/browser/.installed demo/gallery/gallery.sqlite
+	CHROMIUM=$(CHROMIUM) .venv-extras/browser/bin/python scripts/record_page.py
+	.venv-extras/browser/bin/python scripts/record_terminal.py
+
+demo/gallery/gallery.sqlite:
+	$(MAKE) --no-print-directory demo
 
 # release/README.md says what is to be done before and after
 release: .venv-extras/docs/.installed

@@ -33,6 +33,8 @@ CONFIG = ROOT / "mkdocs.yml"
 SHIM = "https://unpkg.com/iframe-worker/shim"
 """What lets a search work from ``file://``; ours is in ``docs/assets``."""
 LINK = re.compile(r"(?<=\]\()([^)\s#]+)(#[^)\s]*)?(?=\))")
+IMAGE = re.compile(r"(?<=\bsrc=\")([^\"#]+)()(?=\")")
+SOURCE = re.compile(r"(?<=\bsrcset=\")([^\"#]+)()(?=\")")
 LANGUAGES = {".py": "python", ".sh": "sh", ".toml": "toml", ".json": "json", ".yml": "yaml"}
 
 
@@ -86,7 +88,9 @@ def relinked(text: str, source: Path, staged: Path) -> str:
         page = PAGES / target.relative_to(DOCS) if target.is_relative_to(DOCS) else copied(target)
         return os.path.relpath(page, staged.parent) + (match[2] or "")
 
-    return LINK.sub(moved, text)
+    for pattern in (LINK, IMAGE, SOURCE):
+        text = pattern.sub(moved, text)
+    return text
 
 
 def copied(target: Path) -> Path:

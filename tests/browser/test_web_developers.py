@@ -52,6 +52,25 @@ def test_the_example_page_searches_from_another_site(
     assert "blue" in (first.get_attribute("alt") or "")
 
 
+def test_the_snippet_of_the_docs_works_from_another_site(
+    new_page: NewPage, shapes: Path, serve: Callable[..., str], elsewhere: str
+) -> None:
+    how_to = Path(__file__).parents[2] / "docs" / "how-to" / "other-site.md"
+    snippet = how_to.read_text(encoding="utf-8").partition("```js\n")[2].partition("```")[0]
+    assert "http://127.0.0.1:8000/" in snippet
+    snippet = snippet.replace("http://127.0.0.1:8000/", serve(shapes, cors=(elsewhere,)))
+    snippet = snippet.replace('"red.png"', '"circle/red.png"').replace(
+        "console.log(", "said.push(["
+    )
+    snippet = snippet.replace("thumbnail);", "thumbnail]);")
+    page = new_page()
+    page.goto(elsewhere)
+    said = page.evaluate(f"async () => {{ const said = []; {snippet} return said; }}")
+    assert len(said) == 12
+    assert "blue" in said[0][1]
+    assert all(thumbnail.startswith("/api/thumbnails/") for _, _, thumbnail in said)
+
+
 def test_the_description_sends_its_examples(new_page: NewPage, site: str) -> None:
     page = new_page()
     requests: list[str] = []
