@@ -3,5 +3,19 @@ const number = () =>
   document.querySelectorAll(".md-code__nav").forEach((nav, index) =>
     nav.setAttribute("aria-label", `Code block ${index + 1}`),
   );
-new MutationObserver(number).observe(document.documentElement, { childList: true, subtree: true });
-number();
+
+// A table that scrolls in itself can be scrolled by the keyboard.
+const reach = () =>
+  document.querySelectorAll(".md-typeset__table").forEach((table) => {
+    if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;
+    else table.removeAttribute("tabindex");
+  });
+
+const all = () => {
+  number();
+  reach();
+};
+new MutationObserver(all).observe(document.documentElement, { childList: true, subtree: true });
+window.addEventListener("resize", reach);
+window.addEventListener("load", reach);
+all();
