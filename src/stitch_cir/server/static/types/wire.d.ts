@@ -214,6 +214,8 @@ export interface GalleryInfo {
   recipe: Record<string, unknown>;
   captioned: number;
   attributes?: AttributeInfo[];
+  /** How GET /api/images can list them; the first is the standard. */
+  orders?: string[];
   generation: number;
   version: string;
   settings: SettingInfo[];
