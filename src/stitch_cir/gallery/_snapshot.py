@@ -170,7 +170,7 @@ class Snapshot(GalleryReader):
     @property
     def orders(self) -> tuple[str, ...]:
         """How the images can be listed: by id, by name, and by each attribute that holds dates."""
-        dated = (each for each in self.attributes.schema if each.kind == "date" and each.items)
+        dated = (each for each in self.attributes.schema() if each.kind == "date" and each.items)
         return ("id", "name", *(each.name for each in dated))
 
     def find(
