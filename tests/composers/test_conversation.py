@@ -51,6 +51,21 @@ def test_a_text_that_names_references_is_read_as_one_about_the_first_that_it_nam
     )
 
 
+@pytest.mark.parametrize("text", ["make the second blue", "on a beach"])
+def test_only_the_first_reference_may_be_said_to_be_misread_since_it_is_the_one_to_choose(
+    text: str,
+) -> None:
+    unsure = st.Reference(
+        "seat", concepts=(Concept("sofa", "object", 0.4), Concept("bed", "object", 0.3))
+    )
+    second = composed(text, references=(DRESS, unsure))
+    assert second.alternatives == ()
+    assert not any("may show" in note for note in second.notes)
+    first = composed(text.replace("second", "first"), references=(unsure, DRESS))
+    assert first.alternatives == ("bed",)
+    assert any("--object bed" in note for note in first.notes)
+
+
 def test_captions_of_references_are_words_too() -> None:
     dress = st.Reference("a", captions=("A green dress on a hanger.",))
     sofa = st.Reference("b", captions=("The image shows a red leather sofa.",))

@@ -152,6 +152,18 @@ def test_two_stage_else_takes_what_the_encoder_saw_else_gives_up() -> None:
     assert composer.compose(None, "a dog", 1).composer == "verbatim"
 
 
+def test_two_stage_says_what_else_the_encoder_may_have_seen_in_the_reference() -> None:
+    composer = TwoStageComposer(Chat(ScriptedChat(rewriting)))
+    unsure = (Concept("t-shirt", "object", 0.4), Concept("dress", "object", 0.3))
+    made = composer.compose(Reference("a.png", RED, (), unsure), "in red", 2)
+    assert made.alternatives == ("dress",)
+    note = "The reference may show a t-shirt (0.40) or a dress (0.30); choose with --object dress"
+    assert note in made.notes
+    captioned = composer.compose(Reference("a.png", RED, ("a gown",), unsure), "in red", 2)
+    assert captioned.alternatives == ()
+    assert note not in captioned.notes
+
+
 def test_a_price_is_estimated_before_and_falls_with_the_cache(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "a.sqlite")
     chat = Chat(ScriptedChat([f"A cat number {i}." for i in range(9)]), cache)

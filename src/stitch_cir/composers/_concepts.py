@@ -7,13 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from stitch_cir.composers._phrases import with_article
+from stitch_cir.composers._protocol import Composition
 from stitch_cir.composers._text import clean
 from stitch_cir.concepts import Concept, ConceptKind
 
-__all__ = ["LEAST", "likeliest_first", "misread_note", "second_guesses"]
+__all__ = ["LEAST", "likeliest_first", "misread_note", "second_guesses", "without_guesses"]
 
 LEAST = 0.3
 """Share of the best guess's weight from which on another guess counts."""
+MAY_SHOW = "The reference may show"
 
 
 def likeliest_first(concepts: Iterable[Concept], kind: ConceptKind) -> list[Concept]:
@@ -40,4 +42,10 @@ def misread_note(objects: Sequence[Concept]) -> str:
         return ""
     first, second = (f"{with_article(each.text)} ({each.weight:.2f})" for each in objects[:2])
     label = objects[1].text if " " not in objects[1].text else f"'{objects[1].text}'"
-    return f"The reference may show {first} or {second}; choose with --object {label}"
+    return f"{MAY_SHOW} {first} or {second}; choose with --object {label}"
+
+
+def without_guesses(composition: Composition) -> Composition:
+    """Return the composition of a reference whose object a query cannot choose."""
+    notes = tuple(note for note in composition.notes if not note.startswith(MAY_SHOW))
+    return replace(composition, notes=notes, alternatives=())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from stitch_cir.composers._concepts import without_guesses
 from stitch_cir.composers._conversation import Conversation, merge_changes
 from stitch_cir.composers._mentions import Reading, read_mentions
 from stitch_cir.composers._protocol import Caption, Composition, Reference
@@ -32,6 +33,8 @@ def compose_by_rules(write: Writer, conversation: Conversation, count: int) -> C
         if noun and not chosen.captions:
             chosen = chosen.with_object(noun)
         made = write(chosen, written, changes, count)
+        if number > 1:  # the object that a query names is the first reference's
+            made = without_guesses(made)
         notes.append(f"read as a request about reference {number}: {written or '(as it is)'}")
     else:
         made = _of_each(write, references, written, changes, count)
@@ -76,7 +79,8 @@ def _of_each(
     count: int,
 ) -> Composition:
     """Apply a text to each reference; captions that several share weigh as much as all of them."""
-    made = [write(each, written, changes, count) for each in references]
+    first, *others = (write(each, written, changes, count) for each in references)
+    made = [first, *map(without_guesses, others)]
     total = sum(each.weight for each in references)
     merged: dict[str, Caption] = {}
     longest = max(len(each.captions) for each in made)
@@ -90,7 +94,7 @@ def _of_each(
                 merged[fold(caption.text)] = replace(caption, weight=weight)
     described = (text for each in made for text in each.reference_captions)
     return replace(
-        made[0],
+        first,
         captions=tuple(merged.values())[:count],
         reference_captions=tuple(dict.fromkeys(described)),
         roles=merge_roles([each.roles for each in made]),

@@ -17,6 +17,7 @@ from stitch_cir.chat import (
     load_prompt,
     numbered,
 )
+from stitch_cir.composers._concepts import likeliest_first, misread_note, second_guesses
 from stitch_cir.composers._conversation import Conversation
 from stitch_cir.composers._protocol import Composition, Reference
 from stitch_cir.composers._roles import Roles
@@ -162,6 +163,7 @@ class TwoStageComposer:
         notes = [
             f"rewritten from {' and '.join(sources)}",
             *dict.fromkeys(note for each in described for note in each.notes),
+            *filter(None, [described[0].doubt]),
             *sampled.notes,
         ]
         keys = [*(key for each in described for key in each.keys), *sampled.keys]
@@ -182,6 +184,7 @@ class TwoStageComposer:
             {**settings, "answers": keys},
             tuple(notes),
             roles=roles,
+            alternatives=tuple(described[0].alternatives),
         )
 
     def estimate(self, reference: Reference | None, modification: str, count: int) -> Estimate:
@@ -264,7 +267,15 @@ class TwoStageComposer:
                 return _Described(tuple(described.captions), source, keys, notes)
         if reference.concepts:
             texts = self._verbatim.compose(reference, "", most).texts
-            return _Described(texts, "what the encoder saw", keys, notes)
+            objects = likeliest_first(reference.concepts, "object")[:3]
+            return _Described(
+                texts,
+                "what the encoder saw",
+                keys,
+                notes,
+                doubt=misread_note(objects),
+                alternatives=second_guesses(objects),
+            )
         if notes:
             raise QueryError(
                 f"The captioner says nothing usable of the reference {reference.id!r} "
@@ -280,12 +291,17 @@ class TwoStageComposer:
 
 @dataclass(frozen=True, slots=True)
 class _Described:
-    """Plain captions of a reference, their source, the keys of answers behind them, and notes."""
+    """Plain captions of a reference, their source, the keys of answers behind them, and notes.
+
+    ``doubt`` says what else the reference may show, and ``alternatives`` are the objects to choose.
+    """
 
     captions: tuple[str, ...]
     source: str
     keys: Sequence[str] = ()
     notes: Sequence[str] = ()
+    doubt: str = ""
+    alternatives: Sequence[str] = ()
 
 
 def _conversation_fields(
