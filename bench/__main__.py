@@ -1,4 +1,4 @@
-"""``make bench``: run every measurement, print the rows, keep them in ``bench/latest.json``."""
+"""``make bench``: run all measurements or some, print the rows, keep them in ``bench/latest.json``."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, default=default, help=f"[{default}]")
     arguments = parser.parse_args()
     folders = {name: getattr(arguments, name) for name in FOLDERS}
-    rows: list[Row] = []
     for name in arguments.parts or PARTS:
         print(f"— {name}", flush=True)
+        rows: list[Row] = []
         for row in PARTS[name](folders):
             print(row.show(), flush=True)
             rows.append(row)
-        save(rows)
+        save(name, rows)
     print(f"written to {LATEST}")
 
 

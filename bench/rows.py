@@ -1,10 +1,12 @@
-"""A measured row, and the file that keeps them: ``bench/latest.json``."""
+"""A measured row, and the file that keeps the latest of every part: ``bench/latest.json``."""
 
 from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +54,28 @@ def machine() -> dict[str, Any]:
     }
 
 
-def save(rows: list[Row]) -> None:
-    """Write all rows with the machine."""
-    data = {"machine": machine(), "rows": [{**asdict(row), "met": row.met} for row in rows]}
-    LATEST.write_text(json.dumps(data, indent=1, default=float) + "\n", encoding="utf-8")
+def save(part: str, rows: Sequence[Row], file: Path = LATEST) -> None:
+    """Write the rows of a part in the place of its earlier ones; those of other parts stay.
+
+    Every row has its part, the machine and the time (UTC), since parts are measured on their own.
+    Without rows (a folder is missing) the earlier ones stay. A file that cannot be read is begun
+    anew.
+    """
+    if not rows:
+        return
+    try:
+        earlier = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    except (OSError, ValueError, KeyError, TypeError):
+        earlier = []
+    names = {row.name for row in rows}
+    kept = [row for row in earlier if row.get("part") != part and row["name"] not in names]
+    facts = {
+        "part": part,
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+    }
+    new = [{**asdict(row), "met": row.met, **facts} for row in rows]
+    text = json.dumps({"rows": [*kept, *new]}, indent=1, default=float) + "\n"
+    replacement = file.with_suffix(".new")
+    replacement.write_text(text, encoding="utf-8")
+    replacement.replace(file)
