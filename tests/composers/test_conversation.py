@@ -52,7 +52,7 @@ def test_a_text_that_names_references_is_read_as_one_about_the_first_that_it_nam
 
 
 @pytest.mark.parametrize("text", ["make the second blue", "on a beach"])
-def test_only_the_first_reference_may_be_said_to_be_misread_since_it_is_the_one_to_choose(
+def test_only_the_first_reference_may_be_misread_since_a_query_names_only_its_object(
     text: str,
 ) -> None:
     unsure = st.Reference(

@@ -152,7 +152,7 @@ def test_two_stage_else_takes_what_the_encoder_saw_else_gives_up() -> None:
     assert composer.compose(None, "a dog", 1).composer == "verbatim"
 
 
-def test_two_stage_says_what_else_the_encoder_may_have_seen_in_the_reference() -> None:
+def test_two_stage_says_what_else_the_reference_may_show() -> None:
     composer = TwoStageComposer(Chat(ScriptedChat(rewriting)))
     unsure = (Concept("t-shirt", "object", 0.4), Concept("dress", "object", 0.3))
     made = composer.compose(Reference("a.png", RED, (), unsure), "in red", 2)

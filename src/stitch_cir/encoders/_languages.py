@@ -83,7 +83,7 @@ def language_notes(encoder: DualEncoder, text: str) -> tuple[str, ...]:
         return ()
     code = detect_language(text)
     if not _is_latin(text):
-        what = LANGUAGES.get(code, "another script")
+        what = LANGUAGES.get(code, "another script") if _letters(text) else "signs alone"
     elif code and code not in encoder.languages:
         what = LANGUAGES[code]
     else:

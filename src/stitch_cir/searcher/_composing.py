@@ -46,6 +46,19 @@ def compose_query(
     )
 
 
+def _readable_parts(composition: Composition) -> tuple[str, ...]:
+    """Return the request and the captions that say more than it beside what the reference shows.
+
+    Captions that repeat the request have words for the reference alone: where the encoder reads
+    nothing of the request, what they find is not what the user wants.
+    """
+    request = composition.modification
+    longest = max(request.split(), key=len, default="")[:20]
+    if not longest:
+        return composition.texts
+    return (request, *(text for text in composition.texts if longest not in text))
+
+
 def composed_query(
     gallery: Gallery,
     composer: Composer,
@@ -67,7 +80,7 @@ def composed_query(
     every = (Roles() if composition is None else composition.roles).avoiding(query.avoided)
     roles = every if settings.scores_roles else every.user_avoids()
     if composition is not None:
-        check_readable(gallery.encoder, composition.texts)
+        check_readable(gallery.encoder, _readable_parts(composition))
     for avoided in query.avoided:
         check_readable(gallery.encoder, [avoided.text])
     requests = query.conversation.requests
