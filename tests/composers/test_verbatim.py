@@ -189,6 +189,32 @@ def test_the_alternative_object_is_noted_with_the_way_to_choose_it() -> None:
     )
 
 
+def test_the_alternative_is_noted_only_where_a_caption_depends_on_it() -> None:
+    whole = VerbatimComposer().compose(DRESS, "a rider on a horse", 5)
+    assert whole.texts == ("a rider on a horse",)
+    assert whole.alternatives == ()
+    assert not any("may show" in note for note in whole.notes)
+
+
+@pytest.mark.parametrize(
+    ("request_text", "caption"),
+    [
+        ("brown and bigger", "a dog, brown and bigger"),
+        ("white and fluffy", "a dog, white and fluffy"),
+        ("black or brown", "a dog, black or brown"),
+        ("red with white dots", "a dog, red with white dots"),
+        ("a black one please, and outdoors", "a dog, a black one please, and outdoors"),
+        ("black and white dogs in a field", "black and white dogs in a field"),
+        ("red shoes with a heel", "red shoes with a heel"),
+    ],
+)
+def test_a_colour_without_its_thing_is_joined_to_the_object(
+    request_text: str, caption: str
+) -> None:
+    dog = Reference(concepts=(Concept("dog", "object", 0.9),))
+    assert texts(dog, request_text)[-1] == caption
+
+
 def test_long_texts_are_cut_with_a_note() -> None:
     made = VerbatimComposer().compose(DRESS, "a red dog on a beach and " * 400, 5)
     assert "cut from 9,999 to 600 characters" in " ".join(made.notes)
@@ -215,7 +241,7 @@ def test_an_object_may_come_with_what_it_does() -> None:
 def test_settings_name_the_wording() -> None:
     composer = VerbatimComposer()
     assert isinstance(composer, Composer)
-    assert composer.settings()["wording"] == "verbatim-4"
+    assert composer.settings()["wording"] == "verbatim-5"
     assert composer.compose(None, "in red", 1).settings == composer.settings()
 
 

@@ -39,6 +39,8 @@ ADVERBIAL = (
 INTO = r"(?:to be|to|with|by|for|into)"
 CHANGE = r"(?:change|replace|swap|turn|transform|convert)[sd]?"
 SUBJECT = r"(?P<subject>[\w-]+(?: [\w-]+)??)"
+BARE_COLOUR = rf"{COLOUR}(?! (?:with|in|on|at)\b| (?:and|or) \S+$)"
+"""A colour of something that follows: "red with dots" and "brown and bigger" lack it."""
 SHOWING = r"(?:showing|making|having)"
 RULES: tuple[tuple[ChangeKind, str], ...] = (
     ("colour", rf"(?:something )?(?:in )?(?P<new>{COLOUR})"),
@@ -56,7 +58,7 @@ RULES: tuple[tuple[ChangeKind, str], ...] = (
                  rf"(?:(?:is|are|should be) )?)?(?P<new>{POSTFIX}.*)"),
     ("add", r"(?:adds?|adding|includ(?:e|es|ing)|(?:with|has|have|having)(?! (?:the|it|them|him|her)\b)) (?:also )?(?P<new>.+)"),
     ("quality", r"(?P<new>(?:more|less|much) [\w-]+|(?!other|over|under|after|her)\w+er)"),
-    ("scene", rf"(?:(?:only|just|leave|keep) )?(?P<new>(?:(?<=\w )the|an?|{NUMBER}|{COLOUR}) (?!(?:\w+ )?(?:shade|bit|little|lot|touch)\b).+)"),
+    ("scene", rf"(?:(?:only|just|leave|keep) )?(?P<new>(?:(?<=\w )the|an?|{NUMBER}|{BARE_COLOUR}) (?!(?:\w+ )?(?:shade|bit|little|lot|touch)\b).+)"),
     ("replace", r"(?:show )?(?P<new>(?:an? |some )?[\w-]+(?: [\w-]+){0,3})"),
 )  # fmt: skip
 """Kinds and patterns; the first that matches a whole clause counts, the last only before "instead"."""
@@ -81,11 +83,12 @@ BEFORE = (
 COMMAND = (
     r"(?:makes?|making|give|put|place|have|let|keep|leave|get|use|change|adds?|includes?|create)(?: (?:it|them|this|out)\b)?"
     r"(?: (?:with|on|to|into|at|of|in|as|be|so|have|for|like)\b)* "
+    rf"|(?:is|are) (?={COLOUR}\b)"
 )
 """What also goes from the beginning of a clause that no rule matches."""
 SPLIT = (
     r"(?<=[.!?;])\s+|,?\s+(?:and|but|then)\s+(?=(?:{v}|in|on|is|are)\b)|,\s*(?=(?:{v})\b)|"
-    r",? (?:please|thanks|thank you|now)(?=\W*$)"
+    r",? (?:please|thanks|thank you|now)(?=\W*$|,)"
 ).replace("{v}", "add|remove|delete|change|replace|swap|turn|make|put|show|place|include|has|have|no|"
           "without|with|get rid of|reduce|increase|focus|must|should")  # fmt: skip
 ASIDE = r"\b((?:instead of|rather than) [^,.]+),"

@@ -20,7 +20,7 @@ from stitch_cir.errors import QueryError, SettingError
 
 __all__ = ["VerbatimComposer"]
 
-WORDING = "verbatim-4"
+WORDING = "verbatim-5"
 """Version of rules, forms and weights together: another version, other captions."""
 REQUEST_SHARE, PART_SHARE = 0.2, 0.5
 """Weights of the request as written, where other captions join it to the reference with weight 1,
@@ -91,12 +91,13 @@ class VerbatimComposer:
         removed = texts.unique(change.removed for change in changes)
         unread = objects and any(change.kind == "words" for change in changes)
         fewer = reference is not None and len(different) < count
+        guesses = _used(objects, captions)
         notes = (
             texts.cut_note(written),
             "" if text else "no modification: the captions describe the reference",
             f"to vanish: {', '.join(removed)}" if removed else "",
             "no rule covers the whole modification: it is used as written" if unread else "",
-            misread_note(objects),
+            misread_note(guesses),
             "no words for the reference: only the text counts" if reference and not shown else "",
             f"{len(different)} captions, not {count}: any more would only repeat them"
             if fewer
@@ -111,7 +112,7 @@ class VerbatimComposer:
             notes=tuple(filter(None, notes)),
             intent="" if texts.fold(content) == texts.fold(text) else content,
             roles=roles_by_rules(changes, shown),
-            alternatives=second_guesses(objects),
+            alternatives=second_guesses(guesses),
         )
 
 
@@ -124,6 +125,12 @@ def _objects(concepts: Sequence[Concept], changes: Sequence[Change], text: str) 
     if concepts and not objects:
         return [Concept("thing", "object", 1.0)]
     return [each for each in objects if names(text, each.text)][:1] or objects
+
+
+def _used(objects: Sequence[Concept], captions: Sequence[Caption]) -> Sequence[Concept]:
+    """Return the objects where captions depend on which of them it is, else none."""
+    pairs = ((each.text, other.text) for each in captions[1:] for other in objects[1:])
+    return objects if any(names(*pair) for pair in pairs) else ()
 
 
 def _of_objects(
