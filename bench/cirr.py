@@ -2,7 +2,9 @@
 
     python -m bench cirr --cirr ROOT
 
-Not speed but quality, with the composer and the preset of docs/cirr-captions.md.
+Not speed but quality, with the composer and the preset of docs/cirr-captions.md. Of two minutes of
+processor time one and a half encode 31,586 texts; their vectors are kept in ``.cache/bench``, so
+that a run that was interrupted goes on, and the next one only ranks.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from stitch_cir import SearchSettings, load_encoder
 from stitch_cir.benchmarks import RunOptions, run_benchmark
 from stitch_cir.datasets import load_benchmark
 
+GALLERIES = Path(__file__).parents[1] / ".cache" / "bench"
+"""The gallery of captions, and the texts' vectors by encoder and text."""
 METRICS = ("R@1", "R@5", "Rs@1")
 
 
@@ -28,7 +32,7 @@ def run(root: Path) -> Iterator[Row]:
             Path(scratch) / "run",
             encoder=load_encoder("mini"),
             settings=SearchSettings.from_preset("captions"),
-            options=RunOptions(controls=False, sweeps=False),
+            options=RunOptions(controls=False, sweeps=False, galleries=GALLERIES),
         )
     for metric in METRICS:
         span = result.variants["main"].intervals[metric]

@@ -261,6 +261,26 @@ def test_a_clear_label_is_not_replaced_by_a_person(tmp_path: Path) -> None:
     assert joined(head, [0.1, 0.2, 0.7, 0.1], coat)[0] == ("coat", "object")
 
 
+def test_clothes_come_before_whoever_wears_them_where_a_label_is_half_clear(
+    tmp_path: Path,
+) -> None:
+    head = head_with_scores(tmp_path)
+    coat = [Concept("coat", "object", 0.25)]
+    assert joined(head, [0.7, 0, 0, 0], coat)[0] == ("coat", "object")
+    faint = [Concept("coat", "object", 0.15)]
+    assert joined(head, [0.7, 0, 0, 0], faint)[0] == ("man", "object")
+    truck = [Concept("truck", "object", 0.25)]
+    assert joined(head, [0.7, 0, 0, 0], truck)[0] == ("man", "object")
+
+
+def test_a_thing_beside_a_person_is_no_second_reading_of_the_person(tmp_path: Path) -> None:
+    scores = np.zeros(len(WORDS), np.float32)
+    scores[[0, 4]] = 0.5, 0.45
+    man, ball = join_concepts([], [], head_with_scores(tmp_path), scores)
+    assert (man.text, ball.text) == ("man", "ball")
+    assert ball.weight < 0.3 * man.weight
+
+
 @pytest.mark.parametrize("unlike", ["plain background", "drawing"])
 def test_drawings_and_things_on_white_are_read_by_labels_alone(tmp_path: Path, unlike: str) -> None:
     concepts = [Concept("green", "colour", 0.6), Concept(unlike, "other", 1.0)]

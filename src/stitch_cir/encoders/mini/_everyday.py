@@ -22,12 +22,22 @@ LEAST = {"people": 0.45, "actions": 0.55, "places": 0.4, "things": 0.35, "scener
 """Probability from which a word of each kind is named."""
 CLEAR = 0.45
 """An object of at least this weight is what the image shows: labels come first where they hold."""
+CLEAR_GARMENT = 0.2
+"""The same for clothes: who hardly shows in a photograph of them is no man who wears a coat."""
 BESIDE = 0.25
 """Weight that a label needs to be named beside people or things: weaker ones are mostly wrong."""
 ANIMALS = frozenset(
     "ape bear bird cat cow dog elephant fox goat horse monkey pig rabbit sheep wolf".split()
 )
 """Labels that may do something: a coat does not stand."""
+NEAR_PEOPLE = 0.25
+"""Most that a thing weighs beside a person, of the person's weight: both are there, and a wall that
+does tricks is no second reading of a child who does."""
+GARMENTS = frozenset(
+    "apron bikini cardigan cloak coat dress gown hat jeans kimono miniskirt overskirt pajamas pants "
+    "poncho sandal sarong shoe shorts skirt sneaker sombrero suit sweater sweatshirt t-shirt".split()
+) | {"cowboy boot", "cowboy hat", "fur coat", "lab coat", "swim trunks", "trench coat"}
+"""Labels and groups that are worn."""
 UNLIKE = ("plain background", "drawing")
 """What is unlike the photographs that heads are fitted on."""
 
@@ -50,7 +60,7 @@ def join_concepts(
     likely = {kind: _likely(head, scores, kind) for kind in WORD_KINDS}
     people, actions = likely["people"], likely["actions"]
     things = [Concept(word, "object", score) for score, word in likely["things"]]
-    clear = bool(objects) and objects[0].weight >= CLEAR
+    clear = _is_clear(objects[0]) if objects else False
     rest = list(appearance)
     if clear:
         labels = {concept.text for concept in objects}
@@ -64,7 +74,11 @@ def join_concepts(
         score, word = people[0]
         text = f"{word} {actions[0][1]}" if actions else word
         others = [concept for concept in named if concept.text not in text.split()]
-        named = [Concept(text, "object", score), *_shrunk(others, 1 - score)]
+        beside = [
+            c if c.text in GARMENTS else replace(c, weight=min(c.weight, NEAR_PEOPLE * score))
+            for c in _shrunk(others, 1 - score)
+        ]
+        named = [Concept(text, "object", score), *beside]
         # colours are measured on the whole foreground, and a man in a forest is not green
         rest = [concept for concept in rest if concept.kind != "colour"]
     elif actions and named and named[0].text in ANIMALS:
@@ -77,6 +91,10 @@ def join_concepts(
     if around:
         rest = [concept for concept in rest if concept.kind != "background"]
     return (*named, *rest, *around)
+
+
+def _is_clear(label: Concept) -> bool:
+    return label.weight >= (CLEAR_GARMENT if label.text in GARMENTS else CLEAR)
 
 
 def _likely(head: MiniHead, scores: NDArray[np.float32], kind: str) -> list[tuple[float, str]]:
