@@ -6,12 +6,17 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
 
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import Gallery, index_folder
+
+# how long an example takes is a matter of the machine and of what else it does
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a suite that a shell runs in the background ignores Ctrl-C, and what it starts would as well
