@@ -281,6 +281,24 @@ def test_a_thing_beside_a_person_is_no_second_reading_of_the_person(tmp_path: Pa
     assert ball.weight < 0.3 * man.weight
 
 
+def test_colours_of_a_scene_are_those_of_its_surroundings_but_for_coats_of_animals(
+    tmp_path: Path,
+) -> None:
+    head = head_with_scores(tmp_path)
+    scores = np.zeros(len(WORDS), np.float32)
+    scores[3] = 0.6
+    appearance = [Concept("green", "colour", 0.5), Concept("brown", "colour", 0.3)]
+
+    def colours(label: str, scores: np.ndarray) -> list[str]:
+        read = join_concepts([Concept(label, "object", 0.9)], appearance, head, scores)
+        return [each.text for each in read if each.kind == "colour"]
+
+    assert colours("dog", scores) == ["brown"]
+    assert colours("truck", scores) == []
+    # nothing says that it is a scene
+    assert colours("dog", 0 * scores) == ["green", "brown"]
+
+
 @pytest.mark.parametrize("unlike", ["plain background", "drawing"])
 def test_drawings_and_things_on_white_are_read_by_labels_alone(tmp_path: Path, unlike: str) -> None:
     concepts = [Concept("green", "colour", 0.6), Concept(unlike, "other", 1.0)]

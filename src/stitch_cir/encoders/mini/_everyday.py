@@ -30,12 +30,15 @@ ANIMALS = frozenset(
     "ape bear bird cat cow dog elephant fox goat horse monkey pig rabbit sheep wolf".split()
 )
 """Labels that may do something: a coat does not stand."""
+COATS = frozenset(("black", "brown", "white"))
+"""Colours that are an animal's where its image is a scene: green is the grass, grey anything."""
 NEAR_PEOPLE = 0.25
 """Most that a thing weighs beside a person, of the person's weight: both are there, and a wall that
 does tricks is no second reading of a child who does."""
 GARMENTS = frozenset(
-    "apron bikini cardigan cloak coat dress gown hat jeans kimono miniskirt overskirt pajamas pants "
-    "poncho sandal sarong shoe shorts skirt sneaker sombrero suit sweater sweatshirt t-shirt".split()
+    "apron bikini cardigan cloak coat dress gown hat jeans kimono miniskirt overskirt pajamas "
+    "pants poncho sandal sarong shoe shorts skirt sneaker sombrero suit sweater sweatshirt "
+    "t-shirt".split()
 ) | {"cowboy boot", "cowboy hat", "fur coat", "lab coat", "swim trunks", "trench coat"}
 """Labels and groups that are worn."""
 UNLIKE = ("plain background", "drawing")
@@ -89,6 +92,10 @@ def join_concepts(
     scenery = [Concept(word, "background", score) for score, word in likely["scenery"]]
     around += _shrunk([each for each in scenery if not _is_in(each, around)], left)
     if around:
+        # what is measured on the whole foreground is mostly the colour of the surroundings
+        animal = bool(named) and named[0].text.split()[0] in ANIMALS
+        kept = COATS if animal else frozenset()
+        rest = [c for c in rest if c.kind != "colour" or c.text in kept]
         rest = [concept for concept in rest if concept.kind != "background"]
     return (*named, *rest, *around)
 
