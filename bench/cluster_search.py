@@ -31,6 +31,7 @@ from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.gallery.store import ContentRecord, IdRecord, Store, put_records, row_digest
 from stitch_cir.searcher import Query, Searcher
+from stitch_cir.views import ViewBox
 
 SETS, VIEWS, DIM = 40_000, 10, 384
 ROUNDS, QUERIES, CALLS = 5, 5, 300
@@ -51,6 +52,11 @@ class SyntheticTexts(HashEncoder):
         ]
         rows = [self._world.query(seed, 1).vectors[0] for seed in seeds]
         return np.stack(rows) if rows else np.empty((0, DIM), np.float32)
+
+    def encode_views(
+        self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
+    ) -> NDArray[np.float32]:
+        return self._world.views(1 << 20, len(images), len(boxes[0]))
 
 
 def run() -> Iterator[Row]:
