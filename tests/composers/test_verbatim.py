@@ -215,6 +215,14 @@ def test_a_colour_without_its_thing_is_joined_to_the_object(
     assert texts(dog, request_text)[-1] == caption
 
 
+def test_what_goes_on_elsewhere_keeps_what_it_is_done_with() -> None:
+    cyclist = Reference(concepts=(Concept("man riding a bicycle", "object", 0.9),))
+    assert (
+        texts(cyclist, "riding through the woods")[1] == "a man riding a bicycle through the woods"
+    )
+    assert texts(cyclist, "climbing a rock")[1] == "a man climbing a rock"
+
+
 def test_long_texts_are_cut_with_a_note() -> None:
     made = VerbatimComposer().compose(DRESS, "a red dog on a beach and " * 400, 5)
     assert "cut from 9,999 to 600 characters" in " ".join(made.notes)

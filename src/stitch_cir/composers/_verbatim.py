@@ -166,7 +166,10 @@ def _changed(noun: str, colour: str, changes: Sequence[Change]) -> str:
         return new["scene"][0]
     location, number = " ".join(new.get("location", ())), new["number"][-1]
     noun = new["replace"][-1]
-    if re.match(DOING, location, re.I):  # it does something else now
+    action = re.search(rf" ({DOING})", noun)
+    if action and location.lower().startswith(f"{action[1]} "):  # it does the same elsewhere
+        location = location[len(action[0]) :]
+    elif re.match(DOING, location, re.I):  # it does something else now
         noun = re.sub(f" {DOING}.*", "", noun)
     determiner = match[0] if (match := re.match(DETERMINER, noun, re.I)) else ""
     coloured = [] if re.search(rf"\b{COLOUR}\b", noun, re.I) else new["colour"][-1:]
