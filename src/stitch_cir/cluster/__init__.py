@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from stitch_cir import _exports
 from stitch_cir.cluster._dataset import SharedDataset
+from stitch_cir.cluster._index import ClusterIndexOptions, index_on_cluster
 from stitch_cir.cluster._reports import (
+    ClusterIndexReport,
     CompactReport,
     DatasetReport,
     DatasetVersion,
@@ -33,6 +35,8 @@ __all__ = [
     "ClusterGallery",
     "ClusterOptions",
     "ClusterSnapshot",
+    "ClusterIndexOptions",
+    "ClusterIndexReport",
     "CompactReport",
     "DatasetReport",
     "DatasetShard",
@@ -49,6 +53,7 @@ __all__ = [
     "import_gallery",
     "named_error",
     "open_cluster",
+    "index_on_cluster",
 ]
 
 # writing a dataset needs no search

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stitch_cir.cluster._lance import import_lance, lance_errors
+from stitch_cir.cluster._lance import import_lance, lance_errors, quoted
 from stitch_cir.cluster._reports import CompactReport, DatasetReport, DatasetVersion
 from stitch_cir.cluster._rows import BATCH, SHARDS, shard_of, to_record
 from stitch_cir.errors import GalleryDamagedError, GalleryError, NotFoundError, SettingError
@@ -180,7 +180,7 @@ class SharedDataset:
 
         Raises ``NotFoundError`` for an id that is not there.
         """
-        condition = f"id IN ({', '.join(map(_quoted, ids))})"
+        condition = f"id IN ({', '.join(map(quoted, ids))})"
         with lance_errors(self.uri):
             there = self.lance.to_table(columns=["id"], filter=condition)["id"].to_pylist()
             missing = [id for id in ids if id not in set(there)]
@@ -192,6 +192,22 @@ class SharedDataset:
                 )
             self.lance.delete(condition)
         return self.version
+
+    def record(self, facts: Mapping[str, Any], kinds: Mapping[str, str] | None = None) -> None:
+        """Record facts, and attributes that are new, in a version before that of their values.
+
+        Nothing is written where all of it is recorded already.
+        """
+        there = dict(self.kinds)
+        new = [(name, kind) for name, kind in (kinds or {}).items() if name not in there]
+        changes = kinds_metadata(new, len(there))
+        if dict(facts) != self.facts:
+            changes[_FACTS] = json.dumps(facts)
+        if changes:
+            with lance_errors(self.uri):
+                self.lance.update_schema_metadata(changes)
+                self.lance.checkout_latest()
+            self.facts = dict(facts)
 
     def compact(self, *, keep_days: float = 7.0, remove_unfinished: bool = False) -> CompactReport:
         """Merge small files, and delete versions that are older than so many days.
@@ -296,7 +312,3 @@ def kinds_metadata(kinds: Sequence[tuple[str, str]], first: int) -> dict[str, st
         f"{_ATTRIBUTE}{name}": json.dumps({"kind": kind, "position": position})
         for position, (name, kind) in enumerate(kinds, first)
     }
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from stitch_cir._hints import install_command
 from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError, ModelError
 
-__all__ = ["import_lance", "lance_errors"]
+__all__ = ["create_dataset", "import_lance", "lance_errors", "quoted"]
 
 _MISSING = re.compile(r"was not found|not found|does not exist|No such", re.IGNORECASE)
 _REFUSED = re.compile(
@@ -63,3 +63,25 @@ def lance_errors(uri: str) -> Iterator[None]:
         raise GalleryError(
             f"{uri} cannot be used: {reason}.", hint="Check the address and the storage."
         ) from error
+
+
+def create_dataset(
+    uri: str, schema: Any, fragments: Iterable[Any], options: Mapping[str, str]
+) -> Any:
+    """Make a dataset of files that were written; raises ``OSError`` where there is one.
+
+    The commit is not tried again, so that of several writers one makes the dataset: Lance's own
+    mode for it lets the last one replace what the others wrote.
+    """
+    lance = import_lance()
+    return lance.LanceDataset.commit(
+        uri,
+        lance.LanceOperation.Overwrite(schema, list(fragments)),
+        max_retries=0,
+        storage_options=dict(options) or None,
+    )
+
+
+def quoted(text: str) -> str:
+    """Return a text as a condition on rows has it."""
+    return "'" + text.replace("'", "''") + "'"

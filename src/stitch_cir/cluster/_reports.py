@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from stitch_cir.gallery import IndexReport
+
 __all__ = [
+    "ClusterIndexReport",
     "CompactReport",
     "DatasetReport",
     "DatasetVersion",
@@ -112,3 +116,39 @@ class GalleryImportReport:
     def summary(self) -> str:
         """Return one line for people."""
         return f"{self.images:,} images from version {self.version}."
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterIndexReport:
+    """What an indexing run on a cluster did: counts of all nodes together, as of one machine.
+
+    ``version`` is the newest of the dataset, ``units`` how many were encoded, by ``workers``
+    encoders.
+    """
+
+    index: IndexReport
+    version: int
+    units: int
+    workers: int
+
+    @property
+    def skipped_by_reason(self) -> dict[str, int]:
+        """How many files each reason left out, the most frequent first."""
+        return dict(Counter(reason for _, reason in self.index.skipped).most_common())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {
+            **self.index.to_dict(),
+            "skipped_by_reason": self.skipped_by_reason,
+            "version": self.version,
+            "units": self.units,
+            "workers": self.workers,
+        }
+
+    def summary(self) -> str:
+        """Return one line for people."""
+        counts = self.index.summary().replace(" in the gallery: ", ": ", 1)
+        encoders = "1 encoder" if self.workers == 1 else f"{self.workers:,} encoders"
+        work = f" {self.units:,} units by {encoders}." if self.units else ""
+        return f"version {self.version}: {counts}{work}"

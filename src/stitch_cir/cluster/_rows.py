@@ -10,7 +10,17 @@ from typing import Any
 
 from stitch_cir.gallery.store import ContentRecord, IdRecord, row_digest
 
-__all__ = ["BATCH", "SHARDS", "batches", "row_of", "schema", "shard_of", "to_record"]
+__all__ = [
+    "BATCH",
+    "KNOWN",
+    "SHARDS",
+    "batches",
+    "row_of",
+    "schema",
+    "shard_of",
+    "to_known_record",
+    "to_record",
+]
 
 SHARDS = 256
 """Numbers among which ids are dealt out by their content, fixed when a dataset is made."""
@@ -18,6 +28,8 @@ BATCH = 256
 """Rows written or read at a time."""
 _ITEM = ("path", "size", "mtime_ns", "mark", "since", "hash")
 _CONTENT = ("width", "height", "boxes", "vectors")
+KNOWN = ("state", *_ITEM, "captions", "metadata_of", "rows")
+"""Columns beside the id that say what is indexed: all but vectors, boxes and attributes."""
 _DIGESTED = (
     "id",
     "state",
@@ -61,7 +73,8 @@ def schema(metadata: Mapping[str, str]) -> Any:
 def row_of(record: IdRecord) -> dict[str, Any]:
     """Return the row of a record."""
     content = record.content
-    attributes = [[*head, list(values)] for *head, values in record.attributes]
+    # by name: galleries that met the attributes in another order have equal rows
+    attributes = sorted([*head, list(values)] for *head, values in record.attributes)
     row: dict[str, Any] = {
         "id": record.id,
         "state": record.table,
@@ -130,6 +143,24 @@ def _to_record(row: Mapping[str, Any], dim: int, of_content: bytes | None) -> Id
         content,
         tuple(zip(texts, vectors, strict=True)),
         tuple((name, kind, carried, tuple(values)) for name, kind, carried, values in attributes),
+        row["metadata_of"],
+        json.loads(row["rows"], object_hook=_restored),
+    )
+
+
+def to_known_record(row: Mapping[str, Any]) -> IdRecord:
+    """Return the record of a row that was read without vectors and attributes.
+
+    Raises ``ValueError`` where it cannot be read.
+    """
+    columns = {name: row[name] for name in _ITEM if name != "since" or row["state"] == "vanished"}
+    return IdRecord(
+        row["id"],
+        row["state"],
+        columns if row["state"] else {},
+        None,
+        tuple((text, b"") for text in row["captions"] or ()),
+        (),
         row["metadata_of"],
         json.loads(row["rows"], object_hook=_restored),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stitch_cir.cluster._dataset import SharedDataset, kinds_metadata, metadata_of
-from stitch_cir.cluster._lance import import_lance, lance_errors
+from stitch_cir.cluster._lance import create_dataset, import_lance, lance_errors
 from stitch_cir.cluster._reports import GalleryExportReport, GalleryImportReport
 from stitch_cir.cluster._rows import batches, row_of, schema, to_record
 from stitch_cir.errors import (
@@ -110,8 +110,7 @@ def _create(
 ) -> GalleryExportReport | None:
     """Write a new dataset; ``None`` where another writer made one meanwhile.
 
-    Files are written first. The commit is not tried again, so that of several writers one makes the
-    dataset: Lance's own mode for it lets the last one replace what the others wrote.
+    Files are written first.
     """
     import pyarrow as pa
 
@@ -129,12 +128,7 @@ def _create(
             fragments = lance.fragment.write_fragments(
                 stream, uri, schema=arrow_schema, mode="create", storage_options=options or None
             )
-            dataset = lance.LanceDataset.commit(
-                uri,
-                lance.LanceOperation.Overwrite(arrow_schema, fragments),
-                max_retries=0,
-                storage_options=options or None,
-            )
+            dataset = create_dataset(uri, arrow_schema, fragments, options)
         except OSError:
             if not _exists(uri, options):
                 raise

@@ -18,7 +18,7 @@ from stitch_cir.gallery.store import Store
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["captions_of_items", "read_captions", "record_captions"]
+__all__ = ["captions_fact", "captions_of_items", "read_captions", "record_captions"]
 
 _EXPECTED = 'Expected one JSON object a line: {"id": "a.jpg", "captions": ["a red dress", …]}'
 
@@ -61,12 +61,19 @@ def captions_of_items(
 def record_captions(
     store: Store, file: Path | str | None, texts: Mapping[str, tuple[str, ...]]
 ) -> None:
-    """Record which captions a gallery holds: the file's name, and a digest of them all."""
-    digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
-    fact = {"file": None if file is None else Path(file).name, "sha256": digest}
+    """Record which captions a gallery holds."""
+    fact = captions_fact(file, texts)
     if store.meta().get("captions") != fact:
         with store.transaction():
             store.set_meta(captions=fact)
+
+
+def captions_fact(
+    file: Path | str | None, texts: Mapping[str, tuple[str, ...]]
+) -> dict[str, str | None]:
+    """Return what is recorded of captions: the file's name, and a digest of them all."""
+    digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
+    return {"file": None if file is None else Path(file).name, "sha256": digest}
 
 
 def _records(file: Path, text: str) -> list[tuple[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -130,7 +129,7 @@ class Decoder:
 
     def _read(self, number: int, candidate: ChangedFile) -> Decoded:
         path = self._settings.root / to_path(candidate.path)
-        candidate = replace(candidate, facts=candidate.facts.settled(time.time_ns()))
+        candidate = replace(candidate, facts=candidate.facts.settled(self._store.now_ns()))
         digest = None
         try:
             # opened once, so that the hash and the pixels are of the same file

@@ -123,36 +123,44 @@ class FolderRun:
             if old is not None and not is_of(old.meta(), root, directory):
                 is_guarded = False  # started afresh from another folder
             total = self._survey(store, old, entries, is_guarded=is_guarded)
-            back = self._counters.returned = _vanished.bring_back(store)
-            _survey.check_colours(store, root, self._counters)
-            self._encode(store, recipe, total)
-            self._note_rereads()
-            self._counters.unchanged = max(0, self._counters.unchanged - back)
-            self._let_go(store)
-            self._encode_captions(store, old)
-            store.sweep()
+            self._update(store, old, recipe, total)
             finish(store)
             self._counters.vanished = _vanished.count(store)
             images = store.count("items")
         # not in the database of a rebuild, which no attribute goes through
         with write_lock(directory), closing(Store(directory, write=True)) as store:
-            limit = self._options.max_pixels
-            read_perceptual_hashes(store, root, limit, self._workers, self._progress)
-            if self._options.metadata:
-                read_carried(store, root, self._counters, self._progress)
-            if self._attributes is not None:
-                report = write_table(store, self._attributes)
-                self._counters.attributed = report.items
-                self._counters.unknown_attributes += report.unknown
-            encode_metadata_captions(
-                store,
-                self._encoder,
-                self._counters,
-                self._progress,
-                is_on=self._options.captions_from_metadata,
-            )
+            self._complete(store)
         self._counters.notes += switch_notes(before, self._encoder)
         return self._counters.close(images=images, seconds=time.perf_counter() - started)
+
+    def _update(self, store: Store, old: Store | None, recipe: ViewRecipe, total: int) -> None:
+        """Bring the surveyed images, their vectors and captions up to date."""
+        back = self._counters.returned = _vanished.bring_back(store)
+        _survey.check_colours(store, self._root, self._counters)
+        self._encode(store, recipe, total)
+        self._note_rereads()
+        self._counters.unchanged = max(0, self._counters.unchanged - back)
+        self._let_go(store)
+        self._encode_captions(store, old)
+        store.sweep()
+
+    def _complete(self, store: Store) -> None:
+        """Add what is read of the images beside their vectors: hashes, metadata, attributes."""
+        limit = self._options.max_pixels
+        read_perceptual_hashes(store, self._root, limit, self._workers, self._progress)
+        if self._options.metadata:
+            read_carried(store, self._root, self._counters, self._progress)
+        if self._attributes is not None:
+            report = write_table(store, self._attributes)
+            self._counters.attributed = report.items
+            self._counters.unknown_attributes += report.unknown
+        encode_metadata_captions(
+            store,
+            self._encoder,
+            self._counters,
+            self._progress,
+            is_on=self._options.captions_from_metadata,
+        )
 
     def _survey(
         self, store: Store, old: Store | None, entries: Iterable[FileEntry], *, is_guarded: bool
@@ -184,12 +192,16 @@ class FolderRun:
                 f"The folder has moved; the gallery is now that of {root.absolute()}."
             )
             set_root(store, root, directory)
-        options.record(store)
-        set_removed(store, removed)
-        _survey.record(store)
+        self._record(store, removed)
         if old is not None and is_of(old.meta(), root, directory):
             _vanished.take_over(store, old)
         return total
+
+    def _record(self, store: Store, removed: frozenset[str]) -> None:
+        """Remember the options, what stays out, and what the survey met beside images."""
+        self._options.record(store)
+        set_removed(store, removed)
+        _survey.record(store)
 
     def _without(
         self, entries: Iterable[FileEntry], removed: frozenset[str]

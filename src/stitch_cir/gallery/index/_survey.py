@@ -16,11 +16,16 @@ __all__ = [
     "changed",
     "check_colours",
     "count_changed",
+    "count_unchanged",
+    "gone_skipped",
     "is_below",
     "missing",
     "missing_twin",
     "note",
     "record",
+    "select_changed",
+    "select_other_differences",
+    "skipped_before",
 ]
 
 _PAGE = 512
@@ -96,17 +101,53 @@ def record(store: Store) -> None:
         with store.transaction():
             store.rows("DELETE FROM main.others")
             store.rows(f"INSERT INTO main.others (id, size, mtime_ns, mark) {now}")
-    gone = store.rows("SELECT id FROM skipped WHERE id NOT IN (SELECT id FROM temp.found)")
-    store.run(
-        "DELETE FROM skipped WHERE id = ?",
-        [(id,) for (id,) in gone if not is_below(store, id, "unread")],
-    )
+    store.run("DELETE FROM skipped WHERE id = ?", [(id,) for id in gone_skipped(store)])
     for table in ("items", "skipped"):
         # no transaction with a new generation: what is searched stays the same
         store.rows(
             f"UPDATE main.{table} AS known SET mark = f.mark FROM temp.found f"
             f" WHERE known.mark IS NULL AND known.id = f.id AND {_SAME.format('known')}"
         )
+
+
+def gone_skipped(store: Store) -> list[str]:
+    """Return the skipped files that are gone, but none below a folder that cannot be read."""
+    gone = store.rows("SELECT id FROM skipped WHERE id NOT IN (SELECT id FROM temp.found)")
+    return [id for (id,) in gone if not is_below(store, id, "unread")]
+
+
+def select_changed(store: Store, table: str, max_pixels: int) -> None:
+    """Insert the ids of the files that must be read into a table."""
+    statement = f"SELECT id FROM ({_JUDGED}) WHERE NOT same AND reason IS NULL"
+    store.rows(f"INSERT OR IGNORE INTO {table} (id) {statement}", (max_pixels,))
+
+
+def select_other_differences(store: Store, table: str) -> None:
+    """Insert the ids of which :func:`record` would change something into a table."""
+    others = "SELECT id, size, mtime_ns, mark FROM {}"
+    now, before = others.format("temp.found_others"), others.format("main.others")
+    for more, less in ((now, before), (before, now)):
+        store.rows(f"INSERT OR IGNORE INTO {table} (id) SELECT id FROM ({more} EXCEPT {less})")
+    store.run(
+        f"INSERT OR IGNORE INTO {table} (id) VALUES (?)", [(id,) for id in gone_skipped(store)]
+    )
+    for name in ("items", "skipped"):
+        store.rows(
+            f"INSERT OR IGNORE INTO {table} (id) SELECT known.id FROM main.{name} AS known"
+            " JOIN temp.found f USING (id) WHERE known.mark IS NULL AND f.mark IS NOT NULL"
+            f" AND {_SAME.format('known')}"
+        )
+
+
+def count_unchanged(store: Store, max_pixels: int) -> int:
+    """Count the files that are indexed as they are."""
+    return int(store.value(f"SELECT COUNT(*) FROM ({_JUDGED}) WHERE same", (max_pixels,)))
+
+
+def skipped_before(store: Store, max_pixels: int) -> list[tuple[str, str]]:
+    """Return (id, reason) of the files that were left out before and have not changed."""
+    statement = f"SELECT id, reason FROM ({_JUDGED}) WHERE NOT same AND reason IS NOT NULL"
+    return [(id, reason) for id, reason in store.rows(statement, (max_pixels,))]
 
 
 def _is_image(store: Store, root: Path, id: str, entry: FileEntry) -> bool:

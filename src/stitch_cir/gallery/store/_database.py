@@ -7,6 +7,7 @@ import secrets
 import shutil
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +35,9 @@ class Database:
     space, no permission) instead of SQLite's own errors.
     """
 
+    clock_offset = 0.0
+    """Seconds by which this machine's clock is ahead of the one that counts."""
+
     def __init__(self, file: Path, *, write: bool = False) -> None:
         """Open ``file``; with ``write``, create or update it first."""
         self.file = file
@@ -60,6 +64,10 @@ class Database:
         """Close a database that was simply dropped."""
         if hasattr(self, "_connection"):
             self._connection.close()
+
+    def now_ns(self) -> int:
+        """Return the time, in nanoseconds since 1970, by the clock that counts."""
+        return time.time_ns() - round(self.clock_offset * 1e9)
 
     @property
     def is_live(self) -> bool:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import Sequence
 
 from stitch_cir.gallery.store._store import Store
 
-__all__ = ["KEEP_DAYS", "bring_back", "count", "expire", "let_go", "take_over"]
+__all__ = ["KEEP_DAYS", "bring_back", "count", "expire", "expired", "let_go", "take_over"]
 
 KEEP_DAYS = 30
 """Days for which vectors and captions of vanished files are kept, where nothing else is said."""
@@ -83,6 +82,12 @@ def expire(store: Store, days: float) -> int:
         return store.run("DELETE FROM vanished WHERE since <= ?", [(before,)])
 
 
+def expired(store: Store, days: float) -> list[str]:
+    """Return the ids of what vanished ``days`` or more days ago."""
+    before = _now(store) - days * _DAY
+    return [id for (id,) in store.rows("SELECT id FROM vanished WHERE since <= ?", (before,))]
+
+
 def count(store: Store) -> int:
     """Count the vanished items; 0 for a gallery of an older version that is only read."""
     exists = store.value("SELECT 1 FROM sqlite_master WHERE name = 'vanished'")
@@ -97,4 +102,4 @@ def _now(store: Store) -> int:
     latest = store.value("SELECT max(since) FROM vanished") or 0
     created = store.meta().get("created")
     made = datetime.datetime.fromisoformat(created).timestamp() if created else 0
-    return max(int(time.time()), latest, int(made))
+    return max(store.now_ns() // 1_000_000_000, latest, int(made))

@@ -1,0 +1,151 @@
+"""The only writer of an indexing run: units that encoders wrote become versions, each unit once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stitch_cir.cluster._addresses import RowAddresses
+from stitch_cir.cluster._dataset import SharedDataset
+from stitch_cir.cluster._lance import import_lance, lance_errors, quoted
+from stitch_cir.cluster._units import EncodedUnit
+from stitch_cir.errors import GalleryBusyError, GalleryError
+
+__all__ = ["Committer"]
+
+_UNITS = "stitch.units"
+"""Property of a transaction: the numbers of the units that it holds."""
+_TRIES, _FAILURES = 30, 3
+"""How often a commit is tried while others write, and how often after other errors."""
+
+
+class Committer:
+    """Makes versions of units. Others may write meanwhile: no id gets a second row."""
+
+    def __init__(self, dataset: SharedDataset, addresses: RowAddresses) -> None:
+        """Begin at a version of which ``addresses`` knows the rows."""
+        self.dataset = dataset
+        self._addresses = addresses
+        self._version = dataset.version
+        self._landed: set[str] = set()
+
+    def commit(self, units: Sequence[EncodedUnit]) -> None:
+        """Write units in one version, in place of the rows that their ids had.
+
+        Where the acknowledgement of a commit was lost, the numbers of the units in the versions
+        since say whether it has landed. Raises ``GalleryError``.
+        """
+        kinds = {name: kind for unit in units for name, kind in unit.kinds}
+        failures = 0
+        for attempt in range(_TRIES):
+            try:
+                self._follow()
+                waiting = [unit for unit in units if unit.number not in self._landed]
+                if not waiting:
+                    return
+                self.dataset.record(self.dataset.facts, kinds)
+                self._follow()
+                self._write(waiting)
+            except GalleryBusyError:
+                if attempt == _TRIES - 1:
+                    raise
+            except GalleryError:
+                # a storage that did not answer in time may have done it all the same
+                failures += 1
+                if failures == _FAILURES:
+                    raise
+            else:
+                return
+
+    def record(self, facts: Mapping[str, Any]) -> None:
+        """Record the facts of the whole, where they differ."""
+        for attempt in range(_TRIES):
+            try:
+                with lance_errors(self.dataset.uri):
+                    self.dataset.lance.checkout_latest()
+                self.dataset.record(facts)
+            except GalleryBusyError:
+                if attempt == _TRIES - 1:
+                    raise
+            else:
+                return
+
+    def remove_duplicates(self) -> None:
+        """Delete the rows whose id another row has, as two runs at once may leave them."""
+        rows: dict[int, list[int]] = {}
+        for _, address in self._addresses.duplicates:
+            rows.setdefault(address >> 32, []).append(address)
+        if rows:
+            conditions = {
+                number: f"_rowaddr IN ({', '.join(map(str, addresses))})"
+                for number, addresses in rows.items()
+            }
+            with lance_errors(self.dataset.uri):
+                self._replace(conditions, [], {})
+            self._reread()
+
+    def _follow(self) -> None:
+        """Take in what others wrote since the last look."""
+        lance = import_lance()
+        moved = False
+        with lance_errors(self.dataset.uri):
+            self.dataset.lance.checkout_latest()
+            newest = self.dataset.version
+            for version in range(self._version + 1, newest + 1):
+                transaction = self.dataset.lance.read_transaction(version)
+                properties = getattr(transaction, "transaction_properties", None) or {}
+                self._landed |= set(properties.get(_UNITS, "").split(","))
+                operation = getattr(transaction, "operation", None)
+                moved |= not isinstance(operation, lance.LanceOperation.UpdateConfig)
+        if moved:
+            self._reread()
+        self._version = newest
+
+    def _reread(self) -> None:
+        for _ in self._addresses.read(self.dataset.uri, self.dataset.lance):
+            pass
+        self._version = self.dataset.version
+
+    def _write(self, units: Sequence[EncodedUnit]) -> None:
+        lance = import_lance()
+        before = self._version
+        fragments = [
+            lance.fragment.FragmentMetadata.from_json(text)
+            for unit in units
+            for text in unit.fragments
+        ]
+        ids = [id for unit in units for id in (*unit.ids, *unit.gone)]
+        conditions = {
+            number: f"id IN ({', '.join(map(quoted, those))})"
+            for number, those in self._addresses.fragments(ids).items()
+        }
+        if not fragments and not conditions:
+            return
+        with lance_errors(self.dataset.uri):
+            numbers = {_UNITS: ",".join(unit.number for unit in units)}
+            self._replace(conditions, fragments, numbers)
+        if self.dataset.version != before + 1:
+            # another writer was quicker, perhaps with rows of the same ids
+            self._reread()
+            self.remove_duplicates()
+        self._version = self.dataset.version
+
+    def _replace(
+        self, conditions: Mapping[int, str], fragments: list[Any], properties: dict[str, str]
+    ) -> None:
+        """Delete rows of fragments, by number, and add fragments, in one version."""
+        lance = import_lance()
+        if conditions:
+            operation = lance.LanceOperation.Update(new_fragments=fragments)
+            for number, condition in conditions.items():
+                left = self.dataset.lance.get_fragment(number).delete(condition)
+                if left is None:
+                    operation.removed_fragment_ids.append(number)
+                else:
+                    operation.updated_fragments.append(left)
+        else:
+            operation = lance.LanceOperation.Append(fragments)
+        transaction = lance.Transaction(
+            self.dataset.version, operation, transaction_properties=properties
+        )
+        self.dataset.lance = lance.LanceDataset.commit(self.dataset.lance, transaction)

@@ -1,0 +1,182 @@
+"""An encoder: an actor that brings units up to date, and writes their rows to the storage."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stitch_cir._cores import THREADS, usable_cores
+from stitch_cir.cluster._lance import import_lance, lance_errors
+from stitch_cir.cluster._ray import node_name
+from stitch_cir.cluster._rows import batches, row_of, to_record
+from stitch_cir.cluster._units import EncodedUnit, EncoderJob, Failure, Ready, Unit
+from stitch_cir.errors import GalleryDamagedError, StitchError
+from stitch_cir.gallery.index import PartState, index_part
+from stitch_cir.gallery.store import IdRecord
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders import DualEncoder
+
+__all__ = ["UnitEncoder"]
+
+_SCRATCH = "stitch-encoder-"
+
+
+class UnitEncoder:
+    """Encodes units in a process of its own; answers with a :class:`Failure` instead of raising.
+
+    ``clock_offset`` is how many seconds this node's clock is ahead of the driver's.
+    """
+
+    def __init__(self, job: EncoderJob) -> None:
+        """Take as many threads as the node's encoders leave each other; load nothing yet."""
+        threads = str(max(1, usable_cores() // job.sharing))
+        # Ray limits an actor's numerical libraries to the CPUs that it was promised
+        os.environ[THREADS] = os.environ["OMP_NUM_THREADS"] = threads
+        self._job = job
+        self._root = Path(job.root)
+        self._encoder: DualEncoder | None = None
+        self._dataset: Any = None
+
+    def prepare(self) -> Ready | Failure:
+        """Load the encoder; check that it is the dataset's, and that the images are to be seen."""
+        return self._answer(self._prepare)
+
+    def encode(self, unit: Unit, clock_offset: float) -> EncodedUnit | Failure:
+        """Bring one unit up to date and write what became of its rows."""
+        return self._answer(lambda: self._encode(unit, clock_offset))
+
+    def _answer(self, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except StitchError as error:
+            return Failure(node_name(), type(error).__name__, error.message, error.hint)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+                raise
+            what = error.filename or tempfile.gettempdir()
+            return Failure(
+                node_name(),
+                "GalleryError",
+                f"{what} cannot be written: {error.strerror}.",
+                "Free space there, or set TMPDIR for Ray on that node to another folder.",
+            )
+
+    def _prepare(self) -> Ready | Failure:
+        from stitch_cir.encoders import load_encoder
+
+        job = self._job
+        sample = None if job.sample is None else self._root / os.fsdecode(job.sample)
+        absent = next((p for p in (self._root, sample) if p and not os.path.lexists(p)), None)
+        if absent is not None:
+            return Failure(
+                node_name(),
+                "GalleryError",
+                f"the images cannot be seen there: {absent} does not exist.",
+                "Mount the folder of the images under the same path on every node.",
+            )
+        encoder = load_encoder(job.encoder, device=job.device, precision=job.precision)
+        if encoder.fingerprint != job.facts["fingerprint"]:
+            return Failure(
+                node_name(),
+                "GalleryMismatchError",
+                f"its encoder {job.encoder} is another one ({encoder.weights_tag}, "
+                f"{encoder.fingerprint[:12]}) than the dataset's ({job.facts['weights_tag']}, "
+                f"{job.facts['fingerprint'][:12]}).",
+                "Install the same model files on every node.",
+            )
+        self._encoder = encoder
+        with lance_errors(job.uri):
+            self._dataset = import_lance().dataset(
+                job.uri, version=job.version, storage_options=dict(job.storage_options) or None
+            )
+        return Ready(node_name())
+
+    def _encode(self, unit: Unit, clock_offset: float) -> EncodedUnit:
+        assert self._encoder is not None
+        job = self._job
+        rows = self._rows(unit.offsets)
+        dim = self._encoder.dim
+        try:
+            records = [to_record(row, dim) for row in rows]
+        except ValueError as error:
+            raise GalleryDamagedError(
+                f"A row of version {job.version} of {job.uri} {error}.",
+                hint="Find it: stitch cluster verify URI",
+            ) from error
+        scratch = tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-")
+        try:
+            counters, after = index_part(
+                self._root,
+                unit.part,
+                PartState(records, job.facts, job.kinds),
+                directory=Path(scratch),
+                encoder=self._encoder,
+                settings=job.settings,
+                clock_offset=clock_offset,
+            )
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        before = {row["id"]: row["digest"] for row in rows}
+        made = [row for row in map(row_of, after.records) if before.get(row["id"]) != row["digest"]]
+        there = {record.id for record in after.records}
+        return EncodedUnit(
+            unit.number,
+            self._write(made),
+            tuple(row["id"] for row in made),
+            tuple(id for id in before if id not in there),
+            tuple(each for each in after.kinds if each not in job.kinds),
+            counters,
+            sum(entry.named for entry in unit.part.entries),
+            _count(after.records, "items") - _count(records, "items"),
+            _count(after.records, "vanished") - _count(records, "vanished"),
+            _added(records, after.records),
+        )
+
+    def _rows(self, offsets: list[int]) -> list[dict[str, Any]]:
+        if not offsets:
+            return []
+        with lance_errors(self._job.uri):
+            rows: list[dict[str, Any]] = self._dataset.take(offsets).to_pylist()
+        return rows
+
+    def _write(self, rows: list[dict[str, Any]]) -> tuple[str, ...]:
+        """Write rows as files that belong to no version yet; return the fragments as text."""
+        if not rows:
+            return ()
+        import pyarrow as pa
+
+        schema = self._dataset.schema
+        stream = pa.RecordBatchReader.from_batches(schema, batches(rows, schema))
+        with lance_errors(self._job.uri):
+            fragments = import_lance().fragment.write_fragments(
+                stream,
+                self._job.uri,
+                schema=schema,
+                mode="append",
+                storage_options=dict(self._job.storage_options) or None,
+            )
+        return tuple(json.dumps(fragment.to_json()) for fragment in fragments)
+
+
+def _count(records: list[IdRecord] | Any, table: str) -> int:
+    return sum(record.table == table for record in records)
+
+
+def _added(before: Any, after: Any) -> tuple[str, ...]:
+    """Return the content of each image that is new, and that no image that has gone had."""
+    ids = {record.id for record in before if record.table}
+    there = {record.id for record in after if record.table == "items"}
+    moved = {r.columns.get("hash") for r in before if r.table and r.id not in there}
+    return tuple(
+        record.columns["hash"]
+        for record in after
+        if record.table == "items" and record.id not in ids
+        if record.columns["hash"] not in moved
+    )
