@@ -13,6 +13,7 @@ from stitch_cir.cluster._lance import import_lance, lance_errors, quoted
 from stitch_cir.cluster._reports import CompactReport, DatasetReport, DatasetVersion
 from stitch_cir.cluster._rows import BATCH, SHARDS, shard_of, to_record
 from stitch_cir.errors import GalleryDamagedError, GalleryError, NotFoundError, SettingError
+from stitch_cir.gallery.store import completeness
 
 __all__ = [
     "SharedDataset",
@@ -109,6 +110,12 @@ class SharedDataset:
         ]
         entries.sort(key=lambda entry: (entry[0]["position"], entry[1]))
         return [(name, entry["kind"]) for entry, name in entries]
+
+    @property
+    def waiting_files(self) -> int | None:
+        """How many files an interrupted run left to be indexed; ``None`` where it is not known."""
+        waiting: int | None = completeness(self.facts)["waiting"]
+        return waiting
 
     def __len__(self) -> int:
         """Count the rows: images, and ids that were left out."""

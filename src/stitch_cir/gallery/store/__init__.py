@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from stitch_cir.gallery.store._provenance import record, root_of, set_root
     from stitch_cir.gallery.store._store import Item, Store, same_id, to_path
     from stitch_cir.gallery.store._provenance import encoder_name, record, root_of, set_root
+    from stitch_cir.gallery.store._provenance import (
+        completeness,
+        encoder_name,
+        record,
+        root_of,
+        set_root,
+    )
     from stitch_cir.gallery.store._store import Item, Store, to_path
     from stitch_cir.gallery.store._view_sets import StoredSet, StoredView
 
@@ -32,6 +39,7 @@ __all__ = [
     "StoredView",
     "attribute_kinds",
     "clear_records",
+    "completeness",
     "encoder_name",
     "put_records",
     "read_records",
@@ -59,6 +67,7 @@ _exports.publish(
         "StoredView": "_view_sets",
         "attribute_kinds": "_id_records",
         "clear_records": "_id_records",
+        "completeness": "_provenance",
         "encoder_name": "_provenance",
         "put_records": "_id_records",
         "read_records": "_id_records",

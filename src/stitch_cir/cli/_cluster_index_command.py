@@ -1,0 +1,196 @@
+"""``stitch cluster index``: a folder into a dataset, with encoders on many machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stitch_cir.cli import _options as o
+from stitch_cir.cli._cluster_commands import (
+    StorageOption,
+    UriArgument,
+    cluster,
+    storage_options,
+)
+from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
+from stitch_cir.cli._index_options import RetentionOptions, VectorOptions
+from stitch_cir.cli._output import console, emit_json, progress_bar
+from stitch_cir.cli._setting_options import with_options
+
+if TYPE_CHECKING:
+    from stitch_cir.cluster import ClusterIndexReport
+
+__all__ = ["index"]
+
+
+@dataclass(frozen=True)
+class ContentOptions:
+    """What becomes of images beside their vectors."""
+
+    captions: Annotated[
+        Path | None,
+        typer.Option("--captions", metavar="FILE", help="Captions by id, as for stitch index."),
+    ] = None
+    attributes: Annotated[
+        Path | None,
+        typer.Option("--attributes", metavar="FILE", help="Attributes by id, likewise."),
+    ] = None
+    metadata: Annotated[
+        bool | None,
+        typer.Option(
+            "--metadata/--no-metadata",
+            help="Take attributes from the images; remembered. [metadata]",
+            show_default=False,
+        ),
+    ] = None
+    captions_from_metadata: Annotated[
+        bool | None,
+        typer.Option(
+            "--captions-from-metadata/--no-captions-from-metadata",
+            help="Take captions from the descriptions and keywords of the images; remembered. "
+            "[no-captions-from-metadata]",
+            show_default=False,
+        ),
+    ] = None
+    restore_removed: Annotated[
+        bool,
+        typer.Option("--restore-removed", help="Index again what was removed by hand."),
+    ] = False
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """Where and with how much the encoders work."""
+
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="HOST:PORT",
+            help="The head of the cluster, or auto on one of its nodes. [this machine alone]",
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", metavar="N", help="Encoders. [one for each node, or for each GPU]"
+        ),
+    ] = None
+    num_gpus: Annotated[
+        float | None,
+        typer.Option(
+            "--num-gpus", metavar="N", help="GPUs of each encoder. [1 with --device cuda, else 0]"
+        ),
+    ] = None
+    unit: Annotated[
+        int,
+        typer.Option("--unit", metavar="N", help="Files that an encoder takes at a time."),
+    ] = 500
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            "--memory", metavar="MB", help="Memory of each encoder for images, as for stitch index."
+        ),
+    ] = None
+    max_megapixels: Annotated[
+        float | None,
+        typer.Option("--max-megapixels", metavar="N", help="Largest image, remembered. [179]"),
+    ] = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return them as ``index_on_cluster`` takes them."""
+        pixels = self.max_megapixels
+        return {
+            "address": self.address,
+            "workers": self.workers,
+            "num_gpus": self.num_gpus,
+            "unit": self.unit,
+            "memory": None if self.memory is None else round(self.memory * 1e6),
+            "max_pixels": None if pixels is None else round(pixels * 1e6),
+        }
+
+
+@cluster.command("index")
+@with_options
+def index(
+    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A folder of images.")],
+    uri: UriArgument,
+    content: ContentOptions,
+    vectors: VectorOptions,
+    effort: ClusterOptions,
+    retention: RetentionOptions,
+    answer: o.AnswerOptions,
+    storage: StorageOption = None,
+) -> None:
+    """Index a folder that every node sees into a dataset, or bring the dataset up to date.
+
+    Only new and changed files are encoded. Interrupt it whenever you like: the next run goes on.
+
+        stitch cluster index /mnt/photos s3://bucket/photos.lance --address 10.0.0.1:6379
+    """
+    with guard(as_json=answer.as_json):
+        from stitch_cir.cluster import index_on_cluster
+
+        options = storage_options(storage)
+        with (
+            _reporting_waiting_files(uri, options),
+            progress_bar(quiet=answer.quiet or answer.as_json) as follow,
+        ):
+            report = index_on_cluster(
+                images,
+                uri,
+                encoder=vectors.encoder,
+                recipe=vectors.recipe(),
+                device=vectors.device,
+                precision=vectors.precision,
+                progress=follow,
+                storage_options=options,
+                **asdict(content),
+                **effort.settings(),
+                **asdict(retention),
+            )
+        if answer.as_json:
+            emit_json(report.to_dict())
+        else:
+            _show_report(report)
+        if report.index.skipped:
+            raise typer.Exit(EXIT_SKIPPED)
+
+
+def _show_report(report: ClusterIndexReport) -> None:
+    out = console()
+    for note in report.index.notes:
+        out.print(f"note: {printable(note)}", soft_wrap=True)
+    for id in report.index.unknown_captions[:10]:
+        out.print(f"captions of an unknown image ignored: {printable(id)}", soft_wrap=True)
+    for id in report.index.unknown_attributes[:10]:
+        out.print(f"attributes of an unknown image ignored: {printable(id)}", soft_wrap=True)
+    for reason, count in report.skipped_by_reason.items():
+        out.print(f"skipped {count:,}: {printable(reason)}", soft_wrap=True)
+    out.print(printable(report.summary()), soft_wrap=True)
+
+
+@contextmanager
+def _reporting_waiting_files(uri: str, options: dict[str, str]) -> Iterator[None]:
+    """Print, when the run is interrupted, how many files are still to be indexed."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        from stitch_cir.cluster import SharedDataset
+        from stitch_cir.errors import StitchError
+
+        with suppress(StitchError):
+            waiting = SharedDataset.open(uri, storage_options=options).waiting_files
+            if waiting != 0:
+                count = "Some" if waiting is None else f"{waiting:,}"
+                typer.echo(
+                    f"{count} files are not indexed yet; what is done is kept. Run the same "
+                    "command again to go on.",
+                    err=True,
+                )
+        raise
