@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import (
     cirr,
     cluster_search,
+    cluster,
     cold,
     device,
     encoders,
@@ -75,6 +76,7 @@ PARTS: dict[str, Callable[[dict[str, Path]], Iterable[Row]]] = {
     "stamps": on("stamps", stamps.run),
     "server": alone(server.run),
     "cluster": alone(cluster_search.run),
+    "cluster": alone(cluster.run),
 }
 
 

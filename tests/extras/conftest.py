@@ -31,6 +31,7 @@ NEEDS = {
     "test_mcp_arguments.py": "mcp",
     "test_parquet.py": "pyarrow",
     "test_cluster.py": "lance",
+    "test_cluster_index.py": "ray",
     "test_catalog_schema.py": "ucp_sdk",
     "test_packages.py": "hatchling",
     "test_tutorials.py": "hatchling",

@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,7 @@ _SCRATCH = "stitch-encoder-"
 
 
 class UnitEncoder:
-    """Encodes units in a process of its own; answers with a :class:`Failure` instead of raising.
-
-    ``clock_offset`` is how many seconds this node's clock is ahead of the driver's.
-    """
+    """Encodes units in a process of its own; answers with a :class:`Failure` instead of raising."""
 
     def __init__(self, job: EncoderJob) -> None:
         """Take as many threads as the node's encoders leave each other; load nothing yet."""
@@ -49,7 +47,10 @@ class UnitEncoder:
         return self._answer(self._prepare)
 
     def encode(self, unit: Unit, clock_offset: float) -> EncodedUnit | Failure:
-        """Bring one unit up to date and write what became of its rows."""
+        """Bring one unit up to date and write what became of its rows.
+
+        ``clock_offset`` is how many seconds this node's clock is ahead of the driver's.
+        """
         return self._answer(lambda: self._encode(unit, clock_offset))
 
     def _answer(self, work: Callable[[], Any]) -> Any:
@@ -100,7 +101,7 @@ class UnitEncoder:
 
     def _encode(self, unit: Unit, clock_offset: float) -> EncodedUnit:
         assert self._encoder is not None
-        job = self._job
+        job, started = self._job, time.process_time()
         rows = self._rows(unit.offsets)
         dim = self._encoder.dim
         try:
@@ -126,9 +127,10 @@ class UnitEncoder:
         before = {row["id"]: row["digest"] for row in rows}
         made = [row for row in map(row_of, after.records) if before.get(row["id"]) != row["digest"]]
         there = {record.id for record in after.records}
+        fragments = self._write(made)
         return EncodedUnit(
             unit.number,
-            self._write(made),
+            fragments,
             tuple(row["id"] for row in made),
             tuple(id for id in before if id not in there),
             tuple(each for each in after.kinds if each not in job.kinds),
@@ -137,6 +139,7 @@ class UnitEncoder:
             _count(after.records, "items") - _count(records, "items"),
             _count(after.records, "vanished") - _count(records, "vanished"),
             _added(records, after.records),
+            time.process_time() - started,
         )
 
     def _rows(self, offsets: list[int]) -> list[dict[str, Any]]:
@@ -165,11 +168,11 @@ class UnitEncoder:
         return tuple(json.dumps(fragment.to_json()) for fragment in fragments)
 
 
-def _count(records: list[IdRecord] | Any, table: str) -> int:
+def _count(records: Sequence[IdRecord], table: str) -> int:
     return sum(record.table == table for record in records)
 
 
-def _added(before: Any, after: Any) -> tuple[str, ...]:
+def _added(before: Sequence[IdRecord], after: Sequence[IdRecord]) -> tuple[str, ...]:
     """Return the content of each image that is new, and that no image that has gone had."""
     ids = {record.id for record in before if record.table}
     there = {record.id for record in after if record.table == "items"}

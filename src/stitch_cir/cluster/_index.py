@@ -168,6 +168,7 @@ class _ClusterRun:
         self._stack = ExitStack()
         self._records = self._stack.enter_context(KnownRecords(scratch, self._progress))
         self._encoders = self._units = self._done = 0
+        self._cpu_seconds = 0.0
         self._lengths: dict[str, int] = {}
 
     def close(self) -> None:
@@ -195,7 +196,8 @@ class _ClusterRun:
         report = division.counters.close(
             images=self._records.images, seconds=time.perf_counter() - started
         )
-        return ClusterIndexReport(report, committer.dataset.version, self._units, self._encoders)
+        version = committer.dataset.version
+        return ClusterIndexReport(report, version, self._units, self._encoders, self._cpu_seconds)
 
     def _survey(
         self, dataset: SharedDataset | None, encoder: str | None, recipe: ViewRecipe | None
@@ -295,6 +297,7 @@ class _ClusterRun:
         for unit in waiting:
             count += self._lengths.pop(unit.number)
             self._done += unit.files
+            self._cpu_seconds += unit.cpu_seconds
             self._records.images += unit.images
             self._records.vanished += unit.vanished
             division.count(unit.counters, unit.added)

@@ -123,13 +123,14 @@ class ClusterIndexReport:
     """What an indexing run on a cluster did: counts of all nodes together, as of one machine.
 
     ``version`` is the newest of the dataset, ``units`` how many were encoded, by ``workers``
-    encoders.
+    encoders, which took ``cpu_seconds`` of processor time for them.
     """
 
     index: IndexReport
     version: int
     units: int
     workers: int
+    cpu_seconds: float
 
     @property
     def skipped_by_reason(self) -> dict[str, int]:
@@ -144,6 +145,7 @@ class ClusterIndexReport:
             "version": self.version,
             "units": self.units,
             "workers": self.workers,
+            "cpu_seconds": round(self.cpu_seconds, 3),
         }
 
     def summary(self) -> str:

@@ -50,7 +50,8 @@ class EncodedUnit:
     """A unit that was written to the storage and is to be committed.
 
     ``ids`` are those of its new rows, ``gone`` those that lose theirs. ``images`` and ``vanished``
-    are by how many their numbers grow; ``added`` the contents of images that are new.
+    are by how many their numbers grow; ``added`` the contents of images that are new, and
+    ``cpu_seconds`` what the unit took of the encoder's processor time.
     """
 
     number: str
@@ -63,6 +64,7 @@ class EncodedUnit:
     images: int
     vanished: int
     added: tuple[str, ...]
+    cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

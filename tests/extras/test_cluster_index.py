@@ -1,0 +1,424 @@
+"""Indexing on a cluster: the rows of one machine, whatever is changed, killed or wrong meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stitch_cir.cluster import ClusterIndexReport, SharedDataset, export_gallery, index_on_cluster
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.errors import (
+    ClusterError,
+    GalleryError,
+    GalleryMismatchError,
+    ModelError,
+    NotFoundError,
+    SettingError,
+)
+from stitch_cir.gallery import index_folder
+from stitch_cir.views import ViewRecipe
+from tests.command import invoke
+from tests.conftest import noise
+from tests.extras.cluster_faults import FOLDER
+
+pytestmark = pytest.mark.cluster
+lance = pytest.importorskip("lance")
+ray = pytest.importorskip("ray")
+
+ROOT = Path(__file__).parents[2]
+ENCODER = HashEncoder()
+
+
+@pytest.fixture(scope="module")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One Ray for all tests here, and the folder in which they switch its faults on."""
+    folder = tmp_path_factory.mktemp("faults")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER, str(folder))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init(
+            "local",
+            num_cpus=4,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            namespace="stitch",
+            object_store_memory=80_000_000,
+            runtime_env={"worker_process_setup_hook": "tests.extras.cluster_faults.install"},
+        )
+        yield folder
+        ray.shutdown()
+
+
+@pytest.fixture
+def fault(faults: Path) -> Iterator[Path]:
+    """The folder of faults, empty again afterwards."""
+    yield faults
+    for file in faults.iterdir():
+        file.unlink()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(8):
+        noise(number, 40, 30).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    return str(tmp_path / "photos.lance")
+
+
+def run(photos: Path, uri: str, **options: Any) -> ClusterIndexReport:
+    return index_on_cluster(photos, uri, **{"encoder": "test", "unit": 2, "workers": 2, **options})
+
+
+def rows_of(uri: str) -> dict[str, dict[str, Any]]:
+    """All columns by id, but for the second at which something was met to be gone."""
+    rows = {}
+    for row in SharedDataset.open(uri).rows():
+        assert row["id"] not in rows, "an id has two rows"
+        if row["state"] == "vanished":
+            row.pop("since")
+            row.pop("digest")
+        rows[row["id"]] = row
+    return rows
+
+
+def assert_as_on_one_machine(photos: Path, uri: str, gallery: Path, **options: Any) -> None:
+    """Index the folder here, too, and compare every row and fact."""
+    here = f"{uri}-{len(list(gallery.parent.iterdir()))}"
+    report = index_folder(photos, gallery, encoder=ENCODER, **options)
+    export_gallery(gallery, here)
+    assert rows_of(uri) == rows_of(here)
+    there, one = SharedDataset.open(uri), SharedDataset.open(here)
+    assert there.kinds == one.kinds
+    assert {**there.facts, "created": None} == {**one.facts, "created": None}
+    assert len(there) == len(one)
+    assert report.images == sum(row["state"] == "items" for row in rows_of(uri).values())
+    assert not there.verify().problems
+
+
+def test_rows_are_those_of_one_machine_at_first_and_after_changes(
+    faults: Path, photos: Path, uri: str, tmp_path: Path
+) -> None:
+    (photos / "twin.png").write_bytes((photos / "3.png").read_bytes())
+    (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
+    (photos / "empty.jpg").write_bytes(b"")
+    (photos / "notes.txt").write_text("no image")
+    noise(40, 200, 100).save(photos / "huge.png")
+    described = noise(41, 30, 30)
+    exif = described.getexif()
+    exif[0x010E] = "a lake at dawn"
+    described.save(photos / "described.jpg", exif=exif)
+    captions, attributes = tmp_path / "captions.jsonl", tmp_path / "shop.csv"
+    captions.write_text(
+        '{"id": "1.png", "captions": ["a red dog", "ein Hund"]}\n'
+        '{"id": "BROKEN.png", "captions": ["x"]}\n{"id": "nowhere.png", "captions": ["x"]}\n'
+    )
+    attributes.write_text("id,price,brand\n2.png,3.50,Acme\ntwin.png,7,\nnowhere.png,1,\n")
+    options: dict[str, Any] = {
+        "captions": captions,
+        "attributes": attributes,
+        "captions_from_metadata": True,
+        "max_pixels": 10_000,
+    }
+    gallery = tmp_path / "gallery"
+    first = run(photos, uri, **options)
+    assert_as_on_one_machine(photos, uri, gallery, **options)
+    counted = first.index
+    assert (counted.images, counted.added, counted.duplicates, counted.other_files) == (
+        10,
+        10,
+        1,
+        1,
+    )
+    assert {id for id, _ in counted.skipped} == {"broken.png", "empty.jpg", "huge.png"}
+    assert sum(first.skipped_by_reason.values()) == 3
+    assert set(counted.unknown_captions) == {"BROKEN.png", "nowhere.png"}
+    assert counted.unknown_attributes == ("nowhere.png",)
+    # nothing is left to do, and nothing is written
+    version = SharedDataset.open(uri).version
+    again = run(photos, uri)
+    assert (again.version, again.units, again.index.unchanged) == (version, 0, 10)
+    assert len(again.index.skipped) == 3
+    # changed, gone, new, moved with its captions, an image no more, other captions and attributes
+    index_folder(photos, gallery, encoder=ENCODER)
+    noise(50, 40, 30).save(photos / "0.png")
+    (photos / "4.png").unlink()
+    noise(51, 40, 30).save(photos / "new.png")
+    (photos / "1.png").rename(photos / "moved.png")
+    (photos / "5.png").write_bytes(b"no image any more")
+    noise(52, 30, 30).save(photos / "broken.png")
+    (photos / "notes.txt").write_text("another text")
+    attributes.write_text("id,price,colour\n2.png,4,red\nnew.png,1,\n")
+    changed = run(photos, uri, attributes=attributes)
+    assert_as_on_one_machine(photos, uri, gallery, attributes=attributes)
+    counted = changed.index
+    assert (counted.added, counted.changed, counted.moved, counted.removed) == (2, 1, 1, 1)
+    assert counted.vanished == 2
+    moved = rows_of(uri)["moved.png"]
+    assert moved["captions"] == ["a red dog", "ein Hund"]
+    # what had gone comes back without being encoded, and what is forgotten leaves
+    noise(4, 40, 30).save(photos / "back.png")
+    captions.write_text('{"id": "new.png", "captions": ["new"]}\n')
+    run(photos, uri, captions=captions, forget=True)
+    assert_as_on_one_machine(photos, uri, gallery, captions=captions, forget=True)
+    assert "vanished" not in {row["state"] for row in rows_of(uri).values()}
+
+
+def test_an_encoder_that_is_killed_costs_its_unit_alone(
+    fault: Path, photos: Path, uri: str, tmp_path: Path
+) -> None:
+    (fault / "die-once").touch()
+    report = run(photos, uri)
+    assert not (fault / "die-once").exists()
+    assert report.index.encoded == report.index.images == 8
+    assert_as_on_one_machine(photos, uri, tmp_path / "gallery")
+    (fault / "die-always").touch()
+    noise(70, 40, 30).save(photos / "poison.png")
+    with pytest.raises(ClusterError, match=r"3 encoders died, .*with the files from 'poison.png'"):
+        run(photos, uri)
+    assert len(rows_of(uri)) == 8
+
+
+def test_an_acknowledgement_that_is_lost_makes_no_second_row(
+    faults: Path, photos: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, calls = lance.LanceDataset.commit, [0]
+
+    def lose(*args: Any, **options: Any) -> Any:
+        done = commit(*args, **options)
+        calls[0] += 1
+        if calls[0] == 2:  # the first one makes the dataset
+            raise OSError("the connection was reset")
+        return done
+
+    monkeypatch.setattr(lance.LanceDataset, "commit", lose)
+    run(photos, uri)
+    assert calls[0] == 2
+    assert_as_on_one_machine(photos, uri, tmp_path / "gallery")
+
+
+DYING = """
+import os, signal, sys
+import lance
+from stitch_cir.cluster import index_on_cluster
+
+photos, uri, address, when = sys.argv[1:]
+commit, calls = lance.LanceDataset.commit, []
+
+def dying(*args, **options):
+    calls.append(1)
+    if when == "before" and len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    done = commit(*args, **options)
+    if when == "after" and len(calls) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done
+
+lance.LanceDataset.commit = dying
+index_on_cluster(photos, uri, encoder="test", unit=1, workers=2, address=address)
+"""
+
+
+@pytest.mark.parametrize("when", ["after", "before"])
+def test_a_driver_that_is_killed_loses_nothing_that_is_committed(
+    when: str, faults: Path, photos: Path, uri: str, tmp_path: Path
+) -> None:
+    for number in range(8, 17):
+        noise(number, 40, 30).save(photos / f"{number}.png")
+    address = ray.get_runtime_context().gcs_address
+    command = [sys.executable, "-c", DYING, str(photos), uri, address, when]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == -9, done.stderr
+    assert len(rows_of(uri)) == 8
+    assert SharedDataset.open(uri).waiting_files == 17
+    report = run(photos, uri)
+    assert (report.index.unchanged, report.index.encoded) == (8, 9)
+    assert_as_on_one_machine(photos, uri, tmp_path / "gallery")
+
+
+def test_an_interruption_keeps_what_is_done_and_says_how_to_go_on(
+    faults: Path, photos: Path, uri: str, tmp_path: Path
+) -> None:
+    def interrupt(event: Any) -> None:
+        if event.stage == "indexing":
+            raise KeyboardInterrupt
+
+    for number in range(8, 20):
+        noise(number, 40, 30).save(photos / f"{number}.png")
+    with pytest.raises(KeyboardInterrupt):
+        run(photos, uri, unit=1, progress=interrupt)
+    dataset = SharedDataset.open(uri)
+    assert 8 <= len(dataset) < 20
+    assert dataset.waiting_files is not None
+    assert dataset.waiting_files > 0
+    run(photos, uri)
+    assert_as_on_one_machine(photos, uri, tmp_path / "gallery")
+
+
+def test_two_runs_at_once_write_no_image_twice(
+    faults: Path, photos: Path, uri: str, tmp_path: Path
+) -> None:
+    run(photos, uri)
+    for number in range(8, 14):
+        noise(number, 40, 30).save(photos / f"{number}.png")
+    problems: list[BaseException] = []
+
+    def once() -> None:
+        try:
+            run(photos, uri, workers=1, unit=1)
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=once) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems
+    run(photos, uri)
+    assert_as_on_one_machine(photos, uri, tmp_path / "gallery")
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("other-version", ClusterError, r"node \S+ \(\S+\) has stitch-cir 0.0.1; this machine has"),
+        ("clock", ClusterError, r"clock of the node \S+ \(\S+\) is 60 minutes ahead of"),
+        ("disk-full", GalleryError, r"On the node \S+ \(\S+\): .*No space left on device"),
+        ("no-images", GalleryError, r"On the node \S+ \(\S+\): the images cannot be seen there: .*photos"),
+        ("other-weights", GalleryMismatchError, r"On the node \S+ \(\S+\): its encoder test is another"),
+    ],
+)  # fmt: skip
+def test_a_node_that_does_not_fit_is_named_with_the_cause(
+    name: str, error: type[GalleryError], message: str, fault: Path, photos: Path, uri: str
+) -> None:
+    (fault / name).touch()
+    with pytest.raises(error, match=message) as caught:
+        run(photos, uri, workers=1)
+    assert caught.value.hint
+    assert len(SharedDataset.open(uri)) == 0
+    (fault / name).unlink()
+    assert run(photos, uri, workers=1).index.images == 8
+
+
+def test_a_cluster_without_room_or_gpus_is_said(faults: Path, photos: Path, uri: str) -> None:
+    with pytest.raises(ClusterError, match=r"is to have 1 GPUs; the cluster has 0"):
+        run(photos, uri, num_gpus=1)
+    with pytest.raises(SettingError, match="unit is 0"):
+        run(photos, uri, unit=0)
+
+
+def test_a_dataset_of_another_kind_is_refused(
+    faults: Path, photos: Path, uri: str, tmp_path: Path
+) -> None:
+    run(photos, uri)
+    before = rows_of(uri)
+    with pytest.raises(
+        GalleryMismatchError, match=rf"dataset {re.escape(uri)} was made with the views"
+    ):
+        run(photos, uri, recipe=ViewRecipe(count=4))
+    with pytest.raises(
+        GalleryMismatchError, match=rf"vectors of the dataset {re.escape(uri)} were made by"
+    ):
+        run(photos, uri, encoder="mini")
+    (tmp_path / "others").mkdir()
+    noise(1, 30, 30).save(tmp_path / "others" / "x.png")
+    with pytest.raises(
+        GalleryMismatchError, match=rf"dataset {re.escape(uri)} was made from the folder"
+    ):
+        run(tmp_path / "others", uri)
+    shutil.rmtree(photos)
+    photos.mkdir()
+    noise(1, 30, 30).save(photos / "1.png")
+    with pytest.raises(
+        GalleryError, match=rf"7 of the 8 images of the dataset {re.escape(uri)} are no longer"
+    ):
+        run(photos, uri)
+    assert rows_of(uri) == before
+    assert run(photos, uri, allow_missing=True).index.images == 1
+
+
+def test_what_no_cluster_is_needed_for_is_refused_before_one_is(
+    photos: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotFoundError, match="no folder"):
+        run(tmp_path / "nowhere", uri)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NotFoundError, match="no image in the folder"):
+        run(tmp_path / "empty", uri)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GalleryError, match=r"cannot be used"):
+        run(photos, str(tmp_path / "file" / "x.lance"))
+    with pytest.raises(GalleryError, match="s3x"):
+        run(photos, "s3x://bucket/x.lance")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ModelError, match="Ray, which is not installed"):
+        run(photos, uri)
+
+
+CONNECTING = """
+import sys
+from stitch_cir.cluster import index_on_cluster
+from stitch_cir.errors import StitchError
+
+try:
+    index_on_cluster(sys.argv[1], sys.argv[2], encoder="test", address=sys.argv[3])
+except StitchError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "token", "message"),
+    [
+        ("the cluster", "0" * 64, "ClusterError .*its token is missing or is another one.*RAY_AUTH"),
+        ("127.0.0.1:1", "", "ClusterError The cluster at 127.0.0.1:1 cannot be reached: Connection refused"),
+        ("10.0.0.1", "", "SettingError The address of a cluster cannot be '10.0.0.1'"),
+    ],
+)  # fmt: skip
+def test_a_cluster_that_cannot_be_joined_is_an_error_with_the_cause(
+    address: str, token: str, message: str, faults: Path, photos: Path, uri: str
+) -> None:
+    if address == "the cluster":
+        address = ray.get_runtime_context().gcs_address
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+    command = [sys.executable, "-c", CONNECTING, str(photos), uri, address]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert re.match(message, done.stdout), done.stderr
+
+
+def test_every_command_of_the_guide_runs(
+    faults: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
+    (tmp_path / "titles.jsonl").write_text('{"id": "1.png", "title": "a dog"}\n')
+    guide = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```sh\n(stitch cluster index.*?)```", guide, re.DOTALL)
+    for line in filter(None, block.splitlines()):
+        words = shlex.split(line, comments=True)[1:]
+        if "--address" in words:
+            words[words.index("--address") + 1] = ray.get_runtime_context().gcs_address
+        done = invoke([*words, *([] if "--encoder" in words else ["--encoder", "test"]), "--json"])
+        assert done.exit_code == 7, (words, done.output)
+    answer = json.loads(done.stdout)
+    assert answer["unchanged"] == 8
+    assert list(answer["skipped_by_reason"].values()) == [1]
