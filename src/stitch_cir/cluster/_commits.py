@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stitch_cir.cluster._addresses import RowAddresses
-from stitch_cir.cluster._dataset import SharedDataset
+from stitch_cir.cluster._dataset import AttributePosition, SharedDataset
 from stitch_cir.cluster._lance import import_lance, lance_errors, quoted
 from stitch_cir.cluster._units import EncodedUnit
 from stitch_cir.errors import GalleryBusyError, GalleryError
@@ -35,15 +35,16 @@ class Committer:
         Where the acknowledgement of a commit was lost, the numbers of the units in the versions
         since say whether it has landed. Raises ``GalleryError``.
         """
-        kinds = {name: kind for unit in units for name, kind in unit.kinds}
+        kinds = {kind for unit in units for kind in unit.kinds}
         failures = 0
         for attempt in range(_TRIES):
             try:
                 self._follow()
+                self.remove_duplicates()
                 waiting = [unit for unit in units if unit.number not in self._landed]
                 if not waiting:
                     return
-                self.dataset.record(self.dataset.facts, kinds)
+                self.dataset.record(self.dataset.facts, sorted(kinds))
                 self._follow()
                 self._write(waiting)
             except GalleryBusyError:
@@ -57,13 +58,13 @@ class Committer:
             else:
                 return
 
-    def record(self, facts: Mapping[str, Any]) -> None:
-        """Record the facts of the whole, where they differ."""
+    def record(self, facts: Mapping[str, Any], kinds: Sequence[AttributePosition] = ()) -> None:
+        """Record the facts of the whole where they differ, and attributes that are new."""
         for attempt in range(_TRIES):
             try:
                 with lance_errors(self.dataset.uri):
                     self.dataset.lance.checkout_latest()
-                self.dataset.record(facts)
+                self.dataset.record(facts, kinds)
             except GalleryBusyError:
                 if attempt == _TRIES - 1:
                     raise
@@ -122,8 +123,9 @@ class Committer:
         if not fragments and not conditions:
             return
         with lance_errors(self.dataset.uri):
-            numbers = {_UNITS: ",".join(unit.number for unit in units)}
-            self._replace(conditions, fragments, numbers)
+            numbers = [unit.number for unit in units]
+            self._replace(conditions, fragments, {_UNITS: ",".join(numbers)})
+        self._landed |= set(numbers)
         if self.dataset.version != before + 1:
             # another writer was quicker, perhaps with rows of the same ids
             self._reread()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,9 +16,11 @@ from stitch_cir.errors import GalleryDamagedError, GalleryError, NotFoundError, 
 from stitch_cir.gallery.store import completeness
 
 __all__ = [
+    "AttributePosition",
     "SharedDataset",
     "kinds_metadata",
     "metadata_of",
+    "positions",
 ]
 
 _FORMAT = 1
@@ -29,6 +31,14 @@ Attributes have keys of their own, so that writers that add some at once lose no
 """
 _UNIT_TOLERANCE = 1e-3
 _NAMED = 20
+
+
+class AttributePosition(NamedTuple):
+    """An attribute of a dataset, and where it is shown among the others."""
+
+    position: int
+    name: str
+    kind: str
 
 
 class SharedDataset:
@@ -104,9 +114,7 @@ class SharedDataset:
     def kinds(self) -> list[tuple[str, str]]:
         """Name and kind of every attribute, in the order in which they are shown."""
         entries = [
-            (json.loads(value), key.removeprefix(_ATTRIBUTE))
-            for key, value in _metadata(self.lance).items()
-            if key.startswith(_ATTRIBUTE)
+            (json.loads(value), key.removeprefix(_ATTRIBUTE)) for key, value in self._attributes()
         ]
         entries.sort(key=lambda entry: (entry[0]["position"], entry[1]))
         return [(name, entry["kind"]) for entry, name in entries]
@@ -200,14 +208,22 @@ class SharedDataset:
             self.lance.delete(condition)
         return self.version
 
-    def record(self, facts: Mapping[str, Any], kinds: Mapping[str, str] | None = None) -> None:
+    @property
+    def next_position(self) -> int:
+        """The position behind that of the last attribute."""
+        positions = [json.loads(v)["position"] for k, v in self._attributes()]
+        return max(positions, default=-1) + 1
+
+    def _attributes(self) -> list[tuple[str, str]]:
+        return [pair for pair in _metadata(self.lance).items() if pair[0].startswith(_ATTRIBUTE)]
+
+    def record(self, facts: Mapping[str, Any], kinds: Sequence[AttributePosition] = ()) -> None:
         """Record facts, and attributes that are new, in a version before that of their values.
 
         Nothing is written where all of it is recorded already.
         """
         there = dict(self.kinds)
-        new = [(name, kind) for name, kind in (kinds or {}).items() if name not in there]
-        changes = kinds_metadata(new, len(there))
+        changes = kinds_metadata([each for each in kinds if each.name not in there])
         if dict(facts) != self.facts:
             changes[_FACTS] = json.dumps(facts)
         if changes:
@@ -304,18 +320,23 @@ def _metadata(dataset: Any) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in metadata.items()}
 
 
-def metadata_of(facts: Mapping[str, Any], kinds: Sequence[tuple[str, str]]) -> dict[str, str]:
+def metadata_of(facts: Mapping[str, Any], kinds: Sequence[AttributePosition]) -> dict[str, str]:
     """Return the metadata of a new dataset: facts of a gallery, and its attributes."""
     return {
         _FACTS: json.dumps(facts),
         _DATASET: json.dumps({"format": _FORMAT, "shards": SHARDS}),
-        **kinds_metadata(kinds, 0),
+        **kinds_metadata(kinds),
     }
 
 
-def kinds_metadata(kinds: Sequence[tuple[str, str]], first: int) -> dict[str, str]:
-    """Return the metadata of attributes, (name, kind) each, that come at position ``first``."""
+def positions(kinds: Sequence[tuple[str, str]], first: int) -> list[AttributePosition]:
+    """Return attributes, (name, kind) each, in the order in which they come, from ``first`` on."""
+    return [AttributePosition(number, *kind) for number, kind in enumerate(kinds, first)]
+
+
+def kinds_metadata(kinds: Sequence[AttributePosition]) -> dict[str, str]:
+    """Return the metadata of attributes."""
     return {
-        f"{_ATTRIBUTE}{name}": json.dumps({"kind": kind, "position": position})
-        for position, (name, kind) in enumerate(kinds, first)
+        f"{_ATTRIBUTE}{each.name}": json.dumps({"kind": each.kind, "position": each.position})
+        for each in kinds
     }

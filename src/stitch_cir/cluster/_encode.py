@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir._cores import THREADS, usable_cores
+from stitch_cir.cluster._dataset import AttributePosition
 from stitch_cir.cluster._lance import import_lance, lance_errors
 from stitch_cir.cluster._ray import node_name
 from stitch_cir.cluster._rows import batches, row_of, to_record
 from stitch_cir.cluster._units import EncodedUnit, EncoderJob, Failure, Ready, Unit
 from stitch_cir.errors import GalleryDamagedError, StitchError
+from stitch_cir.gallery.attributes import carried_position
 from stitch_cir.gallery.index import PartState, index_part
 from stitch_cir.gallery.store import IdRecord
 
@@ -133,7 +135,11 @@ class UnitEncoder:
             fragments,
             tuple(row["id"] for row in made),
             tuple(id for id in before if id not in there),
-            tuple(each for each in after.kinds if each not in job.kinds),
+            tuple(
+                AttributePosition(job.first + carried_position(name), name, kind)
+                for name, kind in after.kinds
+                if (name, kind) not in job.kinds
+            ),
             counters,
             sum(entry.named for entry in unit.part.entries),
             _count(after.records, "items") - _count(records, "items"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from stitch_cir.cluster._commits import Committer
-from stitch_cir.cluster._dataset import SharedDataset, metadata_of
+from stitch_cir.cluster._dataset import SharedDataset, metadata_of, positions
 from stitch_cir.cluster._known_records import KnownRecords
 from stitch_cir.cluster._lance import create_dataset, import_lance, lance_errors
 from stitch_cir.cluster._pool import encode_units
@@ -30,6 +30,7 @@ from stitch_cir.errors import (
     StitchError,
 )
 from stitch_cir.gallery import Progress, ProgressEvent
+from stitch_cir.gallery.attributes import carried_position
 from stitch_cir.gallery.index import FolderDivision, IndexSettings
 from stitch_cir.gallery.store import encoder_name
 from stitch_cir.views import ViewRecipe
@@ -135,6 +136,8 @@ def _naming(scratch: Path, uri: str) -> Iterator[None]:
     try:
         yield
     except GalleryMismatchError as error:
+        if str(scratch) not in error.message:
+            raise
         raise GalleryMismatchError(
             error.message.replace(f"gallery {scratch}", f"dataset {uri}"),
             hint="Use the dataset's encoder and views and the folder that it was made of, or index "
@@ -167,7 +170,7 @@ class _ClusterRun:
                 raise SettingError(f"{name} is {value!r}.", hint="It must be at least 1.")
         self._stack = ExitStack()
         self._records = self._stack.enter_context(KnownRecords(scratch, self._progress))
-        self._encoders = self._units = self._done = 0
+        self._encoders = self._units = self._done = self._left = self._first = 0
         self._cpu_seconds = 0.0
         self._lengths: dict[str, int] = {}
 
@@ -186,7 +189,8 @@ class _ClusterRun:
         division = self._survey(dataset, encoder, recipe)
         facts = {name: fact for name, fact in division.facts.items() if name not in _OF_A_COMMIT}
         if dataset is None:
-            dataset = self._create(facts, division.attribute_kinds)
+            dataset = self._create(facts)
+        self._first = dataset.next_position
         committer = Committer(dataset, self._records.addresses)
         committer.remove_duplicates()
         if division.remaining:
@@ -214,9 +218,9 @@ class _ClusterRun:
         division.run_survey()
         return division
 
-    def _create(self, facts: Mapping[str, Any], kinds: Sequence[tuple[str, str]]) -> SharedDataset:
+    def _create(self, facts: Mapping[str, Any]) -> SharedDataset:
         """Make the dataset without rows."""
-        empty = schema(metadata_of({**facts, "survey": _incomplete(None)}, kinds))
+        empty = schema(metadata_of({**facts, "survey": _incomplete(None)}, ()))
         with lance_errors(self._uri):
             create_dataset(self._uri, empty, [], self._storage)
         return SharedDataset.open(self._uri, storage_options=self._storage)
@@ -225,10 +229,10 @@ class _ClusterRun:
         self, division: FolderDivision, committer: Committer, facts: Mapping[str, Any]
     ) -> None:
         """Have all units encoded, and commit them as they come."""
-        left = division.remaining
-        committer.record({**facts, "survey": _incomplete(left)})
-        counters = division.counters
-        self._done = counters.unchanged + len(counters.skipped)
+        self._left = division.remaining
+        new = positions(division.attribute_kinds, self._first + carried_position(None))
+        committer.record({**facts, "survey": _incomplete(self._left)}, new)
+        self._done = division.done
         waiting = list[EncodedUnit]()
         with connected(self._options.get("address")) as ray:
             stream = self._stream(ray, division, committer.dataset)
@@ -239,14 +243,14 @@ class _ClusterRun:
                     self._units += 1
                     late = time.monotonic() - last > _SECONDS_OF_A_COMMIT
                     if len(waiting) >= _UNITS_OF_A_COMMIT or late:
-                        left -= self._commit(committer, waiting, division)
+                        self._commit(committer, waiting, division)
                         last = time.monotonic()
-                left -= self._commit(committer, waiting, division)
+                self._commit(committer, waiting, division)
             except BaseException:
                 # what is encoded by now is kept, whatever ends the run
                 with suppress(StitchError):
-                    left -= self._commit(committer, waiting, division)
-                    committer.record({**facts, "survey": _incomplete(left)})
+                    self._commit(committer, waiting, division)
+                    committer.record({**facts, "survey": _incomplete(self._left)})
                 raise
             finally:
                 stream.close()
@@ -268,7 +272,8 @@ class _ClusterRun:
             storage_options=self._storage,
             root=str(self._root.resolve()),
             facts=dataset.facts,
-            kinds=tuple(dict([*dataset.kinds, *division.attribute_kinds]).items()),
+            kinds=tuple(dataset.kinds),
+            first=self._first,
             encoder=self._encoder,
             device=options.get("device"),
             precision=options.get("precision"),
@@ -288,14 +293,15 @@ class _ClusterRun:
 
     def _commit(
         self, committer: Committer, waiting: list[EncodedUnit], division: FolderDivision
-    ) -> int:
-        """Commit what waits, count it and report it; return how many ids it was."""
+    ) -> None:
+        """Commit what waits, count it and report it."""
         if not waiting:
-            return 0
+            return
         committer.commit(waiting)
-        count = 0
-        for unit in waiting:
-            count += self._lengths.pop(unit.number)
+        units = list(waiting)
+        waiting.clear()
+        self._left -= sum(self._lengths.pop(unit.number) for unit in units)
+        for unit in units:
             self._done += unit.files
             self._cpu_seconds += unit.cpu_seconds
             self._records.images += unit.images
@@ -305,8 +311,6 @@ class _ClusterRun:
             for id, reason in unit.counters.skipped:
                 self._progress(ProgressEvent("indexing", self._done, division.total, id, reason))
             self._progress(ProgressEvent("indexing", self._done, division.total, name))
-        waiting.clear()
-        return count
 
 
 def _number_of_encoders(workers: int | None, gpus: float, nodes: Sequence[Node]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.cluster._dataset import SharedDataset, kinds_metadata, metadata_of
+from stitch_cir.cluster._dataset import SharedDataset, kinds_metadata, metadata_of, positions
 from stitch_cir.cluster._lance import create_dataset, import_lance, lance_errors
 from stitch_cir.cluster._reports import GalleryExportReport, GalleryImportReport
 from stitch_cir.cluster._rows import batches, row_of, schema, to_record
@@ -115,7 +115,7 @@ def _create(
     import pyarrow as pa
 
     lance, counted = import_lance(), [0]
-    arrow_schema = schema(metadata_of(facts, kinds))
+    arrow_schema = schema(metadata_of(facts, positions(kinds, 0)))
 
     def rows() -> Iterator[dict[str, Any]]:
         for record in read_records(store):
@@ -218,7 +218,8 @@ def _add_attributes(kinds: Sequence[tuple[str, str]], dataset: SharedDataset) ->
     new = [each for each in kinds if each[0] not in there]
     if new:
         with lance_errors(dataset.uri):
-            dataset.lance.update_schema_metadata(kinds_metadata(new, len(there)))
+            new_positions = positions(new, dataset.next_position)
+            dataset.lance.update_schema_metadata(kinds_metadata(new_positions))
             dataset.lance.checkout_latest()
 
 

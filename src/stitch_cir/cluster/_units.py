@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stitch_cir.cluster._dataset import AttributePosition
+
 # at run time: an encoder's counters come back in a message
 from stitch_cir.gallery._report import IndexCounters
 from stitch_cir.gallery.index import FolderPart, IndexSettings
@@ -17,7 +19,9 @@ __all__ = ["EncodedUnit", "EncoderJob", "Failure", "Ready", "Unit"]
 class EncoderJob:
     """What all units of a run share: the dataset, the folder, the encoder and the settings.
 
-    ``threads`` is among how many encoders a node's cores are divided.
+    ``kinds`` are the attributes of the dataset, and those that the run's file sets; new ones of the
+    images are shown from position ``first`` on. A node's cores
+    are divided among ``sharing`` encoders. ``sample`` is a file that every node must see.
     """
 
     uri: str
@@ -26,6 +30,7 @@ class EncoderJob:
     root: str
     facts: Mapping[str, Any]
     kinds: tuple[tuple[str, str], ...]
+    first: int
     encoder: str
     device: str | None
     precision: str | None
@@ -58,7 +63,7 @@ class EncodedUnit:
     fragments: tuple[str, ...]
     ids: tuple[str, ...]
     gone: tuple[str, ...]
-    kinds: tuple[tuple[str, str], ...]
+    kinds: tuple[AttributePosition, ...]
     counters: IndexCounters
     files: int
     images: int

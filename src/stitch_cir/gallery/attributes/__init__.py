@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stitch_cir import _exports
 
 if TYPE_CHECKING:
+    from stitch_cir.gallery.attributes._carried import carried_position
     from stitch_cir.gallery.attributes._facets import Facet, FacetCount, FacetRequest
     from stitch_cir.gallery.attributes._files import read_attributes
     from stitch_cir.gallery.attributes._kinds import AttributeKind, AttributeValue
@@ -42,6 +43,7 @@ __all__ = [
     "Near",
     "Not",
     "Where",
+    "carried_position",
     "parse_where",
     "read_attributes",
 ]
@@ -69,6 +71,7 @@ _exports.publish(
         "Near": "_where",
         "Not": "_where",
         "Where": "_where",
+        "carried_position": "_carried",
         "parse_where": "_parse",
         "read_attributes": "_files",
     },

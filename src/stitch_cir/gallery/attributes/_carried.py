@@ -21,7 +21,7 @@ from stitch_cir.gallery.store import Store, to_path
 from stitch_cir.gallery.store import _attributes as tables
 from stitch_cir.images import open_regular, read_metadata
 
-__all__ = ["CARRIED", "read_carried"]
+__all__ = ["CARRIED", "carried_position", "read_carried"]
 
 CARRIED: dict[str, AttributeKind] = {
     "width": "number",
@@ -44,6 +44,12 @@ _UNREAD = (
     " FROM items i LEFT JOIN attribute_items a USING (id) LEFT JOIN contents c USING (hash)"
     " WHERE i.hash NOT NULL AND i.path NOT NULL AND a.content IS NOT i.hash"
 )
+
+
+def carried_position(name: str | None) -> int:
+    """Return where an attribute of images comes among those; others, and ``None``, come behind."""
+    names = list(CARRIED)
+    return names.index(name) if name in CARRIED else len(names)
 
 
 def read_carried(store: Store, root: Path, counters: IndexCounters, progress: Progress) -> None:

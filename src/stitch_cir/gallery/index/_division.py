@@ -56,8 +56,8 @@ _SUMMED = (
 class FolderDivision(FolderRun):
     """Surveys a folder against the records of its ids, which hold no vectors, and divides the work.
 
-    ``total`` files may be images; ``remaining`` ids are to be looked at. ``counters`` counts what
-    needs no look.
+    ``total`` files may be images, of which ``done`` need no look; ``remaining`` ids do.
+    ``counters`` counts what has been counted so far.
     """
 
     def __init__(
@@ -71,7 +71,8 @@ class FolderDivision(FolderRun):
         """Check the settings, and read captions and attributes. ``directory`` has the records."""
         super().__init__(root, directory, encoder, recipe, settings)
         self._store = Store(directory, write=True)
-        self.total = self.remaining = 0
+        self.total = self.remaining = self.done = 0
+        self._spelled: dict[tuple[str, str], list[str]] = {}
 
     def close(self) -> None:
         """Close the database."""
@@ -108,7 +109,9 @@ class FolderDivision(FolderRun):
         self._select()
         pixels = self._options.max_pixels
         self._counters.unchanged = _survey.count_unchanged(store, pixels)
-        self._counters.skipped += _survey.skipped_before(store, pixels)
+        before = _survey.skipped_before(store, pixels)
+        self._counters.skipped += before
+        self.done = self._counters.unchanged + len(before)
         self.remaining = store.count("temp.touched")
 
     def _record(self, store: Store, removed: frozenset[str]) -> None:
@@ -177,9 +180,13 @@ class FolderDivision(FolderRun):
         for name in _SUMMED:
             setattr(mine, name, getattr(mine, name) + getattr(counters, name))
         mine.unchanged += counters.reread
-        for name in ("skipped", "unknown_captions", "unknown_attributes", "notes"):
+        for name in ("skipped", "notes"):
             before = getattr(mine, name)
             before += [each for each in getattr(counters, name) if each not in before]
+        for id in counters.unknown_captions:
+            mine.unknown_captions += self._spelled["captions", id]
+        for id in counters.unknown_attributes:
+            mine.unknown_attributes += self._spelled["attributes", id]
         store.rows("CREATE TEMP TABLE IF NOT EXISTS added (hash TEXT PRIMARY KEY)")
         for hash in added:
             is_new = store.run("INSERT OR IGNORE INTO temp.added VALUES (?)", [(hash,)])
@@ -220,6 +227,7 @@ class FolderDivision(FolderRun):
                 self._counters.unknown_captions.append(name)
             else:
                 by_id[id] = (*by_id.get(id, ()), *texts)
+                self._spelled.setdefault(("captions", id), []).append(name)
         return by_id
 
     def _other_captions(self) -> list[str]:
@@ -247,6 +255,7 @@ class FolderDivision(FolderRun):
                 )
             else:
                 records[id] = replace(record, id=id)
+                self._spelled["attributes", id] = [record.id]
         if table is not None and table.records and not records:
             raise RecordError(
                 f"None of the {len(table.records):,} ids is in the folder {self._root}, for "
