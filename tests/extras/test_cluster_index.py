@@ -71,7 +71,7 @@ def fault(faults: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(8):
@@ -84,8 +84,8 @@ def uri(tmp_path: Path) -> str:
     return str(tmp_path / "photos.lance")
 
 
-def run(photos: Path, uri: str, **options: Any) -> ClusterIndexReport:
-    return index_on_cluster(photos, uri, **{"encoder": "test", "unit": 2, "workers": 2, **options})
+def run(images: Path, uri: str, **options: Any) -> ClusterIndexReport:
+    return index_on_cluster(images, uri, **{"encoder": "test", "unit": 2, "workers": 2, **options})
 
 
 def rows_of(uri: str) -> dict[str, dict[str, Any]]:
@@ -100,32 +100,32 @@ def rows_of(uri: str) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def assert_as_on_one_machine(photos: Path, uri: str, gallery: Path, **options: Any) -> None:
+def assert_as_on_one_machine(images: Path, uri: str, gallery: Path, **options: Any) -> None:
     """Index the folder here, too, and compare every row and fact."""
     here = f"{uri}-{len(list(gallery.parent.iterdir()))}"
-    report = index_folder(photos, gallery, encoder=ENCODER, **options)
+    report = index_folder(images, gallery, encoder=ENCODER, **options)
     export_gallery(gallery, here)
     assert rows_of(uri) == rows_of(here)
-    there, one = SharedDataset.open(uri), SharedDataset.open(here)
-    assert there.kinds == one.kinds
-    assert {**there.facts, "created": None} == {**one.facts, "created": None}
-    assert len(there) == len(one)
+    there, local = SharedDataset.open(uri), SharedDataset.open(here)
+    assert there.kinds == local.kinds
+    assert {**there.facts, "created": None} == {**local.facts, "created": None}
+    assert len(there) == len(local)
     assert report.images == sum(row["state"] == "items" for row in rows_of(uri).values())
     assert not there.verify().problems
 
 
 def test_rows_are_those_of_one_machine_at_first_and_after_changes(
-    faults: Path, photos: Path, uri: str, tmp_path: Path
+    faults: Path, images: Path, uri: str, tmp_path: Path
 ) -> None:
-    (photos / "twin.png").write_bytes((photos / "3.png").read_bytes())
-    (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
-    (photos / "empty.jpg").write_bytes(b"")
-    (photos / "notes.txt").write_text("no image")
-    noise(40, 200, 100).save(photos / "huge.png")
+    (images / "twin.png").write_bytes((images / "3.png").read_bytes())
+    (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
+    (images / "empty.jpg").write_bytes(b"")
+    (images / "notes.txt").write_text("no image")
+    noise(40, 200, 100).save(images / "huge.png")
     described = noise(41, 30, 30)
     exif = described.getexif()
     exif[0x010E] = "a lake at dawn"
-    described.save(photos / "described.jpg", exif=exif)
+    described.save(images / "described.jpg", exif=exif)
     captions, attributes = tmp_path / "captions.jsonl", tmp_path / "shop.csv"
     captions.write_text(
         '{"id": "1.png", "captions": ["a red dog", "ein Hund"]}\n'
@@ -139,8 +139,8 @@ def test_rows_are_those_of_one_machine_at_first_and_after_changes(
         "max_pixels": 10_000,
     }
     gallery = tmp_path / "gallery"
-    first = run(photos, uri, **options)
-    assert_as_on_one_machine(photos, uri, gallery, **options)
+    first = run(images, uri, **options)
+    assert_as_on_one_machine(images, uri, gallery, **options)
     counted = first.index
     assert (counted.images, counted.added, counted.duplicates, counted.other_files) == (
         10,
@@ -154,51 +154,51 @@ def test_rows_are_those_of_one_machine_at_first_and_after_changes(
     assert counted.unknown_attributes == ("nowhere.png",)
     # nothing is left to do, and nothing is written
     version = SharedDataset.open(uri).version
-    again = run(photos, uri)
+    again = run(images, uri)
     assert (again.version, again.units, again.index.unchanged) == (version, 0, 10)
     assert len(again.index.skipped) == 3
     # changed, gone, new, moved with its captions, an image no more, other captions and attributes
-    index_folder(photos, gallery, encoder=ENCODER)
-    noise(50, 40, 30).save(photos / "0.png")
-    (photos / "4.png").unlink()
-    noise(51, 40, 30).save(photos / "new.png")
-    (photos / "1.png").rename(photos / "moved.png")
-    (photos / "5.png").write_bytes(b"no image any more")
-    noise(52, 30, 30).save(photos / "broken.png")
-    (photos / "notes.txt").write_text("another text")
+    index_folder(images, gallery, encoder=ENCODER)
+    noise(50, 40, 30).save(images / "0.png")
+    (images / "4.png").unlink()
+    noise(51, 40, 30).save(images / "new.png")
+    (images / "1.png").rename(images / "moved.png")
+    (images / "5.png").write_bytes(b"no image any more")
+    noise(52, 30, 30).save(images / "broken.png")
+    (images / "notes.txt").write_text("another text")
     attributes.write_text("id,price,colour\n2.png,4,red\nnew.png,1,\n")
-    changed = run(photos, uri, attributes=attributes)
-    assert_as_on_one_machine(photos, uri, gallery, attributes=attributes)
+    changed = run(images, uri, attributes=attributes)
+    assert_as_on_one_machine(images, uri, gallery, attributes=attributes)
     counted = changed.index
     assert (counted.added, counted.changed, counted.moved, counted.removed) == (2, 1, 1, 1)
     assert counted.vanished == 2
     moved = rows_of(uri)["moved.png"]
     assert moved["captions"] == ["a red dog", "ein Hund"]
     # what had gone comes back without being encoded, and what is forgotten leaves
-    noise(4, 40, 30).save(photos / "back.png")
+    noise(4, 40, 30).save(images / "back.png")
     captions.write_text('{"id": "new.png", "captions": ["new"]}\n')
-    run(photos, uri, captions=captions, forget=True)
-    assert_as_on_one_machine(photos, uri, gallery, captions=captions, forget=True)
+    run(images, uri, captions=captions, forget=True)
+    assert_as_on_one_machine(images, uri, gallery, captions=captions, forget=True)
     assert "vanished" not in {row["state"] for row in rows_of(uri).values()}
 
 
 def test_an_encoder_that_is_killed_costs_its_unit_alone(
-    fault: Path, photos: Path, uri: str, tmp_path: Path
+    fault: Path, images: Path, uri: str, tmp_path: Path
 ) -> None:
     (fault / "die-once").touch()
-    report = run(photos, uri)
+    report = run(images, uri)
     assert not (fault / "die-once").exists()
     assert report.index.encoded == report.index.images == 8
-    assert_as_on_one_machine(photos, uri, tmp_path / "gallery")
+    assert_as_on_one_machine(images, uri, tmp_path / "gallery")
     (fault / "die-always").touch()
-    noise(70, 40, 30).save(photos / "poison.png")
+    noise(70, 40, 30).save(images / "poison.png")
     with pytest.raises(ClusterError, match=r"3 encoders died, .*with the files from 'poison.png'"):
-        run(photos, uri)
+        run(images, uri)
     assert len(rows_of(uri)) == 8
 
 
 def test_an_acknowledgement_that_is_lost_makes_no_second_row(
-    faults: Path, photos: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    faults: Path, images: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit, calls = lance.LanceDataset.commit, [0]
 
@@ -210,9 +210,9 @@ def test_an_acknowledgement_that_is_lost_makes_no_second_row(
         return done
 
     monkeypatch.setattr(lance.LanceDataset, "commit", lose)
-    run(photos, uri)
+    run(images, uri)
     assert calls[0] >= 2
-    assert_as_on_one_machine(photos, uri, tmp_path / "gallery")
+    assert_as_on_one_machine(images, uri, tmp_path / "gallery")
 
 
 DYING = """
@@ -220,7 +220,7 @@ import os, signal, sys
 import lance
 from stitch_cir.cluster import index_on_cluster
 
-photos, uri, address, when = sys.argv[1:]
+images, uri, address, when = sys.argv[1:]
 commit, calls = lance.LanceDataset.commit, []
 
 def dying(*args, **options):
@@ -233,58 +233,58 @@ def dying(*args, **options):
     return done
 
 lance.LanceDataset.commit = dying
-index_on_cluster(photos, uri, encoder="test", unit=1, workers=2, address=address)
+index_on_cluster(images, uri, encoder="test", unit=1, workers=2, address=address)
 """
 
 
 @pytest.mark.parametrize("when", ["after", "before"])
 def test_a_driver_that_is_killed_loses_nothing_that_is_committed(
-    when: str, faults: Path, photos: Path, uri: str, tmp_path: Path
+    when: str, faults: Path, images: Path, uri: str, tmp_path: Path
 ) -> None:
     for number in range(8, 17):
-        noise(number, 40, 30).save(photos / f"{number}.png")
+        noise(number, 40, 30).save(images / f"{number}.png")
     address = ray.get_runtime_context().gcs_address
-    command = [sys.executable, "-c", DYING, str(photos), uri, address, when]
+    command = [sys.executable, "-c", DYING, str(images), uri, address, when]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == -9, done.stderr
     kept = len(rows_of(uri))
     assert 0 < kept < 17
     assert SharedDataset.open(uri).waiting_files == 17
-    report = run(photos, uri)
+    report = run(images, uri)
     assert (report.index.unchanged, report.index.encoded) == (kept, 17 - kept)
-    assert_as_on_one_machine(photos, uri, tmp_path / "gallery")
+    assert_as_on_one_machine(images, uri, tmp_path / "gallery")
 
 
 def test_an_interruption_keeps_what_is_done_and_says_how_to_go_on(
-    faults: Path, photos: Path, uri: str, tmp_path: Path
+    faults: Path, images: Path, uri: str, tmp_path: Path
 ) -> None:
     def interrupt(event: Any) -> None:
         if event.stage == "indexing":
             raise KeyboardInterrupt
 
     for number in range(8, 20):
-        noise(number, 40, 30).save(photos / f"{number}.png")
+        noise(number, 40, 30).save(images / f"{number}.png")
     with pytest.raises(KeyboardInterrupt):
-        run(photos, uri, unit=1, progress=interrupt)
+        run(images, uri, unit=1, progress=interrupt)
     dataset = SharedDataset.open(uri)
     assert 8 <= len(dataset) < 20
     assert dataset.waiting_files is not None
     assert dataset.waiting_files > 0
-    run(photos, uri)
-    assert_as_on_one_machine(photos, uri, tmp_path / "gallery")
+    run(images, uri)
+    assert_as_on_one_machine(images, uri, tmp_path / "gallery")
 
 
 def test_two_runs_at_once_write_no_image_twice(
-    faults: Path, photos: Path, uri: str, tmp_path: Path
+    faults: Path, images: Path, uri: str, tmp_path: Path
 ) -> None:
-    run(photos, uri)
+    run(images, uri)
     for number in range(8, 14):
-        noise(number, 40, 30).save(photos / f"{number}.png")
+        noise(number, 40, 30).save(images / f"{number}.png")
     problems: list[BaseException] = []
 
     def once() -> None:
         try:
-            run(photos, uri, workers=1, unit=1)
+            run(images, uri, workers=1, unit=1)
         except BaseException as error:
             problems.append(error)
 
@@ -294,8 +294,8 @@ def test_two_runs_at_once_write_no_image_twice(
     for thread in threads:
         thread.join()
     assert not problems
-    run(photos, uri)
-    assert_as_on_one_machine(photos, uri, tmp_path / "gallery")
+    run(images, uri)
+    assert_as_on_one_machine(images, uri, tmp_path / "gallery")
 
 
 @pytest.mark.parametrize(
@@ -309,56 +309,56 @@ def test_two_runs_at_once_write_no_image_twice(
     ],
 )  # fmt: skip
 def test_a_node_that_does_not_fit_is_named_with_the_cause(
-    name: str, error: type[GalleryError], message: str, fault: Path, photos: Path, uri: str
+    name: str, error: type[GalleryError], message: str, fault: Path, images: Path, uri: str
 ) -> None:
     (fault / name).touch()
     with pytest.raises(error, match=message) as caught:
-        run(photos, uri, workers=1)
+        run(images, uri, workers=1)
     assert caught.value.hint
     assert len(SharedDataset.open(uri)) == 0
     (fault / name).unlink()
-    assert run(photos, uri, workers=1).index.images == 8
+    assert run(images, uri, workers=1).index.images == 8
 
 
-def test_a_cluster_without_room_or_gpus_is_said(faults: Path, photos: Path, uri: str) -> None:
+def test_a_cluster_without_room_or_gpus_is_said(faults: Path, images: Path, uri: str) -> None:
     with pytest.raises(ClusterError, match=r"is to have 1 GPUs; the cluster has 0"):
-        run(photos, uri, num_gpus=1)
+        run(images, uri, num_gpus=1)
     with pytest.raises(SettingError, match="unit is 0"):
-        run(photos, uri, unit=0)
+        run(images, uri, unit=0)
 
 
 def test_a_dataset_of_another_kind_is_refused(
-    faults: Path, photos: Path, uri: str, tmp_path: Path
+    faults: Path, images: Path, uri: str, tmp_path: Path
 ) -> None:
-    run(photos, uri)
+    run(images, uri)
     before = rows_of(uri)
     with pytest.raises(
         GalleryMismatchError, match=rf"dataset {re.escape(uri)} was made with the views"
     ):
-        run(photos, uri, recipe=ViewRecipe(count=4))
+        run(images, uri, recipe=ViewRecipe(count=4))
     with pytest.raises(
         GalleryMismatchError, match=rf"vectors of the dataset {re.escape(uri)} were made by"
     ):
-        run(photos, uri, encoder="mini")
+        run(images, uri, encoder="mini")
     (tmp_path / "others").mkdir()
     noise(1, 30, 30).save(tmp_path / "others" / "x.png")
     with pytest.raises(
         GalleryMismatchError, match=rf"dataset {re.escape(uri)} was made from the folder"
     ):
         run(tmp_path / "others", uri)
-    shutil.rmtree(photos)
-    photos.mkdir()
-    noise(1, 30, 30).save(photos / "1.png")
+    shutil.rmtree(images)
+    images.mkdir()
+    noise(1, 30, 30).save(images / "1.png")
     with pytest.raises(
         GalleryError, match=rf"7 of the 8 images of the dataset {re.escape(uri)} are no longer"
     ):
-        run(photos, uri)
+        run(images, uri)
     assert rows_of(uri) == before
-    assert run(photos, uri, allow_missing=True).index.images == 1
+    assert run(images, uri, allow_missing=True).index.images == 1
 
 
 def test_what_no_cluster_is_needed_for_is_refused_before_one_is(
-    photos: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(NotFoundError, match="no folder"):
         run(tmp_path / "nowhere", uri)
@@ -367,12 +367,12 @@ def test_what_no_cluster_is_needed_for_is_refused_before_one_is(
         run(tmp_path / "empty", uri)
     (tmp_path / "file").write_text("")
     with pytest.raises(GalleryError, match=r"cannot be used"):
-        run(photos, str(tmp_path / "file" / "x.lance"))
+        run(images, str(tmp_path / "file" / "x.lance"))
     with pytest.raises(GalleryError, match="s3x"):
-        run(photos, "s3x://bucket/x.lance")
+        run(images, "s3x://bucket/x.lance")
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ModelError, match="Ray, which is not installed"):
-        run(photos, uri)
+        run(images, uri)
 
 
 CONNECTING = """
@@ -396,21 +396,21 @@ except StitchError as error:
     ],
 )  # fmt: skip
 def test_a_cluster_that_cannot_be_joined_is_an_error_with_the_cause(
-    address: str, token: str, message: str, faults: Path, photos: Path, uri: str
+    address: str, token: str, message: str, faults: Path, images: Path, uri: str
 ) -> None:
     if address == "the cluster":
         address = ray.get_runtime_context().gcs_address
     environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
-    command = [sys.executable, "-c", CONNECTING, str(photos), uri, address]
+    command = [sys.executable, "-c", CONNECTING, str(images), uri, address]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert re.match(message, done.stdout), done.stderr
 
 
 def test_every_command_of_the_guide_runs(
-    faults: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    faults: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
+    (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
     (tmp_path / "titles.jsonl").write_text('{"id": "1.png", "title": "a dog"}\n')
     guide = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```sh\n(stitch cluster index.*?)```", guide, re.DOTALL)

@@ -141,6 +141,7 @@ NOT_RUN = {
     "bench make": "draws for ten seconds: tests/benchmarks/test_stamps.py",
     "models pull": "fetches from a model hub: tests/encoders/test_models.py",
     "models export": "needs torch: tests/extras/test_export.py",
+    "cluster index": "needs Ray: tests/extras/test_cluster_index.py",
     **{
         f"cluster {name}": "needs pylance: tests/extras/test_cluster.py"
         for name in ("checkout", "compact", "delete", "export", "import", "log", "tag", "verify")

@@ -101,6 +101,7 @@ class ClusterOptions:
         float | None,
         typer.Option("--max-megapixels", metavar="N", help="Largest image, remembered. [179]"),
     ] = None
+    storage: StorageOption = None
 
     def settings(self) -> dict[str, Any]:
         """Return them as ``index_on_cluster`` takes them."""
@@ -125,7 +126,6 @@ def index(
     effort: ClusterOptions,
     retention: RetentionOptions,
     answer: o.AnswerOptions,
-    storage: StorageOption = None,
 ) -> None:
     """Index a folder that every node sees into a dataset, or bring the dataset up to date.
 
@@ -136,7 +136,7 @@ def index(
     with guard(as_json=answer.as_json):
         from stitch_cir.cluster import index_on_cluster
 
-        options = storage_options(storage)
+        options = storage_options(effort.storage)
         with (
             _reporting_waiting_files(uri, options),
             progress_bar(quiet=answer.quiet or answer.as_json) as follow,

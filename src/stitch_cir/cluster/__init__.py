@@ -7,7 +7,7 @@ they are imported when a dataset is opened, or a cluster.
 from typing import TYPE_CHECKING
 
 from stitch_cir import _exports
-from stitch_cir.cluster._dataset import SharedDataset
+from stitch_cir.cluster._dataset import AttributePosition, SharedDataset
 from stitch_cir.cluster._index import ClusterIndexOptions, index_on_cluster
 from stitch_cir.cluster._reports import (
     ClusterIndexReport,
@@ -35,6 +35,7 @@ __all__ = [
     "ClusterGallery",
     "ClusterOptions",
     "ClusterSnapshot",
+    "AttributePosition",
     "ClusterIndexOptions",
     "ClusterIndexReport",
     "CompactReport",

@@ -14,12 +14,12 @@ from typing import Any, TypedDict, Unpack
 
 from stitch_cir.cluster._commits import Committer
 from stitch_cir.cluster._dataset import SharedDataset, metadata_of, positions
-from stitch_cir.cluster._known_records import KnownRecords
 from stitch_cir.cluster._lance import create_dataset, import_lance, lance_errors
 from stitch_cir.cluster._pool import encode_units
 from stitch_cir.cluster._ray import Node, check_nodes, connected
 from stitch_cir.cluster._reports import ClusterIndexReport
 from stitch_cir.cluster._rows import schema
+from stitch_cir.cluster._surveyed_records import SurveyedRecords
 from stitch_cir.cluster._units import EncodedUnit, EncoderJob, Unit
 from stitch_cir.encoders import load_encoder
 from stitch_cir.errors import (
@@ -169,7 +169,7 @@ class _ClusterRun:
             if value is not None and value < 1:
                 raise SettingError(f"{name} is {value!r}.", hint="It must be at least 1.")
         self._stack = ExitStack()
-        self._records = self._stack.enter_context(KnownRecords(scratch, self._progress))
+        self._records = self._stack.enter_context(SurveyedRecords(scratch, self._progress))
         self._encoders = self._units = self._done = self._left = self._first = 0
         self._cpu_seconds = 0.0
         self._lengths: dict[str, int] = {}

@@ -12,14 +12,14 @@ from stitch_cir.gallery.store import ContentRecord, IdRecord, row_digest
 
 __all__ = [
     "BATCH",
-    "KNOWN",
     "SHARDS",
+    "SURVEYED",
     "batches",
     "row_of",
     "schema",
     "shard_of",
-    "to_known_record",
     "to_record",
+    "to_surveyed_record",
 ]
 
 SHARDS = 256
@@ -28,7 +28,7 @@ BATCH = 256
 """Rows written or read at a time."""
 _ITEM = ("path", "size", "mtime_ns", "mark", "since", "hash")
 _CONTENT = ("width", "height", "boxes", "vectors")
-KNOWN = ("state", *_ITEM, "captions", "metadata_of", "rows")
+SURVEYED = ("state", *_ITEM, "captions", "metadata_of", "rows")
 """Columns beside the id that say what is indexed: all but vectors, boxes and attributes."""
 _DIGESTED = (
     "id",
@@ -148,7 +148,7 @@ def _to_record(row: Mapping[str, Any], dim: int, of_content: bytes | None) -> Id
     )
 
 
-def to_known_record(row: Mapping[str, Any]) -> IdRecord:
+def to_surveyed_record(row: Mapping[str, Any]) -> IdRecord:
     """Return the record of a row that was read without vectors and attributes.
 
     Raises ``ValueError`` where it cannot be read.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import cached_property, partial
@@ -317,7 +317,7 @@ class FolderDivision(FolderRun):
             if ids:
                 yield ids
 
-    def _pages(self) -> Iterator[Any]:
+    def _pages(self) -> Generator[tuple[str, int | None], None, None]:
         for condition in ("size NOT NULL", "size IS NULL"):
             after: Sequence[Any] = (-1, "")
             while page := self._store.rows(

@@ -7,16 +7,16 @@ from types import TracebackType
 
 from stitch_cir.cluster._addresses import RowAddresses
 from stitch_cir.cluster._dataset import SharedDataset
-from stitch_cir.cluster._rows import KNOWN, to_known_record
+from stitch_cir.cluster._rows import SURVEYED, to_surveyed_record
 from stitch_cir.gallery import Progress, ProgressEvent
 from stitch_cir.gallery.store import IdRecord, Store, put_records
 
-__all__ = ["KnownRecords"]
+__all__ = ["SurveyedRecords"]
 
 _PAGE = 1000
 
 
-class KnownRecords:
+class SurveyedRecords:
     """The records of a dataset's ids in a folder of the driver, and the addresses of their rows.
 
     ``images`` and ``vanished`` count what the dataset holds.
@@ -29,7 +29,7 @@ class KnownRecords:
         self._directory = directory
         self._progress = progress
 
-    def __enter__(self) -> KnownRecords:
+    def __enter__(self) -> SurveyedRecords:
         """Return the records."""
         return self
 
@@ -54,8 +54,8 @@ class KnownRecords:
 
     def _read(self, dataset: SharedDataset, store: Store) -> None:
         kinds, waiting, count = dataset.kinds, list[IdRecord](), 0
-        for row in self.addresses.read(dataset.uri, dataset.lance, KNOWN):
-            waiting.append(to_known_record(row))
+        for row in self.addresses.read(dataset.uri, dataset.lance, SURVEYED):
+            waiting.append(to_surveyed_record(row))
             if len(waiting) == _PAGE:
                 count += self._put(store, waiting, kinds, count)
         self._put(store, waiting, kinds, count)
