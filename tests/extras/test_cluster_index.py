@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,16 +49,18 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv(FOLDER, str(folder))
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(
-            "local",
-            num_cpus=4,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level="ERROR",
-            namespace="stitch",
-            object_store_memory=80_000_000,
-            runtime_env={"worker_process_setup_hook": "tests.extras.cluster_faults.install"},
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="lance is not fork-safe")
+            ray.init(
+                "local",
+                num_cpus=4,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="ERROR",
+                namespace="stitch",
+                object_store_memory=80_000_000,
+                runtime_env={"worker_process_setup_hook": "tests.extras.cluster_faults.install"},
+            )
         yield folder
         ray.shutdown()
 

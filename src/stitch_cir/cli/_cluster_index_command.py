@@ -25,7 +25,7 @@ from stitch_cir.cli._setting_options import with_options
 if TYPE_CHECKING:
     from stitch_cir.cluster import ClusterIndexReport
 
-__all__ = ["index"]
+__all__ = ["cluster", "index"]
 
 
 @dataclass(frozen=True)

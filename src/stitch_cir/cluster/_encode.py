@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stitch_cir._cores import THREADS, usable_cores
 from stitch_cir.cluster._dataset import AttributePosition
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["UnitEncoder"]
 
 _SCRATCH = "stitch-encoder-"
+Answer = TypeVar("Answer")
 
 
 class UnitEncoder:
@@ -55,7 +56,7 @@ class UnitEncoder:
         """
         return self._answer(lambda: self._encode(unit, clock_offset))
 
-    def _answer(self, work: Callable[[], Any]) -> Any:
+    def _answer(self, work: Callable[[], Answer]) -> Answer | Failure:
         try:
             return work()
         except StitchError as error:

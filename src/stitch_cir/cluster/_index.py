@@ -267,7 +267,8 @@ class _ClusterRun:
         units = self._units_of(division)
         first = next(units)
         job = EncoderJob(
-            uri=self._uri,
+            # nodes have other working directories
+            uri=self._uri if "://" in self._uri else str(Path(self._uri).absolute()),
             version=dataset.version,
             storage_options=self._storage,
             root=str(self._root.resolve()),

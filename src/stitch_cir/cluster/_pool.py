@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from stitch_cir import errors
@@ -27,7 +27,7 @@ def encode_units(
     *,
     count: int,
     gpus: float,
-) -> Iterator[EncodedUnit]:
+) -> Generator[EncodedUnit, None, None]:
     """Yield units as ``count`` encoders have written them, in the order in which they are done.
 
     A unit whose encoder dies, or whose node does, is given to another one; what the first had

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,6 +91,8 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
         return
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     with ray_errors(address):
+        # Ray's own programs are forked, and at once replaced: what Lance warns of cannot happen
+        warnings.filterwarnings("ignore", message="lance is not fork-safe")
         if address is None:
             room = cpus or max(4, usable_cores())
             ray.init(
@@ -102,7 +105,15 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
             )
         else:
             _require_listener(address)
-            ray.init(address, namespace=NAMESPACE, **quiet)
+            try:
+                ray.init(address, namespace=NAMESPACE, **quiet)
+            except ConnectionError as error:
+                # somebody listens; why Ray was refused stands in its log alone
+                raise ClusterError(
+                    f"The cluster at {address} does not let this machine join: its token is "
+                    "missing or is another one, or what listens there is no head of Ray.",
+                    hint=_TOKEN_HINT,
+                ) from error
         try:
             yield ray
         finally:
