@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench import (
     cirr,
-    cluster_search,
     cluster,
+    cluster_search,
     cold,
     device,
     encoders,
@@ -76,7 +76,7 @@ PARTS: dict[str, Callable[[dict[str, Path]], Iterable[Row]]] = {
     "stamps": on("stamps", stamps.run),
     "server": alone(server.run),
     "cluster": alone(cluster_search.run),
-    "cluster": alone(cluster.run),
+    "dataset": alone(cluster.run),
 }
 
 

@@ -64,7 +64,7 @@ class ContentOptions:
 
 
 @dataclass(frozen=True)
-class ClusterOptions:
+class NodeOptions:
     """Where and with how much the encoders work."""
 
     address: Annotated[
@@ -123,7 +123,7 @@ def index(
     uri: UriArgument,
     content: ContentOptions,
     vectors: VectorOptions,
-    effort: ClusterOptions,
+    effort: NodeOptions,
     retention: RetentionOptions,
     answer: o.AnswerOptions,
 ) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from stitch_cir import _exports
 from stitch_cir.cluster._dataset import AttributePosition, SharedDataset
-from stitch_cir.cluster._index import ClusterIndexOptions, index_on_cluster
 from stitch_cir.cluster._reports import (
     ClusterIndexReport,
     CompactReport,
@@ -25,19 +24,20 @@ if TYPE_CHECKING:
     from stitch_cir.cluster._errors import named_error
     from stitch_cir.cluster._fleet import Answers, Fleet
     from stitch_cir.cluster._gallery import ClusterGallery, ClusterSnapshot
+    from stitch_cir.cluster._index import ClusterIndexOptions, index_on_cluster
     from stitch_cir.cluster._open import ClusterOptions, open_cluster
     from stitch_cir.cluster._ray_fleet import RayFleet, Timing
     from stitch_cir.cluster._shard import DatasetShard
 
 __all__ = [
     "Answers",
+    "AttributePosition",
     "ClusterAttributes",
     "ClusterGallery",
-    "ClusterOptions",
-    "ClusterSnapshot",
-    "AttributePosition",
     "ClusterIndexOptions",
     "ClusterIndexReport",
+    "ClusterOptions",
+    "ClusterSnapshot",
     "CompactReport",
     "DatasetReport",
     "DatasetShard",
@@ -52,12 +52,12 @@ __all__ = [
     "Timing",
     "export_gallery",
     "import_gallery",
+    "index_on_cluster",
     "named_error",
     "open_cluster",
-    "index_on_cluster",
 ]
 
-# writing a dataset needs no search
+# writing a dataset needs neither search nor encoder
 _exports.publish(
     __name__,
     __all__,
@@ -65,6 +65,7 @@ _exports.publish(
         "Answers": "_fleet",
         "ClusterAttributes": "_attributes",
         "ClusterGallery": "_gallery",
+        "ClusterIndexOptions": "_index",
         "ClusterOptions": "_open",
         "ClusterSnapshot": "_gallery",
         "Deployment": "_deploy",
@@ -73,6 +74,7 @@ _exports.publish(
         "Replica": "_deploy",
         "DatasetShard": "_shard",
         "Timing": "_ray_fleet",
+        "index_on_cluster": "_index",
         "named_error": "_errors",
         "open_cluster": "_open",
     },

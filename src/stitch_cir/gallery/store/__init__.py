@@ -15,9 +15,6 @@ if TYPE_CHECKING:
         put_records,
         read_records,
     )
-    from stitch_cir.gallery.store._provenance import record, root_of, set_root
-    from stitch_cir.gallery.store._store import Item, Store, same_id, to_path
-    from stitch_cir.gallery.store._provenance import encoder_name, record, root_of, set_root
     from stitch_cir.gallery.store._provenance import (
         completeness,
         encoder_name,
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
         root_of,
         set_root,
     )
-    from stitch_cir.gallery.store._store import Item, Store, to_path
+    from stitch_cir.gallery.store._store import Item, Store, same_id, to_path
     from stitch_cir.gallery.store._view_sets import StoredSet, StoredView
 
 __all__ = [
