@@ -53,6 +53,7 @@ def make_gallery(directory: Path, sets: int, views: int, dim: int) -> Path:
     rng = np.random.default_rng(0)
     boxes = ViewRecipe(count=views).boxes(1, 1, b"")
     encoder = HashEncoder()
+    directory.mkdir()
     store = Store(directory, write=True)
     with store.transaction():
         record(store, encoder, ViewRecipe(count=views), directory.parent, directory)

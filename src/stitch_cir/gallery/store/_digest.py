@@ -22,16 +22,16 @@ def row_digest(*columns: str | bytes | int | float | None) -> bytes:
 
     Text counts as its UTF-8 bytes.
     """
-    digest = hashlib.blake2b(digest_size=16)
+    parts: list[bytes] = []
     for column in columns:
         if isinstance(column, str):
             column = column.encode("utf-8", "surrogateescape")
         if isinstance(column, bytes):
-            digest.update(b"b%d:" % len(column))
-            digest.update(column)
+            parts += (b"b%d:" % len(column), column)
         else:
-            digest.update(repr(column).encode() + b";")
-    return digest.digest()
+            parts.append(repr(column).encode() + b";")
+    # at once: a call for each part takes longer than what it hashes
+    return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
 
 
 def add_functions(connection: sqlite3.Connection) -> None:
