@@ -188,6 +188,7 @@ __all__ = [
 
 _PACKAGES = (
     "benchmarks",
+    "candidates",
     "captioning",
     "catalog",
     "chat",

@@ -1,4 +1,4 @@
-"""Plug-ins: the contract of the seven kinds, and the registries through which they are loaded.
+"""Plug-ins: the contract of the nine kinds, and the registries through which they are loaded.
 
 A package offers a plug-in by an entry point in its ``pyproject.toml``; nothing else is needed::
 
@@ -17,6 +17,8 @@ transition stitch_cir.transitions  stitch_cir.transition.Transition its settings
 fusion     stitch_cir.fusions      stitch_cir.transition.Fusion     nothing
 reranker   stitch_cir.rerankers    stitch_cir.reranker.Reranker     its options
 data set   stitch_cir.datasets     stitch_cir.datasets.DataSet      – (is the object itself)
+candidate  stitch_cir              stitch_cir.candidates            its options
+source     .candidate_sources      .CandidateSource
 composed-  stitch_cir              stitch_cir.encoders              the gallery's ``encoder``
 query enc. .composed_encoders      .ComposedEncoder
 ========== ======================= ================================ ===========================
@@ -53,6 +55,7 @@ from stitch_cir._schema import check_setting
 from stitch_cir.errors import SettingError, StitchError
 
 __all__ = [
+    "CANDIDATE_SOURCES",
     "COMPOSED_ENCODERS",
     "COMPOSERS",
     "DATASETS",
@@ -319,6 +322,12 @@ RERANKERS = Registry(
     "stitch_cir.rerankers",
     "stitch_cir.reranker:Reranker",
     {"chat": "stitch_cir.reranker:make_chat_reranker"},
+)
+CANDIDATE_SOURCES = Registry(
+    "candidate source",
+    "stitch_cir.candidate_sources",
+    "stitch_cir.candidates:CandidateSource",
+    {"qdrant": "stitch_cir.candidates:make_qdrant_source"},
 )
 DATASETS = Registry(
     "data set",

@@ -32,6 +32,8 @@ NEEDS = {
     "test_parquet.py": "pyarrow",
     "test_cluster.py": "lance",
     "test_cluster_index.py": "ray",
+    "test_cluster_failures.py": "ray",
+    "test_qdrant.py": "qdrant_edge",
     "test_catalog_schema.py": "ucp_sdk",
     "test_packages.py": "hatchling",
     "test_tutorials.py": "hatchling",

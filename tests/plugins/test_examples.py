@@ -17,6 +17,7 @@ from stitch_cir.composers import composer_by_name
 from stitch_cir.datasets import load_benchmark
 from stitch_cir.encoders import load_encoder
 from stitch_cir.plugins import (
+    CANDIDATE_SOURCES,
     COMPOSERS,
     DATASETS,
     ENCODERS,
@@ -27,6 +28,7 @@ from stitch_cir.plugins import (
 )
 from stitch_cir.reranker import Candidate
 from stitch_cir.testing import (
+    check_candidate_source,
     check_composer,
     check_encoder,
     check_reranker,
@@ -39,7 +41,15 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "plugins"
 PROJECTS = sorted(EXAMPLES.glob("*/pyproject.toml"))
 REGISTRIES = {
     registry.group: registry
-    for registry in (ENCODERS, COMPOSERS, SCORERS, TRANSITIONS, RERANKERS, DATASETS)
+    for registry in (
+        ENCODERS,
+        COMPOSERS,
+        SCORERS,
+        TRANSITIONS,
+        RERANKERS,
+        DATASETS,
+        CANDIDATE_SOURCES,
+    )
 }
 
 
@@ -99,6 +109,27 @@ def test_they_search_a_gallery_together(folder: Path) -> None:
     assert results[0].id == "blue.png"
     assert results.settings.scorer.settings() == {"scorer": "top-views", "count": 3}
     assert results.query.labels[1] == "a photo of something blue"
+
+
+def test_the_list_names_the_images_that_are_searched(folder: Path, tmp_path: Path) -> None:
+    offers = tmp_path / "offers.txt"
+    offers.write_text("red.png\nblue.png\nred.png\nwhite.png\n", encoding="utf-8")
+    source = CANDIDATE_SOURCES.make("list", file=str(offers))
+    check_candidate_source(source, dim=8, images=3)
+    st.index_folder(folder, encoder=load_encoder("test"))
+    settings = st.SearchSettings.from_preset(k=8, shortlist=8)
+    with st.Gallery.open(folder, encoder=load_encoder("test")) as gallery:
+        searcher = st.Searcher(gallery, candidates=source, settings=settings)
+        results = searcher.search(st.Query(text="red"))
+    assert {hit.id for hit in results} == {"red.png", "blue.png", "white.png"}
+    assert not results.exact
+
+
+def test_a_list_has_to_be_named_and_readable(tmp_path: Path) -> None:
+    with pytest.raises(st.SettingError, match="No list of ids is named"):
+        CANDIDATE_SOURCES.make("list")
+    with pytest.raises(st.NotFoundError, match="cannot be read"):
+        CANDIDATE_SOURCES.make("list", file=str(tmp_path / "none.txt"))
 
 
 def test_the_reranker_puts_wide_images_first() -> None:

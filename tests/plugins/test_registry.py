@@ -46,9 +46,10 @@ def test_built_in_plug_ins_are_loaded_without_a_scan(
     assert {"group": registry.group} not in scanned  # pydantic looks for plug-ins of its own
 
 
-def test_there_are_eight_kinds() -> None:
+def test_there_are_nine_kinds() -> None:
     assert [registry.kind for registry in ALL] == [
-        "encoder", "composed-query encoder", "composer", "scorer", "fusion", "transition", "reranker", "data set",
+        "encoder", "composed-query encoder", "composer", "scorer", "fusion", "transition", "reranker",
+        "candidate source", "data set",
     ]  # fmt: skip
 
 

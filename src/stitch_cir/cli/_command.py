@@ -40,6 +40,8 @@ _PART = (
     "min_score",
     "shortlist",
     "measure_recall",
+    "candidates",
+    "candidate_option",
     "negative",
     "negative_weight",
 )

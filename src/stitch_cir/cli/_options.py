@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from stitch_cir.candidates import CandidateSource
     from stitch_cir.gallery import Gallery
     from stitch_cir.searcher import Query, WeightedReference
 
 __all__ = [
     "AnswerOptions",
     "AvoidOption",
+    "CandidateOptions",
     "CaptionOption",
     "ComposedOption",
     "EncoderOption",
@@ -172,6 +174,47 @@ class QueryOptions(ModificationOptions):
             turns=self.turn or (),
             avoid=self.avoid or (),
         )
+
+
+@dataclass(frozen=True)
+class CandidateOptions:
+    """Which other system names the images of a shortlist."""
+
+    candidates: Annotated[
+        str | None,
+        typer.Option(
+            "--candidates",
+            metavar="NAME",
+            help="A vector database that names the shortlist: qdrant, or one of another package. "
+            "Results are not exact then. [none]",
+        ),
+    ] = None
+    candidate_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--candidate-option",
+            metavar="NAME=VALUE",
+            help="Of that database, e.g. url=http://localhost:6333 or collection=photos; "
+            "repeatable.",
+        ),
+    ] = None
+
+    def make(self) -> CandidateSource | None:
+        """Make the source, where one is named. Raises ``SettingError`` for options without one."""
+        from stitch_cir.cli._setting_options import named_values
+        from stitch_cir.errors import SettingError
+        from stitch_cir.plugins import CANDIDATE_SOURCES
+
+        options = named_values("--candidate-option", self.candidate_option or [])
+        if self.candidates is None:
+            if options:
+                raise SettingError(
+                    "--candidate-option belongs to a database, and none is named.",
+                    hint="Name it: --candidates qdrant.",
+                )
+            return None
+        source: CandidateSource = CANDIDATE_SOURCES.make(self.candidates, **options)
+        return source
 
 
 @dataclass(frozen=True)

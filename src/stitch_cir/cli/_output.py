@@ -224,6 +224,10 @@ def _settings_line(results: Results) -> str:
         )
         if settings.verify_mode != "each":
             line += f", ranked together ({settings.verify_mode})"
+    if not results.exact:
+        line += " · not exact: a shortlist"
+    if results.candidate_source is not None:
+        line += f" by {results.candidate_source.get('source')}"
     if results.shortlist_recall is not None:
         line += f" · shortlist kept {results.shortlist_recall:.0%} of the exhaustive hits"
     return line

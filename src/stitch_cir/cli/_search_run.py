@@ -55,6 +55,7 @@ class SearchRun:
     settings: Annotated[SettingOptions, SEARCHING]
     page: PageOptions
     composed: ComposedOptions
+    candidates: o.CandidateOptions
     reranker: o.RerankerOptions
     models: ModelOptions
 
@@ -81,6 +82,7 @@ class SearchRun:
                 f"--verify-mode {chosen.verify_mode} is how hits are reranked, and none are.",
                 hint="Say how many: --rerank 10.",
             )
+        source = self.candidates.make()
         opened = self.query.open(gallery, encoder, texts=True)
         for output in outputs:
             if output is not None:
@@ -95,6 +97,7 @@ class SearchRun:
                 else None
             ),
             composed=chosen_composed(self.composed.composed, chosen, opened.encoder),
+            candidates=source,
             settings=chosen,
         )
         results = searcher.search(

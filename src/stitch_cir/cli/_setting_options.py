@@ -18,7 +18,15 @@ from stitch_cir.plugins import FUSIONS, SCORERS, TRANSITIONS
 if TYPE_CHECKING:
     from stitch_cir.searcher import Method, SearchSettings
 
-__all__ = ["COMPOSING", "EXPLAINING", "RUNNING", "SEARCHING", "SettingOptions", "with_options"]
+__all__ = [
+    "COMPOSING",
+    "EXPLAINING",
+    "RUNNING",
+    "SEARCHING",
+    "SettingOptions",
+    "named_values",
+    "with_options",
+]
 
 _TYPES: dict[str, Any] = {
     "number": float | None,
@@ -95,11 +103,11 @@ def _read(name: str, value: Any) -> Any:
     if value == [] or value is None:
         return None
     if name.endswith("_options"):
-        return _named_values(f"--{name.removesuffix('s').replace('_', '-')}", value)
+        return named_values(f"--{name.removesuffix('s').replace('_', '-')}", value)
     return value
 
 
-def _named_values(option: str, pairs: list[str]) -> dict[str, Any]:
+def named_values(option: str, pairs: list[str]) -> dict[str, Any]:
     """Read NAME=VALUE pairs, values as JSON where they are, else as text.
 
     Raises ``SettingError`` for a pair without a name or value.

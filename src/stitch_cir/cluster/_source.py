@@ -39,6 +39,7 @@ class ClusterSource:
     selection: TakingPart
     notes: tuple[str, ...]
     chance: Chance | None = None
+    named: None = None
     _groups: dict[str, Hashable] = field(default_factory=dict, repr=False)
     """What the group of each ranked image is called."""
     _answers: dict[float, list[ShardAnswer]] = field(default_factory=dict, repr=False)

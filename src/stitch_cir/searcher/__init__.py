@@ -52,6 +52,7 @@ from stitch_cir.searcher._results import Results
 from stitch_cir.searcher._roles import PartVectors, RoleMatch, RoleShare, RoleVectors
 from stitch_cir.searcher._searcher import Searcher
 from stitch_cir.searcher._settings import PRESETS, Hubness, SearchSettings
+from stitch_cir.searcher._shortlist import NamedRows
 from stitch_cir.searcher._source import (
     Cuts,
     Engine,
@@ -97,6 +98,7 @@ __all__ = [
     "LocalSource",
     "Match",
     "Method",
+    "NamedRows",
     "PartVectors",
     "ProvidesEngine",
     "Query",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.candidates import CandidateSource
 from stitch_cir.errors import RowDamagedError
 from stitch_cir.gallery import Facet, FacetRequest, Gallery, NearDuplicates, Snapshot
 from stitch_cir.ranking import Exhaustive, Ranking, ShardRanking, Solver
@@ -24,6 +25,7 @@ from stitch_cir.searcher._hit import Hit, View
 from stitch_cir.searcher._ranker import GalleryRanker, GallerySolvers
 from stitch_cir.searcher._reference import ResolvedReference
 from stitch_cir.searcher._settings import SearchSettings
+from stitch_cir.searcher._shortlist import NamedRows, name_rows
 from stitch_cir.searcher._source import Cuts, RankingRequest, moved_query
 from stitch_cir.transport import open_device
 
@@ -78,7 +80,9 @@ class LocalEngine:
                 request.cursor.ranking, lambda: measure_chance(self.gallery, ranker, encoded)
             )
             timer.finish("chance")
-        return LocalSource(snapshot, ranker, encoded, candidates, chance)
+        return LocalSource(
+            snapshot, ranker, encoded, candidates, chance, candidate_source=request.candidates
+        )
 
 
 @dataclass(slots=True)
@@ -95,6 +99,9 @@ class LocalSource:
     chance: Chance | None = None
     duplicates: NearDuplicates | None = None
     """The near-duplicates, where they are not those within the gallery."""
+    candidate_source: CandidateSource | None = None
+    """What names the shortlist, where it is not nearness to mean views."""
+    named: NamedRows | None = None
     views: dict[int, tuple[View, ...]] = field(default_factory=dict, repr=False)
     """The views of images that were looked at, by row: they are read once."""
     reaching: dict[float, NDArray[np.int64]] = field(default_factory=dict, repr=False)
@@ -115,7 +122,8 @@ class LocalSource:
         """What to note about what takes part, and about neighbours of hubness."""
         incomplete = self.snapshot.incomplete_note()
         first = () if incomplete is None else (incomplete,)
-        return (*first, *self.selection.notes(self.settings), *self.ranker.notes)
+        named = () if self.named is None else self.named.notes
+        return (*first, *self.selection.notes(self.settings), *self.ranker.notes, *named)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -124,10 +132,10 @@ class LocalSource:
 
     def rank(self, depth: int, *, shortlist: int | None = None, cuts: Cuts) -> ShardRanking:
         """Rank until no hit has a damaged record."""
-        ranking = self.rank_rows(self.candidates.rows, depth, shortlist)
+        ranking = self.rank_shortlist(depth, shortlist)
         while self.leave_out_damaged(ranking.rows.tolist()):
             self.selection.check(self.snapshot.directory)
-            ranking = self.rank_rows(self.candidates.rows, depth, shortlist)
+            ranking = self.rank_shortlist(depth, shortlist)
         return ShardRanking(
             tuple(ranking.rows.tolist()),
             tuple(ranking.scores.tolist()),
@@ -135,6 +143,15 @@ class LocalSource:
             bounded=ranking.bounded,
             scored=ranking.scored,
         )
+
+    def rank_shortlist(self, depth: int, shortlist: int | None) -> Ranking:
+        """Rank what the source names of the candidates, where it names a shortlist, else all."""
+        rows, source = self.candidates.rows, self.candidate_source
+        if shortlist is None or source is None:
+            return self.rank_rows(rows, depth, shortlist)
+        count = max(shortlist, min(depth, self.selection.units))
+        self.named = name_rows(source, self.encoded, rows, self.ranker.matrix.ids, count)
+        return self.rank_rows(self.named.rows, depth)
 
     def rank_rows(
         self, rows: NDArray[np.int64], depth: int, shortlist: int | None = None

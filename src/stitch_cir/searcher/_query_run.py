@@ -16,6 +16,7 @@ from stitch_cir.searcher._hit import Hit
 from stitch_cir.searcher._ranker import convergence_note
 from stitch_cir.searcher._reference import gallery_id_of
 from stitch_cir.searcher._results import Results
+from stitch_cir.searcher._shortlist import ranks_all
 from stitch_cir.searcher._source import Cuts, RankingRequest, Source
 
 __all__ = ["QueryRun"]
@@ -142,7 +143,7 @@ class QueryRun:
     def _results(
         self, hits: tuple[Hit, ...], ranking: ShardRanking, notes: Sequence[str] = ()
     ) -> Results:
-        source = self.source
+        source, named = self.source, self.source.named
         unsettled = convergence_note(source.settings.scorer, [hit.plan for hit in hits])
         all_notes = (
             *self.request.notes,
@@ -163,4 +164,8 @@ class QueryRun:
             # each once: a composition repeats what was noted about its reference
             notes=tuple(dict.fromkeys(all_notes)),
             missing=source.missing,
+            exact=ranks_all(
+                source.selection.ranked, self.request.settings.shortlist, self._depth, named
+            ),
+            candidate_source=None if named is None else named.source,
         )

@@ -25,7 +25,9 @@ class Results:
     scored exactly: all of them, or, where ``bounded`` is above 0, those whose upper bound left it
     open whether they belong to the hits (``bounded`` counts the bounds; the hits are the same
     either way), or those of a shortlist. ``shortlist_recall`` is the share of the exhaustive
-    search's hits that the shortlist kept, ``None`` where it was not measured. ``reranker`` holds
+    search's hits that the shortlist kept, ``None`` where it was not measured. ``exact`` is false
+    where a shortlist left out images that take part: better hits may be among them;
+    ``candidate_source`` holds the settings of another system that named it. ``reranker`` holds
     the settings of a reranker that was used; ``disagreement`` is the share of pairs of hits that
     its two rankings order differently, ``None`` where it judged each hit by itself or one of them
     could not be read; ``usage`` what composer and reranker requested of models; ``facets`` the
@@ -45,6 +47,8 @@ class Results:
     seconds: Mapping[str, float]
     bounded: int = 0
     shortlist_recall: float | None = None
+    exact: bool = True
+    candidate_source: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
     reranker: Mapping[str, Any] | None = None
     disagreement: float | None = None
@@ -113,7 +117,11 @@ class Results:
             "ranked": self.ranked,
             "bounded": self.bounded,
             "scored": self.scored,
+            "exact": self.exact,
             "shortlist_recall": self.shortlist_recall,
+            "candidate_source": (
+                None if self.candidate_source is None else dict(self.candidate_source)
+            ),
             "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
             "notes": list(self.notes),
             "reranker": None if self.reranker is None else dict(self.reranker),

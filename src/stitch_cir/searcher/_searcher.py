@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from stitch_cir.candidates import CandidateSource
 from stitch_cir.composers import (
     Composer,
     Composition,
@@ -16,7 +17,6 @@ from stitch_cir.composers import (
     required_image_side,
 )
 from stitch_cir.encoders import ComposedEncoder, DualEncoder, default_composed, encoder_notes
-from stitch_cir.errors import SettingError
 from stitch_cir.gallery import Gallery, GalleryReader
 from stitch_cir.images import MAX_PIXELS
 from stitch_cir.ranking import Solver
@@ -41,6 +41,7 @@ from stitch_cir.searcher._reference import (
 from stitch_cir.searcher._rerank import check_reranker, rerank
 from stitch_cir.searcher._results import Results
 from stitch_cir.searcher._settings import SearchSettings
+from stitch_cir.searcher._shortlist import check_shortlist
 from stitch_cir.searcher._source import Engine, ProvidesEngine, RankingRequest
 from stitch_cir.searcher._usage import StageTimer, UsageRecorder
 
@@ -68,6 +69,8 @@ class Searcher:
     composed:
         Encodes reference and text together, where ``settings.composed_weight`` is above 0; by
         default the gallery's encoder where it can, else the sum of its two vectors.
+    candidates:
+        Names the shortlist, where the settings have one; else nearness to mean views does.
     settings:
         Everything else that changes the ranking.
     solver:
@@ -82,6 +85,7 @@ class Searcher:
         composer: Composer | None = None,
         reranker: Reranker | None = None,
         composed: ComposedEncoder | None = None,
+        candidates: CandidateSource | None = None,
         settings: SearchSettings | None = None,
         solver: Solver | None = None,
     ) -> None:
@@ -91,6 +95,7 @@ class Searcher:
         self.composer: Composer = composer or VerbatimComposer()
         self.composed: ComposedEncoder = composed or default_composed(gallery.encoder)
         self._reranker = reranker
+        self._candidates = candidates
         self._engine: Engine = LocalEngine(gallery, solver)
         if isinstance(gallery, ProvidesEngine):
             self._engine = gallery.engine()
@@ -125,14 +130,12 @@ class Searcher:
         GalleryEmptyError
             No image is left to rank: an empty gallery, or filters that match nothing.
         ModelError
-            ``settings.device`` is a GPU, and torch or the device is missing.
+            No torch or GPU for ``settings.device``, or no answer of the candidate source.
         """
         cursor = Cursor.from_text(query.cursor) if query.cursor else None
-        if self.settings.shortlist is not None and (cursor is not None or query.offset):
-            raise SettingError(
-                "A shortlist has no further pages: it ranks a few images only.",
-                hint="Search without a shortlist, or with a larger k.",
-            )
+        paged = cursor is not None or query.offset > 0
+        local = isinstance(self._engine, LocalEngine)
+        check_shortlist(self._candidates, self.settings, paged=paged, local=local)
         check_reranker(self._reranker, self.settings)
         solver, device = self._engine.device(self.settings.device)
         settings = self.settings.with_(device=device)
@@ -331,6 +334,7 @@ class Searcher:
             tuple(query.facets),
             cursor or begin.at(query.offset),
             composing.name,
+            self._candidates,
         )
         same = (snapshot.commit, snapshot.attributes.state) == state
         source = self._engine.open(snapshot, request, selected if same else None)

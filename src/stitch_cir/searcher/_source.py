@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir.candidates import CandidateSource
 from stitch_cir.gallery import Facet, FacetRequest, Snapshot
 from stitch_cir.ranking import ShardRanking, Solver
 from stitch_cir.searcher._candidates import TakingPart
@@ -18,6 +19,7 @@ from stitch_cir.searcher._features import EncodedQuery, QueryFeatures
 from stitch_cir.searcher._hit import Hit
 from stitch_cir.searcher._reference import ResolvedReference
 from stitch_cir.searcher._settings import SearchSettings
+from stitch_cir.searcher._shortlist import NamedRows
 from stitch_cir.searcher._usage import StageTimer
 
 __all__ = ["Engine", "ProvidesEngine", "RankingRequest", "Source", "moved_query"]
@@ -28,7 +30,8 @@ class RankingRequest:
     """What is ranked, and how, in whichever snapshot: an encoded query with its settings.
 
     ``solver`` computes the ranking; with ``None`` what is ranked chooses by ``settings.device``.
-    ``composed`` names the composed-query encoder whose vectors join the query, ``""`` for none.
+    ``composed`` names the composed-query encoder whose vectors join the query, ``""`` for none;
+    ``candidates`` names the shortlist, ``None``: nearness to mean views does.
     """
 
     features: QueryFeatures
@@ -41,6 +44,7 @@ class RankingRequest:
     facets: tuple[str | FacetRequest, ...] = ()
     cursor: Cursor | None = None
     composed: str = ""
+    candidates: CandidateSource | None = None
 
     @property
     def offset(self) -> int:
@@ -85,6 +89,10 @@ class Source(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """What to note about what takes part, and about settings that are not as requested."""
+
+    @property
+    def named(self) -> NamedRows | None:
+        """What another system named as the shortlist; ``None`` before :meth:`rank`, and without."""
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ need neither files nor a network.
 from stitch_cir import _exports
 from stitch_cir.chat import ScriptedChat
 from stitch_cir.encoders import HashEncoder
+from stitch_cir.testing._candidates import check_candidate_source
 from stitch_cir.testing._composed import check_composed_encoder
 from stitch_cir.testing._contract import ContractError
 from stitch_cir.testing._encoder import check_encoder
@@ -30,6 +31,7 @@ __all__ = [
     "FixedReranker",
     "HashEncoder",
     "ScriptedChat",
+    "check_candidate_source",
     "check_composed_encoder",
     "check_composer",
     "check_encoder",

@@ -200,6 +200,11 @@ class RankedImages(WireModel):
     next_cursor: str | None = Field(
         default=None, description="Continues with the next page; null after the last."
     )
+    exact: bool = Field(
+        default=True,
+        description="False where a shortlist left out images that take part: better hits may be "
+        "among them.",
+    )
     cutoff: CutoffInfo | None = Field(
         default=None, description="Where the cut-off lies, with a strictness."
     )

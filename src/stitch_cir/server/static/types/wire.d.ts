@@ -615,6 +615,8 @@ export interface SearchResults {
   total?: number;
   /** Continues with the next page; null after the last. */
   next_cursor?: string | null;
+  /** False where a shortlist left out images that take part: better hits may be among them. */
+  exact?: boolean;
   /** Where the cut-off lies, with a strictness. */
   cutoff?: CutoffInfo | null;
   /** Whether the whole gallery was searched. */
