@@ -6,14 +6,15 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from stitch_cir.cluster._dataset import SharedDataset
 from stitch_cir.cluster._rows import to_record
-from stitch_cir.errors import GalleryDamagedError, GalleryError
+from stitch_cir.errors import GalleryBusyError, GalleryDamagedError, GalleryError
 from stitch_cir.gallery.store import DATABASE, Store, put_records, set_root, write_lock
 
 __all__ = ["dataset_key", "materialise"]
@@ -21,6 +22,8 @@ __all__ = ["dataset_key", "materialise"]
 _DONE = "shard.json"
 """Written last: a folder without it was not finished."""
 _TOGETHER = 1000
+_PATIENCE = 3600.0
+"""Seconds that a replica waits for another one of its shard, which writes the same folder."""
 _KEPT = 2
 
 
@@ -54,7 +57,7 @@ def materialise(
     target = versions / f"version-{version}"
     try:
         versions.mkdir(parents=True, exist_ok=True)
-        with write_lock(versions):
+        with _alone(versions):
             if not (target / _DONE).is_file():
                 shutil.rmtree(target, ignore_errors=True)
                 dataset = SharedDataset.open(uri, version, storage_options=storage_options)
@@ -68,6 +71,22 @@ def materialise(
             hint="Make room there, or give shards another folder: --shard-cache DIR.",
         ) from error
     return target, rows
+
+
+@contextmanager
+def _alone(versions: Path) -> Iterator[None]:
+    """Hold the folder's lock; a further replica on this machine waits until it is made."""
+    until = time.monotonic() + _PATIENCE
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(write_lock(versions))
+                break
+            except GalleryBusyError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+        yield
 
 
 def _make(dataset: SharedDataset, numbers: tuple[int, int], versions: Path, target: Path) -> None:
