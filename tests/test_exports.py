@@ -41,6 +41,7 @@ PRIVATE = {
     "_hints",
     "_paths",
     "_proxies",
+    "_request_id",
     "_schema",
     "_sqlite_files",
     "__main__",

@@ -12,6 +12,7 @@ from stitch_cir.cluster import (
     Answers,
     ClusterGallery,
     DatasetShard,
+    ShardCount,
     SharedDataset,
     named_error,
 )
@@ -33,6 +34,9 @@ class FleetHere:
 
     def version(self) -> int:
         return self.outdated.pop() if self.outdated else self.newest
+
+    def shard_counts(self) -> Sequence[ShardCount]:
+        return ()
 
     def ask(
         self,

@@ -146,6 +146,8 @@ NOT_RUN = {
         f"cluster {name}": "needs pylance: tests/extras/test_cluster.py"
         for name in ("checkout", "compact", "delete", "export", "import", "log", "tag", "verify")
     },
+    "cluster scale": "needs several nodes: tests/extras/test_cluster_failures.py",
+    "cluster status": "needs several nodes: tests/extras/test_cluster_failures.py",
 }
 
 

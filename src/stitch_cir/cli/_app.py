@@ -11,7 +11,7 @@ from stitch_cir.cli import _attribute_commands as item_attributes
 from stitch_cir.cli import _bench_commands as benchmarks
 from stitch_cir.cli import _bench_run
 from stitch_cir.cli import _caption_command as captions
-from stitch_cir.cli import _cluster_index_command as cluster_indexing
+from stitch_cir.cli import _cluster_operations as cluster_operations
 from stitch_cir.cli import _compose_commands as compositions
 from stitch_cir.cli import _export_command as exports
 from stitch_cir.cli import _feed_command as feeds
@@ -80,7 +80,7 @@ app.command("prompts")(model_answers.prompts)
 app.command("convert")(model_answers.convert)
 app.add_typer(model_answers.answers, name="answers")
 app.add_typer(encoders.models, name="models")
-app.add_typer(cluster_indexing.cluster, name="cluster")
+app.add_typer(cluster_operations.cluster, name="cluster")
 benchmarks.bench.command("run")(_bench_run.run)
 benchmarks.bench.command("reproduce")(bench_reproduce.reproduce)
 benchmarks.bench.command("report")(bench_report.report)

@@ -20,12 +20,21 @@ from stitch_cir.cluster._transfer import export_gallery, import_gallery
 
 if TYPE_CHECKING:
     from stitch_cir.cluster._attributes import ClusterAttributes
+    from stitch_cir.cluster._counts import ShardCount, ShardCounts
     from stitch_cir.cluster._deploy import Deployment, Replica
     from stitch_cir.cluster._errors import named_error
     from stitch_cir.cluster._fleet import Answers, Fleet
     from stitch_cir.cluster._gallery import ClusterGallery, ClusterSnapshot
     from stitch_cir.cluster._index import ClusterIndexOptions, index_on_cluster
     from stitch_cir.cluster._open import ClusterOptions, open_cluster
+    from stitch_cir.cluster._operate import (
+        ClusterStatus,
+        NodeStatus,
+        ScaleReport,
+        ShardStatus,
+        read_status,
+        scale,
+    )
     from stitch_cir.cluster._ray_fleet import RayFleet, Timing
     from stitch_cir.cluster._shard import DatasetShard
 
@@ -38,6 +47,7 @@ __all__ = [
     "ClusterIndexReport",
     "ClusterOptions",
     "ClusterSnapshot",
+    "ClusterStatus",
     "CompactReport",
     "DatasetReport",
     "DatasetShard",
@@ -46,8 +56,13 @@ __all__ = [
     "Fleet",
     "GalleryExportReport",
     "GalleryImportReport",
+    "NodeStatus",
     "RayFleet",
     "Replica",
+    "ScaleReport",
+    "ShardCount",
+    "ShardCounts",
+    "ShardStatus",
     "SharedDataset",
     "Timing",
     "export_gallery",
@@ -55,6 +70,8 @@ __all__ = [
     "index_on_cluster",
     "named_error",
     "open_cluster",
+    "read_status",
+    "scale",
 ]
 
 # writing a dataset needs neither search nor encoder
@@ -62,6 +79,14 @@ _exports.publish(
     __name__,
     __all__,
     lazy={
+        "ShardCount": "_counts",
+        "ShardCounts": "_counts",
+        "scale": "_operate",
+        "read_status": "_operate",
+        "ShardStatus": "_operate",
+        "ScaleReport": "_operate",
+        "NodeStatus": "_operate",
+        "ClusterStatus": "_operate",
         "Answers": "_fleet",
         "ClusterAttributes": "_attributes",
         "ClusterGallery": "_gallery",

@@ -69,10 +69,12 @@ def deploy(
     replicas: int | None,
     folder: str,
     storage_options: Mapping[str, str],
+    beside: bool = False,
 ) -> Deployment:
     """Make the actors that are missing, and return all once they answer.
 
-    ``shards`` and ``replicas`` are those that there are by default, else one shard a node.
+    ``shards`` and ``replicas`` are those that there are by default, else one shard a node. Those of
+    another number are refused, unless the new ones may be made ``beside`` them, or are there.
 
     Raises
     ------
@@ -84,15 +86,16 @@ def deploy(
     """
     there = deployed(ray, uri)
     counts = sorted({each.shards for each in there})
-    if counts and counts != [shards or counts[0]]:
+    if counts and not beside and (len(counts) > 1 if shards is None else shards not in counts):
         raise ClusterError(
-            f"The shards of {uri} are {' and '.join(map(str, counts))} in this cluster, not "
-            f"{shards or counts[0]}.",
-            hint="Leave --shards out to use them; another number needs new shards: stitch cluster "
-            "scale.",
+            f"The shards of {uri} are {' and '.join(map(str, counts))} in this cluster"
+            f"{'' if shards is None else f', not {shards}'}.",
+            hint="Say --shards with one of them, or leave it out where there is one alone; another "
+            "number needs new shards: stitch cluster scale.",
         )
     alive = [node for node in ray.nodes() if node["Alive"]]
     shards = shards or (counts[0] if counts else len(alive))
+    there = [each for each in there if each.shards == shards]
     if not 1 <= shards <= SHARDS:
         raise SettingError(
             f"{shards} shards were requested.", hint=f"It must be between 1 and {SHARDS}."
@@ -133,7 +136,7 @@ def _replica(
             num_cpus=1,
             scheduling_strategy="SPREAD",
         )
-        .remote(uri, numbers_of(number, shards), folder, dict(storage_options))
+        .remote(uri, numbers_of(number, shards), folder, dict(storage_options), log=True)
     )
     return Replica(name, number, shards, actor)
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from stitch_cir.cluster._counts import ShardCount
+
 __all__ = ["Answers", "Fleet"]
 
 
@@ -22,6 +24,9 @@ class Fleet(Protocol):
 
     def version(self) -> int:
         """Return the version that all replicas hold, and that is searched."""
+
+    def shard_counts(self) -> Sequence[ShardCount]:
+        """Return what was counted of each shard that was asked."""
 
     def ask(
         self,

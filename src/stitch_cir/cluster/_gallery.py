@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.cluster._attributes import ClusterAttributes
+from stitch_cir.cluster._counts import ShardCount
 from stitch_cir.cluster._errors import VersionGoneError
 from stitch_cir.cluster._fleet import Fleet
 from stitch_cir.cluster._reader import ClusterReader
@@ -165,6 +166,10 @@ class ClusterGallery(ClusterReader, Gallery):
     def facts(self) -> Mapping[str, Any]:
         """What shaped the dataset."""
         return dict(self._facts)
+
+    def shard_counts(self) -> Sequence[ShardCount]:
+        """Return what was counted of each shard that was asked."""
+        return self.fleet.shard_counts()
 
     def engine(self) -> Engine:
         """Return what ranks it."""

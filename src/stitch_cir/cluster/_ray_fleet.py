@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stitch_cir import __version__
+from stitch_cir._request_id import current_request
+from stitch_cir.cluster._counts import ShardCount, ShardCounts
 from stitch_cir.cluster._dataset import SharedDataset
 from stitch_cir.cluster._deploy import Deployment, Replica
 from stitch_cir.cluster._errors import named_error
@@ -46,6 +48,7 @@ class _Waiting:
     order: list[int]
     arguments: tuple[Any, ...]
     next_at: float
+    since: float
     calls: int = 0
     running: int = 0
     failure: str = "it did not answer in time"
@@ -70,6 +73,7 @@ class RayFleet:
         self.deployment = deployment
         self.uri = deployment.uri
         self.timing = timing or Timing()
+        self.counts = ShardCounts()
         self._options = dict(storage_options or {})
         self._rows: dict[int, int] = {}
         self._version = 0
@@ -144,6 +148,10 @@ class RayFleet:
         """Look for no more versions; the actors stay."""
         self._closed.set()
 
+    def shard_counts(self) -> Sequence[ShardCount]:
+        """Return what was counted of each shard that was asked."""
+        return self.counts.read()
+
     def ask(
         self,
         version: int,
@@ -164,7 +172,7 @@ class RayFleet:
             first = turn % len(replicas)
             order = [(first + step) % len(replicas) for step in range(len(replicas))]
             of_shard = arguments[position] if len(arguments) > 1 else arguments[0]
-            waiting[number] = _Waiting(replicas, order, tuple(of_shard), now)
+            waiting[number] = _Waiting(replicas, order, tuple(of_shard), now, now)
         answers: dict[int, tuple[Any, ...]] = {}
         while waiting and time.monotonic() < until:
             self._call(waiting, calls, version, question)
@@ -192,7 +200,9 @@ class RayFleet:
             if now < each.next_at:
                 continue
             replica = each.replicas[each.order[each.calls % len(each.order)]]
-            call = replica.actor.answer.remote(version, question, each.arguments)
+            call = replica.actor.answer.remote(version, question, each.arguments, current_request())
+            if each.calls:
+                self.counts.hedged(number)
             calls[call] = number, replica
             each.calls += 1
             each.running += 1
@@ -224,6 +234,7 @@ class RayFleet:
                 kind, *rest = self._ray.get(call)
             except self._ray.exceptions.RayError as error:
                 each.failure = f"{replica.name}: {_reason(error)}"
+                self.counts.failed(number)
                 another = len(each.order) > each.calls
                 each.next_at = time.monotonic() + (0.0 if another else _AGAIN)
                 continue
@@ -235,6 +246,7 @@ class RayFleet:
                     replica, f"it runs stitch {stitch}, and the router {__version__}"
                 )
             answers[number] = tuple(numbers), rows, value
+            self.counts.answered(number, time.monotonic() - each.since)
             del waiting[number]
 
     def _check_cover(

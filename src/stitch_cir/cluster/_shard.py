@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stitch_cir import __version__
 from stitch_cir.cluster._errors import ColumnMissingError, VersionGoneError
+from stitch_cir.cluster._log import log_answer, log_to_stderr
 from stitch_cir.cluster._materialise import materialise
 from stitch_cir.cluster._shard_gallery import ShardGallery
 from stitch_cir.errors import ClusterError, NotFoundError, SettingError, StitchError
@@ -37,8 +39,13 @@ class DatasetShard:
         numbers: tuple[int, int],
         folder: str,
         storage_options: Mapping[str, str] | None = None,
+        *,
+        log: bool = False,
     ) -> None:
-        """Hold nothing yet; ``folder`` is where galleries of shards are kept on this machine."""
+        """Hold nothing yet; ``folder`` is where galleries of shards are kept on this machine.
+
+        ``log``: write what is answered to stderr, for a process of its own.
+        """
         self._uri = uri
         self._numbers = numbers
         self._folder = Path(folder)
@@ -47,6 +54,8 @@ class DatasetShard:
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._answered = 0
+        if log:
+            log_to_stderr()
 
     def hello(self) -> dict[str, Any]:
         """Return what a router compares before it asks: versions, and where this runs."""
@@ -66,12 +75,16 @@ class DatasetShard:
         """Hold a version from now on, and the one before it."""
         return self._guarded(lambda: self._part(version, newer=True).rows)
 
-    def answer(self, version: int, question: str, arguments: Sequence[Any]) -> tuple[Any, ...]:
+    def answer(
+        self, version: int, question: str, arguments: Sequence[Any], request: str = ""
+    ) -> tuple[Any, ...]:
         """Return what ``ShardGallery`` answers at a version, with what a router checks.
 
         That is ("answer", shard numbers, rows, stitch version, value), or ("error", class, message,
-        hint): errors with keywords do not cross between processes.
+        hint): errors with keywords do not cross between processes. ``request``: the id that is
+        logged.
         """
+        began = time.perf_counter()
 
         def work() -> Any:
             if question not in _QUESTIONS:
@@ -79,7 +92,12 @@ class DatasetShard:
             part = self._part(version)
             return part.rows, getattr(part, question)(*arguments)
 
-        return self._guarded(work)
+        answer = self._guarded(work)
+        seconds = time.perf_counter() - began
+        log_answer(
+            request, question, seconds, shard=self._numbers, version=version, outcome=answer[0]
+        )
+        return answer
 
     def _guarded(self, work: Any) -> tuple[Any, ...]:
         try:

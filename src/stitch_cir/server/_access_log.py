@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stitch_cir._request_id import working_for
 from stitch_cir.server._logging import log_fault, log_request
 from stitch_cir.server._metrics import Metrics
 from stitch_cir.server._prefix import route_path
@@ -71,7 +72,8 @@ class AccessLogMiddleware:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_headers)
+            with working_for(request_id):
+                await self._app(scope, receive, send_with_headers)
         except Exception as error:
             log_fault(request_id, error, with_text=self._log_text)
             if sent["status"] is not None:

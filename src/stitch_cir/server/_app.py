@@ -29,7 +29,7 @@ from stitch_cir.server._access_log import AccessLogMiddleware
 from stitch_cir.server._errors import install
 from stitch_cir.server._file_manager import Reveal
 from stitch_cir.server._gallery_provider import GalleryProvider, OpenGalleryProvider
-from stitch_cir.server._metrics import Metrics
+from stitch_cir.server._metrics import CountsShards, Metrics
 from stitch_cir.server._models import ServerModels
 from stitch_cir.server._prefix import PathPrefixMiddleware
 from stitch_cir.server._queries import QueryService
@@ -186,6 +186,8 @@ def _services(
                 hint="Start the server without --keep-uploads.",
             )
         provider: GalleryProvider = OpenGalleryProvider(gallery, wrap)
+        if isinstance(gallery, CountsShards):
+            metrics.shards(gallery.shard_counts)
     else:
         provider = GalleryProvider(gallery, encoder, wrap)
     uploads = UploadStore(settings, KeptUploads(provider.directory))

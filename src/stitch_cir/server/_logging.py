@@ -37,7 +37,7 @@ class JsonLines(logging.Formatter):
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    return record.name in (LOGGER.name, "uvicorn.error")
+    return record.name in (LOGGER.name, "stitch_cir.cluster", "uvicorn.error")
 
 
 def log_request(facts: dict[str, Any], status: int) -> None:

@@ -2,16 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client import generate_latest as write_out
+from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
+from prometheus_client.registry import Collector
 
-__all__ = ["CONTENT_TYPE", "Metrics"]
+__all__ = ["CONTENT_TYPE", "CountsShards", "Metrics"]
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _METHODS = {"GET", "POST", "DELETE", "HEAD", "PUT", "PATCH", "OPTIONS"}
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class ShardLike(Protocol):
+    """What is counted of a shard, ``number`` from 1; ``seconds`` until it had ``answered``."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def answered(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def hedged(self) -> int: ...
+
+    @property
+    def failed(self) -> int: ...
+
+
+@runtime_checkable
+class CountsShards(Protocol):
+    """A gallery that shards of a cluster search."""
+
+    def shard_counts(self) -> Sequence[ShardLike]:
+        """Return what was counted of each shard."""
+
+
+class _ShardCollector(Collector):
+    """Writes what a router counted of every shard, by its number from 1."""
+
+    def __init__(self, read: Callable[[], Sequence[ShardLike]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Any]:
+        """Yield the metric families."""
+        seconds = SummaryMetricFamily(
+            "stitch_shard_seconds", "Time until a shard answered a question", labels=["shard"]
+        )
+        hedged = CounterMetricFamily(
+            "stitch_shard_hedged", "Questions that a further replica was asked", labels=["shard"]
+        )
+        failed = CounterMetricFamily(
+            "stitch_shard_failed", "Calls of a replica that failed", labels=["shard"]
+        )
+        for each in self._read():
+            label = [str(each.number)]
+            seconds.add_metric(label, each.answered, each.seconds)
+            hedged.add_metric(label, each.hedged)
+            failed.add_metric(label, each.failed)
+        yield from (seconds, hedged, failed)
 
 
 class Metrics:
@@ -56,6 +111,10 @@ class Metrics:
         """Count a call of the encoder."""
         self._calls.labels(kind).inc()
         self._batch.labels(kind).observe(inputs)
+
+    def shards(self, read: Callable[[], Sequence[ShardLike]]) -> None:
+        """Add the counts of a cluster's shards, which are read at every scrape."""
+        self._registry.register(_ShardCollector(read))
 
     def text(self) -> bytes:
         """Return all metrics as text."""

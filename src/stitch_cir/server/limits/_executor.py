@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -84,7 +85,7 @@ class RequestExecutor:
                 )
             self._held += 1
         try:
-            job = self._pool.submit(work)
+            job = self._pool.submit(copy_context().run, work)
         except BaseException:
             self._leave()
             raise

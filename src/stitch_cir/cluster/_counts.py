@@ -1,0 +1,60 @@
+"""What a router counts of its shards, for a monitoring system to read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+__all__ = ["ShardCount", "ShardCounts"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardCount:
+    """Of one shard, ``number`` from 1: questions answered, seconds until then, and what failed.
+
+    ``hedged`` counts questions that a further replica was asked; ``failed`` calls of a replica that
+    ended in an error.
+    """
+
+    number: int
+    answered: int = 0
+    seconds: float = 0.0
+    hedged: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class ShardCounts:
+    """The counts of all shards of a router; safe to share between threads."""
+
+    _of: dict[int, ShardCount] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def answered(self, number: int, seconds: float) -> None:
+        """Count an answer of a shard, ``number`` from 0, after so many seconds."""
+        with self._lock:
+            was = self._get(number)
+            self._of[number] = replace(
+                was, answered=was.answered + 1, seconds=was.seconds + seconds
+            )
+
+    def hedged(self, number: int) -> None:
+        """Count a question that one more replica was asked."""
+        with self._lock:
+            was = self._get(number)
+            self._of[number] = replace(was, hedged=was.hedged + 1)
+
+    def failed(self, number: int) -> None:
+        """Count a call that failed."""
+        with self._lock:
+            was = self._get(number)
+            self._of[number] = replace(was, failed=was.failed + 1)
+
+    def read(self) -> Sequence[ShardCount]:
+        """Return the counts of every shard that was ever asked, by number."""
+        with self._lock:
+            return tuple(self._of[number] for number in sorted(self._of))
+
+    def _get(self, number: int) -> ShardCount:
+        return self._of.get(number, ShardCount(number + 1))

@@ -1,0 +1,43 @@
+"""What a shard logs: one JSON object a line, with the id of the request that it answers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+__all__ = ["LOGGER", "log_answer", "log_to_stderr"]
+
+LOGGER = logging.getLogger("stitch_cir.cluster")
+
+
+class _Lines(logging.Formatter):
+    """Formats a record as JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "facts", {}),
+        }
+        return json.dumps(facts, ensure_ascii=True, default=str)
+
+
+def log_to_stderr() -> None:
+    """Write the log of the cluster to stderr, which Ray keeps beside its own logs; once."""
+    if not LOGGER.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_Lines())
+        LOGGER.addHandler(handler)
+        LOGGER.setLevel(logging.INFO)
+        LOGGER.propagate = False
+
+
+def log_answer(request: str, question: str, seconds: float, **facts: Any) -> None:
+    """Log that a question was answered, and for which request; nothing of its content."""
+    if request:
+        about = {"id": request, "question": question, "ms": round(1e3 * seconds, 1), **facts}
+        LOGGER.info("answer", extra={"facts": about})

@@ -1,0 +1,109 @@
+"""Several nodes, looked after and killed, as docs/cluster-operations.md says.
+
+No answer may be wrong or silently partial. One session of Ray in a program of its own
+(``cluster_failures.py``) reports what happened; the tests read it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.cluster
+pytest.importorskip("lance")
+pytest.importorskip("ray")
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What the session reported, by name."""
+    command = [sys.executable, "-m", "tests.extras.cluster_failures"]
+    done = subprocess.run(
+        [*command, str(tmp_path_factory.mktemp("failures"))],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
+        timeout=420,
+        check=False,
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert done.returncode == 0, f"{lines}\n{done.stderr[-3000:]}"
+    return {line.pop("name"): line for line in lines}
+
+
+def test_a_cluster_without_shards_says_so(reported: dict[str, dict[str, Any]]) -> None:
+    assert reported["empty"]["nodes"] == 2
+    assert reported["empty"]["problems"] == [
+        "there are no shards: stitch serve --cluster starts them"
+    ]
+
+
+def test_status_names_every_node_and_shard(reported: dict[str, dict[str, Any]]) -> None:
+    status = reported["status"]["of"]
+    assert reported["right"]["right"]
+    assert [each["alive"] for each in status["nodes"]] == [True, True]
+    assert [(each["shard"], each["shards"]) for each in status["shards"]] == [(1, 2), (2, 2)]
+    rows = [each["versions"][str(status["newest"])] for each in status["shards"]]
+    assert sum(rows) == status["rows"] == 36
+    assert status["problems"] == []
+
+
+def test_replicas_and_shards_are_added_and_ended_while_answers_stay_right(
+    reported: dict[str, dict[str, Any]],
+) -> None:
+    assert reported["grown"]["of"] == {"shards": 2, "replicas": 2, "started": 2, "ended": 0}
+    assert reported["beside"]["of"] == {"shards": 3, "replicas": 1, "started": 3, "ended": 0}
+    assert reported["back"]["of"] == {"shards": 2, "replicas": 2, "started": 0, "ended": 3}
+    assert reported["grown"]["right"]
+    assert reported["beside"]["right"]
+    assert (reported["back"]["shards"], reported["back"]["problems"]) == (4, [])
+    assert reported["refused"]["message"].startswith("0 replicas were requested.")
+
+
+def test_every_shard_is_counted_and_logs_the_request_that_it_answers(
+    reported: dict[str, dict[str, Any]],
+) -> None:
+    observed = reported["observed"]
+    assert observed["status"] == 200
+    for number in (1, 2):
+        assert f'stitch_shard_seconds_count{{shard="{number}"}}' in observed["metrics"]
+        assert f'stitch_shard_failed_total{{shard="{number}"}} 0.0' in observed["metrics"]
+    assert observed["shards"] == [[0, 128], [128, 256]]
+    assert {"time", "level", "event", "id", "question", "ms", "version"} <= set(
+        observed["lines"][0]
+    )
+
+
+def test_no_answer_is_wrong_or_partial_while_shards_are_killed(
+    reported: dict[str, dict[str, Any]],
+) -> None:
+    traffic = reported["traffic"]
+    assert traffic["kills"] >= 3
+    assert traffic["answers"] > 0
+    assert traffic["wrong"] == 0
+    assert all(message.startswith("ClusterError: ") for message in traffic["messages"])
+
+
+def test_a_dead_node_is_noticed_and_its_shards_start_on_another(
+    reported: dict[str, dict[str, Any]],
+) -> None:
+    assert reported["raylet"]["wrong"] == 0
+    assert reported["raylet"]["down"] == 1
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="Debian's redis-server is missing")
+def test_searches_go_on_without_the_head_which_starts_again_from_redis(
+    reported: dict[str, dict[str, Any]],
+) -> None:
+    assert reported["head"]["while_dead"] == [True, True, True]
+    assert reported["head"]["right"]
