@@ -1,0 +1,171 @@
+"""The files below deploy/: well-formed, complete, and in agreement with one another and the guide."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.command import command_tree
+
+ROOT = Path(__file__).parents[1]
+SYSTEMD = ROOT / "deploy" / "systemd"
+UNITS = sorted(SYSTEMD.glob("*.service"))
+MANIFEST = ROOT / "deploy" / "kuberay" / "stitch.yaml"
+GUIDE = (ROOT / "docs" / "cluster-operations.md").read_text(encoding="utf-8")
+SECURE = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_USE_TLS": "1",
+    "RAY_TLS_SERVER_CERT": None,
+    "RAY_TLS_SERVER_KEY": None,
+    "RAY_TLS_CA_CERT": None,
+}
+"""What every process of the cluster has to have in its environment; ``None``: some file."""
+
+
+def read_unit(file: Path) -> configparser.ConfigParser:
+    """Read a unit; a key that stands several times keeps its last value."""
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string(file.read_text(encoding="utf-8").replace("\\\n", " "))
+    return unit
+
+
+def variables(file: Path) -> dict[str, str]:
+    """Read an environment file."""
+    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    pairs = (line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    return dict(pairs)
+
+
+def documents() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(MANIFEST.read_text(encoding="utf-8")))
+
+
+def pods() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every pod of the manifest that runs Ray or stitch, with a name for messages."""
+    for each in documents():
+        if each["kind"] == "RayCluster":
+            yield "head", each["spec"]["headGroupSpec"]["template"]["spec"]
+            for group in each["spec"]["workerGroupSpecs"]:
+                yield group["groupName"], group["template"]["spec"]
+        elif each["kind"] == "Deployment":
+            yield each["metadata"]["name"], each["spec"]["template"]["spec"]
+
+
+def assert_secure(values: dict[str, str]) -> None:
+    for name, value in SECURE.items():
+        assert values[name] == value if value else values[name].startswith("/")
+
+
+class TestUnits:
+    @pytest.mark.parametrize("file", UNITS, ids=lambda file: file.name)
+    def test_a_unit_says_what_it_runs_as_whom_and_that_it_is_started_again(
+        self, file: Path
+    ) -> None:
+        unit = read_unit(file)
+        assert set(unit.sections()) == {"Unit", "Service", "Install"}
+        service = unit["Service"]
+        assert Path(shlex.split(service["ExecStart"])[0]).is_absolute()
+        assert service["User"] != "root"
+        assert service["Restart"] == "always"
+        assert unit["Install"]["WantedBy"] == "multi-user.target"
+        assert unit["Unit"]["Description"]
+
+    @pytest.mark.parametrize("name", ["ray-head", "ray-node", "serve"])
+    def test_token_and_tls_are_set_for_every_process(self, name: str) -> None:
+        text = (SYSTEMD / f"stitch-{name}.service").read_text(encoding="utf-8")
+        assert "EnvironmentFile=/etc/stitch/cluster.env\n" in text
+        assert_secure(variables(SYSTEMD / "stitch-cluster.env"))
+
+    def test_variables_of_commands_are_set_in_the_environment_files(self) -> None:
+        known = variables(SYSTEMD / "stitch-cluster.env") | variables(SYSTEMD / "stitch-node.env")
+        for file in UNITS:
+            used = re.findall(r"\$\{(\w+)\}", file.read_text(encoding="utf-8"))
+            assert set(used) <= set(known), file.name
+
+    def test_head_and_nodes_use_the_same_documented_ports(self) -> None:
+        ports = [
+            dict(re.findall(r"--((?:[\w-]+-)?port)=(\d+)", file.read_text(encoding="utf-8")))
+            for file in (SYSTEMD / "stitch-ray-head.service", SYSTEMD / "stitch-ray-node.service")
+        ]
+        assert ports[0].pop("port") == "6379"
+        assert ports[0] == ports[1]
+        assert len(ports[0]) == 8
+        for port in ("6379", *ports[0].values()):
+            assert port in GUIDE
+
+    def test_the_head_keeps_its_state_in_the_redis_that_is_configured(self) -> None:
+        head = (SYSTEMD / "stitch-ray-head.service").read_text(encoding="utf-8")
+        redis = (SYSTEMD / "stitch-redis.conf").read_text(encoding="utf-8")
+        assert "RAY_REDIS_ADDRESS=127.0.0.1:6390" in head
+        assert "Requires=stitch-redis.service" in head
+        assert "bind 127.0.0.1\nport 6390\n" in redis
+        assert "appendonly yes" in redis
+
+
+class TestManifest:
+    def test_it_holds_what_a_cluster_needs(self) -> None:
+        kinds = [each["kind"] for each in documents()]
+        assert kinds == [
+            "Secret", "ConfigMap", "Service", "StatefulSet", "RayCluster", "Deployment", "Service",
+            "NetworkPolicy",
+        ]  # fmt: skip
+        for each in documents():
+            assert each["apiVersion"]
+            assert each["metadata"]["name"]
+
+    def test_the_cluster_has_the_fields_that_the_operator_requires(self) -> None:
+        (cluster,) = (each for each in documents() if each["kind"] == "RayCluster")
+        assert cluster["apiVersion"] == "ray.io/v1"
+        spec = cluster["spec"]
+        assert spec["gcsFaultToleranceOptions"]["redisAddress"] == "stitch-redis:6379"
+        assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+        for group in spec["workerGroupSpecs"]:
+            assert group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
+            assert isinstance(group["rayStartParams"], dict)
+
+    def test_token_and_tls_are_set_in_every_pod(self) -> None:
+        (config,) = (each["data"] for each in documents() if each["kind"] == "ConfigMap")
+        assert_secure(config)
+        names = [name for name, _ in pods()]
+        assert names == ["head", "shards", "stitch-serve"]
+        for _, pod in pods():
+            (container,) = pod["containers"]
+            assert {"configMapRef": {"name": "stitch-cluster"}} in container["envFrom"]
+            assert container["env"][0]["name"] == "RAY_AUTH_TOKEN"
+            mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+            assert config["RAY_TLS_CA_CERT"].startswith(mounts["tls"])
+            assert set(mounts) <= {each["name"] for each in pod["volumes"]}
+
+    def test_every_variable_is_a_text(self) -> None:
+        (config,) = (each["data"] for each in documents() if each["kind"] == "ConfigMap")
+        assert all(isinstance(value, str) for value in config.values())
+
+    def test_it_runs_the_ray_that_is_supported(self) -> None:
+        (cluster,) = (each for each in documents() if each["kind"] == "RayCluster")
+        major, minor, _ = map(int, cluster["spec"]["rayVersion"].split("."))
+        assert (2, 56) <= (major, minor) < (3, 0)
+
+
+def test_the_server_is_started_with_options_that_it_has() -> None:
+    unit = read_unit(SYSTEMD / "stitch-serve.service")
+    words = shlex.split(unit["Service"]["ExecStart"])
+    (container,) = dict(pods())["stitch-serve"]["containers"]
+    serve = command_tree().commands["serve"]
+    spelled = {name for each in serve.params for name in each.opts}
+    for command in (words, container["command"]):
+        assert command[1] == "serve"
+        assert {word for word in command if word.startswith("--")} <= spelled
+
+
+def test_every_file_is_described() -> None:
+    page = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
+    for file in [*SYSTEMD.iterdir(), MANIFEST]:
+        assert f"`{file.parent.name}/{file.name}`" in page
