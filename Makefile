@@ -1,4 +1,5 @@
 # make demo: set up, get images, index, search, leave a contact sheet in demo/
+# make demo-cluster: set up Ray and Lance too, start two nodes on this machine, index, search, kill a node, search again
 # make test: set up, run every test, and print the coverage of four rooms; LEAST=95 fails below 95 %
 # make test-extras: the tests of the optional back ends, each in an environment of its own
 # make test-browser: the page in headless Chromium (Debian's package, installed where that may be done)
@@ -16,7 +17,7 @@ PHOTOS ?=
 JOBS ?= 2
 CHAOS ?= 1
 LEAST ?= 0
-EXTRAS ?= transformers open-clip llama mcp shop docs cluster
+EXTRAS ?= transformers open-clip llama mcp shop docs cluster qdrant
 PORT ?= 8010
 CHROMIUM ?= /usr/bin/chromium
 AXE := .venv-extras/browser/node_modules/axe-core/axe.min.js
@@ -24,7 +25,7 @@ AXE := .venv-extras/browser/node_modules/axe-core/axe.min.js
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-extras test-browser test-chaos docs docs-serve recordings release lint generated pins bench clean
+.PHONY: demo demo-cluster test test-extras test-browser test-chaos docs docs-serve recordings release lint generated pins bench clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("stitch needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
@@ -34,6 +35,10 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml
 	$(PIP) install -e .
 	@touch $@
 
+$(VENV)/.installed-cluster: $(BIN)/python pyproject.toml
+	$(PIP) install -e '.[cluster]'
+	@touch $@
+
 $(VENV)/.installed-test: $(BIN)/python pyproject.toml requirements/test.txt
 	$(PIP) install --require-hashes -r requirements/test.txt
 	$(PIP) install --no-deps -e .
@@ -41,6 +46,10 @@ $(VENV)/.installed-test: $(BIN)/python pyproject.toml requirements/test.txt
 
 demo: $(VENV)/.installed
 	$(BIN)/python scripts/demo.py --photos "$(PHOTOS)"
+
+# two nodes with ports and folders of their own; what they keep is in demo/ and in the system's temporary folder
+demo-cluster: $(VENV)/.installed-cluster
+	$(BIN)/python scripts/demo_cluster.py
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=json:.cache/coverage/report.json

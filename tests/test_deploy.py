@@ -85,10 +85,12 @@ class TestUnits:
         assert_secure(variables(SYSTEMD / "stitch-cluster.env"))
 
     def test_variables_of_commands_are_set_in_the_environment_files(self) -> None:
-        known = variables(SYSTEMD / "stitch-cluster.env") | variables(SYSTEMD / "stitch-node.env")
+        declared = variables(SYSTEMD / "stitch-cluster.env") | variables(
+            SYSTEMD / "stitch-node.env"
+        )
         for file in UNITS:
             used = re.findall(r"\$\{(\w+)\}", file.read_text(encoding="utf-8"))
-            assert set(used) <= set(known), file.name
+            assert set(used) <= set(declared), file.name
 
     def test_head_and_nodes_use_the_same_documented_ports(self) -> None:
         ports = [

@@ -28,12 +28,13 @@ class _Lines(logging.Formatter):
 
 def log_to_stderr() -> None:
     """Write the log of the cluster to stderr, which Ray keeps beside its own logs; once."""
-    if not LOGGER.handlers:
+    logger = logging.getLogger(LOGGER.name)
+    if not logger.handlers:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(_Lines())
-        LOGGER.addHandler(handler)
-        LOGGER.setLevel(logging.INFO)
-        LOGGER.propagate = False
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
 
 
 def log_answer(request: str, question: str, seconds: float, **facts: Any) -> None:

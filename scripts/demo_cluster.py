@@ -1,0 +1,144 @@
+"""``make demo-cluster``: two nodes on this machine, a dataset, a search, a dead node, a search.
+
+Both nodes are Ray's own processes with ports and folders of their own, and the images those of
+``make demo``. What one machine finds is compared with what the cluster finds, before and after.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import stitch_cir as st
+from fetch_stamps import fetch
+from stitch_cir.cluster import ClusterOptions, export_gallery, open_cluster
+
+OUT = Path("demo")
+QUERIES = (
+    ("vehicles/auto/sedan.png", "a truck instead"),
+    ("food/fruit/lemon.png", "but orange"),
+    (None, "a bird with a long neck"),
+)
+CPUS = 4
+"""Logical ones of each node: room for two shards with two replicas even when one node is gone."""
+
+
+def main() -> int:
+    """Run the demo; return the exit code."""
+    OUT.mkdir(exist_ok=True)
+    try:
+        images = fetch(OUT).resolve()
+        with ray_log(OUT / "cluster.log"), nodes() as (address, cluster):
+            return run(images, address, cluster)
+    except st.StitchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+@contextmanager
+def ray_log(file: Path) -> Iterator[None]:
+    """Write what Ray says on stderr, page by page when a node dies, into a file."""
+    print(f"what Ray says is in {file}")
+    sys.stderr.flush()
+    before = os.dup(2)
+    with file.open("wb") as stream:
+        os.dup2(stream.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(before, 2)
+        os.close(before)
+
+
+@contextmanager
+def nodes() -> Iterator[tuple[str, Any]]:
+    """Start a head and a node; end them and what they keep on disk."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # a node that does not answer is given up in seconds, not in a quarter of a minute
+    os.environ.setdefault("RAY_health_check_period_ms", "1000")
+    os.environ.setdefault("RAY_health_check_timeout_ms", "2000")
+    os.environ.setdefault("RAY_health_check_failure_threshold", "3")
+    from ray.cluster_utils import Cluster
+
+    shards = tempfile.mkdtemp(prefix="stitch-")
+    os.environ["STITCH_SHARD_CACHE"] = shards
+    print("starting two nodes …", flush=True)
+    started = time.perf_counter()
+    size = {"num_cpus": CPUS, "object_store_memory": 80_000_000, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=size)
+    try:
+        cluster.add_node(num_cpus=CPUS, object_store_memory=80_000_000)
+        cluster.wait_for_nodes()
+        say(started, f"two nodes with {CPUS} logical CPUs each, head at {cluster.address}")
+        yield cluster.address, cluster
+    finally:
+        cluster.shutdown()
+        shutil.rmtree(shards, ignore_errors=True)
+
+
+def run(images: Path, address: str, cluster: Any) -> int:
+    """Index, search, kill a node, search again."""
+    uri = OUT / "cluster.lance"
+    encoder = st.load_encoder("mini")
+    started = time.perf_counter()
+    st.index_folder(images, OUT / "gallery", encoder=encoder)
+    alone = st.Gallery.open(OUT / "gallery", encoder=encoder)
+    say(started, f"{len(alone)} images indexed in a gallery of this machine")
+    started = time.perf_counter()
+    say(started, export_gallery(OUT / "gallery", str(uri)).summary())
+    started = time.perf_counter()
+    gallery = open_cluster(
+        address, str(uri), encoder=encoder, options=ClusterOptions(shards=2, replicas=2)
+    )
+    say(started, "two shards with two replicas each, which hold the dataset")
+    with gallery:
+        same = search(gallery, alone)
+        victim = sorted(cluster.worker_nodes, key=lambda node: node.unique_id)[0]
+        process = victim.all_processes["raylet"][0].process
+        os.kill(process.pid, signal.SIGKILL)
+        print("\nkilled the second node (SIGKILL); searching on")
+        same = search(gallery, alone) and same
+    print(
+        "\nBefore and after, the cluster found what one machine finds, with the same scores."
+        if same
+        else "\nThe cluster found something else than one machine: this is a fault, report it."
+    )
+    return 0 if same else 1
+
+
+def search(gallery: st.Gallery, alone: st.Gallery) -> bool:
+    """Search for every query; print hits and times; return whether one machine finds the same."""
+    settings = st.SearchSettings(k=3)
+    same = True
+    for reference, text in QUERIES:
+        query = st.Query(reference, text)
+        started = time.perf_counter()
+        results = st.Searcher(gallery, settings=settings).search(query)
+        seconds = time.perf_counter() - started
+        expected = st.Searcher(alone, settings=settings).search(query)
+        hits = [(hit.id, hit.score) for hit in results]
+        equal = hits == [(hit.id, hit.score) for hit in expected]
+        same = same and equal
+        print(f"\n{reference or '(no reference)'}  +  “{text}”  {seconds:.2f} s", end="")
+        print(", as on one machine" if equal else ", NOT as on one machine")
+        for rank, (id, score) in enumerate(hits, 1):
+            print(f"  {rank}. {score:.3f}  {id}")
+    return same
+
+
+def say(started: float, text: str) -> None:
+    """Print what was done, and how long it took."""
+    print(f"  {text}  ({time.perf_counter() - started:.1f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
