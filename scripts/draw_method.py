@@ -69,8 +69,8 @@ def figures(hit: st.Hit) -> str:
     """Return what each caption gives to the score of a hit, and the sum."""
     forward, backward = hit.caption_halves()
     lines = [f"{'caption':24} {'looks':>8} {'is seen':>8}"]
-    for label, looks, is_seen in zip(hit.query.labels, forward, backward, strict=True):
-        lines.append(f"{label:24} {looks:8.3f} {is_seen:8.3f}")
+    for label, ahead, back in zip(hit.query.labels, forward, backward, strict=True):
+        lines.append(f"{label:24} {ahead:8.3f} {back:8.3f}")
     lines.append(f"{'sum':24} {forward.sum():8.3f} {backward.sum():8.3f}   score {hit.score:.3f}")
     return "\n".join(lines)
 

@@ -129,10 +129,10 @@ def test_the_description_of_the_api(new_page: NewPage, site: str, scheme: str) -
 def test_the_docs_site(browser: Browser, scheme: str, width: int) -> None:
     context: Any = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
     page = browser.new_page(**context, reduced_motion="reduce")
-    found = {}
+    faults = {}
     for name in PAGES:
         page.goto((SITE / name).as_uri())
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        found[name] = [*audit(page), *(["scrolls sideways"] if wide > 0 else [])]
+        faults[name] = [*audit(page), *(["scrolls sideways"] if wide > 0 else [])]
     page.close()
-    assert {name: faults for name, faults in found.items() if faults} == {}, json.dumps(found)
+    assert {name: each for name, each in faults.items() if each} == {}, json.dumps(faults)

@@ -31,15 +31,15 @@ def test_a_link_to_an_upload_works_once_the_gallery_keeps_it(
     search(page, "in red instead")
     expected = hits(page)
     page.click("#share")
-    asked = page.get_by_role("group", name="Your image is in the server’s memory only")
-    expect(asked.get_by_role("button", name="Keep the image and copy the link")).to_be_focused()
+    offer = page.get_by_role("group", name="Your image is in the server’s memory only")
+    expect(offer.get_by_role("button", name="Keep the image and copy the link")).to_be_focused()
     page.get_by_role("button", name="Keep the image and copy the link").click()
-    expect(asked).to_have_count(0)
+    expect(offer).to_have_count(0)
     expect(page.locator(".toast")).to_have_text("Link copied.")
     shared = page.evaluate(COPIED)
     assert shared == page.url
-    page.click("#share")  # it is kept already: nothing is asked
-    expect(asked).to_have_count(0)
+    page.click("#share")  # it is kept already: nothing is offer
+    expect(offer).to_have_count(0)
     visitor = new_page()
     visitor.goto(shared)
     visitor.wait_for_selector(".tile .score")

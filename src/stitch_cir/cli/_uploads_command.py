@@ -29,10 +29,10 @@ def uploads(
         stitch uploads photos
     """
     with guard(as_json=as_json):
-        from stitch_cir.gallery import Gallery, KeptUploads
+        from stitch_cir.gallery import Gallery, KeptFolder
 
         with Gallery.open(gallery) as opened:
-            kept = KeptUploads(opened.directory)
+            kept = KeptFolder(opened.directory)
         for id in remove or ():
             kept.remove(id)
         listed = kept.list()

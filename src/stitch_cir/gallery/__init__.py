@@ -3,7 +3,7 @@
 from stitch_cir import _exports
 from stitch_cir.gallery._encoder_hint import encoder_hint, encoder_note
 from stitch_cir.gallery._gallery import Gallery
-from stitch_cir.gallery._kept_uploads import KeptUpload, KeptUploads
+from stitch_cir.gallery._kept_uploads import KeptFile, KeptFolder
 from stitch_cir.gallery._names import by_name, matcher
 from stitch_cir.gallery._near_duplicates import NearDuplicates, content_groups
 from stitch_cir.gallery._path_mask import PathMask
@@ -67,8 +67,8 @@ __all__ = [
     "ImageCaptions",
     "IndexOptions",
     "IndexReport",
-    "KeptUpload",
-    "KeptUploads",
+    "KeptFile",
+    "KeptFolder",
     "Near",
     "NearDuplicates",
     "Occurrences",

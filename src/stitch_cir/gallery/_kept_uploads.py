@@ -12,14 +12,14 @@ from pathlib import Path
 
 from stitch_cir.errors import GalleryError, NotFoundError
 
-__all__ = ["KeptUpload", "KeptUploads"]
+__all__ = ["KeptFile", "KeptFolder"]
 
 FOLDER = "uploads"
 _ID = re.compile(r"[A-Za-z0-9_-]{24}")
 
 
 @dataclass(frozen=True, slots=True)
-class KeptUpload:
+class KeptFile:
     """One kept image: its id, the size of its file in bytes, and when it was kept (UTC)."""
 
     id: str
@@ -27,7 +27,7 @@ class KeptUpload:
     kept_at: datetime.datetime
 
 
-class KeptUploads:
+class KeptFolder:
     """Keeps uploads under ids derived from their tokens: a link names the id, which opens no more.
 
     Whoever has the token can remove its image, whoever has the id can only look at it. The files
@@ -43,7 +43,7 @@ class KeptUploads:
         """Return the id under which the upload with this token is kept: 24 characters."""
         return urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:18]).decode()
 
-    def keep(self, token: str, content: bytes) -> KeptUpload:
+    def keep(self, token: str, content: bytes) -> KeptFile:
         """Keep the file of an upload for good; one that is kept already stays as it is.
 
         Raises ``GalleryError`` where it cannot be written.
@@ -76,7 +76,7 @@ class KeptUploads:
         except FileNotFoundError:
             return None
 
-    def list(self) -> tuple[KeptUpload, ...]:
+    def list(self) -> tuple[KeptFile, ...]:
         """Return what is kept, oldest first."""
         try:
             paths = [path for path in self.folder.iterdir() if _ID.fullmatch(path.name)]
@@ -102,7 +102,7 @@ class KeptUploads:
             ) from error
 
 
-def _kept(path: Path) -> KeptUpload:
+def _kept(path: Path) -> KeptFile:
     facts = path.stat()
     moment = datetime.datetime.fromtimestamp(int(facts.st_mtime), datetime.UTC)
-    return KeptUpload(path.name, facts.st_size, moment)
+    return KeptFile(path.name, facts.st_size, moment)

@@ -15,7 +15,7 @@ from starlette.convertors import PathConvertor, register_url_convertor
 
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import SettingError
-from stitch_cir.gallery import Gallery, KeptUploads
+from stitch_cir.gallery import Gallery, KeptFolder
 from stitch_cir.server import (
     _catalog_routes,
     _gallery_routes,
@@ -190,7 +190,7 @@ def _services(
             metrics.shards(gallery.shard_counts)
     else:
         provider = GalleryProvider(gallery, encoder, wrap)
-    uploads = UploadStore(settings, KeptUploads(provider.directory))
+    uploads = UploadStore(settings, KeptFolder(provider.directory))
     renderer = ImageRenderer(settings.rendered_bytes)
     queries = QueryService(provider, uploads, settings, models)
     metrics.gauge("requests_held", "Requests in work or waiting", lambda: executor.held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from stitch_cir.gallery import KeptUpload as KeptFile
+from stitch_cir.gallery import KeptFile
 from stitch_cir.server._forms import form_schema, read_form
 from stitch_cir.server._responses import error_responses, image_response, json_response
 from stitch_cir.server._services import Services

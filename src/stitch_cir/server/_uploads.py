@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from stitch_cir.errors import ImageTooLargeError, NotFoundError
-from stitch_cir.gallery import KeptUpload, KeptUploads
+from stitch_cir.gallery import KeptFile, KeptFolder
 from stitch_cir.images import open_image
 from stitch_cir.server._errors import KeepError, KeptFullError
 from stitch_cir.server._settings import ServerSettings
@@ -29,7 +29,7 @@ class StoredUpload:
 class UploadStore:
     """Stores uploads under random tokens; the least recently used are dropped first."""
 
-    def __init__(self, settings: ServerSettings, kept: KeptUploads) -> None:
+    def __init__(self, settings: ServerSettings, kept: KeptFolder) -> None:
         """Start empty, within the limits of ``settings``; ``kept`` are those on the disk."""
         self.kept = kept
         self._keeps = settings.keep_uploads
@@ -73,7 +73,7 @@ class UploadStore:
             )
         return self._checked(token, content)  # not into memory: it may be removed at any time
 
-    def keep(self, token: str) -> KeptUpload:
+    def keep(self, token: str) -> KeptFile:
         """Keep an upload with the gallery until it is removed; the link to it names its id.
 
         Raises ``KeepError`` where that is not allowed, ``KeptFullError`` where there is no room,
