@@ -53,8 +53,21 @@ _ASKING: dict[str, tuple[str, ...]] = {
     "Several references and turns": ("reference_weight", "turn"),
     "What becomes of the hits": ("copy_to", "link_to", "format", "null", "offset", "cursor"),
     "Which images take part": _PART,
-    "How captions are written and images scored": ("object", *_SCORING, "encoder", "precision"),
+    "How captions are written and images scored": (
+        "object",
+        *_SCORING,
+        "encoder",
+        "composed",
+        "precision",
+    ),
     "A second opinion": _JUDGING,
+    "A dataset that a cluster searches": (
+        "shards",
+        "replicas",
+        "shard_cache",
+        "partial",
+        "storage_option",
+    ),
     "Limits": (
         "max_upload_mb",
         "max_upload_megapixels",
