@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -369,6 +370,23 @@ def test_every_command_of_the_guide_runs(
         done = invoke(words[1:])
         assert done.exit_code == 0, (words, done.output)
     assert len(Gallery.open(tmp_path / "restored")) == 9
+
+
+def test_a_backup_is_made_and_restored_as_the_guide_says(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    guide = Path(__file__).parents[2] / "docs" / "cluster-operations.md"
+    (block,) = re.findall(r"```sh\n(stitch cluster tag.*?)```", guide.read_text("utf-8"), re.DOTALL)
+    assert invoke(["cluster", "export", source, "shared/photos.lance"]).exit_code == 0
+    for line in block.splitlines():
+        program, *words = shlex.split(line, comments=True)
+        if program == "cp":
+            assert words[0] == "-a"
+            shutil.copytree(words[1], words[2])
+        else:
+            done = invoke(words)
+            assert done.exit_code == 0, (line, done.output)
 
 
 def test_commands_answer_in_json(source: Path, uri: str) -> None:
