@@ -202,6 +202,8 @@ def kill_raylet(session: Session, victim: Any) -> None:
             return sum(not each.alive for each in read_status(session.address, session.uri).nodes)
 
         def whole() -> bool:
+            # a replica that was started anew loads a version when it is first asked
+            assert session.right(gallery)
             status = read_status(session.address, session.uri)
             return not status.problems() and len(status.shards) == 4
 
