@@ -238,6 +238,9 @@ class SearchResults(RankedImages):
     scored: int = Field(description="Images whose view sets were scored exactly.")
     bounded: int = Field(default=0, description="Images that were bounded instead.")
     shortlist_recall: float | None = None
+    candidate_source: Mapping[str, Any] | None = Field(
+        default=None, description="The other system that named a shortlist; none does on a server."
+    )
     seconds: Mapping[str, float]
     reranker: Mapping[str, Any] | None = None
     disagreement: float | None = Field(

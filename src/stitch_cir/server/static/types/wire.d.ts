@@ -633,6 +633,8 @@ export interface SearchResults {
   /** Images that were bounded instead. */
   bounded?: number;
   shortlist_recall?: number | null;
+  /** The other system that named a shortlist; none does on a server. */
+  candidate_source?: Record<string, unknown> | null;
   seconds: Record<string, number>;
   reranker?: Record<string, unknown> | null;
   /** Share of pairs of hits that two rankings of a reranker order differently. */
