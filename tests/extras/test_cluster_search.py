@@ -232,6 +232,32 @@ def test_a_version_that_is_gone_is_replaced_by_the_newest_once(
     assert not fleet.outdated
 
 
+def test_a_shard_goes_on_from_its_last_version_whatever_became_of_the_rows(tmp_path: Path) -> None:
+    """What a shard makes of the version before and the changes is what it makes of all rows."""
+    folder, uri = make_source(tmp_path / "images"), str(tmp_path / "photos.lance")
+    export_gallery(folder, uri)
+    assert answer(open_here(uri, tmp_path / "kept", 2, ENCODER), QUERY, {})
+    (folder / "i005.png").unlink()  # vanishes, with its captions
+    noise(99, 40, 48).save(folder / "i007.png")  # another image, with the captions it had
+    noise(98, 40, 48).save(folder / "new.png")
+    index_folder(folder, encoder=ENCODER)
+    with Gallery.open(folder, encoder=ENCODER) as gallery:
+        gallery.set_attributes({"new.png": {"brand": "New"}, "i001.png": {"price": 77.0}})
+    export_gallery(folder, uri)
+    SharedDataset.open(uri).delete(["twin.png"])
+    gone_on, anew = (open_here(uri, tmp_path / name, 2, ENCODER) for name in ("kept", "empty"))
+    for settings in (
+        {"k": 100},
+        {"where": "price > 20", "group_by": "brand", "group_size": 3},
+        {"near_duplicates": "collapse", "hubness_weight": 0.4},
+    ):
+        for query in (QUERY, Query(None, "a thing number 7"), Query("new.png", "in red")):
+            assert answer(gone_on, query, settings) == answer(anew, query, settings)
+    assert gone_on.ids == anew.ids
+    assert "new.png" in anew.ids
+    assert "twin.png" not in anew.ids
+
+
 def test_pages_go_on_where_they_ended(whole: Gallery, parted: ClusterGallery) -> None:
     pages: dict[Gallery, list[Any]] = {whole: [], parted: []}
     for gallery, of_gallery in pages.items():

@@ -16,6 +16,7 @@ from stitch_cir.gallery.store import (
     Store,
     attribute_kinds,
     clear_records,
+    delete_records,
     put_records,
     read_records,
     write_lock,
@@ -102,6 +103,31 @@ def test_records_make_the_same_gallery_again(source: Path, tmp_path: Path) -> No
     assert records_of(back) == records_of(source)
     with Gallery.open(source) as before, Gallery.open(back) as after:
         assert (after.ids, after.captions("a.png")) == (before.ids, before.captions("a.png"))
+
+
+@pytest.mark.parametrize(
+    "ids", [["a.png"], ["twin.png", "b.png"], ["gone.png", "taken-out.png", "broken.png"], ["nope"]]
+)
+def test_records_are_deleted_with_what_no_other_id_has(
+    ids: list[str], source: Path, tmp_path: Path
+) -> None:
+    back = restored(source, tmp_path / "back")
+    with Gallery.open(source) as gallery:
+        directory = gallery.directory
+    records = records_of(source)
+    store = Store(directory, write=True)
+    with store.transaction():
+        delete_records(store, ids)
+    rest = {id: record for id, record in records.items() if id not in ids}
+    assert {record.id: record for record in read_records(store)} == rest
+    hashes = {record.columns["hash"] for record in rest.values() if record.content is not None}
+    assert {hash for (hash,) in store.rows("SELECT hash FROM contents")} == hashes
+    with store.transaction():
+        put_records(store, [records[id] for id in ids if id in records], attribute_kinds(store))
+    store.close()
+    assert records_of(source) == records_of(back)
+    with Gallery.open(source) as changed, Gallery.open(back) as whole:
+        assert changed.matrix().vectors.tobytes() == whole.matrix().vectors.tobytes()
 
 
 def test_a_gallery_from_before_attributes_has_records_without_them(source: Path) -> None:

@@ -13,9 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from stitch_cir.cluster._dataset import SharedDataset
+from stitch_cir.cluster._lance import quoted
 from stitch_cir.cluster._rows import to_record
 from stitch_cir.errors import GalleryBusyError, GalleryDamagedError, GalleryError
-from stitch_cir.gallery.store import DATABASE, Store, put_records, set_root, write_lock
+from stitch_cir.gallery.store import (
+    DATABASE,
+    Store,
+    delete_records,
+    put_records,
+    set_root,
+    write_lock,
+)
 
 __all__ = ["dataset_key", "materialise"]
 
@@ -42,7 +50,7 @@ def materialise(
     """Return the gallery of the rows whose shard number is in ``numbers``, and how many they are.
 
     ``numbers``: the first, and the one behind the last. A folder that holds the version already is
-    used; one of an earlier version that nothing was taken away from is gone on with. Of older
+    used; that of an earlier version is gone on with unless most of its rows have changed. Of older
     versions one is kept.
 
     Raises
@@ -93,14 +101,22 @@ def _make(dataset: SharedDataset, numbers: tuple[int, int], versions: Path, targ
     first, end = numbers
     condition = f"shard >= {first} AND shard < {end}"
     digests = {row["id"]: row["digest"].hex() for row in dataset.rows(["id", "digest"], condition)}
-    earlier = _earlier(versions, digests)
     before: dict[str, str] = {}
+    gone: list[str] = []
     target.mkdir()
-    if earlier is not None:
+    for earlier in _finished(versions)[:1]:
         before = json.loads((earlier / _DONE).read_text())["digests"]
-        _copy_database(earlier / DATABASE, target / DATABASE)
+        gone = [id for id, digest in before.items() if digests.get(id) != digest]
+        if 2 * len(gone) > len(before):
+            before, gone = {}, []
+        else:
+            _copy_database(earlier / DATABASE, target / DATABASE)
+    fresh = [id for id, digest in digests.items() if before.get(id) != digest]
     with closing(Store(target, write=True)) as store:
-        for records in _records(dataset, condition, before):
+        for start in range(0, len(gone), _TOGETHER):
+            with store.transaction():
+                delete_records(store, gone[start : start + _TOGETHER])
+        for records in _records(dataset, condition, fresh, every=not before):
             with store.transaction():
                 put_records(store, records, dataset.kinds)
         with store.transaction():
@@ -113,34 +129,32 @@ def _make(dataset: SharedDataset, numbers: tuple[int, int], versions: Path, targ
 
 
 def _records(
-    dataset: SharedDataset, condition: str, before: Mapping[str, str]
+    dataset: SharedDataset, condition: str, fresh: Sequence[str], *, every: bool
 ) -> Iterator[list[Any]]:
-    """Yield the records that are new, many at a time; at least once, for the attributes' kinds."""
-    waiting = []
-    for row in dataset.rows(None, condition):
-        if row["id"] in before:
-            continue
-        try:
-            waiting.append(to_record(row, dataset.dim))
-        except ValueError as error:
-            raise GalleryDamagedError(
-                f"The row of {row['id']!r} in version {dataset.version} of {dataset.uri} {error}.",
-                hint="Go back to an earlier version, or export the gallery again: stitch cluster "
-                "log",
-            ) from error
-        if len(waiting) == _TOGETHER:
-            yield waiting
-            waiting = []
+    """Yield the records of ``fresh`` ids, many at a time; at least once, for the attributes' kinds.
+
+    ``every``: these are all that there are.
+    """
+    conditions = [condition]
+    if not every:
+        parts = [fresh[start : start + _TOGETHER] for start in range(0, len(fresh), _TOGETHER)]
+        conditions = [f"id IN ({', '.join(map(quoted, part))})" for part in parts]
+    waiting: list[Any] = []
+    for each in conditions:
+        for row in dataset.rows(None, each):
+            try:
+                waiting.append(to_record(row, dataset.dim))
+            except ValueError as error:
+                raise GalleryDamagedError(
+                    f"The row of {row['id']!r} in version {dataset.version} of {dataset.uri} "
+                    f"{error}.",
+                    hint="Go back to an earlier version, or export the gallery again: stitch "
+                    "cluster log",
+                ) from error
+            if len(waiting) == _TOGETHER:
+                yield waiting
+                waiting = []
     yield waiting
-
-
-def _earlier(versions: Path, digests: Mapping[str, str]) -> Path | None:
-    """Return the newest folder of which every row is as it was; rows may have come since."""
-    for folder in _finished(versions):
-        before = json.loads((folder / _DONE).read_text())["digests"]
-        if all(digests.get(id) == digest for id, digest in before.items()):
-            return folder
-    return None
 
 
 def _finished(versions: Path) -> Sequence[Path]:

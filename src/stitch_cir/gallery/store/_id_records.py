@@ -28,6 +28,7 @@ __all__ = [
     "IdRecord",
     "attribute_kinds",
     "clear_records",
+    "delete_records",
     "put_records",
     "read_records",
 ]
@@ -46,6 +47,7 @@ _SPECIAL = {
     "attribute_changes",
     "pending",
 }
+_NUMBER = "SELECT number FROM attribute_items WHERE id = ?"
 Row = dict[str, Any]
 
 
@@ -251,6 +253,38 @@ def clear_records(store: Store) -> None:
     kept = {"meta", "pending", "attribute_changes"}
     for table in tables.columns.keys() - kept:
         store.rows(f"DELETE FROM {table}")
+
+
+def delete_records(store: Store, ids: Sequence[str]) -> None:
+    """Delete what records put there of some ids, in the caller's transaction.
+
+    Contents and caption vectors that other ids have as well stay.
+    """
+    tables = _Tables(store)
+    every = [(id,) for id in ids]
+    held = [table for table in _ITEMS if table in tables.columns]
+    hashes = {
+        row
+        for each in every
+        for table in held
+        for row in store.rows(f"SELECT hash FROM {table} WHERE id = ?", each)
+    }
+    items = [row for each in every for row in store.rows(_NUMBER, each)]
+    for table in (*tables.by_id, *held, "captions"):
+        store.run(f"DELETE FROM {table} WHERE id = ?", every)
+    unused = " AND ".join(
+        f"NOT EXISTS (SELECT 1 FROM {other} WHERE {other}.hash = {{0}}.hash)" for other in held
+    )
+    for table in (*tables.by_hash, "contents"):
+        store.run(f"DELETE FROM {table} WHERE hash = ? AND {unused.format(table)}", hashes)
+    store.rows("DELETE FROM caption_vectors WHERE text NOT IN (SELECT text FROM captions)")
+    numbers = [row.number for row in attributes(store)]
+    store.run(
+        "DELETE FROM attribute_values WHERE attribute = ? AND item = ?",
+        [(number, item) for number in numbers for (item,) in items],
+    )
+    store.run("DELETE FROM attribute_items WHERE number = ?", items)
+    mark_changed(store, numbers)
 
 
 def put_records(
