@@ -75,7 +75,7 @@ def router(services: Services) -> APIRouter:
         )
 
     @routes.delete(
-        "/api/uploads/{token}",
+        "/api/uploads/{token:path}",
         status_code=204,
         response_class=Response,
         responses=error_responses(401, 403, 404),
