@@ -136,7 +136,7 @@ def _replica(
             num_cpus=1,
             scheduling_strategy="SPREAD",
         )
-        .remote(uri, numbers_of(number, shards), folder, dict(storage_options), log=True)
+        .remote(uri, numbers_of(number, shards), folder, dict(storage_options), alone=True)
     )
     return Replica(name, number, shards, actor)
 

@@ -6,6 +6,8 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -13,9 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from stitch_cir.cluster._dataset import SharedDataset
+from stitch_cir.cluster._errors import named_error
 from stitch_cir.cluster._lance import quoted
 from stitch_cir.cluster._rows import to_record
-from stitch_cir.errors import GalleryBusyError, GalleryDamagedError, GalleryError
+from stitch_cir.errors import (
+    ClusterError,
+    GalleryBusyError,
+    GalleryDamagedError,
+    GalleryError,
+    StitchError,
+)
 from stitch_cir.gallery.store import (
     DATABASE,
     Store,
@@ -25,7 +34,7 @@ from stitch_cir.gallery.store import (
     write_lock,
 )
 
-__all__ = ["dataset_key", "materialise"]
+__all__ = ["dataset_key", "materialise", "materialise_apart"]
 
 _DONE = "shard.json"
 """Written last: a folder without it was not finished."""
@@ -79,6 +88,50 @@ def materialise(
             hint="Make room there, or give shards another folder: --shard-cache DIR.",
         ) from error
     return target, rows
+
+
+def materialise_apart(
+    uri: str,
+    version: int,
+    numbers: tuple[int, int],
+    folder: Path,
+    storage_options: Mapping[str, str] | None = None,
+) -> tuple[Path, int]:
+    """Return what :func:`materialise` does, made by a further process.
+
+    What Lance takes, more than the memory of a shard, is given back when that ends. Raises what
+    :func:`materialise` does, and ``ClusterError`` where the process dies.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import main; main()"],
+        input=json.dumps([uri, version, numbers, str(folder), dict(storage_options or {})]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise ClusterError(
+            f"The shard {numbers[0]}-{numbers[1]} of {uri} was not made: "
+            f"{lines[-1] if lines else f'exit code {done.returncode}'}.",
+            hint="Is there memory enough on its node?",
+        )
+    kind, *rest = json.loads(done.stdout)
+    if kind == "error":
+        raise named_error(*rest)
+    target, rows = rest
+    return Path(target), rows
+
+
+def main() -> None:
+    """Make what standard input describes, and print where it is, or what went wrong."""
+    uri, version, numbers, folder, options = json.load(sys.stdin)
+    try:
+        target, rows = materialise(uri, version, tuple(numbers), Path(folder), options)
+        answer = ["made", str(target), rows]
+    except StitchError as error:
+        answer = ["error", type(error).__name__, error.message, error.hint]
+    sys.stdout.write(json.dumps(answer))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 from stitch_cir import __version__
 from stitch_cir.cluster._errors import ColumnMissingError, VersionGoneError
 from stitch_cir.cluster._log import log_answer, log_to_stderr
-from stitch_cir.cluster._materialise import materialise
+from stitch_cir.cluster._materialise import materialise, materialise_apart
 from stitch_cir.cluster._shard_gallery import ShardGallery
 from stitch_cir.errors import ClusterError, NotFoundError, SettingError, StitchError
 from stitch_cir.gallery import Gallery
@@ -40,11 +40,12 @@ class DatasetShard:
         folder: str,
         storage_options: Mapping[str, str] | None = None,
         *,
-        log: bool = False,
+        alone: bool = False,
     ) -> None:
         """Hold nothing yet; ``folder`` is where galleries of shards are kept on this machine.
 
-        ``log``: write what is answered to stderr, for a process of its own.
+        ``alone``: this process does nothing else; it writes what it answers to stderr, and has
+        galleries made by a further one, whose memory is given back.
         """
         self._uri = uri
         self._numbers = numbers
@@ -54,7 +55,8 @@ class DatasetShard:
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._answered = 0
-        if log:
+        self._make = materialise_apart if alone else materialise
+        if alone:
             log_to_stderr()
 
     def hello(self) -> dict[str, Any]:
@@ -126,7 +128,7 @@ class DatasetShard:
                     hint="Search again.",
                 )
             try:
-                target, rows = materialise(
+                target, rows = self._make(
                     self._uri, version, self._numbers, self._folder, self._options
                 )
             except NotFoundError as error:

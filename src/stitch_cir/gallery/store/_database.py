@@ -67,7 +67,7 @@ class Database:
 
     def now_ns(self) -> int:
         """Return the time, in nanoseconds since 1970, by the clock that counts."""
-        return time.time_ns() - round(self.clock_offset * 1e9)
+        return round((time.time() - self.clock_offset) * 1e9)
 
     @property
     def is_live(self) -> bool:
