@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -87,3 +88,77 @@ def test_an_id_that_is_no_longer_text_is_left_out_and_noted(indexed: Path) -> No
         results = st.search(gallery, text="green")
         assert {hit.id for hit in results} == {"red.png", "blue.png"}
         assert any("damaged" in note for note in results.notes)
+
+
+def repair(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what is repaired without a cache, and what is not."""
+    shutil.rmtree(folder / ".stitch/cache", ignore_errors=True)
+    with Gallery.open(folder, encoder=HashEncoder()) as gallery:
+        report = gallery.verify(repair=True)
+    return report.repaired, report.problems
+
+
+LOSE_VIEWS = (
+    "UPDATE contents SET vectors = zeroblob(length(vectors))"
+    " WHERE hash = (SELECT hash FROM items WHERE id = 'red.png')"
+)
+
+
+def test_a_file_that_is_no_image_any_more_is_not_encoded_again(indexed: Path) -> None:
+    execute(indexed, LOSE_VIEWS)
+    file = indexed / "red.png"
+    facts = file.stat()
+    file.write_bytes(b"\x89PNG\r\n\x1a\n".ljust(facts.st_size, b"x"))
+    os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    repaired, problems = repair(indexed)
+    assert repaired == ()
+    assert [problem for problem in problems if "its file cannot be encoded" in problem]
+
+
+def test_a_folder_in_the_place_of_a_file_cannot_be_read(indexed: Path) -> None:
+    execute(indexed, LOSE_VIEWS)
+    (indexed / "red.png").unlink()
+    (indexed / "red.png").mkdir()
+    repaired, problems = repair(indexed)
+    assert repaired == ()
+    assert [problem for problem in problems if problem.startswith("red.png")]
+
+
+@pytest.fixture
+def captioned(indexed: Path) -> Path:
+    captions = indexed / "captions.jsonl"
+    captions.write_text('{"id": "red.png", "captions": ["a red square", "rot", "rouge"]}\n')
+    index_folder(indexed, encoder=HashEncoder(), captions=captions)
+    return indexed
+
+
+def test_a_damaged_caption_is_encoded_again_and_the_views_stay(captioned: Path) -> None:
+    execute(
+        captioned,
+        "UPDATE caption_vectors SET vector = zeroblob(length(vector)) WHERE text = 'rot'",
+    )
+    repaired, problems = repair(captioned)
+    assert (repaired, problems) == (
+        ("red.png: was damaged in the database; encoded again",),
+        (),
+    )
+    with Gallery.open(captioned, encoder=HashEncoder()) as gallery:
+        assert gallery.captions("red.png") == ["a red square", "rot", "rouge"]
+        assert gallery.verify().sound
+
+
+def test_captions_that_are_gone_are_said_to_be(captioned: Path) -> None:
+    execute(captioned, LOSE_VIEWS, "DELETE FROM captions WHERE position = 0")
+    repaired, _ = repair(captioned)
+    assert "captions are lost: index their file again" in repaired[0]
+    with Gallery.open(captioned, encoder=HashEncoder()) as gallery:
+        assert gallery.captions("red.png") == ["rot", "rouge"]
+
+
+def test_a_text_with_one_damaged_byte_is_put_right_by_its_vector(captioned: Path) -> None:
+    execute(captioned, "UPDATE captions SET text = 'rouge!' WHERE text = 'rouge'")
+    execute(captioned, "UPDATE captions SET text = 'sot' WHERE text = 'rot'")
+    repaired, _ = repair(captioned)
+    assert repaired
+    with Gallery.open(captioned, encoder=HashEncoder()) as gallery:
+        assert gallery.captions("red.png")[1] == "rot"

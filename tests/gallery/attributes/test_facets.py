@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from stitch_cir.errors import QueryError
-from stitch_cir.gallery import Facet, FacetRequest, Gallery
+from stitch_cir.gallery import (
+    Facet,
+    FacetRequest,
+    Gallery,
+    facet_of,
+    joined_occurrences,
+)
 from tests.gallery.attributes.catalogue import draw_items, make_gallery
 
 IDS = [f"i{number:03}" for number in range(150)]
@@ -141,3 +147,20 @@ def test_a_facet_is_frozen(gallery: Gallery) -> None:
     assert isinstance(facet, Facet)
     with pytest.raises(AttributeError):
         facet.total = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 7])
+def test_occurrences_in_parts_are_joined_into_the_facets_of_all(
+    gallery: Gallery, parts: int
+) -> None:
+    requests = ["brand", "stock", "sold_out", "tags", "price:0,2.5,5", "taken:year"]
+    with gallery.snapshot() as snapshot:
+        attributes = snapshot.attributes
+        whole = attributes.facets(requests)
+        rows = np.array_split(np.random.default_rng(4).permutation(len(IDS)), parts)
+        counted = [attributes.occurrences(requests, part) for part in rows]
+    joined = [
+        facet_of(of_request[0][0], joined_occurrences([each for _, each in of_request]))
+        for of_request in zip(*counted, strict=True)
+    ]
+    assert joined == whole

@@ -218,3 +218,40 @@ def test_an_attribute_of_another_kind_is_refused_whole(shop: Shop) -> None:
 )
 def test_amounts_in_minor_units(amount: float, currency: str, units: int) -> None:
     assert minor_units(amount, currency) == units
+
+
+def test_a_table_of_a_spreadsheet_with_decimal_commas_is_read_at_its_semicolons(shop: Shop) -> None:
+    shop.apply()
+    rows = [{"id": id, **row} for id, row in shop.rows.items()]
+    lines = [";".join(COLUMNS), *(";".join(shop.cells(row)) for row in rows), ""]
+    file = shop.folder / "products.csv"
+    file.write_text("\n".join(lines) + "\n")
+    assert shop.apply(file=file).unchanged == 4
+
+
+def test_a_first_line_that_cannot_be_read_is_refused(shop: Shop) -> None:
+    file = shop.folder / "products.tsv"
+    file.write_bytes(b"id\ttit\xffle\n")
+    with pytest.raises(RecordError, match="1 cannot be read"):
+        shop.apply(file=file)
+
+
+def test_a_column_without_a_name_is_no_attribute(shop: Shop) -> None:
+    columns = [*COLUMNS, ":number", "n" * 300]
+    cells = [
+        {"id": "hat", **shop.rows["hat"], ":number": "1"}.get(name, "x")
+        if name != ":number"
+        else "1"
+        for name in columns
+    ]
+    file = shop.folder / "odd.tsv"
+    file.write_text("\t".join(columns) + "\n" + "\t".join(cells) + "\n")
+    shop.apply(file=file)
+    assert not {"", "n" * 300} & set(shop.open().attributes_of("hat"))
+
+
+def test_more_attributes_than_a_gallery_may_have_are_refused(shop: Shop) -> None:
+    row = {"id": "hat", **shop.rows["hat"], **{f"column {n}": n for n in range(600)}}
+    file = shop.write_lines("wide.jsonl", [row])
+    with pytest.raises(RecordError, match="more than"):
+        shop.apply(file=file)
