@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         IdRecord,
         attribute_kinds,
         clear_records,
+        delete_records,
         put_records,
         read_records,
     )
