@@ -19,7 +19,7 @@ from typing import Any
 
 import stitch_cir as st
 from fetch_stamps import fetch
-from stitch_cir.cluster import ClusterOptions, export_gallery, open_cluster
+from stitch_cir.cluster import ClusterOptions, index_on_cluster, open_cluster
 
 OUT = Path("demo")
 QUERIES = (
@@ -90,11 +90,12 @@ def run(images: Path, address: str, cluster: Any) -> int:
     uri = OUT / "cluster.lance"
     encoder = st.load_encoder("mini")
     started = time.perf_counter()
+    report = index_on_cluster(images, str(uri), encoder="mini", address=address, unit=50)
+    say(started, f"{report.index.images} images indexed by {report.workers} encoders")
+    started = time.perf_counter()
     st.index_folder(images, OUT / "gallery", encoder=encoder)
     alone = st.Gallery.open(OUT / "gallery", encoder=encoder)
-    say(started, f"{len(alone)} images indexed in a gallery of this machine")
-    started = time.perf_counter()
-    say(started, export_gallery(OUT / "gallery", str(uri)).summary())
+    say(started, f"{len(alone)} images indexed on this machine alone, to compare")
     started = time.perf_counter()
     gallery = open_cluster(
         address, str(uri), encoder=encoder, options=ClusterOptions(shards=2, replicas=2)

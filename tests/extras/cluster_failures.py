@@ -176,7 +176,7 @@ def counts_and_logs(session: Session) -> None:
         answer = client.post("/api/search", json={"text": "in red"})
         metrics = client.get("/metrics").text
     request = answer.headers["x-request-id"]
-    logs = Path("/tmp/ray/session_latest/logs")
+    logs = Path(session.cluster.head_node.get_session_dir_path()) / "logs"
     lines = [
         json.loads(line)
         for file in logs.glob("worker-*.err")

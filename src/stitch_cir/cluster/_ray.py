@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import socket
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ NAMESPACE = "stitch"
 """Where named actors are looked up, so that those of other programs are not met."""
 CLOCK_TOLERANCE = 600.0
 """Seconds by which a node's clock may differ: tokens, certificates and storage expire by it."""
+_LONGEST_FOLDER = 36
+"""Bytes of a folder below which Ray can make its sockets."""
 _OBJECT_STORE = 80_000_000
 """Bytes of shared memory of a local Ray: nothing large ever goes through it."""
 _CONNECT_SECONDS, _PROBE_SECONDS = 10.0, 60.0
@@ -101,6 +104,7 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
                 include_dashboard=False,
                 object_store_memory=_OBJECT_STORE,
                 namespace=NAMESPACE,
+                _temp_dir=_folder(),
                 **quiet,
             )
         else:
@@ -118,6 +122,15 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
             yield ray
         finally:
             ray.shutdown()
+
+
+def _folder() -> str | None:
+    """Return where a Ray of this process keeps its sockets, unless that is where it would anyway.
+
+    The name of a socket has 107 bytes at most, and Ray appends about 65.
+    """
+    usual = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    return "/tmp/ray" if len(os.fsencode(usual)) > _LONGEST_FOLDER else None
 
 
 def _require_listener(address: str) -> None:
