@@ -200,7 +200,7 @@ def test_print_on_paper_is_light(new_page: NewPage, site: str) -> None:
     page.goto(site)
     page.click("#theme")
     page.click("#theme")
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(29, 27, 24)"

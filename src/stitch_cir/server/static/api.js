@@ -77,10 +77,10 @@ export const about = () => read("api/gallery");
 /** @returns {Promise<wire.Examples>} */
 export const examples = () => read("api/examples");
 /** @returns {Promise<wire.ImagePage>} */
-export const images = ({ offset, limit, q, where, order }, signal) =>
+export const images = ({ offset, limit, q, where, order = "id" }, signal) =>
   read(`api/images?${new URLSearchParams({ offset, limit, q, order, ...(where && { where }) })}`, { signal });
 /** @returns {Promise<wire.ImageSections>} */
-export const sections = ({ q, where, order }, signal) => read(`api/sections?${new URLSearchParams({ q, order, ...(where && { where }) })}`, { signal });
+export const sections = ({ q, where, order = "id" }, signal) => read(`api/sections?${new URLSearchParams({ q, order, ...(where && { where }) })}`, { signal });
 /** @returns {Promise<wire.ImageDetail>} */
 export const image = (id, signal) => read(`api/images/${idPath(id)}`, { signal });
 /** Have the server's machine show an image's file in its folder. */

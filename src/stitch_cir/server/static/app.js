@@ -32,6 +32,8 @@ let ready = false; // the first images are there
 let indexing = null; // where the gallery is being indexed
 let viewer = null; // the window with one image; its files come when it is first needed
 let helping = false;
+let keys = null; // shortcuts, help and the switch of colours; they come after the first images, or with a click
+const early = new AbortController(); // ends what listens to their buttons until then
 let leaving = null; // a step back that the browser has not taken yet
 let remembering = null; // the scroll position is kept with the entry of the history
 
@@ -358,11 +360,21 @@ function listen() {
     clearTimeout(remembering);
     remembering = setTimeout(keepScroll, 150);
   }, { passive: true });
+  for (const button of [byId("theme"), byId("help")]) {
+    const wait = () => listenToKeys().then(() => button.click(), () => toast("The server does not answer."));
+    button.addEventListener("click", wait, { signal: early.signal });
+  }
 }
 
-/** Put shortcuts and the switch of colours in order. */
-async function listenToKeys() {
-  const { mountKeys, mountTheme } = await import("./keys.js");
+/** Put shortcuts, the help and the switch of colours in order, once. */
+function listenToKeys() {
+  keys ??= import("./keys.js").then(takeKeys);
+  keys.catch(() => (keys = null)); // it is tried again when it is needed
+  return keys;
+}
+
+function takeKeys({ mountKeys, mountTheme }) {
+  early.abort(); // from now on both buttons listen themselves
   mountTheme();
   mountKeys({
     "/": () => byId("text").focus(),
