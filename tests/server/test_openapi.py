@@ -18,7 +18,7 @@ from stitch_cir.gallery import index_folder
 from stitch_cir.server import ServerSettings, create_app
 from tests.server.conftest import TOKEN, jpeg
 
-CASES = 45
+CASES = 30
 """Requests for each operation; the same ones at every run."""
 CHECKS = [
     not_a_server_error,

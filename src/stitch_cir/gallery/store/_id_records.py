@@ -263,12 +263,8 @@ def delete_records(store: Store, ids: Sequence[str]) -> None:
     tables = _Tables(store)
     every = [(id,) for id in ids]
     held = [table for table in _ITEMS if table in tables.columns]
-    hashes = {
-        row
-        for each in every
-        for table in held
-        for row in store.rows(f"SELECT hash FROM {table} WHERE id = ?", each)
-    }
+    select = "SELECT hash FROM {} WHERE id = ?"
+    hashes = {row for id in every for table in held for row in store.rows(select.format(table), id)}
     items = [row for each in every for row in store.rows(_NUMBER, each)]
     for table in (*tables.by_id, *held, "captions"):
         store.run(f"DELETE FROM {table} WHERE id = ?", every)
