@@ -18,6 +18,7 @@ import pytest
 
 import stitch_cir
 from stitch_cir import errors
+from tests.syntax import modules
 
 SOURCE = Path(stitch_cir.__file__).parent
 OPTIONAL = {
@@ -54,12 +55,9 @@ def module_name(file: Path) -> str:
 
 
 @cache
-def modules() -> dict[str, ast.Module]:
+def trees() -> dict[str, ast.Module]:
     """Return the syntax tree of every module of the library, by its name."""
-    return {
-        module_name(file): ast.parse(file.read_text(encoding="utf-8"))
-        for file in SOURCE.rglob("*.py")
-    }
+    return {module_name(file): tree for file, tree in modules(SOURCE)}
 
 
 PACKAGES = [import_module(f"stitch_cir.{name}") for name in stitch_cir._PACKAGES]
@@ -80,7 +78,7 @@ def public_objects() -> Iterator[tuple[str, str, Any]]:
 def test_the_front_lists_the_same_names_for_people_type_checkers_and_imports() -> None:
     checked = {
         alias.name: (node.module or "").removeprefix("stitch_cir.")
-        for node in ast.walk(modules()["stitch_cir"])
+        for node in ast.walk(trees()["stitch_cir"])
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if alias.name != "import_module"
@@ -186,7 +184,7 @@ def names_in(
 
 def definition(name: str, module: str, passed: frozenset[str] = frozenset()) -> Iterator[str]:
     """Yield the classes that a name in a module stands for; an alias stands for those it names."""
-    for node in modules()[module].body:
+    for node in trees()[module].body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             yield name
             return
@@ -196,18 +194,18 @@ def definition(name: str, module: str, passed: frozenset[str] = frozenset()) -> 
             if name not in passed:  # an alias may name itself
                 yield from names_in(value, module, passed | {name})
             return
-    for each in ast.walk(modules()[module]):
+    for each in ast.walk(trees()[module]):
         if isinstance(each, ast.ImportFrom) and (each.module or "").startswith("stitch_cir"):
             for alias in each.names:
-                if name == (alias.asname or alias.name) and each.module in modules():
-                    if f"{each.module}.{alias.name}" not in modules():
+                if name == (alias.asname or alias.name) and each.module in trees():
+                    if f"{each.module}.{alias.name}" not in trees():
                         yield from definition(alias.name, each.module)
                     return
 
 
 def test_every_class_in_a_public_signature_is_exported() -> None:
     unexported: set[str] = set()
-    for module, tree in modules().items():
+    for module, tree in trees().items():
         for node in tree.body:
             name = getattr(node, "name", "")
             homes = EXPORTED.get(name, set())

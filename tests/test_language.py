@@ -11,20 +11,13 @@ from pathlib import Path
 import pytest
 
 import stitch_cir
+from tests.syntax import modules
 
 SOURCE = Path(stitch_cir.__file__).parent
 ROOT = Path(__file__).parents[1]
 
 
 FOLDERS = (SOURCE, *(ROOT / folder for folder in ("tests", "bench", "scripts", "examples")))
-
-
-def modules(*folders: Path) -> Iterator[tuple[str, ast.Module]]:
-    """Yield the path and the syntax tree of every module below folders, one at a time."""
-    for folder in folders:
-        for file in sorted(folder.rglob("*.py")):
-            path = file.relative_to(folder.parent).as_posix()
-            yield path, ast.parse(file.read_text(encoding="utf-8"))
 
 
 IDIOM = frozenset(
@@ -69,8 +62,8 @@ def is_idiom(name: str) -> bool:
 
 def test_names_are_the_fields() -> None:
     idiom = {
-        f"{path}:{line}: {name}"
-        for path, tree in modules(*FOLDERS)
+        f"{file}:{line}: {name}"
+        for file, tree in modules(*FOLDERS)
         for line, name in names_of(tree)
         if is_idiom(name)
     }
@@ -82,15 +75,15 @@ def test_a_class_name_stands_for_one_class() -> None:
     for file, tree in modules(SOURCE):
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                homes[node.name].add(file)
+                homes[node.name].add(file.as_posix())
     assert {name: sorted(files) for name, files in homes.items() if len(files) > 1} == {}
 
 
 def test_docstrings_begin_with_what_is_returned_or_done() -> None:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     others = [
-        f"{path}:{getattr(node, 'lineno', 1)}"
-        for path, tree in modules(*FOLDERS)
+        f"{file}:{getattr(node, 'lineno', 1)}"
+        for file, tree in modules(*FOLDERS)
         for node in ast.walk(tree)
         if isinstance(node, documented)
         and re.match(r"(Give|Say|Tell)\b", ast.get_docstring(node) or "")

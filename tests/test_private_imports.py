@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.syntax import modules
+
 TESTS = Path(__file__).parent
 REASONS = {
     "command.py": {
@@ -105,10 +107,8 @@ def private_imports(tree: ast.Module) -> Iterator[str]:
 
 def test_every_private_import_has_its_reason() -> None:
     imported = {
-        file.relative_to(TESTS).as_posix(): sorted(
-            private_imports(ast.parse(file.read_text(encoding="utf-8")))
-        )
-        for file in TESTS.rglob("*.py")
+        file.relative_to(TESTS).as_posix(): sorted(private_imports(tree))
+        for file, tree in modules(TESTS)
     }
     assert {file: modules for file, modules in imported.items() if modules} == {
         file: sorted(modules) for file, modules in REASONS.items()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import stitch_cir
 from stitch_cir.plugins import COMPOSERS, DATASETS, ENCODERS, RERANKERS, SCORERS, TRANSITIONS
+from tests.syntax import modules
 
 SOURCE = Path(stitch_cir.__file__).parent
 FILES = {file.relative_to(SOURCE).as_posix(): file for file in sorted(SOURCE.rglob("*.py"))}
@@ -28,10 +29,10 @@ OF_THE_PROCESS = {"images/_limits.py": "Pillow's limit and Python's warnings are
 """Modules that may keep state, and why."""
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Yield the name and the syntax tree of every module, one at a time."""
-    for name, file in FILES.items():
-        yield name, ast.parse(file.read_text(encoding="utf-8"))
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    """Yield the name and the syntax tree of every module of the library."""
+    for file, tree in modules(SOURCE):
+        yield file.relative_to(SOURCE).as_posix(), tree
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -84,7 +85,7 @@ def test_no_function_takes_eight_parameters() -> None:
     """What belongs together is passed as one value."""
     too_many = {
         (name, function.name): len(parameters(function))
-        for name, tree in modules()
+        for name, tree in trees()
         for function in functions(tree)
         if len(parameters(function)) > MOST_PARAMETERS
     }
@@ -98,7 +99,7 @@ def test_no_file_is_longer_than_350_lines() -> None:
 
 def test_no_function_changes_its_module() -> None:
     """Caches and tuning are fields of objects, so that they end with these."""
-    changes = {name: list(changes_of_modules(tree)) for name, tree in modules()}
+    changes = {name: list(changes_of_modules(tree)) for name, tree in trees()}
     assert {name for name, each in changes.items() if each} == OF_THE_PROCESS.keys()
 
 
@@ -132,7 +133,7 @@ def test_no_plug_in_is_chosen_by_its_name() -> None:
     """What a plug-in can do beyond its kind, its members say."""
     tests = {
         name: list(name_tests(tree))
-        for name, tree in modules()
+        for name, tree in trees()
         if not name.startswith("composers/recorded/")  # a plug-in knows its own name
     }
     assert not {name: each for name, each in tests.items() if each}

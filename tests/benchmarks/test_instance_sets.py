@@ -157,7 +157,7 @@ def mbeir(root: Path) -> Path:
     return base
 
 
-def test_mbeirs_pools_are_data_sets_of_their_own(tmp_path: Path) -> None:
+def test_each_pool_of_mbeir_is_a_data_set(tmp_path: Path) -> None:
     mbeir(tmp_path)
     data = load_benchmark("mbeir-cirr", tmp_path)
     assert data.split == "local"

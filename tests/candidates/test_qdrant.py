@@ -102,7 +102,7 @@ class TestRanking:
         assert results.exact
         assert not [note for note in results.notes if "exact" in note]
 
-    def test_our_own_shortlist_is_not_exact_either(self, gallery: Gallery) -> None:
+    def test_a_shortlist_by_mean_views_is_not_exact_either(self, gallery: Gallery) -> None:
         assert not search(gallery, None).exact
         assert search(gallery, None, shortlist=8).exact
 

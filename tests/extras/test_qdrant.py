@@ -81,7 +81,7 @@ def search(gallery: Gallery, source: QdrantSource | None, shortlist: int | None)
     )
 
 
-def test_it_names_what_our_own_shortlist_by_mean_views_names(
+def test_it_names_what_the_shortlist_by_mean_views_names(
     many: Gallery, source: QdrantSource
 ) -> None:
     theirs, ours = search(many, source, 12), search(many, None, 12)
