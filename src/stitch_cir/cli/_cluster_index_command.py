@@ -18,7 +18,16 @@ from stitch_cir.cli._cluster_commands import (
     storage_options,
 )
 from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
-from stitch_cir.cli._index_options import RetentionOptions, VectorOptions
+from stitch_cir.cli._index_command import show_index_notes
+from stitch_cir.cli._index_options import (
+    CaptionsFromMetadataOption,
+    MegapixelsOption,
+    MetadataOption,
+    RestoreRemovedOption,
+    RetentionOptions,
+    VectorOptions,
+    image_limits,
+)
 from stitch_cir.cli._output import console, emit_json, progress_bar
 from stitch_cir.cli._setting_options import with_options
 
@@ -40,27 +49,9 @@ class ContentOptions:
         Path | None,
         typer.Option("--attributes", metavar="FILE", help="Attributes by id, likewise."),
     ] = None
-    metadata: Annotated[
-        bool | None,
-        typer.Option(
-            "--metadata/--no-metadata",
-            help="Take attributes from the images; remembered. [metadata]",
-            show_default=False,
-        ),
-    ] = None
-    captions_from_metadata: Annotated[
-        bool | None,
-        typer.Option(
-            "--captions-from-metadata/--no-captions-from-metadata",
-            help="Take captions from the descriptions and keywords of the images; remembered. "
-            "[no-captions-from-metadata]",
-            show_default=False,
-        ),
-    ] = None
-    restore_removed: Annotated[
-        bool,
-        typer.Option("--restore-removed", help="Index again what was removed by hand."),
-    ] = False
+    metadata: MetadataOption = None
+    captions_from_metadata: CaptionsFromMetadataOption = None
+    restore_removed: RestoreRemovedOption = False
 
 
 @dataclass(frozen=True)
@@ -97,22 +88,17 @@ class NodeOptions:
             "--memory", metavar="MB", help="Memory of each encoder for images, as for stitch index."
         ),
     ] = None
-    max_megapixels: Annotated[
-        float | None,
-        typer.Option("--max-megapixels", metavar="N", help="Largest image, remembered. [179]"),
-    ] = None
+    max_megapixels: MegapixelsOption = None
     storage: StorageOption = None
 
     def settings(self) -> dict[str, Any]:
         """Return them as ``index_on_cluster`` takes them."""
-        pixels = self.max_megapixels
         return {
             "address": self.address,
             "workers": self.workers,
             "num_gpus": self.num_gpus,
             "unit": self.unit,
-            "memory": None if self.memory is None else round(self.memory * 1e6),
-            "max_pixels": None if pixels is None else round(pixels * 1e6),
+            **image_limits(self.memory, self.max_megapixels),
         }
 
 
@@ -164,12 +150,7 @@ def index(
 
 def _show_report(report: ClusterIndexReport) -> None:
     out = console()
-    for note in report.index.notes:
-        out.print(f"note: {printable(note)}", soft_wrap=True)
-    for id in report.index.unknown_captions[:10]:
-        out.print(f"captions of an unknown image ignored: {printable(id)}", soft_wrap=True)
-    for id in report.index.unknown_attributes[:10]:
-        out.print(f"attributes of an unknown image ignored: {printable(id)}", soft_wrap=True)
+    show_index_notes(report.index, out)
     for reason, count in report.skipped_by_reason.items():
         out.print(f"skipped {count:,}: {printable(reason)}", soft_wrap=True)
     out.print(printable(report.summary()), soft_wrap=True)

@@ -26,10 +26,12 @@ from stitch_cir.cli._output import console, emit_json, progress_bar
 from stitch_cir.cli._setting_options import with_options
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from stitch_cir.encoders import DualEncoder
     from stitch_cir.gallery import IndexReport
 
-__all__ = ["index"]
+__all__ = ["index", "show_index_notes"]
 
 
 @with_options
@@ -126,12 +128,7 @@ def _show_report(
     out = console()
     for path, reason in report.skipped if quiet else ():  # else shown as they were met
         out.print(f"skipped {printable(str(path))}: {printable(reason)}", soft_wrap=True)
-    for note in report.notes:
-        out.print(f"note: {printable(note)}", soft_wrap=True)
-    for id in report.unknown_captions[:10]:
-        out.print(f"captions of an unknown image ignored: {printable(id)}", soft_wrap=True)
-    for id in report.unknown_attributes[:10]:
-        out.print(f"attributes of an unknown image ignored: {printable(id)}", soft_wrap=True)
+    show_index_notes(report, out)
     out.print(printable(report.summary()), soft_wrap=True)
     folder, gallery = source.folder, source.gallery
     if not quiet and folder is not None:
@@ -144,6 +141,16 @@ def _show_report(
         )
         if hint is not None:
             out.print(f"hint: {printable(hint)}", soft_wrap=True)
+
+
+def show_index_notes(report: IndexReport, out: Console) -> None:
+    """List the notes of a run, and what its files said of images that are not there."""
+    for note in report.notes:
+        out.print(f"note: {printable(note)}", soft_wrap=True)
+    for id in report.unknown_captions[:10]:
+        out.print(f"captions of an unknown image ignored: {printable(id)}", soft_wrap=True)
+    for id in report.unknown_attributes[:10]:
+        out.print(f"attributes of an unknown image ignored: {printable(id)}", soft_wrap=True)
 
 
 @contextmanager

@@ -14,12 +14,57 @@ if TYPE_CHECKING:
     from stitch_cir.views import ViewRecipe
 
 __all__ = [
+    "CaptionsFromMetadataOption",
     "EffortOptions",
+    "MegapixelsOption",
+    "MetadataOption",
     "RebuildOptions",
+    "RestoreRemovedOption",
     "RetentionOptions",
     "SourceOptions",
     "VectorOptions",
+    "image_limits",
 ]
+
+
+MetadataOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--metadata/--no-metadata",
+        help="Take attributes from the images: size, time, camera, place, keywords, …; "
+        "remembered. [metadata]",
+        show_default=False,
+    ),
+]
+CaptionsFromMetadataOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--captions-from-metadata/--no-captions-from-metadata",
+        help="Take captions from the descriptions and keywords of the images; remembered. "
+        "[no-captions-from-metadata]",
+        show_default=False,
+    ),
+]
+MegapixelsOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-megapixels",
+        metavar="N",
+        help="Largest image, remembered. [179; a JPEG that is decoded smaller "
+        "may have 8 times as many]",
+    ),
+]
+RestoreRemovedOption = Annotated[
+    bool, typer.Option("--restore-removed", help="Index again what was removed by hand.")
+]
+
+
+def image_limits(memory: float | None, max_megapixels: float | None) -> dict[str, int | None]:
+    """Return megabytes and megapixels as indexing takes them, in bytes and pixels."""
+    return {
+        "memory": None if memory is None else round(memory * 1e6),
+        "max_pixels": None if max_megapixels is None else round(max_megapixels * 1e6),
+    }
 
 
 @dataclass(frozen=True)
@@ -59,25 +104,8 @@ class SourceOptions:
             help="Attributes by id, to filter by: CSV, TSV, JSON lines or Parquet.",
         ),
     ] = None
-    metadata: Annotated[
-        bool | None,
-        typer.Option(
-            "--metadata/--no-metadata",
-            help="Take attributes from the images: size, time, camera, place, keywords, …; "
-            "remembered. [metadata]",
-            show_default=False,
-        ),
-    ] = None
-
-    captions_from_metadata: Annotated[
-        bool | None,
-        typer.Option(
-            "--captions-from-metadata/--no-captions-from-metadata",
-            help="Take captions from the descriptions and keywords of the images; remembered. "
-            "[no-captions-from-metadata]",
-            show_default=False,
-        ),
-    ] = None
+    metadata: MetadataOption = None
+    captions_from_metadata: CaptionsFromMetadataOption = None
 
     @property
     def path(self) -> Path | None:
@@ -133,25 +161,11 @@ class EffortOptions:
             "up to 2000, a quarter up to 4000]",
         ),
     ] = None
-    max_megapixels: Annotated[
-        float | None,
-        typer.Option(
-            "--max-megapixels",
-            metavar="N",
-            help="Largest image, remembered with the gallery. [179; a JPEG that is decoded smaller "
-            "may have 8 times as many]",
-        ),
-    ] = None
+    max_megapixels: MegapixelsOption = None
 
     def settings(self) -> dict[str, Any]:
         """Return them as ``index_folder`` takes them."""
-        return {
-            "workers": self.workers,
-            "memory": None if self.memory is None else round(self.memory * 1e6),
-            "max_pixels": (
-                None if self.max_megapixels is None else round(self.max_megapixels * 1e6)
-            ),
-        }
+        return {"workers": self.workers, **image_limits(self.memory, self.max_megapixels)}
 
 
 @dataclass(frozen=True)
@@ -169,10 +183,7 @@ class RebuildOptions:
             "new ones are there. Interrupt it whenever you like; the same command resumes.",
         ),
     ] = False
-    restore_removed: Annotated[
-        bool,
-        typer.Option("--restore-removed", help="Index again what was removed by hand."),
-    ] = False
+    restore_removed: RestoreRemovedOption = False
 
     def check(self) -> None:
         """Raise ``SettingError`` where they contradict each other."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stitch_cir._cores import THREADS, usable_cores
 from stitch_cir.cluster._dataset import AttributePosition
+from stitch_cir.cluster._errors import described
 from stitch_cir.cluster._lance import import_lance, lance_errors
 from stitch_cir.cluster._ray import node_name
 from stitch_cir.cluster._rows import batches, row_of, to_record
@@ -60,7 +61,7 @@ class UnitEncoder:
         try:
             return work()
         except StitchError as error:
-            return Failure(node_name(), type(error).__name__, error.message, error.hint)
+            return Failure(node_name(), *described(error))
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
                 raise

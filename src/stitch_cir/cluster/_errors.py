@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from stitch_cir.errors import ClusterError
+from stitch_cir.errors import ClusterError, StitchError
 
-__all__ = ["ColumnMissingError", "VersionGoneError", "named_error"]
+__all__ = ["ColumnMissingError", "VersionGoneError", "described", "named_error"]
 
 
 class ColumnMissingError(Exception):
@@ -15,8 +15,15 @@ class VersionGoneError(ClusterError):
     """A shard no longer holds the version that was asked for."""
 
 
+def described(error: StitchError | ColumnMissingError) -> tuple[str, str, str]:
+    """Return class, message and hint: errors with keywords do not cross between processes."""
+    if isinstance(error, StitchError):
+        return type(error).__name__, error.message, error.hint
+    return type(error).__name__, str(error), ""
+
+
 def named_error(name: str, message: str, hint: str) -> Exception:
-    """Return an error of another process by the name of its class."""
+    """Return the error of another process that :func:`described` there."""
     from stitch_cir import errors
 
     if name == "ColumnMissingError":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stitch_cir.cluster._dataset import SharedDataset
-from stitch_cir.cluster._errors import named_error
+from stitch_cir.cluster._errors import described, named_error
 from stitch_cir.cluster._lance import quoted
 from stitch_cir.cluster._rows import to_record
 from stitch_cir.errors import (
@@ -70,8 +70,8 @@ def materialise(
         Nothing can be written in the folder, or a row is not what was written.
     """
     first, end = numbers
-    versions = folder / dataset_key(uri) / f"{first}-{end}"
-    target = versions / f"version-{version}"
+    target = _target(uri, version, numbers, folder)
+    versions = target.parent
     try:
         versions.mkdir(parents=True, exist_ok=True)
         with _alone(versions):
@@ -97,11 +97,13 @@ def materialise_apart(
     folder: Path,
     storage_options: Mapping[str, str] | None = None,
 ) -> tuple[Path, int]:
-    """Return what :func:`materialise` does, made by a further process.
+    """Return what :func:`materialise` does, made by a further process where it is not there.
 
     What Lance takes, more than the memory of a shard, is given back when that ends. Raises what
     :func:`materialise` does, and ``ClusterError`` where the process dies.
     """
+    if (_target(uri, version, numbers, folder) / _DONE).is_file():
+        return materialise(uri, version, numbers, folder, storage_options)
     done = subprocess.run(
         [sys.executable, "-c", f"from {__name__} import main; main()"],
         input=json.dumps([uri, version, numbers, str(folder), dict(storage_options or {})]),
@@ -130,8 +132,14 @@ def main() -> None:
         target, rows = materialise(uri, version, tuple(numbers), Path(folder), options)
         answer = ["made", str(target), rows]
     except StitchError as error:
-        answer = ["error", type(error).__name__, error.message, error.hint]
+        answer = ["error", *described(error)]
     sys.stdout.write(json.dumps(answer))
+
+
+def _target(uri: str, version: int, numbers: tuple[int, int], folder: Path) -> Path:
+    """Return the folder of a shard's gallery at a version."""
+    first, end = numbers
+    return folder / dataset_key(uri) / f"{first}-{end}" / f"version-{version}"
 
 
 @contextmanager

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-from stitch_cir import errors
 from stitch_cir.cluster._encode import UnitEncoder
+from stitch_cir.cluster._errors import named_error
 from stitch_cir.cluster._ray import Node
 from stitch_cir.cluster._units import EncodedUnit, EncoderJob, Failure, Unit
-from stitch_cir.errors import ClusterError, StitchError
+from stitch_cir.errors import ClusterError, GalleryError, StitchError
 
 __all__ = ["encode_units"]
 
@@ -145,6 +145,6 @@ def _cause(error: Exception) -> str:
 
 
 def _error(failure: Failure) -> StitchError:
-    kind = getattr(errors, failure.kind, ClusterError)
-    kind = kind if issubclass(kind, errors.GalleryError) else ClusterError
-    return kind(f"On the node {failure.node}: {failure.message}", hint=failure.hint)
+    message = f"On the node {failure.node}: {failure.message}"
+    error = named_error(failure.kind, message, failure.hint)
+    return error if isinstance(error, GalleryError) else ClusterError(message, hint=failure.hint)

@@ -133,11 +133,6 @@ class ClusterReader(GalleryReader):
         """Return a sentence that says that the gallery is incomplete, or None."""
         return next((note for note in self.ask("incomplete_note") if note), None)
 
-    @property
-    def max_pixels(self) -> int:
-        """Largest width × height that its files may be opened with."""
-        return int(self.ask("info")[0]["max_pixels"])
-
     def path(self, id: str) -> Path | None:
         """Return where the image's file lies on the machines that share the images."""
         path: Path | None = self._of(id, "path")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stitch_cir import __version__
-from stitch_cir.cluster._errors import ColumnMissingError, VersionGoneError
+from stitch_cir.cluster._errors import ColumnMissingError, VersionGoneError, described
 from stitch_cir.cluster._log import log_answer, log_to_stderr
 from stitch_cir.cluster._materialise import materialise, materialise_apart
 from stitch_cir.cluster._shard_gallery import ShardGallery
@@ -83,8 +83,7 @@ class DatasetShard:
         """Return what ``ShardGallery`` answers at a version, with what a router checks.
 
         That is ("answer", shard numbers, rows, stitch version, value), or ("error", class, message,
-        hint): errors with keywords do not cross between processes. ``request``: the id that is
-        logged.
+        hint). ``request``: the id that is logged.
         """
         began = time.perf_counter()
 
@@ -104,10 +103,8 @@ class DatasetShard:
     def _guarded(self, work: Any) -> tuple[Any, ...]:
         try:
             value = work()
-        except ColumnMissingError as error:
-            return "error", type(error).__name__, str(error), ""
-        except StitchError as error:
-            return "error", type(error).__name__, error.message, error.hint
+        except (ColumnMissingError, StitchError) as error:
+            return "error", *described(error)
         self._answered += 1
         return "answer", self._numbers, __version__, value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,12 +135,6 @@ class ShardReader:
                 requests = [FacetRequest(name) for name in attributes.names]
             return attributes.occurrences(requests, rows)
 
-    def ids_where(self, where: Where | str) -> list[str]:
-        """Return the ids that meet a condition, in their order."""
-        with self.gallery.snapshot() as snapshot:
-            ids = snapshot.matrix().ids
-            return [ids[row] for row in snapshot.attributes.rows(where).tolist()]
-
     # -- numbers for what needs the whole gallery --------------------------------------------------
 
     def device(self, name: str) -> str:
@@ -159,8 +154,6 @@ class ShardReader:
 
     def positions(self, ids: Sequence[str]) -> list[int]:
         """Return how many ids of this shard stand before each of ``ids``."""
-        from bisect import bisect_left
-
         ids_here = self.gallery.matrix().ids
         return [bisect_left(ids_here, id) for id in ids]
 
