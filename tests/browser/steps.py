@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
@@ -78,10 +80,11 @@ def search(page: Page, text: str) -> None:
     page.wait_for_selector(".tile .score")
 
 
-def hold_first(page: Page, pattern: str) -> list[Route]:
-    """Hold the next request that matches; return the list that it will be in. Later ones go on.
+@contextmanager
+def hold_next(page: Page, pattern: str) -> Iterator[Callable[[], None]]:
+    """Hold the request that the block sends, and go on when it is held; yield what lets it go on.
 
-    Taking the route off while a request is held would let the browser lose the next one.
+    Later requests are not held. Taking the route off while a request is held would let the browser lose the next one.
     """
     held: list[Route] = []
 
@@ -92,7 +95,13 @@ def hold_first(page: Page, pattern: str) -> list[Route]:
             held.append(route)
 
     page.route(pattern, handle)
-    return held
+    yield lambda: held[0].continue_()
+    for _ in range(3000):
+        if held:
+            return
+        # the browser sends when it likes, whatever the page shows meanwhile
+        page.wait_for_timeout(10)
+    raise AssertionError(f"no request for {pattern}")
 
 
 def _answers(response: Response, text: str) -> bool:

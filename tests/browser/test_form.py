@@ -12,7 +12,7 @@ from tests.browser.steps import (
     close_dialog,
     drop,
     hits,
-    hold_first,
+    hold_next,
     open_image,
     open_results,
     pick,
@@ -73,8 +73,8 @@ def test_earlier_results_are_marked_as_such(page: Page, site: str) -> None:
 
 def test_a_search_waits_for_the_image_on_its_way(page: Page) -> None:
     """Searching without the image that was just dropped would answer another question."""
-    held = hold_first(page, "**/api/uploads")
-    drop(page, png(draw("square", "green", (50, 60))))
+    with hold_next(page, "**/api/uploads") as release:
+        drop(page, png(draw("square", "green", (50, 60))))
     expect(page.locator("#reference")).to_have_attribute("aria-busy", "")
     requests: list[str] = []
     page.on("request", lambda sent: requests.append(sent.url) if "/search" in sent.url else None)
@@ -82,17 +82,17 @@ def test_a_search_waits_for_the_image_on_its_way(page: Page) -> None:
     page.press("#text", "Enter")
     assert requests == []
     with page.expect_request("**/api/search") as sent:
-        held[0].continue_()
+        release()
     assert "upload" in sent.value.post_data_json["reference"]
     page.wait_for_selector(".tile .score")
 
 
 def test_a_search_does_not_go_on_without_a_refused_image(page: Page) -> None:
-    held = hold_first(page, "**/api/uploads")
-    drop(page, b"this is no image", name="notes.png")
+    with hold_next(page, "**/api/uploads") as release:
+        drop(page, b"this is no image", name="notes.png")
     page.fill("#text", "in red instead")
     page.press("#text", "Enter")
-    held[0].continue_()
+    release()
     expect(page.locator("#form-problem")).to_contain_text("not")
     expect(page.locator("#images-title")).to_have_text("Gallery")
     page.press("#text", "Enter")  # now it is known that there is none

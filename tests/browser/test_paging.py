@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import Gallery, index_folder
 from tests.browser.conftest import PAINTS, draw
-from tests.browser.steps import close_dialog, hits, hold_first, link, search, show_more
+from tests.browser.steps import close_dialog, hits, hold_next, link, search, show_more
 
 NewPage = Callable[..., Page]
 COUNT = 150
@@ -176,8 +176,8 @@ def test_a_gallery_that_changed_meanwhile_is_ranked_anew(
 
 def test_a_new_question_overtakes_more_hits_of_the_last(reader: Page) -> None:
     search(reader, "a red circle")
-    hold_first(reader, "**/api/search")
-    show_more(reader)
+    with hold_next(reader, "**/api/search"):
+        show_more(reader)
     expect(reader.locator(".pager")).to_have_attribute("aria-busy", "true")
     search(reader, "a blue circle")
     expect(reader.locator(".tile")).to_have_count(24)

@@ -12,7 +12,7 @@ from tests.browser.steps import (
     RED_TO_BLUE,
     drop,
     hits,
-    hold_first,
+    hold_next,
     link,
     open_details,
     open_results,
@@ -140,9 +140,9 @@ def test_refused_uploads(page: Page) -> None:
 
 
 def test_a_search_is_cancelled(page: Page) -> None:
-    hold_first(page, "**/api/search")
-    page.fill("#text", "a red circle")
-    page.press("#text", "Enter")
+    with hold_next(page, "**/api/search"):
+        page.fill("#text", "a red circle")
+        page.press("#text", "Enter")
     expect(page.locator(".waiting")).to_contain_text("Writing captions")
     expect(page.locator(".ghost").first).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
@@ -152,9 +152,9 @@ def test_a_search_is_cancelled(page: Page) -> None:
 
 
 def test_a_newer_query_overtakes_an_older_one(page: Page) -> None:
-    hold_first(page, "**/api/search")
-    page.fill("#text", "a red circle")
-    page.press("#text", "Enter")
+    with hold_next(page, "**/api/search"):
+        page.fill("#text", "a red circle")
+        page.press("#text", "Enter")
     expect(page.locator(".waiting")).to_be_visible()
     search(page, "a blue square")
     expect(page.locator("#trail [aria-current] > span").last).to_have_text("a blue square")
@@ -232,14 +232,14 @@ def test_a_changed_setting_is_cancelled_with_the_old_hits_in_sight(page: Page, s
 def test_an_answer_takes_nothing_away_from_who_types(page: Page, site: str) -> None:
     open_results(page, site)
     open_details(page)
-    held = hold_first(page, "**/api/search")
-    page.locator("#captions textarea").first.fill("a yellow thing")
-    page.locator("#captions textarea").first.press("Enter")
+    with hold_next(page, "**/api/search") as release:
+        page.locator("#captions textarea").first.fill("a yellow thing")
+        page.locator("#captions textarea").first.press("Enter")
     expect(page.locator("#stage")).to_have_attribute("aria-busy", "true")
     page.get_by_role("button", name="Add a caption").click()
     page.keyboard.type("a yellow sq")
     with page.expect_response("**/api/search"):
-        held[0].continue_()
+        release()
     expect(page.locator("#stage")).not_to_have_attribute("aria-busy", "true")
     expect(page.locator("#captions-count")).to_contain_text("edited")
     page.keyboard.type("uare")
@@ -250,8 +250,8 @@ def test_an_answer_takes_nothing_away_from_who_types(page: Page, site: str) -> N
 
 
 def test_two_images_dropped_in_haste(page: Page) -> None:
-    hold_first(page, "**/api/uploads")
-    drop(page, png(draw("square", "green", (50, 60))), name="first.png")
+    with hold_next(page, "**/api/uploads"):
+        drop(page, png(draw("square", "green", (50, 60))), name="first.png")
     expect(page.locator("#reference")).to_have_attribute("aria-busy", "")
     drop(page, png(draw("square", "red", (60, 50))), name="second.png")
     expect(page.locator("#reference img")).to_have_attribute("alt", "Reference: second.png")
