@@ -1,8 +1,8 @@
 """The page in headless Chromium, before servers with galleries that the tests draw themselves.
 
-These tests need Playwright and Debian's chromium, so they are not part of ``make test``; ``make
-test-browser`` runs them. Every page must stay free of script errors and of violations of the
-content security policy.
+These tests need Playwright and Debian's chromium-headless-shell (or chromium), so they are not
+part of ``make test``; ``make test-browser`` runs them. Every page must stay free of script errors
+and of violations of the content security policy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,14 @@ if TYPE_CHECKING:
 if importlib.util.find_spec("playwright") is None:
     collect_ignore_glob = ["test_*.py"]
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+CHROMIUM = (
+    os.environ.get("CHROMIUM")
+    or shutil.which("chromium-headless-shell")
+    or shutil.which("chromium")
+    or "/usr/bin/chromium-headless-shell"
+)
+MILLISECONDS = 60_000
+"""How long a step may take at most: a machine with other work is slow, and no reason to fail."""
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -154,8 +161,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory, serve: Callable[..., str]) ->
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of a worker."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -171,8 +179,10 @@ def new_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
         def new_page(**context: Any) -> Page:
             made = browser.new_context(**{"viewport": {"width": 1200, "height": 800}, **context})
             stack.callback(made.close)
-            made.set_default_timeout(10_000)
+            made.set_default_timeout(MILLISECONDS)
             page = made.new_page()
+            # what a route still fetches when a test ends would fail in the next one
+            stack.callback(page.unroute_all, behavior="ignoreErrors")
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.on("console", lambda said: faults.append(said.text) if is_fault(said) else None)
             return page

@@ -80,6 +80,16 @@ def search(page: Page, text: str) -> None:
     page.wait_for_selector(".tile .score")
 
 
+def facts(**values: Any) -> Callable[[Any], None]:
+    """Answer GET /api/gallery with these facts as well."""
+
+    def handle(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), **values})
+
+    return handle
+
+
 @contextmanager
 def hold_next(page: Page, pattern: str) -> Iterator[Callable[[], None]]:
     """Hold the request that the block sends, and go on when it is held; yield what lets it go on.

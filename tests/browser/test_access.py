@@ -29,7 +29,10 @@ def audit(page: Page) -> list[str]:
         page.evaluate(
             AXE.read_text(encoding="utf-8")
         )  # not a script element: the policy forbids those
-    page.wait_for_timeout(200)  # fades end: half-faded text has another contrast
+    # fades end: half-faded text has another contrast
+    page.evaluate("""() => Promise.all(document.getAnimations()
+      .filter((one) => one.effect.getComputedTiming().endTime < Infinity)
+      .map((one) => one.finished.catch(() => null)))""")
     audit = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [
         f"{violation['id']}: {node['target']} {node['failureSummary']}"

@@ -14,13 +14,14 @@ from tests.browser.conftest import draw
 from tests.browser.steps import (
     RED_TO_BLUE,
     drop,
+    facts,
     open_details,
     open_results,
     png,
     search,
 )
 from tests.browser.test_access import AXE, audit
-from tests.browser.test_start import EXAMPLES, facts
+from tests.browser.test_start import EXAMPLES
 
 NewPage = Callable[..., Page]
 ROOT = Path(__file__).parents[2]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import ProgressEvent, index_folder
@@ -15,6 +14,7 @@ from tests.browser.conftest import fill
 from tests.browser.steps import (
     RED_TO_BLUE,
     close_dialog,
+    facts,
     hits,
     link,
     open_details,
@@ -121,30 +121,20 @@ def test_a_number_that_cannot_be_is_refused_where_it_is_typed(page: Page, site: 
     expect(page.locator(".field:has(#set-beta) .wrong")).to_be_hidden()
 
 
-def gallery_with(gallery: dict[str, Any]) -> Callable[[Any], None]:
-    """Answer GET /api/gallery with these facts as well."""
-
-    def handle(route: Any) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), **gallery})
-
-    return handle
-
-
 def test_notes_of_the_gallery_are_shown(new_page: NewPage, site: str) -> None:
     page = new_page()
     note = "The cache was damaged and has been rebuilt."
-    page.route("**/api/gallery", gallery_with({"notes": [note]}))
+    page.route("**/api/gallery", facts(notes=[note]))
     page.goto(site)
     expect(page.locator("#notes li")).to_have_text([note])
     search(page, "a red circle")
     expect(page.locator("#notes")).to_contain_text(note)
     page.unroute("**/api/gallery")
-    page.route("**/api/gallery", gallery_with({"notes": ["3 images are being added."]}))
+    page.route("**/api/gallery", facts(notes=["3 images are being added."]))
     page.click("#to-gallery")  # what the gallery has to say now
     expect(page.locator("#notes li")).to_have_text(["3 images are being added."])
     page.unroute("**/api/gallery")
-    page.route("**/api/gallery", gallery_with({"notes": []}))
+    page.route("**/api/gallery", facts(notes=[]))
     search(page, "a red circle")
     page.click("#to-gallery")
     expect(page.locator("#notes")).to_be_hidden()
@@ -170,7 +160,7 @@ def test_an_incomplete_gallery_is_noted_once(
 
 
 def test_notes_of_a_search_are_shown_once(page: Page) -> None:
-    def handle(route: Any) -> None:
+    def handle(route: Route) -> None:
         answer = route.fetch()
         body = answer.json()
         body["results"]["notes"] = ["The caption was cut.", "k was lowered.", "k was lowered."]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import RED_TO_BLUE, hits, open_results, pick
+from tests.browser.steps import RED_TO_BLUE, facts, hits, open_results, pick
 
 NewPage = Callable[..., Page]
 CIRCLE = {
@@ -19,16 +18,6 @@ CIRCLE = {
     "thumbnail": "/api/thumbnails/circle/red.png",
 }
 EXAMPLES = [{"reference": CIRCLE, "text": "in blue instead"}, {"text": "a green square"}]
-
-
-def facts(**values: Any) -> Callable[[Any], None]:
-    """Answer GET /api/gallery with these facts as well."""
-
-    def handle(route: Any) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), **values})
-
-    return handle
 
 
 def test_an_example_is_one_click_from_an_answer(new_page: NewPage, site: str) -> None:
