@@ -6,7 +6,6 @@ runs it. The gallery is copied, and its images get an attribute to filter by: th
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from recording import Recording
-from screenshots import FLAGS, serving
+from screenshots import CHROMIUM, FLAGS, serving
 from stitch_cir.gallery import Gallery
 from stitch_cir.server import ServerSettings, create_app
 
@@ -36,8 +35,7 @@ def main() -> int:
             opened.set_attributes({id: {"kind": id.partition("/")[0]} for id in ids})
         app = create_app(copy, settings=ServerSettings(rate=0))
         app.state.services.provider.warm_up()
-        chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         with serving(app) as site:
             context = browser.new_context(
                 viewport=SIZE, color_scheme="light", reduced_motion="reduce"

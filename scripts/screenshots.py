@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -22,6 +23,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from stitch_cir.server import ServerSettings, create_app
 
 OUT = Path("docs/images")
+CHROMIUM = (
+    os.environ.get("CHROMIUM")
+    or shutil.which("chromium-headless-shell")
+    or shutil.which("chromium")
+    or "/usr/bin/chromium-headless-shell"
+)
 MOST_BYTES = 250_000
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 SETTLED = "() => [...document.images].every((one) => one.complete && one.naturalWidth > 0)"
@@ -36,9 +43,8 @@ def main() -> int:
     gallery = sys.argv[1] if len(sys.argv) > 1 else "demo/gallery"
     app = create_app(gallery, settings=ServerSettings(rate=0))
     app.state.services.provider.warm_up()
-    chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
     with serving(app) as site, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         desktop(browser, site, "light", SEDAN, "page-light.png")
         desktop(browser, site, "dark", OWL, "page-dark.png")
         explanation(browser, site)

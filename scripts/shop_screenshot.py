@@ -5,7 +5,6 @@ Needs the environment of ``make test-browser``; FOLDER has a folder of images fo
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 sys.path[:0] = ["examples/shop", "scripts"]
-from screenshots import FLAGS, serving, shot  # noqa: E402
+from screenshots import CHROMIUM, FLAGS, serving, shot  # noqa: E402
 from shop import create_shop, make_shop  # noqa: E402
 from stitch_cir.encoders import load_encoder  # noqa: E402
 
@@ -25,8 +24,7 @@ def main() -> None:
     encoder = load_encoder("mini")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         make_shop(Path(sys.argv[1]).resolve(), Path(folder), encoder)
-        chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         with serving(create_shop(Path(folder) / "gallery", encoder)) as site:
             page = browser.new_page(viewport={"width": 1100, "height": 760})
             page.goto(site)
