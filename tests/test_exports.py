@@ -194,13 +194,20 @@ def definition(name: str, module: str, passed: frozenset[str] = frozenset()) -> 
             if name not in passed:  # an alias may name itself
                 yield from names_in(value, module, passed | {name})
             return
-    for each in ast.walk(trees()[module]):
-        if isinstance(each, ast.ImportFrom) and (each.module or "").startswith("stitch_cir"):
-            for alias in each.names:
-                if name == (alias.asname or alias.name) and each.module in trees():
-                    if f"{each.module}.{alias.name}" not in trees():
-                        yield from definition(alias.name, each.module)
-                    return
+    name, home = imported(module).get(name, (name, ""))
+    if home and f"{home}.{name}" not in trees():
+        yield from definition(name, home)
+
+
+@cache
+def imported(module: str) -> dict[str, tuple[str, str]]:
+    """Return what a module imports from this library: its name here, there, and the module there."""
+    return {
+        alias.asname or alias.name: (alias.name, node.module)
+        for node in ast.walk(trees()[module])
+        if isinstance(node, ast.ImportFrom) and node.module in trees()
+        for alias in node.names
+    }
 
 
 def test_every_class_in_a_public_signature_is_exported() -> None:
