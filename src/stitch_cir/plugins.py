@@ -289,6 +289,7 @@ SCORERS = Registry(
         "point": "stitch_cir.transport:PointToPoint",
         "mixed": "stitch_cir.transport:MixedViews",
         "product": "stitch_cir.transport:ProductFusion",
+        "harris": "stitch_cir.transport:HarrisFusion",
         "roles": "stitch_cir.transport:RoleScorer",
     },
 )
@@ -315,6 +316,7 @@ TRANSITIONS = Registry(
         "anchor-debias": "stitch_cir.transition:AnchorDebias",
         "image-text": "stitch_cir.transition:ImageText",
         "parts": "stitch_cir.transition:Parts",
+        "projected-parts": "stitch_cir.transition:ProjectedParts",
     },
 )
 RERANKERS = Registry(

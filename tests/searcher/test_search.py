@@ -116,7 +116,7 @@ def test_every_transition_finds_it(gallery: st.Gallery, transition: str) -> None
         gallery, reference="red.png", text="blue instead", settings=settings(transition=transition)
     )
     # the red reference is a member of the query itself, so that what is both comes first
-    keeps_image = transition in ("image-text", "parts")
+    keeps_image = transition in ("image-text", "parts", "projected-parts")
     assert results[0].id == ("pairs/red-blue.png" if keeps_image else "blue.png")
     assert len(results.query.labels) == len(results.query.vectors)
 
@@ -186,7 +186,7 @@ def test_bounds_change_no_result_and_are_recorded(
     solver = Bounded(0, 0, first=1)
     quick = st.Searcher(gallery, settings=chosen, solver=solver).search(query)
     assert [(h.id, h.score) for h in quick] == [(h.id, h.score) for h in whole]
-    one_sided = ("sinkhorn", "exact", "mixed", "product")
+    one_sided = ("sinkhorn", "exact", "mixed", "product", "harris")
     two_sided = transition == "linear" or scorer not in one_sided
     assert quick.bounded == quick.to_dict()["bounded"] == (7 if two_sided else 0)
     assert 3 <= quick.scored == quick.to_dict()["scored"] <= 7

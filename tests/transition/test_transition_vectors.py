@@ -117,7 +117,8 @@ def test_names_protocol_and_settings(transition: Transition) -> None:
     assert isinstance(transition, Transition)
     assert transition.settings()["transition"] == transition.name
     assert transition.needs_reference_captions == (
-        transition.name in ("away", "image-text", "parts", "pdv", "semantic-increment")
+        transition.name
+        in ("away", "image-text", "parts", "pdv", "projected-parts", "semantic-increment")
     )
 
 

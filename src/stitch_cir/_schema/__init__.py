@@ -18,7 +18,7 @@ from stitch_cir._schema._declarations import (
     default_of,
     field_values,
 )
-from stitch_cir._schema._method import PRESETS
+from stitch_cir._schema._presets import PRESETS
 from stitch_cir._schema._setting import LARGEST, Range, Setting
 
 __all__ = [

@@ -7,7 +7,8 @@ from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
 
-from stitch_cir._schema._method import COUNT, PRESETS, SCORER_SETTINGS, TRANSITION_SETTINGS, WEIGHT
+from stitch_cir._schema._method import COUNT, SCORER_SETTINGS, TRANSITION_SETTINGS, WEIGHT
+from stitch_cir._schema._presets import PRESETS
 from stitch_cir._schema._setting import Range, Setting
 
 __all__ = [

@@ -2,53 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
-
 from stitch_cir._schema._setting import LARGEST, Range, Setting
 
-__all__ = ["COUNT", "PRESETS", "SCORER_SETTINGS", "TRANSITION_SETTINGS", "WEIGHT"]
-
-_METHOD = {"transition": "linear", "scorer": "conditional"}
-PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "paper": {**_METHOD, "num_captions": 5, "alpha": 0.45, "tau": 0.001},
-        "public-code": {**_METHOD, "num_captions": 5, "alpha": 0.5, "tau": 0.001},
-        "mulvec": {
-            "transition": "none",
-            "scorer": "roles",
-            "num_captions": 1,
-            "global_term": "original",
-            "global_weight": 1.0,
-            "desired_weight": 0.5,
-            "preserve_weight": 0.2,
-            "forbidden_weight": 0.5,
-            "role_rule": "sum",
-            "role_tau": 0.02,
-        },
-        "sdr-cir": {
-            "transition": "anchor-debias",
-            "scorer": "point",
-            "num_captions": 1,
-            "anchor_weight": 0.15,
-            "debias_weight": 0.35,
-        },
-        "captions": {
-            "transition": "away",
-            "scorer": "conditional",
-            "num_captions": 6,
-            "alpha": 0.4,
-            "beta": 0.08,
-            "tau": 0.05,
-            "hubness_weight": 0.42,
-            "hubness_neighbours": 200,
-        },
-    }
-)
-"""Query-time halves of the two published settings (method §6; the views belong to the gallery); of
-MulVec and SDR-CIR, whose papers do not print all weights (docs/roles.md); and the settings for
-galleries that are captions (docs/cirr-captions.md)."""
+__all__ = ["COUNT", "SCORER_SETTINGS", "TRANSITION_SETTINGS", "WEIGHT"]
 
 _SHARE = Range(0.0, 1.0)
 WEIGHT = Range(0.0, LARGEST)
@@ -151,6 +107,39 @@ TRANSITION_SETTINGS = (
         used_by=("anchor-debias",),
     ),
     Setting(
+        "components",
+        "whole",
+        250,
+        "Directions of the projection",
+        "The most directions that the projection of the reference keeps",
+        range=COUNT,
+        part="transition",
+        used_by=("projected-parts",),
+        by_options=True,
+    ),
+    Setting(
+        "contrast",
+        "number",
+        0.2,
+        "Contrast of the projection",
+        "How much is held against a direction that texts about style differ in",
+        range=_SHARE,
+        part="transition",
+        used_by=("projected-parts",),
+        by_options=True,
+    ),
+    Setting(
+        "neighbours",
+        "whole",
+        25,
+        "Neighbours of the reference",
+        "How many of its nearest images the reference is expanded by; 3 % of the gallery at most",
+        range=Range(0, 1000),
+        part="transition",
+        used_by=("projected-parts",),
+        by_options=True,
+    ),
+    Setting(
         "transition_options",
         "options",
         {},
@@ -203,6 +192,19 @@ SCORER_SETTINGS = (
         range=_SHARE,
         part="scorer",
         used_by=("mixed",),
+    ),
+    Setting(
+        "harris_weight",
+        "number",
+        0.1,
+        "Weight of the imbalance",
+        "How much an image loses that meets one caption far better than another",
+        symbol="λ",
+        # from a quarter on, an image that meets both would lose as well
+        range=Range(0.0, 0.24),
+        part="scorer",
+        used_by=("harris",),
+        by_options=True,
     ),
     Setting(
         "epsilon",

@@ -23,6 +23,7 @@ from stitch_cir.searcher import (
     GalleryRanker,
     RankedWay,
     Searcher,
+    learned,
     rank_ways,
 )
 
@@ -172,9 +173,11 @@ class _TaskRanker:
         if variant.composed and together is None:
             return "reference and text together have no vector"
         try:
-            moved = features.refine(variant.settings.transition)
-            joined = moved.joined_by(together, variant.settings.composed_weight)
-            return joined.fused(variant.settings.fusion, self._gallery.gallery.matrix().means)
+            gallery, settings = self._gallery.gallery, variant.settings
+            matrix = gallery.matrix()
+            moved = features.refine(learned(gallery, matrix, settings.transition))
+            joined = moved.joined_by(together, settings.composed_weight)
+            return joined.fused(settings.fusion, matrix.means)
         except VectorError as error:
             return error.message.rstrip(".")
 

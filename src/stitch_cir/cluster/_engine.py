@@ -14,7 +14,7 @@ from stitch_cir.cluster._gallery import ClusterSnapshot
 from stitch_cir.cluster._questions import ShardQuery, ShardTakingPart
 from stitch_cir.cluster._source import ClusterSource, joined
 from stitch_cir.cluster._whole import NEAR_DUPLICATES
-from stitch_cir.errors import ClusterError
+from stitch_cir.errors import ClusterError, SettingError
 from stitch_cir.gallery import Snapshot
 from stitch_cir.ranking import Exhaustive
 from stitch_cir.searcher import (
@@ -33,6 +33,7 @@ from stitch_cir.searcher import (
     moved_query,
     score_chance,
 )
+from stitch_cir.transition import LearnsFromGallery
 
 if TYPE_CHECKING:
     from stitch_cir.cluster._gallery import ClusterGallery
@@ -77,6 +78,12 @@ class ClusterEngine:
     ) -> TakingPartInShards:
         """Return what takes part, which is something."""
         assert isinstance(snapshot, ClusterSnapshot)
+        if isinstance(settings.transition, LearnsFromGallery):
+            raise SettingError(
+                f"The transition {settings.transition.name} learns from the whole gallery, and no "
+                "machine has that here.",
+                hint="Use another transition, such as parts, or a gallery of one machine.",
+            )
         left_out = left_out_of(snapshot, references, negatives, settings)
         duplicates = None
         if settings.near_duplicates == "collapse":

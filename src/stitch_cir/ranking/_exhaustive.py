@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.ranking._groups import count_units, kth_best, rank_exactly
 from stitch_cir.ranking._problem import Floats, Progress, Ranking, RankingProblem
-from stitch_cir.ranking._scores import (
-    BLOCK_BYTES,
-    ROUNDING,
-    rescore_float64,
-    score_rows,
-)
+from stitch_cir.ranking._scores import BLOCK_BYTES, rescore_float64, score_rows
 from stitch_cir.ranking._shared_products import can_share, solve_sharing
 
 __all__ = ["Exhaustive"]
@@ -48,9 +43,11 @@ class Exhaustive:
         if not len(rows):
             return rows
         coarse = score_rows(problem, rows, block_bytes=self.block_bytes)
-        near = np.abs(coarse - score) <= ROUNDING
+        near = np.abs(coarse - score) <= problem.rounding
         ordered, fine = rescore_float64(problem, rows[near], block_bytes=self.block_bytes)
-        return np.sort(np.concatenate([rows[coarse > score + ROUNDING], ordered[fine >= score]]))
+        return np.sort(
+            np.concatenate([rows[coarse > score + problem.rounding], ordered[fine >= score]])
+        )
 
     def solve_many(
         self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None
@@ -95,8 +92,8 @@ class Exhaustive:
         rows = problem.candidates
         coarse = score_rows(problem, rows, block_bytes=self.block_bytes)
         score = coarse[np.searchsorted(rows, row)]
-        above = int((coarse > score + ROUNDING).sum())
-        near = rows[np.abs(coarse - score) <= ROUNDING]
+        above = int((coarse > score + problem.rounding).sum())
+        near = rows[np.abs(coarse - score) <= problem.rounding]
         ordered, fine = rescore_float64(problem, near, block_bytes=self.block_bytes)
         index = int(np.flatnonzero(ordered == row)[0])
         return above + index + 1, float(fine[index])
@@ -107,4 +104,4 @@ def _close_rows(
 ) -> NDArray[np.int64]:
     """Return which of the candidates ``rows`` (m,) may be among the best ``k``, ascending."""
     k = min(k, count_units(problem, rows))
-    return rows[coarse >= kth_best(problem, rows, coarse, k) - ROUNDING] if k else rows[:0]
+    return rows[coarse >= kth_best(problem, rows, coarse, k) - problem.rounding] if k else rows[:0]

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from stitch_cir.ranking._nearest import nearest
 from stitch_cir.ranking._terms import ScoreTerms
 from stitch_cir.transition import NoTransition, Transition
-from stitch_cir.transport import Scorer
+from stitch_cir.transport import CoarseScorer, Scorer
 
 __all__ = [
+    "ROUNDING",
     "CaptionSet",
     "PackedCodes",
     "PackedSets",
@@ -30,6 +31,8 @@ CaptionSet: TypeAlias = tuple[Floats, Floats | None]
 """Vectors (K, d) float32 and weights (K,) float32 of sum 1; ``None``: evenly weighted."""
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (problems done, of how many)."""
+ROUNDING = 1e-4
+"""Sets whose float32 score is closer than this to the k-th best are scored again in float64."""
 
 
 class PackedCodes(Protocol):
@@ -148,6 +151,12 @@ class RankingProblem:
     def combines(self) -> bool:
         """Whether the scores of two caption sets are combined."""
         return self.transition.combines_scores and self.reference_vectors is not None
+
+    @property
+    def rounding(self) -> float:
+        """How far off float32 scores may be, but for rounding of their sum: at least 1e-4."""
+        scorer = self.scorer
+        return max(ROUNDING, scorer.rounding if isinstance(scorer, CoarseScorer) else 0.0)
 
     def caption_sets(self) -> tuple[CaptionSet, ...]:
         """Return the caption sets to score: the captions, and the reference's where they count."""

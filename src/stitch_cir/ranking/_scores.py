@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.ranking._problem import CaptionSet, PackedSets, RankingProblem
+from stitch_cir.ranking._problem import ROUNDING, CaptionSet, PackedSets, RankingProblem
 from stitch_cir.transport import Scorer
 
 __all__ = [
@@ -30,8 +30,6 @@ __all__ = [
 
 BLOCK_BYTES = 64 << 20
 """Upper bound on the view vectors scored at a time, by default; keeps memory flat for any size."""
-ROUNDING = 1e-4
-"""Sets whose float32 score is closer than this to the k-th best are scored again in float64."""
 DECIMALS = 9
 """Float64 scores are compared after rounding to this many decimals, far above their noise."""
 

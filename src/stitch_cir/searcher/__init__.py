@@ -29,6 +29,7 @@ from stitch_cir.searcher._features import (
 )
 from stitch_cir.searcher._front import compose, search
 from stitch_cir.searcher._hit import Hit, Match, Region, View
+from stitch_cir.searcher._learned import learned
 from stitch_cir.searcher._local import LocalEngine, LocalSource
 from stitch_cir.searcher._methods import METHODS, Method, method_by_name
 from stitch_cir.searcher._query import Query, QueryParts
@@ -125,6 +126,7 @@ __all__ = [
     "compose",
     "distinct_texts",
     "estimate_cost",
+    "learned",
     "left_out_of",
     "limited_neighbours",
     "method_by_name",

@@ -15,6 +15,8 @@ from stitch_cir.errors import QueryError, VectorError
 from stitch_cir.searcher._reference import ResolvedReference
 from stitch_cir.searcher._roles import PartVectors, RoleVectors
 from stitch_cir.transition import (
+    CalibratedMembers,
+    Calibrates,
     Transition,
     WeighsParts,
     fuse,
@@ -90,7 +92,8 @@ class EncodedQuery:
     may use. ``share`` is what the score of ``vectors`` is multiplied by, where a transition adds
     that of ``parts`` of the query before it.
     ``composed``: what made the last rows out of reference and text together, or None where there
-    are none of these.
+    are none of these. ``calibration``: how the cosines of the rows count, where a transition says
+    so.
     """
 
     vectors: NDArray[np.float32] = field(repr=False)
@@ -108,6 +111,7 @@ class EncodedQuery:
     share: float = 1.0
     parts: tuple[PartVectors, ...] = ()
     composed: Mapping[str, Any] | None = None
+    calibration: CalibratedMembers | None = field(default=None, repr=False)
 
     @property
     def reference_names(self) -> tuple[str, ...]:
@@ -163,6 +167,11 @@ class EncodedQuery:
         """
         if other is None or weight == 0:
             return self
+        if self.calibration is not None and weight < 1:
+            raise VectorError(
+                "A vector of reference and text together has no scale beside calibrated parts.",
+                hint="Search with it alone (composed_weight 1), or with another transition.",
+            )
         label = " + ".join([*self.reference_names, f"“{self.text}”"])
         labels = (label,) * len(other.vectors)
         share, parts = self.share, self.parts
@@ -181,6 +190,7 @@ class EncodedQuery:
             composed=made,
             share=share,
             parts=parts,
+            calibration=None,
         )
 
     def away_from(
@@ -240,12 +250,22 @@ class QueryFeatures:
                 references=self.references,
                 roles=self.roles,
             )
-        refined = transition.refine(
-            self.captions,
-            self.modification,
-            reference_captions=self.reference_captions,
-            reference_image=self.reference_image,
-        )
+        calibration = None
+        if isinstance(transition, Calibrates):
+            calibration = transition.calibrate(
+                self.captions,
+                self.modification,
+                reference_captions=self.reference_captions,
+                reference_image=self.reference_image,
+            )
+            refined = calibration.vectors
+        else:
+            refined = transition.refine(
+                self.captions,
+                self.modification,
+                reference_captions=self.reference_captions,
+                reference_image=self.reference_image,
+            )
         refined = np.ascontiguousarray(refined, dtype=np.float32)
         if transition.keeps_captions:
             if len(refined) != len(self.captions):
@@ -280,6 +300,7 @@ class QueryFeatures:
             roles=self.roles,
             share=share,
             parts=parts,
+            calibration=calibration,
         )
 
     def _parts(self, transition: Transition) -> tuple[float, tuple[PartVectors, ...]]:

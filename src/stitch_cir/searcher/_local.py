@@ -22,6 +22,7 @@ from stitch_cir.searcher._candidates import (
 from stitch_cir.searcher._cutoff import Chance, ChanceCache, measure_chance
 from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._hit import Hit, View
+from stitch_cir.searcher._learned import learned
 from stitch_cir.searcher._ranker import GalleryRanker, GallerySolvers
 from stitch_cir.searcher._reference import ResolvedReference
 from stitch_cir.searcher._settings import SearchSettings
@@ -68,7 +69,8 @@ class LocalEngine:
             return None if row is None else np.asarray(matrix.means[row])
 
         rejected = list(candidates.left_out.rejected.values())
-        encoded = moved_query(request, matrix.means, rejected, mean_of)
+        transition = learned(self.gallery, matrix, settings.transition)
+        encoded = moved_query(request, matrix.means, rejected, mean_of, transition)
         timer.finish("encode")
         # an explanation scores every image, whatever the device
         ranker = GalleryRanker.of(self.gallery, matrix, settings, request.solver or Exhaustive())

@@ -154,9 +154,10 @@ _ALL = (
         "Psomas et al., NeurIPS 2025, arXiv 2510.25387",
         "none",
         None,
-        "cosines moved to [0, 1] in the place of centring on LAION's mean, projecting on text "
-        "corpora and min-normalising; no query expansion, no Harris criterion",
-        {"transition": "parts", "scorer": "product"},
+        "images are centred on the gallery's mean in the place of LAION's; the texts that are "
+        "projected on, and against, are this project's; the smallest similarities are those of the "
+        "gallery in the place of generated images; the text is not put into contexts",
+        {"transition": "projected-parts", "scorer": "harris"},
     ),
     Method(
         "mulvec",
@@ -169,7 +170,7 @@ _ALL = (
     ),
     Method(
         "sdr-cir",
-        "SDR-CIR, 2026",
+        "Sun et al., WWW 2026, arXiv 2602.04451",
         "chat",
         "reflect-1",
         "the prompt's wording; α and β are the paper's for CIRCO (CIRR 0.05 and 0.5, FashionIQ 0.2 "

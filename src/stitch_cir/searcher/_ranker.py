@@ -26,7 +26,7 @@ from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._hit import View
 from stitch_cir.searcher._roles import RoleShare, role_shares, score_terms
 from stitch_cir.searcher._settings import SearchSettings
-from stitch_cir.transport import IterativeScorer, PointSets, Scorer, TransportPlan
+from stitch_cir.transport import CalibratedScorer, IterativeScorer, PointSets, Scorer, TransportPlan
 
 __all__ = [
     "GalleryRanker",
@@ -107,6 +107,13 @@ class GalleryRanker:
         """The scorer of the settings."""
         return self.settings.scorer
 
+    def scorer_of(self, query: EncodedQuery) -> Scorer:
+        """Return the scorer of a query: that of the settings, unless its cosines are calibrated."""
+        counted = query.calibration
+        if counted is None:
+            return self.scorer
+        return CalibratedScorer(self.scorer, counted.scale, counted.offset, query.weights)
+
     @property
     def is_iterative(self) -> bool:
         """Whether the scorer iterates to its plans, and so may stop before they are exact."""
@@ -175,7 +182,7 @@ class GalleryRanker:
         """Return the transport plan between the query and the view set of a row."""
         start, end = self.matrix.offsets[row : row + 2]
         views = np.asarray(self.matrix.vectors[start:end])
-        return self.scorer.plan(query.vectors @ views.T, query.weights, None)
+        return self.scorer_of(query).plan(query.vectors @ views.T, query.weights, None)
 
     def role_shares(
         self, query: EncodedQuery, row: int, plan: TransportPlan, views: Sequence[View]
@@ -201,7 +208,7 @@ class GalleryRanker:
             return True
         views, present = pad_sets(self.matrix, chosen)
         similarities = query.vectors @ views.swapaxes(1, 2)
-        return self.scorer.plan(similarities, query.weights, present).converged
+        return self.scorer_of(query).plan(similarities, query.weights, present).converged
 
     def problem(
         self,
@@ -219,7 +226,7 @@ class GalleryRanker:
             rows,
             query.vectors,
             query.weights,
-            self.scorer,
+            self.scorer_of(query),
             self.settings.transition,
             query.reference_captions,
             self.penalty,

@@ -21,6 +21,7 @@ from stitch_cir.searcher._reference import ResolvedReference
 from stitch_cir.searcher._settings import SearchSettings
 from stitch_cir.searcher._shortlist import NamedRows
 from stitch_cir.searcher._usage import StageTimer
+from stitch_cir.transition import Transition
 
 __all__ = ["Engine", "ProvidesEngine", "RankingRequest", "Source", "moved_query"]
 
@@ -179,14 +180,16 @@ def moved_query(
     means: NDArray[np.float32],
     rejected: Sequence[str],
     mean_of: Callable[[str], NDArray[np.float32] | None],
+    transition: Transition | None = None,
 ) -> EncodedQuery:
     """Return the query after transition, fusion, and the step away from the ``rejected`` images.
 
     ``means``: (n, d), the normalised mean views of the gallery, or of images spread over it;
-    ``mean_of`` returns that of an id, (d,), or ``None`` where it is none.
+    ``mean_of`` returns that of an id, (d,), or ``None`` where it is none. ``transition``: that of
+    the settings as the gallery has it, where it learns from it.
     """
     settings = request.settings
-    encoded = request.features.refine(settings.transition)
+    encoded = request.features.refine(transition or settings.transition)
     if request.composed:
         made = request.features.composed.get(request.composed)
         encoded = encoded.joined_by(made, settings.composed_weight)

@@ -12,8 +12,16 @@ from stitch_cir import _exports
 from stitch_cir.transition._anchor import AnchorDebias
 from stitch_cir.transition._fusions import ByWeights, ByZScores, Fusion, fuse, fusion_by_name
 from stitch_cir.transition._parts import ImageText, Parts
+from stitch_cir.transition._projection import (
+    LearnsFromGallery,
+    OriginalViews,
+    ProjectedParts,
+    contrastive_projection,
+)
 from stitch_cir.transition._protocol import (
     TRANSITION_NAMES,
+    CalibratedMembers,
+    Calibrates,
     QueryPart,
     Transition,
     TransitionBase,
@@ -36,11 +44,16 @@ __all__ = [
     "AnchorDebias",
     "ByWeights",
     "ByZScores",
+    "CalibratedMembers",
+    "Calibrates",
     "Fusion",
     "ImageText",
+    "LearnsFromGallery",
     "Linear",
     "NoTransition",
+    "OriginalViews",
     "Parts",
+    "ProjectedParts",
     "QueryPart",
     "ReferenceSubtraction",
     "SemanticIncrement",
@@ -48,6 +61,7 @@ __all__ = [
     "Transition",
     "TransitionBase",
     "WeighsParts",
+    "contrastive_projection",
     "fuse",
     "fusion_by_name",
     "rocchio_step",

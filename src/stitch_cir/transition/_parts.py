@@ -23,9 +23,9 @@ class _WithoutCaptions(TransitionBase):
     needs_reference_image: ClassVar[bool] = True
     keeps_captions: ClassVar[bool] = False
 
-    def _reference(
-        self, dim: int, captions: Vectors | None, image: Vectors | None
-    ) -> Doubles | None:
+    @staticmethod
+    def reference_of(dim: int, captions: Vectors | None, image: Vectors | None) -> Doubles | None:
+        """Return x, (d,) float64; ``None`` where there is neither image nor caption."""
         if image is not None:
             return read_row("reference image", image, dim)
         if captions is None:
@@ -67,7 +67,7 @@ class ImageText(_WithoutCaptions):
         """Return the vector, (1, d) float32; the captions where there is neither part."""
         rows = read_rows("captions", captions)
         dim = rows.shape[1]
-        reference = self._reference(dim, reference_captions, reference_image)
+        reference = self.reference_of(dim, reference_captions, reference_image)
         text = None if modification is None else read_row("modification", modification, dim)
         if reference is None and text is None:
             return np.asarray(captions, dtype=np.float32)
@@ -100,7 +100,7 @@ class Parts(_WithoutCaptions):
         """Return the vectors, (2, d) float32; fewer where a part is missing."""
         rows = read_rows("captions", captions)
         dim = rows.shape[1]
-        parts = [self._reference(dim, reference_captions, reference_image)]
+        parts = [self.reference_of(dim, reference_captions, reference_image)]
         if modification is not None:
             parts.append(read_row("modification", modification, dim))
         present = [part for part in parts if part is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -14,6 +15,8 @@ from stitch_cir.transition._checks import read_rows
 
 __all__ = [
     "TRANSITION_NAMES",
+    "CalibratedMembers",
+    "Calibrates",
     "QueryPart",
     "Transition",
     "TransitionBase",
@@ -125,6 +128,35 @@ class WeighsParts(Protocol):
         the modification alone. A query without a modification is scored by ``refined`` alone, as it
         is.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibratedMembers:
+    """The members of a query, with how their cosines count.
+
+    ``vectors``: (K, d) float32 unit rows; ``scale`` > 0 and ``offset``: (K,) float64. A cosine s
+    with member k counts as ``scale_k s + offset_k``, within −1 and 1.
+    """
+
+    vectors: Vectors = field(repr=False)
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+
+@runtime_checkable
+class Calibrates(Protocol):
+    """A transition that also says how the cosines of a query's members count."""
+
+    def calibrate(
+        self,
+        captions: Vectors,
+        modification: Vectors | None,
+        *,
+        reference_captions: Vectors | None = None,
+        reference_image: Vectors | None = None,
+    ) -> CalibratedMembers:
+        """Return the vectors that :meth:`Transition.refine` returns, and how they count."""
         ...
 
 

@@ -17,6 +17,7 @@ from stitch_cir import _exports
 from stitch_cir.transport._assemble import Attention
 from stitch_cir.transport._blocks import Block
 from stitch_cir.transport._bounds import BoundedScorer, SetBound, member_bounds, member_floors
+from stitch_cir.transport._calibrated import CalibratedScorer, CoarseScorer, RootedScorer
 from stitch_cir.transport._conditional import ConditionalTransport
 from stitch_cir.transport._directions import direction_weights
 from stitch_cir.transport._exact import ExactTransport
@@ -26,7 +27,7 @@ from stitch_cir.transport._front import (
     scorer_by_name,
     transport_plan,
 )
-from stitch_cir.transport._fusions import MixedViews, ProductFusion
+from stitch_cir.transport._fusions import HarrisFusion, MixedViews, ProductFusion
 from stitch_cir.transport._marginals import Marginal
 from stitch_cir.transport._plan import TransportPlan
 from stitch_cir.transport._roles import RoleScorer, Term, forward_look
@@ -47,10 +48,13 @@ __all__ = [
     "Block",
     "BlockScorer",
     "BoundedScorer",
+    "CalibratedScorer",
     "Chamfer",
+    "CoarseScorer",
     "ConditionalTransport",
     "DeviceScorer",
     "ExactTransport",
+    "HarrisFusion",
     "IterativeScorer",
     "Marginal",
     "MeanPooling",
@@ -59,6 +63,7 @@ __all__ = [
     "PointToPoint",
     "ProductFusion",
     "RoleScorer",
+    "RootedScorer",
     "Scorer",
     "SetBound",
     "Sinkhorn",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stitch_cir._schema import default_of
 from stitch_cir.errors import VectorError
@@ -15,7 +16,7 @@ from stitch_cir.transport._bounds import SetBound
 from stitch_cir.transport._marginals import Floats
 from stitch_cir.transport._scorer import BlockScorer
 
-__all__ = ["MixedViews", "ProductFusion"]
+__all__ = ["HarrisFusion", "MixedViews", "ProductFusion"]
 
 _SMALLEST = 1e-9
 """A factor of a product counts as at least this: no logarithm is infinite."""
@@ -119,11 +120,85 @@ class ProductFusion(_OriginalScorer):
         forward = np.broadcast_to(first, block.s.shape)
         return Attention(forward, self._backward(block), p=weights / weights.sum(axis=0))
 
+    def largest_error(self, weights: NDArray[np.float64], error: float) -> float:
+        """Return how far off a score may be where cosines are off by ``error`` ≥ 0.
+
+        A factor u in [0, 1] is off by half of it, and ``u^a`` by at most that to the power of a.
+        """
+        return 4.0 * float(((error / 2) ** weights).sum())
+
     def _factors(self, block: Block) -> Floats:
         return np.asarray(np.maximum((1.0 + block.s[:, 0]) / 2.0, block.s.dtype.type(_SMALLEST)))
 
     def _mean(self, block: Block, factors: Floats) -> Floats:
         return np.asarray(np.exp(average(np.log(factors), block.p)))
+
+
+@dataclass(frozen=True, slots=True)
+class HarrisFusion(ProductFusion):
+    r"""The captions' similarities with the original view, multiplied, less their imbalance.
+
+    With g and m the weighted geometric and arithmetic mean of ``(1 + s_k0) / 2``:
+
+    .. math::
+
+        2 (2 h - 1), \qquad h = \operatorname{sign}(r) \sqrt{|r|}, \qquad
+        r = \frac{g^2 - 4 λ m^2}{1 - 4 λ}
+
+    For two captions of equal weight r ranks as ``u w − λ (u + w)²`` does, Harris and Stephens'
+    criterion for corners, by which BASIC fuses both parts of a query (arXiv 2510.25387): an image
+    that meets one of them alone comes behind one that meets both somewhat. h ≤ g ≤ m, and captions
+    of equal similarity count as that; an image that meets one alone may score below −2.
+
+    Parameters
+    ----------
+    harris_weight:
+        λ in [0, 0.24]; 0 is :class:`ProductFusion`.
+
+    Raises ``SettingError`` for a λ out of range, ``VectorError`` where view 0 is absent.
+    """
+
+    harris_weight: float = default_of("harris_weight")
+
+    name: ClassVar[str] = "harris"
+
+    def score_block(self, block: Block) -> Floats:
+        """Score a block: (n,)."""
+        _need_original(block)
+        factors = self._factors(block)
+        return np.asarray(2.0 * (2.0 * self._fused(block, factors) - 1.0))
+
+    def attend(self, block: Block) -> Attention:
+        """Explain a block: of the captions' weights some are below 0 where one alone is met.
+
+        With weights v of mean g, those of a product, ``v + (1 − c) (p − v)`` have the mean
+        ``c g + (1 − c) m``, which is h for ``c = (m − h) / (m − g)``. That tends to
+        ``1 / (1 − 4 λ)`` where all captions are of equal similarity.
+        """
+        product = ProductFusion.attend(self, block)
+        assert product.p is not None
+        factors = self._factors(block)
+        mean, of_product = average(factors, block.p), self._mean(block, factors)
+        apart = mean - of_product > 1e-9 * mean
+        reach = (mean - self._fused(block, factors)) / np.where(apart, mean - of_product, 1.0)
+        share = np.where(apart, reach, 1.0 / (1.0 - 4.0 * self.harris_weight))
+        weights = share * product.p + (1.0 - share) * block.p.weights
+        return Attention(product.forward, product.backward, p=weights)
+
+    def largest_error(self, weights: NDArray[np.float64], error: float) -> float:
+        """Return how far off a score may be where cosines are off by ``error`` ≥ 0.
+
+        g² and m² are off by at most the sum below, and a root by the root of what is under it.
+        """
+        lost = float(((error / 2) ** np.minimum(2 * weights, 1.0)).sum())
+        lost += 8 * self.harris_weight * error / 2
+        return 4.0 * float(np.sqrt(lost / (1.0 - 4.0 * self.harris_weight)))
+
+    def _fused(self, block: Block, factors: Floats) -> Floats:
+        mean, product = average(factors, block.p), self._mean(block, factors)
+        four = factors.dtype.type(4.0 * self.harris_weight)
+        inside = (product * product - four * mean * mean) / (1 - four)
+        return np.asarray(np.sign(inside) * np.sqrt(np.abs(inside)))
 
 
 def _need_original(block: Block) -> None:
