@@ -60,6 +60,7 @@ def test_why_says_it_in_one_sentence_before_the_diagram(page: Page, site: str) -
     sentence = page.locator("#why .summary")
     expect(sentence).to_contain_text("Found because ")
     expect(sentence.locator("em")).to_have_text("a blue thing")
+    expect(page.locator("#why")).not_to_contain_text("null")  # no roles, nothing about them
     assert "y=1" in page.url
     page.reload()
     page.wait_for_selector(".wires .link")

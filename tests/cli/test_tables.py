@@ -67,7 +67,7 @@ def test_only_the_view_is_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_an_explanation_keeps_its_numbers(wordy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for columns in ("1", "40", "80"):
         monkeypatch.setenv("COLUMNS", columns)
-        shown = stitch("explain", wordy, "green.png", CAPTION).stdout
+        shown = stitch("explain", wordy, "green.png", CAPTION, "--details").stdout
         rows = [line for line in shown.splitlines() if line.lstrip()[:1].isdigit() and "%" in line]
         assert rows
         for row in rows:

@@ -37,7 +37,7 @@ def test_many_hits_are_counted_and_not_all_shown(paint, encoder, tmp_path: Path)
 def test_a_hit_shows_its_regions_its_reason_and_its_plan(results: st.Results) -> None:
     page = results[0]._repr_html_()
     assert page.count("position:absolute") >= 1
-    assert "found its best match" in page
+    assert "Found because " in page
     assert "<table" in page
     labels = results[0].query.labels
     assert page.count("<tr>") == 1 + len(labels)

@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.cli._exit import json_text, printable
-from stitch_cir.cli._tables import shorten, view_room, write_table
+from stitch_cir.cli._tables import bar, shorten, view_room, write_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,8 +25,8 @@ __all__ = [
     "emit_json",
     "progress_bar",
     "show_composition",
+    "show_explanation",
     "show_facets",
-    "show_matches",
     "show_notes",
     "show_result_notes",
     "show_results",
@@ -40,6 +40,8 @@ _SELECTING = frozenset(
 
 _BAR = 24
 """Characters of the longest bar."""
+_VIEWS = 3
+"""Views that an explanation names for each caption."""
 
 
 def console(*, err: bool = False) -> Console:
@@ -246,7 +248,36 @@ def sampled(composition: Composition) -> str:
     )
 
 
-def show_matches(hit: Hit, out: Console) -> None:
+def show_explanation(hit: Hit, out: Console, *, details: bool = False) -> None:
+    """Show why a hit was found: a sentence, and what each caption gives and which views it fits.
+
+    ``details`` lists every pair of caption and view with its figures as well.
+    """
+    out.print(printable(f"Rank {hit.rank}, score {hit.score:.3f}. {hit.summary()}"))
+    shares = hit.caption_shares().tolist()
+    longest = max(map(abs, shares))
+    matches = hit.matches()
+    # the views of a reference are named as the image's are, in words
+    words = {} if hit.query.composition else {view.label: view.short for view in hit.views}
+    labels = [words.get(label, label) for label in hit.query.labels]
+    rows = []
+    for row in sorted(range(len(shares)), key=lambda row: -shares[row]):
+        fits = [match.view.short for match in matches if match.caption == row]
+        rows.append(
+            [
+                f"{shares[row]:.3f}",
+                bar(shares[row], longest, room=12),
+                f"{row + 1}. {shorten(printable(labels[row]), view_room(out))}",
+                printable(", ".join(fits[:_VIEWS])) or "–",
+            ]
+        )
+    write_table(out, ["gives", "", hit.query.row_noun, "fits best"], rows, right=(0,))
+    if details:
+        _show_pairs(hit, out)
+    show_roles(hit, out)
+
+
+def _show_pairs(hit: Hit, out: Console) -> None:
     """Show the plan of a hit as a table: which caption matched which view, and how much."""
     room = view_room(out)
     rows = [
@@ -262,10 +293,6 @@ def show_matches(hit: Hit, out: Console) -> None:
     ]
     heads = ["mass", "cosine", "forward", "backward", "view", "caption"]
     write_table(out, heads, rows, right=(0, 1, 2, 3))
-    parts = " + ".join(f"{float(share):.3f}" for share in hit.caption_shares())
-    whole = f"score {hit.score:.3f}" if not hit.roles else f"captions {float(hit.plan.score):.3f}"
-    out.print(f"{whole} = {parts} (what each caption gives)", style="dim", soft_wrap=True)
-    show_roles(hit, out)
 
 
 def show_roles(hit: Hit, out: Console) -> None:
@@ -273,12 +300,12 @@ def show_roles(hit: Hit, out: Console) -> None:
     if not hit.roles:
         return
     out.print(f"score {hit.score:.3f}, by role:", style="bold")
-    longest = max(abs(each.share) for each in hit.roles) or 1.0
+    longest = max(abs(each.share) for each in hit.roles)
     for each in hit.roles:
-        bar = ("█" if each.share >= 0 else "▒") * max(1, round(_BAR * abs(each.share) / longest))
+        drawn = bar(each.share, longest, room=_BAR)
         best = max(each.matches, key=lambda match: match.similarity, default=None)
         shown = "" if best is None else f"  {best.text}: {best.view.label} ({best.similarity:.3f})"
-        out.print(printable(f"  {each.role:<10} {each.share:+.3f}  {bar:<{_BAR}}{shown}"))
+        out.print(printable(f"  {each.role:<10} {each.share:+.3f}  {drawn:<{_BAR}}{shown}"))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import typer
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._album import AlbumOptions, save, write_paths
-from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
+from stitch_cir.cli._exit import EXIT_SKIPPED, guard
 from stitch_cir.cli._files import (
     HTML_SUFFIXES,
     IMAGE_SUFFIXES,
@@ -28,7 +28,7 @@ from stitch_cir.cli._open import chosen_composed, chosen_composer
 from stitch_cir.cli._output import (
     console,
     emit_json,
-    show_matches,
+    show_explanation,
     show_result_notes,
     show_results,
 )
@@ -88,6 +88,12 @@ class DrawingOptions:
         typer.Option("--kind", help="What is drawn: matches, heatmap, contributions or all. [all]"),
     ] = None
     show: Annotated[bool, typer.Option("--open", help="Draw it and open the image.")] = False
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details", help="List every pair of caption and view: mass, cosine, both directions."
+        ),
+    ] = False
     as_json: o.JsonOption = False
 
 
@@ -143,7 +149,7 @@ def explain(
     encoding: o.EncodingOptions,
     models: ModelOptions,
 ) -> None:
-    """Explain one hit: which caption matched which view, as a table and as an image.
+    """Explain one hit: what each caption gave and where it fits, as a table and as an image.
 
     The image (-o) shows the matched views as boxes in the colour of the caption they matched, the
     transport plan as a heat map, and each caption's contribution to the score.
@@ -176,8 +182,7 @@ def explain(
             emit_json(data)
         else:
             out = console()
-            out.print(printable(explained.summary()), soft_wrap=True)
-            show_matches(explained, out)
+            show_explanation(explained, out, details=drawing.details)
             show_result_notes(results, out)
         if show and output is None:
             output = temporary_file("why.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["shorten", "view_room", "write_table"]
+__all__ = ["bar", "shorten", "view_room", "write_table"]
 
 _GAP = "  "
 _READABLE = 8
@@ -72,3 +73,19 @@ def shorten(text: str, room: int | None) -> str:
     if room is None or cell_len(text) <= room:
         return text
     return "" if room < _READABLE else set_cell_size(text, room - 1).rstrip() + "…"
+
+
+def bar(share: float, longest: float, *, room: int) -> str:
+    """Return a bar for a share, ``room`` characters for the longest; what is negative is paler."""
+    block, paler = ("█", "▒") if _draws_blocks() else ("#", "-")
+    length = max(1, round(room * abs(share) / (longest or 1.0)))
+    return (block if share >= 0 else paler) * length
+
+
+def _draws_blocks() -> bool:
+    """Return whether standard output can encode the blocks of a bar."""
+    try:
+        "█▒".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -54,12 +54,16 @@ class View:
 
     @property
     def region(self) -> str:
-        """The view in words, and in numbers where it is a part of the image."""
+        """The view as a sentence names it: “its upper half”, “the whole image”, “its caption …”."""
         if self.caption is not None:
-            return f"the caption {self.label}"
+            return f"its caption {self.label}"
         if self.label.startswith("whole"):
             return f"the {self.label}"
-        return f"the {self._words}: {self.label}"
+        words = self.short
+        for side in ("left", "right"):
+            if words.split(",")[0] == side:
+                words = words.replace(side, f"{side} half")
+        return f"its {words}"
 
     @property
     def short(self) -> str:
@@ -261,12 +265,19 @@ class Hit:
         return plan.contribution_of_captions(), plan.contribution_of_views_by_caption()
 
     def summary(self) -> str:
-        """Return one sentence on why this image ranks where it does."""
-        best = max(self.matches(least=0.0), key=lambda match: match.similarity)
-        return (
-            f"Rank {self.rank}, score {self.score:.3f}: “{best.label}” found its best match in "
-            f"{best.view.region} (cosine {best.similarity:.3f})."
-        )
+        """Return in one sentence why this image was found.
+
+        It names the caption that contributes most to the score, and the view that it fits best. Of
+        a query without text it is the view of the reference that contributes most.
+        """
+        row = int(np.argmax(self.caption_shares()))
+        view = self.views[int(np.argmax(np.asarray(self.plan.joint)[row]))]
+        label = self.query.labels[row]
+        if self.query.composition is None:
+            same = next((each.short for each in self.views if each.label == label), label)
+            return f"Found because {view.region} looks like “{same}” of the reference."
+        verb = "fits" if view.caption is None else "is close to"
+        return f"Found because “{label}” {verb} {view.region}."
 
     def to_dict(self, *, plan: bool = False, regions: bool = False) -> dict[str, Any]:
         """Return JSON-ready data; the whole plan, or size and matched regions, only on request."""

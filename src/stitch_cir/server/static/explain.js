@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { announce, el, icon, svg } from "./dom.js";
 import { colourOf, draw, links, point } from "./overlay.js";
-import { figures, matchTable, regionName, planTable, sentence } from "./plan-table.js";
+import { figures, matchTable, regionName, planTable } from "./plan-table.js";
 import { faultPanel } from "./states.js";
 import { absent } from "./ways-out.js";
 
@@ -45,7 +45,7 @@ export function mountExplanation() {
       const explained = await question.call((ask) => api.explain(ask, id, signal));
       if (signal.aborted) return;
       body.removeAttribute("aria-busy");
-      body.replaceChildren(...parts(explained));
+      body.replaceChildren(...parts(explained).filter(Boolean));
       redraw();
       announce(body.querySelector(".summary").textContent);
     } catch (error) {
@@ -116,7 +116,7 @@ export function mountExplanation() {
     watcher.disconnect();
     watcher.observe(stage);
     return [
-      el("p", { class: "summary" }, sentence(explained, viewsOnly)),
+      el("p", { class: "summary" }, sentence(explained.summary)),
       el("div", { class: "row between" }, directions(turn), legend()),
       stage,
       roleBars(explained.roles ?? []),
@@ -170,6 +170,9 @@ export function mountExplanation() {
       ),
     );
   }
+
+  // captions stand in quotation marks
+  const sentence = (summary) => summary.split(/[“”]/).map((text, at) => (at % 2 ? el("em", { dir: "auto", text }) : text));
 
   const legend = () => el("p", { class: "hint", text: "Boxes are views of the image; the thicker a line, the more of the score runs along it." });
 

@@ -104,24 +104,6 @@ export function regionName(label) {
   return NAMES.get([x0, y0, x1, y1].join(","))?.[1] ?? label;
 }
 
-/** Return in one sentence why an image was found: the caption that gave most, and the view it fits best. */
-export function sentence({ plan, captions, shares, views }, ownViews) {
-  const caption = shares.indexOf(Math.max(...shares));
-  const joint = plan.joint[caption];
-  const view = views[joint.indexOf(Math.max(...joint))];
-  const where = view.caption ? ["its caption ", em(view.caption)] : [`${itsRegion(view)}${view.flip ? ", mirrored" : ""}${view.image ? ` in image ${view.image}` : ""}`];
-  if (ownViews) return ["Found because ", ...where, " looks like ", em(captions[caption]), " of the reference."];
-  return ["Found because ", em(captions[caption]), view.caption ? " is close to " : " fits ", ...where, "."];
-}
-
-const em = (text) => el("em", { dir: "auto", text });
-
-function itsRegion(view) {
-  const region = NAMES.get(view.box.join(","))?.[1];
-  if (region === undefined) return "a part of it";
-  return region === "the whole image" ? region : region.replace(/^the /, "its ");
-}
-
 /** Return the numbers of a hit in one line: rank, score, and the nearest pair. */
 export function figures({ hit, plan, captions, views }) {
   let best = [0, 0];
