@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import draw
-from tests.browser.steps import drop, hits, open_details, png, search
+from tests.browser.steps import drop, hits, link, open_details, png, search
 
 NewPage = Callable[..., Page]
 COPIED = "navigator.clipboard.readText()"
@@ -53,6 +53,38 @@ def test_a_link_to_an_upload_works_once_the_gallery_keeps_it(
     visitor.reload()
     expect(visitor.locator(".state h3")).to_have_text("The image of this link was removed")
     expect(visitor.locator("#text")).to_have_value("in red instead")
+
+
+def test_a_link_keeps_every_upload_of_its_question(new_page: NewPage, keeping: str) -> None:
+    page = new_page(**CLIPBOARD)
+    page.goto(keeping)
+    drop(page, png(draw("circle", "green", (90, 60))))
+    page.click("#add-reference")
+    drop(page, png(draw("square", "yellow", (80, 60))), "second.png")
+    page.wait_for_selector("#further li")
+    search(page, "the shape of the first in the colour of the second")
+    page.click("#share")
+    page.get_by_role("button", name="Keep the images and copy the link").click()
+    expect(page.locator(".toast")).to_have_text("Link copied.")
+    expected = hits(page)
+    visitor = new_page()
+    visitor.goto(page.evaluate(COPIED))
+    visitor.wait_for_selector(".tile .score")
+    assert hits(visitor) == expected
+    expect(visitor.locator("#further li img")).to_have_js_property("naturalWidth", 80)
+    open_details(page)
+    expect(page.locator("#kept .name")).to_have_text(["own.png", "second.png"])
+    page.locator("#kept button").last.click()
+    expect(page.locator("#kept .name")).to_have_text(["own.png"])
+    visitor.reload()
+    expect(visitor.locator(".state h3")).to_have_text("The image of this link was removed")
+
+
+def test_a_link_says_which_further_upload_it_lacks(page: Page, keeping: str) -> None:
+    page.goto(link(keeping, r="circle/red.png", uu="1", t="in blue instead"))
+    expect(page.locator(".state h3")).to_have_text("The image of this link is not here")
+    expect(page.locator("#reference img")).to_be_visible()
+    expect(page.locator("#text")).to_have_value("in blue instead")
 
 
 def test_a_kept_image_is_listed_after_a_reload(new_page: NewPage, keeping: str) -> None:

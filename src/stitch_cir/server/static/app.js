@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { byId, plural, style, toast } from "./dom.js";
 import { mountForm } from "./form.js";
 import { mountGallery } from "./gallery.js";
-import { allOff, declare, emptyQuery, filtersOf, fromFragment, noFilters, toRequest, toFragment } from "./query.js";
+import { allOff, declare, emptyQuery, filtersOf, fromFragment, lacksUpload, noFilters, toRequest, toFragment } from "./query.js";
 import { galleryNotes, mostHits, question, state, uploadOf } from "./state.js";
 import { faultPanel, notes, panel } from "./states.js";
 import * as trail from "./trail.js";
@@ -218,7 +218,7 @@ async function restore() {
   const step = entry.open || entry.help ? entry.pos - 1 : entry.pos;
   if (!trail.hasStep(step)) trail.record(step, query, "search");
   trail.show(state.pos, goInHistory);
-  const isIncomplete = query.ref?.upload === null || allOff(query);
+  const isIncomplete = lacksUpload(query) || allOff(query);
   if (isIncomplete) await refuse(query, (await import("./links.js")).lacking(query, { browse, tune }));
   else await run(query, { fresh: false, count: entry.count });
   await scrollBack(entry);

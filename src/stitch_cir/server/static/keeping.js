@@ -2,9 +2,18 @@
 
 import * as api from "./api.js";
 import { announce, byId, el, toast } from "./dom.js";
-import { toFragment } from "./query.js";
+import { referencesOf, toFragment } from "./query.js";
+import { uploadOf } from "./state.js";
 
 const STORE = "stitch-kept";
+
+const WORDS = {
+  single: "Your image is in the server’s memory only, for an hour. Shall the gallery keep it, so that the link works for others? Whoever has the link can see it. You can remove it again under Details.",
+  several: "Your images are in the server’s memory only, for an hour. Shall the gallery keep them, so that the link works for others? Whoever has the link can see them. You can remove them again under Details.",
+};
+
+/** Return the uploads of a query that no link can name yet. */
+const passing = (query) => referencesOf(query).filter(({ id, kept }) => id === undefined && !kept);
 
 /** What this browser had kept: [{token, id, name, at}], newest last. */
 function stored() {
@@ -26,24 +35,30 @@ function store(list) {
   }
 }
 
-/** Ask whether the upload of a question is to be kept for its link; `copy(alone)` copies the address. */
+/** Ask whether the uploads of a question are to be kept for its link; `copy(alone)` copies the address. */
 export function offerKeeping({ query, copy, address }) {
   const root = byId("keeping") ?? el("div", { class: "keeping", id: "keeping", role: "group", "aria-labelledby": "keeping-title" });
   const close = () => {
     root.remove();
     byId("share")?.focus();
   };
+  const uploads = passing(query);
+  const several = uploads.length > 1;
   const keep = async ({ currentTarget: button }) => {
     button.disabled = true;
     try {
-      const { id, kept_at: at } = await api.keepUpload(query.ref.upload);
-      const isListed = store([...stored().filter((each) => each.id !== id), { token: query.ref.upload, id, name: query.ref.name, at }]);
-      query.ref.kept = id;
-      history.replaceState({ ...history.state, upload: { ...query.ref } }, "", address(toFragment(query)));
+      let isListed = true;
+      for (const ref of uploads) {
+        if (ref.kept) continue; // kept before a later one failed
+        const { id, kept_at: at } = await api.keepUpload(ref.upload);
+        isListed &&= store([...stored().filter((each) => each.id !== id), { token: ref.upload, id, name: ref.name, at }]);
+        ref.kept = id;
+      }
+      history.replaceState({ ...history.state, upload: uploadOf(query), more: query.more }, "", address(toFragment(query)));
       close();
       await copy(false);
       showKept();
-      if (!isListed) toast("The image is kept. This browser stores nothing, so only whoever runs the server can remove it.");
+      if (!isListed) toast(`The ${several ? "images are" : "image is"} kept. This browser stores nothing, so only whoever runs the server can remove ${several ? "them" : "it"}.`);
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
       toast(`${error.message} ${error.hint}`);
@@ -55,12 +70,12 @@ export function offerKeeping({ query, copy, address }) {
     await copy(true);
   };
   root.replaceChildren(
-    el("p", { id: "keeping-title", text: "Your image is in the server’s memory only, for an hour. Shall the gallery keep it, so that the link works for others? Whoever has the link can see it. You can remove it again under Details." }),
+    el("p", { id: "keeping-title", text: WORDS[several ? "several" : "single"] }),
     el(
       "div",
       { class: "row" },
-      el("button", { type: "button", class: "primary", text: "Keep the image and copy the link", on: { click: keep } }),
-      el("button", { type: "button", class: "quiet", text: "Copy the link without it", on: { click: without } }),
+      el("button", { type: "button", class: "primary", text: `Keep the ${several ? "images" : "image"} and copy the link`, on: { click: keep } }),
+      el("button", { type: "button", class: "quiet", text: `Copy the link without ${several ? "them" : "it"}`, on: { click: without } }),
       el("button", { type: "button", class: "quiet", text: "Cancel", on: { click: close } }),
     ),
   );

@@ -1,7 +1,7 @@
 // What a link may lack: parts that make no sense, an upload, a caption that is switched on.
 
 import { announce, byId } from "./dom.js";
-import { declaredSettings, isSearchable } from "./query.js";
+import { declaredSettings, isSearchable, lacksUpload, referencesOf } from "./query.js";
 
 /** Show what of a link could not be read. */
 export function warn(lost) {
@@ -16,18 +16,19 @@ export function warn(lost) {
 
 /** Return what to say of a link that cannot be answered, with what else is in place: `{why, draft}`. */
 export function lacking(query, acts) {
-  return query.ref?.upload === null ? lackingUpload(query, acts) : lackingCaptions(query, acts);
+  return lacksUpload(query) ? lackingUpload(query, acts) : lackingCaptions(query, acts);
 }
 
 /** A link names an upload that this browser does not have. */
 function lackingUpload(query, { browse }) {
+  const [ref = null, ...more] = referencesOf(query).filter(({ upload }) => upload !== null);
   const why = {
     title: "The image of this link is not here",
     text: "It was uploaded, and uploads are not part of a link.",
     hint: "Choose or drop the image again; words and settings are in place.",
     actions: [{ label: "Choose an image", act: () => byId("file").click(), main: true }, { label: "To the gallery", act: browse }],
   };
-  return { why, draft: { ...query, ref: null } };
+  return { why, draft: { ...query, ref, more } };
 }
 
 /** A link switches every caption off: there is nothing to search with, and nothing to fall back on. */

@@ -110,9 +110,8 @@ export function canBe(name, value) {
 /** Write a query as a fragment without '#', with the image that is open (`{id, why}`): user text in it never reaches a server's log. */
 export function toFragment(query, open = null) {
   const out = new URLSearchParams();
-  if (query.ref?.id !== undefined) out.set("r", query.ref.id);
-  else if (query.ref) out.set("u", query.ref.kept ?? "1"); // an upload that is not kept lives in this browser only: its token is no address
-  for (const { id } of query.more) if (id !== undefined) out.append("rr", id);
+  // an upload that is not kept lives in this browser only: its token is no address
+  for (const [at, { id, kept }] of referencesOf(query).entries()) out.append((id === undefined ? "u" : "r").repeat(at ? 2 : 1), id ?? kept ?? "1");
   if (query.text) out.set("t", query.text);
   for (const turn of query.turns) out.append("v", turn);
   if (query.object) out.set("d", query.object);
@@ -141,10 +140,9 @@ export function fromFragment(fragment) {
   const params = new URLSearchParams(fragment.replace(/^#/, ""));
   const query = emptyQuery();
   const lost = [];
-  if (params.get("r")) query.ref = { id: params.get("r") };
-  else if (params.get("u") === "1") query.ref = { upload: null, name: "" };
-  else if (/^[\w-]{24}$/.test(params.get("u") ?? "")) query.ref = { upload: params.get("u"), name: "", kept: params.get("u") };
-  if (query.ref) query.more = params.getAll("rr").slice(0, MOST_FURTHER).map((id) => ({ id }));
+  query.ref = params.get("r") ? { id: params.get("r") } : linkedUpload(params.get("u"));
+  const further = [...params].filter(([key]) => key === "rr" || key === "uu");
+  if (query.ref) query.more = further.map(([key, id]) => (key === "rr" ? { id } : linkedUpload(id))).filter(Boolean).slice(0, MOST_FURTHER);
   query.text = params.get("t") ?? "";
   query.turns = params.getAll("v").filter((turn) => turn.trim() !== "").slice(0, MOST_FURTHER);
   query.object = query.ref ? (params.get("d") ?? "").slice(0, 60) : "";
@@ -170,6 +168,12 @@ export function fromFragment(fragment) {
   query.where = (params.get("w") ?? "").trim().slice(0, LONGEST_WHERE);
   query.group = (params.get("g") ?? "").slice(0, 64);
   return { query: isSearchable(query) ? query : null, filters: filtersOf(query), open: params.get("x") ? { id: params.get("x"), why: params.get("y") === "1" } : null, lost };
+}
+
+/** Return the upload that a link names: a kept one, one that only its sender has ("1"), or null. */
+function linkedUpload(id) {
+  if (/^[\w-]{24}$/.test(id ?? "")) return { upload: id, name: "", kept: id };
+  return id === "1" ? { upload: null, name: "" } : null;
 }
 
 function readSetting(name, text, kind) {
@@ -198,6 +202,9 @@ function readCaptions(text) {
 
 /** Return all references of a query. */
 export const referencesOf = ({ ref, more }) => (ref ? [ref, ...more] : []);
+
+/** Return whether a link names an upload that neither this browser nor the gallery has. */
+export const lacksUpload = (query) => referencesOf(query).some(({ upload }) => upload === null);
 
 /** Make the JSON of a request for `count` hits, of which `most` can be asked for. */
 export function toRequest(query, most = Infinity, count = query.hits) {

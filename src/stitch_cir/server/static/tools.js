@@ -28,12 +28,9 @@ export function mountTools({ call, restore, address }) {
 
   async function share() {
     const { query } = state.shown;
-    const isLeftOut = ({ id, kept }) => id === undefined && kept === undefined;
-    if (state.info.keeps_uploads && query.ref && isLeftOut(query.ref) && query.more.every(({ id }) => id !== undefined)) {
-      (await import("./keeping.js")).offerKeeping({ query, copy, address });
-      return;
-    }
-    await copy(referencesOf(query).some(isLeftOut));
+    const isLeftOut = referencesOf(query).some(({ id, kept }) => id === undefined && kept === undefined);
+    if (!isLeftOut || !state.info.keeps_uploads) return copy(isLeftOut);
+    (await import("./keeping.js")).offerKeeping({ query, copy, address });
   }
 
   /** Copy the address; `alone`: without an upload that belongs to it. */

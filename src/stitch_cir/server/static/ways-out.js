@@ -1,6 +1,6 @@
 // What can be done on the page when a search was refused or found nothing; loaded with the first.
 
-import { isFiltered } from "./query.js";
+import { isFiltered, referencesOf } from "./query.js";
 import { panel } from "./states.js";
 
 /** Words for an image that a link or an older page names and the gallery does not have. */
@@ -15,16 +15,18 @@ export function waysOut(error, query, acts) {
     const actions = [{ label: "Search without “less like”", act: acts.forgive, main: true }];
     return { title: "A rejected image is not here", ...absent(rejected, "Search without it."), actions };
   }
-  if (gone && query.ref?.id !== undefined) {
+  const all = gone ? referencesOf(query) : [];
+  const missing = all.find(({ id }) => id !== undefined && error.message.includes(id)) ?? all.find(({ id }) => id === undefined) ?? all[0];
+  if (missing?.id !== undefined) {
     const hint = words ? "Choose another image, or search with the words alone." : "Choose another image.";
     const actions = [{ label: "Choose another image", act: acts.forget, main: true }, words];
-    return { title: "The reference is not here", ...absent(query.ref.id, hint), actions };
+    return { title: "The reference is not here", ...absent(missing.id, hint), actions };
   }
-  if (gone && query.ref?.kept) {
+  if (missing?.kept) {
     const actions = [{ label: "Choose an image", act: acts.choose, main: true }, words];
     return { title: "The image of this link was removed", text: "It was kept with the gallery for this link, and is no longer.", hint: "Choose another one; words and settings are in place.", actions };
   }
-  if (gone && query.ref) {
+  if (missing) {
     return {
       title: "Your image is no longer here",
       text: "An uploaded image is kept in the server’s memory only: for an hour at most, and until the server is started again.",
