@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,14 +62,22 @@ def make_feed(folder: Path, file: Path, *, seed: int = 0, most: int = 40) -> Pat
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, delimiter="\t")
         writer.writerow(COLUMNS)
-        for kind in sorted(path for path in folder.iterdir() if path.is_dir()):
-            images = sorted(p for p in kind.iterdir() if p.suffix.lower() in ENDINGS)[:most]
+        for kind, found in kinds(folder):
+            images = found[:most]
             group = 0
             while images:
                 group += 1
                 variants = [images.pop(0) for _ in range(min(draw.randint(1, 3), len(images)))]
                 writer.writerows(rows(kind.name, group, variants, folder, draw))
     return file
+
+
+def kinds(folder: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Yield every folder in ``folder`` that holds images, with these."""
+    for kind in sorted(path for path in folder.iterdir() if path.is_dir()):
+        images = sorted(path for path in kind.iterdir() if path.suffix.lower() in ENDINGS)
+        if images:
+            yield kind, images
 
 
 def rows(
@@ -115,11 +124,18 @@ def main() -> None:
     """Make, index and serve a shop."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="A folder with a folder for each kind.")
-    parser.add_argument("--out", type=Path, default=Path("shop"), help="Where feed and gallery go.")
+    parser.add_argument(
+        "--out", type=Path, default=Path("shop-demo"), help="Where feed and gallery go."
+    )
     parser.add_argument("--encoder", default="mini")
     parser.add_argument("--seed", type=int, default=0, help="Of prices, brands and stock.")
     parser.add_argument("--port", type=int, default=8000)
     options = parser.parse_args()
+    if not options.folder.is_dir() or not list(kinds(options.folder)):
+        parser.error(
+            f"{options.folder} holds no folder with images: give one with a folder for each kind "
+            "of product, e.g. demo/stamps, which make demo fetches"
+        )
     encoder = load_encoder(options.encoder)
     report = make_shop(options.folder, options.out, encoder, seed=options.seed)
     print(report.summary())
