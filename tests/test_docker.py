@@ -184,6 +184,9 @@ def test_the_demo_serves_a_gallery_that_its_visitors_cannot_change() -> None:
     context = root.make_context("stitch", [], resilient_parsing=True)
     served = root.get_command(context, command).make_context(command, options).params
     assert not any("STITCH_TOKEN" in rest for _, rest in steps)
+    # a Space is shown in a frame, and its proxy makes all visitors one client
+    assert served["frame"] == ["https://huggingface.co"]
+    assert served["rate"] >= 100
     card = (ROOT / "docker" / "space" / "README.md").read_text(encoding="utf-8")
     head = yaml.safe_load(card.split("---")[1])
     assert head["sdk"] == "docker"

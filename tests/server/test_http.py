@@ -185,6 +185,22 @@ def test_no_other_site_may_call_unless_it_is_named(serve: Callable[..., TestClie
 def test_origins_are_exact(origin: str) -> None:
     with pytest.raises(st.SettingError, match="is not an origin"):
         ServerSettings(cors=(origin,))
+    with pytest.raises(st.SettingError, match="is not an origin"):
+        ServerSettings(frames=(origin,))
+
+
+def test_no_other_site_may_show_the_page_in_a_frame_unless_it_is_named(
+    serve: Callable[..., TestClient],
+) -> None:
+    closed, opened = serve(), serve(frames=(SITE, "https://hub.example"))
+    for path in ("/", "/docs", "/api/images"):
+        headers = closed.get(path).headers
+        assert headers["content-security-policy"].endswith("frame-ancestors 'none'")
+        assert headers["x-frame-options"] == "DENY"
+        headers = opened.get(path).headers
+        policy = headers["content-security-policy"]
+        assert policy.endswith(f"frame-ancestors {SITE} https://hub.example")
+        assert "x-frame-options" not in headers
 
 
 # -- a writer in the middle of it --------------------------------------------------------------------

@@ -89,6 +89,15 @@ class SharingOptions:
             "repeatable. [none]",
         ),
     ] = None
+    frame: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--frame",
+            metavar="ORIGIN",
+            help="A site whose pages may show this page in a frame, e.g. https://huggingface.co; "
+            "repeatable. [none]",
+        ),
+    ] = None
     keep_uploads: Annotated[
         bool,
         typer.Option(
@@ -156,6 +165,7 @@ def serve(
             hosts=(*_LOCAL, _spelled(listen.host), *names) if local else names,
             root_path=access.root_path,
             cors=tuple(sharing.cors or ()),
+            frames=tuple(sharing.frame or ()),
             keep_uploads=sharing.keep_uploads,
             log_text=sharing.log_text,
             **limits.settings(),

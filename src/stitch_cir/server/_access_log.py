@@ -18,31 +18,35 @@ from stitch_cir.server._logging import log_fault, log_request
 from stitch_cir.server._metrics import Metrics
 from stitch_cir.server._prefix import route_path
 
-__all__ = ["CSP", "AccessLogMiddleware"]
+__all__ = ["AccessLogMiddleware"]
 
-CSP = (
+_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
 )
 _HEADERS = {
-    "content-security-policy": CSP,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
-    "x-frame-options": "DENY",
 }
 
 
 class AccessLogMiddleware:
     """Log and count every request; no exception passes, no answer leaves without its headers."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, log_text: bool) -> None:
-        """Wrap ``app``."""
+    def __init__(
+        self, app: ASGIApp, *, metrics: Metrics, log_text: bool, frames: tuple[str, ...] = ()
+    ) -> None:
+        """Wrap ``app``; ``frames`` are the origins whose pages may show it in a frame."""
         self._app = app
         self._metrics = metrics
         self._log_text = log_text
+        ancestors = " ".join(frames) or "'none'"
+        self._headers = {**_HEADERS, "content-security-policy": _POLICY + ancestors}
+        if not frames:  # this older header cannot name an origin
+            self._headers["x-frame-options"] = "DENY"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -60,7 +64,7 @@ class AccessLogMiddleware:
             if message["type"] == "http.response.start":
                 sent["status"] = message["status"]
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 headers["x-request-id"] = request_id
                 if route_path(scope).startswith("/api/"):

@@ -123,7 +123,10 @@ def create_app(
             expose_headers=["retry-after", "x-request-id"],
         )
     app.add_middleware(
-        AccessLogMiddleware, metrics=services.metrics, log_text=services.settings.log_text
+        AccessLogMiddleware,
+        metrics=services.metrics,
+        log_text=services.settings.log_text,
+        frames=services.settings.frames,
     )
     app.add_middleware(PathPrefixMiddleware, prefix=services.settings.root_path)
     routers = (

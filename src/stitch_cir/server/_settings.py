@@ -62,6 +62,8 @@ class ServerSettings:
         Seconds in which running work may finish once the server is to stop.
     cors:
         Origins whose pages may call the API from a browser, e.g. ``http://localhost:3000``.
+    frames:
+        Origins whose pages may show the page in a frame, e.g. ``https://huggingface.co``.
     batch_seconds, batch_texts, batch_images:
         How long and how many texts or images are collected for one call of the encoder.
     """
@@ -95,6 +97,7 @@ class ServerSettings:
     header_seconds: float = 10.0
     grace: float = 8.0
     cors: tuple[str, ...] = ()
+    frames: tuple[str, ...] = ()
     batch_seconds: float = 0.003
     batch_texts: int = 64
     batch_images: int = 8
@@ -117,7 +120,7 @@ class ServerSettings:
                 "The token is too short to be a secret.",
                 hint="Use 16 characters or more, e.g. of: openssl rand -hex 24",
             )
-        for origin in self.cors:
+        for origin in (*self.cors, *self.frames):
             if not _ORIGIN.fullmatch(origin):
                 raise SettingError(
                     f"{origin!r} is not an origin.",
