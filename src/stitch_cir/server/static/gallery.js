@@ -117,7 +117,8 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
     if (total === 0) {
       const filtered = isFiltered(state.draft) && !words.trim();
       announce(words.trim() || filtered ? "Nothing matches the filters." : "The gallery is empty.");
-      const nothing = filtered ? await nothingMeets() : words.trim() ? nothingFound() : emptyGallery();
+      const { emptied } = await import("./ways-out.js").catch(() => ({ emptied: () => panel({ title: "Nothing to show" }) }));
+      const nothing = filtered ? await nothingMeets() : emptied(words.trim(), { clear, load });
       if (!signal.aborted) stage.replaceChildren(nothing);
       return;
     }
@@ -191,24 +192,6 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
     reordering = true;
     await load();
   }
-
-  function nothingFound() {
-    return panel({
-      sign: "image",
-      title: "Nothing matches",
-      text: `No name and no caption holds “${words.trim()}”${isFiltered(state.draft) ? " among the images that meet the filters" : ""}.`,
-      hint: "To search by meaning, write it into the search box instead.",
-      actions: [{ label: isFiltered(state.draft) ? "Clear the name" : "Show everything", act: clear, main: true }],
-    });
-  }
-
-  const emptyGallery = () =>
-    panel({
-      title: "This gallery is empty",
-      text: "There is nothing to search in yet.",
-      hint: "Put images into its folder and run: stitch index FOLDER",
-      actions: [{ label: "Look again", act: () => load(), main: true }],
-    });
 
   function clear() {
     filter.value = "";

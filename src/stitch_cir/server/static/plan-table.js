@@ -75,16 +75,16 @@ export function matchTable(explained) {
 }
 
 const NAMES = new Map([
-  ["0,0,1,1", ["whole", "the whole image"]],
-  ["0,0,1,0.5", ["top", "the upper half"]],
-  ["0,0.5,1,1", ["bottom", "the lower half"]],
-  ["0,0,0.5,1", ["left", "the left half"]],
-  ["0.5,0,1,1", ["right", "the right half"]],
-  ["0.25,0.25,0.75,0.75", ["centre", "the centre"]],
-  ["0,0,0.5,0.5", ["top left", "the upper left"]],
-  ["0.5,0,1,0.5", ["top right", "the upper right"]],
-  ["0,0.5,0.5,1", ["low left", "the lower left"]],
-  ["0.5,0.5,1,1", ["low right", "the lower right"]],
+  ["0,0,1,1", "whole image"],
+  ["0,0,1,0.5", "upper half"],
+  ["0,0.5,1,1", "lower half"],
+  ["0,0,0.5,1", "left half"],
+  ["0.5,0,1,1", "right half"],
+  ["0.25,0.25,0.75,0.75", "middle"],
+  ["0,0,0.5,0.5", "upper left"],
+  ["0.5,0,1,0.5", "upper right"],
+  ["0,0.5,0.5,1", "lower left"],
+  ["0.5,0.5,1,1", "lower right"],
 ]);
 
 /** A short name of a view: where it lies, or its number. */
@@ -92,7 +92,7 @@ export function viewName(view) {
   if (view.caption) return view.caption.length > 24 ? `${view.caption.slice(0, 23)}…` : view.caption;
   const named = NAMES.get(view.box?.join(","));
   if (named === undefined) return `${view.index + 1}${view.flip ? " ⇋" : ""}`;
-  return `${named[0]}${view.flip ? " ⇋" : ""}`;
+  return `${named}${view.flip ? " ⇋" : ""}`;
 }
 
 /** Return where a view lies of which only the label is known. */
@@ -101,7 +101,8 @@ export function regionName(label) {
   const sides = /^x (\d+)-(\d+)%, y (\d+)-(\d+)%$/.exec(label)?.slice(1).map((side) => Number(side) / 100);
   if (!sides) return label;
   const [x0, x1, y0, y1] = sides;
-  return NAMES.get([x0, y0, x1, y1].join(","))?.[1] ?? label;
+  const named = NAMES.get([x0, y0, x1, y1].join(","));
+  return named === undefined ? label : `the ${named}`;
 }
 
 /** Return the numbers of a hit in one line: rank, score, and the nearest pair. */

@@ -1,6 +1,7 @@
 // What can be done on the page when a search was refused or found nothing; loaded with the first.
 
 import { isFiltered, referencesOf } from "./query.js";
+import { state } from "./state.js";
 import { panel } from "./states.js";
 
 /** Words for an image that a link or an older page names and the gallery does not have. */
@@ -55,5 +56,24 @@ export function nothingPanel(query, acts) {
     text: `No image scored ${least} or more.`,
     hint: "Scores lie between −2 and 2; how high they climb depends on the encoder.",
     actions: [{ label: "Take the limit away", act: acts.lower, main: true }],
+  });
+}
+
+/** Return the panel for a gallery without images, or without one whose name or caption holds `words`. */
+export function emptied(words, { clear, load }) {
+  const isNarrowed = isFiltered(state.draft);
+  if (words) {
+    return panel({
+      title: "Nothing matches",
+      text: `No name and no caption holds “${words}”${isNarrowed ? " among the images that meet the filters" : ""}.`,
+      hint: "To search by meaning, write it into the search box instead.",
+      actions: [{ label: isNarrowed ? "Clear the name" : "Show everything", act: clear, main: true }],
+    });
+  }
+  return panel({
+    title: "This gallery is empty",
+    text: "There is nothing to search in yet.",
+    hint: "Put images into its folder and run: stitch index FOLDER",
+    actions: [{ label: "Look again", act: () => load(), main: true }],
   });
 }
