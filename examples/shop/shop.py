@@ -62,8 +62,8 @@ def make_feed(folder: Path, file: Path, *, seed: int = 0, most: int = 40) -> Pat
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, delimiter="\t")
         writer.writerow(COLUMNS)
-        for kind, found in kinds(folder):
-            images = found[:most]
+        for kind, all_images in kinds(folder):
+            images = all_images[:most]
             group = 0
             while images:
                 group += 1
