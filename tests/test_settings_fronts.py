@@ -27,6 +27,7 @@ NAMES = [setting.name for setting in SETTINGS]
 ONE_IMAGE = "one image is explained"
 WHOLE = "the place of an image is that in the whole ranking"
 NO_SCORES = "no image is scored"
+HERE = "a gallery on this machine has no shards"
 REQUESTS = {
     "shortlist": "a server ranks exactly",
     "measure_recall": "it belongs to a shortlist",
@@ -36,6 +37,7 @@ REQUESTS = {
     "device": "the server's own",
 }
 HITS = {
+    "partial": HERE,
     "k": ONE_IMAGE,
     "shortlist": WHOLE,
     "measure_recall": WHOLE,
@@ -53,7 +55,7 @@ HITS = {
 }
 WHY_NOT: dict[str, dict[str, str]] = {
     "Python": {},
-    "stitch search": {},
+    "stitch search": {"partial": HERE},
     "stitch explain": HITS,
     "stitch bench run": {
         **HITS,

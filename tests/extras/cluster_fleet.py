@@ -31,6 +31,8 @@ class FleetHere:
         ]
         self.gone: set[int] = set()
         self.outdated: list[int] = []
+        self.goes_after: tuple[int, int] | None = None
+        """How many questions there are until a shard is gone, and which."""
 
     def version(self) -> int:
         return self.outdated.pop() if self.outdated else self.newest
@@ -48,6 +50,10 @@ class FleetHere:
         may_miss: bool = False,
     ) -> Answers:
         values, missing = [], {}
+        if self.goes_after is not None:
+            left, number = self.goes_after
+            self.goes_after = None if left == 0 else (left - 1, number)
+            self.gone |= {number} if left == 0 else set()
         numbers = [number for number in range(len(self.shards)) if number not in without]
         for position, number in enumerate(numbers):
             if number in self.gone:

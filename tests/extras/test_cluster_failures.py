@@ -62,10 +62,9 @@ def test_replicas_and_shards_are_added_and_ended_while_answers_stay_right(
     reported: dict[str, dict[str, Any]],
 ) -> None:
     assert reported["grown"]["of"] == {"shards": 2, "replicas": 2, "started": 2, "ended": 0}
-    assert reported["beside"]["of"] == {"shards": 3, "replicas": 1, "started": 3, "ended": 0}
-    assert reported["back"]["of"] == {"shards": 2, "replicas": 2, "started": 0, "ended": 3}
-    assert reported["grown"]["right"]
-    assert reported["beside"]["right"]
+    assert reported["three"]["of"] == {"shards": 3, "replicas": 1, "started": 3, "ended": 4}
+    assert reported["back"]["of"] == {"shards": 2, "replicas": 2, "started": 4, "ended": 3}
+    assert [reported[name]["right"] for name in ("grown", "three", "back")] == [True] * 3
     assert (reported["back"]["shards"], reported["back"]["problems"]) == (4, [])
     assert reported["refused"]["message"].startswith("0 replicas were requested.")
 

@@ -336,6 +336,76 @@ def test_a_missing_shard_is_an_error_or_said_to_be_missing(
     assert [hit.id for hit in results] == order
 
 
+KEPT_FOR_A_VERSION: list[dict[str, Any]] = [
+    {"hubness_weight": 0.4, "hubness_neighbours": 5},
+    {"fusion": "z-score"},
+    {"strictness": 0.2, "below_cutoff": True},
+    {"near_duplicates": "collapse"},
+]
+
+
+@pytest.mark.parametrize("settings", KEPT_FOR_A_VERSION, ids=str)
+def test_what_was_computed_without_a_shard_is_not_taken_for_the_whole_later(
+    scratch: Path, uri: str, whole: Gallery, settings: dict[str, Any]
+) -> None:
+    """Whenever the shard goes: a search that may be partial says so, and later ones are whole."""
+    expected = answer(whole, QUERY, settings)
+    partial = {**settings, "partial": True}
+    for questions in (0, 3, 6, 10):
+        gallery = open_here(uri, scratch / "shards", SHARDS, ENCODER)
+        fleet = gallery.fleet
+        assert isinstance(fleet, FleetHere)
+        fleet.goes_after = questions, 1
+        searcher = Searcher(gallery, settings=SearchSettings.from_preset(**partial))
+        first = searcher.search(Query(None, "in red"))
+        assert first.complete is (not first.missing)
+        assert first.complete or first.missing == ("The shard 1 does not answer.",)
+        if 1 in fleet.gone:
+            with pytest.raises(ClusterError, match="shard 1"):
+                answer_or_raise(gallery, QUERY, settings)
+        fleet.goes_after = None
+        fleet.gone.clear()
+        assert answer(gallery, QUERY, settings) == expected
+        lenient = answer(gallery, QUERY, partial)
+        assert lenient["complete"]
+        assert [hit["id"] for hit in lenient["hits"]] == [hit["id"] for hit in expected["hits"]]
+        assert lenient["scores"] == expected["scores"]
+
+
+def answer_or_raise(gallery: Gallery, query: Query, settings: Mapping[str, Any]) -> Results:
+    return Searcher(gallery, settings=SearchSettings.from_preset(**settings)).search(query)
+
+
+def test_a_request_alone_may_be_answered_without_a_shard(scratch: Path, uri: str) -> None:
+    from fastapi.testclient import TestClient
+
+    from stitch_cir.server import create_app
+
+    gallery = open_here(uri, scratch / "shards", SHARDS, ENCODER)
+    fleet = gallery.fleet
+    assert isinstance(fleet, FleetHere)
+    holds = [bool(each) for each in gallery.ask("holds", ["i004.png"])]
+    with TestClient(create_app(gallery)) as client:
+        declared = [each["name"] for each in client.get("/api/gallery").json()["settings"]]
+        assert "partial" in declared
+        fleet.gone.add(holds.index(True))
+        strict = client.post("/api/search", json={"text": "in red"})
+        assert strict.status_code == 503
+        assert strict.json()["error"]["type"] == "ClusterError"
+        request = {"text": "in red", "settings": {"partial": True, "k": 100}}
+        results = client.post("/api/search", json=request).json()["results"]
+        assert (results["complete"], len(results["missing"])) == (False, 1)
+        assert results["settings"]["partial"]
+        assert 0 < len(results["hits"]) == results["ranked"] < 62
+        assert f"Images are missing: {results['missing'][0]}" in results["notes"]
+        for names in ({"references": [{"id": "i004.png"}]}, {"negatives": ["i004.png"]}):
+            unknown = client.post("/api/search", json={**request, **names})
+            assert unknown.status_code == 503
+            assert "Whether the gallery has 'i004.png' cannot be said" in unknown.text
+        fleet.gone.clear()
+        assert client.post("/api/search", json=request).json()["results"]["complete"]
+
+
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What happened in a session of Ray, by the names of its steps."""

@@ -218,6 +218,13 @@ _ALL = (
         "Device",
         "Where view sets are scored: cpu, cuda, cuda:N or auto; it changes no ranking",
     ),
+    Setting(
+        "partial",
+        "flag",
+        False,
+        "Search without missing shards",
+        "Where a cluster searches: answer while shards of the dataset are missing, and say which",
+    ),
 )
 
 DECLARED: Mapping[str, Setting] = MappingProxyType({setting.name: setting for setting in _ALL})

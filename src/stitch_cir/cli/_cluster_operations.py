@@ -59,7 +59,7 @@ def _show(state: ClusterStatus) -> None:
     rows = [
         [
             each.name,
-            "down" if each.problem else "up",
+            each.state,
             each.machine,
             ", ".join(f"{version} ({rows:,})" for version, rows in sorted(each.versions.items())),
             f"{each.answered:,}",
@@ -84,14 +84,6 @@ def scale(
     replicas: Annotated[
         int | None, typer.Option("--replicas", help="Copies of every shard. [as there are]")
     ] = None,
-    keep: Annotated[
-        bool,
-        typer.Option(
-            "--keep",
-            help="Leave shards of another number for servers that still use them; the same command "
-            "without it ends them. [end them]",
-        ),
-    ] = False,
     storage: StorageOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
@@ -107,7 +99,6 @@ def scale(
             uri,
             shards=shards,
             replicas=replicas,
-            keep=keep,
             storage_options=storage_options(storage),
         )
         if as_json:

@@ -47,7 +47,7 @@ _PART = (
 )
 _JUDGING = ("rerank", "reranker", "rerank_model", "rerank_weight", "rerank_samples", "verify_mode")
 _SCORING = tuple(
-    setting.name for setting in SETTINGS if setting.name not in ("k", *_PART, *_JUDGING)
+    setting.name for setting in SETTINGS if setting.name not in ("k", "partial", *_PART, *_JUDGING)
 )
 _ASKING: dict[str, tuple[str, ...]] = {
     "Several references and turns": ("reference_weight", "turn"),

@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import guard
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._setting_options import with_options
+from stitch_cir.cli._spread_options import SpreadOptions
 
 __all__ = ["mcp"]
 
 
 @with_options
 def mcp(
-    gallery: o.GalleryArgument,
+    gallery: Annotated[
+        str,
+        typer.Argument(
+            metavar="GALLERY",
+            help="An indexed folder, or a gallery directory; with --cluster a dataset.",
+        ),
+    ],
     encoder: o.EncoderOption = None,
     composed: o.ComposedOption = None,
     *,
+    spread: SpreadOptions,
     models: ModelOptions,
 ) -> None:
     """Serve a gallery to an assistant: the tools search, compose and explain, over MCP.
 
     Speaks the Model Context Protocol on stdin and stdout; an assistant starts this command itself.
-    Needs the extra mcp. See docs/mcp.md.
+    Needs the extra mcp. See docs/mcp.md. With --cluster the gallery is a dataset that a Ray cluster
+    searches in shards; see docs/cluster.md.
 
         stitch mcp photos
     """
     with guard():
+        spread.check()
         from stitch_cir.cli._open import chosen_composer, open_gallery
         from stitch_cir.encoders import load_composed, load_encoder
         from stitch_cir.mcp import create_server
@@ -37,7 +51,11 @@ def mcp(
         # stdout is the assistant's: whatever a model or a plug-in prints while it opens goes astray
         with redirect_stdout(sys.stderr):
             composer = chosen_composer(models, SearchSettings())
-            opened = open_gallery(gallery, encoder, texts=True)
+            opened = (
+                open_gallery(Path(gallery), encoder, texts=True)
+                if spread.cluster is None
+                else spread.open(gallery, None if encoder is None else load_encoder(encoder))
+            )
             together = None
             if composed is not None:
                 together = load_composed(composed, opened.encoder, load_encoder)

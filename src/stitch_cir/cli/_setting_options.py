@@ -56,8 +56,9 @@ _OF_HITS = (
     "rerank_weight",
     "verify_mode",
     "device",
+    "partial",
 )
-SEARCHING = SETTINGS
+SEARCHING = _without("partial")
 EXPLAINING = _without(*_OF_HITS, "group_by", "group_size", "near_duplicates", "variety")
 RUNNING = _without(
     *_OF_HITS,

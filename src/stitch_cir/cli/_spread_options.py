@@ -46,7 +46,8 @@ class SpreadOptions:
         bool,
         typer.Option(
             "--partial",
-            help="Answer while shards are missing, and say which: complete is false. [an error]",
+            help="Answer every request while shards are missing, and say which: complete is false. "
+            "[an error, unless a request says partial]",
         ),
     ] = False
     storage_option: Annotated[

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
         read_status,
         scale,
     )
-    from stitch_cir.cluster._ray_fleet import RayFleet, Timing
+    from stitch_cir.cluster._ray_fleet import RayFleet
+    from stitch_cir.cluster._round import Timing
     from stitch_cir.cluster._shard import DatasetShard
 
 __all__ = [
@@ -98,7 +99,7 @@ _exports.publish(
         "RayFleet": "_ray_fleet",
         "Replica": "_deploy",
         "DatasetShard": "_shard",
-        "Timing": "_ray_fleet",
+        "Timing": "_round",
         "index_on_cluster": "_index",
         "named_error": "_errors",
         "open_cluster": "_open",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,32 @@ class Deployment:
     uri: str
     replicas: tuple[tuple[Replica, ...], ...]
 
+    @classmethod
+    def of(cls, uri: str, there: Sequence[Replica], shards: int) -> Deployment:
+        """Return those of some actors that are one of so many shards; a shard may have none."""
+        chosen = [each for each in there if each.shards == shards]
+        return cls(
+            uri,
+            tuple(
+                tuple(each for each in chosen if each.number == number) for number in range(shards)
+            ),
+        )
+
+    @property
+    def all(self) -> tuple[Replica, ...]:
+        """The replicas of all shards."""
+        return tuple(each for of_shard in self.replicas for each in of_shard)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the actors are called."""
+        return frozenset(each.name for each in self.all)
+
+    def among(self, names: Collection[str]) -> Deployment:
+        """Return the same shards with those of their replicas alone whose names are given."""
+        kept = [each for each in self.all if each.name in names]
+        return Deployment.of(self.uri, kept, len(self.replicas))
+
 
 def numbers_of(number: int, shards: int) -> tuple[int, int]:
     """Return the shard numbers of one of so many shards: the first, and the one behind the last."""
@@ -59,6 +85,31 @@ def deployed(ray: Any, uri: str) -> list[Replica]:
             number, shards = int(match["number"]), int(match["shards"])
             replicas.append(Replica(entry["name"], number, shards, actor))
     return sorted(replicas, key=lambda each: (each.shards, each.number, each.name))
+
+
+def is_there(ray: Any, replica: Replica) -> bool:
+    """Return whether an actor is there, or is being started again: nobody has ended it."""
+    try:
+        ray.get_actor(replica.name, namespace=NAMESPACE)
+    except ValueError:
+        return False
+    return True
+
+
+def current_shards(ray: Any, before: Deployment) -> Deployment:
+    """Return the actors that are to be asked by now.
+
+    Those of as many shards as before, as long as no shard lacks all of them; else those of another
+    number that lacks none; else what there was.
+    """
+    there = deployed(ray, before.uri)
+    count = len(before.replicas)
+    others = sorted({each.shards for each in there} - {count}, reverse=True)
+    for shards in (count, *others):
+        found = Deployment.of(before.uri, there, shards)
+        if all(found.replicas):
+            return found
+    return before
 
 
 def deploy(
@@ -143,9 +194,7 @@ def _replica(
 
 def _greet(ray: Any, deployment: Deployment) -> None:
     """Wait until every actor answers. Raises ``ClusterError`` naming the first that does not."""
-    calls = {
-        each.actor.hello.remote(): each for of_shard in deployment.replicas for each in of_shard
-    }
+    calls = {each.actor.hello.remote(): each for each in deployment.all}
     ready, waiting = ray.wait(list(calls), num_returns=len(calls), timeout=_START_SECONDS)
     if waiting:
         free = ray.available_resources().get("CPU", 0)

@@ -132,8 +132,10 @@ class ClusterEngine:
         notes = (*first, *selected.selection.notes(settings), *notes)
         source = ClusterSource(self, snapshot, query, selected.selection, notes)
         if settings.strictness is not None and request.cursor is not None:
+            sample = whole.sample(snapshot)
+            without = "".join(f" {number}" for number in sorted(snapshot.missing))
             source.chance = self.gallery.resource(ChanceCache).get(
-                request.cursor.ranking, lambda: self._chance(source, whole.sample(snapshot))
+                request.cursor.ranking + without.encode(), lambda: self._chance(source, sample)
             )
             timer.finish("chance")
         return source
@@ -165,7 +167,13 @@ class ClusterEngine:
                 self.gallery.whole.hubness(snapshot, query.settings)
             if str(error).startswith(NEAR_DUPLICATES):
                 self.gallery.whole.duplicates(snapshot)
-            return snapshot.ask(question, *arguments)
+            try:
+                return snapshot.ask(question, *arguments)
+            except ColumnMissingError as again:
+                raise ClusterError(
+                    f"A shard of {snapshot.directory} was started again during this search.",
+                    hint="Search again.",
+                ) from again
 
 
 _NO_MEANS = np.empty((0, 1), np.float32)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from stitch_cir.errors import ClusterError, StitchError
 
-__all__ = ["ColumnMissingError", "VersionGoneError", "described", "named_error"]
+__all__ = [
+    "ColumnMissingError",
+    "NotLoadedError",
+    "VersionGoneError",
+    "described",
+    "named_error",
+]
 
 
 class ColumnMissingError(Exception):
@@ -13,6 +19,10 @@ class ColumnMissingError(Exception):
 
 class VersionGoneError(ClusterError):
     """A shard no longer holds the version that was asked for."""
+
+
+class NotLoadedError(ClusterError):
+    """A replica cannot hold a version, for a reason of its node; another replica may."""
 
 
 def described(error: StitchError | ColumnMissingError) -> tuple[str, str, str]:
@@ -28,8 +38,9 @@ def named_error(name: str, message: str, hint: str) -> Exception:
 
     if name == "ColumnMissingError":
         return ColumnMissingError(message)
-    if name == "VersionGoneError":
-        return VersionGoneError(message, hint=hint)
+    for between in (VersionGoneError, NotLoadedError):
+        if name == between.__name__:
+            return between(message, hint=hint)
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, errors.StitchError):
         return kind(message, hint=hint)

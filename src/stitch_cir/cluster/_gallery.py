@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ from stitch_cir.cluster._counts import ShardCount
 from stitch_cir.cluster._errors import VersionGoneError
 from stitch_cir.cluster._fleet import Fleet
 from stitch_cir.cluster._reader import ClusterReader
-from stitch_cir.errors import GalleryError, SettingError
+from stitch_cir.errors import ClusterError, GalleryError, SettingError
 from stitch_cir.gallery import Gallery, Snapshot, ViewMatrix
 
 if TYPE_CHECKING:
@@ -95,6 +96,15 @@ class ClusterSnapshot(ClusterReader, Snapshot):
         """Largest width × height that its files may be opened with."""
         return self._cluster.whole.max_pixels(self)
 
+    def check_reachable(self, name: str) -> None:
+        """Raise ``ClusterError`` where an image that was not found may be in a missing shard."""
+        if self.missing:
+            why = " ".join(self.missing.values())
+            raise ClusterError(
+                f"Whether the gallery has {name!r} cannot be said: {why}",
+                hint="Search again when all shards answer, or with another image.",
+            )
+
     @property
     def attributes(self) -> ClusterAttributes:
         """The attributes of this version."""
@@ -167,9 +177,23 @@ class ClusterGallery(ClusterReader, Gallery):
         """What shaped the dataset."""
         return dict(self._facts)
 
+    def check_reachable(self, name: str) -> None:
+        """Raise ``ClusterError`` where an image that was not found may be in a missing shard."""
+        snapshot = self.snapshot()
+        snapshot.ask("holds", [])
+        snapshot.check_reachable(name)
+
     def shard_counts(self) -> Sequence[ShardCount]:
         """Return what was counted of each shard that was asked."""
         return self.fleet.shard_counts()
+
+    def answering_partially(self) -> ClusterGallery:
+        """Return the same dataset, which answers while shards are missing, and says so."""
+        if self.may_miss:
+            return self
+        lenient = copy.copy(self)
+        lenient.may_miss = True
+        return lenient
 
     def engine(self) -> Engine:
         """Return what ranks it."""

@@ -14,7 +14,8 @@ from stitch_cir.cluster._dataset import SharedDataset
 from stitch_cir.cluster._deploy import deploy
 from stitch_cir.cluster._gallery import ClusterGallery
 from stitch_cir.cluster._ray import check_nodes, connected, ray_errors
-from stitch_cir.cluster._ray_fleet import RayFleet, Timing
+from stitch_cir.cluster._ray_fleet import RayFleet
+from stitch_cir.cluster._round import Timing
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder

@@ -39,7 +39,8 @@ class ShardStatus:
     """One replica of a shard, ``number`` of ``shards`` from 1.
 
     ``versions``: the rows of each version that it holds; ``answered``: questions since it started;
-    ``problem``: why it does not answer, ``""`` where it does.
+    ``loading``: the version that it loads now; ``failure``: why it could not load one; ``problem``:
+    why it does not answer. Each is empty otherwise.
     """
 
     number: int
@@ -49,6 +50,15 @@ class ShardStatus:
     versions: Mapping[int, int]
     answered: int
     problem: str = ""
+    loading: int | None = None
+    failure: str = ""
+
+    @property
+    def state(self) -> str:
+        """How it is, in a word."""
+        if self.problem:
+            return "down"
+        return "up" if self.loading is None else "loading"
 
     @property
     def name(self) -> str:
@@ -65,7 +75,8 @@ class ShardStatus:
             "machine": self.machine,
             "versions": {str(number): rows for number, rows in self.versions.items()},
             "answered": self.answered,
-            "problem": self.problem,
+            "loading": self.loading,
+            "problem": self.problem or self.failure,
         }
 
 
@@ -95,8 +106,15 @@ class ClusterStatus:
             of_count = [each for each in self.shards if each.shards == count and not each.problem]
             missing = set(range(1, count + 1)) - {each.number for each in of_count}
             shown += [f"no replica of shard {each}/{count} answers" for each in sorted(missing)]
-            held = [each for each in of_count if self.newest not in each.versions]
-            shown += [f"shard {each.name} does not hold version {self.newest}" for each in held]
+            ready = {each.number for each in of_count if self.newest in each.versions}
+            for each in of_count:
+                if self.newest in each.versions:
+                    continue
+                if each.loading is None:
+                    why = f": {each.failure}" if each.failure else ""
+                    shown.append(f"shard {each.name} does not hold version {self.newest}{why}")
+                elif each.number not in ready:
+                    shown.append(f"shard {each.name} is still loading version {each.loading}")
         return tuple(shown)
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,10 +133,12 @@ class ClusterStatus:
         alive = sum(each.alive for each in self.nodes)
         answering = sum(not each.problem for each in self.shards)
         problems = len(self.problems())
-        state = "all is well" if not problems else f"{problems} problems"
+        state = "all is well" if not problems else f"{problems} problem{'s' * (problems > 1)}"
+        loading = sum(each.state == "loading" for each in self.shards)
+        while_loading = f", {loading} of them loading" if loading else ""
         return (
             f"{alive} of {len(self.nodes)} nodes are up, {answering} of {len(self.shards)} shards "
-            f"answer; version {self.newest} has {self.rows:,} images: {state}."
+            f"answer{while_loading}; version {self.newest} has {self.rows:,} images: {state}."
         )
 
 
@@ -185,6 +205,7 @@ def _shard_status(ray: Any, replicas: Sequence[Replica]) -> tuple[ShardStatus, .
     shown = []
     for each, call in calls:
         hello: dict[str, Any] = {"machine": "", "versions": {}, "answered": 0}
+        hello |= {"loading": None, "problem": ""}
         problem = ""
         try:
             hello = ray.get(call, timeout=0)
@@ -201,6 +222,8 @@ def _shard_status(ray: Any, replicas: Sequence[Replica]) -> tuple[ShardStatus, .
                 hello["versions"],
                 hello["answered"],
                 problem,
+                hello["loading"],
+                hello["problem"],
             )
         )
     return tuple(shown)
@@ -212,14 +235,12 @@ def scale(
     *,
     shards: int | None = None,
     replicas: int | None = None,
-    keep: bool = False,
     storage_options: Mapping[str, str] | None = None,
 ) -> ScaleReport:
     """Bring a dataset to so many shards and replicas; what there is stays by default.
 
-    New shards hold the newest version before any other is ended. Running servers use the shards
-    that they started with: with another number of shards, ``keep`` leaves the old ones until the
-    servers have been started again with it, and a second call ends them.
+    New shards hold the newest version before any other is ended. Running servers move to them: at
+    once where the shards that they asked are ended, else when they next look for a version.
 
     Raises
     ------
@@ -259,11 +280,7 @@ def scale(
         # every replica loads the newest version, or this raises and nothing is ended
         RayFleet(ray, deployment, storage_options=storage_options).close()
         kept = {each.name for of_shard in deployment.replicas for each in of_shard[:replicas]}
-        superfluous = [
-            each
-            for each in deployed(ray, uri)
-            if each.name not in kept and not (keep and each.shards != shards)
-        ]
+        superfluous = [each for each in deployed(ray, uri) if each.name not in kept]
         for each in superfluous:
             ray.kill(each.actor, no_restart=True)
     started = len(kept - {each.name for each in before})

@@ -8,50 +8,23 @@ import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
-from stitch_cir import __version__
-from stitch_cir._request_id import current_request
 from stitch_cir.cluster._counts import ShardCount, ShardCounts
 from stitch_cir.cluster._dataset import SharedDataset
-from stitch_cir.cluster._deploy import Deployment, Replica
+from stitch_cir.cluster._deploy import Deployment, Replica, current_shards, is_there
 from stitch_cir.cluster._errors import named_error
 from stitch_cir.cluster._fleet import Answers
+from stitch_cir.cluster._round import Round, ShardsEndedError, Timing, reason_of
 from stitch_cir.cluster._rows import SHARDS
 from stitch_cir.errors import ClusterError, StitchError
 
-__all__ = ["SERVING", "RayFleet", "Timing"]
+__all__ = ["SERVING", "RayFleet"]
 
 SERVING = "serving"
 """The tag of the version that is searched, which no clean-up deletes."""
-_AGAIN = 0.2
-"""Seconds before a replica that failed is called once more."""
 _LOAD_SECONDS = 3600.0
 _log = logging.getLogger("stitch_cir.cluster")
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds for an answer, until a second replica is asked as well, and between two versions."""
-
-    deadline: float = 20.0
-    hedge: float = 1.0
-    follow: float = 5.0
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A shard whose answer is waited for."""
-
-    replicas: Sequence[Replica]
-    order: list[int]
-    arguments: tuple[Any, ...]
-    next_at: float
-    since: float
-    calls: int = 0
-    running: int = 0
-    failure: str = "it did not answer in time"
 
 
 class RayFleet:
@@ -76,6 +49,10 @@ class RayFleet:
         self.counts = ShardCounts()
         self._options = dict(storage_options or {})
         self._rows: dict[int, int] = {}
+        self._silent: set[int] = set()
+        """Shards that did not answer when they were last asked: who can do without waits less."""
+        self._machines: dict[str, str] = {}
+        """On which machine a replica was when it last said so, by its name."""
         self._version = 0
         self._turn = itertools.count()
         self._refreshing = threading.Lock()
@@ -104,26 +81,14 @@ class RayFleet:
             The dataset cannot be read.
         """
         with self._refreshing:
+            self._take_over()
             dataset = SharedDataset.open(self.uri, storage_options=self._options)
             newest = dataset.version
             if newest == self._version:
+                self._wake()
                 return newest
             rows = len(dataset)
-            calls = {
-                each.actor.load.remote(newest): each
-                for of_shard in self.deployment.replicas
-                for each in of_shard
-            }
-            _, late = self._ray.wait(list(calls), num_returns=len(calls), timeout=_LOAD_SECONDS)
-            if late:
-                raise self._failed(calls[late[0]], f"version {newest} was not loaded in an hour")
-            for call, replica in calls.items():
-                try:
-                    kind, *rest = self._ray.get(call)
-                except self._ray.exceptions.RayError as error:
-                    raise self._failed(replica, _reason(error)) from error
-                if kind == "error":
-                    raise named_error(*rest)
+            self._load(self.deployment.all, newest)
             self._rows = {**{v: n for v, n in self._rows.items() if v >= self._version}}
             self._rows[newest] = rows
             before, self._version = self._version, newest
@@ -131,6 +96,50 @@ class RayFleet:
                 dataset.tag(SERVING, newest)
             _log.info("version %d of %s is searched, before it %d", newest, self.uri, before)
             return newest
+
+    def _load(self, replicas: Sequence[Replica], version: int) -> None:
+        """Have replicas load a version, and return when all hold it."""
+        calls = {each.actor.load.remote(version): each for each in replicas}
+        if not calls:
+            return
+        _, late = self._ray.wait(list(calls), num_returns=len(calls), timeout=_LOAD_SECONDS)
+        if late:
+            raise self._failed(calls[late[0]], f"version {version} was not loaded in an hour")
+        for call, replica in calls.items():
+            try:
+                kind, *rest = self._ray.get(call)
+            except self._ray.exceptions.RayError as error:
+                raise self._failed(replica, reason_of(error)) from error
+            if kind == "error":
+                raise named_error(*rest)
+
+    def _take_over(self) -> bool:
+        """Ask the shards that there are by now, once they hold the version; return if it changes.
+
+        Replicas that were ended are left at once.
+        """
+        before = self.deployment
+        there = current_shards(self._ray, before)
+        if there.names == before.names:
+            return False
+        if len(there.replicas) == len(before.replicas):
+            left = before.among(there.names)
+            self.deployment = left if all(left.replicas) else before
+        new = [each for each in there.all if each.name not in before.names]
+        if self._version:
+            self._load(new, self._version)
+        self.deployment = there
+        self._silent.clear()
+        _log.info(
+            "%s is searched in %d shards of %d", self.uri, len(there.replicas), len(there.all)
+        )
+        return True
+
+    def _wake(self) -> None:
+        """Have replicas that were started anew load the version before they are asked for it."""
+        for row, replica in zip(self.status(), self.deployment.all, strict=True):
+            if row["alive"] and self._version not in row["versions"] and row["loading"] is None:
+                replica.actor.load.remote(self._version)
 
     def follow(self) -> None:
         """Look for new versions from time to time, in a thread of its own, until it is closed."""
@@ -162,22 +171,39 @@ class RayFleet:
         may_miss: bool = False,
     ) -> Answers:
         """Return what every shard answers; see :meth:`Fleet.ask`."""
-        shards = [n for n in range(len(self.deployment.replicas)) if n not in without]
-        turn, now = next(self._turn), time.monotonic()
-        until = now + self.timing.deadline
-        waiting: dict[int, _Waiting] = {}
-        calls: dict[Any, tuple[int, Replica]] = {}
-        for position, number in enumerate(shards):
-            replicas = self.deployment.replicas[number]
-            first = turn % len(replicas)
-            order = [(first + step) % len(replicas) for step in range(len(replicas))]
-            of_shard = arguments[position] if len(arguments) > 1 else arguments[0]
-            waiting[number] = _Waiting(replicas, order, tuple(of_shard), now, now)
-        answers: dict[int, tuple[Any, ...]] = {}
-        while waiting and time.monotonic() < until:
-            self._call(waiting, calls, version, question)
-            self._collect(waiting, calls, answers, until)
-        missing = {number: self._missing(each) for number, each in waiting.items()}
+        asked = version, question, arguments, without, may_miss
+        try:
+            return self._ask(self.deployment, *asked)
+        except ShardsEndedError:
+            # what was for each shard its own is not what others are asked
+            if len(arguments) == 1:
+                return self._ask(self.deployment, *asked)
+            raise ClusterError(
+                f"The shards of {self.uri} were changed during this search.", hint="Search again."
+            ) from None
+
+    def _ask(
+        self,
+        deployment: Deployment,
+        version: int,
+        question: str,
+        arguments: Sequence[Sequence[Any]],
+        without: Collection[int],
+        may_miss: bool,
+    ) -> Answers:
+        round_of_calls = Round(
+            self._ray,
+            deployment,
+            self.timing,
+            (version, question),
+            self.counts,
+            self._silent,
+            self._machines,
+            self._check_ended,
+        )
+        answers, missing = round_of_calls.run(
+            arguments, next(self._turn), without=without, may_miss=may_miss
+        )
         if missing and (not may_miss or not answers):
             raise ClusterError(
                 next(iter(missing.values())),
@@ -187,67 +213,19 @@ class RayFleet:
         self._check_cover(version, answers, complete=not missing and not without)
         return Answers([answers[number][2] for number in sorted(answers)], missing)
 
-    def _call(
-        self,
-        waiting: Mapping[int, _Waiting],
-        calls: dict[Any, tuple[int, Replica]],
-        version: int,
-        question: str,
-    ) -> None:
-        """Call the next replica of each shard whose time has come."""
-        now = time.monotonic()
-        for number, each in waiting.items():
-            if now < each.next_at:
-                continue
-            replica = each.replicas[each.order[each.calls % len(each.order)]]
-            call = replica.actor.answer.remote(version, question, each.arguments, current_request())
-            if each.calls:
-                self.counts.hedged(number)
-            calls[call] = number, replica
-            each.calls += 1
-            each.running += 1
-            # with one replica a second call would wait behind the first
-            several = len(each.order) > each.calls
-            each.next_at = now + self.timing.hedge if several else float("inf")
-
-    def _collect(
-        self,
-        waiting: dict[int, _Waiting],
-        calls: dict[Any, tuple[int, Replica]],
-        answers: dict[int, tuple[Any, ...]],
-        until: float,
-    ) -> None:
-        """Wait for an answer, or until somebody is to be called; take in what has come."""
-        upcoming = min([until, *(each.next_at for each in waiting.values())])
-        seconds = max(0.0, upcoming - time.monotonic())
-        if not calls:
-            time.sleep(min(seconds, _AGAIN))
+    def _check_ended(self, replica: Replica, until: float) -> None:
+        """Raise ``ShardsEndedError`` where a replica was ended, and others are there by now."""
+        if is_there(self._ray, replica):
             return
-        ready, _ = self._ray.wait(list(calls), num_returns=1, timeout=seconds)
-        for call in ready:
-            number, replica = calls.pop(call)
-            each = waiting.get(number)
-            if each is None:
-                continue  # another replica was quicker
-            each.running -= 1
-            try:
-                kind, *rest = self._ray.get(call)
-            except self._ray.exceptions.RayError as error:
-                each.failure = f"{replica.name}: {_reason(error)}"
-                self.counts.failed(number)
-                another = len(each.order) > each.calls
-                each.next_at = time.monotonic() + (0.0 if another else _AGAIN)
-                continue
-            if kind == "error":
-                raise named_error(*rest)
-            numbers, stitch, (rows, value) = rest
-            if stitch != __version__:
-                raise self._failed(
-                    replica, f"it runs stitch {stitch}, and the router {__version__}"
-                )
-            answers[number] = tuple(numbers), rows, value
-            self.counts.answered(number, time.monotonic() - each.since)
-            del waiting[number]
+        # whoever takes a new version in meanwhile looks for shards as well
+        if not self._refreshing.acquire(timeout=max(0.0, until - time.monotonic())):
+            return
+        try:
+            with suppress(ClusterError):
+                if self._take_over() or replica.name not in self.deployment.names:
+                    raise ShardsEndedError
+        finally:
+            self._refreshing.release()
 
     def _check_cover(
         self, version: int, answers: Mapping[int, tuple[Any, ...]], *, complete: bool
@@ -266,13 +244,6 @@ class RayFleet:
                 hint="Start them again: stitch cluster scale.",
             )
 
-    def _missing(self, waiting: _Waiting) -> str:
-        replica = waiting.replicas[0]
-        return (
-            f"The shard {replica.number + 1} of {replica.shards} of {self.uri} does not answer: "
-            f"{waiting.failure}."
-        )
-
     def _failed(self, replica: Replica, reason: str) -> ClusterError:
         return ClusterError(
             f"The shard {replica.number + 1} of {replica.shards} of {self.uri} "
@@ -284,24 +255,15 @@ class RayFleet:
 
     def status(self, seconds: float = 5.0) -> list[dict[str, Any]]:
         """Return of every replica what it says of itself, or why it says nothing."""
-        calls = {
-            each.actor.hello.remote(): each
-            for of_shard in self.deployment.replicas
-            for each in of_shard
-        }
+        calls = {each.actor.hello.remote(): each for each in self.deployment.all}
         self._ray.wait(list(calls), num_returns=len(calls), timeout=seconds)
         rows = []
         for call, replica in calls.items():
             row: dict[str, Any] = {"name": replica.name, "numbers": list(replica.numbers)}
             try:
                 row |= {"alive": True, **self._ray.get(call, timeout=0)}
+                self._machines[replica.name] = row["machine"]
             except (self._ray.exceptions.RayError, TimeoutError) as error:
-                row |= {"alive": False, "error": _reason(error)}
+                row |= {"alive": False, "error": reason_of(error)}
             rows.append(row)
         return rows
-
-
-def _reason(error: BaseException) -> str:
-    """Return the cause of a failed call in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")

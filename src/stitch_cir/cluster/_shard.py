@@ -11,9 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from stitch_cir import __version__
-from stitch_cir.cluster._errors import ColumnMissingError, VersionGoneError, described
+from stitch_cir.cluster._errors import (
+    ColumnMissingError,
+    NotLoadedError,
+    VersionGoneError,
+    described,
+)
 from stitch_cir.cluster._log import log_answer, log_to_stderr
 from stitch_cir.cluster._materialise import materialise, materialise_apart
+from stitch_cir.cluster._ray import node_name
 from stitch_cir.cluster._shard_gallery import ShardGallery
 from stitch_cir.errors import ClusterError, NotFoundError, SettingError, StitchError
 from stitch_cir.gallery import Gallery
@@ -21,6 +27,8 @@ from stitch_cir.gallery import Gallery
 __all__ = ["DatasetShard"]
 
 _HELD = 2
+_PAUSE = 5.0
+"""Seconds before a version that could not be loaded is tried again."""
 _QUESTIONS = frozenset(name for name in dir(ShardGallery) if not name.startswith("_")) - {
     "gallery",
     "rows",
@@ -55,6 +63,10 @@ class DatasetShard:
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._answered = 0
+        self._making: int | None = None
+        self._refusal: tuple[int, float, NotLoadedError] | None = None
+        """The version that could not be loaded, when, and why."""
+        self._node = node_name() if alone else platform.node()
         self._make = materialise_apart if alone else materialise
         if alone:
             log_to_stderr()
@@ -63,6 +75,7 @@ class DatasetShard:
         """Return what a router compares before it asks: versions, and where this runs."""
         with self._lock:
             held = {version: part.rows for version, part in self._parts.items()}
+        refusal = self._refusal
         return {
             "stitch": __version__,
             "python": platform.python_version(),
@@ -71,11 +84,13 @@ class DatasetShard:
             "pid": os.getpid(),
             "versions": held,
             "answered": self._answered,
+            "loading": self._making,
+            "problem": "" if refusal is None else refusal[2].message,
         }
 
     def load(self, version: int) -> tuple[Any, ...]:
         """Hold a version from now on, and the one before it."""
-        return self._guarded(lambda: self._part(version, newer=True).rows)
+        return self._guarded(lambda: self._part(version, again=True).rows)
 
     def answer(
         self, version: int, question: str, arguments: Sequence[Any], request: str = ""
@@ -108,7 +123,8 @@ class DatasetShard:
         self._answered += 1
         return "answer", self._numbers, __version__, value
 
-    def _part(self, version: int, *, newer: bool = False) -> ShardGallery:
+    def _part(self, version: int, *, again: bool = False) -> ShardGallery:
+        """Return what is held at a version, loaded if need be; see :meth:`_loaded`."""
         with self._lock:
             part = self._parts.get(version)
         if part is not None:
@@ -124,21 +140,45 @@ class DatasetShard:
                     f"{self._numbers[0]}-{self._numbers[1]}.",
                     hint="Search again.",
                 )
-            try:
-                target, rows = self._make(
-                    self._uri, version, self._numbers, self._folder, self._options
-                )
-            except NotFoundError as error:
-                raise VersionGoneError(error.message, hint=error.hint) from error
-            gallery = Gallery.open(target)
-            gallery.matrix()  # packed before the first query
-            part = ShardGallery(gallery, rows)
+            part = self._loaded(version, again=again)
             with self._lock:
                 self._parts[version] = part
                 for old in sorted(self._parts)[:-_HELD]:
                     # not closed: requests under way still read it
                     del self._parts[old]
             return part
+
+    def _loaded(self, version: int, *, again: bool) -> ShardGallery:
+        """Return a version from the storage.
+
+        Raises ``VersionGoneError`` where it was cleaned up, ``NotLoadedError`` where this node
+        cannot hold it: at once where that was tried a moment ago, unless it is to be tried again.
+        """
+        if self._refusal is not None and not again:
+            refused, when, why = self._refusal
+            if refused == version and time.monotonic() < when + _PAUSE:
+                raise why
+        self._making = version
+        try:
+            target, rows = self._make(
+                self._uri, version, self._numbers, self._folder, self._options
+            )
+            gallery = Gallery.open(target)
+            gallery.matrix()  # packed before the first query
+        except NotFoundError as error:
+            raise VersionGoneError(error.message, hint=error.hint) from error
+        except (StitchError, OSError) as error:
+            hint = error.hint if isinstance(error, StitchError) else ""
+            why = NotLoadedError(
+                f"The node {self._node} cannot load version {version} of {self._uri}: {error}",
+                hint=hint or "Look at its disk and its memory: stitch cluster status",
+            )
+            self._refusal = version, time.monotonic(), why
+            raise why from error
+        finally:
+            self._making = None
+        self._refusal = None
+        return ShardGallery(gallery, rows)
 
 
 def check_hello(hello: Mapping[str, Any], where: str) -> None:

@@ -7,6 +7,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -28,6 +29,10 @@ RECENT = 2048
 """Answers about single images that are kept: a page shows the same ones again and again."""
 NEAR_DUPLICATES = "near-duplicates"
 T = TypeVar("T")
+
+
+class ShardWentMissingError(Exception):
+    """A shard stopped answering amid what is computed of all: it begins again, without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +84,23 @@ class WholeGallery:
         )
 
     def _keep(self, snapshot: ClusterSnapshot, name: str, make: Callable[[], T]) -> T:
+        """Return what is kept under a name, made by the shards that answer if need be.
+
+        What was begun with all shards and ended without one is neither that of all nor that of the
+        others: it is made again, and never kept.
+        """
         with self._lock:
-            version = snapshot.generation
-            name = _among(name, snapshot)
-            if self._version != version:
-                self._version, self._kept = version, {}
-            if name not in self._kept:
-                self._kept[name] = make()
-            return cast(T, self._kept[name])
+            while True:
+                version, among = snapshot.generation, _among(name, snapshot)
+                if self._version != version:
+                    self._version, self._kept = version, {}
+                if among in self._kept:
+                    return cast(T, self._kept[among])
+                with suppress(ShardWentMissingError):
+                    made = make()
+                    if _among(name, snapshot) == among:
+                        self._kept[among] = made
+                        return made
 
     def max_pixels(self, snapshot: ClusterSnapshot) -> int:
         """Return the largest width × height that files may be opened with."""
@@ -160,10 +174,11 @@ class WholeGallery:
     def hubness(self, snapshot: ClusterSnapshot, settings: SearchSettings) -> str:
         """Have every shard hold the hubness of its images; return what it is called."""
         described = [settings.scorer.settings(), settings.hubness.neighbours]
-        name = _among("hubness " + _digest(described), snapshot)
+        of_all = "hubness " + _digest(described)
 
         def spread() -> str:
             owners, bank = self._bank(snapshot)
+            name = _among(of_all, snapshot)
             snapshot.ask(
                 "keep_hubness",
                 name,
@@ -174,17 +189,17 @@ class WholeGallery:
             )
             return name
 
-        return self._keep(snapshot, name, spread)
+        return self._keep(snapshot, of_all, spread)
 
     def duplicates(self, snapshot: ClusterSnapshot) -> str:
         """Have every shard hold its images' groups of near-duplicates; return what it is called."""
-        name = _among(NEAR_DUPLICATES, snapshot)
 
         def spread() -> str:
             prints: dict[str, bytes | None] = {}
             for part in snapshot.ask("hashed_contents"):
                 # a content that only one shard has looked at is looked at
                 prints.update({hash: each or prints.get(hash) for hash, each in part.items()})
+            name = _among(NEAR_DUPLICATES, snapshot)
             snapshot.ask("keep_duplicates", name, content_groups(prints))
             return name
 
@@ -211,8 +226,9 @@ def _ids_at(snapshot: ClusterSnapshot, rows: NDArray[np.int64]) -> list[str]:
     """Return the ids at some positions among all ids of the dataset, in order.
 
     Each round narrows down where the position may lie in every shard: the middle id of the widest
-    interval is compared with all others, and halves it.
+    interval is compared with all others, and halves it. Raises ``ShardWentMissingError``.
     """
+    began_without = len(snapshot.missing)
     sizes = [images for images, _ in snapshot.ask("view_counts", 1)]
     targets = rows.tolist()
     low = np.zeros((len(targets), len(sizes)), np.int64)
@@ -226,9 +242,13 @@ def _ids_at(snapshot: ClusterSnapshot, rows: NDArray[np.int64]) -> list[str]:
             shard = widest[number]
             positions_in[shard].append(int(low[number, shard] + high[number, shard]) // 2)
         by_shard = snapshot.ask_each("ids_at", [[each] for each in positions_in])
+        if len(snapshot.missing) > began_without:
+            raise ShardWentMissingError
         cursors = [iter(ids) for ids in by_shard]
         pivots = [next(cursors[widest[number]]) for number in waiting]
         before = snapshot.ask("positions", pivots)
+        if len(snapshot.missing) > began_without:
+            raise ShardWentMissingError
         for position, number in enumerate(waiting):
             counts = np.array([part[position] for part in before], np.int64)
             rank = int(counts.sum())

@@ -76,6 +76,9 @@ class GalleryReader(ABC):
         or that images are left out because their records are damaged.
         """
 
+    def check_reachable(self, name: str) -> None:  # noqa: B027 - one machine reads everything
+        """Raise ``ClusterError`` where an image that was not found may be where nothing is read."""
+
     @abstractmethod
     def matrix(self) -> ViewMatrix:
         """Return all view sets as memory-mapped arrays."""

@@ -152,7 +152,10 @@ class Tools:
             query.query(searcher), facets=facets or (), offset=offset or 0, cursor=cursor or ""
         )
         results = searcher.search(page)
-        notes = self._notes(notes, results.notes)
+        notes = self._notes(searcher.gallery, notes, results.notes)
+        missing: dict[str, Any] = {}
+        if not results.complete:
+            missing = {"complete": False, "missing": tuple(map(self.hide_paths, results.missing))}
         shown = results.hits[: min(_THUMBNAILS if images is None else images, MAX_THUMBNAILS)]
         return _answer(
             _table(results, notes),
@@ -170,6 +173,7 @@ class Tools:
                 ),
                 facets=tuple(FacetInfo.model_validate(each.to_dict()) for each in results.facets),
                 notes=tuple(notes),
+                **missing,
             ),
             [(f"#{hit.rank} {one_line(hit.id)}", _thumbnail(hit)) for hit in shown],
         )
@@ -191,7 +195,7 @@ class Tools:
         searcher = self._searcher(SearchSettings.from_preset(**settings))
         query = ToolQuery(text, reference, references, turns, object=object).query(searcher)
         composition = searcher.compose(query)
-        notes = self._notes(composition.notes)
+        notes = self._notes(searcher.gallery, composition.notes)
         lines = [f"{number}. {text}" for number, text in enumerate(composition.texts, 1)]
         return _answer(
             "\n".join([*lines, *notes]),
@@ -232,13 +236,13 @@ class Tools:
             ),
             roles=tuple(RoleShareInfo.model_validate(each.to_dict()) for each in hit.roles),
             summary=hit.summary(),
-            notes=tuple(self._notes(results.notes)),
+            notes=tuple(self._notes(searcher.gallery, results.notes)),
         )
         return _answer("\n".join([explanation.summary, *explanation.notes]), explanation, drawings)
 
-    def _notes(self, *notes: Iterable[str]) -> list[str]:
+    def _notes(self, gallery: Gallery, *notes: Iterable[str]) -> list[str]:
         """Return the notes of an answer and of the gallery, each once, without its paths."""
-        unique = dict.fromkeys(chain(*notes, self._gallery.notes))
+        unique = dict.fromkeys(chain(*notes, gallery.notes))
         return [self.hide_paths(note) for note in unique]
 
     def _searcher(self, settings: SearchSettings) -> Searcher:

@@ -232,6 +232,7 @@ def _rejected_ids(gallery: GalleryReader, negatives: Sequence[str]) -> dict[str,
     for name in negatives:
         id = gallery.resolve(name)
         if id is None:
+            gallery.check_reachable(name)
             raise NotFoundError(
                 f"The gallery {gallery.directory} has no image {name!r} to search less like.",
                 hint=suggest_ids(gallery, name) or "Give an id as printed by a search.",

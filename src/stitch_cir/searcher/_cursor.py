@@ -23,7 +23,7 @@ __all__ = ["Cursor"]
 _DIGEST, _CHECKSUM = 16, 8
 _LAYOUT = struct.Struct(f">BQ{_DIGEST}s{_DIGEST}s")
 _VERSION = 1
-_PAGE_ONLY = ("k", "preset", "device")
+_PAGE_ONLY = ("k", "preset", "device", "partial")
 """Settings that change no ranking: another page may have others."""
 
 

@@ -145,6 +145,7 @@ def resolve_reference(
         return _from_gallery(gallery, gallery_id, side)
     path = Path(reference)
     if not path.exists():
+        gallery.check_reachable(str(reference))
         raise NotFoundError(
             f"The reference {str(reference)!r} is neither an image of the gallery nor a file.",
             hint=_suggest(gallery, str(reference))
@@ -195,6 +196,7 @@ def gallery_id_of(gallery: GalleryReader, name: str) -> str:
 
 
 def _no_image(gallery: GalleryReader, name: str) -> NotFoundError:
+    gallery.check_reachable(name)
     return NotFoundError(
         f"The gallery {gallery.directory} has no image {name!r}.",
         hint=suggest_ids(gallery, name) or "Give an id as printed by a search.",

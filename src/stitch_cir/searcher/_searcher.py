@@ -90,8 +90,10 @@ class Searcher:
         solver: Solver | None = None,
     ) -> None:
         """Keep what every query has in common; nothing is opened yet."""
-        self.gallery = gallery
         self.settings = settings or SearchSettings()
+        if self.settings.partial and isinstance(gallery, ProvidesEngine):
+            gallery = gallery.answering_partially()
+        self.gallery = gallery
         self.composer: Composer = composer or VerbatimComposer()
         self.composed: ComposedEncoder = composed or default_composed(gallery.encoder)
         self._reranker = reranker

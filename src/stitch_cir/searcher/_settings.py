@@ -114,6 +114,9 @@ class SearchSettings:
     device:
         Where view sets are scored: ``cpu`` (NumPy), ``cuda``, ``cuda:N`` or ``auto`` (torch, the
         extra ``torch``). It changes no ranking; results record the device that was used.
+    partial:
+        Where a cluster searches: answer while shards are missing; results say which, and are not
+        ``complete`` then. Otherwise that is an error.
     preset:
         Name printed with the results; ``"custom"`` where a value of it is another.
     unused:
@@ -148,6 +151,7 @@ class SearchSettings:
     rerank_weight: float = default_of("rerank_weight")
     verify_mode: str = default_of("verify_mode")
     device: str = default_of("device")
+    partial: bool = default_of("partial")
     forbidden_weight: float = default_of("forbidden_weight")
     role_tau: float = default_of("role_tau")
     preset: str = default_of("preset")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.candidates import CandidateSource
-from stitch_cir.gallery import Facet, FacetRequest, Snapshot
+from stitch_cir.gallery import Facet, FacetRequest, Gallery, Snapshot
 from stitch_cir.ranking import ShardRanking, Solver
 from stitch_cir.searcher._candidates import TakingPart
 from stitch_cir.searcher._cursor import Cursor
@@ -173,6 +173,9 @@ class ProvidesEngine(Protocol):
 
     def engine(self) -> Engine:
         """Return what ranks it."""
+
+    def answering_partially(self) -> Gallery:
+        """Return the same gallery, whose answers may lack parts that cannot be reached."""
 
 
 def moved_query(

@@ -13,7 +13,7 @@ from stitch_cir.gallery import Snapshot
 from stitch_cir.plugins import FUSIONS, SCORERS, TRANSITIONS
 from stitch_cir.searcher import SearchSettings, View
 from stitch_cir.server._examples import Example, ExampleMaker
-from stitch_cir.server._metrics import CONTENT_TYPE
+from stitch_cir.server._metrics import CONTENT_TYPE, CountsShards
 from stitch_cir.server._queries import image_info, view_info
 from stitch_cir.server._rendering import LARGEST_SIDE, SMALLEST_SIDE
 from stitch_cir.server._responses import error_responses, image_response, json_response
@@ -102,7 +102,8 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
                     "transition": TRANSITIONS.names(),
                     "scorer": SCORERS.names(),
                     "fusion": FUSIONS.names(),
-                }
+                },
+                in_shards=isinstance(provider.gallery(), CountsShards),
             ),
             limits={
                 "upload_bytes": settings.upload_bytes,

@@ -146,14 +146,14 @@ class QueryService:
                 raise QueryError(
                     "No target caption is switched on.", hint="Switch one on, or write one."
                 )
-        for id in request.negatives:
-            _require_image(gallery, id)
         searcher = Searcher(
             gallery,
             composer=self._models.make_composer(settings),
             settings=settings,
             composed=self._models.composed(gallery.encoder) if settings.composed_weight else None,
         )
+        for id in request.negatives:
+            _require_image(searcher.gallery, id)
         return searcher, Query(
             [
                 WeightedReference(self._resolve_reference(searcher, each), each.weight)
@@ -318,4 +318,5 @@ def _search_settings(request: QueryRequest) -> SearchSettings:
 
 def _require_image(gallery: Gallery, id: str) -> None:
     if gallery.match(id) is None:
+        gallery.check_reachable(id)
         raise NotFoundError(f"The gallery has no image {id!r}.", hint="See GET /api/images.")

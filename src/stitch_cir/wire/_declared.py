@@ -60,8 +60,13 @@ def _bounds(setting: Setting) -> dict[str, float]:
     return {name: value for name, value in bounds.items() if math.isfinite(value)}
 
 
-def setting_infos(choices: Mapping[str, Sequence[str]]) -> tuple[SettingInfo, ...]:
-    """Return the settings that a request can have; ``choices`` are the names of plug-ins."""
+def setting_infos(
+    choices: Mapping[str, Sequence[str]], *, in_shards: bool = False
+) -> tuple[SettingInfo, ...]:
+    """Return the settings that a request can have; ``choices`` are the names of plug-ins.
+
+    ``in_shards``: a cluster searches the gallery; else what is about shards is left out.
+    """
     return tuple(
         SettingInfo(
             name=each.name,
@@ -77,5 +82,5 @@ def setting_infos(choices: Mapping[str, Sequence[str]]) -> tuple[SettingInfo, ..
             used_by=each.used_by,
         )
         for each in SETTINGS
-        if each.name not in NOT_IN_REQUESTS
+        if each.name not in NOT_IN_REQUESTS and (in_shards or each.name != "partial")
     )

@@ -60,3 +60,4 @@ class QuerySettings(TypedDict, total=False):
     near_duplicates: Annotated[Name | None, declared("near_duplicates")]
     variety: Annotated[Number | None, declared("variety")]
     include_reference: Annotated[bool | None, declared("include_reference")]
+    partial: Annotated[bool | None, declared("partial")]

@@ -118,7 +118,7 @@ export async function showFault(error, query, acts, still) {
     }
   }
   let ways = { actions: [] };
-  if ([404, 410, 422].includes(error.status)) {
+  if ([404, 410, 422, 503].includes(error.status)) {
     // the server has answered, so what explains its answer can be loaded
     ways = await import("./ways-out.js").then(({ waysOut }) => waysOut(error, query, acts), () => ways);
     if (!still()) return;

@@ -96,6 +96,7 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
 
   function remembered(key, results) {
     cache.delete(key);
+    if (results.complete === false) return; // what is missing may answer the next time
     cache.set(key, results);
     if (cache.size > CACHED) cache.delete(cache.keys().next().value);
   }
@@ -115,11 +116,12 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
 
   const actsOf = (query, results) => ({ ...acts(query), notes: galleryNotes(), still: () => state.shown?.results === results && !state.busy });
 
-  const countOf = ({ hits, total, ranked, settings, cutoff }) => {
+  const countOf = ({ hits, total, ranked, settings, cutoff, complete }) => {
     if (total === 0) return "none";
     const count = `${hits.length.toLocaleString("en")} of ${total.toLocaleString("en")}`;
     const fit = cutoff ? ` · ${cutoff.above.toLocaleString("en")} above the cut-off` : "";
-    return (settings.group_by ? `${count} groups, ${plural(ranked, "image")}` : count) + fit;
+    const part = complete === false ? " · incomplete" : "";
+    return (settings.group_by ? `${count} groups, ${plural(ranked, "image")}` : count) + fit + part;
   };
 
   /** Show more hits of the same question below those that are shown. */

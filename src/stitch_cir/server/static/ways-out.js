@@ -9,6 +9,10 @@ export const absent = (id, hint) => ({ text: `This gallery has no image “${id}
 
 /** Return in the page's words why a query was refused: `{title, text, hint, actions}`, where they are known. */
 export function waysOut(error, query, acts) {
+  if (error.status === 503) {
+    const without = error.type === "ClusterError" && !query.settings.partial && { label: "Search without what is missing", act: acts.partially };
+    return { title: without ? "A part of the gallery does not answer" : undefined, actions: [without] };
+  }
   const gone = error.status !== 422;
   const rejected = gone && query.less.find((id) => error.message.includes(id));
   const words = query.text.trim() !== "" && { label: "Search with the words alone", act: acts.words };

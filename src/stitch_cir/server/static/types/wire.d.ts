@@ -546,6 +546,8 @@ export interface QuerySettings {
   variety?: number | null;
   /** Keep the reference and its duplicates in the ranking. */
   include_reference?: boolean | null;
+  /** Where a cluster searches: answer while shards of the dataset are missing, and say which. */
+  partial?: boolean | null;
 }
 
 /** A reference and its share of the query; the shares sum to 1. */
@@ -633,7 +635,7 @@ export interface SearchResults {
   /** Images that were bounded instead. */
   bounded?: number;
   shortlist_recall?: number | null;
-  /** The other system that named a shortlist; none does on a server. */
+  /** The other system that named a shortlist; whoever runs a server chooses it. */
   candidate_source?: Record<string, unknown> | null;
   seconds: Record<string, number>;
   reranker?: Record<string, unknown> | null;

@@ -1,0 +1,184 @@
+"""One question to all shards: a slow replica is hedged by another one, within a deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stitch_cir import __version__
+from stitch_cir._request_id import current_request
+from stitch_cir.cluster._counts import ShardCounts
+from stitch_cir.cluster._deploy import Deployment, Replica
+from stitch_cir.cluster._errors import NotLoadedError, named_error
+
+__all__ = ["Round", "ShardsEndedError", "Timing", "reason_of"]
+
+_AGAIN = 0.2
+"""Seconds before a replica that failed is called once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds for an answer, until a second replica is asked as well, and between two versions."""
+
+    deadline: float = 20.0
+    hedge: float = 1.0
+    follow: float = 5.0
+
+
+class ShardsEndedError(Exception):
+    """A shard was ended while it was asked; others may be there in its stead."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A shard whose answer is waited for, ``until`` when."""
+
+    replicas: Sequence[Replica]
+    order: list[int]
+    arguments: tuple[Any, ...]
+    next_at: float
+    since: float
+    until: float
+    calls: int = 0
+    failure: str = "it did not answer in time"
+    unable: set[str] = field(default_factory=set)
+    """Replicas that cannot answer at this version: one more call would change nothing."""
+
+
+@dataclass(slots=True)
+class Round:
+    """One question at one version to the shards of a deployment.
+
+    ``asked``: version and question; ``silent``: shards that did not answer lately, kept up to date;
+    ``machines``: where replicas are, by name; ``check_ended`` raises ``ShardsEndedError`` for a
+    replica that was ended while others are there.
+    """
+
+    ray: Any
+    deployment: Deployment
+    timing: Timing
+    asked: tuple[int, str]
+    counts: ShardCounts
+    silent: set[int]
+    machines: Mapping[str, str]
+    check_ended: Callable[[Replica, float], None]
+    _waiting: dict[int, _Waiting] = field(default_factory=dict)
+    _calls: dict[Any, tuple[int, Replica]] = field(default_factory=dict)
+    _answers: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+
+    def run(
+        self,
+        arguments: Sequence[Sequence[Any]],
+        turn: int,
+        *,
+        without: Collection[int],
+        may_miss: bool,
+    ) -> tuple[dict[int, tuple[Any, ...]], dict[int, str]]:
+        """Return (shard numbers, rows, value) of each shard, and why others did not answer.
+
+        ``turn`` says which replica is asked first. Where shards may be missing, one that did not
+        answer lately is waited for only as long as another one until it is hedged.
+        """
+        now = time.monotonic()
+        shards = [n for n in range(len(self.deployment.replicas)) if n not in without]
+        for position, number in enumerate(shards):
+            replicas = self.deployment.replicas[number]
+            first = turn % len(replicas)
+            order = [(first + step) % len(replicas) for step in range(len(replicas))]
+            of_shard = tuple(arguments[position] if len(arguments) > 1 else arguments[0])
+            patience = self.timing.deadline
+            if may_miss and number in self.silent:
+                patience = min(patience, self.timing.hedge)
+            self._waiting[number] = _Waiting(replicas, order, of_shard, now, now, now + patience)
+        missing: dict[int, str] = {}
+        while self._waiting:
+            self._call()
+            self._collect()
+            now = time.monotonic()
+            for number in [n for n, each in self._waiting.items() if now >= each.until]:
+                missing[number] = self._missing(self._waiting.pop(number))
+                self.silent.add(number)
+        return self._answers, missing
+
+    def _call(self) -> None:
+        """Call the next replica of each shard whose time has come."""
+        now = time.monotonic()
+        for number, each in self._waiting.items():
+            if now < each.next_at:
+                continue
+            replica = each.replicas[each.order[each.calls % len(each.order)]]
+            call = replica.actor.answer.remote(*self.asked, each.arguments, current_request())
+            if each.calls:
+                self.counts.hedged(number)
+            self._calls[call] = number, replica
+            each.calls += 1
+            # with one replica a second call would wait behind the first
+            several = len(each.order) > each.calls
+            each.next_at = now + self.timing.hedge if several else float("inf")
+
+    def _collect(self) -> None:
+        """Wait for an answer, or until somebody is to be called; take in what has come."""
+        upcoming = min(min(each.until, each.next_at) for each in self._waiting.values())
+        seconds = max(0.0, upcoming - time.monotonic())
+        if not self._calls:
+            time.sleep(min(seconds, _AGAIN))
+            return
+        ready, _ = self.ray.wait(list(self._calls), num_returns=1, timeout=seconds)
+        for call in ready:
+            number, replica = self._calls.pop(call)
+            each = self._waiting.get(number)
+            if each is None:
+                continue  # another replica was quicker
+            try:
+                kind, *rest = self.ray.get(call)
+            except self.ray.exceptions.RayError as error:
+                where = self.machines.get(replica.name)
+                on = replica.name if where is None else f"{replica.name} on {where}"
+                self._note_failure(each, number, f"{on}: {reason_of(error)}")
+                self.check_ended(replica, each.until)
+                continue
+            if kind == "error" and rest[0] == NotLoadedError.__name__:
+                self._note_unable(each, number, replica, rest[1].rstrip("."))
+                continue
+            if kind == "error":
+                raise named_error(*rest)
+            numbers, stitch, (rows, value) = rest
+            if stitch != __version__:
+                where = self.machines.get(replica.name, replica.name)
+                reason = f"{where} runs stitch {stitch}, and the router {__version__}"
+                self._note_unable(each, number, replica, reason)
+                continue
+            self._answers[number] = tuple(numbers), rows, value
+            self.counts.answered(number, time.monotonic() - each.since)
+            self.silent.discard(number)
+            del self._waiting[number]
+
+    def _note_failure(self, each: _Waiting, number: int, reason: str) -> None:
+        """Keep why a replica failed, and when the next one is called."""
+        each.failure = reason
+        self.counts.failed(number)
+        another = len(each.order) > each.calls
+        each.next_at = time.monotonic() + (0.0 if another else _AGAIN)
+
+    def _note_unable(self, each: _Waiting, number: int, replica: Replica, reason: str) -> None:
+        """Keep why a replica cannot answer; where none can, no more time is spent."""
+        self._note_failure(each, number, reason)
+        each.unable.add(replica.name)
+        if len(each.unable) == len(each.order):
+            each.until = 0.0
+
+    def _missing(self, waiting: _Waiting) -> str:
+        replica, uri = waiting.replicas[0], self.deployment.uri
+        return (
+            f"The shard {replica.number + 1} of {replica.shards} of {uri} does not answer: "
+            f"{waiting.failure}."
+        )
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the cause of a failed call in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")

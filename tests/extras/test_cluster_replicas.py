@@ -1,0 +1,269 @@
+"""Slow, full, other and new replicas: what a fleet does about each, with actors in this process.
+
+Ray itself is killed in ``test_cluster_failures.py``; here every call waits until the test lets it go.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.errors import ClusterError
+from stitch_cir.gallery import Gallery, index_folder
+from stitch_cir.searcher import Query, Results, Searcher, SearchSettings
+from tests.conftest import noise
+
+pytestmark = pytest.mark.cluster
+pytest.importorskip("lance")
+
+from stitch_cir.cluster import (  # noqa: E402 - needs the extra
+    ClusterGallery,
+    ClusterStatus,
+    DatasetShard,
+    NodeStatus,
+    RayFleet,
+    ShardStatus,
+    SharedDataset,
+    Timing,
+    export_gallery,
+)
+from tests.extras.cluster_actors import ActorHere, RayHere  # noqa: E402
+
+ENCODER = HashEncoder()
+QUERY = Query("i01.png", "in red")
+NEVER = 600.0
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(12):
+        noise(number, 24, 30).save(folder / f"i{number:02}.png")
+    index_folder(folder, encoder=ENCODER)
+    return folder
+
+
+@pytest.fixture
+def uri(images: Path, tmp_path: Path) -> str:
+    address = str(tmp_path / "photos.lance")
+    export_gallery(images, address)
+    return address
+
+
+@pytest.fixture
+def ray() -> Iterator[RayHere]:
+    here = RayHere()
+    yield here
+    for actor in here.actors.values():
+        actor.free.set()
+
+
+def hits(results: Results) -> list[tuple[str, float]]:
+    return [(hit.id, hit.score) for hit in results]
+
+
+def on_one_machine(images: Path) -> list[tuple[str, float]]:
+    with Gallery.open(images, encoder=ENCODER) as gallery:
+        return hits(Searcher(gallery).search(QUERY))
+
+
+def search(fleet: RayFleet, query: Query = QUERY, **settings: Any) -> Results:
+    gallery = ClusterGallery(fleet.uri, fleet, SharedDataset.open(fleet.uri).facts, ENCODER)
+    return Searcher(gallery, settings=SearchSettings(**settings)).search(query)
+
+
+def add_image(images: Path, uri: str) -> None:
+    """Make version 2."""
+    noise(77, 24, 30).save(images / "new.png")
+    index_folder(images, encoder=ENCODER)
+    export_gallery(images, uri)
+
+
+@pytest.mark.parametrize("slow", [0, 1])
+def test_a_slow_replica_is_hedged_by_the_other_one(
+    slow: int, images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    deployment = ray.start(uri, tmp_path, 2, replicas=2)
+    fleet = RayFleet(ray, deployment, timing=Timing(deadline=NEVER, hedge=0.01))
+    held: ActorHere = deployment.replicas[1][slow].actor
+    held.free.clear()
+    for _ in range(2):  # replicas take turns at being asked first
+        assert hits(search(fleet)) == on_one_machine(images)
+    assert not held.free.is_set()
+    of_shard = {each.number: each for each in fleet.shard_counts()}
+    assert of_shard[2].hedged > 0
+    assert of_shard[2].failed == 0
+    assert of_shard[2].answered == of_shard[1].answered
+
+
+def test_a_replica_that_is_quick_enough_is_asked_alone(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    deployment = ray.start(uri, tmp_path, 2, replicas=2)
+    fleet = RayFleet(ray, deployment, timing=Timing(deadline=NEVER, hedge=NEVER))
+    assert hits(search(fleet)) == on_one_machine(images)
+    assert [each.hedged for each in fleet.shard_counts()] == [0, 0]
+
+
+@pytest.fixture
+def fill_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path | None], None]:
+    """Let no shard below a folder be written any more; ``None``: there is room again."""
+    write, full = Path.write_text, list[Path]()
+
+    def write_or_fail(self: Path, *args: Any, **options: Any) -> int:
+        if any(folder in self.parents for folder in full):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+        return write(self, *args, **options)
+
+    monkeypatch.setattr(Path, "write_text", write_or_fail)
+
+    def fill(folder: Path | None) -> None:
+        full[:] = [] if folder is None else [folder]
+
+    return fill
+
+
+def test_a_full_disk_keeps_the_version_that_all_hold_and_names_the_node(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path, fill_disk: Callable[[Path | None], None]
+) -> None:
+    fleet = RayFleet(ray, ray.start(uri, tmp_path, 2, replicas=2))
+    before = on_one_machine(images)
+    add_image(images, uri)
+    fill_disk(tmp_path / "node1")
+    with pytest.raises(ClusterError, match=r"node \S+ cannot load version 2 .*No space left") as no:
+        fleet.refresh()
+    assert "Make room there" in no.value.hint
+    assert (fleet.version(), hits(search(fleet))) == (1, before)
+    problems = [row["problem"] for row in fleet.status()]
+    assert len([each for each in problems if "No space left" in each]) in (1, 2)
+    fill_disk(None)
+    fleet.refresh()
+    assert (fleet.version(), hits(search(fleet))) == (2, on_one_machine(images))
+    assert [row["problem"] for row in fleet.status()] == [""] * 4
+
+
+def test_a_replica_whose_node_has_no_room_is_left_to_the_other_one(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path, fill_disk: Callable[[Path | None], None]
+) -> None:
+    """It was started anew on a full node; where no replica can, that is said without waiting."""
+    deployment = ray.start(uri, tmp_path, 2, replicas=2)
+    fleet = RayFleet(ray, deployment, timing=Timing(deadline=NEVER, hedge=NEVER))
+    fill_disk(tmp_path / "elsewhere")
+    first, second = deployment.replicas[0]
+    first.actor.shard = DatasetShard(uri, first.numbers, str(tmp_path / "elsewhere"))
+    for _ in range(2):
+        assert hits(search(fleet)) == on_one_machine(images)
+    second.actor.shard = DatasetShard(uri, second.numbers, str(tmp_path / "elsewhere"))
+    with pytest.raises(ClusterError, match=r"shard 1 of 2 .* node \S+ cannot load .*No space left"):
+        search(fleet)
+    partial = search(fleet, Query(text="in red"), partial=True)
+    assert "No space left" in partial.missing[0]
+    assert not partial.complete
+
+
+def test_a_replica_of_another_stitch_is_left_to_the_other_one(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    deployment = ray.start(uri, tmp_path, 2, replicas=2)
+    fleet = RayFleet(ray, deployment, timing=Timing(deadline=NEVER, hedge=NEVER))
+
+    def outdated(method: str, answer: Any) -> Any:
+        return (*answer[:2], "0.0.1", *answer[3:]) if method == "answer" else answer
+
+    first, second = deployment.replicas[1]
+    first.actor.changes = outdated
+    for _ in range(2):
+        assert hits(search(fleet)) == on_one_machine(images)
+    second.actor.changes = outdated
+    with pytest.raises(ClusterError, match=r"shard 2 of 2 .* runs stitch 0.0.1, and the router"):
+        search(fleet)
+
+
+def test_a_shard_that_was_silent_is_waited_for_less_where_it_may_be_missing(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    """Else every question of a search would wait until its deadline."""
+    deployment = ray.start(uri, tmp_path, 2)
+    fleet = RayFleet(ray, deployment, timing=Timing(deadline=0.3, hedge=0.01))
+    held: ActorHere = deployment.replicas[0][0].actor
+    held.free.clear()
+    with pytest.raises(ClusterError, match="shard 1 of 2 .* did not answer in time"):
+        search(fleet)
+    patient = RayFleet.attached(fleet, Timing(deadline=NEVER, hedge=0.01))
+    assert not search(patient, Query(text="in red"), partial=True).complete
+    held.free.set()
+    assert hits(search(patient)) == on_one_machine(images)
+    results = search(RayFleet.attached(fleet, Timing(NEVER, NEVER)), partial=True)
+    assert (results.complete, hits(results)) == (True, on_one_machine(images))
+
+
+def test_shards_of_another_number_are_asked_when_the_former_are_ended(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    fleet = RayFleet(ray, ray.start(uri, tmp_path, 2), timing=Timing(NEVER, NEVER))
+    before = fleet.deployment.names
+    expected = on_one_machine(images)
+    for each in ray.start(uri, tmp_path, 3).all:
+        each.actor.shard.load(1)
+    assert hits(search(fleet)) == expected
+    assert fleet.deployment.names == before
+    ray.end(*before)
+    assert hits(search(fleet)) == expected
+    assert len(fleet.deployment.replicas) == 3
+
+
+def test_replicas_are_asked_from_the_next_look_on_and_no_more_when_they_are_ended(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    fleet = RayFleet(ray, ray.start(uri, tmp_path, 2), timing=Timing(NEVER, NEVER))
+    grown = ray.start(uri, tmp_path, 2, replicas=2)
+    fleet.refresh()
+    assert fleet.deployment.names == grown.names
+    assert all(list(row["versions"]) == [1] for row in fleet.status())
+    for of_shard in grown.replicas:
+        ray.end(of_shard[0].name)
+    assert hits(search(fleet)) == on_one_machine(images)
+    fleet.refresh()
+    assert fleet.deployment.names == {of_shard[1].name for of_shard in grown.replicas}
+
+
+def test_a_replica_that_was_started_anew_loads_before_it_is_asked(
+    uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    deployment = ray.start(uri, tmp_path, 2)
+    fleet = RayFleet(ray, deployment)
+    first = deployment.replicas[0][0]
+    first.actor.shard = DatasetShard(uri, first.numbers, str(tmp_path / "node0"))
+    first.actor.calls.clear()
+    fleet.refresh()
+    assert first.actor.calls == ["hello", "load"]
+    assert deployment.replicas[1][0].actor.calls[-1] == "hello"
+
+
+def shard(number: int, replica: int, **facts: Any) -> ShardStatus:
+    held = {"versions": {7: 5}, "answered": 3, **facts}
+    return ShardStatus(number, 2, replica, "host", **held)
+
+
+def test_a_replica_that_loads_is_a_problem_only_where_no_other_is_ready() -> None:
+    loading = {"versions": {}, "loading": 7}
+    nodes = (NodeStatus("host (10.0.0.1)", True, 4.0),)
+    others = shard(1, 2), shard(2, 1)
+    state = ClusterStatus("u", 7, 10, nodes, (shard(1, 1, **loading), *others))
+    assert state.problems() == ()
+    assert "3 of 3 shards answer, 1 of them loading" in state.summary()
+    assert [each.state for each in state.shards] == ["loading", "up", "up"]
+    state = ClusterStatus("u", 7, 10, nodes, (shard(1, 1, **loading), shard(2, 1)))
+    assert state.problems() == ("shard 1/2, replica 1 is still loading version 7",)
+    full = {"versions": {6: 5}, "failure": "The node host cannot load version 7: no space"}
+    state = ClusterStatus("u", 7, 10, nodes, (shard(1, 1, **full), *others))
+    assert state.problems() == (
+        "shard 1/2, replica 1 does not hold version 7: The node host cannot load version 7: no space",
+    )
