@@ -241,6 +241,7 @@ class _ClusterRun:
                 for unit in stream:
                     waiting.append(unit)
                     self._units += 1
+                    self._report(unit, division.total)
                     late = time.monotonic() - last > _SECONDS_OF_A_COMMIT
                     if len(waiting) >= _UNITS_OF_A_COMMIT or late:
                         self._commit(committer, waiting, division)
@@ -295,7 +296,7 @@ class _ClusterRun:
     def _commit(
         self, committer: Committer, waiting: list[EncodedUnit], division: FolderDivision
     ) -> None:
-        """Commit what waits, count it and report it."""
+        """Commit what waits, and count it."""
         if not waiting:
             return
         committer.commit(waiting)
@@ -303,15 +304,18 @@ class _ClusterRun:
         waiting.clear()
         self._left -= sum(self._lengths.pop(unit.number) for unit in units)
         for unit in units:
-            self._done += unit.files
             self._cpu_seconds += unit.cpu_seconds
             self._records.images += unit.images
             self._records.vanished += unit.vanished
             division.count(unit.counters, unit.added)
-            name = (unit.ids or unit.gone or ("",))[-1]
-            for id, reason in unit.counters.skipped:
-                self._progress(ProgressEvent("indexing", self._done, division.total, id, reason))
-            self._progress(ProgressEvent("indexing", self._done, division.total, name))
+
+    def _report(self, unit: EncodedUnit, total: int) -> None:
+        """Report what an encoder has done, without waiting until it is committed."""
+        self._done += unit.files
+        name = (unit.ids or unit.gone or ("",))[-1]
+        for id, reason in unit.counters.skipped:
+            self._progress(ProgressEvent("indexing", self._done, total, id, reason))
+        self._progress(ProgressEvent("indexing", self._done, total, name))
 
 
 def _number_of_encoders(workers: int | None, gpus: float, nodes: Sequence[Node]) -> int:
