@@ -19,6 +19,7 @@ from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._reach_options import ReachOptions
 from stitch_cir.cli._setting_options import with_options
+from stitch_cir.cli._shortlist_options import ShortlistOptions
 from stitch_cir.cli._spread_options import SpreadOptions
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def serve(
     *,
     encoders: QueryEncoderOptions,
     spread: SpreadOptions,
+    scored: ShortlistOptions,
     limits: LimitOptions,
     sharing: SharingOptions,
     models: ModelOptions,
@@ -157,6 +159,7 @@ def serve(
         from stitch_cir.server import serve as run
 
         spread.check()
+        shortlist, source = scored.make(local=spread.cluster is None)
         listen, access = reach.listen, reach.access
         local = is_local(listen.host)
         names = tuple(name.lower() for name in access.allow_host or ())
@@ -183,6 +186,8 @@ def serve(
                     maker,
                     maker.close,
                     None if encoders.composed is None else _ComposedMaker(encoders.composed),
+                    shortlist,
+                    source,
                 ),
                 reveal=file_manager() if local and not access.trust_proxy else None,
             )

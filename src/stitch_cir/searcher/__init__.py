@@ -53,7 +53,7 @@ from stitch_cir.searcher._results import Results
 from stitch_cir.searcher._roles import PartVectors, RoleMatch, RoleShare, RoleVectors
 from stitch_cir.searcher._searcher import Searcher
 from stitch_cir.searcher._settings import PRESETS, Hubness, SearchSettings
-from stitch_cir.searcher._shortlist import NamedRows
+from stitch_cir.searcher._shortlist import NamedRows, check_shortlist
 from stitch_cir.searcher._source import (
     Cuts,
     Engine,
@@ -123,6 +123,7 @@ __all__ = [
     "TakingPart",
     "View",
     "WeightedReference",
+    "check_shortlist",
     "compose",
     "distinct_texts",
     "estimate_cost",

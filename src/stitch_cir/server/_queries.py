@@ -21,7 +21,6 @@ from stitch_cir.searcher import (
     ResolvedReference,
     Results,
     Searcher,
-    SearchSettings,
     View,
     WeightedReference,
 )
@@ -115,7 +114,7 @@ class QueryService:
         ``composing``: captions are to be written even where edited ones were sent; ``with_images``:
         references were sent beside the request.
         """
-        settings = _search_settings(request)
+        settings = self._models.settings(request.settings)
         if not composing and self._models.composed_waits(settings):
             return True
         said = any(text.strip() for text in (request.text, *request.turns))
@@ -136,7 +135,7 @@ class QueryService:
         """Return a request in the library's terms, its reference resolved."""
         gallery = self._provider.gallery()
         self._check_limits(request)
-        settings = _search_settings(request)
+        settings = self._models.settings(request.settings)
         captions: tuple[Caption, ...] = ()
         if request.captions is not None:
             captions = tuple(
@@ -151,6 +150,7 @@ class QueryService:
             composer=self._models.make_composer(settings),
             settings=settings,
             composed=self._models.composed(gallery.encoder) if settings.composed_weight else None,
+            candidates=self._models.candidates,
         )
         for id in request.negatives:
             _require_image(searcher.gallery, id)
@@ -226,6 +226,9 @@ class QueryService:
         data = results.to_dict()
         data["gallery"]["directory"] = self._provider.name
         data["notes"] = self._notes(gallery, results)
+        if results.candidate_source is not None:
+            # where it runs is the server's own affair
+            data["candidate_source"] = {"source": results.candidate_source.get("source")}
         if results.query.composition is not None:
             data["composition"] = self._composition_info(results.query.composition)
         data["hits"] = [_hit_info(hit, prefix) for hit in results]
@@ -309,11 +312,6 @@ def _phrase(sent: str | PhraseSent) -> Phrase:
 
 def _roles(sent: RolesSent | None) -> Roles | None:
     return None if sent is None else Roles.from_dict(sent.model_dump())
-
-
-def _search_settings(request: QueryRequest) -> SearchSettings:
-    """Return the settings of a query. Raises ``SettingError``."""
-    return SearchSettings.from_preset(**request.settings)
 
 
 def _require_image(gallery: Gallery, id: str) -> None:

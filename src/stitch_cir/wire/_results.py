@@ -239,7 +239,8 @@ class SearchResults(RankedImages):
     bounded: int = Field(default=0, description="Images that were bounded instead.")
     shortlist_recall: float | None = None
     candidate_source: Mapping[str, Any] | None = Field(
-        default=None, description="The other system that named a shortlist; none does on a server."
+        default=None,
+        description="The other system that named a shortlist; whoever runs a server chooses it.",
     )
     seconds: Mapping[str, float]
     reranker: Mapping[str, Any] | None = None
