@@ -30,14 +30,13 @@ from stitch_cir.cluster import (
     export_gallery,
     open_cluster,
 )
-from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import StitchError
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.searcher import Query, Results, Searcher, SearchSettings
 from tests.conftest import noise
 from tests.docs.blocks import ROOT, blocks_of
+from tests.extras.cluster_cases import CASES, ENCODER, answer, make_source, random_case
 
-ENCODER = HashEncoder()
 QUERY = Query("i01.png", "in red")
 PATIENT = Timing(deadline=90.0)
 
@@ -150,6 +149,27 @@ def serve(address: str, uri: str, expected: dict[str, Any]) -> None:
     server.communicate()
 
 
+def compare_random_searches(scratch: Path) -> None:
+    """Search a dataset with everything that may be combined, through actors and in this process."""
+    address = str(scratch / "varied.lance")
+    source = make_source(scratch / "varied")
+    export_gallery(source, address)
+    cases = CASES if "STITCH_RANDOM_CASES" in os.environ else CASES // 2
+    options = ClusterOptions(shards=2, folder=scratch / "shards", timing=PATIENT)
+    with (
+        Gallery.open(source, encoder=ENCODER) as whole,
+        open_cluster("local", address, encoder=ENCODER, options=options) as parted,
+    ):
+        # those before are compared without actors
+        drawn = {seed: random_case(seed) for seed in range(1000, 1000 + cases)}
+        different = [
+            seed for seed, case in drawn.items() if answer(parted, *case) != answer(whole, *case)
+        ]
+        report("random", cases=cases, different=different)
+        for each in fleet_of(parted).deployment.all:
+            ray.kill(each.actor, no_restart=True)
+
+
 def main(scratch: Path) -> None:
     """Index, export, search in shards, and break things."""
     folder, uri = scratch / "images", str(scratch / "photos.lance")
@@ -171,6 +191,7 @@ def main(scratch: Path) -> None:
         start = time.perf_counter()
         parted.ask("holds", ["i01.png"])
         times.append(time.perf_counter() - start)
+    compare_random_searches(scratch)
     report("fan-out", median_ms=1e3 * float(np.median(times)), least_ms=1e3 * min(times))
 
     with Traffic(parted) as traffic:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 import stitch_cir as st
-from stitch_cir.encoders import HashEncoder
-from stitch_cir.errors import ClusterError, SettingError, StitchError
+from stitch_cir.errors import ClusterError, SettingError
 from stitch_cir.gallery import FacetRequest, Gallery, index_folder
 from stitch_cir.searcher import PRESETS, Query, Results, Searcher, SearchSettings
 from tests.conftest import noise
@@ -30,42 +27,18 @@ from stitch_cir.cluster import (  # noqa: E402 - needs the extra
     SharedDataset,
     export_gallery,
 )
+from tests.extras.cluster_cases import (  # noqa: E402
+    CASES,
+    ENCODER,
+    answer,
+    facts,
+    make_source,
+    random_case,
+)
 from tests.extras.cluster_fleet import FleetHere, open_here  # noqa: E402
 
-ENCODER = HashEncoder()
 SHARDS = 3
 QUERY = Query("i001.png", "in red")
-
-
-def make_source(folder: Path) -> Path:
-    """Index images with copies, near copies, captions and attributes, some of them missing."""
-    (folder / "sub").mkdir(parents=True)
-    for number in range(60):
-        subfolder = folder / ("sub" if number % 3 == 0 else ".")
-        noise(number, 40, 48).save(subfolder / f"i{number:03}.png")
-    (folder / "twin.png").write_bytes((folder / "i001.png").read_bytes())
-    Image.open(folder / "i002.png").resize((96, 80)).save(folder / "near.png")
-    lines = [
-        json.dumps({"id": f"i{number:03}.png", "captions": [f"a thing number {number}", "kept"]})
-        for number in (1, 2, 4, 5, 7)
-    ]
-    (folder / "captions.jsonl").write_text("\n".join(lines) + "\n")
-    index_folder(folder, encoder=ENCODER, captions=folder / "captions.jsonl")
-    with Gallery.open(folder, encoder=ENCODER) as gallery:
-        gallery.set_attributes(
-            {
-                id: {
-                    "price": float(number % 7) * 10,
-                    "brand": ["A", "B", "Ü"][number % 3],
-                    "tags": ["x", "y"][: 1 + number % 2],
-                    "on": f"2024-0{1 + number % 9}-05",
-                    "sold": bool(number % 2),
-                }
-                for number, id in enumerate(gallery.ids)
-                if number % 5
-            }
-        )
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -89,27 +62,6 @@ def whole(scratch: Path, uri: str) -> Iterator[Gallery]:
 @pytest.fixture(scope="module")
 def parted(scratch: Path, uri: str, whole: Gallery) -> ClusterGallery:
     return open_here(uri, scratch / "shards", SHARDS, ENCODER)
-
-
-def facts(results: Results) -> dict[str, Any]:
-    """Everything about results but times, and where the gallery lies."""
-    data = results.to_dict(plans=True, regions=True)
-    del data["seconds"]
-    for name in ("directory", "generation"):
-        del data["gallery"][name]
-    data["next_cursor"] = data["next_cursor"] is not None
-    data["scores"] = [hit.score for hit in results]
-    data["paths"] = [(hit.path, hit.content, hit.image_paths) for hit in results]
-    return data
-
-
-def answer(gallery: Gallery, query: Query, settings: Mapping[str, Any]) -> Any:
-    """What a search returns, or the error that it raises."""
-    try:
-        searcher = Searcher(gallery, settings=SearchSettings.from_preset(**settings))
-        return facts(searcher.search(query))
-    except StitchError as error:
-        return type(error), str(error).replace(str(gallery.directory), "GALLERY")
 
 
 SETTINGS: list[dict[str, Any]] = [
@@ -180,41 +132,7 @@ def test_queries_give_what_one_machine_gives(
     assert answer(parted, query, {}) == answer(whole, query, {})
 
 
-def random_case(seed: int) -> tuple[Query, dict[str, Any]]:
-    """A query and settings, drawn from everything that may be combined."""
-    rng = random.Random(seed)
-    settings: dict[str, Any] = {
-        "scorer": rng.choice(["conditional", "point", "sinkhorn", "exact", "chamfer", "roles"]),
-        "transition": rng.choice(["linear", "none", "away", "pdv"]),
-        "k": rng.choice([1, 3, 10, 60]),
-    }
-    chances: dict[str, Callable[[], Any]] = {
-        "where": lambda: f"price >= {rng.choice([0, 20, 50])}",
-        "include": lambda: [rng.choice(["sub/*", "i0*", "*3.png"])],
-        "exclude": lambda: [rng.choice(["*1.png", "sub/*"])],
-        "group_by": lambda: rng.choice(["brand", "price", "on", "sold"]),
-        "group_size": lambda: rng.choice([1, 2, 4]),
-        "near_duplicates": lambda: "collapse",
-        "strictness": lambda: rng.choice([0.01, 0.1, 0.5]),
-        "hubness_weight": lambda: 0.3,
-        "fusion": lambda: "z-score",
-        "include_reference": lambda: True,
-        "min_score": lambda: rng.choice([-0.2, 0.0]),
-    }
-    settings |= {name: draw() for name, draw in chances.items() if rng.random() < 0.3}
-    settings |= rng.choice([{}, {}, {"variety": 0.4}, {"shortlist": rng.choice([5, 20])}])
-    query = Query(
-        rng.choice([None, "i001.png", "sub/i003.png", ["i002.png", "i005.png"]]),
-        rng.choice(["in red", "a blue thing", "green and black"]),
-        negatives=rng.choice([(), ("i007.png",), ("twin.png", "sub/i009.png")]),
-        facets=rng.choice([(), ("brand", "price:0,20,40"), ("on:month", "tags")]),
-        offset=0 if settings.get("shortlist") else rng.choice([0, 0, 5]),
-        avoid=rng.choice([(), ("a dog",)]),
-    )
-    return query, settings
-
-
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(CASES))
 def test_random_searches_give_what_one_machine_gives(
     whole: Gallery, parted: ClusterGallery, seed: int
 ) -> None:
@@ -428,6 +346,13 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
 
 def test_actors_answer_as_one_machine_does(session: dict[str, dict[str, Any]]) -> None:
     assert session["equal"]["equal"]
+
+
+def test_random_searches_through_actors_give_what_one_machine_gives(
+    session: dict[str, dict[str, Any]],
+) -> None:
+    assert session["random"]["cases"] > 0
+    assert session["random"]["different"] == []
 
 
 def test_a_shard_that_is_killed_starts_again_and_no_answer_is_wrong(
