@@ -74,10 +74,17 @@ def nodes() -> Iterator[tuple[str, Any]]:
     print("starting two nodes …", flush=True)
     started = time.perf_counter()
     size = {"num_cpus": CPUS, "object_store_memory": 80_000_000, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=size)
+    cluster = Cluster()
     try:
-        cluster.add_node(num_cpus=CPUS, object_store_memory=80_000_000)
-        cluster.wait_for_nodes()
+        try:
+            cluster.add_node(**size)
+            cluster.add_node(num_cpus=CPUS, object_store_memory=80_000_000)
+            cluster.wait_for_nodes()
+        except Exception as error:  # Ray has no class for it
+            raise st.errors.ClusterError(
+                f"Ray did not start its nodes in {time.perf_counter() - started:.0f} s: {error}",
+                hint=f"Each has half a minute: is the machine busy? See {OUT / 'cluster.log'}.",
+            ) from error
         say(started, f"two nodes with {CPUS} logical CPUs each, head at {cluster.address}")
         yield cluster.address, cluster
     finally:

@@ -103,7 +103,7 @@ def test_a_slow_replica_is_hedged_by_the_other_one(
     assert of_shard[2].answered == of_shard[1].answered
 
 
-def test_a_replica_that_is_quick_enough_is_asked_alone(
+def test_a_replica_that_is_quick_enough_is_called_alone(
     images: Path, uri: str, ray: RayHere, tmp_path: Path
 ) -> None:
     deployment = ray.start(uri, tmp_path, 2, replicas=2)
@@ -204,7 +204,7 @@ def test_a_shard_that_was_silent_is_waited_for_less_where_it_may_be_missing(
     assert (results.complete, hits(results)) == (True, on_one_machine(images))
 
 
-def test_shards_of_another_number_are_asked_when_the_former_are_ended(
+def test_shards_of_another_number_answer_when_the_former_are_ended(
     images: Path, uri: str, ray: RayHere, tmp_path: Path
 ) -> None:
     fleet = RayFleet(ray, ray.start(uri, tmp_path, 2), timing=Timing(NEVER, NEVER))
@@ -219,7 +219,7 @@ def test_shards_of_another_number_are_asked_when_the_former_are_ended(
     assert len(fleet.deployment.replicas) == 3
 
 
-def test_replicas_are_asked_from_the_next_look_on_and_no_more_when_they_are_ended(
+def test_replicas_answer_from_the_next_look_on_and_no_more_when_they_are_ended(
     images: Path, uri: str, ray: RayHere, tmp_path: Path
 ) -> None:
     fleet = RayFleet(ray, ray.start(uri, tmp_path, 2), timing=Timing(NEVER, NEVER))
@@ -234,7 +234,7 @@ def test_replicas_are_asked_from_the_next_look_on_and_no_more_when_they_are_ende
     assert fleet.deployment.names == {of_shard[1].name for of_shard in grown.replicas}
 
 
-def test_a_replica_that_was_started_anew_loads_before_it_is_asked(
+def test_a_replica_that_was_started_anew_loads_before_its_first_question(
     uri: str, ray: RayHere, tmp_path: Path
 ) -> None:
     deployment = ray.start(uri, tmp_path, 2)

@@ -113,9 +113,10 @@ class SharingOptions:
 
 
 @dataclass(frozen=True)
-class QueryEncoderOptions:
-    """What encodes queries."""
+class SearchingOptions:
+    """What encodes queries, and which images they are compared with."""
 
+    scored: ShortlistOptions
     encoder: o.EncoderOption = None
     composed: o.ComposedOption = None
 
@@ -131,9 +132,8 @@ def serve(
     ],
     reach: ReachOptions,
     *,
-    encoders: QueryEncoderOptions,
+    searching: SearchingOptions,
     spread: SpreadOptions,
-    scored: ShortlistOptions,
     limits: LimitOptions,
     sharing: SharingOptions,
     models: ModelOptions,
@@ -159,7 +159,7 @@ def serve(
         from stitch_cir.server import serve as run
 
         spread.check()
-        shortlist, source = scored.make(local=spread.cluster is None)
+        shortlist, source = searching.scored.make(local=spread.cluster is None)
         listen, access = reach.listen, reach.access
         local = is_local(listen.host)
         names = tuple(name.lower() for name in access.allow_host or ())
@@ -177,7 +177,7 @@ def serve(
         # Ctrl-C and SIGTERM are how a server is stopped, and no failure
         with _interrupted_by_sigterm(), suppress(KeyboardInterrupt):
             maker = _Maker(models, limits.model_deadline)
-            encoder = None if encoders.encoder is None else load_encoder(encoders.encoder)
+            encoder = None if searching.encoder is None else load_encoder(searching.encoder)
             app = create_app(
                 gallery if spread.cluster is None else spread.open(gallery, encoder),
                 encoder=encoder,
@@ -185,7 +185,7 @@ def serve(
                 models=ServerModels(
                     maker,
                     maker.close,
-                    None if encoders.composed is None else _ComposedMaker(encoders.composed),
+                    None if searching.composed is None else _ComposedMaker(searching.composed),
                     shortlist,
                     source,
                 ),

@@ -64,7 +64,7 @@ class Deployment:
         return frozenset(each.name for each in self.all)
 
     def among(self, names: Collection[str]) -> Deployment:
-        """Return the same shards with those of their replicas alone whose names are given."""
+        """Return the same shards with those of their replicas alone that are so called."""
         kept = [each for each in self.all if each.name in names]
         return Deployment.of(self.uri, kept, len(self.replicas))
 
@@ -106,9 +106,9 @@ def current_shards(ray: Any, before: Deployment) -> Deployment:
     count = len(before.replicas)
     others = sorted({each.shards for each in there} - {count}, reverse=True)
     for shards in (count, *others):
-        found = Deployment.of(before.uri, there, shards)
-        if all(found.replicas):
-            return found
+        deployment = Deployment.of(before.uri, there, shards)
+        if all(deployment.replicas):
+            return deployment
     return before
 
 

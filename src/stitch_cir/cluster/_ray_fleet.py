@@ -171,13 +171,13 @@ class RayFleet:
         may_miss: bool = False,
     ) -> Answers:
         """Return what every shard answers; see :meth:`Fleet.ask`."""
-        asked = version, question, arguments, without, may_miss
+        request = version, question, arguments, without, may_miss
         try:
-            return self._ask(self.deployment, *asked)
+            return self._ask(self.deployment, *request)
         except ShardsEndedError:
             # what was for each shard its own is not what others are asked
             if len(arguments) == 1:
-                return self._ask(self.deployment, *asked)
+                return self._ask(self.deployment, *request)
             raise ClusterError(
                 f"The shards of {self.uri} were changed during this search.", hint="Search again."
             ) from None
@@ -195,7 +195,8 @@ class RayFleet:
             self._ray,
             deployment,
             self.timing,
-            (version, question),
+            version,
+            question,
             self.counts,
             self._silent,
             self._machines,

@@ -52,7 +52,7 @@ class _Waiting:
 class Round:
     """One question at one version to the shards of a deployment.
 
-    ``asked``: version and question; ``silent``: shards that did not answer lately, kept up to date;
+    ``silent``: shards that did not answer lately, kept up to date;
     ``machines``: where replicas are, by name; ``check_ended`` raises ``ShardsEndedError`` for a
     replica that was ended while others are there.
     """
@@ -60,7 +60,8 @@ class Round:
     ray: Any
     deployment: Deployment
     timing: Timing
-    asked: tuple[int, str]
+    version: int
+    question: str
     counts: ShardCounts
     silent: set[int]
     machines: Mapping[str, str]
@@ -110,7 +111,9 @@ class Round:
             if now < each.next_at:
                 continue
             replica = each.replicas[each.order[each.calls % len(each.order)]]
-            call = replica.actor.answer.remote(*self.asked, each.arguments, current_request())
+            call = replica.actor.answer.remote(
+                self.version, self.question, each.arguments, current_request()
+            )
             if each.calls:
                 self.counts.hedged(number)
             self._calls[call] = number, replica

@@ -67,15 +67,14 @@ class Searcher:
     reranker:
         Judges the best ``settings.rerank`` hits again, before they are returned.
     composed:
-        Encodes reference and text together, where ``settings.composed_weight`` is above 0; by
-        default the gallery's encoder where it can, else the sum of its two vectors.
+        Encodes reference and text together, where that has a weight; by default the gallery's
+        encoder where it can, else the sum of its two vectors.
     candidates:
         Names the shortlist, where the settings have one; else nearness to mean views does.
     settings:
         Everything else that changes the ranking.
     solver:
-        Computes the ranking; every solver returns the same. By default the gallery's, on
-        ``settings.device``.
+        Computes the ranking, which is the same by all; by default the gallery's on the device.
     """
 
     def __init__(

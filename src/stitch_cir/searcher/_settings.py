@@ -66,16 +66,15 @@ class SearchSettings:
     hubness:
         What nearness to everything takes off a score.
     negative_weight:
-        Weight in [0, 1000] of images the user rejected (``search(…, negatives=…)``).
+        Weight in [0, 1000] of rejected images (``search(…, negatives=…)``).
     fusion:
         ``"weights"`` of the query's members, or ``"z-score"``: divided by their scores' spread.
     composed_weight, composed_instruction:
         The share in [0, 1] of a vector of reference and text, and what that is asked to find.
     shortlist:
-        ``None`` scores every view set. A number n first keeps the n images whose normalised mean
-        vector is nearest to the mean caption, then scores those only.
+        A number n scores the n images alone whose mean vector is nearest to the mean caption.
     measure_recall:
-        With a shortlist, also run the exhaustive search and report how many of its hits survived.
+        With a shortlist, also search exhaustively and report how many of its hits survived.
     min_score:
         Leave out hits scored lower; ``None`` keeps all.
     strictness:
@@ -101,8 +100,7 @@ class SearchSettings:
     include_reference:
         Keep the reference and its byte-identical duplicates in the ranking.
     rerank, rerank_weight:
-        How many of the best hits a reranker judges (0: none) and the weight of its answer, in
-        [0, 1000], in ``score + rerank_weight · (2·yes − 1)``.
+        How many of the best hits a reranker judges, and the weight of its answer, in [0, 1000].
     verify_mode:
         ``"each"``: yes or no about each of them. ``"list"``, ``"grid"``: one ranking of all, asked
         in two orders; ``yes`` is then the mean standing, from 1 (first) to 0 (last).
@@ -112,11 +110,9 @@ class SearchSettings:
     role_tau:
         τ > 0 at which the phrases of roles look for their views.
     device:
-        Where view sets are scored: ``cpu`` (NumPy), ``cuda``, ``cuda:N`` or ``auto`` (torch, the
-        extra ``torch``). It changes no ranking; results record the device that was used.
+        Where view sets are scored: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``; it changes no ranking.
     partial:
-        Where a cluster searches: answer while shards are missing; results say which, and are not
-        ``complete`` then. Otherwise that is an error.
+        Let a cluster answer while shards are missing, and say which; otherwise that is an error.
     preset:
         Name printed with the results; ``"custom"`` where a value of it is another.
     unused:
