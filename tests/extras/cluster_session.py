@@ -16,6 +16,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -156,10 +157,8 @@ def compare_random_searches(scratch: Path) -> None:
     export_gallery(source, address)
     cases = CASES if "STITCH_RANDOM_CASES" in os.environ else CASES // 2
     options = ClusterOptions(shards=2, folder=scratch / "shards", timing=PATIENT)
-    with (
-        Gallery.open(source, encoder=ENCODER) as whole,
-        open_cluster("local", address, encoder=ENCODER, options=options) as parted,
-    ):
+    parted = open_cluster("local", address, encoder=ENCODER, options=options)
+    with closing(parted), Gallery.open(source, encoder=ENCODER) as whole:
         # those before are compared without actors
         drawn = {seed: random_case(seed) for seed in range(1000, 1000 + cases)}
         different = [

@@ -110,7 +110,7 @@ class SearchSettings:
     role_tau:
         τ > 0 at which the phrases of roles look for their views.
     device:
-        Where view sets are scored: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``; it changes no ranking.
+        Where view sets are scored: ``cpu``, ``cuda``, ``cuda:N``, ``auto``; it changes no ranking.
     partial:
         Let a cluster answer while shards are missing, and say which; otherwise that is an error.
     preset:
