@@ -116,6 +116,55 @@ def test_a_replaced_thing_may_have_the_old_colour_or_not() -> None:
     assert [each.text for each in made.roles.forbidden] == ["shirt"]
 
 
+def shows(objects: str, colour: str) -> Reference:
+    named = [Concept(each, "object", 0.6 - n / 5) for n, each in enumerate(objects.split(", "))]
+    return Reference(concepts=(*named, Concept(colour, "colour", 0.6)))
+
+
+@pytest.mark.parametrize(
+    ("reference", "request_text", "captions", "forbidden"),
+    [
+        # a bare word is a thing only where what it replaces is one
+        ("skirt", "knee-length instead of long", ["a knee-length gray skirt"], ["long"]),
+        ("shirt", "short-sleeved instead of long-sleeved", ["a short-sleeved gray shirt"], ["long-sleeved"]),
+        ("sunglasses", "round instead of square", ["sunglasses, round instead of square"], ["square"]),
+        ("car", "truck instead of car", ["a truck", "a gray truck"], ["car"]),
+        # what belongs to a thing leaves it what it is
+        ("sweater", "swap the stripes for dots", ["a gray sweater with dots"], ["stripes"]),
+        ("t-shirt", "replace the logo with a flower", ["a gray t-shirt with a flower"], ["logo"]),
+        ("house", "replace the building with a church", ["a church", "a gray church"], ["building"]),
+        # the object that is to vanish is in no caption
+        (
+            "bicycle",
+            "with a red helmet and on a motorbike, not a bicycle",
+            ["a red helmet, on a motorbike"],
+            ["bicycle"],
+        ),
+        ("dog", "no collar on it", ["a gray dog"], ["collar"]),
+        ("beach", "no people in it, just the beach at sunset", ["the beach at sunset"], ["people"]),
+        # the user's name for the object, in passing
+        ("bag", "a winter version of this hat", [], []),
+        ("bag", "do you have this hat in a smaller size, in white?", ["a white hat in a smaller size"], []),
+        ("bag", "do you have this with a zip?", ["a gray bag with a zip"], []),
+        ("t-shirt", "this shirt in green", ["a green shirt"], []),
+        ("jacket", "is this available in blue?", ["a blue jacket"], []),
+        ("shoe", "got these in brown leather?", ["a gray shoe in brown leather"], []),
+        ("dog", "this time on a beach", ["a dog, this time on a beach"], []),
+        # what it does, how many there are
+        ("dog running", "same dog but swimming", ["a gray dog swimming"], []),
+        ("dog", "the dog is swimming", ["a gray dog swimming"], []),
+        ("cat", "two of the same cat", ["two gray cats"], []),
+        ("cat", "two of the same", ["two gray cats"], []),
+    ],
+)  # fmt: skip
+def test_requests_are_read_by_rules_or_left_as_they_are(
+    reference: str, request_text: str, captions: list[str], forbidden: list[str]
+) -> None:
+    made = VerbatimComposer().compose(shows(reference, "gray"), request_text, 5)
+    assert list(made.texts[1:]) == captions
+    assert [each.text for each in made.roles.forbidden] == forbidden
+
+
 def test_captions_of_the_reference_follow_the_content() -> None:
     made = VerbatimComposer().compose(CAPTIONED, "Add a ball instead of a bone", 6)
     assert made.texts == (
@@ -249,7 +298,7 @@ def test_an_object_may_come_with_what_it_does() -> None:
 def test_settings_name_the_wording() -> None:
     composer = VerbatimComposer()
     assert isinstance(composer, Composer)
-    assert composer.settings()["wording"] == "verbatim-5"
+    assert composer.settings()["wording"] == "verbatim-6"
     assert composer.compose(None, "in red", 1).settings == composer.settings()
 
 

@@ -19,6 +19,7 @@ COLOUR = (
     r"burgundy|cream|khaki|olive|tan)"
 )
 NUMBER = r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|several|many|(?:a )?single)"
+SINGLE = r"1|one|(?:a )?single"
 THE = r"(?:(?:the|an?|its|his|her|their|this|these|all the|any) )"
 WHERE = (
     r"(?:on|in|at|by|near|under|inside|outside|next to|beside|in front of|behind|above|below|against|"
@@ -38,7 +39,10 @@ ADVERBIAL = (
 """How any phrase begins that has no article."""
 INTO = r"(?:to be|to|with|by|for|into)"
 CHANGE = r"(?:change|replace|swap|turn|transform|convert)[sd]?"
-SUBJECT = r"(?P<subject>[\w-]+(?: [\w-]+)??)"
+NO_THING = (
+    r"(?:in|is|are|was|to|with|for|of|on|at|as|but|and|or|time|way|kind|sort|ones?|available)\b"
+)
+SUBJECT = rf"(?P<subject>[\w-]+(?: (?!{NO_THING})[\w-]+)??)"
 BARE_COLOUR = rf"{COLOUR}(?! (?:with|in|on|at)\b| (?:and|or) \S+$)"
 """A colour of something that follows: "red with dots" and "brown and bigger" lack it."""
 SHOWING = r"(?:showing|making|having)"
@@ -48,14 +52,14 @@ RULES: tuple[tuple[ChangeKind, str], ...] = (
     ("colour", rf"(?:(?:{CHANGE}|make|paint) )?{THE}{SUBJECT} (?:(?:{INTO}|should be|is|are) )?(?P<new>{COLOUR})"),
     ("number", rf"(?:(?:reduce|increase|change|decrease) )?{THE}?(?:number|amount) of (?P<subject>.+?)(?: (?:is|are|has been))?"
                rf"(?: (?:reduc|increas|chang|decreas)ed)? to (?P<new>{NUMBER})"),
-    ("number", rf"(?:with |show |only |just )*(?P<new>{NUMBER})(?: of (?:them|these)| {SUBJECT})?"),
+    ("number", rf"(?:with |show |only |just )*(?P<new>{NUMBER})(?: of (?:them|these|those|the same)|(?: of the same)? {SUBJECT})?"),
     ("location", rf"{CHANGE} {THE}?background(?: from .+?)? {INTO} (?P<behind>.+)"),
     ("replace", rf"{CHANGE} (?:(?:it|this|them)|(?!{THE}?colou?r)(?P<old>.+?)) {INTO} (?P<new>.+)"),
     ("replace", rf"(?P<old>[\w' -]{{2,40}}?)(?: (?:has|have|is|are))?(?: been)? (?:changed|replaced|turned) {INTO} (?P<new>.+)"),
     ("remove", rf"(?:remov(?:e|es|ing)|delete|erase|get rid of|take (?:away|out|off)|lose|without|instead of|(?:(?:with|has|have) )?no) {THE}?(?P<old>.+)"),
     ("scene", r"(?P<new>.+?) (?:without|with no|and no) (?P<old>.+)"),
     ("location", rf"(?:(?:the same things, but )?(?=put|place|move|.* (?:is|are|should be) )(?:put |place |move )?{THE}{SUBJECT} "
-                 rf"(?:(?:is|are|should be) )?)?(?P<new>{POSTFIX}.*)"),
+                 rf"(?:(?:is|are|should be) )?)?(?P<new>{POSTFIX}.*|(?(subject){DOING}|(?(kept){DOING}|(?!))))"),
     ("add", r"(?:adds?|adding|includ(?:e|es|ing)|(?:with|has|have|having)(?! (?:the|it|them|him|her)\b)) (?:also )?(?P<new>.+)"),
     ("quality", r"(?P<new>(?:more|less|much) [\w-]+|(?!other|over|under|after|her)\w+er)"),
     ("scene", rf"(?:(?:only|just|leave|keep) )?(?P<new>(?:(?<=\w )the|an?|{NUMBER}|{BARE_COLOUR}) (?!(?:\w+ )?(?:shade|bit|little|lot|touch)\b).+)"),
@@ -70,14 +74,15 @@ INSTEAD = (
 FRAME = (
     r"(?:(?:please|then|also|now|and|but|hi|hello|maybe|(?:can|could|would) you(?: please)?|"
     r"i(?: a|')m looking for|looking for|i(?:'d| would)? (?:want|like|need|prefer)(?: to (?:see|have))?(?: it)?|"
-    r"(?:find|give|show) me|find),? |(?:in )?(?:the |this |an? )?(?:target|desired|new|second|image|photo|photograph|picture)"
+    r"(?:find|give|show) me|find|(?:do|have) you (?:have|got)|got|(?:is|are|do|does) (?:it|this|these|they)(?: also)? (?:available|come)),? |(?:in )?(?:the |this |an? )?(?:target|desired|new|second|image|photo|photograph|picture)"
     r"(?: (?:image|photo|photograph|picture))? (?:should (?:be|show|have)|must (?:be|show|have)|shows?|is of|is|has|have|depicts?|contains?|of) |"
     r"(?:shows?|showing|depicts?|features?|target(?:ing)?(?: on| is)?|focus(?:ing)?(?: only)?(?: in)? on|"
     r"there (?:should be|must be|is|are)|make (?:out )?with) (?=\S+ \S))"
 )
 """What only announces the content that follows."""
+THIS = r"(?:(?:exactly )?(?:the )?same|this|these)"
 BEFORE = (
-    r"(?:(?:exactly )?(?:the )?same\b(?: (?P<kept>[\w-]+))??,?(?: (?:but|and|only)\b)? )?"
+    rf"(?:{THIS}\b(?: (?P<kept>(?!{NO_THING})[\w-]+))??,?(?: (?:but|and|only)\b)? )?"
     r"(?:(?:make |put |move |place )?(?:it|them|this|these|that)(?:'s| is| are| should be)? |(?:is|are|be) )?"
 )
 COMMAND = (
@@ -87,10 +92,11 @@ COMMAND = (
 )
 """What also goes from the beginning of a clause that no rule matches."""
 SPLIT = (
-    r"(?<=[.!?;])\s+|,?\s+(?:and|but|then)\s+(?=(?:{v}|in|on|is|are)\b)|,\s*(?=(?:{v})\b)|"
+    r"(?<=[.!?;])\s+|,?\s+(?:and|but|then)\s+(?=(?:{v}|in|on|is|are)\b)|,\s*(?=(?:{v}|only|just)\b)|"
     r",? (?:please|thanks|thank you|now)(?=\W*$|,)"
 ).replace("{v}", "add|remove|delete|change|replace|swap|turn|make|put|show|place|include|has|have|no|"
           "without|with|get rid of|reduce|increase|focus|must|should")  # fmt: skip
+SPLIT += rf"|,\s*(?=in {COLOUR}\W*(?:$|,))"
 ASIDE = r"\b((?:instead of|rather than) [^,.]+),"
 WHOLE = (
     r"(?!(?:of|and|or|to(?! the))\b)(?:.*\s)?(?!(?:a|an|the|and|or|but|of|to|by|from|as|is|are|be|has|have|had|it|its|"
@@ -102,3 +108,15 @@ BRIEF = r"(?!.*(?:,|\b(?:so|is|are|leaving|making|it|them)\b))(?:\S+(?: \S+){0,5
 BACK = r"\b(?:ones?\b(?! (?!(?:in|with|on|at|that|for|and)\b)\w)|it|they|them|this|these|same|more|less|another|instead|too|like)\b"
 """Words that refer back to the reference: a caption with one describes no image by itself."""
 ASPECT = r"cut|style|pattern|print|colou?r|size|shape|length|fit|material|angle|view|background|pose|breed"
+MENTION = (
+    rf"(?<!with )(?<!without )(?<!remove )(?<!in )(?<!on )\b{THIS} (?P<noun>(?!{ASPECT}|{NO_THING}|same\b)[\w-]+)"
+    r"(?=\W*$|[,.;:!?]| (?:but|in|on|with|without|for|from|that|and|or|as|only|instead)\b)"
+)
+"""What the user calls the reference's object in passing."""
+PART = (
+    r"(?:stripes|dots|polka dots|checks|flowers|logo|print|pattern|graphic|text|label|collar|sleeves?|buttons?|zip(?:per)?|"
+    r"hood|pockets?|belt|straps?|laces|heels?|handle|lid|frame|wheels?|legs|roof|tail|ears|wings|beak)"
+)
+"""What belongs to a thing: another one in its place leaves the thing what it is."""
+QUALITY = r"[\w-]+-(?:length|neck|cut|fit|style|size|\w+ed)"
+"""A bare word that is a quality, and no thing."""

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from stitch_cir.composers import _request_rules as rules
+from stitch_cir.composers._phrases import plural
 
 __all__ = ["Change", "read_request"]
 
@@ -30,7 +31,9 @@ class Change:
     @property
     def phrase(self) -> str:
         """The content as a phrase: "two dogs", "ball behind the cat"."""
-        parts = (self.text, self.subject) if self.kind != "location" else (self.subject, self.text)
+        several = self.kind == "number" and not re.fullmatch(rules.SINGLE, self.text, re.I)
+        subject = plural(self.subject) if several and self.subject.isalpha() else self.subject
+        parts = (self.text, subject) if self.kind != "location" else (subject, self.text)
         return " ".join(filter(None, parts)) if self.text else ""
 
 
@@ -67,7 +70,8 @@ def _read_clause(clause: str) -> Change:
         whole = re.fullmatch(rules.WHOLE, new, re.I) and re.fullmatch(rules.BRIEF, old, re.I)
         vague = kind in ("scene", "replace") and re.search(rules.BACK, new, re.I)
         if whole and not vague and not re.fullmatch(rules.ASPECT, subject, re.I):
-            return Change(kind, new, subject, old)
+            part = kind == "replace" and re.fullmatch(rules.PART, old, re.I)
+            return Change("add" if part else kind, new, subject, old)
     whole = re.fullmatch(rules.WHOLE, rest, re.I)
     if whole and rest != clause and not re.search(rules.BACK, rest, re.I):
         return Change("scene", rest, removed=removed)
@@ -76,5 +80,6 @@ def _read_clause(clause: str) -> Change:
 
 
 def _bare(phrase: str) -> str:
-    """Return the thing that a phrase names: without article, "in", "with" or "ones"."""
-    return re.sub(rf"^(?:(?:with|{rules.WHERE}) )?{rules.THE}?| ones?$", "", phrase, flags=re.I)
+    """Return the thing that a phrase names: without article, "in", "with", "ones" or "on it"."""
+    around = rf"^(?:(?:with|{rules.WHERE}) )?{rules.THE}?| ones?$| (?:in|on) (?:it|them|there)$"
+    return re.sub(around, "", phrase, flags=re.I)

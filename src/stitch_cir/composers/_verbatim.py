@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stitch_cir.composers import _text as texts
@@ -11,7 +12,16 @@ from stitch_cir.composers._concepts import LEAST, likeliest_first, misread_note,
 from stitch_cir.composers._conversation import Conversation
 from stitch_cir.composers._phrases import names, plural, with_article
 from stitch_cir.composers._protocol import Caption, Composition, Reference
-from stitch_cir.composers._request_rules import ADVERBIAL, COLOUR, DETERMINER, DOING
+from stitch_cir.composers._request_rules import (
+    ADVERBIAL,
+    COLOUR,
+    DETERMINER,
+    DOING,
+    MENTION,
+    QUALITY,
+    SINGLE,
+    THIS,
+)
 from stitch_cir.composers._requests import Change, read_request
 from stitch_cir.composers._rule_roles import roles_by_rules
 from stitch_cir.composers._rules_of_many import compose_by_rules
@@ -20,7 +30,7 @@ from stitch_cir.errors import QueryError, SettingError
 
 __all__ = ["VerbatimComposer"]
 
-WORDING = "verbatim-5"
+WORDING = "verbatim-6"
 """Version of rules, forms and weights together: another version, other captions."""
 REQUEST_SHARE, PART_SHARE = 0.2, 0.5
 """Weights of the request as written, where other captions join it to the reference with weight 1,
@@ -72,6 +82,7 @@ class VerbatimComposer:
         text = texts.shortened(written)
         described = texts.distinct_captions(reference.captions)[:3] if reference else []
         concepts = reference.concepts if reference and not described else ()
+        changes = [_settled(change, concepts) for change in changes]
         objects = _objects(concepts, changes, text)
         shown = described or [with_article(each.text) for each in objects]
         content = ", ".join(filter(None, (change.phrase for change in changes))) or text
@@ -98,7 +109,9 @@ class VerbatimComposer:
             f"to vanish: {', '.join(removed)}" if removed else "",
             "no rule covers the whole modification: it is used as written" if unread else "",
             misread_note(guesses),
-            "no words for the reference: only the text counts" if reference and not shown else "",
+            "no words for the reference: only the text counts"
+            if reference and not (shown or concepts)
+            else "",
             f"{len(different)} captions, not {count}: any more would only repeat them"
             if fewer
             else "",
@@ -121,10 +134,31 @@ def _objects(concepts: Sequence[Concept], changes: Sequence[Change], text: str) 
     for change in changes if concepts else ():
         if noun := change.subject or (change.removed if change.kind == "replace" else ""):
             return [Concept(noun, "object", 1.0)]
+    mention = re.search(MENTION, text, re.I) if concepts else None
+    if mention is not None:
+        return [Concept(mention["noun"], "object", 1.0)]
     objects = likeliest_first(concepts, "object")[:3]
     if concepts and not objects:
         return [Concept("thing", "object", 1.0)]
-    return [each for each in objects if names(text, each.text)][:1] or objects
+    gone = {plural(change.removed.lower()) for change in changes}
+    named = [each for each in objects if names(text, each.text)][:1] or objects
+    left = [each for each in named if plural(each.text) not in gone]
+    return left or (named if any(change.kind == "scene" for change in changes) else [])
+
+
+def _settled(change: Change, concepts: Sequence[Concept]) -> Change:
+    """Return a change whose bare new word is no thing, unless it takes the place of one.
+
+    "Truck instead of car" is a truck where a car is recognised; "round instead of square" and
+    "knee-length instead of long" say what the object is like.
+    """
+    word = change.text
+    is_bare = re.fullmatch(r"[\w-]+", word) and plural(word) != word
+    if not (change.kind == "replace" and change.removed and is_bare and concepts):
+        return change
+    if any(names(change.removed, each.text) for each in likeliest_first(concepts, "object")):
+        return change
+    return replace(change, kind="quality" if re.fullmatch(QUALITY, word, re.I) else "words")
 
 
 def _used(objects: Sequence[Concept], captions: Sequence[Caption]) -> Sequence[Concept]:
@@ -152,7 +186,8 @@ def _of_objects(
     # "make the sleeves black" names a part of the dress, "make the bus black" the bus itself
     for part in (each for each in changes if each.subject and each.text):
         for whole in likeliest_first(concepts, "object")[:1]:
-            if not names(part.subject, whole.text) and f"same {part.subject}" not in text.lower():
+            itself = re.search(rf"\b{THIS} {re.escape(part.subject)}\b", text, re.I)
+            if not names(part.subject, whole.text) and not itself:
                 phrase = f"{with_article(whole.text)} with {with_article(part.phrase)}"
                 yield Caption(phrase, PART_SHARE, "verbatim:rule")
 
@@ -174,7 +209,7 @@ def _changed(noun: str, colour: str, changes: Sequence[Change]) -> str:
     determiner = match[0] if (match := re.match(DETERMINER, noun, re.I)) else ""
     coloured = [] if re.search(rf"\b{COLOUR}\b", noun, re.I) else new["colour"][-1:]
     body = " ".join(filter(None, (*new.get("quality", ()), *coloured, noun[len(determiner) :])))
-    if number.lower() in ("1", "one", "single", "a single"):
+    if re.fullmatch(SINGLE, number, re.I):
         body = f"{'a single' if 'single' in number else number} {body}"
     elif number:
         body = f"{number} {plural(body)}"
