@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everyday_words import ACTIONS, FORMS, LOCATIONS, PEOPLE, SAME
+from stitch_cir.encoders import check_readable
 from stitch_cir.encoders.mini import MiniEncoder
 from stitch_cir.encoders.mini._colour import shrink
 from stitch_cir.encoders.mini._encoder import prepare
 from stitch_cir.encoders.mini._vision import VisionTower
-from stitch_cir.errors import ImageError, RecordError, StitchError
+from stitch_cir.errors import ImageError, QueryError, RecordError, StitchError
 from stitch_cir.images import open_image
 from stitch_cir.views import ViewBox
 
@@ -57,10 +58,10 @@ def read_captions(file: Path, folder: Path) -> tuple[list[Path], list[list[str]]
     """Read captions as JSON Lines ``{"id": file name, "captions": [text, …]}``.
 
     Raises ``RecordError`` where the file cannot be read, does not match the images of the folder,
-    or describes fewer than 50.
+    describes fewer than 50, or has captions that mini cannot read.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(
             f"The captions {file} cannot be read: {error}.", hint="Give a JSON Lines file in UTF-8."
@@ -74,7 +75,7 @@ def read_captions(file: Path, folder: Path) -> tuple[list[Path], list[list[str]]
             name, texts = row["id"], [text.strip() for text in row["captions"]]
             if not isinstance(name, str) or not texts or not all(texts) or name in captions:
                 raise ValueError
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RecordError(
                 f"Line {number} of {file} is not an image's captions, or repeats one.",
                 hint='Write one line an image: {"id": "a.jpg", "captions": ["A dog runs."]}',
@@ -92,6 +93,15 @@ def read_captions(file: Path, folder: Path) -> tuple[list[Path], list[list[str]]
             f"{file} describes {len(captions)} images; a head needs at least {FEWEST}.",
             hint="Caption more images; some hundreds give a useful head.",
         )
+    encoder = MiniEncoder()
+    for name, texts in captions.items():
+        try:
+            check_readable(encoder, texts)
+        except QueryError as error:
+            raise RecordError(
+                f"mini reads English, and nothing of the captions of {name!r} in {file}.",
+                hint="Caption it in English, or leave it out.",
+            ) from error
     return [folder / name for name in captions], list(captions.values())
 
 
@@ -135,11 +145,26 @@ def encode(
 def images_domain(
     paths: Sequence[Path], captions: Sequence[Sequence[str]], cache: Path | None
 ) -> Domain:
-    """Every caption means its own image."""
+    """Every caption means its own image.
+
+    Raises ``RecordError`` where most captions have the same vector, ``ImageError`` where most
+    images have the same features or one is of one colour: nothing could be learned.
+    """
     texts = ConceptsOnly().encode_texts([text for each in captions for text in each])
+    if len(np.unique(texts, axis=0)) < len(paths) / 2:
+        raise RecordError(
+            f"mini reads most captions alike: they do not tell {len(paths)} images apart.",
+            hint="Say of each image what it shows, in English words.",
+        )
     owners = np.repeat(np.arange(len(paths)), [len(each) for each in captions])
     truth = owners[:, None] == np.arange(len(paths))
-    return Domain(texts=texts, truth=truth, **encode(paths, cache, varied=True))
+    arrays = encode(paths, cache, varied=True)
+    if len(np.unique(arrays["features"], axis=0)) < len(paths) / 2:
+        raise ImageError(
+            f"Most of the {len(paths)} captioned images are copies of each other.",
+            hint="Keep one of each: copies put a caption's image among what it was fitted on.",
+        )
+    return Domain(texts=texts, truth=truth, **arrays)
 
 
 def stamps_domain(folder: Path, cache: Path | None) -> Domain:

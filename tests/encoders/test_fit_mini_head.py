@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -164,6 +165,70 @@ def test_captions_that_cannot_be_read_are_named(
     assert "cannot be read" in refused(script, copied, tmp_path, capsys)
     (copied / "captions.jsonl").unlink()
     assert "cannot be read" in refused(script, copied, tmp_path, capsys)
+
+
+def change_captions(folder: Path, write: Callable[[int, list[str]], list[str]]) -> None:
+    """Write the captions of each image anew, from its number and its captions."""
+    file = folder / "captions.jsonl"
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    for n, row in enumerate(rows):
+        row["captions"] = write(n, row["captions"])
+    lines = [json.dumps(row, ensure_ascii=n % 2 == 0) for n, row in enumerate(rows)]
+    file.write_text("\n".join(lines), encoding="utf-8-sig")
+
+
+def test_captions_in_a_script_that_mini_cannot_read_are_refused(
+    script: ModuleType, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change_captions(copied, lambda n, texts: ["ᚠᚢᚦᚨᚱᚲ ᚷᚹ", "👗❤️"] if n == 7 else texts)
+    error = refused(script, copied, tmp_path, capsys)
+    assert "mini reads English, and nothing of the captions of '07.png'" in error
+
+
+@pytest.mark.parametrize("repeated", ["A dog.", "x" * 10_000])
+def test_captions_that_mini_reads_alike_are_refused(
+    script: ModuleType,
+    copied: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    repeated: str,
+) -> None:
+    change_captions(copied, lambda n, _: [repeated if n % 2 else repeated.upper()])
+    assert "do not tell 56 images apart" in refused(script, copied, tmp_path, capsys)
+
+
+def test_copies_of_one_image_are_refused(
+    script: ModuleType, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in copied.glob("*.png"):
+        noise(3, 64, 48).save(file)
+    assert "copies of each other" in refused(script, copied, tmp_path, capsys)
+
+
+def test_a_head_is_fitted_on_captions_of_any_length_and_odd_characters(
+    script: ModuleType, copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "WAYS", script.WAYS[-1:])
+    odd = ["dog " * 2500, "x" * 10_000, "a \u2028 line", "tab\t\x00 dog", "ᚠᚢᚦ dog 👗", "é"]
+    change_captions(copied, lambda n, texts: [f"{odd[n % len(odd)]} {n}", *texts])
+    out = tmp_path / "odd.npz"
+    assert call(script, copied, "--out", str(out)) == 0
+    head = MiniHead.load(out)
+    assert np.isfinite(head.weights).all()
+    assert {"man", "girl"} <= set(head.words)
+
+
+def test_a_head_may_know_no_words(
+    script: ModuleType, copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "WAYS", script.WAYS[-1:])
+    change_captions(copied, lambda n, _: [f"number {n}"])
+    out = tmp_path / "wordless.npz"
+    assert call(script, copied, "--out", str(out)) == 0
+    encoder = load_encoder(f"mini:{out}")
+    image = Image.open(copied / "00.png")
+    assert MiniHead.load(out).words == ()
+    assert encoder.read_concepts([image]) == load_encoder("mini-1").read_concepts([image])  # type: ignore[attr-defined]
 
 
 def test_captions_use_words_in_all_their_forms(script: ModuleType) -> None:
