@@ -49,13 +49,25 @@ def test_a_stand_in_is_named_with_the_command_for_a_better_encoder(
     new_page: NewPage, site: str
 ) -> None:
     page = new_page()
-    note = "mini is a stand-in, good at colours; CLIP finds far more: stitch models pull ViT-B-32"
+    what = "mini is a stand-in, good at colours; CLIP finds far more"
+    note = f"{what}: stitch models pull ViT-B-32 (605 MB to fetch once)."
     page.route("**/api/gallery", facts(encoder_note=note))
     page.goto(site)
     line = page.locator("#start .honest")
-    expect(line.locator("summary")).to_have_text(note.rpartition(": ")[0] + ".")
+    expect(line.locator("summary")).to_have_text(f"{what}.")
     line.locator("summary").click()
     expect(line.locator("code")).to_have_text("stitch models pull ViT-B-32")
+    expect(line.locator("p")).to_have_text("605 MB to fetch once.")
+
+
+def test_what_was_said_of_a_stand_in_is_not_said_again(new_page: NewPage, site: str) -> None:
+    page = new_page()
+    page.route("**/api/gallery", facts(encoder_note="mini is a stand-in: stitch models pull X"))
+    page.goto(site)
+    expect(page.locator("#start .honest")).to_be_visible()
+    page.reload()
+    expect(page.locator("#start .example").first).to_be_visible()
+    expect(page.locator("#start .honest")).to_have_count(0)
 
 
 def test_a_gallery_that_is_being_indexed_shows_how_far_it_is(new_page: NewPage, site: str) -> None:

@@ -199,18 +199,19 @@ def test_a_switch_to_another_encoder_is_picked_up(
     assert client.get("/api/gallery").json()["encoder"] == "wider"
 
 
-def test_a_better_encoder_is_hinted_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_better_encoder_is_named_where_one_can_be_fetched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class StandInEncoder(HashEncoder):
         stand_in_for = "ViT-B-32"
         strengths = "colours"
 
-    monkeypatch.setattr("stitch_cir.gallery._encoder_hint.network_is_likely", lambda: True)
+    online = [True, True, False]
+    monkeypatch.setattr("stitch_cir.gallery._encoder_hint.network_is_likely", lambda: online.pop(0))
     st.index_folder(folder, encoder=HashEncoder())
     with TestClient(create_app(folder, encoder=StandInEncoder())) as client:
-        hints = [client.get("/api/gallery").json()["encoder_hint"] for _ in range(2)]
-    assert "stitch index FOLDER --encoder ViT-B-32" in hints[0]
-    assert str(folder) not in hints[0]
-    assert hints[1] is None
+        notes = [client.get("/api/gallery").json()["encoder_note"] for _ in range(3)]
+    assert "stitch index FOLDER --encoder ViT-B-32 --switch-when-done (605 MB" in notes[0]
+    assert str(folder) not in notes[0]
+    assert notes == [notes[0], notes[0], None]
 
 
 def test_an_empty_gallery(serve: Callable[..., TestClient], folder: Path) -> None:

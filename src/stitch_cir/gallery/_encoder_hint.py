@@ -24,13 +24,31 @@ _NOWHERE = ("192.0.2.1", 9)
 def encoder_hint(
     directory: Path, encoder: DualEncoder, images: int, target: str = "FOLDER"
 ) -> str | None:
-    """Return a line on a better encoder the first time it makes sense, else ``None``.
+    """Return the :func:`encoder_note` the first time it makes sense, else ``None``.
 
-    It makes sense for a :class:`StandIn`, where the better one is here already or a network is
-    likely, and where the gallery can remember that the line was shown. Nothing is sent anywhere.
-    ``target`` is what ``stitch index`` is to be called with.
+    That is where the gallery can remember that the line was shown.
     """
-    if not isinstance(encoder, StandIn) or not images or (directory / MARK).exists():
+    if (directory / MARK).exists():
+        return None
+    note = encoder_note(encoder, images, target)
+    if note is None:
+        return None
+    try:
+        # made by whoever comes first
+        (directory / MARK).open("x").close()
+    except OSError:
+        return None
+    return note
+
+
+def encoder_note(encoder: DualEncoder, images: int, target: str = "FOLDER") -> str | None:
+    """Return a line on a better encoder than a :class:`StandIn`: its command, size and time.
+
+    ``None`` for other encoders, for a gallery without images, and where neither the better one is
+    here already nor a network is likely. Nothing is sent anywhere. ``target`` is what
+    ``stitch index`` is to be called with.
+    """
+    if not isinstance(encoder, StandIn) or not images:
         return None
     better = catalogue()[encoder.stand_in_for]
     try:
@@ -39,31 +57,15 @@ def encoder_hint(
         return None
     if not here and not network_is_likely():
         return None
-    try:
-        # made by whoever comes first
-        (directory / MARK).open("x").close()
-    except OSError:
-        return None
     command = f"stitch index {target} --encoder {better.name} --switch-when-done"
     minutes = max(1, round(images / (IMAGES_A_SECOND * usable_cores()) / 60))
-    cost = f"about {minutes:,} min for {images:,} images here"
+    cost = f"about {minutes:,} min for {images:,} {'images' if images > 1 else 'image'} here"
     if not here:
         command = f"stitch models pull {better.name} && {command}"
         cost = f"{better.size / 1e6:,.0f} MB to fetch once, then {cost}"
     return (
         f"{encoder.name} is a stand-in, good at {encoder.strengths}; CLIP finds far more: "
         f"{command} ({cost}; the gallery answers meanwhile)."
-    )
-
-
-def encoder_note(encoder: DualEncoder) -> str | None:
-    """Return what a :class:`StandIn` is good at and the command for a better one, else ``None``."""
-    if not isinstance(encoder, StandIn):
-        return None
-    name = encoder.stand_in_for
-    return (
-        f"{encoder.name} is a stand-in, good at {encoder.strengths}; CLIP finds far more: "
-        f"stitch models pull {name} && stitch index FOLDER --encoder {name} --switch-when-done"
     )
 
 

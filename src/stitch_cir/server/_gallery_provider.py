@@ -15,7 +15,6 @@ from stitch_cir.gallery import (
     GalleryReader,
     PathMask,
     Snapshot,
-    encoder_hint,
     encoder_note,
 )
 from stitch_cir.server.limits import BatchingEncoder
@@ -95,13 +94,9 @@ class GalleryProvider:
             self._plain_encoder, self.encoder = plain, encoder
             return Gallery.open(self.directory, encoder=encoder)
 
-    def encoder_hint(self, images: int) -> str | None:
-        """Return a line on a better encoder, once in the life of a gallery."""
-        return encoder_hint(self.directory, self._plain_encoder, images)
-
-    def encoder_note(self) -> str | None:
-        """Return what the encoder is good at, where it is only a stand-in."""
-        return encoder_note(self._plain_encoder)
+    def encoder_note(self, images: int) -> str | None:
+        """Return what the encoder is good at, where it is only a stand-in, and the better one."""
+        return encoder_note(self._plain_encoder, images)
 
     def read(self, run: Callable[[Snapshot], T]) -> T:
         """Return what ``run`` reads from one generation of the gallery."""
@@ -161,6 +156,6 @@ class OpenGalleryProvider(GalleryProvider):
         assert self._opened is not None
         return self._opened
 
-    def encoder_hint(self, images: int) -> str | None:
+    def encoder_note(self, images: int) -> str | None:
         """Return nothing: whoever runs a cluster has chosen."""
         return None

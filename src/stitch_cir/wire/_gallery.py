@@ -114,12 +114,10 @@ class GalleryInfo(WireModel):
     notes: tuple[str, ...] = Field(
         default=(), description="What happened to the gallery, e.g. a cache rebuilt."
     )
-    encoder_hint: str | None = Field(
-        default=None, description="How to get a better encoder; in one answer only, ever."
-    )
     encoder_note: str | None = Field(
         default=None,
-        description="Where the encoder is a stand-in: what it is good at, and the better one.",
+        description="Where the encoder is a stand-in: what it is good at, and the command, size and "
+        "time of a better one; null where no model can be fetched.",
     )
     opens_folders: bool = Field(
         default=False, description="The server can show a file in its folder on this machine."

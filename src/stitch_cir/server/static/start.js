@@ -3,6 +3,8 @@
 import * as api from "./api.js";
 import { byId, el, icon, style } from "./dom.js";
 
+const STORE = "stitch-encoder-note";
+
 /** Put them in order. `ask({reference, text})` asks one of the questions. Gives `show(empty)`: whether the form is. */
 export function mountStart({ info, ask }) {
   const root = byId("start");
@@ -23,7 +25,7 @@ export function mountStart({ info, ask }) {
     const items = examples.map((example) => el("li", {}, question(example)));
     root.replaceChildren(
       ...(items.length > 0 ? [el("p", { class: "hint", id: "start-title", text: "For example" }), el("ul", { "aria-labelledby": "start-title" }, items)] : []),
-      ...(info.encoder_note ? [note(info.encoder_note)] : []),
+      ...(info.encoder_note && isNews(info.encoder) ? [note(info.encoder_note)] : []),
     );
     show(empty);
   }
@@ -34,10 +36,21 @@ export function mountStart({ info, ask }) {
     return el("button", { type: "button", class: "example", "aria-label": label, on: { click: () => ask({ reference, text }) } }, face, el("span", { text: reference ? `“${text}”` : text }));
   }
 
-  /** What comes after the last colon of the note is a command. */
+  /** A note ends with a command, and what it costs in parentheses. */
   function note(text) {
-    const at = text.lastIndexOf(": ");
-    return el("details", { class: "hint honest" }, el("summary", { text: `${text.slice(0, at)}.` }), el("code", { text: text.slice(at + 2) }));
+    const [, what, command, cost] = /^(.*?): (.*?)(?: \((.*)\)\.)?$/.exec(text);
+    return el("details", { class: "hint honest" }, el("summary", { text: `${what}.` }), el("code", { text: command }), ...(cost ? [el("p", { text: `${cost}.` })] : []));
+  }
+
+  /** Whether this browser has not shown the note on an encoder before; from now on it has. */
+  function isNews(encoder) {
+    try {
+      if (localStorage.getItem(STORE) === encoder) return false;
+      localStorage.setItem(STORE, encoder);
+    } catch {
+      // without storage it is shown every time
+    }
+    return true;
   }
 
   function show(isEmpty) {

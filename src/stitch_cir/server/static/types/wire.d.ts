@@ -224,9 +224,7 @@ export interface GalleryInfo {
   writable: boolean;
   /** What happened to the gallery, e.g. a cache rebuilt. */
   notes?: string[];
-  /** How to get a better encoder; in one answer only, ever. */
-  encoder_hint?: string | null;
-  /** Where the encoder is a stand-in: what it is good at, and the better one. */
+  /** Where the encoder is a stand-in: what it is good at, and the command, size and time of a better one; null where no model can be fetched. */
   encoder_note?: string | null;
   /** The server can show a file in its folder on this machine. */
   opens_folders?: boolean;
