@@ -20,7 +20,7 @@ __all__ = ["LEAST", "join_concepts"]
 
 LEAST = {"people": 0.45, "actions": 0.55, "places": 0.4, "things": 0.35, "scenery": 0.4}
 """Probability from which a word of each kind is named."""
-CLEAR = 0.45
+CLEAR = 0.6
 """An object of at least this weight is what the image shows: labels come first where they hold."""
 CLEAR_GARMENT = 0.2
 """The same for clothes: who hardly shows in a photograph of them is no man who wears a coat."""
