@@ -199,7 +199,9 @@ def test_a_switch_to_another_encoder_is_picked_up(
     assert client.get("/api/gallery").json()["encoder"] == "wider"
 
 
-def test_a_better_encoder_is_named_where_one_can_be_fetched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_better_encoder_is_named_where_one_can_be_fetched(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class StandInEncoder(HashEncoder):
         stand_in_for = "ViT-B-32"
         strengths = "colours"

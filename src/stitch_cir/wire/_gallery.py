@@ -116,8 +116,8 @@ class GalleryInfo(WireModel):
     )
     encoder_note: str | None = Field(
         default=None,
-        description="Where the encoder is a stand-in: what it is good at, and the command, size and "
-        "time of a better one; null where no model can be fetched.",
+        description="Where the encoder is a stand-in: what it is good at, and the command, size "
+        "and time of a better one; null where no model can be fetched.",
     )
     opens_folders: bool = Field(
         default=False, description="The server can show a file in its folder on this machine."
