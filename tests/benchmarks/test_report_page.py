@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import stitch_cir.benchmarks
 from stitch_cir.benchmarks import read_run
 from stitch_cir.benchmarks.report import _formats, _thumbs, write_report
 from stitch_cir.datasets import Benchmark, load_benchmark
 from tests.benchmarks import layouts
 from tests.benchmarks.runs import HOSTILE, browser, make_run, paint, rows
+
+TEMPLATE = Path(stitch_cir.benchmarks.__path__[0]) / "report/templates/page.js"
 
 
 def test_the_page_shows_query_composition_hits_and_targets(
@@ -51,6 +54,15 @@ def test_the_page_shows_query_composition_hits_and_targets(
         assert problem == ""
         with Image.open(out / "thumbs" / thumb) as image:
             assert (image.format, max(image.size)) == ("JPEG", 60)
+
+
+def test_a_number_below_zero_has_a_minus_and_no_hyphen() -> None:
+    assert _formats.percent(-4.304) == "−4.30"
+    assert _formats.percent(-0.004) == "0.00"
+    assert _formats.number(-1.5) == "−1.5"
+    assert _formats.number(1e-05) == "1e-05"
+    assert _formats.number("conditional-2") == "conditional-2"
+    assert 'toFixed(3).replace("-", "−")' in TEMPLATE.read_text("utf-8")
 
 
 def test_missing_and_damaged_images_are_noted_and_shown_by_name(

@@ -51,8 +51,9 @@ class Table:
 
 
 def percent(value: float) -> str:
-    """Return two decimals, as papers print percentages."""
-    return f"{value:.2f}"
+    """Return two decimals, as papers print percentages; the minus is a minus, not a hyphen."""
+    text = f"{value:.2f}"
+    return "0.00" if float(text) == 0 else text.replace("-", "−")
 
 
 def span(interval: Interval | None) -> str:
@@ -72,12 +73,14 @@ def change_span(interval: Interval) -> str:
 
 
 def number(value: Any) -> str:
-    """Return a setting as a person writes it."""
+    """Return a setting as a person writes it; the minus is a minus, not a hyphen."""
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    below = isinstance(value, (int, float)) and value < 0
+    return text.replace("-", "−", 1) if below else text
 
 
 def escape_markdown(text: str) -> str:

@@ -164,7 +164,7 @@
       const marks = [];
       if (entry.answers.includes(image)) marks.push(["right answer", true]);
       if (image === entry.reference) marks.push(["the reference itself", false]);
-      return card(image, [make("b", {}, `#${n + 1}`), ` ${score.toFixed(3)}`, make("br"), gallery[image][0]], marks, `rank ${n + 1}`);
+      return card(image, [make("b", {}, `#${n + 1}`), ` ${score.toFixed(3).replace("-", "−")}`, make("br"), gallery[image][0]], marks, `rank ${n + 1}`);
     })));
     return box;
   }
