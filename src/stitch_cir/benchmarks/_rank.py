@@ -107,6 +107,8 @@ class _TaskRanker:
 
     def __init__(self, gallery: BenchmarkGallery, rankings: Sequence[_Rankings]) -> None:
         self._gallery = gallery
+        # to look at what is committed takes milliseconds, for each query and transition again
+        self._matrix = gallery.gallery.matrix()
         self._ids = {row: id for id, row in gallery.rows.items()}
         self._searcher = Searcher(gallery.gallery, settings=rankings[0].variant.settings)
         rankers = self._searcher.rankers([each.variant.settings for each in rankings])
@@ -173,9 +175,9 @@ class _TaskRanker:
         if variant.composed and together is None:
             return "reference and text together have no vector"
         try:
-            gallery, settings = self._gallery.gallery, variant.settings
-            matrix = gallery.matrix()
-            moved = features.refine(learned(gallery, matrix, settings.transition))
+            settings, matrix = variant.settings, self._matrix
+            transition = learned(self._gallery.gallery, matrix, settings.transition)
+            moved = features.refine(transition)
             joined = moved.joined_by(together, settings.composed_weight)
             return joined.fused(settings.fusion, matrix.means)
         except VectorError as error:
