@@ -11,7 +11,8 @@ import typer
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._command import Application
 from stitch_cir.cli._exit import guard, printable
-from stitch_cir.cli._output import console, counter, emit_json
+from stitch_cir.cli._output import console, emit_json
+from stitch_cir.cli._progress import counter
 from stitch_cir.cli._setting_options import with_options
 from stitch_cir.errors import SettingError
 from stitch_cir.plugins import DATASETS

@@ -22,7 +22,8 @@ from stitch_cir.cli._bench_methods import estimate_methods, named_methods, show_
 from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._open import chosen_composed, chosen_composer
-from stitch_cir.cli._output import console, emit_json, progress_bar
+from stitch_cir.cli._output import console, emit_json
+from stitch_cir.cli._progress import progress_bar
 from stitch_cir.cli._setting_options import RUNNING, SettingOptions, with_options
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from stitch_cir.cli._files import (
     refuse_inputs,
     save_text,
 )
-from stitch_cir.cli._output import console, emit_json, progress_bar
+from stitch_cir.cli._output import console, emit_json
+from stitch_cir.cli._progress import progress_bar
 from stitch_cir.cli._setting_options import with_options
 
 if TYPE_CHECKING:

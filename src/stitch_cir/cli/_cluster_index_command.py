@@ -28,7 +28,8 @@ from stitch_cir.cli._index_options import (
     VectorOptions,
     image_limits,
 )
-from stitch_cir.cli._output import console, emit_json, progress_bar
+from stitch_cir.cli._output import console, emit_json
+from stitch_cir.cli._progress import progress_bar
 from stitch_cir.cli._setting_options import with_options
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
 from stitch_cir.cli._files import check_output, make_folder_of, notify, refuse_inputs, refuse_same
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._open import chosen_composer
-from stitch_cir.cli._output import console, counter, emit_json, show_composition
+from stitch_cir.cli._output import console, emit_json, show_composition
+from stitch_cir.cli._progress import counter
 from stitch_cir.cli._setting_options import COMPOSING, SettingOptions, with_options
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
 from stitch_cir.cli._feed_options import FeedImageOptions, SyncOptions
 from stitch_cir.cli._index_options import SourceOptions
-from stitch_cir.cli._output import console, emit_json, progress_bar
+from stitch_cir.cli._output import console, emit_json
+from stitch_cir.cli._progress import progress_bar
 from stitch_cir.cli._setting_options import with_options
 
 if TYPE_CHECKING:

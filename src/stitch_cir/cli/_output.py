@@ -1,11 +1,10 @@
-"""What commands show: rich tables for people, JSON for programs, a progress bar for long work."""
+"""What commands show: rich tables for people, JSON for programs."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +15,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stitch_cir.composers import Composition
-    from stitch_cir.gallery import Facet, ProgressEvent
+    from stitch_cir.gallery import Facet
     from stitch_cir.searcher import Hit, Results
 
 __all__ = [
     "console",
-    "counter",
     "emit_json",
-    "progress_bar",
     "show_composition",
     "show_explanation",
     "show_facets",
@@ -306,69 +303,3 @@ def show_roles(hit: Hit, out: Console) -> None:
         best = max(each.matches, key=lambda match: match.similarity, default=None)
         shown = "" if best is None else f"  {best.text}: {best.view.label} ({best.similarity:.3f})"
         out.print(printable(f"  {each.role:<10} {each.share:+.3f}  {drawn:<{_BAR}}{shown}"))
-
-
-@contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Callable[[ProgressEvent], None]]:
-    """Draw progress on stderr: count, rate, time left, skipped files as they are met."""
-    if quiet:
-        yield lambda event: None
-        return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    err = console(err=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("· left:"),
-        TimeRemainingColumn(),
-        console=err,
-        transient=not err.is_terminal,
-    )
-    tasks: dict[str, Any] = {}
-
-    def follow(event: ProgressEvent) -> None:
-        if event.skipped:
-            name = printable(str(event.path))
-            err.print(f"skipped {name}: {printable(event.skipped)}", style="yellow")
-        if event.stage not in tasks:
-            bar.start()
-            tasks[event.stage] = bar.add_task(event.stage, total=event.total, rate="")
-        task = tasks[event.stage]
-        speed = bar.tasks[task].speed
-        bar.update(
-            task,
-            description=", ".join(filter(None, (event.stage, event.detail))),
-            completed=event.done,
-            total=event.total,
-            rate="" if speed is None else _rate(speed),
-        )
-
-    try:
-        yield follow
-    finally:
-        if tasks:
-            bar.stop()
-
-
-def _rate(speed: float) -> str:
-    return f"{speed:.0f}/s" if speed >= 2 else f"{60 * speed:.0f}/min"
-
-
-@contextmanager
-def counter(stage: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Draw the same progress for work that only counts: ``tell(done, total)``."""
-    from stitch_cir.gallery import ProgressEvent
-
-    with progress_bar(quiet=quiet) as follow:
-        yield lambda done, total: follow(ProgressEvent(stage=stage, done=done, total=total))

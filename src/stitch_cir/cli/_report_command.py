@@ -9,7 +9,8 @@ import typer
 
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import guard, printable
-from stitch_cir.cli._output import console, counter, emit_json
+from stitch_cir.cli._output import console, emit_json
+from stitch_cir.cli._progress import counter
 
 __all__ = ["report"]
 

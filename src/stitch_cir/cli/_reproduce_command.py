@@ -12,7 +12,8 @@ from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._open import chosen_composer
-from stitch_cir.cli._output import console, counter, emit_json, progress_bar
+from stitch_cir.cli._output import console, emit_json
+from stitch_cir.cli._progress import counter, progress_bar
 from stitch_cir.cli._setting_options import with_options
 from stitch_cir.errors import StitchError
 
