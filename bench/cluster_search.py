@@ -1,22 +1,27 @@
 """Two shard actors against one process on the same processors, the fan-out alone, a shard's memory.
 
 Synthetic vectors (``bench.vectors``) of 40,000 × 10 × 384. It needs the extra ``cluster``; Ray is
-started on this machine and ends with the measurement.
+started on this machine and ends with the measurement. The extra ``fast`` is hidden where it is
+installed; memory is measured with it as well.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench import rivals
 from bench.rows import Row
 from bench.timing import in_turn, seconds
 from bench.vectors import BLOCK, World
@@ -34,7 +39,7 @@ from stitch_cir.searcher import Query, Searcher
 from stitch_cir.views import ViewBox
 
 SETS, VIEWS, DIM = 40_000, 10, 384
-ROUNDS, QUERIES, CALLS = 5, 5, 300
+ROUNDS, QUERIES, CALLS, SEARCHES = 5, 5, 300, 40
 _BOXES = "[" + ", ".join(["[0.0, 0.0, 1.0, 1.0, 0]"] * VIEWS) + "]"
 
 
@@ -69,6 +74,7 @@ def run() -> Iterator[Row]:
         export_gallery(folder, uri)
         options = ClusterOptions(shards=2, folder=Path(scratch) / "shards")
         with (
+            without_numba(Path(scratch)),
             Gallery.open(folder, encoder=encoder) as whole,
             open_cluster("local", uri, encoder=encoder, options=options) as parted,
         ):
@@ -76,6 +82,21 @@ def run() -> Iterator[Row]:
             yield against_one_process(whole, parted)
             yield fan_out(parted)
             yield memory(parted)
+        if rivals.is_installed("numba"):
+            with open_cluster("local", uri, encoder=encoder, options=options) as parted:
+                assert isinstance(parted, ClusterGallery)
+                yield memory(parted, with_extra=", extra fast")
+
+
+@contextmanager
+def without_numba(scratch: Path) -> Iterator[None]:
+    """Hide the extra ``fast`` from this process, and from those of a Ray that it starts."""
+    hiding = scratch / "without-numba"
+    hiding.mkdir()
+    (hiding / "numba.py").write_text('raise ImportError("hidden")\n')
+    path = os.pathsep.join([str(hiding), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    with patch.dict(os.environ, PYTHONPATH=path), patch.dict(sys.modules, {"numba": None}):
+        yield
 
 
 def write_gallery(world: World, folder: Path, encoder: HashEncoder) -> None:
@@ -129,12 +150,34 @@ def fan_out(parted: ClusterGallery) -> Row:
     return Row("fan-out to two shards, median ms", statistics.median(times), 5.0, raw=raw)
 
 
-def memory(parted: ClusterGallery) -> Row:
+def memory(parted: ClusterGallery, with_extra: str = "") -> Row:
     """Anonymous megabytes of the larger shard: what is not a file that is mapped."""
+    searcher = Searcher(parted)
+    for number in range(SEARCHES):
+        searcher.search(Query(text=f"another thing number {number}"))
     fleet = parted.fleet
     assert isinstance(fleet, RayFleet)
     sizes = [anonymous_mb(int(row["pid"])) for row in fleet.status()]
-    return Row("memory of a shard beside its mapped files, MB", max(sizes), 120.0)
+    raw = {"actor_alone_mb": actor_alone_mb()}
+    name = f"memory of a shard beside its mapped files, MB{with_extra}"
+    return Row(name, max(sizes), 120.0, raw=raw, sizes={"sets": SETS, "searches": SEARCHES})
+
+
+class Actor:
+    """An actor that does nothing."""
+
+    def pid(self) -> int:
+        return os.getpid()
+
+
+def actor_alone_mb() -> float:
+    """Return the anonymous megabytes of a Ray actor that imports nothing."""
+    import ray
+
+    actor = ray.remote(Actor).options(num_cpus=1).remote()
+    alone = anonymous_mb(int(ray.get(actor.pid.remote())))
+    ray.kill(actor)
+    return alone
 
 
 def anonymous_mb(pid: int) -> float:

@@ -297,6 +297,7 @@ def test_a_row_that_was_altered_is_named(source: Path, uri: str, tmp_path: Path)
     assert any(re.match(r"blue\.png: is in shard 300, but belongs into \d+", p) for p in problems)
     with pytest.raises(GalleryDamagedError, match=r"'red.png' in version 3"):
         import_gallery(uri, tmp_path / "back")
+    assert list((tmp_path / "back").glob("*.sqlite*")) == []  # no part of a gallery is left
     assert import_gallery(uri, tmp_path / "back", version=1).images == 9
 
 

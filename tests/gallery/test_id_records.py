@@ -15,7 +15,6 @@ from stitch_cir.gallery.store import (
     IdRecord,
     Store,
     attribute_kinds,
-    clear_records,
     delete_records,
     put_records,
     read_records,
@@ -69,7 +68,6 @@ def restored(source: Path, target: Path) -> Path:
     with write_lock(target):
         store = Store(target, write=True)
         with store.transaction():
-            clear_records(store)
             put_records(store, records, kinds)
             store.set_meta(**facts)
         store.close()

@@ -36,8 +36,10 @@ from stitch_cir.gallery.store import (
 
 __all__ = ["dataset_key", "materialise", "materialise_apart"]
 
-_DONE = "shard.json"
-"""Written last: a folder without it was not finished."""
+_DONE = "complete.json"
+"""Version and number of rows, written last: a folder without it was not finished."""
+_DIGESTS = "digests.json"
+"""The digest of every row, which only the next version needs."""
 _TOGETHER = 1000
 _PATIENCE = 3600.0
 """Seconds that a replica waits for another one of its shard, which writes the same folder."""
@@ -166,14 +168,15 @@ def _make(dataset: SharedDataset, numbers: tuple[int, int], versions: Path, targ
     gone: list[str] = []
     target.mkdir()
     for earlier in _finished(versions)[:1]:
-        before = json.loads((earlier / _DONE).read_text())["digests"]
+        before = json.loads((earlier / _DIGESTS).read_text())
         gone = [id for id, digest in before.items() if digests.get(id) != digest]
         if 2 * len(gone) > len(before):
             before, gone = {}, []
         else:
             _copy_database(earlier / DATABASE, target / DATABASE)
     fresh = [id for id, digest in digests.items() if before.get(id) != digest]
-    with closing(Store(target, write=True)) as store:
+    # a folder that is not finished is deleted
+    with closing(Store(target, write=True)) as store, store.unlogged():
         for start in range(0, len(gone), _TOGETHER):
             with store.transaction():
                 delete_records(store, gone[start : start + _TOGETHER])
@@ -185,7 +188,8 @@ def _make(dataset: SharedDataset, numbers: tuple[int, int], versions: Path, targ
         root = dataset.facts["root"]
         if root is not None:
             set_root(store, Path(root), target)
-    done = {"version": dataset.version, "rows": len(digests), "digests": digests}
+    (target / _DIGESTS).write_text(json.dumps(digests))
+    done = {"version": dataset.version, "rows": len(digests)}
     (target / _DONE).write_text(json.dumps(done))
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from stitch_cir.gallery.store import ContentRecord, IdRecord, row_digest
 
 __all__ = [
@@ -25,7 +27,9 @@ __all__ = [
 SHARDS = 256
 """Numbers among which ids are dealt out by their content, fixed when a dataset is made."""
 BATCH = 256
-"""Rows written or read at a time."""
+"""Rows read at a time."""
+_WRITTEN = 1024
+"""Rows written at a time, since Lance works a while for each batch."""
 _ITEM = ("path", "size", "mtime_ns", "mark", "since", "hash")
 _CONTENT = ("width", "height", "boxes", "vectors")
 SURVEYED = ("state", *_ITEM, "captions", "metadata_of", "rows")
@@ -75,19 +79,21 @@ def row_of(record: IdRecord) -> dict[str, Any]:
     content = record.content
     # by name: galleries that met the attributes in another order have equal rows
     attributes = sorted([*head, list(values)] for *head, values in record.attributes)
+    columns = record.columns
     row: dict[str, Any] = {
         "id": record.id,
         "state": record.table,
-        **{name: record.columns.get(name) for name in _ITEM},
+        **{name: columns.get(name) for name in _ITEM},
         **{name: None if content is None else getattr(content, name) for name in _CONTENT},
         "captions": [text for text, _ in record.captions],
-        "caption_vectors": b"".join(vector for _, vector in record.captions),
-        "attributes": json.dumps(attributes, ensure_ascii=False),
+        "caption_vectors": b"".join([vector for _, vector in record.captions]),
+        "attributes": _ENCODER.encode(attributes),
         "metadata_of": record.metadata_of,
-        "rows": json.dumps(record.rows, ensure_ascii=False, sort_keys=True, default=_hexadecimal),
+        "rows": _ENCODER.encode(record.rows),
     }
-    digest = digest_of(row, None if content is None else content.digest)
-    return {**row, "shard": shard_of(row), "digest": digest}
+    row["digest"] = digest_of(row, None if content is None else content.digest)
+    row["shard"] = shard_of(row)
+    return row
 
 
 def shard_of(row: Mapping[str, Any]) -> int:
@@ -135,7 +141,7 @@ def _to_record(row: Mapping[str, Any], dim: int, of_content: bytes | None) -> Id
     content = None
     if of_content is not None:
         content = ContentRecord(**{name: row[name] for name in _CONTENT}, digest=of_content)
-    attributes = json.loads(row["attributes"])
+    attributes = _DECODER.decode(row["attributes"])
     return IdRecord(
         row["id"],
         row["state"],
@@ -144,7 +150,7 @@ def _to_record(row: Mapping[str, Any], dim: int, of_content: bytes | None) -> Id
         tuple(zip(texts, vectors, strict=True)),
         tuple((name, kind, carried, tuple(values)) for name, kind, carried, values in attributes),
         row["metadata_of"],
-        json.loads(row["rows"], object_hook=_restored),
+        _DECODER.decode(row["rows"]),
     )
 
 
@@ -162,7 +168,7 @@ def to_surveyed_record(row: Mapping[str, Any]) -> IdRecord:
         tuple((text, b"") for text in row["captions"] or ()),
         (),
         row["metadata_of"],
-        json.loads(row["rows"], object_hook=_restored),
+        _DECODER.decode(row["rows"]),
     )
 
 
@@ -171,8 +177,22 @@ def batches(rows: Iterable[Mapping[str, Any]], arrow_schema: Any) -> Iterator[An
     import pyarrow as pa
 
     stream = iter(rows)
-    while part := list(islice(stream, BATCH)):
-        yield pa.RecordBatch.from_pylist([dict(row) for row in part], schema=arrow_schema)
+    while part := list(islice(stream, _WRITTEN)):
+        # by column: Arrow would look at every row for the names that it has
+        arrays = [_array([row[each.name] for row in part], each.type) for each in arrow_schema]
+        yield pa.RecordBatch.from_arrays(arrays, schema=arrow_schema)
+
+
+def _array(values: list[Any], kind: Any) -> Any:
+    """Return a column as an Arrow array."""
+    import pyarrow as pa
+
+    if not pa.types.is_large_binary(kind) or None in values:
+        return pa.array(values, kind)
+    # vectors are most of a dataset: joined in one step, where Arrow appends and grows
+    ends = np.cumsum([0, *map(len, values)], dtype=np.int64)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))]
+    return pa.Array.from_buffers(kind, len(values), buffers)
 
 
 def _hexadecimal(value: Any) -> dict[str, str]:
@@ -181,3 +201,7 @@ def _hexadecimal(value: Any) -> dict[str, str]:
 
 def _restored(value: dict[str, Any]) -> Any:
     return bytes.fromhex(value["hexadecimal"]) if set(value) == {"hexadecimal"} else value
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=_hexadecimal)
+_DECODER = json.JSONDecoder(object_hook=_restored)

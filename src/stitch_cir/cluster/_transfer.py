@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from stitch_cir.errors import (
 )
 from stitch_cir.gallery import Gallery
 from stitch_cir.gallery.store import (
+    DATABASE,
     IdRecord,
     Store,
     attribute_kinds,
-    clear_records,
+    delete_database,
     put_records,
     read_records,
     root_of,
@@ -36,6 +38,8 @@ _SHAPING = ("fingerprint", "dim", "recipe")
 _OF_A_COMMIT = ("generation", "commit", "meta_digest")
 _TRIES, _RETRIES = 10, 30
 """How often an export begins again after others' commits, and how often its own is tried again."""
+_UNFINISHED = "import.sqlite"
+"""The database of an import that is under way."""
 _RECORDS = 1000
 """Records of one transaction."""
 
@@ -248,25 +252,42 @@ def import_gallery(
     dataset = SharedDataset.open(uri, version, storage_options=storage_options)
     target = Path(directory)
     with write_lock(target):
-        store = Store(target, write=True)
+        _require_no_gallery(target)
+        unfinished = target / _UNFINISHED
+        delete_database(unfinished)
         try:
-            if "fingerprint" in store.meta():
-                raise GalleryError(
-                    f"There is a gallery already in {target}.",
-                    hint="Import into another directory, or delete that one first.",
-                )
-            with store.transaction():
-                clear_records(store)
-            images = _put_all(store, dataset)
-            recorded = dataset.facts["root"]
-            folder = root or (None if recorded is None else Path(recorded))
-            with store.transaction():
-                store.set_meta(**dataset.facts)
-            if folder is not None:
-                set_root(store, folder, target)
-        finally:
-            store.close()
+            images = _fill(target, dataset, root)
+        except BaseException:
+            delete_database(unfinished)
+            raise
+        delete_database(target / DATABASE)
+        unfinished.replace(target / DATABASE)
     return GalleryImportReport(dataset.version, images)
+
+
+def _require_no_gallery(directory: Path) -> None:
+    """Raise ``GalleryError`` where there is a gallery; one that was never finished is none."""
+    if not (directory / DATABASE).exists():
+        return
+    with closing(Store(directory, write=True)) as store:
+        if "fingerprint" in store.meta():
+            raise GalleryError(
+                f"There is a gallery already in {directory}.",
+                hint="Import into another directory, or delete that one first.",
+            )
+
+
+def _fill(directory: Path, dataset: SharedDataset, root: Path | None) -> int:
+    """Write a database that is no gallery yet; return the number of its images."""
+    recorded = dataset.facts["root"]
+    folder = root or (None if recorded is None else Path(recorded))
+    with closing(Store(directory, write=True, name=_UNFINISHED)) as store, store.unlogged():
+        images = _put_all(store, dataset)
+        with store.transaction():
+            store.set_meta(**dataset.facts)
+        if folder is not None:
+            set_root(store, folder, directory)
+    return images
 
 
 def _put_all(store: Store, dataset: SharedDataset) -> int:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from stitch_cir.errors import GalleryError, GalleryMismatchError
 from stitch_cir.gallery.index._pending import settle
-from stitch_cir.gallery.store import DATABASE, Store, write_lock
-from stitch_cir.gallery.store._database import delete_database
+from stitch_cir.gallery.store import DATABASE, Store, delete_database, write_lock
 from stitch_cir.views import ViewRecipe
 
 __all__ = ["open_for_indexing", "set_removed"]

@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING
 from stitch_cir import _exports
 
 if TYPE_CHECKING:
-    from stitch_cir.gallery.store._database import DATABASE, Database, write_lock
+    from stitch_cir.gallery.store._database import (
+        DATABASE,
+        Database,
+        delete_database,
+        write_lock,
+    )
     from stitch_cir.gallery.store._digest import row_digest
     from stitch_cir.gallery.store._id_records import (
         ContentRecord,
         IdRecord,
         attribute_kinds,
-        clear_records,
         delete_records,
         put_records,
         read_records,
@@ -36,8 +40,8 @@ __all__ = [
     "StoredSet",
     "StoredView",
     "attribute_kinds",
-    "clear_records",
     "completeness",
+    "delete_database",
     "delete_records",
     "encoder_name",
     "put_records",
@@ -65,8 +69,8 @@ _exports.publish(
         "StoredSet": "_view_sets",
         "StoredView": "_view_sets",
         "attribute_kinds": "_id_records",
-        "clear_records": "_id_records",
         "completeness": "_provenance",
+        "delete_database": "_database",
         "delete_records": "_id_records",
         "encoder_name": "_provenance",
         "put_records": "_id_records",

@@ -27,7 +27,6 @@ __all__ = [
     "ContentRecord",
     "IdRecord",
     "attribute_kinds",
-    "clear_records",
     "delete_records",
     "put_records",
     "read_records",
@@ -63,6 +62,9 @@ class ContentRecord:
     boxes: str
     vectors: bytes = field(repr=False)
     digest: bytes
+
+
+_CONTENT = tuple(each.name for each in fields(ContentRecord))
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,14 +249,6 @@ def _damaged(store: Store, id: str) -> RowDamagedError:
     )
 
 
-def clear_records(store: Store) -> None:
-    """Delete what the records of a gallery put there, in the caller's transaction."""
-    tables = _Tables(store)
-    kept = {"meta", "pending", "attribute_changes"}
-    for table in tables.columns.keys() - kept:
-        store.rows(f"DELETE FROM {table}")
-
-
 def delete_records(store: Store, ids: Sequence[str]) -> None:
     """Delete what records put there of some ids, in the caller's transaction.
 
@@ -295,19 +289,14 @@ def put_records(
     rows: dict[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]] = {}
 
     def add(table: str, row: Row) -> None:
-        if not set(row) <= set(tables.columns.get(table, ())):
-            raise GalleryError(
-                f"The records are of a newer version of stitch, with a table {table!r} that this "
-                "one does not know.",
-                hint="Update stitch-cir.",
-            )
         rows.setdefault((table, tuple(row)), []).append(tuple(row.values()))
 
     for record in records:
         if record.table:
             add(record.table, {"id": record.id, **record.columns})
         if record.content is not None:
-            add("contents", {"hash": record.columns["hash"], **_columns(record.content)})
+            content = {name: getattr(record.content, name) for name in _CONTENT}
+            add("contents", {"hash": record.columns["hash"], **content})
         for position, (text, vector) in enumerate(record.captions):
             add("captions", {"id": record.id, "position": position, "text": text})
             digest = row_digest(text, vector)
@@ -316,13 +305,15 @@ def put_records(
             for row in others:
                 add(table, row if table in tables.by_hash else {"id": record.id, **row})
     for (table, names), values in rows.items():
+        if not set(names) <= set(tables.columns.get(table, ())):
+            raise GalleryError(
+                f"The records are of a newer version of stitch, with a table {table!r} that this "
+                "one does not know.",
+                hint="Update stitch-cir.",
+            )
         marks = ", ".join("?" * len(names))
         store.run(f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) VALUES ({marks})", values)
     _put_attributes(store, records, kinds)
-
-
-def _columns(content: ContentRecord) -> Row:
-    return {each.name: getattr(content, each.name) for each in fields(content)}
 
 
 def _put_attributes(
