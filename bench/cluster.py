@@ -29,6 +29,7 @@ from stitch_cir.views import ViewRecipe
 MILLION = 1_000_000
 EXPORT = """
 import json, sys, time
+import lance
 from stitch_cir.cluster import SharedDataset, export_gallery, import_gallery
 started = time.process_time()
 {}

@@ -15,6 +15,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import cast
 from unittest.mock import patch
 
 import numpy as np
@@ -95,8 +97,16 @@ def without_numba(scratch: Path) -> Iterator[None]:
     hiding.mkdir()
     (hiding / "numba.py").write_text('raise ImportError("hidden")\n')
     path = os.pathsep.join([str(hiding), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    with patch.dict(os.environ, PYTHONPATH=path), patch.dict(sys.modules, {"numba": None}):
-        yield
+    with patch.dict(os.environ, PYTHONPATH=path):
+        # no patch: that would also forget what is imported meanwhile
+        imported = sys.modules.pop("numba", None)
+        sys.modules["numba"] = cast("ModuleType", None)
+        try:
+            yield
+        finally:
+            del sys.modules["numba"]
+            if imported is not None:
+                sys.modules["numba"] = imported
 
 
 def write_gallery(world: World, folder: Path, encoder: HashEncoder) -> None:
