@@ -215,7 +215,7 @@ def test_several_references_may_be_ids_and_images_of_the_assistant(
     alone = call("search", reference=url)
     assert "red.png" not in [hit["id"] for hit in alone.structured_content["hits"]]
     why = call("explain", id="blue.png", text=text, references=["green.png", url], image="none")
-    assert "rank" in words(why).lower()
+    assert "found because" in words(why).lower()
 
 
 def test_turns_of_an_assistant_stay(call: Call) -> None:
