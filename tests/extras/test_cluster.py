@@ -213,7 +213,7 @@ def at_once(calls: list[Callable[[], GalleryExportReport]]) -> list[GalleryExpor
 
 DYING = """
 import os, sys
-from stitch_cir.cluster import _rows, _transfer
+from stitch_cir.cluster.storage import _rows, _transfer
 
 _rows.BATCH = 1
 

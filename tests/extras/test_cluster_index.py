@@ -270,7 +270,7 @@ def test_an_interruption_keeps_what_is_done_and_says_how_to_go_on(
     with pytest.raises(KeyboardInterrupt):
         run(images, uri, unit=1, progress=interrupt)
     dataset = SharedDataset.open(uri)
-    assert 8 <= len(dataset) < 20
+    assert 0 < len(dataset) < 20  # the event comes with the first unit that is done
     assert dataset.waiting_files is not None
     assert dataset.waiting_files > 0
     run(images, uri)

@@ -7,37 +7,45 @@ they are imported when a dataset is opened, or a cluster.
 from typing import TYPE_CHECKING
 
 from stitch_cir import _exports
-from stitch_cir.cluster._dataset import AttributePosition, SharedDataset
-from stitch_cir.cluster._reports import (
+from stitch_cir.cluster.storage import (
+    AttributePosition,
     ClusterIndexReport,
     CompactReport,
     DatasetReport,
     DatasetVersion,
     GalleryExportReport,
     GalleryImportReport,
+    SharedDataset,
+    export_gallery,
+    import_gallery,
 )
-from stitch_cir.cluster._transfer import export_gallery, import_gallery
 
 if TYPE_CHECKING:
-    from stitch_cir.cluster._attributes import ClusterAttributes
-    from stitch_cir.cluster._counts import ShardCount, ShardCounts
-    from stitch_cir.cluster._deploy import Deployment, Replica
     from stitch_cir.cluster._errors import named_error
-    from stitch_cir.cluster._fleet import Answers, Fleet
-    from stitch_cir.cluster._gallery import ClusterGallery, ClusterSnapshot
-    from stitch_cir.cluster._index import ClusterIndexOptions, index_on_cluster
     from stitch_cir.cluster._open import ClusterOptions, open_cluster
-    from stitch_cir.cluster._operate import (
+    from stitch_cir.cluster.actors import (
         ClusterStatus,
+        Deployment,
         NodeStatus,
+        RayFleet,
+        Replica,
         ScaleReport,
         ShardStatus,
+        Timing,
         read_status,
         scale,
     )
-    from stitch_cir.cluster._ray_fleet import RayFleet
-    from stitch_cir.cluster._round import Timing
-    from stitch_cir.cluster._shard import DatasetShard
+    from stitch_cir.cluster.indexing import ClusterIndexOptions, index_on_cluster
+    from stitch_cir.cluster.search import (
+        Answers,
+        ClusterAttributes,
+        ClusterGallery,
+        ClusterSnapshot,
+        Fleet,
+        ShardCount,
+        ShardCounts,
+    )
+    from stitch_cir.cluster.shards import DatasetShard
 
 __all__ = [
     "Answers",
@@ -80,27 +88,27 @@ _exports.publish(
     __name__,
     __all__,
     lazy={
-        "ShardCount": "_counts",
-        "ShardCounts": "_counts",
-        "scale": "_operate",
-        "read_status": "_operate",
-        "ShardStatus": "_operate",
-        "ScaleReport": "_operate",
-        "NodeStatus": "_operate",
-        "ClusterStatus": "_operate",
-        "Answers": "_fleet",
-        "ClusterAttributes": "_attributes",
-        "ClusterGallery": "_gallery",
-        "ClusterIndexOptions": "_index",
+        "ShardCount": "search",
+        "ShardCounts": "search",
+        "scale": "actors",
+        "read_status": "actors",
+        "ShardStatus": "actors",
+        "ScaleReport": "actors",
+        "NodeStatus": "actors",
+        "ClusterStatus": "actors",
+        "Answers": "search",
+        "ClusterAttributes": "search",
+        "ClusterGallery": "search",
+        "ClusterIndexOptions": "indexing",
         "ClusterOptions": "_open",
-        "ClusterSnapshot": "_gallery",
-        "Deployment": "_deploy",
-        "Fleet": "_fleet",
-        "RayFleet": "_ray_fleet",
-        "Replica": "_deploy",
-        "DatasetShard": "_shard",
-        "Timing": "_round",
-        "index_on_cluster": "_index",
+        "ClusterSnapshot": "search",
+        "Deployment": "actors",
+        "Fleet": "search",
+        "RayFleet": "actors",
+        "Replica": "actors",
+        "DatasetShard": "shards",
+        "Timing": "actors",
+        "index_on_cluster": "indexing",
         "named_error": "_errors",
         "open_cluster": "_open",
     },

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stitch_cir.cluster._dataset import SharedDataset
-from stitch_cir.cluster._deploy import deploy
-from stitch_cir.cluster._gallery import ClusterGallery
 from stitch_cir.cluster._ray import check_nodes, connected, ray_errors
-from stitch_cir.cluster._ray_fleet import RayFleet
-from stitch_cir.cluster._round import Timing
+from stitch_cir.cluster.actors import RayFleet, Timing, deploy
+from stitch_cir.cluster.search import ClusterGallery
+from stitch_cir.cluster.storage import SharedDataset
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder

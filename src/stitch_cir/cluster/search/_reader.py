@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stitch_cir.cluster._fleet import Fleet
+from stitch_cir.cluster.search._fleet import Fleet
 from stitch_cir.errors import QueryError
 from stitch_cir.gallery import GalleryReader, StoredView, Where, by_name
 from stitch_cir.gallery.store import same_id

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.cluster._lance import lance_errors
+from stitch_cir.cluster.storage._lance import lance_errors
 
 __all__ = ["RowAddresses"]
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.cluster._dataset import SharedDataset
-from stitch_cir.cluster._deploy import Replica, deploy, deployed
 from stitch_cir.cluster._ray import connected, ray_errors
-from stitch_cir.cluster._ray_fleet import RayFleet
-from stitch_cir.cluster._rows import SHARDS
+from stitch_cir.cluster.actors._deploy import Replica, deploy, deployed
+from stitch_cir.cluster.actors._ray_fleet import RayFleet
+from stitch_cir.cluster.storage import SHARDS, SharedDataset
 from stitch_cir.errors import ClusterError, SettingError
 
 __all__ = ["ClusterStatus", "NodeStatus", "ScaleReport", "ShardStatus", "read_status", "scale"]

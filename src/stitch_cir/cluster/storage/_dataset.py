@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stitch_cir.cluster._lance import import_lance, lance_errors, quoted
-from stitch_cir.cluster._reports import CompactReport, DatasetReport, DatasetVersion
-from stitch_cir.cluster._rows import BATCH, SHARDS, shard_of, to_record
+from stitch_cir.cluster.storage._lance import import_lance, lance_errors, quoted
+from stitch_cir.cluster.storage._reports import CompactReport, DatasetReport, DatasetVersion
+from stitch_cir.cluster.storage._rows import BATCH, SHARDS, shard_of, to_record
 from stitch_cir.errors import GalleryDamagedError, GalleryError, NotFoundError, SettingError
 from stitch_cir.gallery.store import completeness
 

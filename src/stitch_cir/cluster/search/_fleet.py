@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from stitch_cir.cluster._counts import ShardCount
+from stitch_cir.cluster.search._counts import ShardCount
 
 __all__ = ["Answers", "Fleet"]
 

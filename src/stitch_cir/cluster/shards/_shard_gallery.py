@@ -11,8 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.cluster._errors import ColumnMissingError
-from stitch_cir.cluster._questions import GroupMembers, ShardAnswer, ShardQuery, ShardTakingPart
-from stitch_cir.cluster._shard_reader import ShardReader
+from stitch_cir.cluster.shards._questions import (
+    GroupMembers,
+    ShardAnswer,
+    ShardQuery,
+    ShardTakingPart,
+)
+from stitch_cir.cluster.shards._shard_reader import ShardReader
 from stitch_cir.gallery import (
     FacetRequest,
     NearDuplicates,

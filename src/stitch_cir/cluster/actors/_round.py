@@ -9,9 +9,9 @@ from typing import Any
 
 from stitch_cir import __version__
 from stitch_cir._request_id import current_request
-from stitch_cir.cluster._counts import ShardCounts
-from stitch_cir.cluster._deploy import Deployment, Replica
 from stitch_cir.cluster._errors import NotLoadedError, named_error
+from stitch_cir.cluster.actors._deploy import Deployment, Replica
+from stitch_cir.cluster.search import ShardCounts
 
 __all__ = ["Round", "ShardsEndedError", "Timing", "reason_of"]
 

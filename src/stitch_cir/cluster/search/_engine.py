@@ -10,10 +10,10 @@ import numpy as np
 
 from stitch_cir._schema import DECLARED
 from stitch_cir.cluster._errors import ColumnMissingError
-from stitch_cir.cluster._gallery import ClusterSnapshot
-from stitch_cir.cluster._questions import ShardQuery, ShardTakingPart
-from stitch_cir.cluster._source import ClusterSource, joined
-from stitch_cir.cluster._whole import NEAR_DUPLICATES
+from stitch_cir.cluster.search._gallery import ClusterSnapshot
+from stitch_cir.cluster.search._source import ClusterSource, joined
+from stitch_cir.cluster.search._whole import NEAR_DUPLICATES
+from stitch_cir.cluster.shards import ShardQuery, ShardTakingPart
 from stitch_cir.errors import ClusterError, SettingError
 from stitch_cir.gallery import Snapshot
 from stitch_cir.ranking import Exhaustive
@@ -36,8 +36,8 @@ from stitch_cir.searcher import (
 from stitch_cir.transition import LearnsFromGallery
 
 if TYPE_CHECKING:
-    from stitch_cir.cluster._gallery import ClusterGallery
-    from stitch_cir.cluster._whole import Sample
+    from stitch_cir.cluster.search._gallery import ClusterGallery
+    from stitch_cir.cluster.search._whole import Sample
     from stitch_cir.ranking import Solver
 
 __all__ = ["ClusterEngine"]

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
-from stitch_cir.cluster._addresses import RowAddresses
-from stitch_cir.cluster._dataset import SharedDataset
-from stitch_cir.cluster._rows import SURVEYED, to_surveyed_record
+from stitch_cir.cluster.storage import SURVEYED, RowAddresses, SharedDataset, to_surveyed_record
 from stitch_cir.gallery import Progress, ProgressEvent
 from stitch_cir.gallery.store import IdRecord, Store, put_records
 

@@ -12,15 +12,21 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from stitch_cir.cluster._commits import Committer
-from stitch_cir.cluster._dataset import SharedDataset, metadata_of, positions
-from stitch_cir.cluster._lance import create_dataset, import_lance, lance_errors
-from stitch_cir.cluster._pool import encode_units
 from stitch_cir.cluster._ray import Node, check_nodes, connected
-from stitch_cir.cluster._reports import ClusterIndexReport
-from stitch_cir.cluster._rows import schema
-from stitch_cir.cluster._surveyed_records import SurveyedRecords
-from stitch_cir.cluster._units import EncodedUnit, EncoderJob, Unit
+from stitch_cir.cluster.indexing._commits import Committer
+from stitch_cir.cluster.indexing._pool import encode_units
+from stitch_cir.cluster.indexing._surveyed_records import SurveyedRecords
+from stitch_cir.cluster.indexing._units import EncodedUnit, EncoderJob, Unit
+from stitch_cir.cluster.storage import (
+    ClusterIndexReport,
+    SharedDataset,
+    create_dataset,
+    import_lance,
+    lance_errors,
+    metadata_of,
+    positions,
+    schema,
+)
 from stitch_cir.encoders import load_encoder
 from stitch_cir.errors import (
     ClusterError,

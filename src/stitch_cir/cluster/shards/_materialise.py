@@ -14,10 +14,8 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.cluster._dataset import SharedDataset
 from stitch_cir.cluster._errors import described, named_error
-from stitch_cir.cluster._lance import quoted
-from stitch_cir.cluster._rows import to_record
+from stitch_cir.cluster.storage import SharedDataset, quoted, to_record
 from stitch_cir.errors import (
     ClusterError,
     GalleryBusyError,

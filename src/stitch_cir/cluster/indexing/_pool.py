@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-from stitch_cir.cluster._encode import UnitEncoder
 from stitch_cir.cluster._errors import named_error
 from stitch_cir.cluster._ray import Node
-from stitch_cir.cluster._units import EncodedUnit, EncoderJob, Failure, Unit
+from stitch_cir.cluster.indexing._encode import UnitEncoder
+from stitch_cir.cluster.indexing._units import EncodedUnit, EncoderJob, Failure, Unit
 from stitch_cir.errors import ClusterError, GalleryError, StitchError
 
 __all__ = ["encode_units"]

@@ -10,13 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from stitch_cir.cluster._counts import ShardCount, ShardCounts
-from stitch_cir.cluster._dataset import SharedDataset
-from stitch_cir.cluster._deploy import Deployment, Replica, current_shards, is_there
 from stitch_cir.cluster._errors import named_error
-from stitch_cir.cluster._fleet import Answers
-from stitch_cir.cluster._round import Round, ShardsEndedError, Timing, reason_of
-from stitch_cir.cluster._rows import SHARDS
+from stitch_cir.cluster.actors._deploy import Deployment, Replica, current_shards, is_there
+from stitch_cir.cluster.actors._round import Round, ShardsEndedError, Timing, reason_of
+from stitch_cir.cluster.search import Answers, ShardCount, ShardCounts
+from stitch_cir.cluster.storage import SHARDS, SharedDataset
 from stitch_cir.errors import ClusterError, StitchError
 
 __all__ = ["SERVING", "RayFleet"]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.cluster._attributes import joined_facets
-from stitch_cir.cluster._gallery import ClusterSnapshot
-from stitch_cir.cluster._questions import GroupMembers, ShardAnswer, ShardQuery, ShardTakingPart
+from stitch_cir.cluster.search._attributes import joined_facets
+from stitch_cir.cluster.search._gallery import ClusterSnapshot
+from stitch_cir.cluster.shards import GroupMembers, ShardAnswer, ShardQuery, ShardTakingPart
 from stitch_cir.gallery import Facet, FacetRequest
 from stitch_cir.ranking import ShardRanking, merge
 from stitch_cir.searcher import (
@@ -24,7 +24,7 @@ from stitch_cir.searcher import (
 )
 
 if TYPE_CHECKING:
-    from stitch_cir.cluster._engine import ClusterEngine
+    from stitch_cir.cluster.search._engine import ClusterEngine
 
 __all__ = ["ClusterSource", "joined"]
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.cluster._attributes import ClusterAttributes
-from stitch_cir.cluster._counts import ShardCount
 from stitch_cir.cluster._errors import VersionGoneError
-from stitch_cir.cluster._fleet import Fleet
-from stitch_cir.cluster._reader import ClusterReader
+from stitch_cir.cluster.search._attributes import ClusterAttributes
+from stitch_cir.cluster.search._counts import ShardCount
+from stitch_cir.cluster.search._fleet import Fleet
+from stitch_cir.cluster.search._reader import ClusterReader
 from stitch_cir.errors import ClusterError, GalleryError, SettingError
 from stitch_cir.gallery import Gallery, Snapshot, ViewMatrix
 
@@ -152,7 +152,7 @@ class ClusterGallery(ClusterReader, Gallery):
         may_miss: bool = False,
     ) -> None:
         """Use :func:`stitch_cir.cluster.open_cluster`."""
-        from stitch_cir.cluster._whole import WholeGallery
+        from stitch_cir.cluster.search._whole import WholeGallery
 
         self.directory = Path(uri)
         self.uri = uri
@@ -197,7 +197,7 @@ class ClusterGallery(ClusterReader, Gallery):
 
     def engine(self) -> Engine:
         """Return what ranks it."""
-        from stitch_cir.cluster._engine import ClusterEngine
+        from stitch_cir.cluster.search._engine import ClusterEngine
 
         return ClusterEngine(self)
 

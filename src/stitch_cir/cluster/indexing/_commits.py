@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stitch_cir.cluster._addresses import RowAddresses
-from stitch_cir.cluster._dataset import AttributePosition, SharedDataset
-from stitch_cir.cluster._lance import import_lance, lance_errors, quoted
-from stitch_cir.cluster._units import EncodedUnit
+from stitch_cir.cluster.indexing._units import EncodedUnit
+from stitch_cir.cluster.storage import (
+    AttributePosition,
+    RowAddresses,
+    SharedDataset,
+    import_lance,
+    lance_errors,
+    quoted,
+)
 from stitch_cir.errors import GalleryBusyError, GalleryError
 
 __all__ = ["Committer"]

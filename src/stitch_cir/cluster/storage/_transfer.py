@@ -7,10 +7,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.cluster._dataset import SharedDataset, kinds_metadata, metadata_of, positions
-from stitch_cir.cluster._lance import create_dataset, import_lance, lance_errors
-from stitch_cir.cluster._reports import GalleryExportReport, GalleryImportReport
-from stitch_cir.cluster._rows import batches, row_of, schema, to_record
+from stitch_cir.cluster.storage._dataset import (
+    SharedDataset,
+    kinds_metadata,
+    metadata_of,
+    positions,
+)
+from stitch_cir.cluster.storage._lance import create_dataset, import_lance, lance_errors
+from stitch_cir.cluster.storage._reports import GalleryExportReport, GalleryImportReport
+from stitch_cir.cluster.storage._rows import batches, row_of, schema, to_record
 from stitch_cir.errors import (
     GalleryBusyError,
     GalleryDamagedError,

@@ -20,7 +20,7 @@ from stitch_cir.gallery import (
 )
 
 if TYPE_CHECKING:
-    from stitch_cir.cluster._gallery import ClusterSnapshot
+    from stitch_cir.cluster.search._gallery import ClusterSnapshot
 
 __all__ = ["ClusterAttributes", "joined_facets"]
 

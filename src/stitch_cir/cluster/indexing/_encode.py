@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stitch_cir._cores import THREADS, usable_cores
-from stitch_cir.cluster._dataset import AttributePosition
 from stitch_cir.cluster._errors import described
-from stitch_cir.cluster._lance import import_lance, lance_errors
 from stitch_cir.cluster._ray import node_name
-from stitch_cir.cluster._rows import batches, row_of, to_record
-from stitch_cir.cluster._units import EncodedUnit, EncoderJob, Failure, Ready, Unit
+from stitch_cir.cluster.indexing._units import EncodedUnit, EncoderJob, Failure, Ready, Unit
+from stitch_cir.cluster.storage import (
+    AttributePosition,
+    batches,
+    import_lance,
+    lance_errors,
+    row_of,
+    to_record,
+)
 from stitch_cir.errors import GalleryDamagedError, StitchError
 from stitch_cir.gallery.attributes import carried_position
 from stitch_cir.gallery.index import PartState, index_part

@@ -7,10 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stitch_cir.cluster._materialise import dataset_key
 from stitch_cir.cluster._ray import NAMESPACE
-from stitch_cir.cluster._rows import SHARDS
-from stitch_cir.cluster._shard import DatasetShard, check_hello
+from stitch_cir.cluster.shards import DatasetShard, check_hello, dataset_key
+from stitch_cir.cluster.storage import SHARDS
 from stitch_cir.errors import ClusterError, SettingError
 
 __all__ = ["Deployment", "Replica", "deploy", "deployed", "remove"]

@@ -19,7 +19,7 @@ from stitch_cir.ranking import BANK, VIEWS_EACH, HubnessBank, allowed_neighbours
 from stitch_cir.searcher import IMAGES, REQUESTS, SearchSettings, spread_rows
 
 if TYPE_CHECKING:
-    from stitch_cir.cluster._gallery import ClusterSnapshot
+    from stitch_cir.cluster.search._gallery import ClusterSnapshot
 
 __all__ = ["NEAR_DUPLICATES", "Sample", "WholeGallery"]
 

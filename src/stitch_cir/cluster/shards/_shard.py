@@ -17,10 +17,10 @@ from stitch_cir.cluster._errors import (
     VersionGoneError,
     described,
 )
-from stitch_cir.cluster._log import log_answer, log_to_stderr
-from stitch_cir.cluster._materialise import materialise, materialise_apart
 from stitch_cir.cluster._ray import node_name
-from stitch_cir.cluster._shard_gallery import ShardGallery
+from stitch_cir.cluster.shards._log import log_answer, log_to_stderr
+from stitch_cir.cluster.shards._materialise import materialise, materialise_apart
+from stitch_cir.cluster.shards._shard_gallery import ShardGallery
 from stitch_cir.errors import ClusterError, NotFoundError, SettingError, StitchError
 from stitch_cir.gallery import Gallery
 

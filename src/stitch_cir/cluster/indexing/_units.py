@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stitch_cir.cluster._dataset import AttributePosition
+from stitch_cir.cluster.storage import AttributePosition
 
 # at run time: an encoder's counters come back in a message
 from stitch_cir.gallery._report import IndexCounters

@@ -1,0 +1,51 @@
+"""Shards as Ray actors: where they run, how they are asked, and what becomes of them."""
+
+from typing import TYPE_CHECKING
+
+from stitch_cir import _exports
+
+if TYPE_CHECKING:
+    from stitch_cir.cluster.actors._deploy import Deployment, Replica, deploy
+    from stitch_cir.cluster.actors._operate import (
+        ClusterStatus,
+        NodeStatus,
+        ScaleReport,
+        ShardStatus,
+        read_status,
+        scale,
+    )
+    from stitch_cir.cluster.actors._ray_fleet import RayFleet
+    from stitch_cir.cluster.actors._round import Timing
+
+__all__ = [
+    "ClusterStatus",
+    "Deployment",
+    "NodeStatus",
+    "RayFleet",
+    "Replica",
+    "ScaleReport",
+    "ShardStatus",
+    "Timing",
+    "deploy",
+    "read_status",
+    "scale",
+]
+
+# each is imported when it is first used
+_exports.publish(
+    __name__,
+    __all__,
+    lazy={
+        "ClusterStatus": "_operate",
+        "Deployment": "_deploy",
+        "NodeStatus": "_operate",
+        "RayFleet": "_ray_fleet",
+        "Replica": "_deploy",
+        "ScaleReport": "_operate",
+        "ShardStatus": "_operate",
+        "Timing": "_round",
+        "deploy": "_deploy",
+        "read_status": "_operate",
+        "scale": "_operate",
+    },
+)

@@ -1,0 +1,36 @@
+"""One gallery of many shards: what merges by itself, and what takes a second round."""
+
+from typing import TYPE_CHECKING
+
+from stitch_cir import _exports
+
+if TYPE_CHECKING:
+    from stitch_cir.cluster.search._attributes import ClusterAttributes
+    from stitch_cir.cluster.search._counts import ShardCount, ShardCounts
+    from stitch_cir.cluster.search._fleet import Answers, Fleet
+    from stitch_cir.cluster.search._gallery import ClusterGallery, ClusterSnapshot
+
+__all__ = [
+    "Answers",
+    "ClusterAttributes",
+    "ClusterGallery",
+    "ClusterSnapshot",
+    "Fleet",
+    "ShardCount",
+    "ShardCounts",
+]
+
+# each is imported when it is first used
+_exports.publish(
+    __name__,
+    __all__,
+    lazy={
+        "Answers": "_fleet",
+        "ClusterAttributes": "_attributes",
+        "ClusterGallery": "_gallery",
+        "ClusterSnapshot": "_gallery",
+        "Fleet": "_fleet",
+        "ShardCount": "_counts",
+        "ShardCounts": "_counts",
+    },
+)

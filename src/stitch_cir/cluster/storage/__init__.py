@@ -1,0 +1,92 @@
+"""Lance datasets: rows, versions, what goes in and comes out."""
+
+from typing import TYPE_CHECKING
+
+from stitch_cir import _exports
+
+if TYPE_CHECKING:
+    from stitch_cir.cluster.storage._addresses import RowAddresses
+    from stitch_cir.cluster.storage._dataset import (
+        AttributePosition,
+        SharedDataset,
+        metadata_of,
+        positions,
+    )
+    from stitch_cir.cluster.storage._lance import create_dataset, import_lance, lance_errors, quoted
+    from stitch_cir.cluster.storage._reports import (
+        ClusterIndexReport,
+        CompactReport,
+        DatasetReport,
+        DatasetVersion,
+        GalleryExportReport,
+        GalleryImportReport,
+    )
+    from stitch_cir.cluster.storage._rows import (
+        SHARDS,
+        SURVEYED,
+        batches,
+        row_of,
+        schema,
+        to_record,
+        to_surveyed_record,
+    )
+    from stitch_cir.cluster.storage._transfer import export_gallery, import_gallery
+
+__all__ = [
+    "SHARDS",
+    "SURVEYED",
+    "AttributePosition",
+    "ClusterIndexReport",
+    "CompactReport",
+    "DatasetReport",
+    "DatasetVersion",
+    "GalleryExportReport",
+    "GalleryImportReport",
+    "RowAddresses",
+    "SharedDataset",
+    "batches",
+    "create_dataset",
+    "export_gallery",
+    "import_gallery",
+    "import_lance",
+    "lance_errors",
+    "metadata_of",
+    "positions",
+    "quoted",
+    "row_of",
+    "schema",
+    "to_record",
+    "to_surveyed_record",
+]
+
+# each is imported when it is first used
+_exports.publish(
+    __name__,
+    __all__,
+    lazy={
+        "AttributePosition": "_dataset",
+        "ClusterIndexReport": "_reports",
+        "CompactReport": "_reports",
+        "DatasetReport": "_reports",
+        "DatasetVersion": "_reports",
+        "GalleryExportReport": "_reports",
+        "GalleryImportReport": "_reports",
+        "RowAddresses": "_addresses",
+        "SHARDS": "_rows",
+        "SURVEYED": "_rows",
+        "SharedDataset": "_dataset",
+        "batches": "_rows",
+        "create_dataset": "_lance",
+        "export_gallery": "_transfer",
+        "import_gallery": "_transfer",
+        "import_lance": "_lance",
+        "lance_errors": "_lance",
+        "metadata_of": "_dataset",
+        "positions": "_dataset",
+        "quoted": "_lance",
+        "row_of": "_rows",
+        "schema": "_rows",
+        "to_record": "_rows",
+        "to_surveyed_record": "_rows",
+    },
+)
