@@ -52,9 +52,13 @@ demo: $(VENV)/.installed
 demo-cluster: $(VENV)/.installed-cluster
 	$(BIN)/python scripts/demo_cluster.py
 
+# recording coverage slows a test by half, so it is recorded where the four rooms are tested
+COVERING := $(addprefix tests/,candidates cli gallery ranking searcher transition transport)
+
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=json:.cache/coverage/report.json
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=json:.cache/coverage/report.json $(COVERING)
 	$(BIN)/python scripts/room_coverage.py --least $(LEAST) .cache/coverage/report.json
+	$(BIN)/python -m pytest -n $(JOBS) tests $(COVERING:%=--ignore=%)
 
 test-chaos: $(VENV)/.installed-test
 	STITCH_CHAOS=$(CHAOS) $(BIN)/python -m pytest -n $(JOBS) tests/chaos

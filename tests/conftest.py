@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import numpy as np
@@ -23,9 +22,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a suite that a shell runs in the background ignores Ctrl-C, and what it starts would as well
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-COVERING = frozenset("candidates cli gallery ranking searcher transition transport".split())
-"""Folders of tests whose coverage of the four rooms is recorded: recording slows a test by half."""
-
 COLOURS = {
     "red": (220, 30, 30),
     "green": (40, 160, 60),
@@ -34,25 +30,6 @@ COLOURS = {
     "black": (15, 15, 15),
     "white": (250, 250, 250),
 }
-
-
-PAUSED = pytest.StashKey[Any]()
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Stop or start the recording of coverage where tests of another folder begin."""
-    if not item.config.pluginmanager.hasplugin("_cov"):
-        return
-    from coverage import Coverage
-
-    stash = item.config.stash
-    covering = item.path.relative_to(Path(__file__).parent).parts[0] in COVERING
-    if covering and stash.get(PAUSED, None):
-        stash[PAUSED].start()
-        stash[PAUSED] = None
-    elif not covering and (recording := Coverage.current()):
-        recording.stop()
-        stash[PAUSED] = recording
 
 
 class CountingEncoder(HashEncoder):
