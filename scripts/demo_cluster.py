@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import stitch_cir as st
 from fetch_stamps import fetch
@@ -36,31 +36,39 @@ def main() -> int:
     OUT.mkdir(exist_ok=True)
     try:
         images = fetch(OUT).resolve()
-        with ray_log(OUT / "cluster.log"), nodes() as (address, cluster):
-            return run(images, address, cluster)
+        with (
+            ray_log(OUT / "cluster.log") as terminal,
+            nodes(terminal) as (address, cluster),
+        ):
+            return run(images, address, cluster, terminal)
     except st.StitchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
 @contextmanager
-def ray_log(file: Path) -> Iterator[None]:
-    """Write what Ray says on stderr, page by page when a node dies, into a file."""
-    print(f"what Ray says is in {file}")
+def ray_log(file: Path) -> Iterator[TextIO]:
+    """Write what Ray prints, page by page when a node dies, into a file; yield the terminal."""
+    print(f"what Ray prints is in {file}")
+    sys.stdout.flush()
     sys.stderr.flush()
-    before = os.dup(2)
+    before = os.dup(1), os.dup(2)
     with file.open("wb") as stream:
+        os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
     try:
-        yield
+        with os.fdopen(os.dup(before[0]), "w", encoding=sys.stdout.encoding) as terminal:
+            yield terminal
     finally:
+        sys.stdout.flush()
         sys.stderr.flush()
-        os.dup2(before, 2)
-        os.close(before)
+        for number, each in enumerate(before, 1):
+            os.dup2(each, number)
+            os.close(each)
 
 
 @contextmanager
-def nodes() -> Iterator[tuple[str, Any]]:
+def nodes(terminal: TextIO) -> Iterator[tuple[str, Any]]:
     """Start a head and a node; end them and what they keep on disk."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # a node that does not answer is given up in seconds, not in a quarter of a minute
@@ -71,7 +79,7 @@ def nodes() -> Iterator[tuple[str, Any]]:
 
     shards = tempfile.mkdtemp(prefix="stitch-")
     os.environ["STITCH_SHARD_CACHE"] = shards
-    print("starting two nodes …", flush=True)
+    print("starting two nodes …", file=terminal, flush=True)
     started = time.perf_counter()
     size = {"num_cpus": CPUS, "object_store_memory": 80_000_000, "include_dashboard": False}
     cluster = Cluster()
@@ -85,45 +93,46 @@ def nodes() -> Iterator[tuple[str, Any]]:
                 f"Ray did not start its nodes in {time.perf_counter() - started:.0f} s: {error}",
                 hint=f"Each has half a minute: is the machine busy? See {OUT / 'cluster.log'}.",
             ) from error
-        say(started, f"two nodes with {CPUS} logical CPUs each, head at {cluster.address}")
+        say(terminal, started, f"{CPUS} logical CPUs on each node, head at {cluster.address}")
         yield cluster.address, cluster
     finally:
         cluster.shutdown()
         shutil.rmtree(shards, ignore_errors=True)
 
 
-def run(images: Path, address: str, cluster: Any) -> int:
+def run(images: Path, address: str, cluster: Any, terminal: TextIO) -> int:
     """Index, search, kill a node, search again."""
     uri = OUT / "cluster.lance"
     encoder = st.load_encoder("mini")
     started = time.perf_counter()
     report = index_on_cluster(images, str(uri), encoder="mini", address=address, unit=50)
-    say(started, f"{report.index.images} images indexed by {report.workers} encoders")
+    say(terminal, started, f"{report.index.images} images indexed by {report.workers} encoders")
     started = time.perf_counter()
     st.index_folder(images, OUT / "gallery", encoder=encoder)
     alone = st.Gallery.open(OUT / "gallery", encoder=encoder)
-    say(started, f"{len(alone)} images indexed on this machine alone, to compare")
+    say(terminal, started, f"{len(alone)} images indexed on this machine alone, to compare")
     started = time.perf_counter()
     gallery = open_cluster(
         address, str(uri), encoder=encoder, options=ClusterOptions(shards=2, replicas=2)
     )
-    say(started, "two shards with two replicas each, which hold the dataset")
+    say(terminal, started, "two shards with two replicas each, which hold the dataset")
     with gallery:
-        same = search(gallery, alone)
+        same = search(gallery, alone, terminal)
         victim = sorted(cluster.worker_nodes, key=lambda node: node.unique_id)[0]
         process = victim.all_processes["raylet"][0].process
         os.kill(process.pid, signal.SIGKILL)
-        print("\nkilled the second node (SIGKILL); searching on")
-        same = search(gallery, alone) and same
+        print("\nkilled the second node (SIGKILL); searching on", file=terminal, flush=True)
+        same = search(gallery, alone, terminal) and same
     print(
         "\nBefore and after, the cluster found what one machine finds, with the same scores."
         if same
-        else "\nThe cluster found something else than one machine: this is a fault, report it."
+        else "\nThe cluster found something else than one machine: this is a fault, report it.",
+        file=terminal,
     )
     return 0 if same else 1
 
 
-def search(gallery: st.Gallery, alone: st.Gallery) -> bool:
+def search(gallery: st.Gallery, alone: st.Gallery, terminal: TextIO) -> bool:
     """Search for every query; print hits and times; return whether one machine finds the same."""
     settings = st.SearchSettings(k=3)
     same = True
@@ -136,16 +145,17 @@ def search(gallery: st.Gallery, alone: st.Gallery) -> bool:
         hits = [(hit.id, hit.score) for hit in results]
         equal = hits == [(hit.id, hit.score) for hit in expected]
         same = same and equal
-        print(f"\n{reference or '(no reference)'}  +  “{text}”  {seconds:.2f} s", end="")
-        print(", as on one machine" if equal else ", NOT as on one machine")
+        compared = "as on one machine" if equal else "NOT as on one machine"
+        request = f"{reference or '(no reference)'}  +  “{text}”"
+        print(f"\n{request}  {seconds:.2f} s, {compared}", file=terminal)
         for rank, (id, score) in enumerate(hits, 1):
-            print(f"  {rank}. {score:.3f}  {id}")
+            print(f"  {rank}. {score:.3f}  {id}", file=terminal, flush=True)
     return same
 
 
-def say(started: float, text: str) -> None:
+def say(terminal: TextIO, started: float, text: str) -> None:
     """Print what was done, and how long it took."""
-    print(f"  {text}  ({time.perf_counter() - started:.1f} s)", flush=True)
+    print(f"  {text}  ({time.perf_counter() - started:.1f} s)", file=terminal, flush=True)
 
 
 if __name__ == "__main__":
