@@ -24,6 +24,7 @@ class FleetHere:
     """A fleet of shards in this process; what is asked and answered is pickled, as for others."""
 
     def __init__(self, uri: str, folder: Path, shards: int) -> None:
+        self.uri = uri
         self.newest = SharedDataset.open(uri).version
         bounds = [256 * number // shards for number in range(shards + 1)]
         self.shards = [
@@ -57,9 +58,9 @@ class FleetHere:
         numbers = [number for number in range(len(self.shards)) if number not in without]
         for position, number in enumerate(numbers):
             if number in self.gone:
+                missing[number] = f"The shard {number} of {self.uri} does not answer."
                 if not may_miss:
-                    raise ClusterError(f"The shard {number} does not answer.")
-                missing[number] = f"The shard {number} does not answer."
+                    raise ClusterError(missing[number])
                 continue
             sent_to_shard = arguments[position] if len(arguments) > 1 else arguments[0]
             sent = pickle.loads(pickle.dumps(tuple(sent_to_shard)))

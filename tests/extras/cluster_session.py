@@ -148,6 +148,7 @@ def serve(address: str, uri: str, expected: dict[str, Any]) -> None:
         report("served", error="".join(lines))
     server.send_signal(signal.SIGTERM)
     server.communicate()
+    report("stopped", code=server.returncode)
 
 
 def compare_random_searches(scratch: Path) -> None:

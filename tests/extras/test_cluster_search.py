@@ -247,7 +247,7 @@ def test_a_missing_shard_is_an_error_or_said_to_be_missing(
     finally:
         fleet.gone.clear()
     assert not results.complete
-    assert results.missing == ("The shard 1 does not answer.",)
+    assert results.missing == (f"The shard 1 of {uri} does not answer.",)
     assert 0 < results.ranked < 62
     complete = Searcher(lenient, settings=SearchSettings(k=100)).search(Query(None, "in red"))
     order = [hit.id for hit in complete if results.hit(hit.id)]
@@ -277,7 +277,7 @@ def test_what_was_computed_without_a_shard_is_not_taken_for_the_whole_later(
         searcher = Searcher(gallery, settings=SearchSettings.from_preset(**partial))
         first = searcher.search(Query(None, "in red"))
         assert first.complete is (not first.missing)
-        assert first.complete or first.missing == ("The shard 1 does not answer.",)
+        assert first.complete or first.missing == (f"The shard 1 of {uri} does not answer.",)
         if 1 in fleet.gone:
             with pytest.raises(ClusterError, match="shard 1"):
                 answer_or_raise(gallery, QUERY, settings)
@@ -311,11 +311,19 @@ def test_a_request_alone_may_be_answered_without_a_shard(scratch: Path, uri: str
         assert strict.status_code == 503
         assert strict.json()["error"]["type"] == "ClusterError"
         request = {"text": "in red", "settings": {"partial": True, "k": 100}}
-        results = client.post("/api/search", json=request).json()["results"]
+        lenient = client.post("/api/search", json=request)
+        assert uri not in strict.text + lenient.text
+        results = lenient.json()["results"]
         assert (results["complete"], len(results["missing"])) == (False, 1)
         assert results["settings"]["partial"]
         assert 0 < len(results["hits"]) == results["ranked"] < 62
         assert f"Images are missing: {results['missing'][0]}" in results["notes"]
+        # images in the shards that answer can be looked at
+        there = results["hits"][0]
+        for address in (there["thumbnail"], there["image"], f"/api/images/{there['id']}"):
+            assert client.get(address).status_code == 200
+        assert client.get("/api/images/i004.png").status_code == 503
+        assert client.get("/api/images").status_code == 503
         for names in ({"references": [{"id": "i004.png"}]}, {"negatives": ["i004.png"]}):
             unknown = client.post("/api/search", json={**request, **names})
             assert unknown.status_code == 503
@@ -395,3 +403,4 @@ def test_the_server_searches_through_the_cluster(session: dict[str, dict[str, An
     assert served["images"] == 25
     assert served["equal"]
     assert session["documented"]["hits"] == 10
+    assert session["stopped"]["code"] == 0

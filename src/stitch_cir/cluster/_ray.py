@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import socket
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -93,7 +95,7 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
             yield ray
         return
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    with ray_errors(address):
+    with ray_errors(address), _sigterm_kept():
         # Ray's own programs are forked, and at once replaced: what Lance warns of cannot happen
         warnings.filterwarnings("ignore", message="lance is not fork-safe")
         if address is None:
@@ -118,10 +120,22 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
                     "missing or is another one, or what listens there is no head of Ray.",
                     hint=_TOKEN_HINT,
                 ) from error
+    with ray_errors(address):
         try:
             yield ray
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Keep what this process does at SIGTERM, which ``ray.init`` makes an exit with code 15."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(before) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _folder() -> str | None:

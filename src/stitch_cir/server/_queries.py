@@ -226,6 +226,8 @@ class QueryService:
         data = results.to_dict()
         data["gallery"]["directory"] = self._provider.name
         data["notes"] = self._notes(gallery, results)
+        if not results.complete:
+            data["missing"] = tuple(map(self._provider.hide_paths, results.missing))
         if results.candidate_source is not None:
             # where it runs is the server's own affair
             data["candidate_source"] = {"source": results.candidate_source.get("source")}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stitch_cir.cluster._errors import VersionGoneError
 from stitch_cir.cluster.search._attributes import ClusterAttributes
 from stitch_cir.cluster.search._counts import ShardCount
-from stitch_cir.cluster.search._fleet import Fleet
+from stitch_cir.cluster.search._fleet import Answers, Fleet
 from stitch_cir.cluster.search._reader import ClusterReader
 from stitch_cir.errors import ClusterError, GalleryError, SettingError
 from stitch_cir.gallery import Gallery, Snapshot, ViewMatrix
@@ -61,10 +61,26 @@ class ClusterSnapshot(ClusterReader, Snapshot):
 
     def ask_each(self, question: str, arguments: Sequence[Sequence[Any]]) -> list[Any]:
         """Return what every shard answers to arguments of its own; see :meth:`ask`."""
-        options: dict[str, Any] = {
-            "without": tuple(self.missing),
-            "may_miss": self._cluster.may_miss,
-        }
+        answers = self._answers(question, arguments, may_miss=self._cluster.may_miss)
+        self.missing.update(answers.missing)
+        return answers.values
+
+    def ask_some(self, question: str, *arguments: Any) -> list[Any]:
+        """Return what the shards answer, where one that has something answers for all.
+
+        Raises ``ClusterError`` where a shard is missing and the others have nothing.
+        """
+        if self._cluster.may_miss:
+            return self.ask(question, *arguments)
+        answers = self._answers(question, [arguments], may_miss=True)
+        if answers.missing and not any(answers.values):
+            raise ClusterError(next(iter(answers.missing.values())), hint="Try again in a moment.")
+        return answers.values
+
+    def _answers(
+        self, question: str, arguments: Sequence[Sequence[Any]], *, may_miss: bool
+    ) -> Answers:
+        options: dict[str, Any] = {"without": tuple(self.missing), "may_miss": may_miss}
         try:
             answers = self.fleet.ask(self._version, question, arguments, **options)
         except VersionGoneError:
@@ -73,8 +89,7 @@ class ClusterSnapshot(ClusterReader, Snapshot):
             self._version = self.fleet.version()
             answers = self.fleet.ask(self._version, question, arguments, **options)
         self._answered = True
-        self.missing.update(answers.missing)
-        return answers.values
+        return answers
 
     @property
     def _cluster(self) -> ClusterGallery:

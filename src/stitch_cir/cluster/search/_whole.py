@@ -27,6 +27,8 @@ MEANS = 4096
 """Mean views that say how much similarities differ, as one machine takes them."""
 RECENT = 2048
 """Answers about single images that are kept: a page shows the same ones again and again."""
+_OF_ONE_IMAGE = frozenset({"item", "views"})
+"""Questions that only the shard of an image has something to answer to: others may be missing."""
 NEAR_DUPLICATES = "near-duplicates"
 T = TypeVar("T")
 
@@ -67,7 +69,8 @@ class WholeGallery:
             if key in self._recent:
                 self._recent.move_to_end(key)
                 return self._recent[key]
-        answers = snapshot.ask(question, argument)
+        ask = snapshot.ask_some if question in _OF_ONE_IMAGE else snapshot.ask
+        answers = ask(question, argument)
         key = (snapshot.generation, tuple(snapshot.missing), question, argument)
         with self._lock:
             self._recent[key] = answers
@@ -105,7 +108,7 @@ class WholeGallery:
     def max_pixels(self, snapshot: ClusterSnapshot) -> int:
         """Return the largest width × height that files may be opened with."""
         return self._keep(
-            snapshot, "max_pixels", lambda: int(snapshot.ask("info")[0]["max_pixels"])
+            snapshot, "max_pixels", lambda: int(snapshot.ask_some("info")[0]["max_pixels"])
         )
 
     def forget(self, name: str) -> None:
