@@ -111,16 +111,17 @@ export function mountSearch({ showForm, acts, tools, quiet }) {
     listed = view.showResults(results, query, actsOf(query, results));
     const [best] = results.hits;
     const summary = best && `${plural(count, "image")} found. Best: ${best.captions[0] ?? best.id}.`;
-    announce(results.cutoff?.above === 0 ? "Nothing like that here. The nearest images are shown." : (summary ?? "No image found."));
+    const part = results.complete === false ? " A part of the gallery is missing." : "";
+    announce((results.cutoff?.above === 0 ? "Nothing like that here. The nearest images are shown." : (summary ?? "No image found.")) + part);
   }
 
   const actsOf = (query, results) => ({ ...acts(query), notes: galleryNotes(), still: () => state.shown?.results === results && !state.busy });
 
   const countOf = ({ hits, total, ranked, settings, cutoff, complete }) => {
-    if (total === 0) return "none";
+    const part = complete === false ? " · incomplete" : "";
+    if (total === 0) return `none${part}`;
     const count = `${hits.length.toLocaleString("en")} of ${total.toLocaleString("en")}`;
     const fit = cutoff ? ` · ${cutoff.above.toLocaleString("en")} above the cut-off` : "";
-    const part = complete === false ? " · incomplete" : "";
     return (settings.group_by ? `${count} groups, ${plural(ranked, "image")}` : count) + fit + part;
   };
 

@@ -23,8 +23,12 @@ export function notes(texts) {
 
 /** A quiet panel: icon, title, one or two sentences, and what can be done. */
 export function panel({ sign = "image", title, text = "", hint = "", actions = [], alert = false }) {
+  const press = (act) => (event) => {
+    byId("images").focus({ preventScroll: true }); // the button goes away
+    act(event);
+  };
   const buttons = actions.filter(Boolean).map(({ label, act, main }) =>
-    el("button", { type: "button", class: main ? "primary" : "quiet", text: label, on: { click: act } }),
+    el("button", { type: "button", class: main ? "primary" : "quiet", text: label, on: { click: press(act) } }),
   );
   return el(
     "div",
@@ -61,6 +65,7 @@ const TITLES = {
   ServerAway: "The server is away",
   RateError: "A moment, please",
   QueueFullError: "The server is busy",
+  ClusterError: "The cluster cannot answer",
   DeadlineError: "That took too long",
   GalleryMissingError: "The gallery is gone",
   GalleryBusyError: "The gallery is being changed",
@@ -71,7 +76,7 @@ const TITLES = {
 };
 
 /** Hints that speak to programs, or of commands, say nothing to a reader of the page. */
-const FOR_PROGRAMS = /openapi\.json|\/api\/|as printed by/;
+const FOR_PROGRAMS = /openapi\.json|\/api\/|as printed by|stitch cluster/;
 
 /** The panel of an ApiError. `retry` is offered where asking again may help, after a pause if told. */
 export function faultPanel(error, { retry, title, text, hint, actions = [] } = {}) {

@@ -9,10 +9,7 @@ export const absent = (id, hint) => ({ text: `This gallery has no image “${id}
 
 /** Return in the page's words why a query was refused: `{title, text, hint, actions}`, where they are known. */
 export function waysOut(error, query, acts) {
-  if (error.status === 503) {
-    const without = error.type === "ClusterError" && !query.settings.partial && { label: "Search without what is missing", act: acts.partially };
-    return { title: without ? "A part of the gallery does not answer" : undefined, actions: [without] };
-  }
+  if (error.status === 503) return error.type === "ClusterError" ? aroundShards(error, query, acts) : { actions: [] };
   const gone = error.status !== 422;
   const rejected = gone && query.less.find((id) => error.message.includes(id));
   const words = query.text.trim() !== "" && { label: "Search with the words alone", act: acts.words };
@@ -47,6 +44,20 @@ export function waysOut(error, query, acts) {
   }
   const changed = !gone && Object.values(query.settings).some((value) => value !== null);
   return { actions: [changed && { label: "Search with the standard settings", act: acts.standard, main: true }] };
+}
+
+/** Return what can be done while a shard of a gallery in a cluster does not answer. */
+function aroundShards(error, query, acts) {
+  if (/cannot be said/.test(error.message)) {
+    const rejected = query.less.some((id) => error.message.includes(id)) && { label: "Search without “less like”", act: acts.forgive };
+    const words = query.text.trim() !== "" && { label: "Search with the words alone", act: acts.words };
+    return { title: "An image of this search may be in the part that is missing", hint: "Try again in a moment, or search without it.", actions: [rejected || words] };
+  }
+  if (!/does not answer/.test(error.message)) return { actions: [] };
+  const again = "As a rule it starts again by itself: try again in a moment";
+  if (query.settings.partial) return { title: "No part of the gallery answers", hint: `${again}.`, actions: [] };
+  const actions = [{ label: "Search without what is missing", act: acts.partially }];
+  return { title: "A part of the gallery does not answer", hint: `${again}, or search without it.`, actions };
 }
 
 /** Return the panel for results without a hit. */
