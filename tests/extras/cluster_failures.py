@@ -75,7 +75,10 @@ def redis(folder: Path) -> Iterator[bool]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
-    server = subprocess.Popen([*words, "--appendonly", "yes"], stdout=subprocess.DEVNULL)
+    # no stream of this program's: whoever reads those waits for their end, even where this one crashes
+    server = subprocess.Popen(
+        [*words, "--appendonly", "yes"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     until = time.monotonic() + 30
     while time.monotonic() < until:
         try:

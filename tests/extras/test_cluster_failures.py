@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,15 +28,19 @@ ROOT = Path(__file__).parents[2]
 def reported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What the session reported, by name."""
     command = [sys.executable, "-m", "tests.extras.cluster_failures"]
-    done = subprocess.run(
-        [*command, str(tmp_path_factory.mktemp("failures"))],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
-        timeout=420,
-        check=False,
-    )
+    for _ in range(2):
+        done = subprocess.run(
+            [*command, str(tmp_path_factory.mktemp("failures"))],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
+            timeout=420,
+            check=False,
+        )
+        # Ray 2.60 has crashed once in its own core, in CoreWorkerMemoryStore::Wait()
+        if done.returncode != -signal.SIGSEGV:
+            break
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert done.returncode == 0, f"{lines}\n{done.stderr[-3000:]}"
     return {line.pop("name"): line for line in lines}
