@@ -77,7 +77,7 @@ def harris(of_image: np.ndarray, of_text: np.ndarray, weight: float = 0.1) -> np
 
 @pytest.mark.parametrize("neighbours", [0, 5, 25])
 @pytest.mark.parametrize("seed", range(6))
-def test_the_ranking_is_that_of_basics_own_steps(seed: int, neighbours: int) -> None:
+def test_the_ranking_follows_the_steps_of_basic(seed: int, neighbours: int) -> None:
     rng = np.random.default_rng(seed)
     dim, count = int(rng.integers(8, 40)), int(rng.integers(60, 1000))
     images = unit(rng.standard_normal((count, dim)) + 0.7)

@@ -250,22 +250,16 @@ class QueryFeatures:
                 references=self.references,
                 roles=self.roles,
             )
+        reference = {
+            "reference_captions": self.reference_captions,
+            "reference_image": self.reference_image,
+        }
         calibration = None
         if isinstance(transition, Calibrates):
-            calibration = transition.calibrate(
-                self.captions,
-                self.modification,
-                reference_captions=self.reference_captions,
-                reference_image=self.reference_image,
-            )
+            calibration = transition.calibrate(self.captions, self.modification, **reference)
             refined = calibration.vectors
         else:
-            refined = transition.refine(
-                self.captions,
-                self.modification,
-                reference_captions=self.reference_captions,
-                reference_image=self.reference_image,
-            )
+            refined = transition.refine(self.captions, self.modification, **reference)
         refined = np.ascontiguousarray(refined, dtype=np.float32)
         if transition.keeps_captions:
             if len(refined) != len(self.captions):

@@ -64,7 +64,7 @@ class LearnsFromGallery(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectedParts(TransitionBase):
+class ProjectedParts(Parts):
     r"""Search with the reference image, projected and expanded, and with the modification.
 
     The query of BASIC (Psomas et al., "Instance-Level Composed Image Retrieval", NeurIPS 2025,
@@ -83,7 +83,7 @@ class ProjectedParts(TransitionBase):
     the texts; what is below counts as nothing. A scorer gets them as numbers from −1, nothing, to
     1, the most that one of them can be.
 
-    It learns from a gallery (:meth:`learn`); without, it is :class:`Parts`.
+    It learns from a gallery (:meth:`learn`); before, it refines as :class:`Parts` does.
 
     Parameters
     ----------
@@ -102,9 +102,6 @@ class ProjectedParts(TransitionBase):
     neighbours: int = default_of("neighbours")
 
     name: ClassVar[str] = "projected-parts"
-    needs_reference_captions: ClassVar[bool] = True
-    needs_reference_image: ClassVar[bool] = True
-    keeps_captions: ClassVar[bool] = False
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -132,22 +129,6 @@ class ProjectedParts(TransitionBase):
         least_of_texts = float(((np.concatenate([subjects, styles]) - of_texts) @ sample.T).min())
         return LearnedParts(
             self, images, centre, of_texts, projection, least, min(least_of_texts, -SHORTEST)
-        )
-
-    def refine(
-        self,
-        captions: Vectors,
-        modification: Vectors | None,
-        *,
-        reference_captions: Vectors | None = None,
-        reference_image: Vectors | None = None,
-    ) -> Vectors:
-        """Return what ``Parts`` does: nothing was learnt yet."""
-        return Parts().refine(
-            captions,
-            modification,
-            reference_captions=reference_captions,
-            reference_image=reference_image,
         )
 
 

@@ -77,7 +77,7 @@ class CalibratedScorer:
         error = COSINE_ERROR * max(1.0, float(self.scale.max()))
         if isinstance(self.scorer, RootedScorer):
             return self.scorer.largest_error(self.weights.astype(np.float64), error)
-        return max(1e-4, 2 * error)
+        return 2 * error
 
     def score_similarities(
         self, similarities: ArrayLike, p: ArrayLike | None = None, q: ArrayLike | None = None

@@ -101,7 +101,7 @@ class ProductFusion(_OriginalScorer):
     def score_block(self, block: Block) -> Floats:
         """Score a block: (n,)."""
         _need_original(block)
-        return np.asarray(2.0 * (2.0 * self._mean(block, self._factors(block)) - 1.0))
+        return np.asarray(2.0 * (2.0 * self._fused(block, self._factors(block)) - 1.0))
 
     def attend(self, block: Block) -> Attention:
         """Explain a block: the captions' weights are those with which a sum has the same score.
@@ -129,6 +129,10 @@ class ProductFusion(_OriginalScorer):
 
     def _factors(self, block: Block) -> Floats:
         return np.asarray(np.maximum((1.0 + block.s[:, 0]) / 2.0, block.s.dtype.type(_SMALLEST)))
+
+    def _fused(self, block: Block, factors: Floats) -> Floats:
+        """Return what the captions' factors, each in [0, 1], make together: (n,)."""
+        return self._mean(block, factors)
 
     def _mean(self, block: Block, factors: Floats) -> Floats:
         return np.asarray(np.exp(average(np.log(factors), block.p)))
@@ -161,12 +165,6 @@ class HarrisFusion(ProductFusion):
     harris_weight: float = default_of("harris_weight")
 
     name: ClassVar[str] = "harris"
-
-    def score_block(self, block: Block) -> Floats:
-        """Score a block: (n,)."""
-        _need_original(block)
-        factors = self._factors(block)
-        return np.asarray(2.0 * (2.0 * self._fused(block, factors) - 1.0))
 
     def attend(self, block: Block) -> Attention:
         """Explain a block: of the captions' weights some are below 0 where one alone is met.

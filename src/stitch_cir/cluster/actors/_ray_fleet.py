@@ -112,7 +112,7 @@ class RayFleet:
                 raise named_error(*rest)
 
     def _take_over(self) -> bool:
-        """Ask the shards that there are by now, once they hold the version; return if it changes.
+        """Return whether other shards are there by now; these are asked once they hold the version.
 
         Replicas that were ended are left at once.
         """
