@@ -52,15 +52,15 @@ schemes = pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_in_the_first_minute(new_page: NewPage, site: str, scheme: str) -> None:
     page = new_page(color_scheme=scheme, viewport={"width": 360, "height": 740})
     page.clock.install()
-    page.route("**/api/examples", lambda route: route.fulfill(json={"examples": EXAMPLES}))
+    page.route("**/api/examples?*", lambda route: route.fulfill(json={"examples": EXAMPLES}))
     note = "mini is a stand-in; CLIP finds far more: stitch models pull ViT-B-32"
-    page.route("**/api/gallery", facts(encoder_note=note, images=16, complete=False, waiting=30))
+    page.route("**/api/gallery?*", facts(encoder_note=note, images=16, complete=False, waiting=30))
     page.goto(site)
     expect(page.locator("#start .example")).to_have_count(2)
     page.locator("#start .honest summary").click()
-    page.unroute("**/api/gallery")
-    page.route("**/api/gallery", facts(encoder_note=note, images=24, complete=False, waiting=22))
-    with page.expect_response("**/api/gallery"):
+    page.unroute("**/api/gallery?*")
+    page.route("**/api/gallery?*", facts(encoder_note=note, images=24, complete=False, waiting=22))
+    with page.expect_response("**/api/gallery?*"):
         page.clock.run_for(2_100)
     expect(page.locator("#indexing")).to_contain_text("Being indexed")
     page.clock.resume()

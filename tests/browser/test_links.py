@@ -124,17 +124,17 @@ def test_a_number_that_cannot_be_is_refused_where_it_is_typed(page: Page, site: 
 def test_notes_of_the_gallery_are_shown(new_page: NewPage, site: str) -> None:
     page = new_page()
     note = "The cache was damaged and has been rebuilt."
-    page.route("**/api/gallery", facts(notes=[note]))
+    page.route("**/api/gallery?*", facts(notes=[note]))
     page.goto(site)
     expect(page.locator("#notes li")).to_have_text([note])
     search(page, "a red circle")
     expect(page.locator("#notes")).to_contain_text(note)
-    page.unroute("**/api/gallery")
-    page.route("**/api/gallery", facts(notes=["3 images are being added."]))
+    page.unroute("**/api/gallery?*")
+    page.route("**/api/gallery?*", facts(notes=["3 images are being added."]))
     page.click("#to-gallery")  # what the gallery has to say now
     expect(page.locator("#notes li")).to_have_text(["3 images are being added."])
-    page.unroute("**/api/gallery")
-    page.route("**/api/gallery", facts(notes=[]))
+    page.unroute("**/api/gallery?*")
+    page.route("**/api/gallery?*", facts(notes=[]))
     search(page, "a red circle")
     page.click("#to-gallery")
     expect(page.locator("#notes")).to_be_hidden()

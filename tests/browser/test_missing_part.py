@@ -75,17 +75,68 @@ def new_page(new_page: NewPage) -> NewPage:
 
     def in_shards(**context: Any) -> Page:
         page = new_page(**context)
-        page.route("**/api/gallery", declare_partial)
+        page.route("**/api/gallery?*", declare_partial)
         page.route("**/api/search", answer_without_a_shard)
         return page
 
     return in_shards
 
 
+def list_without_a_shard(route: Route) -> None:
+    """Refuse what is said of the gallery, unless it may be partial: then say what is missing."""
+    if "partial=true" not in route.request.url:
+        refuse(route)
+        return
+    answer = route.fetch()
+    data = answer.json()
+    data["missing"] = [WHY]
+    if "/api/gallery" in route.request.url:
+        data |= {"images": HERE, "settings": [*data["settings"], PARTIAL]}
+        data["notes"] = [*data["notes"], f"Images are missing: {WHY}"]
+    if "/api/images" in route.request.url:
+        data |= {"total": HERE, "images": data["images"][:HERE]}
+    route.fulfill(response=answer, json=data)
+
+
+LOOKING = ("gallery", "images", "sections", "facets", "examples")
+
+
+@pytest.fixture
+def half(page: Page) -> Page:
+    """A page of a gallery that lacks a shard from the beginning."""
+    for path in LOOKING:
+        page.route(f"**/api/{path}?*", list_without_a_shard)
+    return page
+
+
 def open_fault(page: Page, site: str, **parts: str) -> None:
     """Open the address of a search and wait for what is said in place of images."""
     page.goto(link(site, **(parts or RED_TO_BLUE)))
     expect(page.locator(".state")).to_have_attribute("role", "alert")
+
+
+def test_the_page_opens_while_a_shard_is_missing(half: Page, site: str) -> None:
+    half.goto(site)
+    expect(half.locator(".tile")).to_have_count(HERE)
+    expect(half.locator("#images-count")).to_have_text(f"{HERE} images · incomplete")
+    expect(half.locator("#about")).to_contain_text(f"{HERE} images (incomplete)")
+    expect(half.locator("#notes")).to_contain_text(f"Images are missing: {WHY}")
+    expect(half.get_by_role("status")).to_contain_text("A part of the gallery is missing.")
+    # a search needs all parts, and offers to go on without
+    half.locator("#text").fill("a red circle")
+    half.locator("#text").press("Enter")
+    expect(half.locator(".state h3")).to_have_text("A part of the gallery does not answer")
+
+
+def test_the_list_is_whole_again_when_the_shard_answers(half: Page, site: str) -> None:
+    half.goto(site)
+    expect(half.locator("#images-count")).to_contain_text("incomplete")
+    for path in LOOKING:
+        half.unroute(f"**/api/{path}?*")
+    half.locator("#filter").fill("circle")
+    expect(half.locator("#images-count")).not_to_contain_text("incomplete")
+    expect(half.locator("#about")).to_contain_text("16 images ·")
+    expect(half.locator("#notes")).not_to_contain_text("missing")
 
 
 def test_a_search_can_go_on_without_the_shard(page: Page, site: str) -> None:

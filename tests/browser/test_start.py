@@ -22,7 +22,7 @@ EXAMPLES = [{"reference": CIRCLE, "text": "in blue instead"}, {"text": "a green 
 
 def test_an_example_is_one_click_from_an_answer(new_page: NewPage, site: str) -> None:
     page = new_page()
-    page.route("**/api/examples", lambda route: route.fulfill(json={"examples": EXAMPLES}))
+    page.route("**/api/examples?*", lambda route: route.fulfill(json={"examples": EXAMPLES}))
     page.goto(site)
     expect(page.locator("#start .example")).to_have_text(["“in blue instead”", "a green square"])
     page.get_by_role("button", name="Search with circle/red.png: in blue instead").click()
@@ -36,7 +36,7 @@ def test_an_example_is_one_click_from_an_answer(new_page: NewPage, site: str) ->
 
 
 def test_examples_step_back_for_a_question(page: Page) -> None:
-    page.route("**/api/examples", lambda route: route.fulfill(json={"examples": EXAMPLES}))
+    page.route("**/api/examples?*", lambda route: route.fulfill(json={"examples": EXAMPLES}))
     page.reload()
     expect(page.locator("#start")).to_be_visible()
     pick(page, "circle/red.png")
@@ -51,7 +51,7 @@ def test_a_stand_in_is_named_with_the_command_for_a_better_encoder(
     page = new_page()
     what = "mini is a stand-in, good at colours; CLIP finds far more"
     note = f"{what}: stitch models pull ViT-B-32 (605 MB to fetch once)."
-    page.route("**/api/gallery", facts(encoder_note=note))
+    page.route("**/api/gallery?*", facts(encoder_note=note))
     page.goto(site)
     line = page.locator("#start .honest")
     expect(line.locator("summary")).to_have_text(f"{what}.")
@@ -62,8 +62,8 @@ def test_a_stand_in_is_named_with_the_command_for_a_better_encoder(
 
 def test_what_was_said_of_a_stand_in_is_not_said_again(new_page: NewPage, site: str) -> None:
     page = new_page()
-    page.route("**/api/examples", lambda route: route.fulfill(json={"examples": EXAMPLES}))
-    page.route("**/api/gallery", facts(encoder_note="mini is a stand-in: stitch models pull X"))
+    page.route("**/api/examples?*", lambda route: route.fulfill(json={"examples": EXAMPLES}))
+    page.route("**/api/gallery?*", facts(encoder_note="mini is a stand-in: stitch models pull X"))
     page.goto(site)
     expect(page.locator("#start .honest")).to_be_visible()
     page.reload()
@@ -74,15 +74,15 @@ def test_what_was_said_of_a_stand_in_is_not_said_again(new_page: NewPage, site: 
 def test_a_gallery_that_is_being_indexed_shows_how_far_it_is(new_page: NewPage, site: str) -> None:
     page = new_page()
     page.clock.install()
-    page.route("**/api/gallery", facts(images=16, complete=False, waiting=30))
+    page.route("**/api/gallery?*", facts(images=16, complete=False, waiting=30))
     page.goto(site)
     page.wait_for_selector(".pic img")
     expect(page.locator("#indexing")).to_be_hidden()  # it may be a run that ended early
     for images in (24, 46):
-        page.unroute("**/api/gallery")
+        page.unroute("**/api/gallery?*")
         waiting = 46 - images
-        page.route("**/api/gallery", facts(images=images, complete=waiting == 0, waiting=waiting))
-        with page.expect_response("**/api/gallery"):
+        page.route("**/api/gallery?*", facts(images=images, complete=waiting == 0, waiting=waiting))
+        with page.expect_response("**/api/gallery?*"):
             page.clock.run_for(2_100)
         if waiting:
             expect(page.locator("#indexing")).to_contain_text("Being indexed: 24 of about 46")

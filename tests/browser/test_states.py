@@ -101,10 +101,10 @@ def test_the_server_is_away_and_comes_back(page: Page) -> None:
 
 def test_away_at_the_start(new_page: NewPage, site: str) -> None:
     page = new_page()
-    page.route("**/api/gallery", lambda route: route.abort())
+    page.route("**/api/gallery?*", lambda route: route.abort())
     page.goto(link(site, **RED_TO_BLUE))
     expect(page.locator(".state h3")).to_have_text("The server is away")
-    page.unroute("**/api/gallery")
+    page.unroute("**/api/gallery?*")
     page.get_by_role("button", name="Try again").click()
     page.wait_for_selector(".tile .score")
 

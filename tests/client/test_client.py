@@ -314,7 +314,7 @@ def test_both_clients_have_the_same_methods() -> None:
 def test_methods_are_documented_with_their_signatures() -> None:
     assert str(inspect.signature(Client("http://a.test").images)) == (
         "(q: 'str' = '', *, offset: 'int' = 0, limit: 'int' = 60, where: 'str | None' = None,"
-        " order: 'str' = 'id') -> 'ImagePage'"
+        " order: 'str' = 'id', partial: 'bool' = False) -> 'ImagePage'"
     )
     for name in ("search", "upload", "add_images"):
         blocking, awaited = getattr(Client, name), getattr(AsyncClient, name)

@@ -12,6 +12,7 @@ from stitch_cir.cluster import (
     Answers,
     ClusterGallery,
     DatasetShard,
+    FleetState,
     ShardCount,
     SharedDataset,
     named_error,
@@ -38,8 +39,16 @@ class FleetHere:
     def version(self) -> int:
         return self.outdated.pop() if self.outdated else self.newest
 
+    def state(self) -> FleetState:
+        missing = {number: self._missing(number) for number in sorted(self.gone)}
+        images = [shard.hello()["images"].get(self.newest) for shard in self.shards]
+        return FleetState(self.newest, None if None in images else sum(images), missing)
+
     def shard_counts(self) -> Sequence[ShardCount]:
-        return ()
+        return [ShardCount(number + 1) for number in range(len(self.shards))]
+
+    def _missing(self, number: int) -> str:
+        return f"The shard {number} of {self.uri} does not answer."
 
     def ask(
         self,
@@ -58,7 +67,7 @@ class FleetHere:
         numbers = [number for number in range(len(self.shards)) if number not in without]
         for position, number in enumerate(numbers):
             if number in self.gone:
-                missing[number] = f"The shard {number} of {self.uri} does not answer."
+                missing[number] = self._missing(number)
                 if not may_miss:
                     raise ClusterError(missing[number])
                 continue

@@ -186,7 +186,7 @@ def test_a_replica_of_another_stitch_is_left_to_the_other_one(
         search(fleet)
 
 
-def test_a_shard_that_was_silent_is_waited_for_less_where_it_may_be_missing(
+def test_a_silent_shard_is_not_waited_for_where_it_may_be_missing(
     images: Path, uri: str, ray: RayHere, tmp_path: Path
 ) -> None:
     """Else every question of a search would wait until its deadline."""
@@ -196,12 +196,52 @@ def test_a_shard_that_was_silent_is_waited_for_less_where_it_may_be_missing(
     held.free.clear()
     with pytest.raises(ClusterError, match="shard 1 of 2 .* did not answer in time"):
         search(fleet)
-    patient = RayFleet.attached(fleet, Timing(deadline=NEVER, hedge=0.01))
+    patient = RayFleet.attached(fleet, Timing(NEVER, NEVER, silent=NEVER))
     assert not search(patient, Query(text="in red"), partial=True).complete
     held.free.set()
-    assert hits(search(patient)) == on_one_machine(images)
-    results = search(RayFleet.attached(fleet, Timing(NEVER, NEVER)), partial=True)
+    patient.look()
+    results = search(patient, partial=True)
     assert (results.complete, hits(results)) == (True, on_one_machine(images))
+
+
+def test_a_search_that_needs_a_silent_shard_is_refused_soon(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    deployment = ray.start(uri, tmp_path, 2)
+    fleet = RayFleet(ray, deployment, timing=Timing(NEVER, NEVER, silent=0.05))
+    lost = deployment.replicas[1][0]
+    lost.actor.dead = True
+    for _ in range(2):  # a process that is started again is back at the second look
+        assert fleet.state().missing == {}
+        fleet.look()
+    assert "shard 2 of 2" in fleet.state().missing[1]
+    assert fleet.state().images == 12
+    with pytest.raises(ClusterError, match="shard 2 of 2 .* The actor is dead"):
+        search(fleet)
+    lost.actor.dead = False
+    assert hits(search(RayFleet.attached(fleet, Timing(NEVER, NEVER, silent=NEVER)))) == (
+        on_one_machine(images)
+    )
+    assert fleet.state().missing == {}
+
+
+def test_a_shard_is_silent_while_it_loads_the_version_that_is_searched(
+    uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    deployment = ray.start(uri, tmp_path, 2)
+    fleet = RayFleet(ray, deployment)
+    first = deployment.replicas[0][0]
+
+    def loading(method: str, answer: Any) -> Any:
+        return {**answer, "versions": {}, "loading": 1} if method == "hello" else answer
+
+    first.actor.changes = loading
+    fleet.look()
+    fleet.look()
+    assert "is still loading version 1" in fleet.state().missing[0]
+    first.actor.changes = lambda method, answer: answer
+    fleet.look()
+    assert fleet.state().missing == {}
 
 
 def test_shards_of_another_number_answer_when_the_former_are_ended(

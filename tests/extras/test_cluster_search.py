@@ -332,6 +332,63 @@ def test_a_request_alone_may_be_answered_without_a_shard(scratch: Path, uri: str
         assert client.post("/api/search", json=request).json()["results"]["complete"]
 
 
+LOOKING = ("/api/gallery", "/api/images", "/api/sections", "/api/facets")
+
+
+def test_a_gallery_can_be_looked_at_while_a_shard_is_missing(scratch: Path, uri: str) -> None:
+    from fastapi.testclient import TestClient
+
+    from stitch_cir.server import create_app
+
+    gallery = open_here(uri, scratch / "shards", SHARDS, ENCODER)
+    fleet = gallery.fleet
+    assert isinstance(fleet, FleetHere)
+    with TestClient(create_app(gallery)) as client:
+        whole = {path: client.get(path).json() for path in LOOKING}
+        assert {tuple(each["missing"]) for each in whole.values()} == {()}
+        assert client.get("/health").json()["status"] == "ok"
+        fleet.gone.add(1)
+        for path in LOOKING:
+            strict, partial = client.get(path), client.get(path, params={"partial": True})
+            assert (strict.status_code, partial.status_code) == (503, 200)
+            (missing,) = partial.json()["missing"]
+            assert "shard 1" in missing
+            assert uri not in strict.text + partial.text
+        assert client.get("/api/examples", params={"partial": True}).status_code == 200
+        about, listed, counted = (
+            client.get(path, params={"partial": True}).json()
+            for path in ("/api/gallery", "/api/images", "/api/facets")
+        )
+        assert (
+            about["images"] == listed["total"] == counted["total"] < whole["/api/gallery"]["images"]
+        )
+        assert f"Images are missing: {about['missing'][0]}" in about["notes"]
+        fleet.gone.clear()
+        again = {path: client.get(path, params={"partial": True}).json() for path in LOOKING}
+        assert again == whole
+
+
+def test_health_and_metrics_name_a_missing_shard_and_ask_none(scratch: Path, uri: str) -> None:
+    from fastapi.testclient import TestClient
+
+    from stitch_cir.server import create_app
+
+    gallery = open_here(uri, scratch / "shards", SHARDS, ENCODER)
+    fleet = gallery.fleet
+    assert isinstance(fleet, FleetHere)
+    with TestClient(create_app(gallery)) as client:
+        images = client.get("/api/gallery").json()["images"]
+        fleet.gone |= set(range(SHARDS))
+        health, metrics = client.get("/health"), client.get("/metrics").text
+    assert health.status_code == 200
+    facts = health.json()
+    assert (facts["status"], facts["ready"], facts["images"]) == ("degraded", True, images)
+    assert len(facts["missing"]) == SHARDS
+    assert uri not in health.text
+    assert 'stitch_shard_silent{shard="1"} 1.0' in metrics
+    assert f"stitch_gallery_images {float(images)}" in metrics
+
+
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What happened in a session of Ray, by the names of its steps."""

@@ -220,7 +220,12 @@ def test_an_empty_gallery(serve: Callable[..., TestClient], folder: Path) -> Non
     for file in folder.rglob("*.png"):
         file.unlink()
     client = serve()
-    assert client.get("/api/images").json() == {"total": 0, "offset": 0, "images": []}
+    assert client.get("/api/images").json() == {
+        "total": 0,
+        "offset": 0,
+        "images": [],
+        "missing": [],
+    }
     assert client.post("/api/search", json=RED).status_code == 409
 
 

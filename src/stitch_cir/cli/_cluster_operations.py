@@ -67,7 +67,7 @@ def _show(state: ClusterStatus) -> None:
         for each in state.shards
     ]
     if rows:
-        heads = ["shard", "state", "machine", "versions (images)", "answers"]
+        heads = ["shard", "state", "machine", "versions (rows)", "answers"]
         write_table(out, heads, rows, right=(4,))
     for problem in state.problems():
         out.print(f"problem: {printable(problem)}", soft_wrap=True)

@@ -150,18 +150,24 @@ def _results(response: httpx2.Response) -> SearchResults:
 
 
 def health() -> Call[Health]:
-    """Return whether the server works, and how busy it is."""
+    """Return whether the server works, how busy it is, and which shards are missing."""
     return Call("GET", "/health", _as(Health))
 
 
-def gallery() -> Call[GalleryInfo]:
-    """Return what the gallery is, which settings a query can have, and within which limits."""
-    return Call("GET", "/api/gallery", _as(GalleryInfo))
+def gallery(*, partial: bool = False) -> Call[GalleryInfo]:
+    """Return what the gallery is, which settings a query can have, and within which limits.
+
+    ``partial``: where a cluster searches, answer without shards that are ``missing``, here and in
+    other requests about the gallery.
+    """
+    params = _with_common({}, partial=partial)
+    return Call("GET", "/api/gallery", _as(GalleryInfo), {"params": params})
 
 
-def examples() -> Call[Examples]:
+def examples(*, partial: bool = False) -> Call[Examples]:
     """Return up to three questions to begin with, made of images of the gallery."""
-    return Call("GET", "/api/examples", _as(Examples))
+    params = _with_common({}, partial=partial)
+    return Call("GET", "/api/examples", _as(Examples), {"params": params})
 
 
 def images(
@@ -171,33 +177,41 @@ def images(
     limit: int = 60,
     where: str | None = None,
     order: str = "id",
+    partial: bool = False,
 ) -> Call[ImagePage]:
     """Return images in an order; ``q`` is searched for in ids and captions.
 
     ``where`` is a condition on their attributes. ``order`` is ``"id"``, ``"name"`` (of the file),
     or an attribute that holds dates, latest first.
     """
-    params = {"q": q, "offset": offset, "limit": limit, "order": order}
-    return Call("GET", "/api/images", _as(ImagePage), {"params": _with_where(params, where)})
+    listed = {"q": q, "offset": offset, "limit": limit, "order": order}
+    params = _with_common(listed, where, partial=partial)
+    return Call("GET", "/api/images", _as(ImagePage), {"params": params})
 
 
-def sections(q: str = "", *, where: str | None = None, order: str = "id") -> Call[ImageSections]:
+def sections(
+    q: str = "", *, where: str | None = None, order: str = "id", partial: bool = False
+) -> Call[ImageSections]:
     """Return the folders, letters or months by which the list of images can be jumped into."""
-    params = {"params": _with_where({"q": q, "order": order}, where)}
-    return Call("GET", "/api/sections", _as(ImageSections), params)
+    params = _with_common({"q": q, "order": order}, where, partial=partial)
+    return Call("GET", "/api/sections", _as(ImageSections), {"params": params})
 
 
-def facets(*requests: str, where: str | None = None) -> Call[GalleryFacets]:
+def facets(*requests: str, where: str | None = None, partial: bool = False) -> Call[GalleryFacets]:
     """Return how many images meet a condition, and counts over them by attribute.
 
     ``requests`` say what to count, as in a search; without any, what the gallery suggests.
     """
-    params = _with_where({"facet": list(requests)}, where)
+    params = _with_common({"facet": list(requests)}, where, partial=partial)
     return Call("GET", "/api/facets", _as(GalleryFacets), {"params": params})
 
 
-def _with_where(params: dict[str, Any], where: str | None) -> dict[str, Any]:
-    return params if where is None else {**params, "where": where}
+def _with_common(
+    params: dict[str, Any], where: str | None = None, *, partial: bool
+) -> dict[str, Any]:
+    """Return parameters with a condition, and with ``partial``, where they are not the default."""
+    condition = {} if where is None else {"where": where}
+    return {**params, **condition, **({"partial": "true"} if partial else {})}
 
 
 def image(id: str) -> Call[ImageDetail]:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         ClusterGallery,
         ClusterSnapshot,
         Fleet,
+        FleetState,
         ShardCount,
         ShardCounts,
     )
@@ -63,6 +64,7 @@ __all__ = [
     "DatasetVersion",
     "Deployment",
     "Fleet",
+    "FleetState",
     "GalleryExportReport",
     "GalleryImportReport",
     "NodeStatus",
@@ -104,6 +106,7 @@ _exports.publish(
         "ClusterSnapshot": "search",
         "Deployment": "actors",
         "Fleet": "search",
+        "FleetState": "search",
         "RayFleet": "actors",
         "Replica": "actors",
         "DatasetShard": "shards",

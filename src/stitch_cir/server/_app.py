@@ -190,7 +190,7 @@ def _services(
             )
         provider: GalleryProvider = OpenGalleryProvider(gallery, wrap)
         if isinstance(gallery, CountsShards):
-            metrics.shards(gallery.shard_counts)
+            metrics.shards(gallery)
     else:
         provider = GalleryProvider(gallery, encoder, wrap)
     uploads = UploadStore(settings, KeptFolder(provider.directory))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stitch_cir.composers import Reference, VerbatimComposer
@@ -35,11 +35,14 @@ class ExampleMaker:
     def __init__(self) -> None:
         """Start without any."""
         self._lock = threading.Lock()
-        self._made: tuple[tuple[str, int], tuple[Example, ...]] | None = None
+        self._made: tuple[tuple[str, int, Sequence[str]], tuple[Example, ...]] | None = None
 
-    def examples(self, gallery: Gallery) -> tuple[Example, ...]:
-        """Return the examples of a gallery as it is now: the same ones while it does not change."""
-        key = (str(gallery.directory), gallery.generation)
+    def examples(self, gallery: Gallery, without: Sequence[str] = ()) -> tuple[Example, ...]:
+        """Return the examples of a gallery as it is now: the same ones while it does not change.
+
+        ``without``: parts of it that do not answer.
+        """
+        key = (str(gallery.directory), gallery.generation, without)
         with self._lock:
             if self._made is None or self._made[0] != key:
                 self._made = key, _make(gallery)

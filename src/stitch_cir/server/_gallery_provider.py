@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import GalleryMismatchError, GalleryMissingError, StitchError
@@ -17,12 +18,34 @@ from stitch_cir.gallery import (
     Snapshot,
     encoder_note,
 )
+from stitch_cir.searcher import ProvidesEngine
+from stitch_cir.server._metrics import CountsShards
 from stitch_cir.server.limits import BatchingEncoder
 
-__all__ = ["GalleryProvider", "OpenGalleryProvider"]
+__all__ = ["GalleryProvider", "GalleryState", "OpenGalleryProvider", "missing_shards"]
 
 T = TypeVar("T")
 Wrap = Callable[[DualEncoder], BatchingEncoder]
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryState:
+    """How many images a gallery has, as far as that is known, and which parts do not answer."""
+
+    images: int | None
+    missing: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class MayMiss(Protocol):
+    """What reads a gallery of which parts may be missing: by number, and why."""
+
+    missing: Mapping[int, str]
+
+
+def missing_shards(gallery: GalleryReader) -> tuple[str, ...]:
+    """Return why parts of a gallery did not answer what was read of it so far."""
+    return tuple(gallery.missing.values()) if isinstance(gallery, MayMiss) else ()
 
 
 class GalleryProvider:
@@ -98,21 +121,36 @@ class GalleryProvider:
         """Return what the encoder is good at, where it is only a stand-in, and the better one."""
         return encoder_note(self._plain_encoder, images)
 
-    def read(self, run: Callable[[Snapshot], T]) -> T:
-        """Return what ``run`` reads from one generation of the gallery."""
-        with self.gallery().snapshot() as snapshot:
+    def read(self, run: Callable[[Snapshot], T], *, partial: bool = False) -> T:
+        """Return what ``run`` reads from one generation of the gallery.
+
+        ``partial``: parts of it that do not answer may be missing, see :func:`missing_shards`.
+        """
+        with self.gallery_for(partial=partial).snapshot() as snapshot:
             return run(snapshot)
 
+    def gallery_for(self, *, partial: bool) -> Gallery:
+        """Return the gallery, whose answers may lack parts that do not answer if ``partial``."""
+        gallery = self.gallery()
+        if partial and isinstance(gallery, ProvidesEngine):
+            return gallery.answering_partially()
+        return gallery
+
     def count(self) -> float:
-        """Return the number of images; NaN while there is no gallery."""
+        """Return the number of images; NaN while there is no gallery, or it is not known."""
         try:
-            return self.images()
+            images = self.state().images
         except StitchError:
             return math.nan
+        return math.nan if images is None else images
 
-    def images(self) -> int:
-        """Return the number of images. Raises what :meth:`gallery` raises."""
-        return self.gallery().find("", limit=0)[0]
+    def state(self) -> GalleryState:
+        """Return how the gallery is. Raises what :meth:`gallery` raises."""
+        return GalleryState(self.gallery().find("", limit=0)[0])
+
+    def missing(self, gallery: GalleryReader) -> tuple[str, ...]:
+        """Return what :func:`missing_shards` does, without the server's paths."""
+        return tuple(map(self.hide_paths, missing_shards(gallery)))
 
     def notes(self, gallery: GalleryReader) -> list[str]:
         """Return the notes of a gallery without the server's paths, first that it is incomplete."""
@@ -155,6 +193,14 @@ class OpenGalleryProvider(GalleryProvider):
         """Return the gallery."""
         assert self._opened is not None
         return self._opened
+
+    def state(self) -> GalleryState:
+        """Return what is known of the gallery, at once: no shard is asked, which might be down."""
+        gallery = self.gallery()
+        if not isinstance(gallery, CountsShards):
+            return super().state()
+        state = gallery.state()
+        return GalleryState(state.images, tuple(map(self.hide_paths, state.missing.values())))
 
     def encoder_note(self, images: int) -> str | None:
         """Return nothing: whoever runs a cluster has chosen."""

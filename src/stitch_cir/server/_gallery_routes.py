@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
+from stitch_cir._schema import DECLARED
 from stitch_cir.composers import VerbatimComposer
 from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import Snapshot
@@ -35,6 +37,7 @@ from stitch_cir.wire._declared import setting_infos
 
 __all__ = ["router"]
 
+T = TypeVar("T")
 ImageId = Annotated[str, Path(description="A gallery id; it may hold slashes.")]
 Where = Annotated[
     str | None,
@@ -49,6 +52,7 @@ Order = Annotated[
         "dates, latest first.",
     ),
 ]
+Partial = Annotated[bool, Query(description=DECLARED["partial"].describe())]
 Side = Annotated[int, Query(ge=SMALLEST_SIDE, le=LARGEST_SIDE)]
 ImageNumber = Annotated[int, Query(ge=1, le=1000)]
 
@@ -66,14 +70,23 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
 
     @routes.get("/health", response_model=Health, responses=error_responses(404))
     async def health(request: Request) -> Response:
-        """Return that the server works, and whether it is ready for more."""
+        """Return that the server works, and whether it is ready for more.
+
+        Shards of a cluster that are known not to answer are named, and none is waited for.
+        """
         from stitch_cir import __version__
 
-        count = await services.health_executor.run(request, provider.images)
+        state = await services.health_executor.run(request, provider.state)
         pools = services.pools()
-        ready = not any(pool.saturated for pool in pools.values())
         return json_response(
-            Health(status="ok", version=__version__, images=count, ready=ready, pools=pools)
+            Health(
+                status="degraded" if state.missing else "ok",
+                version=__version__,
+                images=state.images,
+                missing=state.missing,
+                ready=not any(pool.saturated for pool in pools.values()),
+                pools=pools,
+            )
         )
 
     @routes.get("/metrics", response_class=Response)
@@ -82,14 +95,18 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
         return Response(services.metrics.text(), media_type=CONTENT_TYPE)
 
     @routes.get("/api/gallery", response_model=GalleryInfo, responses=error_responses(404))
-    async def about(request: Request) -> Response:
+    async def about(request: Request, partial: Partial = False) -> Response:
         """Describe the gallery, the choices of a query, and the limits."""
-        return json_response(await services.executor.run(request, lambda: provider.read(_info)))
+        return json_response(await _read(request, _info, partial))
+
+    async def _read(request: Request, work: Callable[[Snapshot], T], partial: bool) -> T:
+        return await services.executor.run(request, lambda: provider.read(work, partial=partial))
 
     def _info(gallery: Snapshot) -> GalleryInfo:
         from stitch_cir import __version__
 
         info = gallery.info()
+        notes = tuple(provider.notes(gallery))
         composer = services.models.make_composer(SearchSettings()) or VerbatimComposer()
         counts = ("images", "complete", "waiting", "captioned", "attributes", "generation")
         fields = (*counts, "encoder", "weights_tag", "dim", "recipe")
@@ -115,7 +132,8 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
             },
             composer=dict(composer.settings()),
             writable=settings.token is not None,
-            notes=tuple(provider.notes(gallery)),
+            notes=notes,
+            missing=provider.missing(gallery),
             encoder_note=provider.encoder_note(info["images"]),
             opens_folders=opens_folders,
             keeps_uploads=settings.keep_uploads,
@@ -123,11 +141,12 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
         )
 
     @routes.get("/api/examples", response_model=Examples, responses=error_responses(404))
-    async def first_questions(request: Request) -> Response:
+    async def first_questions(request: Request, partial: Partial = False) -> Response:
         """Return up to three questions to begin with, made of images of this gallery."""
 
         def work() -> Examples:
-            made = examples.examples(provider.gallery())
+            without = provider.state().missing if partial else ()
+            made = examples.examples(provider.gallery_for(partial=partial), without)
 
             def read(gallery: Snapshot) -> Examples:
                 prefix = request.scope["root_path"]
@@ -136,9 +155,9 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
                     for each in made
                     if each.reference is None or gallery.match(each.reference) is not None
                 ]
-                return Examples(examples=tuple(infos))
+                return Examples(examples=tuple(infos), missing=provider.missing(gallery))
 
-            return provider.read(read)
+            return provider.read(read, partial=partial)
 
         return json_response(await services.executor.run(request, work))
 
@@ -150,6 +169,7 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
         q: Annotated[str, Query(max_length=200, description="In ids and captions.")] = "",
         where: Where = None,
         order: Order = "id",
+        partial: Partial = False,
     ) -> Response:
         """List images."""
 
@@ -158,9 +178,10 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
                 q.strip(), offset=offset, limit=limit, where=where, order=order
             )
             page = tuple(_image_info(gallery, id, request.scope["root_path"]) for id in ids)
-            return ImagePage(total=total, offset=offset, images=page)
+            missing = provider.missing(gallery)
+            return ImagePage(total=total, offset=offset, images=page, missing=missing)
 
-        return json_response(await services.executor.run(request, lambda: provider.read(work)))
+        return json_response(await _read(request, work, partial))
 
     @routes.get("/api/sections", response_model=ImageSections, responses=error_responses(404, 422))
     async def parts(
@@ -168,13 +189,15 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
         q: Annotated[str, Query(max_length=200, description="In ids and captions.")] = "",
         where: Where = None,
         order: Order = "id",
+        partial: Partial = False,
     ) -> Response:
         """Return the folders, letters or months by which that list can be jumped into."""
 
         def work(gallery: Snapshot) -> ImageSections:
-            return sections(gallery, q.strip(), where, order)
+            made = sections(gallery, q.strip(), where, order)
+            return made.model_copy(update={"missing": provider.missing(gallery)})
 
-        return json_response(await services.executor.run(request, lambda: provider.read(work)))
+        return json_response(await _read(request, work, partial))
 
     @routes.get("/api/facets", response_model=GalleryFacets, responses=error_responses(404, 422))
     async def facets(
@@ -184,6 +207,7 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
             list[Annotated[str, Query(min_length=1, max_length=500)]],
             Query(max_length=50, description="What to count; left out: what the gallery suggests."),
         ] = [],  # noqa: B006 - the framework copies it
+        partial: Partial = False,
     ) -> Response:
         """Count the images that meet a condition, by their attributes."""
 
@@ -199,9 +223,10 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
                     for each, text in zip(counted, requests, strict=True)
                 ),
                 groupings=suggestions.groupings,
+                missing=provider.missing(gallery),
             )
 
-        return json_response(await services.executor.run(request, lambda: provider.read(work)))
+        return json_response(await _read(request, work, partial))
 
     @routes.get(
         "/api/images/{id:image_id}", response_model=ImageDetail, responses=error_responses(404, 422)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client import generate_latest as write_out
-from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 __all__ = ["CONTENT_TYPE", "CountsShards", "Metrics"]
@@ -36,6 +36,16 @@ class ShardLike(Protocol):
     def failed(self) -> int: ...
 
 
+class ShardsState(Protocol):
+    """What is known of the shards of a gallery; ``missing``: by number from 0, and why."""
+
+    @property
+    def images(self) -> int | None: ...
+
+    @property
+    def missing(self) -> Mapping[int, str]: ...
+
+
 @runtime_checkable
 class CountsShards(Protocol):
     """A gallery that shards of a cluster search."""
@@ -43,12 +53,15 @@ class CountsShards(Protocol):
     def shard_counts(self) -> Sequence[ShardLike]:
         """Return what was counted of each shard."""
 
+    def state(self) -> ShardsState:
+        """Return what is known of the shards, without asking them."""
+
 
 class _ShardCollector(Collector):
     """Writes what a router counted of every shard, by its number from 1."""
 
-    def __init__(self, read: Callable[[], Sequence[ShardLike]]) -> None:
-        self._read = read
+    def __init__(self, gallery: CountsShards) -> None:
+        self._gallery = gallery
 
     def collect(self) -> Iterator[Any]:
         """Yield the metric families."""
@@ -61,12 +74,17 @@ class _ShardCollector(Collector):
         failed = CounterMetricFamily(
             "stitch_shard_failed", "Calls of a replica that failed", labels=["shard"]
         )
-        for each in self._read():
+        silent = GaugeMetricFamily(
+            "stitch_shard_silent", "1 while a shard does not answer, else 0", labels=["shard"]
+        )
+        missing = self._gallery.state().missing
+        for each in self._gallery.shard_counts():
             label = [str(each.number)]
             seconds.add_metric(label, each.answered, each.seconds)
             hedged.add_metric(label, each.hedged)
             failed.add_metric(label, each.failed)
-        yield from (seconds, hedged, failed)
+            silent.add_metric(label, each.number - 1 in missing)
+        yield from (seconds, hedged, failed, silent)
 
 
 class Metrics:
@@ -112,9 +130,9 @@ class Metrics:
         self._calls.labels(kind).inc()
         self._batch.labels(kind).observe(inputs)
 
-    def shards(self, read: Callable[[], Sequence[ShardLike]]) -> None:
+    def shards(self, gallery: CountsShards) -> None:
         """Add the counts of a cluster's shards, which are read at every scrape."""
-        self._registry.register(_ShardCollector(read))
+        self._registry.register(_ShardCollector(gallery))
 
     def text(self) -> bytes:
         """Return all metrics as text."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,6 +23,7 @@ __all__ = [
     "ImageSections",
     "KeptUpload",
     "KeptUploads",
+    "MissingShards",
     "PoolState",
     "SettingInfo",
     "SkippedImage",
@@ -61,12 +62,28 @@ class PoolState(WireModel):
     saturated: bool = Field(description="Every thread is busy: the next request waits.")
 
 
-class Health(WireModel):
-    """The server works; it is not ``ready`` while a pool of threads is saturated."""
+MissingShards = Annotated[
+    tuple[str, ...],
+    Field(
+        description="Where a cluster searches: the shards that do not answer, and why. What they "
+        "hold is neither counted nor listed."
+    ),
+]
 
-    status: Literal["ok"]
+
+class Health(WireModel):
+    """The server works; it is not ``ready`` while a pool of threads is saturated.
+
+    It is ``degraded`` while shards of a cluster are ``missing``.
+    """
+
+    status: Literal["ok", "degraded"]
     version: str
-    images: int
+    images: int | None = Field(
+        description="Images in the gallery; null where shards of a cluster are missing that have "
+        "never been counted."
+    )
+    missing: MissingShards = ()
     ready: bool = Field(default=True, description="No pool of threads is saturated.")
     pools: Mapping[str, PoolState] = Field(default_factory=dict)
 
@@ -114,6 +131,7 @@ class GalleryInfo(WireModel):
     notes: tuple[str, ...] = Field(
         default=(), description="What happened to the gallery, e.g. a cache rebuilt."
     )
+    missing: MissingShards = ()
     encoder_note: str | None = Field(
         default=None,
         description="Where the encoder is a stand-in: what it is good at, and the command, size "
@@ -174,6 +192,7 @@ class Examples(WireModel):
     """Up to three questions, made of what the encoder reads in images of this gallery."""
 
     examples: tuple[ExampleInfo, ...]
+    missing: MissingShards = ()
 
 
 class ImageDetail(ImageInfo):
@@ -200,6 +219,7 @@ class ImageSections(WireModel):
     total: int
     by: Literal["folder", "letter", "month", "year"] | None = None
     sections: tuple[ImageSection, ...]
+    missing: MissingShards = ()
 
 
 class ImagePage(WireModel):
@@ -208,6 +228,7 @@ class ImagePage(WireModel):
     total: int
     offset: int
     images: tuple[ImageInfo, ...]
+    missing: MissingShards = ()
 
 
 class UploadInfo(WireModel):

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field
 
-from stitch_cir.wire._gallery import ImageInfo, ViewInfo, WireModel
+from stitch_cir.wire._gallery import ImageInfo, MissingShards, ViewInfo, WireModel
 from stitch_cir.wire._roles import RoleShareInfo, RolesInfo
 
 __all__ = [
@@ -155,6 +155,7 @@ class GalleryFacets(WireModel):
     groupings: tuple[str, ...] = Field(
         default=(), description="Attributes that most images share with others, the finest first."
     )
+    missing: MissingShards = ()
 
 
 class MemberInfo(WireModel):

@@ -137,7 +137,7 @@ class ClusterStatus:
         while_loading = f", {loading} of them loading" if loading else ""
         return (
             f"{alive} of {len(self.nodes)} nodes are up, {answering} of {len(self.shards)} shards "
-            f"answer{while_loading}; version {self.newest} has {self.rows:,} images: {state}."
+            f"answer{while_loading}; version {self.newest} has {self.rows:,} rows: {state}."
         )
 
 

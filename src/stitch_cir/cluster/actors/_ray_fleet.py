@@ -13,7 +13,8 @@ from typing import Any
 from stitch_cir.cluster._errors import named_error
 from stitch_cir.cluster.actors._deploy import Deployment, Replica, current_shards, is_there
 from stitch_cir.cluster.actors._round import Round, ShardsEndedError, Timing, reason_of
-from stitch_cir.cluster.search import Answers, ShardCount, ShardCounts
+from stitch_cir.cluster.actors._silence import SilentShards
+from stitch_cir.cluster.search import Answers, FleetState, ShardCount, ShardCounts
 from stitch_cir.cluster.storage import SHARDS, SharedDataset
 from stitch_cir.errors import ClusterError, StitchError
 
@@ -21,7 +22,7 @@ __all__ = ["SERVING", "RayFleet"]
 
 SERVING = "serving"
 """The tag of the version that is searched, which no clean-up deletes."""
-_LOAD_SECONDS = 3600.0
+_LOAD_SECONDS, _LOOK_SECONDS = 3600.0, 5.0
 _log = logging.getLogger("stitch_cir.cluster")
 
 
@@ -47,8 +48,9 @@ class RayFleet:
         self.counts = ShardCounts()
         self._options = dict(storage_options or {})
         self._rows: dict[int, int] = {}
-        self._silent: set[int] = set()
-        """Shards that did not answer when they were last asked: who can do without waits less."""
+        self._silent = SilentShards()
+        self._images: dict[int, int] = {}
+        """How many images a version has, of those that every shard has counted."""
         self._machines: dict[str, str] = {}
         """On which machine a replica was when it last said so, by its name."""
         self._version = 0
@@ -83,13 +85,14 @@ class RayFleet:
             dataset = SharedDataset.open(self.uri, storage_options=self._options)
             newest = dataset.version
             if newest == self._version:
-                self._wake()
+                self.look()
                 return newest
             rows = len(dataset)
             self._load(self.deployment.all, newest)
             self._rows = {**{v: n for v, n in self._rows.items() if v >= self._version}}
             self._rows[newest] = rows
             before, self._version = self._version, newest
+            self.look()
             with suppress(StitchError):  # a storage that may only be read keeps no tag
                 dataset.tag(SERVING, newest)
             _log.info("version %d of %s is searched, before it %d", newest, self.uri, before)
@@ -127,29 +130,52 @@ class RayFleet:
         if self._version:
             self._load(new, self._version)
         self.deployment = there
-        self._silent.clear()
+        self._silent.forget()
         _log.info(
             "%s is searched in %d shards of %d", self.uri, len(there.replicas), len(there.all)
         )
         return True
 
-    def _wake(self) -> None:
-        """Have replicas that were started anew load the version before they are asked for it."""
-        for row, replica in zip(self.status(), self.deployment.all, strict=True):
-            if row["alive"] and self._version not in row["versions"] and row["loading"] is None:
-                replica.actor.load.remote(self._version)
+    def look(self) -> None:
+        """Take in how the shards are; replicas that were started anew load the version."""
+        deployment, version = self.deployment, self._version
+        rows = self._hello(deployment, _LOOK_SECONDS)
+        self._silent.look_at(deployment, rows, version)
+        counted: dict[int, int] = {}
+        for row, replica in zip(rows, deployment.all, strict=True):
+            if not row["alive"]:
+                continue
+            if version in row["versions"]:
+                counted[replica.number] = row["images"][version]
+            elif row["loading"] is None:
+                replica.actor.load.remote(version)
+        if len(counted) == len(deployment.replicas):
+            self._images = {version: sum(counted.values())}
+
+    def state(self) -> FleetState:
+        """Return what is known of the shards, without asking them."""
+        return FleetState(self._version, self._images.get(self._version), self._silent.reasons())
 
     def follow(self) -> None:
-        """Look for new versions from time to time, in a thread of its own, until it is closed."""
+        """Look for new versions and at the shards from time to time, until it is closed."""
 
-        def look() -> None:
+        def refresh() -> None:
             while not self._closed.wait(self.timing.follow):
                 try:
                     self.refresh()
                 except Exception as error:
                     _log.warning("%s stays at version %d: %s", self.uri, self._version, error)
 
-        threading.Thread(target=look, name="versions", daemon=True).start()
+        def look() -> None:
+            # a version may take an hour to load, and storage minutes to fail
+            while not self._closed.wait(self.timing.follow):
+                try:
+                    self.look()
+                except Exception as error:
+                    _log.warning("the shards of %s were not looked at: %s", self.uri, error)
+
+        for name, work in (("versions", refresh), ("shards", look)):
+            threading.Thread(target=work, name=name, daemon=True).start()
 
     def close(self) -> None:
         """Look for no more versions; the actors stay."""
@@ -254,7 +280,10 @@ class RayFleet:
 
     def status(self, seconds: float = 5.0) -> list[dict[str, Any]]:
         """Return of every replica what it says of itself, or why it says nothing."""
-        calls = {each.actor.hello.remote(): each for each in self.deployment.all}
+        return self._hello(self.deployment, seconds)
+
+    def _hello(self, deployment: Deployment, seconds: float) -> list[dict[str, Any]]:
+        calls = {each.actor.hello.remote(): each for each in deployment.all}
         self._ray.wait(list(calls), num_returns=len(calls), timeout=seconds)
         rows = []
         for call, replica in calls.items():

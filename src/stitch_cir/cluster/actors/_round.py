@@ -11,6 +11,7 @@ from stitch_cir import __version__
 from stitch_cir._request_id import current_request
 from stitch_cir.cluster._errors import NotLoadedError, named_error
 from stitch_cir.cluster.actors._deploy import Deployment, Replica
+from stitch_cir.cluster.actors._silence import SilentShards, not_answering
 from stitch_cir.cluster.search import ShardCounts
 
 __all__ = ["Round", "ShardsEndedError", "Timing", "reason_of"]
@@ -21,11 +22,15 @@ _AGAIN = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds for an answer, until a second replica is asked as well, and between two versions."""
+    """Seconds for an answer, until a second replica is asked as well, and between two looks.
+
+    ``silent``: for an answer of a shard that is known not to answer.
+    """
 
     deadline: float = 20.0
     hedge: float = 1.0
     follow: float = 5.0
+    silent: float = 1.0
 
 
 class ShardsEndedError(Exception):
@@ -43,7 +48,7 @@ class _Waiting:
     since: float
     until: float
     calls: int = 0
-    failure: str = "it did not answer in time"
+    failure: str = ""
     unable: set[str] = field(default_factory=set)
     """Replicas that cannot answer at this version: one more call would change nothing."""
 
@@ -52,7 +57,7 @@ class _Waiting:
 class Round:
     """One question at one version to the shards of a deployment.
 
-    ``silent``: shards that did not answer lately, kept up to date;
+    ``silent``: shards that do not answer at present, kept up to date;
     ``machines``: where replicas are, by name; ``check_ended`` raises ``ShardsEndedError`` for a
     replica that was ended while others are there.
     """
@@ -63,7 +68,7 @@ class Round:
     version: int
     question: str
     counts: ShardCounts
-    silent: set[int]
+    silent: SilentShards
     machines: Mapping[str, str]
     check_ended: Callable[[Replica, float], None]
     _waiting: dict[int, _Waiting] = field(default_factory=dict)
@@ -80,10 +85,10 @@ class Round:
     ) -> tuple[dict[int, tuple[Any, ...]], dict[int, str]]:
         """Return (shard numbers, rows, value) of each shard, and why others did not answer.
 
-        ``turn`` says which replica is asked first. Where shards may be missing, one that did not
-        answer lately is waited for only as long as another one until it is hedged.
+        ``turn`` says which replica is asked first. A shard that is silent is not waited for until
+        the deadline; where shards may be missing, no longer than for the others.
         """
-        now = time.monotonic()
+        now, silent = time.monotonic(), set[int]()
         shards = [n for n in range(len(self.deployment.replicas)) if n not in without]
         for position, number in enumerate(shards):
             replicas = self.deployment.replicas[number]
@@ -91,17 +96,20 @@ class Round:
             order = [(first + step) % len(replicas) for step in range(len(replicas))]
             of_shard = tuple(arguments[position] if len(arguments) > 1 else arguments[0])
             patience = self.timing.deadline
-            if may_miss and number in self.silent:
-                patience = min(patience, self.timing.hedge)
+            if number in self.silent:
+                silent.add(number)
+                patience = min(patience, self.timing.silent)
             self._waiting[number] = _Waiting(replicas, order, of_shard, now, now, now + patience)
         missing: dict[int, str] = {}
         while self._waiting:
             self._call()
             self._collect()
             now = time.monotonic()
-            for number in [n for n, each in self._waiting.items() if now >= each.until]:
-                missing[number] = self._missing(self._waiting.pop(number))
-                self.silent.add(number)
+            done_without = may_miss and self._answers and self._waiting.keys() <= silent
+            for number in list(self._waiting):
+                if done_without or now >= self._waiting[number].until:
+                    missing[number] = self._missing(number, self._waiting.pop(number))
+                    self.silent.note(number, missing[number])
         return self._answers, missing
 
     def _call(self) -> None:
@@ -156,7 +164,7 @@ class Round:
                 continue
             self._answers[number] = tuple(numbers), rows, value
             self.counts.answered(number, time.monotonic() - each.since)
-            self.silent.discard(number)
+            self.silent.clear(number)
             del self._waiting[number]
 
     def _note_failure(self, each: _Waiting, number: int, reason: str) -> None:
@@ -173,12 +181,13 @@ class Round:
         if len(each.unable) == len(each.order):
             each.until = 0.0
 
-    def _missing(self, waiting: _Waiting) -> str:
-        replica, uri = waiting.replicas[0], self.deployment.uri
-        return (
-            f"The shard {replica.number + 1} of {replica.shards} of {uri} does not answer: "
-            f"{waiting.failure}."
-        )
+    def _missing(self, number: int, waiting: _Waiting) -> str:
+        """Return in a sentence why a shard is missing: what is known of it, if nothing is new."""
+        noted = self.silent.reasons().get(number)
+        if noted is not None and not waiting.failure:
+            return noted
+        cause = waiting.failure or "it did not answer in time"
+        return not_answering(self.deployment, number, cause)
 
 
 def reason_of(error: BaseException) -> str:

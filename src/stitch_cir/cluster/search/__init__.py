@@ -7,7 +7,7 @@ from stitch_cir import _exports
 if TYPE_CHECKING:
     from stitch_cir.cluster.search._attributes import ClusterAttributes
     from stitch_cir.cluster.search._counts import ShardCount, ShardCounts
-    from stitch_cir.cluster.search._fleet import Answers, Fleet
+    from stitch_cir.cluster.search._fleet import Answers, Fleet, FleetState
     from stitch_cir.cluster.search._gallery import ClusterGallery, ClusterSnapshot
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ClusterGallery",
     "ClusterSnapshot",
     "Fleet",
+    "FleetState",
     "ShardCount",
     "ShardCounts",
 ]
@@ -30,6 +31,7 @@ _exports.publish(
         "ClusterGallery": "_gallery",
         "ClusterSnapshot": "_gallery",
         "Fleet": "_fleet",
+        "FleetState": "_fleet",
         "ShardCount": "_counts",
         "ShardCounts": "_counts",
     },

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from stitch_cir.cluster.search._counts import ShardCount
 
-__all__ = ["Answers", "Fleet"]
+__all__ = ["Answers", "Fleet", "FleetState"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,27 @@ class Answers:
     missing: Mapping[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class FleetState:
+    """What is known of the shards of a dataset at the version that is searched.
+
+    ``images``: how many it has, ``None`` where no look at all shards has counted them;
+    ``missing``: the shards that do not answer, by number from 0, and why.
+    """
+
+    version: int
+    images: int | None
+    missing: Mapping[int, str] = field(default_factory=dict)
+
+
 class Fleet(Protocol):
     """The shards of a dataset, each of which may have replicas; safe to share between threads."""
 
     def version(self) -> int:
         """Return the version that all replicas hold, and that is searched."""
+
+    def state(self) -> FleetState:
+        """Return what is known of the shards, without asking them: at once, whatever is down."""
 
     def shard_counts(self) -> Sequence[ShardCount]:
         """Return what was counted of each shard that was asked."""

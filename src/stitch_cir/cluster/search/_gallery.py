@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stitch_cir.cluster._errors import VersionGoneError
 from stitch_cir.cluster.search._attributes import ClusterAttributes
 from stitch_cir.cluster.search._counts import ShardCount
-from stitch_cir.cluster.search._fleet import Answers, Fleet
+from stitch_cir.cluster.search._fleet import Answers, Fleet, FleetState
 from stitch_cir.cluster.search._reader import ClusterReader
 from stitch_cir.errors import ClusterError, GalleryError, SettingError
 from stitch_cir.gallery import Gallery, Snapshot, ViewMatrix
@@ -201,6 +201,10 @@ class ClusterGallery(ClusterReader, Gallery):
     def shard_counts(self) -> Sequence[ShardCount]:
         """Return what was counted of each shard that was asked."""
         return self.fleet.shard_counts()
+
+    def state(self) -> FleetState:
+        """Return what is known of the shards, without asking them."""
+        return self.fleet.state()
 
     def answering_partially(self) -> ClusterGallery:
         """Return the same dataset, which answers while shards are missing, and says so."""

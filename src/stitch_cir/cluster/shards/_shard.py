@@ -31,6 +31,7 @@ _PAUSE = 5.0
 """Seconds before a version that could not be loaded is tried again."""
 _QUESTIONS = frozenset(name for name in dir(ShardGallery) if not name.startswith("_")) - {
     "gallery",
+    "images",
     "rows",
 }
 
@@ -75,6 +76,7 @@ class DatasetShard:
         """Return what a router compares before it asks: versions, and where this runs."""
         with self._lock:
             held = {version: part.rows for version, part in self._parts.items()}
+            images = {version: part.images for version, part in self._parts.items()}
         refusal = self._refusal
         return {
             "stitch": __version__,
@@ -83,6 +85,7 @@ class DatasetShard:
             "machine": platform.node(),
             "pid": os.getpid(),
             "versions": held,
+            "images": images,
             "answered": self._answered,
             "loading": self._making,
             "problem": "" if refusal is None else refusal[2].message,
@@ -178,7 +181,7 @@ class DatasetShard:
         finally:
             self._making = None
         self._refusal = None
-        return ShardGallery(gallery, rows)
+        return ShardGallery(gallery, rows, len(gallery))
 
 
 def check_hello(hello: Mapping[str, Any], where: str) -> None:

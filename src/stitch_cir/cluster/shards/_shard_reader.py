@@ -44,11 +44,13 @@ _OF_AN_ID = frozenset(
 class ShardReader:
     """The images of one shard at one version, as a gallery. Safe to share between threads.
 
-    ``rows`` counts the dataset's rows that it was made of, ids that were left out among them.
+    ``rows`` counts the dataset's rows that it was made of, ids that were left out among them;
+    ``images`` the images.
     """
 
     gallery: Gallery
     rows: int
+    images: int
     _penalties: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
     _duplicates: dict[str, NearDuplicates] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -72,22 +72,25 @@ export const thumbnail = (id, side = 384) => at(`api/thumbnails/${idPath(id)}?si
 export const imageUrl = (id, side = 1200) => at(`api/files/${idPath(id)}?side=${side}`);
 export const uploadUrl = (token) => at(`api/uploads/${encodeURIComponent(token)}`);
 
+/** To look around, a page needs no shard that is missing: the answers say so. Searches need all, unless asked otherwise. */
+const partial = "true";
+
 /** @returns {Promise<wire.GalleryInfo>} */
-export const about = () => read("api/gallery");
+export const about = () => read(`api/gallery?${new URLSearchParams({ partial })}`);
 /** @returns {Promise<wire.Examples>} */
-export const examples = () => read("api/examples");
+export const examples = () => read(`api/examples?${new URLSearchParams({ partial })}`);
 /** @returns {Promise<wire.ImagePage>} */
 export const images = ({ offset, limit, q, where, order = "id" }, signal) =>
-  read(`api/images?${new URLSearchParams({ offset, limit, q, order, ...(where && { where }) })}`, { signal });
+  read(`api/images?${new URLSearchParams({ offset, limit, q, order, partial, ...(where && { where }) })}`, { signal });
 /** @returns {Promise<wire.ImageSections>} */
-export const sections = ({ q, where, order = "id" }, signal) => read(`api/sections?${new URLSearchParams({ q, order, ...(where && { where }) })}`, { signal });
+export const sections = ({ q, where, order = "id" }, signal) => read(`api/sections?${new URLSearchParams({ q, order, partial, ...(where && { where }) })}`, { signal });
 /** @returns {Promise<wire.ImageDetail>} */
 export const image = (id, signal) => read(`api/images/${idPath(id)}`, { signal });
 /** Have the server's machine show an image's file in its folder. */
 export const reveal = (id) => call("api/reveal", { json: { id } });
 /** @returns {Promise<wire.GalleryFacets>} */
 export function facets({ where = "", requests = [] }, signal) {
-  const query = new URLSearchParams(requests.map((each) => ["facet", each]));
+  const query = new URLSearchParams([...requests.map((each) => ["facet", each]), ["partial", partial]]);
   if (where) query.set("where", where);
   return read(`api/facets?${query}`, { signal });
 }

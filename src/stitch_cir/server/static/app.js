@@ -16,7 +16,7 @@ const MOST_UNDONE = 20;
 const gallery = mountGallery({
   onPick: ({ id }) => form.setReference({ id }),
   onLook: (item) => openImage(item),
-  showNotes: () => notes(galleryNotes()),
+  showNotes: listed,
   marked: () => state.draft.ref?.id ?? null,
   onLoad: () => history.replaceState({ ...history.state, ...gallery.position() }, ""),
   unfilter: () => unfilter(),
@@ -397,7 +397,8 @@ function takeKeys({ mountKeys, mountTheme }) {
 function introduce(info) {
   state.info = info;
   declare(info.settings);
-  byId("about").textContent = `${info.name} · ${plural(info.images, "image")} · ${info.encoder}`;
+  const part = info.missing?.length > 0 ? " (incomplete)" : "";
+  byId("about").textContent = `${info.name} · ${plural(info.images, "image")}${part} · ${info.encoder}`;
 }
 
 /** Take up what a gallery that is being indexed has become. */
@@ -406,6 +407,13 @@ function grown(info) {
   if (!state.browsing) return;
   notes(galleryNotes());
   gallery.grow(info.images);
+}
+
+/** Show what the gallery has to say, and that parts of its list are missing, or are there again. */
+function listed(missing = null) {
+  notes([...galleryNotes(), ...(missing ?? []).map((why) => `Images are missing: ${why}`)]);
+  const before = state.info?.missing ?? [];
+  if (missing !== null && missing.length === 0 && before.length > 0) learn();
 }
 
 async function learn() {

@@ -11,9 +11,11 @@ import { faultPanel, panel, skeleton } from "./states.js";
 const PAGE = 60;
 const MOST = 500; // images that one request lists
 
+const counted = (total, missing) => plural(total, "image") + (missing.length > 0 ? " · incomplete" : "");
+
 /**
  * Put the gallery in order. `onPick(item)`, `onLook(item)`; `marked()` gives the id of the reference or null;
- * `showNotes()`; `onLoad(count)` hears how many images are shown; `nothingMeets()` gives a panel,
+ * `showNotes(missing)`: why parts of the list are missing, once it is there; `onLoad(count)` hears how many images are shown; `nothingMeets()` gives a panel,
  * `unfilter()` takes the filters away.
  */
 export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothingMeets, unfilter }) {
@@ -100,7 +102,7 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
         if (next.images.length === 0) break;
         images.push(...next.images);
       }
-      if (!signal.aborted) render(first.total, images, from, signal);
+      if (!signal.aborted) render(first, images, from, signal);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof api.ApiError)) throw error;
@@ -111,8 +113,9 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
     }
   }
 
-  async function render(total, images, from, signal) {
-    byId("images-count").textContent = plural(total, "image");
+  async function render({ total, missing = [] }, images, from, signal) {
+    byId("images-count").textContent = counted(total, missing);
+    showNotes(missing);
     shown = { items: [], total, from, end: null };
     if (total === 0) {
       const filtered = isFiltered(state.draft) && !words.trim();
@@ -149,7 +152,8 @@ export function mountGallery({ onPick, onLook, marked, showNotes, onLoad, nothin
     end.update(count, total);
     onLoad(images.length);
     offerJump(total, signal);
-    announce(words.trim() || isFiltered(state.draft) ? `${plural(total, "image")} found.` : `The gallery has ${plural(total, "image")}.`);
+    const part = missing.length > 0 ? " A part of the gallery is missing." : "";
+    announce((words.trim() || isFiltered(state.draft) ? `${plural(total, "image")} found.` : `The gallery has ${plural(total, "image")}.`) + part);
   }
 
   /** Say that the gallery has grown; what was added comes as one goes on, or at once where all is shown. */

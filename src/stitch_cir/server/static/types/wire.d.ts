@@ -90,6 +90,8 @@ export interface ExampleInfo {
 /** Up to three questions, made of what the encoder reads in images of this gallery. */
 export interface Examples {
   examples: ExampleInfo[];
+  /** Where a cluster searches: the shards that do not answer, and why. What they hold is neither counted nor listed. */
+  missing?: string[];
 }
 
 /** A query and the image to explain. */
@@ -200,6 +202,8 @@ export interface GalleryFacets {
   facets: SuggestedFacet[];
   /** Attributes that most images share with others, the finest first. */
   groupings?: string[];
+  /** Where a cluster searches: the shards that do not answer, and why. What they hold is neither counted nor listed. */
+  missing?: string[];
 }
 
 /** What the gallery is, which ``settings`` a query can have, and within which ``limits``. */
@@ -224,6 +228,8 @@ export interface GalleryInfo {
   writable: boolean;
   /** What happened to the gallery, e.g. a cache rebuilt. */
   notes?: string[];
+  /** Where a cluster searches: the shards that do not answer, and why. What they hold is neither counted nor listed. */
+  missing?: string[];
   /** Where the encoder is a stand-in: what it is good at, and the command, size and time of a better one; null where no model can be fetched. */
   encoder_note?: string | null;
   /** The server can show a file in its folder on this machine. */
@@ -238,11 +244,18 @@ export interface GalleryReference {
   id: string;
 }
 
-/** The server works; it is not ``ready`` while a pool of threads is saturated. */
+/**
+ * The server works; it is not `ready` while a pool of threads is saturated.
+ *
+ * It is `degraded` while shards of a cluster are `missing`.
+ */
 export interface Health {
-  status: "ok";
+  status: "ok" | "degraded";
   version: string;
-  images: number;
+  /** Images in the gallery; null where shards of a cluster are missing that have never been counted. */
+  images: number | null;
+  /** Where a cluster searches: the shards that do not answer, and why. What they hold is neither counted nor listed. */
+  missing?: string[];
   /** No pool of threads is saturated. */
   ready?: boolean;
   pools?: Record<string, PoolState>;
@@ -305,6 +318,8 @@ export interface ImagePage {
   total: number;
   offset: number;
   images: ImageInfo[];
+  /** Where a cluster searches: the shards that do not answer, and why. What they hold is neither counted nor listed. */
+  missing?: string[];
 }
 
 /**
@@ -323,6 +338,8 @@ export interface ImageSections {
   total: number;
   by?: "folder" | "letter" | "month" | "year" | null;
   sections: ImageSection[];
+  /** Where a cluster searches: the shards that do not answer, and why. What they hold is neither counted nor listed. */
+  missing?: string[];
 }
 
 /** An upload kept with the gallery: a link may name its ``id``, which removes nothing. */
