@@ -152,6 +152,20 @@ def test_galleries_of_captions_and_of_every_table_come_back(uri: str, tmp_path: 
     assert Gallery.open(tmp_path / "back").root is None
 
 
+def test_a_dataset_in_another_of_lances_formats_is_read_and_added_to(
+    source: Path, uri: str, tmp_path: Path
+) -> None:
+    export_gallery(source, uri)
+    earlier = str(tmp_path / "earlier.lance")
+    lance.write_dataset(lance.dataset(uri).to_table(), earlier, data_storage_version="2.1")
+    assert (export_gallery(source, earlier).added, SharedDataset.open(earlier).version) == (0, 1)
+    import_gallery(earlier, tmp_path / "back")
+    assert tables(source) == tables(tmp_path / "back")
+    assert export_gallery(make_folder(tmp_path / "more", "more", 2, 70), earlier).added == 2
+    assert lance.dataset(earlier).data_storage_version == "2.1"
+    assert not SharedDataset.open(earlier).verify().problems
+
+
 def test_only_what_changed_is_written_and_the_old_version_stays(
     source: Path, uri: str, tmp_path: Path
 ) -> None:

@@ -141,6 +141,7 @@ def test_a_gallery_from_before_attributes_has_records_without_them(source: Path)
     "statement",
     [
         "UPDATE contents SET vectors = zeroblob(length(vectors))",
+        "UPDATE contents SET digest = NULL",
         "DELETE FROM contents",
         "UPDATE caption_vectors SET vector = zeroblob(length(vector))",
         "UPDATE captions SET position = position + 3",

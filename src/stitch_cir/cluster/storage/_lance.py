@@ -10,7 +10,14 @@ from typing import Any
 from stitch_cir._hints import install_command
 from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError, ModelError
 
-__all__ = ["create_dataset", "import_lance", "lance_errors", "quoted"]
+__all__ = ["FILE_FORMAT", "create_dataset", "import_lance", "lance_errors", "quoted"]
+
+FILE_FORMAT = "2.0"
+"""Lance's file format of datasets that an export makes; all that is added later is written alike.
+
+Blobs of 15 kB take half as long to write and a third as long to read as in 2.1 and 2.2, which
+compress what vectors do not have: repetition.
+"""
 
 _MISSING = re.compile(r"was not found|not found|does not exist|No such", re.IGNORECASE)
 _REFUSED = re.compile(

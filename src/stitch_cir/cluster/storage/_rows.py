@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ _ITEM = ("path", "size", "mtime_ns", "mark", "since", "hash")
 _CONTENT = ("width", "height", "boxes", "vectors")
 SURVEYED = ("state", *_ITEM, "captions", "metadata_of", "rows")
 """Columns beside the id that say what is indexed: all but vectors, boxes and attributes."""
+_NO_ITEM: Mapping[str, Any] = dict.fromkeys(_ITEM)
+_NO_CONTENT = (None,) * len(_CONTENT)
+_of_content = attrgetter(*_CONTENT)
 _DIGESTED = (
     "id",
     "state",
@@ -77,20 +81,17 @@ def schema(metadata: Mapping[str, str]) -> Any:
 def row_of(record: IdRecord) -> dict[str, Any]:
     """Return the row of a record."""
     content = record.content
+    row: dict[str, Any] = {"id": record.id, "state": record.table, **_NO_ITEM, **record.columns}
+    values = _NO_CONTENT if content is None else _of_content(content)
+    row.update(zip(_CONTENT, values, strict=True))
+    # a tuple: what holds an empty one, Python's garbage collector need not look at
+    row["captions"] = tuple([text for text, _ in record.captions])
+    row["caption_vectors"] = b"".join([vector for _, vector in record.captions])
     # by name: galleries that met the attributes in another order have equal rows
     attributes = sorted([*head, list(values)] for *head, values in record.attributes)
-    columns = record.columns
-    row: dict[str, Any] = {
-        "id": record.id,
-        "state": record.table,
-        **{name: columns.get(name) for name in _ITEM},
-        **{name: None if content is None else getattr(content, name) for name in _CONTENT},
-        "captions": [text for text, _ in record.captions],
-        "caption_vectors": b"".join([vector for _, vector in record.captions]),
-        "attributes": _ENCODER.encode(attributes),
-        "metadata_of": record.metadata_of,
-        "rows": _ENCODER.encode(record.rows),
-    }
+    row["attributes"] = _ENCODER.encode(attributes) if attributes else "[]"
+    row["metadata_of"] = record.metadata_of
+    row["rows"] = _ENCODER.encode(record.rows) if record.rows else "{}"
     row["digest"] = digest_of(row, None if content is None else content.digest)
     row["shard"] = shard_of(row)
     return row
@@ -115,7 +116,7 @@ def digest_of(row: Mapping[str, Any], of_content: bytes | None) -> bytes:
     columns: list[Any] = [of_content]
     for name in _DIGESTED:
         value = row[name]
-        columns += [len(value), *value] if isinstance(value, list) else [value]
+        columns += [len(value), *value] if isinstance(value, list | tuple) else [value]
     return row_digest(*columns)
 
 
@@ -134,24 +135,33 @@ def to_record(row: Mapping[str, Any], dim: int) -> IdRecord:
 
 
 def _to_record(row: Mapping[str, Any], dim: int, of_content: bytes | None) -> IdRecord:
-    size = 4 * dim
-    blob, texts = row["caption_vectors"], row["captions"]
-    vectors = [blob[start : start + size] for start in range(0, len(blob), size)]
-    columns = {name: row[name] for name in _ITEM if name != "since" or row["state"] == "vanished"}
     content = None
     if of_content is not None:
-        content = ContentRecord(**{name: row[name] for name in _CONTENT}, digest=of_content)
-    attributes = _DECODER.decode(row["attributes"])
+        width, height, boxes, vectors = (row[name] for name in _CONTENT)
+        content = ContentRecord(width, height, boxes, vectors, of_content)
+    captions: tuple[tuple[str, bytes], ...] = ()
+    if texts := row["captions"]:
+        blob, size = row["caption_vectors"], 4 * dim
+        vectors = [blob[start : start + size] for start in range(0, len(blob), size)]
+        captions = tuple(zip(texts, vectors, strict=True))
+    attributes = [] if row["attributes"] == "[]" else _DECODER.decode(row["attributes"])
     return IdRecord(
         row["id"],
         row["state"],
-        columns if row["state"] else {},
+        _columns_of(row),
         content,
-        tuple(zip(texts, vectors, strict=True)),
+        captions,
         tuple((name, kind, carried, tuple(values)) for name, kind, carried, values in attributes),
         row["metadata_of"],
-        _DECODER.decode(row["rows"]),
+        {} if row["rows"] == "{}" else _DECODER.decode(row["rows"]),
     )
+
+
+def _columns_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of an item's row; none of an id that was left out."""
+    if not row["state"]:
+        return {}
+    return {name: row[name] for name in _ITEM if name != "since" or row["state"] == "vanished"}
 
 
 def to_surveyed_record(row: Mapping[str, Any]) -> IdRecord:
@@ -159,11 +169,10 @@ def to_surveyed_record(row: Mapping[str, Any]) -> IdRecord:
 
     Raises ``ValueError`` where it cannot be read.
     """
-    columns = {name: row[name] for name in _ITEM if name != "since" or row["state"] == "vanished"}
     return IdRecord(
         row["id"],
         row["state"],
-        columns if row["state"] else {},
+        _columns_of(row),
         None,
         tuple((text, b"") for text in row["captions"] or ()),
         (),

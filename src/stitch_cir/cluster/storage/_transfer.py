@@ -13,7 +13,12 @@ from stitch_cir.cluster.storage._dataset import (
     metadata_of,
     positions,
 )
-from stitch_cir.cluster.storage._lance import create_dataset, import_lance, lance_errors
+from stitch_cir.cluster.storage._lance import (
+    FILE_FORMAT,
+    create_dataset,
+    import_lance,
+    lance_errors,
+)
 from stitch_cir.cluster.storage._reports import GalleryExportReport, GalleryImportReport
 from stitch_cir.cluster.storage._rows import batches, row_of, schema, to_record
 from stitch_cir.errors import (
@@ -135,7 +140,12 @@ def _create(
     with lance_errors(uri):
         try:
             fragments = lance.fragment.write_fragments(
-                stream, uri, schema=arrow_schema, mode="create", storage_options=options or None
+                stream,
+                uri,
+                schema=arrow_schema,
+                mode="create",
+                storage_options=options or None,
+                data_storage_version=FILE_FORMAT,
             )
             dataset = create_dataset(uri, arrow_schema, fragments, options)
         except OSError:

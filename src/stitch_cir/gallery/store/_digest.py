@@ -24,6 +24,9 @@ def row_digest(*columns: str | bytes | int | float | None) -> bytes:
     """
     parts: list[bytes] = []
     for column in columns:
+        if column is None:
+            parts.append(b"None;")
+            continue
         if isinstance(column, str):
             column = column.encode("utf-8", "surrogateescape")
         if isinstance(column, bytes):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 from stitch_cir.errors import GalleryError, RowDamagedError
@@ -65,6 +66,8 @@ class ContentRecord:
 
 
 _CONTENT = tuple(each.name for each in fields(ContentRecord))
+_CONTENT_COLUMNS = ("contents", ("hash", *_CONTENT))
+_of_content = attrgetter(*_CONTENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ class _Tables:
         for table in self.by_id:
             for row in self._span(table, ids):
                 rows[row.pop("id")].setdefault(table, []).append(row)
-        hashes: dict[str, set[str]] = {id: set() for id in ids}
+        hashes: dict[str, set[str]] = {}
         for id in ids:
             named = [row for each in rows[id].values() for row in each]
             if id in items:
@@ -151,22 +154,26 @@ class _Tables:
             hashes[id] = {row["hash"] for row in named if row.get("hash") is not None}
         every = sorted(set().union(*hashes.values()))
         for table in self.by_hash:
-            of_hash = {row["hash"]: row for row in self._with_hash(table, every)}
-            for id in ids:
+            names = self.columns[table]
+            others = self._with_hash(table, names, every)
+            of_hash = {
+                row["hash"]: row for row in (dict(zip(names, o, strict=True)) for o in others)
+            }
+            for id in ids if of_hash else ():
                 if chosen := [of_hash[hash] for hash in sorted(hashes[id]) if hash in of_hash]:
                     rows[id][table] = chosen
-        contents = {row["hash"]: row for row in self._with_hash("contents", every)}
+        contents = self._contents(every)
         captions, (metadata_of, values) = self._captions(ids), self._attributes(ids)
         for id in ids:
             table, columns = items.get(id, ("", {}))
-            content = None
-            if columns.get("hash") is not None:
-                content = self._content(id, contents.get(columns["hash"]))
+            hash = columns.get("hash")
+            if hash is not None and hash not in contents:
+                raise _damaged(self._store, id)
             yield IdRecord(
                 id,
                 table,
                 columns,
-                content,
+                None if hash is None else contents[hash],
                 tuple(captions.get(id, ())),
                 tuple((*key, tuple(stored)) for key, stored in values.get(id, {}).items()),
                 metadata_of.get(id),
@@ -180,23 +187,27 @@ class _Tables:
         for row in self._store.rows(f"{statement} ORDER BY {order}", (ids[0], ids[-1])):
             yield dict(zip(names, row, strict=True))
 
-    def _with_hash(self, table: str, hashes: Sequence[str]) -> Iterator[Row]:
-        names = self.columns[table]
+    def _with_hash(
+        self, table: str, names: Sequence[str], hashes: Sequence[str]
+    ) -> Iterator[tuple[Any, ...]]:
         for start in range(0, len(hashes), _PAGE):
             part = hashes[start : start + _PAGE]
             marks = ", ".join("?" * len(part))
             statement = f"SELECT {', '.join(names)} FROM {table} WHERE hash IN ({marks})"
-            for row in self._store.rows(statement, part):
-                yield dict(zip(names, row, strict=True))
+            yield from self._store.rows(statement, part)
 
-    def _content(self, id: str, row: Row | None) -> ContentRecord:
-        if row is None:
-            raise _damaged(self._store, id)
-        columns = {name: row[name] for name in ("width", "height", "boxes", "vectors")}
-        digest = row_digest(row["hash"], *columns.values())
-        if row.get("digest", digest) != digest:
-            raise _damaged(self._store, id)
-        return ContentRecord(**columns, digest=digest)
+    def _contents(self, hashes: Sequence[str]) -> dict[str, ContentRecord]:
+        """Return the contents of these hashes that are what was written."""
+        has_digests = "digest" in self.columns["contents"]
+        names = ("hash", *_CONTENT[:-1], "digest" if has_digests else "NULL")
+        contents: dict[str, ContentRecord] = {}
+        for hash, width, height, boxes, vectors, stored in self._with_hash(
+            "contents", names, hashes
+        ):
+            digest = row_digest(hash, width, height, boxes, vectors)
+            if stored == digest or not has_digests:
+                contents[hash] = ContentRecord(width, height, boxes, vectors, digest)
+        return contents
 
     def _captions(self, ids: Sequence[str]) -> dict[str, list[tuple[str, bytes]]]:
         digest = "v.digest" if "digest" in self.columns["caption_vectors"] else "NULL"
@@ -295,15 +306,15 @@ def put_records(
         if record.table:
             add(record.table, {"id": record.id, **record.columns})
         if record.content is not None:
-            content = {name: getattr(record.content, name) for name in _CONTENT}
-            add("contents", {"hash": record.columns["hash"], **content})
+            row = (record.columns["hash"], *_of_content(record.content))
+            rows.setdefault(_CONTENT_COLUMNS, []).append(row)
         for position, (text, vector) in enumerate(record.captions):
             add("captions", {"id": record.id, "position": position, "text": text})
             digest = row_digest(text, vector)
             add("caption_vectors", {"text": text, "vector": vector, "digest": digest})
         for table, others in record.rows.items():
-            for row in others:
-                add(table, row if table in tables.by_hash else {"id": record.id, **row})
+            for other in others:
+                add(table, other if table in tables.by_hash else {"id": record.id, **other})
     for (table, names), values in rows.items():
         if not set(names) <= set(tables.columns.get(table, ())):
             raise GalleryError(
