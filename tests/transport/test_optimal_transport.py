@@ -201,3 +201,26 @@ def test_sinkhorn_settings_are_recorded() -> None:
         "max_iterations": 60,
         "tolerance": 1e-6,
     }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sinkhorn_scores_alike_on_either_side_of_the_log_domain(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    s = rng.uniform(-1, 1, (40, 4, 3))
+    s[0], s[1] = rng.choice([-1.0, 1.0], s[0].shape), 1.0
+    p = np.array([1e-30, 1, 2, 0])
+    least = 0.008
+    with np.errstate(all="raise", under="ignore"):
+        scaled = Sinkhorn(least, max_iterations=300).plan(s, p)
+        logs = Sinkhorn(float(np.nextafter(least, 0)), max_iterations=300).plan(s, p)
+    np.testing.assert_allclose(scaled.joint, logs.joint, atol=1e-9)
+    np.testing.assert_allclose(scaled.score, logs.score, atol=1e-9)
+    assert (scaled.converged, scaled.iterations) == (logs.converged, logs.iterations)
+
+
+def test_sinkhorn_scores_a_pair_alike_whatever_is_scored_with_it() -> None:
+    rng = np.random.default_rng(11)
+    s = np.concatenate([rng.uniform(0.2, 0.4, (30, 5, 9)), rng.uniform(-1, 1, (30, 5, 9))])
+    together = Sinkhorn().score_similarities(s)
+    alone = [float(Sinkhorn().score_similarities(each)) for each in s]
+    np.testing.assert_allclose(together, alone, atol=1e-12)

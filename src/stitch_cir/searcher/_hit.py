@@ -218,8 +218,13 @@ class Hit:
             )
             for row, column in np.argwhere(joint / total >= least).tolist()
         ]
-        order = sorted(matches, key=lambda match: (-match.mass, match.caption, match.view.index))
-        return tuple(order)
+        # rounded: of equal masses, rounding errors would put any first
+        return tuple(
+            sorted(
+                matches,
+                key=lambda match: (-round(match.mass, 9), match.caption, match.view.index),
+            )
+        )
 
     def strongest_matches(self, count: int) -> tuple[Match, ...]:
         """Return the ``count`` views with the most mass, each with the caption it matched most."""
