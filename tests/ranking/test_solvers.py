@@ -20,7 +20,13 @@ from stitch_cir.ranking import (
     hubness,
 )
 from stitch_cir.transition import SemanticIncrement
-from stitch_cir.transport import Chamfer, ConditionalTransport, MeanPooling, Sinkhorn
+from stitch_cir.transport import (
+    Chamfer,
+    ConditionalTransport,
+    ExactTransport,
+    MeanPooling,
+    Sinkhorn,
+)
 from tests.ranking.galleries import captions, draw, pack, random_problem, unit
 
 SOLVERS: tuple[Solver, ...] = (Exhaustive(), Exhaustive(block_bytes=1), Bounded(0, 0, first=4))
@@ -109,6 +115,38 @@ def test_queries_that_share_products_are_ranked_as_alone(seed: int) -> None:
             assert shared.scores.tolist() == alone.scores.tolist()
             assert shared.watched.tolist() == alone.watched.tolist()
             assert shared.scored == 49
+
+
+@pytest.mark.parametrize("kind", ["smooth", "ties", "duplicates"])
+def test_scorers_that_iterate_score_few_sets_of_many_queries_together(kind: str) -> None:
+    rng = np.random.default_rng((23, len(kind)))
+    sizes = rng.integers(1, 6, 90)
+    matrix = pack(draw(rng, kind, int(sizes.sum()), 24), sizes)
+    rows, scorers = np.arange(90), (Sinkhorn(), ExactTransport(), ConditionalTransport())
+    penalty = rng.normal(0, 0.1, 90)
+    problems = []
+    for number in range(8):
+        span = draw(rng, kind, 4, 24)
+        fields = {"span": span, "excluded": np.array([number]), "watched": rng.permutation(90)[:3]}
+        problems += [
+            captions(matrix, moved, scorer, rows=rows, penalty=penalty, **fields)
+            for moved in (span[:3], unit(span[:3] + 0.3 * span[3]))
+            for scorer in scorers
+        ]
+    calls: list[tuple[int, int]] = []
+    solver = Bounded(0, 0, first=4)
+    together = solver.solve_many(problems, 3, progress=lambda *done: calls.append(done))
+    for problem, ranking in zip(problems, together, strict=True):
+        alone = Exhaustive().solve(problem, 3)
+        assert ranking.rows.tolist() == alone.rows.tolist()
+        assert ranking.scores.tolist() == alone.scores.tolist()
+        assert ranking.watched.tolist() == alone.watched.tolist()
+        assert (ranking.bounded, alone.scored) == (89, 89)
+    scored = [ranking.scored for ranking in together]
+    # four sets for each of the three at first; some queries need more, and no query all
+    assert min(scored) == 12 < max(scored) < 89
+    assert calls == sorted(calls)
+    assert calls[-1] == (len(problems), len(problems))
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

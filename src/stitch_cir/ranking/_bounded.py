@@ -21,6 +21,7 @@ from stitch_cir.ranking._scores import (
     ROUNDING,
     score_rows,
 )
+from stitch_cir.ranking._shared_bounds import can_share_bounds, solve_sharing_bounds
 from stitch_cir.transport import BoundedScorer, SetBound
 
 __all__ = ["Bounded"]
@@ -95,11 +96,20 @@ class Bounded:
         rankings: dict[int, Ranking] = {}
         report = progress or (lambda done, total: None)
         groups: dict[tuple[SetBound, tuple[object, ...]], list[int]] = {}
+        shared: dict[tuple[SetBound, int, int], list[int]] = {}
         unbounded = []
+        usable_bounds: dict[tuple[object, ...], SetBound | None] = {}
         for number, problem in enumerate(problems):
-            usable = self._usable_bound(problem, problem.rows)
+            scored = (id(problem.scorer), id(problem.transition), problem.combines)
+            key = (id(problem.sets), id(problem.rows), problem.terms.scan_key(), *scored)
+            if key not in usable_bounds:
+                usable_bounds[key] = self._usable_bound(problem, problem.rows)
+            usable = usable_bounds[key]
             if usable is None:
                 unbounded.append(number)
+            elif k > 0 and can_share_bounds(problem, usable):
+                same = (usable, id(problem.sets), id(problem.rows))
+                shared.setdefault(same, []).append(number)
             else:
                 groups.setdefault((usable, _scan_key(problem)), []).append(number)
         solved = Exhaustive(self.block_bytes).solve_many(
@@ -108,6 +118,10 @@ class Bounded:
             progress=lambda done, _: report(done, len(problems)),
         )
         rankings |= dict(zip(unbounded, solved, strict=True))
+        for (bound, *_), members in shared.items():
+            for some in solve_sharing_bounds(problems, members, k, bound, self.first):
+                rankings |= some
+                report(len(rankings), len(problems))
         for (bound, _), members in groups.items():
             rows = problems[members[0]].rows
             captions = len(problems[members[0]].vectors)

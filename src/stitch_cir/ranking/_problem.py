@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stitch_cir.ranking._nearest import nearest
 from stitch_cir.ranking._terms import ScoreTerms
 from stitch_cir.transition import NoTransition, Transition
-from stitch_cir.transport import CoarseScorer, Scorer
+from stitch_cir.transport import Scorer
 
 __all__ = [
     "ROUNDING",
@@ -155,8 +155,8 @@ class RankingProblem:
     @property
     def rounding(self) -> float:
         """How far off float32 scores may be, but for rounding of their sum: at least 1e-4."""
-        scorer = self.scorer
-        return max(ROUNDING, scorer.rounding if isinstance(scorer, CoarseScorer) else 0.0)
+        # of a CoarseScorer, whose protocol takes as long to check as fifty sets to score
+        return max(ROUNDING, float(getattr(self.scorer, "rounding", 0.0)))
 
     def caption_sets(self) -> tuple[CaptionSet, ...]:
         """Return the caption sets to score: the captions, and the reference's where they count."""

@@ -1,4 +1,4 @@
-"""Exact products of 8-bit integers on the inference engine that is installed anyway.
+"""Exact products of 8-bit integers, and others, on the inference engine that is installed anyway.
 
 The graphs are written here byte by byte, since ``onnx`` is no dependency. ``MatMulInteger`` with
 unsigned times signed numbers has the fast kernels on every processor, but those without VNNI add
@@ -7,6 +7,9 @@ at most 2 · 255 · 63 = 32130 < 2¹⁵, so nothing ever does.
 
 For one query the product takes less time than turning it around in NumPy did, so a second graph
 hands it over as it is needed: in float32, both parts of a caption added, sets on the last axis.
+
+Products of float32 come from a third one where several threads multiply at once: BLAS has threads
+of its own, which wait for their next product by spinning, and so take a core from these.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LARGEST", "ZERO", "integer_product", "product_by_sets"]
+__all__ = ["LARGEST", "ZERO", "float_product", "integer_product", "product_by_sets"]
 
 LARGEST = 63
 """Largest magnitude allowed on the right side."""
@@ -54,6 +57,16 @@ def product_by_sets(
     return products.reshape(width, mixture.shape[1], -1)
 
 
+def float_product(rows: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Multiply (N, d) and (d, T), float32 and contiguous: (N, T) float32.
+
+    One thread; safe to call from several.
+    """
+    inputs = {"rows": rows, "columns": columns}
+    products: NDArray[np.float32] = _session(float_model()).run(None, inputs)[0]
+    return products
+
+
 @cache
 def _session(graph: bytes) -> Any:
     # imported here: only a large gallery is searched with it
@@ -85,6 +98,14 @@ def model_by_sets() -> bytes:
     shape = _field(1, b"shape") + _field(2, _type(_INT64, [_number(1, 2)]))
     inputs = [*_INPUTS, _matrix(b"mixture", _FLOAT, b"N", b"P"), shape]
     return _model(b"product-by-sets", nodes, inputs, _matrix(b"by-sets", _FLOAT, b"V", b"n"))
+
+
+@cache
+def float_model() -> bytes:
+    """Return the graph of :func:`float_product` as an ONNX file (opset 13)."""
+    node = _node(b"MatMul", [b"rows", b"columns"], b"products")
+    inputs = [_matrix(b"rows", _FLOAT, b"N", b"d"), _matrix(b"columns", _FLOAT, b"d", b"T")]
+    return _model(b"float-product", [node], inputs, _matrix(b"products", _FLOAT, b"N", b"T"))
 
 
 def _model(name: bytes, nodes: list[bytes], inputs: list[bytes], output: bytes) -> bytes:

@@ -13,7 +13,7 @@ find the sets near the cut; these are scored again in float64, from the captions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from stitch_cir._cores import usable_cores
 from stitch_cir.ranking._groups import rank_each_exactly
 from stitch_cir.ranking._problem import CaptionSet, Floats, PackedSets, Ranking, RankingProblem
+from stitch_cir.ranking._products import float_product
 from stitch_cir.transport import Scorer
 
 __all__ = ["can_share", "solve_sharing"]
@@ -32,13 +33,14 @@ REST = 1e-6
 """Longest rest of a caption that counts as a combination of its span."""
 FACTORS = 8.0
 """Largest sum of a combination's factors, by which rounding grows."""
+INDEPENDENT = 1e-10
+"""Share of the largest eigenvalue of a span's products up to which a direction counts as none."""
 TABLE_BYTES = 1 << 28
 """Most bytes of views that are laid out anew to be shared."""
-PRODUCTS_BYTES = 16 << 20
-"""Upper bound on the products held at a time."""
-
-PAIRS_TOGETHER = 1 << 14
-"""Pairs of captions and sets, about, that are scored in float64 at a time."""
+PRODUCTS_BYTES = 8 << 20
+"""Upper bound on the products that a thread holds at a time."""
+SPANS_TOGETHER = 32
+"""Spans, at most, whose sets near the cut are scored in float64 at a time."""
 
 Select: TypeAlias = Callable[[int, Floats], NDArray[np.int64]]
 """Picks the rows near the cut, by a problem's number and its float32 scores (r,) of ``rows``."""
@@ -52,12 +54,18 @@ def can_share(problem: RankingProblem) -> bool:
 
 
 def solve_sharing(
-    problems: Sequence[RankingProblem], numbers: Sequence[int], k: int, select: Select
+    problems: Sequence[RankingProblem],
+    numbers: Sequence[int],
+    k: int,
+    select: Select,
+    *,
+    coarse: Mapping[int, RankingProblem] | None = None,
 ) -> Iterator[dict[int, Ranking]]:
     """Rank the problems of these numbers, all of the same ``sets`` and ``rows``, ``k`` deep.
 
-    Yields the rankings of some spans after the other, by number. Spans are scored on all cores;
-    what is raised there ends the rest.
+    ``coarse``: by number, the problems of the same captions by whose scores rows are selected,
+    where these are not the scores that rank. Yields the rankings of some spans after the other, by
+    number. Spans are scored on all cores; what is raised there ends the rest.
     """
     first = problems[numbers[0]]
     table = _ViewTable.of(first.sets, first.rows)
@@ -66,41 +74,40 @@ def solve_sharing(
         span = problems[number].span
         key = id(problems[number].vectors if span is None else span)
         by_span.setdefault(key, []).append(number)
-    mixtures = [_Mixtures.of(problems, members) for members in by_span.values()]
+    spans = list(by_span.values())
+    together = max(1, min(SPANS_TOGETHER, -(-len(spans) // usable_cores())))
+    selecting = coarse or dict(zip(numbers, (problems[number] for number in numbers), strict=True))
+
+    def solve(some: Sequence[Sequence[int]]) -> dict[int, Ranking]:
+        close: dict[int, NDArray[np.int64]] = {}
+        for block in _blocks([_Mixtures.of(selecting, members) for members in some], table.views):
+            products = float_product(np.concatenate([each.base for each in block]), table.columns)
+            parts = np.split(products, np.cumsum([len(each.base) for each in block])[:-1])
+            for mixture, part in zip(block, parts, strict=True):
+                close |= mixture.select(selecting, table, part, select)
+        return _rank_exactly(problems, close, k)
+
+    # a span is selected and ranked by one thread from beginning to end: no core waits for another
     pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="rank")
     try:
-        while mixtures:
-            block = [mixtures.pop(0)]
-            size = len(block[0].base)
-            while mixtures and 4 * (size + len(mixtures[0].base)) * table.views <= PRODUCTS_BYTES:
-                block.append(mixtures.pop(0))
-                size += len(block[-1].base)
-            products = np.concatenate([each.base for each in block]) @ table.vectors.T
-            parts = np.split(products, np.cumsum([len(each.base) for each in block])[:-1])
-            selected = pool.map(
-                lambda mixture, part: mixture.select(problems, table, part, select), block, parts
-            )
-            yield from pool.map(
-                lambda close: _rank_exactly(problems, close, k), list(_in_parts(selected))
-            )
+        parts = (spans[start : start + together] for start in range(0, len(spans), together))
+        yield from pool.map(solve, parts)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _in_parts(
-    selected: Iterable[dict[int, NDArray[np.int64]]],
-) -> Iterator[dict[int, NDArray[np.int64]]]:
-    """Yield what was selected for several spans together, in parts of about one size."""
-    part: dict[int, NDArray[np.int64]] = {}
+def _blocks(mixtures: Sequence[_Mixtures], views: int) -> Iterator[list[_Mixtures]]:
+    """Yield mixtures whose products with so many views are in memory together."""
+    block: list[_Mixtures] = []
     size = 0
-    for close in selected:
-        part |= close
-        size += sum(map(len, close.values()))
-        if size >= PAIRS_TOGETHER:
-            yield part
-            part, size = {}, 0
-    if part:
-        yield part
+    for mixture in mixtures:
+        size += len(mixture.base)
+        if block and 4 * size * views > PRODUCTS_BYTES:
+            yield block
+            block, size = [], len(mixture.base)
+        block.append(mixture)
+    if block:
+        yield block
 
 
 def _rank_exactly(
@@ -117,10 +124,10 @@ def _rank_exactly(
 class _ViewTable:
     """The views of r sets, laid out as scorers compute: members first.
 
-    ``vectors``: (T, d). ``parts``: sets of the commonest size, and all others.
+    ``columns``: (d, T). ``parts``: sets of the commonest size, and all others.
     """
 
-    vectors: Floats = field(repr=False)
+    columns: Floats = field(repr=False)
     parts: tuple[_TablePart, ...]
     count: int
 
@@ -145,12 +152,12 @@ class _ViewTable:
             parts.append(_TablePart(positions, len(steps), start, absent))
             start += indices[-1].size
         vectors = np.asarray(sets.vectors)[np.concatenate([each.ravel() for each in indices])]
-        return cls(np.ascontiguousarray(vectors), tuple(parts), len(rows))
+        return cls(np.ascontiguousarray(vectors.T), tuple(parts), len(rows))
 
     @property
     def views(self) -> int:
         """The number of views, T."""
-        return len(self.vectors)
+        return int(self.columns.shape[1])
 
     def score(self, products: Floats, weights: Floats | None, scorer: Scorer) -> Floats:
         """Score all sets from the products (K, T) of a caption set: (r,) float32."""
@@ -190,7 +197,7 @@ class _Mixtures:
     factors: dict[int, Floats] = field(repr=False)
 
     @classmethod
-    def of(cls, problems: Sequence[RankingProblem], numbers: Sequence[int]) -> _Mixtures:
+    def of(cls, problems: Mapping[int, RankingProblem], numbers: Sequence[int]) -> _Mixtures:
         """Find the combinations by least squares."""
         arrays = {
             id(vectors): vectors
@@ -203,7 +210,11 @@ class _Mixtures:
             base, factors = captions, np.eye(len(captions), dtype=np.float32)
         else:
             exact = span.astype(np.float64)
-            solved = np.linalg.lstsq(exact.T, captions.T.astype(np.float64), rcond=1e-6)[0].T
+            # by the few products within the span: least squares over all dimensions take longer
+            values, directions = np.linalg.eigh(exact @ exact.T)
+            some = values > INDEPENDENT * values[-1]
+            inverse = (directions[:, some] / values[some]) @ directions[:, some].T
+            solved = captions.astype(np.float64) @ exact.T @ inverse
             rest = np.linalg.norm(captions - solved @ exact, axis=1)
             outside = np.flatnonzero((rest > REST) | (np.abs(solved).sum(axis=1) > FACTORS))
             base = np.concatenate([span, captions[outside]])
@@ -216,7 +227,7 @@ class _Mixtures:
 
     def select(
         self,
-        problems: Sequence[RankingProblem],
+        problems: Mapping[int, RankingProblem],
         table: _ViewTable,
         products: Floats,
         select: Select,
