@@ -23,6 +23,7 @@ from stitch_cir.composers import (
     composer_by_name,
 )
 from stitch_cir.encoders import HashEncoder
+from stitch_cir.searcher import count_approximate
 from stitch_cir.transition import TRANSITION_NAMES
 from stitch_cir.transport import SCORER_NAMES
 
@@ -155,6 +156,25 @@ def test_sinkhorn_that_stops_early_is_noted(mixed: st.Gallery) -> None:
     (note,) = [note for note in hasty.notes if "converge" in note]
     assert re.match(r"Sinkhorn with ε = 1e-05 did not converge for \d of 5 hits", note)
     assert hasty.to_dict()["settings"]["epsilon"] == 1e-5
+
+
+@pytest.mark.parametrize(("iterations", "approximate"), [(2, 4), (8, 1), (1000, 0)])
+def test_queries_with_approximate_hits_are_counted(
+    mixed: st.Gallery, iterations: int, approximate: int
+) -> None:
+    """All plans are made together, and each query counts once, as its plans alone do."""
+    settings = st.SearchSettings.from_preset(
+        k=3, scorer="sinkhorn", epsilon=0.1, max_iterations=iterations
+    )
+    searcher = st.Searcher(mixed, settings=settings)
+    texts = ["in blue instead", "a red one with two stripes", "green, and darker", "on a beach"]
+    results = [searcher.search(st.Query("m00.png", text)) for text in texts]
+    ranker = searcher.ranker()
+    rows = [[row for row in map(ranker.matrix.ids.row_of, ids) if row is not None]
+            for ids in [[hit.id for hit in each] for each in results]]  # fmt: skip
+    expected = sum(not all(hit.plan.converged for hit in each) for each in results)
+    assert expected == approximate
+    assert count_approximate(ranker, [each[0].query for each in results], rows) == expected
 
 
 def test_what_is_printed_of_a_method_is_what_it_used() -> None:

@@ -23,9 +23,11 @@ from stitch_cir.searcher import (
     GalleryRanker,
     RankedWay,
     Searcher,
+    count_approximate,
     learned,
     rank_ways,
 )
+from stitch_cir.transition import Transition
 
 __all__ = ["Ranked", "measure_hubness", "rank_variants"]
 
@@ -127,11 +129,13 @@ class _TaskRanker:
         encoded = self._encode(queries)
         if dataset.group_role == "gallery":
             for (rankings, ranker), of_way in zip(self._ways, encoded, strict=True):
+                ranked = []
                 for prepared, query in of_way:
                     rows = self._group_rows(prepared.query)
                     ranking = ranker.rank(query, rows, len(rows))
                     scores = dict(zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True))
-                    self._add(rankings, ranker, query, self._rank_group(prepared.query, scores))
+                    ranked.append(self._rank_group(prepared.query, scores))
+                self._add(rankings, ranker, [query for _, query in of_way], ranked)
         else:
             subsets = dataset.group_role == "subset"
             self._rank_gallery(encoded, depth, dataset.keep_reference, subsets, progress)
@@ -152,7 +156,7 @@ class _TaskRanker:
             moved_by = variant.settings.transition.settings()
             key = json.dumps([variant.query, together, moved_by], default=str)
             if key not in moved:
-                moved[key] = [self._encode_query(prepared, variant) for prepared in queries]
+                moved[key] = self._encode_way(queries, variant)
             encoded.append([])
             for prepared, query in zip(queries, moved[key], strict=True):
                 if isinstance(query, str):
@@ -161,7 +165,20 @@ class _TaskRanker:
                     encoded[-1].append((prepared, query))
         return encoded
 
-    def _encode_query(self, prepared: PreparedQuery, variant: Variant) -> EncodedQuery | str:
+    def _encode_way(
+        self, queries: Sequence[PreparedQuery], variant: Variant
+    ) -> list[EncodedQuery | str]:
+        """Return what one variant searches with, or why a query cannot be searched with."""
+        try:
+            gallery, matrix = self._gallery.gallery, self._matrix
+            transition = learned(gallery, matrix, variant.settings.transition)
+        except VectorError as error:
+            return [error.message.rstrip(".")] * len(queries)
+        return [self._encode_query(prepared, variant, transition) for prepared in queries]
+
+    def _encode_query(
+        self, prepared: PreparedQuery, variant: Variant, transition: Transition
+    ) -> EncodedQuery | str:
         """Return what is searched with, or why the query cannot be searched with."""
         features = prepared.features
         if variant.query == "image":
@@ -176,7 +193,6 @@ class _TaskRanker:
             return "reference and text together have no vector"
         try:
             settings, matrix = variant.settings, self._matrix
-            transition = learned(self._gallery.gallery, matrix, settings.transition)
             moved = features.refine(transition)
             joined = moved.joined_by(together, settings.composed_weight)
             return joined.fused(settings.fusion, matrix.means)
@@ -208,20 +224,21 @@ class _TaskRanker:
             ways, self._gallery.candidates, depth, progress=lambda done, _: progress(done)
         )
         for (rankings, ranker), of_way, of_solved in zip(self._ways, encoded, solved, strict=True):
-            for (prepared, encoded_query), ranking in zip(of_way, of_solved, strict=True):
+            ranked = []
+            for (prepared, _), ranking in zip(of_way, of_solved, strict=True):
                 query = prepared.query
-                names = [self._ids[int(row)] for row in ranking.rows]
+                names = [self._ids[row] for row in ranking.rows.tolist()]
                 if len(names) < depth:
                     left_out = () if keep_reference else query.references
                     rest = [id for id in self._gallery.missing if id not in left_out]
                     rest.sort(key=lambda id, query=query: id in query.answers)  # type: ignore[misc]
                     names += rest[: depth - len(names)]
-                ranked = _RankedQuery(query, tuple(names), ranking.scores)
-                self._add(rankings, ranker, encoded_query, ranked)
+                ranked.append(_RankedQuery(query, tuple(names), ranking.scores))
                 if subsets:
                     rows = self._group_rows(query).tolist()
                     scores = dict(zip(rows, ranking.watched.tolist(), strict=True))
                     rankings.subsets[query.id] = self._rank_group(query, scores).names
+            self._add(rankings, ranker, [query for _, query in of_way], ranked)
 
     def _reference_rows(self, query: BenchmarkQuery) -> tuple[int, ...]:
         rows = self._gallery.rows
@@ -249,16 +266,15 @@ class _TaskRanker:
         self,
         rankings: _Rankings,
         ranker: GalleryRanker,
-        encoded: EncodedQuery,
-        ranked: _RankedQuery,
+        encoded: Sequence[EncodedQuery],
+        ranked: Sequence[_RankedQuery],
     ) -> None:
-        rankings.ranked[ranked.query.id] = ranked
-        # checked only where it can fail: a plan for each hit that is shown costs little
-        if ranker.is_iterative:
-            rows = self._gallery.rows
-            # images without vectors have no plans
-            shown = [rows[id] for id in ranked.names[:SHOWN] if id in rows]
-            rankings.approximate += not ranker.plans_converged(encoded, shown)
+        """Add rankings, and how many of them have hits among the first that are approximate."""
+        rankings.ranked |= {each.query.id: each for each in ranked}
+        # images without vectors have no plans
+        rows = self._gallery.rows
+        shown = [[rows[id] for id in each.names[:SHOWN] if id in rows] for each in ranked]
+        rankings.approximate += count_approximate(ranker, encoded, shown)
 
 
 def measure_hubness(galleries: Mapping[str, BenchmarkGallery], variants: Sequence[Variant]) -> None:

@@ -10,6 +10,7 @@ from stitch_cir.searcher._candidates import (
     left_out_of,
     select_rows,
 )
+from stitch_cir.searcher._convergence import count_approximate
 from stitch_cir.searcher._cursor import Cursor
 from stitch_cir.searcher._cutoff import (
     IMAGES,
@@ -125,6 +126,7 @@ __all__ = [
     "WeightedReference",
     "check_shortlist",
     "compose",
+    "count_approximate",
     "distinct_texts",
     "estimate_cost",
     "learned",

@@ -11,9 +11,9 @@ from stitch_cir.errors import NotFoundError
 from stitch_cir.gallery import Snapshot
 from stitch_cir.ranking import POOL, ShardRanking, variety_order
 from stitch_cir.searcher._candidates import shortfall
+from stitch_cir.searcher._convergence import convergence_note
 from stitch_cir.searcher._cutoff import place_cutoff
 from stitch_cir.searcher._hit import Hit
-from stitch_cir.searcher._ranker import convergence_note
 from stitch_cir.searcher._reference import gallery_id_of
 from stitch_cir.searcher._results import Results
 from stitch_cir.searcher._shortlist import ranks_all

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,7 +20,6 @@ from stitch_cir.ranking import (
     Solver,
     chance_scores,
     count_neighbours,
-    pad_sets,
 )
 from stitch_cir.searcher._features import EncodedQuery
 from stitch_cir.searcher._hit import View
@@ -32,7 +31,6 @@ __all__ = [
     "GalleryRanker",
     "GallerySolvers",
     "RankedWay",
-    "convergence_note",
     "limited_neighbours",
     "rank_ways",
 ]
@@ -201,15 +199,6 @@ class GalleryRanker:
         weight, tau = settings.forbidden_weight, settings.role_tau
         return score_terms(query, settings.scorer, weight, tau)
 
-    def plans_converged(self, query: EncodedQuery, rows: Iterable[int]) -> bool:
-        """Return whether the plans of all ``rows`` converged; only iterative ones may not."""
-        chosen = np.fromiter(rows, np.int64)
-        if not self.is_iterative or not len(chosen):
-            return True
-        views, present = pad_sets(self.matrix, chosen)
-        similarities = query.vectors @ views.swapaxes(1, 2)
-        return self.scorer_of(query).plan(similarities, query.weights, present).converged
-
     def problem(
         self,
         query: EncodedQuery,
@@ -307,20 +296,3 @@ def limited_neighbours(
         f"{images:,}, more would measure how typical an image is."
     )
     return settings.with_(hubness_neighbours=used), (note,)
-
-
-def convergence_note(scorer: Scorer, plans: Iterable[TransportPlan]) -> tuple[str, ...]:
-    """Return one note naming how many hits' plans did not converge, or none."""
-    plans = tuple(plans)
-    failed = [plan for plan in plans if not plan.converged]
-    if not failed:
-        return ()
-    settings = scorer.settings()
-    epsilon = f" with ε = {settings['epsilon']:g}" if "epsilon" in settings else ""
-    error = max(plan.marginal_error for plan in failed)
-    return (
-        f"{str(settings['scorer']).capitalize()}{epsilon} did not converge for {len(failed)} of "
-        f"{len(plans)} hits within {max(plan.iterations for plan in failed):,} iterations "
-        f"(marginals off by up to {error:.1e}): their scores are approximate. Use a larger "
-        "epsilon, or the scorer exact.",
-    )
