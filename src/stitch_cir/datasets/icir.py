@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from stitch_cir.datasets._data import BenchmarkQuery, Task
 from stitch_cir.datasets._dataset import DataSet
+from stitch_cir.datasets._published import published_figures
 from stitch_cir.datasets._reader import Reader
 from stitch_cir.datasets.metrics import Metric, recalls, trapezoid_average_precision
 from stitch_cir.errors import RecordError
@@ -93,4 +94,5 @@ ICIR = DataSet(
     group_role="gallery",
     cluster_key=lambda query: query.shared,
     cluster_kind="instance",
+    published=published_figures("icir"),
 )
