@@ -1,4 +1,4 @@
-"""Words for the second half of an error: install commands, similar names, quoted arguments."""
+"""Words of messages: install commands, similar names, quoted arguments, counted nouns."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 __all__ = [
+    "counted",
     "did_you_mean",
     "escape_surrogates",
     "first_problem",
@@ -32,6 +33,13 @@ __all__ = [
 
 _DISTRIBUTION = "stitch-cir"
 _WINDOWS = os.name == "nt"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless there is 1: "1 query", "2 queries"."""
+    if number != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith(("ry", "ty")) else f"{noun}s"
+    return f"{number:,} {noun}"
 
 
 def install_command(extra: str) -> str:

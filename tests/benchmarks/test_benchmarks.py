@@ -195,7 +195,7 @@ def test_missing_predictions_count_as_misses_when_allowed(tmp_path: Path) -> Non
     )
     assert scores.headline["mAP@5"] == 50
     assert scores.counts == {"queries": 2, "without_prediction": 1}
-    assert any("count as misses" in note for note in scores.notes)
+    assert any("counts as a miss" in note for note in scores.notes)
 
 
 @pytest.mark.parametrize("name", ["circo", "cirr", "fashioniq", "genecis"])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stitch_cir.benchmarks import Clusters, composition_gap, read_run
+from stitch_cir.benchmarks import Clusters, composition_gap, read_run, sample
 from stitch_cir.benchmarks.report import write_report
 from stitch_cir.datasets import Benchmark, load_benchmark
 from stitch_cir.errors import NotFoundError, RecordError, SettingError
@@ -127,6 +127,34 @@ def test_the_composition_gap_is_what_neither_part_reaches_alone(run: Path, tmp_p
         assert float(figure.replace("−", "-")) == pytest.approx(gap, abs=0.006)
 
 
+def test_one_query_is_one_query_and_where_all_are_alike_none_is_best(
+    tmp_path: Path, circo: Benchmark
+) -> None:
+    paint(circo)
+    alone = sample(circo, 1)
+    folder = make_run(tmp_path / "alone", alone)
+    # nothing finds anything: no figure is the best, and there is no share of any
+    nowhere = {id: [alone.tasks[0].gallery[0]] for id in alone.queries}
+    for file in folder.glob("variants/*/predictions.json"):
+        file.write_text(json.dumps(nowhere))
+    for file in folder.glob("variants/*/metrics.json"):
+        variant = json.loads(file.read_text())
+        for figures in (variant["headline"], *variant["values"].values()):
+            for metric, value in figures.items():
+                figures[metric] = [0.0] if isinstance(value, list) else 0.0
+        variant["intervals"] = {}
+        file.write_text(json.dumps(variant))
+    write_report([folder], tmp_path / "out")
+    text = (tmp_path / "out/report.md").read_text("utf-8")
+    assert " 1 query, encoder" in text
+    assert "1 queries" not in text
+    table = text[text.index("### Figures and controls") :].split("\n\n")[2]
+    assert "**0.00**" not in table
+    gap = text[text.index("### Composition gap") :].split("\n\n")
+    assert "there is none of a figure of 0" in gap[1]
+    assert gap[2].splitlines()[-1].count("–") == 2
+
+
 def test_the_composition_gap_has_an_interval_of_clusters() -> None:
     queries = np.arange(200)
     both = {"val": {"R@1": (queries % 5 < 2).astype(float), "R@5": np.zeros(200)}}
@@ -142,6 +170,24 @@ def test_the_composition_gap_has_an_interval_of_clusters() -> None:
     alike = Clusters("image set", {"val": tuple((queries // 10).tolist())})
     certain = composition_gap(both, [image, words], alike, samples=2000)["R@1"]
     assert certain.high - certain.low == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.draws
+def test_axes_of_a_single_query_show_shares_and_whole_places(
+    tmp_path: Path, circo: Benchmark
+) -> None:
+    paint(circo)
+    alone = sample(circo, 1)
+    folder = make_run(tmp_path / "alone", alone)
+    write_report([folder], tmp_path / "out")
+    for file in (tmp_path / "out/plots").glob("*.svg"):
+        words = re.findall(r"<text [^>]*>([^<]*)</text>", file.read_text("utf-8"))
+        numbers = [float(word) for word in words if re.fullmatch(r"−?[\d.]+", word)]
+        assert all(0 <= number <= 100 for number in numbers), file.name
+        assert not [word for word in words if word.startswith("−")], file.name
+        if file.name.endswith("places.svg"):
+            assert {"1", "2"} <= set(words)
+            assert all(number == int(number) for number in numbers)
 
 
 @pytest.mark.draws
@@ -226,7 +272,7 @@ def test_runs_of_different_queries_are_reported_and_not_compared(
     (part / "manifest.json").write_text(json.dumps(manifest))
     report = write_report([whole, part], tmp_path / "out")
     assert any("part has other queries than whole" in note for note in report.notes)
-    assert "part: Only a sample of 1 queries was searched with (seed 4)." in report.notes
+    assert "part: Only a sample of 1 query was searched with (seed 4)." in report.notes
     assert "### Difference to whole" not in (tmp_path / "out/report.md").read_text("utf-8")
     index, _, entries = browser(tmp_path / "out", "circo-val")
     part_main = [v["run"] for v in index["variants"]].index("part")

@@ -7,6 +7,7 @@ from functools import cache
 
 from PIL import Image
 
+from stitch_cir._hints import counted
 from stitch_cir.chat import Estimate
 from stitch_cir.composers import Composer, Conversation, Reference, required_image_side
 from stitch_cir.concepts import Concept
@@ -71,7 +72,7 @@ def estimate_benchmark_cost(
     if len(failures) == len(queries):
         raise failures[0]
     note = (
-        f"{len(failures):,} of {len(queries):,} queries are not in this price: {composer.name} "
-        f"cannot compose them, first: {failures[0]}"
+        f"{len(failures):,} of {counted(len(queries), 'query')} are not in this price: "
+        f"{composer.name} cannot compose them, first: {failures[0]}"
     )
     return total, (note,)

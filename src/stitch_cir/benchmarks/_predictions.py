@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stitch_cir._hints import counted
 from stitch_cir.datasets import Benchmark, DataSet, parse_json
 from stitch_cir.errors import NotFoundError, RecordError
 
@@ -18,7 +19,6 @@ PREDICTION_FILES = ("predictions.json", "predictions-subset.json")
 """Of one way of searching: the rankings, and those of each query's subset (CIRR)."""
 SUBSET = "recall_subset"
 """What a prediction file of subset rankings calls its metric."""
-_MISSING = "{} queries have no prediction and count as misses."
 _FORM = 'Expected is {"<query id>": [image ids, best first], …}, as CIRCO and CIRR publish it.'
 
 
@@ -45,8 +45,8 @@ class Predictions:
             raise _without_prediction(missing, len(benchmark.queries))
         if len(missing) == len(self.missing):
             return self
-        counted = [_MISSING.format(len(missing))] if missing else []
-        return Predictions(self.ranked, self.subset, missing, (*counted, *self.notes[1:]))
+        notes = (*_misses(missing), *self.notes[1:])
+        return Predictions(self.ranked, self.subset, missing, notes)
 
 
 def prediction_data(
@@ -92,8 +92,15 @@ def read_predictions(
     missing = tuple(id for id in benchmark.queries if id not in predicted)
     if missing and not allow_missing:
         raise _without_prediction(missing, len(benchmark.queries))
-    notes = [_MISSING.format(len(missing))] if missing else []
-    return Predictions(ranked, subset, missing, tuple(notes))
+    return Predictions(ranked, subset, missing, _misses(missing))
+
+
+def _misses(missing: Sequence[str]) -> tuple[str, ...]:
+    """Return a note on the queries without a prediction; none where all have one."""
+    if not missing:
+        return ()
+    each = "counts as a miss" if len(missing) == 1 else "count as misses"
+    return (f"{counted(len(missing), 'query')} without a prediction {each}.",)
 
 
 def _without_prediction(missing: Sequence[str], count: int) -> RecordError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir._hints import counted
 from stitch_cir.benchmarks._galleries import BenchmarkGallery
 from stitch_cir.benchmarks._predictions import Predictions
 from stitch_cir.benchmarks._queries import PreparedQuery
@@ -82,23 +83,23 @@ class _Rankings:
         """Return the rankings in the order of the queries, with notes on those that failed."""
         reasons = Counter(self.failures.values())
         notes = [
-            f"{count:,} queries could not be searched with: {why}."
+            f"{counted(count, 'query')} could not be searched with: {why}."
             for why, count in reasons.items()
         ]
-        counted = [f"{note} They count as misses." for note in notes]
+        listed = [f"{note} Each counts as a miss." for note in notes]
         if self.approximate:
             scorer = self.variant.settings.scorer.name.capitalize()
             notes.append(
                 f"{scorer} did not converge for a hit among the first "
-                f"{SHOWN} of {self.approximate:,} queries: their scores are approximate."
+                f"{SHOWN} of {counted(self.approximate, 'query')}: their scores are approximate."
             )
-            counted.append(notes[-1])
+            listed.append(notes[-1])
         ranked = self.ranked
         predictions = Predictions(
             {id: ranked[id].names for id in order if id in ranked},
             {id: self.subsets[id] for id in order if id in self.subsets},
             tuple(id for id in order if id not in ranked),
-            (*counted, *self.limits),
+            (*listed, *self.limits),
         )
         heads = (ranked[id].head if id in ranked else QueryHead(id, (), None) for id in order)
         return Ranked(predictions, tuple(heads), (*notes, *self.limits))

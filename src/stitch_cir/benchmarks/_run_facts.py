@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stitch_cir._hints import counted
 from stitch_cir.benchmarks._environment import machine, versions
 from stitch_cir.benchmarks._galleries import BenchmarkGallery
 from stitch_cir.benchmarks._options import RunOptions
@@ -181,8 +182,8 @@ def failures(composer: Composer, compositions: Mapping[str, Composition]) -> lis
     if not failed:
         return []
     return [
-        f"{len(failed):,} of {len(compositions):,} queries were not composed by {composer.name}; "
-        f"first: {composer_failure(failed[0])}"
+        f"{len(failed):,} of {counted(len(compositions), 'query')} were not composed by "
+        f"{composer.name}; first: {composer_failure(failed[0])}"
     ]
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from stitch_cir._hints import counted
 from stitch_cir.chat._chat import Chat
 from stitch_cir.chat._messages import ImagePart, Message, Sampling
 from stitch_cir.chat.endpoint._wire import IMAGE_SIDE
@@ -45,7 +46,8 @@ class Estimate:
     def __str__(self) -> str:
         """One line for people."""
         return (
-            f"{self.queries:,} queries: {self.requests:,} requests for {self.answers:,} answers "
+            f"{counted(self.queries, 'query')}: {counted(self.requests, 'request')} for "
+            f"{counted(self.answers, 'answer')} "
             f"({self.cached:,} more are in the cache), about {self.prompt_tokens:,} tokens to read "
             f"and at most {self.completion_tokens:,} to write"
         )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from stitch_cir._hints import counted
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._command import Application
 from stitch_cir.cli._exit import guard, printable
@@ -175,7 +176,8 @@ def score(
             return
         out = console()
         out.print(
-            f"{printable(scores.protocol)} · {scores.counts['queries']:,} queries", soft_wrap=True
+            f"{printable(scores.protocol)} · {counted(scores.counts['queries'], 'query')}",
+            soft_wrap=True,
         )
         for name, value in scores.headline.items():
             span = spans.get(name)

@@ -319,7 +319,8 @@ def _show_figures(finished: Run) -> None:
         text = Text(label.ljust(width), style="dim" if label == gap else "")
         for number, cell in enumerate(line):
             room = max(6, len(metrics[number]))
-            is_best = label not in ("", gap) and cell == best[number]
+            alike = len({other[number] for other in lines.values()}) < 2
+            is_best = label not in ("", gap) and cell == best[number] and not alike
             text.append("  " + cell.rjust(room), style="bold" if is_best or not label else "")
         out.print(text, soft_wrap=True)
     for name, span in list(gaps.items())[:1]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stitch_cir._hints import counted
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import EXIT_SKIPPED, guard, printable
 from stitch_cir.cli._files import check_output, make_folder_of, notify, refuse_inputs, refuse_same
@@ -187,7 +188,7 @@ def _show_outcomes(
         out = console()
         for outcome in failed:
             out.print(f"not composed: {_reason(outcome)}", soft_wrap=True)
-        line = f"{len(made)} of {len(outcomes)} queries composed"
+        line = f"{len(made)} of {counted(len(outcomes), 'query')} composed"
         if usage is not None:
             helped = sum(any("verbatim composer" in note for note in c.notes) for _, c in made)
             line += f", {helped} of them helped by the verbatim composer; {usage}"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stitch_cir._hints import counted
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import guard, printable
 from stitch_cir.cli._output import console, emit_json
@@ -55,7 +56,8 @@ def report(
         for file in written.files:
             if file.parent == written.folder:
                 screen.print(f"written: {printable(str(file))}", soft_wrap=True)
-        screen.print(f"{written.queries:,} queries and {written.images:,} images on the page.")
+        shown = f"{counted(written.queries, 'query')} and {counted(written.images, 'image')}"
+        screen.print(f"{shown} on the page.")
         for note in written.notes:
             screen.print(f"note: {printable(note)}", soft_wrap=True)
 

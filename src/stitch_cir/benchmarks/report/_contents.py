@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from stitch_cir._hints import counted
 from stitch_cir.benchmarks._compare import Comparison, Interval, compare_values, composition_gap
 from stitch_cir.benchmarks._predictions import VARIANTS
 from stitch_cir.benchmarks._run_files import ALONE, QueryHead, Run, VariantResult, read_run
@@ -272,10 +273,8 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
     yield from (note for note in recorded if note.startswith(_SELECTED))
     sample = _facts(run).get("sample")
     if sample and not any(str(note).startswith("A sample") for note in manifest.get("notes", ())):
-        yield (
-            f"Only a sample of {sample.get('count'):,} queries was searched with (seed "
-            f"{sample.get('seed')})."
-        )
+        drawn = counted(sample.get("count", 0), "query")
+        yield f"Only a sample of {drawn} was searched with (seed {sample.get('seed')})."
     if not main.headline:
         yield "The answers of this split are not public: there are rankings, but no figures."
     for task, facts in manifest.get("gallery", {}).items():
@@ -300,13 +299,13 @@ def _warnings(run: Run, data: Benchmark | None) -> Iterator[str]:
         )
     printed = {str(note) for note in manifest.get("notes", ())}
     yield from (note for note in recorded if not note.startswith(_SELECTED))
-    counted = [
+    listed = [
         f"{name.replace('_', ' ')} {count:,}"
         for name, count in {**manifest.get("counts", {}), **main.counts}.items()
         if count and name not in ("queries", "gallery")
     ]
-    if counted:
-        yield f"Counted: {', '.join(counted)}."
+    if listed:
+        yield f"Counted: {', '.join(listed)}."
     for variant in run.variants.values():
         for note in variant.notes:
             if note not in printed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from stitch_cir._hints import counted
 from stitch_cir.benchmarks._run_files import Run
 from stitch_cir.benchmarks.report._contents import Section
 from stitch_cir.benchmarks.report._formats import Cell, Table, number
@@ -88,7 +89,9 @@ def _origin(run: Run) -> Facts:
 
 
 def _size(gallery: Mapping[str, Any]) -> str:
-    return f"{gallery.get('images', 0):,} images, {gallery.get('views', 0):,} views"
+    return (
+        f"{counted(gallery.get('images', 0), 'image')}, {counted(gallery.get('views', 0), 'view')}"
+    )
 
 
 def _each(galleries: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Any]) -> str:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from stitch_cir._hints import install_command
 from stitch_cir.errors import SettingError
@@ -28,6 +28,8 @@ __all__ = [
     "axes",
     "end_labels",
     "finish",
+    "percent_axis",
+    "place_axis",
     "plain",
 ]
 
@@ -35,6 +37,8 @@ __all__ = [
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b8609a", "#a87800", "#3a9bd6", "#6f7782")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 INK, MUTED, LINE, PAPER = "#1c2026", "#5d6673", "#d8dde3", "#ffffff"
+LEAST_SPAN = 2.0
+"""Percentage points that an axis shows at least."""
 _VARIABLES = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
@@ -116,6 +120,34 @@ def axes(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
     with matplotlib.rc_context(_STYLE):  # the caller's own settings stay as they are
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.subplots()
+
+
+def percent_axis(axis: Axes, which: Literal["x", "y"]) -> None:
+    """Show shares as shares: no tick below 0 or above 100, and no magnified nothing."""
+    scale = axis.xaxis if which == "x" else axis.yaxis
+    low, high = sorted(axis.get_xlim() if which == "x" else axis.get_ylim())
+    if high - low < LEAST_SPAN:
+        middle = (low + high) / 2
+        low, high = middle - LEAST_SPAN / 2, middle + LEAST_SPAN / 2
+    # markers at the ends keep their room
+    margin = (high - low) * 0.04
+    low, high = max(low, -margin), min(high, 100 + margin)
+    if high - low < LEAST_SPAN:
+        low, high = (low, low + LEAST_SPAN) if low < 0 else (high - LEAST_SPAN, high)
+    axis.set(**{f"{which}lim": (low, high)})
+    ticks = [at for at in scale.get_major_locator().tick_values(low, high) if 0 <= at <= 100]
+    scale.set_ticks([at for at in ticks if low <= at <= high])
+
+
+def place_axis(axis: Axes, last: int) -> None:
+    """Show places from 1 to ``last`` by their logarithm, with ticks at whole round numbers."""
+    last = max(last, 2)
+    axis.set_xscale("log")
+    axis.minorticks_off()
+    axis.set_xlim(1, last)
+    ticks = [step * 10**power for power in range(7) for step in (1, 2, 5)]
+    axis.set_xticks([at for at in ticks if at <= last])
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
 
 def finish(figure: Figure, key: str, title: str, alt: str) -> Plot:

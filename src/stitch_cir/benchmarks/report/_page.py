@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+from stitch_cir._hints import counted
 from stitch_cir.benchmarks.report._contents import Section
 from stitch_cir.benchmarks.report._figure import Plot
 from stitch_cir.benchmarks.report._formats import Table
@@ -45,7 +46,7 @@ class ReportPart:
             prefix = f"{label}: " if len(self.section.runs) > 1 else ""
             count = run.manifest["benchmark"].get("queries", 0)
             described.append(
-                f"{prefix}{count:,} queries, encoder {', '.join(encoders) or 'unknown'}"
+                f"{prefix}{counted(count, 'query')}, encoder {', '.join(encoders) or 'unknown'}"
                 + (f", composer {', '.join(names)}" if names else "")
             )
         return f"{self.section.protocol}. {'; '.join(described)}."

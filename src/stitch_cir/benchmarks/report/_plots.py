@@ -20,6 +20,8 @@ from stitch_cir.benchmarks.report._figure import (
     axes,
     end_labels,
     finish,
+    percent_axis,
+    place_axis,
     plain,
 )
 from stitch_cir.benchmarks.report._formats import number, percent, span
@@ -84,6 +86,7 @@ def _controls(section: Section, metric: str) -> Plot:
         axis.set_yticks(range(len(names)), [plain(name) for name in names], color=INK)
         axis.set_ylim(len(names) - 0.5, -0.5)
         axis.grid(axis="y", visible=False)
+        percent_axis(axis, "x")
         axis.set_xlabel("%, with 95 % interval")
         axis.set_title(metric)
         _legend_of_runs(axis, runs)
@@ -149,6 +152,7 @@ def _sweep(section: Section, parameter: str, first: str) -> Plot | None:
         if parameter == "tau":
             axis.set_xscale("log")
             axis.minorticks_off()
+        percent_axis(axis, "y")
         end_labels(axis, ends)
         what = "weight of the modification" if parameter == "alpha" else "temperature on raw cosine"
         band = "" if several else f", band: 95 % interval of {first}"
@@ -212,6 +216,7 @@ def _kinds(section: Section, label: str) -> Plot:
         )
         axis.tick_params(axis="y", colors=INK)
         axis.set_ylim(len(kinds) - 0.5, -0.5)
+        percent_axis(axis, "x")
         axis.set_xlabel(f"{section.kind_metric} in %, queries in brackets")
         who = f", {label}" if len(section.runs) > 1 else ""
         axis.set_title(plain(f"By kind of query{who}"))
@@ -259,10 +264,8 @@ def _ranks(section: Section) -> Plot | None:
                 f"{name}: {within[1]:.1f} % first, {within[10]:.1f} % within 10, "
                 f"{within[100]:.1f} % within 100"
             )
-        axis.set_xscale("log")
-        axis.set_xlim(1, max(last, 2))
+        place_axis(axis, last)
         axis.set_ylim(0, 102)
-        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axis.legend(loc="best", fontsize=10)
         axis.set_xlabel("place of the first right answer")
         axis.set_ylabel("% of the queries")

@@ -35,12 +35,19 @@ def head_of(section: Section, *names: str) -> tuple[str, ...]:
 
 
 def best_of(section: Section, variants: Iterable[VariantResult]) -> dict[str, str]:
-    """Return the best figure of each metric as it is printed, so that printed ties all count."""
+    """Return the best figure of each metric as it is printed, so that printed ties all count.
+
+    Where all are printed alike, none is better, and there is no best one.
+    """
     figures: dict[str, list[float]] = {}
     for variant in variants:
         for metric, value in variant.headline.items():
             figures.setdefault(metric, []).append(value)
-    best = {metric: section.best(metric, values) for metric, values in figures.items()}
+    best = {
+        metric: section.best(metric, values)
+        for metric, values in figures.items()
+        if len(set(map(percent, values))) > 1
+    }
     return {metric: percent(value) for metric, value in best.items() if value is not None}
 
 

@@ -68,7 +68,8 @@ def _figures(section: Section) -> Table:
 def _composition_gap(section: Section) -> Table:
     """Return what share of each figure needs image and text together, or why that is unknown."""
     gaps = section.gaps
-    metrics = dict.fromkeys(metric for by_metric in gaps.values() for metric in by_metric)
+    measured = dict.fromkeys(metric for by_metric in gaps.values() for metric in by_metric)
+    metrics = tuple(measured) or section.primary
     several = len(dict.fromkeys(name for _, name in gaps)) > 1
     rows = [
         (
@@ -89,6 +90,8 @@ def _composition_gap(section: Section) -> Table:
         f"part of the query reaches alone; 95 % intervals over {section.drawn}. Below zero, one "
         "part alone is better."
     )
+    if gaps and not measured:
+        lead += " It is a share of the figure, and there is none of a figure of 0."
     if without:
         lead += (
             f" Unknown for {', '.join(without)}: image only and text only have no results there; "
@@ -210,7 +213,8 @@ def _tasks(section: Section) -> Table | None:
                 of_runs = [each[metric] for each in figures.values() if metric in each]
                 text = percent(figures[label][metric]) if metric in figures[label] else "–"
                 best = section.best(metric, of_runs) if len(of_runs) > 1 else None
-                is_best = best is not None and text == percent(best)
+                alike = len(set(map(percent, of_runs))) < 2
+                is_best = best is not None and not alike and text == percent(best)
                 cells.append(Cell(text, strong=is_best))
             run = [Cell(label)] if len(section.runs) > 1 else []
             rows.append((Cell(task), *run, *cells, Cell(f"{len(variant.ids[task]):,}")))
@@ -240,7 +244,8 @@ def _kinds(section: Section) -> Table | None:
         counts = {count for _, count in by_name.values()}
         best = percent(max(value for value, _ in by_name.values()))
         shown = {name: percent(by_name[name][0]) if name in by_name else "–" for name in names}
-        figures = [Cell(text, strong=text == best) for text in shown.values()]
+        alike = len(set(shown.values())) < 2
+        figures = [Cell(text, strong=text == best and not alike) for text in shown.values()]
         rows.append(
             (Cell(kind), *run, *figures, Cell(" / ".join(f"{n:,}" for n in sorted(counts))))
         )

@@ -86,7 +86,8 @@
     const pages = Math.max(1, Math.ceil(rows.length / PAGE));
     page = Math.min(Math.max(page, 0), pages - 1);
     const all = index.queries.length;
-    $("count").textContent = (rows.length === all ? `${all.toLocaleString("en")} queries` : `${rows.length.toLocaleString("en")} of ${all.toLocaleString("en")} queries`)
+    const queries = `${all.toLocaleString("en")} ${all === 1 ? "query" : "queries"}`;
+    $("count").textContent = (rows.length === all ? queries : `${rows.length.toLocaleString("en")} of ${queries}`)
       + (all < index.total ? ` (spread evenly over ${index.total.toLocaleString("en")})` : "");
     $("page").textContent = `page ${page + 1} of ${pages}`;
     $("back").disabled = page === 0;
