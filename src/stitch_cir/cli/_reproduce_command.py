@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stitch_cir._hints import counted
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._exit import guard, printable
+from stitch_cir.cli._methods import models_of
 from stitch_cir.cli._models import ModelOptions
 from stitch_cir.cli._open import chosen_composer
 from stitch_cir.cli._output import console, emit_json
 from stitch_cir.cli._progress import counter, progress_bar
+from stitch_cir.cli._reproduce_output import show_figures, show_list
 from stitch_cir.cli._setting_options import with_options
 from stitch_cir.errors import StitchError
 
@@ -34,7 +37,11 @@ class ReproductionOptions:
 
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Such as stitch-cirr; without one, all are listed."),
+        typer.Argument(
+            metavar="[NAME]",
+            help="METHOD-DATASET such as stitch-cirr, PRESET-DATASET, or DATASET for this "
+            "project's run; without one, all are listed with their figures.",
+        ),
     ] = None
     root: Annotated[
         Path, typer.Option("--root", metavar="DIR", help="The data set's folder, or that above it.")
@@ -99,32 +106,35 @@ def reproduce(work: ReproductionOptions, answer: o.AnswerOptions, models: ModelO
             reproductions,
             run_benchmark,
         )
-        from stitch_cir.searcher import SearchSettings
 
         if work.name is None:
-            _list(reproductions(), as_json=answer.as_json)
+            show_list([reproduction(name) for name in reproductions()], as_json=answer.as_json)
             return
         plan = reproduction(work.name, split=work.split, encoder=work.encoder)
-        settings = SearchSettings.from_preset(plan.preset)
         steps = _Steps(answer.quiet or answer.as_json)
         data = _data(plan, work, steps)
         encoder = _weights(plan, work, steps)
-        composer = _model(plan, models, settings, steps)
+        composer = _model(plan, models, steps)
         out = work.out or Path("runs") / plan.name
         if data is not None and encoder is not None and composer is not None:
-            _price(data, encoder, composer, settings, out, steps, yes=work.yes)
+            _price(data, encoder, composer, plan.settings, out, steps, yes=work.yes)
         if data is None or encoder is None or composer is None or steps.missing:
             if answer.as_json:
                 emit_json({"name": plan.name, "steps": steps.done})
             raise typer.Exit(3)
-        options = RunOptions(recipe=plan.recipe, sweeps=work.sweeps, concurrency=models.concurrency)
+        options = RunOptions(
+            recipe=plan.recipe,
+            sweeps=work.sweeps,
+            concurrency=models.concurrency,
+            method=None if plan.method is None else plan.method.facts(plan.settings),
+        )
         with progress_bar(quiet=steps.quiet) as follow:
             run = run_benchmark(
                 data,
                 out,
                 encoder=encoder,
                 composer=composer,
-                settings=settings,
+                settings=plan.settings,
                 options=options,
                 progress=follow,
             )
@@ -132,15 +142,7 @@ def reproduce(work: ReproductionOptions, answer: o.AnswerOptions, models: ModelO
         _report(run, out, steps)
         if not run.main.headline:
             _submission(data, out, steps)
-        _show(plan, run, steps, as_json=answer.as_json)
-
-
-def _list(names: tuple[str, ...], *, as_json: bool) -> None:
-    if as_json:
-        emit_json(list(names))
-        return
-    for name in names:
-        console().print(name)
+        show_figures(plan, run, steps.done, as_json=answer.as_json)
 
 
 def _data(plan: Reproduction, work: ReproductionOptions, steps: _Steps) -> Benchmark | None:
@@ -154,7 +156,8 @@ def _data(plan: Reproduction, work: ReproductionOptions, steps: _Steps) -> Bench
             steps.report("data", f"{entry.what}: expected at {entry.path}", missing=True)
         if missing:
             source = load_dataset(plan.dataset).source
-            steps.report("data", f"{len(missing)} of its parts", missing=True, hint=source)
+            parts = f"{counted(len(missing), 'part')} of {plan.dataset}"
+            steps.report("data", parts, missing=True, hint=source)
             return None
         data = load_benchmark(plan.dataset, work.root, plan.split)
         if work.sample is not None:
@@ -162,7 +165,7 @@ def _data(plan: Reproduction, work: ReproductionOptions, steps: _Steps) -> Bench
     except StitchError as error:
         steps.report("data", error.message, missing=True, hint=error.hint)
         return None
-    steps.report("data", f"{data.root}, {plan.split}: {len(data.queries):,} queries")
+    steps.report("data", f"{data.root}, {plan.split}: {counted(len(data.queries), 'query')}")
     return data
 
 
@@ -179,26 +182,27 @@ def _weights(plan: Reproduction, work: ReproductionOptions, steps: _Steps) -> Du
     return encoder
 
 
-def _model(
-    plan: Reproduction, models: ModelOptions, settings: SearchSettings, steps: _Steps
-) -> Composer | None:
+def _model(plan: Reproduction, models: ModelOptions, steps: _Steps) -> Composer | None:
     """Make the composer, or say which language model is expected."""
     from stitch_cir.composers import VerbatimComposer
 
-    chosen = models
-    if models.composer is None and models.recorded is None:
-        chosen = replace(models, composer=plan.composer)
-    if plan.model and models.model is None and models.recorded is None:
+    if plan.composer != "verbatim" and not (models.model or models.recorded or models.composer):
+        of_figures = f"; the figures are of {plan.model}" if plan.model else ""
         steps.report(
             "model",
-            f"no language model is named; the figures are of {plan.model}",
+            f"no language model is named{of_figures}",
             missing=True,
-            hint=f"Name one (--model {plan.model} --base-url URL), or captions that were recorded "
-            "(--recorded FILE).",
+            hint=f"Name one (--model {plan.model or 'NAME'} --base-url URL), or captions that "
+            "were recorded (--recorded FILE).",
         )
         return None
     try:
-        composer = chosen_composer(chosen, settings) or VerbatimComposer()
+        chosen = models
+        if plan.composer != "verbatim" and plan.method is not None:
+            chosen = models_of(plan.method, models)
+        if chosen.composer is None and chosen.recorded is None:
+            chosen = replace(chosen, composer=plan.composer)
+        composer = chosen_composer(chosen, plan.settings) or VerbatimComposer()
     except StitchError as error:
         steps.report("model", error.message, missing=True, hint=error.hint)
         return None
@@ -259,38 +263,3 @@ def _submission(data: Benchmark, out: Path, steps: _Steps) -> None:
         steps.report("submit", error.message, missing=True, hint=error.hint)
         return
     steps.report("submit", ", ".join(map(str, files)))
-
-
-def _show(plan: Reproduction, run: Run, steps: _Steps, *, as_json: bool) -> None:
-    compared = plan.compare(run)
-    gaps = run.composition_gap()
-    if as_json:
-        emit_json(
-            {
-                "name": plan.name,
-                "steps": steps.done,
-                "source": plan.source,
-                "figures": [asdict(each) for each in compared],
-                "measured": dict(run.main.headline),
-                "composition_gap": {name: asdict(gap) for name, gap in gaps.items()},
-            }
-        )
-        return
-    out = console()
-    if compared:
-        out.print(f"expected: {printable(plan.source)}", soft_wrap=True)
-        out.print(f"{'metric':<14} {'expected':>9} {'measured':>9}  95 % interval")
-    else:
-        out.print(f"No figures are known of {plan.name} with {plan.encoder}.", soft_wrap=True)
-    for each in compared:
-        measured = "–" if each.measured is None else f"{each.measured:.2f}"
-        ends = "" if each.low is None else f"[{each.low:.2f}, {each.high:.2f}]"
-        out.print(f"{each.metric:<14} {each.expected:9.2f} {measured:>9}  {ends}")
-    if compared and run.manifest["benchmark"].get("sample"):
-        out.print("expected are figures of all queries, measured those of the sample")
-    shown = {each.metric for each in compared}
-    for metric, value in run.main.headline.items():
-        if metric not in shown:
-            out.print(f"{metric:<14} {'–':>9} {value:9.2f}")
-    if not run.main.headline:
-        out.print("The answers are not public: submit the files above to compare.")

@@ -92,8 +92,9 @@ class DataSet:
     published:
         What papers report, by split.
     measured:
-        What this project measures, by split, with the encoder ``mini`` and the composer
-        ``verbatim``, in percent: what ``stitch bench reproduce`` expects.
+        What this project measures with the encoder ``mini`` and the composer ``verbatim``, in
+        percent, by split and method, "" for the data set's own settings: what ``stitch bench
+        reproduce`` expects.
     clean_subsets:
         What CIRCUS calls the data set, whose queries that need image and text it lists; empty where
         it does not.
@@ -117,7 +118,7 @@ class DataSet:
     prediction_header: Mapping[str, str] = field(default_factory=dict)
     submission: tuple[SubmissionFile, ...] = ()
     published: Mapping[str, PublishedFigures] = field(default_factory=dict)
-    measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    measured: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     clean_subsets: str = ""
 
     @property

@@ -35,6 +35,11 @@ class Method:
         What is not as in the paper.
     max_tokens:
         New tokens an answer may have, where a model is to reason before it answers.
+    published_as:
+        What tables of published figures call it, where that is not its name.
+    by_dataset:
+        Values that the paper has for single data sets, by the data set's name; ``values`` are those
+        of the others.
     """
 
     name: str
@@ -44,6 +49,8 @@ class Method:
     differs: str
     values: Mapping[str, Any] = field(default_factory=dict)
     max_tokens: int | None = None
+    published_as: str = ""
+    by_dataset: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def needs_model(self) -> bool:
@@ -139,6 +146,7 @@ _ALL = (
             "scale": 1.4,
             "image_weight": 0.25,
         },
+        published_as="LDRE + PDV-F",
     ),
     Method(
         "weimocir",
@@ -164,8 +172,10 @@ _ALL = (
         "arXiv 2608.25305, 2026",
         "none",
         None,
-        "rules read the roles, where the paper has a language model (--composer chat --model NAME "
-        "has one write them); weights of the roles are this project's, the paper prints none",
+        "rules read the roles, where the paper has Qwen3.6-27B (--composer chat --model NAME has a "
+        "model write them); weights of the roles are this project's, the paper prints none; crops "
+        "stand for its grid of 49 or 64 local vectors; the reference's views count only where "
+        "something is to be preserved, in the paper always",
         PRESETS["mulvec"],
     ),
     Method(
@@ -177,6 +187,10 @@ _ALL = (
         "and 0.4)",
         PRESETS["sdr-cir"],
         _REASONING,
+        by_dataset={
+            "cirr": {"anchor_weight": 0.05, "debias_weight": 0.5},
+            "fashioniq": {"anchor_weight": 0.2, "debias_weight": 0.4},
+        },
     ),
     Method(
         "sum",
@@ -185,6 +199,7 @@ _ALL = (
         None,
         "nothing with BGE-VL's weights; the control “image + text” with any other",
         {**_ONE_VECTOR, "composed_weight": 1.0},
+        published_as="BGE-VL",
     ),
 )
 
