@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ class FleetHere:
 
     def version(self) -> int:
         return self.outdated.pop() if self.outdated else self.newest
+
+    def facts(self, version: int) -> Mapping[str, Any]:
+        return SharedDataset.open(self.uri, version).facts
 
     def state(self) -> FleetState:
         missing = {number: self._missing(number) for number in sorted(self.gone)}

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -425,7 +426,7 @@ def test_commands_answer_in_json(source: Path, uri: str) -> None:
 
 def test_commands_refuse_what_they_cannot_understand(source: Path, uri: str) -> None:
     for words, code, message in (
-        (["export", source, uri, "--storage-option", "region"], 2, "has no value"),
+        (["export", source, uri, "--storage-option", "region"], 2, "no value"),
         (["tag", uri, "a", "--delete", "--version", "1"], 2, "whatever its version"),
         (["log", uri], 3, "no dataset at"),
     ):
@@ -434,3 +435,102 @@ def test_commands_refuse_what_they_cannot_understand(source: Path, uri: str) -> 
     export_gallery(source, uri)
     lance.dataset(uri).update({"boxes": "'[]'"}, where="id = 'red.png'")
     assert invoke(["cluster", "verify", uri]).exit_code == 5
+
+
+SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCY"
+ADDRESSES = [
+    f"s3://AKIAIOSFODNN7EXAMPLE:{SECRET}@bucket/photos.lance",
+    f"s3://bucket/photos.lance?X-Amz-Signature={SECRET}&X-Amz-Expires=60",
+    f"https://bucket.example/photos.lance?x-amz-security-token={SECRET}",
+    f"az://container/photos.lance?sv=2024&sig={SECRET}",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_with_credentials_is_refused_and_shown_nowhere(
+    address: str, source: Path, tmp_path: Path
+) -> None:
+    for words in (
+        ["export", source, address],
+        ["import", address, tmp_path / "there"],
+        ["log", address],
+        ["tag", address, "monday"],
+        ["verify", address],
+        ["compact", address],
+        ["delete", address, "red.png"],
+        ["index", source, address, "--encoder", "test"],
+        ["status", address, "--address", "127.0.0.1:1"],
+        ["scale", address, "--replicas", "2", "--address", "127.0.0.1:1"],
+    ):
+        done = invoke(["cluster", *words])
+        assert done.exit_code == 2, (words, done.output)
+        assert "holds credentials" in done.stderr
+        assert SECRET not in done.output + done.stderr
+        assert "AKIA" not in done.output + done.stderr
+    served = invoke(["serve", address, "--cluster", "127.0.0.1:1"])
+    assert served.exit_code == 2
+    assert SECRET not in served.output + served.stderr
+
+
+def test_what_is_no_credential_may_stand_in_an_address(source: Path) -> None:
+    for address in ("abfss://images@account.example/x", "s3+ddb://b/x?ddbTableName=commits"):
+        done = invoke(["cluster", "log", address])
+        assert "holds credentials" not in done.stderr
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """An object store that repeats what it was sent, and refuses it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("do_"):
+            raise AttributeError(name)
+        return self._refuse
+
+    def _refuse(self) -> None:
+        key = re.search(r"Credential=([^/]+)", self.headers.get("authorization", ""))
+        body = (
+            "<Error><Code>InvalidAccessKeyId</Code>"
+            f"<AWSAccessKeyId>{key[1] if key else ''}</AWSAccessKeyId></Error>"
+        ).encode()
+        self.send_response(403)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep the tests' output free of requests."""
+
+
+def test_credentials_that_are_refused_are_shown_nowhere(source: Path) -> None:
+    store = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=store.serve_forever, daemon=True).start()
+    options = {
+        "endpoint": f"http://127.0.0.1:{store.server_port}",
+        "allow_http": "true",
+        "region": "us-east-1",
+        "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+        "secret_access_key": SECRET,
+    }
+    words = [word for each in options.items() for word in ("--storage-option", "=".join(each))]
+    try:
+        for command in (["log", "s3://bucket/x.lance"], ["export", source, "s3://bucket/x.lance"]):
+            done = invoke(["cluster", *command, *words])
+            assert done.exit_code == 5
+            assert "Check the rights of the folder or bucket" in done.stderr
+            shown = done.output + done.stderr
+            assert SECRET not in shown
+            assert "AKIA" not in shown
+    finally:
+        store.shutdown()
+        store.server_close()
+
+
+def test_options_of_a_storage_are_in_no_representation() -> None:
+    pytest.importorskip("ray")
+    from stitch_cir.cluster import ClusterOptions
+
+    assert SECRET not in repr(ClusterOptions(storage_options={"secret_access_key": SECRET}))
+    done = invoke(["cluster", "log", "s3://bucket/x", "--storage-option", SECRET])
+    assert done.exit_code == 2
+    assert SECRET not in done.output + done.stderr

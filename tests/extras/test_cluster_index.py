@@ -17,10 +17,18 @@ from typing import Any
 
 import pytest
 
-from stitch_cir.cluster import ClusterIndexReport, SharedDataset, export_gallery, index_on_cluster
+from stitch_cir.cluster import (
+    ClusterIndexReport,
+    ClusterOptions,
+    SharedDataset,
+    export_gallery,
+    index_on_cluster,
+    open_cluster,
+)
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import (
     ClusterError,
+    GalleryBusyError,
     GalleryError,
     GalleryMismatchError,
     ModelError,
@@ -360,6 +368,147 @@ def test_a_dataset_of_another_kind_is_refused(
     assert run(images, uri, allow_missing=True).index.images == 1
 
 
+FOUR_VIEWS = ViewRecipe(count=4)
+
+
+def attributes_file(folder: Path) -> Path:
+    file = folder / "shop.csv"
+    file.write_text("id,price,brand\n2.png,3.50,Acme\n5.png,7,\n")
+    return file
+
+
+def captions_file(folder: Path) -> Path:
+    file = folder / "captions.jsonl"
+    file.write_text('{"id": "1.png", "captions": ["a red dog", "ein Hund"]}\n')
+    return file
+
+
+def test_everything_is_encoded_anew_beside_what_is_searched_until_all_of_it_is_there(
+    faults: Path, images: Path, uri: str, tmp_path: Path
+) -> None:
+    shop, texts = attributes_file(tmp_path), captions_file(tmp_path)
+    run(images, uri, attributes=shop, captions=texts)
+    (images / "0.png").unlink()
+    run(images, uri)
+    before, version = rows_of(uri), SharedDataset.open(uri).version
+    during = list[int]()
+
+    def look(event: Any) -> None:
+        during.append(SharedDataset.open(uri).version)
+
+    noise(90, 40, 30).save(images / "new.png")
+    report = run(images, uri, rebuild=True, recipe=FOUR_VIEWS, progress=look)
+    assert set(during) == {version}
+    assert report.version == SharedDataset.open(uri).version == version + 1
+    assert (report.index.encoded, report.index.images) == (8, 8)
+    dataset = SharedDataset.open(uri)
+    assert dataset.facts["recipe"] == FOUR_VIEWS.to_dict()
+    assert not dataset.verify().problems
+    assert not Path(f"{uri}.rebuild").exists()
+    # the old version stays as it was
+    rows = {row["id"]: row["digest"] for row in SharedDataset.open(uri, version).rows()}
+    assert rows.keys() == before.keys()
+    # and the new one is what a rebuild on one machine makes
+    gallery = tmp_path / "gallery"
+    index_folder(
+        images, gallery, encoder=ENCODER, attributes=shop, captions=texts, recipe=FOUR_VIEWS
+    )
+    export_gallery(gallery, here := str(tmp_path / "here.lance"))
+    there, local = rows_of(uri), rows_of(here)
+    assert there.pop("0.png")["state"] == "vanished"
+    assert there == local
+    assert dataset.kinds == SharedDataset.open(here).kinds
+
+
+def test_a_rebuild_that_is_killed_goes_on_and_loses_nothing(
+    faults: Path, images: Path, uri: str, tmp_path: Path
+) -> None:
+    for number in range(8, 17):
+        noise(number, 40, 30).save(images / f"{number}.png")
+    run(images, uri, attributes=attributes_file(tmp_path))
+    before, version = rows_of(uri), SharedDataset.open(uri).version
+    address = ray.get_runtime_context().gcs_address
+    dying = DYING.replace("unit=1", "unit=1, rebuild=True")
+    command = [sys.executable, "-c", dying, str(images), uri, address, "after"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == -9, done.stderr
+    assert (rows_of(uri), SharedDataset.open(uri).version) == (before, version)
+    kept = sum(row["state"] == "items" for row in rows_of(f"{uri}.rebuild").values())
+    assert 0 < kept < 17
+    # what is written meanwhile is not lost either
+    attributes = tmp_path / "later.csv"
+    attributes.write_text("id,price,colour\n3.png,9,red\n")
+    run(images, uri, attributes=attributes)
+    between = rows_of(uri)
+    report = run(images, uri, rebuild=True)
+    assert (report.index.encoded, report.index.images) == (17 - kept, 17)
+    assert rows_of(uri) == between
+    assert not SharedDataset.open(uri).verify().problems
+
+
+def test_a_switch_changes_the_views_at_the_end_and_is_an_ordinary_run_afterwards(
+    faults: Path, images: Path, uri: str, tmp_path: Path
+) -> None:
+    run(images, uri)
+    options: dict[str, Any] = {"switch_when_done": True, "recipe": FOUR_VIEWS}
+    with pytest.raises(GalleryMismatchError, match="was made with the views"):
+        run(images, uri, recipe=FOUR_VIEWS)
+
+    def interrupt(event: Any) -> None:
+        if event.stage == "indexing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(images, uri, unit=1, progress=interrupt, **options)
+    noise(30, 40, 30).save(images / "8.png")
+    assert run(images, uri).index.images == 9  # as it is searched until then
+    report = run(images, uri, **options)
+    assert report.index.images == 9
+    assert report.index.encoded < 9
+    assert report.index.notes[-1].startswith("The gallery now has the vectors of test")
+    assert SharedDataset.open(uri).facts["recipe"] == FOUR_VIEWS.to_dict()
+    again = run(images, uri, **options)
+    assert (again.version, again.index.encoded) == (report.version, 0)
+    gallery = tmp_path / "gallery"
+    assert_as_on_one_machine(images, uri, gallery, recipe=FOUR_VIEWS)
+
+
+def test_what_others_write_while_all_is_encoded_anew_is_not_overwritten(
+    faults: Path, images: Path, uri: str, tmp_path: Path
+) -> None:
+    run(images, uri)
+
+    def write(event: Any) -> None:
+        if event.stage == "indexing" and "7.png" in rows_of(uri):
+            SharedDataset.open(uri).delete(["7.png"])
+
+    with pytest.raises(GalleryBusyError, match="Others have written to .*photos.lance"):
+        run(images, uri, rebuild=True, progress=write)
+    assert len(rows_of(uri)) == 7
+    report = run(images, uri, rebuild=True)
+    assert (report.index.encoded, report.index.images) == (0, 8)
+
+
+def test_a_rebuild_refuses_what_it_would_lose(
+    faults: Path, images: Path, uri: str, tmp_path: Path
+) -> None:
+    run(images, uri)
+    before = rows_of(uri)
+    for number in range(6):
+        (images / f"{number}.png").unlink()
+    with pytest.raises(
+        GalleryError, match=rf"6 of the 8 images of the dataset {re.escape(uri)} are no longer"
+    ):
+        run(images, uri, rebuild=True)
+    (tmp_path / "others").mkdir()
+    noise(1, 30, 30).save(tmp_path / "others" / "x.png")
+    with pytest.raises(GalleryMismatchError, match="a switch changes the encoder alone"):
+        run(tmp_path / "others", uri, switch_when_done=True, recipe=FOUR_VIEWS)
+    with pytest.raises(SettingError, match="two ways to encode everything again"):
+        run(images, uri, rebuild=True, switch_when_done=True)
+    assert rows_of(uri) == before
+
+
 def test_what_no_cluster_is_needed_for_is_refused_before_one_is(
     images: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -378,13 +527,54 @@ def test_what_no_cluster_is_needed_for_is_refused_before_one_is(
         run(images, uri)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("other-version", r"node \S+ \(\S+\) has stitch-cir 0.0.1; this machine has"),
+        ("clock", r"clock of the node \S+ \(\S+\) is 60 minutes ahead of"),
+    ],
+)
+def test_a_node_that_does_not_fit_is_refused_by_a_search_too(
+    name: str, message: str, fault: Path, images: Path, uri: str, tmp_path: Path
+) -> None:
+    run(images, uri)
+    (fault / name).touch()
+    options = ClusterOptions(shards=1, folder=tmp_path / "shards")
+    with pytest.raises(ClusterError, match=message) as caught:
+        open_cluster("auto", uri, encoder=ENCODER, options=options)
+    assert caught.value.hint
+    assert not [each for each in ray.util.list_named_actors() if "/1:" in each]
+
+
+def test_a_node_without_the_token_is_refused_when_it_starts(faults: Path, tmp_path: Path) -> None:
+    """By Ray itself: the message stands in the log of the node's service, and in the guide."""
+    address = ray.get_runtime_context().gcs_address
+    words = ["start", f"--address={address}", "--num-cpus=1", "--block", "--disable-usage-stats"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
+    done = subprocess.run(
+        [sys.executable, "-m", "ray.scripts.scripts", *words],
+        capture_output=True,
+        text=True,
+        env={**environment, "RAY_AUTH_MODE": "disabled", "HOME": str(tmp_path)},
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "InvalidAuthToken" in done.stdout + done.stderr
+    assert len([each for each in ray.nodes() if each["Alive"]]) == 1
+
+
 CONNECTING = """
 import sys
-from stitch_cir.cluster import index_on_cluster
+from stitch_cir.cluster import index_on_cluster, open_cluster
+from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import StitchError
 
 try:
-    index_on_cluster(sys.argv[1], sys.argv[2], encoder="test", address=sys.argv[3])
+    if sys.argv[4] == "index":
+        index_on_cluster(sys.argv[1], sys.argv[2], encoder="test", address=sys.argv[3])
+    else:
+        open_cluster(sys.argv[3], sys.argv[2], encoder=HashEncoder())
 except StitchError as error:
     print(type(error).__name__, error)
 """
@@ -398,13 +588,17 @@ except StitchError as error:
         ("10.0.0.1", "", "SettingError The address of a cluster cannot be '10.0.0.1'"),
     ],
 )  # fmt: skip
+@pytest.mark.parametrize("work", ["index", "search"])
 def test_a_cluster_that_cannot_be_joined_is_an_error_with_the_cause(
-    address: str, token: str, message: str, faults: Path, images: Path, uri: str
+    work: str, address: str, token: str, message: str, faults: Path, images: Path, uri: str
 ) -> None:
+    if work == "search":
+        index_folder(images, encoder=ENCODER)
+        export_gallery(images, uri)
     if address == "the cluster":
         address = ray.get_runtime_context().gcs_address
     environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
-    command = [sys.executable, "-c", CONNECTING, str(images), uri, address]
+    command = [sys.executable, "-c", CONNECTING, str(images), uri, address, work]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert re.match(message, done.stdout), done.stderr
 
@@ -416,13 +610,14 @@ def test_every_command_of_the_guide_runs(
     (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
     (tmp_path / "titles.jsonl").write_text('{"id": "1.png", "title": "a dog"}\n')
     guide = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```sh\n(stitch cluster index.*?)```", guide, re.DOTALL)
-    for line in filter(None, block.splitlines()):
+    blocks = re.findall(r"```sh\n(stitch cluster index.*?)```", guide, re.DOTALL)
+    for line in filter(None, "".join(blocks).splitlines()):
         words = shlex.split(line, comments=True)[1:]
         if "--address" in words:
             words[words.index("--address") + 1] = ray.get_runtime_context().gcs_address
         done = invoke([*words, *([] if "--encoder" in words else ["--encoder", "test"]), "--json"])
         assert done.exit_code == 7, (words, done.output)
     answer = json.loads(done.stdout)
-    assert answer["unchanged"] == 8
+    assert "--switch-when-done" in words
+    assert (answer["encoded"], answer["images"]) == (8, 8)
     assert list(answer["skipped_by_reason"].values()) == [1]

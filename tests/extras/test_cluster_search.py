@@ -7,14 +7,17 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import stitch_cir as st
-from stitch_cir.errors import ClusterError, SettingError
+from stitch_cir.encoders import HashEncoder
+from stitch_cir.errors import ClusterError, GalleryMismatchError, SettingError
 from stitch_cir.gallery import FacetRequest, Gallery, index_folder
 from stitch_cir.searcher import PRESETS, Query, Results, Searcher, SearchSettings
 from tests.conftest import noise
@@ -366,6 +369,42 @@ def test_a_gallery_can_be_looked_at_while_a_shard_is_missing(scratch: Path, uri:
         fleet.gone.clear()
         again = {path: client.get(path, params={"partial": True}).json() for path in LOOKING}
         assert again == whole
+
+
+class FormerEncoder(HashEncoder):
+    """An encoder whose vectors cannot be compared with those of the other one."""
+
+    fingerprint = "0" * 64
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.roll(super().encode_texts(texts), 7, axis=1)
+
+    def encode_views(self, images: Any, boxes: Any) -> NDArray[np.float32]:
+        return np.roll(super().encode_views(images, boxes), 7, axis=2)
+
+
+def test_a_server_takes_up_the_encoder_of_a_dataset_that_was_encoded_anew(
+    scratch: Path, uri: str, whole: Gallery, tmp_path: Path
+) -> None:
+    from fastapi.testclient import TestClient
+
+    from stitch_cir.server import create_app
+
+    former, encoder = str(tmp_path / "former.lance"), FormerEncoder()
+    index_folder(scratch / "images", tmp_path / "former", encoder=encoder)
+    export_gallery(tmp_path / "former", former)
+    gallery = open_here(former, tmp_path / "shards", SHARDS, encoder)
+    with TestClient(create_app(gallery)) as client:
+        request = {"text": "in red", "reference": "i001.png", "settings": {"k": 100}}
+        assert client.post("/api/search", json=request).json()["results"]["ranked"] == 60
+        # the next version has the vectors of another encoder
+        vars(gallery.fleet).update(vars(open_here(uri, scratch / "shards", SHARDS, ENCODER).fleet))
+        with pytest.raises(GalleryMismatchError, match="made anew by test"):
+            Searcher(gallery).search(QUERY)
+        hits = client.post("/api/search", json=request).json()["results"]["hits"]
+    expected = Searcher(whole, settings=SearchSettings(k=100)).search(QUERY)
+    assert [hit["id"] for hit in hits] == [hit.id for hit in expected]
+    assert [hit["score"] for hit in hits] == [round(hit.score, 6) for hit in expected]
 
 
 def test_health_and_metrics_name_a_missing_shard_and_ask_none(scratch: Path, uri: str) -> None:

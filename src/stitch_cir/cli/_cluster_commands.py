@@ -236,7 +236,8 @@ def storage_options(pairs: list[str] | None) -> dict[str, str]:
         name, sign, value = pair.partition("=")
         if not name or not sign:
             raise SettingError(
-                f"The storage option {pair!r} has no value.",
+                # not shown: what lacks the sign may be a secret
+                "A storage option has no name, or no value.",
                 hint="Write --storage-option KEY=VALUE, for example region=eu-west-1.",
             )
         options[name] = value

@@ -23,7 +23,7 @@ from stitch_cir.cli._index_options import (
     CaptionsFromMetadataOption,
     MegapixelsOption,
     MetadataOption,
-    RestoreRemovedOption,
+    RebuildOptions,
     RetentionOptions,
     VectorOptions,
     image_limits,
@@ -39,8 +39,8 @@ __all__ = ["cluster", "index"]
 
 
 @dataclass(frozen=True)
-class ContentOptions:
-    """What becomes of images beside their vectors."""
+class ContentOptions(RebuildOptions):
+    """What is encoded again, and what becomes of images beside their vectors."""
 
     captions: Annotated[
         Path | None,
@@ -52,7 +52,6 @@ class ContentOptions:
     ] = None
     metadata: MetadataOption = None
     captions_from_metadata: CaptionsFromMetadataOption = None
-    restore_removed: RestoreRemovedOption = False
 
 
 @dataclass(frozen=True)
@@ -123,9 +122,10 @@ def index(
     with guard(as_json=answer.as_json):
         from stitch_cir.cluster import index_on_cluster
 
+        content.check()
         options = storage_options(effort.storage)
         with (
-            _reporting_waiting_files(uri, options),
+            _reporting_waiting_files(uri, options, content),
             progress_bar(quiet=answer.quiet or answer.as_json) as follow,
         ):
             report = index_on_cluster(
@@ -158,14 +158,18 @@ def _show_report(report: ClusterIndexReport) -> None:
 
 
 @contextmanager
-def _reporting_waiting_files(uri: str, options: dict[str, str]) -> Iterator[None]:
+def _reporting_waiting_files(
+    uri: str, options: dict[str, str], content: ContentOptions
+) -> Iterator[None]:
     """Print, when the run is interrupted, how many files are still to be indexed."""
     try:
         yield
     except KeyboardInterrupt:
-        from stitch_cir.cluster import SharedDataset
+        from stitch_cir.cluster import SharedDataset, renewal_uri
         from stitch_cir.errors import StitchError
 
+        if content.rebuild or content.switch_when_done:
+            uri = renewal_uri(uri, "rebuild" if content.rebuild else "switch")
         with suppress(StitchError):
             waiting = SharedDataset.open(uri, storage_options=options).waiting_files
             if waiting != 0:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         read_status,
         scale,
     )
-    from stitch_cir.cluster.indexing import ClusterIndexOptions, index_on_cluster
+    from stitch_cir.cluster.indexing import ClusterIndexOptions, index_on_cluster, renewal_uri
     from stitch_cir.cluster.search import (
         Answers,
         ClusterAttributes,
@@ -82,6 +82,7 @@ __all__ = [
     "named_error",
     "open_cluster",
     "read_status",
+    "renewal_uri",
     "scale",
 ]
 
@@ -114,5 +115,6 @@ _exports.publish(
         "index_on_cluster": "indexing",
         "named_error": "_errors",
         "open_cluster": "_open",
+        "renewal_uri": "indexing",
     },
 )

@@ -38,7 +38,7 @@ class ClusterOptions:
     folder: Path | None = None
     may_miss: bool = False
     timing: Timing = field(default_factory=Timing)
-    storage_options: Mapping[str, str] = field(default_factory=dict)
+    storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def open_cluster(

@@ -19,7 +19,11 @@ class PathMask:
         paths = [gallery.directory, gallery.directory.absolute()]
         if root is not None:
             paths += [Path(os.path.normpath(root)), Path(os.path.normpath(root.absolute()))]
-        spellings = {str(path) for path in paths} | {os.path.realpath(path) for path in paths}
+        spellings = (
+            {gallery.address}
+            | {str(path) for path in paths}
+            | {os.path.realpath(path) for path in paths}
+        )
         # the longest first: the gallery's directory may lie in the folder
         self._private = tuple(sorted((s for s in spellings if len(s) > 2), key=len, reverse=True))
         whole = root if root is not None else gallery.directory

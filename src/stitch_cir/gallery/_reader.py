@@ -58,6 +58,11 @@ class GalleryReader(ABC):
     _facts: dict[str, Any]
 
     @property
+    def address(self) -> str:
+        """Where the gallery is: its directory, or the address of a dataset in shared storage."""
+        return str(self.directory)
+
+    @property
     @abstractmethod
     def _store(self) -> Store:
         """The database to read."""

@@ -6,7 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
-__all__ = ["IndexCounters", "IndexReport", "Progress", "ProgressEvent", "VerifyReport"]
+__all__ = ["SUMMED", "IndexCounters", "IndexReport", "Progress", "ProgressEvent", "VerifyReport"]
+
+SUMMED = (
+    "added",
+    "changed",
+    "moved",
+    "removed",
+    "returned",
+    "reread",
+    "encoded",
+    "captioned",
+    "attributed",
+    "metadata_read",
+    "encoding_seconds",
+    "waiting_seconds",
+)
+"""Counts of the parts that add up to those of the whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,14 @@ class MayMiss(Protocol):
     missing: Mapping[int, str]
 
 
+@runtime_checkable
+class Renews(Protocol):
+    """A gallery whose vectors may become those of another encoder while it is open."""
+
+    def renewed(self) -> Gallery:
+        """Return it as it is by now, to be given its encoder."""
+
+
 def missing_shards(gallery: GalleryReader) -> tuple[str, ...]:
     """Return why parts of a gallery did not answer what was read of it so far."""
     return tuple(gallery.missing.values()) if isinstance(gallery, MayMiss) else ()
@@ -182,6 +190,8 @@ class OpenGalleryProvider(GalleryProvider):
         self.encoder = wrap(self._plain_encoder)
         gallery.use_encoder(self.encoder)
         self._opened = gallery
+        self._wrap = wrap
+        self._lock = threading.Lock()
         self._mask = PathMask(gallery)
         self.name = self._mask.name
 
@@ -190,9 +200,24 @@ class OpenGalleryProvider(GalleryProvider):
         self.encoder.warm_up()
 
     def gallery(self) -> Gallery:
-        """Return the gallery."""
-        assert self._opened is not None
-        return self._opened
+        """Return the gallery, opened anew where another encoder has made its vectors meanwhile.
+
+        Raises ``GalleryMismatchError`` where that encoder cannot be loaded here.
+        """
+        with self._lock:
+            gallery = self._opened
+            assert gallery is not None
+            if isinstance(gallery, Renews) and self._was_switched():
+                renewed = gallery.renewed()
+                try:
+                    renewed.use_encoder(self.encoder)
+                except GalleryMismatchError:
+                    self._plain_encoder = renewed.encoder
+                    self.encoder = self._wrap(self._plain_encoder)
+                    renewed.use_encoder(self.encoder)
+                self._opened = renewed
+                return renewed
+            return gallery
 
     def state(self) -> GalleryState:
         """Return what is known of the gallery, at once: no shard is asked, which might be down."""

@@ -48,6 +48,7 @@ class RayFleet:
         self.counts = ShardCounts()
         self._options = dict(storage_options or {})
         self._rows: dict[int, int] = {}
+        self._facts: dict[int, Mapping[str, Any]] = {}
         self._silent = SilentShards()
         self._images: dict[int, int] = {}
         """How many images a version has, of those that every shard has counted."""
@@ -70,6 +71,10 @@ class RayFleet:
         """Return the version that all replicas hold, and that is searched."""
         return self._version
 
+    def facts(self, version: int) -> Mapping[str, Any]:
+        """Return what shaped the vectors of a version that is searched, or was lately."""
+        return self._facts[version]
+
     def refresh(self) -> int:
         """Search the newest version from now on, once every replica holds it; return its number.
 
@@ -91,6 +96,8 @@ class RayFleet:
             self._load(self.deployment.all, newest)
             self._rows = {**{v: n for v, n in self._rows.items() if v >= self._version}}
             self._rows[newest] = rows
+            facts = {v: each for v, each in self._facts.items() if v >= self._version}
+            self._facts = {**facts, newest: dataset.facts}
             before, self._version = self._version, newest
             self.look()
             with suppress(StitchError):  # a storage that may only be read keeps no tag

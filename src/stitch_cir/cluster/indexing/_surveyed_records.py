@@ -50,6 +50,12 @@ class SurveyedRecords:
         finally:
             store.close()
 
+    def locate(self, dataset: SharedDataset) -> None:
+        """Read where the rows of a version are that no survey is compared with."""
+        for row in self.addresses.read(dataset.uri, dataset.lance, ("state",)):
+            self.images += row["state"] == "items"
+            self.vanished += row["state"] == "vanished"
+
     def _read(self, dataset: SharedDataset, store: Store) -> None:
         kinds, waiting, count = dataset.kinds, list[IdRecord](), 0
         for row in self.addresses.read(dataset.uri, dataset.lance, SURVEYED):

@@ -171,7 +171,7 @@ class ClusterEngine:
                 return snapshot.ask(question, *arguments)
             except ColumnMissingError as again:
                 raise ClusterError(
-                    f"A shard of {snapshot.directory} was started again during this search.",
+                    f"A shard of {snapshot.uri} was started again during this search.",
                     hint="Search again.",
                 ) from again
 

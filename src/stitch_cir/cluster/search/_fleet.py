@@ -38,6 +38,9 @@ class Fleet(Protocol):
     def version(self) -> int:
         """Return the version that all replicas hold, and that is searched."""
 
+    def facts(self, version: int) -> Mapping[str, Any]:
+        """Return what shaped the vectors of a version that is searched, or was lately."""
+
     def state(self) -> FleetState:
         """Return what is known of the shards, without asking them: at once, whatever is down."""
 

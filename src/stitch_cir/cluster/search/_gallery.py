@@ -17,8 +17,9 @@ from stitch_cir.cluster.search._attributes import ClusterAttributes
 from stitch_cir.cluster.search._counts import ShardCount
 from stitch_cir.cluster.search._fleet import Answers, Fleet, FleetState
 from stitch_cir.cluster.search._reader import ClusterReader
-from stitch_cir.errors import ClusterError, GalleryError, SettingError
+from stitch_cir.errors import ClusterError, GalleryError, GalleryMismatchError, SettingError
 from stitch_cir.gallery import Gallery, Snapshot, ViewMatrix
+from stitch_cir.gallery.store import encoder_name
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
@@ -32,7 +33,7 @@ class ClusterSnapshot(ClusterReader, Snapshot):
 
     def __init__(self, gallery: ClusterGallery, version: int) -> None:
         """Use :meth:`ClusterGallery.snapshot`."""
-        self.directory = gallery.directory
+        self.directory, self.uri = gallery.directory, gallery.uri
         self.fleet = gallery.fleet
         self._facts = gallery._facts
         self._gallery = gallery
@@ -86,7 +87,7 @@ class ClusterSnapshot(ClusterReader, Snapshot):
         except VersionGoneError:
             if self._answered:
                 raise
-            self._version = self.fleet.version()
+            self._version = self._cluster.searched_version()
             answers = self.fleet.ask(self._version, question, arguments, **options)
         self._answered = True
         return answers
@@ -104,7 +105,7 @@ class ClusterSnapshot(ClusterReader, Snapshot):
     @property
     def commit(self) -> str:
         """What identifies the version, the same for every router."""
-        return f"{self.directory} {self._facts.get('created')} version {self._version}"
+        return f"{self.uri} {self._facts.get('created')} version {self._version}"
 
     @property
     def max_pixels(self) -> int:
@@ -147,7 +148,7 @@ class ClusterSnapshot(ClusterReader, Snapshot):
 
     def matrix(self) -> ViewMatrix:
         """Raise ``GalleryError``: no machine holds all vectors."""
-        _refuse_matrix(self.directory)
+        _refuse_matrix(self.uri)
 
 
 class ClusterGallery(ClusterReader, Gallery):
@@ -188,8 +189,13 @@ class ClusterGallery(ClusterReader, Gallery):
         self.closing.close()
 
     @property
+    def address(self) -> str:
+        """Where the dataset is, as it was opened."""
+        return self.uri
+
+    @property
     def facts(self) -> Mapping[str, Any]:
-        """What shaped the dataset."""
+        """What shaped the vectors that are searched."""
         return dict(self._facts)
 
     def check_reachable(self, name: str) -> None:
@@ -214,6 +220,27 @@ class ClusterGallery(ClusterReader, Gallery):
         lenient.may_miss = True
         return lenient
 
+    def searched_version(self) -> int:
+        """Return the version that is searched now.
+
+        Raises ``GalleryMismatchError`` where another encoder has made its vectors, or with other
+        views: see :meth:`renewed`.
+        """
+        version = self.fleet.version()
+        facts = self.fleet.facts(version)
+        if any(facts[name] != self._facts[name] for name in ("fingerprint", "recipe")):
+            raise GalleryMismatchError(
+                f"The vectors of {self.uri} were made anew by {encoder_name(facts)}, while the "
+                f"gallery was open with those of {encoder_name(self._facts)}.",
+                hint="Open it again, and search again.",
+            )
+        return version
+
+    def renewed(self) -> ClusterGallery:
+        """Return the same shards as the gallery that they are by now, without an encoder."""
+        facts = self.fleet.facts(self.fleet.version())
+        return ClusterGallery(self.uri, self.fleet, facts, may_miss=self.may_miss)
+
     def engine(self) -> Engine:
         """Return what ranks it."""
         from stitch_cir.cluster.search._engine import ClusterEngine
@@ -222,7 +249,7 @@ class ClusterGallery(ClusterReader, Gallery):
 
     def snapshot(self) -> ClusterSnapshot:
         """Return the version that is searched now."""
-        return ClusterSnapshot(self, self.fleet.version())
+        return ClusterSnapshot(self, self.searched_version())
 
     def ask(self, question: str, *arguments: Any) -> list[Any]:
         """Return what every shard answers at the version that is searched now."""
@@ -249,7 +276,7 @@ class ClusterGallery(ClusterReader, Gallery):
 
     def matrix(self) -> ViewMatrix:
         """Raise ``GalleryError``: no machine holds all vectors."""
-        _refuse_matrix(self.directory)
+        _refuse_matrix(self.uri)
 
     def cached_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of texts that never change, (n, d), encoded once by this router."""
@@ -293,9 +320,9 @@ class ClusterGallery(ClusterReader, Gallery):
         )
 
 
-def _refuse_matrix(directory: Path) -> NoReturn:
+def _refuse_matrix(uri: str) -> NoReturn:
     raise GalleryError(
-        f"{directory} is searched by a cluster: no machine holds all of its vectors.",
+        f"{uri} is searched by a cluster: no machine holds all of its vectors.",
         hint="Import it into a gallery for this: stitch cluster import URI GALLERY",
     )
 

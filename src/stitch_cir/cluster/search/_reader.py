@@ -23,6 +23,7 @@ class ClusterReader(GalleryReader):
     """Reads a dataset through its shards."""
 
     fleet: Fleet
+    uri: str
 
     def ask(self, question: str, *arguments: Any) -> list[Any]:
         """Return what every shard answers; raises what :meth:`Fleet.ask` raises."""
@@ -118,7 +119,7 @@ class ClusterReader(GalleryReader):
         """Return what shaped the vectors, JSON-ready."""
         shaping = ("weights_tag", "dim", "fingerprint", "recipe")
         return {
-            "directory": str(self.directory),
+            "directory": self.uri,
             "encoder": self._facts.get("encoder"),
             **{name: self._facts.get(name) for name in shaping},
             "generation": self.generation,

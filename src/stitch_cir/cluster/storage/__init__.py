@@ -6,13 +6,15 @@ from stitch_cir import _exports
 
 if TYPE_CHECKING:
     from stitch_cir.cluster.storage._addresses import RowAddresses
-    from stitch_cir.cluster.storage._dataset import (
-        AttributePosition,
-        SharedDataset,
-        metadata_of,
-        positions,
+    from stitch_cir.cluster.storage._dataset import SharedDataset
+    from stitch_cir.cluster.storage._lance import (
+        FILE_FORMAT,
+        create_dataset,
+        import_lance,
+        lance_errors,
+        quoted,
     )
-    from stitch_cir.cluster.storage._lance import create_dataset, import_lance, lance_errors, quoted
+    from stitch_cir.cluster.storage._metadata import AttributePosition, metadata_of, positions
     from stitch_cir.cluster.storage._reports import (
         ClusterIndexReport,
         CompactReport,
@@ -25,14 +27,17 @@ if TYPE_CHECKING:
         SHARDS,
         SURVEYED,
         batches,
+        decoded,
         row_of,
         schema,
         to_record,
         to_surveyed_record,
     )
+    from stitch_cir.cluster.storage._secrets import check_address
     from stitch_cir.cluster.storage._transfer import export_gallery, import_gallery
 
 __all__ = [
+    "FILE_FORMAT",
     "SHARDS",
     "SURVEYED",
     "AttributePosition",
@@ -45,7 +50,9 @@ __all__ = [
     "RowAddresses",
     "SharedDataset",
     "batches",
+    "check_address",
     "create_dataset",
+    "decoded",
     "export_gallery",
     "import_gallery",
     "import_lance",
@@ -64,7 +71,8 @@ _exports.publish(
     __name__,
     __all__,
     lazy={
-        "AttributePosition": "_dataset",
+        "FILE_FORMAT": "_lance",
+        "AttributePosition": "_metadata",
         "ClusterIndexReport": "_reports",
         "CompactReport": "_reports",
         "DatasetReport": "_reports",
@@ -76,13 +84,15 @@ _exports.publish(
         "SURVEYED": "_rows",
         "SharedDataset": "_dataset",
         "batches": "_rows",
+        "check_address": "_secrets",
         "create_dataset": "_lance",
+        "decoded": "_rows",
         "export_gallery": "_transfer",
         "import_gallery": "_transfer",
         "import_lance": "_lance",
         "lance_errors": "_lance",
-        "metadata_of": "_dataset",
-        "positions": "_dataset",
+        "metadata_of": "_metadata",
+        "positions": "_metadata",
         "quoted": "_lance",
         "row_of": "_rows",
         "schema": "_rows",

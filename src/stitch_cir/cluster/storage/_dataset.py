@@ -5,40 +5,29 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from stitch_cir.cluster.storage._lance import import_lance, lance_errors, quoted
+from stitch_cir.cluster.storage._metadata import (
+    ATTRIBUTE,
+    FACTS,
+    AttributePosition,
+    facts_of,
+    kinds_metadata,
+    read_metadata,
+)
 from stitch_cir.cluster.storage._reports import CompactReport, DatasetReport, DatasetVersion
-from stitch_cir.cluster.storage._rows import BATCH, SHARDS, shard_of, to_record
-from stitch_cir.errors import GalleryDamagedError, GalleryError, NotFoundError, SettingError
+from stitch_cir.cluster.storage._rows import BATCH, shard_of, to_record
+from stitch_cir.cluster.storage._secrets import check_address
+from stitch_cir.errors import NotFoundError, SettingError
 from stitch_cir.gallery.store import completeness
 
-__all__ = [
-    "AttributePosition",
-    "SharedDataset",
-    "kinds_metadata",
-    "metadata_of",
-    "positions",
-]
+__all__ = ["SharedDataset"]
 
-_FORMAT = 1
-_FACTS, _DATASET, _ATTRIBUTE = "stitch.facts", "stitch.dataset", "stitch.attribute."
-"""Keys of a dataset's metadata: the gallery's facts, format and shards, and each attribute.
-
-Attributes have keys of their own, so that writers that add some at once lose none.
-"""
 _UNIT_TOLERANCE = 1e-3
 _NAMED = 20
-
-
-class AttributePosition(NamedTuple):
-    """An attribute of a dataset, and where it is shown among the others."""
-
-    position: int
-    name: str
-    kind: str
 
 
 class SharedDataset:
@@ -69,11 +58,14 @@ class SharedDataset:
             There is no dataset, or it may not be read, or is of another program.
         NotFoundError
             It has no such version or tag; it may have been cleaned up.
+        SettingError
+            The address holds credentials.
         """
         lance = import_lance()
+        check_address(uri)
         with lance_errors(uri):
             dataset = lance.dataset(uri, storage_options=dict(storage_options or {}) or None)
-        facts = _facts_of(dataset, uri)
+        facts = facts_of(dataset, uri)
         opened = cls(uri, dataset, facts)
         if version is not None:
             opened._check_out(version)
@@ -83,7 +75,7 @@ class SharedDataset:
         number = self._number(version)
         with lance_errors(self.uri):
             self.lance = self.lance.checkout_version(number)
-        self.facts = _facts_of(self.lance, self.uri)
+        self.facts = facts_of(self.lance, self.uri)
 
     def _number(self, version: int | str) -> int:
         """Return the number of a version or tag. Raises ``NotFoundError``."""
@@ -113,11 +105,22 @@ class SharedDataset:
     @property
     def kinds(self) -> list[tuple[str, str]]:
         """Name and kind of every attribute, in the order in which they are shown."""
+        return [(each.name, each.kind) for each in self.attribute_positions]
+
+    @property
+    def attribute_positions(self) -> list[AttributePosition]:
+        """Every attribute with its position, in the order in which they are shown."""
         entries = [
-            (json.loads(value), key.removeprefix(_ATTRIBUTE)) for key, value in self._attributes()
+            (json.loads(value), key.removeprefix(ATTRIBUTE)) for key, value in self._attributes()
         ]
-        entries.sort(key=lambda entry: (entry[0]["position"], entry[1]))
-        return [(name, entry["kind"]) for entry, name in entries]
+        return sorted(
+            AttributePosition(entry["position"], name, entry["kind"]) for entry, name in entries
+        )
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The metadata of the version, facts and attributes among them."""
+        return read_metadata(self.lance)
 
     @property
     def waiting_files(self) -> int | None:
@@ -215,7 +218,7 @@ class SharedDataset:
         return max(positions, default=-1) + 1
 
     def _attributes(self) -> list[tuple[str, str]]:
-        return [pair for pair in _metadata(self.lance).items() if pair[0].startswith(_ATTRIBUTE)]
+        return [pair for pair in read_metadata(self.lance).items() if pair[0].startswith(ATTRIBUTE)]
 
     def record(self, facts: Mapping[str, Any], kinds: Sequence[AttributePosition] = ()) -> None:
         """Record facts, and attributes that are new, in a version before that of their values.
@@ -225,7 +228,7 @@ class SharedDataset:
         there = dict(self.kinds)
         changes = kinds_metadata([each for each in kinds if each.name not in there])
         if dict(facts) != self.facts:
-            changes[_FACTS] = json.dumps(facts)
+            changes[FACTS] = json.dumps(facts)
         if changes:
             with lance_errors(self.uri):
                 self.lance.update_schema_metadata(changes)
@@ -284,59 +287,3 @@ def _problem(row: Mapping[str, Any], dim: int) -> str | None:
     if not (np.abs(lengths - 1) < _UNIT_TOLERANCE).all():
         return "has vectors that are not of unit length"
     return None
-
-
-def _facts_of(dataset: Any, uri: str) -> dict[str, Any]:
-    metadata = _metadata(dataset)
-    if _FACTS not in metadata:
-        raise GalleryError(
-            f"{uri} is a dataset of another program.",
-            hint="Choose another address, or make a dataset: stitch cluster export GALLERY URI",
-        )
-    try:
-        made = json.loads(metadata[_DATASET])
-        facts: dict[str, Any] = json.loads(metadata[_FACTS])
-    except (ValueError, KeyError) as error:
-        raise GalleryDamagedError(
-            f"What {uri} records about its gallery cannot be read.",
-            hint="Go back to an earlier version: stitch cluster log URI, then checkout.",
-        ) from error
-    if made["format"] > _FORMAT:
-        raise GalleryError(
-            f"{uri} was written by a newer version of stitch (format {made['format']}).",
-            hint="Update stitch-cir.",
-        )
-    if made["shards"] != SHARDS:
-        raise GalleryError(
-            f"{uri} was dealt out to {made['shards']} shards; this version of stitch deals out to "
-            f"{SHARDS}.",
-            hint="Make a new dataset: stitch cluster export GALLERY URI",
-        )
-    return facts
-
-
-def _metadata(dataset: Any) -> dict[str, str]:
-    metadata = dataset.schema.metadata or {}
-    return {key.decode(): value.decode() for key, value in metadata.items()}
-
-
-def metadata_of(facts: Mapping[str, Any], kinds: Sequence[AttributePosition]) -> dict[str, str]:
-    """Return the metadata of a new dataset: facts of a gallery, and its attributes."""
-    return {
-        _FACTS: json.dumps(facts),
-        _DATASET: json.dumps({"format": _FORMAT, "shards": SHARDS}),
-        **kinds_metadata(kinds),
-    }
-
-
-def positions(kinds: Sequence[tuple[str, str]], first: int) -> list[AttributePosition]:
-    """Return attributes, (name, kind) each, in the order in which they come, from ``first`` on."""
-    return [AttributePosition(number, *kind) for number, kind in enumerate(kinds, first)]
-
-
-def kinds_metadata(kinds: Sequence[AttributePosition]) -> dict[str, str]:
-    """Return the metadata of attributes."""
-    return {
-        f"{_ATTRIBUTE}{each.name}": json.dumps({"kind": each.kind, "position": each.position})
-        for each in kinds
-    }

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from stitch_cir._hints import install_command
+from stitch_cir.cluster.storage._secrets import check_address, masked
 from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError, ModelError
 
 __all__ = ["FILE_FORMAT", "create_dataset", "import_lance", "lance_errors", "quoted"]
@@ -50,7 +51,7 @@ def lance_errors(uri: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, RuntimeError) as error:
         # what Lance adds behind its own message is a place in its source
-        reason = re.split(r", /|\n|, rust/", str(error))[0].strip()[:300].rstrip(".")
+        reason = re.split(r", /|\n|, rust/", masked(str(error)))[0].strip()[:300].rstrip(".")
         if _REFUSED.search(reason):
             raise GalleryError(
                 f"{uri} cannot be used: {reason}.",
@@ -80,6 +81,7 @@ def create_dataset(
     The commit is not tried again, so that of several writers one makes the dataset: Lance's own
     mode for it lets the last one replace what the others wrote.
     """
+    check_address(uri)
     lance = import_lance()
     return lance.LanceDataset.commit(
         uri,

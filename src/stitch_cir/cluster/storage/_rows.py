@@ -18,6 +18,7 @@ __all__ = [
     "SHARDS",
     "SURVEYED",
     "batches",
+    "decoded",
     "row_of",
     "schema",
     "shard_of",
@@ -202,6 +203,11 @@ def _array(values: list[Any], kind: Any) -> Any:
     ends = np.cumsum([0, *map(len, values)], dtype=np.int64)
     buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))]
     return pa.Array.from_buffers(kind, len(values), buffers)
+
+
+def decoded(text: str) -> Any:
+    """Return what a column of JSON, ``attributes`` or ``rows``, holds."""
+    return _DECODER.decode(text)
 
 
 def _hexadecimal(value: Any) -> dict[str, str]:

@@ -7,18 +7,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.cluster.storage._dataset import (
-    SharedDataset,
-    kinds_metadata,
-    metadata_of,
-    positions,
-)
+from stitch_cir.cluster.storage._dataset import SharedDataset
 from stitch_cir.cluster.storage._lance import (
     FILE_FORMAT,
     create_dataset,
     import_lance,
     lance_errors,
 )
+from stitch_cir.cluster.storage._metadata import kinds_metadata, metadata_of, positions
 from stitch_cir.cluster.storage._reports import GalleryExportReport, GalleryImportReport
 from stitch_cir.cluster.storage._rows import batches, row_of, schema, to_record
 from stitch_cir.errors import (

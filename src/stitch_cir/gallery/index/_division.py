@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stitch_cir.errors import RecordError
 from stitch_cir.gallery._names import compose, fold
-from stitch_cir.gallery._report import IndexCounters
+from stitch_cir.gallery._report import SUMMED, IndexCounters
 from stitch_cir.gallery.attributes import AttributeTable
 from stitch_cir.gallery.attributes._records import convert, infer_kinds
 from stitch_cir.gallery.attributes._write import existing_kinds
@@ -23,7 +23,8 @@ from stitch_cir.gallery.index._options import IndexSettings, recorded_options
 from stitch_cir.gallery.index._part import FolderPart
 from stitch_cir.gallery.index._scan import Facts, FileEntry, scan
 from stitch_cir.gallery.store import Store, _vanished
-from stitch_cir.gallery.store._provenance import begin
+from stitch_cir.gallery.store._provenance import begin, is_of
+from stitch_cir.gallery.store._written_captions import written_elsewhere
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
@@ -34,23 +35,6 @@ __all__ = ["FolderDivision"]
 _PAGE = 512
 _MOST_ALIKE = 4
 """Files of one size are kept in one part up to so many times its usual length."""
-
-
-_SUMMED = (
-    "added",
-    "changed",
-    "moved",
-    "removed",
-    "returned",
-    "reread",
-    "encoded",
-    "captioned",
-    "attributed",
-    "metadata_read",
-    "encoding_seconds",
-    "waiting_seconds",
-)
-"""Counts of the parts that add up to those of the whole."""
 
 
 class FolderDivision(FolderRun):
@@ -67,10 +51,20 @@ class FolderDivision(FolderRun):
         encoder: DualEncoder,
         recipe: ViewRecipe | None,
         settings: IndexSettings,
+        old: Store | None = None,
     ) -> None:
-        """Check the settings, and read captions and attributes. ``directory`` has the records."""
+        """Check the settings, and read captions and attributes. ``directory`` has the records.
+
+        ``old``: for a rebuild, the records as they were: what the folder has lost is compared with
+        them, and their captions are encoded again where the settings name no file.
+        """
         super().__init__(root, directory, encoder, recipe, settings)
-        self._store = Store(directory, write=True)
+        self._store, self._old = Store(directory, write=True), old
+        self._captions_before: dict[str, tuple[str, ...]] | None = None
+        if old is not None and self._captions is None:
+            ids = old.captioned_ids(vanished=True)
+            self._captions_before = {id: tuple(written_elsewhere(old, id)) for id in ids}
+            self._captions = self._captions_before
         self.total = self.remaining = self.done = 0
         self._spelled: dict[tuple[str, str], list[str]] = {}
 
@@ -88,7 +82,10 @@ class FolderDivision(FolderRun):
         """What is recorded of the whole, with the options of this run."""
         facts = {**self._store.meta(), "folder": self._options.to_dict()}
         facts["root"] = str(self._root.resolve())
-        if self._captions is not None:
+        if self._captions_before is not None and self._old is not None:
+            before = self._old.meta()
+            facts |= {"captions": before["captions"]} if "captions" in before else {}
+        elif self._captions is not None:
             facts["captions"] = captions_fact(self._settings.captions, self._captions)
         return facts
 
@@ -105,7 +102,9 @@ class FolderDivision(FolderRun):
         self._options_before = recorded_options(store)
         store.rows("CREATE TEMP TABLE touched (id TEXT PRIMARY KEY, size, part INTEGER)")
         # only what the survey meets: nothing here is recorded yet
-        self.total = self._survey(store, None, entries, is_guarded=not may_lose)
+        old = self._old
+        is_guarded = not may_lose and (old is None or is_of(old.meta(), root, self._directory))
+        self.total = self._survey(store, old, entries, is_guarded=is_guarded)
         self._select()
         pixels = self._options.max_pixels
         self._counters.unchanged = _survey.count_unchanged(store, pixels)
@@ -177,7 +176,7 @@ class FolderDivision(FolderRun):
     def count(self, counters: IndexCounters, added: Iterable[str]) -> None:
         """Count what became of a part; ``added`` are the contents of images that are new."""
         mine, store = self._counters, self._store
-        for name in _SUMMED:
+        for name in SUMMED:
             setattr(mine, name, getattr(mine, name) + getattr(counters, name))
         mine.unchanged += counters.reread
         for name in ("skipped", "notes"):
@@ -220,6 +219,8 @@ class FolderDivision(FolderRun):
 
     @cached_property
     def _captions_by_id(self) -> dict[str, tuple[str, ...]]:
+        if self._captions_before is not None:
+            return self._captions_before
         by_id: dict[str, tuple[str, ...]] = {}
         for name, texts in (self._captions or {}).items():
             id = self._resolve(name, may_choose=True)

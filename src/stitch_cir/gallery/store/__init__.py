@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         record,
         root_of,
         set_root,
+        switch_notes,
     )
     from stitch_cir.gallery.store._store import Item, Store, same_id, to_path
     from stitch_cir.gallery.store._view_sets import StoredSet, StoredView
@@ -51,6 +52,7 @@ __all__ = [
     "row_digest",
     "same_id",
     "set_root",
+    "switch_notes",
     "to_path",
     "write_lock",
 ]
@@ -80,6 +82,7 @@ _exports.publish(
         "row_digest": "_digest",
         "same_id": "_store",
         "set_root": "_provenance",
+        "switch_notes": "_provenance",
         "to_path": "_store",
         "write_lock": "_database",
     },

@@ -1,0 +1,60 @@
+"""What an indexing run on a cluster can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from stitch_cir.gallery import Progress
+
+__all__ = ["ClusterIndexOptions"]
+
+
+class ClusterIndexOptions(TypedDict, total=False):
+    """What :func:`index_on_cluster` takes besides the folder, the dataset, the encoder and views.
+
+    address:
+        ``HOST:PORT`` of the cluster's head, or ``auto``; without one, a Ray of this process alone.
+    workers:
+        Encoders; by default one for each node, or with GPUs one for each GPU.
+    num_gpus:
+        GPUs of each encoder; by default 1 where ``device`` is a ``cuda`` device, else 0.
+    unit:
+        About how many files an encoder takes at a time; 500 by default. What was not committed is
+        done again after an interruption.
+    storage_options:
+        Options of the dataset's storage.
+    device, precision:
+        As :func:`stitch_cir.encoders.load_encoder` takes them, on every node.
+    rebuild, switch_when_done:
+        As :class:`stitch_cir.gallery.IndexOptions` explains them. What is encoded anew is kept in a
+        dataset beside this one, whose version changes once, when all of it is done.
+    memory, batch_size:
+        Of each encoder, as in :class:`stitch_cir.gallery.IndexOptions`; and so are all others.
+    """
+
+    address: str | None
+    workers: int | None
+    num_gpus: float | None
+    unit: int
+    storage_options: Mapping[str, str] | None
+    device: str | None
+    precision: str | None
+    captions: Path | str | None
+    attributes: Path | str | None
+    metadata: bool | None
+    captions_from_metadata: bool | None
+    progress: Progress | None
+    rebuild: bool
+    switch_when_done: bool
+    restore_removed: bool
+    exclude: Sequence[str] | None
+    default_excludes: bool | None
+    keep_days: float | None
+    change_times: bool | None
+    allow_missing: bool
+    forget: bool
+    batch_size: int
+    max_pixels: int | None
+    memory: int | None
