@@ -147,6 +147,44 @@ def fleet_of(gallery: Gallery) -> RayFleet:
     return gallery.fleet
 
 
+def replicas_there(session: Session) -> dict[str, Any]:
+    """Return the actors of the dataset by name, each with the id of its node."""
+    import ray
+
+    actors = [each for each in ray.util.list_named_actors(all_namespaces=True) if each["name"]]
+    handles = {each["name"]: ray.get_actor(each["name"], each["namespace"]) for each in actors}
+    return {name: (actor, ray.get(actor.hello.remote())["node"]) for name, actor in handles.items()}
+
+
+def nodes_of(session: Session) -> dict[str, int]:
+    """Return on how many nodes the replicas of each shard are."""
+    shards: dict[str, set[str]] = {}
+    for name, (_, node) in replicas_there(session).items():
+        shards.setdefault(name.rpartition(":")[0].partition(":")[2], set()).add(node)
+    return {shard: len(nodes) for shard, nodes in sorted(shards.items())}
+
+
+def crowd(session: Session) -> None:
+    """Put both replicas of the first shard on one node, as after a node that died and came back."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    from stitch_cir.cluster import DatasetShard
+
+    there = replicas_there(session)
+    first, second = sorted(name for name in there if ":0/2:" in name)
+    ray.kill(there[second][0], no_restart=True)
+    again = ray.remote(DatasetShard).options(
+        name=second[:-1] + "5",
+        namespace="stitch",
+        lifetime="detached",
+        num_cpus=1,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(there[first][1], soft=False),
+    )
+    actor = again.remote(session.uri, (0, 128), str(session.options.folder), {}, alone=True)
+    ray.get(actor.load.remote(1))
+
+
 def operate(session: Session) -> None:
     """Look at a cluster without shards, with shards, and change their number."""
     empty = read_status(session.address, session.uri)
@@ -157,6 +195,17 @@ def operate(session: Session) -> None:
         report("status", of=status)
         grown = scale(session.address, session.uri, replicas=2)
         report("grown", of=grown.to_dict(), right=session.right(gallery))
+        report("apart", nodes=nodes_of(session))
+        crowd(session)
+        crowded = read_status(session.address, session.uri)
+        moved = scale(session.address, session.uri)
+        report(
+            "crowded",
+            problems=crowded.problems(),
+            moved=moved.to_dict(),
+            nodes=nodes_of(session),
+            right=session.right(gallery),
+        )
         # a server that runs moves to the new shards by itself
         three = scale(session.address, session.uri, shards=3, replicas=1)
         report("three", of=three.to_dict(), right=session.right(gallery))

@@ -61,6 +61,8 @@ def test_status_names_every_node_and_shard(reported: dict[str, dict[str, Any]]) 
     rows = [each["versions"][str(status["newest"])] for each in status["shards"]]
     assert sum(rows) == status["rows"] == 36
     assert status["problems"] == []
+    names = {each["node"] for each in status["nodes"]}
+    assert {each["node"] for each in status["shards"]} <= names
 
 
 def test_replicas_and_shards_are_added_and_ended_while_answers_stay_right(
@@ -72,6 +74,25 @@ def test_replicas_and_shards_are_added_and_ended_while_answers_stay_right(
     assert [reported[name]["right"] for name in ("grown", "three", "back")] == [True] * 3
     assert (reported["back"]["shards"], reported["back"]["problems"]) == (4, [])
     assert reported["refused"]["message"].startswith("0 replicas were requested.")
+
+
+def test_replicas_of_a_shard_are_on_different_nodes(
+    reported: dict[str, dict[str, Any]],
+) -> None:
+    assert reported["apart"]["nodes"] == {"0/2": 2, "1/2": 2}
+
+
+def test_replicas_that_share_a_node_are_named_and_moved_apart(
+    reported: dict[str, dict[str, Any]],
+) -> None:
+    crowded = reported["crowded"]
+    assert crowded["problems"] == [
+        "the replicas of shard 1/2 share a node, although another one has none: stitch cluster "
+        "scale moves them apart"
+    ]
+    assert crowded["moved"] == {"shards": 2, "replicas": 2, "started": 1, "ended": 1}
+    assert crowded["nodes"] == {"0/2": 2, "1/2": 2}
+    assert crowded["right"]
 
 
 def test_every_shard_is_counted_and_logs_the_request_that_it_answers(

@@ -60,14 +60,14 @@ def _show(state: ClusterStatus) -> None:
         [
             each.name,
             each.state,
-            each.machine,
+            each.node or each.machine,
             ", ".join(f"{version} ({rows:,})" for version, rows in sorted(each.versions.items())),
             f"{each.answered:,}",
         ]
         for each in state.shards
     ]
     if rows:
-        heads = ["shard", "state", "machine", "versions (rows)", "answers"]
+        heads = ["shard", "state", "node", "versions (rows)", "answers"]
         write_table(out, heads, rows, right=(4,))
     for problem in state.problems():
         out.print(f"problem: {printable(problem)}", soft_wrap=True)

@@ -21,7 +21,16 @@ from stitch_cir._cores import usable_cores
 from stitch_cir._hints import install_command
 from stitch_cir.errors import ClusterError, ModelError, SettingError
 
-__all__ = ["NAMESPACE", "Node", "check_nodes", "connected", "import_ray", "node_name", "ray_errors"]
+__all__ = [
+    "NAMESPACE",
+    "Node",
+    "check_nodes",
+    "connected",
+    "import_ray",
+    "node_id",
+    "node_name",
+    "ray_errors",
+]
 
 NAMESPACE = "stitch"
 """Where named actors are looked up, so that those of other programs are not met."""
@@ -225,6 +234,13 @@ def node_name() -> str:
     import ray
 
     return f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
+
+
+def node_id() -> str:
+    """Return the id of the node that this process runs on."""
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
 
 
 def check_nodes(ray: Any, *, on: Callable[[Node], bool] = lambda node: True) -> tuple[Node, ...]:

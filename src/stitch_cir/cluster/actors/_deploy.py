@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from stitch_cir.cluster._ray import NAMESPACE
+from stitch_cir.cluster.actors._placement import Placement
 from stitch_cir.cluster.shards import DatasetShard, check_hello, dataset_key
 from stitch_cir.cluster.storage import SHARDS
 from stitch_cir.errors import ClusterError, SettingError
 
-__all__ = ["Deployment", "Replica", "deploy", "deployed", "remove"]
+__all__ = [
+    "Deployment",
+    "Replica",
+    "deploy",
+    "deployed",
+    "moved_apart",
+    "nodes_of",
+    "remove",
+    "replica_of",
+]
 
 _NAME = re.compile(r"(?P<key>[0-9a-f]+):(?P<number>\d+)/(?P<shards>\d+):(?P<replica>\d+)")
-_START_SECONDS = 120.0
+_START_SECONDS, _HELLO_SECONDS = 120.0, 5.0
 _THREADS = 16
 
 
@@ -152,43 +163,109 @@ def deploy(
         )
     most = max((sum(each.number == n for each in there) for n in range(shards)), default=0)
     replicas = replicas or max(1, most)
+    make = _Maker(ray, uri, folder, storage_options, placement_of(ray, there))
     made = []
     for number in range(shards):
-        of_shard = [
-            _replica(ray, uri, (number, shards, replica), folder, storage_options)
-            for replica in range(max(replicas, most))
-        ]
+        of_shard = [each for each in there if each.number == number]
+        while len(of_shard) < max(replicas, most):
+            of_shard.append(make.replica(number, shards, of_shard))
         made.append(tuple(of_shard))
     deployment = Deployment(uri, tuple(made))
     _greet(ray, deployment)
     return deployment
 
 
-def _replica(
-    ray: Any,
-    uri: str,
-    position: tuple[int, int, int],
-    folder: str,
-    storage_options: Mapping[str, str],
-) -> Replica:
-    number, shards, replica = position
-    name = f"{dataset_key(uri)}:{number}/{shards}:{replica}"
-    actor = (
-        ray.remote(DatasetShard)
-        .options(
-            name=name,
-            namespace=NAMESPACE,
-            get_if_exists=True,
-            lifetime="detached",
-            max_restarts=-1,
-            max_task_retries=0,
-            max_concurrency=_THREADS,
-            num_cpus=1,
-            scheduling_strategy="SPREAD",
+def placement_of(ray: Any, there: Sequence[Replica]) -> Placement:
+    """Return on which nodes replicas are; those that do not say so are on none."""
+    placement = Placement.of(ray)
+    for each, node in zip(there, nodes_of(ray, there), strict=True):
+        placement.add(node, (each.number, each.shards))
+    return placement
+
+
+def nodes_of(ray: Any, replicas: Sequence[Replica]) -> list[str]:
+    """Return the id of each replica's node; empty for one that does not answer."""
+    calls = [each.actor.hello.remote() for each in replicas]
+    if calls:
+        ray.wait(calls, num_returns=len(calls), timeout=_HELLO_SECONDS)
+    nodes = []
+    for call in calls:
+        try:
+            nodes.append(str(ray.get(call, timeout=0)["node"]))
+        except (ray.exceptions.RayError, TimeoutError):
+            nodes.append("")
+    return nodes
+
+
+def replica_of(replica: Replica) -> int:
+    """Return which replica of its shard an actor is, from 0."""
+    return int(replica.name.rpartition(":")[2])
+
+
+def moved_apart(
+    ray: Any, deployment: Deployment, folder: str, storage_options: Mapping[str, str]
+) -> Deployment:
+    """Return the same shards with a further replica of each whose replicas share a node needlessly.
+
+    It is on a node that has none; which one is to be ended is :func:`apart_first`'s to say.
+    """
+    placement = placement_of(ray, deployment.all)
+    make = _Maker(ray, deployment.uri, folder, storage_options, placement)
+    made = []
+    for number, replicas in enumerate(deployment.replicas):
+        of_shard, nodes = list(replicas), list(filter(None, nodes_of(ray, replicas)))
+        for _ in range(min(len(nodes), len(placement.cpus)) - len(set(nodes))):
+            of_shard.append(make.replica(number, len(deployment.replicas), of_shard))
+        made.append(tuple(of_shard))
+    moved = Deployment(deployment.uri, tuple(made))
+    _greet(ray, moved)
+    return moved
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes replicas of a dataset's shards, each where it is to be."""
+
+    ray: Any
+    uri: str
+    folder: str
+    storage_options: Mapping[str, str]
+    placement: Placement
+
+    def replica(self, number: int, shards: int, of_shard: Sequence[Replica]) -> Replica:
+        """Return one more replica of a shard, on a node without another one if there is one."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        used = {replica_of(each) for each in of_shard}
+        free = next(index for index in itertools.count() if index not in used)
+        name = f"{dataset_key(self.uri)}:{number}/{shards}:{free}"
+        node = self.placement.choose((number, shards))
+        strategy: Any = "SPREAD"
+        if node is not None:
+            # a node that dies, or that others fill, is no reason to wait
+            strategy = NodeAffinitySchedulingStrategy(node, soft=True, _spill_on_unavailable=True)
+        actor = (
+            self.ray.remote(DatasetShard)
+            .options(
+                name=name,
+                namespace=NAMESPACE,
+                get_if_exists=True,
+                lifetime="detached",
+                max_restarts=-1,
+                max_task_retries=0,
+                max_concurrency=_THREADS,
+                num_cpus=1,
+                scheduling_strategy=strategy,
+            )
+            .remote(
+                self.uri,
+                numbers_of(number, shards),
+                self.folder,
+                dict(self.storage_options),
+                alone=True,
+            )
         )
-        .remote(uri, numbers_of(number, shards), folder, dict(storage_options), alone=True)
-    )
-    return Replica(name, number, shards, actor)
+        return Replica(name, number, shards, actor)
 
 
 def _greet(ray: Any, deployment: Deployment) -> None:

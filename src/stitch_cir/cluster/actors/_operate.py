@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stitch_cir.cluster._ray import connected, ray_errors
-from stitch_cir.cluster.actors._deploy import Replica, deploy, deployed
+from stitch_cir.cluster.actors._deploy import (
+    Replica,
+    deploy,
+    deployed,
+    moved_apart,
+    nodes_of,
+    replica_of,
+)
+from stitch_cir.cluster.actors._placement import Placement, apart_first
 from stitch_cir.cluster.actors._ray_fleet import RayFleet
-from stitch_cir.cluster.storage import SHARDS, SharedDataset
+from stitch_cir.cluster.storage import SHARDS, SharedDataset, check_address
 from stitch_cir.errors import ClusterError, SettingError
 
 __all__ = ["ClusterStatus", "NodeStatus", "ScaleReport", "ShardStatus", "read_status", "scale"]
@@ -38,6 +47,7 @@ class ShardStatus:
     """One replica of a shard, ``number`` of ``shards`` from 1.
 
     ``versions``: the rows of each version that it holds; ``answered``: questions since it started;
+    ``node``: the name of its node;
     ``loading``: the version that it loads now; ``failure``: why it could not load one; ``problem``:
     why it does not answer. Each is empty otherwise.
     """
@@ -51,6 +61,7 @@ class ShardStatus:
     problem: str = ""
     loading: int | None = None
     failure: str = ""
+    node: str = ""
 
     @property
     def state(self) -> str:
@@ -72,6 +83,7 @@ class ShardStatus:
             "replica": self.replica,
             "alive": not self.problem,
             "machine": self.machine,
+            "node": self.node,
             "versions": {str(number): rows for number, rows in self.versions.items()},
             "answered": self.answered,
             "loading": self.loading,
@@ -83,7 +95,8 @@ class ShardStatus:
 class ClusterStatus:
     """The nodes of a cluster, and the shards of a dataset there.
 
-    ``newest``: the dataset's newest version, with so many ``rows``.
+    ``newest``: the dataset's newest version, with so many ``rows``; ``crowded``: shards of which
+    several replicas share a node although another one has none.
     """
 
     uri: str
@@ -91,6 +104,7 @@ class ClusterStatus:
     rows: int
     nodes: tuple[NodeStatus, ...]
     shards: tuple[ShardStatus, ...]
+    crowded: tuple[str, ...] = ()
 
     def problems(self) -> tuple[str, ...]:
         """Return what keeps searches from being answered, or from being answered by any replica."""
@@ -114,6 +128,11 @@ class ClusterStatus:
                     shown.append(f"shard {each.name} does not hold version {self.newest}{why}")
                 elif each.number not in ready:
                     shown.append(f"shard {each.name} is still loading version {each.loading}")
+        shown += [
+            f"the replicas of shard {each} share a node, although another one has none: stitch "
+            "cluster scale moves them apart"
+            for each in self.crowded
+        ]
         return tuple(shown)
 
     def to_dict(self) -> dict[str, Any]:
@@ -184,26 +203,40 @@ def read_status(
     uri = _absolute(uri)
     dataset = SharedDataset.open(uri, storage_options=storage_options)
     with connected(address) as ray, ray_errors(address):
+        entries = ray.nodes()
         nodes = tuple(
             NodeStatus(
                 f"{each['NodeManagerHostname']} ({each['NodeManagerAddress']})",
                 bool(each["Alive"]),
                 each["Resources"].get("CPU", 0.0),
             )
-            for each in ray.nodes()
+            for each in entries
         )
-        shards = _shard_status(ray, deployed(ray, uri))
-    return ClusterStatus(uri, dataset.version, len(dataset), nodes, shards)
+        names = {each["NodeID"]: node.name for each, node in zip(entries, nodes, strict=True)}
+        shards, on = _shard_status(ray, deployed(ray, uri), names)
+        crowded = _crowded(Placement.of(ray), on)
+    return ClusterStatus(uri, dataset.version, len(dataset), nodes, shards, crowded)
 
 
-def _shard_status(ray: Any, replicas: Sequence[Replica]) -> tuple[ShardStatus, ...]:
+def _crowded(placement: Placement, on: Sequence[tuple[ShardStatus, str]]) -> tuple[str, ...]:
+    """Return the shards whose replicas share a node needlessly; ``on``: each with its node's id."""
+    nodes: dict[str, list[str]] = {}
+    for each, node in on:
+        nodes.setdefault(f"{each.number}/{each.shards}", []).append(node)
+    return tuple(name for name, those in nodes.items() if placement.could_be_apart(those))
+
+
+def _shard_status(
+    ray: Any, replicas: Sequence[Replica], names: Mapping[str, str]
+) -> tuple[tuple[ShardStatus, ...], list[tuple[ShardStatus, str]]]:
+    """Return how each replica is, and of those that answer the ids of their nodes as well."""
     calls = [(each, each.actor.hello.remote()) for each in replicas]
     if calls:
         waited_for = [call for _, call in calls]
         ray.wait(waited_for, num_returns=len(waited_for), timeout=_ANSWER_SECONDS)
-    shown = []
+    shown, on = [], []
     for each, call in calls:
-        hello: dict[str, Any] = {"machine": "", "versions": {}, "answered": 0}
+        hello: dict[str, Any] = {"machine": "", "node": "", "versions": {}, "answered": 0}
         hello |= {"loading": None, "problem": ""}
         problem = ""
         try:
@@ -223,9 +256,12 @@ def _shard_status(ray: Any, replicas: Sequence[Replica]) -> tuple[ShardStatus, .
                 problem,
                 hello["loading"],
                 hello["problem"],
+                names.get(hello["node"], ""),
             )
         )
-    return tuple(shown)
+        if not problem:
+            on.append((shown[-1], str(hello["node"])))
+    return tuple(shown), on
 
 
 def scale(
@@ -238,7 +274,8 @@ def scale(
 ) -> ScaleReport:
     """Bring a dataset to so many shards and replicas; what there is stays by default.
 
-    New shards hold the newest version before any other is ended. Running servers move to them: at
+    Replicas of one shard that share a node are moved apart where there is another one. New shards
+    hold the newest version before any other is ended. Running servers move to them: at
     once where the shards that they asked are ended, else when they next look for a version.
 
     Raises
@@ -249,6 +286,7 @@ def scale(
         There are no shards, the cluster has no room for more, or they do not load the version; what
         there was stays.
     """
+    check_address(uri)
     uri = _absolute(uri)
     for name, value, most in (("shards", shards, SHARDS), ("replicas", replicas, 16)):
         if value is not None and not 1 <= value <= most:
@@ -266,7 +304,8 @@ def scale(
                 )
             shards = counts[0]
         if replicas is None:
-            replicas = max((replica_of(each) + 1 for each in before), default=1)
+            of_shard = Counter((each.number, each.shards) for each in before)
+            replicas = max(of_shard.values(), default=1)
         deployment = deploy(
             ray,
             uri,
@@ -276,19 +315,19 @@ def scale(
             storage_options=dict(storage_options or {}),
             beside=True,
         )
+        deployment = moved_apart(ray, deployment, shard_folder(), dict(storage_options or {}))
         # every replica loads the newest version, or this raises and nothing is ended
         RayFleet(ray, deployment, storage_options=storage_options).close()
-        kept = {each.name for of_shard in deployment.replicas for each in of_shard[:replicas]}
+        kept = {
+            each.name
+            for of_shard in deployment.replicas
+            for each in apart_first(of_shard, nodes_of(ray, of_shard))[:replicas]
+        }
         superfluous = [each for each in deployed(ray, uri) if each.name not in kept]
         for each in superfluous:
             ray.kill(each.actor, no_restart=True)
     started = len(kept - {each.name for each in before})
     return ScaleReport(shards, replicas, started, len(superfluous))
-
-
-def replica_of(replica: Replica) -> int:
-    """Return which replica of its shard an actor is, from 0."""
-    return int(replica.name.rpartition(":")[2])
 
 
 def shard_folder() -> str:

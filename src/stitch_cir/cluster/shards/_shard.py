@@ -17,7 +17,7 @@ from stitch_cir.cluster._errors import (
     VersionGoneError,
     described,
 )
-from stitch_cir.cluster._ray import node_name
+from stitch_cir.cluster._ray import node_id, node_name
 from stitch_cir.cluster.shards._log import log_answer, log_to_stderr
 from stitch_cir.cluster.shards._materialise import materialise, materialise_apart
 from stitch_cir.cluster.shards._shard_gallery import ShardGallery
@@ -68,6 +68,7 @@ class DatasetShard:
         self._refusal: tuple[int, float, NotLoadedError] | None = None
         """The version that could not be loaded, when, and why."""
         self._node = node_name() if alone else platform.node()
+        self._node_id = node_id() if alone else ""
         self._make = materialise_apart if alone else materialise
         if alone:
             log_to_stderr()
@@ -83,6 +84,7 @@ class DatasetShard:
             "python": platform.python_version(),
             "numbers": self._numbers,
             "machine": platform.node(),
+            "node": self._node_id,
             "pid": os.getpid(),
             "versions": held,
             "images": images,
