@@ -5,6 +5,8 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,46 @@ def test_the_server_is_started_with_options_that_it_has() -> None:
     for command in (words, container["command"]):
         assert command[1] == "serve"
         assert {word for word in command if word.startswith("--")} <= spelled
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command")
+def test_the_certificates_of_the_guide_are_of_one_authority_and_for_both_usages(
+    tmp_path: Path,
+) -> None:
+    (block,) = re.findall(r"```sh\n(openssl .*?)```", GUIDE, re.DOTALL)
+    # a short key: the tests need it for nothing
+    script = block.replace("rsa:3072", "rsa:2048")
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, check=True, capture_output=True)
+    for usage in ("sslserver", "sslclient"):
+        words = [
+            "openssl",
+            "verify",
+            "-CAfile",
+            "ca.crt",
+            "-purpose",
+            usage,
+            "-verify_ip",
+            "10.0.0.1",
+        ]
+        done = subprocess.run([*words, "node.crt"], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze command"
+)
+@pytest.mark.parametrize("file", UNITS, ids=lambda file: file.name)
+def test_systemd_understands_a_unit(file: Path, tmp_path: Path) -> None:
+    for unit in UNITS:  # what one requires is looked up beside it; programs have to be there
+        checked = re.sub(r"(?<=ExecStart=)\S+", "/bin/true", unit.read_text(encoding="utf-8"))
+        (tmp_path / unit.name).write_text(checked, encoding="utf-8")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / file.name)],
+        capture_output=True,
+        text=True,
+    )
+    complaints = [line for line in done.stderr.splitlines() if "stitch" in line]
+    assert (done.returncode, complaints) == (0, [])
 
 
 def test_every_file_is_described() -> None:
