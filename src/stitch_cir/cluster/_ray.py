@@ -19,6 +19,7 @@ from typing import Any
 import stitch_cir
 from stitch_cir._cores import usable_cores
 from stitch_cir._hints import install_command
+from stitch_cir.cluster._tls import check_tls
 from stitch_cir.errors import ClusterError, ModelError, SettingError
 
 __all__ = [
@@ -157,7 +158,7 @@ def _folder() -> str | None:
 
 
 def _require_listener(address: str) -> None:
-    """Raise at once where nobody listens: Ray would try for minutes."""
+    """Raise at once where nobody listens, or not by TLS as here: Ray would try for minutes."""
     if address == "auto":
         return
     match = _ADDRESS.fullmatch(address.removeprefix("ray://"))
@@ -166,10 +167,14 @@ def _require_listener(address: str) -> None:
             f"The address of a cluster cannot be {address!r}.",
             hint="Give the head's HOST:PORT, for example 10.0.0.1:6379, or auto.",
         )
+    host, port = match["host"], int(match["port"])
     try:
-        socket.create_connection((match["host"], int(match["port"])), _CONNECT_SECONDS).close()
+        socket.create_connection((host, port), _CONNECT_SECONDS).close()
     except OSError as error:
         raise _unreachable(address, error.strerror or str(error)) from error
+    import ray
+
+    check_tls(host, port, ray.util.get_node_ip_address())
 
 
 def _unreachable(address: str | None, reason: str) -> ClusterError:

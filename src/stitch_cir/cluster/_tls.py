@@ -1,0 +1,107 @@
+"""Whether this machine and a cluster's head agree on TLS, which Ray itself tries for minutes."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import ssl
+from contextlib import suppress
+from pathlib import Path
+
+from stitch_cir.errors import ClusterError
+
+__all__ = ["check_tls"]
+
+_FILES = ("RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
+_SECONDS = 10.0
+_HINT = (
+    "Set RAY_USE_TLS=1 with RAY_TLS_SERVER_CERT, RAY_TLS_SERVER_KEY and RAY_TLS_CA_CERT on every "
+    "node and here, or nowhere."
+)
+
+
+def check_tls(host: str, port: int, own_address: str) -> None:
+    """Raise ``ClusterError`` where a connection to the head would fail for its encryption.
+
+    ``own_address`` is what Ray connects to instead of a loopback address: that of this machine.
+    """
+    where = f"{host}:{port}"
+    # as Ray reads it
+    if os.environ.get("RAY_USE_TLS", "0").lower() not in ("1", "true"):
+        if _speaks_tls(host, port):
+            raise ClusterError(
+                f"The cluster at {where} is encrypted by TLS, which is not switched on here.",
+                hint=_HINT,
+            )
+        return
+    context = _context()
+    name = own_address if _is_loopback(host) else host
+    try:
+        with (
+            socket.create_connection((host, port), _SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=name),
+        ):
+            pass
+    except ssl.SSLCertVerificationError as error:
+        raise ClusterError(
+            f"The certificate of the cluster at {where} is refused: {error.verify_message}.",
+            hint=f"It has to be signed by the authority of RAY_TLS_CA_CERT, be valid by this "
+            f"machine's clock, and name {name} as subjectAltName.",
+        ) from error
+    except (ssl.SSLError, ConnectionError) as error:
+        raise ClusterError(
+            f"The cluster at {where} does not answer by TLS, which is switched on here "
+            "(RAY_USE_TLS=1).",
+            hint=_HINT,
+        ) from error
+    except OSError as error:
+        raise ClusterError(
+            f"The cluster at {where} cannot be reached: {error.strerror or error}.",
+            hint="Check the address and that the head runs: ray start --head",
+        ) from error
+
+
+def _context() -> ssl.SSLContext:
+    """Return what connects as Ray does. Raises ``ClusterError`` for a file that cannot be used."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["h2"])
+    for name in _FILES:
+        file = os.environ.get(name, "")
+        if not Path(file).is_file():
+            what = f"the file {file}, which is not there" if file else "no file"
+            raise ClusterError(
+                f"TLS is switched on here (RAY_USE_TLS=1), and {name} names {what}.", hint=_HINT
+            )
+    certificate, key, authority = (os.environ[name] for name in _FILES)
+    try:
+        context.load_verify_locations(authority)
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise ClusterError(
+            f"The certificate {certificate}, its key or its authority {authority} cannot be used: "
+            f"{error.strerror or error}.",
+            hint="Make them as docs/cluster-operations.md says; whoever runs this may read them.",
+        ) from error
+    return context
+
+
+def _speaks_tls(host: str, port: int) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    with (
+        suppress(OSError),
+        socket.create_connection((host, port), _SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=host),
+    ):
+        return True
+    return False
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
