@@ -7,7 +7,7 @@ CIRR's val split are, and 48 queries in twelve ways. The rankings must be the sa
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,14 @@ from bench.timing import in_turn, ratio
 from bench.vectors import World, write_matrix
 from stitch_cir.ranking import Bounded, HubnessCache, PackedSets, Ranking, RankingProblem
 from stitch_cir.transition import Linear
-from stitch_cir.transport import Chamfer, ConditionalTransport, MeanPooling, PointToPoint, Scorer
+from stitch_cir.transport import (
+    Chamfer,
+    ConditionalTransport,
+    MeanPooling,
+    PointToPoint,
+    Scorer,
+    Sinkhorn,
+)
 
 SETS, VIEWS, DIM, QUERIES, CAPTIONS, DEPTH, ROUNDS = 2300, 4, 384, 48, 4, 50, 3
 ALL_QUERIES, ALL_WAYS, HUBNESS_SETS = 4181, 32, 600
@@ -35,19 +42,9 @@ def run() -> Iterator[Row]:
         world = World.make(DIM)
         yield hubness_row(write_matrix(world, Path(scratch) / "few", HUBNESS_SETS, VIEWS))
         matrix = write_matrix(world, Path(scratch) / "vectors", SETS, VIEWS)
+        yield sinkhorn_row(world, matrix)
         problems = list(queries_of(world, matrix))
-        solver = Bounded()
-
-        def alone() -> list[Ranking]:
-            return [solver.solve(problem, DEPTH) for problem in problems]
-
-        def together() -> list[Ranking]:
-            return solver.solve_many(problems, DEPTH)
-
-        for single, shared in zip(alone(), together(), strict=True):
-            assert single.rows.tolist() == shared.rows.tolist()
-            assert single.scores.tolist() == shared.scores.tolist()
-        times = in_turn({"together": together, "alone": alone}, ROUNDS)
+        times = together_and_alone(problems)
         each = float(np.median(times["together"])) / len(problems)
         yield Row(
             "twelve ways of a benchmark at once, over one after the other",
@@ -59,6 +56,35 @@ def run() -> Iterator[Row]:
             },
             sizes={"sets": SETS, "views": VIEWS, "dim": DIM, "queries": QUERIES, "ways": len(WAYS)},
         )
+
+
+def together_and_alone(problems: Sequence[RankingProblem]) -> dict[str, list[float]]:
+    """Return the seconds of ranking all problems at once and one by one, which must agree."""
+    solver = Bounded()
+
+    def alone() -> list[Ranking]:
+        return [solver.solve(problem, DEPTH) for problem in problems]
+
+    def together() -> list[Ranking]:
+        return solver.solve_many(problems, DEPTH)
+
+    for single, shared in zip(alone(), together(), strict=True):
+        assert single.rows.tolist() == shared.rows.tolist()
+        assert single.scores.tolist() == shared.scores.tolist()
+    return in_turn({"together": together, "alone": alone}, ROUNDS)
+
+
+def sinkhorn_row(world: World, sets: PackedSets) -> Row:
+    """Return what a benchmark's queries by Sinkhorn cost at once, over one after the other."""
+    ways = ((0.4, Sinkhorn()),)
+    times = together_and_alone(list(queries_of(world, sets, ways)))
+    return Row(
+        "a benchmark's queries by Sinkhorn at once, over one after the other",
+        ratio(times["together"], times["alone"]),
+        0.6,
+        raw={"ms a query": 1000 * float(np.median(times["together"])) / QUERIES},
+        sizes={"sets": SETS, "views": VIEWS, "dim": DIM, "queries": QUERIES},
+    )
 
 
 def hubness_row(sets: PackedSets) -> Row:
@@ -87,7 +113,9 @@ def hubness_row(sets: PackedSets) -> Row:
     )
 
 
-def queries_of(world: World, sets: PackedSets) -> Iterator[RankingProblem]:
+def queries_of(
+    world: World, sets: PackedSets, ways: Sequence[tuple[float, Scorer]] = WAYS
+) -> Iterator[RankingProblem]:
     """Yield every query in every way; the ways of one query have the same span."""
     rows = np.arange(SETS)
     for number in range(QUERIES):
@@ -96,9 +124,9 @@ def queries_of(world: World, sets: PackedSets) -> Iterator[RankingProblem]:
         span = np.vstack([captions.vectors, modification])
         moved = {
             alpha: Linear(alpha).refine(captions.vectors, modification)
-            for alpha in dict.fromkeys(alpha for alpha, _ in WAYS)
+            for alpha in dict.fromkeys(alpha for alpha, _ in ways)
         }
-        for alpha, scorer in WAYS:
+        for alpha, scorer in ways:
             yield RankingProblem(sets, rows, moved[alpha], captions.weights, scorer, span=span)
 
 

@@ -169,13 +169,15 @@ def _against(
     def average_best(rows: NDArray[np.int64]) -> None:
         views, _ = pad_sets(sets, rows)
         products = queries @ views.reshape(-1, queries.shape[1]).T
-        similarities = products.reshape(-1, 1, views.shape[1])
+        # members first, as scorers compute, once for all of them
+        by_view = np.ascontiguousarray(products.reshape(-1, views.shape[1]).T)
+        similarities = by_view[None].transpose(2, 0, 1)
         itself = owners[:, None] == numbers[rows]
         for number, scorer in enumerate(scorers):
-            scored = scorer.score_similarities(similarities)
-            scores = scored.reshape(len(queries), len(rows)).astype(np.float64)
+            scores = scorer.score_similarities(similarities).reshape(len(queries), len(rows))
             scores[itself] = -np.inf
             best = np.partition(scores, len(owners) - kept, axis=0)[len(owners) - kept :]
+            best = best.astype(np.float64)
             finite = np.isfinite(best)
             total = np.where(finite, best, 0.0).sum(axis=0)
             means[number, rows] = total / np.maximum(finite.sum(axis=0), 1)
