@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,8 @@ from stitch_cir.transition import Transition
 
 __all__ = ["Ranked", "measure_hubness", "rank_variants"]
 
+In = TypeVar("In")
+Out = TypeVar("Out")
 SHOWN = 10
 """Hits of a query's head."""
 QUERIES_TOGETHER = 256
@@ -105,6 +109,10 @@ class _Rankings:
         return Ranked(predictions, tuple(heads), (*notes, *self.limits))
 
 
+_OfWay: TypeAlias = list[tuple[PreparedQuery, EncodedQuery]]
+"""The queries that one variant ranks, with what it searches with."""
+
+
 class _TaskRanker:
     """Ranks the queries of one task in the way of every variant, and adds to its rankings."""
 
@@ -121,13 +129,15 @@ class _TaskRanker:
 
     def rank(
         self,
-        queries: Sequence[PreparedQuery],
+        encoded: Sequence[_OfWay],
         dataset: DataSet,
         depth: int,
         progress: Callable[[int], None],
     ) -> None:
-        """Rank some queries; ``progress`` is called with the number of rankings that are done."""
-        encoded = self._encode(queries)
+        """Rank queries, as :meth:`encode` returns them; ``progress`` is called with those done.
+
+        A query counts once for every variant that it is ranked by.
+        """
         if dataset.group_role == "gallery":
             for (rankings, ranker), of_way in zip(self._ways, encoded, strict=True):
                 ranked = []
@@ -140,17 +150,14 @@ class _TaskRanker:
         else:
             subsets = dataset.group_role == "subset"
             self._rank_gallery(encoded, depth, dataset.keep_reference, subsets, progress)
-        progress(len(queries) * len(self._ways))
 
-    def _encode(
-        self, queries: Sequence[PreparedQuery]
-    ) -> list[list[tuple[PreparedQuery, EncodedQuery]]]:
+    def encode(self, queries: Sequence[PreparedQuery]) -> list[_OfWay]:
         """Return what each variant searches with; what cannot be searched with is its failure.
 
         Variants of one transition have the same vectors.
         """
         moved: dict[str, list[EncodedQuery | str]] = {}
-        encoded: list[list[tuple[PreparedQuery, EncodedQuery]]] = []
+        encoded: list[_OfWay] = []
         for rankings, _ in self._ways:
             variant = rankings.variant
             together = [variant.composed, variant.settings.composed_weight, variant.settings.fusion]
@@ -202,7 +209,7 @@ class _TaskRanker:
 
     def _rank_gallery(
         self,
-        encoded: Sequence[Sequence[tuple[PreparedQuery, EncodedQuery]]],
+        encoded: Sequence[_OfWay],
         depth: int,
         keep_reference: bool,
         subsets: bool,
@@ -309,14 +316,28 @@ def rank_variants(
     for task in benchmark.tasks:
         of_task = [prepared for prepared in queries if prepared.task.name == task.name]
         ranker = _TaskRanker(galleries[task.name], rankings)
-        for start in range(0, len(of_task), QUERIES_TOGETHER):
-            part = of_task[start : start + QUERIES_TOGETHER]
+        starts = range(0, len(of_task), QUERIES_TOGETHER)
+        parts = [of_task[start : start + QUERIES_TOGETHER] for start in starts]
+        for part, encoded in zip(parts, _ahead(ranker.encode, parts), strict=True):
 
             def report(ranked: int, before: int = done) -> None:
                 if progress is not None:
                     progress(before + ranked)
 
-            ranker.rank(part, benchmark.dataset, depth, report)
+            ranker.rank(encoded, benchmark.dataset, depth, report)
             done += len(part) * len(variants)
+            report(0, done)
     order = list(benchmark.queries)
     return [each.result(order) for each in rankings]
+
+
+def _ahead(encode: Callable[[In], Out], parts: Iterable[In]) -> Iterator[Out]:
+    """Yield what ``encode`` makes of each part, the next of which it does in the meantime."""
+    with ThreadPoolExecutor(1, thread_name_prefix="encode") as pool:
+        following: Future[Out] | None = None
+        for part in parts:
+            current, following = following, pool.submit(encode, part)
+            if current is not None:
+                yield current.result()
+        if following is not None:
+            yield following.result()

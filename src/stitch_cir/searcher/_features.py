@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -255,8 +255,10 @@ class QueryFeatures:
             "reference_image": self.reference_image,
         }
         calibration = None
-        if isinstance(transition, Calibrates):
-            calibration = transition.calibrate(self.captions, self.modification, **reference)
+        # of a type, which is remembered: that of an object takes as long as to move its captions
+        if issubclass(type(transition), Calibrates):
+            calibrating = cast(Calibrates, transition)
+            calibration = calibrating.calibrate(self.captions, self.modification, **reference)
             refined = calibration.vectors
         else:
             refined = transition.refine(self.captions, self.modification, **reference)
@@ -299,9 +301,9 @@ class QueryFeatures:
 
     def _parts(self, transition: Transition) -> tuple[float, tuple[PartVectors, ...]]:
         """Return what the refined captions' score is multiplied by, and what is added to it."""
-        if not isinstance(transition, WeighsParts) or self.modification is None:
+        if self.modification is None or not issubclass(type(transition), WeighsParts):
             return 1.0, ()
-        factors = transition.part_weights()
+        factors = cast(WeighsParts, transition).part_weights()
         assert self.composition is not None
         weights = [each.weight for each in self.composition.captions]
         alone, factor = self.modification[None], factors["modification"]

@@ -110,7 +110,6 @@ def score_terms(
     else:
         avoided = (each.by_user() for each in roles if each.term == "forbidden")
         roles = [each for each in avoided if each is not None]
-    look = forward_look(tau)
     terms = [
         ScoreTerm(
             each.name,
@@ -123,6 +122,7 @@ def score_terms(
         for each in query.parts
     ]
     texts = [each.labels for each in query.parts]
+    look = forward_look(tau) if roles else scorer
     for role in roles:
         if factors.get(role.term):
             requested = role.term in ("desired", "preserve")
