@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shlex
 import shutil
@@ -59,6 +60,15 @@ def pods() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield group["groupName"], group["template"]["spec"]
         elif each["kind"] == "Deployment":
             yield each["metadata"]["name"], each["spec"]["template"]["spec"]
+
+
+def config_map(name: str) -> dict[str, str]:
+    (data,) = (
+        each["data"]
+        for each in documents()
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name
+    )
+    return dict(data)
 
 
 def assert_secure(values: dict[str, str]) -> None:
@@ -118,7 +128,7 @@ class TestManifest:
     def test_it_holds_what_a_cluster_needs(self) -> None:
         kinds = [each["kind"] for each in documents()]
         assert kinds == [
-            "Secret", "ConfigMap", "Service", "StatefulSet", "RayCluster", "Deployment", "Service",
+            "Secret", "ConfigMap", "ConfigMap", "Service", "StatefulSet", "RayCluster", "Deployment", "Service",
             "NetworkPolicy",
         ]  # fmt: skip
         for each in documents():
@@ -136,7 +146,7 @@ class TestManifest:
             assert isinstance(group["rayStartParams"], dict)
 
     def test_token_and_tls_are_set_in_every_pod(self) -> None:
-        (config,) = (each["data"] for each in documents() if each["kind"] == "ConfigMap")
+        config = config_map("stitch-cluster")
         assert_secure(config)
         names = [name for name, _ in pods()]
         assert names == ["head", "shards", "stitch-serve"]
@@ -146,10 +156,17 @@ class TestManifest:
             assert container["env"][0]["name"] == "RAY_AUTH_TOKEN"
             mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
             assert config["RAY_TLS_CA_CERT"].startswith(mounts["tls"])
-            assert set(mounts) <= {each["name"] for each in pod["volumes"]}
+            volumes = {each["name"]: each for each in pod["volumes"]}
+            assert set(mounts) <= set(volumes)
+            # the key of the authority is for the step that makes the pod's certificate
+            (step,) = pod["initContainers"]
+            assert step["command"] == ["sh", "/certificate/make.sh"]
+            assert volumes["ca"]["secret"]["secretName"] == "stitch-ca"
+            assert {"ca", "certificate", "tls"} == {each["name"] for each in step["volumeMounts"]}
+            assert not {"ca", "certificate"} & set(mounts)
 
     def test_every_variable_is_a_text(self) -> None:
-        (config,) = (each["data"] for each in documents() if each["kind"] == "ConfigMap")
+        config = config_map("stitch-cluster")
         assert all(isinstance(value, str) for value in config.values())
 
     def test_it_runs_the_ray_that_is_supported(self) -> None:
@@ -190,6 +207,31 @@ def test_the_certificates_of_the_guide_are_of_one_authority_and_for_both_usages(
         ]
         done = subprocess.run([*words, "node.crt"], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command")
+def test_a_pod_makes_a_certificate_for_its_address_and_the_head_for_its_names(
+    tmp_path: Path,
+) -> None:
+    ca, tls = tmp_path / "ca", tmp_path / "tls"
+    for folder in (ca, tls):
+        folder.mkdir()
+    authority = ["-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=ca"]
+    files = ["-keyout", str(ca / "ca.key"), "-out", str(ca / "ca.crt")]
+    subprocess.run(["openssl", "req", *authority, *files], check=True, capture_output=True)
+    script = config_map("stitch-certificate")["make.sh"].replace("rsa:3072", "rsa:2048")
+    script = script.replace("/etc/stitch/tls", str(tls)).replace("/ca/", f"{ca}/")
+    (step,) = dict(pods())["head"]["initContainers"]
+    values = {each["name"]: each.get("value", "") for each in step["env"]}
+    names = values["NAMES"].replace("$(NAMESPACE)", "stitch")
+    environment = {**os.environ, "POD_IP": "10.1.2.3", "NAMES": names}
+    subprocess.run(["sh", "-c", script], env=environment, check=True, capture_output=True)
+    head = "stitch-head-svc.stitch.svc.cluster.local"
+    for check in (["-verify_ip", "10.1.2.3"], ["-verify_hostname", head]):
+        words = ["openssl", "verify", "-CAfile", str(tls / "ca.crt"), *check, str(tls / "tls.crt")]
+        done = subprocess.run(words, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert Path(config_map("stitch-cluster")["RAY_TLS_SERVER_CERT"]).name == "tls.crt"
 
 
 @pytest.mark.skipif(
