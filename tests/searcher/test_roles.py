@@ -174,6 +174,13 @@ def test_what_cannot_be_avoided_is_one_error(
         st.search(gallery, **query)
 
 
+def test_roles_that_are_no_roles_are_one_error(gallery: st.Gallery) -> None:
+    written: Any = {"desired": ["red"]}
+    with pytest.raises(st.QueryError, match="roles is dict, which holds no roles") as caught:
+        st.search(gallery, text="a dress", roles=written)
+    assert "Roles.from_dict" in caught.value.hint
+
+
 def test_a_role_scorer_without_a_global_term_is_refused() -> None:
     with pytest.raises(st.SettingError, match="global_weight is 0"):
         st.SearchSettings.from_preset(scorer="roles", global_weight=0)

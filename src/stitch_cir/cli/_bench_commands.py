@@ -258,8 +258,9 @@ def compare(
         from stitch_cir.benchmarks import score as compute
         from stitch_cir.datasets import load_benchmark
 
-        folders = [files[0] for files in (first, second) if len(files) == 1 and files[0].is_dir()]
-        if len(folders) == 2 and root is None:
+        folders = [files[0] for files in (first, second) if len(files) == 1 and _is_run(files[0])]
+        # runs have counted what they could not rank, and of a sample the queries that they had
+        if len(folders) == 2 and split is None:
             runs = [read_run(folder) for folder in folders]
             for run in runs:
                 _require_dataset(run.folder, run.manifest["benchmark"]["name"], dataset)
@@ -284,6 +285,10 @@ def compare(
             )
         if comparisons[0].drawn != "queries":
             out.print(f"Intervals and p are drawn from {comparisons[0].drawn}.")
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "manifest.json").is_file()
 
 
 def _require_dataset(run: Path, recorded: str, dataset: str) -> None:

@@ -163,11 +163,12 @@ def _records(path: Path) -> Iterator[_Record]:
         where = f"{path.name}:{number}"
         try:
             data: Any = json.loads(line)
-            text = data["query_txt"] if "query_txt" in data else data["query_text"]
-            image = data["query_img_path"] if "query_img_path" in data else data["query_image_path"]
+            text = data["query_text"] if "query_text" in data else data["query_txt"]
+            image = data["query_image_path"] if "query_image_path" in data else data["query_img_path"]
             yield _Record(where, PurePosixPath(image).stem, str(text))
         except (ValueError, KeyError, TypeError) as error:
+            why = f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
             raise RecordError(
-                f"{path}:{number} is no query in M-BEIR's form: {type(error).__name__} {error}.",
+                f"{path}:{number} is no query in M-BEIR's form: {why}.",
                 hint='Expected is {"query_txt": …, "query_img_path": …, …}.',
             ) from error

@@ -114,6 +114,11 @@ class Query:
         facets = (self.facets,) if isinstance(self.facets, (str, FacetRequest)) else self.facets
         builtins.object.__setattr__(self, "facets", tuple(facets))
         builtins.object.__setattr__(self, "avoid", phrases(self.avoid, "avoid"))
+        if self.roles is not None and not isinstance(self.roles, Roles):
+            raise QueryError(
+                f"roles is {type(self.roles).__name__}, which holds no roles.",
+                hint="Make them with Roles(desired=…), or Roles.from_dict(…) of JSON.",
+            )
         written = self.user_composition()
         builtins.object.__setattr__(self, "captions", () if written is None else written.captions)
         if not (self.weighted_references or self.modification or self.captions):
