@@ -79,7 +79,7 @@ def random_case(seed: int) -> tuple[Query, dict[str, Any]]:
     rng = random.Random(seed)
     settings: dict[str, Any] = {
         "scorer": rng.choice(["conditional", "point", "sinkhorn", "exact", "chamfer", "roles"]),
-        "transition": rng.choice(["linear", "none", "away", "pdv"]),
+        "transition": rng.choice(["linear", "none", "away", "pdv", "projected-parts"]),
         "k": rng.choice([1, 3, 10, 60]),
     }
     chances: dict[str, Callable[[], Any]] = {

@@ -19,7 +19,7 @@ import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import ClusterError, GalleryMismatchError, SettingError
 from stitch_cir.gallery import FacetRequest, Gallery, index_folder
-from stitch_cir.searcher import PRESETS, Query, Results, Searcher, SearchSettings
+from stitch_cir.searcher import METHODS, PRESETS, Query, Results, Searcher, SearchSettings
 from tests.conftest import noise
 
 pytestmark = pytest.mark.cluster
@@ -71,6 +71,9 @@ SETTINGS: list[dict[str, Any]] = [
     *({"preset": name} for name in PRESETS),
     *({"scorer": name} for name in ("point", "sinkhorn", "exact", "chamfer", "roles")),
     {"transition": "pdv"},
+    *(dict(method.values) for method in METHODS.values()),
+    {"transition": "projected-parts", "neighbours": 0},
+    {"transition": "projected-parts", "scorer": "harris", "strictness": 0.2, "group_by": "brand"},
     {"k": 100},
     {"include": ["sub/*"]},
     {"include": ["i00*", "zzz", "sub"], "exclude": ["*4.png"]},
@@ -262,6 +265,7 @@ KEPT_FOR_A_VERSION: list[dict[str, Any]] = [
     {"fusion": "z-score"},
     {"strictness": 0.2, "below_cutoff": True},
     {"near_duplicates": "collapse"},
+    {"transition": "projected-parts", "scorer": "harris"},
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,16 @@ import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.ranking import Bounded, Exhaustive, RankingProblem
 from stitch_cir.searcher import METHODS
-from stitch_cir.transition import CalibratedMembers, Parts, ProjectedParts, contrastive_projection
+from stitch_cir.transition import (
+    CalibratedMembers,
+    NearestViews,
+    OriginalsInBlocks,
+    Parts,
+    ProjectedParts,
+    contrastive_projection,
+    sum_of,
+    whole_sum,
+)
 from stitch_cir.transport import CalibratedScorer, HarrisFusion, PointToPoint, ProductFusion
 from tests.ranking.galleries import captions, pack, unit
 
@@ -22,7 +32,7 @@ SUBJECTS = 360
 
 
 @dataclass(frozen=True)
-class Images:
+class Images(OriginalsInBlocks):
     vectors: np.ndarray
 
     def __len__(self) -> int:
@@ -180,6 +190,30 @@ def test_parts_that_are_missing_are_left_out_and_a_gallery_of_one_image_teaches_
     assert learnt.refine(texts[:2], None, reference_image=images[0]).shape == (1, 12)
     np.testing.assert_array_equal(learnt.refine(texts[:2], None), texts[:2])
     assert ProjectedParts().learn(Images(images[:1]), texts) == Parts()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_learnt_does_not_depend_on_how_images_are_divided(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    images = unit(rng.standard_normal((300, 16)) + 0.5)
+    images[10:14] = images[50]  # equal ones are ordered as the images are
+    request = NearestViews(
+        rng.standard_normal(16), images[50].astype(np.float64), int(rng.integers(1, 40))
+    )
+    whole = Images(images)
+    bounds = [0, *sorted(rng.integers(1, 299, 4).tolist()), 300]
+    parts = [Images(images[a:b]) for a, b in pairwise(bounds) if b > a]
+    total = sum_of([whole_sum(part.blocks()) for part in parts])
+    assert total.tolist() == whole.total().tolist()
+    np.testing.assert_allclose(total, images.sum(axis=0, dtype=np.float64), atol=1e-6)
+    best = np.concatenate([part.nearest(request) for part in parts])
+    kept = np.array([row for row in images if (row == best).all(axis=1).any()])
+    nearest = whole.nearest(request)
+    assert kept[request.choose(kept)].tolist() == nearest.tolist()
+    products = images.astype(np.float64) @ request.direction
+    products[images @ images[50] > 1 - 1e-6] = -np.inf
+    expected = images[np.argsort(-products, kind="stable")[: request.count]]
+    assert nearest.tolist() == expected.tolist()
 
 
 def test_a_search_by_the_method_says_what_it_used(gallery: st.Gallery) -> None:

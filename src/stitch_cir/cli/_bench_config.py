@@ -143,7 +143,8 @@ def _settings(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if declared is None:
             raise SettingError(
                 f"There is no setting {name!r}.",
-                hint=did_you_mean(name, sorted(offered)).strip() or "stitch bench run --help lists them.",
+                hint=did_you_mean(name, sorted(offered)).strip()
+                or "stitch bench run --help lists them.",
             )
         if name in offered:
             # where single values differ, the preset that they were taken from is not known any more

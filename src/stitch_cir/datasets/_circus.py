@@ -164,7 +164,9 @@ def _records(path: Path) -> Iterator[_Record]:
         try:
             data: Any = json.loads(line)
             text = data["query_text"] if "query_text" in data else data["query_txt"]
-            image = data["query_image_path"] if "query_image_path" in data else data["query_img_path"]
+            image = (
+                data["query_image_path"] if "query_image_path" in data else data["query_img_path"]
+            )
             yield _Record(where, PurePosixPath(image).stem, str(text))
         except (ValueError, KeyError, TypeError) as error:
             why = f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)

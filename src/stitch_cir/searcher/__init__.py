@@ -30,7 +30,7 @@ from stitch_cir.searcher._features import (
 )
 from stitch_cir.searcher._front import compose, search
 from stitch_cir.searcher._hit import Hit, Match, Region, View
-from stitch_cir.searcher._learned import learned
+from stitch_cir.searcher._learned import MatrixOriginals, learned
 from stitch_cir.searcher._local import LocalEngine, LocalSource
 from stitch_cir.searcher._methods import METHODS, Method, method_by_name
 from stitch_cir.searcher._query import Query, QueryParts
@@ -99,6 +99,7 @@ __all__ = [
     "LocalEngine",
     "LocalSource",
     "Match",
+    "MatrixOriginals",
     "Method",
     "NamedRows",
     "PartVectors",

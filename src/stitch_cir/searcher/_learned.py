@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.gallery import Gallery, ViewMatrix
-from stitch_cir.transition import LearnsFromGallery, Transition
+from stitch_cir.transition import LearnsFromGallery, OriginalsInBlocks, Transition
 
-__all__ = ["LearnedTransitions", "learned"]
+__all__ = ["LearnedTransitions", "MatrixOriginals", "learned"]
 
 BLOCK = 1 << 16
 """Images whose original views are in memory at a time."""
@@ -48,26 +48,33 @@ class LearnedTransitions:
                 self._vectors, self._kept = weakref.ref(matrix.vectors), {}
             if key not in self._kept:
                 texts = gallery.cached_texts(transition.texts)
-                originals = _Originals(weakref.ref(matrix.vectors), matrix.offsets)
-                self._kept[key] = transition.learn(originals, texts)
+                self._kept[key] = transition.learn(MatrixOriginals.of(matrix), texts)
             return self._kept[key]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Originals:
+class MatrixOriginals(OriginalsInBlocks):
     """The original views of packed sets, which whoever ranks them keeps open."""
 
     vectors: weakref.ref[NDArray[np.float32]] = field(repr=False)
     offsets: NDArray[np.int64] = field(repr=False)
 
+    @classmethod
+    def of(cls, matrix: ViewMatrix) -> MatrixOriginals:
+        """Return those of a matrix."""
+        return cls(weakref.ref(matrix.vectors), matrix.offsets)
+
     def __len__(self) -> int:
+        """Return the number of images."""
         return len(self.offsets) - 1
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the views, one block after the other."""
         for start in range(0, len(self), BLOCK):
             yield self.take(np.arange(start, min(start + BLOCK, len(self))))
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the views of ``rows`` (m,): (m, d)."""
         vectors = self.vectors()
         assert vectors is not None
         return np.asarray(vectors[self.offsets[rows]])

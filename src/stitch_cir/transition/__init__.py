@@ -11,10 +11,16 @@ Pure mathematics on unit vectors: no files, no models.
 from stitch_cir import _exports
 from stitch_cir.transition._anchor import AnchorDebias
 from stitch_cir.transition._fusions import ByWeights, ByZScores, Fusion, fuse, fusion_by_name
+from stitch_cir.transition._originals import (
+    NearestViews,
+    OriginalsInBlocks,
+    OriginalViews,
+    sum_of,
+    whole_sum,
+)
 from stitch_cir.transition._parts import ImageText, Parts
 from stitch_cir.transition._projection import (
     LearnsFromGallery,
-    OriginalViews,
     ProjectedParts,
     contrastive_projection,
 )
@@ -50,8 +56,10 @@ __all__ = [
     "ImageText",
     "LearnsFromGallery",
     "Linear",
+    "NearestViews",
     "NoTransition",
     "OriginalViews",
+    "OriginalsInBlocks",
     "Parts",
     "ProjectedParts",
     "QueryPart",
@@ -65,7 +73,9 @@ __all__ = [
     "fuse",
     "fusion_by_name",
     "rocchio_step",
+    "sum_of",
     "transition_by_name",
+    "whole_sum",
 ]
 
 _exports.publish(__name__, __all__)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stitch_cir._schema import default_of
 from stitch_cir.transition._checks import SHORTEST, Doubles, read_row, read_rows, to_unit
 from stitch_cir.transition._corpora import STYLES, SUBJECTS
+from stitch_cir.transition._originals import NearestViews, OriginalViews
 from stitch_cir.transition._parts import Parts
 from stitch_cir.transition._protocol import CalibratedMembers, Transition, TransitionBase, Vectors
 
 __all__ = [
     "LearnedParts",
     "LearnsFromGallery",
-    "OriginalViews",
     "ProjectedParts",
     "contrastive_projection",
 ]
@@ -29,24 +27,6 @@ SHARE = 0.03
 """Largest share of a gallery that counts as neighbours: the mean of all is no direction."""
 SHARPNESS = 0.1
 """Factor in the exponent by which neighbours are weighed."""
-SAME = 1e-6
-"""An image as near to the reference as this is the reference."""
-
-
-class OriginalViews(Protocol):
-    """The original view of each of n images, in the order of the gallery."""
-
-    def __len__(self) -> int:
-        """Return n."""
-        ...
-
-    def blocks(self) -> Iterator[Vectors]:
-        """Yield (m, d) float32 unit rows, one block after the other."""
-        ...
-
-    def take(self, rows: NDArray[np.int64]) -> Vectors:
-        """Return the views of ``rows`` (m,): (m, d)."""
-        ...
 
 
 @runtime_checkable
@@ -115,8 +95,7 @@ class ProjectedParts(Parts):
         """
         if len(images) < 2:
             return Parts()
-        total = sum((block.sum(axis=0, dtype=np.float64) for block in images.blocks()), 0.0)
-        centre = np.asarray(total / len(images))
+        centre = images.total() / len(images)
         subjects, styles = np.split(read_rows("texts", texts), [len(SUBJECTS)])
         of_texts = subjects.mean(axis=0)
         projection = contrastive_projection(
@@ -212,19 +191,8 @@ class LearnedParts(TransitionBase):
         if not count:
             return centred
         projected = centred @ self.projection
-        similarities = np.concatenate(
-            [
-                np.where(
-                    block @ reference.astype(np.float32) < 1 - SAME,
-                    block @ projected.astype(np.float32),
-                    np.float32(-np.inf),
-                )
-                for block in self.images.blocks()
-            ]
-        )
-        nearest = np.lexsort((np.arange(len(similarities)), -similarities))[:count]
-        nearest = nearest[np.isfinite(similarities[nearest])]
-        views = self.images.take(nearest).astype(np.float64) - self.centre
+        nearest = self.images.nearest(NearestViews(projected, reference, count))
+        views = nearest.astype(np.float64) - self.centre
         weights = np.exp(SHARPNESS * np.append(views @ projected, 1.0))
         return np.asarray(weights @ np.vstack([views, centred]) / weights.sum())
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stitch_cir._schema import DECLARED
 from stitch_cir.cluster._errors import ColumnMissingError
 from stitch_cir.cluster.search._gallery import ClusterSnapshot
+from stitch_cir.cluster.search._learned import learned
 from stitch_cir.cluster.search._source import ClusterSource, joined
 from stitch_cir.cluster.search._whole import NEAR_DUPLICATES
 from stitch_cir.cluster.shards import ShardQuery, ShardTakingPart
-from stitch_cir.errors import ClusterError, SettingError
+from stitch_cir.errors import ClusterError
 from stitch_cir.gallery import Snapshot
 from stitch_cir.ranking import Exhaustive
 from stitch_cir.searcher import (
@@ -33,7 +35,6 @@ from stitch_cir.searcher import (
     moved_query,
     score_chance,
 )
-from stitch_cir.transition import LearnsFromGallery
 
 if TYPE_CHECKING:
     from stitch_cir.cluster.search._gallery import ClusterGallery
@@ -78,12 +79,6 @@ class ClusterEngine:
     ) -> TakingPartInShards:
         """Return what takes part, which is something."""
         assert isinstance(snapshot, ClusterSnapshot)
-        if isinstance(settings.transition, LearnsFromGallery):
-            raise SettingError(
-                f"The transition {settings.transition.name} learns from the whole gallery, and no "
-                "machine has that here.",
-                hint="Use another transition, such as parts, or a gallery of one machine.",
-            )
         left_out = left_out_of(snapshot, references, negatives, settings)
         duplicates = None
         if settings.near_duplicates == "collapse":
@@ -115,9 +110,13 @@ class ClusterEngine:
             if rejected
             else {}
         )
-        encoded = moved_query(
-            request, means, rejected, lambda id: sets[id][1] if id in sets else None
-        )
+
+        def mean_of(id: str) -> NDArray[np.float32] | None:
+            return sets[id][1] if id in sets else None
+
+        texts = self.gallery.cached_texts
+        with learned(whole, snapshot, settings.transition, texts) as transition:
+            encoded = moved_query(request, means, rejected, mean_of, transition)
         timer.finish("encode")
         notes: tuple[str, ...] = ()
         hubness = None

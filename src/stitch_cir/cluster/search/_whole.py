@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stitch_cir.gallery import Ids, ViewMatrix, content_groups
 from stitch_cir.ranking import BANK, VIEWS_EACH, HubnessBank, allowed_neighbours
 from stitch_cir.searcher import IMAGES, REQUESTS, SearchSettings, spread_rows
+from stitch_cir.transition import Transition
 
 if TYPE_CHECKING:
     from stitch_cir.cluster.search._gallery import ClusterSnapshot
@@ -158,6 +159,16 @@ class WholeGallery:
             return np.stack([mean for _, mean in sets.values()])
 
         return self._keep(snapshot, "means", read)
+
+    def ids_at(self, snapshot: ClusterSnapshot, rows: NDArray[np.int64]) -> list[str]:
+        """Return the ids at some positions among all ids of the dataset, in order."""
+        return _ids_at(snapshot, rows)
+
+    def learned(
+        self, snapshot: ClusterSnapshot, transition: Transition, learn: Callable[[], T]
+    ) -> T:
+        """Return what is learned for a transition of these settings, once for a version."""
+        return self._keep(snapshot, "learned " + _digest(transition.settings()), learn)
 
     def _sets(
         self, snapshot: ClusterSnapshot, rows: NDArray[np.int64]

@@ -23,6 +23,8 @@ from stitch_cir.ranking import (
     HubnessBank,
     hubness_against,
 )
+from stitch_cir.searcher import MatrixOriginals
+from stitch_cir.transition import NearestViews, whole_sum
 from stitch_cir.transport import Scorer, open_device
 
 __all__ = ["ShardReader"]
@@ -202,6 +204,25 @@ class ShardReader:
         penalty = hubness_against(HubnessBank(*bank), matrix, numbers, scorer, neighbours)
         with self._lock:
             self._penalties[name] = penalty
+
+    def originals_sum(self) -> NDArray[np.int64]:
+        """Return the sum of the original views, (d,), in whole steps."""
+        return whole_sum(MatrixOriginals.of(self.gallery.matrix()).blocks())
+
+    def originals(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the original view of the images that this holds, by id."""
+        matrix = self.gallery.matrix()
+        rows = {id: row for id in ids if (row := matrix.ids.row_of(id)) is not None}
+        views = MatrixOriginals.of(matrix).take(np.array(list(rows.values()), np.int64))
+        return dict(zip(rows, views, strict=True))
+
+    def nearest_originals(self, request: NearestViews) -> dict[str, NDArray[np.float32]]:
+        """Return the requested original views of this shard, by id."""
+        matrix = self.gallery.matrix()
+        originals = MatrixOriginals.of(matrix)
+        rows = request.among(originals.blocks())
+        views = originals.take(rows)
+        return {matrix.ids[rows[at]]: views[at] for at in request.choose(views)}
 
     def hashed_contents(self) -> dict[str, bytes | None]:
         """Return the perceptual hash of every content; ``None`` for one without."""
