@@ -44,7 +44,9 @@ class Scanner:
     Parameters
     ----------
     views_per_block, similarities_per_block:
-        Limits of a block, so that its work arrays fit the second-level cache.
+        Limits of a block: so large that calls cost little beside what they compute, so small that
+        a block's work arrays take a few megabytes. Blocks are of one size, as many as keep all
+        cores busy to the end.
     few:
         Number of queries below which sets, not queries, go on the last axis.
     coarse_error:
@@ -55,7 +57,7 @@ class Scanner:
         Makes that loop, or ``None`` where it cannot be made.
     """
 
-    views_per_block: int = 8192
+    views_per_block: int = 1 << 15
     similarities_per_block: int = 1 << 18
     few: int = 8
     coarse_error: float = 0.03
@@ -88,7 +90,7 @@ class Scanner:
             bounder = self._bounder(sets, batch, bound, codes, lower)
             widest = int((sets.offsets[rows + 1] - sets.offsets[rows]).max())
             views = min(self.views_per_block, self.similarities_per_block // len(batch.vectors))
-            step = max(1, views // widest)
+            step = _even(len(rows), max(1, views // widest))
         unknown = -np.inf if lower else np.inf
 
         def bound_block(start: int) -> None:
@@ -138,6 +140,15 @@ class Scanner:
         if self.patience is None or next(self._scans) < self.patience:
             return None
         return self.make_loop()
+
+
+def _even(count: int, most: int) -> int:
+    """Return the size of blocks of at most ``most`` sets that all cores finish together."""
+    blocks = -(-count // most)
+    if blocks > 1:
+        cores = usable_cores()
+        blocks = -(-blocks // cores) * cores
+    return -(-count // blocks)
 
 
 def _on_all_cores(task: Callable[[int], None], items: Iterable[int]) -> None:
