@@ -193,6 +193,11 @@ def main(scratch: Path) -> None:
         times.append(time.perf_counter() - start)
     compare_random_searches(scratch)
     report("fan-out", median_ms=1e3 * float(np.median(times)), least_ms=1e3 * min(times))
+    report(
+        "threads",
+        of_shards=[row["threads"] for row in fleet.status()],
+        cores=len(os.sched_getaffinity(0)),
+    )
 
     with Traffic(parted) as traffic:
         start = time.perf_counter()

@@ -456,6 +456,12 @@ def test_actors_answer_as_one_machine_does(session: dict[str, dict[str, Any]]) -
     assert session["equal"]["equal"]
 
 
+def test_shards_of_a_machine_share_its_cores(session: dict[str, dict[str, Any]]) -> None:
+    threads = session["threads"]
+    shards = len(threads["of_shards"])
+    assert threads["of_shards"] == [max(1, threads["cores"] // shards)] * shards
+
+
 def test_random_searches_through_actors_give_what_one_machine_gives(
     session: dict[str, dict[str, Any]],
 ) -> None:

@@ -262,7 +262,8 @@ class _Maker:
                 numbers_of(number, shards),
                 self.folder,
                 dict(self.storage_options),
-                alone=True,
+                # what one query keeps busy on a node: of the replicas of a shard it asks one
+                sharing=-(-shards // max(1, len(self.placement.cpus))),
             )
         )
         return Replica(name, number, shards, actor)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stitch_cir import __version__
+from stitch_cir._cores import THREADS, usable_cores
 from stitch_cir.cluster._errors import (
     ColumnMissingError,
     NotLoadedError,
@@ -49,12 +50,13 @@ class DatasetShard:
         folder: str,
         storage_options: Mapping[str, str] | None = None,
         *,
-        alone: bool = False,
+        sharing: int = 0,
     ) -> None:
         """Hold nothing yet; ``folder`` is where galleries of shards are kept on this machine.
 
-        ``alone``: this process does nothing else; it writes what it answers to stderr, and has
-        galleries made by a further one, whose memory is given back.
+        ``sharing``: this process does nothing else, and so many shards share its machine, each
+        with its part of the cores. It writes what it answers to stderr, and has galleries made by
+        a further process, whose memory is given back.
         """
         self._uri = uri
         self._numbers = numbers
@@ -67,11 +69,13 @@ class DatasetShard:
         self._making: int | None = None
         self._refusal: tuple[int, float, NotLoadedError] | None = None
         """The version that could not be loaded, when, and why."""
-        self._node = node_name() if alone else platform.node()
-        self._node_id = node_id() if alone else ""
-        self._make = materialise_apart if alone else materialise
-        if alone:
+        self._node = node_name() if sharing else platform.node()
+        self._node_id = node_id() if sharing else ""
+        self._make = materialise_apart if sharing else materialise
+        if sharing:
             log_to_stderr()
+            # more threads than cores would only take turns
+            os.environ.setdefault(THREADS, str(max(1, usable_cores() // sharing)))
 
     def hello(self) -> dict[str, Any]:
         """Return what a router compares before it asks: versions, and where this runs."""
@@ -86,6 +90,7 @@ class DatasetShard:
             "machine": platform.node(),
             "node": self._node_id,
             "pid": os.getpid(),
+            "threads": usable_cores(),
             "versions": held,
             "images": images,
             "answered": self._answered,
