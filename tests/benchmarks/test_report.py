@@ -249,6 +249,8 @@ def test_several_runs_stand_side_by_side(tmp_path: Path, circo: Benchmark) -> No
         for line in figures.splitlines()[2:]
     ]
     assert names[:4] == [("main", "a"), ("main", "b"), ("main", "a (2)"), ("image only", "a")]
+    # what is the same of all is said once
+    assert " a, b, a (2): 2 queries, encoder test (hash-1), composer verbatim." in text
     assert "### Difference to a" in text
     compared = text[text.index("### Difference to a") :].split("\n\n")[2].splitlines()[2:]
     assert [line.split("|")[1].strip() for line in compared] == ["b", "a (2)"]

@@ -7,7 +7,8 @@ from typing import Any
 
 from stitch_cir.benchmarks._run_files import Run, VariantResult
 from stitch_cir.benchmarks.report._contents import COMPARED, Section, name_of
-from stitch_cir.benchmarks.report._formats import Cell, Table, percent, span
+from stitch_cir.benchmarks.report._formats import Cell, Table
+from stitch_cir.benchmarks.report._rows import best_of, figure_of
 
 __all__ = ["methods_table"]
 
@@ -20,18 +21,10 @@ def methods_table(section: Section) -> Table | None:
     if len(pairs) < 2:
         return None
     rows = []
-    best = {}
-    for metric in section.metrics:
-        figures = [v.headline[metric] for _, v in pairs if metric in v.headline]
-        value = section.best(metric, figures)
-        best[metric] = None if value is None else percent(value)
+    best = best_of(section, (variant for _, variant in pairs))
     for label, variant in pairs:
         run = section.runs[label]
-        cells = []
-        for metric in section.metrics:
-            text = percent(variant.headline[metric]) if metric in variant.headline else "–"
-            is_best = text == best[metric]
-            cells.append(Cell(text, span(variant.intervals.get(metric)), strong=is_best))
+        cells = [figure_of(variant, metric, best) for metric in section.metrics]
         rows.append(
             (
                 Cell(label),
@@ -107,4 +100,4 @@ def _costs(run: Run) -> tuple[str, str, str]:
         return (calls, tokens, "–")
     ways = max(1, len(run.variants))
     took = seconds["compose"] + seconds["encode"] + seconds["rank"] / ways
-    return (calls, tokens, f"{took / queries:.3g}")
+    return (calls, tokens, f"{took / queries:.3f}")

@@ -32,8 +32,11 @@ class ReportPart:
 
     @property
     def summary(self) -> str:
-        """One line that says what was measured with which weights: it goes with every figure."""
-        described = []
+        """One line that says what was measured with which weights: it goes with every figure.
+
+        Runs of which all of that is the same are named together.
+        """
+        labels: dict[str, list[str]] = {}
         for label, run in self.section.runs.items():
             galleries = list(run.manifest.get("gallery", {}).values())
             encoders = dict.fromkeys(
@@ -43,12 +46,14 @@ class ReportPart:
             names = dict.fromkeys(
                 str(composer[name]) for name in ("composer", "name", "model") if composer.get(name)
             )
-            prefix = f"{label}: " if len(self.section.runs) > 1 else ""
             count = run.manifest["benchmark"].get("queries", 0)
-            described.append(
-                f"{prefix}{counted(count, 'query')}, encoder {', '.join(encoders) or 'unknown'}"
-                + (f", composer {', '.join(names)}" if names else "")
-            )
+            words = f"{counted(count, 'query')}, encoder {', '.join(encoders) or 'unknown'}"
+            words += f", composer {', '.join(names)}" if names else ""
+            labels.setdefault(words, []).append(label)
+        several = len(self.section.runs) > 1
+        described = (
+            f"{', '.join(same)}: {words}" if several else words for words, same in labels.items()
+        )
         return f"{self.section.protocol}. {'; '.join(described)}."
 
 
