@@ -48,3 +48,10 @@ def test_products_come_by_sets_with_the_parts_of_a_caption_added(
     expected = (64 * whole[:, :3] + whole[:, 3:]).reshape(sets, width, 3)
     products = _products.product_by_sets(codes, columns, mixture, width)
     assert np.array_equal(products.transpose(2, 0, 1), expected.astype(np.float32))
+
+
+def test_products_of_float32_are_those_of_numpy() -> None:
+    rng = np.random.default_rng(1)
+    left, right = (rng.standard_normal((count, 384), dtype=np.float32) for count in (7, 901))
+    expected = left.astype(np.float64) @ right.T
+    np.testing.assert_allclose(_products.float_product(left, right), expected, atol=2e-4)

@@ -57,12 +57,12 @@ def product_by_sets(
     return products.reshape(width, mixture.shape[1], -1)
 
 
-def float_product(rows: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Multiply (N, d) and (d, T), float32 and contiguous: (N, T) float32.
+def float_product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Multiply ``left @ right.T``: (N, d) and (T, d), float32 and contiguous → (N, T) float32.
 
     One thread; safe to call from several.
     """
-    inputs = {"rows": rows, "columns": columns}
+    inputs = {"left": left, "right": right}
     products: NDArray[np.float32] = _session(float_model()).run(None, inputs)[0]
     return products
 
@@ -103,8 +103,9 @@ def model_by_sets() -> bytes:
 @cache
 def float_model() -> bytes:
     """Return the graph of :func:`float_product` as an ONNX file (opset 13)."""
-    node = _node(b"MatMul", [b"rows", b"columns"], b"products")
-    inputs = [_matrix(b"rows", _FLOAT, b"N", b"d"), _matrix(b"columns", _FLOAT, b"d", b"T")]
+    transposed = _field(1, b"transB") + _number(3, 1) + b"\xa0\x01\x02"  # field 20: an integer
+    node = _node(b"Gemm", [b"left", b"right"], b"products") + _field(5, transposed)
+    inputs = [_matrix(b"left", _FLOAT, b"N", b"d"), _matrix(b"right", _FLOAT, b"T", b"d")]
     return _model(b"float-product", [node], inputs, _matrix(b"products", _FLOAT, b"N", b"T"))
 
 

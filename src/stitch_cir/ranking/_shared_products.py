@@ -81,7 +81,7 @@ def solve_sharing(
     def solve(some: Sequence[Sequence[int]]) -> dict[int, Ranking]:
         close: dict[int, NDArray[np.int64]] = {}
         for block in _blocks([_Mixtures.of(selecting, members) for members in some], table.views):
-            products = float_product(np.concatenate([each.base for each in block]), table.columns)
+            products = float_product(np.concatenate([each.base for each in block]), table.vectors)
             parts = np.split(products, np.cumsum([len(each.base) for each in block])[:-1])
             for mixture, part in zip(block, parts, strict=True):
                 close |= mixture.select(selecting, table, part, select)
@@ -124,10 +124,10 @@ def _rank_exactly(
 class _ViewTable:
     """The views of r sets, laid out as scorers compute: members first.
 
-    ``columns``: (d, T). ``parts``: sets of the commonest size, and all others.
+    ``vectors``: (T, d). ``parts``: sets of the commonest size, and all others.
     """
 
-    columns: Floats = field(repr=False)
+    vectors: Floats = field(repr=False)
     parts: tuple[_TablePart, ...]
     count: int
 
@@ -152,12 +152,12 @@ class _ViewTable:
             parts.append(_TablePart(positions, len(steps), start, absent))
             start += indices[-1].size
         vectors = np.asarray(sets.vectors)[np.concatenate([each.ravel() for each in indices])]
-        return cls(np.ascontiguousarray(vectors.T), tuple(parts), len(rows))
+        return cls(np.ascontiguousarray(vectors), tuple(parts), len(rows))
 
     @property
     def views(self) -> int:
         """The number of views, T."""
-        return int(self.columns.shape[1])
+        return len(self.vectors)
 
     def score(self, products: Floats, weights: Floats | None, scorer: Scorer) -> Floats:
         """Score all sets from the products (K, T) of a caption set: (r,) float32."""
