@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 import stitch_cir as st
 from fetch_stamps import fetch
-from stitch_cir.cluster import ClusterOptions, index_on_cluster, open_cluster
+from stitch_cir.cluster import ClusterOptions, index_on_cluster, open_cluster, read_status
 
 OUT = Path("demo")
 QUERIES = (
@@ -29,6 +29,8 @@ QUERIES = (
 )
 CPUS = 4
 """Logical ones of each node: room for two shards with two replicas even when one node is gone."""
+PATIENCE = 60.0
+"""Seconds until a dead node is no longer waited for to be replaced."""
 
 
 def main() -> int:
@@ -104,6 +106,7 @@ def run(images: Path, address: str, cluster: Any, terminal: TextIO) -> int:
     """Index, search, kill a node, search again."""
     uri = OUT / "cluster.lance"
     encoder = st.load_encoder("mini")
+    print("indexing on both nodes, then on this machine alone …", file=terminal, flush=True)
     started = time.perf_counter()
     report = index_on_cluster(images, str(uri), encoder="mini", address=address, unit=50)
     say(terminal, started, f"{report.index.images} images indexed by {report.workers} encoders")
@@ -118,11 +121,14 @@ def run(images: Path, address: str, cluster: Any, terminal: TextIO) -> int:
     say(terminal, started, "two shards with two replicas each, which hold the dataset")
     with gallery:
         same = search(gallery, alone, terminal)
+        print(f"\n{read_status(address, str(uri)).summary()}", file=terminal, flush=True)
         victim = sorted(cluster.worker_nodes, key=lambda node: node.unique_id)[0]
         process = victim.all_processes["raylet"][0].process
         os.kill(process.pid, signal.SIGKILL)
+        killed = time.perf_counter()
         print("\nkilled the second node (SIGKILL); searching on", file=terminal, flush=True)
         same = search(gallery, alone, terminal) and same
+        watch(address, str(uri), killed, terminal)
     print(
         "\nBefore and after, the cluster found what one machine finds, with the same scores."
         if same
@@ -130,6 +136,22 @@ def run(images: Path, address: str, cluster: Any, terminal: TextIO) -> int:
         file=terminal,
     )
     return 0 if same else 1
+
+
+def watch(address: str, uri: str, killed: float, terminal: TextIO) -> None:
+    """Print when the dead node is noticed, and when all replicas are there again."""
+    print(file=terminal)
+    noticed = False
+    while time.perf_counter() < killed + PATIENCE:
+        status = read_status(address, uri)
+        if not noticed and not all(node.alive for node in status.nodes):
+            say(terminal, killed, "the dead node is noticed")
+            noticed = True
+        if noticed and not status.problems():
+            say(terminal, killed, "its replicas answer, started anew on the other node")
+            break
+        time.sleep(0.5)
+    print(status.summary(), file=terminal, flush=True)
 
 
 def search(gallery: st.Gallery, alone: st.Gallery, terminal: TextIO) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.errors import ClusterError
+from stitch_cir.errors import ClusterError, GalleryMismatchError, ModelError
 from stitch_cir.gallery import Gallery, index_folder
 from stitch_cir.searcher import Query, Results, Searcher, SearchSettings
 from tests.conftest import noise
@@ -285,6 +285,37 @@ def test_a_replica_that_was_started_anew_loads_before_its_first_question(
     fleet.refresh()
     assert first.actor.calls == ["hello", "load"]
     assert deployment.replicas[1][0].actor.calls[-1] == "hello"
+
+
+class OtherEncoder(HashEncoder):
+    """An encoder whose vectors cannot be compared with those of the other one."""
+
+    fingerprint = "0" * 64
+
+
+def test_a_version_of_another_encoder_is_searched_when_that_is_loaded(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    fleet = RayFleet(ray, ray.start(uri, tmp_path, 2))
+    before = on_one_machine(images)
+    gallery = ClusterGallery(uri, fleet, SharedDataset.open(uri).facts, ENCODER)
+    dataset = SharedDataset.open(uri)
+    dataset.record({**dataset.facts, "fingerprint": OtherEncoder.fingerprint})
+
+    def refuse(facts: Any) -> OtherEncoder:
+        raise ModelError("There is no model.", hint="Fetch it: stitch models pull")
+
+    fleet.load_encoder = refuse
+    with pytest.raises(ModelError, match="no model"):
+        fleet.refresh()
+    assert (fleet.version(), hits(Searcher(gallery).search(QUERY))) == (1, before)
+    fleet.load_encoder = lambda facts: OtherEncoder()
+    fleet.refresh()
+    with pytest.raises(GalleryMismatchError, match="made anew by test"):
+        Searcher(gallery).search(QUERY)
+    renewed = gallery.renewed()
+    assert isinstance(renewed.encoder, OtherEncoder)
+    assert hits(Searcher(renewed).search(QUERY)) == before
 
 
 def shard(number: int, replica: int, **facts: Any) -> ShardStatus:

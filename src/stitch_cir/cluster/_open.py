@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from stitch_cir.cluster._ray import check_nodes, connected, ray_errors
 from stitch_cir.cluster.actors import RayFleet, Timing, deploy
 from stitch_cir.cluster.search import ClusterGallery
 from stitch_cir.cluster.storage import SharedDataset
+from stitch_cir.gallery.store import check_encoder, encoder_name
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
@@ -74,10 +76,20 @@ def open_cluster(
         gallery = ClusterGallery(absolute, fleet, dataset.facts, encoder, may_miss=chosen.may_miss)
         if encoder is not None:
             gallery.use_encoder(encoder)
+        fleet.load_encoder = partial(_load_encoder, absolute)
         fleet.follow()
         stack.callback(fleet.close)
         gallery.closing.enter_context(stack.pop_all())
         return gallery
+
+
+def _load_encoder(uri: str, facts: Mapping[str, Any]) -> DualEncoder:
+    """Return the encoder of a version. Raises ``ModelError``, ``GalleryMismatchError``."""
+    from stitch_cir.encoders import load_encoder
+
+    encoder = load_encoder(encoder_name(facts))
+    check_encoder(facts, encoder, Path(uri))
+    return encoder
 
 
 def _fleet(ray: Any, uri: str, chosen: ClusterOptions) -> RayFleet:

@@ -203,7 +203,7 @@ def read_status(
     uri = _absolute(uri)
     dataset = SharedDataset.open(uri, storage_options=storage_options)
     with connected(address) as ray, ray_errors(address):
-        entries = ray.nodes()
+        entries = _latest(ray.nodes())
         nodes = tuple(
             NodeStatus(
                 f"{each['NodeManagerHostname']} ({each['NodeManagerAddress']})",
@@ -216,6 +216,15 @@ def read_status(
         shards, on = _shard_status(ray, deployed(ray, uri), names)
         crowded = _crowded(Placement.of(ray), on)
     return ClusterStatus(uri, dataset.version, len(dataset), nodes, shards, crowded)
+
+
+def _latest(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return one entry for each node: to Ray, one that was started again is another one."""
+    identity = ("NodeManagerHostname", "NodeManagerAddress", "NodeManagerPort")
+    latest: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for each in sorted(entries, key=lambda entry: bool(entry["Alive"])):
+        latest[tuple(each[name] for name in identity)] = each
+    return list(latest.values())
 
 
 def _crowded(placement: Placement, on: Sequence[tuple[ShardStatus, str]]) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stitch_cir.cluster._errors import named_error
 from stitch_cir.cluster.actors._deploy import Deployment, Replica, current_shards, is_there
@@ -17,6 +17,9 @@ from stitch_cir.cluster.actors._silence import SilentShards
 from stitch_cir.cluster.search import Answers, FleetState, ShardCount, ShardCounts
 from stitch_cir.cluster.storage import SHARDS, SharedDataset
 from stitch_cir.errors import ClusterError, StitchError
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders import DualEncoder
 
 __all__ = ["SERVING", "RayFleet"]
 
@@ -49,6 +52,9 @@ class RayFleet:
         self._options = dict(storage_options or {})
         self._rows: dict[int, int] = {}
         self._facts: dict[int, Mapping[str, Any]] = {}
+        self._encoders: dict[int, DualEncoder] = {}
+        self.load_encoder: Callable[[Mapping[str, Any]], DualEncoder] | None = None
+        """What loads the encoder of a version before it is searched in place of another one's."""
         self._silent = SilentShards()
         self._images: dict[int, int] = {}
         """How many images a version has, of those that every shard has counted."""
@@ -82,6 +88,8 @@ class RayFleet:
         ------
         ClusterError
             A replica does not load it; the version before it stays.
+        ModelError, GalleryMismatchError
+            Its encoder is another one, which cannot be loaded here; likewise.
         StitchError
             The dataset cannot be read.
         """
@@ -93,6 +101,7 @@ class RayFleet:
                 self.look()
                 return newest
             rows = len(dataset)
+            self._prepare(newest, dataset.facts)
             self._load(self.deployment.all, newest)
             self._rows = {**{v: n for v, n in self._rows.items() if v >= self._version}}
             self._rows[newest] = rows
@@ -104,6 +113,21 @@ class RayFleet:
                 dataset.tag(SERVING, newest)
             _log.info("version %d of %s is searched, before it %d", newest, self.uri, before)
             return newest
+
+    def _prepare(self, version: int, facts: Mapping[str, Any]) -> None:
+        """Load the encoder of a version, where it is another one than that of the version before.
+
+        Raises ``StitchError`` where it cannot be: the version is not searched then.
+        """
+        before = self._facts.get(self._version)
+        if before is None or self.load_encoder is None:
+            return
+        if facts["fingerprint"] != before["fingerprint"] and version not in self._encoders:
+            self._encoders = {version: self.load_encoder(facts)}
+
+    def encoder(self, version: int) -> DualEncoder | None:
+        """Return the encoder that was loaded for a version before it was searched, if one was."""
+        return self._encoders.get(version)
 
     def _load(self, replicas: Sequence[Replica], version: int) -> None:
         """Have replicas load a version, and return when all hold it."""

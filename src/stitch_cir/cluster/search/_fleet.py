@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stitch_cir.cluster.search._counts import ShardCount
+
+if TYPE_CHECKING:
+    from stitch_cir.encoders import DualEncoder
 
 __all__ = ["Answers", "Fleet", "FleetState"]
 
@@ -40,6 +43,9 @@ class Fleet(Protocol):
 
     def facts(self, version: int) -> Mapping[str, Any]:
         """Return what shaped the vectors of a version that is searched, or was lately."""
+
+    def encoder(self, version: int) -> DualEncoder | None:
+        """Return the encoder that was loaded for a version before it was searched, if one was."""
 
     def state(self) -> FleetState:
         """Return what is known of the shards, without asking them: at once, whatever is down."""

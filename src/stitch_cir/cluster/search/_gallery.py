@@ -237,9 +237,10 @@ class ClusterGallery(ClusterReader, Gallery):
         return version
 
     def renewed(self) -> ClusterGallery:
-        """Return the same shards as the gallery that they are by now, without an encoder."""
-        facts = self.fleet.facts(self.fleet.version())
-        return ClusterGallery(self.uri, self.fleet, facts, may_miss=self.may_miss)
+        """Return the same shards as the gallery that they are by now, to be given its encoder."""
+        version = self.fleet.version()
+        facts, encoder = self.fleet.facts(version), self.fleet.encoder(version)
+        return ClusterGallery(self.uri, self.fleet, facts, encoder, may_miss=self.may_miss)
 
     def engine(self) -> Engine:
         """Return what ranks it."""

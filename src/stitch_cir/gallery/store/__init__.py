@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         read_records,
     )
     from stitch_cir.gallery.store._provenance import (
+        check_encoder,
         completeness,
         encoder_name,
         record,
@@ -41,6 +42,7 @@ __all__ = [
     "StoredSet",
     "StoredView",
     "attribute_kinds",
+    "check_encoder",
     "completeness",
     "delete_database",
     "delete_records",
@@ -71,6 +73,7 @@ _exports.publish(
         "StoredSet": "_view_sets",
         "StoredView": "_view_sets",
         "attribute_kinds": "_id_records",
+        "check_encoder": "_provenance",
         "completeness": "_provenance",
         "delete_database": "_database",
         "delete_records": "_id_records",
