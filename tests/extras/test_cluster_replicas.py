@@ -323,6 +323,15 @@ def shard(number: int, replica: int, **facts: Any) -> ShardStatus:
     return ShardStatus(number, 2, replica, "host", **held)
 
 
+def test_a_clock_that_is_off_is_a_problem_of_its_node() -> None:
+    nodes = (NodeStatus("a (10.0.0.1)", True, 4.0), NodeStatus("b (10.0.0.2)", True, 4.0))
+    late = shard(2, 1, node="b (10.0.0.2)", clock_offset=-3600.0)
+    near = shard(1, 1, node="a (10.0.0.1)", clock_offset=0.5)
+    assert ClusterStatus("u", 7, 10, nodes, (near, late)).problems() == (
+        "the clock of the node b (10.0.0.2) is 60 minutes behind this machine's",
+    )
+
+
 def test_a_replica_that_loads_is_a_problem_only_where_no_other_is_ready() -> None:
     loading = {"versions": {}, "loading": 7}
     nodes = (NodeStatus("host (10.0.0.1)", True, 4.0),)

@@ -6,15 +6,14 @@ from stitch_cir import _exports
 
 if TYPE_CHECKING:
     from stitch_cir.cluster.actors._deploy import Deployment, Replica, deploy
-    from stitch_cir.cluster.actors._operate import (
+    from stitch_cir.cluster.actors._operate import read_status, scale
+    from stitch_cir.cluster.actors._ray_fleet import RayFleet
+    from stitch_cir.cluster.actors._reports import (
         ClusterStatus,
         NodeStatus,
         ScaleReport,
         ShardStatus,
-        read_status,
-        scale,
     )
-    from stitch_cir.cluster.actors._ray_fleet import RayFleet
     from stitch_cir.cluster.actors._round import Timing
 
 __all__ = [
@@ -36,13 +35,13 @@ _exports.publish(
     __name__,
     __all__,
     lazy={
-        "ClusterStatus": "_operate",
+        "ClusterStatus": "_reports",
         "Deployment": "_deploy",
-        "NodeStatus": "_operate",
+        "NodeStatus": "_reports",
         "RayFleet": "_ray_fleet",
         "Replica": "_deploy",
-        "ScaleReport": "_operate",
-        "ShardStatus": "_operate",
+        "ScaleReport": "_reports",
+        "ShardStatus": "_reports",
         "Timing": "_round",
         "deploy": "_deploy",
         "read_status": "_operate",

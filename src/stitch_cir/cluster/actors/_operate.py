@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,169 +21,18 @@ from stitch_cir.cluster.actors._deploy import (
 )
 from stitch_cir.cluster.actors._placement import Placement, apart_first
 from stitch_cir.cluster.actors._ray_fleet import RayFleet
+from stitch_cir.cluster.actors._reports import (
+    ClusterStatus,
+    NodeStatus,
+    ScaleReport,
+    ShardStatus,
+)
 from stitch_cir.cluster.storage import SHARDS, SharedDataset, check_address
 from stitch_cir.errors import ClusterError, SettingError
 
-__all__ = ["ClusterStatus", "NodeStatus", "ScaleReport", "ShardStatus", "read_status", "scale"]
+__all__ = ["read_status", "scale"]
 
 _ANSWER_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
-    """A machine of the cluster, by its host name and address."""
-
-    name: str
-    alive: bool
-    cpus: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return {"node": self.name, "alive": self.alive, "cpus": self.cpus}
-
-
-@dataclass(frozen=True, slots=True)
-class ShardStatus:
-    """One replica of a shard, ``number`` of ``shards`` from 1.
-
-    ``versions``: the rows of each version that it holds; ``answered``: questions since it started;
-    ``node``: the name of its node;
-    ``loading``: the version that it loads now; ``failure``: why it could not load one; ``problem``:
-    why it does not answer. Each is empty otherwise.
-    """
-
-    number: int
-    shards: int
-    replica: int
-    machine: str
-    versions: Mapping[int, int]
-    answered: int
-    problem: str = ""
-    loading: int | None = None
-    failure: str = ""
-    node: str = ""
-
-    @property
-    def state(self) -> str:
-        """How it is, in a word."""
-        if self.problem:
-            return "down"
-        return "up" if self.loading is None else "loading"
-
-    @property
-    def name(self) -> str:
-        """What it is called, such as ``2/4, replica 1``."""
-        return f"{self.number}/{self.shards}, replica {self.replica}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return {
-            "shard": self.number,
-            "shards": self.shards,
-            "replica": self.replica,
-            "alive": not self.problem,
-            "machine": self.machine,
-            "node": self.node,
-            "versions": {str(number): rows for number, rows in self.versions.items()},
-            "answered": self.answered,
-            "loading": self.loading,
-            "problem": self.problem or self.failure,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterStatus:
-    """The nodes of a cluster, and the shards of a dataset there.
-
-    ``newest``: the dataset's newest version, with so many ``rows``; ``crowded``: shards of which
-    several replicas share a node although another one has none.
-    """
-
-    uri: str
-    newest: int
-    rows: int
-    nodes: tuple[NodeStatus, ...]
-    shards: tuple[ShardStatus, ...]
-    crowded: tuple[str, ...] = ()
-
-    def problems(self) -> tuple[str, ...]:
-        """Return what keeps searches from being answered, or from being answered by any replica."""
-        if not self.shards:
-            return ("there are no shards: stitch serve --cluster starts them",)
-        shown = [
-            f"shard {each.name} does not answer: {each.problem}"
-            for each in self.shards
-            if each.problem
-        ]
-        for count in sorted({each.shards for each in self.shards}):
-            of_count = [each for each in self.shards if each.shards == count and not each.problem]
-            missing = set(range(1, count + 1)) - {each.number for each in of_count}
-            shown += [f"no replica of shard {each}/{count} answers" for each in sorted(missing)]
-            ready = {each.number for each in of_count if self.newest in each.versions}
-            for each in of_count:
-                if self.newest in each.versions:
-                    continue
-                if each.loading is None:
-                    why = f": {each.failure}" if each.failure else ""
-                    shown.append(f"shard {each.name} does not hold version {self.newest}{why}")
-                elif each.number not in ready:
-                    shown.append(f"shard {each.name} is still loading version {each.loading}")
-        shown += [
-            f"the replicas of shard {each} share a node, although another one has none: stitch "
-            "cluster scale moves them apart"
-            for each in self.crowded
-        ]
-        return tuple(shown)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return {
-            "dataset": self.uri,
-            "newest": self.newest,
-            "rows": self.rows,
-            "nodes": [each.to_dict() for each in self.nodes],
-            "shards": [each.to_dict() for each in self.shards],
-            "problems": list(self.problems()),
-        }
-
-    def summary(self) -> str:
-        """Return one line for people."""
-        alive = sum(each.alive for each in self.nodes)
-        answering = sum(not each.problem for each in self.shards)
-        problems = len(self.problems())
-        state = "all is well" if not problems else f"{problems} problem{'s' * (problems > 1)}"
-        loading = sum(each.state == "loading" for each in self.shards)
-        while_loading = f", {loading} of them loading" if loading else ""
-        return (
-            f"{alive} of {len(self.nodes)} nodes are up, {answering} of {len(self.shards)} shards "
-            f"answer{while_loading}; version {self.newest} has {self.rows:,} rows: {state}."
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ScaleReport:
-    """How many shards and replicas there are now, and how many actors were started and ended."""
-
-    shards: int
-    replicas: int
-    started: int
-    ended: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return {
-            "shards": self.shards,
-            "replicas": self.replicas,
-            "started": self.started,
-            "ended": self.ended,
-        }
-
-    def summary(self) -> str:
-        """Return one line for people."""
-        return (
-            f"{self.shards} shards with {self.replicas} replicas each: {self.started} started, "
-            f"{self.ended} ended."
-        )
 
 
 def read_status(
@@ -218,6 +67,11 @@ def read_status(
     return ClusterStatus(uri, dataset.version, len(dataset), nodes, shards, crowded)
 
 
+def _offset(read: float, sent: float) -> float:
+    """Return by how many seconds a clock is ahead that was read at some time since ``sent``."""
+    return min(0.0, read - sent) or max(0.0, read - time.time())
+
+
 def _latest(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return one entry for each node: to Ray, one that was started again is another one."""
     identity = ("NodeManagerHostname", "NodeManagerAddress", "NodeManagerPort")
@@ -239,6 +93,7 @@ def _shard_status(
     ray: Any, replicas: Sequence[Replica], names: Mapping[str, str]
 ) -> tuple[tuple[ShardStatus, ...], list[tuple[ShardStatus, str]]]:
     """Return how each replica is, and of those that answer the ids of their nodes as well."""
+    sent = time.time()
     calls = [(each, each.actor.hello.remote()) for each in replicas]
     if calls:
         waited_for = [call for _, call in calls]
@@ -266,6 +121,7 @@ def _shard_status(
                 hello["loading"],
                 hello["problem"],
                 names.get(hello["node"], ""),
+                0.0 if problem else _offset(hello["time"], sent),
             )
         )
         if not problem:

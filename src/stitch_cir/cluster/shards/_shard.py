@@ -91,6 +91,7 @@ class DatasetShard:
             "node": self._node_id,
             "pid": os.getpid(),
             "threads": usable_cores(),
+            "time": time.time(),
             "versions": held,
             "images": images,
             "answered": self._answered,

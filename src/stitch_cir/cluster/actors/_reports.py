@@ -1,0 +1,176 @@
+"""How the nodes of a cluster and the shards of a dataset are, and what scaling did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stitch_cir.cluster._ray import CLOCK_TOLERANCE
+
+__all__ = ["ClusterStatus", "NodeStatus", "ScaleReport", "ShardStatus"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """A machine of the cluster, by its host name and address."""
+
+    name: str
+    alive: bool
+    cpus: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {"node": self.name, "alive": self.alive, "cpus": self.cpus}
+
+
+@dataclass(frozen=True, slots=True)
+class ShardStatus:
+    """One replica of a shard, ``number`` of ``shards`` from 1.
+
+    ``versions``: the rows of each version that it holds; ``answered``: questions since it started;
+    ``node``: the name of its node, whose clock is ``clock_offset`` seconds ahead of this machine's;
+    ``loading``: the version that it loads now; ``failure``: why it could not load one; ``problem``:
+    why it does not answer. Each is empty otherwise.
+    """
+
+    number: int
+    shards: int
+    replica: int
+    machine: str
+    versions: Mapping[int, int]
+    answered: int
+    problem: str = ""
+    loading: int | None = None
+    failure: str = ""
+    node: str = ""
+    clock_offset: float = 0.0
+
+    @property
+    def state(self) -> str:
+        """How it is, in a word."""
+        if self.problem:
+            return "down"
+        return "up" if self.loading is None else "loading"
+
+    @property
+    def name(self) -> str:
+        """What it is called, such as ``2/4, replica 1``."""
+        return f"{self.number}/{self.shards}, replica {self.replica}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {
+            "shard": self.number,
+            "shards": self.shards,
+            "replica": self.replica,
+            "alive": not self.problem,
+            "machine": self.machine,
+            "node": self.node,
+            "versions": {str(number): rows for number, rows in self.versions.items()},
+            "answered": self.answered,
+            "loading": self.loading,
+            "problem": self.problem or self.failure,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStatus:
+    """The nodes of a cluster, and the shards of a dataset there.
+
+    ``newest``: the dataset's newest version, with so many ``rows``; ``crowded``: shards of which
+    several replicas share a node although another one has none.
+    """
+
+    uri: str
+    newest: int
+    rows: int
+    nodes: tuple[NodeStatus, ...]
+    shards: tuple[ShardStatus, ...]
+    crowded: tuple[str, ...] = ()
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what keeps searches from being answered, or from being answered by any replica."""
+        if not self.shards:
+            return ("there are no shards: stitch serve --cluster starts them",)
+        shown = [
+            f"shard {each.name} does not answer: {each.problem}"
+            for each in self.shards
+            if each.problem
+        ]
+        for count in sorted({each.shards for each in self.shards}):
+            of_count = [each for each in self.shards if each.shards == count and not each.problem]
+            missing = set(range(1, count + 1)) - {each.number for each in of_count}
+            shown += [f"no replica of shard {each}/{count} answers" for each in sorted(missing)]
+            ready = {each.number for each in of_count if self.newest in each.versions}
+            for each in of_count:
+                if self.newest in each.versions:
+                    continue
+                if each.loading is None:
+                    why = f": {each.failure}" if each.failure else ""
+                    shown.append(f"shard {each.name} does not hold version {self.newest}{why}")
+                elif each.number not in ready:
+                    shown.append(f"shard {each.name} is still loading version {each.loading}")
+        offsets = {each.node or each.machine: each.clock_offset for each in self.shards}
+        shown += [
+            f"the clock of the node {node} is {abs(seconds) / 60:,.0f} minutes "
+            f"{'ahead of' if seconds > 0 else 'behind'} this machine's"
+            for node, seconds in offsets.items()
+            if abs(seconds) > CLOCK_TOLERANCE
+        ]
+        shown += [
+            f"the replicas of shard {each} share a node, although another one has none: stitch "
+            "cluster scale moves them apart"
+            for each in self.crowded
+        ]
+        return tuple(shown)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {
+            "dataset": self.uri,
+            "newest": self.newest,
+            "rows": self.rows,
+            "nodes": [each.to_dict() for each in self.nodes],
+            "shards": [each.to_dict() for each in self.shards],
+            "problems": list(self.problems()),
+        }
+
+    def summary(self) -> str:
+        """Return one line for people."""
+        alive = sum(each.alive for each in self.nodes)
+        answering = sum(not each.problem for each in self.shards)
+        problems = len(self.problems())
+        state = "all is well" if not problems else f"{problems} problem{'s' * (problems > 1)}"
+        loading = sum(each.state == "loading" for each in self.shards)
+        while_loading = f", {loading} of them loading" if loading else ""
+        return (
+            f"{alive} of {len(self.nodes)} nodes are up, {answering} of {len(self.shards)} shards "
+            f"answer{while_loading}; version {self.newest} has {self.rows:,} rows: {state}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleReport:
+    """How many shards and replicas there are now, and how many actors were started and ended."""
+
+    shards: int
+    replicas: int
+    started: int
+    ended: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {
+            "shards": self.shards,
+            "replicas": self.replicas,
+            "started": self.started,
+            "ended": self.ended,
+        }
+
+    def summary(self) -> str:
+        """Return one line for people."""
+        return (
+            f"{self.shards} shards with {self.replicas} replicas each: {self.started} started, "
+            f"{self.ended} ended."
+        )
