@@ -40,7 +40,7 @@ class FleetHere:
         return self.outdated.pop() if self.outdated else self.newest
 
     def facts(self, version: int) -> Mapping[str, Any]:
-        return SharedDataset.open(self.uri, version).facts
+        return SharedDataset.open(self.uri, min(version, self.newest)).facts
 
     def encoder(self, version: int) -> None:
         """Have whoever needs it load it."""

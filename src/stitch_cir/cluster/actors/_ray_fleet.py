@@ -78,8 +78,9 @@ class RayFleet:
         return self._version
 
     def facts(self, version: int) -> Mapping[str, Any]:
-        """Return what shaped the vectors of a version that is searched, or was lately."""
-        return self._facts[version]
+        """Return what shaped the vectors of a version; of one that is gone, those of today's."""
+        today, facts = self._version, self._facts
+        return facts[version] if version in facts else facts[today]
 
     def refresh(self) -> int:
         """Search the newest version from now on, once every replica holds it; return its number.

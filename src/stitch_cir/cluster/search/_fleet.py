@@ -42,7 +42,7 @@ class Fleet(Protocol):
         """Return the version that all replicas hold, and that is searched."""
 
     def facts(self, version: int) -> Mapping[str, Any]:
-        """Return what shaped the vectors of a version that is searched, or was lately."""
+        """Return what shaped the vectors of a version; of one that is gone, those of today's."""
 
     def encoder(self, version: int) -> DualEncoder | None:
         """Return the encoder that was loaded for a version before it was searched, if one was."""
