@@ -147,6 +147,22 @@ def test_what_a_built_in_data_set_refers_to_exists() -> None:
         assert dataset.published.keys() <= dataset.splits.keys()
 
 
+def test_every_published_row_names_its_weights_its_model_and_its_source() -> None:
+    for name in DATASETS.built_in:
+        for split, figures in load_dataset(name).published.items():
+            metrics = {*(m.name for m in load_dataset(name).metrics), *load_dataset(name).averages}
+            assert set(figures.metrics) <= metrics, split
+            seen = set()
+            for row in figures.rows:
+                assert row.weights.strip()
+                assert row.llm.strip()
+                assert row.method in figures.citations
+                assert len(row.values) == len(figures.metrics)
+                assert any(row.values)
+                seen.add((row.method, row.weights))
+            assert len(seen) == len(figures.rows), "a method stands once for each of its weights"
+
+
 def test_no_other_room_tests_a_data_sets_name() -> None:
     quoted = re.compile(rf"[\"']({'|'.join(DATASETS.built_in)})[\"']")
     package = Path(stitch_cir.__file__).parent
