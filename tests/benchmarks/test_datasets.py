@@ -152,15 +152,15 @@ def test_every_published_row_names_its_weights_its_model_and_its_source() -> Non
         for split, figures in load_dataset(name).published.items():
             metrics = {*(m.name for m in load_dataset(name).metrics), *load_dataset(name).averages}
             assert set(figures.metrics) <= metrics, split
-            seen = set()
+            rows = set()
             for row in figures.rows:
                 assert row.weights.strip()
                 assert row.llm.strip()
                 assert row.method in figures.citations
                 assert len(row.values) == len(figures.metrics)
                 assert any(row.values)
-                seen.add((row.method, row.weights))
-            assert len(seen) == len(figures.rows), "a method stands once for each of its weights"
+                rows.add((row.method, row.weights))
+            assert len(rows) == len(figures.rows), "a method stands once for each of its weights"
 
 
 def test_no_other_room_tests_a_data_sets_name() -> None:

@@ -16,7 +16,7 @@ from stitch_cir.datasets import (
     load_dataset,
 )
 from stitch_cir.errors import SettingError
-from stitch_cir.plugins import DATASETS
+from stitch_cir.plugins import COMPOSERS, DATASETS, SCORERS
 from stitch_cir.searcher import METHODS, PRESETS, Method, SearchSettings
 from stitch_cir.views import ViewRecipe
 
@@ -35,6 +35,8 @@ REPRODUCIBLE_PRESETS = tuple(
 """Presets that are a published setting and no method: ``paper`` is the method ``stitch``."""
 
 _BIG_G = "ViT-bigG-14-laion2b-hf"
+_MEASURED_WITH = "mini"
+"""The encoder of the figures that this project measured."""
 _WEIGHTS = {
     "ViT-B-32": ("OpenAI ViT-B/32",),
     "ViT-L-14": ("OpenAI ViT-L/14",),
@@ -86,6 +88,11 @@ class Reproduction:
     figures: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
 
+    @property
+    def by_rules(self) -> bool:
+        """Whether its captions are written by rules, without a language model."""
+        return "model" not in COMPOSERS.options(self.composer)
+
     def compare(self, run: Run) -> list[Expected]:
         """Return every expected figure beside that of the run, with its interval."""
         main = run.main
@@ -126,7 +133,7 @@ def reproduction(
             hint=f"Splits: {', '.join(dataset.splits)}.",
         )
     if not prefix or dataset.measured:
-        return _of_this_project(name, prefix, dataset, chosen, encoder or "mini")
+        return _of_this_project(name, prefix, dataset, chosen, encoder or _MEASURED_WITH)
     return _of_a_paper(name, prefix, dataset, chosen, encoder)
 
 
@@ -166,7 +173,7 @@ def _of_this_project(
     method = METHODS.get(prefix)
     preset = prefix or ("captions" if dataset.measured else "paper")
     settings = SearchSettings.from_preset(preset) if method is None else method.settings()
-    runs = dataset.measured.get(split, {}) if encoder == "mini" else {}
+    runs = dataset.measured.get(split, {}) if encoder == _MEASURED_WITH else {}
     figures = dict(runs.get(prefix, {}))
     source = "this project, with mini and the composer verbatim" if figures else ""
     return Reproduction(
@@ -206,7 +213,7 @@ def _of_a_paper(
     else:
         settings = method.settings(**method.by_dataset.get(dataset.name, {}))
         # the phrases of roles are a model's in the paper, and a rule's by default here
-        without = "chat" if settings.scorer.name == "roles" else "verbatim"
+        without = "chat" if settings.scores_roles else "verbatim"
         composer = method.route if method.needs_model else without
     stitch = method is None or prefix == "stitch"
     return Reproduction(
@@ -247,7 +254,8 @@ def _language_model(*rows: PublishedRow | None) -> str:
 
 def _views(settings: SearchSettings) -> int:
     """Return how many views an image needs: the original alone, where no other is scored."""
-    return 1 if settings.scorer.name in ("point", "harris") else ViewRecipe().count
+    alone = getattr(SCORERS.load(settings.scorer.name), "original_alone", False)
+    return 1 if alone else ViewRecipe().count
 
 
 def _letters(name: str) -> str:

@@ -187,6 +187,11 @@ class Run:
         """Name of the run's folder."""
         return self.folder.resolve().name
 
+    @property
+    def language_models(self) -> Mapping[str, int]:
+        """How many queries each language model composed; empty where rules did."""
+        return dict(self.manifest.get("written_by", {}).get("models", {}))
+
     def compositions(self) -> dict[str, Composition]:
         """Return what was composed for every query, by id."""
         return dict(read_compositions(self.folder / COMPOSITIONS))

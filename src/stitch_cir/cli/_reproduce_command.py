@@ -186,7 +186,7 @@ def _model(plan: Reproduction, models: ModelOptions, steps: _Steps) -> Composer 
     """Make the composer, or say which language model is expected."""
     from stitch_cir.composers import VerbatimComposer
 
-    if plan.composer != "verbatim" and not (models.model or models.recorded or models.composer):
+    if not plan.by_rules and not (models.model or models.recorded or models.composer):
         of_figures = f"; the figures are of {plan.model}" if plan.model else ""
         steps.report(
             "model",
@@ -198,7 +198,7 @@ def _model(plan: Reproduction, models: ModelOptions, steps: _Steps) -> Composer 
         return None
     try:
         chosen = models
-        if plan.composer != "verbatim" and plan.method is not None:
+        if not plan.by_rules and plan.method is not None:
             chosen = models_of(plan.method, models)
         if chosen.composer is None and chosen.recorded is None:
             chosen = replace(chosen, composer=plan.composer)

@@ -36,7 +36,7 @@ def show_list(plans: list[Reproduction], *, as_json: bool) -> None:
     lines = [("name", "expected", "encoder", "captions by")]
     for plan in plans:
         figures = [f"{metric} {value:.2f}" for metric, value in plan.figures.items()]
-        writer = plan.model or ("rules" if plan.composer == "verbatim" else "a language model")
+        writer = plan.model or ("rules" if plan.by_rules else "a language model")
         if figures:
             lines.append((plan.name, figures[0], plan.encoder, writer))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -97,7 +97,7 @@ def _caveats(plan: Reproduction, run: Run) -> list[str]:
     caveats = []
     if run.manifest["benchmark"].get("sample"):
         caveats.append("expected are figures of all queries, measured those of the sample")
-    if plan.composer != "verbatim" and run.manifest["composer"]["composer"] == "verbatim":
+    if not (plan.by_rules or run.language_models):
         of_figures = plan.model or "a language model"
         caveats.append(f"expected are figures with captions by {of_figures}, measured by rules")
     if plan.method is not None:

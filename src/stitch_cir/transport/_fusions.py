@@ -97,6 +97,8 @@ class ProductFusion(_OriginalScorer):
     """
 
     name: ClassVar[str] = "product"
+    original_alone: ClassVar[bool] = True
+    """No other view than the original counts."""
 
     def score_block(self, block: Block) -> Floats:
         """Score a block: (n,)."""

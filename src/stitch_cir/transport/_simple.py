@@ -108,6 +108,8 @@ class PointToPoint(BlockScorer):
     """
 
     name: ClassVar[str] = "point"
+    original_alone: ClassVar[bool] = True
+    """No other view than the original counts."""
 
     def set_bound(self) -> SetBound:
         """Return: the score needs the original views only."""

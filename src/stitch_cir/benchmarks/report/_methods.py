@@ -71,7 +71,7 @@ def _encoder(run: Run) -> str:
 def _models(run: Run) -> str:
     """Return the models that wrote compositions, with the share of the queries where not all."""
     manifest = run.manifest
-    written: Mapping[str, int] = manifest.get("written_by", {}).get("models", {})
+    written = run.language_models
     queries = manifest["benchmark"].get("queries", 0)
     if written:
         shares = (
