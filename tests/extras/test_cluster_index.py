@@ -400,7 +400,7 @@ def test_everything_is_encoded_anew_beside_what_is_searched_until_all_of_it_is_t
     report = run(images, uri, rebuild=True, recipe=FOUR_VIEWS, progress=look)
     assert set(during) == {version}
     assert report.version == SharedDataset.open(uri).version == version + 1
-    assert (report.index.encoded, report.index.images) == (8, 8)
+    assert (report.index.encoded, report.index.images, report.index.added) == (8, 8, 8)
     dataset = SharedDataset.open(uri)
     assert dataset.facts["recipe"] == FOUR_VIEWS.to_dict()
     assert not dataset.verify().problems

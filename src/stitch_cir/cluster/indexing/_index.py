@@ -70,8 +70,9 @@ def _naming(scratch: Path, uri: str) -> Iterator[None]:
             raise
         raise GalleryMismatchError(
             error.message.replace(f"gallery {scratch}", f"dataset {uri}"),
-            hint="Use the dataset's encoder and views and the folder that it was made of, or index "
-            "to another address.",
+            hint="Use the dataset's encoder and views and the folder that it was made of, index to "
+            "another address, or encode everything anew: --switch-when-done for another encoder or "
+            "other views, --rebuild for another folder.",
         ) from error
     except StitchError as error:
         if str(scratch) not in f"{error.message} {error.hint}":

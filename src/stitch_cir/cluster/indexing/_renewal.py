@@ -85,7 +85,8 @@ class Renewal:
         metadata = metadata_of(facts, self.main.attribute_positions)
         made = schema({**metadata, _ORIGIN: json.dumps(origin)})
         with lance_errors(self.uri):
-            fragments = self._write(self.uri, made, batches(map(row_of, self._carried()), made))
+            rows = batches(map(row_of, self._carried()), made)
+            fragments = self._write(self.uri, made, rows, mode="create")
             create_dataset(self.uri, made, fragments, self._options)
         return SharedDataset.open(self.uri, storage_options=self._options)
 
@@ -145,7 +146,7 @@ class Renewal:
         self._require_unwritten()
         with lance_errors(main.uri):
             stream = renewed.lance.to_batches(batch_size=_READ, batch_readahead=2)
-            fragments = self._write(main.uri, made, stream)
+            fragments = self._write(main.uri, made, stream, mode="overwrite")
         self._require_unwritten()
         with lance_errors(main.uri):
             main.lance = lance.LanceDataset.commit(
@@ -183,7 +184,7 @@ class Renewal:
                 self.uri, storage_options=self._options or None, ignore_not_found=True
             )
 
-    def _write(self, uri: str, made: Any, stream: Iterable[Any]) -> list[Any]:
+    def _write(self, uri: str, made: Any, stream: Iterable[Any], *, mode: str) -> list[Any]:
         """Write rows as files that belong to no version yet."""
         import pyarrow as pa
 
@@ -192,7 +193,7 @@ class Renewal:
             reader,
             uri,
             schema=made,
-            mode="overwrite",
+            mode=mode,
             data_storage_version=FILE_FORMAT,
             storage_options=self._options or None,
         )

@@ -95,8 +95,11 @@ class ClusterRun:
         else:
             self._update(self._resumed(renewal, model, recipe), renewal, model, recipe)
             version = renewal.adopt()
+            # to the encoders an image of the dataset is one that had vanished
+            counters = self._division.counters
+            counters.added, counters.returned = counters.added + counters.returned, 0
             if self._settings.switch_when_done:
-                self._division.counters.notes += switch_notes(recorded, model)
+                counters.notes += switch_notes(recorded, model)
         counters = self._division.counters
         counters.vanished = self._records.vanished
         report = counters.close(images=self._records.images, seconds=time.perf_counter() - started)
