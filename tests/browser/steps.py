@@ -33,10 +33,12 @@ def open_results(page: Page, site: str, **parts: Any) -> None:
 
 
 def close_dialog(page: Page) -> None:
-    """Press Escape, and wait for the step back that closes the dialog.
+    """Press Escape once the dialog is open, and wait for the step back that closes it.
 
-    The browser takes that step later: an address opened before would be left again by it.
+    The browser takes that step later: an address opened before would be left again by it. The
+    title of an image stands before its dialog is open, which waits for its style sheets.
     """
+    page.wait_for_function("() => document.querySelector('dialog[open]') !== null")
     page.keyboard.press("Escape")
     page.wait_for_function("() => !history.state?.open && !history.state?.help")
 
