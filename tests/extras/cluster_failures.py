@@ -181,7 +181,7 @@ def crowd(session: Session) -> None:
         num_cpus=1,
         scheduling_strategy=NodeAffinitySchedulingStrategy(there[first][1], soft=False),
     )
-    actor = again.remote(session.uri, (0, 128), str(session.options.folder), {}, alone=True)
+    actor = again.remote(session.uri, (0, 128), str(session.options.folder), {}, sharing=1)
     ray.get(actor.load.remote(1))
 
 

@@ -31,7 +31,8 @@ os.environ |= {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
-from stitch_cir.cluster import read_status  # noqa: E402 - after Ray's variables
+from stitch_cir.cluster import read_status, scale  # noqa: E402 - after Ray's variables
+from stitch_cir.errors import StitchError  # noqa: E402
 from tests.extras.cluster_failures import Session, report, seconds_until  # noqa: E402
 
 RAY = [
@@ -143,11 +144,19 @@ def cut_and_heal(session: Session, machines: Machines) -> None:
         machines.start_node(victim)
         seconds_until(lambda: nodes_up(session) == 3, 120)
 
+        def apart() -> bool:
+            """Move the replicas apart that came to share a node, once all of them are there."""
+            with suppress(StitchError):
+                scale(session.address, session.uri)
+                return True
+            return False
+
         def whole() -> bool:
             return (
                 session.right(gallery) and not read_status(session.address, session.uri).problems()
             )
 
+        seconds_until(apart, 120)
         again = seconds_until(whole, 180)
         report("healed", right=session.right(gallery), seconds=again)
 
