@@ -59,23 +59,29 @@ def _quota(cgroups: Path = _CGROUPS, mount: Path = _MOUNT) -> int:
     for line in lines:
         _, controllers, group_path = line.split(":", 2) if line.count(":") >= 2 else ("", "", "")
         if controllers == "":
-            folder = mount / group_path.lstrip("/")
-            for group in (folder, *folder.parents):
-                most = min(most, _cores(group / "cpu.max", None))
-                if group == mount:
-                    break
+            tree, quota, period = mount, "cpu.max", None
         elif "cpu" in controllers.split(","):
-            folder = mount / "cpu" / group_path.lstrip("/")
-            most = min(most, _cores(folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us"))
+            tree, quota, period = mount / "cpu", "cpu.cfs_quota_us", "cpu.cfs_period_us"
+        else:
+            continue
+        folder = tree / group_path.lstrip("/")
+        for group in (folder, *folder.parents):
+            most = min(most, _cores(group / quota, group / period if period else None))
+            if group == tree:
+                break
     return most
 
 
 def _cores(quota: Path, period: Path | None) -> int:
-    """Return the cores of one quota, rounded up: a thread more than the quota only waits."""
+    """Return the cores of one quota, rounded up: a thread more than the quota only waits.
+
+    Many without one, for which the second version writes ``max`` and the first -1.
+    """
     try:
         words = quota.read_text(encoding="utf-8").split()
         if period is not None:
             words += period.read_text(encoding="utf-8").split()
-        return max(1, math.ceil(int(words[0]) / int(words[1])))
+        limit, duration = int(words[0]), int(words[1])
+        return _MANY if limit < 0 else max(1, math.ceil(limit / duration))
     except (OSError, ValueError, IndexError, ZeroDivisionError):
         return _MANY

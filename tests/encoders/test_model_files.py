@@ -214,6 +214,21 @@ def test_a_number_of_threads_that_is_none_is_an_error(
             4,
         ),
         ("3:cpu:/j\n", {"cpu/j/cpu.cfs_quota_us": "x", "cpu/j/cpu.cfs_period_us": "0"}, None),
+        (
+            "1:cpu:/\n",
+            {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"},
+            None,
+        ),
+        (
+            "5:cpu:/a/b\n",
+            {
+                "cpu/a/b/cpu.cfs_quota_us": "-1\n",
+                "cpu/a/b/cpu.cfs_period_us": "100000\n",
+                "cpu/a/cpu.cfs_quota_us": "250000\n",
+                "cpu/a/cpu.cfs_period_us": "100000\n",
+            },
+            3,
+        ),
         ("nonsense\n", {}, None),
     ],
 )
