@@ -22,7 +22,7 @@ from stitch_cir.gallery.attributes import AttributeRecord, AttributeTable
 from stitch_cir.gallery.attributes._columns import AttributeCache
 from stitch_cir.gallery.attributes._write import write_table
 from stitch_cir.gallery.store import Item, Store
-from stitch_cir.ranking import Bounded, RankingProblem, Scanner
+from stitch_cir.ranking import Bounded, RankingProblem
 from stitch_cir.transport import ConditionalTransport
 
 SETS, VIEWS, DIM, K, ROUNDS = 100_000, 10, 512, 10, 7
@@ -31,7 +31,7 @@ FACETS = (
     "brand", "colour", "size", "category", "tags", "sold", "price:0,10,20,50,100", "stock",
     "rating", "taken:year",
 )  # fmt: skip
-SOLVER = Bounded(scanner=Scanner(patience=None))
+SOLVER = Bounded()
 
 
 def run() -> Iterator[Row]:

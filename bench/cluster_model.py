@@ -47,7 +47,7 @@ SOURCES = {
     "scan": (
         "core seconds of an exact search of a million sets by one query",
         "median processor time of the 300 searches of 40,000 sets in `bench/cluster_trace.json`, "
-        "recorded without the extra `fast` while other work kept the machine busy",
+        "recorded while other work kept the machine busy",
     ),
     "batch": (
         "how many times cheaper a query is in a batch",

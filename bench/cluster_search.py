@@ -1,8 +1,7 @@
 """Two shard actors against one process on the same processors, the fan-out alone, a shard's memory.
 
 Synthetic vectors (``bench.vectors``) of 40,000 × 10 × 384. It needs the extra ``cluster``; Ray is
-started on this machine and ends with the measurement. The extra ``fast`` is hidden where it is
-installed; memory is measured with it as well.
+started on this machine and ends with the measurement.
 """
 
 from __future__ import annotations
@@ -10,20 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from types import ModuleType
-from typing import cast
-from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench import rivals
 from bench.rows import Row
 from bench.timing import in_turn, seconds
 from bench.vectors import BLOCK, World
@@ -76,7 +70,6 @@ def run() -> Iterator[Row]:
         export_gallery(folder, uri)
         options = ClusterOptions(shards=2, folder=Path(scratch) / "shards")
         with (
-            without_numba(Path(scratch)),
             Gallery.open(folder, encoder=encoder) as whole,
             open_cluster("local", uri, encoder=encoder, options=options) as parted,
         ):
@@ -84,29 +77,6 @@ def run() -> Iterator[Row]:
             yield against_one_process(whole, parted)
             yield fan_out(parted)
             yield memory(parted)
-        if rivals.is_installed("numba"):
-            with open_cluster("local", uri, encoder=encoder, options=options) as parted:
-                assert isinstance(parted, ClusterGallery)
-                yield memory(parted, with_extra=", extra fast")
-
-
-@contextmanager
-def without_numba(scratch: Path) -> Iterator[None]:
-    """Hide the extra ``fast`` from this process, and from those of a Ray that it starts."""
-    hiding = scratch / "without-numba"
-    hiding.mkdir()
-    (hiding / "numba.py").write_text('raise ImportError("hidden")\n')
-    path = os.pathsep.join([str(hiding), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    with patch.dict(os.environ, PYTHONPATH=path):
-        # no patch: that would also forget what is imported meanwhile
-        imported = sys.modules.pop("numba", None)
-        sys.modules["numba"] = cast("ModuleType", None)
-        try:
-            yield
-        finally:
-            del sys.modules["numba"]
-            if imported is not None:
-                sys.modules["numba"] = imported
 
 
 def write_gallery(world: World, folder: Path, encoder: HashEncoder) -> None:
@@ -160,7 +130,7 @@ def fan_out(parted: ClusterGallery) -> Row:
     return Row("fan-out to two shards, median ms", statistics.median(times), 5.0, raw=raw)
 
 
-def memory(parted: ClusterGallery, with_extra: str = "") -> Row:
+def memory(parted: ClusterGallery) -> Row:
     """Anonymous megabytes of the larger shard: what is not a file that is mapped."""
     searcher = Searcher(parted)
     for number in range(SEARCHES):
@@ -169,7 +139,7 @@ def memory(parted: ClusterGallery, with_extra: str = "") -> Row:
     assert isinstance(fleet, RayFleet)
     sizes = [anonymous_mb(int(row["pid"])) for row in fleet.status()]
     raw = {"actor_alone_mb": actor_alone_mb()}
-    name = f"memory of a shard beside its mapped files, MB{with_extra}"
+    name = "memory of a shard beside its mapped files, MB"
     return Row(name, max(sizes), 120.0, raw=raw, sizes={"sets": SETS, "searches": SEARCHES})
 
 

@@ -19,20 +19,14 @@ LATEST = Path(__file__).parent / "latest-scan.json"
 MOST = {"POT batch Sinkhorn": 10_000, "POT one by one": 1_000}
 
 
-def curves(
-    matrix: ViewMatrix, world: World, exact: Callable[..., Any], compiled: Any
-) -> dict[str, Any]:
+def curves(matrix: ViewMatrix, world: World, exact: Callable[..., Any]) -> dict[str, Any]:
     """Measure every method at every size that it can be waited for; write numbers and image."""
     query = world.query(0)
     series: dict[str, list[tuple[int, float]]] = {}
     for size in SIZES:
         part = first(matrix, size)
         calls: dict[str, Callable[[], Any]] = {
-            "exact, by bounds (ours)": partial(exact, part, query)
-        }
-        if rivals.is_installed("numba"):
-            calls["exact, by bounds, extra fast"] = partial(exact, part, query, solver=compiled)
-        calls |= {
+            "exact, by bounds (ours)": partial(exact, part, query),
             "float32 product alone": partial(rivals.product, part, query),
             "textbook, NumPy": partial(rivals.textbook, part, query),
             "POT batch Sinkhorn": partial(rivals.pot_batch, part, query),

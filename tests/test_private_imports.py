@@ -75,9 +75,6 @@ REASONS = {
         "stitch_cir.gallery.store._schema": "databases as every earlier release left them"
     },
     "gallery/test_shares.py": {"stitch_cir": "network shares, of which a test has none"},
-    "ranking/test_bounds.py": {
-        "stitch_cir.ranking._fused": "the compiled loop as Python, where no compiler is installed"
-    },
     "ranking/test_products.py": {
         "stitch_cir.ranking": "integer products bit by bit, at the ends of their range"
     },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,6 @@ from stitch_cir.ranking import (
     Scanner,
     score_captions,
 )
-from stitch_cir.ranking._fused import Loop, chamfer_loop, compiled_loop
 from stitch_cir.transition import NoTransition, SemanticIncrement
 from stitch_cir.transport import (
     BoundedScorer,
@@ -47,23 +45,18 @@ SCORERS = (
     PointToPoint(),
 )
 COUPLINGS = (Sinkhorn(0.05, max_iterations=40), ExactTransport())
-WAYS = ("float32", "eight bits", "one loop", "compiled")
+WAYS = ("float32", "eight bits")
 
 
 def small(scanner: Scanner | None = None) -> Bounded:
     """A solver that bounds small galleries too, a few sets at a time."""
-    scanner = scanner or Scanner(views_per_block=64, patience=None)
+    scanner = scanner or Scanner(views_per_block=64)
     return Bounded(0, 0, first=4, scanner=scanner)
 
 
 @pytest.fixture
-def scanner(way: str) -> Scanner:
-    if way == "one loop":
-        return Scanner(views_per_block=64, patience=0, make_loop=lambda: chamfer_loop)
-    if way == "compiled":
-        pytest.importorskip("numba", reason="the extra fast is not installed")
-        return Scanner(views_per_block=64, patience=0)
-    return Scanner(views_per_block=64, patience=None)
+def scanner() -> Scanner:
+    return Scanner(views_per_block=64)
 
 
 @pytest.fixture
@@ -86,7 +79,7 @@ def some_k(rng: np.random.Generator, count: int) -> int:
 def test_bounds_hold_from_above_and_below(
     kind: str, way: str, scanner: Scanner, scratch: Path | None
 ) -> None:
-    for seed in range(2 if way == "one loop" else 6):
+    for seed in range(6):
         rng = np.random.default_rng((seed, 7))
         problem = random_problem(rng, kind, scratch, ragged=seed % 2 == 1)
         sets, rows, query = problem.sets, problem.rows, problem.caption_sets()[0]
@@ -106,7 +99,7 @@ def test_bounds_hold_from_above_and_below(
 def test_the_ranking_is_that_of_everything(
     kind: str, way: str, scanner: Scanner, scratch: Path | None
 ) -> None:
-    for seed in range(2 if way == "one loop" else 6):
+    for seed in range(6):
         rng = np.random.default_rng((seed, 8))
         problem = random_problem(rng, kind, scratch, ragged=seed % 2 == 1)
         count = len(problem.rows)
@@ -246,37 +239,6 @@ def test_the_largest_sums_do_not_wrap(way: str, scanner: Scanner, scratch: Path 
             assert_same(small(scanner).solve(problem, 3), Exhaustive().solve(problem, 3))
             bounds = scanner.scan(matrix, problem.rows, problem.caption_sets(), scorer.set_bound())
             assert np.abs(bounds - 2.0).max() < 0.05
-
-
-def test_compiling_waits_until_it_pays(tmp_path: Path) -> None:
-    made: list[int] = []
-
-    def make_loop() -> Loop:
-        made.append(1)
-        return chamfer_loop
-
-    rng = np.random.default_rng(5)
-    problem = captions(
-        pack(draw(rng, "smooth", 12, 8), np.full(4, 3), tmp_path), unit(np.eye(8)[:2])
-    )
-    solver = small(Scanner(patience=3, make_loop=make_loop))
-    for _ in range(5):
-        solver.solve(problem, 2)
-    assert len(made) == 2  # the fourth and the fifth scan
-    small(Scanner(patience=3, make_loop=make_loop)).solve(problem, 2)
-    assert len(made) == 2  # another solver is patient anew
-
-
-def test_without_the_compiler_the_scan_stays_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "numba", None)
-    assert compiled_loop.__wrapped__() is None
-    rng = np.random.default_rng(6)
-    matrix = pack(draw(rng, "smooth", 300, 8), np.full(100, 3), tmp_path)
-    problem = captions(matrix, draw(rng, "smooth", 2, 8))
-    ranking = small(Scanner(patience=0, make_loop=lambda: None)).solve(problem, 5)
-    assert_same(ranking, Exhaustive().solve(problem, 5))
 
 
 class Interrupted:

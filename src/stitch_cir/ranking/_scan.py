@@ -6,10 +6,9 @@ one float32 a set and query, are kept. Why they are bounds: docs/exact-search.md
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
@@ -17,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir._cores import usable_cores
-from stitch_cir.ranking._fused import Loop, compiled_loop
 from stitch_cir.ranking._problem import CaptionSet, PackedCodes, PackedSets
-from stitch_cir.ranking._products import ZERO, integer_product, product_by_sets
+from stitch_cir.ranking._products import integer_product, product_by_sets
 from stitch_cir.ranking._query_batch import QueryBatch
 from stitch_cir.transport import SetBound, direction_weights, member_bounds, member_floors
 
@@ -51,21 +49,12 @@ class Scanner:
         Number of queries below which sets, not queries, go on the last axis.
     coarse_error:
         Largest error of a caption that is worth halving the products for.
-    patience:
-        Scans of one query before the loop of the extra ``fast`` is compiled; ``None``: never.
-    make_loop:
-        Makes that loop, or ``None`` where it cannot be made.
     """
 
     views_per_block: int = 1 << 15
     similarities_per_block: int = 1 << 18
     few: int = 8
     coarse_error: float = 0.03
-    patience: int | None = 8
-    make_loop: Callable[[], Loop | None] = compiled_loop
-    _scans: Iterator[int] = field(
-        default_factory=itertools.count, init=False, repr=False, compare=False
-    )
 
     def scan(
         self,
@@ -128,18 +117,9 @@ class Scanner:
         limit = member_floors if lower and bound.curvature is not None else member_bounds
         if codes is None:
             return _plain(sets, batch, partial(limit, bound=bound))
-        loop = self._loop() if len(batch.steps) == 1 and bound.curvature is None else None
-        if loop is not None:
-            return _fused(sets, codes, batch, bound.rho, loop)
         few = len(batch.steps) < self.few
         finely = few or bool(batch.lost_coarse.max() > self.coarse_error)
         return _coded(sets, codes, batch, partial(limit, bound=bound), few=few, finely=finely)
-
-    def _loop(self) -> Loop | None:
-        """Return the compiled loop; ``None`` while it would not pay, and without a compiler."""
-        if self.patience is None or next(self._scans) < self.patience:
-            return None
-        return self.make_loop()
 
 
 def _even(count: int, most: int) -> int:
@@ -214,29 +194,6 @@ def _coded(
             s = _similarities(products, scales, steps, base)
         error = _error(codes, rows, batch, lost, width)
         return limit(s, batch.weights, weights, error), error
-
-    return bound
-
-
-def _fused(
-    sets: PackedSets, codes: PackedCodes, batch: QueryBatch, rho: float, loop: Loop
-) -> Bounder:
-    whole = np.ascontiguousarray((64 * batch.whole.astype(np.int16) + batch.finer).T)
-    shift = (ZERO * whole.sum(axis=1, dtype=np.int64)).astype(np.int32)
-    of_captions, of_views = (np.float32(each) for each in direction_weights(rho))
-    step, weights = batch.steps[0] / np.float32(64), of_captions * batch.weights[:, 0]
-    base = np.ascontiguousarray(batch.base(codes.centre)[:, 0])
-    # plain arrays: the compiler knows no memory maps
-    code, scales = np.asarray(codes.codes), np.asarray(codes.scales)
-
-    def bound(rows: Rows) -> tuple[Floats, Floats]:
-        starts = sets.offsets[rows]
-        sizes = sets.offsets[rows + 1] - starts
-        scores = np.empty(len(rows), np.float32)
-        captions = (whole, shift, base, step)
-        loop(code, scales, (starts, sizes), captions, weights, of_views, scores)
-        error = _error(codes, rows, batch, batch.lost, int(sizes.max()))
-        return scores[:, None] + 2 * error, error
 
     return bound
 
