@@ -70,6 +70,7 @@ class StitchError(Exception):
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         """Keep both halves so that a front end can lay them out as it likes."""
+        hint = hint.strip()
         super().__init__(message, hint)
         self.message = message
         self.hint = hint

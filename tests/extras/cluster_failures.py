@@ -147,7 +147,7 @@ def fleet_of(gallery: Gallery) -> RayFleet:
     return gallery.fleet
 
 
-def replicas_there(session: Session) -> dict[str, Any]:
+def replicas_there() -> dict[str, Any]:
     """Return the actors of the dataset by name, each with the id of its node."""
     import ray
 
@@ -156,10 +156,10 @@ def replicas_there(session: Session) -> dict[str, Any]:
     return {name: (actor, ray.get(actor.hello.remote())["node"]) for name, actor in handles.items()}
 
 
-def nodes_of(session: Session) -> dict[str, int]:
+def nodes_of() -> dict[str, int]:
     """Return on how many nodes the replicas of each shard are."""
     shards: dict[str, set[str]] = {}
-    for name, (_, node) in replicas_there(session).items():
+    for name, (_, node) in replicas_there().items():
         shards.setdefault(name.rpartition(":")[0].partition(":")[2], set()).add(node)
     return {shard: len(nodes) for shard, nodes in sorted(shards.items())}
 
@@ -171,7 +171,7 @@ def crowd(session: Session) -> None:
 
     from stitch_cir.cluster import DatasetShard
 
-    there = replicas_there(session)
+    there = replicas_there()
     first, second = sorted(name for name in there if ":0/2:" in name)
     ray.kill(there[second][0], no_restart=True)
     again = ray.remote(DatasetShard).options(
@@ -195,7 +195,7 @@ def operate(session: Session) -> None:
         report("status", of=status)
         grown = scale(session.address, session.uri, replicas=2)
         report("grown", of=grown.to_dict(), right=session.right(gallery))
-        report("apart", nodes=nodes_of(session))
+        report("apart", nodes=nodes_of())
         crowd(session)
         crowded = read_status(session.address, session.uri)
         moved = scale(session.address, session.uri)
@@ -203,7 +203,7 @@ def operate(session: Session) -> None:
             "crowded",
             problems=crowded.problems(),
             moved=moved.to_dict(),
-            nodes=nodes_of(session),
+            nodes=nodes_of(),
             right=session.right(gallery),
         )
         # a server that runs moves to the new shards by itself

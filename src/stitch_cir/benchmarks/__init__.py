@@ -22,6 +22,7 @@ from stitch_cir.benchmarks._run_files import (
     Run,
     VariantResult,
     composed_queries,
+    is_run,
     read_run,
 )
 from stitch_cir.benchmarks._score import Scores, score
@@ -51,6 +52,7 @@ __all__ = [
     "composition_gap",
     "estimate_benchmark_cost",
     "intervals",
+    "is_run",
     "missing_files",
     "paraphrase_spread",
     "read_predictions",

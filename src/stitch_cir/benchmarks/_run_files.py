@@ -40,6 +40,7 @@ __all__ = [
     "Run",
     "VariantResult",
     "composed_queries",
+    "is_run",
     "is_written",
     "read_run",
     "write_json",
@@ -230,6 +231,11 @@ class Run:
         }
 
 
+def is_run(path: Path) -> bool:
+    """Return whether a folder is a run's."""
+    return (path / MANIFEST).is_file()
+
+
 def read_run(folder: Path | str) -> Run:
     """Read a run's folder.
 
@@ -238,7 +244,7 @@ def read_run(folder: Path | str) -> Run:
     """
     folder = Path(folder)
     hint = "Make one first: stitch bench run DATASET --root … --out RUN"
-    if not (folder / MANIFEST).is_file():
+    if not is_run(folder):
         raise NotFoundError(f"{folder} holds no run ({MANIFEST} is missing).", hint=hint)
     manifest = parse_json((folder / MANIFEST).read_bytes(), str(folder / MANIFEST))
     order = {"main": 0, "control": 1, "ablation": 2, "sweep": 3}

@@ -254,11 +254,11 @@ def compare(
     """Compare two runs query by query: difference, 95 % bootstrap interval, paired test."""
     with guard(as_json=as_json):
         from stitch_cir.benchmarks import compare as contrast
-        from stitch_cir.benchmarks import compare_runs, read_predictions, read_run
+        from stitch_cir.benchmarks import compare_runs, is_run, read_predictions, read_run
         from stitch_cir.benchmarks import score as compute
         from stitch_cir.datasets import load_benchmark
 
-        folders = [files[0] for files in (first, second) if len(files) == 1 and _is_run(files[0])]
+        folders = [files[0] for files in (first, second) if len(files) == 1 and is_run(files[0])]
         # runs have counted what they could not rank, and of a sample the queries that they had
         if len(folders) == 2 and split is None:
             runs = [read_run(folder) for folder in folders]
@@ -285,10 +285,6 @@ def compare(
             )
         if comparisons[0].drawn != "queries":
             out.print(f"Intervals and p are drawn from {comparisons[0].drawn}.")
-
-
-def _is_run(path: Path) -> bool:
-    return (path / "manifest.json").is_file()
 
 
 def _require_dataset(run: Path, recorded: str, dataset: str) -> None:

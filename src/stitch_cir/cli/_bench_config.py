@@ -77,7 +77,7 @@ def _options(data: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any]]:
         if read is None:
             raise SettingError(
                 f"{path} has a section {section!r}.",
-                hint=did_you_mean(section, [*_SECTIONS, "depth"]).strip() or _HINT,
+                hint=did_you_mean(section, [*_SECTIONS, "depth"]) or _HINT,
             )
         if isinstance(content, str) and section in _NAMES:
             content = {_NAMES[section]: content}
@@ -143,8 +143,7 @@ def _settings(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if declared is None:
             raise SettingError(
                 f"There is no setting {name!r}.",
-                hint=did_you_mean(name, sorted(offered)).strip()
-                or "stitch bench run --help lists them.",
+                hint=did_you_mean(name, sorted(offered)) or "stitch bench run --help lists them.",
             )
         if name in offered:
             # where single values differ, the preset that they were taken from is not known any more
@@ -183,7 +182,7 @@ def _renamed(
             yield names[name], value
         elif name not in facts:
             raise SettingError(
-                f"{where} has no {name!r}.", hint=did_you_mean(name, list(names)).strip() or _HINT
+                f"{where} has no {name!r}.", hint=did_you_mean(name, list(names)) or _HINT
             )
 
 

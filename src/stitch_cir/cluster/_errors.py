@@ -10,6 +10,7 @@ __all__ = [
     "VersionGoneError",
     "described",
     "named_error",
+    "reason_of",
 ]
 
 
@@ -45,3 +46,9 @@ def named_error(name: str, message: str, hint: str) -> Exception:
     if isinstance(kind, type) and issubclass(kind, errors.StitchError):
         return kind(message, hint=hint)
     return ClusterError(message, hint=hint)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the cause of a failed call in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir.cluster._ray import check_nodes, connected, ray_errors
-from stitch_cir.cluster.actors import RayFleet, Timing, deploy
+from stitch_cir.cluster.actors import RayFleet, Timing, deploy, shard_folder
 from stitch_cir.cluster.search import ClusterGallery
-from stitch_cir.cluster.storage import SharedDataset
+from stitch_cir.cluster.storage import SharedDataset, absolute_address
 from stitch_cir.gallery.store import check_encoder, encoder_name
 
 if TYPE_CHECKING:
@@ -68,7 +66,7 @@ def open_cluster(
         Ray or pylance is not installed.
     """
     chosen = options or ClusterOptions()
-    absolute = uri if "://" in uri else str(Path(uri).absolute())
+    absolute = absolute_address(uri)
     dataset = SharedDataset.open(absolute, storage_options=chosen.storage_options)
     with ExitStack() as stack:
         ray = stack.enter_context(connected(None if address == LOCAL else address))
@@ -88,16 +86,13 @@ def _load_encoder(uri: str, facts: Mapping[str, Any]) -> DualEncoder:
     from stitch_cir.encoders import load_encoder
 
     encoder = load_encoder(encoder_name(facts))
-    check_encoder(facts, encoder, Path(uri))
+    check_encoder(facts, encoder, uri)
     return encoder
 
 
 def _fleet(ray: Any, uri: str, chosen: ClusterOptions) -> RayFleet:
     """Return the shards, once all hold the newest version."""
     check_nodes(ray)
-    folder = chosen.folder or Path(
-        os.environ.get("STITCH_SHARD_CACHE") or Path(tempfile.gettempdir()) / "stitch-shards"
-    )
     options = chosen.storage_options
     with ray_errors():
         deployment = deploy(
@@ -105,7 +100,7 @@ def _fleet(ray: Any, uri: str, chosen: ClusterOptions) -> RayFleet:
             uri,
             shards=chosen.shards,
             replicas=chosen.replicas,
-            folder=str(folder),
+            folder=shard_folder() if chosen.folder is None else str(chosen.folder),
             storage_options=options,
         )
         return RayFleet(ray, deployment, storage_options=options, timing=chosen.timing)

@@ -167,14 +167,14 @@ def _require_listener(address: str) -> None:
             f"The address of a cluster cannot be {address!r}.",
             hint="Give the head's HOST:PORT, for example 10.0.0.1:6379, or auto.",
         )
+    import ray
+
     host, port = match["host"], int(match["port"])
     try:
         socket.create_connection((host, port), _CONNECT_SECONDS).close()
+        check_tls(host, port, ray.util.get_node_ip_address())
     except OSError as error:
         raise _unreachable(address, error.strerror or str(error)) from error
-    import ray
-
-    check_tls(host, port, ray.util.get_node_ip_address())
 
 
 def _unreachable(address: str | None, reason: str) -> ClusterError:

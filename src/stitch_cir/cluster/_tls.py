@@ -21,10 +21,11 @@ _HINT = (
 )
 
 
-def check_tls(host: str, port: int, own_address: str) -> None:
+def check_tls(host: str, port: int, node_address: str) -> None:
     """Raise ``ClusterError`` where a connection to the head would fail for its encryption.
 
-    ``own_address`` is what Ray connects to instead of a loopback address: that of this machine.
+    ``OSError`` where there is none at all.
+    ``node_address`` is what Ray connects to instead of a loopback address: that of this machine.
     """
     where = f"{host}:{port}"
     # as Ray reads it
@@ -36,7 +37,7 @@ def check_tls(host: str, port: int, own_address: str) -> None:
             )
         return
     context = _context()
-    name = own_address if _is_loopback(host) else host
+    name = node_address if _is_loopback(host) else host
     try:
         with (
             socket.create_connection((host, port), _SECONDS) as plain,
@@ -54,11 +55,6 @@ def check_tls(host: str, port: int, own_address: str) -> None:
             f"The cluster at {where} does not answer by TLS, which is switched on here "
             "(RAY_USE_TLS=1).",
             hint=_HINT,
-        ) from error
-    except OSError as error:
-        raise ClusterError(
-            f"The cluster at {where} cannot be reached: {error.strerror or error}.",
-            hint="Check the address and that the head runs: ray start --head",
         ) from error
 
 

@@ -53,16 +53,16 @@ class TakingPart:
     matched: tuple[tuple[bool, bool], ...] = ()
     unhashed: int = 0
 
-    def check(self, directory: object) -> None:
+    def check(self, address: str) -> None:
         """Raise ``GalleryEmptyError`` where nothing is left to rank."""
         if not self.images:
             raise GalleryEmptyError(
-                f"The gallery {directory} holds no image.",
+                f"The gallery {address} holds no image.",
                 hint="Index a folder that has images: stitch index FOLDER",
             )
         if not self.ranked:
             raise GalleryEmptyError(
-                f"No image is left to rank of the {self.images} in {directory}.",
+                f"No image is left to rank of the {self.images} in {address}.",
                 hint="The filters (and the reference, which is left out) match everything away: "
                 "loosen --include/--exclude and --where, or add --include-reference.",
             )
@@ -159,7 +159,7 @@ def select_candidates(
     """
     left_out = left_out_of(snapshot, references, negatives, settings)
     candidates = select_rows(snapshot, settings, left_out)
-    candidates.selection.check(snapshot.directory)
+    candidates.selection.check(snapshot.address)
     return candidates
 
 
@@ -234,7 +234,7 @@ def _rejected_ids(gallery: GalleryReader, negatives: Sequence[str]) -> dict[str,
         if id is None:
             gallery.check_reachable(name)
             raise NotFoundError(
-                f"The gallery {gallery.directory} has no image {name!r} to search less like.",
+                f"The gallery {gallery.address} has no image {name!r} to search less like.",
                 hint=suggest_ids(gallery, name) or "Give an id as printed by a search.",
             )
         for duplicate in (id, *gallery.duplicates(id)):

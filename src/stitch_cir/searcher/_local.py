@@ -136,7 +136,7 @@ class LocalSource:
         """Rank until no hit has a damaged record."""
         ranking = self.rank_shortlist(depth, shortlist)
         while self.leave_out_damaged(ranking.rows.tolist()):
-            self.selection.check(self.snapshot.directory)
+            self.selection.check(self.snapshot.address)
             ranking = self.rank_shortlist(depth, shortlist)
         return ShardRanking(
             tuple(ranking.rows.tolist()),

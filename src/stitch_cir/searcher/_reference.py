@@ -198,7 +198,7 @@ def gallery_id_of(gallery: GalleryReader, name: str) -> str:
 def _no_image(gallery: GalleryReader, name: str) -> NotFoundError:
     gallery.check_reachable(name)
     return NotFoundError(
-        f"The gallery {gallery.directory} has no image {name!r}.",
+        f"The gallery {gallery.address} has no image {name!r}.",
         hint=suggest_ids(gallery, name) or "Give an id as printed by a search.",
     )
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from stitch_cir import _exports
 
 if TYPE_CHECKING:
-    from stitch_cir.cluster.actors._deploy import Deployment, Replica, deploy
+    from stitch_cir.cluster.actors._deploy import Deployment, Replica, deploy, shard_folder
     from stitch_cir.cluster.actors._operate import read_status, scale
     from stitch_cir.cluster.actors._ray_fleet import RayFleet
     from stitch_cir.cluster.actors._reports import (
@@ -28,6 +28,7 @@ __all__ = [
     "deploy",
     "read_status",
     "scale",
+    "shard_folder",
 ]
 
 # each is imported when it is first used
@@ -46,5 +47,6 @@ _exports.publish(
         "deploy": "_deploy",
         "read_status": "_operate",
         "scale": "_operate",
+        "shard_folder": "_deploy",
     },
 )

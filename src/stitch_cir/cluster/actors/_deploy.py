@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
+import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from stitch_cir.cluster._errors import reason_of
 from stitch_cir.cluster._ray import NAMESPACE
 from stitch_cir.cluster.actors._placement import Placement
 from stitch_cir.cluster.shards import DatasetShard, check_hello, dataset_key
@@ -19,14 +23,16 @@ __all__ = [
     "Replica",
     "deploy",
     "deployed",
+    "hellos",
     "moved_apart",
     "nodes_of",
     "remove",
     "replica_of",
+    "shard_folder",
 ]
 
 _NAME = re.compile(r"(?P<key>[0-9a-f]+):(?P<number>\d+)/(?P<shards>\d+):(?P<replica>\d+)")
-_START_SECONDS, _HELLO_SECONDS = 120.0, 5.0
+_START_SECONDS, HELLO_SECONDS = 120.0, 5.0
 _THREADS = 16
 
 
@@ -185,16 +191,30 @@ def placement_of(ray: Any, there: Sequence[Replica]) -> Placement:
 
 def nodes_of(ray: Any, replicas: Sequence[Replica]) -> list[str]:
     """Return the id of each replica's node; empty for one that does not answer."""
+    answers = hellos(ray, replicas, HELLO_SECONDS)
+    return ["" if isinstance(each, str) else str(each["node"]) for each in answers]
+
+
+def hellos(ray: Any, replicas: Sequence[Replica], seconds: float) -> list[dict[str, Any] | str]:
+    """Return what each replica says of itself within some seconds, or why it says nothing."""
     calls = [each.actor.hello.remote() for each in replicas]
     if calls:
-        ray.wait(calls, num_returns=len(calls), timeout=_HELLO_SECONDS)
-    nodes = []
+        ray.wait(calls, num_returns=len(calls), timeout=seconds)
+    answers: list[dict[str, Any] | str] = []
     for call in calls:
         try:
-            nodes.append(str(ray.get(call, timeout=0)["node"]))
-        except (ray.exceptions.RayError, TimeoutError):
-            nodes.append("")
-    return nodes
+            answers.append(ray.get(call, timeout=0))
+        except TimeoutError:
+            answers.append(f"no answer in {seconds:g} s")
+        except ray.exceptions.RayError as error:
+            answers.append(reason_of(error))
+    return answers
+
+
+def shard_folder() -> str:
+    """Return where nodes keep the galleries of their shards, unless a server says otherwise."""
+    default = Path(tempfile.gettempdir()) / "stitch-shards"
+    return os.environ.get("STITCH_SHARD_CACHE") or str(default)
 
 
 def replica_of(replica: Replica) -> int:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from stitch_cir.cluster._ray import connected, ray_errors
 from stitch_cir.cluster.actors._deploy import (
+    HELLO_SECONDS,
     Replica,
     deploy,
     deployed,
+    hellos,
     moved_apart,
     nodes_of,
     replica_of,
+    shard_folder,
 )
 from stitch_cir.cluster.actors._placement import Placement, apart_first
 from stitch_cir.cluster.actors._ray_fleet import RayFleet
@@ -27,12 +27,15 @@ from stitch_cir.cluster.actors._reports import (
     ScaleReport,
     ShardStatus,
 )
-from stitch_cir.cluster.storage import SHARDS, SharedDataset, check_address
+from stitch_cir.cluster.storage import (
+    SHARDS,
+    SharedDataset,
+    absolute_address,
+    check_address,
+)
 from stitch_cir.errors import ClusterError, SettingError
 
 __all__ = ["read_status", "scale"]
-
-_ANSWER_SECONDS = 5.0
 
 
 def read_status(
@@ -49,7 +52,7 @@ def read_status(
     GalleryMissingError, GalleryError
         There is no dataset, or it may not be read.
     """
-    uri = _absolute(uri)
+    uri = absolute_address(uri)
     dataset = SharedDataset.open(uri, storage_options=storage_options)
     with connected(address) as ray, ray_errors(address):
         entries = _latest(ray.nodes())
@@ -94,21 +97,15 @@ def _shard_status(
 ) -> tuple[tuple[ShardStatus, ...], list[tuple[ShardStatus, str]]]:
     """Return how each replica is, and of those that answer the ids of their nodes as well."""
     sent = time.time()
-    calls = [(each, each.actor.hello.remote()) for each in replicas]
-    if calls:
-        waited_for = [call for _, call in calls]
-        ray.wait(waited_for, num_returns=len(waited_for), timeout=_ANSWER_SECONDS)
     shown, on = [], []
-    for each, call in calls:
+    for each, answer in zip(replicas, hellos(ray, replicas, HELLO_SECONDS), strict=True):
         hello: dict[str, Any] = {"machine": "", "node": "", "versions": {}, "answered": 0}
         hello |= {"loading": None, "problem": ""}
         problem = ""
-        try:
-            hello = ray.get(call, timeout=0)
-        except ray.exceptions.GetTimeoutError:
-            problem = f"no answer in {_ANSWER_SECONDS:.0f} s"
-        except ray.exceptions.RayError as error:
-            problem = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        if isinstance(answer, str):
+            problem = answer
+        else:
+            hello = answer
         shown.append(
             ShardStatus(
                 each.number + 1,
@@ -152,7 +149,7 @@ def scale(
         there was stays.
     """
     check_address(uri)
-    uri = _absolute(uri)
+    uri = absolute_address(uri)
     for name, value, most in (("shards", shards, SHARDS), ("replicas", replicas, 16)):
         if value is not None and not 1 <= value <= most:
             raise SettingError(
@@ -193,13 +190,3 @@ def scale(
             ray.kill(each.actor, no_restart=True)
     started = len(kept - {each.name for each in before})
     return ScaleReport(shards, replicas, started, len(superfluous))
-
-
-def shard_folder() -> str:
-    """Return where nodes keep the galleries of their shards, unless a server says otherwise."""
-    default = Path(tempfile.gettempdir()) / "stitch-shards"
-    return os.environ.get("STITCH_SHARD_CACHE") or str(default)
-
-
-def _absolute(uri: str) -> str:
-    return uri if "://" in uri else str(Path(uri).absolute())

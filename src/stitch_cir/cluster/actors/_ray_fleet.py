@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from stitch_cir.cluster._errors import named_error
-from stitch_cir.cluster.actors._deploy import Deployment, Replica, current_shards, is_there
-from stitch_cir.cluster.actors._round import Round, ShardsEndedError, Timing, reason_of
+from stitch_cir.cluster._errors import named_error, reason_of
+from stitch_cir.cluster.actors._deploy import Deployment, Replica, current_shards, hellos, is_there
+from stitch_cir.cluster.actors._round import Round, ShardsEndedError, Timing
 from stitch_cir.cluster.actors._silence import SilentShards
 from stitch_cir.cluster.search import Answers, FleetState, ShardCount, ShardCounts
 from stitch_cir.cluster.storage import SHARDS, SharedDataset
@@ -26,6 +26,7 @@ __all__ = ["SERVING", "RayFleet"]
 SERVING = "serving"
 """The tag of the version that is searched, which no clean-up deletes."""
 _LOAD_SECONDS, _LOOK_SECONDS = 3600.0, 5.0
+T = TypeVar("T")
 _log = logging.getLogger("stitch_cir.cluster")
 
 
@@ -104,16 +105,18 @@ class RayFleet:
             rows = len(dataset)
             self._prepare(newest, dataset.facts)
             self._load(self.deployment.all, newest)
-            self._rows = {**{v: n for v, n in self._rows.items() if v >= self._version}}
-            self._rows[newest] = rows
-            facts = {v: each for v, each in self._facts.items() if v >= self._version}
-            self._facts = {**facts, newest: dataset.facts}
+            self._rows = self._since_searched(self._rows) | {newest: rows}
+            self._facts = self._since_searched(self._facts) | {newest: dataset.facts}
             before, self._version = self._version, newest
             self.look()
             with suppress(StitchError):  # a storage that may only be read keeps no tag
                 dataset.tag(SERVING, newest)
             _log.info("version %d of %s is searched, before it %d", newest, self.uri, before)
             return newest
+
+    def _since_searched(self, by_version: Mapping[int, T]) -> dict[int, T]:
+        """Return what is known of the version that is searched, and of later ones."""
+        return {version: each for version, each in by_version.items() if version >= self._version}
 
     def _prepare(self, version: int, facts: Mapping[str, Any]) -> None:
         """Load the encoder of a version, where it is another one than that of the version before.
@@ -315,15 +318,14 @@ class RayFleet:
         return self._hello(self.deployment, seconds)
 
     def _hello(self, deployment: Deployment, seconds: float) -> list[dict[str, Any]]:
-        calls = {each.actor.hello.remote(): each for each in deployment.all}
-        self._ray.wait(list(calls), num_returns=len(calls), timeout=seconds)
         rows = []
-        for call, replica in calls.items():
+        answers = hellos(self._ray, deployment.all, seconds)
+        for replica, answer in zip(deployment.all, answers, strict=True):
             row: dict[str, Any] = {"name": replica.name, "numbers": list(replica.numbers)}
-            try:
-                row |= {"alive": True, **self._ray.get(call, timeout=0)}
+            if isinstance(answer, str):
+                row |= {"alive": False, "error": answer}
+            else:
+                row |= {"alive": True, **answer}
                 self._machines[replica.name] = row["machine"]
-            except (self._ray.exceptions.RayError, TimeoutError) as error:
-                row |= {"alive": False, "error": reason_of(error)}
             rows.append(row)
         return rows

@@ -9,12 +9,12 @@ from typing import Any
 
 from stitch_cir import __version__
 from stitch_cir._request_id import current_request
-from stitch_cir.cluster._errors import NotLoadedError, named_error
+from stitch_cir.cluster._errors import NotLoadedError, named_error, reason_of
 from stitch_cir.cluster.actors._deploy import Deployment, Replica
 from stitch_cir.cluster.actors._silence import SilentShards, not_answering
 from stitch_cir.cluster.search import ShardCounts
 
-__all__ = ["Round", "ShardsEndedError", "Timing", "reason_of"]
+__all__ = ["Round", "ShardsEndedError", "Timing"]
 
 _AGAIN = 0.2
 """Seconds before a replica that failed is called once more."""
@@ -188,9 +188,3 @@ class Round:
             return noted
         cause = waiting.failure or "it did not answer in time"
         return not_answering(self.deployment, number, cause)
-
-
-def reason_of(error: BaseException) -> str:
-    """Return the cause of a failed call in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")

@@ -21,6 +21,7 @@ from stitch_cir.cluster.indexing._units import EncodedUnit, EncoderJob, Unit
 from stitch_cir.cluster.storage import (
     ClusterIndexReport,
     SharedDataset,
+    absolute_address,
     create_dataset,
     lance_errors,
     metadata_of,
@@ -231,7 +232,7 @@ class ClusterRun:
         first = next(units)
         job = EncoderJob(
             # nodes have other working directories
-            uri=self._uri if "://" in self._uri else str(Path(self._uri).absolute()),
+            uri=absolute_address(self._uri),
             version=dataset.version,
             storage_options=self._storage,
             root=str(self._root.resolve()),

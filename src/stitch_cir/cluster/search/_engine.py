@@ -87,7 +87,7 @@ class ClusterEngine:
             snapshot, "select", settings, left_out.ids, duplicates
         )
         selection = joined(parts, settings)
-        selection.check(snapshot.directory)
+        selection.check(snapshot.address)
         snapshot.noted = tuple(dict.fromkeys(note for part in parts for note in part.notes))
         incomplete = next((part.incomplete for part in parts if part.incomplete), None)
         return TakingPartInShards(left_out, selection, incomplete, duplicates)

@@ -189,11 +189,6 @@ class ClusterGallery(ClusterReader, Gallery):
         self.closing.close()
 
     @property
-    def address(self) -> str:
-        """Where the dataset is, as it was opened."""
-        return self.uri
-
-    @property
     def facts(self) -> Mapping[str, Any]:
         """What shaped the vectors that are searched."""
         return dict(self._facts)

@@ -25,6 +25,11 @@ class ClusterReader(GalleryReader):
     fleet: Fleet
     uri: str
 
+    @property
+    def address(self) -> str:
+        """Where the dataset is, as it was opened."""
+        return self.uri
+
     def ask(self, question: str, *arguments: Any) -> list[Any]:
         """Return what every shard answers; raises what :meth:`Fleet.ask` raises."""
         raise NotImplementedError

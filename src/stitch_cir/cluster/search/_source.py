@@ -83,7 +83,7 @@ class ClusterSource:
                 self.query.duplicates,
             )
             self.selection = joined(selected, self.settings)
-            self.selection.check(self.snapshot.directory)
+            self.selection.check(self.snapshot.address)
             notes = (note for part in selected for note in part.notes)
             self.snapshot.noted = tuple(dict.fromkeys(notes))
         return ranking

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from stitch_cir.cluster.storage._dataset import SharedDataset
     from stitch_cir.cluster.storage._lance import (
         FILE_FORMAT,
+        absolute_address,
         create_dataset,
         import_lance,
         lance_errors,
@@ -49,6 +50,7 @@ __all__ = [
     "GalleryImportReport",
     "RowAddresses",
     "SharedDataset",
+    "absolute_address",
     "batches",
     "check_address",
     "create_dataset",
@@ -83,6 +85,7 @@ _exports.publish(
         "SHARDS": "_rows",
         "SURVEYED": "_rows",
         "SharedDataset": "_dataset",
+        "absolute_address": "_lance",
         "batches": "_rows",
         "check_address": "_secrets",
         "create_dataset": "_lance",

@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from stitch_cir._hints import install_command
 from stitch_cir.cluster.storage._secrets import check_address, masked
 from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError, ModelError
 
-__all__ = ["FILE_FORMAT", "create_dataset", "import_lance", "lance_errors", "quoted"]
+__all__ = [
+    "FILE_FORMAT",
+    "absolute_address",
+    "create_dataset",
+    "import_lance",
+    "lance_errors",
+    "quoted",
+]
 
 FILE_FORMAT = "2.0"
 """Lance's file format of datasets that an export makes; all that is added later is written alike.
@@ -89,6 +97,11 @@ def create_dataset(
         max_retries=0,
         storage_options=dict(options) or None,
     )
+
+
+def absolute_address(uri: str) -> str:
+    """Return the address of a dataset as other processes, and nodes, open it."""
+    return uri if "://" in uri else str(Path(uri).absolute())
 
 
 def quoted(text: str) -> str:

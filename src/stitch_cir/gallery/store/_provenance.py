@@ -196,15 +196,15 @@ def switch_notes(before: str | None, encoder: DualEncoder) -> tuple[str, ...]:
     return (f"The gallery now has the vectors of {encoder.name}; those of {before} are gone.",)
 
 
-def check_encoder(facts: Mapping[str, Any], encoder: DualEncoder, directory: Path) -> None:
-    """Raise ``GalleryMismatchError`` unless this encoder made the gallery's vectors."""
+def check_encoder(facts: Mapping[str, Any], encoder: DualEncoder, address: Path | str) -> None:
+    """Raise ``GalleryMismatchError`` unless this encoder made the vectors of a gallery."""
     if facts["fingerprint"] == encoder.fingerprint:
         return
     name = encoder_name(facts)
     made = f"{name} ({facts['weights_tag']}, {facts['fingerprint'][:12]})"
     current = f"{encoder.name} ({encoder.weights_tag}, {encoder.fingerprint[:12]})"
     raise GalleryMismatchError(
-        f"The vectors of the gallery {directory} were made by {made}; the encoder here is "
+        f"The vectors of the gallery {address} were made by {made}; the encoder here is "
         f"{current}. Vectors of two encoders cannot be compared.",
         hint=f"Use the encoder {name}, or encode everything again, while searches see "
         f"the old vectors: stitch index FOLDER --encoder {encoder.name} --switch-when-done",
