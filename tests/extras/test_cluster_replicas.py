@@ -15,7 +15,7 @@ import pytest
 
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import ClusterError, GalleryMismatchError, ModelError
-from stitch_cir.gallery import Gallery, index_folder
+from stitch_cir.gallery import Gallery, index_folder, renewed
 from stitch_cir.searcher import Query, Results, Searcher, SearchSettings
 from tests.conftest import noise
 
@@ -313,9 +313,10 @@ def test_a_version_of_another_encoder_is_searched_when_that_is_loaded(
     fleet.refresh()
     with pytest.raises(GalleryMismatchError, match="made anew by test"):
         Searcher(gallery).search(QUERY)
-    renewed = gallery.renewed()
-    assert isinstance(renewed.encoder, OtherEncoder)
-    assert hits(Searcher(renewed).search(QUERY)) == before
+    opened = renewed(gallery)
+    assert isinstance(opened.encoder, OtherEncoder)
+    assert hits(Searcher(opened).search(QUERY)) == before
+    assert renewed(opened) is opened
 
 
 def shard(number: int, replica: int, **facts: Any) -> ShardStatus:
@@ -330,6 +331,18 @@ def test_a_clock_that_is_off_is_a_problem_of_its_node() -> None:
     assert ClusterStatus("u", 7, 10, nodes, (near, late)).problems() == (
         "the clock of the node b (10.0.0.2) is 60 minutes behind this machine's",
     )
+
+
+def test_replicas_on_the_only_node_are_noted_and_no_problem() -> None:
+    nodes = (NodeStatus("a (10.0.0.1)", True, 4.0), NodeStatus("b (10.0.0.2)", False, 4.0))
+    shards = tuple(shard(number, replica) for number in (1, 2) for replica in (1, 2))
+    state = ClusterStatus("u", 7, 10, nodes, shards, together=("1/2", "2/2"))
+    assert state.problems() == ()
+    assert state.to_dict()["notes"] == [
+        "the replicas of 1/2, 2/2 are on the only node that can run shards, and end with it: start "
+        "another node, then move them apart with stitch cluster scale"
+    ]
+    assert ClusterStatus("u", 7, 10, nodes, shards).notes() == ()
 
 
 def test_a_replica_that_loads_is_a_problem_only_where_no_other_is_ready() -> None:

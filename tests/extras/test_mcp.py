@@ -17,7 +17,13 @@ import pytest
 from PIL import Image
 
 import stitch_cir as st
-from stitch_cir.encoders import HashEncoder
+from stitch_cir.encoders import (
+    ComposedEncoder,
+    DualEncoder,
+    HashEncoder,
+    load_composed,
+    load_encoder,
+)
 from stitch_cir.mcp import create_server
 from stitch_cir.wire import CatalogResponse
 from tests.server.catalog import make_shop
@@ -194,6 +200,40 @@ def test_the_documented_command_speaks_over_stdio(folder: Path) -> None:
     result = asyncio.run(run())
     assert result.structured_content["hits"][0]["id"] == "red.png"
     assert shlex.join(["stitch", "mcp"]) in DOC.read_text(encoding="utf-8")
+
+
+class FormerEncoder(HashEncoder):
+    """Vectors that cannot be compared with those of the encoder that is loaded by this name."""
+
+    fingerprint = "0" * 64
+
+
+def test_the_encoder_of_a_gallery_that_was_encoded_anew_is_taken_up(folder: Path) -> None:
+    st.index_folder(folder, encoder=FormerEncoder())
+    made_for = []
+
+    def make_composed(encoder: DualEncoder) -> ComposedEncoder:
+        made_for.append(encoder.fingerprint)
+        return load_composed("sum", encoder, load_encoder)
+
+    server = create_server(
+        st.Gallery.open(folder, encoder=FormerEncoder()), make_composed=make_composed
+    )
+
+    async def run() -> list[Any]:
+        async with mcp.Client(server) as client:
+            before = await client.call_tool("search", {"text": "red", "k": 3})
+            st.index_folder(folder, encoder=HashEncoder(), rebuild=True)
+            return [before, await client.call_tool("search", {"text": "red", "k": 3})]
+
+    before, after = (each.structured_content["hits"] for each in asyncio.run(run()))
+    with st.Gallery.open(folder, encoder=HashEncoder()) as gallery:
+        expected = st.Searcher(gallery, settings=st.SearchSettings(k=3)).search(
+            st.Query(text="red")
+        )
+    assert [hit["id"] for hit in after] == [hit.id for hit in expected]
+    assert len(before) == 3
+    assert made_for == [FormerEncoder.fingerprint, HashEncoder.fingerprint]
 
 
 def test_search_catalog_of_a_shop(tmp_path: Path) -> None:

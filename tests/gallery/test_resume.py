@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMismatchError
-from stitch_cir.gallery import Gallery, ProgressEvent, index_folder
+from stitch_cir.gallery import Gallery, ProgressEvent, index_folder, renewed
 from stitch_cir.gallery.store import write_lock
 from stitch_cir.views import ViewRecipe
 from tests.gallery.fakes import FakeEncoder
@@ -208,6 +209,26 @@ def test_an_open_gallery_notices_a_rebuild(
     index_folder(folder, encoder=other_encoder, rebuild=True)
     with pytest.raises(GalleryMismatchError, match="while it was open"):
         gallery.matrix()
+
+
+class FormerEncoder(HashEncoder):
+    """Vectors that cannot be compared with those of the encoder that is loaded by this name."""
+
+    fingerprint = "0" * 64
+
+
+def test_an_open_gallery_is_opened_anew_with_the_encoder_that_makes_its_vectors_by_now(
+    folder: Path,
+) -> None:
+    index_folder(folder, encoder=FormerEncoder())
+    gallery = Gallery.open(folder, encoder=FormerEncoder())
+    ids = gallery.ids
+    assert renewed(gallery) is gallery
+    index_folder(folder, encoder=HashEncoder(), rebuild=True)
+    opened = renewed(gallery)
+    assert opened is not gallery
+    assert opened.encoder.fingerprint == HashEncoder.fingerprint
+    assert tuple(opened.matrix().ids) == ids
 
 
 def test_a_folder_that_cannot_be_written(

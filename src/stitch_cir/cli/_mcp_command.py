@@ -43,8 +43,8 @@ def mcp(
     """
     with guard():
         spread.check()
-        from stitch_cir.cli._open import chosen_composer, open_gallery
-        from stitch_cir.encoders import load_composed, load_encoder
+        from stitch_cir.cli._open import ComposedMaker, chosen_composer, open_gallery
+        from stitch_cir.encoders import load_encoder
         from stitch_cir.mcp import create_server
         from stitch_cir.searcher import SearchSettings
 
@@ -56,8 +56,9 @@ def mcp(
                 if spread.cluster is None
                 else spread.open(gallery, None if encoder is None else load_encoder(encoder))
             )
-            together = None
-            if composed is not None:
-                together = load_composed(composed, opened.encoder, load_encoder)
-            server = create_server(opened, composer=composer, composed=together)
+            make_composed = None if composed is None else ComposedMaker(composed)
+            if make_composed is not None:
+                # a name that is none, or a model that is not there, is an error now
+                make_composed(opened.encoder)
+            server = create_server(opened, composer=composer, make_composed=make_composed)
         server.run("stdio")

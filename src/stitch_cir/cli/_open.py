@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stitch_cir.gallery import Gallery
     from stitch_cir.searcher import SearchSettings
 
-__all__ = ["chosen_composed", "chosen_composer", "composer_choice", "open_gallery"]
+__all__ = ["ComposedMaker", "chosen_composed", "chosen_composer", "composer_choice", "open_gallery"]
 
 
 def open_gallery(
@@ -110,6 +110,24 @@ def chosen_composed(
             hint="Add --composed-weight 0.5 (half of the query), or 1 for that vector alone.",
         )
     return load_composed(name, encoder, load_encoder)
+
+
+class ComposedMaker:
+    """Loads the composed-query encoder that was named once for each encoder of a gallery."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._made: tuple[DualEncoder, ComposedEncoder] | None = None
+
+    def __call__(self, encoder: DualEncoder) -> ComposedEncoder:
+        from stitch_cir.encoders import load_composed, load_encoder
+
+        with self._lock:
+            # a gallery that was indexed anew may have another encoder
+            if self._made is None or self._made[0] is not encoder:
+                self._made = encoder, load_composed(self._name, encoder, load_encoder)
+            return self._made[1]
 
 
 def composer_choice(settings: SearchSettings) -> tuple[str, int, bool]:

@@ -24,7 +24,6 @@ from stitch_cir.cli._spread_options import SpreadOptions
 
 if TYPE_CHECKING:
     from stitch_cir.composers import Composer
-    from stitch_cir.encoders import ComposedEncoder, DualEncoder
     from stitch_cir.searcher import SearchSettings
 
 __all__ = ["serve"]
@@ -148,6 +147,7 @@ def serve(
         stitch serve --cluster 10.0.0.1:6379 s3://bucket/photos.lance
     """
     with guard():
+        from stitch_cir.cli._open import ComposedMaker
         from stitch_cir.encoders import load_encoder
         from stitch_cir.server import (
             ServerModels,
@@ -185,7 +185,7 @@ def serve(
                 models=ServerModels(
                     maker,
                     maker.close,
-                    None if searching.composed is None else _ComposedMaker(searching.composed),
+                    None if searching.composed is None else ComposedMaker(searching.composed),
                     shortlist,
                     source,
                 ),
@@ -298,24 +298,6 @@ class _Maker:
         for composer in list(self._made.values()):
             if isinstance(composer, UsesModel):
                 composer.close()
-
-
-class _ComposedMaker:
-    """Loads the composed-query encoder that was named once for each encoder of a gallery."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._lock = threading.Lock()
-        self._made: tuple[DualEncoder, ComposedEncoder] | None = None
-
-    def __call__(self, encoder: DualEncoder) -> ComposedEncoder:
-        from stitch_cir.encoders import load_composed, load_encoder
-
-        with self._lock:
-            # a gallery that was indexed anew may have another encoder
-            if self._made is None or self._made[0] is not encoder:
-                self._made = encoder, load_composed(self._name, encoder, load_encoder)
-            return self._made[1]
 
 
 def _log_as_json(*, with_text: bool) -> None:

@@ -8,6 +8,7 @@ from stitch_cir.gallery._names import by_name, matcher
 from stitch_cir.gallery._near_duplicates import NearDuplicates, content_groups
 from stitch_cir.gallery._path_mask import PathMask
 from stitch_cir.gallery._reader import GalleryReader
+from stitch_cir.gallery._renewed import renewed
 from stitch_cir.gallery._report import IndexReport, Progress, ProgressEvent, VerifyReport
 from stitch_cir.gallery._snapshot import Snapshot
 from stitch_cir.gallery.attributes._facets import (
@@ -96,6 +97,7 @@ __all__ = [
     "minor_digits",
     "minor_units",
     "parse_where",
+    "renewed",
     "suggest",
     "take_encoded",
     "write_captions",

@@ -125,6 +125,10 @@ class Gallery(GalleryReader):
         check_encoder(self._facts, encoder, self.address)
         self._encoder = encoder
 
+    def reopened(self) -> Gallery:
+        """Return the gallery as it is by now; raises what :meth:`open` raises."""
+        return Gallery.open(self.directory)
+
     @property
     def notes(self) -> list[str]:
         """What is unusual about how the gallery is read at present, each once.
@@ -245,11 +249,7 @@ class Gallery(GalleryReader):
         captions only has no folder), ``GalleryError`` where nothing can be written.
         """
         return add_images(
-            self.directory,
-            images,
-            encoder=self.encoder,
-            captions=captions,
-            max_pixels=max_pixels,
+            self.directory, images, encoder=self.encoder, captions=captions, max_pixels=max_pixels
         )
 
     def remove(self, id: str) -> None:

@@ -13,8 +13,8 @@ from stitch_cir._hints import one_line
 from stitch_cir.catalog import read_request, resolve_reference, search_products
 from stitch_cir.composers import Composer
 from stitch_cir.errors import QueryError, StitchError
-from stitch_cir.gallery import Gallery, PathMask
 from stitch_cir.mcp._arguments import MAX_HITS
+from stitch_cir.mcp._current import CurrentGallery
 from stitch_cir.searcher import Searcher
 from stitch_cir.wire import CatalogRequest, CatalogResponse
 
@@ -33,11 +33,11 @@ Meta = Annotated[
 class CatalogTool:
     """The catalog of one gallery; may be called from several threads."""
 
-    def __init__(self, gallery: Gallery, composer: Composer | None = None) -> None:
-        """Search ``gallery``; ``composer`` writes captions (``None``: the verbatim composer)."""
-        self._gallery = gallery
+    def __init__(self, current: CurrentGallery, composer: Composer | None = None) -> None:
+        """Search a gallery; ``composer`` writes captions (``None``: the verbatim composer)."""
+        self._current = current
         self._composer = composer
-        self._hide_paths = PathMask(gallery).hide
+        self._hide_paths = current.hide_paths
 
     def search_catalog(
         self, catalog: Catalog, meta: Meta = None
@@ -62,13 +62,14 @@ class CatalogTool:
         return CallToolResult(content=[TextContent(text="\n".join(lines))], structured_content=data)
 
     def _search(self, request: CatalogRequest) -> CatalogResponse:
-        with self._gallery.snapshot() as snapshot:
+        gallery = self._current.gallery()
+        with gallery.snapshot() as snapshot:
             search = read_request(request, snapshot.attributes, most=MAX_HITS)
-        searcher = Searcher(self._gallery, composer=self._composer, settings=search.settings)
+        searcher = Searcher(gallery, composer=self._composer, settings=search.settings)
         reference = resolve_reference(searcher, request, _no_uploads)
 
         def notes(composed: Iterable[str]) -> Iterable[str]:
-            return map(self._hide_paths, (*composed, *self._gallery.notes))
+            return map(self._hide_paths, (*composed, *gallery.notes))
 
         return search_products(searcher, search, reference, _no_links, notes)
 

@@ -10,10 +10,10 @@ from mcp.types import ToolAnnotations
 from pydantic import ValidationError
 
 from stitch_cir.composers import Composer
-from stitch_cir.encoders import ComposedEncoder
 from stitch_cir.gallery import Gallery
 from stitch_cir.mcp._arguments import describe_errors
 from stitch_cir.mcp._catalog import CatalogTool
+from stitch_cir.mcp._current import ComposedFactory, CurrentGallery
 from stitch_cir.mcp._tools import Tools
 
 __all__ = ["create_server"]
@@ -43,20 +43,23 @@ def create_server(
     gallery: Gallery,
     *,
     composer: Composer | None = None,
-    composed: ComposedEncoder | None = None,
+    make_composed: ComposedFactory | None = None,
 ) -> MCPServer:
     """Return a Model Context Protocol server with the tools ``search``, ``compose``, ``explain``.
 
     A gallery that was made from a feed has ``search_catalog`` too, of the Universal Commerce
     Protocol.
 
-    ``composer`` writes target captions; ``None`` is the verbatim composer. ``composed`` encodes
-    reference and text together, where a query gives that a weight. Run it with
+    ``composer`` writes target captions; ``None`` is the verbatim composer. ``make_composed``
+    returns, for a gallery's encoder, what encodes reference and text together where a query gives
+    that a weight. Where another encoder makes the gallery's vectors while the server runs, the next
+    call of a tool takes that one up. Run it with
     ``server.run("stdio")``, or connect the SDK's client to it in the same process.
     """
     from stitch_cir import __version__
 
-    tools = Tools(gallery, composer, composed)
+    current = CurrentGallery(gallery, make_composed)
+    tools = Tools(current, composer)
     server = _Server(
         "stitch",
         title="STiTch",
@@ -67,7 +70,7 @@ def create_server(
     reads = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
     named = {"search": tools.search, "compose": tools.compose, "explain": tools.explain}
     if gallery.info()["feed"] is not None:
-        named["search_catalog"] = CatalogTool(gallery, composer).search_catalog
+        named["search_catalog"] = CatalogTool(current, composer).search_catalog
     for name, tool in named.items():
         server.add_tool(tool, name=name, annotations=reads)
     return server

@@ -18,10 +18,9 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 from stitch_cir._hints import one_line
 from stitch_cir._schema import Setting
 from stitch_cir.composers import Composer
-from stitch_cir.encoders import ComposedEncoder
 from stitch_cir.errors import ImageError, StitchError
 from stitch_cir.explain import draw_hit, fit
-from stitch_cir.gallery import Gallery, PathMask
+from stitch_cir.gallery import Gallery
 from stitch_cir.images import open_image
 from stitch_cir.mcp._arguments import (
     COMPOSING,
@@ -44,6 +43,7 @@ from stitch_cir.mcp._arguments import (
     query_arguments,
     setting_argument,
 )
+from stitch_cir.mcp._current import CurrentGallery
 from stitch_cir.searcher import Hit, Results, Searcher, SearchSettings, View
 from stitch_cir.wire import (
     CompositionInfo,
@@ -112,20 +112,11 @@ def _as_tool(settings: Sequence[Setting]) -> Callable[[F], F]:
 class Tools:
     """The tools of one gallery; may be called from several threads."""
 
-    def __init__(
-        self,
-        gallery: Gallery,
-        composer: Composer | None = None,
-        composed: ComposedEncoder | None = None,
-    ) -> None:
-        """Search ``gallery``; ``composer`` writes captions (``None``: the verbatim composer).
-
-        ``composed`` encodes reference and text together (``None``: the default of the gallery).
-        """
-        self._gallery = gallery
+    def __init__(self, current: CurrentGallery, composer: Composer | None = None) -> None:
+        """Search a gallery; ``composer`` writes captions (``None``: the verbatim composer)."""
+        self._current = current
         self._composer = composer
-        self._composed = composed
-        self.hide_paths = PathMask(gallery).hide
+        self.hide_paths = current.hide_paths
 
     @_as_tool(SEARCHING)
     def search(
@@ -246,8 +237,12 @@ class Tools:
         return [self.hide_paths(note) for note in unique]
 
     def _searcher(self, settings: SearchSettings) -> Searcher:
+        gallery = self._current.gallery()
         return Searcher(
-            self._gallery, composer=self._composer, settings=settings, composed=self._composed
+            gallery,
+            composer=self._composer,
+            settings=settings,
+            composed=self._current.composed(gallery),
         )
 
 

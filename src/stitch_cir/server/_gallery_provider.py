@@ -17,6 +17,7 @@ from stitch_cir.gallery import (
     PathMask,
     Snapshot,
     encoder_note,
+    renewed,
 )
 from stitch_cir.searcher import ProvidesEngine
 from stitch_cir.server._metrics import CountsShards
@@ -41,14 +42,6 @@ class MayMiss(Protocol):
     """What reads a gallery of which parts may be missing: by number, and why."""
 
     missing: Mapping[int, str]
-
-
-@runtime_checkable
-class Renews(Protocol):
-    """A gallery whose vectors may become those of another encoder while it is open."""
-
-    def renewed(self) -> Gallery:
-        """Return it as it is by now, to be given its encoder."""
 
 
 def missing_shards(gallery: GalleryReader) -> tuple[str, ...]:
@@ -205,18 +198,12 @@ class OpenGalleryProvider(GalleryProvider):
         Raises ``GalleryMismatchError`` where that encoder cannot be loaded here.
         """
         with self._lock:
-            gallery = self._opened
-            assert gallery is not None
-            if isinstance(gallery, Renews) and self._was_switched():
-                renewed = gallery.renewed()
-                try:
-                    renewed.use_encoder(self.encoder)
-                except GalleryMismatchError:
-                    self._plain_encoder = renewed.encoder
-                    self.encoder = self._wrap(self._plain_encoder)
-                    renewed.use_encoder(self.encoder)
-                self._opened = renewed
-                return renewed
+            assert self._opened is not None
+            gallery = self._opened = renewed(self._opened)
+            if gallery.encoder is not self.encoder:
+                self._plain_encoder = gallery.encoder
+                self.encoder = self._wrap(self._plain_encoder)
+                gallery.use_encoder(self.encoder)
             return gallery
 
     def state(self) -> GalleryState:

@@ -219,7 +219,7 @@ class ClusterGallery(ClusterReader, Gallery):
         """Return the version that is searched now.
 
         Raises ``GalleryMismatchError`` where another encoder has made its vectors, or with other
-        views: see :meth:`renewed`.
+        views: see :func:`stitch_cir.gallery.renewed`.
         """
         version = self.fleet.version()
         facts = self.fleet.facts(version)
@@ -227,15 +227,17 @@ class ClusterGallery(ClusterReader, Gallery):
             raise GalleryMismatchError(
                 f"The vectors of {self.uri} were made anew by {encoder_name(facts)}, while the "
                 f"gallery was open with those of {encoder_name(self._facts)}.",
-                hint="Open it again, and search again.",
+                hint="Open it again (stitch_cir.gallery.renewed), and search again.",
             )
         return version
 
-    def renewed(self) -> ClusterGallery:
-        """Return the same shards as the gallery that they are by now, to be given its encoder."""
+    def reopened(self) -> ClusterGallery:
+        """Return the same shards as the gallery that they are by now."""
         version = self.fleet.version()
         facts, encoder = self.fleet.facts(version), self.fleet.encoder(version)
-        return ClusterGallery(self.uri, self.fleet, facts, encoder, may_miss=self.may_miss)
+        opened = ClusterGallery(self.uri, self.fleet, facts, encoder, may_miss=self.may_miss)
+        opened.closing = self.closing
+        return opened
 
     def engine(self) -> Engine:
         """Return what ranks it."""
