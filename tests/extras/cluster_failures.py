@@ -203,6 +203,7 @@ def operate(session: Session) -> None:
             "crowded",
             problems=crowded.problems(),
             moved=moved.to_dict(),
+            again=scale(session.address, session.uri).to_dict(),
             nodes=nodes_of(),
             right=session.right(gallery),
         )
@@ -266,7 +267,13 @@ def kill_raylet(session: Session, victim: Any) -> None:
         seconds_until(whole, 120)
         again = time.monotonic() - began
         wrong += not session.right(gallery)
-    report("raylet", wrong=wrong, first=first, noticed=noticed, again=again, down=1)
+        fleet = fleet_of(gallery)
+        fleet.look()
+        left = {
+            "nodes": fleet.state().nodes,
+            "notes": read_status(session.address, session.uri).notes(),
+        }
+    report("raylet", left=left, wrong=wrong, first=first, noticed=noticed, again=again, down=1)
 
 
 def kill_head(session: Session) -> None:

@@ -91,6 +91,7 @@ def test_replicas_that_share_a_node_are_named_and_moved_apart(
         "scale moves them apart"
     ]
     assert crowded["moved"] == {"shards": 2, "replicas": 2, "started": 1, "ended": 1}
+    assert crowded["again"] == {"shards": 2, "replicas": 2, "started": 0, "ended": 0}
     assert crowded["nodes"] == {"0/2": 2, "1/2": 2}
     assert crowded["right"]
 
@@ -124,6 +125,19 @@ def test_a_dead_node_is_noticed_and_its_shards_start_on_another(
 ) -> None:
     assert reported["raylet"]["wrong"] == 0
     assert reported["raylet"]["down"] == 1
+
+
+def test_shards_that_have_lost_their_second_node_are_counted_and_named(
+    reported: dict[str, dict[str, Any]],
+) -> None:
+    for number in (1, 2):
+        assert f'stitch_shard_nodes{{shard="{number}"}} 2.0' in reported["observed"]["metrics"]
+    left = reported["raylet"]["left"]
+    assert left["nodes"] == {"0": 1, "1": 1}
+    assert left["notes"] == [
+        "the replicas of 1/2, 2/2 are on the only node that can run shards, and end with it: start "
+        "another node, then move them apart with stitch cluster scale"
+    ]
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="Debian's redis-server is missing")

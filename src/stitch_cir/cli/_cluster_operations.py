@@ -71,6 +71,8 @@ def _show(state: ClusterStatus) -> None:
         write_table(out, heads, rows, right=(4,))
     for problem in state.problems():
         out.print(f"problem: {printable(problem)}", soft_wrap=True)
+    for note in state.notes():
+        out.print(f"note: {printable(note)}", soft_wrap=True)
     out.print(printable(state.summary()), soft_wrap=True)
 
 

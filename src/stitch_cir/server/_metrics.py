@@ -37,13 +37,19 @@ class ShardLike(Protocol):
 
 
 class ShardsState(Protocol):
-    """What is known of the shards of a gallery; ``missing``: by number from 0, and why."""
+    """What is known of the shards of a gallery; ``missing``: by number from 0, and why.
+
+    ``nodes``: on how many nodes replicas of each answer.
+    """
 
     @property
     def images(self) -> int | None: ...
 
     @property
     def missing(self) -> Mapping[int, str]: ...
+
+    @property
+    def nodes(self) -> Mapping[int, int]: ...
 
 
 @runtime_checkable
@@ -77,14 +83,19 @@ class _ShardCollector(Collector):
         silent = GaugeMetricFamily(
             "stitch_shard_silent", "1 while a shard does not answer, else 0", labels=["shard"]
         )
-        missing = self._gallery.state().missing
+        nodes = GaugeMetricFamily(
+            "stitch_shard_nodes", "Nodes on which replicas of a shard answer", labels=["shard"]
+        )
+        state = self._gallery.state()
+        for number, count in sorted(state.nodes.items()):
+            nodes.add_metric([str(number + 1)], count)
         for each in self._gallery.shard_counts():
             label = [str(each.number)]
             seconds.add_metric(label, each.answered, each.seconds)
             hedged.add_metric(label, each.hedged)
             failed.add_metric(label, each.failed)
-            silent.add_metric(label, each.number - 1 in missing)
-        yield from (seconds, hedged, failed, silent)
+            silent.add_metric(label, each.number - 1 in state.missing)
+        yield from (seconds, hedged, failed, silent, nodes)
 
 
 class Metrics:

@@ -66,8 +66,8 @@ def read_status(
         )
         names = {each["NodeID"]: node.name for each, node in zip(entries, nodes, strict=True)}
         shards, on = _shard_status(ray, deployed(ray, uri), names)
-        crowded = _crowded(Placement.of(ray), on)
-    return ClusterStatus(uri, dataset.version, len(dataset), nodes, shards, crowded)
+        crowded, together = _sharing(Placement.of(ray), on)
+    return ClusterStatus(uri, dataset.version, len(dataset), nodes, shards, crowded, together)
 
 
 def _offset(read: float, sent: float) -> float:
@@ -84,12 +84,19 @@ def _latest(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return list(latest.values())
 
 
-def _crowded(placement: Placement, on: Sequence[tuple[ShardStatus, str]]) -> tuple[str, ...]:
-    """Return the shards whose replicas share a node needlessly; ``on``: each with its node's id."""
+def _sharing(
+    placement: Placement, on: Sequence[tuple[ShardStatus, str]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the shards whose replicas share a node needlessly, and those that have one node alone.
+
+    ``on``: each replica with the id of its node.
+    """
     nodes: dict[str, list[str]] = {}
     for each, node in on:
         nodes.setdefault(f"{each.number}/{each.shards}", []).append(node)
-    return tuple(name for name, those in nodes.items() if placement.could_be_apart(those))
+    crowded = tuple(name for name, those in nodes.items() if placement.could_be_apart(those))
+    together = (name for name, those in nodes.items() if len(those) > len(set(those)) == 1)
+    return crowded, tuple(name for name in together if name not in crowded)
 
 
 def _shard_status(

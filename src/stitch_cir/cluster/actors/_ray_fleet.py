@@ -59,6 +59,8 @@ class RayFleet:
         self._silent = SilentShards()
         self._images: dict[int, int] = {}
         """How many images a version has, of those that every shard has counted."""
+        self._nodes: Mapping[int, int] = {}
+        """On how many nodes replicas of each shard answered at the last look."""
         self._machines: dict[str, str] = {}
         """On which machine a replica was when it last said so, by its name."""
         self._version = 0
@@ -177,19 +179,23 @@ class RayFleet:
         rows = self._hello(deployment, _LOOK_SECONDS)
         self._silent.look_at(deployment, rows, version)
         counted: dict[int, int] = {}
+        nodes: dict[int, set[str]] = {n: set() for n in range(len(deployment.replicas))}
         for row, replica in zip(rows, deployment.all, strict=True):
             if not row["alive"]:
                 continue
+            nodes[replica.number].add(row["node"])
             if version in row["versions"]:
                 counted[replica.number] = row["images"][version]
             elif row["loading"] is None:
                 replica.actor.load.remote(version)
         if len(counted) == len(deployment.replicas):
             self._images = {version: sum(counted.values())}
+        self._nodes = {number: len(those) for number, those in nodes.items()}
 
     def state(self) -> FleetState:
         """Return what is known of the shards, without asking them."""
-        return FleetState(self._version, self._images.get(self._version), self._silent.reasons())
+        images, version = self._images, self._version
+        return FleetState(version, images.get(version), self._silent.reasons(), self._nodes)
 
     def follow(self) -> None:
         """Look for new versions and at the shards from time to time, until it is closed."""

@@ -79,7 +79,8 @@ class ClusterStatus:
     """The nodes of a cluster, and the shards of a dataset there.
 
     ``newest``: the dataset's newest version, with so many ``rows``; ``crowded``: shards of which
-    several replicas share a node although another one has none.
+    several replicas share a node although another one has none; ``together``: those of which all
+    replicas are on the only node that could run them.
     """
 
     uri: str
@@ -88,6 +89,7 @@ class ClusterStatus:
     nodes: tuple[NodeStatus, ...]
     shards: tuple[ShardStatus, ...]
     crowded: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
 
     def problems(self) -> tuple[str, ...]:
         """Return what keeps searches from being answered, or from being answered by any replica."""
@@ -125,6 +127,15 @@ class ClusterStatus:
         ]
         return tuple(shown)
 
+    def notes(self) -> tuple[str, ...]:
+        """Return what does no harm as long as no further node dies."""
+        if not self.together:
+            return ()
+        return (
+            f"the replicas of {', '.join(self.together)} are on the only node that can run shards, "
+            "and end with it: start another node, then move them apart with stitch cluster scale",
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready data."""
         return {
@@ -134,6 +145,7 @@ class ClusterStatus:
             "nodes": [each.to_dict() for each in self.nodes],
             "shards": [each.to_dict() for each in self.shards],
             "problems": list(self.problems()),
+            "notes": list(self.notes()),
         }
 
     def summary(self) -> str:

@@ -27,12 +27,14 @@ class FleetState:
     """What is known of the shards of a dataset at the version that is searched.
 
     ``images``: how many it has, ``None`` where no look at all shards has counted them;
-    ``missing``: the shards that do not answer, by number from 0, and why.
+    ``missing``: the shards that do not answer, by number from 0, and why; ``nodes``: on how many
+    nodes replicas of each shard answered at the last look.
     """
 
     version: int
     images: int | None
     missing: Mapping[int, str] = field(default_factory=dict)
+    nodes: Mapping[int, int] = field(default_factory=dict)
 
 
 class Fleet(Protocol):
