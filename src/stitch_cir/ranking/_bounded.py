@@ -205,6 +205,9 @@ class Bounded:
     def _score_all(self, problem: RankingProblem, k: int) -> Ranking:
         return Exhaustive(self.block_bytes).solve(problem, k)
 
+    def _score(self, problem: RankingProblem, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return score_rows(problem, rows, block_bytes=self.block_bytes, blas=False)
+
     def _best(
         self,
         problem: RankingProblem,
@@ -225,7 +228,7 @@ class Bounded:
         # so many sets hold k groups, were they of even size and spread evenly
         size = min(count, max(self.first, 4 * k * -(-count // units)))
         picked = np.argpartition(-bounds, size - 1)[:size]
-        scores = score_rows(problem, rows[picked], block_bytes=self.block_bytes)
+        scores = self._score(problem, rows[picked])
         cut = kth_best(problem, rows[picked], scores, k)
         waiting = np.setdiff1d(np.flatnonzero(bounds >= cut - ROUNDING), picked)
         waiting = waiting[np.argsort(-bounds[waiting], kind="stable")]
@@ -235,7 +238,7 @@ class Bounded:
                 return replace(ranking, bounded=count)
             size *= 2
             now, waiting = waiting[:size], waiting[size:]
-            more = score_rows(problem, rows[now], block_bytes=self.block_bytes)
+            more = self._score(problem, rows[now])
             scores, picked = np.append(scores, more), np.append(picked, now)
             cut = kth_best(problem, rows[picked], scores, k)
             waiting = waiting[bounds[waiting] >= cut - ROUNDING]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitch_cir.ranking._problem import ROUNDING, CaptionSet, PackedSets, RankingProblem
+from stitch_cir.ranking._products import float_product
 from stitch_cir.transport import Scorer
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
 
 BLOCK_BYTES = 64 << 20
 """Upper bound on the view vectors scored at a time, by default; keeps memory flat for any size."""
+FEW = 1 << 22
+"""Numbers in views up to which one thread multiplies them as fast as several."""
 DECIMALS = 9
 """Float64 scores are compared after rounding to this many decimals, far above their noise."""
 
@@ -58,11 +61,15 @@ def pad_sets(
 
 
 def score_rows(
-    problem: RankingProblem, rows: NDArray[np.int64], *, block_bytes: int = BLOCK_BYTES
+    problem: RankingProblem,
+    rows: NDArray[np.int64],
+    *,
+    block_bytes: int = BLOCK_BYTES,
+    blas: bool = True,
 ) -> NDArray[np.float32]:
-    """Score the sets ``rows`` (m,): (m,) float32, larger is better."""
+    """Score the sets ``rows`` (m,): (m,) float32, larger is better; ``blas`` as below."""
     scores = [
-        score_captions(problem.sets, rows, captions, scorer, block_bytes=block_bytes)
+        score_captions(problem.sets, rows, captions, scorer, block_bytes=block_bytes, blas=blas)
         for captions, scorer in problem.scored_sets()
     ]
     return np.asarray(problem.combine(scores, rows), dtype=np.float32)
@@ -172,8 +179,14 @@ def score_captions(
     *,
     exact: bool = False,
     block_bytes: int = BLOCK_BYTES,
+    blas: bool = True,
 ) -> NDArray[np.floating]:
-    """Score ``rows`` (m,) against one caption set: (m,) float32, or float64 where ``exact``."""
+    """Score ``rows`` (m,) against one caption set: (m,) float32, or float64 where ``exact``.
+
+    Without ``blas`` few views are multiplied on one thread of the inference engine. The threads of
+    BLAS wait for their next product by spinning, for longer than a small one took: the scan of the
+    next search then has a core less, and takes twice as long.
+    """
     vectors, weights = captions
     dtype = np.float64 if exact else np.float32
     scores: NDArray[np.floating] = np.empty(len(rows), dtype=dtype)
@@ -186,8 +199,11 @@ def score_captions(
             similarities, present = _exact_similarities(sets, part, vectors)
         else:
             views, present = pad_sets(sets, part)
-            flat = views.reshape(-1, vectors.shape[1]) @ vectors.T
-            similarities = flat.reshape(*views.shape[:2], -1).swapaxes(1, 2)
+            flat = views.reshape(-1, vectors.shape[1])
+            product = (
+                float_product(flat, vectors) if views.size <= FEW and not blas else flat @ vectors.T
+            )
+            similarities = product.reshape(*views.shape[:2], -1).swapaxes(1, 2)
         absent = None if present.all() else present.astype(dtype)
         scores[start : start + step] = scorer.score_similarities(similarities, weights, absent)
     return scores
