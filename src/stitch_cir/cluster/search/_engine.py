@@ -52,6 +52,7 @@ class TakingPartInShards:
     selection: TakingPart
     incomplete: str | None
     duplicates: str | None
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,9 @@ class ClusterEngine:
         )
         selection = joined(parts, settings)
         selection.check(snapshot.address)
-        snapshot.noted = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+        notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
         incomplete = next((part.incomplete for part in parts if part.incomplete), None)
-        return TakingPartInShards(left_out, selection, incomplete, duplicates)
+        return TakingPartInShards(left_out, selection, incomplete, duplicates, notes)
 
     def open(
         self, snapshot: Snapshot, request: RankingRequest, selected: TakingPartInShards | None
@@ -101,6 +102,7 @@ class ClusterEngine:
         selected = selected or self.select(
             snapshot, request.references, request.negatives, settings
         )
+        snapshot.noted = selected.notes
         rejected = list(selected.left_out.rejected.values())
         means = (
             whole.means(snapshot) if settings.fusion != DECLARED["fusion"].default else _NO_MEANS

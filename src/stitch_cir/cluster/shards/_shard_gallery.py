@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,16 +41,22 @@ from stitch_cir.searcher import (
     LeftOut,
     LocalSource,
     SearchSettings,
+    View,
     select_rows,
 )
 from stitch_cir.transport import open_device
 
 __all__ = ["ShardGallery"]
 
+_VIEWED = 128
+"""Images whose views are kept: those that were ranked are shown next."""
+
 
 @dataclass(slots=True)
 class ShardGallery(ShardReader):
     """Ranks the images of one shard at one version. Safe to share between threads."""
+
+    _viewed: dict[int, tuple[View, ...]] = field(default_factory=dict, repr=False)
 
     # -- ranking -----------------------------------------------------------------------------------
 
@@ -212,11 +218,17 @@ class ShardGallery(ShardReader):
                         raise ColumnMissingError(query.hubness)
                     penalty = settings.hubness.weight * self._penalties[query.hubness]
             ranker = GalleryRanker(snapshot.matrix(), settings, solver, penalty)
-            duplicates = self._kept_duplicates(query.duplicates)
-            yield (
-                LocalSource(snapshot, ranker, query.encoded, candidates, duplicates=duplicates),
-                names,
+            if len(self._viewed) > _VIEWED:
+                self._viewed = {}
+            source = LocalSource(
+                snapshot,
+                ranker,
+                query.encoded,
+                candidates,
+                duplicates=self._kept_duplicates(query.duplicates),
+                views=self._viewed,
             )
+            yield source, names
 
     def _kept_duplicates(self, name: str | None) -> NearDuplicates | None:
         if name is None:
