@@ -149,16 +149,16 @@ def test_random_searches_give_what_one_machine_gives(
 def test_a_search_of_a_text_takes_three_rounds(
     parted: ClusterGallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    questions: list[str] = []
     ask = parted.fleet.ask
 
     def recorded(version: int, question: str, *arguments: Any, **options: Any) -> Any:
-        asked.append(question)
+        questions.append(question)
         return ask(version, question, *arguments, **options)
 
     monkeypatch.setattr(parted.fleet, "ask", recorded)
     Searcher(parted).search(Query(text="a red thing"))
-    assert asked == ["select", "rank", "hits"]
+    assert questions == ["select", "rank", "hits"]
 
 
 def test_a_version_that_is_gone_is_replaced_by_the_newest_once(
