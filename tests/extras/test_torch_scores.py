@@ -153,6 +153,25 @@ def test_rankings_are_exactly_those_of_numpy(
     assert solver.resident_count == 0  # the device's copy goes with the gallery
 
 
+@pytest.mark.parametrize("k", [1, 3, 8, 20])
+def test_groups_rank_on_a_device_as_on_the_cpu(k: int, device: str) -> None:
+    """The best sets are of few groups: the best groups are not all among the best k sets."""
+    random = np.random.default_rng(13)
+    matrix = ragged(random, 80, 16)
+    problem = RankingProblem(
+        matrix, np.arange(80), unit(random, 3, 16), np.full(3, 1 / 3, np.float32), Chamfer()
+    )
+    order = Exhaustive().solve(problem, 80).rows
+    groups = np.empty(80, np.int64)
+    groups[order] = np.arange(80) // 7  # neighbours in the ranking are of one group
+    grouped = replace(problem, groups=groups)
+    expected = Exhaustive().solve(grouped, k)
+    ranked = OnDevice(device).solve(grouped, k)
+    assert len(expected.rows) == min(k, 12)
+    assert ranked.rows.tolist() == expected.rows.tolist()
+    assert ranked.scores.tolist() == expected.scores.tolist()
+
+
 def test_what_stays_on_a_device_goes_with_its_solver(device: str) -> None:
     random = np.random.default_rng(12)
     matrix = ragged(random, 9, 16)

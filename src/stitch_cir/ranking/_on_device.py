@@ -79,8 +79,9 @@ class OnDevice:
             for scored, ((vectors, weights), of_set) in zip(parts, scored_sets, strict=True):
                 scored.append(of_set.score(views, vectors, weights, present))
         scores = [scorer.join(scored) for scored in parts]
-        if len(scores) > 1 or problem.terms or problem.penalty is not None:
-            # transitions combine NumPy arrays: n numbers, not n sets
+        in_numpy = problem.terms or problem.penalty is not None or problem.groups is not None
+        if len(scores) > 1 or in_numpy:
+            # transitions combine NumPy arrays, groups are looked up in one: n numbers, not n sets
             coarse = problem.combine([each.cpu().numpy() for each in scores], rows)
             coarse = np.asarray(coarse, dtype=np.float32)
             close = np.flatnonzero(coarse >= kth_best(problem, rows, coarse, k) - ROUNDING)
