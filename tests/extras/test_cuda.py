@@ -10,8 +10,11 @@ import torch
 from PIL import Image
 
 from stitch_cir.encoders import load_encoder
-from stitch_cir.gallery import Gallery, index_folder
+from stitch_cir.errors import ModelError
+from stitch_cir.gallery import Gallery, Ids, ViewMatrix, index_folder
+from stitch_cir.ranking import Exhaustive, OnDevice, RankingProblem
 from stitch_cir.searcher import SearchSettings, search
+from stitch_cir.transport import Chamfer
 from stitch_cir.views import ViewRecipe
 
 pytestmark = pytest.mark.skipif(
@@ -60,6 +63,39 @@ def test_dense_views_are_those_of_the_cpu(clip_folder: Path) -> None:
         for device in ("cpu", "cuda")
     )
     np.testing.assert_allclose(gpu, cpu, atol=FLOAT32)
+
+
+def test_a_gallery_larger_than_a_gpus_memory_is_sent_in_blocks() -> None:
+    """The limit is torch's own, so that what it raises is what a full GPU raises."""
+    random = np.random.default_rng(3)
+    vectors = random.standard_normal((1 << 14, 1024)).astype(np.float32)  # 64 MB
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    count = len(vectors) // 4
+    matrix = ViewMatrix(
+        Ids.of(f"{number:05}" for number in range(count)),
+        vectors,
+        np.arange(count + 1) * 4,
+        np.zeros(len(vectors), np.uint8),
+        vectors[::4].copy(),
+        generation=1,
+    )
+    even = np.full(2, 0.5, np.float32)
+    problem = RankingProblem(matrix, np.arange(count), vectors[:2].copy(), even, Chamfer())
+    expected = Exhaustive().solve(problem, 7)
+    torch.cuda.empty_cache()
+    whole = torch.cuda.get_device_properties(0).total_memory
+    allowed = torch.cuda.memory_reserved() + (48 << 20)
+    torch.cuda.set_per_process_memory_fraction(allowed / whole)
+    try:
+        solver = OnDevice("cuda", 1 << 40, block_bytes=1 << 20)
+        ranking = solver.solve(problem, 7)
+        assert solver.resident_count == 0
+        with pytest.raises(ModelError, match="The memory of cuda is full"):
+            OnDevice("cuda", 0, block_bytes=1 << 30).solve(problem, 7)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert ranking.rows.tolist() == expected.rows.tolist()
+    assert ranking.scores.tolist() == expected.scores.tolist()
 
 
 def test_from_folder_to_answers(clip_folder: Path, tmp_path: Path) -> None:

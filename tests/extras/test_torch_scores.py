@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -189,6 +190,46 @@ def test_what_stays_on_a_device_goes_with_its_solver(device: str) -> None:
     keeping = OnDevice(device, 1 << 40)
     keeping.solve(problem, 3)
     del keeping, solver, matrix, problem  # the copies went with the solvers, before the vectors
+
+
+def test_a_gallery_for_which_a_device_has_no_memory_is_sent_in_blocks(
+    monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    """Memory that was free when it was looked at may be taken by another process meanwhile."""
+    random = np.random.default_rng(14)
+    matrix = ragged(random, 60, 16)
+    even = np.full(2, 0.5, np.float32)
+    problem = RankingProblem(matrix, np.arange(60), unit(random, 2, 16), even, Chamfer())
+    send = TorchScorer.send
+
+    def limited(scorer: TorchScorer, array: np.ndarray) -> Any:
+        if array.nbytes > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate more.")
+        return send(scorer, array)
+
+    monkeypatch.setattr(TorchScorer, "send", limited)
+    solver = OnDevice(device, 1 << 40, block_bytes=4 * 6 * 16 * 5)
+    limit = matrix.vectors.nbytes - 1
+    ranking, expected = solver.solve(problem, 7), Exhaustive().solve(problem, 7)
+    assert ranking.rows.tolist() == expected.rows.tolist()
+    assert ranking.scores.tolist() == expected.scores.tolist()
+    assert solver.resident_count == 0
+    limit = 100
+    with pytest.raises(ModelError, match=f"The memory of {device} is full") as caught:
+        solver.solve(problem, 7)
+    assert "--device cpu" in caught.value.hint
+    # it is looked at again for every query
+    limit = matrix.vectors.nbytes
+    solver.solve(problem, 7)
+    assert solver.resident_count == 1
+
+    def broken(scorer: TorchScorer, array: np.ndarray) -> Any:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(TorchScorer, "send", broken)
+    for again in (OnDevice(device, 0), OnDevice(device, 1 << 40)):
+        with pytest.raises(RuntimeError, match="illegal memory access"):
+            again.solve(problem, 7)
 
 
 def test_a_search_records_the_device_and_ranks_the_same(tmp_path: Path, device: str) -> None:

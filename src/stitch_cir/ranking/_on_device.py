@@ -1,7 +1,8 @@
 """Ranking with the scores of a torch device, and float64 on the CPU: the same ranking exactly.
 
 Vectors that fit into half of a GPU's free memory are sent there once and stay until they are
-dropped here; of larger ones, blocks are sent for every query. On the device float32 scores give the
+dropped here; of larger ones, and where another process takes the memory first, blocks are sent for
+every query. On the device float32 scores give the
 cut; the sets near it come back and are ordered in float64, as ``Exhaustive`` does it.
 """
 
@@ -62,17 +63,26 @@ class OnDevice:
     def solve(self, problem: RankingProblem, k: int) -> Ranking:
         """Rank the candidates and return the best ``k``, or all where there are fewer.
 
-        Raises ``SettingError`` for a scorer without a torch form, ``ModelError`` without torch.
+        Raises ``SettingError`` for a scorer without a torch form, ``ModelError`` without torch, and
+        where the device's memory does not suffice for a block.
         """
         scored_sets = [
             (captions, TorchScorer(scorer, self.device))
             for captions, scorer in problem.scored_sets()
         ]
-        scorer = scored_sets[0][1]
         rows = problem.candidates
         k = min(k, count_units(problem, rows))
         if not k:
             return rank_exactly(problem, rows[:0], 0, block_bytes=self.block_bytes)
+        with scored_sets[0][1].memory_errors():
+            close = self._close(problem, scored_sets, k)
+        return rank_exactly(problem, close, k, scored=len(rows), block_bytes=self.block_bytes)
+
+    def _close(
+        self, problem: RankingProblem, scored_sets: Sequence[tuple[Any, TorchScorer]], k: int
+    ) -> NDArray[np.int64]:
+        """Return the candidates that float32 scores do not rule out of the best ``k``."""
+        scorer, rows = scored_sets[0][1], problem.candidates
         resident = self._keep_resident(problem.sets.vectors, scorer)
         parts: list[list[Any]] = [[] for _ in scored_sets]
         for views, present in self._blocks(problem.sets, rows, scorer, resident):
@@ -84,11 +94,10 @@ class OnDevice:
             # transitions combine NumPy arrays, groups are looked up in one: n numbers, not n sets
             coarse = problem.combine([each.cpu().numpy() for each in scores], rows)
             coarse = np.asarray(coarse, dtype=np.float32)
-            close = np.flatnonzero(coarse >= kth_best(problem, rows, coarse, k) - ROUNDING)
-        else:
-            cut = scores[0].topk(k).values[-1] - ROUNDING
-            close = (scores[0] >= cut).nonzero()[:, 0].cpu().numpy()
-        return rank_exactly(problem, rows[close], k, scored=len(rows), block_bytes=self.block_bytes)
+            return rows[np.flatnonzero(coarse >= kth_best(problem, rows, coarse, k) - ROUNDING)]
+        cut = scores[0].topk(k).values[-1] - ROUNDING
+        near: NDArray[np.int64] = (scores[0] >= cut).nonzero()[:, 0].cpu().numpy()
+        return rows[near]
 
     def above(self, problem: RankingProblem, score: float) -> NDArray[np.int64]:
         """Return all candidates whose float64 score is at least ``score``; scored on the CPU."""
@@ -109,11 +118,14 @@ class OnDevice:
             limit = self.resident_limit
             if vectors.nbytes > (scorer.free_bytes() // 2 if limit is None else limit):
                 return None
-            self._resident[key] = scorer.send(vectors)
+            kept = scorer.keep(vectors)
+            if kept is None:
+                return None
+            self._resident[key] = kept
             # the solver is referred to weakly, so that dropping it frees the device at once
             solver = weakref.ref(self)
             self._sources[key] = weakref.ref(vectors, lambda _: _forget(solver(), key))
-            return self._resident[key]
+            return kept
 
     def _blocks(
         self,

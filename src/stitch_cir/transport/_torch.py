@@ -6,6 +6,8 @@ Scores are float32 and agree with those of NumPy within ``TOLERANCE``.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -114,6 +116,31 @@ class TorchScorer:
         """Copy an array to the device."""
         return self._torch.tensor(np.ascontiguousarray(array), device=self._device)
 
+    def keep(self, array: NDArray[Any]) -> Tensor | None:
+        """Copy an array to the device to stay there; ``None`` where its memory does not suffice.
+
+        It may be free when it is looked at, and taken by another process when it is asked for.
+        """
+        try:
+            return self.send(array)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            return None
+
+    @contextmanager
+    def memory_errors(self) -> Iterator[None]:
+        """Turn what torch raises where the device's memory is full into ``ModelError``."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise ModelError(
+                f"The memory of {self._device} is full, and the scores need more of it.",
+                hint="End what else uses the device, or score on the processor: --device cpu",
+            ) from error
+
     def join(self, parts: list[Tensor]) -> Tensor:
         """Join tensors along their first axis."""
         return self._torch.cat(parts)
@@ -174,3 +201,8 @@ class TorchScorer:
             return views @ captions.T
         finally:
             torch.set_float32_matmul_precision(precision)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether it is torch's allocator or CUDA itself that has no more memory."""
+    return "out of memory" in str(error)
