@@ -13,13 +13,68 @@ from PIL import Image
 
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import StitchError
-from stitch_cir.gallery import Gallery, index_folder
-from stitch_cir.searcher import Query, Results, Searcher, SearchSettings
+from stitch_cir.gallery import FacetRequest, Gallery, index_folder
+from stitch_cir.searcher import METHODS, PRESETS, Query, Results, Searcher, SearchSettings
 from tests.conftest import noise
 
 ENCODER = HashEncoder()
 CASES = int(os.environ.get("STITCH_RANDOM_CASES", "40"))
 """Random searches that are compared; through actors of Ray half as many, unless it is set."""
+QUERY = Query("i001.png", "in red")
+SETTINGS: list[dict[str, Any]] = [
+    *({"preset": name} for name in PRESETS),
+    *({"scorer": name} for name in ("point", "sinkhorn", "exact", "chamfer", "roles")),
+    {"transition": "pdv"},
+    *(dict(method.values) for method in METHODS.values()),
+    {"transition": "projected-parts", "neighbours": 0},
+    {"transition": "projected-parts", "scorer": "harris", "strictness": 0.2, "group_by": "brand"},
+    {"k": 100},
+    {"include": ["sub/*"]},
+    {"include": ["i00*", "zzz", "sub"], "exclude": ["*4.png"]},
+    {"include": ["zzz"]},
+    {"where": "price > 20"},
+    {"where": 'brand = "Ü" or tags contains "y"'},
+    {"where": "nope = 3"},
+    {"group_by": "brand", "group_size": 3},
+    {"group_by": "price", "k": 3},
+    {"group_by": "tags"},
+    {"near_duplicates": "collapse"},
+    {"near_duplicates": "collapse", "group_by": "brand", "group_size": 4, "k": 5},
+    {"shortlist": 12},
+    {"shortlist": 12, "measure_recall": True, "k": 5},
+    {"variety": 0.5, "k": 20},
+    {"strictness": 0.05},
+    {"strictness": 0.2, "below_cutoff": True},
+    {"strictness": 0.3, "where": "price > 5", "hubness_weight": 0.4},
+    {"min_score": 0.1},
+    {"fusion": "z-score"},
+    {"hubness_weight": 0.4, "hubness_neighbours": 5},
+    {"include_reference": True},
+]
+QUERIES: list[Query] = [
+    Query(None, "a red thing"),
+    Query("i004.png"),
+    Query("I001.PNG", "in red"),
+    Query("nope.png", "in red"),
+    Query(["i001.png", "i002.png"], "in red"),
+    Query("i001.png", "in red", negatives=("i005.png", "twin.png")),
+    Query("i001.png", "in red", negatives=("zip",)),
+    Query("i001.png", "in red", avoid=("a dog",)),
+    Query("i001.png", "in red", offset=10),
+    Query(
+        "i001.png",
+        "in red",
+        facets=(
+            "brand",
+            "price:0,20,40",
+            "on:year",
+            "tags",
+            "sold",
+            FacetRequest("price", limit=2),
+        ),
+    ),
+    Query("i001.png", "in red", facets=("brand:1,2",)),
+]
 
 
 def make_source(folder: Path) -> Path:

@@ -62,6 +62,7 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             ray.init(
                 "local",
                 num_cpus=4,
+                num_gpus=1,  # that Ray shares out; no test here uses one
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level="ERROR",
@@ -332,10 +333,20 @@ def test_a_node_that_does_not_fit_is_named_with_the_cause(
 
 
 def test_a_cluster_without_room_or_gpus_is_said(faults: Path, images: Path, uri: str) -> None:
-    with pytest.raises(ClusterError, match=r"is to have 1 GPUs; the cluster has 0"):
-        run(images, uri, num_gpus=1)
+    with pytest.raises(ClusterError, match=r"is to have 2 GPUs; the cluster has 1"):
+        run(images, uri, num_gpus=2)
     with pytest.raises(SettingError, match="unit is 0"):
         run(images, uri, unit=0)
+
+
+def test_there_is_an_encoder_for_each_gpu_or_part_of_one(
+    faults: Path, images: Path, uri: str
+) -> None:
+    assert run(images, uri, workers=None, num_gpus=1).workers == 1
+    assert run(images, uri, workers=None, num_gpus=0.5, rebuild=True).workers == 2
+    # this process, which encodes nothing, needs no GPU for it
+    with pytest.raises(ClusterError, match=r"On the node \S+ \(\S+\): .* runs on the CPU only"):
+        run(images, f"{uri}-cuda", device="cuda")
 
 
 def test_a_dataset_of_another_kind_is_refused(

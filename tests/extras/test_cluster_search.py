@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 
 import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.errors import ClusterError, GalleryMismatchError, SettingError
-from stitch_cir.gallery import FacetRequest, Gallery, index_folder
-from stitch_cir.searcher import METHODS, PRESETS, Query, Results, Searcher, SearchSettings
+from stitch_cir.errors import ClusterError, GalleryMismatchError, ModelError, SettingError
+from stitch_cir.gallery import Gallery, index_folder
+from stitch_cir.searcher import Query, Results, Searcher, SearchSettings
 from tests.conftest import noise
 
 pytestmark = pytest.mark.cluster
@@ -33,6 +34,9 @@ from stitch_cir.cluster import (  # noqa: E402 - needs the extra
 from tests.extras.cluster_cases import (  # noqa: E402
     CASES,
     ENCODER,
+    QUERIES,
+    QUERY,
+    SETTINGS,
     answer,
     facts,
     make_source,
@@ -41,7 +45,6 @@ from tests.extras.cluster_cases import (  # noqa: E402
 from tests.extras.cluster_fleet import FleetHere, open_here  # noqa: E402
 
 SHARDS = 3
-QUERY = Query("i001.png", "in red")
 
 
 @pytest.fixture(scope="module")
@@ -65,62 +68,6 @@ def whole(scratch: Path, uri: str) -> Iterator[Gallery]:
 @pytest.fixture(scope="module")
 def parted(scratch: Path, uri: str, whole: Gallery) -> ClusterGallery:
     return open_here(uri, scratch / "shards", SHARDS, ENCODER)
-
-
-SETTINGS: list[dict[str, Any]] = [
-    *({"preset": name} for name in PRESETS),
-    *({"scorer": name} for name in ("point", "sinkhorn", "exact", "chamfer", "roles")),
-    {"transition": "pdv"},
-    *(dict(method.values) for method in METHODS.values()),
-    {"transition": "projected-parts", "neighbours": 0},
-    {"transition": "projected-parts", "scorer": "harris", "strictness": 0.2, "group_by": "brand"},
-    {"k": 100},
-    {"include": ["sub/*"]},
-    {"include": ["i00*", "zzz", "sub"], "exclude": ["*4.png"]},
-    {"include": ["zzz"]},
-    {"where": "price > 20"},
-    {"where": 'brand = "Ü" or tags contains "y"'},
-    {"where": "nope = 3"},
-    {"group_by": "brand", "group_size": 3},
-    {"group_by": "price", "k": 3},
-    {"group_by": "tags"},
-    {"near_duplicates": "collapse"},
-    {"near_duplicates": "collapse", "group_by": "brand", "group_size": 4, "k": 5},
-    {"shortlist": 12},
-    {"shortlist": 12, "measure_recall": True, "k": 5},
-    {"variety": 0.5, "k": 20},
-    {"strictness": 0.05},
-    {"strictness": 0.2, "below_cutoff": True},
-    {"strictness": 0.3, "where": "price > 5", "hubness_weight": 0.4},
-    {"min_score": 0.1},
-    {"fusion": "z-score"},
-    {"hubness_weight": 0.4, "hubness_neighbours": 5},
-    {"include_reference": True},
-]
-QUERIES: list[Query] = [
-    Query(None, "a red thing"),
-    Query("i004.png"),
-    Query("I001.PNG", "in red"),
-    Query("nope.png", "in red"),
-    Query(["i001.png", "i002.png"], "in red"),
-    Query("i001.png", "in red", negatives=("i005.png", "twin.png")),
-    Query("i001.png", "in red", negatives=("zip",)),
-    Query("i001.png", "in red", avoid=("a dog",)),
-    Query("i001.png", "in red", offset=10),
-    Query(
-        "i001.png",
-        "in red",
-        facets=(
-            "brand",
-            "price:0,20,40",
-            "on:year",
-            "tags",
-            "sold",
-            FacetRequest("price", limit=2),
-        ),
-    ),
-    Query("i001.png", "in red", facets=("brand:1,2",)),
-]
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
@@ -250,6 +197,15 @@ def test_what_needs_all_vectors_or_writes_is_refused(parted: ClusterGallery) -> 
         parted.matrix()
     with pytest.raises(SettingError, match="not written through a search"):
         parted.remove("i001.png")
+
+
+def test_a_gpu_that_a_node_lacks_is_one_error_that_names_node_and_cause(
+    parted: ClusterGallery,
+) -> None:
+    searcher = Searcher(parted, settings=SearchSettings(device="cuda:99"))
+    cause = r"Scoring on cuda:99 (needs torch, which is not installed|.* torch sees \d+ CUDA)"
+    with pytest.raises(ModelError, match=f"On the node {re.escape(platform.node())}: {cause}"):
+        searcher.search(QUERY)
 
 
 def test_a_missing_shard_is_an_error_or_said_to_be_missing(

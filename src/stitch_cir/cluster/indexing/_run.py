@@ -85,11 +85,11 @@ class ClusterRun:
         main = self._opened(self._uri)
         recorded = None if main is None else encoder_name(main.facts)
         self._encoder = encoder or recorded or "mini"
-        model = load_encoder(
-            self._encoder,
-            device=self._options.get("device"),
-            precision=self._options.get("precision"),
-        )
+        device = self._options.get("device")
+        if device is not None and device.startswith("cuda"):
+            # only names the vectors here; a GPU is the nodes' that encode
+            device = "cpu"
+        model = load_encoder(self._encoder, device=device, precision=self._options.get("precision"))
         renewal = None if main is None else self._renewal(main, model, recipe)
         if renewal is None:
             version = self._update(main, None, model, recipe)

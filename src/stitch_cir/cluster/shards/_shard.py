@@ -22,7 +22,13 @@ from stitch_cir.cluster._ray import node_id, node_name
 from stitch_cir.cluster.shards._log import log_answer, log_to_stderr
 from stitch_cir.cluster.shards._materialise import materialise, materialise_apart
 from stitch_cir.cluster.shards._shard_gallery import ShardGallery
-from stitch_cir.errors import ClusterError, NotFoundError, SettingError, StitchError
+from stitch_cir.errors import (
+    ClusterError,
+    ModelError,
+    NotFoundError,
+    SettingError,
+    StitchError,
+)
 from stitch_cir.gallery import Gallery
 
 __all__ = ["DatasetShard"]
@@ -129,6 +135,10 @@ class DatasetShard:
     def _guarded(self, work: Any) -> tuple[Any, ...]:
         try:
             value = work()
+        except ModelError as error:
+            # torch, a GPU, or memory of one: what is missing is missing on this node
+            kind, message, hint = described(error)
+            return "error", kind, f"On the node {self._node}: {message}", hint
         except (ColumnMissingError, StitchError) as error:
             return "error", *described(error)
         self._answered += 1
