@@ -33,6 +33,7 @@ NEEDS = {
     "test_cluster.py": "lance",
     "test_cluster_index.py": "ray",
     "test_cluster_failures.py": "ray",
+    "test_cluster_cuda.py": "ray",
     "test_qdrant.py": "qdrant_edge",
     "test_catalog_schema.py": "ucp_sdk",
     "test_packages.py": "hatchling",
