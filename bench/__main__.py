@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import (
     cirr,
     cluster,
+    cluster_device,
     cluster_search,
     cold,
     device,
@@ -73,6 +74,7 @@ PARTS: dict[str, Callable[[dict[str, Path]], Iterable[Row]]] = {
     "scan": alone(scan.run),
     "ways": alone(ways.run),
     "device": alone(device.run),
+    "device-cluster": alone(cluster_device.run),
     "stamps": on("stamps", stamps.run),
     "server": alone(server.run),
     "cluster": alone(cluster_search.run),

@@ -36,23 +36,22 @@ from stitch_cir.views import ViewBox
 
 SETS, VIEWS, DIM = 40_000, 10, 384
 ROUNDS, QUERIES, CALLS, SEARCHES = 5, 5, 300, 40
-_BOXES = "[" + ", ".join(["[0.0, 0.0, 1.0, 1.0, 0]"] * VIEWS) + "]"
+_BOX = "[0.0, 0.0, 1.0, 1.0, 0]"
 
 
 class SyntheticTexts(HashEncoder):
     """Makes the captions of a world out of texts, the same of the same."""
 
-    dim = DIM
-
     def __init__(self, world: World) -> None:
         self._world = world
+        self.dim = world.dim
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         seeds = [
             int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") for text in texts
         ]
         rows = [self._world.query(seed, 1).vectors[0] for seed in seeds]
-        return np.stack(rows) if rows else np.empty((0, DIM), np.float32)
+        return np.stack(rows) if rows else np.empty((0, self.dim), np.float32)
 
     def encode_views(
         self, images: Sequence[Image.Image], boxes: Sequence[Sequence[ViewBox]]
@@ -79,14 +78,16 @@ def run() -> Iterator[Row]:
             yield memory(parted)
 
 
-def write_gallery(world: World, folder: Path, encoder: HashEncoder) -> None:
+def write_gallery(
+    world: World, folder: Path, encoder: HashEncoder, count: int = SETS, views: int = VIEWS
+) -> None:
     """Write a gallery whose sets are made, not encoded; its only file is one image."""
     folder.mkdir()
     Image.new("RGB", (32, 32)).save(folder / "image.png")
     index_folder(folder, encoder=encoder)
     with closing(Store(Gallery.open(folder, encoder=encoder).directory, write=True)) as store:
-        for start in range(0, SETS, BLOCK):
-            sets = world.views(start // BLOCK, min(BLOCK, SETS - start), VIEWS)
+        for start in range(0, count, BLOCK):
+            sets = world.views(start // BLOCK, min(BLOCK, count - start), views)
             with store.transaction():
                 put_records(store, [record(start + n, each) for n, each in enumerate(sets)])
 
@@ -95,7 +96,8 @@ def record(number: int, views: NDArray[np.float32]) -> IdRecord:
     """Return an item with a view set (M, d)."""
     id = f"{number:07}.png"
     hash = hashlib.sha256(id.encode()).hexdigest()
-    content = (32, 32, _BOXES, views.astype("<f4").tobytes())
+    boxes = f"[{', '.join([_BOX] * len(views))}]"
+    content = (32, 32, boxes, views.astype("<f4").tobytes())
     columns = {"path": id.encode(), "size": 1, "mtime_ns": 1, "hash": hash}
     digest = row_digest(hash, *content)
     return IdRecord(id, "items", columns, ContentRecord(*content, digest))
