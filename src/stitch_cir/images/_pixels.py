@@ -51,6 +51,11 @@ def upright_rgb(
         finish = partial(_coloured_grey, transform)
     elif transform is not None:
         finish = transform.apply
+    if turn is None and convert is _identity and finish is _identity:
+        # strips save memory where something is converted; here each would be copied twice
+        whole = image.reduce(factor)
+        whole.info = {}
+        return whole
     width, height = image.size
     if turn in ON_THE_SIDE:
         width, height = height, width
