@@ -162,3 +162,19 @@ def test_other_content() -> None:
     assert read_metadata(io.BytesIO(b"")) == {}
     assert read_metadata(io.BytesIO(b"%PDF-1.4")) == {}
     assert read_metadata(saved("GIF")) == {}
+
+
+def test_padding_between_the_segments_of_a_jpeg_hides_nothing() -> None:
+    content = saved(exif=exif(), xmp=XMP.encode()).getvalue()
+    segments = iptc((120, b"x y"))
+    plain = io.BytesIO(content[:2] + segments + content[2:])
+    padded = io.BytesIO(content[:2] + b"\xff" * 70_000 + segments + b"\xff" * 5 + content[2:])
+    assert read_metadata(padded) == read_metadata(plain)
+    assert read_metadata(plain)["camera"] == "NIKON Z 6"
+
+
+def test_more_exif_than_a_mebibyte_is_not_read() -> None:
+    content = saved(exif=exif()).getvalue()
+    segment = b"Exif\0\0" + b"x" * 65_000
+    many = (b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment) * 17
+    assert read_metadata(io.BytesIO(content[:2] + many + content[2:])) == {}

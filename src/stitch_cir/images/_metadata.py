@@ -27,6 +27,8 @@ __all__ = ["read_metadata"]
 
 _LARGEST = 1 << 20
 """Bytes of EXIF, of XMP, or of IPTC that are read."""
+_EXIF_MARK, _XMP_MARK = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_IPTC_MARK = b"Photoshop 3.0\0"
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
@@ -51,29 +53,55 @@ def read_metadata(stream: BinaryIO) -> dict[str, Any]:
     format = format_of(stream.read(HEAD_BYTES))
     if format is None:
         return {}
-    sources: list[dict[str, Any]] = []
-    try:
-        with (
-            quiet_decoders(),
-            raised_limit(SCALED_FACTOR * MAX_PIXELS),
-            opened(stream, format).image as image,
-        ):
-            for read in (_from_xmp, _from_exif):
-                with suppress(Exception):  # hostile bytes make decoders raise anything
-                    sources.append(read(image))
-    except OSError as error:
-        if error.errno is not None:
-            raise
-    except Exception:  # not even a header
-        return {}
-    if format == "JPEG":
-        sources.append(_from_iptc(stream))
+    with quiet_decoders():
+        sources = _sources_of_jpeg(stream) if format == "JPEG" else _sources(stream, format)
     metadata: dict[str, Any] = {}
     for source in sources:
         for name, value in source.items():
             if value not in (None, "", []):
                 metadata.setdefault(name, value)
     return metadata
+
+
+def _sources_of_jpeg(stream: BinaryIO) -> list[dict[str, Any]]:
+    """Read the segments that say something; Pillow would parse the tables of the pixels as well."""
+    info: dict[Any, Any] = {"exif": b"", "xmp": b""}
+    iptc = b""
+    for mark, segment in segments_of_jpeg(stream, (0xE1, 0xED)):
+        if mark == 0xED and segment.startswith(_IPTC_MARK):
+            iptc += segment[len(_IPTC_MARK) :]
+        elif mark == 0xE1 and segment.startswith(_EXIF_MARK):
+            info["exif"] += segment[len(_EXIF_MARK) :]
+        elif mark == 0xE1 and segment.startswith(_XMP_MARK):
+            info["xmp"] = segment[len(_XMP_MARK) :]
+        if max(len(info["exif"]), len(iptc)) > _LARGEST:
+            break
+    sources = []
+    if any(info.values()):
+        carrier = Image.Image()
+        carrier.info = info
+        sources = _sources_of_image(carrier)
+    return [*sources, _from_iptc(iptc)] if 0 < len(iptc) <= _LARGEST else sources
+
+
+def _sources(stream: BinaryIO, format: str) -> list[dict[str, Any]]:
+    try:
+        with raised_limit(SCALED_FACTOR * MAX_PIXELS), opened(stream, format).image as image:
+            return _sources_of_image(image)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        return []
+    except Exception:  # not even a header
+        return []
+
+
+def _sources_of_image(image: Image.Image) -> list[dict[str, Any]]:
+    sources = []
+    for read in (_from_xmp, _from_exif):
+        with suppress(Exception):  # hostile bytes make decoders raise anything
+            sources.append(read(image))
+    return sources
 
 
 # -- EXIF ----------------------------------------------------------------------------------------
@@ -199,14 +227,8 @@ def _first(properties: Mapping[str, list[str]], name: str) -> str:
 # -- IPTC ----------------------------------------------------------------------------------------
 
 
-def _from_iptc(stream: BinaryIO) -> dict[str, Any]:
+def _from_iptc(data: bytes) -> dict[str, Any]:
     """Return what the older records of news agencies say, which lie in a JPEG's APP13 segments."""
-    data = b""
-    for segment in segments_of_jpeg(stream, 0xED):
-        if segment.startswith(b"Photoshop 3.0\0"):
-            data += segment[14:]
-        if len(data) > _LARGEST:
-            return {}
     texts: dict[int, list[str]] = {}
     for number, content in _records(_resource(data, 0x0404)):
         try:

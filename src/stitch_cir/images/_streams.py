@@ -10,7 +10,7 @@ import io
 import struct
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO
@@ -73,6 +73,18 @@ class Splice(io.RawIOBase):
             raise ValueError("negative seek position")
         self._at = base + offset
         return self._at
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to ``size`` bytes; those within one part are copied once only."""
+        if size > 0 and self._at < self._starts[-1]:
+            number = bisect_right(self._starts, self._at) - 1
+            if self._at + size <= self._starts[number + 1]:
+                self._stream.seek(self._parts[number][0] + self._at - self._starts[number])
+                piece = self._stream.read(size)
+                self._at += len(piece)
+                return piece
+        # a raw stream that never blocks always has an answer
+        return super().read(size) or b""
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill ``buffer`` as far as the parts reach, or with the tail where they have ended."""
@@ -231,8 +243,7 @@ def _jpeg(stream: BinaryIO, *, bare: bool) -> Iterator[tuple[int, int]]:
     while len(head := _at(stream, position, 4)) == 4:
         if head[:2] == b"\xff\xff":
             # padding, which Pillow would read byte by byte
-            block = _at(stream, position, 65536)
-            position += len(block) - len(block.lstrip(b"\xff")) - 1
+            position = _behind_padding(stream, position)
             continue
         mark = head[1]
         end = position + 2 + int.from_bytes(head[2:], "big")
@@ -249,15 +260,23 @@ def _jpeg(stream: BinaryIO, *, bare: bool) -> Iterator[tuple[int, int]]:
     yield position, size
 
 
-def segments_of_jpeg(stream: BinaryIO, mark: int) -> Iterator[bytes]:
-    """Yield the content of the segments of one kind before the pixels, whole ones only."""
+def _behind_padding(stream: BinaryIO, position: int) -> int:
+    block = _at(stream, position, 65536)
+    return position + len(block) - len(block.lstrip(b"\xff")) - 1
+
+
+def segments_of_jpeg(stream: BinaryIO, marks: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield kind and content of the segments of some kinds before the pixels, whole ones only."""
     size, position = size_of(stream), 2
     while len(head := _at(stream, position, 4)) == 4 and head[0] == 0xFF and head[1] != 0xDA:
+        if head[1] == 0xFF:
+            position = _behind_padding(stream, position)
+            continue
         end = position + 2 + max(2, int.from_bytes(head[2:], "big"))
         if end > size:
             return
-        if head[1] == mark:
-            yield _at(stream, position + 4, end - position - 4)
+        if head[1] in marks:
+            yield head[1], _at(stream, position + 4, end - position - 4)
         position = end
 
 
