@@ -16,6 +16,7 @@ import stitch_cir as st
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import Gallery
 from stitch_cir.images import STRUCTURE_BYTES, perceptual_hash
+from tests.gallery.fakes import FakeEncoder
 
 COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "half": lambda image: image.resize((image.width // 2, image.height // 2)),
@@ -221,3 +222,67 @@ def test_what_is_refused() -> None:
 def test_a_rotated_image_is_another(tmp_path: Path) -> None:
     image = scene(3)
     assert differing(perceptual_hash(image), perceptual_hash(ImageOps.mirror(image))) > 60
+
+
+class LargeEncoder(HashEncoder):
+    """The encoder for tests, with as many pixels decoded as for a model."""
+
+    decode_side = 256
+
+
+def stages(folder: Path, encoder: object, **options: object) -> list[str]:
+    """Index a folder; return the stages that its progress names, each once."""
+    met: dict[str, None] = {}
+    report = st.index_folder(
+        folder,
+        encoder=encoder,  # type: ignore[arg-type]
+        progress=lambda event: met.setdefault(event.stage),
+        **options,  # type: ignore[arg-type]
+    )
+    assert report.skipped == ()
+    return list(met)
+
+
+def stored_hashes(folder: Path) -> dict[str, bytes]:
+    database = sqlite3.connect(folder / ".stitch" / "gallery.sqlite")
+    rows = database.execute("SELECT id, bits FROM items JOIN perceptual_hashes USING (hash)")
+    hashes = dict(rows.fetchall())
+    database.close()
+    return hashes
+
+
+def test_new_images_are_hashed_from_the_pixels_that_are_encoded(tmp_path: Path) -> None:
+    for seed, size in enumerate([(1100, 800), (700, 520), (300, 260), (90, 60)]):
+        scene(seed).resize(size, Image.Resampling.BICUBIC).save(tmp_path / f"{seed}.jpg")
+    assert stages(tmp_path, LargeEncoder()) == ["indexing", "metadata"]
+    first = stored_hashes(tmp_path)
+    assert len(first) == 4
+    database = sqlite3.connect(tmp_path / ".stitch" / "gallery.sqlite")
+    database.execute("DELETE FROM perceptual_hashes")
+    database.commit()
+    database.close()
+    # as galleries of earlier versions get them: from each file by itself, decoded smaller
+    assert "perceptual hashes" in stages(tmp_path, LargeEncoder())
+    again = stored_hashes(tmp_path)
+    assert again.keys() == first.keys()
+    assert all(differing(first[id], again[id]) <= 6 for id in first)
+
+
+def test_an_image_that_is_decoded_too_small_is_opened_again(tmp_path: Path) -> None:
+    image = scene(5).resize((960, 720), Image.Resampling.BICUBIC)
+    image.save(tmp_path / "large.jpg")
+    encoder = FakeEncoder()
+    assert encoder.decode_side < 128
+    assert "perceptual hashes" in stages(tmp_path, encoder)
+    assert differing(stored_hashes(tmp_path)["large.jpg"], perceptual_hash(image)) <= 12
+
+
+def test_a_rebuild_keeps_hashes_and_brings_those_of_new_images(tmp_path: Path) -> None:
+    scene(1).save(tmp_path / "old.png")
+    st.index_folder(tmp_path, encoder=LargeEncoder())
+    before = stored_hashes(tmp_path)
+    scene(2).save(tmp_path / "new.png")
+    assert stages(tmp_path, LargeEncoder(), rebuild=True) == ["indexing", "metadata"]
+    after = stored_hashes(tmp_path)
+    assert after.keys() == {"old.png", "new.png"}
+    assert after["old.png"] == before["old.png"]

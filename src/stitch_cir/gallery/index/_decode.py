@@ -15,6 +15,7 @@ from PIL import Image
 
 from stitch_cir.errors import ImageError, ImageTooLargeError, MemoryLimitError
 from stitch_cir.gallery.index._budget import Hold, MemoryBudget
+from stitch_cir.gallery.index._perceptual_hashes import hash_of_decoded
 from stitch_cir.gallery.index._scan import Facts, facts_of
 from stitch_cir.gallery.store import Store, to_path
 from stitch_cir.images import EXTENSIONS, HEAD_BYTES, decode, format_of, open_regular
@@ -52,8 +53,9 @@ class Problem:
 class Decoded:
     """A candidate after reading; without ``image`` its content is known, or there is a problem.
 
-    ``size`` is the upright (width, height) before any reduction; ``notes`` are worth reporting, but
-    no reason to leave the file out; ``hold`` counts the memory of ``image``.
+    ``size`` is the upright (width, height) before any reduction; ``perceptual_hash`` is nothing for
+    an image without detail, and ``None`` where the pixels do not suffice; ``notes`` are worth
+    reporting, but no reason to leave the file out; ``hold`` counts the memory of ``image``.
     """
 
     candidate: ChangedFile
@@ -61,6 +63,7 @@ class Decoded:
     image: Image.Image | None = None
     size: tuple[int, int] = (0, 0)
     boxes: tuple[ViewBox, ...] = ()
+    perceptual_hash: bytes | None = None
     problem: Problem | None = None
     notes: tuple[str, ...] = ()
     hold: Hold | None = None
@@ -169,7 +172,8 @@ class Decoder:
         boxes = self._settings.recipe.boxes(*image.size, key)
         hold = self._budget.hold(4 * image.width * image.height)
         size = image.info["full_size"]
-        return Decoded(candidate, digest, image, size, boxes, notes=notes, hold=hold)
+        bits = hash_of_decoded(image)
+        return Decoded(candidate, digest, image, size, boxes, bits, notes=notes, hold=hold)
 
 
 def _misnamed(candidate: ChangedFile, head: bytes) -> tuple[str, ...]:

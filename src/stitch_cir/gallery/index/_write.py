@@ -17,6 +17,7 @@ from stitch_cir.gallery._report import IndexCounters, Progress, ProgressEvent
 from stitch_cir.gallery.index._decode import Decoded
 from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.store import Item, Store
+from stitch_cir.gallery.store._perceptual_hashes import put as put_perceptual_hashes
 from stitch_cir.gallery.store._provenance import set_waiting
 from stitch_cir.gallery.store._vanished import let_go
 from stitch_cir.gallery.store._view_sets import UNIT_TOLERANCE
@@ -186,6 +187,10 @@ class Writer:
         with self._store.transaction():
             for (hash, decoded), rows in zip(new.items(), vectors, strict=True):
                 self._store.put_content(hash, decoded.size, decoded.boxes, rows)
+            hashes = [(hash, decoded.perceptual_hash) for hash, decoded in new.items()]
+            put_perceptual_hashes(
+                self._store, [(h, bits) for h, bits in hashes if bits is not None]
+            )
             for decoded in batch.files:
                 self._put(decoded)
             set_waiting(self._store, self._to_read)

@@ -124,6 +124,11 @@ class FactsStore(Database):
                 for table in TABLES:
                     self.rows(f"DELETE FROM main.{table}")
                     self.rows(f"INSERT INTO main.{table} SELECT * FROM fresh.{table}")
+                # no encoder makes them, so those that are here stay; new images bring theirs
+                self.rows(
+                    "INSERT OR IGNORE INTO main.perceptual_hashes"
+                    " SELECT * FROM fresh.perceptual_hashes"
+                )
                 self.rows("DELETE FROM main.meta WHERE key <> 'generation'")
                 self.rows("INSERT OR IGNORE INTO main.meta SELECT * FROM fresh.meta")
         finally:
