@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stitch_cir.encoders import HashEncoder
+from stitch_cir.gallery.store import earlier_row_digest
 from stitch_cir.views import ViewBox, cut
 
 
@@ -93,6 +94,13 @@ def noise_image(seed: int, size: tuple[int, int] = (40, 30)) -> Image.Image:
 def to_schema(directory: Path, version: int) -> None:
     """Turn a gallery back into one that an earlier version would have written."""
     database = sqlite3.connect(directory / "gallery.sqlite", isolation_level=None)
+    if version < 10:
+        database.create_function("earlier", -1, earlier_row_digest)
+        database.executescript(
+            "UPDATE contents SET digest ="
+            " earlier(CAST(hash AS BLOB), width, height, CAST(boxes AS BLOB), vectors);"
+            "UPDATE caption_vectors SET digest = earlier(CAST(text AS BLOB), vector)"
+        )
     if version < 9:
         database.execute("DROP TABLE written_captions")
     if version < 8:

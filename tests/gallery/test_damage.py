@@ -12,7 +12,7 @@ import pytest
 import stitch_cir as st
 from stitch_cir.errors import GalleryDamagedError, RowDamagedError, StitchError
 from stitch_cir.gallery import Gallery, index_folder
-from tests.gallery.fakes import FakeEncoder
+from tests.gallery.fakes import FakeEncoder, to_schema
 from tests.gallery.states import drop_logs, equal, flip, ranked, run, settled
 
 Paint = Callable[..., Path]
@@ -60,11 +60,13 @@ DAMAGE = {
 }
 
 
+@pytest.mark.parametrize("earlier", [False, True])
 @pytest.mark.parametrize("name", DAMAGE)
-def test_what_the_cache_still_has_is_put_back(
-    indexed: Path, encoder: FakeEncoder, name: str
-) -> None:
+def test_what_the_cache_still_has_is_put_back(indexed: Path, name: str, earlier: bool) -> None:
+    """In a gallery whose digests an earlier version computed, too."""
     before = ranked(Gallery.open(indexed))
+    if earlier:
+        to_schema(indexed / ".stitch", 9)
     DAMAGE[name](indexed / ".stitch")
     with Gallery.open(indexed) as gallery:
         assert equal(ranked(gallery), before)  # the cache is whole

@@ -14,7 +14,7 @@ from stitch_cir.errors import ImageError
 from stitch_cir.gallery.cache import Salvage
 from stitch_cir.gallery.index._write import checked
 from stitch_cir.gallery.store import Item, Store, StoredSet, write_lock
-from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST
+from stitch_cir.gallery.store._digest import CAPTION_IS_SOUND, CONTENT_IS_SOUND
 from stitch_cir.gallery.store._products import combined_hash, files_of, put_image_views
 from stitch_cir.images import open_image, open_regular
 from stitch_cir.views import ViewRecipe, content_key
@@ -126,7 +126,7 @@ def _restore_texts(store: Store, texts: Iterable[str]) -> None:
         text
         for (text,) in store.rows(
             "SELECT CAST(text AS BLOB) FROM caption_vectors "
-            f"WHERE text NOT IN (SELECT text FROM captions) AND digest IS {CAPTION_DIGEST}"
+            f"WHERE text NOT IN (SELECT text FROM captions) AND {CAPTION_IS_SOUND}"
         )
     ]
     for (text,) in lost:
@@ -210,7 +210,7 @@ def _encode_image(store: Store, item: Item, files: FromFiles) -> str | None:
             return "its file has changed; run stitch index FOLDER"
     hash = combined_hash([hashlib.sha256(content).hexdigest() for content in contents])
     is_encoded = store.value(
-        f"SELECT 1 FROM contents WHERE hash = ? AND digest IS {CONTENT_DIGEST}", (hash,)
+        f"SELECT 1 FROM contents WHERE hash = ? AND {CONTENT_IS_SOUND}", (hash,)
     )
     encoder = files.encoder
     recipe = ViewRecipe.from_dict(files.recipe)

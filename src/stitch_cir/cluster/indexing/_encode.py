@@ -20,6 +20,7 @@ from stitch_cir.cluster.storage import (
     AttributePosition,
     batches,
     import_lance,
+    is_digest_of,
     lance_errors,
     row_of,
     to_record,
@@ -134,7 +135,11 @@ class UnitEncoder:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         before = {row["id"]: row["digest"] for row in rows}
-        made = [row for row in map(row_of, after.records) if before.get(row["id"]) != row["digest"]]
+        made = [
+            row
+            for row in map(row_of, after.records)
+            if not is_digest_of(before.get(row["id"]), row, row["digest"])
+        ]
         there = {record.id for record in after.records}
         fragments = self._write(made)
         return EncodedUnit(

@@ -13,6 +13,7 @@ from stitch_cir.cluster.storage._lance import import_lance, lance_errors, quoted
 from stitch_cir.cluster.storage._metadata import (
     ATTRIBUTE,
     FACTS,
+    FORMAT_METADATA,
     AttributePosition,
     facts_of,
     kinds_metadata,
@@ -223,10 +224,12 @@ class SharedDataset:
     def record(self, facts: Mapping[str, Any], kinds: Sequence[AttributePosition] = ()) -> None:
         """Record facts, and attributes that are new, in a version before that of their values.
 
-        Nothing is written where all of it is recorded already.
+        Nothing is written where all of it is recorded already, and the format is today's.
         """
         there = dict(self.kinds)
         changes = kinds_metadata([each for each in kinds if each.name not in there])
+        if FORMAT_METADATA.items() - self.metadata.items():
+            changes |= FORMAT_METADATA
         if dict(facts) != self.facts:
             changes[FACTS] = json.dumps(facts)
         if changes:

@@ -12,6 +12,7 @@ from stitch_cir.errors import GalleryDamagedError, GalleryError
 __all__ = [
     "ATTRIBUTE",
     "FACTS",
+    "FORMAT_METADATA",
     "AttributePosition",
     "facts_of",
     "kinds_metadata",
@@ -20,12 +21,15 @@ __all__ = [
     "read_metadata",
 ]
 
-_FORMAT = 1
+_FORMAT = 2
 FACTS, _DATASET, ATTRIBUTE = "stitch.facts", "stitch.dataset", "stitch.attribute."
 """Keys of a dataset's metadata: the gallery's facts, format and shards, and each attribute.
 
-Attributes have keys of their own, so that writers that add some at once lose none.
+Attributes have keys of their own, so that writers that add some at once lose none. Rows of format 1
+have digests of BLAKE2b only; in format 2 they have them still, where rows were not written again.
 """
+FORMAT_METADATA = {_DATASET: json.dumps({"format": _FORMAT, "shards": SHARDS})}
+"""What says that rows are written as this version writes them."""
 
 
 class AttributePosition(NamedTuple):
@@ -76,7 +80,7 @@ def metadata_of(facts: Mapping[str, Any], kinds: Sequence[AttributePosition]) ->
     """Return the metadata of a new dataset: facts of a gallery, and its attributes."""
     return {
         FACTS: json.dumps(facts),
-        _DATASET: json.dumps({"format": _FORMAT, "shards": SHARDS}),
+        **FORMAT_METADATA,
         **kinds_metadata(kinds),
     }
 

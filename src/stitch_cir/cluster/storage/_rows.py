@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
 
-from stitch_cir.gallery.store import ContentRecord, IdRecord, row_digest
+from stitch_cir.gallery.store import ContentRecord, IdRecord, earlier_row_digest, row_digest
 
 __all__ = [
     "BATCH",
@@ -19,6 +19,7 @@ __all__ = [
     "SURVEYED",
     "batches",
     "decoded",
+    "is_digest_of",
     "row_of",
     "schema",
     "shard_of",
@@ -39,16 +40,10 @@ SURVEYED = ("state", *_ITEM, "captions", "metadata_of", "rows")
 _NO_ITEM: Mapping[str, Any] = dict.fromkeys(_ITEM)
 _NO_CONTENT = (None,) * len(_CONTENT)
 _of_content = attrgetter(*_CONTENT)
-_DIGESTED = (
-    "id",
-    "state",
-    *_ITEM,
-    "captions",
-    "caption_vectors",
-    "attributes",
-    "metadata_of",
-    "rows",
-)
+_Digest = Callable[..., bytes]
+_digested_before = itemgetter("id", "state", *_ITEM)
+_digested_after = itemgetter("caption_vectors", "attributes", "metadata_of", "rows")
+"""What a row's digest is over, before and after the captions and how many they are."""
 
 
 def schema(metadata: Mapping[str, str]) -> Any:
@@ -105,20 +100,27 @@ def shard_of(row: Mapping[str, Any]) -> int:
     return int.from_bytes(digest, "little") % SHARDS
 
 
-def content_digest(row: Mapping[str, Any]) -> bytes | None:
+def content_digest(row: Mapping[str, Any], digest: _Digest = row_digest) -> bytes | None:
     """Return the digest of a row's content as a gallery computes it; ``None`` without one."""
     if row["vectors"] is None:
         return None
-    return row_digest(row["hash"], *(row[name] for name in _CONTENT))
+    return digest(row["hash"], *(row[name] for name in _CONTENT))
 
 
-def digest_of(row: Mapping[str, Any], of_content: bytes | None) -> bytes:
+def digest_of(
+    row: Mapping[str, Any], of_content: bytes | None, digest: _Digest = row_digest
+) -> bytes:
     """Return 16 bytes that change with anything in a row, from the digest of its content."""
-    columns: list[Any] = [of_content]
-    for name in _DIGESTED:
-        value = row[name]
-        columns += [len(value), *value] if isinstance(value, list | tuple) else [value]
-    return row_digest(*columns)
+    before, captions, after = _digested_before(row), row["captions"], _digested_after(row)
+    counted = (None,) if captions is None else (len(captions), *captions)
+    return digest(of_content, *before, *counted, *after)
+
+
+def is_digest_of(digest: bytes | None, row: Mapping[str, Any], today: bytes) -> bool:
+    """Return whether a digest is that of a row: ``today``, or what datasets of format 1 have."""
+    if digest is None or digest == today:
+        return digest is not None
+    return digest == digest_of(row, content_digest(row, earlier_row_digest), earlier_row_digest)
 
 
 def to_record(row: Mapping[str, Any], dim: int) -> IdRecord:
@@ -127,7 +129,7 @@ def to_record(row: Mapping[str, Any], dim: int) -> IdRecord:
     Raises ``ValueError`` where the row is not what was written, or cannot be read.
     """
     of_content = content_digest(row)
-    if row["digest"] != digest_of(row, of_content):
+    if not is_digest_of(row["digest"], row, digest_of(row, of_content)):
         raise ValueError("is not what was written")
     try:
         return _to_record(row, dim, of_content)

@@ -14,9 +14,9 @@ from stitch_cir.cluster.storage._lance import (
     import_lance,
     lance_errors,
 )
-from stitch_cir.cluster.storage._metadata import kinds_metadata, metadata_of, positions
+from stitch_cir.cluster.storage._metadata import metadata_of, positions
 from stitch_cir.cluster.storage._reports import GalleryExportReport, GalleryImportReport
-from stitch_cir.cluster.storage._rows import batches, row_of, schema, to_record
+from stitch_cir.cluster.storage._rows import batches, is_digest_of, row_of, schema, to_record
 from stitch_cir.errors import (
     GalleryBusyError,
     GalleryDamagedError,
@@ -178,7 +178,7 @@ def _update(
             row = row_of(record)
             before = digests.get(row["id"])
             kind = "added" if before is None else "updated"
-            kind = "unchanged" if before == row["digest"] else kind
+            kind = "unchanged" if is_digest_of(before, row, row["digest"]) else kind
             counts[kind] += 1
             if kind != "unchanged":
                 yield row
@@ -231,11 +231,7 @@ def _add_attributes(kinds: Sequence[tuple[str, str]], dataset: SharedDataset) ->
     """Record attributes that are new to a dataset, in a version before that of their values."""
     there = dict(dataset.kinds)
     new = [each for each in kinds if each[0] not in there]
-    if new:
-        with lance_errors(dataset.uri):
-            new_positions = positions(new, dataset.next_position)
-            dataset.lance.update_schema_metadata(kinds_metadata(new_positions))
-            dataset.lance.checkout_latest()
+    dataset.record(dataset.facts, positions(new, dataset.next_position))
 
 
 def import_gallery(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from stitch_cir.errors import StitchError
 from stitch_cir.gallery.cache._format import ViewMatrix, map_unchecked
 from stitch_cir.gallery.store import Store, StoredSet
-from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST, row_digest
+from stitch_cir.gallery.store._digest import CAPTION_IS_SOUND, CONTENT_IS_SOUND, is_row_digest
 from stitch_cir.gallery.store._store import boxes_to_json
 from stitch_cir.views import ViewRecipe
 
@@ -74,7 +74,7 @@ class Salvage:
             # its key may be what was damaged
             rows = self._unsound_rows()
             return next(
-                (ContentRow(hash, *r[1:]) for r, d in rows if row_digest(hash, *r[1:]) == d), None
+                (ContentRow(hash, *r[1:]) for r, d in rows if is_row_digest(d, hash, *r[1:])), None
             )
         row, digest = ContentRow(*rows[0][:5]), rows[0][5]
         usual = self._usual_boxes()
@@ -82,7 +82,7 @@ class Salvage:
         copies = [blob for id in ids for blob, _ in self._sets(id)]
         for boxes_json, blob in product(boxes, [row.vectors, *copies]):
             candidate = row._replace(boxes=boxes_json, vectors=blob)
-            if row_digest(*candidate) == digest:
+            if is_row_digest(digest, *candidate):
                 return candidate
         if row.vectors in copies and row.boxes == usual:
             return row  # only its digest was damaged
@@ -93,12 +93,12 @@ class Salvage:
         rows = self._store.rows(f"{_CAPTIONS} WHERE text = ?", (text,))
         candidates: list[bytes]
         if not rows:
-            rows = self._store.rows(f"{_CAPTIONS} WHERE digest IS NOT {CAPTION_DIGEST}")
-            candidates = [v for _, v, d in rows if row_digest(text, v) == d]
+            rows = self._store.rows(f"{_CAPTIONS} WHERE NOT {CAPTION_IS_SOUND}")
+            candidates = [v for _, v, d in rows if is_row_digest(d, text, v)]
             return candidates[0] if candidates else None
         _, vector, digest = rows[0]
         copies = [blob for id in ids for _, blobs in self._sets(id) for blob in blobs]
-        candidates = [blob for blob in (vector, *copies) if row_digest(text, blob) == digest]
+        candidates = [blob for blob in (vector, *copies) if is_row_digest(digest, text, blob)]
         if not candidates and vector in copies:
             candidates = [vector]  # only its digest was damaged
         return candidates[0] if candidates else None
@@ -113,7 +113,7 @@ class Salvage:
 
     def _unsound_rows(self) -> list[tuple[ContentRow, bytes]]:
         if self._unsound is None:
-            rows = self._store.rows(f"{_CONTENTS} WHERE digest IS NOT {CONTENT_DIGEST}")
+            rows = self._store.rows(f"{_CONTENTS} WHERE NOT {CONTENT_IS_SOUND}")
             self._unsound = [(ContentRow(*row[:5]), row[5]) for row in rows]
         return self._unsound
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
         delete_database,
         write_lock,
     )
-    from stitch_cir.gallery.store._digest import row_digest
+    from stitch_cir.gallery.store._digest import earlier_row_digest, row_digest
     from stitch_cir.gallery.store._id_records import (
         ContentRecord,
         IdRecord,
@@ -46,6 +46,7 @@ __all__ = [
     "completeness",
     "delete_database",
     "delete_records",
+    "earlier_row_digest",
     "encoder_name",
     "put_records",
     "read_records",
@@ -77,6 +78,7 @@ _exports.publish(
         "completeness": "_provenance",
         "delete_database": "_database",
         "delete_records": "_id_records",
+        "earlier_row_digest": "_digest",
         "encoder_name": "_provenance",
         "put_records": "_id_records",
         "read_records": "_id_records",

@@ -16,7 +16,7 @@ from typing import Any
 
 from stitch_cir._sqlite_files import connect_for_writing, uses_rollback_journal
 from stitch_cir.errors import GalleryBusyError, GalleryDamagedError, GalleryError
-from stitch_cir.gallery.store._digest import META_DIGEST_KEYS, add_functions, row_digest
+from stitch_cir.gallery.store._digest import META_DIGEST_KEYS, add_functions, earlier_row_digest
 from stitch_cir.gallery.store._reading import ReadConnection, open_for_reading
 from stitch_cir.gallery.store._schema import migrate
 
@@ -273,7 +273,7 @@ def delete_database(database: Path) -> None:
 def meta_digest(facts: Mapping[str, str]) -> str:
     """Return the digest, in hexadecimal, of the recorded facts as they are stored."""
     covered = sorted(item for item in facts.items() if item[0] not in META_DIGEST_KEYS)
-    return row_digest(*(part for item in covered for part in item)).hex()
+    return earlier_row_digest(*(part for item in covered for part in item)).hex()
 
 
 @contextmanager

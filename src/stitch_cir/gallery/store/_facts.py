@@ -12,7 +12,7 @@ from typing import Any
 from stitch_cir.errors import GalleryDamagedError
 from stitch_cir.gallery.cache import read_manifests
 from stitch_cir.gallery.store._database import Database, meta_digest
-from stitch_cir.gallery.store._digest import META_DIGEST_KEYS, row_digest
+from stitch_cir.gallery.store._digest import META_DIGEST_KEYS, earlier_row_digest
 from stitch_cir.gallery.store._schema import TABLES
 
 __all__ = ["FactsStore"]
@@ -107,7 +107,7 @@ class FactsStore(Database):
                 "SELECT id, position, text FROM captions ORDER BY id, position",
             ):
                 for row in self.rows(statement):
-                    digest.update(row_digest(*row))
+                    digest.update(earlier_row_digest(*row))
             self._content_digest = (changes, digest.hexdigest())
         return self._content_digest[1]
 

@@ -21,7 +21,7 @@ from stitch_cir.gallery.store._attributes import (
     replace_values,
     set_content,
 )
-from stitch_cir.gallery.store._digest import row_digest
+from stitch_cir.gallery.store._digest import is_row_digest, row_digest
 from stitch_cir.gallery.store._store import Store
 
 __all__ = [
@@ -55,7 +55,8 @@ Row = dict[str, Any]
 class ContentRecord:
     """The image views of an item: their boxes as stored, and (M, d) float32 little-endian.
 
-    ``digest`` is that of the row in ``contents``, over these and the hash.
+    ``digest`` is that of the row in ``contents``, over these and the hash, as this version
+    computes it.
     """
 
     width: int
@@ -201,11 +202,10 @@ class _Tables:
         has_digests = "digest" in self.columns["contents"]
         names = ("hash", *_CONTENT[:-1], "digest" if has_digests else "NULL")
         contents: dict[str, ContentRecord] = {}
-        for hash, width, height, boxes, vectors, stored in self._with_hash(
-            "contents", names, hashes
-        ):
-            digest = row_digest(hash, width, height, boxes, vectors)
-            if stored == digest or not has_digests:
+        for *columns, stored in self._with_hash("contents", names, hashes):
+            digest = row_digest(*columns)
+            if stored == digest or not has_digests or is_row_digest(stored, *columns):
+                hash, width, height, boxes, vectors = columns
                 contents[hash] = ContentRecord(width, height, boxes, vectors, digest)
         return contents
 
@@ -219,7 +219,7 @@ class _Tables:
             (ids[0], ids[-1]),
         ):
             entries = captions.setdefault(id, [])
-            proved = stored is None or stored == row_digest(text, vector)
+            proved = stored is None or is_row_digest(stored, text, vector)
             if position != len(entries) or not isinstance(vector, bytes) or not proved:
                 raise _damaged(self._store, id)
             entries.append((text, vector))

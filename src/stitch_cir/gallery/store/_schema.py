@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from stitch_cir.errors import GalleryError, GalleryMissingError
-from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST
+from stitch_cir.gallery.store._digest import CAPTION_COLUMNS, CONTENT_COLUMNS
 
 __all__ = [
     "ATTRIBUTES_SINCE",
@@ -101,8 +101,8 @@ _MIGRATIONS = (
     -- 16 bytes over all other columns of the row; another digest than that means a damaged row
     ALTER TABLE contents ADD COLUMN digest BLOB;
     ALTER TABLE caption_vectors ADD COLUMN digest BLOB;
-    UPDATE contents SET digest = {CONTENT_DIGEST};
-    UPDATE caption_vectors SET digest = {CAPTION_DIGEST};
+    UPDATE contents SET digest = row_digest({CONTENT_COLUMNS});
+    UPDATE caption_vectors SET digest = row_digest({CAPTION_COLUMNS});
 
     -- identifies the last commit, as the generation cannot: that one repeats when a backup is put
     -- back
@@ -201,6 +201,10 @@ _MIGRATIONS = (
         weight INTEGER NOT NULL,
         members INTEGER NOT NULL
     ) WITHOUT ROWID;
+    """,
+    """
+    -- from here on digests of rows are SHA-256, which earlier versions would take for damage. What
+    -- is there keeps its BLAKE2b, which proves a row as well
     """,
 )
 DIGESTS_SINCE = 5

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitch_cir.gallery.store._digest import CAPTION_DIGEST, CONTENT_DIGEST
+from stitch_cir.gallery.store._digest import CAPTION_IS_SOUND, CONTENT_IS_SOUND
 from stitch_cir.gallery.store._store import Store
 from stitch_cir.views import ViewBox
 
@@ -70,7 +70,7 @@ def views(store: Store, id: str) -> list[StoredView]:
     Raises ``RowDamagedError`` when what is stored is not what was written.
     """
     rows = store.rows(
-        f"SELECT i.hash, c.boxes, c.vectors, {_sound(store, 'c', CONTENT_DIGEST)} "
+        f"SELECT i.hash, c.boxes, c.vectors, {_sound(store, 'c', CONTENT_IS_SOUND)} "
         "FROM items i LEFT JOIN contents c USING (hash) WHERE i.id = ?",
         (id,),
     )
@@ -81,7 +81,7 @@ def views(store: Store, id: str) -> list[StoredView]:
             raise store.damaged(id)
         members = image_views(store, id, boxes, blob)
     rows = store.rows(
-        f"SELECT t.text, v.vector, {_sound(store, 'v', CAPTION_DIGEST)} "
+        f"SELECT t.text, v.vector, {_sound(store, 'v', CAPTION_IS_SOUND)} "
         "FROM captions t LEFT JOIN caption_vectors v USING (text) "
         "WHERE t.id = ? ORDER BY t.position",
         (id,),
@@ -113,12 +113,12 @@ def image_views(store: Store, id: str, boxes: str, blob: bytes) -> list[StoredVi
         raise store.damaged(id) from error
 
 
-def _sound(store: Store, table: str, digest: str) -> str:
+def _sound(store: Store, table: str, check: str) -> str:
     """Return SQL that is true where a row exists and is what was written."""
-    column = "vector" if digest is CAPTION_DIGEST else "vectors"
+    column = "vector" if check is CAPTION_IS_SOUND else "vectors"
     if not store.has_digests:
         return f"typeof({table}.{column}) = 'blob'"
-    return f"({table}.{column} NOT NULL AND {table}.digest IS {_of_table(digest, table)})"
+    return f"({table}.{column} NOT NULL AND {_of_table(check, table)})"
 
 
 def sets(store: Store) -> Iterator[StoredSet]:
@@ -128,7 +128,7 @@ def sets(store: Store) -> Iterator[StoredSet]:
     """
     # pages are bounded by the ids' bytes: a damaged id is not what its text says
     after = b""
-    sound = _sound(store, "c", CONTENT_DIGEST)
+    sound = _sound(store, "c", CONTENT_IS_SOUND)
     while page := store.rows(
         f"SELECT CAST(i.id AS BLOB), i.id, i.hash, c.vectors, {sound} "
         "FROM items i LEFT JOIN contents c USING (hash) "
@@ -137,7 +137,7 @@ def sets(store: Store) -> Iterator[StoredSet]:
     ):
         captions: dict[str, list[tuple[int, str, Any, bool]]] = {}
         for id, *caption in store.rows(
-            f"SELECT t.id, t.position, t.text, v.vector, {_sound(store, 'v', CAPTION_DIGEST)} "
+            f"SELECT t.id, t.position, t.text, v.vector, {_sound(store, 'v', CAPTION_IS_SOUND)} "
             "FROM captions t LEFT JOIN caption_vectors v USING (text) "
             "WHERE t.id BETWEEN CAST(? AS TEXT) AND CAST(? AS TEXT) ORDER BY t.id, t.position",
             (page[0][0], page[-1][0]),
@@ -173,9 +173,10 @@ def problem_of(stored: StoredSet, dim: int) -> str | None:
     return stored.problem
 
 
-def _of_table(digest: str, table: str) -> str:
-    """Return the SQL of a digest with its columns qualified by a table's name."""
-    return re.sub(r"\b(hash|width|height|boxes|vectors|text|vector)\b", rf"{table}.\1", digest)
+def _of_table(check: str, table: str) -> str:
+    """Return the SQL of a check with its columns qualified by a table's name."""
+    columns = r"\b(digest|hash|width|height|boxes|vectors|text|vector)\b"
+    return re.sub(columns, rf"{table}.\1", check)
 
 
 def _stored_set(
