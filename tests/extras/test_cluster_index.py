@@ -35,7 +35,7 @@ from stitch_cir.errors import (
     NotFoundError,
     SettingError,
 )
-from stitch_cir.gallery import index_folder
+from stitch_cir.gallery import Gallery, ImageCaptions, index_folder, write_captions
 from stitch_cir.views import ViewRecipe
 from tests.command import invoke
 from tests.conftest import noise
@@ -429,6 +429,58 @@ def test_everything_is_encoded_anew_beside_what_is_searched_until_all_of_it_is_t
     assert there.pop("0.png")["state"] == "vanished"
     assert there == local
     assert dataset.kinds == SharedDataset.open(here).kinds
+
+
+def write(gallery: Path, *names: str) -> None:
+    """Keep of images what a model wrote, each caption as two views."""
+    with Gallery.open(gallery, encoder=ENCODER) as opened, opened.snapshot() as snapshot:
+        written = [
+            ImageCaptions(
+                name,
+                str(snapshot.content_hash(name)),
+                (f"{name}, as a model sees it", "noise"),
+                {"subject": ("noise", name), "colours": ("grey",)},
+                "a model",
+                "a prompt",
+                f"the answer about {name}",
+            )
+            for name in names
+        ]
+        assert write_captions(opened, written, weight=2) == list(names)
+
+
+def test_what_a_model_wrote_is_encoded_anew_as_on_one_machine(
+    faults: Path, images: Path, uri: str, tmp_path: Path
+) -> None:
+    gallery = tmp_path / "gallery"
+    index_folder(images, gallery, encoder=ENCODER, captions=captions_file(tmp_path))
+    write(gallery, "1.png", "2.png", "3.png", "5.png")
+    (images / "5.png").unlink()
+    index_folder(images, gallery, encoder=ENCODER)
+    export_gallery(gallery, uri)
+
+    def interrupt(event: Any) -> None:
+        if event.stage == "indexing" and event.done >= 4:
+            raise KeyboardInterrupt
+
+    options: dict[str, Any] = {"rebuild": True, "recipe": FOUR_VIEWS}
+    with pytest.raises(KeyboardInterrupt):
+        run(images, uri, unit=1, progress=interrupt, **options)
+    # written and changed meanwhile; what was written of another image is dropped
+    write(gallery, "1.png", "4.png")
+    export_gallery(gallery, uri)
+    noise(60, 40, 30).save(images / "2.png")
+    report = run(images, uri, **options)
+    assert report.index.images == 7
+    index_folder(images, gallery, encoder=ENCODER, **options)
+    export_gallery(gallery, here := str(tmp_path / "here.lance"))
+    rows = rows_of(uri)
+    assert rows == rows_of(here)
+    assert not SharedDataset.open(uri).verify().problems
+    assert rows["1.png"]["captions"][:3] == ["a red dog", "ein Hund", "1.png, as a model sees it"]
+    written = sorted(name for name, row in rows.items() if "noise" in row["captions"])
+    assert written == ["1.png", "3.png", "4.png", "5.png"]
+    assert run(images, uri).units == 0
 
 
 def test_a_rebuild_that_is_killed_goes_on_and_loses_nothing(

@@ -25,10 +25,10 @@ from stitch_cir.cluster.storage import (
 )
 from stitch_cir.errors import (
     GalleryBusyError,
-    GalleryError,
     GalleryMismatchError,
     GalleryMissingError,
 )
+from stitch_cir.gallery import WRITTEN_ATTRIBUTES
 from stitch_cir.gallery.store import IdRecord
 
 __all__ = ["Renewal", "RenewalKind", "check_folder", "renewal_uri"]
@@ -95,13 +95,6 @@ class Renewal:
         now = int(time.time())
         for row in self.main.rows(_CARRIED):
             rows = decoded(row["rows"])
-            if rows.get("written_captions"):
-                raise GalleryError(
-                    f"The image {row['id']!r} of {self.main.uri} has captions that a model wrote, "
-                    "which a cluster does not encode anew.",
-                    hint="Import the dataset, encode it anew there (stitch index --rebuild), and "
-                    "export it to another address.",
-                )
             table, columns = "", dict[str, Any]()
             if row["state"] and row["path"] is not None:
                 since = row["since"] if row["state"] == "vanished" else now
@@ -121,7 +114,7 @@ class Renewal:
         rows = [row_of(now[id]) for id in other if id not in there]
         for row in _rows(left, [id for id in other if id in there]):
             record = to_record(row, left.dim)
-            read = [each for each in record.attributes if each[2]]
+            read = [each for each in record.attributes if each not in _set(record.attributes)]
             attributes = (*_set(now[record.id].attributes), *read)
             rows.append(row_of(replace(record, attributes=attributes)))
         left.record(left.facts, self.main.attribute_positions)
@@ -226,8 +219,10 @@ def _attributes(row: Mapping[str, Any]) -> Attributes:
 
 
 def _set(attributes: Attributes) -> Attributes:
-    """Return the attributes that were set, not read from images."""
-    return tuple(each for each in attributes if not each[2])
+    """Return the attributes that were set, or written by a model, and not read from images."""
+    return tuple(
+        each for each in attributes if not each[2] or each[0].casefold() in WRITTEN_ATTRIBUTES
+    )
 
 
 def _rows(dataset: SharedDataset, ids: Sequence[str]) -> Iterator[dict[str, Any]]:

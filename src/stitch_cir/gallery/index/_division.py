@@ -22,9 +22,10 @@ from stitch_cir.gallery.index._missing import require_images
 from stitch_cir.gallery.index._options import IndexSettings, recorded_options
 from stitch_cir.gallery.index._part import FolderPart
 from stitch_cir.gallery.index._scan import Facts, FileEntry, scan
+from stitch_cir.gallery.index._written_captions import WrittenBefore
 from stitch_cir.gallery.store import Store, _vanished
 from stitch_cir.gallery.store._provenance import begin, is_of
-from stitch_cir.gallery.store._written_captions import written_elsewhere
+from stitch_cir.gallery.store._written_captions import written_elsewhere, written_rows
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
@@ -56,10 +57,11 @@ class FolderDivision(FolderRun):
         """Check the settings, and read captions and attributes. ``directory`` has the records.
 
         ``old``: for a rebuild, the records as they were: what the folder has lost is compared with
-        them, and their captions are encoded again where the settings name no file.
+        them; their captions are encoded again, those of a file where the settings name none.
         """
         super().__init__(root, directory, encoder, recipe, settings)
         self._store, self._old = Store(directory, write=True), old
+        self._written = WrittenBefore(old)
         self._captions_before: dict[str, tuple[str, ...]] | None = None
         if old is not None and self._captions is None:
             ids = old.captioned_ids(vanished=True)
@@ -141,6 +143,7 @@ class FolderDivision(FolderRun):
             store.rows(f"INSERT OR IGNORE INTO temp.touched (id) {statement}")
         days = 0 if self._settings.forget else options.keep_days
         self._touch(_vanished.expired(store, days))
+        self._touch(self._written.missing_in(store))
         if self._captions is not None:
             self._touch(self._other_captions())
         if self._attributes is not None:
@@ -236,6 +239,8 @@ class FolderDivision(FolderRun):
         before: dict[str, list[str]] = {}
         for id, text in self._store.rows("SELECT id, text FROM captions ORDER BY id, position"):
             before.setdefault(id, []).append(text)
+        for row in written_rows(self._store).values():
+            del before[row.id][len(before[row.id]) - row.members :]
         after = self._captions_by_id
         ids = before.keys() | after.keys()
         return [id for id in ids if tuple(before.get(id, ())) != after.get(id, ())]
@@ -301,7 +306,8 @@ class FolderDivision(FolderRun):
             if self._attributes is not None:
                 records = [self._attributes_by_id[i] for i in ids if i in self._attributes_by_id]
                 table = replace(self._attributes, records=records)
-            yield ids, FolderPart(tuple(met.values()), tuple(kept), captions, table)
+            written = tuple(self._written.of(ids))
+            yield ids, FolderPart(tuple(met.values()), tuple(kept), captions, table, written)
 
     def _divided(self, length: int) -> Iterator[list[str]]:
         """Yield lists of ids; those of one size that may have moved stay together."""

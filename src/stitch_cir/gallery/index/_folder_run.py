@@ -29,7 +29,12 @@ from stitch_cir.gallery.index._pipeline import EncodingPipeline
 from stitch_cir.gallery.index._rebuild import open_for_indexing, set_removed
 from stitch_cir.gallery.index._scan import FileEntry, id_of, scan
 from stitch_cir.gallery.index._write import Workload, Writer, encode_captions
-from stitch_cir.gallery.index._written_captions import forget_outdated, take_over_written
+from stitch_cir.gallery.index._written_captions import (
+    Written,
+    WrittenBefore,
+    forget_outdated,
+    take_over_written,
+)
 from stitch_cir.gallery.store import DATABASE, Store, _vanished, write_lock
 from stitch_cir.gallery.store._provenance import (
     begin,
@@ -146,6 +151,8 @@ class FolderRun:
 
     def _complete(self, store: Store) -> None:
         """Add what is read of the images beside their vectors: hashes, metadata, attributes."""
+        # with its attributes, which the database of a rebuild has not
+        forget_outdated(store)
         limit = self._options.max_pixels
         read_perceptual_hashes(store, self._root, limit, self._workers, self._progress)
         if self._options.metadata:
@@ -272,6 +279,8 @@ class FolderRun:
             by_item = captions_of_items(store, captions, self._counters)
             encode_captions(store, self._encoder, by_item, self._counters, self._progress)
             record_captions(store, self._settings.captions, captions)
-        if old is not None:
-            take_over_written(store, old, self._encoder)
-        forget_outdated(store)
+        take_over_written(store, self._written_before(old), self._encoder)
+
+    def _written_before(self, old: Store | None) -> Iterable[Written]:
+        """Return what a model wrote of the images that a rebuild encodes again."""
+        return WrittenBefore(old).of()

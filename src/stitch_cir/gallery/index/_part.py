@@ -13,6 +13,7 @@ from stitch_cir.gallery.attributes import AttributeTable
 from stitch_cir.gallery.index._folder_run import FolderRun
 from stitch_cir.gallery.index._options import IndexSettings
 from stitch_cir.gallery.index._scan import FileEntry
+from stitch_cir.gallery.index._written_captions import Written
 from stitch_cir.gallery.store import IdRecord, Store, attribute_kinds, put_records, read_records
 from stitch_cir.gallery.store._provenance import begin
 
@@ -30,13 +31,14 @@ class FolderPart:
 
     ``entries`` are the files that were met; ids of earlier records without one have gone, but for
     those in ``kept``, whose files cannot be looked at now. ``captions`` and ``attributes`` are
-    ``None`` where the run was given none.
+    ``None`` where the run was given none; ``written`` is what a model wrote before a rebuild.
     """
 
     entries: tuple[FileEntry, ...]
     kept: tuple[str, ...] = ()
     captions: Mapping[str, tuple[str, ...]] | None = None
     attributes: AttributeTable | None = None
+    written: tuple[Written, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,9 @@ class _PartRun(FolderRun):
         yield from self._part.entries
         for id in self._part.kept:
             yield FileEntry(id.encode(), problem=_KEPT)
+
+    def _written_before(self, old: Store | None) -> Iterable[Written]:
+        return self._part.written
 
     def _complete(self, store: Store) -> None:
         table = self._attributes

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from stitch_cir.errors import SettingError
@@ -30,6 +31,8 @@ __all__ = [
     "MAX_WEIGHT",
     "WRITTEN_ATTRIBUTES",
     "ImageCaptions",
+    "Written",
+    "WrittenBefore",
     "forget_outdated",
     "take_over_written",
     "write_captions",
@@ -39,6 +42,8 @@ WRITTEN_ATTRIBUTES = ("subject", "colours", "materials", "setting")
 """The attributes that a model writes, each a list of short texts."""
 MAX_WEIGHT = 10
 _BATCH = 64
+Written = tuple[WrittenRow, tuple[str, ...]]
+"""What is recorded of an item, and the texts that a model wrote of it, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +99,31 @@ def write_captions(
     return [each.id for each in current]
 
 
-def take_over_written(store: Store, old: Store, encoder: DualEncoder) -> None:
-    """Encode for a rebuild what a model wrote of the old gallery's images."""
-    rows = [
-        row for row in written_rows(old).values() if store.item(row.id) or store.vanished(row.id)
-    ]
-    for start in range(0, len(rows), _BATCH):
-        batch = rows[start : start + _BATCH]
-        _put(store, encoder, batch, [written_texts(old, row.id) for row in batch])
+class WrittenBefore:
+    """What a model wrote of the images of a gallery that is encoded anew; nothing for ``None``."""
+
+    def __init__(self, old: Store | None) -> None:
+        """Read what is recorded, without the texts."""
+        self._old = old
+        self._rows = {} if old is None else written_rows(old)
+
+    def of(self, ids: Iterable[str] | None = None) -> Iterator[Written]:
+        """Yield what was written of some images, or of all."""
+        for id in self._rows if ids is None else ids:
+            if self._old is not None and id in self._rows:
+                yield self._rows[id], tuple(written_texts(self._old, id))
+
+    def missing_in(self, store: Store) -> list[str]:
+        """Return the ids of which another store has not the same."""
+        there = written_rows(store)
+        return [id for id, row in self._rows.items() if there.get(id) != row]
+
+
+def take_over_written(store: Store, written: Iterable[Written], encoder: DualEncoder) -> None:
+    """Encode for a rebuild what a model wrote of images that are there, or have vanished."""
+    there = (each for each in written if store.item(each[0].id) or store.vanished(each[0].id))
+    while batch := list(islice(there, _BATCH)):
+        _put(store, encoder, [row for row, _ in batch], [texts for _, texts in batch])
 
 
 def forget_outdated(store: Store) -> None:
@@ -113,6 +135,7 @@ def forget_outdated(store: Store) -> None:
         for row in rows:
             put_written(store, row, ())
         _replace(store, {row.id: {} for row in rows})
+    store.sweep()
 
 
 def _is_current(store: Store, written: ImageCaptions) -> bool:
