@@ -22,6 +22,7 @@ from PIL import Image
 
 import stitch_cir as st
 from stitch_cir.cluster import GalleryExportReport, SharedDataset, export_gallery, import_gallery
+from stitch_cir.cluster.storage import lance_errors
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import (
     GalleryDamagedError,
@@ -343,6 +344,7 @@ def test_addresses_that_cannot_be_used_are_one_error(
         export_gallery(source, str(source / "red.png" / "x.lance"))
     with pytest.raises(GalleryError, match="s3x"):
         export_gallery(source, "s3x://bucket/x.lance")
+
     import pyarrow as pa
 
     lance.write_dataset(pa.table({"x": [1]}), tmp_path / "others.lance")
@@ -356,6 +358,49 @@ def test_an_import_never_replaces_a_gallery(source: Path, uri: str) -> None:
     with pytest.raises(GalleryError, match="There is a gallery already"):
         import_gallery(uri, source / ".stitch")
     assert tables(source) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        (
+            "LanceError(IO): Generic S3 error: Error performing GET http://x/b?list-type=2 in 7ms - "
+            "Server returned non-2xx status code: 404 Not Found: <?xml version='1.0'?>\n<Error>"
+            "<Code>NoSuchBucket</Code>\n<Message>The specified bucket does not exist</Message></Error>",
+            GalleryMissingError,
+            "the storage answers NoSuchBucket: The specified bucket does not exist.",
+        ),
+        (
+            "LanceError(IO): Generic S3 error: … 403 Forbidden: <Error><Code>InvalidAccessKeyId</Code>"
+            "<Message>The AWS Access Key Id does not exist in our records.</Message></Error>",
+            GalleryError,
+            "the storage answers InvalidAccessKeyId: The AWS Access Key Id does not exist in our records. Check "
+            "the rights",
+        ),
+        (
+            "LanceError(IO): Generic S3 error: Error performing GET http://10.0.0.9:9000/b?prefix=a in "
+            "454ms, after 3 retries, max_retries: 3 - HTTP error: error sending request, /x.rs",
+            GalleryError,
+            "http://10.0.0.9:9000 cannot be reached. Check the address and the storage",
+        ),
+        (
+            "LanceError(IO): No space left on device (os error 28), /x.rs",
+            GalleryError,
+            "LanceError(IO): No space left on device (os error 28). Make room there",
+        ),
+        (
+            "LanceError(IO): Failed to get AWS credentials: ProviderError(ProviderError { source: x",
+            GalleryError,
+            "no credentials were found. Check the rights",
+        ),
+    ],
+)
+def test_what_object_storage_answers_is_said_in_short(
+    text: str, kind: type[GalleryError], message: str
+) -> None:
+    with pytest.raises(kind) as refused, lance_errors("s3://b/a.lance"):
+        raise OSError(text)
+    assert f"s3://b/a.lance cannot be used: {message}" in str(refused.value)
 
 
 def test_an_import_that_was_interrupted_begins_anew(source: Path, uri: str, tmp_path: Path) -> None:

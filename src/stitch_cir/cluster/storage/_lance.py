@@ -30,9 +30,13 @@ compress what vectors do not have: repetition.
 
 _MISSING = re.compile(r"was not found|not found|does not exist|No such", re.IGNORECASE)
 _REFUSED = re.compile(
-    r"denied|forbidden|credential|unauthorized|status: 40[13]|not permitted|read-only",
+    r"denied|forbidden|credential|unauthorized|status: 40[13]|not permitted|read-only"
+    r"|InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|ExpiredToken",
     re.IGNORECASE,
 )
+_ANSWER = re.compile(r"<Code>([^<]+)</Code>(?:\s*<Message>([^<]*)</Message>)?")
+"""What a storage that speaks S3 says of an error."""
+_UNREACHED = re.compile(r"[A-Z]+ (\w+://[^/\s]+)\S* in .*error sending request", re.DOTALL)
 _CONFLICT = re.compile(r"conflict|concurrent|preempted", re.IGNORECASE)
 
 
@@ -58,8 +62,12 @@ def lance_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:
-        # what Lance adds behind its own message is a place in its source
-        reason = re.split(r", /|\n|, rust/", masked(str(error)))[0].strip()[:300].rstrip(".")
+        reason = _reason(masked(str(error)))
+        if "NoSuchBucket" in reason:
+            raise GalleryMissingError(
+                f"{uri} cannot be used: {reason}.",
+                hint="Make the bucket first, or check the address, the endpoint and the region.",
+            ) from error
         if _REFUSED.search(reason):
             raise GalleryError(
                 f"{uri} cannot be used: {reason}.",
@@ -76,9 +84,25 @@ def lance_errors(uri: str) -> Iterator[None]:
                 f"There is no dataset at {uri}, or a part of it is missing: {reason}.",
                 hint="Check the address, or make a dataset: stitch cluster export GALLERY URI",
             ) from error
+        full = "No space left" in reason
         raise GalleryError(
-            f"{uri} cannot be used: {reason}.", hint="Check the address and the storage."
+            f"{uri} cannot be used: {reason}.",
+            hint="Make room there, and run the same command again."
+            if full
+            else "Check the address and the storage.",
         ) from error
+
+
+def _reason(text: str) -> str:
+    """Return why Lance or the storage refused, without what stands around it."""
+    if answer := _ANSWER.search(text):
+        return f"the storage answers {': '.join(filter(None, answer.groups()))}".rstrip(".")
+    if unreached := _UNREACHED.search(text):
+        return f"{unreached[1]} cannot be reached"
+    if "credentials" in text and "ProviderError" in text:
+        return "no credentials were found"
+    # what Lance adds behind its own message is a place in its source
+    return re.split(r", /|\n|, rust/", text)[0].strip()[:300].rstrip(".")
 
 
 def create_dataset(
