@@ -103,6 +103,24 @@ def test_a_slow_replica_is_hedged_by_the_other_one(
     assert of_shard[2].answered == of_shard[1].answered
 
 
+def test_a_replica_that_does_not_answer_comes_last_until_it_does(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    """Else every question of every search would wait for it again."""
+    deployment = ray.start(uri, tmp_path, 2, replicas=2)
+    fleet = RayFleet(ray, deployment, timing=Timing(deadline=NEVER, hedge=NEVER))
+    away: ActorHere = deployment.replicas[1][0].actor
+    away.unreachable = True
+    for _ in range(3):
+        assert hits(search(fleet)) == on_one_machine(images)
+    assert away.calls.count("answer") == 1
+    away.unreachable = False
+    fleet.look()
+    for _ in range(3):
+        assert hits(search(fleet)) == on_one_machine(images)
+    assert away.calls.count("answer") > 1
+
+
 def test_a_replica_that_is_quick_enough_is_called_alone(
     images: Path, uri: str, ray: RayHere, tmp_path: Path
 ) -> None:

@@ -57,6 +57,8 @@ class RayFleet:
         self.load_encoder: Callable[[Mapping[str, Any]], DualEncoder] | None = None
         """What loads the encoder of a version before it is searched in place of another one's."""
         self._silent = SilentShards()
+        self._late: set[str] = set()
+        """Replicas that failed or were too slow, and are asked last until they answer."""
         self._images: dict[int, int] = {}
         """How many images a version has, of those that every shard has counted."""
         self._nodes: Mapping[int, int] = {}
@@ -185,6 +187,7 @@ class RayFleet:
                 continue
             nodes[replica.number].add(row["node"])
             if version in row["versions"]:
+                self._late.discard(replica.name)
                 counted[replica.number] = row["images"][version]
             elif row["loading"] is None:
                 replica.actor.load.remote(version)
@@ -264,6 +267,7 @@ class RayFleet:
             question,
             self.counts,
             self._silent,
+            self._late,
             self._machines,
             self._check_ended,
         )

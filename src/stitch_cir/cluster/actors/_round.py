@@ -57,7 +57,8 @@ class _Waiting:
 class Round:
     """One question at one version to the shards of a deployment.
 
-    ``silent``: shards that do not answer at present, kept up to date;
+    ``silent``: shards that do not answer at present, kept up to date, and ``late`` the names of
+    replicas that failed or had to be hedged, which are asked last until they answer;
     ``machines``: where replicas are, by name; ``check_ended`` raises ``ShardsEndedError`` for a
     replica that was ended while others are there.
     """
@@ -69,6 +70,7 @@ class Round:
     question: str
     counts: ShardCounts
     silent: SilentShards
+    late: set[str]
     machines: Mapping[str, str]
     check_ended: Callable[[Replica, float], None]
     _waiting: dict[int, _Waiting] = field(default_factory=dict)
@@ -94,6 +96,7 @@ class Round:
             replicas = self.deployment.replicas[number]
             first = turn % len(replicas)
             order = [(first + step) % len(replicas) for step in range(len(replicas))]
+            order.sort(key=lambda each, of=replicas: of[each].name in self.late)  # type: ignore[misc]
             of_shard = tuple(arguments[position] if len(arguments) > 1 else arguments[0])
             patience = self.timing.deadline
             if number in self.silent:
@@ -124,6 +127,7 @@ class Round:
             )
             if each.calls:
                 self.counts.hedged(number)
+                self.late.add(each.replicas[each.order[(each.calls - 1) % len(each.order)]].name)
             self._calls[call] = number, replica
             each.calls += 1
             # with one replica a second call would wait behind the first
@@ -162,6 +166,7 @@ class Round:
                 reason = f"{where} runs stitch {stitch}, and the router {__version__}"
                 self._note_unable(each, number, replica, reason)
                 continue
+            self.late.discard(replica.name)
             self._answers[number] = tuple(numbers), rows, value
             self.counts.answered(number, time.monotonic() - each.since)
             self.silent.clear(number)
