@@ -87,7 +87,7 @@ class TestUnits:
         assert Path(shlex.split(service["ExecStart"])[0]).is_absolute()
         assert service["User"] != "root"
         assert service["Restart"] == "always"
-        assert unit["Install"]["WantedBy"] == "multi-user.target"
+        assert "multi-user.target" in unit["Install"]["WantedBy"].split()
         assert unit["Unit"]["Description"]
 
     @pytest.mark.parametrize("name", ["ray-head", "ray-node", "serve"])
@@ -119,7 +119,7 @@ class TestUnits:
         head = (SYSTEMD / "stitch-ray-head.service").read_text(encoding="utf-8")
         redis = (SYSTEMD / "stitch-redis.conf").read_text(encoding="utf-8")
         assert "RAY_REDIS_ADDRESS=127.0.0.1:6390" in head
-        assert "Requires=stitch-redis.service" in head
+        assert "Wants=stitch-redis.service" in head
         assert "bind 127.0.0.1\nport 6390\n" in redis
         assert "appendonly yes" in redis
 
@@ -129,7 +129,7 @@ class TestManifest:
         kinds = [each["kind"] for each in documents()]
         assert kinds == [
             "Secret", "ConfigMap", "ConfigMap", "Service", "StatefulSet", "RayCluster", "Deployment", "Service",
-            "NetworkPolicy",
+            "NetworkPolicy", "NetworkPolicy",
         ]  # fmt: skip
         for each in documents():
             assert each["apiVersion"]
@@ -181,9 +181,20 @@ def test_the_server_is_started_with_options_that_it_has() -> None:
     (container,) = dict(pods())["stitch-serve"]["containers"]
     serve = command_tree().commands["serve"]
     spelled = {name for each in serve.params for name in each.opts}
-    for command in (words, container["command"]):
+    (line,) = re.findall(r"^stitch serve .*[^& ]", container["command"][-1], re.MULTILINE)
+    for command in (words, shlex.split(line)):
         assert command[1] == "serve"
         assert {word for word in command if word.startswith("--")} <= spelled
+
+
+def test_a_server_runs_beside_the_ray_that_it_is_lost_without() -> None:
+    unit = read_unit(SYSTEMD / "stitch-serve.service")["Unit"]
+    assert unit["PartOf"] == "stitch-ray-head.service stitch-ray-node.service"
+    (container,) = dict(pods())["stitch-serve"]["containers"]
+    start, server = container["command"][-1].split("stitch serve")
+    assert start.startswith("ray start --address=stitch-head-svc:6379")
+    assert "--num-cpus=0" in start
+    assert "pidof raylet" in server
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command")

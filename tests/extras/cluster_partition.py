@@ -1,12 +1,14 @@
 """Three machines as network namespaces, one of which is cut off and comes back; as JSON lines.
 
 The head is this machine on a bridge; two nodes, each behind a virtual cable of its own, hold the
-shards. Run as a program, by root: it makes namespaces, and takes them away at the end.
+shards. All speak TLS, with certificates as the guide has them made. Run as a program, by root: it
+makes namespaces, and takes them away at the end.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +22,21 @@ from typing import Any
 HEAD, PORT = "10.213.77.254", 6379
 NODES = {"stitch-b": "10.213.77.1", "stitch-c": "10.213.77.2"}
 BRIDGE = "stitchbr0"
+GUIDE = Path(__file__).parents[2] / "docs" / "cluster-operations.md"
+
+
+def certificate_of(folder: Path, name: str) -> dict[str, str]:
+    """Return the variables that name a machine's certificate."""
+    return {
+        "RAY_TLS_SERVER_CERT": str(folder / f"{name}.crt"),
+        "RAY_TLS_SERVER_KEY": str(folder / f"{name}.key"),
+        "RAY_TLS_CA_CERT": str(folder / "ca.crt"),
+    }
+
+
 os.environ |= {
+    "RAY_USE_TLS": "1",
+    **certificate_of(Path(sys.argv[-1]), "head"),
     # a head takes the token that any Ray of this user has left, and nodes take none: say it to all
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": "5" * 64,
@@ -44,6 +60,18 @@ RAY = [
     "start",
     "--disable-usage-stats",
 ]
+
+
+def make_certificates(folder: Path) -> None:
+    """Make an authority, and for each machine a certificate that names its address."""
+    (block,) = re.findall(r"```sh\n(openssl .*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    authority, of_node = block.replace("rsa:3072", "rsa:2048").split("\n", 1)
+    subprocess.run(["sh", "-ec", authority], cwd=folder, check=True, capture_output=True)
+    for name, address in {"head": HEAD, **NODES}.items():
+        script = of_node.replace("NODE=10.0.0.1", f"NODE={address}")
+        subprocess.run(["sh", "-ec", script], cwd=folder, check=True, capture_output=True)
+        for kind in ("crt", "key"):
+            (folder / f"node.{kind}").rename(folder / f"{name}.{kind}")
 
 
 def ip(*words: str) -> None:
@@ -88,8 +116,9 @@ class Machines:
     def start(self, name: str, *words: str, within: tuple[str, ...] = ()) -> None:
         log = (self._logs / f"{name}.log").open("ab")
         command = [*within, *RAY, *words, "--block", "--object-store-memory", "80000000"]
+        environment = {**os.environ, **certificate_of(self._logs, name)}
         self._processes[name] = subprocess.Popen(
-            command, stdout=log, stderr=log, start_new_session=True
+            command, stdout=log, stderr=log, start_new_session=True, env=environment
         )
 
     def start_head(self, folder: str) -> None:
@@ -162,6 +191,7 @@ def cut_and_heal(session: Session, machines: Machines) -> None:
 
 
 def main(scratch: Path) -> None:
+    make_certificates(scratch)
     machines = Machines(scratch)
     with ExitStack() as stack:
         stack.enter_context(network())

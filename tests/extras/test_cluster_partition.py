@@ -1,5 +1,7 @@
 """A node that is cut off from the others: searches go on, and it is whole again when it comes back.
 
+All of them have a token and TLS.
+
 The machines are network namespaces of this one (``cluster_partition.py``), which root alone can make.
 """
 
@@ -26,8 +28,9 @@ def why_not() -> str:
     """Return why no network namespaces can be made here; "" where they can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "root alone can make network namespaces"
-    if shutil.which("ip") is None:
-        return "the command ip (Debian's iproute2) is missing"
+    for command, package in (("ip", "iproute2"), ("openssl", "openssl")):
+        if shutil.which(command) is None:
+            return f"the command {command} (Debian's {package}) is missing"
     name = f"stitch-try-{os.getpid()}"
     made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
     if made.returncode == 0:

@@ -121,6 +121,7 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
             )
         else:
             _require_listener(address)
+            _require_node(ray, address)
             try:
                 ray.init(address, namespace=NAMESPACE, **quiet)
             except ConnectionError as error:
@@ -175,6 +176,18 @@ def _require_listener(address: str) -> None:
         check_tls(host, port, ray.util.get_node_ip_address())
     except OSError as error:
         raise _unreachable(address, error.strerror or str(error)) from error
+
+
+def _require_node(ray: Any, address: str) -> None:
+    """Raise where no Ray runs on this machine, through which Ray would try to join for a minute."""
+    find = getattr(ray._private.services, "find_node_ids", None)
+    if address == "auto" or address.startswith("ray://") or find is None or find():
+        return
+    raise ClusterError(
+        f"No Ray runs on this machine, through which programs join the cluster at {address}.",
+        hint="Start it here, with the cluster's token and TLS, and without room for shards: "
+        f"ray start --address {address} --num-cpus 0",
+    )
 
 
 def _unreachable(address: str | None, reason: str) -> ClusterError:
