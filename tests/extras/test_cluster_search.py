@@ -104,8 +104,13 @@ def test_a_search_of_a_text_takes_three_rounds(
         return ask(version, question, *arguments, **options)
 
     monkeypatch.setattr(parted.fleet, "ask", recorded)
-    Searcher(parted).search(Query(text="a red thing"))
+    searcher = Searcher(parted, settings=SearchSettings(k=7))
+    searcher.search(Query(text="a red thing"))
     assert questions == ["select", "rank", "hits"]
+    # what takes part in a version is known from then on
+    del questions[:]
+    searcher.search(Query(text="a green thing"))
+    assert questions == ["rank", "hits"]
 
 
 def test_a_version_that_is_gone_is_replaced_by_the_newest_once(

@@ -133,7 +133,13 @@ def _even(count: int, most: int) -> int:
 
 def _on_all_cores(task: Callable[[int], None], items: Iterable[int]) -> None:
     """Run ``task`` for every item in threads; what one raises, or an interrupt, ends all."""
-    pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="scan")
+    cores = usable_cores()
+    if cores == 1:
+        # each further thread would keep memory of its own for what it allocated
+        for item in items:
+            task(item)
+        return
+    pool = ThreadPoolExecutor(cores, thread_name_prefix="scan")
     try:
         for future in [pool.submit(task, item) for item in items]:
             future.result()

@@ -33,7 +33,7 @@ __all__ = [
 
 _NAME = re.compile(r"(?P<key>[0-9a-f]+):(?P<number>\d+)/(?P<shards>\d+):(?P<replica>\d+)")
 _START_SECONDS, HELLO_SECONDS = 120.0, 5.0
-_THREADS = 16
+_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)

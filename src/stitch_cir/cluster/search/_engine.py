@@ -84,14 +84,33 @@ class ClusterEngine:
         duplicates = None
         if settings.near_duplicates == "collapse":
             duplicates = self.gallery.whole.duplicates(snapshot)
-        parts: list[ShardTakingPart] = self.ask(
-            snapshot, "select", settings, left_out.ids, duplicates
-        )
+        parts = self._taking_part(snapshot, settings, left_out.ids, duplicates)
         selection = joined(parts, settings)
         selection.check(snapshot.address)
         notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
         incomplete = next((part.incomplete for part in parts if part.incomplete), None)
         return TakingPartInShards(left_out, selection, incomplete, duplicates, notes)
+
+    def _taking_part(
+        self,
+        snapshot: ClusterSnapshot,
+        settings: SearchSettings,
+        excluded: frozenset[str],
+        duplicates: str | None,
+    ) -> list[ShardTakingPart]:
+        """Ask the shards what takes part, or take what they answered to the same lately.
+
+        Not where a shard may be missing, whose images count no more; and not the sizes of groups,
+        which may be many.
+        """
+
+        def ask() -> list[ShardTakingPart]:
+            return self.ask(snapshot, "select", settings, excluded, duplicates)
+
+        may_miss = self.gallery.may_miss or bool(self.gallery.state().missing)
+        if may_miss or duplicates is not None or settings.group_by is not None:
+            return ask()
+        return self.gallery.whole.lately(snapshot, ("select", repr(settings), excluded), ask)
 
     def open(
         self, snapshot: Snapshot, request: RankingRequest, selected: TakingPartInShards | None

@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -65,14 +65,20 @@ class WholeGallery:
 
     def recent(self, snapshot: ClusterSnapshot, question: str, argument: str) -> list[Any]:
         """Return what the shards answer, or what they answered lately at the same version."""
-        key = (snapshot.generation, tuple(snapshot.missing), question, argument)
+        ask = snapshot.ask_some if question in _OF_ONE_IMAGE else snapshot.ask
+        return self.lately(snapshot, (question, argument), lambda: ask(question, argument))
+
+    def lately(
+        self, snapshot: ClusterSnapshot, question: tuple[Hashable, ...], ask: Callable[[], list[T]]
+    ) -> list[T]:
+        """Return the answers of ``ask``, or those to the same question lately at this version."""
+        key = (snapshot.generation, tuple(snapshot.missing), *question)
         with self._lock:
             if key in self._recent:
                 self._recent.move_to_end(key)
                 return self._recent[key]
-        ask = snapshot.ask_some if question in _OF_ONE_IMAGE else snapshot.ask
-        answers = ask(question, argument)
-        key = (snapshot.generation, tuple(snapshot.missing), question, argument)
+        answers = ask()
+        key = (snapshot.generation, tuple(snapshot.missing), *question)
         with self._lock:
             self._recent[key] = answers
             while len(self._recent) > RECENT:
