@@ -120,7 +120,7 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
                 **quiet,
             )
         else:
-            _require_listener(address)
+            _require_listener(ray, address)
             _require_node(ray, address)
             try:
                 ray.init(address, namespace=NAMESPACE, **quiet)
@@ -158,7 +158,7 @@ def _folder() -> str | None:
     return "/tmp/ray" if len(os.fsencode(usual)) > _LONGEST_FOLDER else None
 
 
-def _require_listener(address: str) -> None:
+def _require_listener(ray: Any, address: str) -> None:
     """Raise at once where nobody listens, or not by TLS as here: Ray would try for minutes."""
     if address == "auto":
         return
@@ -168,8 +168,6 @@ def _require_listener(address: str) -> None:
             f"The address of a cluster cannot be {address!r}.",
             hint="Give the head's HOST:PORT, for example 10.0.0.1:6379, or auto.",
         )
-    import ray
-
     host, port = match["host"], int(match["port"])
     try:
         socket.create_connection((host, port), _CONNECT_SECONDS).close()

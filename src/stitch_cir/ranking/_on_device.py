@@ -2,8 +2,8 @@
 
 Vectors that fit into half of a GPU's free memory are sent there once and stay until they are
 dropped here; of larger ones, and where another process takes the memory first, blocks are sent for
-every query. On the device float32 scores give the
-cut; the sets near it come back and are ordered in float64, as ``Exhaustive`` does it.
+every query. On the device float32 scores give the cut; the sets near it come back and are ordered
+in float64, as ``Exhaustive`` does it.
 """
 
 from __future__ import annotations

@@ -67,7 +67,10 @@ def score_rows(
     block_bytes: int = BLOCK_BYTES,
     blas: bool = True,
 ) -> NDArray[np.float32]:
-    """Score the sets ``rows`` (m,): (m,) float32, larger is better; ``blas`` as below."""
+    """Score the sets ``rows`` (m,): (m,) float32, larger is better.
+
+    ``blas``: see :func:`score_captions`.
+    """
     scores = [
         score_captions(problem.sets, rows, captions, scorer, block_bytes=block_bytes, blas=blas)
         for captions, scorer in problem.scored_sets()

@@ -39,10 +39,9 @@ class ShardsEndedError(Exception):
 
 @dataclass(slots=True)
 class _Waiting:
-    """A shard whose answer is waited for, ``until`` when."""
+    """A shard whose answer is waited for, ``until`` when; its replicas take turns in order."""
 
     replicas: Sequence[Replica]
-    order: list[int]
     arguments: tuple[Any, ...]
     next_at: float
     since: float
@@ -51,6 +50,10 @@ class _Waiting:
     failure: str = ""
     unable: set[str] = field(default_factory=set)
     """Replicas that cannot answer at this version: one more call would change nothing."""
+
+    def turn(self, call: int) -> Replica:
+        """Return the replica of a call, counted from 0."""
+        return self.replicas[call % len(self.replicas)]
 
 
 @dataclass(slots=True)
@@ -95,14 +98,14 @@ class Round:
         for position, number in enumerate(shards):
             replicas = self.deployment.replicas[number]
             first = turn % len(replicas)
-            order = [(first + step) % len(replicas) for step in range(len(replicas))]
-            order.sort(key=lambda each, of=replicas: of[each].name in self.late)  # type: ignore[misc]
+            turns = [*replicas[first:], *replicas[:first]]
+            turns.sort(key=lambda each: each.name in self.late)
             of_shard = tuple(arguments[position] if len(arguments) > 1 else arguments[0])
             patience = self.timing.deadline
             if number in self.silent:
                 silent.add(number)
                 patience = min(patience, self.timing.silent)
-            self._waiting[number] = _Waiting(replicas, order, of_shard, now, now, now + patience)
+            self._waiting[number] = _Waiting(turns, of_shard, now, now, now + patience)
         missing: dict[int, str] = {}
         while self._waiting:
             self._call()
@@ -121,17 +124,17 @@ class Round:
         for number, each in self._waiting.items():
             if now < each.next_at:
                 continue
-            replica = each.replicas[each.order[each.calls % len(each.order)]]
+            replica = each.turn(each.calls)
             call = replica.actor.answer.remote(
                 self.version, self.question, each.arguments, current_request()
             )
             if each.calls:
                 self.counts.hedged(number)
-                self.late.add(each.replicas[each.order[(each.calls - 1) % len(each.order)]].name)
+                self.late.add(each.turn(each.calls - 1).name)
             self._calls[call] = number, replica
             each.calls += 1
             # with one replica a second call would wait behind the first
-            several = len(each.order) > each.calls
+            several = len(each.replicas) > each.calls
             each.next_at = now + self.timing.hedge if several else float("inf")
 
     def _collect(self) -> None:
@@ -176,14 +179,14 @@ class Round:
         """Keep why a replica failed, and when the next one is called."""
         each.failure = reason
         self.counts.failed(number)
-        another = len(each.order) > each.calls
+        another = len(each.replicas) > each.calls
         each.next_at = time.monotonic() + (0.0 if another else _AGAIN)
 
     def _note_unable(self, each: _Waiting, number: int, replica: Replica, reason: str) -> None:
         """Keep why a replica cannot answer; where none can, no more time is spent."""
         self._note_failure(each, number, reason)
         each.unable.add(replica.name)
-        if len(each.unable) == len(each.order):
+        if len(each.unable) == len(each.replicas):
             each.until = 0.0
 
     def _missing(self, number: int, waiting: _Waiting) -> str:

@@ -13,7 +13,7 @@ from stitch_cir._schema import DECLARED
 from stitch_cir.cluster._errors import ColumnMissingError
 from stitch_cir.cluster.search._gallery import ClusterSnapshot
 from stitch_cir.cluster.search._learned import learned
-from stitch_cir.cluster.search._source import ClusterSource, joined
+from stitch_cir.cluster.search._source import ClusterSource, joined, notes_of
 from stitch_cir.cluster.search._whole import NEAR_DUPLICATES
 from stitch_cir.cluster.shards import ShardQuery, ShardTakingPart
 from stitch_cir.errors import ClusterError
@@ -87,7 +87,7 @@ class ClusterEngine:
         parts = self._taking_part(snapshot, settings, left_out.ids, duplicates)
         selection = joined(parts, settings)
         selection.check(snapshot.address)
-        notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+        notes = notes_of(parts)
         incomplete = next((part.incomplete for part in parts if part.incomplete), None)
         return TakingPartInShards(left_out, selection, incomplete, duplicates, notes)
 
@@ -98,7 +98,7 @@ class ClusterEngine:
         excluded: frozenset[str],
         duplicates: str | None,
     ) -> list[ShardTakingPart]:
-        """Ask the shards what takes part, or take what they answered to the same lately.
+        """Return what takes part in every shard, asked now or, of the same, lately.
 
         Not where a shard may be missing, whose images count no more; and not the sizes of groups,
         which may be many.

@@ -26,7 +26,7 @@ from stitch_cir.searcher import (
 if TYPE_CHECKING:
     from stitch_cir.cluster.search._engine import ClusterEngine
 
-__all__ = ["ClusterSource", "joined"]
+__all__ = ["ClusterSource", "joined", "notes_of"]
 
 
 @dataclass(slots=True)
@@ -84,8 +84,7 @@ class ClusterSource:
             )
             self.selection = joined(selected, self.settings)
             self.selection.check(self.snapshot.address)
-            notes = (note for part in selected for note in part.notes)
-            self.snapshot.noted = tuple(dict.fromkeys(notes))
+            self.snapshot.noted = notes_of(selected)
         return ranking
 
     def means(self, keys: Sequence[Any]) -> NDArray[np.float32]:
@@ -192,6 +191,11 @@ class _Group:
             if id in copies:
                 return tuple(each for each in copies if each != id)
         return ()
+
+
+def notes_of(parts: Sequence[ShardTakingPart]) -> tuple[str, ...]:
+    """Return what the shards noted, each once."""
+    return tuple(dict.fromkeys(note for part in parts for note in part.notes))
 
 
 def joined(parts: Sequence[ShardTakingPart], settings: SearchSettings) -> TakingPart:
