@@ -18,6 +18,9 @@ from stitch_cir.ranking import (
     Ranking,
     RankingProblem,
     Scanner,
+    ScoreTerm,
+    ScoreTerms,
+    _scan,
     score_captions,
 )
 from stitch_cir.transition import NoTransition, SemanticIncrement
@@ -202,8 +205,10 @@ def test_what_cannot_be_bounded_is_scored(tmp_path: Path) -> None:
     assert not isinstance(foreign, BoundedScorer)
     no_lengths = replace(matrix, lengths=None)
     vectors = draw(rng, "smooth", 2, 8)
+    term = ScoreTerms((ScoreTerm("desired", draw(rng, "smooth", 1, 8), None, foreign, 0.5),))
     for problem in (
         captions(matrix, vectors, foreign),
+        captions(matrix, vectors, terms=term),
         captions(no_lengths, vectors, MeanPooling()),
     ):
         ranking = small().solve(problem, 3)
@@ -226,6 +231,24 @@ def test_vectors_that_are_not_finite_are_never_passed_over(tmp_path: Path, trans
         )
         with pytest.raises(VectorError, match="NaN"):
             small().solve(problem, 2)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_scan_on_one_core_is_that_on_many_without_a_thread(
+    way: str, scanner: Scanner, scratch: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(6)
+    matrix = pack(draw(rng, "smooth", 900, 8), np.full(300, 3), scratch)
+    problem = captions(matrix, draw(rng, "smooth", 2, 8), ConditionalTransport())
+    bound = ConditionalTransport().set_bound()
+    ways: list[np.ndarray] = []
+    for cores in (3, 1):
+        monkeypatch.setattr(_scan, "usable_cores", lambda cores=cores: cores)
+        if cores == 1:
+            monkeypatch.setattr(_scan, "ThreadPoolExecutor", None)
+        ways.append(scanner.scan(matrix, problem.rows, problem.caption_sets(), bound))
+        assert_same(small(scanner).solve(problem, 5), Exhaustive().solve(problem, 5))
+    np.testing.assert_allclose(ways[0], ways[1], atol=1e-6)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -16,8 +16,10 @@ from stitch_cir.ranking import (
     ScoreTerm,
     ScoreTerms,
     Solver,
+    _shared_products,
     count_neighbours,
     hubness,
+    variety_order,
 )
 from stitch_cir.transition import SemanticIncrement
 from stitch_cir.transport import (
@@ -25,6 +27,7 @@ from stitch_cir.transport import (
     ConditionalTransport,
     ExactTransport,
     MeanPooling,
+    Scorer,
     Sinkhorn,
 )
 from tests.ranking.galleries import captions, draw, pack, random_problem, unit
@@ -115,6 +118,47 @@ def test_queries_that_share_products_are_ranked_as_alone(seed: int) -> None:
             assert shared.scores.tolist() == alone.scores.tolist()
             assert shared.watched.tolist() == alone.watched.tolist()
             assert shared.scored == 49
+
+
+def test_products_that_do_not_fit_into_memory_together_are_made_in_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(24)
+    matrix = pack(draw(rng, "smooth", 120, 16), np.full(40, 3))
+    rows = np.arange(40)
+    problems = [captions(matrix, draw(rng, "smooth", 3, 16), rows=rows) for _ in range(7)]
+    expected = Exhaustive().solve_many(problems, 5)
+    shapes = []
+
+    def product(captions: np.ndarray, views: np.ndarray) -> np.ndarray:
+        shapes.append(captions.shape)
+        return np.asarray(captions @ views.T)
+
+    monkeypatch.setattr(_shared_products, "float_product", product)
+    monkeypatch.setattr(_shared_products, "usable_cores", lambda: 1)
+    # the products of two of the seven problems, of three captions each
+    monkeypatch.setattr(_shared_products, "PRODUCTS_BYTES", 4 * 6 * 120)
+    for ranking, whole in zip(Exhaustive().solve_many(problems, 5), expected, strict=True):
+        assert ranking.rows.tolist() == whole.rows.tolist()
+        assert ranking.scores.tolist() == whole.scores.tolist()
+    assert shapes == [(6, 16), (6, 16), (6, 16), (3, 16)]
+
+
+@pytest.mark.parametrize("scorer", [Chamfer(), Sinkhorn()], ids=lambda each: each.name)
+def test_a_query_of_many_may_have_no_candidate_or_all_of_them(scorer: Scorer) -> None:
+    rng = np.random.default_rng(25)
+    matrix = pack(draw(rng, "smooth", 60, 16), np.full(20, 3))
+    rows = np.arange(20)
+    problems = [
+        captions(matrix, draw(rng, "smooth", 3, 16), scorer, rows=rows, excluded=excluded)
+        for excluded in (rows, rows[:0], rows[:18])
+    ]
+    for solver in (Exhaustive(), Bounded(0, 0, first=4)):
+        none, every, two = solver.solve_many(problems, 5)
+        assert none.rows.tolist() == []
+        assert every.rows.tolist() == Exhaustive().solve(problems[1], 5).rows.tolist()
+        assert two.rows.tolist() == Exhaustive().solve(problems[2], 5).rows.tolist()
+        assert sorted(two.rows.tolist()) == [18, 19]
 
 
 @pytest.mark.parametrize("kind", ["smooth", "ties", "duplicates"])
@@ -259,3 +303,13 @@ def test_the_bank_of_a_large_gallery_is_spread_over_it() -> None:
     np.testing.assert_allclose(penalty, np.sort(scores, axis=0)[-2:].mean(axis=0), atol=1e-5)
     alone = pack(draw(rng, "smooth", 3, 8), np.full(1, 3))
     assert hubness(alone, Chamfer()).tolist() == [0.0]
+
+
+def test_variety_puts_off_hits_that_resemble_better_ones() -> None:
+    scores = np.array([0.9, 0.89, 0.5, 0.4])
+    # the second is nearly the first, the third is like nothing before it
+    means = unit(np.array([[1.0, 0.0, 0.0], [1.0, 0.1, 0.0], [0.0, 1.0, 0.0], [0.0, 0.9, 0.5]]))
+    assert variety_order(scores, means, 0.6) == [0, 2, 1, 3]
+    # without a weight, and between two, there is nothing to trade
+    assert variety_order(scores, means, 0.0) == [0, 1, 2, 3]
+    assert variety_order(scores[:2], means[:2], 1.0) == [0, 1]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from stitch_cir.ranking._exhaustive import Exhaustive
 from stitch_cir.ranking._groups import count_units, kth_best, rank_exactly
-from stitch_cir.ranking._problem import PackedSets, Progress, Ranking, RankingProblem, solve_each
+from stitch_cir.ranking._problem import PackedSets, Progress, Ranking, RankingProblem
 from stitch_cir.ranking._scores import (
     BLOCK_BYTES,
     ROUNDING,
@@ -107,7 +107,12 @@ class OnDevice:
         self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None
     ) -> list[Ranking]:
         """Solve the problems one after the other."""
-        return solve_each(self, problems, k, progress)
+        rankings = []
+        for problem in problems:
+            rankings.append(self.solve(problem, k))
+            if progress is not None:
+                progress(len(rankings), len(problems))
+        return rankings
 
     def _keep_resident(self, vectors: NDArray[np.float32], scorer: TorchScorer) -> Any:
         """Return the vectors on the device, or ``None`` where they are sent in blocks."""

@@ -23,7 +23,6 @@ __all__ = [
     "Ranking",
     "RankingProblem",
     "Solver",
-    "solve_each",
 ]
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -231,15 +230,3 @@ class Solver(Protocol):
         self, problems: Sequence[RankingProblem], k: int, *, progress: Progress | None = None
     ) -> list[Ranking]:
         """Return what :meth:`solve` returns for each problem, in order."""
-
-
-def solve_each(
-    solver: Solver, problems: Sequence[RankingProblem], k: int, progress: Progress | None
-) -> list[Ranking]:
-    """Return the rankings of problems that are solved one after the other."""
-    rankings = []
-    for problem in problems:
-        rankings.append(solver.solve(problem, k))
-        if progress is not None:
-            progress(len(rankings), len(problems))
-    return rankings
