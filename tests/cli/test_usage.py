@@ -114,6 +114,19 @@ def test_the_current_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert f"There is no gallery at {Path(folder).resolve()}." in done.stderr
 
 
+@pytest.mark.parametrize("address", ["x.lance", "s3://bucket/x.lance", "file:///mnt/x.lance"])
+def test_a_dataset_in_place_of_a_gallery_is_said_to_be_one(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.lance" / "_versions").mkdir(parents=True)
+    for words in (["search", address, "a dog"], ["info", address]):
+        done = stitch(*words)
+        assert done.exit_code == 3
+        assert f"{address} is the address of a dataset, and no gallery." in done.stderr
+        assert "stitch serve --cluster" in done.stderr
+
+
 def test_usage_errors_as_json(indexed: Path) -> None:
     for arguments in (["search", "--json"], ["search", "photos", "red", "blue", "--json"]):
         done = stitch(*arguments)

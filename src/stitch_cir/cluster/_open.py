@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stitch_cir._hints import shell_word
 from stitch_cir.cluster._ray import check_nodes, connected, ray_errors
-from stitch_cir.cluster.actors import RayFleet, Timing, deploy, shard_folder
+from stitch_cir.cluster.actors import RayFleet, Timing, deploy, ending_new, shard_folder
 from stitch_cir.cluster.search import ClusterGallery
 from stitch_cir.cluster.storage import SharedDataset, absolute_address
 from stitch_cir.gallery.store import check_encoder, encoder_name
@@ -86,7 +87,7 @@ def _load_encoder(uri: str, facts: Mapping[str, Any]) -> DualEncoder:
     from stitch_cir.encoders import load_encoder
 
     encoder = load_encoder(encoder_name(facts))
-    check_encoder(facts, encoder, uri)
+    check_encoder(facts, encoder, uri, f"stitch cluster index FOLDER {shell_word(uri)}")
     return encoder
 
 
@@ -94,7 +95,7 @@ def _fleet(ray: Any, uri: str, chosen: ClusterOptions) -> RayFleet:
     """Return the shards, once all hold the newest version."""
     check_nodes(ray)
     options = chosen.storage_options
-    with ray_errors():
+    with ray_errors(), ending_new(ray, uri):
         deployment = deploy(
             ray,
             uri,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from pathlib import Path
 
 from stitch_cir._hints import shell_word
@@ -12,6 +13,9 @@ from stitch_cir.gallery.index._index import DEFAULT_DIRECTORY
 from stitch_cir.gallery.store import DATABASE
 
 __all__ = ["find_directory"]
+
+_ADDRESS = re.compile(r"(?:file|s3|gs|az|abfss?):/")
+"""The address of a dataset, of whose slashes a path keeps one."""
 
 
 def find_directory(path: Path) -> Path:
@@ -38,6 +42,14 @@ def _no_gallery(directory: Path) -> GalleryMissingError:
     # "." and ".." would run together with the full stop
     real = Path(os.path.realpath(directory))
     shown = real if directory.name in ("", "..") else directory
+    if _ADDRESS.match(str(directory)) or (directory / "_versions").is_dir():
+        scheme, slash, rest = str(shown).partition(":/")
+        written = f"{scheme}://{'/' if scheme == 'file' else ''}{rest}" if slash else scheme
+        return GalleryMissingError(
+            f"{written} is the address of a dataset, and no gallery.",
+            hint="Make a gallery of it: stitch cluster import URI GALLERY; or search it on a "
+            "cluster: stitch serve --cluster ADDRESS URI",
+        )
     above = next((folder for folder in real.parents if _holds_gallery(folder)), None)
     if above is not None and directory.is_dir():
         inside = real.relative_to(above).as_posix()

@@ -116,13 +116,13 @@ class Gallery(GalleryReader):
                 from stitch_cir.encoders import load_encoder
 
                 encoder = load_encoder(encoder_name(self._facts))
-                check_encoder(self._facts, encoder, self.address)
+                check_encoder(self._facts, encoder, self.address, self.index_command)
                 self._encoder = encoder
             return self._encoder
 
     def use_encoder(self, encoder: DualEncoder) -> None:
         """Encode queries by this object from now on. Raises ``GalleryMismatchError``."""
-        check_encoder(self._facts, encoder, self.address)
+        check_encoder(self._facts, encoder, self.address, self.index_command)
         self._encoder = encoder
 
     def reopened(self) -> Gallery:

@@ -63,6 +63,11 @@ class GalleryReader(ABC):
         return str(self.directory)
 
     @property
+    def index_command(self) -> str:
+        """What encodes the gallery's images anew."""
+        return "stitch index FOLDER"
+
+    @property
     @abstractmethod
     def _store(self) -> Store:
         """The database to read."""

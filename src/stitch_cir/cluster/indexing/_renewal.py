@@ -12,6 +12,7 @@ from typing import Any, Literal
 from stitch_cir.cluster.storage import (
     FILE_FORMAT,
     SharedDataset,
+    absolute_address,
     batches,
     create_dataset,
     decoded,
@@ -43,7 +44,7 @@ Attributes = tuple[tuple[str, str, bool, tuple[Any, ...]], ...]
 
 def renewal_uri(uri: str, kind: RenewalKind) -> str:
     """Return where a dataset is encoded anew: beside it."""
-    return f"{uri.rstrip('/')}.{kind}"
+    return f"{absolute_address(uri)}.{kind}"
 
 
 class Renewal:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stitch_cir._hints import shell_word
 from stitch_cir.cluster.search._fleet import Fleet
 from stitch_cir.errors import QueryError
 from stitch_cir.gallery import GalleryReader, StoredView, Where, by_name
@@ -29,6 +30,11 @@ class ClusterReader(GalleryReader):
     def address(self) -> str:
         """Where the dataset is, as it was opened."""
         return self.uri
+
+    @property
+    def index_command(self) -> str:
+        """What encodes the dataset's images anew."""
+        return f"stitch cluster index FOLDER {shell_word(self.uri)}"
 
     def ask(self, question: str, *arguments: Any) -> list[Any]:
         """Return what every shard answers; raises what :meth:`Fleet.ask` raises."""

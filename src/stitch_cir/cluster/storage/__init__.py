@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from stitch_cir.cluster.storage._dataset import SharedDataset
     from stitch_cir.cluster.storage._lance import (
         FILE_FORMAT,
-        absolute_address,
         create_dataset,
         import_lance,
         lance_errors,
         quoted,
     )
+    from stitch_cir.cluster.storage._locations import absolute_address, check_place
     from stitch_cir.cluster.storage._metadata import AttributePosition, metadata_of, positions
     from stitch_cir.cluster.storage._reports import (
         ClusterIndexReport,
@@ -54,6 +54,7 @@ __all__ = [
     "absolute_address",
     "batches",
     "check_address",
+    "check_place",
     "create_dataset",
     "decoded",
     "export_gallery",
@@ -87,9 +88,10 @@ _exports.publish(
         "SHARDS": "_rows",
         "SURVEYED": "_rows",
         "SharedDataset": "_dataset",
-        "absolute_address": "_lance",
+        "absolute_address": "_locations",
         "batches": "_rows",
         "check_address": "_secrets",
+        "check_place": "_locations",
         "create_dataset": "_lance",
         "decoded": "_rows",
         "export_gallery": "_transfer",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from stitch_cir._hints import shell_word
 from stitch_cir.cluster.storage._lance import import_lance, lance_errors, quoted
+from stitch_cir.cluster.storage._locations import absolute_address, require_no_gallery
 from stitch_cir.cluster.storage._metadata import (
     ATTRIBUTE,
     FACTS,
@@ -29,6 +32,8 @@ __all__ = ["SharedDataset"]
 
 _UNIT_TOLERANCE = 1e-3
 _NAMED = 20
+_TAG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.|lock$|$))*")
+_MOST_DAYS = 36500.0
 
 
 class SharedDataset:
@@ -60,12 +65,14 @@ class SharedDataset:
         NotFoundError
             It has no such version or tag; it may have been cleaned up.
         SettingError
-            The address holds credentials.
+            The address holds credentials, or is none.
         """
         lance = import_lance()
         check_address(uri)
+        address = absolute_address(uri)
+        require_no_gallery(uri)
         with lance_errors(uri):
-            dataset = lance.dataset(uri, storage_options=dict(storage_options or {}) or None)
+            dataset = lance.dataset(address, storage_options=dict(storage_options or {}) or None)
         facts = facts_of(dataset, uri)
         opened = cls(uri, dataset, facts)
         if version is not None:
@@ -86,12 +93,14 @@ class SharedDataset:
         if number is None:
             number = next((n for n, each in there.items() if text in each.tags), None)
         if number is None or number not in there:
-            what = "tag" if not text.isdecimal() else "version"
-            raise NotFoundError(
-                f"{self.uri} has no {what} {text!r}; it may have been cleaned up.",
-                hint=f"See what there is: stitch cluster log {self.uri}",
-            )
+            raise self._absent("version" if text.isdecimal() else "tag", text)
         return number
+
+    def _absent(self, what: str, name: str) -> NotFoundError:
+        return NotFoundError(
+            f"{self.uri} has no {what} {name!r}; it may have been cleaned up.",
+            hint=f"See what there is: stitch cluster log {shell_word(self.uri)}",
+        )
 
     @property
     def version(self) -> int:
@@ -168,9 +177,12 @@ class SharedDataset:
         A tag that exists moves. Raises ``NotFoundError`` for a version that is not there,
         ``SettingError`` for a name that could be a number.
         """
-        if name.isdecimal() or not name.strip():
+        # a tag with other letters is written, and then no version can be listed any more
+        if name.isdecimal() or not _TAG.fullmatch(name):
             raise SettingError(
-                f"A tag cannot be called {name!r}.", hint="Take a name that is no number."
+                f"A tag cannot be called {name!r}.",
+                hint="Take a name of the letters a to z, digits, and . _ - between them, that is "
+                "no number.",
             )
         number = self.version if version is None else self._number(version)
         with lance_errors(self.uri):
@@ -180,7 +192,8 @@ class SharedDataset:
 
     def untag(self, name: str) -> None:
         """Delete a tag; its version may be cleaned up from now on. Raises ``NotFoundError``."""
-        self._number(name)
+        if not any(name in each.tags for each in self.versions()):
+            raise self._absent("tag", name)
         with lance_errors(self.uri):
             self.lance.tags.delete(name)
 
@@ -243,8 +256,13 @@ class SharedDataset:
 
         A version that has a tag is kept, and so is the newest. Files that an interrupted writer
         left are deleted after seven days; with ``remove_unfinished`` at once, which is safe only
-        while nobody writes.
+        while nobody writes. Raises ``SettingError`` for days that cannot be.
         """
+        if not 0 <= keep_days <= _MOST_DAYS:
+            raise SettingError(
+                f"Versions were to be kept for {keep_days:g} days.",
+                hint=f"It must be between 0 and {_MOST_DAYS:,.0f}.",
+            )
         with lance_errors(self.uri):
             before = len(self.lance.get_fragments())
             self.lance.optimize.compact_files()

@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from stitch_cir._hints import install_command
+from stitch_cir.cluster.storage._locations import ADDRESSES, absolute_address
 from stitch_cir.cluster.storage._secrets import check_address, masked
-from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError, ModelError
+from stitch_cir.errors import (
+    GalleryBusyError,
+    GalleryDamagedError,
+    GalleryError,
+    GalleryMissingError,
+    ModelError,
+)
 
 __all__ = [
     "FILE_FORMAT",
-    "absolute_address",
     "create_dataset",
     "import_lance",
     "lance_errors",
@@ -28,7 +33,9 @@ Blobs of 15 kB take half as long to write and a third as long to read as in 2.1 
 compress what vectors do not have: repetition.
 """
 
-_MISSING = re.compile(r"was not found|not found|does not exist|No such", re.IGNORECASE)
+_NO_DATASET = re.compile(r"Dataset at path .* was not found")
+_MISSING = re.compile(r"not found|does not exist|No such", re.IGNORECASE)
+_DAMAGED = re.compile(r"fill whole buffer|file size is too small|corrupt|magic", re.IGNORECASE)
 _REFUSED = re.compile(
     r"denied|forbidden|credential|unauthorized|status: 40[13]|not permitted|read-only"
     r"|InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|ExpiredToken",
@@ -38,6 +45,11 @@ _ANSWER = re.compile(r"<Code>([^<]+)</Code>(?:\s*<Message>([^<]*)</Message>)?")
 """What a storage that speaks S3 says of an error."""
 _UNREACHED = re.compile(r"[A-Z]+ (\w+://[^/\s]+)\S* in .*error sending request", re.DOTALL)
 _CONFLICT = re.compile(r"conflict|concurrent|preempted", re.IGNORECASE)
+_SYSTEM = re.compile(r'(?:(/[^:"]*): )?([A-Z][a-z][\w -]*) \(os error \d+\)(?: at path "([^"]+)")?')
+"""What the operating system said, and of which file."""
+_AROUND = re.compile(
+    r"^(?:External error: |LanceError\(\w+\): |Generic \w+ error: |Invalid user input: )+"
+)
 
 
 def import_lance() -> Any:
@@ -56,41 +68,60 @@ def import_lance() -> Any:
 def lance_errors(uri: str) -> Iterator[None]:
     """Turn errors of Lance and of the storage below it into the library's.
 
-    Raises ``GalleryMissingError`` where nothing is there, ``GalleryBusyError`` for writers that
-    got in each other's way too often, ``GalleryError`` for everything else.
+    Raises ``GalleryMissingError`` where nothing is there, ``GalleryDamagedError`` where a file is
+    missing or cut short, ``GalleryBusyError`` for writers that got in each other's way too often,
+    ``GalleryError`` for everything else.
     """
     try:
         yield
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = _reason(masked(str(error)))
-        if "NoSuchBucket" in reason:
-            raise GalleryMissingError(
-                f"{uri} cannot be used: {reason}.",
-                hint="Make the bucket first, or check the address, the endpoint and the region.",
-            ) from error
-        if _REFUSED.search(reason):
-            raise GalleryError(
-                f"{uri} cannot be used: {reason}.",
-                hint="Check the rights of the folder or bucket, and the credentials: "
-                "--storage-option KEY=VALUE, or the variables that the storage reads.",
-            ) from error
-        if _CONFLICT.search(reason):
-            raise GalleryBusyError(
-                f"Others kept writing to {uri} at the same time: {reason}.",
-                hint="Run the same command again: what is there already is not written twice.",
-            ) from error
-        if _MISSING.search(reason):
-            raise GalleryMissingError(
-                f"There is no dataset at {uri}, or a part of it is missing: {reason}.",
-                hint="Check the address, or make a dataset: stitch cluster export GALLERY URI",
-            ) from error
-        full = "No space left" in reason
-        raise GalleryError(
-            f"{uri} cannot be used: {reason}.",
-            hint="Make room there, and run the same command again."
-            if full
-            else "Check the address and the storage.",
-        ) from error
+    except BaseException as error:
+        # what panics in Lance's Rust is no Exception
+        panic = type(error).__name__ == "PanicException"
+        if not panic and not isinstance(error, (OSError, ValueError, RuntimeError)):
+            raise
+        raise _translated(uri, masked(str(error))) from error
+
+
+def _translated(uri: str, text: str) -> GalleryError:
+    reason = _reason(text)
+    unusable = f"{uri} cannot be used: {reason}."
+    if "NoSuchBucket" in reason:
+        return GalleryMissingError(
+            unusable,
+            hint="Make the bucket first, or check the address, the endpoint and the region.",
+        )
+    if _REFUSED.search(reason):
+        return GalleryError(
+            unusable,
+            hint="Check the rights of the folder or bucket, and the credentials: "
+            "--storage-option KEY=VALUE, or the variables that the storage reads.",
+        )
+    if _CONFLICT.search(reason):
+        return GalleryBusyError(
+            f"Others kept writing to {uri} at the same time: {reason}.",
+            hint="Run the same command again: what is there already is not written twice.",
+        )
+    if _NO_DATASET.search(text):
+        return GalleryMissingError(
+            f"There is no dataset at {uri}.",
+            hint="Check the address, or make a dataset: stitch cluster export GALLERY URI",
+        )
+    damaged = _DAMAGED.search(reason)
+    if damaged or _MISSING.search(reason):
+        what = "A file of {} is damaged" if damaged else "A part of {} is missing"
+        return GalleryDamagedError(
+            f"{what.format(uri)}: {reason}.",
+            hint="Restore a backup, or go back to an earlier version: stitch cluster log URI, then "
+            "checkout. What a gallery holds can be exported again, to another address.",
+        )
+    hint = "Check the address and the storage."
+    if "No space left" in reason:
+        hint = "Make room there, and run the same command again."
+    elif "builder error" in reason:
+        hint = "An endpoint without TLS needs --storage-option allow_http=true as well."
+    elif "Invalid user input" in text:
+        hint = ADDRESSES
+    return GalleryError(unusable, hint=hint)
 
 
 def _reason(text: str) -> str:
@@ -101,8 +132,12 @@ def _reason(text: str) -> str:
         return f"{unreached[1]} cannot be reached"
     if "credentials" in text and "ProviderError" in text:
         return "no credentials were found"
+    if system := _SYSTEM.search(text):
+        file = system[1] or system[3]
+        return f"{system[2]}: {file}" if file else system[2]
     # what Lance adds behind its own message is a place in its source
-    return re.split(r", /|\n|, rust/", text)[0].strip()[:300].rstrip(".")
+    first = re.split(r", /|\n|, rust/", text)[0].strip()
+    return _AROUND.sub("", first)[:300].rstrip(".")
 
 
 def create_dataset(
@@ -116,16 +151,11 @@ def create_dataset(
     check_address(uri)
     lance = import_lance()
     return lance.LanceDataset.commit(
-        uri,
+        absolute_address(uri),
         lance.LanceOperation.Overwrite(schema, list(fragments)),
         max_retries=0,
         storage_options=dict(options) or None,
     )
-
-
-def absolute_address(uri: str) -> str:
-    """Return the address of a dataset as other processes, and nodes, open it."""
-    return uri if "://" in uri else str(Path(uri).absolute())
 
 
 def quoted(text: str) -> str:

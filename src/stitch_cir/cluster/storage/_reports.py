@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from stitch_cir._hints import counted
 from stitch_cir.gallery import IndexReport
 
 __all__ = [
@@ -151,6 +152,6 @@ class ClusterIndexReport:
     def summary(self) -> str:
         """Return one line for people."""
         counts = self.index.summary().replace(" in the gallery: ", ": ", 1)
-        encoders = "1 encoder" if self.workers == 1 else f"{self.workers:,} encoders"
-        work = f" {self.units:,} units by {encoders}." if self.units else ""
+        by = f"{counted(self.units, 'unit')} by {counted(self.workers, 'encoder')}"
+        work = f" {by}." if self.units else ""
         return f"version {self.version}: {counts}{work}"

@@ -14,6 +14,7 @@ from stitch_cir.cluster.storage._lance import (
     import_lance,
     lance_errors,
 )
+from stitch_cir.cluster.storage._locations import absolute_address, check_place, holding_dataset
 from stitch_cir.cluster.storage._metadata import metadata_of, positions
 from stitch_cir.cluster.storage._reports import GalleryExportReport, GalleryImportReport
 from stitch_cir.cluster.storage._rows import batches, is_digest_of, row_of, schema, to_record
@@ -23,8 +24,9 @@ from stitch_cir.errors import (
     GalleryError,
     GalleryMismatchError,
     GalleryMissingError,
+    NotFoundError,
 )
-from stitch_cir.gallery import Gallery
+from stitch_cir.gallery import DEFAULT_DIRECTORY, Gallery
 from stitch_cir.gallery.store import (
     DATABASE,
     IdRecord,
@@ -124,6 +126,7 @@ def _create(
     """
     import pyarrow as pa
 
+    check_place(uri)
     lance, counted = import_lance(), [0]
     arrow_schema = schema(metadata_of(facts, positions(kinds, 0)))
 
@@ -137,7 +140,7 @@ def _create(
         try:
             fragments = lance.fragment.write_fragments(
                 stream,
-                uri,
+                absolute_address(uri),
                 schema=arrow_schema,
                 mode="create",
                 storage_options=options or None,
@@ -252,12 +255,18 @@ def import_gallery(
     GalleryError
         There is a gallery already, or nothing can be written there.
     NotFoundError
-        The dataset has no such version or tag.
+        The dataset has no such version or tag, or ``root`` is not there.
     GalleryDamagedError
         A row is not what was written.
     """
     dataset = SharedDataset.open(uri, version, storage_options=storage_options)
     target = Path(directory)
+    if root is not None and not root.is_dir():
+        raise NotFoundError(
+            f"There is no folder of images at {root}.",
+            hint="Give the folder where they are on this machine, or leave --root out.",
+        )
+    _check_place(target)
     with write_lock(target):
         _require_no_gallery(target)
         unfinished = target / _UNFINISHED
@@ -270,6 +279,21 @@ def import_gallery(
         delete_database(target / DATABASE)
         unfinished.replace(target / DATABASE)
     return GalleryImportReport(dataset.version, images)
+
+
+def _check_place(directory: Path) -> None:
+    """Raise ``GalleryError`` where a gallery would be mixed with a dataset, or hide another one."""
+    holding, inner = holding_dataset(str(directory)), directory / DEFAULT_DIRECTORY
+    if holding is not None:
+        raise GalleryError(
+            f"No gallery can be made in {directory}: it lies in the dataset {holding}.",
+            hint="Import into another directory.",
+        )
+    if (inner / DATABASE).exists():
+        raise GalleryError(
+            f"There is a gallery already of the images in {directory}: {inner}.",
+            hint="Import into another directory, or delete that one first.",
+        )
 
 
 def _require_no_gallery(directory: Path) -> None:

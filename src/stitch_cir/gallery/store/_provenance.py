@@ -196,8 +196,16 @@ def switch_notes(before: str | None, encoder: DualEncoder) -> tuple[str, ...]:
     return (f"The gallery now has the vectors of {encoder.name}; those of {before} are gone.",)
 
 
-def check_encoder(facts: Mapping[str, Any], encoder: DualEncoder, address: Path | str) -> None:
-    """Raise ``GalleryMismatchError`` unless this encoder made the vectors of a gallery."""
+def check_encoder(
+    facts: Mapping[str, Any],
+    encoder: DualEncoder,
+    address: Path | str,
+    command: str = "stitch index FOLDER",
+) -> None:
+    """Raise ``GalleryMismatchError`` unless this encoder made the vectors of a gallery.
+
+    ``command`` encodes it anew.
+    """
     if facts["fingerprint"] == encoder.fingerprint:
         return
     name = encoder_name(facts)
@@ -207,7 +215,7 @@ def check_encoder(facts: Mapping[str, Any], encoder: DualEncoder, address: Path 
         f"The vectors of the gallery {address} were made by {made}; the encoder here is "
         f"{current}. Vectors of two encoders cannot be compared.",
         hint=f"Use the encoder {name}, or encode everything again, while searches see "
-        f"the old vectors: stitch index FOLDER --encoder {encoder.name} --switch-when-done",
+        f"the old vectors: {command} --encoder {encoder.name} --switch-when-done",
     )
 
 
