@@ -98,7 +98,7 @@ class Session:
     """The nodes, the dataset, and what one machine finds in it."""
 
     def __init__(self, scratch: Path, cluster: Any) -> None:
-        self.cluster, self.address = cluster, str(cluster.address)
+        self.scratch, self.cluster, self.address = scratch, cluster, str(cluster.address)
         folder, self.uri = scratch / "images", str(scratch / "photos.lance")
         folder.mkdir()
         for number in range(IMAGES):
@@ -145,6 +145,15 @@ def fleet_of(gallery: Gallery) -> RayFleet:
     assert isinstance(gallery, ClusterGallery)
     assert isinstance(gallery.fleet, RayFleet)
     return gallery.fleet
+
+
+def refusal(work: Callable[[], Any]) -> str:
+    """Return the error that is expected."""
+    try:
+        work()
+    except StitchError as error:
+        return f"{type(error).__name__}: {error}"
+    return "nothing was raised"
 
 
 def replicas_there() -> dict[str, Any]:
@@ -215,10 +224,16 @@ def operate(session: Session) -> None:
         after = read_status(session.address, session.uri)
         problems, shards = after.problems(), len(after.shards)
         report("back", of=two.to_dict(), right=right, problems=problems, shards=shards)
-    try:
-        scale(session.address, session.uri, replicas=0)
-    except StitchError as error:
-        report("refused", message=str(error))
+    report("refused", message=refusal(lambda: scale(session.address, session.uri, replicas=0)))
+    report("none", message=refusal(lambda: session.open(shards=0)))
+    missing = refusal(lambda: scale(session.address, f"{session.uri}.other", shards=1))
+    occupied = session.scratch / "occupied"
+    occupied.touch()
+    os.environ["STITCH_SHARD_CACHE"] = str(occupied)
+    unloaded = refusal(lambda: scale(session.address, session.uri, shards=3))
+    del os.environ["STITCH_SHARD_CACHE"]
+    left = [each.name for each in read_status(session.address, session.uri).shards]
+    report("ended", missing=missing, unloaded=unloaded, shards=left)
 
 
 def counts_and_logs(session: Session) -> None:

@@ -44,7 +44,10 @@ def install() -> None:
         if (folder / "disk-full").exists():
             reason = os.strerror(errno.ENOSPC)
             raise OSError(errno.ENOSPC, reason, tempfile.gettempdir())
-        return make(*args, **options)
+        made = make(*args, **options)
+        if (folder / "no-database").exists():
+            Path(made, "gallery.sqlite").mkdir()
+        return made
 
     def fingerprint(self: HashEncoder) -> str:
         return "f" * 64 if (folder / "other-weights").exists() else recorded

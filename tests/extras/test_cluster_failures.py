@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -73,7 +74,16 @@ def test_replicas_and_shards_are_added_and_ended_while_answers_stay_right(
     assert reported["back"]["of"] == {"shards": 2, "replicas": 2, "started": 4, "ended": 3}
     assert [reported[name]["right"] for name in ("grown", "three", "back")] == [True] * 3
     assert (reported["back"]["shards"], reported["back"]["problems"]) == (4, [])
-    assert reported["refused"]["message"].startswith("0 replicas were requested.")
+    assert reported["refused"]["message"].startswith("SettingError: 0 replicas were requested.")
+    assert reported["none"]["message"].startswith("SettingError: 0 shards were requested.")
+
+
+def test_shards_that_cannot_be_used_are_ended_again(reported: dict[str, dict[str, Any]]) -> None:
+    """They would keep their CPUs, and the folder that they were told."""
+    ended = reported["ended"]
+    assert re.match(r"GalleryMissingError: There is no dataset at .*\.other", ended["missing"])
+    assert re.match(r"NotLoadedError: The node \S+ \(\S+\) cannot load", ended["unloaded"])
+    assert [name.partition(",")[0] for name in ended["shards"]] == ["1/2", "1/2", "2/2", "2/2"]
 
 
 def test_replicas_of_a_shard_are_on_different_nodes(

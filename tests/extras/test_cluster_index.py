@@ -316,6 +316,7 @@ def test_two_runs_at_once_write_no_image_twice(
         ("other-version", ClusterError, r"node \S+ \(\S+\) has stitch-cir 0.0.1; this machine has"),
         ("clock", ClusterError, r"clock of the node \S+ \(\S+\) is 60 minutes ahead of"),
         ("disk-full", GalleryError, r"On the node \S+ \(\S+\): .*No space left on device"),
+        ("no-database", GalleryError, r"On the node \S+ \(\S+\): .*gallery.sqlite cannot be used.* TMPDIR"),
         ("no-images", GalleryError, r"On the node \S+ \(\S+\): the images cannot be seen there: .*photos"),
         ("other-weights", GalleryMismatchError, r"On the node \S+ \(\S+\): its encoder test is another"),
     ],
@@ -337,6 +338,15 @@ def test_a_cluster_without_room_or_gpus_is_said(faults: Path, images: Path, uri:
         run(images, uri, num_gpus=2)
     with pytest.raises(SettingError, match="unit is 0"):
         run(images, uri, unit=0)
+    for gpus in (-1, 1.5, float("nan"), float("inf")):
+        with pytest.raises(SettingError, match="num_gpus is"):
+            run(images, uri, num_gpus=gpus)
+
+
+def test_encoders_that_find_no_room_are_not_waited_for(
+    faults: Path, images: Path, uri: str
+) -> None:
+    assert run(images, uri, workers=9).index.images == 8
 
 
 def test_there_is_an_encoder_for_each_gpu_or_part_of_one(

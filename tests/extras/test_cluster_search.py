@@ -204,6 +204,12 @@ def test_what_needs_all_vectors_or_writes_is_refused(parted: ClusterGallery) -> 
         parted.remove("i001.png")
 
 
+def test_an_encoder_that_did_not_make_the_vectors_is_refused(parted: ClusterGallery) -> None:
+    with pytest.raises(GalleryMismatchError, match="were made by test") as refused:
+        parted.use_encoder(FormerEncoder())
+    assert f"stitch cluster index FOLDER {parted.uri} --encoder" in refused.value.hint
+
+
 def test_a_gpu_that_a_node_lacks_is_one_error_that_names_node_and_cause(
     parted: ClusterGallery,
 ) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from stitch_cir.cluster import export_gallery, read_status
 from stitch_cir.encoders import HashEncoder
-from stitch_cir.errors import ClusterError
+from stitch_cir.errors import ClusterError, SettingError
 from stitch_cir.gallery import index_folder
 from tests.conftest import noise
 
@@ -111,6 +111,26 @@ def test_this_machine_encrypts_and_the_cluster_does_not(
 ) -> None:
     with pytest.raises(ClusterError, match="does not answer by TLS, which is switched on here"):
         read_status(plain, uri)
+
+
+def test_what_listens_is_no_head(plain: str, uri: str) -> None:
+    with pytest.raises(ClusterError, match=f"What listens at {plain} is no head of a Ray") as no:
+        read_status(plain, uri)
+    assert "ray start --head" in no.value.hint
+
+
+def test_what_listens_by_tls_is_no_head(
+    switched_on: Path, encrypted: str, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray.util, "get_node_ip_address", lambda: "10.0.0.1")
+    with pytest.raises(ClusterError, match=f"What listens at {encrypted} is no head of a Ray"):
+        read_status(encrypted, uri)
+
+
+@pytest.mark.parametrize("address", ["ray://10.0.0.1:10001", "10.0.0.1:6379/", "10.0.0.1"])
+def test_what_is_no_address_of_a_head_is_refused(address: str, uri: str) -> None:
+    with pytest.raises(SettingError, match="address of a cluster cannot be"):
+        read_status(address, uri)
 
 
 def test_a_certificate_for_another_address_is_refused_by_name(

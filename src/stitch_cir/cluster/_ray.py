@@ -19,7 +19,7 @@ from typing import Any
 import stitch_cir
 from stitch_cir._cores import usable_cores
 from stitch_cir._hints import install_command
-from stitch_cir.cluster._tls import check_tls
+from stitch_cir.cluster._head import check_head
 from stitch_cir.errors import ClusterError, ModelError, SettingError
 
 __all__ = [
@@ -159,10 +159,10 @@ def _folder() -> str | None:
 
 
 def _require_listener(ray: Any, address: str) -> None:
-    """Raise at once where nobody listens, or not by TLS as here: Ray would try for minutes."""
+    """Raise at once where no head listens, or not by TLS as here: Ray would try for minutes."""
     if address == "auto":
         return
-    match = _ADDRESS.fullmatch(address.removeprefix("ray://"))
+    match = _ADDRESS.fullmatch(address)
     if match is None or int(match["port"]) > 65535:
         raise SettingError(
             f"The address of a cluster cannot be {address!r}.",
@@ -171,7 +171,7 @@ def _require_listener(ray: Any, address: str) -> None:
     host, port = match["host"], int(match["port"])
     try:
         socket.create_connection((host, port), _CONNECT_SECONDS).close()
-        check_tls(host, port, ray.util.get_node_ip_address())
+        check_head(host, port, ray.util.get_node_ip_address())
     except OSError as error:
         raise _unreachable(address, error.strerror or str(error)) from error
 
@@ -179,7 +179,7 @@ def _require_listener(ray: Any, address: str) -> None:
 def _require_node(ray: Any, address: str) -> None:
     """Raise where no Ray runs on this machine, through which Ray would try to join for a minute."""
     find = getattr(ray._private.services, "find_node_ids", None)
-    if address == "auto" or address.startswith("ray://") or find is None or find():
+    if address == "auto" or find is None or find():
         return
     raise ClusterError(
         f"No Ray runs on this machine, through which programs join the cluster at {address}.",

@@ -6,7 +6,7 @@ from stitch_cir import _exports
 
 if TYPE_CHECKING:
     from stitch_cir.cluster.actors._deploy import Deployment, Replica, deploy, shard_folder
-    from stitch_cir.cluster.actors._operate import read_status, scale
+    from stitch_cir.cluster.actors._operate import ending_new, read_status, scale
     from stitch_cir.cluster.actors._ray_fleet import RayFleet
     from stitch_cir.cluster.actors._reports import (
         ClusterStatus,
@@ -26,6 +26,7 @@ __all__ = [
     "ShardStatus",
     "Timing",
     "deploy",
+    "ending_new",
     "read_status",
     "scale",
     "shard_folder",
@@ -45,6 +46,7 @@ _exports.publish(
         "ShardStatus": "_reports",
         "Timing": "_round",
         "deploy": "_deploy",
+        "ending_new": "_operate",
         "read_status": "_operate",
         "scale": "_operate",
         "shard_folder": "_deploy",

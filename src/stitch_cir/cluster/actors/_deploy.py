@@ -33,7 +33,9 @@ __all__ = [
 
 _NAME = re.compile(r"(?P<key>[0-9a-f]+):(?P<number>\d+)/(?P<shards>\d+):(?P<replica>\d+)")
 _START_SECONDS, HELLO_SECONDS = 120.0, 5.0
-_THREADS = 8
+_ROOM_SECONDS = 20.0
+"""How long a shard waits for a CPU that others take, such as an encoder that is about to end."""
+_THREADS, _MOST_REPLICAS = 8, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ def deploy(
         There are actors of another number of shards, or of another version of stitch, or they do
         not start in two minutes.
     """
+    check_numbers(shards, replicas)
     there = deployed(ray, uri)
     counts = sorted({each.shards for each in there})
     if counts and not beside and (len(counts) > 1 if shards is None else shards not in counts):
@@ -161,12 +164,8 @@ def deploy(
             "number needs new shards: stitch cluster scale.",
         )
     alive = [node for node in ray.nodes() if node["Alive"]]
-    shards = shards or (counts[0] if counts else len(alive))
+    shards = shards or (counts[0] if counts else min(len(alive), SHARDS))
     there = [each for each in there if each.shards == shards]
-    if not 1 <= shards <= SHARDS:
-        raise SettingError(
-            f"{shards} shards were requested.", hint=f"It must be between 1 and {SHARDS}."
-        )
     most = max((sum(each.number == n for each in there) for n in range(shards)), default=0)
     replicas = replicas or max(1, most)
     make = _Maker(ray, uri, folder, storage_options, placement_of(ray, there))
@@ -179,6 +178,15 @@ def deploy(
     deployment = Deployment(uri, tuple(made))
     _greet(ray, deployment)
     return deployment
+
+
+def check_numbers(shards: int | None, replicas: int | None) -> None:
+    """Raise ``SettingError`` for numbers of shards and of their replicas that cannot be."""
+    for name, value, most in (("shards", shards, SHARDS), ("replicas", replicas, _MOST_REPLICAS)):
+        if value is not None and not 1 <= value <= most:
+            raise SettingError(
+                f"{value} {name} were requested.", hint=f"It must be between 1 and {most}."
+            )
 
 
 def placement_of(ray: Any, there: Sequence[Replica]) -> Placement:
@@ -292,25 +300,36 @@ class _Maker:
 def _greet(ray: Any, deployment: Deployment) -> None:
     """Wait until every actor answers. Raises ``ClusterError`` naming the first that does not."""
     calls = {each.actor.hello.remote(): each for each in deployment.all}
-    ready, waiting = ray.wait(list(calls), num_returns=len(calls), timeout=_START_SECONDS)
+    seconds = _ROOM_SECONDS
+    _, waiting = ray.wait(list(calls), num_returns=len(calls), timeout=seconds)
+    free = ray.available_resources().get("CPU", 0)
+    if waiting and free >= 1:
+        # there is room: they are being started
+        seconds = _START_SECONDS
+        _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=seconds - _ROOM_SECONDS)
     if waiting:
-        free = ray.available_resources().get("CPU", 0)
+        cpus = sum(Placement.of(ray).cpus.values())
         raise ClusterError(
-            f"The shard {calls[waiting[0]].name} of {deployment.uri} was not started within "
-            f"{_START_SECONDS:.0f} s.",
-            hint=f"{len(calls)} shards need a CPU each, and {free:g} are free: add nodes, or take "
-            "fewer shards or replicas.",
+            f"{_called(calls[waiting[0]], deployment.uri)} was not started within {seconds:.0f} s.",
+            hint=f"Each replica needs a CPU, and {len(waiting)} of {len(calls)} have none; the "
+            f"cluster has {cpus:g}, and {free:g} are free: add nodes, or take fewer shards or "
+            "replicas.",
         )
-    for call in ready:
+    for call in calls:
         try:
             hello = ray.get(call)
         except ray.exceptions.RayError as error:
             raise ClusterError(
-                f"The shard {calls[call].name} of {deployment.uri} does not start: "
+                f"{_called(calls[call], deployment.uri)} does not start: "
                 f"{str(error).strip().splitlines()[-1]}",
                 hint="Is stitch-cir with the extra cluster installed on every node?",
             ) from error
-        check_hello(hello, f"The shard {calls[call].name} of {deployment.uri}")
+        check_hello(hello, _called(calls[call], deployment.uri))
+
+
+def _called(replica: Replica, uri: str) -> str:
+    which = f"Shard {replica.number + 1} of {replica.shards}"
+    return f"{which} of {uri} (replica {replica_of(replica) + 1})"
 
 
 def remove(ray: Any, uri: str) -> int:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from stitch_cir.cluster._ray import connected, ray_errors
 from stitch_cir.cluster.actors._deploy import (
     HELLO_SECONDS,
     Replica,
+    check_numbers,
     deploy,
     deployed,
     hellos,
@@ -28,14 +30,29 @@ from stitch_cir.cluster.actors._reports import (
     ShardStatus,
 )
 from stitch_cir.cluster.storage import (
-    SHARDS,
     SharedDataset,
     absolute_address,
-    check_address,
 )
-from stitch_cir.errors import ClusterError, SettingError
+from stitch_cir.errors import ClusterError
 
-__all__ = ["read_status", "scale"]
+__all__ = ["ending_new", "read_status", "scale"]
+
+
+@contextmanager
+def ending_new(ray: Any, uri: str) -> Iterator[None]:
+    """End the actors that were made meanwhile where something fails, or is interrupted.
+
+    They would keep their CPUs, and the folder that they were told, whatever is tried next.
+    """
+    before = {each.name for each in deployed(ray, uri)}
+    try:
+        yield
+    except BaseException:
+        with suppress(ray.exceptions.RayError, ValueError):
+            for each in deployed(ray, uri):
+                if each.name not in before:
+                    ray.kill(each.actor, no_restart=True)
+        raise
 
 
 def read_status(
@@ -151,17 +168,15 @@ def scale(
     ------
     SettingError
         A number that cannot be.
+    GalleryMissingError, GalleryError
+        There is no dataset, or it may not be read.
     ClusterError
         There are no shards, the cluster has no room for more, or they do not load the version; what
         there was stays.
     """
-    check_address(uri)
     uri = absolute_address(uri)
-    for name, value, most in (("shards", shards, SHARDS), ("replicas", replicas, 16)):
-        if value is not None and not 1 <= value <= most:
-            raise SettingError(
-                f"{value} {name} were requested.", hint=f"It must be between 1 and {most}."
-            )
+    check_numbers(shards, replicas)
+    SharedDataset.open(uri, storage_options=storage_options)
     with connected(address) as ray, ray_errors(address):
         before = deployed(ray, uri)
         counts = sorted({each.shards for each in before})
@@ -175,18 +190,19 @@ def scale(
         if replicas is None:
             of_shard = Counter((each.number, each.shards) for each in before)
             replicas = max(of_shard.values(), default=1)
-        deployment = deploy(
-            ray,
-            uri,
-            shards=shards,
-            replicas=replicas,
-            folder=shard_folder(),
-            storage_options=dict(storage_options or {}),
-            beside=True,
-        )
-        deployment = moved_apart(ray, deployment, shard_folder(), dict(storage_options or {}))
-        # every replica loads the newest version, or this raises and nothing is ended
-        RayFleet(ray, deployment, storage_options=storage_options).close()
+        with ending_new(ray, uri):
+            deployment = deploy(
+                ray,
+                uri,
+                shards=shards,
+                replicas=replicas,
+                folder=shard_folder(),
+                storage_options=dict(storage_options or {}),
+                beside=True,
+            )
+            deployment = moved_apart(ray, deployment, shard_folder(), dict(storage_options or {}))
+            # every replica loads the newest version, or this raises and nothing is ended
+            RayFleet(ray, deployment, storage_options=storage_options).close()
         kept = {
             each.name
             for of_shard in deployment.replicas

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["UnitEncoder"]
 
 _SCRATCH = "stitch-encoder-"
+_ROOM = "Free space there, or set TMPDIR for Ray on that node to another folder."
 Answer = TypeVar("Answer")
 
 
@@ -67,7 +68,9 @@ class UnitEncoder:
         try:
             return work()
         except StitchError as error:
-            return Failure(node_name(), *described(error))
+            kind, message, hint = described(error)
+            # what is written there is no gallery of the user's
+            return Failure(node_name(), kind, message, _ROOM if _SCRATCH in message else hint)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
                 raise
@@ -76,7 +79,7 @@ class UnitEncoder:
                 node_name(),
                 "GalleryError",
                 f"{what} cannot be written: {error.strerror}.",
-                "Free space there, or set TMPDIR for Ray on that node to another folder.",
+                _ROOM,
             )
 
     def _prepare(self) -> Ready | Failure:

@@ -66,6 +66,7 @@ class _Pool:
         self._busy: dict[Any, tuple[Any, Unit | None]] = {}
         self._idle = list[Any]()
         self._deaths = 0
+        self._exhausted = False
 
     def close(self) -> None:
         for actor in {*self._nodes, *self._idle, *(actor for actor, _ in self._busy.values())}:
@@ -74,7 +75,7 @@ class _Pool:
     def run(self, count: int) -> Iterator[EncodedUnit]:
         for _ in range(count):
             self._start()
-        while self._busy:
+        while not self._is_done():
             timeout = None if self._nodes else _START_SECONDS
             done, _ = self._ray.wait(list(self._busy), num_returns=1, timeout=timeout)
             if not done:
@@ -99,6 +100,11 @@ class _Pool:
             if unit is not None:
                 yield answer
 
+    def _is_done(self) -> bool:
+        """Return whether no unit is left; encoders that found no room are not waited for."""
+        underway = any(unit is not None for _, unit in self._busy.values())
+        return not self._busy or (self._exhausted and not self._again and not underway)
+
     def _start(self) -> None:
         actor = self._class.remote(self._job)
         self._busy[actor.prepare.remote()] = (actor, None)
@@ -106,6 +112,7 @@ class _Pool:
     def _give(self, actor: Any) -> None:
         unit = self._again.popleft() if self._again else next(self._units, None)
         if unit is None:
+            self._exhausted = True
             self._idle.append(actor)
             return
         offset = self._offsets.get(self._nodes[actor], 0.0)

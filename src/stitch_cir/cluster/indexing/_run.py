@@ -22,6 +22,7 @@ from stitch_cir.cluster.storage import (
     ClusterIndexReport,
     SharedDataset,
     absolute_address,
+    check_place,
     create_dataset,
     lance_errors,
     metadata_of,
@@ -69,6 +70,11 @@ class ClusterRun:
         for name, value in (("unit", self._length), ("workers", workers)):
             if value is not None and value < 1:
                 raise SettingError(f"{name} is {value!r}.", hint="It must be at least 1.")
+        gpus = options.get("num_gpus")
+        if gpus is not None and not (0 <= gpus <= 1 or (float(gpus).is_integer() and gpus > 0)):
+            raise SettingError(
+                f"num_gpus is {gpus!r}.", hint="It must be a part of a GPU, or a whole number."
+            )
         self._stack = ExitStack()
         self._records = self._stack.enter_context(SurveyedRecords(scratch, self._progress))
         self._encoders = self._units = self._done = self._left = self._first = 0
@@ -183,6 +189,7 @@ class ClusterRun:
             dataset = renewal.begin(facts)
             self._records.locate(dataset)
             return dataset
+        check_place(self._uri)
         empty = schema(metadata_of(facts, ()))
         with lance_errors(self._uri):
             create_dataset(self._uri, empty, [], self._storage)
@@ -293,11 +300,13 @@ def _number_of_encoders(workers: int | None, gpus: float, nodes: Sequence[Node])
     there = sum(node.gpus for node in nodes)
     if gpus > there:
         raise ClusterError(
-            f"Each encoder is to have {gpus:g} GPUs; the cluster has {there:g}.",
+            f"Each encoder is to have {gpus:g} GPU{'' if gpus == 1 else 's'}; the cluster has "
+            f"{there:g}.",
             hint="Add nodes with GPUs, or encode on processors: --device cpu --num-gpus 0",
         )
     if workers is not None:
-        return workers
+        # an encoder needs a CPU: more than there are would never start
+        return min(workers, int(sum(node.cpus for node in nodes)))
     return int(there // gpus) if gpus else len(nodes)
 
 

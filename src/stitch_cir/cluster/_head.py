@@ -1,4 +1,4 @@
-"""Whether this machine and a cluster's head agree on TLS, which Ray itself tries for minutes."""
+"""Whether a cluster's head listens, with TLS or without it as here; Ray would try for minutes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from pathlib import Path
 
 from stitch_cir.errors import ClusterError
 
-__all__ = ["check_tls"]
+__all__ = ["check_head"]
 
 _FILES = ("RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 _SECONDS = 10.0
+_SETTINGS, _FRAME = b"\x04", 9
+"""The kind of a frame of HTTP/2 that comes first, and the length of its head."""
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + _SETTINGS + bytes(5)
 _HINT = (
     "Set RAY_USE_TLS=1 with RAY_TLS_SERVER_CERT, RAY_TLS_SERVER_KEY and RAY_TLS_CA_CERT on every "
     "node and here, or nowhere."
 )
 
 
-def check_tls(host: str, port: int, node_address: str) -> None:
+def check_head(host: str, port: int, node_address: str) -> None:
     """Raise ``ClusterError`` where a connection to the head would fail for its encryption.
 
-    ``OSError`` where there is none at all.
+    The same where what listens is no head, and ``OSError`` where there is no connection at all.
     ``node_address`` is what Ray connects to instead of a loopback address: that of this machine.
     """
     where = f"{host}:{port}"
@@ -35,15 +38,17 @@ def check_tls(host: str, port: int, node_address: str) -> None:
                 f"The cluster at {where} is encrypted by TLS, which is not switched on here.",
                 hint=_HINT,
             )
+        with socket.create_connection((host, port), _SECONDS) as plain:
+            _require_http2(plain, where)
         return
     context = _context()
     name = node_address if _is_loopback(host) else host
     try:
         with (
             socket.create_connection((host, port), _SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=name),
+            context.wrap_socket(plain, server_hostname=name) as encrypted,
         ):
-            pass
+            _require_http2(encrypted, where)
     except ssl.SSLCertVerificationError as error:
         raise ClusterError(
             f"The certificate of the cluster at {where} is refused: {error.verify_message}.",
@@ -56,6 +61,21 @@ def check_tls(host: str, port: int, node_address: str) -> None:
             "(RAY_USE_TLS=1).",
             hint=_HINT,
         ) from error
+
+
+def _require_http2(stream: socket.socket, where: str) -> None:
+    """Raise ``ClusterError`` unless the first answer is one of HTTP/2, which Ray speaks."""
+    answer = b""
+    with suppress(OSError):
+        stream.sendall(_PREFACE)
+        while len(answer) < _FRAME and (part := stream.recv(_FRAME - len(answer))):
+            answer += part
+    if answer[3:4] != _SETTINGS:
+        raise ClusterError(
+            f"What listens at {where} is no head of a Ray cluster.",
+            hint="Give the address that ray start --head printed; its port is 6379 unless --port "
+            "said otherwise.",
+        )
 
 
 def _context() -> ssl.SSLContext:
