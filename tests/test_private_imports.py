@@ -78,6 +78,9 @@ REASONS = {
     "ranking/test_products.py": {
         "stitch_cir.ranking": "integer products bit by bit, at the ends of their range"
     },
+    "ranking/test_solvers.py": {
+        "stitch_cir.ranking": "products of many queries that memory does not hold together"
+    },
     "server/test_parts.py": {
         "stitch_cir.server._errors": "the status of every error, and the refusals of a queue"
     },

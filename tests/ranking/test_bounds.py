@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,6 @@ from stitch_cir.ranking import (
     Scanner,
     ScoreTerm,
     ScoreTerms,
-    _scan,
     score_captions,
 )
 from stitch_cir.transition import NoTransition, SemanticIncrement
@@ -243,9 +243,10 @@ def test_a_scan_on_one_core_is_that_on_many_without_a_thread(
     bound = ConditionalTransport().set_bound()
     ways: list[np.ndarray] = []
     for cores in (3, 1):
-        monkeypatch.setattr(_scan, "usable_cores", lambda cores=cores: cores)
+        some = set(range(cores))
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, some=some: some, raising=False)
         if cores == 1:
-            monkeypatch.setattr(_scan, "ThreadPoolExecutor", None)
+            monkeypatch.setattr(threading.Thread, "start", None)
         ways.append(scanner.scan(matrix, problem.rows, problem.caption_sets(), bound))
         assert_same(small(scanner).solve(problem, 5), Exhaustive().solve(problem, 5))
     np.testing.assert_allclose(ways[0], ways[1], atol=1e-6)
