@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from stitch_cir.ranking._exhaustive import Exhaustive
 from stitch_cir.ranking._groups import count_units, kth_best, rank_exactly
-from stitch_cir.ranking._problem import CaptionSet, Progress, Ranking, RankingProblem
+from stitch_cir.ranking._problem import (
+    CaptionSet,
+    Progress,
+    Ranking,
+    RankingProblem,
+    set_sizes,
+)
 from stitch_cir.ranking._scan import Scanner
 from stitch_cir.ranking._scores import (
     BLOCK_BYTES,
@@ -149,7 +155,7 @@ class Bounded:
         sets = problem.sets
         if bound.kind == "means" and sets.lengths is None:
             return None
-        views = int((sets.offsets[rows + 1] - sets.offsets[rows]).sum())
+        views = int(set_sizes(sets, rows).sum())
         least = self.worth_bounding_if_costly if bound.costly else self.worth_bounding
         return bound if views * problem.vectors.shape[1] >= least else None
 

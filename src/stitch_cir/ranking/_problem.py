@@ -23,6 +23,8 @@ __all__ = [
     "Ranking",
     "RankingProblem",
     "Solver",
+    "as_slice",
+    "set_sizes",
 ]
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -79,6 +81,21 @@ class PackedSets(Protocol):
     @property
     def codes(self) -> PackedCodes | None:
         """The vectors in eight bits; ``None``: bounds are computed from float32."""
+
+
+def as_slice(rows: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+    """Return consecutive ``rows`` as a slice, by which nothing is copied, others as they are."""
+    if len(rows) and int(rows[-1] - rows[0]) == len(rows) - 1:
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
+
+def set_sizes(sets: PackedSets, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of views of the sets ``rows`` (n,), ascending: (n,)."""
+    part = as_slice(rows)
+    if isinstance(part, slice):
+        return np.diff(sets.offsets[part.start : part.stop + 1])
+    return np.asarray(sets.offsets[rows + 1] - sets.offsets[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

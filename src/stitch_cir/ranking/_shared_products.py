@@ -23,7 +23,14 @@ from numpy.typing import NDArray
 
 from stitch_cir._cores import usable_cores
 from stitch_cir.ranking._groups import rank_each_exactly
-from stitch_cir.ranking._problem import CaptionSet, Floats, PackedSets, Ranking, RankingProblem
+from stitch_cir.ranking._problem import (
+    CaptionSet,
+    Floats,
+    PackedSets,
+    Ranking,
+    RankingProblem,
+    set_sizes,
+)
 from stitch_cir.ranking._products import float_product
 from stitch_cir.transport import Scorer
 
@@ -48,8 +55,7 @@ Select: TypeAlias = Callable[[int, Floats], NDArray[np.int64]]
 
 def can_share(problem: RankingProblem) -> bool:
     """Return whether the views that a problem ranks are few enough to be laid out anew."""
-    offsets, rows = problem.sets.offsets, problem.rows
-    views = int((offsets[rows + 1] - offsets[rows]).sum())
+    views = int(set_sizes(problem.sets, problem.rows).sum())
     return 0 < 4 * views * int(problem.vectors.shape[1]) <= TABLE_BYTES
 
 
