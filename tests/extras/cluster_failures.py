@@ -200,6 +200,7 @@ def operate(session: Session) -> None:
     report("empty", problems=empty.problems(), nodes=sum(each.alive for each in empty.nodes))
     with session.open() as gallery:
         report("right", right=session.right(gallery))
+        os.environ["STITCH_SHARD_CACHE"] = str(session.scratch / "elsewhere")
         status = read_status(session.address, session.uri).to_dict()
         report("status", of=status)
         grown = scale(session.address, session.uri, replicas=2)
@@ -227,13 +228,14 @@ def operate(session: Session) -> None:
     report("refused", message=refusal(lambda: scale(session.address, session.uri, replicas=0)))
     report("none", message=refusal(lambda: session.open(shards=0)))
     missing = refusal(lambda: scale(session.address, f"{session.uri}.other", shards=1))
-    occupied = session.scratch / "occupied"
-    occupied.touch()
-    os.environ["STITCH_SHARD_CACHE"] = str(occupied)
-    unloaded = refusal(lambda: scale(session.address, session.uri, shards=3))
-    del os.environ["STITCH_SHARD_CACHE"]
+    data = Path(session.uri, "data")
+    data.rename(session.scratch / "away")
+    unloaded = refusal(lambda: scale(session.address, session.uri, shards=5, replicas=1))
+    (session.scratch / "away").rename(data)
     left = [each.name for each in read_status(session.address, session.uri).shards]
-    report("ended", missing=missing, unloaded=unloaded, shards=left)
+    elsewhere = (session.scratch / "elsewhere").exists()
+    del os.environ["STITCH_SHARD_CACHE"]
+    report("ended", missing=missing, unloaded=unloaded, shards=left, elsewhere=elsewhere)
 
 
 def counts_and_logs(session: Session) -> None:

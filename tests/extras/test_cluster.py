@@ -302,6 +302,11 @@ def test_what_is_deleted_is_there_or_nothing_is(source: Path, uri: str) -> None:
     assert "red.png" in {row["id"] for row in SharedDataset.open(uri).rows(["id"])}
 
 
+def test_to_delete_nothing_makes_no_version(source: Path, uri: str) -> None:
+    export_gallery(source, uri)
+    assert SharedDataset.open(uri).delete([]) == SharedDataset.open(uri).version == 1
+
+
 def test_a_row_that_was_altered_is_named(source: Path, uri: str, tmp_path: Path) -> None:
     export_gallery(source, uri)
     lance.dataset(uri).update({"boxes": "'[]'"}, where="id = 'red.png'")

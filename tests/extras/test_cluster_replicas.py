@@ -158,6 +158,7 @@ def test_a_full_disk_keeps_the_version_that_all_hold_and_names_the_node(
     with pytest.raises(ClusterError, match=r"node \S+ cannot load version 2 .*No space left") as no:
         fleet.refresh()
     assert "Make room there" in no.value.hint
+    assert str(no.value).count("Make room there") == 1
     assert (fleet.version(), hits(search(fleet))) == (1, before)
     problems = [row["problem"] for row in fleet.status()]
     assert len([each for each in problems if "No space left" in each]) in (1, 2)

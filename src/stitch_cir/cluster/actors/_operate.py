@@ -38,6 +38,13 @@ from stitch_cir.errors import ClusterError
 __all__ = ["ending_new", "read_status", "scale"]
 
 
+def _folder_of(ray: Any, replicas: Sequence[Replica]) -> str:
+    """Return where the galleries of these replicas are kept, on every node; for none the usual."""
+    answers = hellos(ray, replicas, HELLO_SECONDS)
+    folders = (str(each["folder"]) for each in answers if not isinstance(each, str))
+    return next(folders, shard_folder())
+
+
 @contextmanager
 def ending_new(ray: Any, uri: str) -> Iterator[None]:
     """End the actors that were made meanwhile where something fails, or is interrupted.
@@ -160,6 +167,7 @@ def scale(
 ) -> ScaleReport:
     """Bring a dataset to so many shards and replicas; what there is stays by default.
 
+    Further ones keep their galleries in the same folder as those that are there.
     Replicas of one shard that share a node are moved apart where there is another one. New shards
     hold the newest version before any other is ended. Running servers move to them: at
     once where the shards that they asked are ended, else when they next look for a version.
@@ -190,17 +198,18 @@ def scale(
         if replicas is None:
             of_shard = Counter((each.number, each.shards) for each in before)
             replicas = max(of_shard.values(), default=1)
+        folder = _folder_of(ray, before)
         with ending_new(ray, uri):
             deployment = deploy(
                 ray,
                 uri,
                 shards=shards,
                 replicas=replicas,
-                folder=shard_folder(),
+                folder=folder,
                 storage_options=dict(storage_options or {}),
                 beside=True,
             )
-            deployment = moved_apart(ray, deployment, shard_folder(), dict(storage_options or {}))
+            deployment = moved_apart(ray, deployment, folder, dict(storage_options or {}))
             # every replica loads the newest version, or this raises and nothing is ended
             RayFleet(ray, deployment, storage_options=storage_options).close()
         kept = {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stitch_cir._hints import counted
 from stitch_cir.cluster._ray import CLOCK_TOLERANCE
 
 __all__ = ["ClusterStatus", "NodeStatus", "ScaleReport", "ShardStatus"]
@@ -183,6 +184,7 @@ class ScaleReport:
     def summary(self) -> str:
         """Return one line for people."""
         return (
-            f"{self.shards} shards with {self.replicas} replicas each: {self.started} started, "
+            f"{counted(self.shards, 'shard')} with {counted(self.replicas, 'replica')} each: "
+            f"{self.started} started, "
             f"{self.ended} ended."
         )

@@ -32,8 +32,9 @@ from stitch_cir.gallery.store import (
     write_lock,
 )
 
-__all__ = ["dataset_key", "materialise", "materialise_apart"]
+__all__ = ["ROOM", "dataset_key", "materialise", "materialise_apart"]
 
+ROOM = "Make room there, or give shards another folder: --shard-cache DIR."
 _DONE = "complete.json"
 """Version and number of rows, written last: a folder without it was not finished."""
 _DIGESTS = "digests.json"
@@ -85,7 +86,7 @@ def materialise(
         raise GalleryError(
             f"The shard {first}-{end} of {uri} cannot be written in {versions}: "
             f"{error.strerror or error}.",
-            hint="Make room there, or give shards another folder: --shard-cache DIR.",
+            hint=ROOM,
         ) from error
     return target, rows
 

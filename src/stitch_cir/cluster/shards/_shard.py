@@ -20,7 +20,7 @@ from stitch_cir.cluster._errors import (
 )
 from stitch_cir.cluster._ray import node_id, node_name
 from stitch_cir.cluster.shards._log import log_answer, log_to_stderr
-from stitch_cir.cluster.shards._materialise import materialise, materialise_apart
+from stitch_cir.cluster.shards._materialise import ROOM, materialise, materialise_apart
 from stitch_cir.cluster.shards._shard_gallery import ShardGallery
 from stitch_cir.errors import (
     ClusterError,
@@ -95,6 +95,7 @@ class DatasetShard:
             "numbers": self._numbers,
             "machine": platform.node(),
             "node": self._node_id,
+            "folder": str(self._folder),
             "pid": os.getpid(),
             "threads": usable_cores(),
             "time": time.time(),
@@ -189,10 +190,15 @@ class DatasetShard:
         except NotFoundError as error:
             raise VersionGoneError(error.message, hint=error.hint) from error
         except (StitchError, OSError) as error:
-            hint = error.hint if isinstance(error, StitchError) else ""
+            reason, hint = str(error), "Look at its disk and its memory: stitch cluster status"
+            if isinstance(error, StitchError):
+                reason, hint = error.message, error.hint or hint
+            if str(self._folder) in reason:
+                # whatever cannot be written there is no gallery of the user's
+                hint = ROOM
             why = NotLoadedError(
-                f"The node {self._node} cannot load version {version} of {self._uri}: {error}",
-                hint=hint or "Look at its disk and its memory: stitch cluster status",
+                f"The node {self._node} cannot load version {version} of {self._uri}: {reason}",
+                hint=hint,
             )
             self._refusal = version, time.monotonic(), why
             raise why from error

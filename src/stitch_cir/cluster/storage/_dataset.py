@@ -210,8 +210,10 @@ class SharedDataset:
     def delete(self, ids: Sequence[str]) -> int:
         """Delete rows, all that are named or none; return the number of the new version.
 
-        Raises ``NotFoundError`` for an id that is not there.
+        Without any, no version is made. Raises ``NotFoundError`` for an id that is not there.
         """
+        if not ids:
+            return self.version
         condition = f"id IN ({', '.join(map(quoted, ids))})"
         with lance_errors(self.uri):
             there = self.lance.to_table(columns=["id"], filter=condition)["id"].to_pylist()

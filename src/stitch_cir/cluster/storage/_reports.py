@@ -55,8 +55,9 @@ class CompactReport:
     def summary(self) -> str:
         """Return one line for people."""
         return (
-            f"{self.files_before} files are {self.files_after} now; {self.versions_deleted} old "
-            f"versions deleted, {self.bytes_freed / 1e6:,.1f} MB freed."
+            f"{counted(self.files_before, 'file')} before, {self.files_after:,} now; "
+            f"{counted(self.versions_deleted, 'old version')} deleted, "
+            f"{self.bytes_freed / 1e6:,.1f} MB freed."
         )
 
 
