@@ -36,10 +36,6 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml
 	$(PIP) install -e .
 	@touch $@
 
-$(VENV)/.installed-cluster: $(BIN)/python pyproject.toml
-	$(PIP) install -e '.[cluster]'
-	@touch $@
-
 $(VENV)/.installed-test: $(BIN)/python pyproject.toml requirements/test.txt
 	$(PIP) install --require-hashes -r requirements/test.txt
 	$(PIP) install --no-deps -e .
@@ -49,8 +45,14 @@ demo: $(VENV)/.installed
 	$(BIN)/python scripts/demo.py --photos "$(PHOTOS)"
 
 # two nodes with ports and folders of their own; what they keep is in demo/ and in the system's temporary folder
-demo-cluster: $(VENV)/.installed-cluster
-	$(BIN)/python scripts/demo_cluster.py
+demo-cluster: .venv-extras/demo-cluster/.installed
+	.venv-extras/demo-cluster/bin/python scripts/demo_cluster.py
+
+# Ray is kept out of the environment of the other targets, whose tests would start it
+.venv-extras/demo-cluster/.installed: $(BIN)/python pyproject.toml
+	$(PYTHON) -m venv .venv-extras/demo-cluster
+	.venv-extras/demo-cluster/bin/python -m pip --disable-pip-version-check --quiet install -e '.[cluster]'
+	@touch $@
 
 # recording coverage slows the tests by half
 test: $(VENV)/.installed-test
