@@ -273,4 +273,4 @@ def _version() -> str:
     try:
         return metadata.version("stitch-cir")
     except metadata.PackageNotFoundError:
-        return "unrecorded_root"
+        return "unknown"
