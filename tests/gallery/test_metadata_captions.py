@@ -70,6 +70,31 @@ def test_descriptions_and_keywords_are_caption_views(
     assert captions(carrying) == CARRIED
 
 
+def test_images_that_carry_nothing_or_only_spaces_get_no_captions(
+    tmp_path: Path, encoder: CountingEncoder
+) -> None:
+    save(tmp_path / "spaces.jpg", "   ", (" ",))
+    noise(2, 60, 40).save(tmp_path / "plain.jpg")
+    report = st.index_folder(tmp_path, encoder=encoder, captions_from_metadata=True)
+    assert (report.captioned, encoder.texts) == (0, [])
+    assert captions(tmp_path) == {}
+
+
+def test_images_that_all_have_captions_of_a_file_get_no_others(
+    tmp_path: Path, encoder: CountingEncoder
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    save(folder / "boat.jpg", "A boat at the quay")
+    file = tmp_path / "captions.jsonl"
+    file.write_text(json.dumps({"id": "boat.jpg", "captions": ["a ship"]}) + "\n")
+    st.index_folder(folder, encoder=encoder, captions=file)
+    encoder.texts.clear()
+    report = st.index_folder(folder, encoder=encoder, captions_from_metadata=True)
+    assert (report.captioned, encoder.texts) == (0, [])
+    assert captions(folder) == {"boat.jpg": ["a ship"]}
+
+
 def test_they_follow_their_image(carrying: Path, encoder: CountingEncoder) -> None:
     st.index_folder(carrying, encoder=encoder, captions_from_metadata=True)
     save(carrying / "boat.jpg", "A ferry", seed=1)

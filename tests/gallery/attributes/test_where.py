@@ -247,6 +247,8 @@ def is_plain(where: Where) -> bool:
         ("sold_out < true", "for which there is no '<'", "not sold_out"),
         ("brand", "there is no 'brand' alone", "brand = "),
         ("tags = 'new'", "tags is a list, for which there is no '='", "tags contains"),
+        ("tags contains ''", "which is not text", "quotes"),
+        ("brand contains 5", "which is not text", "quotes"),
         ("taken > 'soon'", "which is not a date", "2024-06-01"),
         ("taken > 2024-13", "which no calendar has", "2024-06-01"),
         ("taken > 2024-02-30", "which no calendar has", "2024-06-01"),

@@ -146,6 +146,44 @@ def test_a_quotation_mark_that_is_not_closed(shop: Shop) -> None:
     assert (report.failed[0].line, report.added) == (3, ("dress-red",))
 
 
+def test_a_quotation_mark_that_swallows_a_row_and_is_closed_later(shop: Shop) -> None:
+    shop.rows["dress-blue"]["title"] = '"Blue'
+    shop.rows["hat"]["title"] = 'Hat"'
+    report = shop.apply()
+    # the two lines are one row with the right number of cells, half of them of another product
+    reason = "a cell holds the rows up to line 4: is a quotation mark not closed?"
+    assert failures(report) == [(3, "dress-blue", reason)]
+    assert report.added == ("dress-red", "shoe")
+    # in other columns the number of cells gives it away
+    shop.rows["hat"]["title"], shop.rows["hat"]["link"] = "Hat", 'https://shop.example/hat"'
+    reason = "cells, where the first line names 14 columns; the row ends in line 4: is a quotation"
+    assert reason in shop.apply().failed[0].reason
+
+
+def test_a_text_of_several_lines_is_a_text(shop: Shop) -> None:
+    rows = [{"id": id, **row} for id, row in shop.rows.items()]
+    lines = ["Red, with sleeves.", "Washable, dry, iron, fold, store.", "New."]
+    rows[0]["description"] = "\n".join(lines)
+    file = shop.folder / "products.csv"
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(COLUMNS)
+        writer.writerows(shop.cells(row) for row in rows)
+    assert shop.apply(file=file).failed == ()
+    assert shop.open().attributes_of("dress-red")["description"] == " ".join(lines)
+
+
+def test_json_lines_that_are_empty_or_too_long(shop: Shop) -> None:
+    hat = {"id": "hat", **shop.rows["hat"]}
+    huge = {**hat, "id": "huge", "title": "x" * 2_000_000}
+    lines = [json.dumps(hat), "", json.dumps(huge), "   ", json.dumps({**hat, "id": "cap"})]
+    file = shop.folder / "feed.jsonl"
+    file.write_text("\n".join(lines) + "\n")
+    report = shop.apply(file=file)
+    assert report.added == ("hat", "cap")
+    assert failures(report) == [(3, None, "the line has more than 1 MiB")]
+
+
 def test_json_lines_that_cannot_be_read(shop: Shop) -> None:
     hat = {"id": "hat", **shop.rows["hat"]}
     rows: list[Any] = [hat, ["a", "list"], {"title": "no id"}, {**hat, "id": 7}]

@@ -168,11 +168,11 @@ def _table_rows(file: Path, stream: BinaryIO, delimiter: str) -> Iterator[FeedRo
                 start, _id_in(cells[0], delimiter, column), f"not understood: {reason}"
             )
         elif any(cell.strip() for cell in cells):
-            yield _table_row(start, lines.number, names, column, cells)
+            yield _table_row(start, lines.number, names, column, cells, delimiter)
 
 
 def _table_row(
-    start: int, end: int, names: list[str], column: int, cells: list[str]
+    start: int, end: int, names: list[str], column: int, cells: list[str], delimiter: str
 ) -> FeedRow | RowFailure:
     id = cells[column].strip() if column < len(cells) else ""
     if len(cells) != len(names):
@@ -180,12 +180,31 @@ def _table_row(
         if end > start:
             reason += f"; the row ends in line {end}: is a quotation mark not closed?"
         return RowFailure(start, id[:MAX_ID] or None, reason)
+    if any(_holds_rows(cell, number, names, delimiter) for number, cell in enumerate(cells)):
+        reason = f"a cell holds the rows up to line {end}: is a quotation mark not closed?"
+        return RowFailure(start, id[:MAX_ID] or None, reason)
     values = {
         name: cell.strip() or None
         for number, (name, cell) in enumerate(zip(names, cells, strict=True))
         if number != column
     }
     return _checked(FeedRow(start, id, values, is_typed=False))
+
+
+def _holds_rows(cell: str, number: int, names: list[str], delimiter: str) -> bool:
+    """Return whether a cell of column ``number`` is the end of a row, rows, and the start of one.
+
+    That is what two quotation marks make that belong to different rows: the right number of cells,
+    with the values of two products. A text of several lines has other numbers of delimiters, and no
+    link to an image among them.
+    """
+    lines = cell.split("\n")
+    first, last = lines[0].split(delimiter), lines[-1].split(delimiter)
+    if len(lines) < 2 or len(first) != len(names) - number or len(last) != number + 1:
+        return False
+    column = names.index("image_link")
+    link = first[column - number] if column > number else last[column]
+    return "." in link and " " not in link.strip()
 
 
 def _id_in(line: str, delimiter: str, column: int) -> str | None:
