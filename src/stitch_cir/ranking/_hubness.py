@@ -40,6 +40,8 @@ MOST_KEPT = 32
 """Hubnesses that are kept of a gallery: a benchmark ranks by as many scorers."""
 SIMILARITIES = 1 << 22
 """Most similarities of the bank's views that are in memory at a time."""
+STEPS = 2.0**26
+"""Steps of a number in products, whose sums up to 2 then fit the 53 digits of a float64."""
 FEWEST = 5
 """Neighbours that are allowed however small the bank is: fewer are too noisy a mean."""
 
@@ -146,9 +148,7 @@ def hubness_against(
     """Return the hubness of sets that may be part of a gallery, against the bank of all: (n,).
 
     ``numbers``: (n,) int64, which image of the gallery each set is: its views in the bank do not
-    count for it. Parts agree with the whole up to the rounding of float32 products, which depends
-    on how many are multiplied at once; so that shards rank as one machine does, a penalty is
-    computed once for a version of the gallery, and kept with it.
+    count for it. Parts give what the whole gives, bit for bit.
     """
     return _against(bank, sets, numbers, [scorer], neighbours)[0]
 
@@ -162,25 +162,26 @@ def _against(
 ) -> list[NDArray[np.float64]]:
     """Return the hubness of sets against a bank under each scorer: (n,) each."""
     sizes = sets.offsets[1:] - sets.offsets[:-1]
-    queries, owners = bank.queries, bank.owners
+    queries, owners = _in_steps(bank.queries), bank.owners
     kept = min(allowed_neighbours(neighbours, len(owners)), len(owners))
     means = np.zeros((len(scorers), len(sizes)))
 
     def average_best(rows: NDArray[np.int64]) -> None:
         views, _ = pad_sets(sets, rows)
-        products = queries @ views.reshape(-1, queries.shape[1]).T
+        products = queries @ _in_steps(views.reshape(-1, queries.shape[1])).T
         # members first, as scorers compute, once for all of them
-        by_view = np.ascontiguousarray(products.reshape(-1, views.shape[1]).T)
+        by_view = np.ascontiguousarray(products.reshape(-1, views.shape[1]).T, np.float32)
         similarities = by_view[None].transpose(2, 0, 1)
         itself = owners[:, None] == numbers[rows]
         for number, scorer in enumerate(scorers):
             scores = scorer.score_similarities(similarities).reshape(len(queries), len(rows))
             scores[itself] = -np.inf
             best = np.partition(scores, len(owners) - kept, axis=0)[len(owners) - kept :]
-            best = best.astype(np.float64)
+            # each image's own row: NumPy adds up a lone column in another order
+            best = np.ascontiguousarray(best.T, np.float64)
             finite = np.isfinite(best)
-            total = np.where(finite, best, 0.0).sum(axis=0)
-            means[number, rows] = total / np.maximum(finite.sum(axis=0), 1)
+            total = np.where(finite, best, 0.0).sum(axis=1)
+            means[number, rows] = total / np.maximum(finite.sum(axis=1), 1)
 
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="hubness") as pool:
         for size in np.unique(sizes):  # sets of one size together: no padding, whatever the largest
@@ -189,6 +190,15 @@ def _against(
             parts = [rows[start : start + together] for start in range(0, len(rows), together)]
             list(pool.map(average_best, parts))
     return list(means)
+
+
+def _in_steps(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return unit rows (n, d) in whole steps, finer than float32's own near 1.
+
+    Products of steps add up without rounding, in whatever order and however many rows are
+    multiplied at once, so that parts of a gallery, and other processors, have the same bits.
+    """
+    return np.asarray(np.rint(vectors.astype(np.float64) * STEPS) / STEPS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
