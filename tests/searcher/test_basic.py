@@ -251,9 +251,16 @@ def test_what_is_learnt_follows_the_gallery(tmp_path: Path) -> None:
     assert len(after) == len(before) + 1
 
 
+def test_a_part_without_images_adds_nothing_to_what_is_learned() -> None:
+    request = NearestViews(np.ones(3), np.array([1.0, 0.0, 0.0]), 2)
+    assert request.among([]).tolist() == []
+    parts = [whole_sum([]), whole_sum([np.eye(3, dtype=np.float32)])]
+    assert sum_of(parts).tolist() == sum_of(parts[1:]).tolist() == [1.0, 1.0, 1.0]
+
+
 def test_a_composed_vector_has_no_scale_beside_calibrated_parts(gallery: st.Gallery) -> None:
     settings = METHODS["basic"].settings(composed_weight=0.5)
-    with pytest.raises(st.VectorError, match="no scale beside calibrated parts"):
+    with pytest.raises(st.SettingError, match="no scale beside calibrated parts"):
         st.Searcher(gallery, settings=settings).search(st.Query("red.png", "blue"))
     alone = METHODS["basic"].settings(composed_weight=1.0)
     assert st.Searcher(gallery, settings=alone).search(st.Query("red.png", "blue"))

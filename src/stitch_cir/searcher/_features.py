@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stitch_cir._schema import DECLARED
 from stitch_cir.composers import Composition, Roles
-from stitch_cir.errors import QueryError, VectorError
+from stitch_cir.errors import QueryError, SettingError, VectorError
 from stitch_cir.searcher._reference import ResolvedReference
 from stitch_cir.searcher._roles import PartVectors, RoleVectors
 from stitch_cir.transition import (
@@ -168,7 +168,7 @@ class EncodedQuery:
         if other is None or weight == 0:
             return self
         if self.calibration is not None and weight < 1:
-            raise VectorError(
+            raise SettingError(
                 "A vector of reference and text together has no scale beside calibrated parts.",
                 hint="Search with it alone (composed_weight 1), or with another transition.",
             )

@@ -67,6 +67,8 @@ class NearestViews:
             vector.astype(np.float32) for vector in (self.direction, self.reference)
         )
         parts = [(block @ direction, block @ reference) for block in blocks]
+        if not parts:
+            return np.empty(0, np.int64)
         products, nearness = (np.concatenate(each) for each in zip(*parts, strict=True))
         margin = len(direction) * float(np.finfo(np.float32).eps)
         surely = products[nearness < 1 - SAME - margin]
@@ -111,14 +113,17 @@ class OriginalsInBlocks(ABC):
 
 
 def whole_sum(blocks: Iterable[Vectors]) -> NDArray[np.int64]:
-    """Return the sum of vectors within [-1, 1] in steps of 2⁻³², (d,): whole numbers."""
-    sums = [np.rint(block * STEPS).astype(np.int64).sum(axis=0) for block in _doubles(blocks)]
-    return np.asarray(np.sum(sums, axis=0), np.int64)
+    """Return the sum of vectors within [-1, 1] in steps of 2⁻³², (d,): whole numbers.
+
+    That of no block is a zero without a dimension, which adds to any other sum.
+    """
+    sums = (np.rint(block * STEPS).astype(np.int64).sum(axis=0) for block in _doubles(blocks))
+    return np.asarray(sum(sums), np.int64)
 
 
 def sum_of(parts: Iterable[NDArray[np.int64]]) -> Doubles:
     """Return the sum of the parts of :func:`whole_sum`, (d,)."""
-    return np.asarray(np.sum(list(parts), axis=0) / STEPS)
+    return np.asarray(sum(parts) / STEPS)
 
 
 def _doubles(blocks: Iterable[Vectors]) -> Iterator[Doubles]:
