@@ -267,13 +267,13 @@ def test_shards_of_another_number_answer_when_the_former_are_ended(
     images: Path, uri: str, ray: RayHere, tmp_path: Path
 ) -> None:
     fleet = RayFleet(ray, ray.start(uri, tmp_path, 2), timing=Timing(NEVER, NEVER))
-    before = fleet.deployment.names
+    before = fleet.deployment.all
     expected = on_one_machine(images)
     for each in ray.start(uri, tmp_path, 3).all:
         each.actor.shard.load(1)
     assert hits(search(fleet)) == expected
-    assert fleet.deployment.names == before
-    ray.end(*before)
+    assert fleet.deployment.all == before
+    ray.end(*(each.name for each in before))
     assert hits(search(fleet)) == expected
     assert len(fleet.deployment.replicas) == 3
 
@@ -284,13 +284,30 @@ def test_replicas_answer_from_the_next_look_on_and_no_more_when_they_are_ended(
     fleet = RayFleet(ray, ray.start(uri, tmp_path, 2), timing=Timing(NEVER, NEVER))
     grown = ray.start(uri, tmp_path, 2, replicas=2)
     fleet.refresh()
-    assert fleet.deployment.names == grown.names
+    assert fleet.deployment.all == grown.all
     assert all(list(row["versions"]) == [1] for row in fleet.status())
     for of_shard in grown.replicas:
         ray.end(of_shard[0].name)
     assert hits(search(fleet)) == on_one_machine(images)
     fleet.refresh()
-    assert fleet.deployment.names == {of_shard[1].name for of_shard in grown.replicas}
+    assert fleet.deployment.all == tuple(of_shard[1] for of_shard in grown.replicas)
+
+
+@pytest.mark.parametrize("look", ["a look", "a search"])
+def test_a_shard_that_was_ended_and_made_again_answers_under_the_same_name(
+    look: str, images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    fleet = RayFleet(ray, ray.start(uri, tmp_path, 2), timing=Timing(NEVER, NEVER))
+    before = fleet.deployment.all
+    ray.end(before[1].name)
+    # as a server that starts makes what is missing
+    again = ray.start(uri, tmp_path, 2).all
+    assert [each.name for each in again] == [each.name for each in before]
+    if look == "a look":
+        fleet.refresh()
+    assert hits(search(fleet)) == on_one_machine(images)
+    assert fleet.deployment.all == again
+    assert all(list(row["versions"]) == [1] for row in fleet.status())
 
 
 def test_a_replica_that_was_started_anew_loads_before_its_first_question(

@@ -76,14 +76,9 @@ class Deployment:
         """The replicas of all shards."""
         return tuple(each for of_shard in self.replicas for each in of_shard)
 
-    @property
-    def names(self) -> frozenset[str]:
-        """What the actors are called."""
-        return frozenset(each.name for each in self.all)
-
-    def among(self, names: Collection[str]) -> Deployment:
-        """Return the same shards with those of their replicas alone that are so called."""
-        kept = [each for each in self.all if each.name in names]
+    def among(self, replicas: Collection[Replica]) -> Deployment:
+        """Return the same shards with those of their replicas alone that are among these."""
+        kept = [each for each in self.all if each in replicas]
         return Deployment.of(self.uri, kept, len(self.replicas))
 
 
@@ -108,10 +103,10 @@ def deployed(ray: Any, uri: str) -> list[Replica]:
 def is_there(ray: Any, replica: Replica) -> bool:
     """Return whether an actor is there, or is being started again: nobody has ended it."""
     try:
-        ray.get_actor(replica.name, namespace=NAMESPACE)
+        # another one may have its name by now
+        return bool(ray.get_actor(replica.name, namespace=NAMESPACE) == replica.actor)
     except ValueError:
         return False
-    return True
 
 
 def current_shards(ray: Any, before: Deployment) -> Deployment:

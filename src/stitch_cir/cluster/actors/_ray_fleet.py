@@ -160,12 +160,13 @@ class RayFleet:
         """
         before = self.deployment
         there = current_shards(self._ray, before)
-        if there.names == before.names:
+        # compared as actors: one that was ended and made again has the name of the former
+        if set(there.all) == set(before.all):
             return False
         if len(there.replicas) == len(before.replicas):
-            left = before.among(there.names)
+            left = before.among(there.all)
             self.deployment = left if all(left.replicas) else before
-        new = [each for each in there.all if each.name not in before.names]
+        new = [each for each in there.all if each not in before.all]
         if self._version:
             self._load(new, self._version)
         self.deployment = there
@@ -292,7 +293,7 @@ class RayFleet:
             return
         try:
             with suppress(ClusterError):
-                if self._take_over() or replica.name not in self.deployment.names:
+                if self._take_over() or replica not in self.deployment.all:
                     raise ShardsEndedError
         finally:
             self._refreshing.release()
