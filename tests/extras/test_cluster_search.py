@@ -321,6 +321,49 @@ def test_a_request_alone_may_be_answered_without_a_shard(scratch: Path, uri: str
         assert client.post("/api/search", json=request).json()["results"]["complete"]
 
 
+@pytest.mark.parametrize("order", ["id", "name", "on"])
+@pytest.mark.parametrize("where", [None, "price > 20", "on < 2024-03-01 or sold", "price > 999"])
+def test_images_are_listed_in_every_order_of_one_machine(
+    whole: Gallery, parted: ClusterGallery, order: str, where: str | None
+) -> None:
+    with whole.snapshot() as single, parted.snapshot() as several:
+        assert several.orders == single.orders == ("id", "name", "on")
+        for words in ("", "i0"):
+            for offset, limit in ((0, -1), (0, 7), (5, 9), (58, 20), (500, 3)):
+                window: dict[str, Any] = {"offset": offset, "limit": limit, "where": where}
+                listed = several.find(words, order=order, **window)
+                assert listed == single.find(words, order=order, **window)
+
+
+def test_sections_are_those_of_one_machine_and_nothing_is_offered_to_be_written(
+    whole: Gallery, parted: ClusterGallery
+) -> None:
+    from fastapi.testclient import TestClient
+
+    from stitch_cir.server import ServerSettings, create_app
+
+    settings = ServerSettings(token="a-token-of-32-characters-or-more")
+    with (
+        TestClient(create_app(whole, settings=settings)) as one,
+        TestClient(create_app(parted, settings=settings)) as many,
+    ):
+        for order in ("id", "name", "on", "price", "prize"):
+            for where in ("price > 20", "price > 999", None):
+                params = {"order": order, "where": where, "limit": 50}
+                for path in ("/api/images", "/api/sections"):
+                    answers = [each.get(path, params=params) for each in (one, many)]
+                    assert answers[0].status_code == answers[1].status_code
+                    if answers[0].status_code == 200:
+                        assert answers[0].json() == answers[1].json()
+                    else:
+                        messages = [each.json()["error"]["message"] for each in answers]
+                        assert messages[0] == messages[1]
+        months = many.get("/api/sections", params={"order": "on"}).json()
+        assert (months["by"], months["sections"][-1]["label"]) == ("month", "")
+        offered = [each.get("/api/gallery").json()["writable"] for each in (one, many)]
+        assert offered == [True, False]
+
+
 LOOKING = ("/api/gallery", "/api/images", "/api/sections", "/api/facets")
 
 

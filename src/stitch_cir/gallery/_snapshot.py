@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stitch_cir.gallery._names import by_name
 from stitch_cir.gallery._near_duplicates import (
@@ -208,6 +209,17 @@ class Snapshot(GalleryReader):
             rows = [rows[position] for position in np.argsort(ages, kind="stable").tolist()]
         until = len(rows) if limit < 0 else offset + limit
         return len(rows), [ids[row] for row in rows[offset:until]]
+
+    def find_dated(
+        self, words: str, *, where: Where | str | None, order: str
+    ) -> tuple[list[str], NDArray[np.datetime64]]:
+        """Return all that :meth:`find` lists by an attribute that holds dates, with the dates.
+
+        The dates are (n,) datetime64[us], UTC, NaT for images without one.
+        """
+        _, ids = self.find(words, limit=-1, where=where, order=order)
+        rows = {id: row for row, id in enumerate(self.matrix().ids)}
+        return ids, self.attributes.dates(order)[[rows[id] for id in ids]]
 
     def matrix(self) -> ViewMatrix:
         """Return all view sets as memory-mapped arrays; they stay valid after :meth:`close`.

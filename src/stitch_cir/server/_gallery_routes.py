@@ -110,6 +110,7 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
         composer = services.models.make_composer(SearchSettings()) or VerbatimComposer()
         counts = ("images", "complete", "waiting", "captioned", "attributes", "generation")
         fields = (*counts, "encoder", "weights_tag", "dim", "recipe")
+        in_shards = isinstance(provider.gallery(), CountsShards)
         return GalleryInfo(
             name=provider.name,
             **{name: info[name] for name in fields},
@@ -120,7 +121,7 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
                     "scorer": SCORERS.names(),
                     "fusion": FUSIONS.names(),
                 },
-                in_shards=isinstance(provider.gallery(), CountsShards),
+                in_shards=in_shards,
             ),
             limits={
                 "upload_bytes": settings.upload_bytes,
@@ -131,7 +132,7 @@ def router(services: Services, *, opens_folders: bool = False) -> APIRouter:
                 "files": settings.files,
             },
             composer=dict(composer.settings()),
-            writable=settings.token is not None,
+            writable=settings.token is not None and not in_shards,
             notes=notes,
             missing=provider.missing(gallery),
             encoder_note=provider.encoder_note(info["images"]),

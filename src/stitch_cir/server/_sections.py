@@ -26,14 +26,13 @@ def sections(gallery: Snapshot, words: str, where: Where | str | None, order: st
     In id order they are the folders, or letters where there is one folder only; by name they are
     letters; by date they are months or years, latest first, with an empty label for no date.
     """
-    total, ids = gallery.find(words, limit=-1, where=where, order=order)
     by: _By
-    if order == "id":
-        by, made = _by_folder(ids)
-    elif order == "name":
-        by, made = "letter", _by_letter(ids)
+    if order in ("id", "name"):
+        total, ids = gallery.find(words, limit=-1, where=where, order=order)
+        by, made = _by_folder(ids) if order == "id" else ("letter", _by_letter(ids))
     else:
-        by, made = _by_date(gallery, ids, order)
+        ids, dates = gallery.find_dated(words, where=where, order=order)
+        total, (by, made) = len(ids), _by_date(dates)
     fits = 1 < len(made) <= _MOST
     return ImageSections(total=total, by=by if fits else None, sections=made if fits else ())
 
@@ -51,11 +50,7 @@ def _by_letter(ids: Sequence[str]) -> tuple[ImageSection, ...]:
     return _runs([_letter(id) for id in ids])
 
 
-def _by_date(
-    gallery: Snapshot, ids: Sequence[str], attribute: str
-) -> tuple[_By, tuple[ImageSection, ...]]:
-    rows = {id: row for row, id in enumerate(gallery.matrix().ids)}
-    dates = gallery.attributes.dates(attribute)[[rows[id] for id in ids]]
+def _by_date(dates: NDArray[np.datetime64]) -> tuple[_By, tuple[ImageSection, ...]]:
     months = _by_period(dates.astype("datetime64[M]"))
     if len(months) <= _MOST:
         return "month", months

@@ -328,5 +328,5 @@ def _refuse_matrix(uri: str) -> NoReturn:
 def _read_only(uri: str) -> SettingError:
     return SettingError(
         f"{uri} is a dataset that a cluster searches; it is not written through a search.",
-        hint=f"Write it with stitch cluster index, export or delete: stitch cluster log {uri}",
+        hint="Write it with stitch cluster index, export or delete.",
     )

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stitch_cir._hints import shell_word
 from stitch_cir.cluster.search._fleet import Fleet
-from stitch_cir.errors import QueryError
 from stitch_cir.gallery import GalleryReader, StoredView, Where, by_name
 from stitch_cir.gallery.store import same_id
 
@@ -68,11 +70,6 @@ class ClusterReader(GalleryReader):
         ids = [id for part in self.ask("similar_ids", name) for id in part]
         return same_id(name, sorted(ids))
 
-    @property
-    def orders(self) -> tuple[str, ...]:
-        """How the images can be listed: by id or by name."""
-        return ("id", "name")
-
     def find(
         self,
         words: str = "",
@@ -82,21 +79,36 @@ class ClusterReader(GalleryReader):
         where: Where | str | None = None,
         order: str = "id",
     ) -> tuple[int, list[str]]:
-        """Look ids up as a snapshot does: how many match, and ``limit`` from ``offset`` on.
-
-        Raises ``QueryError`` for an order by date, which no shard knows of the others.
-        """
-        if order not in self.orders:
-            raise QueryError(
-                f"A dataset that a cluster searches is not listed by {order!r}.",
-                hint="List it by id or by name; conditions on dates work as always.",
-            )
+        """Look ids up as a snapshot does: how many match, and ``limit`` from ``offset`` on."""
         most = -1 if limit < 0 else offset + limit
-        parts = self.ask("find", words, most, where, order)
-        key: Callable[[str], Any] = by_name if order == "name" else str
-        ids = sorted((id for _, ids in parts for id in ids), key=key)
+        if order in ("id", "name"):
+            parts = self.ask("find", words, most, where, order)
+            total = sum(count for count, _ in parts)
+            key: Callable[[str], Any] = by_name if order == "name" else str
+            ids = sorted((id for _, ids in parts for id in ids), key=key)
+        else:
+            total, dated = self._find_dated(words, most, where, order)
+            ids = [id for id, _ in dated]
         end = len(ids) if limit < 0 else offset + limit
-        return sum(total for total, _ in parts), ids[offset:end]
+        return total, ids[offset:end]
+
+    def find_dated(
+        self, words: str, *, where: Where | str | None, order: str
+    ) -> tuple[list[str], NDArray[np.datetime64]]:
+        """Return what :meth:`find` lists by an attribute that holds dates, as a snapshot does."""
+        total, dated = self._find_dated(words, -1, where, order)
+        dates = np.fromiter((date for _, date in dated), "datetime64[us]", total)
+        return [id for id, _ in dated], dates
+
+    def _find_dated(
+        self, words: str, most: int, where: Where | str | None, order: str
+    ) -> tuple[int, list[tuple[str, np.datetime64]]]:
+        """Return how many match, and the first of them with their dates, in order."""
+        parts = self.ask("find_dated", words, most, where, order)
+        dated = [pair for _, ids, dates in parts for pair in zip(ids, dates, strict=True)]
+        # no date is the least of integers, and so the last here
+        dated.sort(key=lambda pair: (-int(pair[1].astype(np.int64)), pair[0]))
+        return sum(count for count, _, _ in parts), dated
 
     def info(self) -> dict[str, Any]:
         """Return counts and everything that shaped the vectors, as JSON-ready data."""

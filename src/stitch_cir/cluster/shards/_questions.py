@@ -17,8 +17,7 @@ __all__ = ["GroupMembers", "ShardAnswer", "ShardQuery", "ShardTakingPart"]
 class ShardQuery:
     """An encoded query, and what it leaves out.
 
-    ``columns`` name what the shard must hold of the whole gallery to answer: its hubness, or its
-    near-duplicates.
+    ``hubness`` and ``duplicates`` name what the shard must hold of the whole gallery to answer.
     """
 
     encoded: EncodedQuery = field(repr=False)

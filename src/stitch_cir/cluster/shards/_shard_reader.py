@@ -91,6 +91,18 @@ class ShardReader:
         with self.gallery.snapshot() as snapshot:
             return snapshot.find(words, limit=limit, where=where, order=order)
 
+    def find_dated(
+        self, words: str, limit: int, where: Where | str | None, attribute: str
+    ) -> tuple[int, list[str], NDArray[np.datetime64]]:
+        """Return what :meth:`find` does in the order of an attribute that holds dates, and these.
+
+        Raises ``QueryError`` for an attribute that does not exist or holds no dates.
+        """
+        with self.gallery.snapshot() as snapshot:
+            ids, dates = snapshot.find_dated(words, where=where, order=attribute)
+        end = len(ids) if limit < 0 else limit
+        return len(ids), ids[:end], dates[:end]
+
     def ids_with_content(self, hash: str) -> list[str]:
         """Return the ids of images with this content."""
         return self.gallery.ids_with_content(hash)
