@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ from stitch_cir.encoders import HashEncoder  # noqa: E402
 from stitch_cir.errors import ClusterError, StitchError  # noqa: E402
 from stitch_cir.gallery import Gallery, index_folder  # noqa: E402
 from stitch_cir.searcher import Query, Results, Searcher, SearchSettings  # noqa: E402
+from tests.command import invoke  # noqa: E402
 from tests.conftest import noise  # noqa: E402
 
 ENCODER = HashEncoder()
@@ -97,8 +99,9 @@ def redis(folder: Path) -> Iterator[bool]:
 class Session:
     """The nodes, the dataset, and what one machine finds in it."""
 
-    def __init__(self, scratch: Path, cluster: Any) -> None:
+    def __init__(self, scratch: Path, cluster: Any, gpu_node: str = "") -> None:
         self.scratch, self.cluster, self.address = scratch, cluster, str(cluster.address)
+        self.gpu_node = gpu_node
         folder, self.uri = scratch / "images", str(scratch / "photos.lance")
         folder.mkdir()
         for number in range(IMAGES):
@@ -218,9 +221,24 @@ def operate(session: Session) -> None:
             right=session.right(gallery),
         )
         # a server that runs moves to the new shards by itself
-        three = scale(session.address, session.uri, shards=3, replicas=1)
+        refused = [
+            refusal(partial(scale, session.address, session.uri, shards=3, replicas=1, gpus=0.5)),
+            refusal(partial(scale, session.address, session.uri, shards=2, gpus=0.5)),
+            refusal(partial(scale, session.address, session.uri, gpus=1.5)),
+        ]
+        three = scale(session.address, session.uri, shards=3, replicas=1, gpus=0.25)
         report("three", of=three.to_dict(), right=session.right(gallery))
-        two = scale(session.address, session.uri, shards=2, replicas=2)
+        with_gpus = read_status(session.address, session.uri).to_dict()
+        report(
+            "gpus",
+            refused=refused,
+            nodes=sorted({node for _, node in replicas_there().values()}),
+            gpu_node=session.gpu_node,
+            shards=[each["gpus"] for each in with_gpus["shards"]],
+            of_nodes=sorted(each["gpus"] for each in with_gpus["nodes"]),
+            problems=with_gpus["problems"],
+        )
+        two = scale(session.address, session.uri, shards=2, replicas=2, gpus=0)
         right = session.right(gallery)
         after = read_status(session.address, session.uri)
         problems, shards = after.problems(), len(after.shards)
@@ -312,6 +330,17 @@ def kill_head(session: Session) -> None:
         )
 
 
+def stop(session: Session) -> None:
+    """End the shards; a server that runs answers again when another one has made them anew."""
+    words = ["cluster", "stop", session.uri, "--address", session.address]
+    with session.open(replicas=2) as gallery:
+        stopped, again = (invoke(words) for _ in range(2))
+        there = replicas_there()
+        with session.open(shards=2, replicas=1):
+            right = session.right(gallery)
+    report("stop", output=stopped.output, again=again.output, there=len(there), right=right)
+
+
 def traffic(session: Session) -> None:
     """Search from three threads while replicas are killed; keep what was wrong or partial."""
     chance = random.Random(18)
@@ -358,15 +387,17 @@ def main(scratch: Path) -> None:
         head = {**OPTIONS, "num_cpus": 6, "include_dashboard": False}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
-            victim = cluster.add_node(num_cpus=6, **OPTIONS)
+            # Ray sets aside what it is told of, whether there is a GPU or not
+            victim = cluster.add_node(num_cpus=6, num_gpus=1, **OPTIONS)
             cluster.wait_for_nodes()
-            session = Session(scratch, cluster)
+            session = Session(scratch, cluster, victim.node_id)
             operate(session)
             counts_and_logs(session)
             traffic(session)
             kill_raylet(session, victim)
             if kept:
                 kill_head(session)
+            stop(session)
         finally:
             cluster.shutdown()
 

@@ -78,6 +78,29 @@ def test_replicas_and_shards_are_added_and_ended_while_answers_stay_right(
     assert reported["none"]["message"].startswith("SettingError: 0 shards were requested.")
 
 
+def test_shards_with_a_share_of_a_gpu_are_where_there_is_one(
+    reported: dict[str, dict[str, Any]],
+) -> None:
+    gpus = reported["gpus"]
+    assert gpus["nodes"] == [gpus["gpu_node"]]
+    assert gpus["shards"] == [0.25] * 3
+    # one node is still known that has none; that all shards share the other is no problem
+    assert (gpus["of_nodes"], gpus["problems"]) == ([0.0, 1.0], [])
+    room, share, much = gpus["refused"]
+    assert room == (
+        "ClusterError: 3 more replicas are to have 0.5 of a GPU each, and the GPUs of this cluster "
+        "(1 on 1 node) have room for 2. Take a smaller share (--shard-gpus), fewer shards or "
+        "replicas, or add nodes."
+    )
+    assert re.match(
+        r"ClusterError: The 2 shards of \S+ have 0 of a GPU each, not 0.5. Leave the share", share
+    )
+    assert much == (
+        "SettingError: A shard cannot have 1.5 of a GPU. It must be between 0.01 and 1, or 0 for "
+        "none."
+    )
+
+
 def test_shards_that_cannot_be_used_are_ended_again(reported: dict[str, dict[str, Any]]) -> None:
     """They would keep their CPUs, and the folder that they were told."""
     ended = reported["ended"]
@@ -159,3 +182,12 @@ def test_searches_go_on_without_the_head_which_starts_again_from_redis(
 ) -> None:
     assert reported["head"]["while_dead"] == [True, True, True]
     assert reported["head"]["right"]
+
+
+def test_shards_that_were_ended_are_made_anew_and_running_servers_ask_those(
+    reported: dict[str, dict[str, Any]],
+) -> None:
+    stop = reported["stop"]
+    assert re.fullmatch(r"\S+photos\.lance: 4 replicas ended\.\n", stop["output"])
+    assert re.fullmatch(r"\S+photos\.lance: there were no shards\.\n", stop["again"])
+    assert (stop["there"], stop["right"]) == (0, True)

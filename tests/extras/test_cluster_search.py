@@ -344,23 +344,23 @@ def test_sections_are_those_of_one_machine_and_nothing_is_offered_to_be_written(
 
     settings = ServerSettings(token="a-token-of-32-characters-or-more")
     with (
-        TestClient(create_app(whole, settings=settings)) as one,
-        TestClient(create_app(parted, settings=settings)) as many,
+        TestClient(create_app(whole, settings=settings)) as single,
+        TestClient(create_app(parted, settings=settings)) as several,
     ):
         for order in ("id", "name", "on", "price", "prize"):
             for where in ("price > 20", "price > 999", None):
                 params = {"order": order, "where": where, "limit": 50}
                 for path in ("/api/images", "/api/sections"):
-                    answers = [each.get(path, params=params) for each in (one, many)]
+                    answers = [each.get(path, params=params) for each in (single, several)]
                     assert answers[0].status_code == answers[1].status_code
                     if answers[0].status_code == 200:
                         assert answers[0].json() == answers[1].json()
                     else:
                         messages = [each.json()["error"]["message"] for each in answers]
                         assert messages[0] == messages[1]
-        months = many.get("/api/sections", params={"order": "on"}).json()
+        months = several.get("/api/sections", params={"order": "on"}).json()
         assert (months["by"], months["sections"][-1]["label"]) == ("month", "")
-        offered = [each.get("/api/gallery").json()["writable"] for each in (one, many)]
+        offered = [each.get("/api/gallery").json()["writable"] for each in (single, several)]
         assert offered == [True, False]
 
 

@@ -1,4 +1,4 @@
-"""``stitch cluster status`` and ``stitch cluster scale``: the shards of a dataset."""
+"""``stitch cluster status``, ``scale`` and ``stop``: the shards of a dataset."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stitch_cir._hints import counted
 from stitch_cir.cli import _options as o
 from stitch_cir.cli._cluster_commands import StorageOption, UriArgument, storage_options
 from stitch_cir.cli._cluster_index_command import cluster
@@ -16,7 +17,7 @@ from stitch_cir.cli._tables import write_table
 if TYPE_CHECKING:
     from stitch_cir.cluster import ClusterStatus
 
-__all__ = ["cluster", "scale", "status"]
+__all__ = ["cluster", "scale", "status", "stop"]
 
 _UNSOUND = 5
 AddressOption = Annotated[
@@ -54,21 +55,26 @@ def status(
 
 def _show(state: ClusterStatus) -> None:
     out = console()
-    nodes = [[each.name, "up" if each.alive else "down", f"{each.cpus:g}"] for each in state.nodes]
-    write_table(out, ["node", "state", "CPUs"], nodes, right=(2,))
+    gpus = any(each.gpus for each in state.nodes)
+    nodes = [
+        [each.name, "up" if each.alive else "down", f"{each.cpus:g}", f"{each.gpus:g}"][: 3 + gpus]
+        for each in state.nodes
+    ]
+    write_table(out, ["node", "state", "CPUs", "GPUs"][: 3 + gpus], nodes, right=(2, 3)[: 1 + gpus])
     rows = [
         [
             each.name,
             each.state,
             each.node or each.machine,
+            *([f"{each.gpus:g}"] if gpus else []),
             ", ".join(f"{version} ({rows:,})" for version, rows in sorted(each.versions.items())),
             f"{each.answered:,}",
         ]
         for each in state.shards
     ]
     if rows:
-        heads = ["shard", "state", "node", "versions (rows)", "answers"]
-        write_table(out, heads, rows, right=(4,))
+        heads = ["shard", "state", "node", *(["GPU"] if gpus else []), "versions (rows)", "answers"]
+        write_table(out, heads, rows, right=(3, 5) if gpus else (4,))
     for problem in state.problems():
         out.print(f"problem: {printable(problem)}", soft_wrap=True)
     for note in state.notes():
@@ -86,6 +92,15 @@ def scale(
     replicas: Annotated[
         int | None, typer.Option("--replicas", help="Copies of every shard. [as there are]")
     ] = None,
+    shard_gpus: Annotated[
+        float | None,
+        typer.Option(
+            "--shard-gpus",
+            metavar="SHARE",
+            help="The share of a GPU that Ray sets aside for each new shard, 0 for none. [as there "
+            "is]",
+        ),
+    ] = None,
     storage: StorageOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
@@ -101,9 +116,27 @@ def scale(
             uri,
             shards=shards,
             replicas=replicas,
+            gpus=shard_gpus,
             storage_options=storage_options(storage),
         )
         if as_json:
             emit_json(report.to_dict())
         else:
             console().print(printable(report.summary()), soft_wrap=True)
+
+
+@cluster.command("stop")
+def stop(uri: UriArgument, address: AddressOption = "auto", as_json: o.JsonOption = False) -> None:
+    """End the shards of a dataset, which then take no CPU and no memory; the dataset stays.
+
+    stitch cluster stop s3://bucket/photos.lance --address 10.0.0.1:6379
+    """
+    with guard(as_json=as_json):
+        from stitch_cir.cluster import end_shards
+
+        ended = end_shards(address, uri)
+        if as_json:
+            emit_json({"dataset": uri, "ended": ended})
+        else:
+            what = f"{counted(ended, 'replica')} ended" if ended else "there were no shards"
+            console().print(printable(f"{uri}: {what}."), soft_wrap=True)

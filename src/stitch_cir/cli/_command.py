@@ -65,6 +65,7 @@ _ASKING: dict[str, tuple[str, ...]] = {
         "shards",
         "replicas",
         "shard_cache",
+        "shard_gpus",
         "partial",
         "storage_option",
     ),

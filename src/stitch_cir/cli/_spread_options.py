@@ -36,6 +36,15 @@ class SpreadOptions:
         int | None,
         typer.Option("--replicas", help="Copies of every shard. [as there are, or 1]"),
     ] = None
+    shard_gpus: Annotated[
+        float | None,
+        typer.Option(
+            "--shard-gpus",
+            metavar="SHARE",
+            help="The share of a GPU that Ray sets aside for each shard, for --device cuda: 0.01 "
+            "to 1, or 0 for none. [as there is, or 0]",
+        ),
+    ] = None
     shard_cache: Annotated[
         Path | None,
         typer.Option(
@@ -68,6 +77,7 @@ class SpreadOptions:
         options = ClusterOptions(
             shards=self.shards,
             replicas=self.replicas,
+            gpus=self.shard_gpus,
             folder=self.shard_cache,
             may_miss=self.partial,
             storage_options=storage_options(self.storage_option),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ScaleReport,
         ShardStatus,
         Timing,
+        end_shards,
         read_status,
         scale,
     )
@@ -76,6 +77,7 @@ __all__ = [
     "ShardStatus",
     "SharedDataset",
     "Timing",
+    "end_shards",
     "export_gallery",
     "import_gallery",
     "index_on_cluster",
@@ -94,6 +96,7 @@ _exports.publish(
         "ShardCount": "search",
         "ShardCounts": "search",
         "scale": "actors",
+        "end_shards": "actors",
         "read_status": "actors",
         "ShardStatus": "actors",
         "ScaleReport": "actors",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stitch_cir._hints import shell_word
 from stitch_cir.cluster._ray import check_nodes, connected, ray_errors
-from stitch_cir.cluster.actors import RayFleet, Timing, deploy, ending_new, shard_folder
+from stitch_cir.cluster.actors import RayFleet, Spread, Timing, deploy, ending_new, shard_folder
 from stitch_cir.cluster.search import ClusterGallery
 from stitch_cir.cluster.storage import SharedDataset, absolute_address
 from stitch_cir.gallery.store import check_encoder, encoder_name
@@ -30,12 +30,14 @@ class ClusterOptions:
     """How a dataset is spread, and how long its shards are waited for.
 
     ``shards``, ``replicas``: as many as there are by default, else a shard for each node, and one
-    replica. ``folder``: where each node keeps the galleries of its shards. ``may_miss``: answer
+    replica. ``gpus``: the share of a GPU that Ray sets aside for each, 0 for none; by default as
+    there is. ``folder``: where each node keeps the galleries of its shards. ``may_miss``: answer
     while shards are missing, and say so. ``storage_options``: of the dataset's storage.
     """
 
     shards: int | None = None
     replicas: int | None = None
+    gpus: float | None = None
     folder: Path | None = None
     may_miss: bool = False
     timing: Timing = field(default_factory=Timing)
@@ -99,8 +101,7 @@ def _fleet(ray: Any, uri: str, chosen: ClusterOptions) -> RayFleet:
         deployment = deploy(
             ray,
             uri,
-            shards=chosen.shards,
-            replicas=chosen.replicas,
+            Spread(chosen.shards, chosen.replicas, chosen.gpus),
             folder=shard_folder() if chosen.folder is None else str(chosen.folder),
             storage_options=options,
         )

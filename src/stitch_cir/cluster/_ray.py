@@ -259,6 +259,13 @@ def node_id() -> str:
     return str(ray.get_runtime_context().get_node_id())
 
 
+def assigned_gpus() -> float:
+    """Return the share of a GPU that Ray has set aside for this process."""
+    import ray
+
+    return float(ray.get_runtime_context().get_assigned_resources().get("GPU", 0.0))
+
+
 def check_nodes(ray: Any, *, on: Callable[[Node], bool] = lambda node: True) -> tuple[Node, ...]:
     """Return the nodes that are alive, or those for which ``on`` is true, after checking each.
 

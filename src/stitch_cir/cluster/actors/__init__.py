@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 from stitch_cir import _exports
 
 if TYPE_CHECKING:
-    from stitch_cir.cluster.actors._deploy import Deployment, Replica, deploy, shard_folder
-    from stitch_cir.cluster.actors._operate import ending_new, read_status, scale
+    from stitch_cir.cluster.actors._deploy import Spread, deploy, shard_folder
+    from stitch_cir.cluster.actors._deployment import Deployment, Replica
+    from stitch_cir.cluster.actors._operate import end_shards, ending_new, read_status, scale
+    from stitch_cir.cluster.actors._placement import Placement
     from stitch_cir.cluster.actors._ray_fleet import RayFleet
     from stitch_cir.cluster.actors._reports import (
         ClusterStatus,
@@ -20,12 +22,15 @@ __all__ = [
     "ClusterStatus",
     "Deployment",
     "NodeStatus",
+    "Placement",
     "RayFleet",
     "Replica",
     "ScaleReport",
     "ShardStatus",
+    "Spread",
     "Timing",
     "deploy",
+    "end_shards",
     "ending_new",
     "read_status",
     "scale",
@@ -38,14 +43,17 @@ _exports.publish(
     __all__,
     lazy={
         "ClusterStatus": "_reports",
-        "Deployment": "_deploy",
+        "Deployment": "_deployment",
         "NodeStatus": "_reports",
+        "Placement": "_placement",
         "RayFleet": "_ray_fleet",
-        "Replica": "_deploy",
+        "Replica": "_deployment",
         "ScaleReport": "_reports",
         "ShardStatus": "_reports",
+        "Spread": "_deploy",
         "Timing": "_round",
         "deploy": "_deploy",
+        "end_shards": "_operate",
         "ending_new": "_operate",
         "read_status": "_operate",
         "scale": "_operate",

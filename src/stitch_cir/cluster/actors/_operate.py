@@ -11,16 +11,14 @@ from typing import Any
 from stitch_cir.cluster._ray import connected, ray_errors
 from stitch_cir.cluster.actors._deploy import (
     HELLO_SECONDS,
-    Replica,
-    check_numbers,
+    Spread,
     deploy,
-    deployed,
     hellos,
     moved_apart,
     nodes_of,
-    replica_of,
     shard_folder,
 )
+from stitch_cir.cluster.actors._deployment import Replica, deployed, replica_of
 from stitch_cir.cluster.actors._placement import Placement, apart_first
 from stitch_cir.cluster.actors._ray_fleet import RayFleet
 from stitch_cir.cluster.actors._reports import (
@@ -35,7 +33,7 @@ from stitch_cir.cluster.storage import (
 )
 from stitch_cir.errors import ClusterError
 
-__all__ = ["ending_new", "read_status", "scale"]
+__all__ = ["end_shards", "ending_new", "read_status", "scale"]
 
 
 def _folder_of(ray: Any, replicas: Sequence[Replica]) -> str:
@@ -85,12 +83,14 @@ def read_status(
                 f"{each['NodeManagerHostname']} ({each['NodeManagerAddress']})",
                 bool(each["Alive"]),
                 each["Resources"].get("CPU", 0.0),
+                each["Resources"].get("GPU", 0.0),
             )
             for each in entries
         )
         names = {each["NodeID"]: node.name for each, node in zip(entries, nodes, strict=True)}
         shards, on = _shard_status(ray, deployed(ray, uri), names)
-        crowded, together = _sharing(Placement.of(ray), on)
+        share = max((each.gpus for each in shards), default=0.0)
+        crowded, together = _sharing(Placement.of(ray, share), on)
     return ClusterStatus(uri, dataset.version, len(dataset), nodes, shards, crowded, together)
 
 
@@ -131,7 +131,7 @@ def _shard_status(
     shown, on = [], []
     for each, answer in zip(replicas, hellos(ray, replicas, HELLO_SECONDS), strict=True):
         hello: dict[str, Any] = {"machine": "", "node": "", "versions": {}, "answered": 0}
-        hello |= {"loading": None, "problem": ""}
+        hello |= {"loading": None, "problem": "", "gpus": 0.0}
         problem = ""
         if isinstance(answer, str):
             problem = answer
@@ -150,6 +150,7 @@ def _shard_status(
                 hello["problem"],
                 names.get(hello["node"], ""),
                 0.0 if problem else _offset(hello["time"], sent),
+                hello["gpus"],
             )
         )
         if not problem:
@@ -163,9 +164,12 @@ def scale(
     *,
     shards: int | None = None,
     replicas: int | None = None,
+    gpus: float | None = None,
     storage_options: Mapping[str, str] | None = None,
 ) -> ScaleReport:
     """Bring a dataset to so many shards and replicas; what there is stays by default.
+
+    ``gpus``: the share of a GPU that Ray sets aside for each shard, 0 for none.
 
     Further ones keep their galleries in the same folder as those that are there.
     Replicas of one shard that share a node are moved apart where there is another one. New shards
@@ -183,7 +187,7 @@ def scale(
         there was stays.
     """
     uri = absolute_address(uri)
-    check_numbers(shards, replicas)
+    Spread(shards, replicas, gpus)  # raises for what cannot be
     SharedDataset.open(uri, storage_options=storage_options)
     with connected(address) as ray, ray_errors(address):
         before = deployed(ray, uri)
@@ -203,8 +207,7 @@ def scale(
             deployment = deploy(
                 ray,
                 uri,
-                shards=shards,
-                replicas=replicas,
+                Spread(shards, replicas, gpus),
                 folder=folder,
                 storage_options=dict(storage_options or {}),
                 beside=True,
@@ -222,3 +225,16 @@ def scale(
             ray.kill(each.actor, no_restart=True)
     started = len(kept - {each.name for each in before})
     return ScaleReport(shards, replicas, started, len(superfluous))
+
+
+def end_shards(address: str | None, uri: str) -> int:
+    """End the shards of a dataset, and return how many replicas that were.
+
+    The dataset stays, and on every node what it kept of it, so that shards start quickly again.
+    Raises ``ClusterError`` where the cluster cannot be reached, or refuses this machine.
+    """
+    with connected(address) as ray, ray_errors(address):
+        there = deployed(ray, absolute_address(uri))
+        for each in there:
+            ray.kill(each.actor, no_restart=True)
+    return len(there)

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from stitch_cir._hints import counted
+from stitch_cir.errors import ClusterError
+
 __all__ = ["Placement", "apart_first"]
 
 T = TypeVar("T")
@@ -15,36 +18,81 @@ Shard = tuple[int, int]
 
 @dataclass(slots=True)
 class Placement:
-    """The nodes that can run a shard, with their CPUs, and the shards that each has replicas of."""
+    """The nodes that can run a shard, with their CPUs, and the shards that each has replicas of.
+
+    ``share``: of a GPU, that further replicas have, where ``gpus`` says how many a node has;
+    ``used``: the shares of the replicas that it has.
+    """
 
     cpus: Mapping[str, float]
+    gpus: Mapping[str, float] = field(default_factory=dict)
+    share: float = 0.0
     held: dict[str, list[Shard]] = field(default_factory=dict)
+    used: dict[str, list[float]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, ray: Any) -> Placement:
-        """Return the nodes of a cluster that are alive; what they hold is to be added."""
-        alive = [node for node in ray.nodes() if node["Alive"]]
-        cpus = {node["NodeID"]: node["Resources"].get("CPU", 0.0) for node in alive}
-        return cls({node: count for node, count in cpus.items() if count >= 1})
+    def of(cls, ray: Any, share: float = 0.0) -> Placement:
+        """Return the nodes that are alive, with a GPU if need be; what they hold is to be added."""
+        alive = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+        gpus = {node: each.get("GPU", 0.0) for node, each in alive.items() if each.get("GPU")}
+        cpus = {node: each.get("CPU", 0.0) for node, each in alive.items()}
+        fit = {node: n for node, n in cpus.items() if n >= 1 and (not share or node in gpus)}
+        return cls(fit, gpus, share)
 
-    def add(self, node: str, shard: Shard) -> None:
-        """Count a replica on a node."""
+    @property
+    def shares(self) -> set[float]:
+        """Which shares of a GPU the replicas have."""
+        return {share for of_node in self.used.values() for share in of_node}
+
+    def add(self, node: str, shard: Shard, share: float = 0.0) -> None:
+        """Count a replica on a node, with its share of a GPU."""
         self.held.setdefault(node, []).append(shard)
+        self.used.setdefault(node, []).append(share)
 
     def choose(self, shard: Shard) -> str | None:
-        """Return the node for a further replica, and count it there; ``None`` without a free CPU.
+        """Return the node for a further replica, and count it there; ``None`` where none has room.
 
         It is the one with the most room of those without a replica of this shard, or of all where
         each has one.
         """
-        room = {node: cpus - len(self.held.get(node, ())) for node, cpus in self.cpus.items()}
+        room = {node: self._room(node) for node in self.cpus}
         free = [node for node in sorted(room) if room[node] >= 1]
         candidates = [node for node in free if shard not in self.held.get(node, ())] or free
         if not candidates:
             return None
         chosen = max(candidates, key=lambda node: room[node])
-        self.add(chosen, shard)
+        self.add(chosen, shard, self.share)
         return chosen
+
+    def check_gpus(self, count: int) -> None:
+        """Raise ``ClusterError`` where the GPUs have no room for so many further replicas."""
+        if not self.share or count <= sum(map(self._gpu_room, self.gpus)):
+            return
+        if not self.gpus:
+            raise ClusterError(
+                f"Each shard is to have {self.share:g} of a GPU, and no node of this cluster has "
+                "one that Ray knows of.",
+                hint="Start a node where its GPU can be seen (ray start --num-gpus says how many), "
+                "or take --shard-gpus 0.",
+            )
+        room = sum(map(self._gpu_room, self.gpus))
+        raise ClusterError(
+            f"{count} more replicas are to have {self.share:g} of a GPU each, and the GPUs of this "
+            f"cluster ({sum(self.gpus.values()):g} on {counted(len(self.gpus), 'node')}) have room "
+            f"for {room}.",
+            hint="Take a smaller share (--shard-gpus), fewer shards or replicas, or add nodes.",
+        )
+
+    def _room(self, node: str) -> float:
+        """Return for how many further replicas a node has CPUs, and GPUs if need be."""
+        room = self.cpus[node] - len(self.held.get(node, ()))
+        return min(room, self._gpu_room(node)) if self.share else room
+
+    def _gpu_room(self, node: str) -> int:
+        """Return how many further shares fit on a node's GPUs: none lies on two of them."""
+        used, gpus = self.used.get(node, []), self.gpus[node]
+        alike = int(gpus) * int(1 / self.share + 1e-6) - used.count(self.share)
+        return max(0, min(alike, int((gpus - sum(used)) / self.share + 1e-6)))
 
     def could_be_apart(self, nodes: Sequence[str]) -> bool:
         """Return whether replicas on these nodes share one, although another one has none."""

@@ -11,7 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stitch_cir.cluster._errors import named_error, reason_of
-from stitch_cir.cluster.actors._deploy import Deployment, Replica, current_shards, hellos, is_there
+from stitch_cir.cluster.actors._deploy import hellos
+from stitch_cir.cluster.actors._deployment import Deployment, Replica, current_shards, is_there
 from stitch_cir.cluster.actors._round import Round, ShardsEndedError, Timing
 from stitch_cir.cluster.actors._silence import SilentShards
 from stitch_cir.cluster.search import Answers, FleetState, ShardCount, ShardCounts

@@ -19,10 +19,11 @@ class NodeStatus:
     name: str
     alive: bool
     cpus: float
+    gpus: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready data."""
-        return {"node": self.name, "alive": self.alive, "cpus": self.cpus}
+        return {"node": self.name, "alive": self.alive, "cpus": self.cpus, "gpus": self.gpus}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class ShardStatus:
     ``versions``: the rows of each version that it holds; ``answered``: questions since it started;
     ``node``: the name of its node, whose clock is ``clock_offset`` seconds ahead of this machine's;
     ``loading``: the version that it loads now; ``failure``: why it could not load one; ``problem``:
-    why it does not answer. Each is empty otherwise.
+    why it does not answer. Each is empty otherwise. ``gpus``: the share of a GPU that it has.
     """
 
     number: int
@@ -46,6 +47,7 @@ class ShardStatus:
     failure: str = ""
     node: str = ""
     clock_offset: float = 0.0
+    gpus: float = 0.0
 
     @property
     def state(self) -> str:
@@ -68,6 +70,7 @@ class ShardStatus:
             "alive": not self.problem,
             "machine": self.machine,
             "node": self.node,
+            "gpus": self.gpus,
             "versions": {str(number): rows for number, rows in self.versions.items()},
             "answered": self.answered,
             "loading": self.loading,

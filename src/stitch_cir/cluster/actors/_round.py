@@ -10,7 +10,7 @@ from typing import Any
 from stitch_cir import __version__
 from stitch_cir._request_id import current_request
 from stitch_cir.cluster._errors import NotLoadedError, named_error, reason_of
-from stitch_cir.cluster.actors._deploy import Deployment, Replica
+from stitch_cir.cluster.actors._deployment import Deployment, Replica
 from stitch_cir.cluster.actors._silence import SilentShards, not_answering
 from stitch_cir.cluster.search import ShardCounts
 

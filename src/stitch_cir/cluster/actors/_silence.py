@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stitch_cir.cluster.actors._deploy import Deployment
+from stitch_cir.cluster.actors._deployment import Deployment
 
 __all__ = ["SilentShards", "not_answering"]
 

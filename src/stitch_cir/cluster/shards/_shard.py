@@ -18,7 +18,7 @@ from stitch_cir.cluster._errors import (
     VersionGoneError,
     described,
 )
-from stitch_cir.cluster._ray import node_id, node_name
+from stitch_cir.cluster._ray import assigned_gpus, node_id, node_name
 from stitch_cir.cluster.shards._log import log_answer, log_to_stderr
 from stitch_cir.cluster.shards._materialise import ROOM, materialise, materialise_apart
 from stitch_cir.cluster.shards._shard_gallery import ShardGallery
@@ -77,6 +77,7 @@ class DatasetShard:
         """The version that could not be loaded, when, and why."""
         self._node = node_name() if sharing else platform.node()
         self._node_id = node_id() if sharing else ""
+        self._gpus = assigned_gpus() if sharing else 0.0
         self._make = materialise_apart if sharing else materialise
         if sharing:
             log_to_stderr()
@@ -95,6 +96,7 @@ class DatasetShard:
             "numbers": self._numbers,
             "machine": platform.node(),
             "node": self._node_id,
+            "gpus": self._gpus,
             "folder": str(self._folder),
             "pid": os.getpid(),
             "threads": usable_cores(),
