@@ -88,9 +88,9 @@ def test_shards_with_a_share_of_a_gpu_are_where_there_is_one(
     assert (gpus["of_nodes"], gpus["problems"]) == ([0.0, 1.0], [])
     room, share, much = gpus["refused"]
     assert room == (
-        "ClusterError: 3 more replicas are to have 0.5 of a GPU each, and the GPUs of this cluster "
-        "(1 on 1 node) have room for 2. Take a smaller share (--shard-gpus), fewer shards or "
-        "replicas, or add nodes."
+        "ClusterError: There is no room for 3 further replicas with 0.5 of a GPU each: the GPUs of "
+        "this cluster (1 on 1 node) can take 2. Take a smaller share (--shard-gpus), fewer shards "
+        "or replicas, or add nodes."
     )
     assert re.match(
         r"ClusterError: The 2 shards of \S+ have 0 of a GPU each, not 0.5. Leave the share", share

@@ -403,12 +403,12 @@ def test_shares_of_a_gpu_are_placed_where_they_fit() -> None:
     placement = Placement({"a": 8.0, "b": 8.0}, {"a": 2.0, "b": 1.0}, 0.4)
     # two on each GPU, as none lies on two of them
     placement.check_gpus(6)
-    with pytest.raises(ClusterError, match=r"\(3 on 2 nodes\) have room for 6"):
+    with pytest.raises(ClusterError, match=r"\(3 on 2 nodes\) can take 6"):
         placement.check_gpus(7)
     chosen = [placement.choose((number, 6)) for number in range(6)]
     assert sorted(filter(None, chosen)) == ["a", "a", "a", "a", "b", "b"]
     assert placement.choose((0, 6)) is None
-    with pytest.raises(ClusterError, match="1 more replicas .* have room for 0"):
+    with pytest.raises(ClusterError, match="1 further replica with .* can take 0"):
         placement.check_gpus(1)
     with pytest.raises(ClusterError, match="no node of this cluster has one that Ray knows of"):
         Placement({}, {}, 0.4).check_gpus(1)

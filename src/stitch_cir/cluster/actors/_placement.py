@@ -77,9 +77,9 @@ class Placement:
             )
         room = sum(map(self._gpu_room, self.gpus))
         raise ClusterError(
-            f"{count} more replicas are to have {self.share:g} of a GPU each, and the GPUs of this "
-            f"cluster ({sum(self.gpus.values()):g} on {counted(len(self.gpus), 'node')}) have room "
-            f"for {room}.",
+            f"There is no room for {counted(count, 'further replica')} with {self.share:g} of a "
+            f"GPU each: the GPUs of this cluster ({sum(self.gpus.values()):g} on "
+            f"{counted(len(self.gpus), 'node')}) can take {room:,}.",
             hint="Take a smaller share (--shard-gpus), fewer shards or replicas, or add nodes.",
         )
 
