@@ -148,6 +148,7 @@ NOT_RUN = {
     },
     "cluster scale": "needs several nodes: tests/extras/test_cluster_failures.py",
     "cluster status": "needs several nodes: tests/extras/test_cluster_failures.py",
+    "cluster stop": "needs several nodes: tests/extras/test_cluster_failures.py",
 }
 
 
