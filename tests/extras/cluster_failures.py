@@ -48,18 +48,13 @@ from stitch_cir.gallery import Gallery, index_folder  # noqa: E402
 from stitch_cir.searcher import Query, Results, Searcher, SearchSettings  # noqa: E402
 from tests.command import invoke  # noqa: E402
 from tests.conftest import noise  # noqa: E402
+from tests.extras.cluster_reports import refusal, report  # noqa: E402
 
 ENCODER = HashEncoder()
 IMAGES = 36
 QUERIES = tuple(Query(f"i{number:02}.png", text) for number, text in enumerate(("in red", "blue")))
 SETTINGS = (SearchSettings(k=5), SearchSettings.from_preset(k=5, include=["i1*"]))
 OPTIONS: dict[str, Any] = {"object_store_memory": 80_000_000}
-
-
-def report(name: str, **values: Any) -> None:
-    """Write one line for the tests."""
-    sys.stdout.write(json.dumps({"name": name, **values}) + "\n")
-    sys.stdout.flush()
 
 
 def hits(results: Results) -> list[tuple[str, float]]:
@@ -148,15 +143,6 @@ def fleet_of(gallery: Gallery) -> RayFleet:
     assert isinstance(gallery, ClusterGallery)
     assert isinstance(gallery.fleet, RayFleet)
     return gallery.fleet
-
-
-def refusal(work: Callable[[], Any]) -> str:
-    """Return the error that is expected."""
-    try:
-        work()
-    except StitchError as error:
-        return f"{type(error).__name__}: {error}"
-    return "nothing was raised"
 
 
 def replicas_there() -> dict[str, Any]:

@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from stitch_cir.searcher import Query, Results, Searcher, SearchSettings
 from tests.conftest import noise
 from tests.docs.blocks import ROOT, blocks_of
 from tests.extras.cluster_cases import CASES, ENCODER, answer, make_source, random_case
+from tests.extras.cluster_reports import refusal, report
 
 QUERY = Query("i01.png", "in red")
 PATIENT = Timing(deadline=90.0)
@@ -50,21 +50,6 @@ def facts(results: Results) -> dict[str, Any]:
     for name in ("directory", "generation"):
         del data["gallery"][name]
     return data
-
-
-def report(name: str, **values: Any) -> None:
-    """Write one line for the tests."""
-    sys.stdout.write(json.dumps({"name": name, **values}) + "\n")
-    sys.stdout.flush()
-
-
-def refusal(work: Callable[[], Any]) -> str:
-    """Return the message of the error that is expected."""
-    try:
-        work()
-    except StitchError as error:
-        return f"{type(error).__name__}: {error}"
-    return "nothing was raised"
 
 
 class Traffic:

@@ -57,10 +57,16 @@ def _show(state: ClusterStatus) -> None:
     out = console()
     gpus = any(each.gpus for each in state.nodes)
     nodes = [
-        [each.name, "up" if each.alive else "down", f"{each.cpus:g}", f"{each.gpus:g}"][: 3 + gpus]
+        [
+            each.name,
+            "up" if each.alive else "down",
+            f"{each.cpus:g}",
+            *([f"{each.gpus:g}"] if gpus else []),
+        ]
         for each in state.nodes
     ]
-    write_table(out, ["node", "state", "CPUs", "GPUs"][: 3 + gpus], nodes, right=(2, 3)[: 1 + gpus])
+    heads = ["node", "state", "CPUs", *(["GPUs"] if gpus else [])]
+    write_table(out, heads, nodes, right=(2, 3) if gpus else (2,))
     rows = [
         [
             each.name,

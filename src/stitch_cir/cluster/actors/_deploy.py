@@ -182,7 +182,8 @@ def moved_apart(
     make = _Maker(ray, deployment.uri, folder, storage_options, placement)
     made = []
     for number, replicas in enumerate(deployment.replicas):
-        of_shard, nodes = list(replicas), list(filter(None, nodes_of(ray, replicas)))
+        of_shard = list(replicas)
+        nodes = placement.nodes_of((number, len(deployment.replicas)))
         for _ in range(min(len(nodes), len(placement.cpus)) - len(set(nodes))):
             of_shard.append(make.replica(number, len(deployment.replicas), of_shard))
         made.append(tuple(of_shard))

@@ -49,6 +49,10 @@ class Placement:
         self.held.setdefault(node, []).append(shard)
         self.used.setdefault(node, []).append(share)
 
+    def nodes_of(self, shard: Shard) -> list[str]:
+        """Return the node of each replica of a shard."""
+        return [node for node, shards in self.held.items() for each in shards if each == shard]
+
     def choose(self, shard: Shard) -> str | None:
         """Return the node for a further replica, and count it there; ``None`` where none has room.
 
