@@ -21,7 +21,13 @@ import pytest
 from PIL import Image
 
 import stitch_cir as st
-from stitch_cir.cluster import GalleryExportReport, SharedDataset, export_gallery, import_gallery
+from stitch_cir.cluster import (
+    GalleryExportReport,
+    SharedDataset,
+    export_gallery,
+    import_gallery,
+    storage,
+)
 from stitch_cir.cluster.storage import lance_errors
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import (
@@ -201,6 +207,25 @@ def test_six_writers_at_once_all_land(tmp_path: Path, uri: str) -> None:
         f"p{n}-{number}.png" for n in range(6) for number in range(3)
     }
     assert {f"name {number}" for number in range(6)} <= dict(dataset.kinds).keys()
+    assert not dataset.verify().problems
+
+
+@pytest.mark.parametrize("moment", ["check_place", "schema", "create_dataset"])
+def test_a_dataset_that_another_writer_makes_meanwhile_is_added_to(
+    moment: str, tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (make_folder(tmp_path / name, name, 2, 0) for name in ("first", "second"))
+    work, waiting = getattr(storage, moment), [first]
+
+    def after_the_other(*arguments: Any) -> Any:
+        if waiting:
+            export_gallery(waiting.pop(), uri)
+        return work(*arguments)
+
+    monkeypatch.setattr(f"stitch_cir.cluster.storage._transfer.{moment}", after_the_other)
+    assert export_gallery(second, uri).added == 2
+    dataset = SharedDataset.open(uri)
+    assert (dataset.version, len(dataset)) == (2, 4)
     assert not dataset.verify().problems
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,12 @@ from stitch_cir.cluster import (
     import_gallery,
     index_on_cluster,
     renewal_uri,
+    storage,
 )
 from stitch_cir.cluster.storage import absolute_address, lance_errors
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import (
+    GalleryBusyError,
     GalleryDamagedError,
     GalleryError,
     GalleryMissingError,
@@ -126,9 +129,27 @@ def test_a_dataset_is_not_made_among_other_files(
     assert everything(folder) == before
 
 
+@pytest.mark.parametrize("moment", ["check_place", "create_dataset"])
+def test_a_dataset_that_another_writer_makes_meanwhile_is_not_replaced(
+    moment: str, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri, work = str(tmp_path / "x.lance"), getattr(storage, moment)
+
+    def after_the_other(*arguments: Any) -> Any:
+        export_gallery(images, uri)
+        return work(*arguments)
+
+    monkeypatch.setattr(f"stitch_cir.cluster.indexing._run.{moment}", after_the_other)
+    with pytest.raises(GalleryBusyError, match=r"has just created .*x\.lance") as refused:
+        index_on_cluster(images, uri, encoder="test")
+    assert "the same command again" in refused.value.hint
+    assert (SharedDataset.open(uri).version, len(SharedDataset.open(uri))) == (1, 3)
+
+
 def test_what_an_interrupted_writer_left_is_no_hindrance(images: Path, tmp_path: Path) -> None:
     (tmp_path / "x.lance" / "data").mkdir(parents=True)
     (tmp_path / "x.lance" / "data" / "1.lance").write_bytes(b"")
+    (tmp_path / "x.lance" / "data" / "2.lance#1").write_bytes(b"")
     (tmp_path / "x.lance" / ".snapshot").touch()
     assert export_gallery(images, str(tmp_path / "x.lance")).version == 1
 

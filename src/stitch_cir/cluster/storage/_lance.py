@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from stitch_cir._hints import install_command
@@ -101,6 +101,8 @@ def _translated(uri: str, text: str) -> GalleryError:
             f"Others kept writing to {uri} at the same time: {reason}.",
             hint="Run the same command again: what is there already is not written twice.",
         )
+    if "Dataset already exists" in text:
+        return _created_meanwhile(uri)
     if _NO_DATASET.search(text):
         return GalleryMissingError(
             f"There is no dataset at {uri}.",
@@ -124,6 +126,13 @@ def _translated(uri: str, text: str) -> GalleryError:
     return GalleryError(unusable, hint=hint)
 
 
+def _created_meanwhile(uri: str) -> GalleryBusyError:
+    return GalleryBusyError(
+        f"Another writer has just created {uri}.",
+        hint="Run the same command again: it adds to that dataset.",
+    )
+
+
 def _reason(text: str) -> str:
     """Return why Lance or the storage refused, without what stands around it."""
     if answer := _ANSWER.search(text):
@@ -143,19 +152,28 @@ def _reason(text: str) -> str:
 def create_dataset(
     uri: str, schema: Any, fragments: Iterable[Any], options: Mapping[str, str]
 ) -> Any:
-    """Make a dataset of files that were written; raises ``OSError`` where there is one.
+    """Return a new dataset of files that were written.
 
     The commit is not tried again, so that of several writers one makes the dataset: Lance's own
-    mode for it lets the last one replace what the others wrote.
+    mode for it lets the last one replace what the others wrote. Raises ``GalleryBusyError`` where
+    another writer was first, and ``OSError`` where the storage refuses.
     """
     check_address(uri)
     lance = import_lance()
-    return lance.LanceDataset.commit(
-        absolute_address(uri),
-        lance.LanceOperation.Overwrite(schema, list(fragments)),
-        max_retries=0,
-        storage_options=dict(options) or None,
-    )
+    address, storage = absolute_address(uri), dict(options) or None
+    try:
+        return lance.LanceDataset.commit(
+            address,
+            lance.LanceOperation.Overwrite(schema, list(fragments)),
+            max_retries=0,
+            storage_options=storage,
+        )
+    except OSError as error:
+        # Lance says of an existing dataset that its version 0 is missing
+        with suppress(OSError, ValueError):
+            lance.dataset(address, storage_options=storage)
+            raise _created_meanwhile(uri) from error
+        raise
 
 
 def quoted(text: str) -> str:

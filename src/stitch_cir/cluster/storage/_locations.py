@@ -62,14 +62,16 @@ def holding_dataset(uri: str) -> Path | None:
 def check_place(uri: str) -> None:
     """Raise ``GalleryError`` where a new dataset would be mixed with what is in a folder already.
 
-    What an interrupted writer left of a dataset is no reason.
+    What an interrupted writer left of a dataset is no reason, nor is a dataset at the very address:
+    another writer has just made it, and to create it a second time fails by itself.
     """
     address = absolute_address(uri)
     if "://" in address:
         return
     path = Path(address)
     gallery = next((each for each in (path, *path.parents) if (each / DATABASE).is_file()), None)
-    outer = gallery or holding_dataset(uri)
+    dataset = holding_dataset(uri)
+    outer = gallery or (None if dataset == path else dataset)
     reason = f"lies in the {'gallery' if gallery else 'dataset'} {outer}" if outer else None
     if reason is None and path.is_dir() and not all(map(_is_of_a_dataset, path.iterdir())):
         reason = "holds other files"
@@ -84,7 +86,8 @@ def check_place(uri: str) -> None:
 def _is_of_a_dataset(entry: Path) -> bool:
     """Return whether a file or folder may be what an interrupted writer left, or a system's own."""
     if entry.name == "data" and entry.is_dir():
-        return all(each.suffix == ".lance" or each.name.startswith(".") for each in entry.iterdir())
+        # a file that is being written has a number behind its name
+        return all(".lance" in each.name or each.name.startswith(".") for each in entry.iterdir())
     return entry.name in _NAMES_OF_LANCE or entry.name.startswith(".") or entry.name == "lost+found"
 
 

@@ -136,8 +136,8 @@ def _create(
             yield row_of(record)
 
     stream = pa.RecordBatchReader.from_batches(arrow_schema, batches(rows(), arrow_schema))
-    with lance_errors(uri):
-        try:
+    try:
+        with lance_errors(uri):
             fragments = lance.fragment.write_fragments(
                 stream,
                 absolute_address(uri),
@@ -147,19 +147,9 @@ def _create(
                 data_storage_version=FILE_FORMAT,
             )
             dataset = create_dataset(uri, arrow_schema, fragments, options)
-        except OSError:
-            if not _exists(uri, options):
-                raise
-            return None
+    except GalleryBusyError:
+        return None
     return GalleryExportReport(int(dataset.version), counted[0], 0, 0)
-
-
-def _exists(uri: str, options: dict[str, str]) -> bool:
-    try:
-        SharedDataset.open(uri, storage_options=options)
-    except GalleryMissingError:
-        return False
-    return True
 
 
 def _update(
