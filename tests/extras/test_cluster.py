@@ -468,16 +468,25 @@ def test_a_backup_is_made_and_restored_as_the_guide_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     guide = Path(__file__).parents[2] / "docs" / "cluster-operations.md"
-    (block,) = re.findall(r"```sh\n(stitch cluster tag.*?)```", guide.read_text("utf-8"), re.DOTALL)
+    section = guide.read_text("utf-8").partition("## Back up and restore")[2].partition("\n## ")[0]
+    blocks = re.findall(r"test_cluster.py -->\s*```sh\n(.*?)```", section, re.DOTALL)
+    assert len(blocks) == 3
     assert invoke(["cluster", "export", source, "shared/photos.lance"]).exit_code == 0
-    for line in block.splitlines():
+    for line in "".join(blocks).splitlines():
         program, *words = shlex.split(line, comments=True)
         if program == "cp":
             assert words[0] == "-a"
             shutil.copytree(words[1], words[2])
+        elif program == "mv":
+            shutil.move(words[0], words[1])
         else:
             done = invoke(words)
             assert done.exit_code == 0, (line, done.output)
+    lost, restored = (
+        sorted((row["id"], row["digest"]) for row in SharedDataset.open(each).rows())
+        for each in ("damaged.lance", "shared/photos.lance")
+    )
+    assert restored == lost
 
 
 def test_commands_answer_in_json(source: Path, uri: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -413,3 +414,43 @@ def test_shares_of_a_gpu_are_placed_where_they_fit() -> None:
     with pytest.raises(ClusterError, match="no node of this cluster has one that Ray knows of"):
         Placement({}, {}, 0.4).check_gpus(1)
     Placement({"a": 1.0}).check_gpus(99)
+
+
+def replace_dataset(images: Path, uri: str) -> None:
+    """Make another dataset at the same address, with as many images and versions."""
+    other = images.parent / "other"
+    other.mkdir()
+    for number in range(len(list(images.glob("*.png")))):
+        noise(100 + number, 30, 24).save(other / f"i{number:02}.png")
+    index_folder(other, encoder=ENCODER)
+    shutil.rmtree(uri)
+    export_gallery(other, uri)
+
+
+def test_a_dataset_that_was_replaced_is_not_answered_from_what_nodes_kept(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    fleet = RayFleet(ray, ray.start(uri, tmp_path, 2), timing=Timing(NEVER, NEVER))
+    expected = on_one_machine(images)
+    replace_dataset(images, uri)
+    # what is searched stays, and neither servers nor shards mix the two
+    with pytest.raises(ClusterError, match="was replaced by another one") as refused:
+        fleet.refresh()
+    assert "stitch cluster stop" in refused.value.hint
+    assert hits(search(fleet)) == expected
+    with pytest.raises(ClusterError, match="still hold version 1 of the one before"):
+        RayFleet(ray, ray.start(uri, tmp_path, 2))
+    ray.end(*ray.actors)
+    again = RayFleet(ray, ray.start(uri, tmp_path, 2), timing=Timing(NEVER, NEVER))
+    assert hits(search(again)) == on_one_machine(images.parent / "other") != expected
+
+
+def test_a_shard_that_starts_again_does_not_load_another_dataset(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    fleet = RayFleet(ray, ray.start(uri, tmp_path, 1), timing=Timing(NEVER, NEVER))
+    replace_dataset(images, uri)
+    (replica,) = fleet.deployment.all
+    replica.actor.shard = DatasetShard(uri, replica.numbers, str(tmp_path / "elsewhere"))
+    with pytest.raises(ClusterError, match="another dataset has taken its place"):
+        search(fleet)

@@ -8,15 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from stitch_cir._hints import shell_word
 from stitch_cir.cluster._errors import named_error, reason_of
 from stitch_cir.cluster.actors._deploy import hellos
 from stitch_cir.cluster.actors._deployment import Deployment, Replica, current_shards, is_there
-from stitch_cir.cluster.actors._round import Round, ShardsEndedError, Timing
+from stitch_cir.cluster.actors._round import Round, ShardsEndedError, Timing, check_cover
 from stitch_cir.cluster.actors._silence import SilentShards
 from stitch_cir.cluster.search import Answers, FleetState, ShardCount, ShardCounts
-from stitch_cir.cluster.storage import SHARDS, SharedDataset
+from stitch_cir.cluster.storage import SharedDataset
 from stitch_cir.errors import ClusterError, StitchError
 
 if TYPE_CHECKING:
@@ -27,8 +29,16 @@ __all__ = ["SERVING", "RayFleet"]
 SERVING = "serving"
 """The tag of the version that is searched, which no clean-up deletes."""
 _LOAD_SECONDS, _LOOK_SECONDS = 3600.0, 5.0
-T = TypeVar("T")
 _log = logging.getLogger("stitch_cir.cluster")
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A version of the dataset: the id of its commit, its number of rows, its facts."""
+
+    id: str
+    rows: int
+    facts: Mapping[str, Any]
 
 
 class RayFleet:
@@ -52,9 +62,10 @@ class RayFleet:
         self.timing = timing or Timing()
         self.counts = ShardCounts()
         self._options = dict(storage_options or {})
-        self._rows: dict[int, int] = {}
-        self._facts: dict[int, Mapping[str, Any]] = {}
-        self._encoders: dict[int, DualEncoder] = {}
+        self._versions: dict[int, _Version] = {}
+        """The version that is searched, and later ones, by number."""
+        self._encoders: dict[str, DualEncoder] = {}
+        """The encoder that was loaded last, by its fingerprint."""
         self.load_encoder: Callable[[Mapping[str, Any]], DualEncoder] | None = None
         """What loads the encoder of a version before it is searched in place of another one's."""
         self._silent = SilentShards()
@@ -85,8 +96,8 @@ class RayFleet:
 
     def facts(self, version: int) -> Mapping[str, Any]:
         """Return what shaped the vectors of a version; of one that is gone, those of today's."""
-        today, facts = self._version, self._facts
-        return facts[version] if version in facts else facts[today]
+        today, versions = self._version, self._versions
+        return versions[version if version in versions else today].facts
 
     def refresh(self) -> int:
         """Search the newest version from now on, once every replica holds it; return its number.
@@ -94,7 +105,8 @@ class RayFleet:
         Raises
         ------
         ClusterError
-            A replica does not load it; the version before it stays.
+            A replica does not load it, or another dataset has taken the place of this one; the
+            version before it stays.
         ModelError, GalleryMismatchError
             Its encoder is another one, which cannot be loaded here; likewise.
         StitchError
@@ -103,44 +115,56 @@ class RayFleet:
         with self._refreshing:
             self._take_over()
             dataset = SharedDataset.open(self.uri, storage_options=self._options)
-            newest = dataset.version
-            if newest == self._version:
+            newest, before = dataset.version, self._version
+            version_id = dataset.version_id
+            self._check_not_replaced(newest, version_id)
+            if newest == before:
                 self.look()
                 return newest
-            rows = len(dataset)
-            self._prepare(newest, dataset.facts)
-            self._load(self.deployment.all, newest)
-            self._rows = self._since_searched(self._rows) | {newest: rows}
-            self._facts = self._since_searched(self._facts) | {newest: dataset.facts}
-            before, self._version = self._version, newest
+            loaded = _Version(version_id, len(dataset), dataset.facts)
+            self._prepare(loaded.facts)
+            self._load(self.deployment.all, newest, loaded.id)
+            # facts before the number: other threads look up the facts of the searched version
+            kept = {number: each for number, each in self._versions.items() if number >= before}
+            self._versions, self._version = kept | {newest: loaded}, newest
             self.look()
             with suppress(StitchError):  # a storage that may only be read keeps no tag
                 dataset.tag(SERVING, newest)
             _log.info("version %d of %s is searched, before it %d", newest, self.uri, before)
             return newest
 
-    def _since_searched(self, by_version: Mapping[int, T]) -> dict[int, T]:
-        """Return what is known of the version that is searched, and of later ones."""
-        return {version: each for version, each in by_version.items() if version >= self._version}
+    def _check_not_replaced(self, newest: int, version_id: str) -> None:
+        """Raise ``ClusterError`` where the dataset is not the one that is searched."""
+        searched = self._versions.get(self._version)
+        if searched is None or newest > self._version:
+            return
+        if newest < self._version or version_id != searched.id:
+            raise ClusterError(
+                f"The dataset at {self.uri} was replaced by another one, whose newest version is "
+                f"{newest}, while version {self._version} was searched.",
+                hint="Restart its shards to search the new one: stitch cluster stop "
+                f"{shell_word(self.uri)}, then start the servers again.",
+            )
 
-    def _prepare(self, version: int, facts: Mapping[str, Any]) -> None:
+    def _prepare(self, facts: Mapping[str, Any]) -> None:
         """Load the encoder of a version, where it is another one than that of the version before.
 
         Raises ``StitchError`` where it cannot be: the version is not searched then.
         """
-        before = self._facts.get(self._version)
+        before = self._versions.get(self._version)
         if before is None or self.load_encoder is None:
             return
-        if facts["fingerprint"] != before["fingerprint"] and version not in self._encoders:
-            self._encoders = {version: self.load_encoder(facts)}
+        fingerprint = facts["fingerprint"]
+        if fingerprint != before.facts["fingerprint"] and fingerprint not in self._encoders:
+            self._encoders = {fingerprint: self.load_encoder(facts)}
 
     def encoder(self, version: int) -> DualEncoder | None:
         """Return the encoder that was loaded for a version before it was searched, if one was."""
-        return self._encoders.get(version)
+        return self._encoders.get(self.facts(version)["fingerprint"])
 
-    def _load(self, replicas: Sequence[Replica], version: int) -> None:
+    def _load(self, replicas: Sequence[Replica], version: int, version_id: str) -> None:
         """Have replicas load a version, and return when all hold it."""
-        calls = {each.actor.load.remote(version): each for each in replicas}
+        calls = {each.actor.load.remote(version, version_id): each for each in replicas}
         if not calls:
             return
         _, late = self._ray.wait(list(calls), num_returns=len(calls), timeout=_LOAD_SECONDS)
@@ -169,7 +193,7 @@ class RayFleet:
             self.deployment = left if all(left.replicas) else before
         new = [each for each in there.all if each not in before.all]
         if self._version:
-            self._load(new, self._version)
+            self._load(new, self._version, self._versions[self._version].id)
         self.deployment = there
         self._silent.forget()
         _log.info(
@@ -179,8 +203,8 @@ class RayFleet:
 
     def look(self) -> None:
         """Take in how the shards are; replicas that were started anew load the version."""
-        deployment, version = self.deployment, self._version
-        rows = self._hello(deployment, _LOOK_SECONDS)
+        deployment, version, versions = self.deployment, self._version, self._versions
+        rows = self.status(deployment=deployment)
         self._silent.look_at(deployment, rows, version)
         counted: dict[int, int] = {}
         nodes: dict[int, set[str]] = {n: set() for n in range(len(deployment.replicas))}
@@ -192,7 +216,7 @@ class RayFleet:
                 self._late.discard(replica.name)
                 counted[replica.number] = row["images"][version]
             elif row["loading"] is None:
-                replica.actor.load.remote(version)
+                replica.actor.load.remote(version, versions[version].id)
         if len(counted) == len(deployment.replicas):
             self._images = {version: sum(counted.values())}
         self._nodes = {number: len(those) for number, those in nodes.items()}
@@ -261,11 +285,13 @@ class RayFleet:
         without: Collection[int],
         may_miss: bool,
     ) -> Answers:
+        known = self._versions.get(version)
         round_of_calls = Round(
             self._ray,
             deployment,
             self.timing,
             version,
+            None if known is None else known.id,
             question,
             self.counts,
             self._silent,
@@ -282,7 +308,8 @@ class RayFleet:
                 hint="Is its node up (stitch cluster status)? A shard is started again by itself; "
                 "then search again.",
             )
-        self._check_cover(version, answers, complete=not missing and not without)
+        if not missing and not without:
+            check_cover(self.uri, version, None if known is None else known.rows, answers)
         return Answers([answers[number][2] for number in sorted(answers)], missing)
 
     def _check_ended(self, replica: Replica, until: float) -> None:
@@ -299,40 +326,20 @@ class RayFleet:
         finally:
             self._refreshing.release()
 
-    def _check_cover(
-        self, version: int, answers: Mapping[int, tuple[Any, ...]], *, complete: bool
-    ) -> None:
-        """Raise ``ClusterError`` unless the answers hold every row of the version exactly once."""
-        if not complete:
-            return
-        ranges = sorted(numbers for numbers, _, _ in answers.values())
-        covered = [number for first, end in ranges for number in range(first, end)]
-        rows = sum(rows for _, rows, _ in answers.values())
-        expected = self._rows.get(version)
-        if covered != list(range(SHARDS)) or (expected is not None and rows != expected):
-            raise ClusterError(
-                f"The shards of {self.uri} hold {rows:,} rows of version {version} together, in "
-                f"{len(set(covered))} of {SHARDS} parts, and not {expected or 0:,} in all of them.",
-                hint="Start them again: stitch cluster scale.",
-            )
-
     def _failed(self, replica: Replica, reason: str) -> ClusterError:
+        where = self._machines.get(replica.name, "a node that has not answered yet")
         return ClusterError(
-            f"The shard {replica.number + 1} of {replica.shards} of {self.uri} "
-            f"({replica.name}) failed: {reason}.",
+            f"The shard {replica.number + 1} of {replica.shards} of {self.uri} failed on {where}: "
+            f"{reason}.",
             hint="Look at its node: stitch cluster status.",
         )
 
-    # -- how it is doing ---------------------------------------------------------------------------
-
-    def status(self, seconds: float = 5.0) -> list[dict[str, Any]]:
-        """Return of every replica what it says of itself, or why it says nothing."""
-        return self._hello(self.deployment, seconds)
-
-    def _hello(self, deployment: Deployment, seconds: float) -> list[dict[str, Any]]:
-        rows = []
-        answers = hellos(self._ray, deployment.all, seconds)
-        for replica, answer in zip(deployment.all, answers, strict=True):
+    def status(
+        self, seconds: float = _LOOK_SECONDS, deployment: Deployment | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what every replica reports about itself, or why it does not answer in time."""
+        rows, replicas = [], (deployment or self.deployment).all
+        for replica, answer in zip(replicas, hellos(self._ray, replicas, seconds), strict=True):
             row: dict[str, Any] = {"name": replica.name, "numbers": list(replica.numbers)}
             if isinstance(answer, str):
                 row |= {"alive": False, "error": answer}

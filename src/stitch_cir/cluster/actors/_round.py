@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stitch_cir import __version__
+from stitch_cir._hints import shell_word
 from stitch_cir._request_id import current_request
 from stitch_cir.cluster._errors import NotLoadedError, named_error, reason_of
 from stitch_cir.cluster.actors._deployment import Deployment, Replica
 from stitch_cir.cluster.actors._silence import SilentShards, not_answering
 from stitch_cir.cluster.search import ShardCounts
+from stitch_cir.cluster.storage import SHARDS
+from stitch_cir.errors import ClusterError
 
-__all__ = ["Round", "ShardsEndedError", "Timing"]
+__all__ = ["Round", "ShardsEndedError", "Timing", "check_cover"]
 
 _AGAIN = 0.2
 """Seconds before a replica that failed is called once more."""
@@ -70,6 +73,7 @@ class Round:
     deployment: Deployment
     timing: Timing
     version: int
+    version_id: str | None
     question: str
     counts: ShardCounts
     silent: SilentShards
@@ -126,7 +130,7 @@ class Round:
                 continue
             replica = each.turn(each.calls)
             call = replica.actor.answer.remote(
-                self.version, self.question, each.arguments, current_request()
+                self.version, self.question, each.arguments, current_request(), self.version_id
             )
             if each.calls:
                 self.counts.hedged(number)
@@ -196,3 +200,22 @@ class Round:
             return noted
         cause = waiting.failure or "it did not answer in time"
         return not_answering(self.deployment, number, cause)
+
+
+def check_cover(
+    uri: str, version: int, expected: int | None, answers: Mapping[int, tuple[Any, ...]]
+) -> None:
+    """Raise ``ClusterError`` unless the answers cover every row of a version exactly once.
+
+    ``expected``: how many rows the version has, ``None`` where that is not known.
+    """
+    ranges = sorted(numbers for numbers, _, _ in answers.values())
+    covered = [number for first, end in ranges for number in range(first, end)]
+    rows = sum(rows for _, rows, _ in answers.values())
+    if covered != list(range(SHARDS)) or expected not in (None, rows):
+        raise ClusterError(
+            f"The shards of {uri} hold {rows:,} rows of version {version} together, in "
+            f"{len(set(covered))} of {SHARDS} parts, and not {expected or 0:,} in all of them.",
+            hint=f"Restart them: stitch cluster stop {shell_word(uri)}, then start the servers "
+            "again.",
+        )

@@ -21,6 +21,7 @@ from stitch_cir.errors import (
     GalleryBusyError,
     GalleryDamagedError,
     GalleryError,
+    NotFoundError,
     StitchError,
 )
 from stitch_cir.gallery.store import (
@@ -36,7 +37,7 @@ __all__ = ["ROOM", "dataset_key", "materialise", "materialise_apart"]
 
 ROOM = "Make room there, or give shards another folder: --shard-cache DIR."
 _DONE = "complete.json"
-"""Version and number of rows, written last: a folder without it was not finished."""
+"""Version, its id and number of rows, written last: a folder without it was not finished."""
 _DIGESTS = "digests.json"
 """The digest of every row, which only the next version needs."""
 _TOGETHER = 1000
@@ -56,17 +57,19 @@ def materialise(
     numbers: tuple[int, int],
     folder: Path,
     storage_options: Mapping[str, str] | None = None,
+    version_id: str | None = None,
 ) -> tuple[Path, int]:
     """Return the gallery of the rows whose shard number is in ``numbers``, and how many they are.
 
     ``numbers``: the first, and the one behind the last. A folder that holds the version already is
-    used; that of an earlier version is gone on with unless most of its rows have changed. Of older
-    versions one is kept.
+    reused, unless it was made from another dataset at the same address, whose version had another
+    ``version_id``; ``None`` accepts any. Otherwise the folder of an earlier version is copied and
+    brought up to date, unless most of its rows have changed. Of older versions one is kept.
 
     Raises
     ------
     NotFoundError
-        The version was cleaned up.
+        The version was cleaned up, or the dataset was replaced by another one.
     GalleryError, GalleryDamagedError
         Nothing can be written in the folder, or a row is not what was written.
     """
@@ -76,9 +79,15 @@ def materialise(
     try:
         versions.mkdir(parents=True, exist_ok=True)
         with _alone(versions):
-            if not (target / _DONE).is_file():
-                shutil.rmtree(target, ignore_errors=True)
+            if not _is_complete(target, version_id):
                 dataset = SharedDataset.open(uri, version, storage_options=storage_options)
+                if version_id not in (None, dataset.version_id):
+                    raise NotFoundError(
+                        f"Version {version} of {uri} is no longer there: another dataset has taken "
+                        "its place.",
+                        hint="Search again.",
+                    )
+                shutil.rmtree(target, ignore_errors=True)
                 _make(dataset, numbers, versions, target)
             rows = int(json.loads((target / _DONE).read_text())["rows"])
             _sweep(versions, version)
@@ -97,17 +106,20 @@ def materialise_apart(
     numbers: tuple[int, int],
     folder: Path,
     storage_options: Mapping[str, str] | None = None,
+    version_id: str | None = None,
 ) -> tuple[Path, int]:
-    """Return what :func:`materialise` does, made by a further process where it is not there.
+    """Return what :func:`materialise` does, made by another process where it is missing.
 
-    What Lance takes, more than the memory of a shard, is given back when that ends. Raises what
-    :func:`materialise` does, and ``ClusterError`` where the process dies.
+    Lance takes more memory than the shard itself, which is freed when that process ends. Raises
+    what :func:`materialise` does, and ``ClusterError`` where the process dies.
     """
-    if (_target(uri, version, numbers, folder) / _DONE).is_file():
-        return materialise(uri, version, numbers, folder, storage_options)
+    if _is_complete(_target(uri, version, numbers, folder), version_id):
+        return materialise(uri, version, numbers, folder, storage_options, version_id)
     done = subprocess.run(
         [sys.executable, "-c", f"from {__name__} import main; main()"],
-        input=json.dumps([uri, version, numbers, str(folder), dict(storage_options or {})]),
+        input=json.dumps(
+            [uri, version, numbers, str(folder), dict(storage_options or {}), version_id]
+        ),
         capture_output=True,
         text=True,
         check=False,
@@ -128,9 +140,9 @@ def materialise_apart(
 
 def main() -> None:
     """Make what standard input describes, and print where it is, or what went wrong."""
-    uri, version, numbers, folder, options = json.load(sys.stdin)
+    uri, version, numbers, folder, options, version_id = json.load(sys.stdin)
     try:
-        target, rows = materialise(uri, version, tuple(numbers), Path(folder), options)
+        target, rows = materialise(uri, version, tuple(numbers), Path(folder), options, version_id)
         answer = ["made", str(target), rows]
     except StitchError as error:
         answer = ["error", *described(error)]
@@ -141,6 +153,14 @@ def _target(uri: str, version: int, numbers: tuple[int, int], folder: Path) -> P
     """Return the folder of a shard's gallery at a version."""
     first, end = numbers
     return folder / dataset_key(uri) / f"{first}-{end}" / f"version-{version}"
+
+
+def _is_complete(target: Path, version_id: str | None) -> bool:
+    """Return whether a folder holds a whole version, and that of this id."""
+    done = target / _DONE
+    if not done.is_file():
+        return False
+    return version_id in (None, json.loads(done.read_text()).get("version_id"))
 
 
 @contextmanager
@@ -188,7 +208,11 @@ def _make(dataset: SharedDataset, numbers: tuple[int, int], versions: Path, targ
         if root is not None:
             set_root(store, Path(root), target)
     (target / _DIGESTS).write_text(json.dumps(digests))
-    done = {"version": dataset.version, "rows": len(digests)}
+    done = {
+        "version": dataset.version,
+        "version_id": dataset.version_id,
+        "rows": len(digests),
+    }
     (target / _DONE).write_text(json.dumps(done))
 
 

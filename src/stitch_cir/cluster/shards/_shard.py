@@ -12,6 +12,7 @@ from typing import Any
 
 from stitch_cir import __version__
 from stitch_cir._cores import THREADS, usable_cores
+from stitch_cir._hints import shell_word
 from stitch_cir.cluster._errors import (
     ColumnMissingError,
     NotLoadedError,
@@ -34,6 +35,10 @@ from stitch_cir.gallery import Gallery
 __all__ = ["DatasetShard"]
 
 _HELD = 2
+_REPLACED = (
+    "After a dataset was replaced: end its shards with stitch cluster stop {}, and start the "
+    "servers again."
+)
 _PAUSE = 5.0
 """Seconds before a version that could not be loaded is tried again."""
 _QUESTIONS = frozenset(name for name in dir(ShardGallery) if not name.startswith("_")) - {
@@ -69,6 +74,7 @@ class DatasetShard:
         self._folder = Path(folder)
         self._options = dict(storage_options or {})
         self._parts: dict[int, ShardGallery] = {}
+        self._version_ids: dict[int, str | None] = {}
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._answered = 0
@@ -108,24 +114,30 @@ class DatasetShard:
             "problem": "" if refusal is None else refusal[2].message,
         }
 
-    def load(self, version: int) -> tuple[Any, ...]:
-        """Hold a version from now on, and the one before it."""
-        return self._guarded(lambda: self._part(version, again=True).rows)
+    def load(self, version: int, version_id: str | None = None) -> tuple[Any, ...]:
+        """Hold a version from now on, and the one before it; ``version_id`` as for a question."""
+        return self._guarded(lambda: self._part(version, version_id, again=True).rows)
 
     def answer(
-        self, version: int, question: str, arguments: Sequence[Any], request: str = ""
+        self,
+        version: int,
+        question: str,
+        arguments: Sequence[Any],
+        request: str = "",
+        version_id: str | None = None,
     ) -> tuple[Any, ...]:
         """Return what ``ShardGallery`` answers at a version, with what a router checks.
 
         That is ("answer", shard numbers, rows, stitch version, value), or ("error", class, message,
-        hint). ``request``: the id that is logged.
+        hint). ``request``: the id that is logged. ``version_id``: the id of the version, so that
+        the same number of another dataset at this address is never taken for it; ``None``: any.
         """
         began = time.perf_counter()
 
         def work() -> Any:
             if question not in _QUESTIONS:
                 raise SettingError(f"Shards are not asked {question!r}.", hint="Update stitch-cir.")
-            part = self._part(version)
+            part = self._part(version, version_id)
             return part.rows, getattr(part, question)(*arguments)
 
         answer = self._guarded(work)
@@ -147,32 +159,45 @@ class DatasetShard:
         self._answered += 1
         return "answer", self._numbers, __version__, value
 
-    def _part(self, version: int, *, again: bool = False) -> ShardGallery:
+    def _part(self, version: int, version_id: str | None, *, again: bool = False) -> ShardGallery:
         """Return what is held at a version, loaded if need be; see :meth:`_loaded`."""
-        with self._lock:
-            part = self._parts.get(version)
-        if part is not None:
+        if (part := self._held(version, version_id)) is not None:
             return part
         with self._loading:
+            if (part := self._held(version, version_id)) is not None:
+                return part
             with self._lock:
-                if version in self._parts:
-                    return self._parts[version]
                 held = sorted(self._parts)
             if len(held) >= _HELD and version < held[0]:
                 raise VersionGoneError(
-                    f"Version {version} of {self._uri} is no longer held by the shard "
-                    f"{self._numbers[0]}-{self._numbers[1]}.",
-                    hint="Search again.",
+                    f"The shard {self._numbers[0]}-{self._numbers[1]} of {self._uri} no longer "
+                    f"holds version {version}, but versions {' and '.join(map(str, held))}.",
+                    hint=f"Search again. {_REPLACED.format(shell_word(self._uri))}",
                 )
-            part = self._loaded(version, again=again)
+            part = self._loaded(version, version_id, again=again)
             with self._lock:
-                self._parts[version] = part
+                self._parts[version], self._version_ids[version] = part, version_id
                 for old in sorted(self._parts)[:-_HELD]:
                     # not closed: requests under way still read it
-                    del self._parts[old]
+                    del self._parts[old], self._version_ids[old]
             return part
 
-    def _loaded(self, version: int, *, again: bool) -> ShardGallery:
+    def _held(self, version: int, version_id: str | None) -> ShardGallery | None:
+        """Return what is held at a version already, or ``None``.
+
+        Raises ``ClusterError`` where it was made from another dataset at the same address.
+        """
+        with self._lock:
+            part, id_of_part = self._parts.get(version), self._version_ids.get(version)
+        if None not in (part, version_id, id_of_part) and version_id != id_of_part:
+            raise ClusterError(
+                f"The dataset at {self._uri} was replaced by another one; its shards still hold "
+                f"version {version} of the one before.",
+                hint=_REPLACED.format(shell_word(self._uri)),
+            )
+        return part
+
+    def _loaded(self, version: int, version_id: str | None, *, again: bool) -> ShardGallery:
         """Return a version from the storage.
 
         Raises ``VersionGoneError`` where it was cleaned up, ``NotLoadedError`` where this node
@@ -185,7 +210,7 @@ class DatasetShard:
         self._making = version
         try:
             target, rows = self._make(
-                self._uri, version, self._numbers, self._folder, self._options
+                self._uri, version, self._numbers, self._folder, self._options, version_id
             )
             gallery = Gallery.open(target)
             gallery.matrix()  # packed before the first query

@@ -108,6 +108,15 @@ class SharedDataset:
         return int(self.lance.version)
 
     @property
+    def version_id(self) -> str:
+        """The id of the commit that made the version.
+
+        A dataset that is made again at the same address has the same numbers, but other ids.
+        """
+        with lance_errors(self.uri):
+            return str(self.lance.read_transaction(self.version).uuid)
+
+    @property
     def dim(self) -> int:
         """The length of a vector, d."""
         return int(self.facts["dim"])
