@@ -285,13 +285,13 @@ class RayFleet:
         without: Collection[int],
         may_miss: bool,
     ) -> Answers:
-        known = self._versions.get(version)
+        loaded = self._versions.get(version)
         round_of_calls = Round(
             self._ray,
             deployment,
             self.timing,
             version,
-            None if known is None else known.id,
+            None if loaded is None else loaded.id,
             question,
             self.counts,
             self._silent,
@@ -309,7 +309,7 @@ class RayFleet:
                 "then search again.",
             )
         if not missing and not without:
-            check_cover(self.uri, version, None if known is None else known.rows, answers)
+            check_cover(self.uri, version, None if loaded is None else loaded.rows, answers)
         return Answers([answers[number][2] for number in sorted(answers)], missing)
 
     def _check_ended(self, replica: Replica, until: float) -> None:
