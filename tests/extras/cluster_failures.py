@@ -259,7 +259,7 @@ def counts_and_logs(session: Session) -> None:
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines()
         if f'"id": "{request}"' in line
     ]
-    shards = sorted({tuple(line["shard"]) for line in lines})
+    shards = sorted({line["shard"] for line in lines})
     report("observed", metrics=metrics, shards=shards, lines=lines[:3], status=answer.status_code)
 
 

@@ -349,7 +349,7 @@ def test_a_version_of_another_encoder_is_searched_when_that_is_loaded(
     assert (fleet.version(), hits(Searcher(gallery).search(QUERY))) == (1, before)
     fleet.load_encoder = lambda facts: OtherEncoder()
     fleet.refresh()
-    with pytest.raises(GalleryMismatchError, match="made anew by test"):
+    with pytest.raises(GalleryMismatchError, match="made again by test"):
         Searcher(gallery).search(QUERY)
     opened = renewed(gallery)
     assert isinstance(opened.encoder, OtherEncoder)

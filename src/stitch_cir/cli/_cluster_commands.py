@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["cluster", "storage_options"]
 
 cluster = Application(
-    help="Galleries in shared or object storage: export, import, versions, tags.",
+    help="Datasets in shared or object storage: versions, indexing and searching on a Ray cluster.",
     no_args_is_help=True,
 )
 
@@ -118,13 +118,13 @@ def log(uri: UriArgument, storage: StorageOption = None, as_json: o.JsonOption =
 @cluster.command("tag")
 def tag(
     uri: UriArgument,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The tag.")],
     version: VersionOption = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete the tag.")] = False,
     storage: StorageOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Name a version, so that it is kept; a tag that exists moves."""
+    """Tag a version, so that it is kept; an existing tag moves."""
     with guard(as_json=as_json):
         from stitch_cir.cluster import SharedDataset
 
@@ -152,7 +152,7 @@ def checkout(
     storage: StorageOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Make an earlier version the newest again, as a new version; what came later stays, too."""
+    """Make an earlier version the newest, as a new version; later ones stay available."""
     with guard(as_json=as_json):
         from stitch_cir.cluster import SharedDataset
 
@@ -161,17 +161,19 @@ def checkout(
         if as_json:
             emit_json({"version": number, "rows": len(dataset)})
         else:
-            console().print(f"version {number} holds what version {printable(version)} does.")
+            console().print(f"version {number} has the content of version {printable(version)}.")
 
 
 @cluster.command("delete")
 def delete(
     uri: UriArgument,
-    ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Images.")],
+    ids: Annotated[
+        list[str], typer.Argument(metavar="ID…", help="Ids of images, as a search prints them.")
+    ],
     storage: StorageOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Delete images from a dataset, all that are named or none; earlier versions keep them."""
+    """Delete images from a dataset, all of them or none; earlier versions keep them."""
     with guard(as_json=as_json):
         from stitch_cir.cluster import SharedDataset
 
@@ -187,14 +189,15 @@ def delete(
 def compact(
     uri: UriArgument,
     keep_days: Annotated[
-        float, typer.Option("--keep-days", min=0.0, help="Keep versions of so many days.")
+        float,
+        typer.Option("--keep-days", min=0.0, help="Keep versions younger than this many days."),
     ] = 7.0,
     remove_unfinished: Annotated[
         bool,
         typer.Option(
             "--remove-unfinished",
-            help="Also delete what an interrupted writer left within seven days. Only while "
-            "nobody writes.",
+            help="Also delete files that interrupted writers left within the last seven days. Safe "
+            "only while nobody writes.",
         ),
     ] = False,
     storage: StorageOption = None,
@@ -236,7 +239,7 @@ def storage_options(pairs: list[str] | None) -> dict[str, str]:
         name, sign, value = pair.partition("=")
         if not name or not sign:
             raise SettingError(
-                # not shown: what lacks the sign may be a secret
+                # not shown: a value without its name may be a secret
                 "A storage option has no name, or no value.",
                 hint="Write --storage-option KEY=VALUE, for example region=eu-west-1.",
             )

@@ -1,4 +1,4 @@
-"""Errors between routers and shards; who searches sees ``ClusterError`` alone."""
+"""Errors that pass between routers and shards; callers of a search see only ``ClusterError``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = [
 
 
 class ColumnMissingError(Exception):
-    """A shard does not hold what is computed of the whole gallery; it has been started since."""
+    """A shard lacks a column computed from the whole gallery: it was started after that."""
 
 
 class VersionGoneError(ClusterError):
@@ -27,14 +27,14 @@ class NotLoadedError(ClusterError):
 
 
 def described(error: StitchError | ColumnMissingError) -> tuple[str, str, str]:
-    """Return class, message and hint: errors with keywords do not cross between processes."""
+    """Return class name, message and hint: errors with keyword arguments cannot be pickled."""
     if isinstance(error, StitchError):
         return type(error).__name__, error.message, error.hint
     return type(error).__name__, str(error), ""
 
 
 def named_error(name: str, message: str, hint: str) -> Exception:
-    """Return the error of another process that :func:`described` there."""
+    """Return the error that another process sent as :func:`described`."""
     from stitch_cir import errors
 
     if name == "ColumnMissingError":

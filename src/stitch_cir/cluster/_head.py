@@ -1,4 +1,4 @@
-"""Whether a cluster's head listens, with TLS or without it as here; Ray would try for minutes."""
+"""Check a cluster's head, and its TLS, before Ray connects: Ray itself would retry for minutes."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _HINT = (
 
 
 def check_head(host: str, port: int, node_address: str) -> None:
-    """Raise ``ClusterError`` where a connection to the head would fail for its encryption.
+    """Raise ``ClusterError`` unless a head listens, with TLS exactly if this machine has it on.
 
-    The same where what listens is no head, and ``OSError`` where there is no connection at all.
-    ``node_address`` is what Ray connects to instead of a loopback address: that of this machine.
+    Raises ``OSError`` where no connection is accepted. ``node_address``: this machine's address,
+    to which Ray connects in place of a loopback address.
     """
     where = f"{host}:{port}"
-    # as Ray reads it
+    # the values that Ray itself takes for true
     if os.environ.get("RAY_USE_TLS", "0").lower() not in ("1", "true"):
         if _speaks_tls(host, port):
             raise ClusterError(
@@ -64,7 +64,7 @@ def check_head(host: str, port: int, node_address: str) -> None:
 
 
 def _require_http2(stream: socket.socket, where: str) -> None:
-    """Raise ``ClusterError`` unless the first answer is one of HTTP/2, which Ray speaks."""
+    """Raise ``ClusterError`` unless the first frame is HTTP/2's SETTINGS: Ray uses gRPC."""
     answer = b""
     with suppress(OSError):
         stream.sendall(_PREFACE)
@@ -79,7 +79,7 @@ def _require_http2(stream: socket.socket, where: str) -> None:
 
 
 def _context() -> ssl.SSLContext:
-    """Return what connects as Ray does. Raises ``ClusterError`` for a file that cannot be used."""
+    """Return a TLS context from Ray's variables; raises ``ClusterError`` for an unusable file."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["h2"])
     for name in _FILES:
@@ -97,7 +97,7 @@ def _context() -> ssl.SSLContext:
         raise ClusterError(
             f"The certificate {certificate}, its key or its authority {authority} cannot be used: "
             f"{error.strerror or error}.",
-            hint="Make them as docs/cluster-operations.md says; whoever runs this may read them.",
+            hint="Make them as docs/cluster-operations.md says, readable by this user.",
         ) from error
     return context
 

@@ -1,4 +1,4 @@
-"""Ray, imported when it is first needed: how to connect, whether its nodes fit, errors in words."""
+"""Connect to Ray, which is imported when first needed; check its nodes, translate its errors."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ __all__ = [
 ]
 
 NAMESPACE = "stitch"
-"""Where named actors are looked up, so that those of other programs are not met."""
+"""Ray namespace of our named actors, which keeps them apart from those of other programs."""
 CLOCK_TOLERANCE = 600.0
 """Seconds by which a node's clock may differ: tokens, certificates and storage expire by it."""
 _LONGEST_FOLDER = 36
-"""Bytes of a folder below which Ray can make its sockets."""
+"""Longest path in bytes below which Ray can create its sockets."""
 _OBJECT_STORE = 80_000_000
-"""Bytes of shared memory of a local Ray: nothing large ever goes through it."""
+"""Bytes of shared memory of a local Ray: nothing large is passed through it."""
 _CONNECT_SECONDS, _PROBE_SECONDS = 10.0, 60.0
 _ADDRESS = re.compile(r"\[?(?P<host>[^\[\]/]+?)\]?:(?P<port>\d{1,5})")
 _TOKEN_HINT = (
@@ -65,7 +65,7 @@ class Node:
 
 def import_ray() -> Any:
     """Return the module ``ray``; raises ``ModelError`` where the extra is not installed."""
-    # what Ray would ask or send is nobody's business who only indexes images
+    # Ray would otherwise send usage statistics to its makers
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -87,10 +87,10 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
         ``HOST:PORT`` of the head, ``auto`` for the cluster that this machine belongs to, or
         ``None`` for a Ray of this process, which ends with it.
     cpus:
-        For how many tasks at a time a Ray of this process has room; by default for one on each
-        core, and at least four, because Ray lets a task wait for ever where there is no room.
+        How many tasks a Ray of this process runs at a time; by default one for each core, and at
+        least four, because Ray lets a task wait for ever where no CPU is free.
 
-    Where this process is connected already, that connection is used and stays.
+    If this process is connected already, that connection is used and left open.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
             try:
                 ray.init(address, namespace=NAMESPACE, **quiet)
             except ConnectionError as error:
-                # somebody listens; why Ray was refused stands in its log alone
+                # the port is open; Ray gives the reason in its log only
                 raise ClusterError(
                     f"The cluster at {address} does not let this machine join: its token is "
                     "missing or is another one, or what listens there is no head of Ray.",
@@ -140,7 +140,7 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
 
 @contextmanager
 def _sigterm_kept() -> Iterator[None]:
-    """Keep what this process does at SIGTERM, which ``ray.init`` makes an exit with code 15."""
+    """Keep this process's handler of SIGTERM, which ``ray.init`` replaces by an exit (code 15)."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -150,16 +150,16 @@ def _sigterm_kept() -> Iterator[None]:
 
 
 def _folder() -> str | None:
-    """Return where a Ray of this process keeps its sockets, unless that is where it would anyway.
+    """Return a short folder for a Ray of this process; ``None`` if its own choice is short enough.
 
-    The name of a socket has 107 bytes at most, and Ray appends about 65.
+    The path of a socket has 107 bytes at most, of which Ray needs about 65.
     """
     usual = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
     return "/tmp/ray" if len(os.fsencode(usual)) > _LONGEST_FOLDER else None
 
 
 def _require_listener(ray: Any, address: str) -> None:
-    """Raise at once where no head listens, or not by TLS as here: Ray would try for minutes."""
+    """Raise ``ClusterError`` at once where no head listens, or its TLS differs from ours."""
     if address == "auto":
         return
     match = _ADDRESS.fullmatch(address)
@@ -177,7 +177,7 @@ def _require_listener(ray: Any, address: str) -> None:
 
 
 def _require_node(ray: Any, address: str) -> None:
-    """Raise where no Ray runs on this machine, through which Ray would try to join for a minute."""
+    """Raise ``ClusterError`` where no Ray runs on this machine: joining needs one."""
     find = getattr(ray._private.services, "find_node_ids", None)
     if address == "auto" or find is None or find():
         return
@@ -197,7 +197,7 @@ def _unreachable(address: str | None, reason: str) -> ClusterError:
 
 @contextmanager
 def ray_errors(address: str | None = None) -> Iterator[None]:
-    """Turn what Ray raises into ``ClusterError``; other errors pass."""
+    """Turn errors of Ray into ``ClusterError``; others pass unchanged."""
     import ray
 
     where = "Ray on this machine" if address is None else f"the cluster at {address}"
@@ -297,7 +297,10 @@ def _node(entry: dict[str, Any]) -> Node | None:
 
 
 def _probe() -> Callable[[], tuple[str | None, str, float]]:
-    """Return what runs on each node; made here, so that it travels as code and needs no stitch."""
+    """Return the function that runs on each node.
+
+    It is a nested one, so that Ray sends its code: a node without stitch could not import it.
+    """
 
     def probe() -> tuple[str | None, str, float]:
         import time

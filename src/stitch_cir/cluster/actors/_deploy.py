@@ -234,6 +234,8 @@ class _Maker:
                 numbers_of(number, shards),
                 self.folder,
                 dict(self.storage_options),
+                # as stitch cluster status names it
+                label=f"{number + 1}/{shards}",
                 # what one query keeps busy on a node: of the replicas of a shard it asks one
                 sharing=-(-shards // max(1, len(self.placement.cpus))),
             )

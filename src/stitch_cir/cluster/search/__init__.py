@@ -1,4 +1,4 @@
-"""One gallery of many shards: what merges by itself, and what takes a second round."""
+"""Search many shards as one gallery: merge their answers, with further rounds where needed."""
 
 from typing import TYPE_CHECKING
 

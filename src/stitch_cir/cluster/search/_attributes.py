@@ -1,4 +1,4 @@
-"""The attributes of a dataset that shards hold."""
+"""The attributes of a dataset, counted and checked by its shards."""
 
 from __future__ import annotations
 
@@ -120,6 +120,6 @@ def _joined(
 
 def _no_rows() -> GalleryError:
     return GalleryError(
-        "A dataset that a cluster searches has no rows of its own.",
-        hint="Count facets, or find ids, by the condition itself.",
+        "A dataset that a cluster searches has no row numbers: its rows are spread over shards.",
+        hint="Count facets, or find ids, with the condition instead.",
     )

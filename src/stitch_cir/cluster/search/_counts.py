@@ -1,4 +1,4 @@
-"""What a router counts of its shards, for a monitoring system to read."""
+"""Counters of a router's calls to shards, for monitoring."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["ShardCount", "ShardCounts"]
 
 @dataclass(frozen=True, slots=True)
 class ShardCount:
-    """Of one shard, ``number`` from 1: questions answered, seconds until then, and what failed.
+    """Counters of one shard, ``number`` from 1.
 
-    ``hedged`` counts questions that a further replica was asked; ``failed`` calls of a replica that
-    ended in an error.
+    ``answered``: questions answered, in ``seconds`` altogether; ``hedged``: questions that were
+    also sent to another replica; ``failed``: calls of a replica that ended in an error.
     """
 
     number: int
@@ -32,7 +32,7 @@ class ShardCounts:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def answered(self, number: int, seconds: float) -> None:
-        """Count an answer of a shard, ``number`` from 0, after so many seconds."""
+        """Count an answer of a shard, ``number`` from 0, which took ``seconds``."""
         with self._lock:
             was = self._get(number)
             self._of[number] = replace(
@@ -40,7 +40,7 @@ class ShardCounts:
             )
 
     def hedged(self, number: int) -> None:
-        """Count a question that one more replica was asked."""
+        """Count a question that was sent to another replica as well."""
         with self._lock:
             was = self._get(number)
             self._of[number] = replace(was, hedged=was.hedged + 1)

@@ -1,4 +1,4 @@
-"""Shards of one dataset as a router sees them: all are asked at one version, or none answers."""
+"""The interface between a router and the shards of a dataset."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ __all__ = ["Answers", "Fleet", "FleetState"]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What shards answered, in their order; ``missing``: those that did not, and why."""
+    """The answers of shards, in their order; ``missing``: why other shards did not answer.
+
+    The keys of ``missing`` are numbers of shards, from 0.
+    """
 
     values: list[Any] = field(repr=False)
     missing: Mapping[int, str] = field(default_factory=dict)
@@ -24,11 +27,11 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class FleetState:
-    """What is known of the shards of a dataset at the version that is searched.
+    """The last known state of a dataset's shards, at the version that is searched.
 
-    ``images``: how many it has, ``None`` where no look at all shards has counted them;
-    ``missing``: the shards that do not answer, by number from 0, and why; ``nodes``: on how many
-    nodes replicas of each shard answered at the last look.
+    ``images``: the number of images, ``None`` until all shards have reported theirs; ``missing``:
+    why shards do not answer, by their number from 0; ``nodes``: on how many nodes replicas of each
+    shard answered when they were last checked.
     """
 
     version: int
@@ -44,16 +47,16 @@ class Fleet(Protocol):
         """Return the version that all replicas hold, and that is searched."""
 
     def facts(self, version: int) -> Mapping[str, Any]:
-        """Return what shaped the vectors of a version; of one that is gone, those of today's."""
+        """Return what shaped the vectors of a version; for an unknown one those of the current."""
 
     def encoder(self, version: int) -> DualEncoder | None:
         """Return the encoder that was loaded for a version before it was searched, if one was."""
 
     def state(self) -> FleetState:
-        """Return what is known of the shards, without asking them: at once, whatever is down."""
+        """Return the last known state of the shards, at once and without asking them."""
 
     def shard_counts(self) -> Sequence[ShardCount]:
-        """Return what was counted of each shard that was asked."""
+        """Return the counters of every shard that was asked."""
 
     def ask(
         self,
@@ -64,10 +67,11 @@ class Fleet(Protocol):
         without: Collection[int] = (),
         may_miss: bool = False,
     ) -> Answers:
-        """Return what every shard answers to a question of ``ShardGallery``, at one version.
+        """Return the answers of all shards to a question, a method of ``ShardGallery``.
 
-        ``arguments``: for each shard its own, or those of all alone. ``without`` are shards that
-        are not asked. With ``may_miss`` others may be missing as well, but not all.
+        ``version``: at which all answer. ``arguments``: one sequence for each shard, or a single
+        one for all. ``without``: numbers of shards that are not asked. With ``may_miss`` further
+        shards may be missing, but not all.
 
         Raises
         ------

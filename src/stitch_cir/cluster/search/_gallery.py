@@ -1,4 +1,4 @@
-"""A dataset that shards search, as a gallery: reading it asks the shards."""
+"""A dataset in shards as a gallery: every read asks the shards."""
 
 from __future__ import annotations
 
@@ -41,33 +41,33 @@ class ClusterSnapshot(ClusterReader, Snapshot):
         self._answered = False
         self._attributes_of_version: ClusterAttributes | None = None
         self.noted: tuple[str, ...] | None = None
-        """What the shards noted when they were asked what takes part."""
+        """Notes of the shards on the images that take part; ``None`` before they are asked."""
         self.missing: dict[int, str] = {}
-        """Shards that did not answer, and why, where an answer may be incomplete."""
+        """Why shards did not answer, by number from 0, where answers may be incomplete."""
 
     def close(self) -> None:
-        """Do nothing: shards hold a version until two newer ones have come."""
+        """Do nothing: shards hold a version until two newer ones are loaded."""
 
     def ask(self, question: str, *arguments: Any) -> list[Any]:
-        """Return what every shard answers at this version.
+        """Return the answers of all shards at this version.
 
-        A version that is gone before anything was answered is replaced by the one that is searched
-        now, once.
+        If the version is gone before the first answer, the snapshot moves, once, to the version
+        that is searched now.
         """
         return self.ask_each(question, [arguments])
 
     def recent_answers(self, question: str, argument: str) -> list[Any]:
-        """Return what :meth:`ask` does; what was asked of a version lately is kept."""
+        """Return what :meth:`ask` does, from a cache of recent answers where possible."""
         return self._cluster.whole.recent(self, question, argument)
 
     def ask_each(self, question: str, arguments: Sequence[Sequence[Any]]) -> list[Any]:
-        """Return what every shard answers to arguments of its own; see :meth:`ask`."""
+        """Return the answers of all shards, each to its own arguments; see :meth:`ask`."""
         answers = self._answers(question, arguments, may_miss=self._cluster.may_miss)
         self.missing.update(answers.missing)
         return answers.values
 
     def ask_some(self, question: str, *arguments: Any) -> list[Any]:
-        """Return what the shards answer, where one that has something answers for all.
+        """Return the answers of the shards, where a single one that is not empty suffices.
 
         Raises ``ClusterError`` where a shard is missing and the others have nothing.
         """
@@ -130,12 +130,12 @@ class ClusterSnapshot(ClusterReader, Snapshot):
 
     @property
     def num_perceptual_hashes(self) -> int:
-        """They change with the version alone."""
+        """Always 0: perceptual hashes change only with the version."""
         return 0
 
     @property
     def notes(self) -> list[str]:
-        """What is unusual about how this version is read, each once."""
+        """Notes of the shards on this version, without repetitions, and on missing shards."""
         if self.noted is None:
             self.noted = tuple(note for part in self.ask("notes") for note in part)
         missing = (f"Images are missing: {each}" for each in self.missing.values())
@@ -143,7 +143,7 @@ class ClusterSnapshot(ClusterReader, Snapshot):
 
     @property
     def damaged(self) -> frozenset[str]:
-        """Each shard leaves its damaged records out itself."""
+        """Always empty: each shard skips its damaged records itself."""
         return frozenset()
 
     def matrix(self) -> ViewMatrix:
@@ -152,10 +152,10 @@ class ClusterSnapshot(ClusterReader, Snapshot):
 
 
 class ClusterGallery(ClusterReader, Gallery):
-    """A dataset whose shards are searched by a cluster; safe to share between threads.
+    """A dataset that the shards of a cluster search; safe to share between threads.
 
-    With ``may_miss`` searches answer while shards are missing, and say so: ``complete`` is false
-    in their results.
+    With ``may_miss`` searches also answer while shards are missing; ``complete`` is then false in
+    their results.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class ClusterGallery(ClusterReader, Gallery):
         self._resources: dict[type, Any] = {}
         self._lock = threading.RLock()
         self.closing = ExitStack()
-        """What ends when this is closed."""
+        """What :meth:`close` closes."""
 
     def close(self) -> None:
         """Leave the cluster; the shards stay."""
@@ -200,15 +200,15 @@ class ClusterGallery(ClusterReader, Gallery):
         snapshot.check_reachable(name)
 
     def shard_counts(self) -> Sequence[ShardCount]:
-        """Return what was counted of each shard that was asked."""
+        """Return the counters of every shard that was asked."""
         return self.fleet.shard_counts()
 
     def state(self) -> FleetState:
-        """Return what is known of the shards, without asking them."""
+        """Return the last known state of the shards, without asking them."""
         return self.fleet.state()
 
     def answering_partially(self) -> ClusterGallery:
-        """Return the same dataset, which answers while shards are missing, and says so."""
+        """Return the same dataset with ``may_miss``."""
         if self.may_miss:
             return self
         lenient = copy.copy(self)
@@ -225,14 +225,14 @@ class ClusterGallery(ClusterReader, Gallery):
         facts = self.fleet.facts(version)
         if any(facts[name] != self._facts[name] for name in ("fingerprint", "recipe")):
             raise GalleryMismatchError(
-                f"The vectors of {self.uri} were made anew by {encoder_name(facts)}, while the "
+                f"The vectors of {self.uri} were made again by {encoder_name(facts)}, while the "
                 f"gallery was open with those of {encoder_name(self._facts)}.",
                 hint="Open it again (stitch_cir.gallery.renewed), and search again.",
             )
         return version
 
     def reopened(self) -> ClusterGallery:
-        """Return the same shards as the gallery that they are by now."""
+        """Return a gallery of the same shards, with the facts and encoder of today's version."""
         version = self.fleet.version()
         facts, encoder = self.fleet.facts(version), self.fleet.encoder(version)
         opened = ClusterGallery(self.uri, self.fleet, facts, encoder, may_miss=self.may_miss)
@@ -250,11 +250,11 @@ class ClusterGallery(ClusterReader, Gallery):
         return ClusterSnapshot(self, self.searched_version())
 
     def ask(self, question: str, *arguments: Any) -> list[Any]:
-        """Return what every shard answers at the version that is searched now."""
+        """Return the answers of all shards at the version that is searched now."""
         return self.snapshot().ask(question, *arguments)
 
     def recent_answers(self, question: str, argument: str) -> list[Any]:
-        """Return what :meth:`ask` does; what was asked of a version lately is kept."""
+        """Return what :meth:`ask` does, from a cache of recent answers where possible."""
         return self.snapshot().recent_answers(question, argument)
 
     @property
@@ -264,7 +264,7 @@ class ClusterGallery(ClusterReader, Gallery):
 
     @property
     def notes(self) -> list[str]:
-        """What is unusual about how the shards read the dataset."""
+        """Notes of the shards on the dataset, without repetitions."""
         return list(dict.fromkeys(note for part in self.ask("notes") for note in part))
 
     @property
@@ -327,6 +327,6 @@ def _refuse_matrix(uri: str) -> NoReturn:
 
 def _read_only(uri: str) -> SettingError:
     return SettingError(
-        f"{uri} is a dataset that a cluster searches; it is not written through a search.",
+        f"{uri} is a dataset that a cluster searches, which is read-only here.",
         hint="Write it with stitch cluster index, export or delete.",
     )

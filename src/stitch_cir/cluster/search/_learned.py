@@ -1,4 +1,4 @@
-"""Transitions that learn from a whole dataset, of which each shard has a part."""
+"""Transitions that learn from a whole dataset, whose views are in the shards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["ClusterOriginals", "learned"]
 
 
 class ClusterOriginals:
-    """The original views of a dataset, as the snapshot of the search that asks for them has it."""
+    """The original views of a dataset, at the version of the search that asks for them."""
 
     def __init__(self, whole: WholeGallery) -> None:
         """Begin without a search."""
@@ -30,7 +30,7 @@ class ClusterOriginals:
 
     @contextmanager
     def searching(self, snapshot: ClusterSnapshot) -> Iterator[None]:
-        """Ask the shards in this snapshot, while this thread is within."""
+        """Use a snapshot for this thread's questions, inside the ``with`` block."""
         self._search.snapshot = snapshot
         try:
             yield
@@ -77,7 +77,7 @@ def learned(
     transition: Transition,
     cached_texts: Callable[[Sequence[str]], NDArray[np.float32]],
 ) -> Iterator[Transition]:
-    """Yield a transition as it is for this version; within, it may ask the shards for views."""
+    """Yield a transition that has learned from this version; it may ask the shards for views."""
     if not isinstance(transition, LearnsFromGallery):
         yield transition
         return

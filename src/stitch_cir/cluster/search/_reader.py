@@ -1,4 +1,4 @@
-"""What can be read of a dataset through its shards."""
+"""Read a dataset through its shards."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class ClusterReader(GalleryReader):
 
     @property
     def index_command(self) -> str:
-        """What encodes the dataset's images anew."""
+        """The command that encodes the dataset's images again."""
         return f"stitch cluster index FOLDER {shell_word(self.uri)}"
 
     def ask(self, question: str, *arguments: Any) -> list[Any]:
-        """Return what every shard answers; raises what :meth:`Fleet.ask` raises."""
+        """Return the answers of all shards; raises what :meth:`Fleet.ask` raises."""
         raise NotImplementedError
 
     def recent_answers(self, question: str, argument: str) -> list[Any]:
-        """Return what :meth:`ask` does; what was asked of a version lately is kept."""
+        """Return what :meth:`ask` does, from a cache of recent answers where possible."""
         raise NotImplementedError
 
     def _item(self, id: str) -> dict[str, Any] | None:
@@ -106,7 +106,7 @@ class ClusterReader(GalleryReader):
         """Return how many match, and the first of them with their dates, in order."""
         parts = self.ask("find_dated", words, most, where, order)
         dated = [pair for _, ids, dates in parts for pair in zip(ids, dates, strict=True)]
-        # no date is the least of integers, and so the last here
+        # NaT is the least integer, so that images without a date come last
         dated.sort(key=lambda pair: (-int(pair[1].astype(np.int64)), pair[0]))
         return sum(count for count, _, _ in parts), dated
 
@@ -149,7 +149,7 @@ class ClusterReader(GalleryReader):
         }
 
     def completeness(self) -> dict[str, Any]:
-        """Return whether the last run of indexing came to its end, as the shards record it."""
+        """Return whether the last run of indexing completed, as the dataset records it."""
         first = self.ask("info")[0]
         return {name: first.get(name) for name in ("complete", "waiting")}
 

@@ -1,4 +1,4 @@
-"""What a router keeps of a whole dataset, for one version: samples, and what shards hold for it."""
+"""What a router computes from a whole dataset, once for each version."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 __all__ = ["NEAR_DUPLICATES", "Sample", "WholeGallery"]
 
 MEANS = 4096
-"""Mean views that say how much similarities differ, as one machine takes them."""
+"""Number of mean views in the sample that calibrates similarities, as on one machine."""
 RECENT = 2048
-"""Answers about single images that are kept: a page shows the same ones again and again."""
+"""Number of cached answers about single images: a page shows the same ones repeatedly."""
 _OF_ONE_IMAGE = frozenset({"item", "views"})
-"""Questions that only the shard of an image has something to answer to: others may be missing."""
+"""Questions that only the shard of an image answers: the other shards may be missing."""
 NEAR_DUPLICATES = "near-duplicates"
 T = TypeVar("T")
 
 
 class ShardWentMissingError(Exception):
-    """A shard stopped answering amid what is computed of all: it begins again, without it."""
+    """A shard stopped answering during a computation over all, which starts again without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Sample:
 
 
 class WholeGallery:
-    """What is computed once for a version and kept until the next; safe to share by threads."""
+    """Values computed once for a version and kept until the next; safe to share by threads."""
 
     def __init__(self) -> None:
         """Start with nothing kept."""
@@ -64,14 +64,14 @@ class WholeGallery:
         self._recent: OrderedDict[tuple[Any, ...], list[Any]] = OrderedDict()
 
     def recent(self, snapshot: ClusterSnapshot, question: str, argument: str) -> list[Any]:
-        """Return what the shards answer, or what they answered lately at the same version."""
+        """Return the shards' answers about an image, or recent ones at the same version."""
         ask = snapshot.ask_some if question in _OF_ONE_IMAGE else snapshot.ask
         return self.lately(snapshot, (question, argument), lambda: ask(question, argument))
 
     def lately(
         self, snapshot: ClusterSnapshot, question: tuple[Hashable, ...], ask: Callable[[], list[T]]
     ) -> list[T]:
-        """Return the answers of ``ask``, or those to the same question lately at this version."""
+        """Return the answers of ``ask``, or recent ones to the same question at this version."""
         key = (snapshot.generation, tuple(snapshot.missing), *question)
         with self._lock:
             if key in self._recent:
@@ -86,7 +86,7 @@ class WholeGallery:
         return answers
 
     def device(self, snapshot: ClusterSnapshot, name: str) -> list[str]:
-        """Return how the shards call a device, each name once."""
+        """Return the names of a device in the shards, without repetitions."""
         if name == "cpu":
             return [name]
         return self._keep(
@@ -94,10 +94,10 @@ class WholeGallery:
         )
 
     def _keep(self, snapshot: ClusterSnapshot, name: str, make: Callable[[], T]) -> T:
-        """Return what is kept under a name, made by the shards that answer if need be.
+        """Return the value that is kept under a name, computed first if it is missing.
 
-        What was begun with all shards and ended without one is neither that of all nor that of the
-        others: it is made again, and never kept.
+        A value that was computed while a shard went missing belongs neither to all shards nor to
+        the others: it is computed again, and never kept.
         """
         with self._lock:
             while True:
@@ -119,7 +119,7 @@ class WholeGallery:
         )
 
     def forget(self, name: str) -> None:
-        """Forget what a shard does not hold any more; it is made again when it is next needed."""
+        """Forget what a shard no longer holds; it is computed again when it is next needed."""
         with self._lock:
             for key in [key for key in self._kept if key.startswith(name)]:
                 del self._kept[key]
@@ -127,7 +127,7 @@ class WholeGallery:
     # -- samples -----------------------------------------------------------------------------------
 
     def counts(self, snapshot: ClusterSnapshot) -> tuple[int, int]:
-        """Return the numbers of images and of the views that may be in the bank of hubness."""
+        """Return the number of images, and of the views that the hubness bank may take."""
 
         def count() -> tuple[int, int]:
             parts = snapshot.ask("view_counts", VIEWS_EACH)
@@ -136,7 +136,7 @@ class WholeGallery:
         return self._keep(snapshot, "counts", count)
 
     def sample(self, snapshot: ClusterSnapshot) -> Sample:
-        """Return the images that random requests are scored on, and are made of."""
+        """Return the images that random requests are made of and scored on."""
 
         def read() -> Sample:
             images, _ = self.counts(snapshot)
@@ -173,7 +173,7 @@ class WholeGallery:
     def learned(
         self, snapshot: ClusterSnapshot, transition: Transition, learn: Callable[[], T]
     ) -> T:
-        """Return what is learned for a transition of these settings, once for a version."""
+        """Return what a transition with these settings learns, once for a version."""
         return self._keep(snapshot, "learned " + _digest(transition.settings()), learn)
 
     def _sets(
@@ -187,12 +187,12 @@ class WholeGallery:
     # -- what shards hold of the whole -------------------------------------------------------------
 
     def neighbours(self, snapshot: ClusterSnapshot, requested: int) -> int:
-        """Return how many neighbours hubness averages over here."""
+        """Return how many neighbours hubness averages over: fewer where the bank is small."""
         _, bank = self._bank(snapshot)
         return allowed_neighbours(requested, len(bank.owners))
 
     def hubness(self, snapshot: ClusterSnapshot, settings: SearchSettings) -> str:
-        """Have every shard hold the hubness of its images; return what it is called."""
+        """Have every shard compute and keep its images' hubness; return the column's name."""
         described = [settings.scorer.settings(), settings.hubness.neighbours]
         of_all = "hubness " + _digest(described)
 
@@ -212,12 +212,12 @@ class WholeGallery:
         return self._keep(snapshot, of_all, spread)
 
     def duplicates(self, snapshot: ClusterSnapshot) -> str:
-        """Have every shard hold its images' groups of near-duplicates; return what it is called."""
+        """Have every shard keep its images' near-duplicate groups; return the column's name."""
 
         def spread() -> str:
             prints: dict[str, bytes | None] = {}
             for part in snapshot.ask("hashed_contents"):
-                # a content that only one shard has looked at is looked at
+                # one shard that has hashed a content is enough
                 prints.update({hash: each or prints.get(hash) for hash, each in part.items()})
             name = _among(NEAR_DUPLICATES, snapshot)
             snapshot.ask("keep_duplicates", name, content_groups(prints))
@@ -283,7 +283,7 @@ def _ids_at(snapshot: ClusterSnapshot, rows: NDArray[np.int64]) -> list[str]:
 
 
 def _among(name: str, snapshot: ClusterSnapshot) -> str:
-    """Return what something is called where some shards are missing: it is not that of all."""
+    """Return a name that differs from that of all shards where some are missing."""
     return f"{name} without {sorted(snapshot.missing)}" if snapshot.missing else name
 
 

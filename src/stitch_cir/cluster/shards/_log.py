@@ -1,4 +1,4 @@
-"""What a shard logs: one JSON object a line, with the id of the request that it answers."""
+"""The log of a shard: one JSON object a line, with the id of the request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Lines(logging.Formatter):
 
 
 def log_to_stderr() -> None:
-    """Write the log of the cluster to stderr, which Ray keeps beside its own logs; once."""
+    """Write the cluster's log to stderr, which Ray keeps in a file; only the first call counts."""
     logger = logging.getLogger(LOGGER.name)
     if not logger.handlers:
         handler = logging.StreamHandler(sys.stderr)

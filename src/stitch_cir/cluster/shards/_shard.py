@@ -61,16 +61,19 @@ class DatasetShard:
         folder: str,
         storage_options: Mapping[str, str] | None = None,
         *,
+        label: str = "",
         sharing: int = 0,
     ) -> None:
         """Hold nothing yet; ``folder`` is where galleries of shards are kept on this machine.
 
+        ``label``: the shard's name in logs and errors, such as ``1/2``.
         ``sharing``: this process does nothing else, and so many shards share its machine, each
         with its part of the cores. It writes what it answers to stderr, and has galleries made by
         a further process, whose memory is given back.
         """
         self._uri = uri
         self._numbers = numbers
+        self._label = label or f"{numbers[0]}-{numbers[1] - 1}"
         self._folder = Path(folder)
         self._options = dict(storage_options or {})
         self._parts: dict[int, ShardGallery] = {}
@@ -143,7 +146,7 @@ class DatasetShard:
         answer = self._guarded(work)
         seconds = time.perf_counter() - began
         log_answer(
-            request, question, seconds, shard=self._numbers, version=version, outcome=answer[0]
+            request, question, seconds, shard=self._label, version=version, outcome=answer[0]
         )
         return answer
 
@@ -170,7 +173,7 @@ class DatasetShard:
                 held = sorted(self._parts)
             if len(held) >= _HELD and version < held[0]:
                 raise VersionGoneError(
-                    f"The shard {self._numbers[0]}-{self._numbers[1]} of {self._uri} no longer "
+                    f"The shard {self._label} of {self._uri} no longer "
                     f"holds version {version}, but versions {' and '.join(map(str, held))}.",
                     hint=f"Search again. {_REPLACED.format(shell_word(self._uri))}",
                 )

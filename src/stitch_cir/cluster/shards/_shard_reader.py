@@ -1,4 +1,4 @@
-"""What a shard says of the images that it holds, and what it keeps of the whole dataset."""
+"""How a shard reads its images, and the columns that it keeps from the whole dataset."""
 
 from __future__ import annotations
 
@@ -46,8 +46,7 @@ _OF_AN_ID = frozenset(
 class ShardReader:
     """The images of one shard at one version, as a gallery. Safe to share between threads.
 
-    ``rows`` counts the dataset's rows that it was made of, ids that were left out among them;
-    ``images`` the images.
+    ``rows`` counts the shard's rows, including those of skipped files; ``images`` its images.
     """
 
     gallery: Gallery
@@ -60,9 +59,9 @@ class ShardReader:
     # -- what it holds -----------------------------------------------------------------------------
 
     def item(self, id: str) -> dict[str, Any] | None:
-        """Return what is recorded of an image but its views, by the names of a gallery's methods.
+        """Return everything recorded of an image except its views, by a gallery's method names.
 
-        ``None`` where this does not hold it.
+        ``None`` for an image of another shard.
         """
         with self.gallery.snapshot() as snapshot:
             if id not in snapshot:
@@ -70,7 +69,7 @@ class ShardReader:
             return {name: getattr(snapshot, name)(id) for name in _OF_AN_ID}
 
     def views(self, id: str) -> list[StoredView]:
-        """Return the view set of an image; nothing where this does not hold it."""
+        """Return the view set of an image; empty for an image of another shard."""
         with self.gallery.snapshot() as snapshot:
             return snapshot.views(id) if id in snapshot else []
 
@@ -80,7 +79,7 @@ class ShardReader:
             return [name for name in names if name in snapshot]
 
     def similar_ids(self, name: str) -> list[str]:
-        """Return the ids that are ``name`` but for case and Unicode spelling."""
+        """Return the ids that equal ``name`` except for case and Unicode normalisation."""
         with self.gallery.snapshot() as snapshot:
             return snapshot.similar_ids(name)
 
@@ -124,7 +123,7 @@ class ShardReader:
         return self.gallery.incomplete_note()
 
     def notes(self) -> list[str]:
-        """Return what is unusual about how this is read."""
+        """Return notes on the gallery, such as damaged records."""
         return self.gallery.notes
 
     def attribute_schema(self) -> list[tuple[str, str, int]]:
@@ -154,7 +153,7 @@ class ShardReader:
     # -- numbers for what needs the whole gallery --------------------------------------------------
 
     def device(self, name: str) -> str:
-        """Return how a device is called here. Raises ``SettingError``, ``ModelError``."""
+        """Return the name of a device on this node. Raises ``SettingError``, ``ModelError``."""
         return open_device(name)
 
     def view_counts(self, most: int) -> tuple[int, int]:
@@ -169,14 +168,14 @@ class ShardReader:
         return [ids[position] for position in positions]
 
     def positions(self, ids: Sequence[str]) -> list[int]:
-        """Return how many ids of this shard stand before each of ``ids``."""
+        """Return how many ids of this shard sort before each of ``ids``."""
         ids_here = self.gallery.matrix().ids
         return [bisect_left(ids_here, id) for id in ids]
 
     def sets(
         self, ids: Sequence[str]
     ) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Return view set and mean of the images that this holds, by id."""
+        """Return view set (M, d) and mean view (d,), float32, of this shard's images, by id."""
         matrix = self.gallery.matrix()
         sets = {}
         for id in ids:
@@ -189,7 +188,7 @@ class ShardReader:
     def bank(
         self, ids: Sequence[str] | None, views_each: int
     ) -> list[tuple[str, NDArray[np.float32]]]:
-        """Return the views that images add to the bank of hubness; all images' for ``None``."""
+        """Return the views (m, d) that images add to the hubness bank; ``None``: of all images."""
         matrix = self.gallery.matrix()
         chosen = list(matrix.ids) if ids is None else ids
         rows = [row for id in chosen if (row := matrix.ids.row_of(id)) is not None]
@@ -218,18 +217,18 @@ class ShardReader:
             self._penalties[name] = penalty
 
     def originals_sum(self) -> NDArray[np.int64]:
-        """Return the sum of the original views, (d,), in whole steps."""
+        """Return the sum of the original views, (d,) int64 in fixed-point steps."""
         return whole_sum(MatrixOriginals.of(self.gallery.matrix()).blocks())
 
     def originals(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return the original view of the images that this holds, by id."""
+        """Return the original view, (d,) float32, of this shard's images, by id."""
         matrix = self.gallery.matrix()
         rows = {id: row for id in ids if (row := matrix.ids.row_of(id)) is not None}
         views = MatrixOriginals.of(matrix).take(np.array(list(rows.values()), np.int64))
         return dict(zip(rows, views, strict=True))
 
     def nearest_originals(self, request: NearestViews) -> dict[str, NDArray[np.float32]]:
-        """Return the requested original views of this shard, by id."""
+        """Return this shard's nearest original views, each (d,) float32, by id."""
         matrix = self.gallery.matrix()
         originals = MatrixOriginals.of(matrix)
         rows = request.among(originals.blocks())
