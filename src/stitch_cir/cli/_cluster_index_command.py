@@ -1,4 +1,4 @@
-"""``stitch cluster index``: a folder into a dataset, with encoders on many machines."""
+"""``stitch cluster index``: a folder into a dataset, with encoder actors on many machines."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = ["cluster", "index"]
 
 @dataclass(frozen=True)
 class ContentOptions(RebuildOptions):
-    """What is encoded again, and what becomes of images beside their vectors."""
+    """What is encoded again, and what is recorded of images besides their vectors."""
 
     captions: Annotated[
         Path | None,
@@ -56,7 +56,7 @@ class ContentOptions(RebuildOptions):
 
 @dataclass(frozen=True)
 class NodeOptions:
-    """Where and with how much the encoders work."""
+    """Where encoder actors run, and with which resources."""
 
     address: Annotated[
         str | None,
@@ -69,23 +69,27 @@ class NodeOptions:
     workers: Annotated[
         int | None,
         typer.Option(
-            "--workers", metavar="N", help="Encoders. [one for each node, or for each GPU]"
+            "--workers", metavar="N", help="Encoder actors. [one for each node, or for each GPU]"
         ),
     ] = None
     num_gpus: Annotated[
         float | None,
         typer.Option(
-            "--num-gpus", metavar="N", help="GPUs of each encoder. [1 with --device cuda, else 0]"
+            "--num-gpus",
+            metavar="N",
+            help="GPUs of each encoder actor. [1 with --device cuda, else 0]",
         ),
     ] = None
     unit: Annotated[
         int,
-        typer.Option("--unit", metavar="N", help="Files that an encoder takes at a time."),
+        typer.Option("--unit", metavar="N", help="Files that an encoder actor takes at a time."),
     ] = 500
     memory: Annotated[
         float | None,
         typer.Option(
-            "--memory", metavar="MB", help="Memory of each encoder for images, as for stitch index."
+            "--memory",
+            metavar="MB",
+            help="Memory of each encoder actor for images, as for stitch index.",
         ),
     ] = None
     max_megapixels: MegapixelsOption = None
@@ -115,7 +119,7 @@ def index(
 ) -> None:
     """Index a folder that every node sees into a dataset, or bring the dataset up to date.
 
-    Only new and changed files are encoded. Interrupt it whenever you like: the next run goes on.
+    Only new and changed files are encoded. Interrupt it at any time: the next run continues.
 
         stitch cluster index /mnt/photos s3://bucket/photos.lance --address 10.0.0.1:6379
     """

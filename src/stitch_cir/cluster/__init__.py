@@ -1,7 +1,7 @@
-"""Galleries in shared or object storage: one Lance dataset, versioned, written by many at once.
+"""Galleries as versioned Lance datasets in shared or object storage, with concurrent writers.
 
-Shards of a Ray cluster search it as one machine would. Lance and Ray are the extra ``cluster``;
-they are imported when a dataset is opened, or a cluster.
+Shards on a Ray cluster search a dataset with the results of one machine. Lance and Ray are the
+extra ``cluster``; they are imported when a dataset or a cluster is opened.
 """
 
 from typing import TYPE_CHECKING
@@ -88,7 +88,7 @@ __all__ = [
     "scale",
 ]
 
-# writing a dataset needs neither search nor encoder
+# imported when first used: writing a dataset needs neither search nor encoder
 _exports.publish(
     __name__,
     __all__,

@@ -1,4 +1,4 @@
-"""Indexing on a cluster: units of work, encoders on the nodes, one committer."""
+"""Indexing on a cluster: units of work, encoder actors on the nodes, one committer."""
 
 from typing import TYPE_CHECKING
 

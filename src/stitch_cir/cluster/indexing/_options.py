@@ -1,4 +1,4 @@
-"""What an indexing run on a cluster can be told."""
+"""The options of an indexing run on a cluster."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ __all__ = ["ClusterIndexOptions"]
 
 
 class ClusterIndexOptions(TypedDict, total=False):
-    """What :func:`index_on_cluster` takes besides the folder, the dataset, the encoder and views.
+    """Options of :func:`index_on_cluster` besides the folder, dataset, encoder and views.
 
     address:
-        ``HOST:PORT`` of the cluster's head, or ``auto``; without one, a Ray of this process alone.
+        ``HOST:PORT`` of the cluster's head, or ``auto``; by default Ray is started for this run
+        on this machine.
     workers:
-        Encoders; by default one for each node, or with GPUs one for each GPU.
+        Number of encoder actors; by default one for each node, or with GPUs one for each GPU.
     num_gpus:
-        GPUs of each encoder; by default 1 where ``device`` is a ``cuda`` device, else 0.
+        GPUs of each encoder actor, a fraction or a whole number; by default 1 where ``device`` is
+        a ``cuda`` device, else 0.
     unit:
-        About how many files an encoder takes at a time; 500 by default. What was not committed is
-        done again after an interruption.
+        About how many files an encoder actor takes at a time; 500 by default. Units that were not
+        committed are repeated after an interruption.
     storage_options:
         Options of the dataset's storage.
     device, precision:
         As :func:`stitch_cir.encoders.load_encoder` takes them, on every node.
     rebuild, switch_when_done:
-        As :class:`stitch_cir.gallery.IndexOptions` explains them. What is encoded anew is kept in a
-        dataset beside this one, whose version changes once, when all of it is done.
+        As in :class:`stitch_cir.gallery.IndexOptions`. The new rows are collected in a second
+        dataset, and replace those of this one in a single version when all are encoded.
     memory, batch_size:
-        Of each encoder, as in :class:`stitch_cir.gallery.IndexOptions`; and so are all others.
+        Of each encoder actor, as in :class:`stitch_cir.gallery.IndexOptions`, like all others.
     """
 
     address: str | None

@@ -1,4 +1,4 @@
-"""What the commands on a dataset report."""
+"""Reports of the commands on a dataset."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DatasetVersion:
 
 @dataclass(frozen=True, slots=True)
 class CompactReport:
-    """What compacting did: files before and after, versions and bytes that were deleted."""
+    """The report of compacting: files before and after, deleted versions, freed bytes."""
 
     files_before: int
     files_after: int
@@ -63,7 +63,7 @@ class CompactReport:
 
 @dataclass(frozen=True, slots=True)
 class DatasetReport:
-    """What checking a version found."""
+    """The report of verifying a version: counts, and a sentence for each problem."""
 
     version: int
     images: int
@@ -82,9 +82,9 @@ class DatasetReport:
 
 @dataclass(frozen=True, slots=True)
 class GalleryExportReport:
-    """What an export wrote: the version it made, and rows by what became of them.
+    """The report of an export: its version, and how many rows were added, updated or unchanged.
 
-    Without anything to write, no version is made and ``version`` is the newest there is.
+    Where nothing was to be written, ``version`` is the newest version.
     """
 
     version: int
@@ -106,7 +106,7 @@ class GalleryExportReport:
 
 @dataclass(frozen=True, slots=True)
 class GalleryImportReport:
-    """What an import wrote: from which version, and how many images."""
+    """The report of an import: its version, and the number of images."""
 
     version: int
     images: int
@@ -122,10 +122,10 @@ class GalleryImportReport:
 
 @dataclass(frozen=True, slots=True)
 class ClusterIndexReport:
-    """What an indexing run on a cluster did: counts of all nodes together, as of one machine.
+    """The report of an indexing run on a cluster, for all nodes together.
 
-    ``version`` is the newest of the dataset, ``units`` how many were encoded, by ``workers``
-    encoders, which took ``cpu_seconds`` of processor time for them.
+    ``index``: counts as on one machine; ``version``: the dataset's newest version; ``units``: how
+    many units were encoded, by ``workers`` encoder actors, in ``cpu_seconds`` of processor time.
     """
 
     index: IndexReport
@@ -136,7 +136,7 @@ class ClusterIndexReport:
 
     @property
     def skipped_by_reason(self) -> dict[str, int]:
-        """How many files each reason left out, the most frequent first."""
+        """Number of skipped files by reason, the most frequent first."""
         return dict(Counter(reason for _, reason in self.index.skipped).most_common())
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The columns of a dataset: one row for each id of a gallery, with a digest over all of them."""
+"""The columns of a dataset: one row for each id of a gallery, with a digest of all columns."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ __all__ = [
 ]
 
 SHARDS = 256
-"""Numbers among which ids are dealt out by their content, fixed when a dataset is made."""
+"""Number of shard numbers, one of which each row gets by its content; fixed for a dataset."""
 BATCH = 256
 """Rows read at a time."""
 _WRITTEN = 1024
-"""Rows written at a time, since Lance works a while for each batch."""
+"""Rows written at a time: every batch has a fixed cost in Lance."""
 _ITEM = ("path", "size", "mtime_ns", "mark", "since", "hash")
 _CONTENT = ("width", "height", "boxes", "vectors")
 SURVEYED = ("state", *_ITEM, "captions", "metadata_of", "rows")
-"""Columns beside the id that say what is indexed: all but vectors, boxes and attributes."""
+"""Columns, besides the id, that a survey compares: all but vectors, boxes and attributes."""
 _NO_ITEM: Mapping[str, Any] = dict.fromkeys(_ITEM)
 _NO_CONTENT = (None,) * len(_CONTENT)
 _of_content = attrgetter(*_CONTENT)
 _Digest = Callable[..., bytes]
 _digested_before = itemgetter("id", "state", *_ITEM)
 _digested_after = itemgetter("caption_vectors", "attributes", "metadata_of", "rows")
-"""What a row's digest is over, before and after the captions and how many they are."""
+"""The parts of a row's digest before and after the captions and their number."""
 
 
 def schema(metadata: Mapping[str, str]) -> Any:
@@ -75,15 +75,15 @@ def schema(metadata: Mapping[str, str]) -> Any:
 
 
 def row_of(record: IdRecord) -> dict[str, Any]:
-    """Return the row of a record."""
+    """Return the row, a value for each column, of a gallery's record."""
     content = record.content
     row: dict[str, Any] = {"id": record.id, "state": record.table, **_NO_ITEM, **record.columns}
     values = _NO_CONTENT if content is None else _of_content(content)
     row.update(zip(_CONTENT, values, strict=True))
-    # a tuple: what holds an empty one, Python's garbage collector need not look at
+    # a tuple: the garbage collector does not track the empty one, which most rows have
     row["captions"] = tuple([text for text, _ in record.captions])
     row["caption_vectors"] = b"".join([vector for _, vector in record.captions])
-    # by name: galleries that met the attributes in another order have equal rows
+    # sorted by name: the order in which a gallery met its attributes must not matter
     attributes = sorted([*head, list(values)] for *head, values in record.attributes)
     row["attributes"] = _ENCODER.encode(attributes) if attributes else "[]"
     row["metadata_of"] = record.metadata_of
@@ -94,7 +94,7 @@ def row_of(record: IdRecord) -> dict[str, Any]:
 
 
 def shard_of(row: Mapping[str, Any]) -> int:
-    """Return the number of a row by its content: byte-identical images have the same."""
+    """Return the shard number of a row, by its content: equal for byte-identical images."""
     content = row["hash"] or row["id"]
     digest = hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little") % SHARDS
@@ -110,14 +110,14 @@ def content_digest(row: Mapping[str, Any], digest: _Digest = row_digest) -> byte
 def digest_of(
     row: Mapping[str, Any], of_content: bytes | None, digest: _Digest = row_digest
 ) -> bytes:
-    """Return 16 bytes that change with anything in a row, from the digest of its content."""
+    """Return the digest of a row, 16 bytes over all columns; ``of_content``: of its content."""
     before, captions, after = _digested_before(row), row["captions"], _digested_after(row)
     counted = (None,) if captions is None else (len(captions), *captions)
     return digest(of_content, *before, *counted, *after)
 
 
 def is_digest_of(digest: bytes | None, row: Mapping[str, Any], today: bytes) -> bool:
-    """Return whether a digest is that of a row: ``today``, or what datasets of format 1 have."""
+    """Return whether a digest is that of a row: ``today``, or the one of datasets of format 1."""
     if digest is None or digest == today:
         return digest is not None
     return digest == digest_of(row, content_digest(row, earlier_row_digest), earlier_row_digest)
@@ -161,14 +161,14 @@ def _to_record(row: Mapping[str, Any], dim: int, of_content: bytes | None) -> Id
 
 
 def _columns_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of an item's row; none of an id that was left out."""
+    """Return the columns of an item; empty for the row of a skipped file."""
     if not row["state"]:
         return {}
     return {name: row[name] for name in _ITEM if name != "since" or row["state"] == "vanished"}
 
 
 def to_surveyed_record(row: Mapping[str, Any]) -> IdRecord:
-    """Return the record of a row that was read without vectors and attributes.
+    """Return the record of a row of which only the columns ``SURVEYED`` were read.
 
     Raises ``ValueError`` where it cannot be read.
     """
@@ -190,7 +190,7 @@ def batches(rows: Iterable[Mapping[str, Any]], arrow_schema: Any) -> Iterator[An
 
     stream = iter(rows)
     while part := list(islice(stream, _WRITTEN)):
-        # by column: Arrow would look at every row for the names that it has
+        # by column: from rows, Arrow would look up every name in every row
         arrays = [_array([row[each.name] for row in part], each.type) for each in arrow_schema]
         yield pa.RecordBatch.from_arrays(arrays, schema=arrow_schema)
 
@@ -201,14 +201,14 @@ def _array(values: list[Any], kind: Any) -> Any:
 
     if not pa.types.is_large_binary(kind) or None in values:
         return pa.array(values, kind)
-    # vectors are most of a dataset: joined in one step, where Arrow appends and grows
+    # vectors are most of a dataset: one join is faster than Arrow's growing buffer
     ends = np.cumsum([0, *map(len, values)], dtype=np.int64)
     buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))]
     return pa.Array.from_buffers(kind, len(values), buffers)
 
 
 def decoded(text: str) -> Any:
-    """Return what a column of JSON, ``attributes`` or ``rows``, holds."""
+    """Return the value of a JSON column, ``attributes`` or ``rows``."""
     return _DECODER.decode(text)
 
 
