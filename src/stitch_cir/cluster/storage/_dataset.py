@@ -114,7 +114,8 @@ class SharedDataset:
         A dataset that is made again at the same address has the same numbers, but other ids.
         """
         with lance_errors(self.uri):
-            return str(self.lance.read_transaction(self.version).uuid)
+            # Lance may return no transaction for a version that another program wrote
+            return str(getattr(self.lance.read_transaction(self.version), "uuid", ""))
 
     @property
     def dim(self) -> int:
