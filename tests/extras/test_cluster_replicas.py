@@ -29,6 +29,7 @@ from stitch_cir.cluster import (  # noqa: E402 - needs the extra
     DatasetShard,
     NodeStatus,
     RayFleet,
+    ShardCounts,
     ShardStatus,
     SharedDataset,
     Timing,
@@ -454,3 +455,12 @@ def test_a_shard_that_starts_again_does_not_load_another_dataset(
     replica.actor.shard = DatasetShard(uri, replica.numbers, str(tmp_path / "elsewhere"))
     with pytest.raises(ClusterError, match="another dataset has taken its place"):
         search(fleet)
+
+
+def test_seconds_of_a_shard_are_counted_by_how_many_they_are() -> None:
+    counts = ShardCounts()
+    for seconds in (0.004, 0.2, 60.0):
+        counts.answered(0, seconds)
+    (of_shard,) = counts.read()
+    assert (of_shard.number, of_shard.answered, of_shard.seconds) == (1, 3, 60.204)
+    assert [of_shard.within[bound] for bound in (0.005, 0.1, 0.25, 20.0)] == [1, 1, 2, 2]

@@ -454,6 +454,7 @@ def test_health_and_metrics_name_a_missing_shard_and_ask_none(scratch: Path, uri
     assert len(facts["missing"]) == SHARDS
     assert uri not in health.text
     assert 'stitch_shard_silent{shard="1"} 1.0' in metrics
+    assert 'stitch_shard_seconds_bucket{le="+Inf",shard="1"} 0.0' in metrics
     assert f"stitch_gallery_images {float(images)}" in metrics
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client import generate_latest as write_out
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 __all__ = ["CONTENT_TYPE", "CountsShards", "Metrics"]
@@ -18,7 +18,10 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class ShardLike(Protocol):
-    """What is counted of a shard, ``number`` from 1; ``seconds`` until it had ``answered``."""
+    """The counters of a shard, ``number`` from 1.
+
+    It ``answered`` so many questions in ``seconds``, of which each was answered ``within`` so many.
+    """
 
     @property
     def number(self) -> int: ...
@@ -28,6 +31,9 @@ class ShardLike(Protocol):
 
     @property
     def seconds(self) -> float: ...
+
+    @property
+    def within(self) -> Mapping[float, int]: ...
 
     @property
     def hedged(self) -> int: ...
@@ -71,7 +77,7 @@ class _ShardCollector(Collector):
 
     def collect(self) -> Iterator[Any]:
         """Yield the metric families."""
-        seconds = SummaryMetricFamily(
+        seconds = HistogramMetricFamily(
             "stitch_shard_seconds", "Time until a shard answered a question", labels=["shard"]
         )
         hedged = CounterMetricFamily(
@@ -91,7 +97,8 @@ class _ShardCollector(Collector):
             nodes.add_metric([str(number + 1)], count)
         for each in self._gallery.shard_counts():
             label = [str(each.number)]
-            seconds.add_metric(label, each.answered, each.seconds)
+            buckets = [(str(bound), float(count)) for bound, count in each.within.items()]
+            seconds.add_metric(label, [*buckets, ("+Inf", each.answered)], each.seconds)
             hedged.add_metric(label, each.hedged)
             failed.add_metric(label, each.failed)
             silent.add_metric(label, each.number - 1 in state.missing)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 __all__ = ["ShardCount", "ShardCounts"]
+
+_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+"""Seconds that answers are compared with; after 20 s a shard is given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardCount:
     """Counters of one shard, ``number`` from 1.
 
-    ``answered``: questions answered, in ``seconds`` altogether; ``hedged``: questions that were
-    also sent to another replica; ``failed``: calls of a replica that ended in an error.
+    ``answered``: questions answered, in ``seconds`` altogether; ``within``: how many of them took
+    at most so many seconds; ``hedged``: questions that were also sent to another replica;
+    ``failed``: calls of a replica that ended in an error.
     """
 
     number: int
@@ -22,6 +26,7 @@ class ShardCount:
     seconds: float = 0.0
     hedged: int = 0
     failed: int = 0
+    within: Mapping[float, int] = field(default_factory=lambda: dict.fromkeys(_BOUNDS, 0))
 
 
 @dataclass(slots=True)
@@ -36,7 +41,10 @@ class ShardCounts:
         with self._lock:
             was = self._get(number)
             self._of[number] = replace(
-                was, answered=was.answered + 1, seconds=was.seconds + seconds
+                was,
+                answered=was.answered + 1,
+                seconds=was.seconds + seconds,
+                within={bound: n + (seconds <= bound) for bound, n in was.within.items()},
             )
 
     def hedged(self, number: int) -> None:
