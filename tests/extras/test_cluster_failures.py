@@ -50,7 +50,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
 def test_a_cluster_without_shards_says_so(reported: dict[str, dict[str, Any]]) -> None:
     assert reported["empty"]["nodes"] == 2
     assert reported["empty"]["problems"] == [
-        "there are no shards: stitch serve --cluster starts them"
+        "no shards are running: stitch serve --cluster starts them"
     ]
 
 
@@ -123,7 +123,7 @@ def test_replicas_that_share_a_node_are_named_and_moved_apart(
 ) -> None:
     crowded = reported["crowded"]
     assert crowded["problems"] == [
-        "the replicas of shard 1/2 share a node, although another one has none: stitch cluster "
+        "the replicas of shard 1/2 share a node, although another node has none: stitch cluster "
         "scale moves them apart"
     ]
     assert crowded["moved"] == {"shards": 2, "replicas": 2, "started": 1, "ended": 1}

@@ -1,4 +1,4 @@
-"""Opening a dataset for searches by a cluster."""
+"""Open a dataset for searches by a cluster."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ LOCAL = "local"
 
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:
-    """How a dataset is spread, and how long its shards are waited for.
+    """How a dataset is divided into shards, and how long searches wait for them.
 
-    ``shards``, ``replicas``: as many as there are by default, else a shard for each node, and one
-    replica. ``gpus``: the share of a GPU that Ray sets aside for each, 0 for none; by default as
-    there is. ``folder``: where each node keeps the galleries of its shards. ``may_miss``: answer
-    while shards are missing, and say so. ``storage_options``: of the dataset's storage.
+    ``shards``, ``replicas``: by default as many as are running, or else one shard for each node
+    and one replica. ``gpus``: the share of a GPU that Ray reserves for each replica, 0 for none; by
+    default that of the running ones. ``folder``: where each node keeps the galleries of its shards.
+    ``may_miss``: answer while shards are missing, and say so in the results. ``storage_options``:
+    options of the dataset's storage.
     """
 
     shards: int | None = None
@@ -51,7 +52,7 @@ def open_cluster(
     encoder: DualEncoder | None = None,
     options: ClusterOptions | None = None,
 ) -> ClusterGallery:
-    """Return a dataset whose shards are searched, for a ``Searcher``; make them where they are not.
+    """Open a dataset as a gallery that shards on a Ray cluster search; start missing shards.
 
     ``address`` is that of a Ray cluster (``host:6379``, or ``auto`` on one of its nodes); with
     ``local`` one is started on this machine, which ends with this process. The newest version is
@@ -60,7 +61,7 @@ def open_cluster(
     Raises
     ------
     ClusterError
-        The cluster cannot be reached, its shards do not start, or are of another number.
+        The cluster cannot be reached, its shards do not start, or another number of shards runs.
     GalleryMissingError, GalleryError
         There is no dataset, or it may not be read.
     GalleryMismatchError

@@ -1,4 +1,4 @@
-"""Shards as Ray actors: where they run, how they are asked, and what becomes of them."""
+"""Shards as Ray actors: where they run, how a router calls them, and how they are scaled."""
 
 from typing import TYPE_CHECKING
 

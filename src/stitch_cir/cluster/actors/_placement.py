@@ -1,4 +1,4 @@
-"""On which nodes the replicas of shards are: those of one shard apart, where there are nodes."""
+"""Placement of replicas: those of one shard on different nodes, where there are enough."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Placement", "apart_first"]
 
 T = TypeVar("T")
 Shard = tuple[int, int]
-"""Which one of how many."""
+"""Number of a shard, and of all shards."""
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Placement:
 
     @classmethod
     def of(cls, ray: Any, share: float = 0.0) -> Placement:
-        """Return the nodes that are alive, with a GPU if need be; what they hold is to be added."""
+        """Return the live nodes, those with a GPU if a share is needed, without replicas yet."""
         alive = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
         gpus = {node: each.get("GPU", 0.0) for node, each in alive.items() if each.get("GPU")}
         cpus = {node: each.get("CPU", 0.0) for node, each in alive.items()}
@@ -56,8 +56,7 @@ class Placement:
     def choose(self, shard: Shard) -> str | None:
         """Return the node for a further replica, and count it there; ``None`` where none has room.
 
-        It is the one with the most room of those without a replica of this shard, or of all where
-        each has one.
+        Nodes without a replica of the shard come first, and among them the one with most room.
         """
         room = {node: self._room(node) for node in self.cpus}
         free = [node for node in sorted(room) if room[node] >= 1]
@@ -88,7 +87,7 @@ class Placement:
         )
 
     def _room(self, node: str) -> float:
-        """Return for how many further replicas a node has CPUs, and GPUs if need be."""
+        """Return how many further replicas fit on a node by its CPUs, and its GPUs if needed."""
         room = self.cpus[node] - len(self.held.get(node, ()))
         return min(room, self._gpu_room(node)) if self.share else room
 
@@ -99,12 +98,15 @@ class Placement:
         return max(0, min(alike, int((gpus - sum(used)) / self.share + 1e-6)))
 
     def could_be_apart(self, nodes: Sequence[str]) -> bool:
-        """Return whether replicas on these nodes share one, although another one has none."""
+        """Return whether replicas on these nodes share one while another node has none."""
         return len(set(nodes)) < min(len(nodes), len(self.cpus))
 
 
 def apart_first(replicas: Sequence[T], nodes: Sequence[str]) -> list[T]:
-    """Return the replicas on these nodes in order, but the first of each node before others."""
+    """Return replicas in order, the first on each node before further ones on the same node.
+
+    ``nodes``: the node of each replica.
+    """
     numbers = range(len(nodes))
     order = sorted(numbers, key=lambda number: nodes.index(nodes[number]) != number)
     return [replicas[number] for number in order]

@@ -1,4 +1,4 @@
-"""How the nodes of a cluster and the shards of a dataset are, and what scaling did."""
+"""Status of a cluster's nodes and of a dataset's shards, and the report of scaling."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class ShardStatus:
 
     @property
     def state(self) -> str:
-        """How it is, in a word."""
+        """``up``, ``loading`` or ``down``."""
         if self.problem:
             return "down"
         return "up" if self.loading is None else "loading"
 
     @property
     def name(self) -> str:
-        """What it is called, such as ``2/4, replica 1``."""
+        """The name of the replica, such as ``2/4, replica 1``."""
         return f"{self.number}/{self.shards}, replica {self.replica}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,9 +96,9 @@ class ClusterStatus:
     together: tuple[str, ...] = ()
 
     def problems(self) -> tuple[str, ...]:
-        """Return what keeps searches from being answered, or from being answered by any replica."""
+        """Return what keeps a search, or one of the replicas, from answering."""
         if not self.shards:
-            return ("there are no shards: stitch serve --cluster starts them",)
+            return ("no shards are running: stitch serve --cluster starts them",)
         shown = [
             f"shard {each.name} does not answer: {each.problem}"
             for each in self.shards
@@ -125,7 +125,7 @@ class ClusterStatus:
             if abs(seconds) > CLOCK_TOLERANCE
         ]
         shown += [
-            f"the replicas of shard {each} share a node, although another one has none: stitch "
+            f"the replicas of shard {each} share a node, although another node has none: stitch "
             "cluster scale moves them apart"
             for each in self.crowded
         ]

@@ -1,4 +1,4 @@
-"""One question to all shards: a slow replica is hedged by another one, within a deadline."""
+"""One question to all shards, with a deadline, and hedged calls of slow replicas."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _AGAIN = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds for an answer, until a second replica is asked as well, and between two looks.
+    """How long a router waits, in seconds.
 
-    ``silent``: for an answer of a shard that is known not to answer.
+    ``deadline``: for an answer; ``hedge``: until another replica is asked as well; ``silent``: for
+    a shard that did not answer lately; ``follow``: between checks for new versions and of shards.
     """
 
     deadline: float = 20.0
@@ -37,12 +38,16 @@ class Timing:
 
 
 class ShardsEndedError(Exception):
-    """A shard was ended while it was asked; others may be there in its stead."""
+    """A shard was ended during a question; other shards may have replaced it."""
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """A shard whose answer is waited for, ``until`` when; its replicas take turns in order."""
+    """A shard that has not answered yet; ``replicas`` are called in this order, in turns.
+
+    ``next_at``, ``since``, ``until``: when the next call is due, when the question began, and when
+    it is given up, by the monotonic clock.
+    """
 
     replicas: Sequence[Replica]
     arguments: tuple[Any, ...]
@@ -94,8 +99,8 @@ class Round:
     ) -> tuple[dict[int, tuple[Any, ...]], dict[int, str]]:
         """Return (shard numbers, rows, value) of each shard, and why others did not answer.
 
-        ``turn`` says which replica is asked first. A shard that is silent is not waited for until
-        the deadline; where shards may be missing, no longer than for the others.
+        ``turn``: rotates which replica is asked first. A silent shard gets ``timing.silent``
+        instead of the deadline, and, where shards may be missing, no more time than the others.
         """
         now, silent = time.monotonic(), set[int]()
         shards = [n for n in range(len(self.deployment.replicas)) if n not in without]
@@ -142,7 +147,7 @@ class Round:
             each.next_at = now + self.timing.hedge if several else float("inf")
 
     def _collect(self) -> None:
-        """Wait for an answer, or until somebody is to be called; take in what has come."""
+        """Wait for an answer, or until the next call is due; process the answers."""
         upcoming = min(min(each.until, each.next_at) for each in self._waiting.values())
         seconds = max(0.0, upcoming - time.monotonic())
         if not self._calls:
@@ -187,14 +192,14 @@ class Round:
         each.next_at = time.monotonic() + (0.0 if another else _AGAIN)
 
     def _note_unable(self, each: _Waiting, number: int, replica: Replica, reason: str) -> None:
-        """Keep why a replica cannot answer; where none can, no more time is spent."""
+        """Keep why a replica cannot answer this version; where none can, give the shard up."""
         self._note_failure(each, number, reason)
         each.unable.add(replica.name)
         if len(each.unable) == len(each.replicas):
             each.until = 0.0
 
     def _missing(self, number: int, waiting: _Waiting) -> str:
-        """Return in a sentence why a shard is missing: what is known of it, if nothing is new."""
+        """Return why a shard is missing: the reason noted before, unless this round has another."""
         noted = self.silent.reasons().get(number)
         if noted is not None and not waiting.failure:
             return noted

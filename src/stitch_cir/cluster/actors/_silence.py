@@ -1,4 +1,4 @@
-"""Which shards of a deployment do not answer at present, and why, as a router knows it."""
+"""Which shards of a deployment do not answer at present, and why, as a router sees them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["SilentShards", "not_answering"]
 
 @dataclass(slots=True)
 class SilentShards:
-    """Shards by number that were asked or looked at in vain; safe to share between threads.
+    """Shards, by number, that do not answer; safe to share between threads.
 
-    A shard is silent once a question to it was not answered in time, or once it could not answer
-    at two looks one after the other: a process that dies is started again between them. It is no
-    longer silent when it answers a question, or is ready at a look.
+    A shard becomes silent when it does not answer a question in time, or is not ready at two
+    checks in a row: a process that dies is restarted between them. It stops being silent when it
+    answers a question, or is ready at a check.
     """
 
     _reasons: dict[int, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class SilentShards:
     def look_at(
         self, deployment: Deployment, rows: Sequence[Mapping[str, Any]], version: int
     ) -> None:
-        """Take in what every replica said of itself, in the order of ``deployment.all``."""
+        """Process what every replica reported, in the order of ``deployment.all``."""
         of_replica = iter(rows)
         for number, replicas in enumerate(deployment.replicas):
             of_shard = [next(of_replica) for _ in replicas]
@@ -70,13 +70,13 @@ class SilentShards:
 
 
 def not_answering(deployment: Deployment, number: int, cause: str) -> str:
-    """Return in a sentence that a shard, ``number`` from 0, does not answer."""
+    """Return a sentence that says that a shard, ``number`` from 0, does not answer, and why."""
     shards = len(deployment.replicas)
     return f"The shard {number + 1} of {shards} of {deployment.uri} does not answer: {cause}."
 
 
 def _cause(of_shard: Sequence[Mapping[str, Any]], version: int) -> str:
-    """Return why no replica of a shard is ready; what one is about to do comes first."""
+    """Return why no replica of a shard is ready; one that is loading comes first."""
     for row in of_shard:
         if row["alive"] and row["loading"] is not None:
             return f"{row['machine']} is still loading version {row['loading']}"

@@ -1,4 +1,4 @@
-"""A query ranked by shards: what each answers is merged into what one machine answers."""
+"""Rank a query by asking all shards, with the results of one machine."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ __all__ = ["ClusterEngine"]
 
 @dataclass(frozen=True, slots=True)
 class TakingPartInShards:
-    """What takes part: its counts, and what to note about it beside."""
+    """Which images take part, over all shards: counts, and the notes about them."""
 
     left_out: LeftOut
     selection: TakingPart
@@ -62,12 +62,12 @@ class ClusterEngine:
     gallery: ClusterGallery
 
     def device(self, name: str) -> tuple[Solver | None, str]:
-        """Return how the shards call a device, which must be the same in all."""
+        """Return the device's name in the shards. Raises ``ClusterError`` if they differ."""
         devices = self.gallery.whole.device(self.gallery.snapshot(), name)
         if len(devices) > 1:
             raise ClusterError(
                 f"The device {name} is {' in some shards and '.join(devices)} in others.",
-                hint="Choose one that all have: --device cpu",
+                hint="Choose a device that all shards have, such as --device cpu",
             )
         return None, devices[0]
 
@@ -78,7 +78,7 @@ class ClusterEngine:
         negatives: Sequence[str],
         settings: SearchSettings,
     ) -> TakingPartInShards:
-        """Return what takes part, which is something."""
+        """Return which images take part; raises an error where none does."""
         assert isinstance(snapshot, ClusterSnapshot)
         left_out = left_out_of(snapshot, references, negatives, settings)
         duplicates = None
@@ -98,10 +98,10 @@ class ClusterEngine:
         excluded: frozenset[str],
         duplicates: str | None,
     ) -> list[ShardTakingPart]:
-        """Return what takes part in every shard, asked now or, of the same, lately.
+        """Return which images take part in every shard; recent answers are reused.
 
-        Not where a shard may be missing, whose images count no more; and not the sizes of groups,
-        which may be many.
+        They are not reused where a shard may be missing, since its images then no longer count, nor
+        for groups, whose sizes may take much memory.
         """
 
         def ask() -> list[ShardTakingPart]:
@@ -115,7 +115,7 @@ class ClusterEngine:
     def open(
         self, snapshot: Snapshot, request: RankingRequest, selected: TakingPartInShards | None
     ) -> ClusterSource:
-        """Return a query as the shards are asked it."""
+        """Return a query as it is sent to the shards."""
         assert isinstance(snapshot, ClusterSnapshot)
         whole, settings, timer = self.gallery.whole, request.settings, request.timer
         selected = selected or self.select(
@@ -177,7 +177,7 @@ class ClusterEngine:
         return score_chance(self.gallery, ranker, source.encoded, rows, others)
 
     def ask(self, snapshot: ClusterSnapshot, question: str, *arguments: Any) -> list[Any]:
-        """Return the shards' answers; what one that was started since lacks is made again, once."""
+        """Return the shards' answers; compute columns again, once, that a restarted shard lacks."""
         try:
             return snapshot.ask(question, *arguments)
         except ColumnMissingError as error:

@@ -1,4 +1,4 @@
-"""A query as shards are asked it: their answers, merged into what one machine answers."""
+"""One query to all shards, and the merge of their answers into those of one machine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["ClusterSource", "joined", "notes_of"]
 
 @dataclass(slots=True)
 class ClusterSource:
-    """A query that shards rank; the keys of its rankings are ids."""
+    """A query that the shards rank; the keys of its rankings are ids."""
 
     engine: ClusterEngine
     snapshot: ClusterSnapshot
@@ -41,7 +41,7 @@ class ClusterSource:
     chance: Chance | None = None
     named: None = None
     _groups: dict[str, Hashable] = field(default_factory=dict, repr=False)
-    """What the group of each ranked image is called."""
+    """The name of the group of each ranked image."""
     _answers: dict[float, list[ShardAnswer]] = field(default_factory=dict, repr=False)
     _cuts: Cuts = field(default_factory=Cuts, repr=False)
 
@@ -57,11 +57,11 @@ class ClusterSource:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Shards that did not answer, and why."""
+        """Why shards did not answer, a sentence each."""
         return tuple(self.snapshot.missing.values())
 
     def rank(self, depth: int, *, shortlist: int | None = None, cuts: Cuts) -> ShardRanking:
-        """Return the best of all shards, in a round of its own for the images of a shortlist."""
+        """Return the best of all shards; a shortlist is found in an extra round before."""
         kept = None
         if shortlist is not None:
             count = max(shortlist, depth)
@@ -105,7 +105,7 @@ class ClusterSource:
         return joined_facets([answer.facets for answer in self._answers[score]])
 
     def rank_of(self, id: str) -> tuple[int, str, float] | None:
-        """Return rank, id and score of an image: its score, then what stands before it."""
+        """Return rank, id and score of an image, ``None`` where it does not take part."""
         scores = [score for score in self._ask("score", id) if score is not None]
         if not scores:
             return None
@@ -146,7 +146,7 @@ class ClusterSource:
         hits = []
         for rank, id, score in ranked:
             if id not in made:
-                continue  # its shard is missing since, which the results say
+                continue  # its shard has gone missing meanwhile; the results say so
             group = of_group.get(names.get(id))
             hit = self._shown(made[id], rank, score, group)
             if group is not None and self.settings.group_by is not None:
@@ -194,12 +194,12 @@ class _Group:
 
 
 def notes_of(parts: Sequence[ShardTakingPart]) -> tuple[str, ...]:
-    """Return what the shards noted, each once."""
+    """Return the notes of all shards without repetitions."""
     return tuple(dict.fromkeys(note for part in parts for note in part.notes))
 
 
 def joined(parts: Sequence[ShardTakingPart], settings: SearchSettings) -> TakingPart:
-    """Return what takes part in all shards together."""
+    """Return which images take part over all shards."""
     selections = [part.selection for part in parts]
     images, ranked = (
         sum(getattr(each, name) for each in selections) for name in ("images", "ranked")

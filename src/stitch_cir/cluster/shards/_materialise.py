@@ -1,4 +1,4 @@
-"""A shard's share of one version of a dataset, as a gallery in a folder of its machine."""
+"""Write a shard's rows of one version of a dataset into a gallery on its machine."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ ROOM = "Make room there, or give shards another folder: --shard-cache DIR."
 _DONE = "complete.json"
 """Version, its id and number of rows, written last: a folder without it was not finished."""
 _DIGESTS = "digests.json"
-"""The digest of every row, which only the next version needs."""
+"""The digest of every row, from which the next version is made."""
 _TOGETHER = 1000
 _PATIENCE = 3600.0
-"""Seconds that a replica waits for another one of its shard, which writes the same folder."""
+"""Seconds that a replica waits for another one on its machine that writes the same folder."""
 _KEPT = 2
 
 
 def dataset_key(uri: str) -> str:
-    """Return what names a dataset among others: letters and digits."""
+    """Return a short key for the address of a dataset, of hexadecimal digits."""
     return hashlib.blake2b(uri.encode(), digest_size=6).hexdigest()
 
 
@@ -129,7 +129,7 @@ def materialise_apart(
         raise ClusterError(
             f"The shard {numbers[0]}-{numbers[1]} of {uri} was not made: "
             f"{lines[-1] if lines else f'exit code {done.returncode}'}.",
-            hint="Is there memory enough on its node?",
+            hint="Is there enough memory on its node?",
         )
     kind, *rest = json.loads(done.stdout)
     if kind == "error":
@@ -165,7 +165,7 @@ def _is_complete(target: Path, version_id: str | None) -> bool:
 
 @contextmanager
 def _alone(versions: Path) -> Iterator[None]:
-    """Hold the folder's lock; a further replica on this machine waits until it is made."""
+    """Hold the folder's lock; other replicas of the shard on this machine wait for it."""
     until = time.monotonic() + _PATIENCE
     with ExitStack() as stack:
         while True:
@@ -194,7 +194,7 @@ def _make(dataset: SharedDataset, numbers: tuple[int, int], versions: Path, targ
         else:
             _copy_database(earlier / DATABASE, target / DATABASE)
     fresh = [id for id, digest in digests.items() if before.get(id) != digest]
-    # a folder that is not finished is deleted
+    # no journal is needed: an unfinished folder is deleted
     with closing(Store(target, write=True)) as store, store.unlogged():
         for start in range(0, len(gone), _TOGETHER):
             with store.transaction():
@@ -219,9 +219,9 @@ def _make(dataset: SharedDataset, numbers: tuple[int, int], versions: Path, targ
 def _records(
     dataset: SharedDataset, condition: str, fresh: Sequence[str], *, every: bool
 ) -> Iterator[list[Any]]:
-    """Yield the records of ``fresh`` ids, many at a time; at least once, for the attributes' kinds.
+    """Yield the records of ``fresh`` ids in batches; at least one, which carries attributes' kinds.
 
-    ``every``: these are all that there are.
+    ``every``: ``fresh`` are all ids of the shard.
     """
     conditions = [condition]
     if not every:
@@ -252,7 +252,7 @@ def _finished(versions: Path) -> Sequence[Path]:
 
 
 def _sweep(versions: Path, version: int) -> None:
-    """Delete versions that are older than this one and the one before it."""
+    """Delete the folders of versions older than ``version``, except the newest of them."""
     numbered = [(int(each.name.removeprefix("version-")), each) for each in _finished(versions)]
     older = [folder for number, folder in numbered if number < version]
     for folder in older[_KEPT - 1 :]:
@@ -261,7 +261,7 @@ def _sweep(versions: Path, version: int) -> None:
 
 
 def _copy_database(source: Path, target: Path) -> None:
-    """Copy a database that others read meanwhile."""
+    """Copy a database that other processes may read at the same time."""
     with (
         closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as reading,
         closing(sqlite3.connect(target)) as writing,

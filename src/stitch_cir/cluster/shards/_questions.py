@@ -1,4 +1,4 @@
-"""What a router asks of shards, and what they answer: small, and free of files and connections."""
+"""Messages between a router and its shards: small, and without files or connections."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ __all__ = ["GroupMembers", "ShardAnswer", "ShardQuery", "ShardTakingPart"]
 
 @dataclass(frozen=True, slots=True)
 class ShardQuery:
-    """An encoded query, and what it leaves out.
+    """An encoded query, and the ids that it excludes.
 
-    ``hubness`` and ``duplicates`` name what the shard must hold of the whole gallery to answer.
+    ``hubness`` and ``duplicates`` name columns, computed from the whole gallery, that the shard
+    must hold to answer.
     """
 
     encoded: EncodedQuery = field(repr=False)
@@ -29,10 +30,10 @@ class ShardQuery:
 
 @dataclass(frozen=True, slots=True)
 class ShardTakingPart:
-    """What takes part in one shard; ``groups`` counts the images of each group that has a name.
+    """The images of one shard that take part; ``groups`` counts those of each named group.
 
-    ``notes`` say what is unusual about how the shard reads its images, ``incomplete`` that indexing
-    has not come to its end.
+    ``notes``: what is unusual about the shard's images; ``incomplete``: a note that indexing has
+    not completed, or ``None``.
     """
 
     selection: TakingPart

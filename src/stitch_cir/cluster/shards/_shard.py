@@ -1,4 +1,4 @@
-"""One shard: the process that holds some shard numbers of a dataset, at two versions."""
+"""A shard: the process that holds the rows of some shard numbers, at two versions."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ _QUESTIONS = frozenset(name for name in dir(ShardGallery) if not name.startswith
 
 
 class DatasetShard:
-    """Answers for the rows of a dataset whose shard number is in ``numbers``; thread-safe.
+    """Answers questions about the rows with certain shard numbers; safe to share between threads.
 
-    It holds the two newest versions that it was told to load.
+    It holds the two newest versions that it has loaded.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class DatasetShard:
             os.environ.setdefault(THREADS, str(max(1, usable_cores() // sharing)))
 
     def hello(self) -> dict[str, Any]:
-        """Return what a router compares before it asks: versions, and where this runs."""
+        """Return the state of this replica: where it runs, and which versions it holds."""
         with self._lock:
             held = {version: part.rows for version, part in self._parts.items()}
             images = {version: part.images for version, part in self._parts.items()}
@@ -154,7 +154,7 @@ class DatasetShard:
         try:
             value = work()
         except ModelError as error:
-            # torch, a GPU, or memory of one: what is missing is missing on this node
+            # torch, a GPU or its memory is missing on this node, not on the user's machine
             kind, message, hint = described(error)
             return "error", kind, f"On the node {self._node}: {message}", hint
         except (ColumnMissingError, StitchError) as error:
@@ -224,7 +224,7 @@ class DatasetShard:
             if isinstance(error, StitchError):
                 reason, hint = error.message, error.hint or hint
             if str(self._folder) in reason:
-                # whatever cannot be written there is no gallery of the user's
+                # the hint is about a gallery of the user's, and this is not one
                 hint = ROOM
             why = NotLoadedError(
                 f"The node {self._node} cannot load version {version} of {self._uri}: {reason}",

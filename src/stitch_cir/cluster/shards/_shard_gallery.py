@@ -1,4 +1,4 @@
-"""A shard as a gallery: how it ranks the images that it holds."""
+"""How a shard ranks its images."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from stitch_cir.transport import open_device
 __all__ = ["ShardGallery"]
 
 _VIEWED = 128
-"""Images whose views are kept: those that were ranked are shown next."""
+"""Images whose views are cached: those of a ranking are usually shown next."""
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class ShardGallery(ShardReader):
     def select(
         self, settings: SearchSettings, excluded: frozenset[str], duplicates: str | None
     ) -> ShardTakingPart:
-        """Return what takes part here."""
+        """Return which images of this shard take part, and what to note about them."""
         with self.gallery.snapshot() as snapshot:
             candidates = self._candidates(snapshot, settings, excluded, duplicates)
             names = self._group_names(snapshot, settings, candidates, duplicates)
@@ -81,12 +81,12 @@ class ShardGallery(ShardReader):
     def rank(
         self, query: ShardQuery, depth: int, kept: Sequence[str] | None, cuts: Cuts
     ) -> ShardAnswer:
-        """Return the best images, or groups; ``kept``: only these ids are ranked."""
+        """Return the best ``depth`` images or groups; with ``kept`` only these ids are ranked."""
         while True:
             with self.gallery.snapshot() as snapshot:
                 before = snapshot.damaged
             answer = self._rank(query, depth, kept, cuts)
-            # a record that turned out to be damaged is left out of what is counted as well
+            # a record that proves damaged while it is ranked must not be counted either
             if answer.damaged == before:
                 return answer
 
@@ -120,7 +120,7 @@ class ShardGallery(ShardReader):
             return ShardAnswer(named, reaching, facets, source.snapshot.damaged)
 
     def nearest(self, query: ShardQuery, count: int) -> ShardRanking:
-        """Return the images whose mean view is nearest."""
+        """Return the ``count`` images whose mean view is nearest to the query."""
         with self._source(query) as (source, _):
             problem = self._problem(source, source.candidates.rows)
             return nearest_in_shard(problem, count, source.ranker.matrix.ids)
@@ -136,13 +136,13 @@ class ShardGallery(ShardReader):
             return float(rescore_float64(problem, np.array([row]))[1][0])
 
     def count_before(self, query: ShardQuery, score: float, id: str) -> int:
-        """Count the images here that stand before one of any shard."""
+        """Count this shard's images that rank before an image of any shard."""
         with self._source(query) as (source, _):
             problem = self._problem(source, source.candidates.rows)
             return count_before(problem, score, id, source.ranker.matrix.ids)
 
     def penalties(self, query: ShardQuery, ids: Sequence[str]) -> dict[str, float]:
-        """Return what hubness takes off the score of those images that this holds."""
+        """Return the hubness penalties of those images that this shard holds, by id."""
         with self._source(query) as (source, _):
             penalty, ids_here = source.ranker.penalty, source.ranker.matrix.ids
             assert penalty is not None
@@ -150,7 +150,7 @@ class ShardGallery(ShardReader):
             return {id: float(penalty[row]) for id, row in rows if row is not None}
 
     def members(self, query: ShardQuery, groups: Sequence[Hashable]) -> list[GroupMembers]:
-        """Return the images of some groups; a group without a name is not asked for."""
+        """Return the images of named groups, in the order of ``groups``."""
         with self._source(query) as (source, names):
             candidates, ids = source.candidates, source.ranker.matrix.ids
             assert names is not None
@@ -255,7 +255,7 @@ class ShardGallery(ShardReader):
         candidates: Candidates,
         duplicates: str | None,
     ) -> Sequence[Hashable] | None:
-        """Return what each group is called in every shard; ``None`` for an image for itself."""
+        """Return the name of each group, the same in all shards; ``None`` for ungrouped images."""
         if candidates.groups is None:
             return None
         if settings.group_by is None:
