@@ -128,8 +128,9 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
                 # the port is open; Ray gives the reason in its log only
                 raise ClusterError(
                     f"The cluster at {address} does not let this machine join: its token is "
-                    "missing or is another one, or what listens there is no head of Ray.",
-                    hint=_TOKEN_HINT,
+                    "missing or is another one, the Ray on this machine belongs to another "
+                    "cluster, or what listens there is no head of Ray.",
+                    hint=f"{_TOKEN_HINT} Start Ray on this machine with --address {address}.",
                 ) from error
     with ray_errors(address):
         try:
