@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +16,7 @@ from stitch_cir.cluster import (
     SharedDataset,
     named_error,
 )
+from stitch_cir.cluster.shards import packed, unpacked
 from stitch_cir.encoders import DualEncoder
 from stitch_cir.errors import ClusterError
 
@@ -78,13 +78,12 @@ class FleetHere:
                     raise ClusterError(missing[number])
                 continue
             sent_to_shard = arguments[position] if len(arguments) > 1 else arguments[0]
-            sent = pickle.loads(pickle.dumps(tuple(sent_to_shard)))
-            kind, *rest = pickle.loads(
-                pickle.dumps(self.shards[number].answer(version, question, sent))
+            kind, *rest = self.shards[number].answer(
+                version, question, packed(tuple(sent_to_shard))
             )
             if kind == "error":
                 raise named_error(*rest)
-            values.append(rest[2][1])
+            values.append(unpacked(rest[2])[1])
         return Answers(values, missing)
 
 

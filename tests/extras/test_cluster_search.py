@@ -93,7 +93,7 @@ def test_random_searches_give_what_one_machine_gives(
     assert answer(parted, query, settings) == answer(whole, query, settings)
 
 
-def test_a_search_of_a_text_takes_three_rounds(
+def test_a_search_of_a_text_takes_two_rounds_and_one_from_then_on(
     parted: ClusterGallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     questions: list[str] = []
@@ -106,11 +106,34 @@ def test_a_search_of_a_text_takes_three_rounds(
     monkeypatch.setattr(parted.fleet, "ask", recorded)
     searcher = Searcher(parted, settings=SearchSettings(k=7))
     searcher.search(Query(text="a red thing"))
-    assert questions == ["select", "rank", "hits"]
+    assert questions == ["select", "rank"]
     # what takes part in a version is known from then on
     del questions[:]
     searcher.search(Query(text="a green thing"))
+    assert questions == ["rank"]
+    # of a later page only the merged ranking says what is shown
+    del questions[:]
+    searcher.search(Query(text="a green thing", offset=2))
     assert questions == ["rank", "hits"]
+
+
+def test_hits_that_did_not_come_with_the_rankings_take_one_more_round(
+    whole: Gallery, parted: ClusterGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = parted.fleet.ask
+    held = ask(parted.generation, "find", [("", -1, None, "id")]).values
+    ids = max((ids for _, ids in held), key=len)
+    late: list[Any] = []
+
+    def recorded(version: int, question: str, arguments: Any, **options: Any) -> Any:
+        late.extend(arguments[0][1] if question == "hits" else ())
+        return ask(version, question, arguments, **options)
+
+    monkeypatch.setattr(parted.fleet, "ask", recorded)
+    settings = {"k": len(ids), "include": tuple(ids)}
+    expected = answer(whole, QUERY, settings)
+    assert answer(parted, QUERY, settings) == expected
+    assert 0 < len(late) < len(ids)
 
 
 def test_a_version_that_is_gone_is_replaced_by_the_newest_once(

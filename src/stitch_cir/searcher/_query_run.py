@@ -56,7 +56,9 @@ class QueryRun:
         """Rank all candidates; the results hold this page, and all hits that are to be reranked."""
         source, request, settings = self.source, self.request, self.request.settings
         timer, floor, cut = request.timer, self.floor, max(self.floor, self.cut)
-        cuts = Cuts(tuple(dict.fromkeys((cut, floor))), request.facets)
+        later = request.reranks or request.offset or settings.variety
+        shown = 0 if later else self.page_size
+        cuts = Cuts(tuple(dict.fromkeys((cut, floor))), request.facets, shown)
         ranking = source.rank(self._depth, shortlist=settings.shortlist, cuts=cuts)
         timer.finish("rank")
         recall = None

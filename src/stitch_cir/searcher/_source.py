@@ -131,11 +131,13 @@ class Source(Protocol):
 class Cuts:
     """What is counted beside a ranking: images that score at least ``scores``, facets at the first.
 
-    −∞ is a cut that all reach.
+    −∞ is a cut that all reach. ``shown``: how many of the best will be hits, so that who holds them
+    may say at once what there is to show; 0 where that is not certain yet.
     """
 
     scores: tuple[float, ...] = (-np.inf,)
     facets: tuple[str | FacetRequest, ...] = ()
+    shown: int = 0
 
 
 class Engine(Protocol):

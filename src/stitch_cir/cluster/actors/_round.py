@@ -14,6 +14,7 @@ from stitch_cir.cluster._errors import NotLoadedError, named_error, reason_of
 from stitch_cir.cluster.actors._deployment import Deployment, Replica
 from stitch_cir.cluster.actors._silence import SilentShards, not_answering
 from stitch_cir.cluster.search import ShardCounts
+from stitch_cir.cluster.shards import packed, unpacked
 from stitch_cir.cluster.storage import SHARDS
 from stitch_cir.errors import ClusterError
 
@@ -50,7 +51,7 @@ class _Waiting:
     """
 
     replicas: Sequence[Replica]
-    arguments: tuple[Any, ...]
+    arguments: bytes
     next_at: float
     since: float
     until: float
@@ -103,13 +104,14 @@ class Round:
         instead of the deadline, and, where shards may be missing, no more time than the others.
         """
         now, silent = time.monotonic(), set[int]()
+        sent = [packed(tuple(each)) for each in arguments]
         shards = [n for n in range(len(self.deployment.replicas)) if n not in without]
         for position, number in enumerate(shards):
             replicas = self.deployment.replicas[number]
             first = turn % len(replicas)
             turns = [*replicas[first:], *replicas[:first]]
             turns.sort(key=lambda each: each.name in self.late)
-            of_shard = tuple(arguments[position] if len(arguments) > 1 else arguments[0])
+            of_shard = sent[position] if len(sent) > 1 else sent[0]
             patience = self.timing.deadline
             if number in self.silent:
                 silent.add(number)
@@ -172,14 +174,14 @@ class Round:
                 continue
             if kind == "error":
                 raise named_error(*rest)
-            numbers, stitch, (rows, value) = rest
+            numbers, stitch, answer = rest
             if stitch != __version__:
                 where = self.machines.get(replica.name, replica.name)
                 reason = f"{where} runs stitch {stitch}, and the router {__version__}"
                 self._note_unable(each, number, replica, reason)
                 continue
             self.late.discard(replica.name)
-            self._answers[number] = tuple(numbers), rows, value
+            self._answers[number] = (tuple(numbers), *unpacked(answer))
             self.counts.answered(number, time.monotonic() - each.since)
             self.silent.clear(number)
             del self._waiting[number]

@@ -50,6 +50,7 @@ class TakingPartInShards:
 
     left_out: LeftOut
     selection: TakingPart
+    shards: int
     incomplete: str | None
     duplicates: str | None
     notes: tuple[str, ...]
@@ -89,7 +90,7 @@ class ClusterEngine:
         selection.check(snapshot.address)
         notes = notes_of(parts)
         incomplete = next((part.incomplete for part in parts if part.incomplete), None)
-        return TakingPartInShards(left_out, selection, incomplete, duplicates, notes)
+        return TakingPartInShards(left_out, selection, len(parts), incomplete, duplicates, notes)
 
     def _taking_part(
         self,
@@ -150,7 +151,7 @@ class ClusterEngine:
         query = ShardQuery(encoded, settings, selected.left_out.ids, hubness, selected.duplicates)
         first = () if selected.incomplete is None else (selected.incomplete,)
         notes = (*first, *selected.selection.notes(settings), *notes)
-        source = ClusterSource(self, snapshot, query, selected.selection, notes)
+        source = ClusterSource(self, snapshot, query, selected.selection, selected.shards, notes)
         if settings.strictness is not None and request.cursor is not None:
             sample = whole.sample(snapshot)
             without = "".join(f" {number}" for number in sorted(snapshot.missing))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         ShardTakingPart,
     )
     from stitch_cir.cluster.shards._shard import DatasetShard, check_hello
+    from stitch_cir.cluster.shards._wire import packed, unpacked
 
 __all__ = [
     "DatasetShard",
@@ -22,6 +23,8 @@ __all__ = [
     "ShardTakingPart",
     "check_hello",
     "dataset_key",
+    "packed",
+    "unpacked",
 ]
 
 # each is imported when it is first used
@@ -36,5 +39,7 @@ _exports.publish(
         "ShardTakingPart": "_questions",
         "check_hello": "_shard",
         "dataset_key": "_materialise",
+        "packed": "_wire",
+        "unpacked": "_wire",
     },
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from stitch_cir.gallery import FacetRequest, Occurrences
 from stitch_cir.ranking import ShardRanking
-from stitch_cir.searcher import EncodedQuery, SearchSettings, TakingPart
+from stitch_cir.searcher import EncodedQuery, Hit, SearchSettings, TakingPart
 
 __all__ = ["GroupMembers", "ShardAnswer", "ShardQuery", "ShardTakingPart"]
 
@@ -47,13 +47,15 @@ class ShardAnswer:
     """The best of a shard, by id, and what is counted beside.
 
     ``reaching``: for each cut how many images for themselves reach it, and the names of groups;
-    ``facets``: each request with all values that occur.
+    ``facets``: each request with all values that occur. ``hits``: the first of the ranking as they
+    are shown, by id, as many as were asked for.
     """
 
     ranking: ShardRanking
     reaching: tuple[tuple[int, frozenset[Hashable]], ...] = ()
     facets: tuple[tuple[FacetRequest, Occurrences], ...] = ()
     damaged: frozenset[str] = frozenset()
+    hits: Mapping[str, Hit] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

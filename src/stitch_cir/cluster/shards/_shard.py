@@ -6,7 +6,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from stitch_cir.cluster._ray import assigned_gpus, node_id, node_name
 from stitch_cir.cluster.shards._log import log_answer, log_to_stderr
 from stitch_cir.cluster.shards._materialise import ROOM, materialise, materialise_apart
 from stitch_cir.cluster.shards._shard_gallery import ShardGallery
+from stitch_cir.cluster.shards._wire import packed, unpacked
 from stitch_cir.errors import (
     ClusterError,
     ModelError,
@@ -125,15 +126,16 @@ class DatasetShard:
         self,
         version: int,
         question: str,
-        arguments: Sequence[Any],
+        arguments: bytes,
         request: str = "",
         version_id: str | None = None,
     ) -> tuple[Any, ...]:
         """Return what ``ShardGallery`` answers at a version, with what a router checks.
 
-        That is ("answer", shard numbers, rows, stitch version, value), or ("error", class, message,
-        hint). ``request``: the id that is logged. ``version_id``: the id of the version, so that
-        the same number of another dataset at this address is never taken for it; ``None``: any.
+        That is ("answer", shard numbers, stitch version, (rows, value)), or ("error", class,
+        message, hint). ``arguments`` are packed, and so are rows and value. ``request``: the id
+        that is logged. ``version_id``: the id of the version, so that the same number of another
+        dataset at this address is never taken for it; ``None``: any.
         """
         began = time.perf_counter()
 
@@ -141,7 +143,7 @@ class DatasetShard:
             if question not in _QUESTIONS:
                 raise SettingError(f"Shards are not asked {question!r}.", hint="Update stitch-cir.")
             part = self._part(version, version_id)
-            return part.rows, getattr(part, question)(*arguments)
+            return packed((part.rows, getattr(part, question)(*unpacked(arguments))))
 
         answer = self._guarded(work)
         seconds = time.perf_counter() - began

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -117,7 +118,12 @@ class ShardGallery(ShardReader):
             groups = self._names_of(source, ranking.keys, names)
             keys = tuple(ids[row] for row in ranking.keys)
             named = replace(ranking, keys=keys, groups=groups, complete=complete)
-            return ShardAnswer(named, reaching, facets, source.snapshot.damaged)
+            ranked = zip(keys, ranking.keys, ranking.scores, strict=True)
+            hits = {
+                id: source.hit(0, row, score)
+                for id, row, score in itertools.islice(ranked, cuts.shown)
+            }
+            return ShardAnswer(named, reaching, facets, source.snapshot.damaged, hits)
 
     def nearest(self, query: ShardQuery, count: int) -> ShardRanking:
         """Return the ``count`` images whose mean view is nearest to the query."""
