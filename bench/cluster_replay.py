@@ -27,8 +27,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.cluster_model import CLUSTERS, DIM, TRACE, VIEWS, Cluster, Constants
+from bench.cluster_model import CLUSTERS, DIM, VIEWS, Cluster, Constants
 
+TRACE = Path(__file__).parent / "cluster_trace.json"
 PLOT = Path(__file__).parents[1] / "docs" / "images" / "cluster-latency.png"
 SETS, SCANS, WARM = 40_000, 300, 20
 QUERIES = 4000
@@ -189,16 +190,22 @@ def draw(replays: Sequence[tuple[str, Replay]], file: Path) -> None:
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator
 
+    colours = {
+        nodes: f"C{n}" for n, nodes in enumerate(sorted({r.plan.shards for _, r in replays}))
+    }
     figure, axes = plt.subplots(figsize=(9, 4.4), dpi=140)
     for name, replay in replays:
         values = np.sort(replay.latencies) * 1e3
         share = 1 - np.arange(len(values)) / len(values)
         dashes = "-" if replay.plan.hedge else "--"
-        axes.plot(values, 100 * share, dashes, label=name, linewidth=1.8)
+        colour = colours[replay.plan.shards]
+        axes.plot(values, 100 * share, dashes, color=colour, label=name, linewidth=1.8)
     axes.set(xscale="log", yscale="log", ylim=(0.05, 110))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(LogLocator(subs=(2, 3, 4, 5, 7)))
     axes.xaxis.set_minor_formatter("{x:g}")
     axes.set_xlabel("milliseconds from arrival to the last shard's answer (simulated)")
     axes.set_ylabel("% of queries that take longer")
@@ -226,7 +233,7 @@ PLANS = (
 def node_times(cluster: Cluster, trace: Path = TRACE) -> np.ndarray:
     """Return the recorded times, scaled to the median scan of a node of this cluster."""
     times = np.array(json.loads(trace.read_text(encoding="utf-8"))["wall_s"])
-    return times / np.median(times) * cluster.scan(Constants.measured(trace))
+    return times / np.median(times) * cluster.scan(Constants())
 
 
 def replay(shards: int, replicas: int, load: float, hedge: float | None) -> Replay:

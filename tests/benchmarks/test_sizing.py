@@ -12,7 +12,7 @@ from bench.cluster_model import SOURCES, Cluster, Constants
 from bench.cluster_replay import PLANS, Plan, Replay, simulate
 
 PAGE = Path(__file__).parents[2] / "docs" / "cluster-sizing.md"
-ROUND = Constants(scan=2.0, batch=4.0, efficiency=0.5, fan_out=0.01, per_node=0.001)
+ROUND = Constants(scan=4.0, fan_out=0.01, per_node=0.001)
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +34,16 @@ class TestSizing:
         once = Cluster(1e7, 10, 4)
         twice = replace(once, replicas=2)
         assert twice.answer(ROUND) == once.answer(ROUND)
-        rates = [each.queries_a_second(ROUND, batched=False) for each in (once, twice)]
+        rates = [each.queries_a_second(ROUND) for each in (once, twice)]
         assert rates == pytest.approx([1.0, 2.0])
-        assert twice.queries_a_second(ROUND, batched=True) == pytest.approx(8.0)
         assert once.money_a_month(0.1) == pytest.approx(10 * 4 * 730 * 0.1)
         assert twice.money_a_month(0.1) == 2 * once.money_a_month(0.1)
 
     def test_more_nodes_hold_less_each(self) -> None:
         assert Cluster(1e7, 4, 1).memory() == 2 * Cluster(1e7, 8, 1).memory() == 1.305e10
+
+    def test_a_disk_holds_two_versions_with_their_vectors_twice(self) -> None:
+        assert Cluster(1e6, 1, 16).disk() == 2e6 * (2 * 20480 + 5220 + 2048 + 1300)
 
     def test_every_constant_has_a_source(self) -> None:
         assert set(SOURCES) == set(vars(ROUND))
@@ -92,7 +94,7 @@ class TestReplay:
 
 class TestPage:
     def test_the_page_holds_the_tables_that_are_computed(self, page: str) -> None:
-        constants = Constants.measured()
+        constants = Constants()
         for line in (*cluster_model.table(constants), *cluster_model.constants_table(constants)):
             assert f"{line}\n" in page
 
