@@ -28,6 +28,9 @@ class ActorHere:
         self.unreachable = False
         self.calls: list[str] = []
         self.changes: Callable[[str, Any], Any] = lambda method, answer: answer
+        self.before_answer: Callable[[], None] | None = None
+        self.before_load: Callable[[], None] | None = None
+        """What others do at the moment of a call; it is done before the call returns."""
 
     def __getattr__(self, method: str) -> Any:
         return SimpleNamespace(remote=lambda *arguments: self._start(method, arguments))
@@ -35,6 +38,9 @@ class ActorHere:
     def _start(self, method: str, arguments: Sequence[Any]) -> Future[Any]:
         future: Future[Any] = Future()
         self.calls.append(method)
+        others = vars(self).get(f"before_{method}")
+        if others is not None:
+            others()
 
         def run() -> None:
             self.free.wait()

@@ -464,3 +464,91 @@ def test_seconds_of_a_shard_are_counted_by_how_many_they_are() -> None:
     (of_shard,) = counts.read()
     assert (of_shard.number, of_shard.answered, of_shard.seconds) == (1, 3, 60.204)
     assert [of_shard.within[bound] for bound in (0.005, 0.1, 0.25, 20.0)] == [1, 1, 2, 2]
+
+
+# -- what others do between a look and what is done upon it --------------------------------------
+
+
+def test_an_actor_that_is_ended_while_all_are_listed_is_left_out(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    fleet = RayFleet(ray, ray.start(uri, tmp_path, 2), timing=Timing(NEVER, NEVER))
+    listed, ended = ray.util.list_named_actors, ray.start(uri, tmp_path, 2, replicas=2).all[1]
+
+    def list_and_end(*, all_namespaces: bool) -> list[dict[str, str]]:
+        names: list[dict[str, str]] = listed(all_namespaces)
+        if ended.name in ray.actors:
+            ray.end(ended.name)
+        return names
+
+    ray.util.list_named_actors = list_and_end
+    fleet.refresh()
+    assert ended.name not in {each.name for each in fleet.deployment.all}
+    assert hits(search(fleet)) == on_one_machine(images)
+
+
+def test_shards_that_are_changed_again_and_again_during_a_search_are_one_error(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    fleet = RayFleet(ray, ray.start(uri, tmp_path, 2), timing=Timing(NEVER, NEVER))
+    counts = iter(range(3, 99))
+
+    def replace_all() -> None:
+        """End the shards that are asked, when others are there."""
+        before = list(ray.actors)
+        for each in ray.start(uri, tmp_path, next(counts)).all:
+            each.actor.shard.load(1)
+            each.actor.before_answer = replace_all
+        ray.end(*before)
+
+    for each in fleet.deployment.all:
+        each.actor.before_answer = replace_all
+    with pytest.raises(ClusterError, match="were changed during this search"):
+        search(fleet)
+    for actor in ray.actors.values():
+        actor.before_answer = None
+    assert hits(search(fleet)) == on_one_machine(images)
+
+
+def clean_up(uri: str) -> None:
+    """Delete all versions but the newest."""
+    dataset = SharedDataset.open(uri)
+    for tag in [tag for each in dataset.versions() for tag in each.tags]:
+        dataset.untag(tag)
+    assert dataset.compact(keep_days=0).versions_deleted
+
+
+def test_a_version_that_one_replica_no_longer_holds_is_answered_by_the_other_one(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    """It was started anew, and the version has been cleaned up since."""
+    deployment = ray.start(uri, tmp_path, 2, replicas=2)
+    fleet = RayFleet(ray, deployment, timing=Timing(NEVER, NEVER))
+    before = on_one_machine(images)
+    add_image(images, uri)
+    clean_up(uri)
+    first, second = deployment.replicas[0]
+    first.actor.shard = DatasetShard(uri, first.numbers, str(tmp_path / "elsewhere"))
+    for _ in range(2):
+        assert hits(search(fleet)) == before
+    second.actor.shard = DatasetShard(uri, second.numbers, str(tmp_path / "elsewhere"))
+    with pytest.raises(ClusterError, match="has no version '1'; it may have been cleaned up"):
+        search(fleet)
+    fleet.refresh()
+    assert hits(search(fleet)) == on_one_machine(images)
+
+
+def test_a_version_that_is_cleaned_up_before_it_is_loaded_gives_way_to_a_newer_one(
+    images: Path, uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    deployment = ray.start(uri, tmp_path, 2)
+
+    def others() -> None:
+        deployment.all[0].actor.before_load = None
+        add_image(images, uri)
+        clean_up(uri)
+
+    deployment.all[0].actor.before_load = others
+    fleet = RayFleet(ray, deployment)
+    assert fleet.version() == SharedDataset.open(uri).version > 1
+    assert hits(search(fleet)) == on_one_machine(images)

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from stitch_cir._hints import shell_word
 from stitch_cir.cluster._ray import check_nodes, connected, ray_errors
-from stitch_cir.cluster.actors import RayFleet, Spread, Timing, deploy, ending_new, shard_folder
+from stitch_cir.cluster.actors import (
+    RayFleet,
+    Spread,
+    Timing,
+    deploy,
+    ending_new,
+    placing_alone,
+    shard_folder,
+)
 from stitch_cir.cluster.search import ClusterGallery
 from stitch_cir.cluster.storage import SharedDataset, absolute_address
 from stitch_cir.gallery.store import check_encoder, encoder_name
@@ -71,11 +79,13 @@ def open_cluster(
     """
     chosen = options or ClusterOptions()
     absolute = absolute_address(uri)
-    dataset = SharedDataset.open(absolute, storage_options=chosen.storage_options)
+    SharedDataset.open(absolute, storage_options=chosen.storage_options)
     with ExitStack() as stack:
         ray = stack.enter_context(connected(None if address == LOCAL else address))
         fleet = _fleet(ray, absolute, chosen)
-        gallery = ClusterGallery(absolute, fleet, dataset.facts, encoder, may_miss=chosen.may_miss)
+        # of the version that is searched, which may be newer than the one that was just opened
+        facts = fleet.facts(fleet.version())
+        gallery = ClusterGallery(absolute, fleet, facts, encoder, may_miss=chosen.may_miss)
         if encoder is not None:
             gallery.use_encoder(encoder)
         fleet.load_encoder = partial(_load_encoder, absolute)
@@ -98,7 +108,7 @@ def _fleet(ray: Any, uri: str, chosen: ClusterOptions) -> RayFleet:
     """Return the shards, once all hold the newest version."""
     check_nodes(ray)
     options = chosen.storage_options
-    with ray_errors(), ending_new(ray, uri):
+    with ray_errors(), placing_alone(ray, uri), ending_new(ray, uri):
         deployment = deploy(
             ray,
             uri,

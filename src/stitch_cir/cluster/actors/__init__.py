@@ -7,6 +7,7 @@ from stitch_cir import _exports
 if TYPE_CHECKING:
     from stitch_cir.cluster.actors._deploy import Spread, deploy, shard_folder
     from stitch_cir.cluster.actors._deployment import Deployment, Replica
+    from stitch_cir.cluster.actors._exclusive import placing_alone
     from stitch_cir.cluster.actors._operate import end_shards, ending_new, read_status, scale
     from stitch_cir.cluster.actors._placement import Placement
     from stitch_cir.cluster.actors._ray_fleet import RayFleet
@@ -32,6 +33,7 @@ __all__ = [
     "deploy",
     "end_shards",
     "ending_new",
+    "placing_alone",
     "read_status",
     "scale",
     "shard_folder",
@@ -55,6 +57,7 @@ _exports.publish(
         "deploy": "_deploy",
         "end_shards": "_operate",
         "ending_new": "_operate",
+        "placing_alone": "_exclusive",
         "read_status": "_operate",
         "scale": "_operate",
         "shard_folder": "_deploy",

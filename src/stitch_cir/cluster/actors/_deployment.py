@@ -81,7 +81,10 @@ def deployed(ray: Any, uri: str) -> list[Replica]:
     for entry in ray.util.list_named_actors(all_namespaces=True):
         match = _NAME.fullmatch(entry["name"])
         if entry["namespace"] == NAMESPACE and match is not None and match["key"] == key:
-            actor = ray.get_actor(entry["name"], namespace=NAMESPACE)
+            try:
+                actor = ray.get_actor(entry["name"], namespace=NAMESPACE)
+            except ValueError:
+                continue  # ended since it was listed
             number, shards = int(match["number"]), int(match["shards"])
             replicas.append(Replica(entry["name"], number, shards, actor))
     return sorted(replicas, key=lambda each: (each.shards, each.number, each.name))

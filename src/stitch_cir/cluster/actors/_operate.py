@@ -19,6 +19,7 @@ from stitch_cir.cluster.actors._deploy import (
     shard_folder,
 )
 from stitch_cir.cluster.actors._deployment import Replica, deployed, replica_of
+from stitch_cir.cluster.actors._exclusive import placing_alone
 from stitch_cir.cluster.actors._placement import Placement, apart_first
 from stitch_cir.cluster.actors._ray_fleet import RayFleet
 from stitch_cir.cluster.actors._reports import (
@@ -47,7 +48,8 @@ def _folder_of(ray: Any, replicas: Sequence[Replica]) -> str:
 def ending_new(ray: Any, uri: str) -> Iterator[None]:
     """End the actors that were made meanwhile where something fails, or is interrupted.
 
-    They would keep their CPUs, and the folder that they were told, whatever is tried next.
+    They would keep their CPUs, and the folder that they were told, whatever is tried next. For use
+    within :func:`placing_alone`: those of others must not be among them.
     """
     before = {each.name for each in deployed(ray, uri)}
     try:
@@ -189,7 +191,7 @@ def scale(
     uri = absolute_address(uri)
     Spread(shards, replicas, gpus)  # raises for what cannot be
     SharedDataset.open(uri, storage_options=storage_options)
-    with connected(address) as ray, ray_errors(address):
+    with connected(address) as ray, ray_errors(address), placing_alone(ray, uri):
         before = deployed(ray, uri)
         counts = sorted({each.shards for each in before})
         if shards is None:

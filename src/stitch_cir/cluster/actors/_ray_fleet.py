@@ -11,15 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stitch_cir._hints import shell_word
-from stitch_cir.cluster._errors import named_error, reason_of
+from stitch_cir.cluster._errors import VersionGoneError, named_error, reason_of
+from stitch_cir.cluster.actors._checks import check_cover, check_not_replaced
 from stitch_cir.cluster.actors._deploy import hellos
 from stitch_cir.cluster.actors._deployment import Deployment, Replica, current_shards, is_there
-from stitch_cir.cluster.actors._round import Round, ShardsEndedError, Timing, check_cover
+from stitch_cir.cluster.actors._round import Round, ShardsEndedError, Timing
 from stitch_cir.cluster.actors._silence import SilentShards
 from stitch_cir.cluster.search import Answers, FleetState, ShardCount, ShardCounts
 from stitch_cir.cluster.storage import SharedDataset
-from stitch_cir.errors import ClusterError, StitchError
+from stitch_cir.errors import ClusterError, NotFoundError, StitchError
 
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
@@ -29,6 +29,8 @@ __all__ = ["SERVING", "RayFleet"]
 SERVING = "serving"
 """The tag of the version that is searched, which no clean-up deletes."""
 _LOAD_SECONDS, _LOOK_SECONDS = 3600.0, 5.0
+_CHANGES = 3
+"""How often something begins again because of others: shards in place of shards, versions."""
 _log = logging.getLogger("stitch_cir.cluster")
 
 
@@ -114,16 +116,11 @@ class RayFleet:
         """
         with self._refreshing:
             self._take_over()
-            dataset = SharedDataset.open(self.uri, storage_options=self._options)
-            newest, before = dataset.version, self._version
-            version_id = dataset.version_id
-            self._check_not_replaced(newest, version_id)
+            dataset, loaded = self._newest()
+            before, newest = self._version, dataset.version
             if newest == before:
                 self.look()
                 return newest
-            loaded = _Version(version_id, len(dataset), dataset.facts)
-            self._prepare(loaded.facts)
-            self._load(self.deployment.all, newest, loaded.id)
             # facts before the number: other threads look up the facts of the searched version
             kept = {number: each for number, each in self._versions.items() if number >= before}
             self._versions, self._version = kept | {newest: loaded}, newest
@@ -133,18 +130,24 @@ class RayFleet:
             _log.info("version %d of %s is searched, before it %d", newest, self.uri, before)
             return newest
 
-    def _check_not_replaced(self, newest: int, version_id: str) -> None:
-        """Raise ``ClusterError`` where the dataset is not the one that is searched."""
-        searched = self._versions.get(self._version)
-        if searched is None or newest > self._version:
-            return
-        if newest < self._version or version_id != searched.id:
-            raise ClusterError(
-                f"The dataset at {self.uri} was replaced by another one, whose newest version is "
-                f"{newest}, while version {self._version} was searched.",
-                hint="Restart its shards to search the new one: stitch cluster stop "
-                f"{shell_word(self.uri)}, then start the servers again.",
-            )
+    def _newest(self) -> tuple[SharedDataset, _Version]:
+        """Return the newest version, once every replica holds it."""
+        for attempt in range(_CHANGES):
+            dataset = SharedDataset.open(self.uri, storage_options=self._options)
+            try:
+                newest = _Version(dataset.version_id, len(dataset), dataset.facts)
+                if (before := self._versions.get(self._version)) is not None:
+                    there = dataset.version, newest.id
+                    check_not_replaced(self.uri, there, (self._version, before.id))
+                if dataset.version != self._version:
+                    self._prepare(newest.facts)
+                    self._load(self.deployment.all, dataset.version, newest.id)
+                break
+            except (NotFoundError, VersionGoneError):
+                # it was cleaned up meanwhile: then there is a newer one
+                if attempt == _CHANGES - 1:
+                    raise
+        return dataset, newest
 
     def _prepare(self, facts: Mapping[str, Any]) -> None:
         """Load the encoder of a version, where it is another one than that of the version before.
@@ -265,16 +268,13 @@ class RayFleet:
         may_miss: bool = False,
     ) -> Answers:
         """Return what every shard answers; see :meth:`Fleet.ask`."""
-        request = version, question, arguments, without, may_miss
-        try:
-            return self._ask(self.deployment, *request)
-        except ShardsEndedError:
-            # what was for each shard its own is not what others are asked
-            if len(arguments) == 1:
-                return self._ask(self.deployment, *request)
-            raise ClusterError(
-                f"The shards of {self.uri} were changed during this search.", hint="Search again."
-            ) from None
+        # what was for each shard its own is not what others are asked
+        for _ in range(_CHANGES if len(arguments) == 1 else 1):
+            with suppress(ShardsEndedError):
+                return self._ask(self.deployment, version, question, arguments, without, may_miss)
+        raise ClusterError(
+            f"The shards of {self.uri} were changed during this search.", hint="Search again."
+        )
 
     def _ask(
         self,

@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stitch_cir import __version__
-from stitch_cir._hints import shell_word
 from stitch_cir._request_id import current_request
-from stitch_cir.cluster._errors import NotLoadedError, named_error, reason_of
+from stitch_cir.cluster._errors import (
+    NotLoadedError,
+    VersionGoneError,
+    named_error,
+    reason_of,
+)
 from stitch_cir.cluster.actors._deployment import Deployment, Replica
 from stitch_cir.cluster.actors._silence import SilentShards, not_answering
 from stitch_cir.cluster.search import ShardCounts
 from stitch_cir.cluster.shards import packed, unpacked
-from stitch_cir.cluster.storage import SHARDS
-from stitch_cir.errors import ClusterError
 
-__all__ = ["Round", "ShardsEndedError", "Timing", "check_cover"]
+__all__ = ["Round", "ShardsEndedError", "Timing"]
 
 _AGAIN = 0.2
 """Seconds before a replica that failed is called once more."""
@@ -57,6 +59,8 @@ class _Waiting:
     until: float
     calls: int = 0
     failure: str = ""
+    gone: Exception | None = None
+    """What a replica answered that no longer holds the version; another one may."""
     unable: set[str] = field(default_factory=set)
     """Replicas that cannot answer at this version: one more call would change nothing."""
 
@@ -125,6 +129,9 @@ class Round:
             done_without = may_miss and self._answers and self._waiting.keys() <= silent
             for number in list(self._waiting):
                 if done_without or now >= self._waiting[number].until:
+                    gone = self._waiting[number].gone
+                    if gone is not None:
+                        raise gone
                     missing[number] = self._missing(number, self._waiting.pop(number))
                     self.silent.note(number, missing[number])
         return self._answers, missing
@@ -172,6 +179,10 @@ class Round:
             if kind == "error" and rest[0] == NotLoadedError.__name__:
                 self._note_unable(each, number, replica, rest[1].rstrip("."))
                 continue
+            if kind == "error" and rest[0] == VersionGoneError.__name__:
+                each.gone = named_error(*rest)
+                self._note_unable(each, number, replica, rest[1].rstrip("."))
+                continue
             if kind == "error":
                 raise named_error(*rest)
             numbers, stitch, answer = rest
@@ -207,22 +218,3 @@ class Round:
             return noted
         cause = waiting.failure or "it did not answer in time"
         return not_answering(self.deployment, number, cause)
-
-
-def check_cover(
-    uri: str, version: int, expected: int | None, answers: Mapping[int, tuple[Any, ...]]
-) -> None:
-    """Raise ``ClusterError`` unless the answers cover every row of a version exactly once.
-
-    ``expected``: how many rows the version has, ``None`` where that is not known.
-    """
-    ranges = sorted(numbers for numbers, _, _ in answers.values())
-    covered = [number for first, end in ranges for number in range(first, end)]
-    rows = sum(rows for _, rows, _ in answers.values())
-    if covered != list(range(SHARDS)) or expected not in (None, rows):
-        raise ClusterError(
-            f"The shards of {uri} hold {rows:,} rows of version {version} together, in "
-            f"{len(set(covered))} of {SHARDS} parts, and not {expected or 0:,} in all of them.",
-            hint=f"Restart them: stitch cluster stop {shell_word(uri)}, then start the servers "
-            "again.",
-        )
