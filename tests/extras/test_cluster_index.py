@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,14 @@ from stitch_cir.cluster import (
     ClusterIndexReport,
     ClusterOptions,
     SharedDataset,
+    end_shards,
     export_gallery,
     index_on_cluster,
     open_cluster,
+    renewal_uri,
+    scale,
 )
+from stitch_cir.cluster.actors import placing_alone
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import (
     ClusterError,
@@ -276,14 +281,164 @@ def test_an_interruption_keeps_what_is_done_and_says_how_to_go_on(
 
     for number in range(8, 20):
         noise(number, 40, 30).save(images / f"{number}.png")
+    shop = attributes_file(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        run(images, uri, unit=1, progress=interrupt)
+        run(images, uri, unit=1, attributes=shop, progress=interrupt)
     dataset = SharedDataset.open(uri)
     assert 0 < len(dataset) < 20  # the event comes with the first unit that is done
     assert dataset.waiting_files is not None
     assert dataset.waiting_files > 0
+    run(images, uri, attributes=shop)
+    assert_as_on_one_machine(images, uri, tmp_path / "gallery", attributes=shop)
+
+
+def at_first_unit(others: Callable[[], object]) -> Callable[[Any], None]:
+    """Have others do something when the first unit is encoded, and none is committed."""
+    waiting = [others]
+
+    def hear(event: Any) -> None:
+        if event.stage == "indexing" and waiting:
+            waiting.pop()()
+
+    return hear
+
+
+def test_rows_that_others_write_to_a_dataset_that_was_just_made_are_taken_in(
+    faults: Path, images: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nothing but the newest version is left of it."""
+    index_folder(images, tmp_path / "gallery", encoder=ENCODER)
+    commit = lance.LanceDataset.commit
+
+    def others(*args: Any, **options: Any) -> Any:
+        made = commit(*args, **options)
+        monkeypatch.setattr(lance.LanceDataset, "commit", commit)
+        export_gallery(tmp_path / "gallery", uri)
+        assert SharedDataset.open(uri).compact(keep_days=0).versions_deleted
+        return made
+
+    monkeypatch.setattr(lance.LanceDataset, "commit", others)
+    run(images, uri, unit=4)
+    assert_as_on_one_machine(images, uri, tmp_path / "gallery")
+
+
+def test_units_take_their_own_rows_although_others_have_moved_them(
+    faults: Path, images: Path, uri: str, tmp_path: Path
+) -> None:
+    for number in range(8, 16):
+        noise(number, 40, 30).save(images / f"{number}.png")
+    run(images, uri, unit=4)
+    for number in range(2, 16):
+        noise(100 + number, 40, 30).save(images / f"{number}.png")
+    before = rows_of(uri).keys()
+    # units are read one after the other, and the later ones after the first commit
+    delete = at_first_unit(lambda: SharedDataset.open(uri).delete(["0.png"]))
+    run(images, uri, unit=1, workers=1, progress=delete)
+    assert rows_of(uri).keys() == before - {"0.png"}
     run(images, uri)
     assert_as_on_one_machine(images, uri, tmp_path / "gallery")
+
+
+def test_nothing_is_added_to_what_others_make_anew_by_another_encoder(
+    faults: Path, images: Path, uri: str
+) -> None:
+    from stitch_cir.cluster.storage import metadata_of, schema
+
+    def make_anew() -> None:
+        facts = {**SharedDataset.open(uri).facts, "fingerprint": "f" * 64}
+        operation = lance.LanceOperation.Overwrite(schema(metadata_of(facts, ())), [])
+        lance.LanceDataset.commit(uri, operation, read_version=SharedDataset.open(uri).version)
+
+    with pytest.raises(GalleryMismatchError, match=r"were made anew meanwhile, by another encoder"):
+        run(images, uri, progress=at_first_unit(make_anew))
+    assert len(rows_of(uri)) == 0
+    assert SharedDataset.open(uri).facts["fingerprint"] == "f" * 64
+
+
+def test_a_version_that_is_cleaned_up_before_its_rows_are_read_ends_the_run_with_the_cause(
+    faults: Path, images: Path, uri: str, tmp_path: Path
+) -> None:
+    run(images, uri)
+    for number in range(8):
+        noise(100 + number, 40, 30).save(images / f"{number}.png")
+
+    def clean_up() -> None:
+        SharedDataset.open(uri).delete(["0.png"])
+        SharedDataset.open(uri).compact(keep_days=0)
+
+    with pytest.raises(ClusterError, match=r"On the node .* cleaned up") as caught:
+        run(images, uri, unit=1, workers=1, progress=at_first_unit(clean_up))
+    assert "Restore a backup" not in str(caught.value)
+    run(images, uri)
+    assert_as_on_one_machine(images, uri, tmp_path / "gallery")
+
+
+@pytest.mark.parametrize("what", ["the new dataset", "the transactions"])
+def test_a_rebuild_whose_ground_is_taken_away_says_that_others_did_it(
+    what: str, faults: Path, images: Path, uri: str
+) -> None:
+    run(images, uri)
+
+    def others() -> None:
+        if what == "the new dataset":
+            lance.LanceDataset.drop(renewal_uri(uri, "rebuild"))
+            return
+        SharedDataset.open(uri).delete(["7.png"])
+        SharedDataset.open(uri).compact(keep_days=0)
+
+    message = {
+        "the new dataset": r"Another run that encoded .* anew has ended, and deleted",
+        "the transactions": r"Others have written to .*photos.lance while it was encoded anew",
+    }
+    with pytest.raises(GalleryBusyError, match=message[what]):
+        run(images, uri, rebuild=True, progress=at_first_unit(others))
+    assert run(images, uri, rebuild=True).index.images == 8
+
+
+def test_an_answer_that_is_lost_with_its_node_is_computed_again(
+    faults: Path, images: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray keeps a large one on the node that made it."""
+    get, lost = ray.get, list[Any]()
+
+    def lose(call: Any, **options: Any) -> Any:
+        answer = get(call, **options)
+        if hasattr(answer, "fragments") and not lost:
+            lost.append(answer)
+            raise ray.exceptions.ObjectLostError(call.hex(), None, "")
+        return answer
+
+    monkeypatch.setattr(ray, "get", lose)
+    run(images, uri)
+    assert lost
+    assert_as_on_one_machine(images, uri, tmp_path / "gallery")
+
+
+@pytest.mark.parametrize("work", ["search", "scale"])
+def test_shards_are_placed_by_one_program_at_a_time(
+    work: str, faults: Path, images: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a server that cannot start would end the shards that another one has just made."""
+    run(images, uri)
+    address = ray.get_runtime_context().gcs_address
+    options = ClusterOptions(shards=1, folder=tmp_path / "shards")
+    waited = []
+    with ExitStack() as others:
+        others.enter_context(placing_alone(ray, uri))
+
+        def wait(seconds: float) -> None:
+            waited.append(seconds)
+            assert not [each for each in ray.util.list_named_actors() if "/1:" in each]
+            others.close()
+
+        monkeypatch.setattr("stitch_cir.cluster.actors._exclusive.time.sleep", wait)
+        if work == "search":
+            with closing(open_cluster(address, uri, encoder=ENCODER, options=options)) as gallery:
+                assert len(gallery) == 8
+        else:
+            assert scale(address, uri, shards=1).started == 1
+    assert waited
+    assert end_shards(address, uri) == 1
 
 
 def test_two_runs_at_once_write_no_image_twice(

@@ -14,7 +14,13 @@ from stitch_cir.cluster.storage import (
     lance_errors,
     quoted,
 )
-from stitch_cir.errors import GalleryBusyError, GalleryError
+from stitch_cir.errors import (
+    GalleryBusyError,
+    GalleryDamagedError,
+    GalleryError,
+    GalleryMismatchError,
+    NotFoundError,
+)
 
 __all__ = ["Committer"]
 
@@ -28,17 +34,21 @@ class Committer:
     """Makes versions of units. Others may write meanwhile: no id gets a second row."""
 
     def __init__(self, dataset: SharedDataset, addresses: RowAddresses) -> None:
-        """Begin at a version of which ``addresses`` knows the rows."""
+        """Begin at the version of which ``addresses`` knows the rows."""
         self.dataset = dataset
         self._addresses = addresses
-        self._version = dataset.version
+        # not the dataset's: others may have added rows to one that was just made
+        self._version = addresses.version
         self._landed: set[str] = set()
+        self._in_doubt = False
+        """Whether a commit may have landed although the storage answered with an error."""
 
     def commit(self, units: Sequence[EncodedUnit]) -> None:
         """Write units in one version, in place of the rows that their ids had.
 
         Where the acknowledgement of a commit was lost, the numbers of the units in the versions
-        since say whether it has landed. Raises ``GalleryError``.
+        since say whether it has landed. Raises ``GalleryMismatchError`` where others made all
+        vectors anew meanwhile, and ``GalleryError``.
         """
         kinds = {kind for unit in units for kind in unit.kinds}
         failures = 0
@@ -52,9 +62,12 @@ class Committer:
                 self.dataset.record(self.dataset.facts, sorted(kinds))
                 self._follow()
                 self._write(waiting)
-            except GalleryBusyError:
+            except (GalleryBusyError, NotFoundError):
+                # others wrote, or what was to be read has been cleaned up since
                 if attempt == _TRIES - 1:
                     raise
+            except GalleryMismatchError:
+                raise
             except GalleryError:
                 # a storage that did not answer in time may have done it all the same
                 failures += 1
@@ -67,8 +80,7 @@ class Committer:
         """Record the facts of the whole where they differ, and attributes that are new."""
         for attempt in range(_TRIES):
             try:
-                with lance_errors(self.dataset.uri):
-                    self.dataset.lance.checkout_latest()
+                self.dataset.follow()
                 self.dataset.record(facts, kinds)
             except GalleryBusyError:
                 if attempt == _TRIES - 1:
@@ -86,29 +98,46 @@ class Committer:
                 number: f"_rowaddr IN ({', '.join(map(str, addresses))})"
                 for number, addresses in rows.items()
             }
-            with lance_errors(self.dataset.uri):
-                self._replace(conditions, [], {})
+            self._replace(conditions, [], {})
             self._reread()
 
     def _follow(self) -> None:
         """Take in what others wrote since the last look."""
         lance = import_lance()
-        moved = False
-        with lance_errors(self.dataset.uri):
-            self.dataset.lance.checkout_latest()
-            newest = self.dataset.version
-            for version in range(self._version + 1, newest + 1):
-                transaction = self.dataset.lance.read_transaction(version)
-                properties = getattr(transaction, "transaction_properties", None) or {}
-                self._landed |= set(properties.get(_UNITS, "").split(","))
-                operation = getattr(transaction, "operation", None)
-                moved |= not isinstance(operation, lance.LanceOperation.UpdateConfig)
+        self.dataset.follow()
+        newest = self.dataset.version
+        moved = newest < self._version
+        for version in range(self._version + 1, newest + 1):
+            transaction = self._transaction(version)
+            properties = getattr(transaction, "transaction_properties", None) or {}
+            self._landed |= set(properties.get(_UNITS, "").split(","))
+            operation = getattr(transaction, "operation", None)
+            moved |= not isinstance(operation, lance.LanceOperation.UpdateConfig)
+        self._in_doubt = False
         if moved:
             self._reread()
         self._version = newest
 
+    def _transaction(self, version: int) -> Any:
+        """Return what made a version; ``None`` where it has been cleaned up.
+
+        Raises ``GalleryBusyError`` where that would have said whether a commit has landed: its
+        files may have been merged with others and deleted, so that none may be added again.
+        """
+        try:
+            with lance_errors(self.dataset.uri):
+                return self.dataset.lance.read_transaction(version)
+        except GalleryDamagedError as error:
+            if self._in_doubt:
+                raise GalleryBusyError(
+                    f"Version {version} of {self.dataset.uri} was cleaned up before this run saw "
+                    "whether the storage had taken its rows in.",
+                    hint="Run the same command again: what is there already is not written twice.",
+                ) from error
+            return None
+
     def _reread(self) -> None:
-        for _ in self._addresses.read(self.dataset.uri, self.dataset.lance):
+        for _ in self._addresses.read(self.dataset):
             pass
         self._version = self.dataset.version
 
@@ -127,9 +156,8 @@ class Committer:
         }
         if not fragments and not conditions:
             return
-        with lance_errors(self.dataset.uri):
-            numbers = [unit.number for unit in units]
-            self._replace(conditions, fragments, {_UNITS: ",".join(numbers)})
+        numbers = [unit.number for unit in units]
+        self._replace(conditions, fragments, {_UNITS: ",".join(numbers)})
         self._landed |= set(numbers)
         if self.dataset.version != before + 1:
             # another writer was quicker, perhaps with rows of the same ids
@@ -144,15 +172,23 @@ class Committer:
         lance = import_lance()
         if conditions:
             operation = lance.LanceOperation.Update(new_fragments=fragments)
-            for number, condition in conditions.items():
-                left = self.dataset.lance.get_fragment(number).delete(condition)
-                if left is None:
-                    operation.removed_fragment_ids.append(number)
-                else:
-                    operation.updated_fragments.append(left)
+            with self.dataset.reading():
+                for number, condition in conditions.items():
+                    left = self.dataset.lance.get_fragment(number).delete(condition)
+                    if left is None:
+                        operation.removed_fragment_ids.append(number)
+                    else:
+                        operation.updated_fragments.append(left)
         else:
             operation = lance.LanceOperation.Append(fragments)
         transaction = lance.Transaction(
             self.dataset.version, operation, transaction_properties=properties
         )
-        self.dataset.lance = lance.LanceDataset.commit(self.dataset.lance, transaction)
+        try:
+            with lance_errors(self.dataset.uri):
+                self.dataset.lance = lance.LanceDataset.commit(self.dataset.lance, transaction)
+        except GalleryBusyError:
+            raise
+        except GalleryError:
+            self._in_doubt = True
+            raise

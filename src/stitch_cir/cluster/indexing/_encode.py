@@ -18,6 +18,7 @@ from stitch_cir.cluster._ray import node_name
 from stitch_cir.cluster.indexing._units import EncodedUnit, EncoderJob, Failure, Ready, Unit
 from stitch_cir.cluster.storage import (
     AttributePosition,
+    SharedDataset,
     batches,
     import_lance,
     is_digest_of,
@@ -51,7 +52,7 @@ class UnitEncoder:
         self._job = job
         self._root = Path(job.root)
         self._encoder: DualEncoder | None = None
-        self._dataset: Any = None
+        self._dataset: SharedDataset | None = None
 
     def prepare(self) -> Ready | Failure:
         """Load the encoder; check that it is the dataset's, and that the images are to be seen."""
@@ -106,22 +107,19 @@ class UnitEncoder:
                 "Install the same model files on every node.",
             )
         self._encoder = encoder
-        with lance_errors(job.uri):
-            self._dataset = import_lance().dataset(
-                job.uri, version=job.version, storage_options=dict(job.storage_options) or None
-            )
+        self._dataset = SharedDataset.open(job.uri, storage_options=job.storage_options)
         return Ready(node_name())
 
     def _encode(self, unit: Unit, clock_offset: float) -> EncodedUnit:
         assert self._encoder is not None
         job, started = self._job, time.process_time()
-        rows = self._rows(unit.offsets)
+        rows = self._rows(unit)
         dim = self._encoder.dim
         try:
             records = [to_record(row, dim) for row in rows]
         except ValueError as error:
             raise GalleryDamagedError(
-                f"A row of version {job.version} of {job.uri} {error}.",
+                f"A row of version {unit.version} of {job.uri} {error}.",
                 hint="Find it: stitch cluster verify URI",
             ) from error
         scratch = tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-")
@@ -163,11 +161,17 @@ class UnitEncoder:
             time.process_time() - started,
         )
 
-    def _rows(self, offsets: list[int]) -> list[dict[str, Any]]:
-        if not offsets:
+    def _rows(self, unit: Unit) -> list[dict[str, Any]]:
+        """Return the rows that the unit's ids have, of the version that its offsets are of."""
+        if not unit.offsets:
             return []
-        with lance_errors(self._job.uri):
-            rows: list[dict[str, Any]] = self._dataset.take(offsets).to_pylist()
+        assert self._dataset is not None
+        if self._dataset.version != unit.version:
+            self._dataset = SharedDataset.open(
+                self._job.uri, unit.version, storage_options=self._job.storage_options
+            )
+        with self._dataset.reading():
+            rows: list[dict[str, Any]] = self._dataset.lance.take(unit.offsets).to_pylist()
         return rows
 
     def _write(self, rows: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -176,7 +180,8 @@ class UnitEncoder:
             return ()
         import pyarrow as pa
 
-        schema = self._dataset.schema
+        assert self._dataset is not None
+        schema = self._dataset.lance.schema
         stream = pa.RecordBatchReader.from_batches(schema, batches(rows, schema))
         with lance_errors(self._job.uri):
             fragments = import_lance().fragment.write_fragments(

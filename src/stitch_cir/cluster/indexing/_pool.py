@@ -87,7 +87,7 @@ class _Pool:
             actor, unit = self._busy.pop(done[0])
             try:
                 answer = self._ray.get(done[0])
-            except self._ray.exceptions.RayActorError as error:
+            except _lost(self._ray) as error:
                 self._replace(actor, unit, error)
                 continue
             if isinstance(answer, Failure):
@@ -144,6 +144,11 @@ class _Pool:
     def _room(self) -> str:
         free = self._ray.available_resources()
         return f"free are {free.get('CPU', 0):g} CPUs and {free.get('GPU', 0):g} GPUs"
+
+
+def _lost(ray: Any) -> tuple[type[Exception], ...]:
+    """Return the errors of a call whose answer does not come: its process or its node has died."""
+    return ray.exceptions.RayActorError, ray.exceptions.ObjectLostError
 
 
 def _cause(error: Exception) -> str:

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -26,8 +27,10 @@ from stitch_cir.cluster.storage import (
 )
 from stitch_cir.errors import (
     GalleryBusyError,
+    GalleryDamagedError,
     GalleryMismatchError,
     GalleryMissingError,
+    StitchError,
 )
 from stitch_cir.gallery import WRITTEN_ATTRIBUTES
 from stitch_cir.gallery.store import IdRecord
@@ -61,6 +64,31 @@ class Renewal:
         self.main, self.uri = main, renewal_uri(main.uri, kind)
         self._options = dict(storage_options)
         self._version = main.version
+        self._id: str | None = None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Name the cause where another run has deleted what this one writes to.
+
+        Raises ``GalleryBusyError`` then.
+        """
+        try:
+            yield
+        except StitchError as error:
+            if self._id is None or self._is_there():
+                raise
+            raise GalleryBusyError(
+                f"Another run that encoded {self.main.uri} anew has ended, and deleted {self.uri}, "
+                "to which this one wrote as well.",
+                hint="Run the same command again, one at a time.",
+            ) from error
+
+    def _is_there(self) -> bool:
+        try:
+            left = SharedDataset.open(self.uri, storage_options=self._options)
+        except (GalleryMissingError, GalleryDamagedError):
+            return False
+        return bool(_origin(left).get("id") == self._id)
 
     def resume(self, facts: Mapping[str, Any]) -> SharedDataset | None:
         """Return what an interrupted run has left, brought up to date; ``None`` where to begin.
@@ -76,19 +104,21 @@ class Renewal:
         if not alike or not origin or origin["id"] == adopted.get("id"):
             self.discard()
             return None
+        self._id = origin["id"]
         if origin["version"] != self._version:
             self._take_in(left, origin)
         return left
 
     def begin(self, facts: Mapping[str, Any]) -> SharedDataset:
         """Make the dataset, with a row for each id of which something is kept."""
-        origin = {"id": uuid.uuid4().hex, "version": self._version}
+        origin: dict[str, Any] = {"id": uuid.uuid4().hex, "version": self._version}
         metadata = metadata_of(facts, self.main.attribute_positions)
         made = schema({**metadata, _ORIGIN: json.dumps(origin)})
         with lance_errors(self.uri):
             rows = batches(map(row_of, self._carried()), made)
             fragments = self._write(self.uri, made, rows, mode="create")
             create_dataset(self.uri, made, fragments, self._options)
+        self._id = origin["id"]
         return SharedDataset.open(self.uri, storage_options=self._options)
 
     def _carried(self) -> Iterator[IdRecord]:
@@ -157,12 +187,10 @@ class Renewal:
     def _require_unwritten(self) -> None:
         lance, main = import_lance(), self.main
         harmless = (lance.LanceOperation.UpdateConfig, lance.LanceOperation.Rewrite)
-        with lance_errors(main.uri):
-            main.lance.checkout_latest()
-            operations = [
-                getattr(main.lance.read_transaction(number), "operation", None)
-                for number in range(self._version + 1, main.version + 1)
-            ]
+        main.follow()
+        operations = [
+            self._operation(number) for number in range(self._version + 1, main.version + 1)
+        ]
         if not all(isinstance(each, harmless) for each in operations):
             raise GalleryBusyError(
                 f"Others have written to {main.uri} while it was encoded anew; what is searched "
@@ -170,6 +198,14 @@ class Renewal:
                 hint="Run the same command again: what is encoded is kept.",
             )
         self._version = main.version
+
+    def _operation(self, version: int) -> Any:
+        """Return what made a version; ``None`` where it was cleaned up."""
+        try:
+            with lance_errors(self.main.uri):
+                return getattr(self.main.lance.read_transaction(version), "operation", None)
+        except GalleryDamagedError:
+            return None
 
     def discard(self) -> None:
         """Delete what was encoded anew."""

@@ -46,6 +46,8 @@ UNIT = 500
 """Ids of a unit, where nothing else is said."""
 _UNITS_OF_A_COMMIT, _SECONDS_OF_A_COMMIT = 8, 30.0
 _OF_A_COMMIT = ("generation", "commit", "meta_digest")
+_FIRST = "first_attribute"
+"""Fact of a dataset that is not finished: the position of the first attribute that is new."""
 BEFORE = "before"
 """Folder of the driver's records of a dataset that is encoded anew, below those of the new one."""
 
@@ -100,8 +102,9 @@ class ClusterRun:
         if renewal is None:
             version = self._update(main, None, model, recipe)
         else:
-            self._update(self._resumed(renewal, model, recipe), renewal, model, recipe)
-            version = renewal.adopt()
+            with renewal.alone():
+                self._update(self._resumed(renewal, model, recipe), renewal, model, recipe)
+                version = renewal.adopt()
             # to the encoders an image of the dataset is one that had vanished
             counters = self._division.counters
             counters.added, counters.returned = counters.added + counters.returned, 0
@@ -160,12 +163,14 @@ class ClusterRun:
         if dataset is not None:
             self._records.read(dataset)
         division = self._division = self._survey(renewal, model, recipe)
-        facts = {name: fact for name, fact in division.facts.items() if name not in _OF_A_COMMIT}
+        left_out = (*_OF_A_COMMIT, _FIRST)
+        facts = {name: fact for name, fact in division.facts.items() if name not in left_out}
         if dataset is None:
             dataset = self._create(renewal, facts)
-        self._first = dataset.next_position
+        # a run that goes on shows attributes in the order that the first one began
+        self._first = dataset.facts.get(_FIRST, dataset.next_position)
         committer = Committer(dataset, self._records.addresses)
-        committer.remove_duplicates()
+        committer.commit([])  # without rows that stand there twice
         if division.remaining:
             self._encode(division, committer, facts)
         committer.record({**facts, "survey": {"complete": True, "waiting": 0}})
@@ -201,7 +206,7 @@ class ClusterRun:
         """Have all units encoded, and commit them as they come."""
         self._left = division.remaining
         new = positions(division.attribute_kinds, self._first + carried_position(None))
-        committer.record({**facts, "survey": _incomplete(self._left)}, new)
+        committer.record({**facts, **self._unfinished()}, new)
         self._done = division.done
         waiting = list[EncodedUnit]()
         with connected(self._options.get("address")) as ray:
@@ -221,10 +226,14 @@ class ClusterRun:
                 # what is encoded by now is kept, whatever ends the run
                 with suppress(StitchError):
                     self._commit(committer, waiting, division)
-                    committer.record({**facts, "survey": _incomplete(self._left)})
+                    committer.record({**facts, **self._unfinished()})
                 raise
             finally:
                 stream.close()
+
+    def _unfinished(self) -> dict[str, Any]:
+        """Return the facts of a run that has not come to its end."""
+        return {"survey": _incomplete(self._left), _FIRST: self._first}
 
     def _stream(
         self, ray: Any, division: FolderDivision, dataset: SharedDataset
@@ -240,7 +249,6 @@ class ClusterRun:
         job = EncoderJob(
             # nodes have other working directories
             uri=absolute_address(self._uri),
-            version=dataset.version,
             storage_options=self._storage,
             root=str(self._root.resolve()),
             facts=dataset.facts,
@@ -261,7 +269,8 @@ class ClusterRun:
     def _units_of(self, division: FolderDivision) -> Iterator[Unit]:
         run = uuid.uuid4().hex
         for number, (ids, part) in enumerate(division.parts(self._length)):
-            unit = Unit(f"{run}-{number}", ids, self._records.addresses.offsets(ids), part)
+            addresses = self._records.addresses
+            unit = Unit(f"{run}-{number}", ids, addresses.version, addresses.offsets(ids), part)
             self._lengths[unit.number] = len(ids)
             yield unit
 

@@ -52,13 +52,13 @@ class SurveyedRecords:
 
     def locate(self, dataset: SharedDataset) -> None:
         """Read where the rows of a version are that no survey is compared with."""
-        for row in self.addresses.read(dataset.uri, dataset.lance, ("state",)):
+        for row in self.addresses.read(dataset, ("state",)):
             self.images += row["state"] == "items"
             self.vanished += row["state"] == "vanished"
 
     def _read(self, dataset: SharedDataset, store: Store) -> None:
         kinds, waiting, count = dataset.kinds, list[IdRecord](), 0
-        for row in self.addresses.read(dataset.uri, dataset.lance, SURVEYED):
+        for row in self.addresses.read(dataset, SURVEYED):
             waiting.append(to_surveyed_record(row))
             if len(waiting) == _PAGE:
                 count += self._put(store, waiting, kinds, count)

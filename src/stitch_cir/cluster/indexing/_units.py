@@ -25,7 +25,6 @@ class EncoderJob:
     """
 
     uri: str
-    version: int
     storage_options: Mapping[str, str] = field(repr=False)
     root: str
     facts: Mapping[str, Any]
@@ -41,10 +40,11 @@ class EncoderJob:
 
 @dataclass(slots=True)
 class Unit:
-    """Ids that one encoder takes at a time; ``offsets`` are those of their rows in the version."""
+    """Ids that one encoder takes at a time; ``offsets`` are those of their rows in ``version``."""
 
     number: str
     ids: list[str]
+    version: int
     offsets: list[int]
     part: FolderPart
     deaths: int = 0

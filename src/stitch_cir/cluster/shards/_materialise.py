@@ -79,7 +79,8 @@ def materialise(
     try:
         versions.mkdir(parents=True, exist_ok=True)
         with _alone(versions):
-            if not _is_complete(target, version_id):
+            rows = _rows_of(target, version_id)
+            if rows is None:
                 dataset = SharedDataset.open(uri, version, storage_options=storage_options)
                 if version_id not in (None, dataset.version_id):
                     raise NotFoundError(
@@ -88,8 +89,7 @@ def materialise(
                         hint="Search again.",
                     )
                 shutil.rmtree(target, ignore_errors=True)
-                _make(dataset, numbers, versions, target)
-            rows = int(json.loads((target / _DONE).read_text())["rows"])
+                rows = _make(dataset, numbers, versions, target)
             _sweep(versions, version)
     except OSError as error:
         raise GalleryError(
@@ -113,7 +113,7 @@ def materialise_apart(
     Lance takes more memory than the shard itself, which is freed when that process ends. Raises
     what :func:`materialise` does, and ``ClusterError`` where the process dies.
     """
-    if _is_complete(_target(uri, version, numbers, folder), version_id):
+    if _rows_of(_target(uri, version, numbers, folder), version_id) is not None:
         return materialise(uri, version, numbers, folder, storage_options, version_id)
     done = subprocess.run(
         [sys.executable, "-c", f"from {__name__} import main; main()"],
@@ -155,14 +155,6 @@ def _target(uri: str, version: int, numbers: tuple[int, int], folder: Path) -> P
     return folder / dataset_key(uri) / f"{first}-{end}" / f"version-{version}"
 
 
-def _is_complete(target: Path, version_id: str | None) -> bool:
-    """Return whether a folder holds a whole version, and that of this id."""
-    done = target / _DONE
-    if not done.is_file():
-        return False
-    return version_id in (None, json.loads(done.read_text()).get("version_id"))
-
-
 @contextmanager
 def _alone(versions: Path) -> Iterator[None]:
     """Hold the folder's lock; other replicas of the shard on this machine wait for it."""
@@ -179,10 +171,30 @@ def _alone(versions: Path) -> Iterator[None]:
         yield
 
 
-def _make(dataset: SharedDataset, numbers: tuple[int, int], versions: Path, target: Path) -> None:
+def _rows_of(target: Path, version_id: str | None = None) -> int | None:
+    """Return how many rows a finished folder has; ``None`` for one that is not finished.
+
+    Nor is one that holds a version of another id.
+    """
+    try:
+        done = json.loads((target / _DONE).read_text())
+        rows = int(done["rows"])
+    except (FileNotFoundError, ValueError, KeyError):
+        # a process or a machine may die between making a file and writing it
+        return None
+    return rows if version_id in (None, done.get("version_id")) else None
+
+
+def _make(dataset: SharedDataset, numbers: tuple[int, int], versions: Path, target: Path) -> int:
+    """Make a folder that is not there; return how many rows it has."""
     first, end = numbers
     condition = f"shard >= {first} AND shard < {end}"
-    digests = {row["id"]: row["digest"].hex() for row in dataset.rows(["id", "digest"], condition)}
+    digests: dict[str, str] = {}
+    count = 0
+    for row in dataset.rows(["id", "digest"], condition):
+        # where a writer was interrupted before it deleted a second row, the first one counts
+        digests.setdefault(row["id"], row["digest"].hex())
+        count += 1
     before: dict[str, str] = {}
     gone: list[str] = []
     target.mkdir()
@@ -208,12 +220,9 @@ def _make(dataset: SharedDataset, numbers: tuple[int, int], versions: Path, targ
         if root is not None:
             set_root(store, Path(root), target)
     (target / _DIGESTS).write_text(json.dumps(digests))
-    done = {
-        "version": dataset.version,
-        "version_id": dataset.version_id,
-        "rows": len(digests),
-    }
+    done = {"version": dataset.version, "version_id": dataset.version_id, "rows": count}
     (target / _DONE).write_text(json.dumps(done))
+    return count
 
 
 def _records(
@@ -228,8 +237,12 @@ def _records(
         parts = [fresh[start : start + _TOGETHER] for start in range(0, len(fresh), _TOGETHER)]
         conditions = [f"id IN ({', '.join(map(quoted, part))})" for part in parts]
     waiting: list[Any] = []
+    ids = set(fresh)
     for each in conditions:
         for row in dataset.rows(None, each):
+            if row["id"] not in ids:
+                continue  # it stands there twice
+            ids.discard(row["id"])
             try:
                 waiting.append(to_record(row, dataset.dim))
             except ValueError as error:
@@ -247,7 +260,8 @@ def _records(
 
 def _finished(versions: Path) -> Sequence[Path]:
     """Return the folders that were finished, the newest version first."""
-    done = [path.parent for path in versions.glob(f"version-*/{_DONE}")]
+    folders = [path.parent for path in versions.glob(f"version-*/{_DONE}")]
+    done = [folder for folder in folders if _rows_of(folder) is not None]
     return sorted(done, key=lambda folder: -int(folder.name.removeprefix("version-")))
 
 
@@ -256,6 +270,8 @@ def _sweep(versions: Path, version: int) -> None:
     numbered = [(int(each.name.removeprefix("version-")), each) for each in _finished(versions)]
     older = [folder for number, folder in numbered if number < version]
     for folder in older[_KEPT - 1 :]:
+        # a process that dies meanwhile leaves a folder that is not finished
+        (folder / _DONE).unlink(missing_ok=True)
         # what is mapped stays readable until it is closed
         shutil.rmtree(folder, ignore_errors=True)
 

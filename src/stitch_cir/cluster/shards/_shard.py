@@ -26,6 +26,7 @@ from stitch_cir.cluster.shards._shard_gallery import ShardGallery
 from stitch_cir.cluster.shards._wire import packed, unpacked
 from stitch_cir.errors import (
     ClusterError,
+    GalleryMissingError,
     ModelError,
     NotFoundError,
     SettingError,
@@ -143,7 +144,13 @@ class DatasetShard:
             if question not in _QUESTIONS:
                 raise SettingError(f"Shards are not asked {question!r}.", hint="Update stitch-cir.")
             part = self._part(version, version_id)
-            return packed((part.rows, getattr(part, question)(*unpacked(arguments))))
+            given = unpacked(arguments)
+            try:
+                return packed((part.rows, getattr(part, question)(*given)))
+            except GalleryMissingError:
+                # another process of this machine holds later versions, and deleted this one
+                part = self._part(version, version_id, instead_of=part)
+                return packed((part.rows, getattr(part, question)(*given)))
 
         answer = self._guarded(work)
         seconds = time.perf_counter() - began
@@ -164,8 +171,21 @@ class DatasetShard:
         self._answered += 1
         return "answer", self._numbers, __version__, value
 
-    def _part(self, version: int, version_id: str | None, *, again: bool = False) -> ShardGallery:
-        """Return what is held at a version, loaded if need be; see :meth:`_loaded`."""
+    def _part(
+        self,
+        version: int,
+        version_id: str | None,
+        *,
+        again: bool = False,
+        instead_of: ShardGallery | None = None,
+    ) -> ShardGallery:
+        """Return what is held at a version, loaded if need be; see :meth:`_loaded`.
+
+        ``instead_of``: what was held, and can be read no more.
+        """
+        with self._lock:
+            if instead_of is not None and self._parts.get(version) is instead_of:
+                del self._parts[version], self._version_ids[version]
         if (part := self._held(version, version_id)) is not None:
             return part
         with self._loading:

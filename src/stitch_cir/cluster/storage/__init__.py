@@ -7,6 +7,7 @@ from stitch_cir import _exports
 if TYPE_CHECKING:
     from stitch_cir.cluster.storage._addresses import RowAddresses
     from stitch_cir.cluster.storage._dataset import SharedDataset
+    from stitch_cir.cluster.storage._importing import import_gallery
     from stitch_cir.cluster.storage._lance import (
         FILE_FORMAT,
         create_dataset,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
         to_surveyed_record,
     )
     from stitch_cir.cluster.storage._secrets import check_address
-    from stitch_cir.cluster.storage._transfer import export_gallery, import_gallery
+    from stitch_cir.cluster.storage._transfer import export_gallery
 
 __all__ = [
     "FILE_FORMAT",
@@ -95,7 +96,7 @@ _exports.publish(
         "create_dataset": "_lance",
         "decoded": "_rows",
         "export_gallery": "_transfer",
-        "import_gallery": "_transfer",
+        "import_gallery": "_importing",
         "import_lance": "_lance",
         "is_digest_of": "_rows",
         "lance_errors": "_lance",

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stitch_cir.cluster.storage._lance import lance_errors
+if TYPE_CHECKING:
+    from stitch_cir.cluster.storage._dataset import SharedDataset
 
 __all__ = ["RowAddresses"]
 
@@ -24,22 +25,25 @@ class RowAddresses:
         self._database = sqlite3.connect(file, isolation_level=None)
         self._database.execute("PRAGMA synchronous = OFF")
         self._database.execute("CREATE TABLE rows (id TEXT PRIMARY KEY, offset, address)")
+        self.version = 0
+        """The version that this knows the rows of."""
         self.duplicates: list[tuple[str, int]] = []
 
     def close(self) -> None:
         """Close the database."""
         self._database.close()
 
-    def read(self, uri: str, dataset: Any, columns: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    def read(self, dataset: SharedDataset, columns: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
         """Note where the rows of a version are, and yield them with these columns.
 
-        ``duplicates`` are (id, address) of the rows whose id an earlier row has.
+        ``duplicates`` are (id, address) of the rows whose id an earlier row has. Raises
+        ``NotFoundError`` where the version is cleaned up meanwhile.
         """
         self._database.execute("DELETE FROM rows")
         self.duplicates = []
-        offset = 0
-        with lance_errors(uri):
-            stream = dataset.to_batches(columns=["id", *columns], with_row_address=True)
+        self.version, offset = dataset.version, 0
+        with dataset.reading():
+            stream = dataset.lance.to_batches(columns=["id", *columns], with_row_address=True)
             for batch in stream:
                 rows = batch.to_pylist()
                 self._database.execute("BEGIN")

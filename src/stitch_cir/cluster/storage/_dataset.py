@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import datetime
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from stitch_cir._hints import shell_word
 from stitch_cir.cluster.storage._lance import import_lance, lance_errors, quoted
 from stitch_cir.cluster.storage._locations import absolute_address, require_no_gallery
 from stitch_cir.cluster.storage._metadata import (
@@ -22,31 +20,30 @@ from stitch_cir.cluster.storage._metadata import (
     kinds_metadata,
     read_metadata,
 )
-from stitch_cir.cluster.storage._reports import CompactReport, DatasetReport, DatasetVersion
+from stitch_cir.cluster.storage._reports import CompactReport, DatasetReport
 from stitch_cir.cluster.storage._rows import BATCH, shard_of, to_record
 from stitch_cir.cluster.storage._secrets import check_address
-from stitch_cir.errors import NotFoundError, SettingError
+from stitch_cir.cluster.storage._versions import TRIES, DatasetVersions, unhurried
+from stitch_cir.errors import (
+    GalleryBusyError,
+    GalleryDamagedError,
+    NotFoundError,
+    SettingError,
+)
 from stitch_cir.gallery.store import completeness
 
 __all__ = ["SharedDataset"]
 
 _UNIT_TOLERANCE = 1e-3
 _NAMED = 20
-_TAG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.|lock$|$))*")
 _MOST_DAYS = 36500.0
 
 
-class SharedDataset:
+class SharedDataset(DatasetVersions):
     """A dataset in a folder or in object storage, at one version.
 
     What changes it makes a new version, all or nothing, and leaves this object at that version.
     """
-
-    def __init__(self, uri: str, dataset: Any, facts: Mapping[str, Any]) -> None:
-        """Use :meth:`open`."""
-        self.uri = uri
-        self.lance = dataset
-        self.facts = dict(facts)
 
     @classmethod
     def open(
@@ -71,8 +68,8 @@ class SharedDataset:
         check_address(uri)
         address = absolute_address(uri)
         require_no_gallery(uri)
-        with lance_errors(uri):
-            dataset = lance.dataset(address, storage_options=dict(storage_options or {}) or None)
+        options = dict(storage_options or {}) or None
+        dataset = unhurried(uri, lambda: lance.dataset(address, storage_options=options))
         facts = facts_of(dataset, uri)
         opened = cls(uri, dataset, facts)
         if version is not None:
@@ -81,31 +78,13 @@ class SharedDataset:
 
     def _check_out(self, version: int | str) -> None:
         number = self._number(version)
-        with lance_errors(self.uri):
-            self.lance = self.lance.checkout_version(number)
+        try:
+            with lance_errors(self.uri):
+                self.lance = self.lance.checkout_version(number)
+        except GalleryDamagedError:
+            self._number(version)  # was it cleaned up since?
+            raise
         self.facts = facts_of(self.lance, self.uri)
-
-    def _number(self, version: int | str) -> int:
-        """Return the number of a version or tag. Raises ``NotFoundError``."""
-        there = {each.number: each for each in self.versions()}
-        text = str(version)
-        number = int(text) if text.isdecimal() else None
-        if number is None:
-            number = next((n for n, each in there.items() if text in each.tags), None)
-        if number is None or number not in there:
-            raise self._absent("version" if text.isdecimal() else "tag", text)
-        return number
-
-    def _absent(self, what: str, name: str) -> NotFoundError:
-        return NotFoundError(
-            f"{self.uri} has no {what} {name!r}; it may have been cleaned up.",
-            hint=f"See what there is: stitch cluster log {shell_word(self.uri)}",
-        )
-
-    @property
-    def version(self) -> int:
-        """The number of the version."""
-        return int(self.lance.version)
 
     @property
     def version_id(self) -> str:
@@ -113,7 +92,7 @@ class SharedDataset:
 
         A dataset that is made again at the same address has the same numbers, but other ids.
         """
-        with lance_errors(self.uri):
+        with self.reading():
             # Lance may return no transaction for a version that another program wrote
             return str(getattr(self.lance.read_transaction(self.version), "uuid", ""))
 
@@ -153,59 +132,17 @@ class SharedDataset:
         with lance_errors(self.uri):
             return int(self.lance.count_rows())
 
-    def versions(self) -> list[DatasetVersion]:
-        """Return all versions that can be opened, oldest first."""
-        with lance_errors(self.uri):
-            tags: dict[int, list[str]] = {}
-            for name, tag in self.lance.tags.list().items():
-                tags.setdefault(int(tag["version"]), []).append(name)
-            return [
-                DatasetVersion(
-                    int(each["version"]),
-                    each["timestamp"].astimezone(datetime.UTC),
-                    int(each["metadata"].get("total_rows", 0)),
-                    tuple(sorted(tags.get(int(each["version"]), ()))),
-                )
-                for each in self.lance.versions()
-            ]
-
     def rows(
         self, columns: Sequence[str] | None = None, condition: str | None = None
     ) -> Iterator[dict[str, Any]]:
         """Yield the rows of this version, or those that meet a condition in SQL."""
-        with lance_errors(self.uri):
+        with self.reading():
             few = {} if columns else {"batch_size": BATCH, "batch_readahead": 2}
             stream = self.lance.to_batches(
                 columns=list(columns) if columns else None, filter=condition, **few
             )
             for batch in stream:
                 yield from batch.to_pylist()
-
-    def tag(self, name: str, version: int | str | None = None) -> int:
-        """Name a version, this one by default, so that it is kept; return its number.
-
-        A tag that exists moves. Raises ``NotFoundError`` for a version that is not there,
-        ``SettingError`` for a name that could be a number.
-        """
-        # a tag with other letters is written, and then no version can be listed any more
-        if name.isdecimal() or not _TAG.fullmatch(name):
-            raise SettingError(
-                f"A tag cannot be called {name!r}.",
-                hint="Take a name of the letters a to z, digits, and . _ - between them, that is "
-                "no number.",
-            )
-        number = self.version if version is None else self._number(version)
-        with lance_errors(self.uri):
-            exists = name in self.lance.tags.list()
-            (self.lance.tags.update if exists else self.lance.tags.create)(name, number)
-        return number
-
-    def untag(self, name: str) -> None:
-        """Delete a tag; its version may be cleaned up from now on. Raises ``NotFoundError``."""
-        if not any(name in each.tags for each in self.versions()):
-            raise self._absent("tag", name)
-        with lance_errors(self.uri):
-            self.lance.tags.delete(name)
 
     def check_out(self, version: int | str) -> int:
         """Make an earlier version the newest, as a new version; return its number.
@@ -225,7 +162,7 @@ class SharedDataset:
         if not ids:
             return self.version
         condition = f"id IN ({', '.join(map(quoted, ids))})"
-        with lance_errors(self.uri):
+        with self.reading():
             there = self.lance.to_table(columns=["id"], filter=condition)["id"].to_pylist()
             missing = [id for id in ids if id not in set(there)]
             if missing:
@@ -260,8 +197,8 @@ class SharedDataset:
         if changes:
             with lance_errors(self.uri):
                 self.lance.update_schema_metadata(changes)
-                self.lance.checkout_latest()
             self.facts = dict(facts)
+            self.follow()
 
     def compact(self, *, keep_days: float = 7.0, remove_unfinished: bool = False) -> CompactReport:
         """Merge small files, and delete versions that are older than so many days.
@@ -277,8 +214,8 @@ class SharedDataset:
             )
         with lance_errors(self.uri):
             before = len(self.lance.get_fragments())
-            self.lance.optimize.compact_files()
-            self.lance.checkout_latest()
+        self._merge_files()
+        with lance_errors(self.uri):
             stats = self.lance.cleanup_old_versions(
                 older_than=datetime.timedelta(days=keep_days),
                 delete_unverified=remove_unfinished,
@@ -286,6 +223,20 @@ class SharedDataset:
             )
             after = len(self.lance.get_fragments())
         return CompactReport(before, after, int(stats.old_versions), int(stats.bytes_removed))
+
+    def _merge_files(self) -> None:
+        """Merge small files; of a newer version where others were quicker."""
+        for attempt in range(TRIES):
+            unhurried(self.uri, self.lance.checkout_latest)
+            try:
+                with self.reading():
+                    self.lance.optimize.compact_files()
+            except (GalleryBusyError, NotFoundError):
+                if attempt == TRIES - 1:
+                    raise
+            else:
+                break
+        unhurried(self.uri, self.lance.checkout_latest)
 
     def verify(self) -> DatasetReport:
         """Check every row of this version against its digest; problems are reported, not raised."""

@@ -33,7 +33,10 @@ Blobs of 15 kB take half as long to write and a third as long to read as in 2.1 
 compress what vectors do not have: repetition.
 """
 
-_NO_DATASET = re.compile(r"Dataset at path .* was not found")
+_NO_DATASET = re.compile(r"Dataset at path (?!\S*\.manifest was).* was not found")
+"""Not of one version: that was cleaned up."""
+_NO_VERSIONS = re.compile(r"Not found: \S*/_versions$")
+"""What was opened has been deleted since."""
 _MISSING = re.compile(r"not found|does not exist|No such", re.IGNORECASE)
 _DAMAGED = re.compile(r"fill whole buffer|file size is too small|corrupt|magic", re.IGNORECASE)
 _REFUSED = re.compile(
@@ -103,7 +106,7 @@ def _translated(uri: str, text: str) -> GalleryError:
         )
     if "Dataset already exists" in text:
         return _created_meanwhile(uri)
-    if _NO_DATASET.search(text):
+    if _NO_DATASET.search(text) or _NO_VERSIONS.search(reason):
         return GalleryMissingError(
             f"There is no dataset at {uri}.",
             hint="Check the address, or make a dataset: stitch cluster export GALLERY URI",

@@ -13,6 +13,7 @@ __all__ = [
     "ATTRIBUTE",
     "FACTS",
     "FORMAT_METADATA",
+    "SHAPING",
     "AttributePosition",
     "facts_of",
     "kinds_metadata",
@@ -22,6 +23,8 @@ __all__ = [
 ]
 
 _FORMAT = 2
+SHAPING = ("fingerprint", "dim", "recipe")
+"""Facts that are the same for all vectors of a dataset."""
 FACTS, _DATASET, ATTRIBUTE = "stitch.facts", "stitch.dataset", "stitch.attribute."
 """Keys of a dataset's metadata: the gallery's facts, format and shards, and each attribute.
 

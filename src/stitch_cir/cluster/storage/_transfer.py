@@ -1,9 +1,8 @@
-"""A gallery into a dataset, and back into a gallery: bit for bit, attributes and captions too."""
+"""A gallery into a dataset: bit for bit, attributes and captions too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,42 +13,29 @@ from stitch_cir.cluster.storage._lance import (
     import_lance,
     lance_errors,
 )
-from stitch_cir.cluster.storage._locations import absolute_address, check_place, holding_dataset
-from stitch_cir.cluster.storage._metadata import metadata_of, positions
-from stitch_cir.cluster.storage._reports import GalleryExportReport, GalleryImportReport
-from stitch_cir.cluster.storage._rows import batches, is_digest_of, row_of, schema, to_record
+from stitch_cir.cluster.storage._locations import absolute_address, check_place
+from stitch_cir.cluster.storage._metadata import SHAPING, metadata_of, positions
+from stitch_cir.cluster.storage._reports import GalleryExportReport
+from stitch_cir.cluster.storage._rows import batches, is_digest_of, row_of, schema
 from stitch_cir.errors import (
     GalleryBusyError,
-    GalleryDamagedError,
-    GalleryError,
     GalleryMismatchError,
     GalleryMissingError,
     NotFoundError,
 )
-from stitch_cir.gallery import DEFAULT_DIRECTORY, Gallery
+from stitch_cir.gallery import Gallery
 from stitch_cir.gallery.store import (
-    DATABASE,
-    IdRecord,
     Store,
     attribute_kinds,
-    delete_database,
-    put_records,
     read_records,
     root_of,
-    set_root,
-    write_lock,
 )
 
-__all__ = ["export_gallery", "import_gallery"]
+__all__ = ["export_gallery"]
 
-_SHAPING = ("fingerprint", "dim", "recipe")
 _OF_A_COMMIT = ("generation", "commit", "meta_digest")
 _TRIES, _RETRIES = 10, 30
 """How often an export begins again after others' commits, and how often its own is tried again."""
-_UNFINISHED = "import.sqlite"
-"""The database of an import that is under way."""
-_RECORDS = 1000
-"""Records of one transaction."""
 
 
 def export_gallery(
@@ -93,7 +79,8 @@ def export_gallery(
                 continue  # another writer made it first
             try:
                 return _update(store, facts, kinds, dataset)
-            except GalleryBusyError:
+            except (GalleryBusyError, NotFoundError):
+                # others wrote, or the version that was compared has been cleaned up since
                 if attempt == _TRIES - 1:
                     raise
         raise GalleryBusyError(
@@ -182,7 +169,7 @@ def _update(
     first = next(parts, None)
     if first is not None:
         stream = pa.RecordBatchReader.from_batches(arrow_schema, _chained(first, parts))
-        with lance_errors(dataset.uri):
+        with dataset.reading():
             merge = dataset.lance.merge_insert("id")
             merge = merge.when_matched_update_all().when_not_matched_insert_all()
             merge.conflict_retries(_RETRIES).execute(stream)
@@ -198,7 +185,7 @@ def _compare(
     facts: Mapping[str, Any], kinds: Sequence[tuple[str, str]], dataset: SharedDataset
 ) -> None:
     """Raise ``GalleryMismatchError`` unless a gallery's vectors belong into a dataset."""
-    different = [name for name in _SHAPING if facts[name] != dataset.facts[name]]
+    different = [name for name in SHAPING if facts[name] != dataset.facts[name]]
     if different:
         name = different[0]
         what = {"fingerprint": "another encoder", "recipe": "other views"}.get(
@@ -225,111 +212,3 @@ def _add_attributes(kinds: Sequence[tuple[str, str]], dataset: SharedDataset) ->
     there = dict(dataset.kinds)
     new = [each for each in kinds if each[0] not in there]
     dataset.record(dataset.facts, positions(new, dataset.next_position))
-
-
-def import_gallery(
-    uri: str,
-    directory: Path | str,
-    *,
-    version: int | str | None = None,
-    root: Path | None = None,
-    storage_options: Mapping[str, str] | None = None,
-) -> GalleryImportReport:
-    """Make a gallery in ``directory`` from a version of a dataset, the newest by default.
-
-    ``root`` is the folder of the images, where it is another one here than where the gallery was
-    exported. An import that was interrupted is begun anew.
-
-    Raises
-    ------
-    GalleryError
-        There is a gallery already, or nothing can be written there.
-    NotFoundError
-        The dataset has no such version or tag, or ``root`` is not there.
-    GalleryDamagedError
-        A row is not what was written.
-    """
-    dataset = SharedDataset.open(uri, version, storage_options=storage_options)
-    target = Path(directory)
-    if root is not None and not root.is_dir():
-        raise NotFoundError(
-            f"There is no folder of images at {root}.",
-            hint="Give the folder where they are on this machine, or leave --root out.",
-        )
-    _check_place(target)
-    with write_lock(target):
-        _require_no_gallery(target)
-        unfinished = target / _UNFINISHED
-        delete_database(unfinished)
-        try:
-            images = _fill(target, dataset, root)
-        except BaseException:
-            delete_database(unfinished)
-            raise
-        delete_database(target / DATABASE)
-        unfinished.replace(target / DATABASE)
-    return GalleryImportReport(dataset.version, images)
-
-
-def _check_place(directory: Path) -> None:
-    """Raise ``GalleryError`` where a gallery would be mixed with a dataset, or hide another one."""
-    holding, inner = holding_dataset(str(directory)), directory / DEFAULT_DIRECTORY
-    if holding is not None:
-        raise GalleryError(
-            f"No gallery can be made in {directory}: it lies in the dataset {holding}.",
-            hint="Import into another directory.",
-        )
-    if (inner / DATABASE).exists():
-        raise GalleryError(
-            f"There is a gallery already of the images in {directory}: {inner}.",
-            hint="Import into another directory, or delete that one first.",
-        )
-
-
-def _require_no_gallery(directory: Path) -> None:
-    """Raise ``GalleryError`` where there is a gallery; one that was never finished is none."""
-    if not (directory / DATABASE).exists():
-        return
-    with closing(Store(directory, write=True)) as store:
-        if "fingerprint" in store.meta():
-            raise GalleryError(
-                f"There is a gallery already in {directory}.",
-                hint="Import into another directory, or delete that one first.",
-            )
-
-
-def _fill(directory: Path, dataset: SharedDataset, root: Path | None) -> int:
-    """Write a database that is no gallery yet; return the number of its images."""
-    recorded = dataset.facts["root"]
-    folder = root or (None if recorded is None else Path(recorded))
-    with closing(Store(directory, write=True, name=_UNFINISHED)) as store, store.unlogged():
-        images = _put_all(store, dataset)
-        with store.transaction():
-            store.set_meta(**dataset.facts)
-        if folder is not None:
-            set_root(store, folder, directory)
-    return images
-
-
-def _put_all(store: Store, dataset: SharedDataset) -> int:
-    images, waiting = 0, list[IdRecord]()
-    kinds = dataset.kinds
-    for row in dataset.rows():
-        try:
-            waiting.append(to_record(row, dataset.dim))
-        except ValueError as error:
-            raise GalleryDamagedError(
-                f"The row of {row['id']!r} in version {dataset.version} of {dataset.uri} {error}.",
-                hint="Import an earlier version, or export the gallery again: stitch cluster log",
-            ) from error
-        images += row["state"] == "items"
-        if len(waiting) == _RECORDS:
-            _commit(store, waiting, kinds)
-            waiting.clear()
-    _commit(store, waiting, kinds)
-    return images
-
-
-def _commit(store: Store, records: Sequence[IdRecord], kinds: Sequence[tuple[str, str]]) -> None:
-    with store.transaction():
-        put_records(store, records, kinds)
