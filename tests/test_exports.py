@@ -44,6 +44,7 @@ PRIVATE = {
     "_proxies",
     "_request_id",
     "_schema",
+    "_scratch",
     "_sqlite_files",
     "__main__",
 }

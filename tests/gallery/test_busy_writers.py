@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,9 @@ def test_half_built_caches_go_as_soon_as_their_process_is_gone(indexed: Path) ->
         (cache / name).mkdir(parents=True)
     (cache / "building-dead" / "alive").touch()
     os.utime(cache / "building-old", (time.time() - 7200,) * 2)
-    with building._mark_alive(cache / "building-alive"):
+    alive = sqlite3.connect(cache / "building-alive" / "alive", isolation_level=None)
+    with closing(alive):
+        alive.execute("BEGIN EXCLUSIVE")
         generation = Gallery.open(indexed).matrix().generation
         left = sorted(path.name for path in cache.iterdir())
     assert left == sorted(["building-alive", str(generation)])

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -62,16 +64,27 @@ def unwritable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "connect", refuse)
 
 
-def test_a_log_on_a_read_only_medium_is_read(with_log: Path, unwritable: None) -> None:
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for temporary ones, of this process and of those that it starts."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def test_a_log_on_a_read_only_medium_is_read(
+    with_log: Path, unwritable: None, scratch: Path
+) -> None:
     before = {p.name: p.stat().st_mtime_ns for p in (with_log / ".stitch").iterdir()}
     with Gallery.open(with_log) as gallery:
         assert "new.png" in ranked(gallery)
         assert equal(ranked(gallery), recorded(gallery))
         (note,) = gallery.notes
         assert "private copy" in note
-        folder = gallery._store._reading.folder  # type: ignore[union-attr]
-        assert folder is not None
-        assert folder.is_dir()
+        (folder,) = scratch.iterdir()
+        assert folder.name.startswith("stitch-copy-")
     after = {p.name: p.stat().st_mtime_ns for p in (with_log / ".stitch").iterdir()}
     assert after.keys() == before.keys()
     assert after["gallery.sqlite"] == before["gallery.sqlite"]
@@ -151,6 +164,56 @@ def test_what_changes_behind_an_unchangeable_database(
         index_folder(indexed, encoder=encoder)
         settled(indexed / ".stitch")
         assert len(gallery) == 6
+
+
+SERVING = """
+import sys
+from stitch_cir.gallery import Gallery
+
+gallery = Gallery.open(sys.argv[1])
+gallery.matrix()
+print(*gallery.notes, flush=True)
+sys.stdin.read()
+"""
+
+
+def serve_elsewhere(gallery: Path) -> subprocess.Popen[str]:
+    """Let another process pack the vectors into a temporary folder, and hold them."""
+    command = [sys.executable, "-c", SERVING, str(gallery)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert "temporary folder" in process.stdout.readline()
+    return process
+
+
+def test_temporary_folders_of_killed_processes_go_and_those_of_others_stay(
+    indexed: Path, scratch: Path
+) -> None:
+    cache = indexed / ".stitch" / "cache"
+    shutil.rmtree(cache)
+    cache.write_text("in the way")
+    killed = serve_elsewhere(indexed)
+    (left,) = scratch.iterdir()
+    with serve_elsewhere(indexed) as alive:
+        killed.kill()
+        killed.communicate()
+        (scratch / "stitch-cache-unmarked").mkdir()
+        (scratch / "stitch-cache-link").symlink_to(left)
+        assert left.is_dir()
+        others = {folder for folder in scratch.iterdir() if folder != left}
+        with Gallery.open(indexed) as gallery:
+            gallery.matrix()
+            assert not left.exists()
+            assert others <= set(scratch.iterdir())
+            assert len(list(scratch.iterdir())) == len(others) + 1
+        del gallery
+        assert set(scratch.iterdir()) == others
+        assert alive.communicate()[1] is None
+    # who ends by itself leaves nothing
+    assert {folder.name for folder in scratch.iterdir()} == {
+        "stitch-cache-unmarked",
+        "stitch-cache-link",
+    }
 
 
 def no_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stitch_cir._cores import THREADS, usable_cores
+from stitch_cir._scratch import remove_abandoned, scratch_folder
 from stitch_cir.cluster._errors import described
 from stitch_cir.cluster._ray import node_name
 from stitch_cir.cluster.indexing._units import EncodedUnit, EncoderJob, Failure, Ready, Unit
@@ -34,9 +34,11 @@ from stitch_cir.gallery.store import IdRecord
 if TYPE_CHECKING:
     from stitch_cir.encoders import DualEncoder
 
-__all__ = ["UnitEncoder"]
+__all__ = ["UnitEncoder", "remove_scratch", "scratch_kind"]
 
-_SCRATCH = "stitch-encoder-"
+_SCRATCH = "encoder"
+"""What the kinds of the temporary folders begin with that encoders make, one kind for a run."""
+_GONE_SECONDS = 10.0
 _ROOM = "Free space there, or set TMPDIR for Ray on that node to another folder."
 Answer = TypeVar("Answer")
 
@@ -71,7 +73,8 @@ class UnitEncoder:
         except StitchError as error:
             kind, message, hint = described(error)
             # what is written there is no gallery of the user's
-            return Failure(node_name(), kind, message, _ROOM if _SCRATCH in message else hint)
+            temporary = f"stitch-{_SCRATCH}-" in message
+            return Failure(node_name(), kind, message, _ROOM if temporary else hint)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
                 raise
@@ -122,19 +125,17 @@ class UnitEncoder:
                 f"A row of version {unit.version} of {job.uri} {error}.",
                 hint="Find it: stitch cluster verify URI",
             ) from error
-        scratch = tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-")
-        try:
+        remove_abandoned(_SCRATCH)
+        with scratch_folder(scratch_kind(unit)) as scratch:
             counters, after = index_part(
                 self._root,
                 unit.part,
                 PartState(records, job.facts, job.kinds),
-                directory=Path(scratch),
+                directory=scratch,
                 encoder=self._encoder,
                 settings=job.settings,
                 clock_offset=clock_offset,
             )
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
         before = {row["id"]: row["digest"] for row in rows}
         made = [
             row
@@ -192,6 +193,18 @@ class UnitEncoder:
                 storage_options=dict(self._job.storage_options) or None,
             )
         return tuple(json.dumps(fragment.to_json()) for fragment in fragments)
+
+
+def scratch_kind(unit: Unit) -> str:
+    """Return the kind of the temporary folders of a unit's run."""
+    return f"{_SCRATCH}-{unit.number.partition('-')[0]}"
+
+
+def remove_scratch(kind: str) -> None:
+    """Remove temporary folders of a run from this node, once its encoders there are dead."""
+    until = time.monotonic() + _GONE_SECONDS
+    while remove_abandoned(kind) and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def _count(records: Sequence[IdRecord], table: str) -> int:

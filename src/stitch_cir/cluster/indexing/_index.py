@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Unpack
 
+from stitch_cir._scratch import scratch_folder
 from stitch_cir.cluster.indexing._options import ClusterIndexOptions
 from stitch_cir.cluster.indexing._run import BEFORE, ClusterRun
 from stitch_cir.cluster.storage import ClusterIndexReport, import_lance
@@ -53,7 +53,7 @@ def index_on_cluster(
     """
     import_lance()
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stitch-index-")))
+        scratch = stack.enter_context(scratch_folder("index"))
         run = ClusterRun(Path(folder), uri, scratch, options)
         stack.callback(run.close)
         with _naming(scratch, uri):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from stitch_cir.cluster._errors import named_error
 from stitch_cir.cluster._ray import Node
-from stitch_cir.cluster.indexing._encode import UnitEncoder
+from stitch_cir.cluster.indexing._encode import UnitEncoder, remove_scratch, scratch_kind
 from stitch_cir.cluster.indexing._units import EncodedUnit, EncoderJob, Failure, Unit
 from stitch_cir.errors import ClusterError, GalleryError, StitchError
 
@@ -16,7 +17,7 @@ __all__ = ["encode_units"]
 
 _DEATHS = 3
 """How many encoders may die with one unit, and how many in a row before they take one."""
-_START_SECONDS = 180.0
+_START_SECONDS, _REMOVE_SECONDS = 180.0, 20.0
 
 
 def encode_units(
@@ -40,10 +41,14 @@ def encode_units(
         no room for one.
     """
     pool = _Pool(ray, job, units, nodes, gpus)
+    whole = False
     try:
         yield from pool.run(count)
+        whole = pool.deaths == 0
     finally:
         pool.close()
+        if not whole:
+            pool.remove_scratch()
 
 
 class _Pool:
@@ -54,6 +59,7 @@ class _Pool:
         self._job = job
         self._units = units
         self._again = deque[Unit]()
+        self._all = nodes
         self._offsets = {node.name: node.clock_offset for node in nodes}
         self._class = ray.remote(UnitEncoder).options(
             num_cpus=1,
@@ -65,12 +71,31 @@ class _Pool:
         self._nodes: dict[Any, str] = {}
         self._busy: dict[Any, tuple[Any, Unit | None]] = {}
         self._idle = list[Any]()
-        self._deaths = 0
+        self._in_a_row = 0
+        self.deaths = 0
+        """How many encoders have died."""
+        self._kind: str | None = None
         self._exhausted = False
 
     def close(self) -> None:
         for actor in {*self._nodes, *self._idle, *(actor for actor, _ in self._busy.values())}:
             self._ray.kill(actor)
+
+    def remove_scratch(self) -> None:
+        """Remove from all nodes the temporary folders of encoders that ended amid a unit."""
+        if self._kind is None:
+            return
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        remove = self._ray.remote(num_cpus=0, max_retries=0)(remove_scratch)
+        with suppress(self._ray.exceptions.RayError):
+            calls = [
+                remove.options(
+                    scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)
+                ).remote(self._kind)
+                for node in self._all
+            ]
+            self._ray.wait(calls, num_returns=len(calls), timeout=_REMOVE_SECONDS)
 
     def run(self, count: int) -> Iterator[EncodedUnit]:
         for _ in range(count):
@@ -92,7 +117,7 @@ class _Pool:
                 continue
             if isinstance(answer, Failure):
                 raise _error(answer)
-            self._deaths = 0
+            self._in_a_row = 0
             if unit is None:
                 self._nodes[actor] = answer.node
             # the next unit first: what is done may take its time to be committed
@@ -115,13 +140,15 @@ class _Pool:
             self._exhausted = True
             self._idle.append(actor)
             return
+        self._kind = scratch_kind(unit)
         offset = self._offsets.get(self._nodes[actor], 0.0)
         self._busy[actor.encode.remote(unit, offset)] = (actor, unit)
 
     def _replace(self, actor: Any, unit: Unit | None, error: Exception) -> None:
         """Start another encoder for one that died, and give its unit to one that is idle."""
         node = self._nodes.pop(actor, "a node")
-        self._deaths += 1
+        self._in_a_row += 1
+        self.deaths += 1
         if unit is not None:
             unit.deaths += 1
             if unit.deaths == _DEATHS:
@@ -132,7 +159,7 @@ class _Pool:
                     "file that does it: --exclude PATTERN.",
                 )
             self._again.append(unit)
-        elif self._deaths >= _DEATHS:
+        elif self._in_a_row >= _DEATHS:
             raise ClusterError(
                 f"Encoders die when they start: {_cause(error)}.",
                 hint="Look into Ray's logs on the nodes: /tmp/ray/session_latest/logs",

@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stitch_cir._scratch import MARK, is_abandoned, marked_alive
 from stitch_cir.errors import GalleryDamagedError
 from stitch_cir.gallery.cache._codes import write_codes
 from stitch_cir.gallery.cache._format import FILES, FORMAT, ViewMatrix, checksums, open_cache
@@ -33,8 +33,6 @@ __all__ = ["build", "pack_in_memory"]
 
 _ABANDONED = 3600.0
 """Seconds after which a half-built cache without a lock belongs to a process that died."""
-_ALIVE = "alive"
-"""File in a cache that is being built, locked for as long as its process lives."""
 
 
 def build(
@@ -60,7 +58,7 @@ def build(
         _share(cache, store.file)
     scratch = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
     try:
-        with _mark_alive(scratch):
+        with marked_alive(scratch):
             with store.read_transaction():
                 generation, commit = store.state()
                 packed = _write_sets(store, dim, scratch, Salvage(store, old or cache))
@@ -242,35 +240,13 @@ def _swap_in(
     return path
 
 
-@contextmanager
-def _mark_alive(folder: Path) -> Iterator[None]:
-    """Hold a lock in a folder that the operating system frees when this process ends."""
-    file = folder.absolute() / _ALIVE
-    lock: sqlite3.Connection | None = None
-    try:
-        with suppress(sqlite3.Error):
-            # a database's lock works wherever SQLite's locking does
-            lock = sqlite3.connect(file, isolation_level=None, timeout=0, check_same_thread=False)
-            lock.execute("BEGIN EXCLUSIVE")
-        yield
-    finally:
-        if lock is not None:
-            lock.close()
-        file.unlink(missing_ok=True)
-
-
 def _is_abandoned(folder: Path) -> bool:
     """Return whether a half-built cache belongs to a process that is gone."""
     if not folder.name.startswith("building-"):
         return False
+    if (folder / MARK).exists():
+        return is_abandoned(folder)
     try:
-        if (folder / _ALIVE).exists():
-            lock = sqlite3.connect(folder.absolute() / _ALIVE, isolation_level=None, timeout=0)
-            try:
-                lock.execute("BEGIN EXCLUSIVE")
-                return True
-            finally:
-                lock.close()
         return time.time() - folder.stat().st_mtime > _ABANDONED
-    except (OSError, sqlite3.Error):
+    except OSError:
         return False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
+from stitch_cir._scratch import scratch_folder
 from stitch_cir.errors import GalleryError
 from stitch_cir.gallery.cache._build import build, pack_in_memory
 from stitch_cir.gallery.cache._format import (
@@ -84,9 +84,10 @@ class PackedVectors:
         """Pack into a temporary folder, or in memory where there is none; say where."""
         reason: object = "it is gone again"
         try:
-            scratch = tempfile.mkdtemp(prefix="stitch-")
-            weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
-            matrix = self._build(store, dim, Path(scratch), newest)
+            folders = ExitStack()
+            scratch = folders.enter_context(scratch_folder("cache"))
+            weakref.finalize(self, folders.close)
+            matrix = self._build(store, dim, scratch, newest)
             if matrix is not None:
                 return matrix, "in a temporary folder, which takes time at every start."
         except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import sqlite3
 import threading
 import time
@@ -101,8 +100,8 @@ class Database:
         with _translated_errors(self.file):
             reading = open_for_reading(self.file)
             self._connection, self._reading = reading.connection, reading
-            if reading.folder is not None:
-                weakref.finalize(self, shutil.rmtree, reading.folder, ignore_errors=True)
+            if reading.folders is not None:
+                weakref.finalize(self, reading.folders.close)
             self.notes = [] if reading.note is None else [reading.note]
             try:
                 self._prepare(self._connection)

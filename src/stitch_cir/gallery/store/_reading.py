@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from stitch_cir._scratch import scratch_folder
 from stitch_cir.errors import GalleryBusyError, GalleryError, GalleryMissingError
 
 __all__ = ["ReadConnection", "open_for_reading"]
@@ -34,7 +35,7 @@ class ReadConnection:
     file: Path
     facts: tuple[_Facts | None, ...]
     live: bool
-    folder: Path | None = None
+    folders: ExitStack | None = None
     note: str | None = None
 
     def is_outdated(self) -> bool:
@@ -64,8 +65,8 @@ def open_for_reading(file: Path) -> ReadConnection:
 
     A database with a write-ahead log needs a file beside it even for reading. Where none can be
     made and no log is left, the file is read as one that nobody changes; where a log is left, it
-    holds the newest commits, so file and log are copied to a temporary folder (``folder`` of the
-    result, which the caller deletes) and read there.
+    holds the newest commits, so file and log are copied to a temporary folder (among ``folders`` of
+    the result, which the caller closes) and read there.
 
     Raises ``sqlite3.Error``, ``GalleryError``, ``GalleryBusyError``.
     """
@@ -79,17 +80,15 @@ def open_for_reading(file: Path) -> ReadConnection:
     facts = _read_facts(file)
     if not any(log is not None and log[2] for log in facts[1:_SHARED]):
         return ReadConnection(_connect(f"{address}?mode=ro&immutable=1"), file, facts, live=False)
-    folder, facts = _copy(file)
-    try:
+    with ExitStack() as stack:
+        folder, facts = _copy(file, stack)
         connection = _connect(f"{(folder / file.name).as_uri()}?mode=rw")
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        folders = stack.pop_all()
     note = (
         f"{file.parent} cannot be written and its newest changes lie in a log beside the database: "
         "a private copy of both is read."
     )
-    return ReadConnection(connection, file, facts, live=False, folder=folder, note=note)
+    return ReadConnection(connection, file, facts, live=False, folders=folders, note=note)
 
 
 def _connect(address: str) -> sqlite3.Connection:
@@ -127,11 +126,10 @@ def _read_facts(file: Path) -> tuple[_Facts | None, ...]:
     return tuple(facts_of_files)
 
 
-def _copy(file: Path) -> tuple[Path, tuple[_Facts | None, ...]]:
+def _copy(file: Path, folders: ExitStack) -> tuple[Path, tuple[_Facts | None, ...]]:
     """Copy a database and its logs, as they were at one moment, into a temporary folder."""
-    folder: Path | None = None
     try:
-        folder = Path(tempfile.mkdtemp(prefix="stitch-"))
+        folder = folders.enter_context(scratch_folder("copy"))
         for _ in range(_COPIES):
             facts = _read_facts(file)
             if _copy_files(file, folder) and _read_facts(file)[:_SHARED] == facts[:_SHARED]:
@@ -140,11 +138,7 @@ def _copy(file: Path) -> tuple[Path, tuple[_Facts | None, ...]]:
             f"Another process is writing {file}, and only a copy of it can be read from here.",
             hint="Try again when it is done.",
         )
-    except BaseException as error:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-        if not isinstance(error, OSError):
-            raise
+    except OSError as error:
         raise GalleryError(
             f"The newest changes of {file} lie in a log beside it, which cannot be read from here: "
             f"{error.strerror or error}.",
