@@ -9,8 +9,10 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+import typer
 
 from stitch_cir.cli import main
+from tests.command import command_tree
 
 START = (sys.executable, "-c", "from stitch_cir.cli import main; main()")
 
@@ -24,8 +26,10 @@ class Run:
 
 def run_here(monkeypatch: pytest.MonkeyPatch, *arguments: object, encoding: str = "utf-8") -> Run:
     """Run ``stitch`` in this process, with streams of an encoding that is strict."""
+    commands = command_tree()
     streams = [io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2)]
     with monkeypatch.context() as patched:
+        patched.setattr(typer.main, "get_command", lambda _: commands)
         patched.setattr(sys, "argv", ["stitch", *map(str, arguments)])
         patched.setattr(sys, "stdout", streams[0])
         patched.setattr(sys, "stderr", streams[1])

@@ -69,12 +69,27 @@ def jpeg(colour: tuple[int, int, int] = (220, 30, 30), size: tuple[int, int] = (
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An indexed folder of four images."""
     folder = tmp_path_factory.mktemp("running")
     for number in range(4):
         (folder / f"{number}.jpg").write_bytes(jpeg((60 * number, 30, 200)))
     index_folder(folder, encoder=HashEncoder())
-    running = Running(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def running(four: Path) -> Iterator[Running]:
+    running = Running(four)
+    yield running
+    running.stop()
+    assert not running.thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def impatient(four: Path) -> Iterator[Running]:
+    """A server that waits half a second for what a client has not sent."""
+    running = Running(four, body_seconds=0.5, header_seconds=0.5)
     yield running
     running.stop()
     assert not running.thread.is_alive()

@@ -25,6 +25,7 @@ from stitch_cir.encoders import HashEncoder
 from stitch_cir.gallery import index_folder
 from stitch_cir.server import ServerModels, ServerSettings, create_app
 from tests.chat.fake_server import Handler, serving
+from tests.server.running import deadlines_pass_after
 
 MODEL = {"reference": {"id": "red.png"}, "text": "in blue", "settings": {"k": 1}}
 PLAIN = {"reference": {"id": "red.png"}, "settings": {"k": 1}}
@@ -61,6 +62,14 @@ class Hanging:
         raise AssertionError("nobody reads this")
 
 
+class Stays:
+    """A request whose client stays."""
+
+    async def receive(self) -> dict[str, str]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
 @pytest.fixture
 def hanging() -> Iterator[Hanging]:
     composer = Hanging()
@@ -81,7 +90,7 @@ def app_of(folder: Path, hanging: Hanging, **settings: Any) -> FastAPI:
 
 async def all_begun(hanging: Hanging, count: int) -> None:
     for _ in range(count):
-        assert await asyncio.to_thread(hanging.begun.acquire, timeout=20)
+        assert await asyncio.to_thread(hanging.begun.acquire, timeout=60)
 
 
 def test_a_hanging_model_stops_nothing_else(folder: Path, hanging: Hanging) -> None:
@@ -121,13 +130,17 @@ def test_a_hanging_model_stops_nothing_else(folder: Path, hanging: Hanging) -> N
     asyncio.run(run())
 
 
-def test_edited_captions_do_not_spare_compose_the_model(folder: Path, hanging: Hanging) -> None:
+def test_edited_captions_do_not_spare_compose_the_model(
+    folder: Path, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = app_of(folder, hanging, model_threads=1, model_queue=0, model_deadline=0.05)
 
     async def run() -> None:
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://a.test") as client:
-            late = await client.post("/api/compose", json=EDITED)
+            with monkeypatch.context() as patch:
+                deadlines_pass_after(hanging.begun.acquire, patch)
+                late = await client.post("/api/compose", json=EDITED)
             assert (late.status_code, late.json()["error"]["type"]) == (504, "DeadlineError")
             assert "--model-deadline" in late.json()["error"]["hint"]
             assert late.headers["retry-after"]
@@ -145,11 +158,12 @@ def test_stopping_waits_for_work_but_not_for_a_model(folder: Path, hanging: Hang
         async with httpx2.AsyncClient(transport=transport, base_url="http://a.test") as client:
             stuck = asyncio.ensure_future(client.post("/api/search", json=MODEL))
             await all_begun(hanging, 1)
-            work = services.executor._pool.submit(lambda: done.wait(60))
-            services.executor._jobs.add(work)
+            work = asyncio.ensure_future(services.executor.run(Stays(), lambda: done.wait(60)))
+            await asyncio.sleep(0)  # lets it be submitted
+            assert services.executor.held == 1
             done.set()
             assert services.stop(60.0) is False  # at once: it is the model that hangs
-            assert work.result()
+            assert await work
             services.release()
             assert (await stuck).status_code == 503
 

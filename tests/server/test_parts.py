@@ -32,6 +32,7 @@ from stitch_cir.server.limits import (
 )
 from stitch_cir.views import ViewBox, ViewRecipe
 from tests.conftest import CountingEncoder, noise
+from tests.server.running import deadlines_pass_after
 
 
 def test_a_byte_cache_is_bounded_by_bytes() -> None:
@@ -119,16 +120,19 @@ def at_once(work: Callable[[int], object], count: int) -> list[object]:
 
 
 class Slow:
-    """Doubles numbers; counts calls; one call lasts until the others have queued up."""
+    """Doubles numbers; counts calls; the first one lasts until all inputs are there."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: int = 0) -> None:
         self.calls: list[list[int]] = []
         self.running = 0
+        self.waiting: Callable[[], int] = lambda: 0
+        self.inputs = inputs
 
     def __call__(self, numbers: Sequence[int]) -> list[int]:
         self.running += 1
         assert self.running == 1, "two calls at a time"
-        time.sleep(0.01)
+        while not self.calls and len(numbers) + self.waiting() < self.inputs:
+            time.sleep(0.001)
         self.calls.append(list(numbers))
         self.running -= 1
         if 13 in numbers:
@@ -137,11 +141,13 @@ class Slow:
 
 
 def batcher(function: Slow, **options: object) -> Batcher[int, int]:
-    return Batcher(function, **{"max_inputs": 8, "seconds": 0.05, "busy": lambda: 6, **options})  # type: ignore[arg-type]
+    run = Batcher(function, **{"max_inputs": 8, "seconds": 0.05, "busy": lambda: 6, **options})  # type: ignore[arg-type]
+    function.waiting = lambda: sum(len(job.inputs) for job in run._waiting)
+    return run
 
 
 def test_simultaneous_requests_are_one_call() -> None:
-    slow = Slow()
+    slow = Slow(inputs=12)
     run = batcher(slow)
     assert at_once(lambda n: run([n, n + 100]), 6) == [[2 * n, 2 * n + 200] for n in range(6)]
     assert len(slow.calls) < 6
@@ -150,7 +156,7 @@ def test_simultaneous_requests_are_one_call() -> None:
 
 
 def test_a_bad_input_fails_alone() -> None:
-    slow = Slow()
+    slow = Slow(inputs=6)
     run = batcher(slow)
     results = at_once(lambda n: run([n + 10]), 6)
     assert [type(result) for result in results].count(ValueError) == 1
@@ -242,16 +248,18 @@ class Asker:
 
 
 def executor(**options: object) -> RequestExecutor:
-    return RequestExecutor("test", **{"threads": 1, "queue": 1, "deadline": 10.0, **options})  # type: ignore[arg-type]
+    return RequestExecutor("test", **{"threads": 1, "queue": 1, "deadline": 60.0, **options})  # type: ignore[arg-type]
 
 
-def test_a_full_queue_is_refused_and_a_deadline_kept() -> None:
+def test_a_full_queue_is_refused_and_a_deadline_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
-        counter, release = executor(deadline=0.3), threading.Event()
+        counter, begun, release = executor(deadline=0.05), threading.Event(), threading.Event()
         done: list[int] = []
+        deadlines_pass_after(begun.wait, monkeypatch)
 
         def work(number: int) -> int:
-            release.wait(10)
+            begun.set()
+            assert release.wait(60)
             done.append(number)
             return number
 
@@ -279,10 +287,9 @@ def test_work_of_a_client_that_left_is_dropped_if_it_has_not_begun() -> None:
         done: list[str] = []
         first, second = Asker(), Asker()
         task = asyncio.ensure_future(
-            counter.run(first, lambda: (release.wait(10), done.append("a")))  # type: ignore[arg-type, func-returns-value]
+            counter.run(first, lambda: (release.wait(60), done.append("a")))  # type: ignore[arg-type, func-returns-value]
         )
         two = asyncio.ensure_future(counter.run(second, lambda: done.append("b")))  # type: ignore[arg-type]
-        await asyncio.sleep(0.05)
         second.gone.set()
         with pytest.raises(ClientLeftError):
             await two

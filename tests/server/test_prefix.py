@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -12,8 +13,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import SettingError
-from stitch_cir.server import ServerSettings, prepare
+from stitch_cir.server import ServerSettings, create_app, prepare
 
 ASK = {"text": "a red thing", "settings": {"k": 2}}
 
@@ -32,12 +34,18 @@ def test_addresses_in_answers_hold_the_prefix(serve: Callable[..., TestClient], 
             assert client.get(address.removeprefix("/pics")).status_code == 200
 
 
+@pytest.fixture(scope="module")
+def below(four: Path) -> Iterator[TestClient]:
+    """An application below a prefix."""
+    settings = ServerSettings(rate=0, batch_seconds=0, root_path="/pics")
+    with TestClient(create_app(four, encoder=HashEncoder(), settings=settings)) as client:
+        yield client
+
+
 @pytest.mark.parametrize("kept", ["", "/pics"], ids=["stripped", "kept"])
 @pytest.mark.parametrize("path", ["/", "/health", "/openapi.json", "/metrics", "/static/app.js"])
-def test_every_kind_of_address_below_a_prefix(
-    serve: Callable[..., TestClient], kept: str, path: str
-) -> None:
-    assert serve(root_path="/pics").get(kept + path).status_code == 200
+def test_every_kind_of_address_below_a_prefix(below: TestClient, kept: str, path: str) -> None:
+    assert below.get(kept + path).status_code == 200
 
 
 def test_the_page_needs_no_slash_where_a_prefix_is_set(
@@ -54,10 +62,9 @@ def test_a_path_that_only_begins_alike_is_another(serve: Callable[..., TestClien
 
 
 @pytest.mark.parametrize("path", ["//", "//health", "//static/app.js", "/pics//api/gallery"])
-def test_a_proxy_that_leaves_two_slashes(serve: Callable[..., TestClient], path: str) -> None:
+def test_a_proxy_that_leaves_two_slashes(below: TestClient, path: str) -> None:
     """nginx with ``location /pics { proxy_pass http://127.0.0.1:8000/; }``."""
-    app = serve(root_path="/pics").app
-    assert ask(app, "127.0.0.1", path=f"http://test{path}").status_code == 200
+    assert ask(below.app, "127.0.0.1", path=f"http://test{path}").status_code == 200
 
 
 def test_limits_and_headers_know_the_route_below_the_prefix(

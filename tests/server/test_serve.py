@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -22,23 +21,21 @@ from stitch_cir.server import listen
 from tests.server.running import Running, head
 
 
-def test_headers_that_never_end(running: Running) -> None:
+def test_headers_that_never_end(impatient: Running) -> None:
     for start in (b"", b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: "):
-        began = time.monotonic()
-        running.raw(start)
-        assert time.monotonic() - began < 15  # the connection was closed by the server
+        impatient.raw(start)  # returns once the server has closed the connection
 
 
-def test_a_body_that_never_ends(running: Running) -> None:
+def test_a_body_that_never_ends(impatient: Running) -> None:
     for path, kind, start in (
         ("/api/search", "application/json", b"{"),
         ("/api/uploads", "multipart/form-data; boundary=x", b"--x\r\n"),
     ):
         request = head("POST", path, "Content-Length: 500", f"Content-Type: {kind}")
-        answer = running.raw(request + start)
+        answer = impatient.raw(request + start)
         assert answer.startswith(b"HTTP/1.1 408")
         assert b"BodyTimeoutError" in answer
-    assert running.settled()
+    assert impatient.settled()
 
 
 def test_a_flood_of_headers(running: Running) -> None:
@@ -64,10 +61,10 @@ def test_a_flood_of_headers(running: Running) -> None:
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
     ],
 )
-def test_what_is_no_http(running: Running, sent: bytes) -> None:
-    answer = running.raw(sent)
+def test_what_is_no_http(impatient: Running, sent: bytes) -> None:
+    answer = impatient.raw(sent)
     assert answer == b"" or answer.split(b" ")[1] in (b"400", b"408", b"421", b"422")
-    assert running.get("/health")[0] == 200
+    assert impatient.get("/health")[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -32,15 +32,24 @@ _DESCRIPTIONS = {
     504: "It took too long",
     507: "The room for kept uploads is used up",
 }
+_ERROR = f"#/components/schemas/{ErrorResponse.__name__}"
 _ALWAYS = (408, 415, 421, 429, 503, 504)
 
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, object]]:
     """Return the errors of a route as ``/openapi.json`` describes them."""
-    return {
-        status: {"model": ErrorResponse, "description": _DESCRIPTIONS[status]}
-        for status in sorted({*statuses, *_ALWAYS})
+    statuses = tuple(sorted({*statuses, *_ALWAYS}))
+    errors: dict[int | str, dict[str, object]] = {
+        status: {
+            "description": _DESCRIPTIONS[status],
+            "content": {"application/json": {"schema": {"$ref": _ERROR}}},
+        }
+        for status in statuses
     }
+    # the model of one puts it into the document; one for each would be most of a server's start
+    first = statuses[0]
+    errors[first] = {"model": ErrorResponse, "description": _DESCRIPTIONS[first]}
+    return errors
 
 
 def image_response(kind: str) -> dict[int | str, dict[str, object]]:

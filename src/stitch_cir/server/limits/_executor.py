@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
@@ -44,7 +43,7 @@ class RequestExecutor:
         self._hint = (
             hint or "Ask for less (fewer captions, a smaller gallery), or raise --deadline."
         )
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._jobs: set[Future[Any]] = set()
         self._held = 0
         self._released: set[asyncio.Future[None]] = set()
@@ -120,6 +119,7 @@ class RequestExecutor:
             self._held -= 1
             if job is not None:
                 self._jobs.discard(job)
+            self._lock.notify_all()
 
     def release(self) -> None:
         """Answer every waiting request with an error; from the event loop's thread."""
@@ -134,8 +134,8 @@ class RequestExecutor:
         """
         self._pool.shutdown(wait=False, cancel_futures=True)
         with self._lock:
-            jobs = set(self._jobs)
-        return not wait_for(jobs, seconds).not_done
+            # a job is counted a moment longer than its future is under way
+            return self._lock.wait_for(lambda: not self._jobs, seconds)
 
 
 async def _until_disconnected(request: Request) -> None:
