@@ -287,6 +287,7 @@ def test_several_processes_build_at_once(indexed: Path) -> None:
         """
         import sys
         from stitch_cir.gallery import Gallery
+        print("there", flush=True)
         sys.stdin.readline()
         for _ in range(5):
             matrix = Gallery.open(sys.argv[1]).matrix()
@@ -302,8 +303,15 @@ def test_several_processes_build_at_once(indexed: Path) -> None:
         )
         for _ in range(3)
     ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "there\n"
     shutil.rmtree(indexed / ".stitch" / "cache")
-    answers = [process.communicate("go\n", timeout=30)[0].split() for process in processes]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    answers = [process.communicate()[0].split() for process in processes]
     assert answers == [["5", "50"]] * 3
     assert len(list((indexed / ".stitch" / "cache").iterdir())) == 1
 

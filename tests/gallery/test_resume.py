@@ -21,37 +21,36 @@ from stitch_cir.views import ViewRecipe
 from tests.gallery.fakes import FakeEncoder
 
 Paint = Callable[..., Path]
-SLOW = textwrap.dedent(
+HOLDING = textwrap.dedent(
     """
     import sys
     from pathlib import Path
     from stitch_cir.gallery import index_folder
     from tests.gallery.fakes import FakeEncoder
 
-    encoder = FakeEncoder()
-    encoder.pause = 0.05
-    index_folder(
-        Path(sys.argv[1]), encoder=encoder, batch_size=2,
-        progress=lambda event: print(event.stage, event.done, flush=True),
-    )
+    def tell(event):
+        if f"{event.stage} {event.done}" == sys.argv[2]:
+            print(sys.argv[2], flush=True)
+            sys.stdin.read()  # until it is killed, however long that takes
+
+    index_folder(Path(sys.argv[1]), encoder=FakeEncoder(), batch_size=2, progress=tell)
     """
 )
 
 
-def start_slowly(folder: Path, until: str) -> subprocess.Popen[str]:
-    """Index in another process, and come back when it has told ``until``."""
+def start_and_hold(folder: Path, at: str) -> subprocess.Popen[str]:
+    """Index in another process, and come back when it has come to ``at``, where it waits."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SLOW, str(folder)],
+        [sys.executable, "-c", HOLDING, str(folder), at],
         cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     assert process.stdout is not None
-    for line in process.stdout:
-        if line.strip() == until:
-            return process
-    raise AssertionError("the other process ended early")
+    assert process.stdout.readline().strip() == at, "the other process ended early"
+    return process
 
 
 @pytest.fixture
@@ -65,9 +64,10 @@ def many(tmp_path: Path, paint: Paint) -> Path:
 def test_a_killed_run_is_resumed_by_the_next(
     many: Path, encoder: FakeEncoder, kind: signal.Signals
 ) -> None:
-    process = start_slowly(many, "indexing 8")
+    process = start_and_hold(many, "indexing 8")
     process.send_signal(kind)
-    process.communicate(timeout=20)
+    process.wait()
+    process.communicate()
     assert process.returncode != 0
     with Gallery.open(many) as gallery:
         kept = len(gallery)
@@ -97,9 +97,10 @@ def test_a_second_indexer_is_refused_and_readers_are_not(many: Path, encoder: Fa
 
 
 def test_the_lock_of_a_dead_process_is_free(many: Path, encoder: FakeEncoder) -> None:
-    process = start_slowly(many, "indexing 2")
+    process = start_and_hold(many, "indexing 2")
     process.kill()
-    process.communicate(timeout=20)
+    process.wait()
+    process.communicate()
     with write_lock(many / ".stitch"):
         pass
 

@@ -46,7 +46,9 @@ def test_every_solver_finds_the_best_groups(seed: int, tmp_path: Path) -> None:
     transition = SemanticIncrement() if seed % 4 == 0 else NoTransition()
     problem = grouped(rng, replace(problem, transition=transition))
     k, size = int(rng.integers(1, 8)), int(rng.integers(1, 4))
-    solvers: tuple[Solver, ...] = (Exhaustive(), Exhaustive(block_bytes=1), small())
+    solvers: tuple[Solver, ...] = (Exhaustive(), small())
+    if seed % 3 == 0:  # set by set takes its time
+        solvers = (*solvers, Exhaustive(block_bytes=1))
     for scorer in SCORERS if seed % 10 else (*SCORERS, *COUPLINGS):
         scored = replace(problem, scorer=scorer)
         expected = textbook(scored, k, size)
