@@ -125,7 +125,7 @@ def test_the_entry_point_indexes_serves_and_is_healthy(folder: Path, tmp_path: P
         assert done.stdout.strip() == "8"
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=300)
         if process.stdout is not None:
             process.stdout.close()
     assert sorted(path.name for path in folder.rglob("*")) == before  # a read-only mount is enough

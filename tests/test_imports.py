@@ -23,7 +23,7 @@ HEAVY = (
 def test_importing_the_library_loads_no_model_library() -> None:
     code = f"import stitch_cir, stitch_cir.cli._app, stitch_cir.server, sys; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
     )
     assert done.stdout.strip() == "[]"
 
@@ -34,7 +34,7 @@ def test_importing_the_library_imports_none_of_its_parts() -> None:
         "print(*sorted(set(sys.modules) - before - {'__future__'}))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
     )
     assert done.stdout.split() == ["stitch_cir", "stitch_cir.errors"]
 
@@ -55,7 +55,7 @@ def test_opening_a_model_leaves_its_checksums_and_nothing_else(tmp_path: Path) -
     environment = {**clean, "HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
     for name in ("STITCH_HOME", "XDG_DATA_HOME"):
         environment.pop(name, None)
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=300)
     left = [file.relative_to(home).as_posix() for file in home.rglob("*") if file.is_file()]
     # the checksums of the model's files, so that they are hashed once
     assert left == [".local/share/stitch/digests.json"]

@@ -96,7 +96,7 @@ def test_a_reader_that_has_left_is_no_failure(indexed: Path, unbuffered: str) ->
         started.append(process(*command, stdout=writing, env={"PYTHONUNBUFFERED": unbuffered}))
         os.close(writing)
     for command, reader in zip(commands, started, strict=True):
-        _, err = reader.communicate(timeout=60)
+        _, err = reader.communicate(timeout=300)
         assert (reader.returncode, err) == (0, b""), command
 
 
@@ -106,7 +106,7 @@ def test_work_continues_when_the_reader_has_left(folder: Path) -> None:
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     indexing = process("index", folder, "-q", *ENCODER, stdout=writing)
     os.close(writing)
-    indexing.communicate(timeout=60)
+    indexing.communicate(timeout=300)
     assert indexing.returncode == 7
     assert "8 unchanged" in stitch("index", folder, "-q", *ENCODER).output
 
@@ -116,7 +116,7 @@ def test_a_full_disk_is_one_error(indexed: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         started = [process("info", indexed, *more, stdout=full) for more in ((), ("--json",))]
         for command in started:
-            _, err = command.communicate(timeout=60)
+            _, err = command.communicate(timeout=300)
             assert command.returncode == 2
             assert err.startswith(b"error: The output cannot be written: No space left")
             assert err.count(b"\n") == 2

@@ -37,7 +37,7 @@ def server(folder: Path) -> Iterator[str]:
     yield output[output.index("http://") :].split()[0]
     process.send_signal(signal.SIGINT)
     process.stderr.close()
-    process.wait(timeout=30)
+    process.wait(timeout=300)
 
 
 def test_the_documented_session_runs(

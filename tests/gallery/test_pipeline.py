@@ -91,7 +91,7 @@ def test_parts_keep_their_order_when_a_later_one_is_ready_first() -> None:
         if number == 1:
             second.set()
         elif number == 0:
-            assert second.wait(10)
+            assert second.wait(300)
 
     encoder.before_preparing = first_waits_for_second
     images, boxes = noise_images(5)
@@ -109,7 +109,7 @@ def test_few_parts_are_prepared_ahead_of_a_slow_model() -> None:
     encoder = PreparingFake()
     full = threading.Event()
     encoder.before_preparing = lambda number: full.set() if number == 2 else None
-    encoder.before_encoding = lambda number: None if full.wait(10) else pytest.fail("not ahead")
+    encoder.before_encoding = lambda number: None if full.wait(300) else pytest.fail("not ahead")
     images, boxes = noise_images(10)
     with EncodingPipeline(encoder, WHOLE, ahead=2) as line:
         for future in [line.submit(images, boxes) for _ in range(4)]:

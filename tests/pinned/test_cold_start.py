@@ -38,7 +38,7 @@ def imported(file: Path, code: str, *arguments: str) -> list[str]:
         [sys.executable, "-c", PROBE, code, *arguments],
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=300,
         env={**environment, "IMPORTED": str(file), "NO_COLOR": "1"},
     )
     return [

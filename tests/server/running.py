@@ -16,7 +16,7 @@ import pytest
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.server import ServerSettings, create_app, listen, prepare
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds that nothing here takes, however busy the machine is."""
 
 

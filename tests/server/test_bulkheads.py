@@ -234,7 +234,7 @@ def test_the_process_ends_within_its_grace(
                 with accept():  # the model has been called, and hangs
                     process.send_signal(stop)
                     answer = client.recv(65536)
-                    assert process.wait(30) == 0
+                    assert process.wait(300) == 0
             assert answer.startswith(b"HTTP/1.1 503")
             assert process.stderr.read().splitlines()[-1].startswith("stopped")
         finally:

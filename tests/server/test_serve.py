@@ -103,7 +103,7 @@ def test_names_by_which_it_is_not_called(running: Running) -> None:
 
 def test_many_clients_get_the_same_answers(running: Running) -> None:
     def ask(number: int) -> object:
-        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=300)
         body = json.dumps({"reference": {"id": f"{number % 4}.jpg"}, "text": "in blue"})
         connection.request("POST", "/api/search", body, {"Content-Type": "application/json"})
         hits = json.loads(connection.getresponse().read())["results"]["hits"]
@@ -148,7 +148,7 @@ def test_the_command(folder: Path, tmp_path: Path) -> None:
             line = process.stderr.readline()
             match = re.fullmatch(r"photos: 8 images at http://127\.0\.0\.1:(\d+)\n", line)
             assert match, line
-            connection = http.client.HTTPConnection("127.0.0.1", int(match[1]), timeout=30)
+            connection = http.client.HTTPConnection("127.0.0.1", int(match[1]), timeout=300)
             connection.request("GET", "/api/gallery")
             assert json.loads(connection.getresponse().read())["writable"] is True
             assert json.loads(process.stderr.readline())["route"] == "/api/gallery"
@@ -161,5 +161,5 @@ def test_the_command(folder: Path, tmp_path: Path) -> None:
         finally:
             process.send_signal(signal.SIGINT)
             rest = process.stderr.read() if process.stderr else ""
-        assert process.wait(30) == 0
+        assert process.wait(300) == 0
         assert rest == "stopped\n"

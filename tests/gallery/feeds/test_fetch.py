@@ -294,7 +294,7 @@ def test_what_is_too_large_too_odd_or_not_there(shop: Shop, internet: Internet) 
 
 
 def test_at_most_two_are_fetched_from_a_host_at_a_time(shop: Shop, internet: Internet) -> None:
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=300)
 
     def meet(handler: BaseHTTPRequestHandler, seed: int) -> None:
         both.wait()
