@@ -70,7 +70,7 @@ test-extras: $(EXTRAS:%=test-%)
 
 test-%: $(BIN)/python
 	@if $(MAKE) --no-print-directory .venv-extras/$*/.installed; \
-	then .venv-extras/$*/bin/python -m pytest -n $(JOBS) tests/extras; \
+	then .venv-extras/$*/bin/python -m pytest -n $(JOBS) --dist loadfile tests/extras; \
 	else echo "NOT TESTED: the packages of requirements/test-$*.txt cannot be installed here"; fi
 
 chromium:

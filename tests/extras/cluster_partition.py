@@ -7,6 +7,7 @@ makes namespaces, and takes them away at the end.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import signal
@@ -19,9 +20,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-HEAD, PORT = "10.213.77.254", 6379
-NODES = {"stitch-b": "10.213.77.1", "stitch-c": "10.213.77.2"}
-BRIDGE = "stitchbr0"
+from tests.extras.cluster_reports import own_port
+
+SESSION = os.getpid()
+"""What makes names, addresses and the port those of this session alone."""
+FIRST = ipaddress.ip_address("198.18.0.0") + 8 * (SESSION % 16_384)  # of the network for tests
+HEAD, PORT = str(FIRST + 6), own_port()
+NODES = {f"sb{SESSION}": str(FIRST + 1), f"sc{SESSION}": str(FIRST + 2)}
+BRIDGE = f"sbr{SESSION}"
 GUIDE = Path(__file__).parents[2] / "docs" / "cluster-operations.md"
 
 
@@ -89,7 +95,7 @@ def network() -> Iterator[None]:
     with ExitStack() as stack:
         ip("link", "add", BRIDGE, "type", "bridge")
         stack.callback(ip, "link", "del", BRIDGE)
-        ip("addr", "add", f"{HEAD}/24", "dev", BRIDGE)
+        ip("addr", "add", f"{HEAD}/29", "dev", BRIDGE)
         ip("link", "set", BRIDGE, "up")
         for name, address in NODES.items():
             ip("netns", "add", name)
@@ -99,7 +105,7 @@ def network() -> Iterator[None]:
             stack.callback(ip, "link", "del", cable(name))
             ip("link", "set", cable(name), "master", BRIDGE, "up")
             ip("-n", name, "link", "set", "lo", "up")
-            ip("-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
+            ip("-n", name, "addr", "add", f"{address}/29", "dev", "eth0")
             ip("-n", name, "link", "set", "eth0", "up")
             ip("-n", name, "route", "add", "default", "via", HEAD)
         yield
@@ -151,7 +157,7 @@ def nodes_up(session: Session) -> int:
 
 
 def wait_for_nodes(session: Session, count: int) -> None:
-    seconds_until(lambda: nodes_up(session) == count, 60)
+    seconds_until(lambda: nodes_up(session) == count)
 
 
 def cut_and_heal(session: Session, machines: Machines) -> None:
@@ -169,9 +175,9 @@ def cut_and_heal(session: Session, machines: Machines) -> None:
         report("cut", first=first, noticed=noticed, right=all(answers), answers=len(answers))
         ip("link", "set", cable(victim), "up")
         # a node that was declared dead ends; whoever looks after it starts it again
-        seconds_until(lambda: machines.ended(victim), 120)
+        seconds_until(lambda: machines.ended(victim))
         machines.start_node(victim)
-        seconds_until(lambda: nodes_up(session) == 3, 120)
+        seconds_until(lambda: nodes_up(session) == 3)
 
         def apart() -> bool:
             """Move the replicas apart that came to share a node, once all of them are there."""
@@ -185,8 +191,8 @@ def cut_and_heal(session: Session, machines: Machines) -> None:
                 session.right(gallery) and not read_status(session.address, session.uri).problems()
             )
 
-        seconds_until(apart, 120)
-        again = seconds_until(whole, 180)
+        seconds_until(apart)
+        again = seconds_until(whole)
         report("healed", right=session.right(gallery), seconds=again)
 
 
@@ -200,7 +206,7 @@ def main(scratch: Path) -> None:
         machines.start_head(folder)
         cluster: Any = Cluster()
         session = Session(scratch, cluster)
-        seconds_until(lambda: nodes_up(session) == 1, 60)
+        seconds_until(lambda: nodes_up(session) == 1)
         # one after the other: on a busy machine two at once may take longer than Ray waits for them
         for count, name in enumerate(NODES, 2):
             machines.start_node(name)

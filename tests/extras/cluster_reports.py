@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -23,3 +24,8 @@ def refusal(work: Callable[[], Any]) -> str:
     except StitchError as error:
         return f"{type(error).__name__}: {error}"
     return "nothing was raised"
+
+
+def own_port() -> int:
+    """Return a port that no other session here takes, below those that connections are given."""
+    return 20_000 + os.getpid() % 10_000

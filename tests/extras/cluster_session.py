@@ -39,7 +39,7 @@ from tests.extras.cluster_cases import CASES, ENCODER, answer, make_source, rand
 from tests.extras.cluster_reports import refusal, report
 
 QUERY = Query("i01.png", "in red")
-PATIENT = Timing(deadline=90.0)
+PATIENT = Timing(deadline=300.0)
 
 
 def facts(results: Results) -> dict[str, Any]:
@@ -117,9 +117,9 @@ def serve(address: str, uri: str, expected: dict[str, Any]) -> None:
             request = urllib.request.Request(
                 f"{url[1]}/api/search", body, {"content-type": "application/json"}
             )
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=300) as answer:
                 data = json.loads(answer.read())["results"]
-            with urllib.request.urlopen(f"{url[1]}/api/gallery", timeout=60) as answer:
+            with urllib.request.urlopen(f"{url[1]}/api/gallery", timeout=300) as answer:
                 images = json.loads(answer.read())["images"]
             report(
                 "served",
@@ -228,7 +228,9 @@ def main(scratch: Path) -> None:
 
     lost = fleet.deployment.replicas[1][0].actor
     ray.kill(lost, no_restart=True)
-    hurried = RayFleet.attached(fleet, Timing(deadline=5.0))
+    hurried = RayFleet.attached(fleet, Timing(deadline=300.0, silent=0.5))
+    while not fleet.state().missing:
+        fleet.look()
     strict = ClusterGallery(uri, hurried, parted.facts, ENCODER)
     report("missing", message=refusal(lambda: Searcher(strict).search(QUERY)))
     lenient = ClusterGallery(uri, hurried, parted.facts, ENCODER, may_miss=True)

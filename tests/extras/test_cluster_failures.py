@@ -36,7 +36,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
             text=True,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
-            timeout=420,
+            timeout=1800,  # where it hangs
             check=False,
         )
         # Ray 2.60 has crashed once in its own core, in CoreWorkerMemoryStore::Wait()

@@ -52,7 +52,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
         text=True,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
-        timeout=420,
+        timeout=1800,  # where it hangs
         check=False,
     )
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

@@ -494,7 +494,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
         cwd=root,
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=1800,  # where it hangs
     )
     assert run.returncode == 0, run.stderr[-4000:]
     steps = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
