@@ -48,6 +48,20 @@ def everything(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
+def test_a_path_names_a_dataset_wherever_a_text_does(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.lance"
+    assert export_gallery(images, path).added == 3
+    assert import_gallery(path, tmp_path / "again").images == 3
+    monkeypatch.chdir(tmp_path)
+    assert SharedDataset.open(Path("x.lance")).uri == "x.lance"
+    assert renewal_uri(path, "rebuild") == f"{path}.rebuild"
+    for refused in (SharedDataset.open, absolute_address):
+        with pytest.raises(SettingError, match="keeps one of two slashes"):
+            refused(Path("s3://bucket/x.lance"))
+
+
 @pytest.mark.parametrize(
     "spelling", ["{}/x.lance/", "{}/./y/../x.lance", "file://{}/x.lance", "file://localhost{}/x.lance"]
 )  # fmt: skip

@@ -55,7 +55,7 @@ class ClusterOptions:
 
 def open_cluster(
     address: str,
-    uri: str,
+    uri: Path | str,
     *,
     encoder: DualEncoder | None = None,
     options: ClusterOptions | None = None,

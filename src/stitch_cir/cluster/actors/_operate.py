@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from stitch_cir.cluster._ray import connected, ray_errors
@@ -63,7 +64,7 @@ def ending_new(ray: Any, uri: str) -> Iterator[None]:
 
 
 def read_status(
-    address: str | None, uri: str, *, storage_options: Mapping[str, str] | None = None
+    address: str | None, uri: Path | str, *, storage_options: Mapping[str, str] | None = None
 ) -> ClusterStatus:
     """Return how the nodes of a cluster and the shards of a dataset are.
 
@@ -162,7 +163,7 @@ def _shard_status(
 
 def scale(
     address: str | None,
-    uri: str,
+    uri: Path | str,
     *,
     shards: int | None = None,
     replicas: int | None = None,
@@ -229,7 +230,7 @@ def scale(
     return ScaleReport(shards, replicas, started, len(superfluous))
 
 
-def end_shards(address: str | None, uri: str) -> int:
+def end_shards(address: str | None, uri: Path | str) -> int:
     """End the shards of a dataset, and return how many replicas that were.
 
     The dataset stays, and on every node what it kept of it, so that shards start quickly again.

@@ -10,7 +10,7 @@ from typing import Unpack
 from stitch_cir._scratch import scratch_folder
 from stitch_cir.cluster.indexing._options import ClusterIndexOptions
 from stitch_cir.cluster.indexing._run import BEFORE, ClusterRun
-from stitch_cir.cluster.storage import ClusterIndexReport, import_lance
+from stitch_cir.cluster.storage import ClusterIndexReport, address_text, import_lance
 from stitch_cir.errors import GalleryMismatchError, StitchError
 from stitch_cir.views import ViewRecipe
 
@@ -19,7 +19,7 @@ __all__ = ["index_on_cluster"]
 
 def index_on_cluster(
     folder: Path | str,
-    uri: str,
+    uri: Path | str,
     *,
     encoder: str | None = None,
     recipe: ViewRecipe | None = None,
@@ -52,6 +52,7 @@ def index_on_cluster(
         A node cannot see the images, its disk is full, or the storage refuses.
     """
     import_lance()
+    uri = address_text(uri)
     with ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder("index"))
         run = ClusterRun(Path(folder), uri, scratch, options)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 from stitch_cir.cluster.storage import (
@@ -45,7 +46,7 @@ _TOGETHER, _READ = 500, 256
 Attributes = tuple[tuple[str, str, bool, tuple[Any, ...]], ...]
 
 
-def renewal_uri(uri: str, kind: RenewalKind) -> str:
+def renewal_uri(uri: Path | str, kind: RenewalKind) -> str:
     """Return where a dataset is encoded anew: beside it."""
     return f"{absolute_address(uri)}.{kind}"
 

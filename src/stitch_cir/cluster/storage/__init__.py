@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         lance_errors,
         quoted,
     )
-    from stitch_cir.cluster.storage._locations import absolute_address, check_place
+    from stitch_cir.cluster.storage._locations import absolute_address, address_text, check_place
     from stitch_cir.cluster.storage._metadata import AttributePosition, metadata_of, positions
     from stitch_cir.cluster.storage._reports import (
         ClusterIndexReport,
@@ -53,6 +53,7 @@ __all__ = [
     "RowAddresses",
     "SharedDataset",
     "absolute_address",
+    "address_text",
     "batches",
     "check_address",
     "check_place",
@@ -90,6 +91,7 @@ _exports.publish(
         "SURVEYED": "_rows",
         "SharedDataset": "_dataset",
         "absolute_address": "_locations",
+        "address_text": "_locations",
         "batches": "_rows",
         "check_address": "_secrets",
         "check_place": "_locations",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stitch_cir.cluster.storage._lance import import_lance, lance_errors, quoted
-from stitch_cir.cluster.storage._locations import absolute_address, require_no_gallery
+from stitch_cir.cluster.storage._locations import absolute_address, address_text, require_no_gallery
 from stitch_cir.cluster.storage._metadata import (
     ATTRIBUTE,
     FACTS,
@@ -48,7 +49,7 @@ class SharedDataset(DatasetVersions):
     @classmethod
     def open(
         cls,
-        uri: str,
+        uri: Path | str,
         version: int | str | None = None,
         *,
         storage_options: Mapping[str, str] | None = None,
@@ -65,6 +66,7 @@ class SharedDataset(DatasetVersions):
             The address holds credentials, or is none.
         """
         lance = import_lance()
+        uri = address_text(uri)
         check_address(uri)
         address = absolute_address(uri)
         require_no_gallery(uri)

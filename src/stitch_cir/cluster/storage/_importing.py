@@ -36,7 +36,7 @@ _RECORDS = 1000
 
 
 def import_gallery(
-    uri: str,
+    uri: Path | str,
     directory: Path | str,
     *,
     version: int | str | None = None,

@@ -16,6 +16,7 @@ from stitch_cir.gallery.store import DATABASE
 __all__ = [
     "ADDRESSES",
     "absolute_address",
+    "address_text",
     "check_place",
     "holding_dataset",
     "require_no_gallery",
@@ -32,11 +33,26 @@ _NAMES_OF_LANCE = frozenset(
 """What Lance keeps in a dataset, also in one that was never finished."""
 
 
-def absolute_address(uri: str) -> str:
+def address_text(uri: Path | str) -> str:
+    """Return the address of a dataset as a text.
+
+    Raises ``SettingError`` for an address in a path, which has lost one of its two slashes.
+    """
+    text = os.fspath(uri)
+    if not isinstance(uri, str) and _NO_FOLDER.match(text):
+        raise SettingError(
+            f"{text} is an address in a Path, which keeps one of two slashes.",
+            hint="Give addresses as texts: 's3://bucket/photos.lance'.",
+        )
+    return text
+
+
+def absolute_address(uri: Path | str) -> str:
     """Return the address of a dataset as other processes, and nodes, open it: one spelling of it.
 
     Raises ``SettingError`` for one that is neither a folder nor an address.
     """
+    uri = address_text(uri)
     if uri.lower().startswith("file://"):
         parts = urlsplit(uri)
         if parts.netloc not in ("", "localhost"):

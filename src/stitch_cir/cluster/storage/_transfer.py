@@ -13,7 +13,7 @@ from stitch_cir.cluster.storage._lance import (
     import_lance,
     lance_errors,
 )
-from stitch_cir.cluster.storage._locations import absolute_address, check_place
+from stitch_cir.cluster.storage._locations import absolute_address, address_text, check_place
 from stitch_cir.cluster.storage._metadata import SHAPING, metadata_of, positions
 from stitch_cir.cluster.storage._reports import GalleryExportReport
 from stitch_cir.cluster.storage._rows import batches, is_digest_of, row_of, schema
@@ -40,7 +40,7 @@ _TRIES, _RETRIES = 10, 30
 
 def export_gallery(
     gallery: Path | str,
-    uri: str,
+    uri: Path | str,
     *,
     storage_options: Mapping[str, str] | None = None,
 ) -> GalleryExportReport:
@@ -61,6 +61,7 @@ def export_gallery(
         The gallery is missing, the address cannot be written, or pylance is not installed.
     """
     import_lance()
+    uri = address_text(uri)
     source = Gallery.open(gallery)
     store = Store(source.directory)
     options = dict(storage_options or {})
