@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from stitch_cir._hints import counted
 from stitch_cir.errors import ClusterError
@@ -16,19 +16,24 @@ Shard = tuple[int, int]
 """Number of a shard, and of all shards."""
 
 
+class Held(NamedTuple):
+    """A replica on a node: of which shard, with which share of a GPU."""
+
+    shard: Shard
+    share: float
+
+
 @dataclass(slots=True)
 class Placement:
-    """The nodes that can run a shard, with their CPUs, and the shards that each has replicas of.
+    """The nodes that can run a shard, with their CPUs, and the replicas that each holds.
 
-    ``share``: of a GPU, that further replicas have, where ``gpus`` says how many a node has;
-    ``used``: the shares of the replicas that it has.
+    ``share``: of a GPU, that further replicas have, where ``gpus`` says how many a node has.
     """
 
     cpus: Mapping[str, float]
     gpus: Mapping[str, float] = field(default_factory=dict)
     share: float = 0.0
-    held: dict[str, list[Shard]] = field(default_factory=dict)
-    used: dict[str, list[float]] = field(default_factory=dict)
+    held: dict[str, list[Held]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, ray: Any, share: float = 0.0) -> Placement:
@@ -42,16 +47,15 @@ class Placement:
     @property
     def shares(self) -> set[float]:
         """Which shares of a GPU the replicas have."""
-        return {share for of_node in self.used.values() for share in of_node}
+        return {each.share for of_node in self.held.values() for each in of_node}
 
     def add(self, node: str, shard: Shard, share: float = 0.0) -> None:
         """Count a replica on a node, with its share of a GPU."""
-        self.held.setdefault(node, []).append(shard)
-        self.used.setdefault(node, []).append(share)
+        self.held.setdefault(node, []).append(Held(shard, share))
 
     def nodes_of(self, shard: Shard) -> list[str]:
         """Return the node of each replica of a shard."""
-        return [node for node, shards in self.held.items() for each in shards if each == shard]
+        return [node for node, held in self.held.items() for each in held if each.shard == shard]
 
     def choose(self, shard: Shard) -> str | None:
         """Return the node for a further replica, and count it there; ``None`` where none has room.
@@ -60,7 +64,8 @@ class Placement:
         """
         room = {node: self._room(node) for node in self.cpus}
         free = [node for node in sorted(room) if room[node] >= 1]
-        candidates = [node for node in free if shard not in self.held.get(node, ())] or free
+        there = self.nodes_of(shard)
+        candidates = [node for node in free if node not in there] or free
         if not candidates:
             return None
         chosen = max(candidates, key=lambda node: room[node])
@@ -93,7 +98,7 @@ class Placement:
 
     def _gpu_room(self, node: str) -> int:
         """Return how many further shares fit on a node's GPUs: none lies on two of them."""
-        used, gpus = self.used.get(node, []), self.gpus[node]
+        used, gpus = [each.share for each in self.held.get(node, ())], self.gpus[node]
         alike = int(gpus) * int(1 / self.share + 1e-6) - used.count(self.share)
         return max(0, min(alike, int((gpus - sum(used)) / self.share + 1e-6)))
 
