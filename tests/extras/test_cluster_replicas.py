@@ -296,6 +296,20 @@ def test_replicas_answer_from_the_next_look_on_and_no_more_when_they_are_ended(
     assert fleet.deployment.all == tuple(of_shard[1] for of_shard in grown.replicas)
 
 
+def test_shards_that_were_ended_on_purpose_are_not_waited_for(
+    uri: str, ray: RayHere, tmp_path: Path
+) -> None:
+    deployment = ray.start(uri, tmp_path, 2, replicas=2)
+    fleet = RayFleet(ray, deployment, timing=Timing(deadline=NEVER, hedge=NEVER))
+    ray.end(*(each.name for each in deployment.all))
+    ended = r"shard \d of 2 .* was ended on purpose \(stitch cluster stop\)"
+    for _ in range(2):
+        with pytest.raises(ClusterError, match=ended) as raised:
+            search(fleet)
+        assert "makes the shards anew" in raised.value.hint
+    assert "ended on purpose" in fleet.state().missing[0]
+
+
 @pytest.mark.parametrize("look", ["a look", "a search"])
 def test_a_shard_that_was_ended_and_made_again_answers_under_the_same_name(
     look: str, images: Path, uri: str, ray: RayHere, tmp_path: Path

@@ -91,12 +91,17 @@ def deployed(ray: Any, uri: str) -> list[Replica]:
 
 
 def is_there(ray: Any, replica: Replica) -> bool:
-    """Return whether an actor is there, or is being started again: nobody has ended it."""
+    """Return whether an actor is there, or is being started again: nobody has ended it.
+
+    The same where the head, which knows, cannot be asked.
+    """
     try:
         # another one may have its name by now
         return bool(ray.get_actor(replica.name, namespace=NAMESPACE) == replica.actor)
     except ValueError:
         return False
+    except ray.exceptions.RayError:
+        return True
 
 
 def current_shards(ray: Any, before: Deployment) -> Deployment:

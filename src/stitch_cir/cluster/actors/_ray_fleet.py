@@ -232,23 +232,16 @@ class RayFleet:
     def follow(self) -> None:
         """Look for new versions and at the shards from time to time, until it is closed."""
 
-        def refresh() -> None:
+        def repeat(work: Callable[[], Any]) -> None:
             while not self._closed.wait(self.timing.follow):
                 try:
-                    self.refresh()
+                    work()
                 except Exception as error:
                     _log.warning("%s stays at version %d: %s", self.uri, self._version, error)
 
-        def look() -> None:
-            # a version may take an hour to load, and storage minutes to fail
-            while not self._closed.wait(self.timing.follow):
-                try:
-                    self.look()
-                except Exception as error:
-                    _log.warning("the shards of %s were not looked at: %s", self.uri, error)
-
-        for name, work in (("versions", refresh), ("shards", look)):
-            threading.Thread(target=work, name=name, daemon=True).start()
+        # two threads: a version may take an hour to load, and storage minutes to fail
+        for name, work in (("versions", self.refresh), ("shards", self.look)):
+            threading.Thread(target=repeat, args=(work,), name=name, daemon=True).start()
 
     def close(self) -> None:
         """Look for no more versions; the actors stay."""
@@ -297,34 +290,38 @@ class RayFleet:
             self._silent,
             self._late,
             self._machines,
-            self._check_ended,
+            self._was_ended,
         )
         answers, missing = round_of_calls.run(
             arguments, next(self._turn), without=without, may_miss=may_miss
         )
         if missing and (not may_miss or not answers):
-            raise ClusterError(
-                next(iter(missing.values())),
-                hint="Is its node up (stitch cluster status)? A shard is started again by itself; "
-                "then search again.",
-            )
+            raise ClusterError(next(iter(missing.values())), hint=round_of_calls.hint)
         if not missing and not without:
             check_cover(self.uri, version, None if loaded is None else loaded.rows, answers)
         return Answers([answers[number][2] for number in sorted(answers)], missing)
 
-    def _check_ended(self, replica: Replica, until: float) -> None:
-        """Raise ``ShardsEndedError`` where a replica was ended, and others are there by now."""
+    def _was_ended(self, replica: Replica, until: float) -> bool:
+        """Return whether a replica was ended, and nothing is there in its stead.
+
+        Raises ``ShardsEndedError`` where others are there by now. Processes that die are no reason:
+        Ray keeps their actors' names while it starts them again.
+        """
         if is_there(self._ray, replica):
-            return
+            return False
+        before = self.deployment
+        if current_shards(self._ray, before) is before and replica in before.all:
+            return True
         # whoever takes a new version in meanwhile looks for shards as well
         if not self._refreshing.acquire(timeout=max(0.0, until - time.monotonic())):
-            return
+            return False
         try:
             with suppress(ClusterError):
                 if self._take_over() or replica not in self.deployment.all:
                     raise ShardsEndedError
         finally:
             self._refreshing.release()
+        return False
 
     def _failed(self, replica: Replica, reason: str) -> ClusterError:
         where = self._machines.get(replica.name, "a node that has not answered yet")

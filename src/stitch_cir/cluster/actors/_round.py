@@ -24,6 +24,7 @@ __all__ = ["Round", "ShardsEndedError", "Timing"]
 
 _AGAIN = 0.2
 """Seconds before a replica that failed is called once more."""
+_ENDED = "it was ended on purpose (stitch cluster stop), and nothing starts it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,9 @@ class Round:
 
     ``silent``: shards that do not answer at present, kept up to date, and ``late`` the names of
     replicas that failed or had to be hedged, which are asked last until they answer;
-    ``machines``: where replicas are, by name; ``check_ended`` raises ``ShardsEndedError`` for a
-    replica that was ended while others are there.
+    ``machines``: where replicas are, by name; ``was_ended`` returns whether nothing starts a
+    replica again, and raises ``ShardsEndedError`` where others are there in its stead.
+    ``ended``: shards that did not answer because all of their replicas were ended.
     """
 
     ray: Any
@@ -89,7 +91,8 @@ class Round:
     silent: SilentShards
     late: set[str]
     machines: Mapping[str, str]
-    check_ended: Callable[[Replica, float], None]
+    was_ended: Callable[[Replica, float], bool]
+    ended: set[int] = field(default_factory=set)
     _waiting: dict[int, _Waiting] = field(default_factory=dict)
     _calls: dict[Any, tuple[int, Replica]] = field(default_factory=dict)
     _answers: dict[int, tuple[Any, ...]] = field(default_factory=dict)
@@ -136,6 +139,16 @@ class Round:
                     self.silent.note(number, missing[number])
         return self._answers, missing
 
+    @property
+    def hint(self) -> str:
+        """What to do about the shards that did not answer."""
+        if self.ended:
+            return "The next stitch serve --cluster that is started makes the shards anew."
+        return (
+            "Is its node up (stitch cluster status)? A shard is started again by itself; then "
+            "search again."
+        )
+
     def _call(self) -> None:
         """Call the next replica of each shard whose time has come."""
         now = time.monotonic()
@@ -171,10 +184,14 @@ class Round:
             try:
                 kind, *rest = self.ray.get(call)
             except self.ray.exceptions.RayError as error:
+                if self.was_ended(replica, each.until):
+                    self._note_unable(each, number, replica, _ENDED)
+                    if not each.until:
+                        self.ended.add(number)
+                    continue
                 where = self.machines.get(replica.name)
                 on = replica.name if where is None else f"{replica.name} on {where}"
                 self._note_failure(each, number, f"{on}: {reason_of(error)}")
-                self.check_ended(replica, each.until)
                 continue
             if kind == "error" and rest[0] == NotLoadedError.__name__:
                 self._note_unable(each, number, replica, rest[1].rstrip("."))
