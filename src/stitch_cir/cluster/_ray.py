@@ -67,6 +67,8 @@ def import_ray() -> Any:
     """Return the module ``ray``; raises ``ModelError`` where the extra is not installed."""
     # Ray would otherwise send usage statistics to its makers
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # a thread that looks at shards while they are closed would join whatever cluster runs here
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     try:
         import ray
     except ImportError as error:
