@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -147,7 +148,8 @@ def replicas_there() -> dict[str, Any]:
     """Return the actors of the dataset by name, each with the id of its node."""
     import ray
 
-    actors = [each for each in ray.util.list_named_actors(all_namespaces=True) if each["name"]]
+    named = ray.util.list_named_actors(all_namespaces=True)
+    actors = [each for each in named if "/" in each["name"]]
     handles = {each["name"]: ray.get_actor(each["name"], each["namespace"]) for each in actors}
     return {name: (actor, ray.get(actor.hello.remote())["node"]) for name, actor in handles.items()}
 
@@ -161,7 +163,10 @@ def nodes_of() -> dict[str, int]:
 
 
 def crowd(session: Session) -> None:
-    """Put both replicas of the first shard on one node, as after a node that died and came back."""
+    """Put both replicas of the first shard on one node, as after a node that died and came back.
+
+    Leave a third one of the second shard, as a ``scale`` that was killed does.
+    """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -170,15 +175,18 @@ def crowd(session: Session) -> None:
     there = replicas_there()
     first, second = sorted(name for name in there if ":0/2:" in name)
     ray.kill(there[second][0], no_restart=True)
-    again = ray.remote(DatasetShard).options(
-        name=second[:-1] + "5",
-        namespace="stitch",
-        lifetime="detached",
-        num_cpus=1,
-        scheduling_strategy=NodeAffinitySchedulingStrategy(there[first][1], soft=False),
-    )
-    actor = again.remote(session.uri, (0, 128), str(session.options.folder), {}, sharing=1)
-    ray.get(actor.load.remote(1))
+    made = []
+    for name, numbers in ((first, (0, 128)), (first.replace(":0/2:", ":1/2:"), (128, 256))):
+        again = ray.remote(DatasetShard).options(
+            name=name[:-1] + "5",
+            namespace="stitch",
+            lifetime="detached",
+            num_cpus=1,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(there[first][1], soft=False),
+        )
+        actor = again.remote(session.uri, numbers, str(session.options.folder), {}, sharing=1)
+        made.append(actor.load.remote(1))
+    ray.get(made)
 
 
 def operate(session: Session) -> None:
@@ -189,18 +197,20 @@ def operate(session: Session) -> None:
         report("right", right=session.right(gallery))
         os.environ["STITCH_SHARD_CACHE"] = str(session.scratch / "elsewhere")
         status = read_status(session.address, session.uri).to_dict()
-        report("status", of=status)
+        other = refusal(lambda: session.open(folder=session.scratch / "elsewhere"))
+        report("status", of=status, other=other)
         grown = scale(session.address, session.uri, replicas=2)
         report("grown", of=grown.to_dict(), right=session.right(gallery))
         report("apart", nodes=nodes_of())
         crowd(session)
         crowded = read_status(session.address, session.uri)
-        moved = scale(session.address, session.uri)
+        with ThreadPoolExecutor(2) as pool:  # as timers on two machines do
+            scaling = [pool.submit(scale, session.address, session.uri) for _ in range(2)]
+        moved = [each.result().to_dict() for each in scaling]
         report(
             "crowded",
             problems=crowded.problems(),
-            moved=moved.to_dict(),
-            again=scale(session.address, session.uri).to_dict(),
+            moved=sorted(moved, key=lambda each: each["started"]),
             nodes=nodes_of(),
             right=session.right(gallery),
         )
@@ -320,9 +330,17 @@ def stop(session: Session) -> None:
     with session.open(replicas=2) as gallery:
         stopped, again = (invoke(words) for _ in range(2))
         there = replicas_there()
+        message = refusal(lambda: session.right(gallery))
         with session.open(shards=2, replicas=1):
             right = session.right(gallery)
-    report("stop", output=stopped.output, again=again.output, there=len(there), right=right)
+    report(
+        "stop",
+        output=stopped.output,
+        again=again.output,
+        there=len(there),
+        message=message,
+        right=right,
+    )
 
 
 def traffic(session: Session) -> None:

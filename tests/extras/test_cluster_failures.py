@@ -62,6 +62,16 @@ def test_status_names_every_node_and_shard(reported: dict[str, dict[str, Any]]) 
     rows = [each["versions"][str(status["newest"])] for each in status["shards"]]
     assert sum(rows) == status["rows"] == 36
     assert status["problems"] == []
+    folder = status["shards"][0]["folder"]
+    assert re.fullmatch(
+        rf"STITCH_SHARD_CACHE is \S+elsewhere here, and the shards keep their galleries in {folder}:"
+        " it counts .*",
+        *status["notes"],
+    )
+    refused = (
+        r"ClusterError: The shards of \S+ keep their galleries in \S+shards, not in \S+elsewhere"
+    )
+    assert re.match(refused, reported["status"]["other"])
     names = {each["node"] for each in status["nodes"]}
     assert {each["node"] for each in status["shards"]} <= names
 
@@ -126,8 +136,11 @@ def test_replicas_that_share_a_node_are_named_and_moved_apart(
         "the replicas of shard 1/2 share a node, although another node has none: stitch cluster "
         "scale moves them apart"
     ]
-    assert crowded["moved"] == {"shards": 2, "replicas": 2, "started": 1, "ended": 1}
-    assert crowded["again"] == {"shards": 2, "replicas": 2, "started": 0, "ended": 0}
+    # of two at once, the second finds nothing to do
+    assert crowded["moved"] == [
+        {"shards": 2, "replicas": 2, "started": 0, "ended": 0},
+        {"shards": 2, "replicas": 2, "started": 1, "ended": 2},
+    ]
     assert crowded["nodes"] == {"0/2": 2, "1/2": 2}
     assert crowded["right"]
 
@@ -190,4 +203,6 @@ def test_shards_that_were_ended_are_made_anew_and_running_servers_ask_those(
     stop = reported["stop"]
     assert re.fullmatch(r"\S+photos\.lance: 4 replicas ended\.\n", stop["output"])
     assert re.fullmatch(r"\S+photos\.lance: there were no shards\.\n", stop["again"])
+    # at once: the deadline of these searches is a minute and a half
+    assert re.match(r"ClusterError: The shard . of 2 .* was ended on purpose", stop["message"])
     assert (stop["there"], stop["right"]) == (0, True)

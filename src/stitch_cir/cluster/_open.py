@@ -108,12 +108,13 @@ def _fleet(ray: Any, uri: str, chosen: ClusterOptions) -> RayFleet:
     """Return the shards, once all hold the newest version."""
     check_nodes(ray)
     options = chosen.storage_options
-    with ray_errors(), placing_alone(ray, uri), ending_new(ray, uri):
+    with ray_errors(), placing_alone(ray, uri), ending_new(ray) as made:
         deployment = deploy(
             ray,
             uri,
             Spread(chosen.shards, chosen.replicas, chosen.gpus),
-            folder=shard_folder() if chosen.folder is None else str(chosen.folder),
+            folder=None if chosen.folder is None else str(chosen.folder),
             storage_options=options,
+            made=made,
         )
         return RayFleet(ray, deployment, storage_options=options, timing=chosen.timing)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from stitch_cir import _exports
 
 if TYPE_CHECKING:
-    from stitch_cir.cluster.actors._deploy import Spread, deploy, shard_folder
+    from stitch_cir.cluster.actors._deploy import Spread, deploy
     from stitch_cir.cluster.actors._deployment import Deployment, Replica
     from stitch_cir.cluster.actors._exclusive import placing_alone
     from stitch_cir.cluster.actors._operate import end_shards, ending_new, read_status, scale
@@ -36,7 +36,6 @@ __all__ = [
     "placing_alone",
     "read_status",
     "scale",
-    "shard_folder",
 ]
 
 # each is imported when it is first used
@@ -60,6 +59,5 @@ _exports.publish(
         "placing_alone": "_exclusive",
         "read_status": "_operate",
         "scale": "_operate",
-        "shard_folder": "_deploy",
     },
 )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import os
-import tempfile
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from stitch_cir.cluster._errors import reason_of
@@ -21,7 +19,15 @@ from stitch_cir.cluster.actors._deployment import (
     numbers_of,
     replica_of,
 )
+from stitch_cir.cluster.actors._late import (
+    Hello,
+    check_folder,
+    folder_of,
+    late_options,
+    shard_folder,
+)
 from stitch_cir.cluster.actors._placement import Placement
+from stitch_cir.cluster.actors._record import record_replicas, recorded_replicas
 from stitch_cir.cluster.shards import DatasetShard, check_hello
 from stitch_cir.cluster.storage import SHARDS
 from stitch_cir.errors import ClusterError, SettingError
@@ -33,13 +39,13 @@ __all__ = [
     "hellos",
     "moved_apart",
     "nodes_of",
-    "shard_folder",
 ]
 
 _START_SECONDS, HELLO_SECONDS = 120.0, 5.0
 _ROOM_SECONDS = 20.0
 """How long a shard waits for a CPU that others take, such as an encoder that is about to end."""
 _THREADS, _MOST_REPLICAS = 8, 16
+_log = logging.getLogger("stitch_cir.cluster")
 LEAST_SHARE = 0.01
 """Of a GPU, that a shard can have; Ray counts in ten-thousandths."""
 
@@ -77,20 +83,22 @@ def deploy(
     uri: str,
     spread: Spread,
     *,
-    folder: str,
+    folder: str | None,
     storage_options: Mapping[str, str],
+    made: list[Replica],
     beside: bool = False,
 ) -> Deployment:
-    """Make the actors that are missing, and return all once they answer.
+    """Make the actors that are missing, note them in ``made``, and return all once they answer.
 
     Those of another number of shards are refused, unless the new ones may be made ``beside`` them,
-    or are there.
+    or are there. ``folder``: ``None`` for that of those that are there, else the usual one.
 
     Raises
     ------
     ClusterError
-        There are actors of another number of shards, with another share of a GPU, or of another
-        version of stitch; the GPUs have no room for them, or they do not start in two minutes.
+        There are actors of another number of shards, in another folder, with another share of a
+        GPU, or of another version of stitch; the GPUs have no room for them, or they do not start
+        in two minutes.
     """
     shards, gpus = spread.shards, spread.gpus
     former = there = deployed(ray, uri)
@@ -105,9 +113,10 @@ def deploy(
     nodes = len(Placement.of(ray, gpus or 0.0).cpus)
     shards = shards or (counts[0] if counts else max(1, min(nodes, SHARDS)))
     there = [each for each in there if each.shards == shards]
-    most = max((sum(each.number == n for each in there) for n in range(shards)), default=0)
-    replicas = spread.replicas or max(1, most)
-    placement = _placement_of(ray, there or former, gpus)
+    answers = hellos(ray, there or former, HELLO_SECONDS)
+    if not beside:
+        check_folder(uri, answers, folder)
+    placement = _placement_of(ray, there or former, answers, gpus)
     if there and gpus is not None and placement.shares - {gpus}:
         raise ClusterError(
             f"The {shards} shards of {uri} have {max(placement.shares):g} of a GPU each, not "
@@ -116,25 +125,42 @@ def deploy(
             "cluster scale --shards N --shard-gpus SHARE.",
         )
     counts_of = Counter(each.number for each in there)
-    placement.check_gpus(sum(max(replicas, most) - counts_of[n] for n in range(shards)))
-    make = _Maker(ray, uri, folder, storage_options, placement)
-    made = []
+    meant = recorded_replicas(uri) or max(counts_of.values(), default=1)
+    replicas = spread.replicas or meant
+    if there and not beside and replicas < meant:
+        _log.warning(
+            "%d replicas of each shard of %s stay, although %d are asked for: stitch cluster scale "
+            "--replicas %d ends the others",
+            *(meant, uri, replicas, replicas),
+        )
+        replicas = meant
+    placement.check_gpus(sum(max(0, replicas - counts_of[n]) for n in range(shards)))
+    where = folder or folder_of(answers) or shard_folder()
+    make = _Maker(ray, uri, where, storage_options, placement, made)
+    chosen = []
     for number in range(shards):
         of_shard = [each for each in there if each.number == number]
-        while len(of_shard) < max(replicas, most):
+        while len(of_shard) < replicas:
             of_shard.append(make.replica(number, shards, of_shard))
-        made.append(tuple(of_shard))
-    deployment = Deployment(uri, tuple(made))
-    _greet(ray, deployment, placement.share)
+        chosen.append(tuple(of_shard))
+    deployment = Deployment(uri, tuple(chosen))
+    greetings = _greet(ray, deployment, placement.share)
+    if not beside:
+        # another server may have made them in the meantime
+        check_folder(uri, greetings, folder)
+        for note in late_options(greetings, storage_options):
+            _log.warning("%s: %s", uri, note)
+        record_replicas(uri, replicas)
     return deployment
 
 
-def _placement_of(ray: Any, there: Sequence[Replica], gpus: float | None = None) -> Placement:
+def _placement_of(
+    ray: Any, there: Sequence[Replica], answers: Sequence[Hello], gpus: float | None = None
+) -> Placement:
     """Return on which nodes replicas are; those that do not say so are on none.
 
     ``gpus``: the share of a GPU that further ones are to have, by default that of these.
     """
-    answers = hellos(ray, there, HELLO_SECONDS)
     shares = [0.0 if isinstance(each, str) else float(each["gpus"]) for each in answers]
     placement = Placement.of(ray, max(shares, default=0.0) if gpus is None else gpus)
     for each, answer, share in zip(there, answers, shares, strict=True):
@@ -165,29 +191,31 @@ def hellos(ray: Any, replicas: Sequence[Replica], seconds: float) -> list[dict[s
     return answers
 
 
-def shard_folder() -> str:
-    """Return where nodes keep the galleries of their shards, unless a server says otherwise."""
-    default = Path(tempfile.gettempdir()) / "stitch-shards"
-    return os.environ.get("STITCH_SHARD_CACHE") or str(default)
-
-
 def moved_apart(
-    ray: Any, deployment: Deployment, folder: str, storage_options: Mapping[str, str]
+    ray: Any,
+    deployment: Deployment,
+    replicas: int,
+    storage_options: Mapping[str, str],
+    made: list[Replica],
 ) -> Deployment:
     """Return the same shards with a further replica of each whose replicas share a node needlessly.
 
-    It is on a node that has none; which one is to be ended is :func:`apart_first`'s to say.
+    Each is to have so many ``replicas``. The further one is on a node that has none, and noted in
+    ``made``; which one is to be ended is :func:`apart_first`'s to say.
     """
-    placement = _placement_of(ray, deployment.all)
-    make = _Maker(ray, deployment.uri, folder, storage_options, placement)
-    made = []
-    for number, replicas in enumerate(deployment.replicas):
-        of_shard = list(replicas)
+    answers = hellos(ray, deployment.all, HELLO_SECONDS)
+    placement = _placement_of(ray, deployment.all, answers)
+    folder = folder_of(answers) or shard_folder()
+    make = _Maker(ray, deployment.uri, folder, storage_options, placement, made)
+    chosen = []
+    for number, there in enumerate(deployment.replicas):
+        of_shard = list(there)
         nodes = placement.nodes_of((number, len(deployment.replicas)))
-        for _ in range(min(len(nodes), len(placement.cpus)) - len(set(nodes))):
+        apart = min(len(nodes), len(placement.cpus), replicas)
+        for _ in range(apart - len(set(nodes))):
             of_shard.append(make.replica(number, len(deployment.replicas), of_shard))
-        made.append(tuple(of_shard))
-    moved = Deployment(deployment.uri, tuple(made))
+        chosen.append(tuple(of_shard))
+    moved = Deployment(deployment.uri, tuple(chosen))
     _greet(ray, moved, placement.share)
     return moved
 
@@ -201,6 +229,8 @@ class _Maker:
     folder: str
     storage_options: Mapping[str, str]
     placement: Placement
+    made: list[Replica]
+    """What this process has made, and another one has not."""
 
     def replica(self, number: int, shards: int, of_shard: Sequence[Replica]) -> Replica:
         """Return one more replica of a shard, on a node without another one if there is one."""
@@ -214,22 +244,20 @@ class _Maker:
         if node is not None:
             # a node that dies, or that others fill, is no reason to wait
             strategy = NodeAffinitySchedulingStrategy(node, soft=True, _spill_on_unavailable=True)
-        actor = (
-            self.ray.remote(DatasetShard)
-            .options(
-                name=name,
-                namespace=NAMESPACE,
-                get_if_exists=True,
-                lifetime="detached",
-                max_restarts=-1,
-                max_task_retries=0,
-                max_concurrency=_THREADS,
-                num_cpus=1,
-                scheduling_strategy=strategy,
-                # without a share Ray leaves it all GPUs of its node, as it does other programs
-                **({"num_gpus": share} if share else {}),
-            )
-            .remote(
+        actors = self.ray.remote(DatasetShard).options(
+            name=name,
+            namespace=NAMESPACE,
+            lifetime="detached",
+            max_restarts=-1,
+            max_task_retries=0,
+            max_concurrency=_THREADS,
+            num_cpus=1,
+            scheduling_strategy=strategy,
+            # without a share Ray leaves it all GPUs of its node, as it does other programs
+            **({"num_gpus": share} if share else {}),
+        )
+        try:
+            actor = actors.remote(
                 self.uri,
                 numbers_of(number, shards),
                 self.folder,
@@ -239,12 +267,18 @@ class _Maker:
                 # what one query keeps busy on a node: of the replicas of a shard it asks one
                 sharing=-(-shards // max(1, len(self.placement.cpus))),
             )
-        )
-        return Replica(name, number, shards, actor)
+        except ValueError:
+            # another process was quicker
+            return Replica(name, number, shards, self.ray.get_actor(name, namespace=NAMESPACE))
+        replica = Replica(name, number, shards, actor)
+        self.made.append(replica)
+        return replica
 
 
-def _greet(ray: Any, deployment: Deployment, share: float) -> None:
-    """Wait until every actor answers. Raises ``ClusterError`` naming the first that does not.
+def _greet(ray: Any, deployment: Deployment, share: float) -> list[dict[str, Any]]:
+    """Return what every actor says of itself once all do.
+
+    Raises ``ClusterError`` naming the first that does not.
 
     ``share``: of a GPU, that each needs.
     """
@@ -266,16 +300,18 @@ def _greet(ray: Any, deployment: Deployment, share: float) -> None:
             f"the cluster has {cpus:g}, and {free:g} are free: add nodes, or take fewer shards or "
             "replicas.",
         )
+    answers = []
     for call in calls:
         try:
-            hello = ray.get(call)
+            answers.append(ray.get(call))
         except ray.exceptions.RayError as error:
             raise ClusterError(
                 f"{_called(calls[call], deployment.uri)} does not start: "
                 f"{str(error).strip().splitlines()[-1]}",
                 hint="Is stitch-cir with the extra cluster installed on every node?",
             ) from error
-        check_hello(hello, _called(calls[call], deployment.uri))
+        check_hello(answers[-1], _called(calls[call], deployment.uri))
+    return answers
 
 
 def _called(replica: Replica, uri: str) -> str:

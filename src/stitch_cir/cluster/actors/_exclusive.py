@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from stitch_cir.cluster._ray import NAMESPACE
@@ -48,4 +48,5 @@ def placing_alone(ray: Any, uri: str) -> Iterator[None]:
     try:
         yield
     finally:
-        ray.kill(mine, no_restart=True)
+        with suppress(ray.exceptions.RayError):
+            ray.kill(mine, no_restart=True)

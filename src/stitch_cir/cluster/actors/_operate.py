@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from stitch_cir.cluster.actors._deploy import (
     hellos,
     moved_apart,
     nodes_of,
-    shard_folder,
 )
 from stitch_cir.cluster.actors._deployment import Replica, deployed, replica_of
 from stitch_cir.cluster.actors._exclusive import placing_alone
+from stitch_cir.cluster.actors._late import Hello, late_options
 from stitch_cir.cluster.actors._placement import Placement, apart_first
 from stitch_cir.cluster.actors._ray_fleet import RayFleet
+from stitch_cir.cluster.actors._record import record_replicas, recorded_replicas
 from stitch_cir.cluster.actors._reports import (
     ClusterStatus,
     NodeStatus,
@@ -38,28 +40,20 @@ from stitch_cir.errors import ClusterError
 __all__ = ["end_shards", "ending_new", "read_status", "scale"]
 
 
-def _folder_of(ray: Any, replicas: Sequence[Replica]) -> str:
-    """Return where the galleries of these replicas are kept, on every node; for none the usual."""
-    answers = hellos(ray, replicas, HELLO_SECONDS)
-    folders = (str(each["folder"]) for each in answers if not isinstance(each, str))
-    return next(folders, shard_folder())
-
-
 @contextmanager
-def ending_new(ray: Any, uri: str) -> Iterator[None]:
-    """End the actors that were made meanwhile where something fails, or is interrupted.
+def ending_new(ray: Any) -> Iterator[list[Replica]]:
+    """Yield a list for the actors that are made meanwhile; end them where something fails.
 
-    They would keep their CPUs, and the folder that they were told, whatever is tried next. For use
-    within :func:`placing_alone`: those of others must not be among them.
+    They would keep their CPUs, and the folder that they were told, whatever is tried next. Those
+    that another process made meanwhile are its own.
     """
-    before = {each.name for each in deployed(ray, uri)}
+    made: list[Replica] = []
     try:
-        yield
+        yield made
     except BaseException:
         with suppress(ray.exceptions.RayError, ValueError):
-            for each in deployed(ray, uri):
-                if each.name not in before:
-                    ray.kill(each.actor, no_restart=True)
+            for each in made:
+                ray.kill(each.actor, no_restart=True)
         raise
 
 
@@ -80,7 +74,8 @@ def read_status(
     uri = absolute_address(uri)
     dataset = SharedDataset.open(uri, storage_options=storage_options)
     with connected(address) as ray, ray_errors(address):
-        entries = _latest(ray.nodes())
+        latest = _latest(ray.nodes())
+        entries = [each for each in latest if each["Alive"] or not _was_shut_down(each)]
         nodes = tuple(
             NodeStatus(
                 f"{each['NodeManagerHostname']} ({each['NodeManagerAddress']})",
@@ -91,10 +86,24 @@ def read_status(
             for each in entries
         )
         names = {each["NodeID"]: node.name for each, node in zip(entries, nodes, strict=True)}
-        shards, on = _shard_status(ray, deployed(ray, uri), names)
+        there = deployed(ray, uri)
+        sent = time.time()
+        answers = hellos(ray, there, HELLO_SECONDS)
+        shards, on = _shard_status(there, answers, names, sent)
         share = max((each.gpus for each in shards), default=0.0)
         crowded, together = _sharing(Placement.of(ray, share), on)
-    return ClusterStatus(uri, dataset.version, len(dataset), nodes, shards, crowded, together)
+    late = late_options(answers, storage_options or {})
+    return ClusterStatus(
+        uri,
+        dataset.version,
+        len(dataset),
+        nodes,
+        shards,
+        crowded,
+        together,
+        late,
+        len(latest) - len(entries),
+    )
 
 
 def _offset(read: float, sent: float) -> float:
@@ -109,6 +118,12 @@ def _latest(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     for each in sorted(entries, key=lambda entry: bool(entry["Alive"])):
         latest[tuple(each[name] for name in identity)] = each
     return list(latest.values())
+
+
+def _was_shut_down(entry: Mapping[str, Any]) -> bool:
+    """Return whether a node that is gone was ended by SIGTERM, by ``ray stop`` or to save nodes."""
+    # as Ray numbers it: EXPECTED_TERMINATION, AUTOSCALER_DRAIN_PREEMPTED, AUTOSCALER_DRAIN_IDLE
+    return entry.get("DeathReason") in (1, 3, 4)
 
 
 def _sharing(
@@ -127,14 +142,16 @@ def _sharing(
 
 
 def _shard_status(
-    ray: Any, replicas: Sequence[Replica], names: Mapping[str, str]
+    replicas: Sequence[Replica], answers: Sequence[Hello], names: Mapping[str, str], sent: float
 ) -> tuple[tuple[ShardStatus, ...], list[tuple[ShardStatus, str]]]:
-    """Return how each replica is, and of those that answer the ids of their nodes as well."""
-    sent = time.time()
+    """Return how each replica is, and of those that answer the ids of their nodes as well.
+
+    ``sent``: when they were asked.
+    """
     shown, on = [], []
-    for each, answer in zip(replicas, hellos(ray, replicas, HELLO_SECONDS), strict=True):
+    for each, answer in zip(replicas, answers, strict=True):
         hello: dict[str, Any] = {"machine": "", "node": "", "versions": {}, "answered": 0}
-        hello |= {"loading": None, "problem": "", "gpus": 0.0}
+        hello |= {"loading": None, "problem": "", "gpus": 0.0, "folder": ""}
         problem = ""
         if isinstance(answer, str):
             problem = answer
@@ -154,6 +171,7 @@ def _shard_status(
                 names.get(hello["node"], ""),
                 0.0 if problem else _offset(hello["time"], sent),
                 hello["gpus"],
+                hello["folder"],
             )
         )
         if not problem:
@@ -170,14 +188,16 @@ def scale(
     gpus: float | None = None,
     storage_options: Mapping[str, str] | None = None,
 ) -> ScaleReport:
-    """Bring a dataset to so many shards and replicas; what there is stays by default.
+    """Bring a dataset to so many shards and replicas; both stay as they were by default.
 
     ``gpus``: the share of a GPU that Ray sets aside for each shard, 0 for none.
 
-    Further ones keep their galleries in the same folder as those that are there.
-    Replicas of one shard that share a node are moved apart where there is another one. New shards
-    hold the newest version before any other is ended. Running servers move to them: at
-    once where the shards that they asked are ended, else when they next look for a version.
+    Further ones keep their galleries in the same folder as those that are there. Replicas that are
+    missing are made. Those of one shard that share a node are moved apart where there is another
+    one. Where nothing is to be done nothing is, so that it may be called from time to time, and by
+    several processes at once: one after the other is at it. New shards hold the newest version
+    before any other is ended. Running servers move to them: at once where the shards that they
+    asked are ended, else when they next look for a version.
 
     Raises
     ------
@@ -186,58 +206,57 @@ def scale(
     GalleryMissingError, GalleryError
         There is no dataset, or it may not be read.
     ClusterError
-        There are no shards, the cluster has no room for more, or they do not load the version; what
-        there was stays.
+        There are no shards, the cluster has no room for more, they do not load the version, or
+        another process is at it for more than an hour; what there was stays.
     """
     uri = absolute_address(uri)
-    Spread(shards, replicas, gpus)  # raises for what cannot be
-    SharedDataset.open(uri, storage_options=storage_options)
+    spread, options = Spread(shards, replicas, gpus), dict(storage_options or {})
+    SharedDataset.open(uri, storage_options=options)
     with connected(address) as ray, ray_errors(address), placing_alone(ray, uri):
         before = deployed(ray, uri)
         counts = sorted({each.shards for each in before})
-        if shards is None:
-            if len(counts) != 1:
-                there = " and ".join(map(str, counts)) or "no"
-                raise ClusterError(
-                    f"There are {there} shards of {uri}.", hint="Say how many: --shards N."
-                )
-            shards = counts[0]
-        if replicas is None:
-            of_shard = Counter((each.number, each.shards) for each in before)
-            replicas = max(of_shard.values(), default=1)
-        folder = _folder_of(ray, before)
-        with ending_new(ray, uri):
-            deployment = deploy(
-                ray,
-                uri,
-                Spread(shards, replicas, gpus),
-                folder=folder,
-                storage_options=dict(storage_options or {}),
-                beside=True,
+        if spread.shards is None and len(counts) != 1:
+            there = " and ".join(map(str, counts)) or "no"
+            raise ClusterError(
+                f"There are {there} shards of {uri}.", hint="Say how many: --shards N."
             )
-            deployment = moved_apart(ray, deployment, folder, dict(storage_options or {}))
+        if spread.replicas is None:
+            of_shard = Counter((each.number, each.shards) for each in before)
+            spread = replace(
+                spread, replicas=recorded_replicas(uri) or max(of_shard.values(), default=1)
+            )
+        with ending_new(ray) as made:
+            deployment = deploy(
+                ray, uri, spread, folder=None, storage_options=options, made=made, beside=True
+            )
+            each_has = spread.replicas or 1
+            deployment = moved_apart(ray, deployment, each_has, options, made)
             # every replica loads the newest version, or this raises and nothing is ended
-            RayFleet(ray, deployment, storage_options=storage_options).close()
+            RayFleet(ray, deployment, storage_options=options).close()
+        record_replicas(uri, each_has)
         kept = {
             each.name
-            for of_shard in deployment.replicas
-            for each in apart_first(of_shard, nodes_of(ray, of_shard))[:replicas]
+            for replicas_of in deployment.replicas
+            for each in apart_first(replicas_of, nodes_of(ray, replicas_of))[:each_has]
         }
         superfluous = [each for each in deployed(ray, uri) if each.name not in kept]
         for each in superfluous:
             ray.kill(each.actor, no_restart=True)
     started = len(kept - {each.name for each in before})
-    return ScaleReport(shards, replicas, started, len(superfluous))
+    return ScaleReport(len(deployment.replicas), each_has, started, len(superfluous))
 
 
 def end_shards(address: str | None, uri: Path | str) -> int:
     """End the shards of a dataset, and return how many replicas that were.
 
     The dataset stays, and on every node what it kept of it, so that shards start quickly again.
-    Raises ``ClusterError`` where the cluster cannot be reached, or refuses this machine.
+    Raises ``ClusterError`` where the cluster cannot be reached, or refuses this machine, or where
+    another process scales them for more than two minutes.
     """
-    with connected(address) as ray, ray_errors(address):
-        there = deployed(ray, absolute_address(uri))
+    uri = absolute_address(uri)
+    with connected(address) as ray, ray_errors(address), placing_alone(ray, uri):
+        record_replicas(uri, None)
+        there = deployed(ray, uri)
         for each in there:
             ray.kill(each.actor, no_restart=True)
     return len(there)

@@ -33,7 +33,8 @@ class ShardStatus:
     ``versions``: the rows of each version that it holds; ``answered``: questions since it started;
     ``node``: the name of its node, whose clock is ``clock_offset`` seconds ahead of this machine's;
     ``loading``: the version that it loads now; ``failure``: why it could not load one; ``problem``:
-    why it does not answer. Each is empty otherwise. ``gpus``: the share of a GPU that it has.
+    why it does not answer. Each is empty otherwise. ``gpus``: the share of a GPU that it has;
+    ``folder``: where it keeps its gallery.
     """
 
     number: int
@@ -48,6 +49,7 @@ class ShardStatus:
     node: str = ""
     clock_offset: float = 0.0
     gpus: float = 0.0
+    folder: str = ""
 
     @property
     def state(self) -> str:
@@ -71,6 +73,7 @@ class ShardStatus:
             "machine": self.machine,
             "node": self.node,
             "gpus": self.gpus,
+            "folder": self.folder,
             "versions": {str(number): rows for number, rows in self.versions.items()},
             "answered": self.answered,
             "loading": self.loading,
@@ -84,7 +87,8 @@ class ClusterStatus:
 
     ``newest``: the dataset's newest version, with so many ``rows``; ``crowded``: shards of which
     several replicas share a node although another one has none; ``together``: those of which all
-    replicas are on the only node that could run them.
+    replicas are on the only node that could run them; ``late``: what was set where this was read,
+    and not where the shards were started; ``shut_down``: nodes that were ended, and are not listed.
     """
 
     uri: str
@@ -94,6 +98,8 @@ class ClusterStatus:
     shards: tuple[ShardStatus, ...]
     crowded: tuple[str, ...] = ()
     together: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
+    shut_down: int = 0
 
     def problems(self) -> tuple[str, ...]:
         """Return what keeps a search, or one of the replicas, from answering."""
@@ -132,10 +138,11 @@ class ClusterStatus:
         return tuple(shown)
 
     def notes(self) -> tuple[str, ...]:
-        """Return what does no harm as long as no further node dies."""
+        """Return what does no harm so far: no further node dies, no version needs what was set."""
         if not self.together:
-            return ()
+            return self.late
         return (
+            *self.late,
             f"the replicas of {', '.join(self.together)} are on the only node that can run shards, "
             "and end with it: start another node, then move them apart with stitch cluster scale",
         )
@@ -147,6 +154,7 @@ class ClusterStatus:
             "newest": self.newest,
             "rows": self.rows,
             "nodes": [each.to_dict() for each in self.nodes],
+            "nodes_shut_down": self.shut_down,
             "shards": [each.to_dict() for each in self.shards],
             "problems": list(self.problems()),
             "notes": list(self.notes()),
@@ -160,9 +168,10 @@ class ClusterStatus:
         state = "all is well" if not problems else f"{problems} problem{'s' * (problems > 1)}"
         loading = sum(each.state == "loading" for each in self.shards)
         while_loading = f", {loading} of them loading" if loading else ""
+        ended = f" ({self.shut_down:,} more were shut down)" if self.shut_down else ""
         return (
-            f"{alive} of {len(self.nodes)} nodes are up, {answering} of {len(self.shards)} shards "
-            f"answer{while_loading}; version {self.newest} has {self.rows:,} rows: {state}."
+            f"{alive} of {len(self.nodes)} nodes are up{ended}, {answering} of {len(self.shards)} "
+            f"shards answer{while_loading}; version {self.newest} has {self.rows:,} rows: {state}."
         )
 
 

@@ -24,6 +24,7 @@ from stitch_cir.cluster.shards._log import log_answer, log_to_stderr
 from stitch_cir.cluster.shards._materialise import ROOM, materialise, materialise_apart
 from stitch_cir.cluster.shards._shard_gallery import ShardGallery
 from stitch_cir.cluster.shards._wire import packed, unpacked
+from stitch_cir.cluster.storage import options_digest
 from stitch_cir.errors import (
     ClusterError,
     GalleryMissingError,
@@ -109,6 +110,7 @@ class DatasetShard:
             "node": self._node_id,
             "gpus": self._gpus,
             "folder": str(self._folder),
+            "options": options_digest(self._options),
             "pid": os.getpid(),
             "threads": usable_cores(),
             "time": time.time(),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         to_record,
         to_surveyed_record,
     )
-    from stitch_cir.cluster.storage._secrets import check_address
+    from stitch_cir.cluster.storage._secrets import check_address, options_digest
     from stitch_cir.cluster.storage._transfer import export_gallery
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "is_digest_of",
     "lance_errors",
     "metadata_of",
+    "options_digest",
     "positions",
     "quoted",
     "row_of",
@@ -103,6 +104,7 @@ _exports.publish(
         "is_digest_of": "_rows",
         "lance_errors": "_lance",
         "metadata_of": "_metadata",
+        "options_digest": "_secrets",
         "positions": "_metadata",
         "quoted": "_lance",
         "row_of": "_rows",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from collections.abc import Mapping
 
 from stitch_cir.errors import SettingError
 
-__all__ = ["check_address", "masked"]
+__all__ = ["check_address", "masked", "options_digest"]
 
 _NAMED = (
     r"[^=&?\s]*(?:signature|credential|token|secret|password|passwd|access_?key|key_?id|\bsig\b)"
@@ -37,3 +40,9 @@ def check_address(uri: str) -> None:
             hint="Leave them out of the address; set the variables that the storage reads "
             "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …), or give --storage-option KEY=VALUE.",
         )
+
+
+def options_digest(options: Mapping[str, str]) -> str:
+    """Return what tells two sets of storage options apart, and says nothing of them."""
+    text = json.dumps(sorted(options.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
