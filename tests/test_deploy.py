@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import functools
 import os
 import re
 import shlex
@@ -20,6 +21,8 @@ from tests.command import command_tree
 ROOT = Path(__file__).parents[1]
 SYSTEMD = ROOT / "deploy" / "systemd"
 UNITS = sorted(SYSTEMD.glob("*.service"))
+SERVICES = [each for each in UNITS if each.stem != "stitch-reconcile"]
+"""Those that run for ever."""
 MANIFEST = ROOT / "deploy" / "kuberay" / "stitch.yaml"
 GUIDE = (ROOT / "docs" / "cluster-operations.md").read_text(encoding="utf-8")
 SECURE = {
@@ -58,8 +61,9 @@ def pods() -> Iterator[tuple[str, dict[str, Any]]]:
             yield "head", each["spec"]["headGroupSpec"]["template"]["spec"]
             for group in each["spec"]["workerGroupSpecs"]:
                 yield group["groupName"], group["template"]["spec"]
-        elif each["kind"] == "Deployment":
-            yield each["metadata"]["name"], each["spec"]["template"]["spec"]
+        elif each["kind"] in ("Deployment", "CronJob"):
+            job = each["spec"].get("jobTemplate", each)
+            yield each["metadata"]["name"], job["spec"]["template"]["spec"]
 
 
 def config_map(name: str) -> dict[str, str]:
@@ -77,7 +81,7 @@ def assert_secure(values: dict[str, str]) -> None:
 
 
 class TestUnits:
-    @pytest.mark.parametrize("file", UNITS, ids=lambda file: file.name)
+    @pytest.mark.parametrize("file", SERVICES, ids=lambda file: file.name)
     def test_a_unit_says_what_it_runs_as_whom_and_that_it_is_started_again(
         self, file: Path
     ) -> None:
@@ -90,7 +94,14 @@ class TestUnits:
         assert "multi-user.target" in unit["Install"]["WantedBy"].split()
         assert unit["Unit"]["Description"]
 
-    @pytest.mark.parametrize("name", ["ray-head", "ray-node", "serve"])
+    def test_a_timer_starts_the_unit_that_reconciles(self) -> None:
+        timer = read_unit(SYSTEMD / "stitch-reconcile.timer")
+        assert timer["Install"]["WantedBy"] == "timers.target"
+        assert timer["Timer"]["OnUnitInactiveSec"] == "5min"
+        service = read_unit(SYSTEMD / "stitch-reconcile.service")["Service"]
+        assert (service["Type"], service["User"]) == ("oneshot", "stitch")
+
+    @pytest.mark.parametrize("name", ["ray-head", "ray-node", "serve", "reconcile"])
     def test_token_and_tls_are_set_for_every_process(self, name: str) -> None:
         text = (SYSTEMD / f"stitch-{name}.service").read_text(encoding="utf-8")
         assert "EnvironmentFile=/etc/stitch/cluster.env\n" in text
@@ -129,7 +140,7 @@ class TestManifest:
         kinds = [each["kind"] for each in documents()]
         assert kinds == [
             "Secret", "ConfigMap", "ConfigMap", "Service", "StatefulSet", "RayCluster", "Deployment", "Service",
-            "NetworkPolicy", "NetworkPolicy",
+            "CronJob", "NetworkPolicy", "NetworkPolicy",
         ]  # fmt: skip
         for each in documents():
             assert each["apiVersion"]
@@ -149,7 +160,7 @@ class TestManifest:
         config = config_map("stitch-cluster")
         assert_secure(config)
         names = [name for name, _ in pods()]
-        assert names == ["head", "shards", "stitch-serve"]
+        assert names == ["head", "shards", "stitch-serve", "stitch-reconcile"]
         for _, pod in pods():
             (container,) = pod["containers"]
             assert {"configMapRef": {"name": "stitch-cluster"}} in container["envFrom"]
@@ -175,26 +186,29 @@ class TestManifest:
         assert (2, 56) <= (major, minor) < (3, 0)
 
 
-def test_the_server_is_started_with_options_that_it_has() -> None:
-    unit = read_unit(SYSTEMD / "stitch-serve.service")
-    words = shlex.split(unit["Service"]["ExecStart"])
-    (container,) = dict(pods())["stitch-serve"]["containers"]
-    serve = command_tree().commands["serve"]
-    spelled = {name for each in serve.params for name in each.opts}
-    (line,) = re.findall(r"^stitch serve .*[^& ]", container["command"][-1], re.MULTILINE)
-    for command in (words, shlex.split(line)):
-        assert command[1] == "serve"
-        assert {word for word in command if word.startswith("--")} <= spelled
+@pytest.mark.parametrize(
+    ("name", "command"), [("stitch-serve", ["serve"]), ("stitch-reconcile", ["cluster", "scale"])]
+)
+def test_commands_are_run_with_options_that_they_have(name: str, command: list[str]) -> None:
+    words = shlex.split(read_unit(SYSTEMD / f"{name}.service")["Service"]["ExecStart"])
+    (container,) = dict(pods())[name]["containers"]
+    (line,) = re.findall(r"^stitch [^&|]*[^&| ]", container["command"][-1], re.MULTILINE)
+    subcommand = functools.reduce(lambda group, word: group.commands[word], command, command_tree())
+    spelled = {name for each in subcommand.params for name in each.opts}
+    for run in (words, shlex.split(line)):
+        assert run[1 : 1 + len(command)] == command
+        assert {word for word in run if word.startswith("--")} <= spelled
 
 
 def test_a_server_runs_beside_the_ray_that_it_is_lost_without() -> None:
     unit = read_unit(SYSTEMD / "stitch-serve.service")["Unit"]
     assert unit["PartOf"] == "stitch-ray-head.service stitch-ray-node.service"
-    (container,) = dict(pods())["stitch-serve"]["containers"]
-    start, server = container["command"][-1].split("stitch serve")
-    assert start.startswith("ray start --address=stitch-head-svc:6379")
-    assert "--num-cpus=0" in start
-    assert "pidof raylet" in server
+    for name in ("stitch-serve", "stitch-reconcile"):
+        (container,) = dict(pods())[name]["containers"]
+        start, _, rest = container["command"][-1].partition("\nstitch ")
+        assert start.startswith("ray start --address=stitch-head-svc:6379")
+        assert "--num-cpus=0" in start
+        assert ("pidof raylet" if name == "stitch-serve" else "ray stop") in rest
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command")
@@ -248,9 +262,14 @@ def test_a_pod_makes_a_certificate_for_its_address_and_the_head_for_its_names(
 @pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze command"
 )
-@pytest.mark.parametrize("file", UNITS, ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", [*UNITS, SYSTEMD / "stitch-reconcile.timer"], ids=lambda file: file.name
+)
 def test_systemd_understands_a_unit(file: Path, tmp_path: Path) -> None:
-    for unit in UNITS:  # what one requires is looked up beside it; programs have to be there
+    for unit in [
+        *UNITS,
+        *SYSTEMD.glob("*.timer"),
+    ]:  # what one requires is looked up beside it; programs have to be there
         checked = re.sub(r"(?<=ExecStart=)\S+", "/bin/true", unit.read_text(encoding="utf-8"))
         (tmp_path / unit.name).write_text(checked, encoding="utf-8")
     done = subprocess.run(
