@@ -223,6 +223,14 @@ def test_a_gallery_in_shards_says_of_itself_what_the_gallery_says(
 def test_what_needs_all_vectors_or_writes_is_refused(parted: ClusterGallery) -> None:
     with pytest.raises(st.GalleryError, match="no machine holds all"):
         parted.matrix()
+    snapshot = parted.snapshot()
+    for refused in (snapshot.near_duplicates, snapshot.hashed_contents, snapshot.matrix):
+        with pytest.raises(st.GalleryError, match="no machine holds all"):
+            refused()
+    for of_rows in (snapshot.attributes.dates, snapshot.attributes.group_values):
+        with pytest.raises(st.GalleryError, match="has no row numbers"):
+            of_rows("on")
+    assert snapshot.similar_ids("I001.PNG") == ["i001.png"]
     with pytest.raises(SettingError, match="which is read-only here"):
         parted.remove("i001.png")
 

@@ -24,6 +24,7 @@ from stitch_cir.encoders import (
     load_composed,
     load_encoder,
 )
+from stitch_cir.errors import ClusterError
 from stitch_cir.mcp import create_server
 from stitch_cir.wire import CatalogResponse
 from tests.server.catalog import make_shop
@@ -118,6 +119,22 @@ def test_captions_are_composed(call: Call) -> None:
     result = call("compose", text="in blue", reference="red.png", num_captions=1)
     assert len(result.structured_content["captions"]) == 1
     assert "blue" in words(result)
+
+
+def test_captions_are_composed_while_nothing_can_be_read_of_the_gallery(
+    call: Call, gallery: st.Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while a cluster's shards are missing: the captions of a text need none."""
+
+    def missing(self: st.Gallery) -> list[str]:
+        raise ClusterError("The shard 1 of 2 does not answer.")
+
+    monkeypatch.setattr(type(gallery), "notes", property(missing))
+    result = call("compose", text="in blue")
+    assert not result.is_error
+    assert result.structured_content["notes"] == [
+        "The gallery's own notes are missing: The shard 1 of 2 does not answer."
+    ]
 
 
 @pytest.mark.parametrize(("image", "count"), [("heatmap", 1), ("all", 1), ("none", 0)])

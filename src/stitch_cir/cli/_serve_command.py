@@ -149,6 +149,7 @@ def serve(
     with guard():
         from stitch_cir.cli._open import ComposedMaker
         from stitch_cir.encoders import load_encoder
+        from stitch_cir.errors import SettingError
         from stitch_cir.server import (
             ServerModels,
             ServerSettings,
@@ -159,6 +160,12 @@ def serve(
         from stitch_cir.server import serve as run
 
         spread.check()
+        if spread.cluster is not None and reach.access.token_file is not None:
+            raise SettingError(
+                "--token-file is for changing a gallery, and no server writes the dataset that a "
+                "cluster searches.",
+                hint="Leave it out; write with stitch cluster index, export or delete.",
+            )
         shortlist, source = searching.scored.make(local=spread.cluster is None)
         listen, access = reach.listen, reach.access
         local = is_local(listen.host)
@@ -177,6 +184,7 @@ def serve(
         # Ctrl-C and SIGTERM are how a server is stopped, and no failure
         with _interrupted_by_sigterm(), suppress(KeyboardInterrupt):
             maker = _Maker(models, limits.model_deadline)
+            _log_as_json(with_text=sharing.log_text)
             encoder = None if searching.encoder is None else load_encoder(searching.encoder)
             app = create_app(
                 gallery if spread.cluster is None else spread.open(gallery, encoder),
@@ -191,7 +199,6 @@ def serve(
                 ),
                 reveal=file_manager() if local and not access.trust_proxy else None,
             )
-            _log_as_json(with_text=sharing.log_text)
             services = app.state.services
             services.provider.warm_up()
             # a name that is none, or a model that is not there, is an error now, not at a request

@@ -18,7 +18,6 @@ from stitch_cir.cluster.actors import (
     deploy,
     ending_new,
     placing_alone,
-    shard_folder,
 )
 from stitch_cir.cluster.search import ClusterGallery
 from stitch_cir.cluster.storage import SharedDataset, absolute_address

@@ -18,7 +18,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 from stitch_cir._hints import one_line
 from stitch_cir._schema import Setting
 from stitch_cir.composers import Composer
-from stitch_cir.errors import ImageError, StitchError
+from stitch_cir.errors import ClusterError, ImageError, StitchError
 from stitch_cir.explain import draw_hit, fit
 from stitch_cir.gallery import Gallery
 from stitch_cir.images import open_image
@@ -233,7 +233,12 @@ class Tools:
 
     def _notes(self, gallery: Gallery, *notes: Iterable[str]) -> list[str]:
         """Return the notes of an answer and of the gallery, each once, without its paths."""
-        unique = dict.fromkeys(chain(*notes, gallery.notes))
+        try:
+            of_gallery: Sequence[str] = gallery.notes
+        except ClusterError as error:
+            # the answer itself may need no shard, or was complete when one ended
+            of_gallery = [f"The gallery's own notes are missing: {error.message}"]
+        unique = dict.fromkeys(chain(*notes, of_gallery))
         return [self.hide_paths(note) for note in unique]
 
     def _searcher(self, settings: SearchSettings) -> Searcher:

@@ -196,6 +196,8 @@ def status_of(error: StitchError) -> int:
 def error_response(error: StitchError, redact: Callable[[str], str] = str) -> JSONResponse:
     """Return the answer to an error; ``redact`` removes the server's own paths from messages."""
     headers = error.headers if isinstance(error, ServerError) else None
+    if isinstance(error, ClusterError):
+        headers = {"retry-after": "1"}
     detail = ErrorDetail(
         type=type(error).__name__,
         message=escape_surrogates(redact(error.message)),

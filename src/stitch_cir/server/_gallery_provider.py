@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 from stitch_cir.encoders import DualEncoder
-from stitch_cir.errors import GalleryMismatchError, GalleryMissingError, StitchError
+from stitch_cir.errors import (
+    GalleryMismatchError,
+    GalleryMissingError,
+    SettingError,
+    StitchError,
+)
 from stitch_cir.gallery import (
     Gallery,
     GalleryReader,
@@ -159,6 +164,9 @@ class GalleryProvider:
         notes = [*([incomplete] if incomplete else []), *gallery.notes]
         return [self.hide_paths(note) for note in dict.fromkeys(notes)]
 
+    def check_writable(self) -> None:
+        """Raise ``SettingError`` where nobody may write, with whatever token."""
+
     def _identity(self) -> tuple[int, int]:
         try:
             facts = (self.directory / "gallery.sqlite").stat()
@@ -213,6 +221,14 @@ class OpenGalleryProvider(GalleryProvider):
             return super().state()
         state = gallery.state()
         return GalleryState(state.images, tuple(map(self.hide_paths, state.missing.values())))
+
+    def check_writable(self) -> None:
+        """Raise ``SettingError`` for a gallery that a cluster searches."""
+        if isinstance(self._opened, CountsShards):
+            raise SettingError(
+                f"{self.name} is a dataset that a cluster searches, which is read-only here.",
+                hint="Write it with stitch cluster index, export or delete.",
+            )
 
     def encoder_note(self, images: int) -> str | None:
         """Return nothing: whoever runs a cluster has chosen."""

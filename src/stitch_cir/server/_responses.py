@@ -28,7 +28,7 @@ _DESCRIPTIONS = {
     422: "The request, a setting or the query makes no sense",
     429: "Too many requests",
     502: "A model cannot be used",
-    503: "Too many requests are waiting",
+    503: "Too many requests are waiting, or a shard of a cluster does not answer",
     504: "It took too long",
     507: "The room for kept uploads is used up",
 }

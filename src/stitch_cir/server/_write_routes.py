@@ -46,6 +46,7 @@ def router(services: Services) -> APIRouter:
     )
     async def add(request: Request) -> Response:
         """Add images: they are written below `added` in the gallery's folder and indexed."""
+        provider.check_writable()
         check_token(request, settings.token)
         files, fields = await read_form(
             request,
@@ -81,6 +82,7 @@ def router(services: Services) -> APIRouter:
         request: Request, id: Annotated[str, Path(description="A gallery id.")]
     ) -> Response:
         """Remove an image for good; its file stays, unless it was added through the server."""
+        provider.check_writable()
         check_token(request, settings.token)
 
         def work() -> None:

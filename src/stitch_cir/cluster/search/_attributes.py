@@ -97,6 +97,16 @@ class ClusterAttributes(Attributes):
         """Raise ``GalleryError``: rows are those of a matrix, which no machine holds."""
         raise _no_rows()
 
+    group_values = dates = groups
+
+    def occurrences(self, *_: Any, **__: Any) -> NoReturn:
+        """Raise ``GalleryError``: values are counted by :meth:`facets` here."""
+        raise _no_rows()
+
+    def all_occurrences(self) -> NoReturn:
+        """Raise ``GalleryError``: values are counted by :meth:`facets` here."""
+        raise _no_rows()
+
 
 def joined_facets(
     parts: Sequence[Sequence[tuple[FacetRequest, Occurrences]]],

@@ -146,8 +146,18 @@ class ClusterSnapshot(ClusterReader, Snapshot):
         """Always empty: each shard skips its damaged records itself."""
         return frozenset()
 
-    def matrix(self) -> ViewMatrix:
+    def similar_ids(self, name: str) -> list[str]:
+        """Return the ids that are ``name`` but for case and Unicode spelling."""
+        return sorted(id for part in self.ask("similar_ids", name) for id in part)
+
+    def matrix(self) -> NoReturn:
         """Raise ``GalleryError``: no machine holds all vectors."""
+        _refuse_matrix(self.uri)
+
+    near_duplicates = hashed_contents = matrix
+
+    def grouped_as(self, labels: Mapping[str, int]) -> NoReturn:
+        """Raise ``GalleryError``: groups are those of the rows of the matrix."""
         _refuse_matrix(self.uri)
 
 
