@@ -146,13 +146,13 @@ class DatasetShard:
             if question not in _QUESTIONS:
                 raise SettingError(f"Shards are not asked {question!r}.", hint="Update stitch-cir.")
             part = self._part(version, version_id)
-            given = unpacked(arguments)
+            values = unpacked(arguments)
             try:
-                return packed((part.rows, getattr(part, question)(*given)))
+                return packed((part.rows, getattr(part, question)(*values)))
             except GalleryMissingError:
                 # another process of this machine holds later versions, and deleted this one
                 part = self._part(version, version_id, instead_of=part)
-                return packed((part.rows, getattr(part, question)(*given)))
+                return packed((part.rows, getattr(part, question)(*values)))
 
         answer = self._guarded(work)
         seconds = time.perf_counter() - began
