@@ -788,6 +788,10 @@ def test_a_node_that_does_not_fit_is_refused_by_a_search_too(
     assert not [each for each in ray.util.list_named_actors() if "/1:" in each]
 
 
+HASTY = {"RAY_gcs_server_port_wait_time_s": "2"}
+"""How often Ray tries with a token that is refused, once a second; else twenty times."""
+
+
 def test_a_node_without_the_token_is_refused_when_it_starts(faults: Path, tmp_path: Path) -> None:
     """By Ray itself: the message stands in the log of the node's service, and in the guide."""
     address = ray.get_runtime_context().gcs_address
@@ -797,7 +801,7 @@ def test_a_node_without_the_token_is_refused_when_it_starts(faults: Path, tmp_pa
         [sys.executable, "-m", "ray.scripts.scripts", *words],
         capture_output=True,
         text=True,
-        env={**environment, "RAY_AUTH_MODE": "disabled", "HOME": str(tmp_path)},
+        env={**environment, **HASTY, "RAY_AUTH_MODE": "disabled", "HOME": str(tmp_path)},
         timeout=120,
         check=False,
     )
@@ -839,7 +843,7 @@ def test_a_cluster_that_cannot_be_joined_is_an_error_with_the_cause(
         export_gallery(images, uri)
     if address == "the cluster":
         address = ray.get_runtime_context().gcs_address
-    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+    environment = {**os.environ, **HASTY, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
     command = [sys.executable, "-c", CONNECTING, str(images), uri, address, work]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert re.match(message, done.stdout), done.stderr
