@@ -73,6 +73,7 @@ def test_a_reference_that_is_not_here(page: Page, site: str) -> None:
     page.wait_for_selector(".tile .score")
     expect(page.locator("#choose")).to_be_visible()
     page.go_back()
+    expect(page.locator(".state h3")).to_have_text("The reference is not here")
     page.get_by_role("button", name="Choose another image").last.click()
     expect(page.locator("#images-title")).to_have_text("Gallery")
     page.goto(link(site, r="gone/away.png"))
