@@ -19,6 +19,7 @@ from stitch_cir.cluster import (
 from stitch_cir.cluster.storage import absolute_address, lance_errors
 from stitch_cir.encoders import HashEncoder
 from stitch_cir.errors import (
+    ClusterError,
     GalleryBusyError,
     GalleryDamagedError,
     GalleryError,
@@ -158,6 +159,29 @@ def test_a_dataset_that_another_writer_makes_meanwhile_is_not_replaced(
         index_on_cluster(images, uri, encoder="test")
     assert "the same command again" in refused.value.hint
     assert (SharedDataset.open(uri).version, len(SharedDataset.open(uri))) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        (None, "Ray on this machine did not start: The current node timed out"),
+        ("auto", "The cluster at auto cannot be reached: The current node timed out"),
+    ],
+)
+def test_a_ray_that_takes_too_long_is_one_error(
+    address: str | None,
+    message: str,
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def init(*arguments: Any, **options: Any) -> None:
+        # Ray's error on a busy machine has no class
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr("ray.init", init)
+    with pytest.raises(ClusterError, match=message):
+        index_on_cluster(images, str(tmp_path / "x.lance"), encoder="test", address=address)
 
 
 def test_what_an_interrupted_writer_left_is_no_hindrance(images: Path, tmp_path: Path) -> None:

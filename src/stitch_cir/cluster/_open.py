@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitch_cir._hints import shell_word
-from stitch_cir.cluster._ray import check_nodes, connected, ray_errors
+from stitch_cir.cluster._ray import check_nodes, connected
+from stitch_cir.cluster._ray_errors import ray_errors
 from stitch_cir.cluster.actors import (
     RayFleet,
     Spread,

@@ -1,4 +1,4 @@
-"""Connect to Ray, which is imported when first needed; check its nodes, translate its errors."""
+"""Connect to Ray, which is imported when first needed, and check its nodes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import stitch_cir
 from stitch_cir._cores import usable_cores
 from stitch_cir._hints import install_command
 from stitch_cir.cluster._head import check_head
+from stitch_cir.cluster._ray_errors import TOKEN_HINT, ray_errors, ray_reason, unreachable
 from stitch_cir.errors import ClusterError, ModelError, SettingError
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
     "import_ray",
     "node_id",
     "node_name",
-    "ray_errors",
 ]
 
 NAMESPACE = "stitch"
@@ -43,10 +43,6 @@ _OBJECT_STORE = 80_000_000
 """Bytes of shared memory of a local Ray: nothing large is passed through it."""
 _CONNECT_SECONDS, _PROBE_SECONDS = 10.0, 60.0
 _ADDRESS = re.compile(r"\[?(?P<host>[^\[\]/]+?)\]?:(?P<port>\d{1,5})")
-_TOKEN_HINT = (
-    "Give every node and this machine the same token: RAY_AUTH_MODE=token with RAY_AUTH_TOKEN, or "
-    "with RAY_AUTH_TOKEN_PATH and a file that holds it."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +128,7 @@ def connected(address: str | None = None, *, cpus: int | None = None) -> Iterato
                     f"The cluster at {address} does not let this machine join: its token is "
                     "missing or is another one, the Ray on this machine belongs to another "
                     "cluster, or what listens there is no head of Ray.",
-                    hint=f"{_TOKEN_HINT} Start Ray on this machine with --address {address}.",
+                    hint=f"{TOKEN_HINT} Start Ray on this machine with --address {address}.",
                 ) from error
     with ray_errors(address):
         try:
@@ -176,7 +172,7 @@ def _require_listener(ray: Any, address: str) -> None:
         socket.create_connection((host, port), _CONNECT_SECONDS).close()
         check_head(host, port, ray.util.get_node_ip_address())
     except OSError as error:
-        raise _unreachable(address, error.strerror or str(error)) from error
+        raise unreachable(address, error.strerror or str(error)) from error
 
 
 def _require_node(ray: Any, address: str) -> None:
@@ -189,63 +185,6 @@ def _require_node(ray: Any, address: str) -> None:
         hint="Start it here, with the cluster's token and TLS, and without room for shards: "
         f"ray start --address {address} --num-cpus 0",
     )
-
-
-def _unreachable(address: str | None, reason: str) -> ClusterError:
-    return ClusterError(
-        f"The cluster at {address} cannot be reached: {reason}.",
-        hint="Check the address and that the head runs: ray start --head",
-    )
-
-
-@contextmanager
-def ray_errors(address: str | None = None) -> Iterator[None]:
-    """Turn errors of Ray into ``ClusterError``; others pass unchanged."""
-    import ray
-
-    where = "Ray on this machine" if address is None else f"the cluster at {address}"
-    try:
-        yield
-    except ray.exceptions.AuthenticationError as error:
-        raise ClusterError(
-            f"{_capital(where)} refuses this machine: its token is missing or is another one.",
-            hint=_TOKEN_HINT,
-        ) from error
-    except ray.exceptions.RayTaskError as error:
-        raise ClusterError(
-            f"A task failed on {where}: {_reason(error.cause or error)}.",
-            hint="Look into Ray's logs on the node: /tmp/ray/session_latest/logs",
-        ) from error
-    except ray.exceptions.RayError as error:
-        raise ClusterError(
-            f"{_capital(where)} failed: {_reason(error)}.", hint="Check its nodes: ray status"
-        ) from error
-    except ConnectionError as error:
-        raise _unreachable(address, _reason(error)) from error
-    except RuntimeError as error:
-        text = str(error)
-        if "ersion mismatch" in text:
-            raise ClusterError(
-                f"{_capital(where)} runs another Ray or Python than this machine: "
-                f"{_reason(error)}.",
-                hint="Install the same versions of Python and ray on every node and here.",
-            ) from error
-        if "authenticat" in text.lower() or "token" in text.lower():
-            raise ClusterError(
-                f"{_capital(where)} refuses this machine: {_reason(error)}.", hint=_TOKEN_HINT
-            ) from error
-        raise
-
-
-def _reason(error: BaseException) -> str:
-    """Return what an error says, on one line and without Ray's traces."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = " ".join(lines[:4]) if lines else type(error).__name__
-    return text[:300].rstrip(".:")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def node_name() -> str:
@@ -322,7 +261,7 @@ def _checked(ray: Any, node: Node, answer: Any, sent: float) -> Node:
         version, reason, now = ray.get(answer, timeout=_PROBE_SECONDS)
     except ray.exceptions.RayError as error:
         raise ClusterError(
-            f"The node {node.name} does not answer: {_reason(error)}.",
+            f"The node {node.name} does not answer: {ray_reason(error)}.",
             hint="Start Ray there again, with the cluster's token, or stop the node: ray status",
         ) from error
     received = time.time()

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stitch_cir.cluster._ray import connected, ray_errors
+from stitch_cir.cluster._ray import connected
+from stitch_cir.cluster._ray_errors import ray_errors
 from stitch_cir.cluster.actors._deploy import (
     HELLO_SECONDS,
     Spread,
