@@ -49,7 +49,7 @@ from stitch_cir.gallery import Gallery, index_folder  # noqa: E402
 from stitch_cir.searcher import Query, Results, Searcher, SearchSettings  # noqa: E402
 from tests.command import invoke  # noqa: E402
 from tests.conftest import noise  # noqa: E402
-from tests.extras.cluster_reports import own_port, refusal, report  # noqa: E402
+from tests.extras.cluster_reports import refusal, report, session_port  # noqa: E402
 
 ENCODER = HashEncoder()
 IMAGES = 36
@@ -69,7 +69,7 @@ def redis(folder: Path) -> Iterator[bool]:
     if program is None:
         yield False
         return
-    port = own_port()
+    port = session_port()
     words = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
     # no stream of this program's: whoever reads those waits for their end, even where this one crashes
     server = subprocess.Popen(

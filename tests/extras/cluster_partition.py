@@ -20,12 +20,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.extras.cluster_reports import own_port
+from tests.extras.cluster_reports import session_port
 
 SESSION = os.getpid()
 """What makes names, addresses and the port those of this session alone."""
 FIRST = ipaddress.ip_address("198.18.0.0") + 8 * (SESSION % 16_384)  # of the network for tests
-HEAD, PORT = str(FIRST + 6), own_port()
+HEAD, PORT = str(FIRST + 6), session_port()
 NODES = {f"sb{SESSION}": str(FIRST + 1), f"sc{SESSION}": str(FIRST + 2)}
 BRIDGE = f"sbr{SESSION}"
 GUIDE = Path(__file__).parents[2] / "docs" / "cluster-operations.md"

@@ -26,6 +26,6 @@ def refusal(work: Callable[[], Any]) -> str:
     return "nothing was raised"
 
 
-def own_port() -> int:
+def session_port() -> int:
     """Return a port that no other session here takes, below those that connections are given."""
     return 20_000 + os.getpid() % 10_000

@@ -334,7 +334,7 @@ def test_rows_that_others_write_to_a_dataset_that_was_just_made_are_taken_in(
     assert_as_on_one_machine(images, uri, tmp_path / "gallery")
 
 
-def test_units_take_their_own_rows_although_others_have_moved_them(
+def test_units_keep_to_their_rows_although_others_have_moved_them(
     faults: Path, images: Path, uri: str, tmp_path: Path
 ) -> None:
     for number in range(8, 16):

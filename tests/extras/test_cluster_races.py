@@ -55,39 +55,36 @@ def uri(images: Path, tmp_path: Path) -> str:
     return address
 
 
-@pytest.fixture
-def before(monkeypatch: pytest.MonkeyPatch) -> Before:
-    """Have others do something right before a method is called for the next time."""
+def interposed(monkeypatch: pytest.MonkeyPatch, *, others_first: bool) -> Before:
+    """Return what has others do something before, or after, the next call of a method."""
 
     def arrange(owner: Any, name: str, others: Callable[[], Any]) -> None:
         method = getattr(owner, name)
 
         def call(*arguments: Any, **options: Any) -> Any:
             monkeypatch.setattr(owner, name, method)
-            others()
-            return method(*arguments, **options)
-
-        monkeypatch.setattr(owner, name, call)
-
-    return arrange
-
-
-@pytest.fixture
-def after(monkeypatch: pytest.MonkeyPatch) -> Before:
-    """Have others do something right after a method was called for the next time."""
-
-    def arrange(owner: Any, name: str, others: Callable[[], Any]) -> None:
-        method = getattr(owner, name)
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            monkeypatch.setattr(owner, name, method)
+            if others_first:
+                others()
             answer = method(*arguments, **options)
-            others()
+            if not others_first:
+                others()
             return answer
 
         monkeypatch.setattr(owner, name, call)
 
     return arrange
+
+
+@pytest.fixture
+def before(monkeypatch: pytest.MonkeyPatch) -> Before:
+    """Have others do something right before a method is called for the next time."""
+    return interposed(monkeypatch, others_first=True)
+
+
+@pytest.fixture
+def after(monkeypatch: pytest.MonkeyPatch) -> Before:
+    """Have others do something right after a method was called for the next time."""
+    return interposed(monkeypatch, others_first=False)
 
 
 def supersede(uri: str) -> None:

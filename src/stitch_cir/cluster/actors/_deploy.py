@@ -27,7 +27,7 @@ from stitch_cir.cluster.actors._late import (
     shard_folder,
 )
 from stitch_cir.cluster.actors._placement import Placement
-from stitch_cir.cluster.actors._record import record_replicas, recorded_replicas
+from stitch_cir.cluster.actors._record import intended_replicas, record_replicas
 from stitch_cir.cluster.shards import DatasetShard, check_hello
 from stitch_cir.cluster.storage import SHARDS
 from stitch_cir.errors import ClusterError, SettingError
@@ -125,7 +125,7 @@ def deploy(
             "cluster scale --shards N --shard-gpus SHARE.",
         )
     counts_of = Counter(each.number for each in there)
-    meant = recorded_replicas(uri) or max(counts_of.values(), default=1)
+    meant = intended_replicas(uri, there)
     replicas = spread.replicas or meant
     if there and not beside and replicas < meant:
         _log.warning(

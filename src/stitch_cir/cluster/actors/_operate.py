@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -25,7 +24,7 @@ from stitch_cir.cluster.actors._exclusive import placing_alone
 from stitch_cir.cluster.actors._late import Hello, late_options
 from stitch_cir.cluster.actors._placement import Placement, apart_first
 from stitch_cir.cluster.actors._ray_fleet import RayFleet
-from stitch_cir.cluster.actors._record import record_replicas, recorded_replicas
+from stitch_cir.cluster.actors._record import intended_replicas, record_replicas
 from stitch_cir.cluster.actors._reports import (
     ClusterStatus,
     NodeStatus,
@@ -222,10 +221,7 @@ def scale(
                 f"There are {there} shards of {uri}.", hint="Say how many: --shards N."
             )
         if spread.replicas is None:
-            of_shard = Counter((each.number, each.shards) for each in before)
-            spread = replace(
-                spread, replicas=recorded_replicas(uri) or max(of_shard.values(), default=1)
-            )
+            spread = replace(spread, replicas=intended_replicas(uri, before))
         with ending_new(ray) as made:
             deployment = deploy(
                 ray, uri, spread, folder=None, storage_options=options, made=made, beside=True
@@ -252,7 +248,7 @@ def end_shards(address: str | None, uri: Path | str) -> int:
 
     The dataset stays, and on every node what it kept of it, so that shards start quickly again.
     Raises ``ClusterError`` where the cluster cannot be reached, or refuses this machine, or where
-    another process scales them for more than two minutes.
+    another process scales them for more than an hour.
     """
     uri = absolute_address(uri)
     with connected(address) as ray, ray_errors(address), placing_alone(ray, uri):

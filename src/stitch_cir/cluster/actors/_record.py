@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from stitch_cir.cluster._ray import NAMESPACE
+from stitch_cir.cluster.actors._deployment import Replica
 from stitch_cir.cluster.shards import dataset_key
 
-__all__ = ["record_replicas", "recorded_replicas"]
+__all__ = ["intended_replicas", "record_replicas"]
 
 
-def recorded_replicas(uri: str) -> int | None:
-    """Return how many replicas each shard is to have; ``None`` where nobody has said so."""
+def intended_replicas(uri: str, replicas: Iterable[Replica]) -> int:
+    """Return how many replicas each shard is to have.
+
+    Where that was never recorded, it is what the shard with most of these ``replicas`` has.
+    """
     from ray.experimental import internal_kv
 
     value = internal_kv._internal_kv_get(_key(uri), namespace=NAMESPACE.encode())
-    return None if value is None else int(value)
+    if value is not None:
+        return int(value)
+    counts = Counter((each.number, each.shards) for each in replicas)
+    return max(counts.values(), default=1)
 
 
 def record_replicas(uri: str, replicas: int | None) -> None:
